@@ -1,0 +1,308 @@
+"""What can stop a command, drawn as one tree. Business outcomes (rejected, unknown) are results, not exceptions.
+
+CapcliError                          exit 1   a bug in capcli
+├── UsageError                       exit 2
+├── ConfigError                      exit 3
+│   ├── SettingInvalid  SettingUnknown  NotEnforced
+│   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
+│   └── JournalUnreadable  StateFolderUnusable
+├── LoginRefused                     exit 4
+├── Refused                          exit 5   (nothing was sent)
+│   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
+│   └── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
+├── BrokerRefused                    exit 6
+│   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
+├── Unreachable                      exit 7
+│   └── ReadTimeout
+├── CloseUnknown                     exit 8
+├── Busy                             exit 10
+├── RateLimited                      exit 11
+└── Interrupted                      exit 130
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, ClassVar
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line (product contract, one place for both faces)."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    CONFIG = 3
+    LOGIN = 4
+    REFUSED = 5
+    BROKER_REFUSED = 6
+    UNREACHABLE = 7
+    MAY_BE_LIVE = 8
+    NO_STOP = 9
+    BUSY = 10
+    RATE_LIMITED = 11
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a reply is not `ok`: what both faces print beside the data.
+
+    `assistant_error` is false for outcomes that an assistant must not retry (an order that landed without
+    its stop, or that may be live): they are results there, so that retry-on-error loops stay asleep.
+    """
+
+    code: str
+    message: str
+    exit_code: int
+    next: str | None = None
+    retry_safe: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
+    assistant_error: bool = True
+
+
+class CapcliError(Exception):
+    """A command was stopped. `next` is a command that helps, `details` are machine-readable facts."""
+
+    code: ClassVar[str] = "BUG"
+    exit_code: ClassVar[Exit] = Exit.BUG
+    retry_safe: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, next: str | None = None, **details: Any) -> None:  # noqa: A002
+        super().__init__(message)
+        self.message = message
+        self.next = next
+        self.details = details
+
+    def problem(self) -> Problem:
+        """Return the error as the value that both faces render."""
+        return Problem(
+            self.code, self.message, int(self.exit_code), self.next, self.retry_safe, dict(self.details)
+        )
+
+
+class UsageError(CapcliError):
+    """An argument that cannot be read: nothing was looked up or sent."""
+
+    code = "USAGE"
+    exit_code = Exit.USAGE
+    retry_safe = True
+
+
+class ConfigError(CapcliError):
+    """Settings, credentials or local state are missing, locked or unreadable."""
+
+    code = "CONFIG"
+    exit_code = Exit.CONFIG
+    retry_safe = True
+
+
+class SettingInvalid(ConfigError):
+    """A setting has a value that is not allowed."""
+
+    code = "BAD_SETTING"
+
+
+class SettingUnknown(ConfigError):
+    """A `CAP_` name or a config.toml key that no setting has."""
+
+    code = "UNKNOWN_SETTING"
+
+
+class NotEnforced(ConfigError):
+    """A setting whose rule is not built yet: refused, never accepted silently."""
+
+    code = "NOT_ENFORCED"
+
+
+class CredentialsMissing(ConfigError):
+    """No credentials for this environment, or an incomplete set."""
+
+    code = "CREDENTIALS_MISSING"
+
+
+class KeychainMissing(ConfigError):
+    """This machine offers no protected keychain."""
+
+    code = "KEYCHAIN_MISSING"
+
+
+class KeychainLocked(ConfigError):
+    """The keychain is there and locked."""
+
+    code = "KEYCHAIN_LOCKED"
+
+
+class KeychainSilent(ConfigError):
+    """The keychain did not answer before the deadline."""
+
+    code = "KEYCHAIN_SILENT"
+
+
+class KeychainUnsafe(ConfigError):
+    """The configured keyring backend does not protect what it stores."""
+
+    code = "KEYCHAIN_UNSAFE"
+
+
+class JournalUnreadable(ConfigError):
+    """The journal cannot be read or written. It is never treated as empty: trading stops."""
+
+    code = "JOURNAL_UNREADABLE"
+    retry_safe = False
+
+
+class StateFolderUnusable(ConfigError):
+    """The state folder cannot be created or is readable by others."""
+
+    code = "STATE_FOLDER"
+
+
+class LoginRefused(CapcliError):
+    """The broker refused the key, the user or the password."""
+
+    code = "LOGIN_REFUSED"
+    exit_code = Exit.LOGIN
+    retry_safe = True
+
+
+class Refused(CapcliError):
+    """Refused here, before anything was sent."""
+
+    code = "REFUSED"
+    exit_code = Exit.REFUSED
+    retry_safe = True
+
+
+class TradingOff(Refused):
+    """The trading switch is off."""
+
+    code = "TRADING_OFF"
+
+
+class LiveLocked(Refused):
+    """A change on live before the go-live checklist is complete."""
+
+    code = "LIVE_LOCKED"
+
+
+class NotConfirmed(Refused):
+    """Nobody confirmed."""
+
+    code = "NOT_CONFIRMED"
+
+
+class ChecksFailed(Refused):
+    """A fresh look at the market or the account failed a check."""
+
+    code = "CHECKS_FAILED"
+
+
+class DuplicateOrder(Refused):
+    """The same order was sent less than a minute ago."""
+
+    code = "DUPLICATE"
+
+
+class PreviewUnknown(Refused):
+    """No preview has this id."""
+
+    code = "PREVIEW_UNKNOWN"
+
+
+class PreviewExpired(Refused):
+    """The preview is older than it may be."""
+
+    code = "PREVIEW_EXPIRED"
+
+
+class PreviewNotExecutable(Refused):
+    """The preview failed its checks when it was made."""
+
+    code = "PREVIEW_NOT_EXECUTABLE"
+
+
+class PreviewElsewhere(Refused):
+    """The preview belongs to another environment, host, account or kind."""
+
+    code = "PREVIEW_ELSEWHERE"
+
+
+class BrokerRefused(CapcliError):
+    """The broker said no."""
+
+    code = "BROKER_REFUSED"
+    exit_code = Exit.BROKER_REFUSED
+
+
+class EpicUnknown(BrokerRefused):
+    """The broker has no market under this epic."""
+
+    code = "EPIC_UNKNOWN"
+    retry_safe = True
+
+
+class DealUnknown(BrokerRefused):
+    """The broker has no position or working order under this deal id."""
+
+    code = "DEAL_UNKNOWN"
+    retry_safe = True
+
+
+class RulesMissing(BrokerRefused):
+    """The broker sent a market without the dealing rules that an order needs."""
+
+    code = "RULES_MISSING"
+    retry_safe = True
+
+
+class UnreadableAnswer(BrokerRefused):
+    """The broker's answer to a read is not what its documentation promises."""
+
+    code = "UNREADABLE_ANSWER"
+    retry_safe = True
+
+
+class Unreachable(CapcliError):
+    """The network failed: nothing was sent or read."""
+
+    code = "NETWORK"
+    exit_code = Exit.UNREACHABLE
+    retry_safe = True
+
+
+class ReadTimeout(Unreachable):
+    """A read took too long."""
+
+    code = "TIMEOUT"
+
+
+class CloseUnknown(CapcliError):
+    """The answer to a close was lost and the position could not be read back."""
+
+    code = "CLOSE_UNKNOWN"
+    exit_code = Exit.MAY_BE_LIVE
+
+
+class Busy(CapcliError):
+    """Another process holds the account, or an attempt there is unresolved."""
+
+    code = "BUSY"
+    exit_code = Exit.BUSY
+    retry_safe = True
+
+
+class RateLimited(CapcliError):
+    """Too many requests; `retry_after_s` in the details says how long to wait."""
+
+    code = "RATE_LIMITED"
+    exit_code = Exit.RATE_LIMITED
+    retry_safe = True
+
+
+class Interrupted(CapcliError):
+    """Ctrl-C before anything was sent."""
+
+    code = "INTERRUPTED"
+    exit_code = Exit.INTERRUPTED
+    retry_safe = True

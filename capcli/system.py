@@ -1,0 +1,147 @@
+"""What differs between Linux, macOS and Windows: folders, file modes, locks. Nothing here knows about trading."""
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from capcli.errors import Busy, StateFolderUnusable
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where capcli keeps its files. `CAPCLI_HOME` puts all of them under one folder."""
+
+    config: Path
+    state: Path
+    cache: Path
+    runtime: Path | None
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def journal(self) -> Path:
+        return self.state / "journal.db"
+
+    @property
+    def paper(self) -> Path:
+        return self.state / "paper.db"
+
+    @property
+    def locks(self) -> Path:
+        return self.state / "locks"
+
+
+def folders(environ: dict[str, str]) -> Folders:
+    """Return the folders for this user: `CAPCLI_HOME`, else the platform's own (platformdirs)."""
+    home = environ.get("CAPCLI_HOME")
+    runtime = _runtime_folder(environ)
+    if home:
+        root = Path(home).expanduser().absolute()
+        return Folders(root, root, root / "cache", runtime)
+    from platformdirs import PlatformDirs
+
+    dirs = PlatformDirs("capcli", appauthor=False, roaming=False)
+    return Folders(dirs.user_config_path, dirs.user_state_path, dirs.user_cache_path, runtime)
+
+
+def _runtime_folder(environ: dict[str, str]) -> Path | None:
+    base = environ.get("XDG_RUNTIME_DIR")
+    return Path(base) / "capcli" if base and sys.platform != "win32" else None
+
+
+def private_folder(path: Path) -> Path:
+    """Create a folder that only this user can enter (0700) and return it. Raises StateFolderUnusable."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if sys.platform != "win32":
+            found = path.lstat()
+            if stat.S_ISLNK(found.st_mode):
+                path = path.resolve(strict=True)
+                found = path.lstat()
+            if found.st_uid != os.getuid():
+                raise StateFolderUnusable(f"{path} belongs to another user. Nothing was written there.")
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                path.chmod(0o700)
+    except OSError as error:
+        raise StateFolderUnusable(
+            f"The folder {path} cannot be used: {error.strerror or error}. Nothing was sent.",
+            next="capcli config path",
+        ) from error
+    return path
+
+
+def make_private(path: Path) -> None:
+    """Take group and others' rights off a file (0600); Windows relies on the profile folder's own rights."""
+    if sys.platform != "win32":
+        path.chmod(0o600)
+
+
+@contextmanager
+def file_lock(
+    path: Path,
+    *,
+    wait_s: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[None]:
+    """Hold an exclusive kernel lock on a file; the kernel frees it when the process dies, kill -9 included.
+
+    Raises Busy when another process keeps it for longer than `wait_s` seconds.
+    """
+    private_folder(path.parent)
+    deadline = clock() + wait_s
+    with path.open("a+b") as handle:
+        make_private(path)
+        while not _try_lock(handle):
+            if clock() >= deadline:
+                raise Busy(f"Another capcli process holds {path.name} for more than {wait_s:g} s.")
+            sleep(0.02)
+        try:
+            yield
+        finally:
+            _unlock(handle)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(handle: IO[bytes]) -> bool:
+        handle.seek(0)
+        try:
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(handle: IO[bytes]) -> None:
+        handle.seek(0)
+        msvcrt.locking(handle.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(handle: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(handle: IO[bytes]) -> None:
+        fcntl.flock(handle.fileno(), fcntl.LOCK_UN)
+
+
+def is_terminal(stream: object) -> bool:
+    """Say whether a stream is a terminal; a closed or replaced stream is not."""
+    try:
+        return bool(stream.isatty())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):
+        return False
