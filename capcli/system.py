@@ -1,4 +1,4 @@
-"""What differs between Linux, macOS and Windows: folders, file modes, locks. Nothing here knows about trading."""
+"""What differs between Linux, macOS and Windows: folders, file modes, locks. Nothing about trading."""
 
 import os
 import stat

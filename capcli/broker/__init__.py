@@ -1,0 +1,1 @@
+"""The adapter to Capital.com's REST API: wire structs, transport, session, limits."""

@@ -1,0 +1,173 @@
+"""The life of a preview and of an attempt, and what the broker's answer to a POST proves (order protocol)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from capcli.domain.order import Kind
+
+
+class PreviewState(StrEnum):
+    """A preview is executable only while READY; a claimed one is never given back."""
+
+    DRAFT = "DRAFT"
+    READY = "READY"
+    CLAIMED = "CLAIMED"
+    EXPIRED = "EXPIRED"
+
+
+class AttemptState(StrEnum):
+    """Where an attempt stands. UNKNOWN is the default; every other verdict needs evidence."""
+
+    CLAIMED = "CLAIMED"
+    SENDING = "SENDING"
+    ACKED = "ACKED"
+    NOT_SENT = "NOT_SENT"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"
+    LANDED = "LANDED"
+    REJECTED = "REJECTED"
+    ABSENT = "ABSENT"
+
+    @property
+    def unresolved(self) -> bool:
+        """Say whether the order may be live without our knowing (ABSENT presumes that it is not)."""
+        return self in {
+            AttemptState.CLAIMED,
+            AttemptState.SENDING,
+            AttemptState.ACKED,
+            AttemptState.UNKNOWN,
+        }
+
+
+TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = {
+    AttemptState.CLAIMED: frozenset({AttemptState.NOT_SENT, AttemptState.SENDING}),
+    AttemptState.SENDING: frozenset(
+        {
+            AttemptState.ACKED,
+            AttemptState.REFUSED,
+            AttemptState.UNKNOWN,
+            AttemptState.NOT_SENT,
+            AttemptState.LANDED,
+            AttemptState.REJECTED,
+            AttemptState.ABSENT,
+        }
+    ),
+    AttemptState.ACKED: frozenset({AttemptState.LANDED, AttemptState.REJECTED}),
+    AttemptState.UNKNOWN: frozenset({AttemptState.LANDED, AttemptState.REJECTED, AttemptState.ABSENT}),
+    AttemptState.ABSENT: frozenset({AttemptState.LANDED, AttemptState.NOT_SENT}),
+    AttemptState.NOT_SENT: frozenset(),
+    AttemptState.REFUSED: frozenset(),
+    AttemptState.LANDED: frozenset(),
+    AttemptState.REJECTED: frozenset(),
+}
+
+
+class Evidence(StrEnum):
+    """What a LANDED verdict rests on."""
+
+    NONE = "none"
+    CONFIRM = "confirm"
+    INFERRED = "inferred"
+    HUMAN = "human"
+
+
+class Protection(StrEnum):
+    """Whether the stop that was asked for was seen on the position."""
+
+    YES = "yes"
+    NO = "no"
+    NOT_ASKED = "not_asked"
+    UNCHECKED = "unchecked"
+
+
+class Delivery(StrEnum):
+    """How far a mutation's request got."""
+
+    ANSWERED = "answered"
+    NOT_CONNECTED = "not_connected"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one mutation, reduced to what a verdict may rest on.
+
+    `error_code` is set only when the body is a JSON object with a text `errorCode`; `detail` is for people.
+    """
+
+    delivery: Delivery
+    status: int | None = None
+    deal_reference: str | None = None
+    error_code: str | None = None
+    detail: str = ""
+    broker_time: datetime | None = None
+
+
+_DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 429})
+_OK = 200
+
+
+def classify(answer: Answer) -> AttemptState:
+    """Return the state that an order's answer proves; UNKNOWN unless it is on the allow-list."""
+    if answer.delivery is Delivery.NOT_CONNECTED:
+        return AttemptState.NOT_SENT
+    if answer.delivery is Delivery.LOST:
+        return AttemptState.UNKNOWN
+    if answer.status == _OK and answer.deal_reference:
+        return AttemptState.ACKED
+    if answer.status in _DEFINITE_REFUSALS and (answer.error_code or "").startswith("error."):
+        return AttemptState.REFUSED
+    return AttemptState.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRecord:
+    """A preview as the journal keeps it; `document` is the preview that was shown, as JSON."""
+
+    preview_id: str
+    kind: Kind
+    env: str
+    host: str
+    account_id: str
+    method: str
+    path: str
+    body: bytes
+    body_sha256: str
+    document: bytes
+    quote: bytes
+    state: PreviewState
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """An attempt as the journal keeps it. `baseline` is the book before the send, as JSON."""
+
+    attempt_id: str
+    kind: Kind
+    env: str
+    host: str
+    account_id: str
+    method: str
+    path: str
+    preview_id: str | None
+    state: AttemptState
+    body_sha256: str
+    baseline: bytes
+    created_at: datetime
+    broker_time_at_send: datetime | None = None
+    sent_at: datetime | None = None
+    deal_reference: str | None = None
+    order_id: str | None = None
+    deal_ids: tuple[str, ...] = ()
+    evidence: Evidence = Evidence.NONE
+    protected: Protection = Protection.UNCHECKED
+    http_status: int | None = None
+    error_code: str | None = None
+    level: Decimal | None = None
+    size: Decimal | None = None
+    stop_level: Decimal | None = None
+    note: str = ""

@@ -1,0 +1,221 @@
+"""Markets, quotes, dealing rules and candles. Prices are in the instrument's currency."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+EPIC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$"
+_EPIC = re.compile(EPIC_PATTERN)
+
+
+def is_epic(text: str) -> bool:
+    """Say whether text has the form of an epic (letters, digits, `_`, `.`, `-`; at most 64)."""
+    return bool(_EPIC.match(text)) and text.isascii()
+
+
+class Side(StrEnum):
+    """The direction of a deal."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def opposite(self) -> "Side":
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class MarketStatus(StrEnum):
+    """Whether a market can be dealt in (API page section 7). UNKNOWN stands for a word not documented there."""
+
+    TRADEABLE = "TRADEABLE"
+    CLOSED = "CLOSED"
+    EDITS_ONLY = "EDITS_ONLY"
+    OFFLINE = "OFFLINE"
+    ON_AUCTION = "ON_AUCTION"
+    ON_AUCTION_NO_EDITS = "ON_AUCTION_NO_EDITS"
+    SUSPENDED = "SUSPENDED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Resolution(StrEnum):
+    """Candle widths the broker knows."""
+
+    MINUTE = "MINUTE"
+    MINUTE_5 = "MINUTE_5"
+    MINUTE_15 = "MINUTE_15"
+    MINUTE_30 = "MINUTE_30"
+    HOUR = "HOUR"
+    HOUR_4 = "HOUR_4"
+    DAY = "DAY"
+    WEEK = "WEEK"
+
+    @property
+    def span(self) -> timedelta:
+        return timedelta(minutes=_MINUTES[self])
+
+
+_MINUTES = {
+    Resolution.MINUTE: 1,
+    Resolution.MINUTE_5: 5,
+    Resolution.MINUTE_15: 15,
+    Resolution.MINUTE_30: 30,
+    Resolution.HOUR: 60,
+    Resolution.HOUR_4: 240,
+    Resolution.DAY: 1440,
+    Resolution.WEEK: 10080,
+}
+
+
+class RuleUnit(StrEnum):
+    """What a dealing rule's value counts: price or size units, or percent of the live quote."""
+
+    POINTS = "POINTS"
+    PERCENTAGE = "PERCENTAGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """A least or greatest distance from the live quote."""
+
+    value: Decimal
+    unit: RuleUnit
+
+    def at(self, price: Decimal) -> Decimal:
+        """Return the distance in price units at this quote (API page 8.2)."""
+        return price * self.value / 100 if self.unit is RuleUnit.PERCENTAGE else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class DealingRules:
+    """A market's dealing rules as sent: None where the broker sent none (never filled in here)."""
+
+    price_step: Decimal | None
+    min_size: Decimal | None
+    max_size: Decimal | None
+    size_step: Decimal | None
+    min_stop_distance: Distance | None
+    min_guaranteed_stop_distance: Distance | None
+    max_stop_distance: Distance | None
+    trailing_stops: bool | None
+    market_orders: bool | None
+
+    def missing(self) -> tuple[str, ...]:
+        """Name the rules without which an order cannot be checked."""
+        needed = ("price_step", "min_size", "max_size", "size_step", "min_stop_distance", "max_stop_distance")
+        return tuple(name for name in needed if getattr(self, name) is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Both prices of a market at one instant, in the instrument's currency."""
+
+    epic: str
+    bid: Decimal
+    offer: Decimal
+    at: datetime
+    status: MarketStatus
+
+    @property
+    def spread(self) -> Decimal:
+        return self.offer - self.bid
+
+    @property
+    def mid(self) -> Decimal:
+        return (self.bid + self.offer) / 2
+
+    def entry(self, side: Side) -> Decimal:
+        """Return the price at which this side opens: BUY at the offer, SELL at the bid (API page 14.2)."""
+        return self.offer if side is Side.BUY else self.bid
+
+    def exit(self, side: Side) -> Decimal:
+        """Return the price at which a position of this side closes."""
+        return self.bid if side is Side.BUY else self.offer
+
+
+@dataclass(frozen=True, slots=True)
+class OvernightFee:
+    """Percent of the position's value per charge: positive is credited, negative charged (API page 14.6)."""
+
+    long_rate: Decimal
+    short_rate: Decimal
+    next_charge: datetime | None
+    interval_minutes: int | None
+
+    def rate(self, side: Side) -> Decimal:
+        return self.long_rate if side is Side.BUY else self.short_rate
+
+
+@dataclass(frozen=True, slots=True)
+class DayHours:
+    """The sessions of one weekday, `HH:MM-HH:MM` each, in the zone of the opening hours."""
+
+    day: str
+    sessions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningHours:
+    """When a market is usually open. There is no holiday calendar: the market status decides."""
+
+    zone: str
+    days: tuple[DayHours, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A market with its rules and a quote."""
+
+    epic: str
+    name: str
+    type: str
+    currency: str
+    expiry: str
+    lot_size: Decimal
+    margin_factor: Decimal | None
+    margin_factor_unit: str | None
+    guaranteed_stops: bool
+    rules: DealingRules
+    hours: OpeningHours | None
+    overnight: OvernightFee | None
+    quote: Quote
+    high: Decimal | None
+    low: Decimal | None
+    change: Decimal | None
+    change_pct: Decimal | None
+    decimals: int
+    modes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRow:
+    """A market as it stands in a search result."""
+
+    epic: str
+    name: str
+    type: str
+    status: MarketStatus
+    bid: Decimal | None
+    offer: Decimal | None
+    high: Decimal | None
+    low: Decimal | None
+    change: Decimal | None
+    change_pct: Decimal | None
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """One bar; `time` is its opening instant. Prices in the instrument's currency, bid and ask."""
+
+    time: datetime
+    bid_open: Decimal
+    bid_high: Decimal
+    bid_low: Decimal
+    bid_close: Decimal
+    ask_open: Decimal
+    ask_high: Decimal
+    ask_low: Decimal
+    ask_close: Decimal
+    volume: Decimal | None

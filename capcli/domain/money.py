@@ -1,0 +1,83 @@
+"""Decimal numbers from text and back, without ever passing through a float."""
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+
+# Wide enough that no sum, product or quotient of order figures is rounded on the way.
+EXACT = Context(prec=50)
+SIGNIFICANT_DIGITS = 15
+CENT = Decimal("0.01")
+
+_PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+
+
+class NotANumber(ValueError):
+    """Text that is no plain decimal number; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount and the currency it is in."""
+
+    amount: Decimal
+    currency: str
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Read a plain decimal number such as `1.5`, keeping its digits.
+
+    Raises NotANumber for nan, infinity, exponents, separators and for more than 15 significant digits
+    (the broker reads JSON numbers, and 15 digits are what every reader of them keeps).
+    """
+    cleaned = text.strip()
+    if not _PLAIN.fullmatch(cleaned) or not cleaned.isascii():
+        raise NotANumber(f"{text!r} is not a plain number; write digits with a point, such as 1.5")
+    number = Decimal(cleaned)
+    if len(number.as_tuple().digits) > SIGNIFICANT_DIGITS and significant_digits(number) > SIGNIFICANT_DIGITS:
+        raise NotANumber(f"{text!r} has more than {SIGNIFICANT_DIGITS} significant digits")
+    return number
+
+
+def significant_digits(number: Decimal) -> int:
+    """Count the digits that matter: leading and trailing zeros do not."""
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    return len(digits)
+
+
+def plain(number: Decimal) -> str:
+    """Write a number with all its digits and no exponent."""
+    return f"{number:f}"
+
+
+def short(number: Decimal) -> str:
+    """Write a number without trailing zeros and without an exponent."""
+    text = plain(number)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def on_grid(number: Decimal, step: Decimal) -> bool:
+    """Say whether a number is a whole multiple of the step."""
+    return EXACT.remainder(number, step) == 0
+
+
+def floor_to(number: Decimal, step: Decimal) -> Decimal:
+    """Return the largest multiple of the step that is not above the number."""
+    return (number / step).to_integral_value(ROUND_FLOOR) * step
+
+
+def ceil_to(number: Decimal, step: Decimal) -> Decimal:
+    """Return the smallest multiple of the step that is not below the number."""
+    return (number / step).to_integral_value(ROUND_CEILING) * step
+
+
+def cents(amount: Decimal) -> Decimal:
+    """Round an amount of money to 0.01, half to even, as the books are kept."""
+    return amount.quantize(CENT, ROUND_HALF_EVEN, EXACT)
+
+
+def percent_of(part: Decimal, whole: Decimal) -> Decimal:
+    """Return `part` as a percentage of `whole` with two decimals; 0 of nothing is 0."""
+    if whole == 0:
+        return Decimal("0.00")
+    return (part * 100 / whole).quantize(CENT, ROUND_HALF_EVEN, EXACT)

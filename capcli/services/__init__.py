@@ -1,0 +1,1 @@
+"""Use cases: they return frozen results and never print."""

@@ -1,0 +1,191 @@
+"""What the use cases need from the outside, as Protocols. Adapters live in broker, store and credentials."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Protocol
+
+from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
+from capcli.domain.market import Candle, Market, MarketRow, Resolution
+
+Clock = Callable[[], datetime]
+"""Returns the present as aware UTC."""
+
+Ids = Callable[[str], str]
+"""Returns a new id for a prefix: `p_` or `a_` and 12 of `[0-9a-z]`."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """What a login needs. Its repr shows no secret; it goes nowhere but into the login request."""
+
+    api_key: str
+    identifier: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"
+
+    @property
+    def fingerprint(self) -> str:
+        """Identify the key and user without revealing them (for session caches)."""
+        return sha256(f"{self.identifier}\0{self.api_key}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StoredSession:
+    """A broker session that outlives the process: tokens, and what they belong to."""
+
+    cst: str
+    security_token: str
+    account_id: str
+    client_id: str
+    currency: str
+    timezone_offset: int
+    created_at: datetime
+
+    def __repr__(self) -> str:
+        return f"StoredSession(account_id={self.account_id!r})"
+
+
+class SessionCache(Protocol):
+    """Keeps one session per key fingerprint, env and host; never raises: a lost cache costs one login."""
+
+    def load(self) -> StoredSession | None: ...
+
+    def save(self, session: StoredSession) -> None: ...
+
+    def drop(self) -> None: ...
+
+
+class Broker(Protocol):
+    """One broker session. Reads raise the errors of `capcli.errors`; mutations answer with what came back.
+
+    Reads log in on demand, are repeated once after a new login on a lost session, and wait when rate limited.
+    Mutations are sent once, whatever happens: no retry, no redirect, no new login.
+    """
+
+    @property
+    def host(self) -> str:
+        """Name the broker host that requests go to (`paper` for the embedded one)."""
+        ...
+
+    @property
+    def account_id(self) -> str | None:
+        """Return the account that the session was last seen on, without a request."""
+        ...
+
+    def login(self, *, force: bool = False) -> Session: ...
+
+    def logout(self) -> bool: ...
+
+    def session(self) -> Session:
+        """GET /session: the account as the broker sees it now."""
+        ...
+
+    def switch_account(self, account_id: str) -> Session: ...
+
+    def ping(self) -> bool: ...
+
+    def server_time(self) -> datetime: ...
+
+    def broker_time(self) -> datetime | None:
+        """Return the broker's clock as of its last answer (its Date header, moved on by our own clock)."""
+        ...
+
+    def accounts(self) -> tuple[Account, ...]: ...
+
+    def search(self, term: str | None) -> tuple[MarketRow, ...]: ...
+
+    def markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]: ...
+
+    def market(self, epic: str) -> Market: ...
+
+    def candles(
+        self,
+        epic: str,
+        resolution: Resolution,
+        *,
+        last: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> tuple[Candle, ...]:
+        """Return one page of candles, oldest first, empty when the window has none; `last` at most 1000."""
+        ...
+
+    def positions(self) -> tuple[Position, ...]: ...
+
+    def position(self, deal_id: str) -> Position: ...
+
+    def orders(self) -> tuple[WorkingOrder, ...]: ...
+
+    def confirm(self, deal_reference: str) -> Confirm | None:
+        """Return the verdict, or None while the broker does not know the reference (404)."""
+        ...
+
+    def activity(self, start: datetime, end: datetime) -> tuple[Activity, ...]:
+        """Return the detailed activity of a window of at most one day, newest first."""
+        ...
+
+    def send(self, method: str, path: str, body: bytes | None) -> Answer:
+        """Send one mutation, once, and say what came back. Raises nothing that a network can cause."""
+        ...
+
+
+class Journal(Protocol):
+    """Previews, attempts and events, durable before the call returns. Raises JournalUnreadable."""
+
+    def save_preview(self, preview: PreviewRecord) -> None: ...
+
+    def preview(self, preview_id: str) -> PreviewRecord | None: ...
+
+    def previews(self, env: str, *, limit: int) -> tuple[PreviewRecord, ...]: ...
+
+    def attempt(self, attempt_id: str) -> AttemptRecord | None: ...
+
+    def attempt_of(self, preview_id: str) -> AttemptRecord | None: ...
+
+    def unresolved(self, env: str, host: str, account_id: str) -> tuple[AttemptRecord, ...]: ...
+
+    def recent(self, env: str, host: str, account_id: str, since: datetime) -> tuple[AttemptRecord, ...]:
+        """Return the attempts that were sent since an instant, oldest first."""
+        ...
+
+    def claim(self, preview_id: str, attempt: AttemptRecord, *, now: datetime) -> PreviewRecord | None:
+        """Turn a READY, unexpired preview into CLAIMED and insert its attempt, in one transaction.
+
+        Returns the preview with its stored body, or None when somebody else was first or it expired.
+        """
+        ...
+
+    def open_attempt(self, attempt: AttemptRecord) -> None:
+        """Insert an attempt that has no preview (close, amend, cancel)."""
+        ...
+
+    def move(
+        self,
+        attempt_id: str,
+        from_state: AttemptState,
+        to_state: AttemptState,
+        *,
+        at: datetime,
+        **facts: Any,
+    ) -> bool:
+        """Compare-and-set an attempt's state, with its event row; `facts` are columns of AttemptRecord.
+
+        Returns False when the attempt was no longer in `from_state`; then nothing changed.
+        """
+        ...
+
+    def note(self, attempt_id: str | None, kind: str, *, at: datetime, detail: Mapping[str, Any]) -> None:
+        """Append an event that changes no state (a decision, an alarm)."""
+        ...
+
+
+class AccountLock(Protocol):
+    """The lock that lets one process at a time send on an account."""
+
+    def __call__(self, env: str, host: str, account_id: str) -> AbstractContextManager[None]: ...

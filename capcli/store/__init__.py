@@ -1,0 +1,1 @@
+"""The journal: previews, attempts and events in SQLite, and the account lock."""
