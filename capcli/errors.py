@@ -1,4 +1,4 @@
-"""What can stop a command, drawn as one tree. Business outcomes (rejected, unknown) are results, not exceptions.
+"""What can stop a command, drawn as one tree. Business outcomes (rejected, unknown) are results.
 
 CapcliError                          exit 1   a bug in capcli
 ├── UsageError                       exit 2

@@ -10,7 +10,7 @@ from capcli.domain.market import MarketStatus, Quote, Side
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account of the login. Amounts are in `currency`; `equity` is the broker's `balance` (API page 14.1)."""
+    """One account of the login, in `currency`; `equity` is the broker's `balance` (API page 14.1)."""
 
     account_id: str
     name: str
@@ -58,7 +58,7 @@ class OrderType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorkingOrder:
-    """An order that waits for its level. Stop and limit come as distances and are levels here (API page 6.5)."""
+    """An order that waits for its level. Stop and limit are levels here (distances at the broker, API 6.5)."""
 
     deal_id: str
     epic: str
@@ -89,7 +89,7 @@ class AffectedDeal:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The broker's verdict on a request (API page 6.6). `order_id` is its top-level dealId, not the position's."""
+    """The broker's verdict on a request (API page 6.6). `order_id` is its dealId, not the position's."""
 
     deal_reference: str
     accepted: bool

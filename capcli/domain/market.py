@@ -1,7 +1,7 @@
 """Markets, quotes, dealing rules and candles. Prices are in the instrument's currency."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -27,7 +27,7 @@ class Side(StrEnum):
 
 
 class MarketStatus(StrEnum):
-    """Whether a market can be dealt in (API page section 7). UNKNOWN stands for a word not documented there."""
+    """Whether a market can be dealt in (API page section 7). UNKNOWN: a word not documented there."""
 
     TRADEABLE = "TRADEABLE"
     CLOSED = "CLOSED"
@@ -101,10 +101,26 @@ class DealingRules:
     trailing_stops: bool | None
     market_orders: bool | None
 
+    def for_orders(self) -> "OrderRules | None":
+        """Return the rules without which an order cannot be checked, or None when one of them is missing."""
+        needed = [getattr(self, field.name) for field in fields(OrderRules)]
+        return None if None in needed else OrderRules(*needed)
+
     def missing(self) -> tuple[str, ...]:
-        """Name the rules without which an order cannot be checked."""
-        needed = ("price_step", "min_size", "max_size", "size_step", "min_stop_distance", "max_stop_distance")
-        return tuple(name for name in needed if getattr(self, name) is None)
+        """Name the rules that an order needs and the broker did not send."""
+        return tuple(field.name for field in fields(OrderRules) if getattr(self, field.name) is None)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRules:
+    """The dealing rules that every order is checked against, all present."""
+
+    price_step: Decimal
+    min_size: Decimal
+    max_size: Decimal
+    size_step: Decimal
+    min_stop_distance: Distance
+    max_stop_distance: Distance
 
 
 @dataclass(frozen=True, slots=True)

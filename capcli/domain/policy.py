@@ -1,0 +1,315 @@
+"""What may be sent: pure rules over one case, evaluated at the preview and again before the send."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from capcli.domain.account import Account, OrderType
+from capcli.domain.market import Market, MarketStatus, OrderRules, Side
+from capcli.domain.money import ceil_to, floor_to, on_grid, percent_of, short
+from capcli.domain.order import Kind, LegForm, OrderRequest
+from capcli.domain.sizing import Figures, LegFigures, estimated_entry
+
+
+class Rule(StrEnum):
+    """The checks, named as they stand in every preview."""
+
+    TRADING = "trading"
+    LIVE = "live"
+    EPIC_ALLOWED = "epic_allowed"
+    MARKET_OPEN = "market_open"
+    SIZE_RANGE = "size_range"
+    SIZE_STEP = "size_step"
+    MAX_SIZE = "max_size"
+    OPEN_POSITIONS = "open_positions"
+    ORDERS_PER_DAY = "orders_per_day"
+    FUNDS = "funds"
+    ENTRY_LEVEL = "entry_level"
+    GOOD_TILL = "good_till"
+    STOP = "stop"
+    LIMIT = "limit"
+    GUARANTEED = "guaranteed"
+    TRAILING = "trailing"
+    DRIFT = "drift"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule's verdict in words, and the setting that governs it, if one does."""
+
+    rule: Rule
+    passed: bool
+    reason: str
+    setting: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The user's own limits. None means that no limit is set."""
+
+    env: str
+    trading_allowed: bool
+    live_unlocked: bool = False
+    allowed_epics: frozenset[str] | None = None
+    max_position_size: Decimal | None = None
+    max_working_order_size: Decimal | None = None
+    max_open_positions: int | None = None
+    max_orders_per_day: int | None = None
+    max_drift_pct: Decimal = Decimal("0.5")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that the rules look at. `reference_entry` is the preview's entry at execution."""
+
+    policy: Policy
+    request: OrderRequest
+    market: Market
+    rules: OrderRules
+    account: Account
+    figures: Figures
+    open_positions: int
+    waiting_orders: int
+    orders_today: int
+    now: datetime
+    order_type: OrderType | None = None
+    reference_entry: Decimal | None = None
+
+
+def trading(case: Case) -> Check:
+    on = case.policy.trading_allowed
+    reason = f"trading is on for {case.policy.env}" if on else f"trading is off for {case.policy.env}"
+    return Check(Rule.TRADING, on, reason, "CAP_ALLOW_TRADING")
+
+
+def live(case: Case) -> Check | None:
+    if case.policy.env != "live":
+        return None
+    return Check(
+        Rule.LIVE, case.policy.live_unlocked, "trading on live is locked until the go-live checklist"
+    )
+
+
+def epic_allowed(case: Case) -> Check:
+    allowed, epic = case.policy.allowed_epics, case.request.epic
+    if allowed is None:
+        return Check(Rule.EPIC_ALLOWED, True, "every market is allowed", "CAP_ALLOWED_EPICS")
+    listed = ", ".join(sorted(allowed))
+    verb = "is among" if epic in allowed else "is not among"
+    return Check(Rule.EPIC_ALLOWED, epic in allowed, f"{epic} {verb} {listed}", "CAP_ALLOWED_EPICS")
+
+
+def market_open(case: Case) -> Check:
+    status = case.market.quote.status
+    # A working order may rest while its market is merely closed; a suspended one takes none.
+    resting = case.request.kind is Kind.WORKING and status in {MarketStatus.CLOSED, MarketStatus.EDITS_ONLY}
+    restricted = [mode for mode in case.market.modes if mode != "REGULAR"]
+    if restricted and status is MarketStatus.TRADEABLE:
+        return Check(Rule.MARKET_OPEN, False, f"{case.request.epic} is restricted: {', '.join(restricted)}")
+    passed = status is MarketStatus.TRADEABLE or resting
+    return Check(Rule.MARKET_OPEN, passed, f"{case.request.epic} is {status.value}")
+
+
+def size_range(case: Case) -> Check:
+    rules, size = case.rules, case.request.size
+    reason = f"{short(size)} of {short(rules.min_size)} to {short(rules.max_size)}"
+    return Check(Rule.SIZE_RANGE, rules.min_size <= size <= rules.max_size, reason)
+
+
+def size_step(case: Case) -> Check:
+    step, size = case.rules.size_step, case.request.size
+    if on_grid(size, step):
+        return Check(Rule.SIZE_STEP, True, f"{short(size)} is in steps of {short(step)}")
+    down, up = floor_to(size, step), ceil_to(size, step)
+    near = f"{short(down)} or {short(up)}" if down > 0 else short(up)
+    return Check(Rule.SIZE_STEP, False, f"{short(size)} is off the step of {short(step)}; nearest: {near}")
+
+
+def max_size(case: Case) -> Check | None:
+    working = case.request.kind is Kind.WORKING
+    setting = "CAP_MAX_WORKING_ORDER_SIZE" if working else "CAP_MAX_POSITION_SIZE"
+    most = case.policy.max_working_order_size if working else case.policy.max_position_size
+    if most is None:
+        return None
+    reason = f"{short(case.request.size)} of at most {short(most)}"
+    return Check(Rule.MAX_SIZE, case.request.size <= most, reason, setting)
+
+
+def open_positions(case: Case) -> Check | None:
+    most = case.policy.max_open_positions
+    if most is None:
+        return None
+    # Each waiting order may become a position, so a new one counts them too.
+    waiting = case.waiting_orders if case.request.kind is Kind.WORKING else 0
+    count = case.open_positions + waiting
+    return Check(
+        Rule.OPEN_POSITIONS, count < most, f"{count} open of at most {most}", "CAP_MAX_OPEN_POSITIONS"
+    )
+
+
+def orders_per_day(case: Case) -> Check | None:
+    most = case.policy.max_orders_per_day
+    if most is None:
+        return None
+    reason = f"{case.orders_today} sent today (UTC) of at most {most}"
+    return Check(Rule.ORDERS_PER_DAY, case.orders_today < most, reason, "CAP_MAX_ORDERS_PER_DAY")
+
+
+def funds(case: Case) -> Check:
+    needed, available = case.figures.margin, case.figures.available
+    if needed is None:
+        return Check(Rule.FUNDS, False, "the broker sent no margin factor, so the margin cannot be known")
+    currency = case.figures.account_currency
+    reason = f"margin {short(needed)} of {short(available)} {currency} available"
+    return Check(Rule.FUNDS, needed <= available, reason)
+
+
+def entry_level(case: Case) -> Check | None:
+    trigger, quote, side = case.request.trigger, case.market.quote, case.request.side
+    if trigger is None:
+        return None
+    step = case.rules.price_step
+    if not on_grid(trigger.level, step):
+        return Check(Rule.ENTRY_LEVEL, False, _off_step(trigger.level, step))
+    price = quote.entry(side)
+    below = trigger.level < price
+    # A LIMIT waits for a better price, a STOP for a worse one.
+    wants_below = (side is Side.BUY) is (case.order_type is OrderType.LIMIT)
+    passed = trigger.level != price and below is wants_below
+    where = "below" if below else "above"
+    kind = case.order_type.value if case.order_type else "order"
+    reason = f"a {side.value} {kind} at {short(trigger.level)} is {where} the price {short(price)}"
+    return Check(Rule.ENTRY_LEVEL, passed, reason)
+
+
+def good_till(case: Case) -> Check | None:
+    until = case.request.trigger.good_till if case.request.trigger else None
+    if until is None:
+        return None
+    passed = until > case.now
+    return Check(
+        Rule.GOOD_TILL, passed, f"{until:%Y-%m-%d %H:%M:%S}Z is {'ahead' if passed else 'in the past'}"
+    )
+
+
+def stop(case: Case) -> Check | None:
+    return _leg_check(case, Rule.STOP, case.figures.stop, below=case.request.side is Side.BUY)
+
+
+def limit(case: Case) -> Check | None:
+    return _leg_check(case, Rule.LIMIT, case.figures.limit, below=case.request.side is Side.SELL)
+
+
+def _leg_check(case: Case, rule: Rule, leg: LegFigures | None, *, below: bool) -> Check | None:
+    if leg is None:
+        return None
+    return Check(rule, *_judge_leg(case, rule, leg, below=below))
+
+
+def _judge_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple[bool, str]:
+    word, rules = rule.value, case.rules
+    if leg.form is LegForm.AMOUNT and case.market.currency != case.account.currency:
+        return False, (
+            f"the broker does not say in which currency it reads a {word} amount on a market in "
+            f"{case.market.currency}; give a level or a distance"
+        )
+    if leg.form is LegForm.LEVEL and not on_grid(leg.level, rules.price_step):
+        return False, _off_step(leg.level, rules.price_step)
+    if leg.form is LegForm.DISTANCE and not on_grid(leg.distance, rules.price_step):
+        return False, _off_step(leg.distance, rules.price_step)
+    price = _leg_base(case)
+    sign, side = (-1, "below") if below else (1, "above")
+    away = (leg.level - price) * sign
+    if away <= 0 or leg.level <= 0:
+        owner = f"a {case.request.side.value}'s {word}"
+        return False, f"{owner} belongs {side} {short(price)}, not at {short(leg.level)}"
+    nearest, farthest = _nearest(case, rule).at(price), rules.max_stop_distance.at(price)
+    if away < nearest:
+        return False, f"{word} {short(leg.level)} is nearer than {short(price + sign * nearest)} allows"
+    if away > farthest:
+        return False, f"{word} {short(leg.level)} is farther than {short(price + sign * farthest)} allows"
+    return True, f"{short(leg.level)} is {short(percent_of(away, price))} % {side} {short(price)}"
+
+
+def _leg_base(case: Case) -> Decimal:
+    # A position's legs are judged against the side it closes at (API page 9.5), an order's against its level.
+    if case.request.trigger is not None:
+        return estimated_entry(case.request, case.market)
+    return case.market.quote.exit(case.request.side)
+
+
+def _nearest(case: Case, rule: Rule) -> Distance:
+    guaranteed_least = case.market.rules.min_guaranteed_stop_distance
+    if rule is Rule.STOP and case.request.guaranteed and guaranteed_least is not None:
+        return guaranteed_least
+    return case.rules.min_stop_distance
+
+
+def guaranteed(case: Case) -> Check | None:
+    if not case.request.guaranteed:
+        return None
+    if not case.market.guaranteed_stops:
+        return Check(Rule.GUARANTEED, False, f"{case.request.epic} offers no guaranteed stops")
+    if case.market.rules.min_guaranteed_stop_distance is None:
+        return Check(Rule.GUARANTEED, False, "the broker sent no minimum distance for a guaranteed stop")
+    return Check(Rule.GUARANTEED, True, f"{case.request.epic} offers guaranteed stops")
+
+
+def trailing(case: Case) -> Check | None:
+    if not case.request.trailing:
+        return None
+    offered = case.market.rules.trailing_stops is True
+    word = "offers" if offered else "offers no"
+    return Check(Rule.TRAILING, offered, f"{case.request.epic} {word} trailing stops")
+
+
+def drift(case: Case) -> Check | None:
+    then = case.reference_entry
+    if then is None or then == 0 or case.request.trigger is not None:
+        return None
+    now, most = case.market.quote.entry(case.request.side), case.policy.max_drift_pct
+    moved = abs(now - then) * 100 / then
+    reason = (
+        f"the price moved {moved:.3f} % since the preview ({short(then)} to {short(now)}), at most {most} %"
+    )
+    return Check(Rule.DRIFT, moved <= most, reason, "CAP_MAX_DRIFT_PCT")
+
+
+def _off_step(level: Decimal, step: Decimal) -> str:
+    down, up = floor_to(level, step), ceil_to(level, step)
+    return f"{short(level)} is off the price step of {short(step)}; nearest: {short(down)} or {short(up)}"
+
+
+RULES: tuple[Callable[[Case], Check | None], ...] = (
+    trading,
+    live,
+    epic_allowed,
+    market_open,
+    size_range,
+    size_step,
+    max_size,
+    open_positions,
+    orders_per_day,
+    funds,
+    entry_level,
+    good_till,
+    stop,
+    limit,
+    guaranteed,
+    trailing,
+    drift,
+)
+
+
+def evaluate(case: Case) -> tuple[Check, ...]:
+    """Return the verdict of every rule that applies, all at once; rules that do not apply are left out."""
+    return tuple(_verdicts(case))
+
+
+def _verdicts(case: Case) -> Iterator[Check]:
+    for rule in RULES:
+        verdict = rule(case)
+        if verdict is not None:
+            yield verdict

@@ -1,0 +1,151 @@
+"""The arithmetic of an order: entry, notional, margin, stop and limit, in Decimal. No judgement here."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from capcli.domain.account import Account
+from capcli.domain.market import Market, Side
+from capcli.domain.money import EXACT, cents, percent_of
+from capcli.domain.order import Leg, LegForm, OrderRequest
+
+_RATIO = Decimal("0.01")
+# Levels that we work out (from a distance or an amount) are shown with the market's own precision at least.
+_WORKING_PLACES = Decimal("0.0000000001")
+
+
+@dataclass(frozen=True, slots=True)
+class LegFigures:
+    """A stop or limit in every form. `amount` is account currency, against the estimated entry."""
+
+    form: LegForm
+    level: Decimal
+    distance: Decimal
+    distance_pct: Decimal
+    amount: Decimal
+    equity_pct: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Overnight:
+    """The fee of one night in account currency: positive is credited, negative is charged."""
+
+    rate_pct: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What an order means in money. Prices in `currency`; amounts in `account_currency`."""
+
+    entry: Decimal
+    spread: Decimal
+    spread_pct: Decimal
+    spread_cost: Decimal
+    currency: str
+    account_currency: str
+    conversion_rate: Decimal
+    notional: Decimal
+    margin_pct: Decimal | None
+    margin: Decimal | None
+    equity: Decimal
+    available: Decimal
+    available_after: Decimal | None
+    stop: LegFigures | None
+    limit: LegFigures | None
+    reward_to_risk: Decimal | None
+    overnight: Overnight | None
+
+
+def estimated_entry(request: OrderRequest, market: Market) -> Decimal:
+    """Return the price at which the order would open: its own level, else the live quote's side."""
+    return request.trigger.level if request.trigger else market.quote.entry(request.side)
+
+
+def leg_level(leg: Leg, *, entry: Decimal, below: bool, size: Decimal) -> Decimal:
+    """Return the price of a leg; a distance or an amount is counted from the entry, below or above it."""
+    if leg.form is LegForm.LEVEL:
+        return leg.value
+    distance = leg.value if leg.form is LegForm.DISTANCE else EXACT.divide(leg.value, size)
+    level = entry - distance if below else entry + distance
+    return (
+        level.quantize(max_places(entry, leg.value), ROUND_HALF_EVEN, EXACT)
+        if leg.form is LegForm.AMOUNT
+        else level
+    )
+
+
+def max_places(*numbers: Decimal) -> Decimal:
+    """Return the quantum with the most decimals among the numbers."""
+    exponent = min(int(number.as_tuple().exponent) for number in numbers)
+    return max(Decimal(1).scaleb(min(exponent, 0)), _WORKING_PLACES)
+
+
+def figures(request: OrderRequest, market: Market, account: Account, rate: Decimal) -> Figures:
+    """Work out an order's figures; `rate` is account currency per unit of instrument currency."""
+    entry = estimated_entry(request, market)
+    notional = cents(entry * request.size * rate)
+    margin_pct = market.margin_factor
+    margin = None if margin_pct is None else cents(entry * request.size * rate * margin_pct / 100)
+    stop = _leg(request, request.stop, entry, account, rate, is_stop=True)
+    limit = _leg(request, request.limit, entry, account, rate, is_stop=False)
+    return Figures(
+        entry=entry,
+        spread=market.quote.spread,
+        spread_pct=_pct(market.quote.spread, market.quote.mid),
+        spread_cost=cents(market.quote.spread * request.size * rate),
+        currency=market.currency,
+        account_currency=account.currency,
+        conversion_rate=rate,
+        notional=notional,
+        margin_pct=margin_pct,
+        margin=margin,
+        equity=account.equity,
+        available=account.available,
+        available_after=None if margin is None else account.available - margin,
+        stop=stop,
+        limit=limit,
+        reward_to_risk=_ratio(limit, stop),
+        overnight=_overnight(request, market, rate),
+    )
+
+
+def _leg(
+    request: OrderRequest, leg: Leg | None, entry: Decimal, account: Account, rate: Decimal, *, is_stop: bool
+) -> LegFigures | None:
+    if leg is None:
+        return None
+    below = (request.side is Side.BUY) is is_stop
+    level = leg_level(leg, entry=entry, below=below, size=request.size)
+    # Signed towards the purpose: a stop on the right side loses, a limit on the right side gains.
+    distance = entry - level if below else level - entry
+    amount = cents(distance * request.size * rate)
+    if leg.form is LegForm.AMOUNT:
+        amount = cents(leg.value * rate)
+    return LegFigures(
+        form=leg.form,
+        level=level,
+        distance=distance,
+        distance_pct=_pct(distance, entry),
+        amount=amount,
+        equity_pct=percent_of(amount, account.equity),
+    )
+
+
+def _ratio(limit: LegFigures | None, stop: LegFigures | None) -> Decimal | None:
+    if limit is None or stop is None or stop.distance <= 0:
+        return None
+    return (limit.distance / stop.distance).quantize(_RATIO, ROUND_HALF_EVEN, EXACT)
+
+
+def _overnight(request: OrderRequest, market: Market, rate: Decimal) -> Overnight | None:
+    if market.overnight is None:
+        return None
+    rate_pct = market.overnight.rate(request.side)
+    # API page 14.6: amount about size x price x rate / 100.
+    return Overnight(rate_pct, cents(request.size * market.quote.mid * rate * rate_pct / 100))
+
+
+def _pct(part: Decimal, whole: Decimal) -> Decimal:
+    if whole == 0:
+        return Decimal(0)
+    return (part * 100 / whole).quantize(Decimal("0.001"), ROUND_HALF_EVEN, EXACT)
