@@ -1,0 +1,19 @@
+"""Environment and config.toml become one frozen `Settings`; nothing is read from the current directory."""
+
+from capcli.settings.config_file import write_profile, write_setting
+from capcli.settings.loading import SettingRow, Settings, load
+from capcli.settings.table import CREDENTIAL_NAMES, TABLE, Setting
+from capcli.settings.values import Env, slip
+
+__all__ = [
+    "CREDENTIAL_NAMES",
+    "TABLE",
+    "Env",
+    "Setting",
+    "SettingRow",
+    "Settings",
+    "load",
+    "slip",
+    "write_profile",
+    "write_setting",
+]

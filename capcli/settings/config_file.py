@@ -1,0 +1,298 @@
+"""config.toml: what profiles say, and edits that leave everything else in the file as it was."""
+
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from capcli.errors import ConfigError, SettingInvalid, SettingUnknown, UsageError
+from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean
+from capcli.settings.values import Env, shown, slip
+from capcli.system import Folders, file_lock, private_folder
+
+DEFAULT_PROFILE = "main"
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_PROFILE_FORM = "1 to 32 letters, digits, `-` or `_`"
+_SECRET_KEYS = frozenset(name.removeprefix(PREFIX).lower() for name in CREDENTIAL_NAMES)
+_HEADER = re.compile(r"\s*\[")
+_BARE = re.compile(r"true|false|0|[1-9][0-9]*(\.[0-9]+)?|0\.[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One profile: its name, the file it stands in, and its settings as text (none when it is new)."""
+
+    name: str
+    file: Path
+    texts: Mapping[str, str]
+
+    @property
+    def label(self) -> str:
+        return f"profile {self.name} in {self.file.name}"
+
+    @property
+    def env(self) -> Env | None:
+        """Return the env that the profile is for. Raises SettingInvalid."""
+        text = self.texts.get("env", "").strip()
+        try:
+            return Env(text.lower()) if text else None
+        except ValueError:
+            raise SettingInvalid(
+                f"env is {shown(text)} ({self.label}){_named(text)}. Allowed: paper, demo or live."
+                " Nothing was sent.",
+                next="capcli config path",
+                variable="env",
+                value=shown(text),
+                allowed="paper, demo or live",
+            ) from None
+
+
+def _named(text: str) -> str:
+    found = slip(text)
+    return f", {found}" if found else ""
+
+
+def read_profile(file: Path, wanted: str | None, *, new: bool = False) -> Profile:
+    """Return the profile asked for, else the file's default_profile, else `main` (empty when there is none).
+
+    Raises ConfigError for a broken file and, unless `new`, for a profile that the file does not have.
+    """
+    if wanted is not None and not _PROFILE.fullmatch(wanted):
+        raise UsageError(f"--profile is {shown(wanted)}. Allowed: {_PROFILE_FORM}. Nothing was sent.")
+    data = _parse(file, _read(file))
+    profiles = _checked(file, data)
+    default = data.get("default_profile")
+    name = wanted or default or DEFAULT_PROFILE
+    if name not in profiles and not new and (wanted or default):
+        raise _no_such_profile(file, name, profiles)
+    return Profile(name, file, MappingProxyType(profiles.get(name, {})))
+
+
+def _no_such_profile(file: Path, name: str, profiles: Mapping[str, object]) -> ConfigError:
+    there = ", ".join(sorted(profiles)) or "none"
+    return ConfigError(
+        f"There is no profile {name} in {file} (there: {there}). Nothing was sent.",
+        next=f"capcli login --profile {name} --env demo",
+        profile=name,
+    )
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise _broken(file, "it is not UTF-8 text") from None
+    except OSError as error:
+        raise _broken(file, error.strerror or type(error).__name__) from None
+
+
+def _parse(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text, parse_float=str)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        # From None: the error object holds the whole document.
+        raise _broken(file, str(error)) from None
+
+
+def _broken(file: Path, why: str) -> ConfigError:
+    return ConfigError(
+        f"{file} cannot be read: {why}. Nothing was sent.", next="capcli config path", file=str(file)
+    )
+
+
+def _checked(file: Path, data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the profiles with every value as text; refuse what is no setting, in any profile."""
+    for key in data:
+        if key not in {"default_profile", "profiles"}:
+            raise _unknown_key(file, key, "the top")
+    default, profiles = data.get("default_profile", DEFAULT_PROFILE), data.get("profiles", {})
+    if not isinstance(profiles, dict):
+        raise _broken(file, "profiles is not a table; write [profiles.main]")
+    for name in (default, *profiles):
+        if not isinstance(name, str) or not _PROFILE.fullmatch(name):
+            raise _broken(file, f"{shown(str(name))} is no profile name ({_PROFILE_FORM})")
+    return {name: _texts(file, name, table) for name, table in profiles.items()}
+
+
+def _texts(file: Path, name: str, table: object) -> dict[str, str]:
+    if not isinstance(table, dict):
+        raise _broken(file, f"profiles.{name} is not a table; write [profiles.{name}]")
+    for key in table:
+        if key not in BY_KEY:
+            raise _unknown_key(file, key, f"[profiles.{name}]")
+    return {key: _text(file, key, value) for key, value in table.items()}
+
+
+def _text(file: Path, key: str, value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, int)):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
+    raise SettingInvalid(
+        f"{key} in {file} is a {type(value).__name__}. Allowed: {BY_KEY[key].allowed}. Nothing was sent.",
+        next="capcli config path",
+        variable=key,
+        allowed=BY_KEY[key].allowed,
+    )
+
+
+def _unknown_key(file: Path, key: str, place: str) -> ConfigError:
+    if key.lower().removeprefix(PREFIX.lower()) in _SECRET_KEYS:
+        return SettingInvalid(
+            f"{key} stands at {place} of {file}. Credentials are never read from there: take it out and"
+            " store them in the keychain. Nothing was sent.",
+            next="capcli login",
+            variable=key,
+        )
+    if place == "the top" and key in BY_KEY:
+        hint = f" It belongs into a profile: [profiles.{DEFAULT_PROFILE}]."
+    else:
+        hint = did_you_mean(key, (*BY_KEY, "default_profile", "profiles") if place == "the top" else BY_KEY)
+    return SettingUnknown(
+        f"{key} at {place} of {file} is no setting.{hint} Nothing was sent.",
+        next="capcli help environment",
+        variable=key,
+    )
+
+
+def write_profile(folders: Folders, name: str, env: Env) -> None:
+    """Write `[profiles.NAME] env = …`, and default_profile where there is none.
+
+    Comments and other content stay byte for byte. Raises ConfigError when the file's layout makes that
+    impossible; then it is unchanged.
+    """
+    write_setting(folders, name, "env", str(env))
+
+
+def write_setting(folders: Folders, profile: str, key: str, value: str) -> None:
+    """Write one setting of a profile (`key` as in config.toml). The value's form is checked, not its rule.
+
+    Raises UsageError for a name or value that is not allowed, ConfigError as `write_profile` does.
+    """
+    _check_edit(profile, key, value)
+    with file_lock(folders.locks / "config.lock", wait_s=5):
+        file = folders.config_file
+        before = _read(file)
+        old = _parse(file, before)
+        _checked(file, old)
+        after = _with_default(_with_key(before, profile, key, value), profile, old)
+        wanted = {"default_profile": profile} | old
+        wanted["profiles"] = dict(old.get("profiles", {}))
+        wanted["profiles"][profile] = wanted["profiles"].get(profile, {}) | {key: _as_toml_reads(value)}
+        if not _says(after, wanted):
+            raise ConfigError(
+                f"{file} is laid out in a way that cannot be edited safely. It was left as it is. Write"
+                f" {key} = {_literal(value)} into [profiles.{profile}] by hand.",
+                next="capcli config path",
+            )
+        if after != before:
+            _replace(file, after)
+
+
+def _check_edit(profile: str, key: str, value: str) -> None:
+    if not _PROFILE.fullmatch(profile):
+        raise UsageError(
+            f"{shown(profile)} is no profile name. Allowed: {_PROFILE_FORM}. Nothing was written."
+        )
+    if key in _SECRET_KEYS:
+        raise UsageError(f"{key} is a credential and never written to a file.", next="capcli login")
+    if key not in BY_KEY:
+        raise UsageError(f"{key} is no setting.{did_you_mean(key, BY_KEY)} Nothing was written.")
+    try:
+        BY_KEY[key].parse(value)
+    except ValueError:
+        allowed = BY_KEY[key].allowed
+        raise UsageError(
+            f"{key} cannot be {shown(value)}. Allowed: {allowed}. Nothing was written."
+        ) from None
+
+
+def _says(text: str, wanted: Mapping[str, Any]) -> bool:
+    try:
+        return tomllib.loads(text, parse_float=str) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
+
+
+def _literal(value: str) -> str:
+    if _BARE.fullmatch(value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _as_toml_reads(value: str) -> Any:
+    return tomllib.loads(f"x = {_literal(value)}", parse_float=str)["x"]
+
+
+def _with_key(text: str, profile: str, key: str, value: str) -> str:
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = text.splitlines(keepends=True)
+    header = re.compile(rf"\s*\[\s*profiles\s*\.\s*([\"']?){re.escape(profile)}\1\s*\]\s*(#.*)?")
+    start = next((i for i, line in enumerate(lines) if header.fullmatch(line)), None)
+    entry = f"{key} = {_literal(value)}{newline}"
+    if start is None:
+        gap = "" if not text else newline if text.endswith("\n") else newline * 2
+        return f"{text}{gap}[profiles.{profile}]{newline}{entry}"
+    if not lines[start].endswith("\n"):
+        lines[start] += newline
+    old = _line_of(lines, start, key)
+    if old is None:
+        lines.insert(start + 1, entry)
+    else:
+        lines[old] = _assigned(lines[old], _literal(value))
+    return "".join(lines)
+
+
+def _line_of(lines: list[str], start: int, key: str) -> int | None:
+    for index in range(start + 1, len(lines)):
+        if _HEADER.match(lines[index]):
+            return None
+        if re.match(rf"\s*{key}\s*=", lines[index]):
+            return index
+    return None
+
+
+def _assigned(line: str, literal: str) -> str:
+    """Replace the value of a `key = value  # comment` line, keeping all the rest of it."""
+    parts = re.fullmatch(
+        r"(\s*\w+\s*=\s*)(\"(?:[^\"\\]|\\.)*\"|'[^']*'|\[[^\[\]#]*\]|[^\s#]+)(.*)", line, flags=re.DOTALL
+    )
+    return f"{parts[1]}{literal}{parts[3]}" if parts else line
+
+
+def _with_default(text: str, profile: str, old: Mapping[str, Any]) -> str:
+    if "default_profile" in old:
+        return text
+    newline = "\r\n" if "\r\n" in text else "\n"
+    return f'default_profile = "{profile}"{newline}{text}'
+
+
+def _replace(file: Path, text: str) -> None:
+    """Put the new text in place in one step, readable by this user only. A symlinked file stays a symlink."""
+    target = file.resolve()
+    private_folder(file.parent)
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(text.encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"{file} cannot be written: {error.strerror}. It was left as it is.", next="capcli config path"
+        ) from error

@@ -1,0 +1,257 @@
+"""Where each setting's value comes from, and the checks between them: environment, config.toml, defaults."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from capcli.errors import NotEnforced, SettingInvalid, SettingUnknown, UsageError
+from capcli.settings.config_file import Profile, read_profile
+from capcli.settings.table import (
+    BY_NAME,
+    CREDENTIAL_NAMES,
+    CREDENTIALS,
+    PREFIX,
+    TABLE,
+    Setting,
+    did_you_mean,
+)
+from capcli.settings.values import Env, shown, slip, written
+from capcli.system import Folders
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One effective setting for people: never a secret."""
+
+    name: str
+    value: str
+    source: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the user decided. None stands for no limit, all markets, or the host's own address."""
+
+    env: Env
+    env_source: str
+    profile: str
+    account: str | None
+    allow_trading: bool
+    allowed_epics: frozenset[str] | None
+    max_position_size: Decimal | None
+    max_working_order_size: Decimal | None
+    max_open_positions: int | None
+    max_orders_per_day: int | None
+    require_confirm: bool
+    http_timeout_s: float
+    log_level: str
+    max_drift_pct: Decimal
+    preview_ttl_s: int
+    api_url: str | None
+    stream_url: str | None
+    rows: tuple[SettingRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    value: Any
+    source: str
+
+
+def load(
+    environ: Mapping[str, str],
+    folders: Folders,
+    *,
+    env: str | None = None,
+    profile: str | None = None,
+    account: str | None = None,
+    timeout: str | None = None,
+    new_profile: bool = False,
+) -> Settings:
+    """Read every setting; the keywords are the global options as typed. `new_profile` is for `login`.
+
+    Raises UsageError for a bad option, SettingUnknown, SettingInvalid, NotEnforced and ConfigError.
+    """
+    _refuse_unknown_names(environ)
+    chosen = read_profile(folders.config_file, profile, new=new_profile)
+    selected = _select_env(environ, chosen, env)
+    found = {setting.name: _find(setting, environ, chosen, selected.value) for setting in TABLE}
+    found["CAP_ENV"] = selected
+    if account is not None:
+        found["CAP_DEFAULT_ACCOUNT_ID"] = _option(BY_NAME["CAP_DEFAULT_ACCOUNT_ID"], "--account", account)
+    if timeout is not None:
+        found["CAP_HTTP_TIMEOUT_S"] = _option(BY_NAME["CAP_HTTP_TIMEOUT_S"], "--timeout", timeout)
+    _check_together(found)
+    return _settings(found, chosen, environ)
+
+
+def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
+    known = (*BY_NAME, *CREDENTIAL_NAMES)
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            raise SettingUnknown(
+                f"{name} is set, and there is no such setting.{did_you_mean(name, known)} Nothing was sent.",
+                next="capcli help environment",
+                variable=name,
+            )
+
+
+def _select_env(environ: Mapping[str, str], profile: Profile, option: str | None) -> _Found:
+    setting = BY_NAME["CAP_ENV"]
+    if option is not None:
+        return _option(setting, "--env", option)
+    if environ.get(setting.name, "").strip():
+        return _Found(_parsed(setting, environ[setting.name], setting.name, "environment"), setting.name)
+    if credential := credential_in(environ):
+        return _Found(Env.DEMO, f"{credential} is set")
+    if profile.env is not None:
+        return _Found(profile.env, profile.label)
+    return _Found(Env.PAPER, "default")
+
+
+def credential_in(environ: Mapping[str, str]) -> str | None:
+    """Name the first credential that the environment holds, without reading it."""
+    for name in CREDENTIAL_NAMES:
+        if environ.get(name, "").strip():
+            return name
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    for name in CREDENTIALS if folder else ():
+        if any(os.path.lexists(os.path.join(folder or "", form)) for form in (name.lower(), name)):  # noqa: PTH118
+            return f"{name} in CREDENTIALS_DIRECTORY"
+    return None
+
+
+def _find(setting: Setting, environ: Mapping[str, str], profile: Profile, env: Env) -> _Found:
+    """Look in the environment, then the profile. An empty value counts as not set."""
+    text = environ.get(setting.name, "")
+    if text.strip():
+        return _Found(_parsed(setting, text, setting.name, "environment"), "environment")
+    text = profile.texts.get(setting.key, "")
+    default = setting.default_in(env)
+    if not text.strip():
+        return _Found(default, "default")
+    value = _parsed(setting, text, setting.key, profile.label)
+    if setting.bound and profile.env not in {None, env}:
+        return _Found(default, f"default ({profile.label} is for {profile.env})")
+    return _Found(value, profile.label)
+
+
+def _parsed(setting: Setting, text: str, name: str, source: str) -> Any:
+    try:
+        value = setting.parse(text.strip())
+    except ValueError as error:
+        raise _invalid(setting, text, name, source, str(error)) from None
+    if not setting.enforced and value != setting.default:
+        raise NotEnforced(
+            f"{name} is {shown(text)} ({source}), and nothing enforces it yet. It is refused so that nobody"
+            " relies on it; unset it to go on. Nothing was sent.",
+            next="capcli help environment",
+            variable=name,
+            value=text,
+        )
+    return value
+
+
+def _invalid(setting: Setting, text: str, name: str, source: str, why: str) -> SettingInvalid:
+    reason = slip(text) or (why if "epic" in why or "ALL" in why else "")
+    return SettingInvalid(
+        f"{name} is {shown(text)} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}."
+        " Nothing was sent.",
+        next="capcli help environment" if source == "environment" else "capcli config path",
+        variable=name,
+        value=shown(text),
+        allowed=setting.allowed,
+    )
+
+
+def _option(setting: Setting, option: str, text: str) -> _Found:
+    try:
+        return _Found(setting.parse(text.strip()), option)
+    except ValueError:
+        raise UsageError(
+            f"{option} is {shown(text)}. Allowed: {setting.allowed}. Nothing was sent.",
+            option=option,
+            allowed=setting.allowed,
+        ) from None
+
+
+def _check_together(found: Mapping[str, _Found]) -> None:
+    """Refuse combinations that no single value shows."""
+    env = found["CAP_ENV"]
+    for name in ("CAP_API_URL", "CAP_STREAM_URL"):
+        if env.value is Env.PAPER and found[name].value is not None:
+            raise _clash(
+                name, found[name], env, "paper runs inside capcli and has no host", "capcli health --env demo"
+            )
+    confirm = "CAP_REQUIRE_EXPLICIT_CONFIRM"
+    if env.value is Env.LIVE and not found[confirm].value:
+        raise _clash(
+            confirm, found[confirm], env, "on live every order is confirmed", "capcli health --env demo"
+        )
+
+
+def _clash(name: str, found: _Found, env: _Found, why: str, next_command: str) -> SettingInvalid:
+    return SettingInvalid(
+        f"{name} is {written(found.value)} ({found.source}) while the environment is {env.value}"
+        f" ({env.source}): {why}. Unset it or choose another environment. Nothing was sent.",
+        next=next_command,
+        variable=name,
+        value=written(found.value),
+        allowed=BY_NAME[name].allowed,
+    )
+
+
+def _settings(found: Mapping[str, _Found], profile: Profile, environ: Mapping[str, str]) -> Settings:
+    value = {BY_NAME[name].key: item.value for name, item in found.items()}
+    return Settings(
+        env=value["env"],
+        env_source=found["CAP_ENV"].source,
+        profile=profile.name,
+        account=value["default_account_id"],
+        allow_trading=value["allow_trading"],
+        allowed_epics=value["allowed_epics"],
+        max_position_size=value["max_position_size"],
+        max_working_order_size=value["max_working_order_size"],
+        max_open_positions=value["max_open_positions"],
+        max_orders_per_day=value["max_orders_per_day"],
+        require_confirm=value["require_explicit_confirm"],
+        http_timeout_s=value["http_timeout_s"],
+        log_level=value["log_level"],
+        max_drift_pct=value["max_drift_pct"],
+        preview_ttl_s=value["preview_ttl_s"],
+        api_url=value["api_url"],
+        stream_url=value["stream_url"],
+        rows=(*_rows(found), *_credential_rows(environ)),
+    )
+
+
+def _rows(found: Mapping[str, _Found]) -> list[SettingRow]:
+    return [
+        SettingRow(
+            setting.name, _written(setting, found[setting.name]), found[setting.name].source, setting.about
+        )
+        for setting in TABLE
+    ]
+
+
+def _written(setting: Setting, found: _Found) -> str:
+    return "ALL" if setting.name == "CAP_ALLOWED_EPICS" and found.value is None else written(found.value)
+
+
+def _credential_rows(environ: Mapping[str, str]) -> list[SettingRow]:
+    return [_credential_row(name, environ) for name in CREDENTIALS]
+
+
+def _credential_row(name: str, environ: Mapping[str, str]) -> SettingRow:
+    about = {
+        "CAP_API_KEY": "API key",
+        "CAP_IDENTIFIER": "E-mail address of the account",
+        "CAP_API_PASSWORD": "The API key's own password",
+    }[name]
+    for ending in ("", "_FILE", "_CMD"):
+        if environ.get(name + ending, "").strip():
+            return SettingRow(name, "set (environment)", name + ending, about)
+    return SettingRow(name, "not set", "environment", about)

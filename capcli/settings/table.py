@@ -1,0 +1,184 @@
+"""The one table of settings: name, how it is read, default, what is allowed, and what it does."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from capcli.settings import values
+from capcli.settings.values import Env
+
+PREFIX = "CAP_"
+CREDENTIALS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
+CREDENTIAL_NAMES = tuple(name + ending for name in CREDENTIALS for ending in ("", "_FILE", "_CMD"))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    While `enforced` is false its rule is not built, and anything but the default is refused.
+    A profile's value of a `bound` setting counts only in the profile's own env: a demo profile must not
+    switch live trading on, nor send live credentials to another host.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    allowed: str
+    about: str
+    enforced: bool = True
+    bound: bool = False
+    paper_default: Any = None
+
+    @property
+    def key(self) -> str:
+        """Name the setting the way config.toml does."""
+        return self.name.removeprefix(PREFIX).lower()
+
+    def default_in(self, env: Env) -> Any:
+        if env is Env.PAPER and self.paper_default is not None:
+            return self.paper_default
+        return self.default
+
+
+_YES_NO = "true or false"
+_SIZE = "a number above 0; leave it unset for no limit"
+_COUNT = "a whole number from 1; leave it unset for no limit"
+_PERCENT = "a number above 0, at most 100"
+_LARGEST = "1000000000000"
+
+TABLE = (
+    Setting("CAP_ENV", values.env, Env.PAPER, "paper, demo or live", "Which broker is talked to"),
+    Setting(
+        "CAP_ALLOW_TRADING",
+        values.boolean,
+        False,
+        _YES_NO,
+        "Orders, closes and amendments may be sent",
+        bound=True,
+        paper_default=True,
+    ),
+    Setting(
+        "CAP_ALLOWED_EPICS",
+        values.epics,
+        None,
+        "epics separated by commas such as SILVER,GOLD, or ALL",
+        "Markets that may be traded",
+    ),
+    Setting(
+        "CAP_MAX_POSITION_SIZE", values.decimal("0", _LARGEST), None, _SIZE, "Largest size of a market order"
+    ),
+    Setting(
+        "CAP_MAX_WORKING_ORDER_SIZE",
+        values.decimal("0", _LARGEST),
+        None,
+        _SIZE,
+        "Largest size of a working order",
+    ),
+    Setting(
+        "CAP_MAX_OPEN_POSITIONS", values.whole(1, 999_999_999), None, _COUNT, "Most positions open at once"
+    ),
+    Setting("CAP_MAX_ORDERS_PER_DAY", values.whole(1, 999_999_999), None, _COUNT, "Most orders in a UTC day"),
+    Setting(
+        "CAP_REQUIRE_EXPLICIT_CONFIRM",
+        values.boolean,
+        True,
+        f"{_YES_NO}; false only on paper and demo",
+        "An order needs a confirmation of its own",
+        bound=True,
+    ),
+    Setting("CAP_DRY_RUN", values.boolean, False, _YES_NO, "Preview only, send nothing", enforced=False),
+    Setting(
+        "CAP_DEFAULT_ACCOUNT_ID",
+        values.account,
+        None,
+        "an account id as `capcli accounts` shows it",
+        "Account to trade on",
+        bound=True,
+    ),
+    Setting(
+        "CAP_HTTP_TIMEOUT_S", values.seconds, 10.0, "seconds from 1 to 120", "How long to wait for an answer"
+    ),
+    Setting(
+        "CAP_LOG_LEVEL",
+        values.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+        "WARNING",
+        "DEBUG, INFO, WARNING, ERROR or CRITICAL",
+        "How much is told on stderr",
+    ),
+    Setting("CAP_WS_ENABLED", values.boolean, True, _YES_NO, "Accepted; streams are always on"),
+    Setting(
+        "CAP_MAX_RISK_PCT",
+        values.decimal("0", "100"),
+        None,
+        _PERCENT,
+        "Largest loss at stop, percent of equity",
+        enforced=False,
+    ),
+    Setting(
+        "CAP_MAX_MARGIN_PCT",
+        values.decimal("0", "100"),
+        None,
+        _PERCENT,
+        "Largest margin, percent of equity",
+        enforced=False,
+    ),
+    Setting(
+        "CAP_MAX_DAILY_LOSS",
+        values.decimal("0", _LARGEST),
+        None,
+        "an amount above 0 in account currency",
+        "Loss after which a day ends",
+        enforced=False,
+    ),
+    Setting("CAP_REQUIRE_STOP", values.boolean, False, _YES_NO, "An order must carry a stop", enforced=False),
+    Setting(
+        "CAP_MAX_DRIFT_PCT",
+        values.decimal("0", "100"),
+        Decimal("0.5"),
+        _PERCENT,
+        "Price move since the preview that stops an execution",
+    ),
+    Setting(
+        "CAP_PREVIEW_TTL_S",
+        values.whole(5, 600),
+        120,
+        "whole seconds from 5 to 600",
+        "How long a preview can be executed",
+    ),
+    Setting(
+        "CAP_APPROVAL",
+        values.choice("confirm", "human"),
+        "confirm",
+        "confirm or human",
+        "Who approves an assistant's order",
+        enforced=False,
+    ),
+    Setting(
+        "CAP_API_URL",
+        values.address("https", "http"),
+        None,
+        "https://HOST, or http:// to this computer, without path; not on paper",
+        "Another host for requests",
+        bound=True,
+    ),
+    Setting(
+        "CAP_STREAM_URL",
+        values.address("wss", "ws"),
+        None,
+        "wss://HOST, or ws:// to this computer, without path; not on paper",
+        "Another host for streams",
+        bound=True,
+    ),
+)
+
+BY_NAME = {setting.name: setting for setting in TABLE}
+BY_KEY = {setting.key: setting for setting in TABLE}
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean X?` for a near name, else nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]}?" if near else ""

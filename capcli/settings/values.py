@@ -1,0 +1,167 @@
+"""How the text of a setting becomes a value, and which text is a slip of the pen. Pure."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from capcli.domain.market import is_epic
+from capcli.domain.money import parse_decimal, plain
+
+
+class Env(StrEnum):
+    """Which broker is talked to."""
+
+    PAPER = "paper"
+    DEMO = "demo"
+    LIVE = "live"
+
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+_QUOTES = ("''", '""', "``", "\u2018\u2019", "\u201c\u201d")
+_PLACEHOLDER = re.compile(r"\$\{.*\}|ENTER_.*|your[_-].*|<[^<>]*>", re.IGNORECASE | re.DOTALL)
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_SHOWN = 60
+
+
+def slip(text: str) -> str | None:
+    """Name the slip when a value is a placeholder or still wrapped in quotes; the text is not repeated."""
+    stripped = text.strip()
+    if len(stripped) > 1 and stripped[0] + stripped[-1] in _QUOTES:
+        return "still wrapped in quotes; take the outer pair off"
+    if _PLACEHOLDER.fullmatch(stripped):
+        return "a placeholder; put the real value there, or leave it out"
+    return None
+
+
+def env(text: str) -> Env:
+    return Env(text.lower())
+
+
+def boolean(text: str) -> bool:
+    word = text.lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError
+
+
+def decimal(low: str, high: str) -> Callable[[str], Decimal]:
+    """Make a parser for numbers above `low` and up to `high`."""
+
+    def parse(text: str) -> Decimal:
+        number = parse_decimal(text)
+        if not Decimal(low) < number <= Decimal(high):
+            raise ValueError
+        return number
+
+    return parse
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Make a parser for whole numbers from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    number = parse_decimal(text)
+    if not 1 <= number <= 120:  # noqa: PLR2004 - the table's `allowed` text says the same
+        raise ValueError
+    return float(number)
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """Make a parser for one of some words in any case."""
+
+    def parse(text: str) -> str:
+        for word in words:
+            if text.lower() == word.lower():
+                return word
+        raise ValueError
+
+    return parse
+
+
+def epics(text: str) -> frozenset[str] | None:
+    """Read a comma list of epics; empty or ALL means every market (None)."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    wrong = [name for name in names if not is_epic(name)]
+    if wrong:
+        raise ValueError(f"{wrong[0][:_SHOWN]!r} is not an epic")
+    if "ALL" in (name.upper() for name in names):
+        if len(names) > 1:
+            raise ValueError("ALL stands beside other epics")
+        return None
+    return frozenset(names) or None
+
+
+def account(text: str) -> str:
+    if not _ACCOUNT.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def address(secure: str, loopback: str) -> Callable[[str], str]:
+    """Make a parser for a host's address: the secure scheme, or the open one to this computer only."""
+
+    def parse(text: str) -> str:
+        parts = urlsplit(text)
+        if not parts.hostname or parts.username is not None or parts.password is not None:
+            raise ValueError
+        if parts.path not in {"", "/"} or "?" in text or "#" in text or not text.isascii():
+            raise ValueError
+        if parts.scheme != secure and not (parts.scheme == loopback and _is_loopback(parts.hostname)):
+            raise ValueError
+        return f"{parts.scheme}://{_host_and_port(parts)}"
+
+    return parse
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_and_port(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    if not re.fullmatch(r"[a-z0-9.\-]+|[0-9a-f:.]+", host):
+        raise ValueError
+    bracketed = f"[{host}]" if ":" in host else host
+    return bracketed if parts.port is None else f"{bracketed}:{parts.port}"
+
+
+def shown(text: str) -> str:
+    """Quote a refused value for a message: short, and without what may be a password inside an address."""
+    safe = re.sub(r"//[^/]*@", "//***@", text)
+    safe = re.sub(r"[?#].*", "?***", safe, flags=re.DOTALL) if "://" in safe else safe
+    return repr(safe if len(safe) <= _SHOWN else safe[:_SHOWN] + "…")
+
+
+def written(value: object) -> str:
+    """Write a setting's value the way a person would set it."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value))
+    return str(value)
