@@ -237,7 +237,7 @@ def _as_toml_reads(value: str) -> Any:
 def _with_key(text: str, profile: str, key: str, value: str) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines(keepends=True)
-    header = re.compile(rf"\s*\[\s*profiles\s*\.\s*([\"']?){re.escape(profile)}\1\s*\]\s*(#.*)?")
+    header = re.compile(rf"\s*\[\s*profiles\s*\.\s*([\"']?){re.escape(profile)}\1\s*\]\s*(#.*\s*)?")
     start = next((i for i, line in enumerate(lines) if header.fullmatch(line)), None)
     entry = f"{key} = {_literal(value)}{newline}"
     if start is None:

@@ -1,0 +1,152 @@
+"""Edits of config.toml leave everything else as it was."""
+
+import stat
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capcli.errors import ConfigError, UsageError
+from capcli.settings import Env, load, write_profile, write_setting
+from capcli.settings.config_file import _with_key
+from capcli.system import Folders
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    home = tmp_path / "home"
+    return Folders(home, home, home / "cache", None)
+
+
+def given_file(folders: Folders, text: str) -> None:
+    folders.config.mkdir(exist_ok=True)
+    folders.config_file.write_bytes(text.encode())
+
+
+def content(folders: Folders) -> str:
+    return folders.config_file.read_bytes().decode()
+
+
+def test_first_login_writes_profile_and_default(folders):
+    write_profile(folders, "main", Env.DEMO)
+    assert content(folders) == 'default_profile = "main"\n[profiles.main]\nenv = "demo"\n'
+    assert load({}, folders).env is Env.DEMO
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes")
+def test_file_is_private_even_when_it_was_not(folders):
+    given_file(folders, "# mine\n")
+    folders.config_file.chmod(0o644)
+    write_profile(folders, "main", Env.DEMO)
+    assert stat.S_IMODE(folders.config_file.stat().st_mode) == 0o600
+    assert [path.name for path in folders.config.iterdir() if path.name.startswith(".")] == []
+
+
+def test_second_profile_leaves_the_first_and_its_comments_byte_for_byte(folders):
+    before = '# mine\ndefault_profile="a"   # keep\n\n[profiles.a]\n'
+    before += '  env   =  "live" # real money\n\tmax_drift_pct = 1.0\n'
+    given_file(folders, before)
+    write_profile(folders, "b", Env.DEMO)
+    assert content(folders) == before + '\n[profiles.b]\nenv = "demo"\n'
+
+
+def test_env_of_a_profile_is_changed_in_place(folders):
+    before = 'default_profile = "a"\n[profiles.a] # one\n  env   =  "live" # real money\n'
+    before += 'allowed_epics = ["X"]\n[profiles.b]\nenv = "paper"\n'
+    given_file(folders, before)
+    write_profile(folders, "a", Env.DEMO)
+    assert content(folders) == before.replace('"live"', '"demo"')
+
+
+def test_windows_line_ends_stay(folders):
+    given_file(folders, 'default_profile = "a"\r\n[profiles.a]\r\nmax_drift_pct = 1\r\n')
+    write_profile(folders, "a", Env.LIVE)
+    assert (
+        content(folders) == 'default_profile = "a"\r\n[profiles.a]\r\nenv = "live"\r\nmax_drift_pct = 1\r\n'
+    )
+
+
+def test_writing_the_same_again_changes_nothing(folders):
+    write_profile(folders, "main", Env.DEMO)
+    first = folders.config_file.stat().st_ino
+    write_profile(folders, "main", Env.DEMO)
+    assert folders.config_file.stat().st_ino == first
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'profiles.main.env = "live"\n',
+        'profiles = { main = { env = "live" } }\n',
+        '[profiles]\nmain = { env = "live" }\n',
+        '[profiles.main]\nallowed_epics = """\n[profiles.x]\n"""\nenv = "live"\n',
+    ],
+)
+def test_layout_that_cannot_be_edited_is_left_alone(folders, text):
+    given_file(folders, text)
+    with pytest.raises(ConfigError, match="left as it is"):
+        write_profile(folders, "main", Env.DEMO)
+    assert content(folders) == text
+
+
+def test_broken_file_is_left_alone(folders):
+    given_file(folders, "[profiles.main\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        write_profile(folders, "main", Env.DEMO)
+    assert content(folders) == "[profiles.main\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symlinks")
+def test_linked_file_stays_a_link(folders, tmp_path):
+    folders.config.mkdir()
+    real = tmp_path / "dotfiles.toml"
+    real.write_text("# mine\n")
+    folders.config_file.symlink_to(real)
+    write_profile(folders, "main", Env.DEMO)
+    assert folders.config_file.is_symlink()
+    assert "# mine" in real.read_text()
+
+
+def test_setting_is_written_and_read_back(folders):
+    write_profile(folders, "main", Env.DEMO)
+    write_setting(folders, "main", "allow_trading", "true")
+    write_setting(folders, "main", "max_position_size", "2.50")
+    write_setting(folders, "main", "allowed_epics", "SILVER,GOLD")
+    write_setting(folders, "main", "max_position_size", "3")
+    settings = load({}, folders)
+    assert (settings.allow_trading, settings.max_position_size) == (True, 3)
+    assert settings.allowed_epics == {"SILVER", "GOLD"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "key", "value", "said"),
+    [
+        ("main", "api_key", "x", "credential"),
+        ("main", "allow_tradin", "true", "Did you mean allow_trading"),
+        ("main", "allow_trading", "maybe", "true or false"),
+        ("a.b", "env", "demo", "profile name"),
+    ],
+)
+def test_setting_that_could_not_be_read_again_is_not_written(folders, profile, key, value, said):
+    with pytest.raises(UsageError, match=said):
+        write_setting(folders, profile, key, value)
+    assert not folders.config_file.exists()
+
+
+LINES = st.sampled_from(
+    ["# note", "", "[profiles.a]", "[profiles.b]", 'env = "live"', "max_drift_pct = 1", "[profiles.main] # x"]
+)
+
+
+@given(st.lists(LINES, max_size=8).map("\n".join))
+def test_edit_of_any_readable_file_says_only_what_was_asked(text):
+    try:
+        before = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    after = tomllib.loads(_with_key(text, "main", "env", "demo"))
+    before.setdefault("profiles", {}).setdefault("main", {})["env"] = "demo"
+    assert after == before
