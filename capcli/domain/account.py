@@ -58,7 +58,7 @@ class OrderType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorkingOrder:
-    """An order that waits for its level. Stop and limit are levels here (distances at the broker, API 6.5)."""
+    """An order that waits for its level. Stop and limit are levels here (API page 6.5: distances)."""
 
     deal_id: str
     epic: str

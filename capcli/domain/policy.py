@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from capcli.domain.account import Account, OrderType
-from capcli.domain.market import Market, MarketStatus, OrderRules, Side
+from capcli.domain.market import Distance, Market, MarketStatus, OrderRules, Side
 from capcli.domain.money import ceil_to, floor_to, on_grid, percent_of, short
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.domain.sizing import Figures, LegFigures, estimated_entry
@@ -205,27 +205,35 @@ def limit(case: Case) -> Check | None:
 def _leg_check(case: Case, rule: Rule, leg: LegFigures | None, *, below: bool) -> Check | None:
     if leg is None:
         return None
-    return Check(rule, *_judge_leg(case, rule, leg, below=below))
+    wrong = _leg_form_fault(case, rule, leg)
+    if wrong:
+        return Check(rule, False, wrong)
+    return Check(rule, *_place_leg(case, rule, leg, below=below))
 
 
-def _judge_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple[bool, str]:
-    word, rules = rule.value, case.rules
+def _leg_form_fault(case: Case, rule: Rule, leg: LegFigures) -> str | None:
+    step = case.rules.price_step
     if leg.form is LegForm.AMOUNT and case.market.currency != case.account.currency:
-        return False, (
-            f"the broker does not say in which currency it reads a {word} amount on a market in "
+        return (
+            f"the broker does not say in which currency it reads a {rule.value} amount on a market in "
             f"{case.market.currency}; give a level or a distance"
         )
-    if leg.form is LegForm.LEVEL and not on_grid(leg.level, rules.price_step):
-        return False, _off_step(leg.level, rules.price_step)
-    if leg.form is LegForm.DISTANCE and not on_grid(leg.distance, rules.price_step):
-        return False, _off_step(leg.distance, rules.price_step)
+    if leg.form is LegForm.LEVEL and not on_grid(leg.level, step):
+        return _off_step(leg.level, step)
+    if leg.form is LegForm.DISTANCE and not on_grid(leg.distance, step):
+        return _off_step(leg.distance, step)
+    return None
+
+
+def _place_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple[bool, str]:
+    word = rule.value
     price = _leg_base(case)
     sign, side = (-1, "below") if below else (1, "above")
     away = (leg.level - price) * sign
     if away <= 0 or leg.level <= 0:
         owner = f"a {case.request.side.value}'s {word}"
         return False, f"{owner} belongs {side} {short(price)}, not at {short(leg.level)}"
-    nearest, farthest = _nearest(case, rule).at(price), rules.max_stop_distance.at(price)
+    nearest, farthest = _nearest(case, rule).at(price), case.rules.max_stop_distance.at(price)
     if away < nearest:
         return False, f"{word} {short(leg.level)} is nearer than {short(price + sign * nearest)} allows"
     if away > farthest:

@@ -1,0 +1,156 @@
+"""Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from capcli.domain.account import Account, Activity, OrderType, Position, Session, WorkingOrder
+from capcli.domain.attempt import AttemptRecord
+from capcli.domain.market import Market, OrderRules
+from capcli.domain.order import Kind, OrderRequest
+from capcli.domain.policy import Case, Policy
+from capcli.domain.sizing import figures
+from capcli.errors import RulesMissing, UnreadableAnswer
+from capcli.services.conversion import conversion_rate
+from capcli.services.fanout import together
+from capcli.services.ports import Broker, Clock, Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every use case about orders works with."""
+
+    env: str
+    broker: Broker
+    journal: Journal
+    policy: Policy
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One consistent look at the broker: who we are there, the market, the account and the book."""
+
+    session: Session
+    market: Market
+    rules: OrderRules
+    account: Account
+    positions: tuple[Position, ...]
+    orders: tuple[WorkingOrder, ...]
+    orders_today: int
+
+
+def look(desk: Desk, request: OrderRequest, *, with_orders: bool) -> Scene:
+    """Read everything a check needs, at the same time. Working orders only where a rule or a baseline asks.
+
+    Raises EpicUnknown, RulesMissing and whatever a read raises.
+    """
+    broker, policy = desk.broker, desk.policy
+    reads: list[Any] = [
+        broker.session,
+        lambda: broker.market(request.epic),
+        broker.accounts,
+        broker.positions,
+    ]
+    wants_orders = with_orders or (policy.max_open_positions is not None and request.kind is Kind.WORKING)
+    if wants_orders:
+        reads.append(broker.orders)
+    session, market, accounts, positions, *rest = together(*reads)
+    return Scene(
+        session=session,
+        market=market,
+        rules=order_rules(market),
+        account=active_account(accounts, session.account_id),
+        positions=positions,
+        orders=rest[0] if rest else (),
+        orders_today=orders_today(desk, session.account_id),
+    )
+
+
+def order_rules(market: Market) -> OrderRules:
+    """Return the market's dealing rules. Raises RulesMissing: a rule that was not sent is never made up."""
+    rules = market.rules.for_orders()
+    if rules is None:
+        raise RulesMissing(
+            f"The broker sent {market.epic} without {', '.join(market.rules.missing())}; "
+            "an order cannot be checked without it. Nothing was sent.",
+            next=f"capcli markets show {market.epic}",
+        )
+    return rules
+
+
+def active_account(accounts: tuple[Account, ...], account_id: str) -> Account:
+    """Return the account that the session is on."""
+    for account in accounts:
+        if account.account_id == account_id:
+            return account
+    raise UnreadableAnswer(
+        f"The broker's list of accounts lacks {account_id}, the one that is active.", next="capcli accounts"
+    )
+
+
+def judge(
+    desk: Desk,
+    scene: Scene,
+    request: OrderRequest,
+    order_type: OrderType | None,
+    *,
+    reference_entry: Decimal | None = None,
+) -> Case:
+    """Put what was seen and what is asked into the one case that the rules judge."""
+    rate = conversion_rate(desk.broker, scene.market.currency, scene.account.currency)
+    return Case(
+        policy=desk.policy,
+        request=request,
+        market=scene.market,
+        rules=scene.rules,
+        account=scene.account,
+        figures=figures(request, scene.market, scene.account, rate),
+        open_positions=len(scene.positions),
+        waiting_orders=len(scene.orders),
+        orders_today=scene.orders_today,
+        now=desk.clock(),
+        order_type=order_type,
+        reference_entry=reference_entry,
+    )
+
+
+def orders_today(desk: Desk, account_id: str) -> int:
+    """Count the orders of this UTC day: ours from the journal, everybody else's from the activity.
+
+    Costs nothing while no daily limit is set.
+    """
+    if desk.policy.max_orders_per_day is None:
+        return 0
+    now = desk.clock()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ours = [
+        attempt
+        for attempt in desk.journal.recent(desk.env, desk.broker.host, account_id, midnight)
+        if attempt.kind in {Kind.MARKET, Kind.WORKING}
+    ]
+    broker_now = desk.broker.broker_time() or now
+    others = desk.broker.activity(broker_midnight(broker_now), broker_now)
+    return len(ours) + len(foreign_orders(others, ours))
+
+
+def broker_midnight(at: datetime) -> datetime:
+    """Return the start of the UTC day at the broker."""
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def foreign_orders(rows: tuple[Activity, ...], ours: list[AttemptRecord]) -> set[str]:
+    """Return the ids of orders that were not ours.
+
+    Every order leaves a WORKING_ORDER/USER row on its order id, a market order too (API page 9.1).
+    """
+    known = {attempt.order_id for attempt in ours} | {deal for attempt in ours for deal in attempt.deal_ids}
+    return {
+        row.deal_id
+        for row in rows
+        if row.type == "WORKING_ORDER"
+        and row.source == "USER"
+        and row.status in {"ACCEPTED", "CREATED"}
+        and row.deal_id not in known
+    }

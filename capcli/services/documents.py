@@ -1,0 +1,102 @@
+"""Orders as the journal keeps them: JSON with every number as text, so that digits survive."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from capcli.domain.account import OrderType, Position, WorkingOrder
+from capcli.domain.market import Side
+from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """What an execution needs to know about its preview beyond the bytes that it sends."""
+
+    request: OrderRequest
+    order_type: OrderType | None
+    entry: Decimal
+    stop_level: Decimal | None
+    limit_level: Decimal | None
+
+
+def write_order(order: StoredOrder) -> bytes:
+    """Write a previewed order for the journal."""
+    request = order.request
+    trigger = request.trigger
+    document = {
+        "epic": request.epic,
+        "side": request.side.value,
+        "size": str(request.size),
+        "stop": _leg(request.stop),
+        "limit": _leg(request.limit),
+        "trailing": request.trailing,
+        "guaranteed": request.guaranteed,
+        "trigger": trigger and {"level": str(trigger.level), "good_till": _time(trigger.good_till)},
+        "order_type": order.order_type and order.order_type.value,
+        "entry": str(order.entry),
+        "stop_level": _text(order.stop_level),
+        "limit_level": _text(order.limit_level),
+    }
+    return json.dumps(document, sort_keys=True).encode()
+
+
+def read_order(document: bytes) -> StoredOrder:
+    """Read a previewed order back, unchanged."""
+    raw = json.loads(document)
+    order_type = OrderType(raw["order_type"]) if raw["order_type"] else None
+    request = OrderRequest(
+        epic=raw["epic"],
+        side=Side(raw["side"]),
+        size=Decimal(raw["size"]),
+        stop=_read_leg(raw["stop"]),
+        limit=_read_leg(raw["limit"]),
+        trailing=raw["trailing"],
+        guaranteed=raw["guaranteed"],
+        trigger=_read_trigger(raw["trigger"], order_type),
+    )
+    return StoredOrder(
+        request,
+        order_type,
+        Decimal(raw["entry"]),
+        _read_number(raw["stop_level"]),
+        _read_number(raw["limit_level"]),
+    )
+
+
+def write_baseline(positions: tuple[Position, ...], orders: tuple[WorkingOrder, ...]) -> bytes:
+    """Write the book as it stood before a send: sizes by deal id, and the ids of waiting orders."""
+    book = {
+        "positions": {position.deal_id: str(position.size) for position in positions},
+        "orders": [order.deal_id for order in orders],
+    }
+    return json.dumps(book, sort_keys=True).encode()
+
+
+def _leg(leg: Leg | None) -> dict[str, str] | None:
+    return {"form": leg.form.value, "value": str(leg.value)} if leg else None
+
+
+def _read_leg(raw: dict[str, str] | None) -> Leg | None:
+    return Leg(LegForm(raw["form"]), Decimal(raw["value"])) if raw else None
+
+
+def _read_trigger(raw: dict[str, Any] | None, order_type: OrderType | None) -> Trigger | None:
+    if not raw:
+        return None
+    until = raw["good_till"]
+    return Trigger(Decimal(raw["level"]), order_type, datetime.fromisoformat(until) if until else None)
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _read_number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,57 @@
+"""Ids that people type: previews, attempts, deals, epics, checked before they reach a path."""
+
+import re
+
+from capcli.domain.market import is_epic
+from capcli.errors import UsageError
+
+_PREVIEW = re.compile(r"p_[0-9a-z]{12}")
+_ATTEMPT = re.compile(r"a_[0-9a-z]{12}")
+_SHOWN = 60
+_DEAL = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z_\-]{0,62}[0-9A-Za-z])?")
+
+
+def preview_id(text: str) -> str:
+    """Return a preview id as it is stored; case and surrounding dashes do not matter. Raises UsageError."""
+    return _shaped(
+        text, _PREVIEW, "preview id", "p_ and 12 letters or digits", "capcli preview SILVER --size 1"
+    )
+
+
+def attempt_id(text: str) -> str:
+    """Return an attempt id as it is stored. Raises UsageError."""
+    return _shaped(text, _ATTEMPT, "attempt id", "a_ and 12 letters or digits", "capcli positions")
+
+
+def _shaped(text: str, pattern: re.Pattern[str], what: str, form: str, command: str) -> str:
+    cleaned = text.strip().strip("-").lower()
+    if not pattern.fullmatch(cleaned):
+        raise UsageError(f"{shown(text)} is not a {what}; one looks like {form}.", next=command)
+    return cleaned
+
+
+def deal_id(text: str) -> str:
+    """Return a deal id, checked so that it can stand in a path. Raises UsageError."""
+    cleaned = text.strip()
+    if not cleaned.isascii() or not _DEAL.fullmatch(cleaned):
+        raise UsageError(
+            f"{shown(text)} is not a deal id; one is made of letters, digits and dashes.",
+            next="capcli positions",
+        )
+    return cleaned
+
+
+def epic(text: str) -> str:
+    """Return an epic as typed (its case is not mended). Raises UsageError when it cannot be one."""
+    cleaned = text.strip()
+    if not is_epic(cleaned):
+        raise UsageError(
+            f"{shown(text)} is not an epic; one looks like SILVER or OIL_CRUDE.",
+            next="capcli markets search silver",
+        )
+    return cleaned
+
+
+def shown(text: str) -> str:
+    """Quote a user's text for a message: control characters escaped, length capped."""
+    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

@@ -1,0 +1,220 @@
+"""Preview: what an order would be, with every check at once, stored under an id that executes it once."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from capcli.domain.account import OrderType
+from capcli.domain.attempt import PreviewRecord, PreviewState
+from capcli.domain.market import Market, MarketStatus, Side
+from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, order_body
+from capcli.domain.policy import Case, Check, evaluate
+from capcli.domain.sizing import Figures, LegFigures, Overnight
+from capcli.errors import Exit, Problem, UsageError
+from capcli.services import ids
+from capcli.services.casework import Desk, judge, look
+from capcli.services.documents import StoredOrder, write_order
+from capcli.services.ports import Ids
+from capcli.services.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An order before it is sent. Prices in `currency`; amounts in `account_currency`; times UTC."""
+
+    preview_id: str
+    executable: bool
+    kind: Kind
+    epic: str
+    name: str
+    side: Side
+    size: Decimal
+    order_type: OrderType | None
+    good_till: datetime | None
+    trailing: bool
+    guaranteed: bool
+    market_status: MarketStatus
+    bid: Decimal
+    offer: Decimal
+    price_at: datetime
+    price_age_s: Decimal
+    entry: Decimal
+    spread: Decimal
+    spread_pct: Decimal
+    spread_cost: Decimal
+    currency: str
+    account_currency: str
+    conversion_rate: Decimal
+    notional: Decimal
+    margin_pct: Decimal | None
+    margin: Decimal | None
+    equity: Decimal
+    available: Decimal
+    available_after: Decimal | None
+    stop: LegFigures | None
+    limit: LegFigures | None
+    reward_to_risk: Decimal | None
+    overnight: Overnight | None
+    checks: tuple[Check, ...]
+    body: str
+    created_at: datetime
+    expires_at: datetime
+    ttl_s: int
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+
+class Previews:
+    """Makes previews and keeps them. Sends nothing."""
+
+    def __init__(self, desk: Desk, *, ids: Ids, ttl_s: int) -> None:
+        self._desk = desk
+        self._ids = ids
+        self._ttl_s = ttl_s
+
+    def preview(self, request: OrderRequest) -> Reply[Preview]:
+        """Check an order against the market, the account and the policy, and store it.
+
+        A preview whose checks fail is stored too and can never be executed (problem CHECKS_FAILED, exit 5).
+        Raises UsageError, EpicUnknown, RulesMissing and whatever a read raises; then nothing is stored.
+        """
+        check_request(request)
+        scene = look(self._desk, request, with_orders=False)
+        order_type = _order_type(request, scene.market)
+        case = judge(self._desk, scene, request, order_type)
+        preview = self._compose(case)
+        self._store(preview, case, scene.session.account_id)
+        return Reply(preview, scene.session.account_id, _problem(preview))
+
+    def _compose(self, case: Case) -> Preview:
+        now, request, quote = self._desk.clock(), case.request, case.market.quote
+        checks = evaluate(case)
+        passed = all(check.passed for check in checks)
+        return Preview(
+            preview_id=self._ids("p_"),
+            executable=passed,
+            kind=request.kind,
+            epic=request.epic,
+            name=case.market.name,
+            side=request.side,
+            size=request.size,
+            order_type=case.order_type,
+            good_till=request.trigger.good_till if request.trigger else None,
+            trailing=request.trailing,
+            guaranteed=request.guaranteed,
+            market_status=quote.status,
+            bid=quote.bid,
+            offer=quote.offer,
+            price_at=quote.at,
+            price_age_s=_age(self._desk.broker.broker_time() or now, quote.at),
+            **_shared(case.figures),
+            checks=checks,
+            body=order_body(request, case.order_type).decode(),
+            created_at=now,
+            expires_at=now + timedelta(seconds=self._ttl_s),
+            ttl_s=self._ttl_s,
+        )
+
+    def _store(self, preview: Preview, case: Case, account_id: str) -> None:
+        body = preview.body.encode()
+        order = StoredOrder(
+            case.request,
+            case.order_type,
+            preview.entry,
+            preview.stop.level if preview.stop else None,
+            preview.limit.level if preview.limit else None,
+        )
+        self._desk.journal.save_preview(
+            PreviewRecord(
+                preview_id=preview.preview_id,
+                kind=preview.kind,
+                env=self._desk.env,
+                host=self._desk.broker.host,
+                account_id=account_id,
+                method="POST",
+                path=case.request.path,
+                body=body,
+                body_sha256=sha256(body).hexdigest(),
+                document=write_order(order),
+                quote=f"{preview.bid} {preview.offer} {preview.price_at.isoformat()}".encode(),
+                state=PreviewState.READY if preview.executable else PreviewState.DRAFT,
+                created_at=preview.created_at,
+                expires_at=preview.expires_at,
+            )
+        )
+
+
+def check_request(request: OrderRequest) -> None:
+    """Refuse what no market could accept, before anything is read. Raises UsageError."""
+    ids.epic(request.epic)
+    if request.size <= 0:
+        raise UsageError(
+            f"The size must be above 0, not {request.size}. To sell, add --sell; the size stays positive.",
+            next=f"capcli markets show {request.epic}",
+        )
+    for name, leg in (("stop", request.stop), ("limit", request.limit)):
+        if leg is not None and leg.value <= 0:
+            raise UsageError(f"The {name} must be above 0, not {leg.value}.", next="capcli preview --help")
+    if request.trigger and request.trigger.level <= 0:
+        raise UsageError(
+            f"The level must be above 0, not {request.trigger.level}.", next="capcli preview --help"
+        )
+    _check_stop_kind(request)
+
+
+def _check_stop_kind(request: OrderRequest) -> None:
+    # API page 6.4: trailing needs a distance and excludes guaranteed, which needs a stop.
+    if request.trailing and request.guaranteed:
+        raise UsageError("A stop is trailing or guaranteed, not both.", next="capcli preview --help")
+    if request.trailing and not _has_form(request.stop, LegForm.DISTANCE):
+        raise UsageError(
+            "A trailing stop needs its distance in price units: --stop-distance D --trailing.",
+            next="capcli preview --help",
+        )
+    if request.guaranteed and request.stop is None:
+        raise UsageError(
+            "A guaranteed stop needs a stop: --stop, --stop-distance or --stop-amount.",
+            next="capcli preview --help",
+        )
+
+
+def _has_form(leg: Leg | None, form: LegForm) -> bool:
+    return leg is not None and leg.form is form
+
+
+def _order_type(request: OrderRequest, market: Market) -> OrderType | None:
+    """Return how a working order triggers: as asked, else LIMIT for a better price, STOP for a worse."""
+    if request.trigger is None:
+        return None
+    if request.trigger.type is not None:
+        return request.trigger.type
+    better_below = request.side is Side.BUY
+    below = request.trigger.level < market.quote.entry(request.side)
+    return OrderType.LIMIT if below is better_below else OrderType.STOP
+
+
+def _shared(figures: Figures) -> dict[str, Any]:
+    return {field.name: getattr(figures, field.name) for field in fields(figures)}
+
+
+def _age(now: datetime, at: datetime) -> Decimal:
+    return max(Decimal(0), Decimal(str(round((now - at).total_seconds(), 1))))
+
+
+def _problem(preview: Preview) -> Problem | None:
+    if preview.executable:
+        return None
+    reasons = "; ".join(f"{check.rule.value}: {check.reason}" for check in preview.failed)
+    return Problem(
+        code="CHECKS_FAILED",
+        message=f"{len(preview.failed)} of {len(preview.checks)} checks failed, so this preview cannot be "
+        f"executed. {reasons}",
+        exit_code=int(Exit.REFUSED),
+        next=f"capcli markets show {preview.epic}",
+        retry_safe=True,
+        details={"failed": [check.rule.value for check in preview.failed]},
+    )

@@ -1,0 +1,180 @@
+"""What the user is told about an attempt: one sentence, one exit code, one next command (order protocol)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.market import Side
+from capcli.domain.money import short
+from capcli.domain.order import Kind
+from capcli.errors import Exit, Problem
+from capcli.services.documents import StoredOrder
+from capcli.services.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What became of an execute. `level` and the legs are in the instrument's currency; times UTC."""
+
+    preview_id: str
+    attempt_id: str
+    kind: Kind
+    state: AttemptState
+    epic: str
+    side: Side
+    size: Decimal
+    level: Decimal | None
+    stop_level: Decimal | None
+    limit_level: Decimal | None
+    deal_id: str | None
+    deal_ids: tuple[str, ...]
+    deal_reference: str | None
+    evidence: Evidence
+    protected: Protection
+    sent_at: datetime | None
+    replayed: bool
+    retry_safe: bool
+    sentence: str
+    next: str | None
+    error_code: str | None
+
+
+_TOO_MANY = 429
+_UNAUTHORISED = 401
+
+
+def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: bool) -> Reply[Execution]:
+    """Turn what the journal holds into what both faces show. What is read here is what is stored there."""
+    problem = _problem(attempt, order)
+    sentence = problem.message if problem else _landed(attempt, order)
+    if replayed:
+        when = f"{attempt.sent_at:%H:%M:%S}Z" if attempt.sent_at else "before"
+        sentence = f"Already executed at {when}: {sentence} Nothing was sent now."
+    next_command = problem.next if problem else _next_after_landing(attempt)
+    execution = Execution(
+        preview_id=attempt.preview_id or "",
+        attempt_id=attempt.attempt_id,
+        kind=attempt.kind,
+        state=attempt.state,
+        epic=order.request.epic,
+        side=order.request.side,
+        size=attempt.size or order.request.size,
+        level=attempt.level,
+        stop_level=attempt.stop_level,
+        limit_level=order.limit_level,
+        deal_id=attempt.deal_ids[0] if attempt.deal_ids else None,
+        deal_ids=attempt.deal_ids,
+        deal_reference=attempt.deal_reference,
+        evidence=attempt.evidence,
+        protected=attempt.protected,
+        sent_at=attempt.sent_at,
+        replayed=replayed,
+        retry_safe=problem.retry_safe if problem else False,
+        sentence=sentence,
+        next=next_command,
+        error_code=attempt.error_code,
+    )
+    return Reply(execution, attempt.account_id, problem)
+
+
+def _next_after_landing(attempt: AttemptRecord) -> str | None:
+    if not attempt.deal_ids:
+        return "capcli positions"
+    deal = attempt.deal_ids[0]
+    return f"capcli orders {deal}" if attempt.kind is Kind.WORKING else f"capcli positions {deal}"
+
+
+def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
+    if attempt.state is AttemptState.LANDED:
+        return _unprotected(attempt, order)
+    if attempt.state is AttemptState.NOT_SENT:
+        return _settled("NOT_SENT", f"Nothing was sent: {attempt.note}.", Exit.UNREACHABLE, order, retry=True)
+    if attempt.state is AttemptState.REJECTED:
+        reason = attempt.error_code or "no reason given"
+        return _settled("REJECTED", f"Broker said no: {reason}. Nothing opened.", Exit.BROKER_REFUSED, order)
+    if attempt.state is AttemptState.REFUSED:
+        return _refused(attempt, order)
+    if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
+        return Problem(
+            "IN_PROGRESS",
+            "Another process is sending this.",
+            int(Exit.BUSY),
+            next=f"capcli execute {attempt.preview_id}",
+            details={"attempt_id": attempt.attempt_id},
+        )
+    return _may_be_live(attempt)
+
+
+def _may_be_live(attempt: AttemptRecord) -> Problem:
+    if attempt.state is AttemptState.ABSENT:
+        message = (
+            "No trace of the order was found. Presumed not placed; do not send it again before you looked."
+        )
+    else:
+        message = "The order may be live. Do not send it again. Look first at what the broker has."
+    look = "capcli orders" if attempt.kind is Kind.WORKING else "capcli positions"
+    return Problem(
+        "MAY_BE_LIVE",
+        message,
+        int(Exit.MAY_BE_LIVE),
+        next=look,
+        retry_safe=False,
+        details={"attempt_id": attempt.attempt_id, "state": attempt.state.value, "seen": attempt.note},
+        assistant_error=False,
+    )
+
+
+def _refused(attempt: AttemptRecord, order: StoredOrder) -> Problem:
+    reason = attempt.error_code or "no reason given"
+    if attempt.http_status == _TOO_MANY:
+        message = "Rate limit exceeded: the broker refused the order unread. Nothing opened. Wait 30 s."
+        return _settled("RATE_LIMITED", message, Exit.RATE_LIMITED, order, retry=True, retry_after_s=30)
+    if attempt.http_status == _UNAUTHORISED:
+        message = f"Session expired: the broker refused the order unread ({reason}). Nothing opened."
+        return _settled("SESSION_LOST", message, Exit.LOGIN, order, retry=True)
+    return _settled("REFUSED", f"Broker said no: {reason}. Nothing opened.", Exit.BROKER_REFUSED, order)
+
+
+def _settled(
+    code: str, message: str, exit_code: Exit, order: StoredOrder, *, retry: bool = False, **details: int
+) -> Problem:
+    again = f"capcli preview {order.request.epic} --size {short(order.request.size)}"
+    if order.request.side is Side.SELL:
+        again += " --sell"
+    return Problem(code, message, int(exit_code), next=again, retry_safe=retry, details=details)
+
+
+def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
+    if attempt.protected in {Protection.YES, Protection.NOT_ASKED} or attempt.kind is Kind.WORKING:
+        return None
+    deal = attempt.deal_ids[0] if attempt.deal_ids else ""
+    if attempt.protected is Protection.NO:
+        wanted = f" at {short(order.stop_level)}" if order.stop_level else ""
+        message = (
+            f"{_landed(attempt, order)} Position is open WITHOUT its stop{wanted}. "
+            "Set it in the platform now, or close the position."
+        )
+        return _no_stop("NO_STOP", message, f"capcli close {deal} --confirm")
+    message = f"{_landed(attempt, order)} Its stop could not be read back. Look at it now."
+    return _no_stop("STOP_UNVERIFIED", message, f"capcli positions {deal}".strip())
+
+
+def _no_stop(code: str, message: str, command: str) -> Problem:
+    return Problem(code, message, int(Exit.NO_STOP), next=command, retry_safe=False, assistant_error=False)
+
+
+def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
+    request = order.request
+    size = short(attempt.size or request.size)
+    stop = ""
+    if attempt.protected is Protection.YES:
+        stop = f", stop {short(attempt.stop_level)} in place" if attempt.stop_level else ", stop in place"
+    if attempt.kind is Kind.WORKING:
+        kind = order.order_type.value if order.order_type else "order"
+        at = f" at {short(request.trigger.level)}" if request.trigger else ""
+        return f"{kind} order to {request.side.value} {size} {request.epic}{at} is waiting{stop}."
+    verb = "Bought" if request.side is Side.BUY else "Sold"
+    level = f" at {short(attempt.level)}" if attempt.level is not None else ""
+    closed = f" {attempt.note}." if attempt.note else ""
+    return f"{verb} {size} {request.epic}{level}{stop}.{closed}"
