@@ -1,0 +1,235 @@
+"""Opens journal.db and runs transactions. A file that cannot be read is an error, never an empty journal."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from capcli.errors import Busy, JournalUnreadable, StateFolderUnusable
+from capcli.store.schema import MIGRATIONS, Migrations
+from capcli.system import file_lock, make_private, private_folder
+
+_WAIT_S = 10.0
+
+_FOLDER_ERRORS = {"SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH"}
+_DAMAGE_ERRORS = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"}
+
+
+class Database:
+    """One connection, opened on first use and shared by the threads of a process, one at a time."""
+
+    def __init__(self, path: Path, *, wait_s: float = _WAIT_S, migrations: Migrations = MIGRATIONS) -> None:
+        self._path = path
+        self._wait_s = wait_s
+        self._migrations = migrations
+        self._guard = RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        """Run one read and return all of its rows."""
+        with self._guard, explained(self._path, self._wait_s):
+            return self._opened().execute(sql, values).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock; commit (durably) at the end, roll back on any exception."""
+        with self._guard, explained(self._path, self._wait_s):
+            connection = self._opened()
+            with _immediate(connection):
+                yield connection
+
+    def close(self) -> None:
+        with self._guard:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_database(self._path, wait_s=self._wait_s, migrations=self._migrations)
+        return self._connection
+
+
+def open_database(path: Path, *, wait_s: float, migrations: Migrations) -> sqlite3.Connection:
+    """Open the journal, make it on a first run, bring its schema up to date. Raises JournalUnreadable."""
+    with explained(path, wait_s):
+        private_folder(path.parent)
+        # A link whose target is gone (an unmounted disk) is not a first run.
+        if not os.path.lexists(path):
+            _create(path, wait_s, migrations)
+        connection = _connect(path, wait_s)
+        try:
+            _keep_private(path)
+            _prepare(connection, path, migrations)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _connect(path: Path, wait_s: float, mode: str = "rw") -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=wait_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA synchronous=FULL")
+    # On macOS a plain fsync leaves the bytes in the drive's cache.
+    connection.execute("PRAGMA fullfsync=ON")
+    connection.execute("PRAGMA foreign_keys=ON")
+    return connection
+
+
+def _create(path: Path, wait_s: float, migrations: Migrations) -> None:
+    """Make the journal beside its name and move it there whole, so that an empty file means damage."""
+    with file_lock(path.parent / "locks" / f"{path.stem}.lock", wait_s=wait_s):
+        if os.path.lexists(path):
+            return
+        _refuse_orphan(path)
+        draft = path.with_name(f"{path.name}.new")
+        for leftover in _files(draft):
+            leftover.unlink(missing_ok=True)
+        connection = _connect(draft, wait_s, mode="rwc")
+        try:
+            make_private(draft)
+            _migrate(connection, migrations)
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+        draft.replace(path)
+        _sync_folder(path.parent)
+
+
+def _refuse_orphan(path: Path) -> None:
+    # SQLite would play an old -wal into the new file, or throw it away.
+    orphan = path.with_name(f"{path.name}-wal")
+    if orphan.exists() and orphan.stat().st_size:
+        raise JournalUnreadable(
+            f"{path} is gone but {orphan.name} holds entries that belong to it. Nothing was recorded. "
+            "Restore the file from a backup, or move the rest away to begin a new journal.",
+            next="capcli config path",
+            path=str(path),
+        )
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    found = _version(connection)
+    if found == 0:
+        raise JournalUnreadable(
+            f"{path} is not a capcli journal, or it was emptied. Nothing was recorded. "
+            "Orders sent before may still be live: look at `capcli positions` before you move the file away.",
+            next="capcli positions",
+            path=str(path),
+        )
+    if found > len(migrations):
+        raise JournalUnreadable(
+            f"{path} was written by a newer capcli (schema {found}; this one knows {len(migrations)}). "
+            "Nothing was recorded. Upgrade capcli.",
+            next="pip install --upgrade capcli",
+            path=str(path),
+            schema=found,
+        )
+    connection.execute("PRAGMA journal_mode=WAL")
+    if found < len(migrations):
+        _migrate(connection, migrations)
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
+    with _immediate(connection):
+        # Read again: another process may have migrated while this one waited for the write lock.
+        for statements in migrations[_version(connection) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={max(len(migrations), _version(connection))}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def _immediate(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    return tuple(path.with_name(path.name + suffix) for suffix in ("", "-journal", "-wal", "-shm"))
+
+
+def _keep_private(path: Path) -> None:
+    # By name, never by opening: closing a second handle would drop this process's locks on the file.
+    for file in _files(path):
+        with suppress(FileNotFoundError):
+            make_private(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without it a power cut may take the new name back. Windows cannot open a folder and logs its renames.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def explained(path: Path, wait_s: float) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into JournalUnreadable; a broken constraint is a bug."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise ValueError(f"The journal refused a row: {error}") from error
+    except sqlite3.Error as error:
+        raise _unreadable(path, error, wait_s) from error
+    except (StateFolderUnusable, Busy) as error:
+        raise JournalUnreadable(
+            f"The journal {path} cannot be opened: {error.message} Nothing was recorded.",
+            next=error.next or "capcli health",
+            path=str(path),
+        ) from error
+    except OSError as error:
+        raise JournalUnreadable(
+            f"The journal {path} cannot be opened: {error.strerror or error}. Nothing was recorded.",
+            next="capcli config path",
+            path=str(path),
+        ) from error
+
+
+def _unreadable(path: Path, error: sqlite3.Error, wait_s: float) -> JournalUnreadable:
+    cause = getattr(error, "sqlite_errorname", type(error).__name__)
+    family = "_".join(cause.split("_")[:2])
+    what, command = _explain(family, str(error), wait_s)
+    return JournalUnreadable(f"The journal {path} {what}", next=command, path=str(path), cause=cause)
+
+
+def _explain(family: str, text: str, wait_s: float) -> tuple[str, str]:
+    if family in {"SQLITE_BUSY", "SQLITE_LOCKED"}:
+        return f"was locked by another process for {wait_s:g} s. Nothing was recorded.", "capcli health"
+    if family == "SQLITE_FULL":
+        return "has no space left on its disk. Nothing was recorded. Free some space first.", "capcli health"
+    if family in _DAMAGE_ERRORS:
+        return (
+            f"is damaged ({text}). Nothing was recorded. Keep the file: it may know of a live order.",
+            "capcli health",
+        )
+    if family in _FOLDER_ERRORS:
+        return f"cannot be opened or written ({text}). Nothing was recorded.", "capcli config path"
+    return f"failed ({text}). Nothing was recorded.", "capcli health"

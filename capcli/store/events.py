@@ -1,0 +1,69 @@
+"""The event chain: one row for every change and decision, each with the hash of the row before it."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from capcli.store.records import stamp
+
+FIRST_HASH = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, to an attempt or to the journal as a whole."""
+
+    kind: str
+    at: datetime
+    attempt_id: str | None = None
+    from_state: str | None = None
+    to_state: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def append(connection: sqlite3.Connection, event: Event) -> None:
+    """Add an event at the end of the chain. The caller holds the write lock, so the end stays the end."""
+    last = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+    seq, previous = (last["seq"] + 1, last["hash"]) if last else (1, FIRST_HASH)
+    row = (
+        seq,
+        event.attempt_id,
+        event.kind,
+        stamp(event.at),
+        event.from_state,
+        event.to_state,
+        as_text(event.detail),
+        previous,
+    )
+    connection.execute(
+        """INSERT INTO events (seq, attempt_id, kind, at, from_state, to_state, detail, prev_hash, hash)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (*row, chain_hash(row)),
+    )
+
+
+def chain_hash(row: tuple[Any, ...]) -> str:
+    """Hash a row without its last column: a JSON array from seq to prev_hash, ASCII, no spaces."""
+    return sha256(json.dumps(row, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
+def as_text(detail: Mapping[str, Any]) -> str:
+    """Return facts as canonical JSON; Decimals and times as text, bytes as their hash."""
+    return json.dumps(dict(detail), sort_keys=True, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> str:
+    match value:
+        case datetime():
+            return stamp(value)
+        case Decimal():
+            return str(value)
+        case bytes():
+            return f"sha256:{sha256(value).hexdigest()}"
+        case _:
+            raise ValueError(f"An event cannot hold {value!r}")

@@ -1,0 +1,205 @@
+"""The journal of previews, attempts and events in SQLite. Nothing in it is ever deleted or given back."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
+from capcli.errors import JournalUnreadable
+from capcli.store.db import Database
+from capcli.store.events import Event, append
+from capcli.store.records import attempt_of, attempt_row, preview_of, preview_row, stamp
+
+R = TypeVar("R")
+
+_UNRESOLVED = tuple(state.value for state in AttemptState if state.unresolved)
+
+_FACTS = frozenset(
+    {
+        "baseline",
+        "broker_time_at_send",
+        "sent_at",
+        "deal_reference",
+        "order_id",
+        "deal_ids",
+        "evidence",
+        "protected",
+        "http_status",
+        "error_code",
+        "level",
+        "size",
+        "stop_level",
+        "note",
+    }
+)
+
+_INSERT_PREVIEW = """
+    INSERT INTO previews (id, kind, env, host, account_id, method, path, body, body_sha256, document, quote,
+        state, created_at, expires_at)
+    VALUES (:id, :kind, :env, :host, :account_id, :method, :path, :body, :body_sha256, :document, :quote,
+        :state, :created_at, :expires_at)"""
+
+_INSERT_ATTEMPT = """
+    INSERT INTO attempts (id, kind, env, host, account_id, method, path, preview_id, state, body_sha256,
+        baseline, created_at, broker_time_at_send, sent_at, deal_reference, order_id, deal_ids, evidence,
+        protected, http_status, error_code, level, size, stop_level, note)
+    VALUES (:id, :kind, :env, :host, :account_id, :method, :path, :preview_id, :state, :body_sha256,
+        :baseline, :created_at, :broker_time_at_send, :sent_at, :deal_reference, :order_id, :deal_ids,
+        :evidence, :protected, :http_status, :error_code, :level, :size, :stop_level, :note)
+    ON CONFLICT (preview_id) DO NOTHING"""
+
+_MOVE = """
+    UPDATE attempts SET state = :state, baseline = :baseline, broker_time_at_send = :broker_time_at_send,
+        sent_at = :sent_at, deal_reference = :deal_reference, order_id = :order_id, deal_ids = :deal_ids,
+        evidence = :evidence, protected = :protected, http_status = :http_status, error_code = :error_code,
+        level = :level, size = :size, stop_level = :stop_level, note = :note,
+        absent_seen_at = CASE :state WHEN 'ABSENT' THEN :moved_at ELSE absent_seen_at END
+    WHERE id = :id AND state = :from_state"""
+
+_CLAIM = (
+    "UPDATE previews SET state = 'CLAIMED' WHERE id = ? AND state = 'READY' AND expires_at > ? RETURNING *"
+)
+_EXPIRE = "UPDATE previews SET state = 'EXPIRED' WHERE id = ? AND state = 'READY' AND expires_at <= ?"
+
+
+class SqliteJournal:
+    """The `Journal` port over one SQLite file. Safe to share between threads; opened on first use."""
+
+    def __init__(self, path: Path, *, database: Database | None = None) -> None:
+        self._db = database or Database(path)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def save_preview(self, preview: PreviewRecord) -> None:
+        detail = {"preview_id": preview.preview_id, "body_sha256": preview.body_sha256}
+        event = Event("preview", preview.created_at, to_state=preview.state, detail=detail)
+        with self._db.transaction() as connection:
+            connection.execute(_INSERT_PREVIEW, preview_row(preview))
+            append(connection, event)
+
+    def preview(self, preview_id: str) -> PreviewRecord | None:
+        rows = self._db.rows("SELECT * FROM previews WHERE id = ?", (preview_id,))
+        return self._read(preview_of, rows[0]) if rows else None
+
+    def previews(self, env: str, *, limit: int) -> tuple[PreviewRecord, ...]:
+        rows = self._db.rows(
+            "SELECT * FROM previews WHERE env = ? ORDER BY created_at DESC, rowid DESC LIMIT ?",
+            (env, limit),
+        )
+        return tuple(self._read(preview_of, row) for row in rows)
+
+    def attempt(self, attempt_id: str) -> AttemptRecord | None:
+        rows = self._db.rows("SELECT * FROM attempts WHERE id = ?", (attempt_id,))
+        return self._read(attempt_of, rows[0]) if rows else None
+
+    def attempt_of(self, preview_id: str) -> AttemptRecord | None:
+        rows = self._db.rows("SELECT * FROM attempts WHERE preview_id = ?", (preview_id,))
+        return self._read(attempt_of, rows[0]) if rows else None
+
+    def unresolved(self, env: str, host: str, account_id: str) -> tuple[AttemptRecord, ...]:
+        rows = self._db.rows(
+            """SELECT * FROM attempts WHERE env = ? AND host = ? AND account_id = ? AND state IN (?, ?, ?, ?)
+            ORDER BY created_at, rowid""",
+            (env, host, account_id, *_UNRESOLVED),
+        )
+        return tuple(self._read(attempt_of, row) for row in rows)
+
+    def recent(self, env: str, host: str, account_id: str, since: datetime) -> tuple[AttemptRecord, ...]:
+        rows = self._db.rows(
+            """SELECT * FROM attempts WHERE env = ? AND host = ? AND account_id = ? AND sent_at >= ?
+            ORDER BY sent_at, rowid""",
+            (env, host, account_id, stamp(since)),
+        )
+        return tuple(self._read(attempt_of, row) for row in rows)
+
+    def claim(self, preview_id: str, attempt: AttemptRecord, *, now: datetime) -> PreviewRecord | None:
+        if attempt.preview_id != preview_id or attempt.state is not AttemptState.CLAIMED:
+            raise ValueError(f"{attempt.attempt_id} is not a claim of {preview_id}")
+        with self._db.transaction() as connection:
+            # All rows are fetched: a statement that is still open would keep the commit waiting.
+            won = connection.execute(_CLAIM, (preview_id, stamp(now))).fetchall()
+            if not won:
+                connection.execute(_EXPIRE, (preview_id, stamp(now)))
+                return None
+            preview = self._read(preview_of, won[0])
+            _refuse_other_order(preview, attempt)
+            # A preview that has an attempt was claimed before, whatever its state says: leave it CLAIMED.
+            if connection.execute(_INSERT_ATTEMPT, attempt_row(attempt)).rowcount == 0:
+                return None
+            append(connection, _claimed(preview, attempt, now))
+            return preview
+
+    def open_attempt(self, attempt: AttemptRecord) -> None:
+        if attempt.preview_id is not None:
+            raise ValueError(f"{attempt.attempt_id} has a preview: it has to be claimed")
+        detail = {"kind": attempt.kind, "body_sha256": attempt.body_sha256}
+        opened = Event("open", attempt.created_at, attempt.attempt_id, None, attempt.state, detail)
+        with self._db.transaction() as connection:
+            connection.execute(_INSERT_ATTEMPT, attempt_row(attempt))
+            append(connection, opened)
+
+    def move(
+        self,
+        attempt_id: str,
+        from_state: AttemptState,
+        to_state: AttemptState,
+        *,
+        at: datetime,
+        **facts: Any,
+    ) -> bool:
+        _refuse_illegal(from_state, to_state, facts)
+        if to_state is AttemptState.SENDING:
+            # Daily limits count what has a send time, so no caller can forget it.
+            facts.setdefault("sent_at", at)
+        with self._db.transaction() as connection:
+            before = self._held(connection, attempt_id)
+            if before.state is not from_state:
+                return False
+            after = attempt_row(replace(before, state=to_state, **facts))
+            connection.execute(_MOVE, after | {"from_state": from_state.value, "moved_at": stamp(at)})
+            append(connection, Event("move", at, attempt_id, from_state, to_state, facts))
+            return True
+
+    def note(self, attempt_id: str | None, kind: str, *, at: datetime, detail: Mapping[str, Any]) -> None:
+        with self._db.transaction() as connection:
+            append(connection, Event(kind, at, attempt_id, detail=detail))
+
+    def _held(self, connection: sqlite3.Connection, attempt_id: str) -> AttemptRecord:
+        row = connection.execute("SELECT * FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
+        if row is None:
+            raise ValueError(f"No attempt has the id {attempt_id}")
+        return self._read(attempt_of, row)
+
+    def _read(self, reader: Callable[[sqlite3.Row], R], row: sqlite3.Row) -> R:
+        try:
+            return reader(row)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise JournalUnreadable(
+                f"The journal {self._db.path} holds an entry that makes no sense ({row['id']}: {error}). "
+                "Nothing was recorded. Keep the file: it may know of a live order.",
+                next="capcli health",
+                path=str(self._db.path),
+            ) from error
+
+
+def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:
+    shared = ("kind", "env", "host", "account_id", "method", "path", "body_sha256")
+    wrong = [name for name in shared if getattr(preview, name) != getattr(attempt, name)]
+    if wrong:
+        raise ValueError(f"{attempt.attempt_id} is not for {preview.preview_id}: {', '.join(wrong)} differ")
+
+
+def _refuse_illegal(from_state: AttemptState, to_state: AttemptState, facts: Mapping[str, Any]) -> None:
+    if to_state not in TRANSITIONS[from_state]:
+        raise ValueError(f"An attempt never goes from {from_state} to {to_state}")
+    if unknown := facts.keys() - _FACTS:
+        raise ValueError(f"Not a fact that a move may change: {', '.join(sorted(unknown))}")
+
+
+def _claimed(preview: PreviewRecord, attempt: AttemptRecord, now: datetime) -> Event:
+    detail = {"preview_id": preview.preview_id, "body_sha256": preview.body_sha256}
+    return Event("claim", now, attempt.attempt_id, PreviewState.READY, AttemptState.CLAIMED, detail)

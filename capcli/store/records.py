@@ -1,0 +1,142 @@
+"""Rows of the journal to records and back: Decimals and times as text, so that nothing is rounded."""
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from capcli.domain.attempt import (
+    AttemptRecord,
+    AttemptState,
+    Evidence,
+    PreviewRecord,
+    PreviewState,
+    Protection,
+)
+from capcli.domain.order import Kind
+
+
+def stamp(at: datetime) -> str:
+    """Return a time as UTC text of fixed width, so that text order is time order."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at!r} has no time zone")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def preview_row(preview: PreviewRecord) -> dict[str, Any]:
+    return {
+        "id": preview.preview_id,
+        "kind": preview.kind.value,
+        "env": preview.env,
+        "host": preview.host,
+        "account_id": preview.account_id,
+        "method": preview.method,
+        "path": preview.path,
+        "body": preview.body,
+        "body_sha256": preview.body_sha256,
+        "document": preview.document,
+        "quote": preview.quote,
+        "state": preview.state.value,
+        "created_at": stamp(preview.created_at),
+        "expires_at": stamp(preview.expires_at),
+    }
+
+
+def preview_of(row: sqlite3.Row) -> PreviewRecord:
+    return PreviewRecord(
+        preview_id=row["id"],
+        kind=Kind(row["kind"]),
+        env=row["env"],
+        host=row["host"],
+        account_id=row["account_id"],
+        method=row["method"],
+        path=row["path"],
+        body=row["body"],
+        body_sha256=row["body_sha256"],
+        document=row["document"],
+        quote=row["quote"],
+        state=PreviewState(row["state"]),
+        created_at=_time(row["created_at"]),
+        expires_at=_time(row["expires_at"]),
+    )
+
+
+def attempt_row(attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "id": attempt.attempt_id,
+        "kind": attempt.kind.value,
+        "env": attempt.env,
+        "host": attempt.host,
+        "account_id": attempt.account_id,
+        "method": attempt.method,
+        "path": attempt.path,
+        "preview_id": attempt.preview_id,
+        "state": attempt.state.value,
+        "body_sha256": attempt.body_sha256,
+        "baseline": attempt.baseline,
+        "created_at": stamp(attempt.created_at),
+        "broker_time_at_send": _stamp_or_none(attempt.broker_time_at_send),
+        "sent_at": _stamp_or_none(attempt.sent_at),
+        "deal_reference": attempt.deal_reference,
+        "order_id": attempt.order_id,
+        "deal_ids": json.dumps(attempt.deal_ids),
+        "evidence": attempt.evidence.value,
+        "protected": attempt.protected.value,
+        "http_status": attempt.http_status,
+        "error_code": attempt.error_code,
+        "level": _text(attempt.level),
+        "size": _text(attempt.size),
+        "stop_level": _text(attempt.stop_level),
+        "note": attempt.note,
+    }
+
+
+def attempt_of(row: sqlite3.Row) -> AttemptRecord:
+    return AttemptRecord(
+        attempt_id=row["id"],
+        kind=Kind(row["kind"]),
+        env=row["env"],
+        host=row["host"],
+        account_id=row["account_id"],
+        method=row["method"],
+        path=row["path"],
+        preview_id=row["preview_id"],
+        state=AttemptState(row["state"]),
+        body_sha256=row["body_sha256"],
+        baseline=row["baseline"],
+        created_at=_time(row["created_at"]),
+        broker_time_at_send=_time_or_none(row["broker_time_at_send"]),
+        sent_at=_time_or_none(row["sent_at"]),
+        deal_reference=row["deal_reference"],
+        order_id=row["order_id"],
+        deal_ids=tuple(json.loads(row["deal_ids"])),
+        evidence=Evidence(row["evidence"]),
+        protected=Protection(row["protected"]),
+        http_status=row["http_status"],
+        error_code=row["error_code"],
+        level=_decimal(row["level"]),
+        size=_decimal(row["size"]),
+        stop_level=_decimal(row["stop_level"]),
+        note=row["note"],
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _time_or_none(text: str | None) -> datetime | None:
+    return None if text is None else _time(text)
+
+
+def _stamp_or_none(at: datetime | None) -> str | None:
+    return None if at is None else stamp(at)
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

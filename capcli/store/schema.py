@@ -1,0 +1,92 @@
+"""The journal's tables. A migration is one tuple of statements; its place in MIGRATIONS is its version."""
+
+from collections.abc import Iterable
+
+_V1 = (
+    """CREATE TABLE previews (
+        id TEXT PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL,
+        env TEXT NOT NULL,
+        host TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        body BLOB NOT NULL,
+        body_sha256 TEXT NOT NULL,
+        document BLOB NOT NULL,
+        quote BLOB NOT NULL,
+        state TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        expires_at TEXT NOT NULL
+    )""",
+    """CREATE TABLE attempts (
+        id TEXT PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL,
+        env TEXT NOT NULL,
+        host TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        preview_id TEXT UNIQUE REFERENCES previews (id),
+        state TEXT NOT NULL,
+        body_sha256 TEXT NOT NULL,
+        baseline BLOB NOT NULL,
+        created_at TEXT NOT NULL,
+        broker_time_at_send TEXT,
+        sent_at TEXT,
+        deal_reference TEXT,
+        order_id TEXT,
+        deal_ids TEXT NOT NULL,
+        evidence TEXT NOT NULL,
+        protected TEXT NOT NULL,
+        http_status INTEGER,
+        error_code TEXT,
+        level TEXT,
+        size TEXT,
+        stop_level TEXT,
+        absent_seen_at TEXT,
+        note TEXT NOT NULL
+    )""",
+    """CREATE TABLE events (
+        seq INTEGER PRIMARY KEY NOT NULL,
+        attempt_id TEXT REFERENCES attempts (id),
+        kind TEXT NOT NULL,
+        at TEXT NOT NULL,
+        from_state TEXT,
+        to_state TEXT,
+        detail TEXT NOT NULL,
+        prev_hash TEXT NOT NULL,
+        hash TEXT NOT NULL
+    )""",
+    """CREATE TABLE approvals (
+        code_hash TEXT PRIMARY KEY NOT NULL,
+        preview_id TEXT NOT NULL REFERENCES previews (id),
+        body_sha256 TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        expires_at TEXT NOT NULL,
+        decided_at TEXT
+    )""",
+    """CREATE TABLE switches (
+        name TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at TEXT NOT NULL
+    )""",
+    "CREATE INDEX previews_newest ON previews (env, created_at)",
+    "CREATE INDEX attempts_by_state ON attempts (env, host, account_id, state)",
+    "CREATE INDEX attempts_by_send ON attempts (env, host, account_id, sent_at)",
+    "CREATE INDEX events_of_attempt ON events (attempt_id)",
+    """CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are append only'); END""",
+    """CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are append only'); END""",
+    """CREATE TRIGGER previews_are_not_deleted BEFORE DELETE ON previews
+        BEGIN SELECT RAISE(ABORT, 'previews are kept'); END""",
+    """CREATE TRIGGER attempts_are_not_deleted BEFORE DELETE ON attempts
+        BEGIN SELECT RAISE(ABORT, 'attempts are kept'); END""",
+)
+
+Migrations = tuple[Iterable[str], ...]
+
+MIGRATIONS: Migrations = (_V1,)

@@ -1,0 +1,65 @@
+"""Records for the tests of the journal, and the environment of the processes that they start."""
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState
+from capcli.domain.order import Kind
+
+NOW = datetime(2026, 5, 4, 14, 2, 11, 250_000, tzinfo=UTC)
+BODY = b'{"epic":"SILVER","direction":"BUY","size":1.5}'
+ACCOUNT = ("demo", "demo-api-capital.backend-capital.com", "1234567")
+
+# Child processes find the packages from any working directory.
+CHILD_ENV = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def a_preview(preview_id: str = "p_000000000001", **changes: Any) -> PreviewRecord:
+    env, host, account_id = ACCOUNT
+    preview = PreviewRecord(
+        preview_id=preview_id,
+        kind=Kind.MARKET,
+        env=env,
+        host=host,
+        account_id=account_id,
+        method="POST",
+        path="/positions",
+        body=BODY,
+        body_sha256=sha256(BODY).hexdigest(),
+        document=b'{"epic":"SILVER"}',
+        quote=b'{"bid":24.6}',
+        state=PreviewState.READY,
+        created_at=NOW,
+        expires_at=NOW + timedelta(seconds=120),
+    )
+    return replace(preview, **changes)
+
+
+def an_attempt(attempt_id: str = "a_000000000001", **changes: Any) -> AttemptRecord:
+    env, host, account_id = ACCOUNT
+    attempt = AttemptRecord(
+        attempt_id=attempt_id,
+        kind=Kind.MARKET,
+        env=env,
+        host=host,
+        account_id=account_id,
+        method="POST",
+        path="/positions",
+        preview_id="p_000000000001",
+        state=AttemptState.CLAIMED,
+        body_sha256=sha256(BODY).hexdigest(),
+        baseline=b'{"positions":[]}',
+        created_at=NOW,
+        size=Decimal("1.50"),
+    )
+    return replace(attempt, **changes)
+
+
+def a_close(attempt_id: str = "a_00000000000c", **changes: Any) -> AttemptRecord:
+    facts = {"kind": Kind.CLOSE, "preview_id": None, "method": "DELETE", "path": "/positions/D1"}
+    return an_attempt(attempt_id, **(facts | changes))
