@@ -5,7 +5,7 @@ CapcliError                          exit 1   a bug in capcli
 ├── ConfigError                      exit 3
 │   ├── SettingInvalid  SettingUnknown  NotEnforced
 │   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
-│   └── JournalUnreadable  StateFolderUnusable
+│   └── AccountUnknown  JournalUnreadable  StateFolderUnusable
 ├── LoginRefused                     exit 4
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
@@ -16,6 +16,7 @@ CapcliError                          exit 1   a bug in capcli
 │   └── ReadTimeout
 ├── CloseUnknown                     exit 8
 ├── Busy                             exit 10
+│   └── AttemptUnresolved
 ├── RateLimited                      exit 11
 └── Interrupted                      exit 130
 """
@@ -143,6 +144,12 @@ class KeychainUnsafe(ConfigError):
     """The configured keyring backend does not protect what it stores."""
 
     code = "KEYCHAIN_UNSAFE"
+
+
+class AccountUnknown(ConfigError):
+    """The login has no account with this id."""
+
+    code = "ACCOUNT_UNKNOWN"
 
 
 class JournalUnreadable(ConfigError):
@@ -290,6 +297,12 @@ class Busy(CapcliError):
     code = "BUSY"
     exit_code = Exit.BUSY
     retry_safe = True
+
+
+class AttemptUnresolved(Busy):
+    """An earlier attempt on this account may be live: no new risk until that is known."""
+
+    code = "BLOCKED"
 
 
 class RateLimited(CapcliError):

@@ -19,7 +19,7 @@ from capcli.domain.attempt import (
 from capcli.domain.order import Kind, LegForm
 from capcli.domain.policy import evaluate
 from capcli.errors import (
-    Busy,
+    AttemptUnresolved,
     CapcliError,
     ChecksFailed,
     DuplicateOrder,
@@ -39,14 +39,8 @@ from capcli.services.trading_gate import require_confirmation, require_trading
 from capcli.services.verdicts import Execution, execution_reply
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
-_READ_BACKS = 3
+_READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
 _TWIN_WINDOW = timedelta(seconds=60)
-
-
-class TwinSent(Busy):
-    """An earlier attempt on this account is not settled: no new risk until it is."""
-
-    code = "BLOCKED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +178,9 @@ class Executions:
     def _refuse_while_unresolved(self, preview: PreviewRecord) -> None:
         for other in self._desk.journal.unresolved(preview.env, preview.host, preview.account_id):
             if self._settle(other).state.unresolved:
-                raise TwinSent(
-                    f"Attempt {other.attempt_id} of {other.created_at:%H:%M:%S}Z is unresolved: that order may "
-                    "be live. Nothing new was sent. Closing positions stays possible.",
+                raise AttemptUnresolved(
+                    f"Attempt {other.attempt_id} of {other.created_at:%H:%M:%S}Z is unresolved: that order "
+                    "may be live. Nothing new was sent. Closing positions stays possible.",
                     next=f"capcli execute {other.preview_id}" if other.preview_id else "capcli positions",
                     attempt_id=other.attempt_id,
                 )
@@ -324,34 +318,39 @@ class Executions:
             "size": confirm.size,
             "protected": Protection.NOT_ASKED if order.request.stop is None else Protection.UNCHECKED,
         }
-        opened = tuple(deal.deal_id for deal in confirm.deals if deal.status == "OPENED") or deals
-        facts |= self._read_back(attempt.kind, order, opened)
-        return facts
+        opened = tuple(deal.deal_id for deal in confirm.deals if deal.status == "OPENED")
+        if attempt.kind is Kind.MARKET and deals and not opened:
+            # On a netting account an opposite order reduces deals and opens none (API page 9.4).
+            return facts | {"protected": Protection.NOT_ASKED, "note": f"It reduced {len(deals)} position(s)"}
+        return facts | self._read_back(attempt.kind, order, opened or deals, confirm.order_id)
 
-    def _read_back(self, kind: Kind, order: StoredOrder, deals: tuple[str, ...]) -> dict[str, Any]:
+    def _read_back(
+        self, kind: Kind, order: StoredOrder, deals: tuple[str, ...], order_id: str | None
+    ) -> dict[str, Any]:
         """Look at what the order became. The stop that was asked for must be seen, not assumed."""
-        if not deals:
-            return {}
-        for pause in (0.0, 0.3, 1.0)[:_READ_BACKS]:
-            if pause:
-                self._sending.sleep(pause)
+        for pause in _READ_BACK_PAUSES_S:
+            self._sending.sleep(pause)
             try:
-                found = self._seen(kind, deals)
+                found = self._seen(kind, deals, order_id)
             except CapcliError:
                 continue
             if found is not None:
-                return _protection(order, found)
+                return _protection(order, found) | {"deal_ids": deals or (found.deal_id,)}
         return {}
 
-    def _seen(self, kind: Kind, deals: tuple[str, ...]) -> Position | WorkingOrder | None:
-        book: tuple[Position | WorkingOrder, ...]
-        book = self._desk.broker.orders() if kind is Kind.WORKING else self._desk.broker.positions()
-        return next((row for row in book if row.deal_id in deals), None)
+    def _seen(
+        self, kind: Kind, deals: tuple[str, ...], order_id: str | None
+    ) -> Position | WorkingOrder | None:
+        if kind is Kind.WORKING:
+            return next((row for row in self._desk.broker.orders() if row.deal_id in deals), None)
+        for position in self._desk.broker.positions():
+            if position.deal_id in deals or (order_id and position.working_order_id == order_id):
+                return position
+        return None
 
     def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> bool:
-        current = self._desk.journal.attempt(attempt.attempt_id) or attempt
         return self._desk.journal.move(
-            attempt.attempt_id, current.state, to_state, at=self._desk.clock(), **facts
+            attempt.attempt_id, attempt.state, to_state, at=self._desk.clock(), **facts
         )
 
 

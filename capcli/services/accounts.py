@@ -1,0 +1,152 @@
+"""Accounts and the session: who is logged in, on which account, and what is in it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from capcli.domain.account import Account
+from capcli.errors import AccountUnknown, UsageError
+from capcli.services.ports import Broker
+from capcli.services.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One account. Amounts in its `currency`; `margin` is equity less what is available."""
+
+    account_id: str
+    name: str
+    active: bool
+    preferred: bool
+    status: str
+    type: str
+    currency: str
+    cash: Decimal
+    equity: Decimal
+    open_pl: Decimal
+    margin: Decimal
+    available: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsFound:
+    """The accounts of the login."""
+
+    accounts: tuple[AccountRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionShown:
+    """The broker session. `logged_in` is false when none is held; nothing was asked of the broker then."""
+
+    logged_in: bool
+    host: str
+    account_id: str | None
+    currency: str | None
+    client_id: str | None
+    broker_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """Whether a session was ended at the broker (false when there was none)."""
+
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Whether the broker answered and the session is renewed."""
+
+    alive: bool
+
+
+class Accounts:
+    """Reads accounts and handles the session."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def list(self) -> Reply[AccountsFound]:
+        """Return all accounts of the login and say which one is active."""
+        accounts = self._broker.accounts()
+        active = self._broker.account_id
+        rows = tuple(_row(account, active) for account in accounts)
+        return Reply(AccountsFound(rows), active)
+
+    def use(self, account_id: str) -> Reply[SessionShown]:
+        """Make an account the active one for this session. Raises ConfigError for an unknown one."""
+        if not account_id.isascii() or not account_id.isalnum():
+            raise UsageError("An account id is made of digits.", next="capcli accounts")
+        require_known_account(self._broker.accounts(), account_id)
+        if self._broker.session().account_id != account_id:
+            self._broker.switch_account(account_id)
+        return self.session()
+
+    def login(self, *, force: bool = False) -> Reply[SessionShown]:
+        """Log in where there is no session yet (or again with `force`) and show it."""
+        self._broker.login(force=force)
+        return self.session()
+
+    def session(self) -> Reply[SessionShown]:
+        """Return the session as the broker sees it now."""
+        session = self._broker.session()
+        shown = SessionShown(
+            logged_in=True,
+            host=self._broker.host,
+            account_id=session.account_id,
+            currency=session.currency,
+            client_id=session.client_id,
+            broker_time=self._broker.broker_time(),
+        )
+        return Reply(shown, session.account_id)
+
+    def held(self) -> Reply[SessionShown]:
+        """Return what is known about the session without asking the broker."""
+        broker = self._broker
+        account_id = broker.account_id
+        shown = SessionShown(
+            logged_in=account_id is not None,
+            host=broker.host,
+            account_id=account_id,
+            currency=broker.account_currency,
+            client_id=None,
+            broker_time=broker.broker_time(),
+        )
+        return Reply(shown, account_id)
+
+    def ping(self) -> Reply[Pong]:
+        """Keep the session alive."""
+        return Reply(Pong(self._broker.ping()), self._broker.account_id)
+
+    def logout(self) -> Reply[LoggedOut]:
+        """End the session at the broker and forget its tokens."""
+        account_id = self._broker.account_id
+        return Reply(LoggedOut(self._broker.logout()), account_id)
+
+
+def _row(account: Account, active: str | None) -> AccountRow:
+    return AccountRow(
+        account_id=account.account_id,
+        name=account.name,
+        active=account.account_id == active,
+        preferred=account.preferred,
+        status=account.status,
+        type=account.type,
+        currency=account.currency,
+        cash=account.cash,
+        equity=account.equity,
+        open_pl=account.open_pl,
+        margin=account.equity - account.available,
+        available=account.available,
+    )
+
+
+def require_known_account(accounts: tuple[Account, ...], account_id: str) -> None:
+    """Raise AccountUnknown when the login has no such account, naming the ones it has."""
+    known = ", ".join(account.account_id for account in accounts)
+    if account_id not in {account.account_id for account in accounts}:
+        raise AccountUnknown(
+            f"This login has no account {account_id}; it has {known}. Nothing was switched.",
+            next="capcli accounts",
+        )

@@ -1,0 +1,227 @@
+"""Market data: search, details, quotes and candles."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from capcli.domain.market import Candle, Market, MarketRow, MarketStatus, Quote, Resolution
+from capcli.errors import EpicUnknown, UsageError
+from capcli.services import ids
+from capcli.services.ports import Broker, Clock
+from capcli.services.reply import Reply
+
+_PAGE = 1000
+_MOST_CANDLES = 20_000
+_MOST_QUOTES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class MarketsFound:
+    """Markets whose name or epic matches a term; `total` counts them before the limit."""
+
+    markets: tuple[MarketRow, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarketShown:
+    """One market with its rules, hours, fees and a quote."""
+
+    market: Market
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteRow:
+    """A market's two prices in its own currency."""
+
+    epic: str
+    name: str
+    bid: Decimal
+    offer: Decimal
+    spread: Decimal
+    high: Decimal | None
+    low: Decimal | None
+    change: Decimal | None
+    change_pct: Decimal | None
+    currency: str
+    market_status: MarketStatus
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuotesFound:
+    """Quotes in the order in which they were asked for."""
+
+    quotes: tuple[QuoteRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CandlesFound:
+    """Candles, oldest first. The last one may still be forming: then `forming` is true."""
+
+    epic: str
+    resolution: Resolution
+    candles: tuple[Candle, ...]
+    forming: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTime:
+    """The broker's clock, and how far ours is ahead of it (seconds)."""
+
+    broker_time: datetime
+    local_ahead_s: Decimal
+
+
+class Markets:
+    """Reads market data. Never changes anything."""
+
+    def __init__(self, broker: Broker, clock: Clock) -> None:
+        self._broker = broker
+        self._clock = clock
+
+    def search(self, term: str | None, *, limit: int = 50) -> Reply[MarketsFound]:
+        """Return the markets that match a term (all without one), at most `limit`.
+
+        Searching an exact epic can return nothing at the broker (API page 6.7), so the epic itself is
+        tried then.
+        """
+        rows = self._broker.search(term.strip() if term else None)
+        if not rows and term:
+            rows = self._exact(term.strip())
+        return Reply(MarketsFound(rows[:limit], len(rows)), self._broker.account_id)
+
+    def _exact(self, epic: str) -> tuple[MarketRow, ...]:
+        try:
+            return (_summary(self._broker.market(ids.epic(epic))),)
+        except (EpicUnknown, UsageError):
+            return ()
+
+    def several(self, epics: tuple[str, ...]) -> Reply[MarketsFound]:
+        """Return these markets as rows. Raises EpicUnknown."""
+        rows = tuple(_summary(market) for market in self._fetch(epics))
+        return Reply(MarketsFound(rows, len(rows)), self._broker.account_id)
+
+    def show(self, epic: str) -> Reply[MarketShown]:
+        """Return a market's details. Raises EpicUnknown, with a suggestion where only the case differs."""
+        return Reply(MarketShown(self._broker.market(ids.epic(epic))), self._broker.account_id)
+
+    def quote(self, epics: tuple[str, ...]) -> Reply[QuotesFound]:
+        """Return live quotes of 1 to 50 markets in one request. Raises EpicUnknown, UsageError."""
+        rows = tuple(_quote_row(market) for market in self._fetch(epics))
+        return Reply(QuotesFound(rows), self._broker.account_id)
+
+    def _fetch(self, epics: tuple[str, ...]) -> tuple[Market, ...]:
+        wanted = tuple(dict.fromkeys(ids.epic(epic) for epic in epics))
+        if not 1 <= len(wanted) <= _MOST_QUOTES:
+            raise UsageError(
+                f"Name 1 to {_MOST_QUOTES} epics, not {len(wanted)}.", next="capcli quote --help"
+            )
+        if len(wanted) == 1:
+            return (self._broker.market(wanted[0]),)
+        try:
+            found = {market.epic: market for market in self._broker.markets(wanted)}
+        except EpicUnknown:
+            found = {}
+        # Whether one unknown epic fails the whole list or is skipped is unknown (API page 17): ask for each.
+        return tuple(found.get(epic) or self._broker.market(epic) for epic in wanted)
+
+    def prices(
+        self,
+        epic: str,
+        resolution: Resolution,
+        *,
+        last: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Reply[CandlesFound]:
+        """Return candles: the last N, or all from `start` to `end` (UTC, both included), oldest first.
+
+        Raises EpicUnknown; UsageError for a window that is empty, in the future or above 20,000 candles.
+        """
+        epic = ids.epic(epic)
+        now = self._now()
+        if start is None:
+            candles = self._latest(epic, resolution, last or 50, end or now)
+        else:
+            candles = self._window(epic, resolution, start, min(end or now, now), last)
+        forming = bool(candles) and candles[-1].time + resolution.span > now
+        return Reply(CandlesFound(epic, resolution, candles, forming), self._broker.account_id)
+
+    def _now(self) -> datetime:
+        return self._broker.broker_time() or self._clock()
+
+    def _latest(self, epic: str, resolution: Resolution, last: int, end: datetime) -> tuple[Candle, ...]:
+        if not 1 <= last <= _PAGE:
+            raise UsageError(
+                f"--last takes 1 to {_PAGE}, not {last}. For more, give --from and --to.",
+                next=f"capcli prices {epic} --last {_PAGE}",
+            )
+        if self._now() - end < timedelta(seconds=1):
+            return self._broker.candles(epic, resolution, last=last)
+        start = end - resolution.span * last
+        return self._broker.candles(epic, resolution, last=_PAGE, start=start, end=end)[-last:]
+
+    def _window(
+        self, epic: str, resolution: Resolution, start: datetime, end: datetime, last: int | None
+    ) -> tuple[Candle, ...]:
+        if start >= end:
+            raise UsageError(
+                f"The window {start:%Y-%m-%d %H:%M}Z to {end:%Y-%m-%d %H:%M}Z is empty or in the future.",
+                next="capcli prices --help",
+            )
+        if (end - start) / resolution.span > _MOST_CANDLES:
+            raise UsageError(
+                f"That window holds more than {_MOST_CANDLES} candles of {resolution.value}. Shorten it, or "
+                "take a wider resolution.",
+                next="capcli prices --help",
+            )
+        found: list[Candle] = []
+        # The span of one request is capped in calendar time (API page 11): 999 bars, both bounds included.
+        page = resolution.span * (_PAGE - 1)
+        while start <= end and (last is None or len(found) < last):
+            stop = min(start + page, end)
+            found += self._broker.candles(epic, resolution, last=_PAGE, start=start, end=stop)
+            start = stop + resolution.span if stop < end else end + resolution.span
+        return tuple(found[:last])
+
+    def time(self) -> Reply[ServerTime]:
+        """Return the broker's clock and our distance from it."""
+        theirs = self._broker.server_time()
+        ahead = Decimal(str(round((self._clock() - theirs).total_seconds(), 3)))
+        return Reply(ServerTime(theirs, ahead), self._broker.account_id)
+
+
+def _summary(market: Market) -> MarketRow:
+    quote: Quote = market.quote
+    return MarketRow(
+        epic=market.epic,
+        name=market.name,
+        type=market.type,
+        status=quote.status,
+        bid=quote.bid,
+        offer=quote.offer,
+        high=market.high,
+        low=market.low,
+        change=market.change,
+        change_pct=market.change_pct,
+        at=quote.at,
+    )
+
+
+def _quote_row(market: Market) -> QuoteRow:
+    quote = market.quote
+    return QuoteRow(
+        epic=market.epic,
+        name=market.name,
+        bid=quote.bid,
+        offer=quote.offer,
+        spread=quote.spread,
+        high=market.high,
+        low=market.low,
+        change=market.change,
+        change_pct=market.change_pct,
+        currency=market.currency,
+        market_status=quote.status,
+        at=quote.at,
+    )

@@ -1,0 +1,202 @@
+"""What is open and what waits: positions with P&L, margin and distances, and working orders."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from capcli.domain.account import OrderType, Position, WorkingOrder
+from capcli.domain.market import MarketStatus, Side
+from capcli.domain.money import EXACT, cents
+from capcli.errors import DealUnknown
+from capcli.services import ids
+from capcli.services.casework import active_account
+from capcli.services.ports import Broker
+from capcli.services.reply import Reply
+
+_PCT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """One open position. Prices, `pl` and `margin` in `currency`; distances in price units from now."""
+
+    deal_id: str
+    epic: str
+    name: str
+    side: Side
+    size: Decimal
+    level: Decimal
+    bid: Decimal
+    offer: Decimal
+    pl: Decimal
+    currency: str
+    margin: Decimal | None
+    leverage: Decimal | None
+    stop_level: Decimal | None
+    stop_distance: Decimal | None
+    stop_distance_pct: Decimal | None
+    limit_level: Decimal | None
+    limit_distance: Decimal | None
+    trailing: bool
+    guaranteed: bool
+    market_status: MarketStatus
+    opened_at: datetime
+    working_order_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums in account currency; `margin` is None where it cannot be known in that currency."""
+
+    currency: str | None
+    pl: Decimal | None
+    margin: Decimal | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsFound:
+    """The open positions of the active account."""
+
+    positions: tuple[PositionRow, ...]
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One working order. Levels in `currency`; `distance` is how far the market is from its level."""
+
+    deal_id: str
+    epic: str
+    name: str
+    side: Side
+    type: OrderType
+    size: Decimal
+    level: Decimal
+    bid: Decimal | None
+    offer: Decimal | None
+    distance: Decimal | None
+    currency: str
+    stop_level: Decimal | None
+    limit_level: Decimal | None
+    trailing: bool
+    guaranteed: bool
+    good_till: datetime | None
+    market_status: MarketStatus
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersFound:
+    """The working orders of the active account."""
+
+    orders: tuple[OrderRow, ...]
+
+
+class Portfolio:
+    """Reads the book. One request; a book in several currencies takes one more for its totals."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def positions(self, deal_id: str | None = None) -> Reply[PositionsFound]:
+        """Return all positions, or the one with this deal id. Raises DealUnknown."""
+        if deal_id is None:
+            book = self._broker.positions()
+        else:
+            book = (self._broker.position(ids.deal_id(deal_id)),)
+        rows = tuple(position_row(position) for position in book)
+        return Reply(PositionsFound(rows, self._totals(rows)), self._broker.account_id)
+
+    def _totals(self, rows: tuple[PositionRow, ...]) -> Totals:
+        currency = self._broker.account_currency
+        if all(row.currency == currency for row in rows):
+            margins = [row.margin for row in rows]
+            known = [margin for margin in margins if margin is not None]
+            margin = cents(sum(known, Decimal(0))) if len(known) == len(margins) else None
+            return Totals(currency, sum((cents(row.pl) for row in rows), Decimal("0.00")), margin, len(rows))
+        account = active_account(self._broker.accounts(), self._broker.account_id or "")
+        # Never summed across currencies (API page 14.4): the broker's own account figures are.
+        return Totals(account.currency, account.open_pl, account.equity - account.available, len(rows))
+
+    def orders(self, deal_id: str | None = None) -> Reply[OrdersFound]:
+        """Return all working orders, or the one with this deal id. Raises DealUnknown."""
+        wanted = None if deal_id is None else ids.deal_id(deal_id)
+        rows = tuple(
+            order_row(order) for order in self._broker.orders() if wanted is None or order.deal_id == wanted
+        )
+        if wanted is not None and not rows:
+            raise DealUnknown(
+                f"No working order has the deal id {wanted}. It may have been filled or cancelled.",
+                next="capcli positions",
+            )
+        return Reply(OrdersFound(rows), self._broker.account_id)
+
+
+def position_row(position: Position) -> PositionRow:
+    """Turn a position into the row that is shown, with its distances from the price it closes at."""
+    price = position.quote.exit(position.side)
+    stop, limit = position.stop_level, position.limit_level
+    stop_distance = None if stop is None else abs(price - stop)
+    return PositionRow(
+        deal_id=position.deal_id,
+        epic=position.epic,
+        name=position.name,
+        side=position.side,
+        size=position.size,
+        level=position.level,
+        bid=position.quote.bid,
+        offer=position.quote.offer,
+        pl=position.upl,
+        currency=position.currency,
+        margin=_margin(position),
+        leverage=position.leverage,
+        stop_level=stop,
+        stop_distance=stop_distance,
+        stop_distance_pct=_percent(stop_distance, price),
+        limit_level=limit,
+        limit_distance=None if limit is None else abs(limit - price),
+        trailing=position.trailing,
+        guaranteed=position.guaranteed,
+        market_status=position.quote.status,
+        opened_at=position.opened_at,
+        working_order_id=position.working_order_id,
+    )
+
+
+def _margin(position: Position) -> Decimal | None:
+    # API page 14.5: size x level x contractSize / leverage, in instrument currency.
+    if not position.leverage:
+        return None
+    return cents(position.size * position.level * position.contract_size / position.leverage)
+
+
+def _percent(part: Decimal | None, whole: Decimal) -> Decimal | None:
+    if part is None or whole == 0:
+        return None
+    return (part * 100 / whole).quantize(_PCT, ROUND_HALF_EVEN, EXACT)
+
+
+def order_row(order: WorkingOrder) -> OrderRow:
+    """Turn a working order into the row that is shown."""
+    price = order.offer if order.side is Side.BUY else order.bid
+    return OrderRow(
+        deal_id=order.deal_id,
+        epic=order.epic,
+        name=order.name,
+        side=order.side,
+        type=order.type,
+        size=order.size,
+        level=order.level,
+        bid=order.bid,
+        offer=order.offer,
+        distance=None if price is None else abs(price - order.level),
+        currency=order.currency,
+        stop_level=order.stop_level,
+        limit_level=order.limit_level,
+        trailing=order.trailing,
+        guaranteed=order.guaranteed,
+        good_till=order.good_till,
+        market_status=order.market_status,
+        created_at=order.created_at,
+    )
