@@ -27,6 +27,7 @@ class Database:
         self._migrations = migrations
         self._guard = RLock()
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
 
     @property
     def path(self) -> Path:
@@ -54,6 +55,15 @@ class Database:
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = open_database(self._path, wait_s=self._wait_s, migrations=self._migrations)
+            self._file = _identity(self._path)
+        elif _identity(self._path) != self._file:
+            # SQLite would go on writing to a file that nobody else can see.
+            self.close()
+            raise JournalUnreadable(
+                f"The journal {self._path} was deleted or replaced while in use. Nothing was recorded.",
+                next="capcli health",
+                path=str(self._path),
+            )
         return self._connection
 
 
@@ -171,6 +181,14 @@ def _immediate(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _files(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(path.name + suffix) for suffix in ("", "-journal", "-wal", "-shm"))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _keep_private(path: Path) -> None:

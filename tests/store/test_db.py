@@ -205,6 +205,25 @@ def test_an_error_at_opening_is_not_remembered(used: Path, tmp_path: Path) -> No
         assert journal.preview("p_0") is not None
 
 
+@posix_only
+def test_a_journal_deleted_under_a_running_process(used: Path) -> None:
+    with closing(SqliteJournal(used)) as journal:
+        assert journal.preview("p_0")
+        used.unlink()
+        with pytest.raises(JournalUnreadable, match="deleted or replaced"):
+            journal.save_preview(a_preview("p_x"))
+
+
+@posix_only
+def test_a_journal_replaced_under_a_running_process(used: Path, tmp_path: Path) -> None:
+    with closing(SqliteJournal(used)) as journal:
+        assert journal.preview("p_0")
+        Path(shutil.copy(used, tmp_path / "copy.db")).replace(used)
+        with pytest.raises(JournalUnreadable, match="deleted or replaced"):
+            journal.preview("p_0")
+        assert journal.preview("p_0")
+
+
 def test_use_after_close_opens_again(used: Path) -> None:
     with closing(SqliteJournal(used)) as journal:
         assert journal.preview("p_0")

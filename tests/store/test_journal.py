@@ -174,6 +174,14 @@ def test_move_changes_state_and_facts(journal: SqliteJournal) -> None:
     assert journal.attempt("a_000000000001") == an_attempt(state=S.LANDED, sent_at=NOW, **facts)
 
 
+def test_half_a_surrogate_from_the_broker_does_not_lose_the_verdict(journal: SqliteJournal) -> None:
+    claimed(journal)
+    journal.move("a_000000000001", S.CLAIMED, S.SENDING, at=NOW)
+    assert journal.move("a_000000000001", S.SENDING, S.UNKNOWN, at=NOW, note="x\ud800", error_code="\udfff")
+    found = journal.attempt("a_000000000001")
+    assert (found.state, found.note, found.error_code) == (S.UNKNOWN, "x?", "?")
+
+
 def test_move_from_another_state_changes_nothing(journal: SqliteJournal, raw: sqlite3.Connection) -> None:
     claimed(journal)
     assert journal.move("a_000000000001", S.CLAIMED, S.NOT_SENT, at=NOW)
