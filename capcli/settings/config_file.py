@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -279,6 +278,8 @@ def _with_default(text: str, profile: str, old: Mapping[str, Any]) -> str:
 
 def _replace(file: Path, text: str) -> None:
     """Put the new text in place in one step, readable by this user only. A symlinked file stays a symlink."""
+    import tempfile
+
     target = file.resolve()
     private_folder(file.parent)
     try:

@@ -1,6 +1,5 @@
 """The one table of settings: name, how it is read, default, what is allowed, and what it does."""
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -180,5 +179,7 @@ BY_KEY = {setting.key: setting for setting in TABLE}
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean X?` for a near name, else nothing."""
+    import difflib
+
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {near[0]}?" if near else ""

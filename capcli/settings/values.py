@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from capcli.domain.market import is_epic
@@ -129,6 +128,8 @@ def address(secure: str, loopback: str) -> Callable[[str], str]:
 
 
 def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
     if host == "localhost":
         return True
     try:

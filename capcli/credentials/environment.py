@@ -1,0 +1,254 @@
+"""Credentials from the environment (plain, files, systemd, commands): one complete set or none."""
+
+import os
+import shlex
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capcli.credentials.form import checked
+from capcli.errors import CredentialsMissing, SettingInvalid
+from capcli.services.ports import Credentials
+from capcli.settings import CREDENTIAL_NAMES
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
+COMMAND_DEADLINE_S = 10.0
+
+_NAMES = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
+_LARGEST_FILE = 4096
+_LONGEST_LINE = 200
+
+
+class _Kind(StrEnum):
+    PLAIN = "plain"
+    FILE = "file"
+    SYSTEMD = "systemd"
+    COMMAND = "command"
+
+
+_ENDINGS = {"": _Kind.PLAIN, "_FILE": _Kind.FILE, "_CMD": _Kind.COMMAND}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Origin:
+    """Where one credential stands. `text` is the variable's content, so there is no repr."""
+
+    name: str
+    variable: str
+    kind: _Kind
+    text: str
+
+    def __repr__(self) -> str:
+        return f"_Origin({self.variable})"
+
+
+def read(environ: Mapping[str, str], *, deadline_s: float = COMMAND_DEADLINE_S) -> Credentials | None:
+    """Return the credentials of the environment, or None when it names none of the three.
+
+    Raises CredentialsMissing for an incomplete set and SettingInvalid for one that cannot be read.
+    """
+    origins = _origins(environ)
+    if not origins:
+        return None
+    values = [checked(each.name, _value(each, environ, deadline_s), each.variable) for each in origins]
+    return Credentials(*values)
+
+
+def variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the variables that hold the credentials, without reading files or running commands."""
+    return tuple(origin.variable for origin in _origins(environ))
+
+
+def identity(environ: Mapping[str, str]) -> str | None:
+    """Tell one set of credentials from another, for session caches, without running a command."""
+    origins = _origins(environ)
+    if not origins:
+        return None
+    if all(origin.kind is not _Kind.COMMAND for origin in origins):
+        credentials = read(environ)
+        return credentials.fingerprint if credentials else None
+    marks = "\0".join(f"{origin.variable}={origin.text}" for origin in origins)
+    return sha256(marks.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _origins(environ: Mapping[str, str]) -> tuple[_Origin, ...]:
+    found = {name: origin for name in _NAMES if (origin := _origin(name, environ))}
+    missing = [name for name in _NAMES if name not in found]
+    if found and missing:
+        there = " and ".join(origin.variable for origin in found.values())
+        raise CredentialsMissing(
+            f"The environment has {there}, but not {' and '.join(missing)}. The keychain is not asked for the"
+            " rest. Nothing was sent. Set what is missing, or unset the others.",
+            next="capcli help environment",
+            missing=missing,
+        )
+    return tuple(found.values())
+
+
+def _origin(name: str, environ: Mapping[str, str]) -> _Origin | None:
+    """Find where one credential stands; an empty variable counts as not set."""
+    found = [
+        _Origin(name, name + ending, kind, environ[name + ending])
+        for ending, kind in _ENDINGS.items()
+        if environ.get(name + ending, "").strip()
+    ]
+    if len(found) > 1:
+        names = " and ".join(origin.variable for origin in found)
+        raise SettingInvalid(
+            f"{names} are both set. Keep one of them. Nothing was sent.",
+            next=f"unset {found[-1].variable}",
+            variable=name,
+        )
+    return found[0] if found else _systemd(name, environ)
+
+
+def _systemd(name: str, environ: Mapping[str, str]) -> _Origin | None:
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    for form in (name.lower(), name) if folder else ():
+        path = Path(folder or "") / form
+        if os.path.lexists(path):
+            return _Origin(name, f"CREDENTIALS_DIRECTORY/{form}", _Kind.SYSTEMD, str(path))
+    return None
+
+
+def _value(origin: _Origin, environ: Mapping[str, str], deadline_s: float) -> str:
+    match origin.kind:
+        case _Kind.PLAIN:
+            return origin.text
+        case _Kind.COMMAND:
+            return _run(origin, environ, deadline_s)
+        case _Kind.FILE | _Kind.SYSTEMD:
+            return _read_file(origin)
+
+
+def _refused(origin: _Origin, why: str, *, next: str = "capcli help environment") -> SettingInvalid:  # noqa: A002
+    return SettingInvalid(f"{origin.variable} {why}. Nothing was sent.", next=next, variable=origin.variable)
+
+
+def _read_file(origin: _Origin) -> str:
+    """Read a secret from a file. Its path is named only once it exists: it might be the secret itself."""
+    path = Path(origin.text.strip())
+    if not path.is_absolute():
+        raise _refused(origin, "does not name a file by its full path")
+    try:
+        handle = os.open(path, _open_flags(origin.kind))
+    except OSError as error:
+        raise _refused(origin, f"names a file that cannot be opened ({_reason(error)})") from None
+    with os.fdopen(handle, "rb") as stream:
+        _check_file(origin, path, os.fstat(handle))
+        content = stream.read(_LARGEST_FILE + 1)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if len(content) > _LARGEST_FILE or (content and not text):
+        raise _refused(origin, f"names {path}, which is no text of at most {_LARGEST_FILE} bytes")
+    return text
+
+
+def _reason(error: OSError) -> str:
+    return "it is a symbolic link" if error.errno == _TOO_MANY_LINKS else error.strerror or "unreadable"
+
+
+if sys.platform == "win32":
+    _TOO_MANY_LINKS = -1
+
+    def _open_flags(_kind: _Kind) -> int:
+        return os.O_RDONLY | os.O_BINARY
+
+    def _check_file(origin: _Origin, path: Path, found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise _refused(origin, f"names {path}, which is no regular file")
+
+else:
+    import errno
+
+    _TOO_MANY_LINKS = errno.ELOOP
+
+    def _open_flags(kind: _Kind) -> int:
+        # Without O_NONBLOCK a named pipe would hang here. systemd's folder may be linked into a container.
+        links = 0 if kind is _Kind.SYSTEMD else os.O_NOFOLLOW
+        return os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | links
+
+    def _check_file(origin: _Origin, path: Path, found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise _refused(origin, f"names {path}, which is no regular file")
+        if origin.kind is _Kind.SYSTEMD:
+            return  # The service manager guards these; they belong to root and carry an access list.
+        if found.st_uid != os.getuid():
+            raise _refused(origin, f"names {path}, which belongs to another user")
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            mode = f"{stat.S_IMODE(found.st_mode):04o}"
+            raise _refused(
+                origin,
+                f"names {path}, which others can open (mode {mode}, 0600 is required)",
+                next=f"chmod 600 {shlex.quote(str(path))}",
+            )
+
+
+def _run(origin: _Origin, environ: Mapping[str, str], deadline_s: float) -> str:
+    """Run a command without a shell and return what it prints. It is never named: it might be the secret."""
+    import subprocess
+
+    argv = _argv(origin)
+    outcome: subprocess.CompletedProcess[bytes] | str
+    try:
+        outcome = subprocess.run(  # noqa: S603 - the user's own command, split without a shell
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=deadline_s,
+            check=False,
+            env={name: text for name, text in environ.items() if name not in CREDENTIAL_NAMES},
+        )
+    except subprocess.TimeoutExpired:
+        outcome = f"names a command that did not end within {deadline_s:g} s; it was stopped"
+    except (OSError, ValueError) as error:
+        outcome = f"names a command that cannot be started ({_start_problem(error)})"
+    # Raised outside the handlers: their errors hold the command line.
+    if isinstance(outcome, str):
+        raise _refused(origin, outcome)
+    if outcome.returncode:
+        said = _last_line(outcome, environ)
+        raise _refused(origin, f"names a command that ended with exit code {outcome.returncode}{said}")
+    try:
+        return outcome.stdout.decode()
+    except UnicodeDecodeError:
+        pass
+    raise _refused(origin, "names a command whose output is not UTF-8 text")
+
+
+def _start_problem(error: OSError | ValueError) -> str:
+    return (error.strerror or "not found") if isinstance(error, OSError) else "not a command line"
+
+
+def _argv(origin: _Origin) -> list[str]:
+    windows = sys.platform == "win32"
+    try:
+        argv = shlex.split(origin.text, posix=not windows)
+    except ValueError:
+        argv = []
+    argv = [part.strip('"') for part in argv] if windows else argv
+    if not argv:
+        raise _refused(origin, "is no command line: a quote is open")
+    if os.path.dirname(argv[0]) and not os.path.isabs(argv[0]):  # noqa: PTH117, PTH120
+        raise _refused(origin, "names a command in the current directory; write its full path")
+    return argv
+
+
+def _last_line(outcome: "CompletedProcess[bytes]", environ: Mapping[str, str]) -> str:
+    """Return the last line on stderr, without anything that the command printed or the environment hides."""
+    lines = outcome.stderr.decode(errors="replace").strip().splitlines()
+    line = "".join(c for c in lines[-1] if c.isprintable()) if lines else ""
+    secrets = {environ.get(name, "").strip() for name in _NAMES}
+    secrets |= {word.strip() for word in outcome.stdout.decode(errors="replace").split()}
+    for secret in sorted(secrets - {""}, key=len, reverse=True):
+        line = line.replace(secret, "***")
+    return f": {line[:_LONGEST_LINE]}" if line else ""

@@ -1,0 +1,100 @@
+"""What three credentials must look like, how one JSON text holds them, and how little of them is shown."""
+
+import json
+import re
+from typing import Any
+
+from capcli.errors import ConfigError, CredentialsMissing, SettingInvalid
+from capcli.services.ports import Credentials
+from capcli.settings import slip
+
+LONGEST_ITEM = 1000
+"""In UTF-16 units: the Windows store ends at 1280, the others far beyond."""
+
+_FIELDS = {"api_key": "CAP_API_KEY", "identifier": "CAP_IDENTIFIER", "password": "CAP_API_PASSWORD"}
+_GRAPHIC = re.compile(r"[!-~]+")
+_SHOWN = 4
+
+
+def checked(name: str, text: str, place: str) -> str:
+    """Return a credential without its trailing newline. Raises SettingInvalid that never repeats it."""
+    value = text.rstrip("\r\n")
+    problem = _problem(name, value)
+    if problem:
+        raise SettingInvalid(
+            f"{name} ({place}) is {problem}. Nothing was sent.", next="capcli help environment", variable=name
+        )
+    return value
+
+
+def _problem(name: str, value: str) -> str | None:
+    if not value.strip():
+        return "empty"
+    if name == "CAP_API_KEY" and not _GRAPHIC.fullmatch(value.strip()):
+        return slip(value) or "not an API key: it has spaces or characters outside ASCII inside"
+    if value != value.strip():
+        return "surrounded by spaces; take them off"
+    if not value.isprintable():
+        return "more than one line, or has characters that cannot be typed"
+    return slip(value)
+
+
+def to_json(credentials: Credentials) -> str:
+    """Write the one value that a keychain item holds. Raises ConfigError when it would not fit."""
+    fields = {
+        "api_key": credentials.api_key,
+        "identifier": credentials.identifier,
+        "password": credentials.password,
+    }
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    length = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if length > LONGEST_ITEM:
+        raise ConfigError(
+            f"Key, identifier and password make {length} characters together; a keychain item holds"
+            f" {LONGEST_ITEM}. Nothing was stored. Check that only the values were entered.",
+            next="capcli login",
+        )
+    return text
+
+
+def from_json(text: str, place: str) -> Credentials:
+    """Read `{"api_key": …, "identifier": …, "password": …}` (`api_password` is taken too).
+
+    Raises CredentialsMissing for other JSON and SettingInvalid for a value that cannot be one.
+    """
+    fields = _object(text, place)
+    if "api_password" in fields:
+        fields.setdefault("password", fields.pop("api_password"))
+    missing = [key for key in _FIELDS if not isinstance(fields.get(key), str)]
+    if missing:
+        raise CredentialsMissing(
+            f"{place} lacks {' and '.join(missing)}. Nothing was sent.", next="capcli login", missing=missing
+        )
+    return Credentials(
+        **{key: checked(name, fields[key], f"{key}, {place}") for key, name in _FIELDS.items()}
+    )
+
+
+def _object(text: str, place: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        # Raised outside the handler: the parser's error holds the whole document.
+        raise CredentialsMissing(
+            f"{place} is not a JSON object with api_key, identifier and password. Nothing was sent.",
+            next="capcli login",
+        )
+    return found
+
+
+def key_ending(api_key: str) -> str:
+    """Show the last four characters of a key, unless that would be most of it."""
+    return f"…{api_key[-_SHOWN:]}" if len(api_key) >= 2 * _SHOWN else "…"
+
+
+def masked(identifier: str) -> str:
+    """Show an e-mail address as `j***@example.com`, anything else by its first character."""
+    name, at, domain = identifier.rpartition("@")
+    return f"{name[:1]}***@{domain}" if at and name else f"{identifier[:1]}***"

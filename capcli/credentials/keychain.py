@@ -1,0 +1,189 @@
+"""The operating system's keychain, with a hard deadline around every call. keyring is loaded only here."""
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from capcli.credentials.form import from_json, to_json
+from capcli.errors import (
+    CapcliError,
+    ConfigError,
+    KeychainLocked,
+    KeychainMissing,
+    KeychainSilent,
+    KeychainUnsafe,
+)
+from capcli.services.ports import Credentials
+from capcli.settings import Env
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+T = TypeVar("T")
+
+DEADLINE_S = 3.0
+INTERACTIVE_DEADLINE_S = 60.0
+"""With a person there, the keychain's own window may be open."""
+
+_USER = "capcli"
+"""Fixed: the Windows store keeps one user per service and moves the others to compound names."""
+
+_UNSAFE = ("keyring.backends.null", "keyring.backends.chainer", "keyrings.alt")
+_INSTEAD = "Without a keychain, set CAP_API_KEY, CAP_IDENTIFIER and CAP_API_PASSWORD (or _FILE, or _CMD)."
+
+
+@dataclass(frozen=True, slots=True)
+class Keychain:
+    """The keychain item of one profile and env."""
+
+    profile: str
+    env: Env
+    deadline_s: float = DEADLINE_S
+
+    @property
+    def item(self) -> str:
+        return f"capcli/{self.profile}/{self.env}"
+
+    def load(self) -> Credentials | None:
+        """Return the stored credentials, or None. Raises the Keychain errors, and ConfigError for garbage."""
+        text = self._within(lambda backend: backend.get_password(self.item, _USER))
+        return None if text is None else from_json(text, f"the keychain item {self.item}")
+
+    def save(self, credentials: Credentials) -> None:
+        """Store the credentials and read them back. Raises the Keychain errors, ConfigError when too long."""
+        text = to_json(credentials)
+
+        def store(backend: "KeyringBackend") -> bool:
+            backend.set_password(self.item, _USER, text)
+            return backend.get_password(self.item, _USER) == text
+
+        if not self._within(store):
+            raise KeychainUnsafe(
+                "The keychain took the credentials and did not give them back. They are not stored.",
+                next="python -m keyring diagnose",
+            )
+
+    def delete(self) -> bool:
+        """Remove the item; False when there was none. Raises the Keychain errors."""
+
+        def remove(backend: "KeyringBackend") -> bool:
+            if backend.get_password(self.item, _USER) is None:
+                return False
+            backend.delete_password(self.item, _USER)
+            return True
+
+        return self._within(remove)
+
+    def check(self) -> str:
+        """Name the backend that would be used. Raises the Keychain errors."""
+        return self._within(lambda backend: f"{type(backend).__module__}.{type(backend).__qualname__}")
+
+    def _within(self, use: "Callable[[KeyringBackend], T]") -> T:
+        return within(lambda: use(load_backend()), self.deadline_s)
+
+
+def load_backend() -> "KeyringBackend":
+    """Return the protected store: the user's own choice (variable, keyringrc.cfg), else the platform's.
+
+    Detection by keyring itself would import every backend (70 ms) and may fall back to a plain file.
+    """
+    from keyring import core
+
+    embedding = getattr(core, "_keyring_backend", None)  # set by keyring.set_keyring, as tests do
+    try:
+        backend = embedding or core.load_env() or core.load_config() or core.load_keyring(_platform_store())
+    except Exception as error:  # noqa: BLE001 - whatever the backend's import or start raises
+        raise _not_loaded(error) from None
+    return _protected(backend)
+
+
+def _platform_store() -> str:
+    stores = {"darwin": "macOS.Keyring", "win32": "Windows.WinVaultKeyring"}
+    return f"keyring.backends.{stores.get(sys.platform, 'SecretService.Keyring')}"
+
+
+def _not_loaded(error: Exception) -> KeychainMissing:
+    chosen = os.environ.get("PYTHON_KEYRING_BACKEND")
+    if chosen:
+        return KeychainMissing(
+            f"PYTHON_KEYRING_BACKEND names {chosen}, which cannot be loaded ({error}). {_INSTEAD}",
+            next="unset PYTHON_KEYRING_BACKEND",
+        )
+    return KeychainMissing(
+        f"This machine offers no keychain to this process ({error}). {_INSTEAD}",
+        next="capcli help environment",
+    )
+
+
+def _protected(backend: "KeyringBackend") -> "KeyringBackend":
+    name = f"{type(backend).__module__}.{type(backend).__qualname__}"
+    if name.startswith("keyring.backends.fail"):
+        raise KeychainMissing(
+            f"keyring is configured to use no keychain ({name}). {_INSTEAD}",
+            next="python -m keyring diagnose",
+        )
+    if name.startswith(_UNSAFE) or "plaintext" in name.lower() or backend.priority < 1:
+        raise KeychainUnsafe(
+            f"keyring is configured to use {name}, which does not protect what it stores. Nothing was stored"
+            f" or read. Choose another backend. {_INSTEAD}",
+            next="python -m keyring diagnose",
+        )
+    return backend
+
+
+def within(call: Callable[[], T], deadline_s: float) -> T:
+    """Run a keychain call in a daemon thread: a prompt that nobody answers must not hang the process."""
+    answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put((call(), None))
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
+            answers.put((None, error))
+
+    threading.Thread(target=run, name="capcli-keychain", daemon=True).start()
+    try:
+        value, error = answers.get(timeout=deadline_s)
+    except queue.Empty:
+        raise _silent(deadline_s) from None
+    if error is not None:
+        raise _explained(error)
+    return value  # type: ignore[return-value]  # None only where T allows it
+
+
+def _silent(deadline_s: float) -> KeychainSilent:
+    return KeychainSilent(
+        f"The keychain did not answer within {deadline_s:g} s; it may be asking for its password in a window."
+        " Nothing was stored, read or sent. Answer there, then try again.",
+        next="capcli login --status",
+    )
+
+
+def _explained(error: BaseException) -> BaseException:
+    """Turn what a backend raises into our errors. Its text stays out: it may hold what was to be stored."""
+    if isinstance(error, CapcliError) or not isinstance(error, Exception):
+        return error
+    kind = type(error).__name__
+    if any(word in kind for word in ("Locked", "Prompt", "Dismissed")):
+        return KeychainLocked(
+            "The keychain is locked. Nothing was stored, read or sent. Unlock it, then try again.",
+            next=_unlock_command(),
+        )
+    if kind in {"NoKeyringError", "InitError"}:
+        return KeychainMissing(
+            f"This machine offers no keychain to this process ({kind}). {_INSTEAD}",
+            next="capcli help environment",
+        )
+    return ConfigError(
+        f"The keychain failed ({kind}). Nothing was sent. {_INSTEAD}", next="python -m keyring diagnose"
+    )
+
+
+def _unlock_command() -> str:
+    if sys.platform == "darwin":
+        return "security unlock-keychain"
+    return "capcli login --status" if sys.platform == "win32" else "gnome-keyring-daemon --unlock"

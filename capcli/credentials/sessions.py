@@ -1,0 +1,138 @@
+"""Broker sessions that outlive the process, in a private file. A lost or doubtful one costs one login."""
+
+import json
+import os
+import stat
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from capcli.errors import CapcliError
+from capcli.services.ports import StoredSession
+from capcli.settings import Env
+from capcli.system import Folders, private_folder
+
+_LARGEST_FILE = 16_384
+_FAILURES = (OSError, ValueError, TypeError, KeyError, RecursionError, CapcliError)
+
+
+def session_folder(env: Env, folders: Folders) -> Path | None:
+    """Return where tokens may rest: paper's guard nothing, the others only live in the runtime folder."""
+    return folders.cache if env is Env.PAPER else folders.runtime
+
+
+def session_key(identity: str, env: Env, host: str) -> str:
+    """Name the session of one set of credentials on one host."""
+    return f"{identity}\0{env}\0{host}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSessionCache:
+    """A SessionCache in one file (0600) of a folder that only we can enter; `None` keeps nothing."""
+
+    folder: Path | None
+    key: str
+
+    @property
+    def file(self) -> Path | None:
+        if self.folder is None:
+            return None
+        return self.folder / f"session-{sha256(self.key.encode()).hexdigest()[:32]}.json"
+
+    def load(self) -> StoredSession | None:
+        with suppress(*_FAILURES):
+            if self.file is not None and _is_ours(self.file.parent):
+                return _session(json.loads(_read_private(self.file)))
+        return None
+
+    def save(self, session: StoredSession) -> None:
+        with suppress(*_FAILURES):
+            if self.file is not None and _prepared(self.file.parent):
+                fields = asdict(session) | {"created_at": session.created_at.isoformat()}
+                _write_private(self.file, json.dumps(fields).encode())
+
+    def drop(self) -> None:
+        with suppress(*_FAILURES):
+            if self.file is not None:
+                self.file.unlink(missing_ok=True)
+
+    def describe(self) -> str:
+        """Say where sessions are kept, for `health`."""
+        try:
+            usable = self.file is not None and _prepared(self.file.parent)
+        except _FAILURES:
+            usable = False
+        return f"file {self.file}" if usable else "not cached (no private folder on this machine)"
+
+
+def _session(fields: Any) -> StoredSession:
+    texts = {name: fields[name] for name in ("cst", "security_token", "account_id", "client_id", "currency")}
+    offset, created_at = fields["timezone_offset"], datetime.fromisoformat(fields["created_at"])
+    if not all(isinstance(text, str) for text in texts.values()) or type(offset) is not int:
+        raise ValueError
+    if created_at.tzinfo is None:
+        raise ValueError
+    return StoredSession(**texts, timezone_offset=offset, created_at=created_at)
+
+
+def _prepared(folder: Path) -> bool:
+    """Create the folder where that is safe. A parent of somebody else's (sudo -E) is left alone."""
+    if folder.is_symlink() or not (folder.exists() or _may_create_in(folder.parent)):
+        return False
+    private_folder(folder)
+    return _is_ours(folder)
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    import tempfile
+
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".session-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _read_private(file: Path) -> bytes:
+    handle = os.open(file, _OPEN_FLAGS)
+    with os.fdopen(handle, "rb") as stream:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_FILE or not _is_private(found):
+            raise PermissionError
+        return stream.read(_LARGEST_FILE)
+
+
+if sys.platform == "win32":
+    # The profile's cache folder carries the rights; only paper's sessions rest there.
+    _OPEN_FLAGS = os.O_RDONLY | os.O_BINARY
+
+    def _is_private(_found: os.stat_result) -> bool:
+        return True
+
+    def _is_ours(folder: Path) -> bool:
+        return folder.is_dir()
+
+    def _may_create_in(_parent: Path) -> bool:
+        return True
+
+else:
+    # Without O_NONBLOCK a named pipe in the file's place would hang here.
+    _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+    def _is_private(found: os.stat_result) -> bool:
+        return found.st_uid == os.getuid() and not stat.S_IMODE(found.st_mode) & 0o077
+
+    def _is_ours(folder: Path) -> bool:
+        found = folder.lstat()
+        return stat.S_ISDIR(found.st_mode) and _is_private(found)
+
+    def _may_create_in(parent: Path) -> bool:
+        nearest = next(folder for folder in (parent, *parent.parents) if folder.exists())
+        return nearest.stat().st_uid in {0, os.getuid()}
