@@ -218,8 +218,9 @@ def explained(path: Path, wait_s: float) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _unreadable(path, error, wait_s) from error
     except (StateFolderUnusable, Busy) as error:
+        # The cause, not the message: whether something was sent is not for the journal to say.
         raise JournalUnreadable(
-            f"The journal {path} cannot be opened: {error.message} Nothing was recorded.",
+            f"The journal {path} cannot be opened ({error.__cause__ or error.message}). Nothing was recorded.",
             next=error.next or "capcli health",
             path=str(path),
         ) from error

@@ -29,6 +29,7 @@ def unreadable(path: Path, match: str) -> JournalUnreadable:
         with pytest.raises(JournalUnreadable, match=match) as caught:
             journal.save_preview(a_preview("p_2"))
     assert "Nothing was recorded" in caught.value.message
+    assert "sent." not in caught.value.message
     assert str(path) in caught.value.message
     assert caught.value.next
     return caught.value
