@@ -219,8 +219,9 @@ def explained(path: Path, wait_s: float) -> Iterator[None]:
         raise _unreadable(path, error, wait_s) from error
     except (StateFolderUnusable, Busy) as error:
         # The cause, not the message: whether something was sent is not for the journal to say.
+        cause = error.__cause__ or error.message
         raise JournalUnreadable(
-            f"The journal {path} cannot be opened ({error.__cause__ or error.message}). Nothing was recorded.",
+            f"The journal {path} cannot be opened ({cause}). Nothing was recorded.",
             next=error.next or "capcli health",
             path=str(path),
         ) from error
