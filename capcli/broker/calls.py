@@ -1,0 +1,66 @@
+"""Requests that may be repeated: reads, logins and account switches. Mutations never come this way."""
+
+import httpx
+
+from capcli.broker.failures import (
+    DROPPED,
+    is_busy,
+    is_glitch,
+    network_failure,
+    rate_limited,
+)
+from capcli.broker.limits import BACKOFF_S, Pace
+from capcli.broker.transport import Ask, Headers, Reply, Wire
+from capcli.errors import CapcliError
+
+GLITCH_S = 0.5
+LOGIN_RETRY_AFTER_S = 60
+
+
+class Calls:
+    """Sends a repeatable request and waits through what passes by itself."""
+
+    def __init__(self, wire: Wire, pace: Pace) -> None:
+        self._wire = wire
+        self._pace = pace
+
+    def patient(self, ask: Ask, headers: Headers, *, login: bool = False) -> Reply:
+        """Return the broker's answer, whatever its status but 429.
+
+        Raises Unreachable, ReadTimeout and RateLimited.
+        """
+        for wait_s in BACKOFF_S:
+            reply = self._answer(ask, headers, login=login)
+            if not is_busy(reply.status):
+                return reply
+            self._pace.sleep(wait_s)
+        reply = self._answer(ask, headers, login=login)
+        if is_busy(reply.status):
+            raise rate_limited(ask.endpoint, LOGIN_RETRY_AFTER_S if login else int(BACKOFF_S[-1] * 2))
+        return reply
+
+    def _answer(self, ask: Ask, headers: Headers, *, login: bool) -> Reply:
+        first = self._attempt(ask, headers, login=login)
+        if isinstance(first, Reply) and not is_glitch(first.status, first.code):
+            return first
+        self._pace.sleep(GLITCH_S)
+        second = self._attempt(ask, headers, login=login)
+        if isinstance(second, CapcliError):
+            raise second
+        return second
+
+    def _attempt(self, ask: Ask, headers: Headers, *, login: bool) -> Reply | CapcliError:
+        """Return the answer, or the error of a connection that broke. Raises what no repeating mends."""
+        if login:
+            self._pace.login()
+        else:
+            self._pace.request()
+        try:
+            return self._wire.exchange(ask, headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            dropped = isinstance(error, DROPPED)
+            failure = network_failure(error, ask.endpoint, self._wire.host, self._wire.read_timeout_s)
+        # Raised out here, so that no traceback leads into httpx, whose request carries the tokens.
+        if dropped:
+            return failure
+        raise failure

@@ -1,0 +1,347 @@
+"""The broker as typed calls, in domain values: implements `services.ports.Broker`."""
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import TypeVar
+
+import httpx
+
+from capcli.broker import translate, wire
+from capcli.broker.calls import Calls
+from capcli.broker.failures import (
+    NOT_SENT,
+    PRICES_EMPTY,
+    base_code,
+    clean,
+    connect_reason,
+    error_code,
+    is_not_found,
+    refused,
+    text_of,
+)
+from capcli.broker.limits import Pace
+from capcli.broker.session import Sessions
+from capcli.broker.transport import Ask, Headers, Reply, Wire
+from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
+from capcli.domain.attempt import Answer, Delivery
+from capcli.domain.market import Candle, Market, MarketRow, Resolution, is_epic
+from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
+from capcli.errors import CapcliError, DealUnknown, EpicUnknown, UsageError
+from capcli.services.ports import Clock, Credentials, SessionCache
+
+_Shape = TypeVar("_Shape")
+
+PAGE = 1000
+EPICS_PER_CALL = 50
+DEFAULT_BARS = 10
+_OK = 200
+_SECOND = timedelta(seconds=1)
+_SEGMENT = re.compile(r"[A-Za-z0-9_.\-]+")
+_MUTATIONS = frozenset({"POST", "PUT", "DELETE"})
+_NO_QUERY: Mapping[str, str] = MappingProxyType({})
+
+
+class CapitalBroker:
+    """Capital.com, or anything that speaks its REST contract, as one `Broker`.
+
+    `transport` is the seam for the paper broker and for faults; `read_timeout_s` touches reads only.
+    `monotonic` (seconds) and `sleep` drive the pacing, `clock` everything that is a date.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Callable[[], Credentials],
+        *,
+        clock: Clock,
+        cache: SessionCache | None = None,
+        wanted_account: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        read_timeout_s: float = 10.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._clock = clock
+        self._wire = Wire(base_url, clock=clock, transport=transport, read_timeout_s=read_timeout_s)
+        self._pace = Pace(monotonic, sleep)
+        self._calls = Calls(self._wire, self._pace)
+        self._sessions = Sessions(
+            self._calls, credentials, clock=clock, cache=cache, wanted_account=wanted_account
+        )
+
+    @property
+    def host(self) -> str:
+        """Name the broker host that requests go to (`paper` for the embedded one)."""
+        return self._wire.host
+
+    @property
+    def account_id(self) -> str | None:
+        """Return the account that the session was last seen on, without a request."""
+        return self._sessions.account_id
+
+    def close(self) -> None:
+        """Close the connections; the session stays alive at the broker."""
+        self._wire.close()
+
+    def login(self, *, force: bool = False) -> Session:
+        """Return the session, logging in if there is none or if forced. Raises LoginRefused, ConfigError."""
+        return self._sessions.login(force=force)
+
+    def logout(self) -> bool:
+        """End the session and forget its tokens; say whether there was one that the broker ended."""
+        return self._sessions.logout()
+
+    def session(self) -> Session:
+        """GET /session: the account as the broker sees it now."""
+        return self._sessions.details()
+
+    def switch_account(self, account_id: str) -> Session:
+        """Make an account the active one. Raises ConfigError that lists the accounts there are."""
+        return self._sessions.switch(account_id)
+
+    def ping(self) -> bool:
+        """Renew the session's idle time; say whether the broker answered OK."""
+        return self._get(wire.Status, "ping").status == "OK"
+
+    def server_time(self) -> datetime:
+        """GET /time, which needs no login."""
+        ask = Ask("GET", ("time",))
+        reply = self._calls.patient(ask, Headers())
+        return translate.from_millis(_decoded(reply, wire.ServerTime, ask.endpoint).server_time)
+
+    def broker_time(self) -> datetime | None:
+        """Return the broker's clock as of its last answer, moved on by our own; None before the first."""
+        return self._wire.broker_time()
+
+    def accounts(self) -> tuple[Account, ...]:
+        """GET /accounts: all accounts of the login on this host."""
+        return tuple(map(translate.account, self._get(wire.Accounts, "accounts").accounts))
+
+    def search(self, term: str | None) -> tuple[MarketRow, ...]:
+        """Return the markets whose name loosely matches, or all of them for None."""
+        if term is not None and not term.strip():
+            raise UsageError("A search needs a term.", next="capcli markets search TERM")
+        query = _NO_QUERY if term is None else {"searchTerm": term.strip()}
+        return tuple(map(translate.market_row, self._get(wire.MarketList, "markets", query=query).markets))
+
+    def markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]:
+        """Return markets with their rules, 50 a request. Raises EpicUnknown for the first unknown one."""
+        starts = range(0, len(epics), EPICS_PER_CALL)
+        return tuple(
+            market for start in starts for market in self._markets(epics[start : start + EPICS_PER_CALL])
+        )
+
+    def market(self, epic: str) -> Market:
+        """Return a market with its rules. Raises EpicUnknown that names the upper-case epic if it exists."""
+        try:
+            return self._market(epic)
+        except EpicUnknown as error:
+            unknown = error
+        upper = epic.upper()
+        if upper == epic or not self._exists(upper):
+            raise unknown
+        raise EpicUnknown(
+            f"No market has the epic {clean(epic, 64)}: did you mean {upper}? Epics are case-sensitive.",
+            next=f"capcli markets show {upper}",
+            epic=clean(epic, 64),
+            suggestion=upper,
+        )
+
+    def candles(
+        self,
+        epic: str,
+        resolution: Resolution,
+        *,
+        last: int | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> tuple[Candle, ...]:
+        """Return one page of candles, oldest first, empty when the window has none; `last` at most 1000.
+
+        With `start` alone the page goes on from there. With an `end` the window is calendar time, 999 candles
+        wide at most (UsageError beyond), so it can hold fewer; `last` then keeps the latest of it.
+        """
+        bars = min(last or (DEFAULT_BARS if start is None and end is None else PAGE), PAGE)
+        query = {"resolution": resolution.value, "max": str(bars)}
+        if end is not None:
+            until = self._not_future(end)
+            begin = start or until - (bars - 1) * resolution.span
+            if begin > until:
+                return ()
+            query |= _window(begin, until, resolution)
+        elif start is not None:
+            query["from"] = _wire_time(start)
+        page = self._candles(epic, query)
+        return page[-bars:] if end is not None else page
+
+    def positions(self) -> tuple[Position, ...]:
+        """GET /positions of the active account."""
+        return tuple(map(translate.position, self._get(wire.Positions, "positions").positions))
+
+    def position(self, deal_id: str) -> Position:
+        """Return one open position. Raises DealUnknown."""
+        try:
+            return translate.position(self._get(wire.PositionRow, "positions", deal_id))
+        except DealUnknown:
+            unknown = DealUnknown(
+                f"No open position has the deal id {clean(deal_id, 64)}.",
+                next="capcli positions",
+                deal_id=clean(deal_id, 64),
+            )
+        raise unknown
+
+    def orders(self) -> tuple[WorkingOrder, ...]:
+        """GET /workingorders of the active account."""
+        return tuple(map(translate.working_order, self._get(wire.Orders, "workingorders").working_orders))
+
+    def confirm(self, deal_reference: str) -> Confirm | None:
+        """Return the verdict, or None while the broker does not know the reference (API page 9.1)."""
+        ask = Ask("GET", ("confirms", deal_reference))
+        reply = self._sessions.read(ask)
+        if is_not_found(reply.status, reply.body):
+            return None
+        return translate.confirm(_decoded(reply, wire.Confirm, ask.endpoint), deal_reference, ask.endpoint)
+
+    def activity(self, start: datetime, end: datetime) -> tuple[Activity, ...]:
+        """Return the detailed activity of a window of at most one day, newest first."""
+        until = self._not_future(end)
+        if start > until:
+            return ()
+        query = {"from": _wire_time(start), "to": _wire_time(until), "detailed": "true"}
+        rows = self._get(wire.Activities, "history", "activity", query=query).activities
+        return tuple(map(translate.activity, rows))
+
+    def send(self, method: str, path: str, body: bytes | None) -> Answer:
+        """Send one mutation, once, and say what came back. Raises nothing that a network can cause.
+
+        A missing or old session is renewed before, by requests of its own; when that fails the answer is
+        NOT_CONNECTED with the reason. Raises UsageError for a path that is not ours.
+        """
+        ask = Ask(method, _segments(method, path), body=body)
+        try:
+            live = self._sessions.live()
+            self._wire.open()
+        except CapcliError as error:
+            return Answer(Delivery.NOT_CONNECTED, detail=clean(error.message))
+        if method == "POST" and path in {POSITIONS_PATH, ORDERS_PATH}:
+            self._pace.order()
+        else:
+            self._pace.request()
+        try:
+            reply = self._wire.exchange(ask, live.tokens.headers, mutation=True)
+        except NOT_SENT as error:
+            return Answer(Delivery.NOT_CONNECTED, detail=f"{type(error).__name__}: {connect_reason(error)}")
+        except Exception as error:  # noqa: BLE001 - whatever it was, the request may have arrived
+            return Answer(Delivery.LOST, detail=type(error).__name__)
+        self._sessions.adopt(live, reply)
+        return _answer(reply)
+
+    def _get(self, shape: type[_Shape], *segments: str, query: Mapping[str, str] = _NO_QUERY) -> _Shape:
+        ask = Ask("GET", segments, query)
+        return _decoded(self._sessions.read(ask), shape, ask.endpoint)
+
+    def _market(self, epic: str) -> Market:
+        if not is_epic(epic):
+            raise _epic_unknown(epic)
+        ask = Ask("GET", ("markets", epic))
+        reply = self._sessions.read(ask)
+        try:
+            details = _decoded(reply, wire.MarketDetails, ask.endpoint)
+        except EpicUnknown:
+            unknown = _epic_unknown(epic)
+        else:
+            return translate.market(details, self._at(reply))
+        raise unknown
+
+    def _markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]:
+        for epic in epics:
+            if not is_epic(epic):
+                raise _epic_unknown(epic)
+        ask = Ask("GET", ("markets",), {"epics": ",".join(epics)})
+        reply = self._sessions.read(ask)
+        # Whether one unknown epic fails the whole call is not documented (API page 6.7). Asked one by one,
+        # the unknown one is named.
+        if is_not_found(reply.status, reply.body):
+            return tuple(map(self.market, epics))
+        found = _decoded(reply, wire.MarketDetailsList, ask.endpoint).market_details
+        by_epic = {row.instrument.epic: translate.market(row, self._at(reply)) for row in found}
+        return tuple(by_epic.get(epic) or self.market(epic) for epic in epics)
+
+    def _exists(self, epic: str) -> bool:
+        try:
+            self._market(epic)
+        except EpicUnknown:
+            return False
+        return True
+
+    def _candles(self, epic: str, query: Mapping[str, str]) -> tuple[Candle, ...]:
+        if not is_epic(epic):
+            raise _epic_unknown(epic)
+        ask = Ask("GET", ("prices", epic), query)
+        reply = self._sessions.read(ask)
+        if is_not_found(reply.status, reply.body):
+            # An empty window is a 404 too, sometimes without a code (API page 11): the market itself tells.
+            if base_code(reply.code) != PRICES_EMPTY:
+                self.market(epic)
+            return ()
+        return tuple(map(translate.candle, _decoded(reply, wire.Prices, ask.endpoint).prices))
+
+    def _at(self, reply: Reply) -> datetime:
+        return reply.broker_time or self.broker_time() or self._clock()
+
+    def _not_future(self, at: datetime) -> datetime:
+        # A `to` in the future is refused (API page 11), by the broker's clock, not ours.
+        now = self.broker_time() or self.server_time()
+        return min(at.astimezone(UTC), now - _SECOND)
+
+
+def _decoded(reply: Reply, shape: type[_Shape], endpoint: str) -> _Shape:
+    if reply.status != _OK:
+        raise refused(endpoint, reply.status, reply.body)
+    return wire.decode(reply.body, shape, endpoint)
+
+
+def _epic_unknown(epic: str) -> EpicUnknown:
+    shown = clean(epic, 64)
+    return EpicUnknown(
+        f"No market has the epic {shown}.", next=f"capcli markets search {shlex.quote(shown)}", epic=shown
+    )
+
+
+def _window(start: datetime, end: datetime, resolution: Resolution) -> dict[str, str]:
+    # The span of a window counts calendar time and may not exceed (max - 1) candles (API page 11), so
+    # `max` is always the greatest.
+    if end - start > (PAGE - 1) * resolution.span:
+        raise UsageError(
+            f"A page of {resolution.value} candles spans at most {PAGE - 1} of them; ask for less at once."
+        )
+    return {"max": str(PAGE), "from": _wire_time(start), "to": _wire_time(end)}
+
+
+def _wire_time(at: datetime) -> str:
+    return wire_time(at.astimezone(UTC))
+
+
+def _segments(method: str, path: str) -> tuple[str, ...]:
+    segments = tuple(path.removeprefix("/").split("/"))
+    plain = all(_SEGMENT.fullmatch(segment) and segment not in {".", ".."} for segment in segments)
+    if method not in _MUTATIONS or not path.startswith("/") or not plain:
+        raise UsageError(f"{clean(f'{method} {path}', 80)} cannot be sent.", next="capcli --help")
+    return segments
+
+
+def _answer(reply: Reply) -> Answer:
+    """Reduce what came back to what a verdict may rest on (order-safety, Classify)."""
+    code, reference = error_code(reply.body), text_of(reply.body, "dealReference")
+    return Answer(
+        Delivery.ANSWERED,
+        status=reply.status,
+        deal_reference=clean(reference) if reference is not None else None,
+        error_code=clean(code) if code is not None else None,
+        detail=f"status {reply.status}" + (f", {clean(code)}" if code else ""),
+        broker_time=reply.broker_time,
+    )

@@ -1,0 +1,296 @@
+"""What the broker or the network did wrong, as capcli's errors, in one table. Broker text is only data."""
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import httpx
+import msgspec
+
+from capcli.errors import (
+    BrokerRefused,
+    CapcliError,
+    ConfigError,
+    DealUnknown,
+    EpicUnknown,
+    LoginRefused,
+    RateLimited,
+    ReadTimeout,
+    Unreachable,
+    UnreadableAnswer,
+)
+
+TEXT_LIMIT = 160
+HEALTH = "capcli health"
+LOGIN = "capcli login"
+
+# API page 2.5: the first three are measured, the last two are older names.
+SESSION_LOST = frozenset(
+    {
+        "error.invalid.session.token",
+        "error.null.client.token",
+        "error.security.client-token-missing",
+        "error.security.token-invalid",
+        "error.security.account.token.invalid",
+    }
+)
+PRICES_EMPTY = "error.prices.not-found"
+SAME_ACCOUNT = "error.not-different.accountId"
+UNKNOWN_ACCOUNT = frozenset({"error.invalid.accountId", "error.switch.invalid-accountId"})
+
+_NOT_FOUND = 404
+_SERVER_ERROR = 500
+_TOO_MANY = 429
+_UNAUTHORIZED = 401
+_OK = 200
+_CLIENT_ERRORS = range(400, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an errorCode stops, in the user's words."""
+
+    error: type[CapcliError]
+    says: str
+    next: str | None = HEALTH
+
+
+_WRONG_PASSWORD = Meaning(
+    LoginRefused,
+    "Authentication failed: the broker refused the user or the password. CAP_API_PASSWORD is the API key's "
+    "own password, the one typed when the key was made, not the login password.",
+    LOGIN,
+)
+_WRONG_KEY = Meaning(
+    LoginRefused,
+    "401 Unauthorized: the API key is unknown, paused or expired. "
+    "Generate a new key under Settings > API integrations.",
+    LOGIN,
+)
+_NO_ACCOUNT = Meaning(
+    LoginRefused,
+    "Environment mismatch: this login has no account on this host. "
+    "The key belongs to the other environment (demo or live); check CAP_ENV and --env.",
+)
+_EPIC = Meaning(EpicUnknown, "The broker has no market under this epic.", "capcli markets search TERM")
+_DEAL = Meaning(DealUnknown, "The broker has no position or order under this deal id.", "capcli positions")
+_SESSION = Meaning(
+    LoginRefused,
+    "Session expired: the broker ended the session and refused the new one as well. "
+    "Another program may be logging in with the same key.",
+    LOGIN,
+)
+
+# Codes of API page 4.2; the second name of a pair is the one used before 2023.
+TABLE: Mapping[str, Meaning] = MappingProxyType(
+    {
+        "error.invalid.details": _WRONG_PASSWORD,
+        "error.security.invalid-details": _WRONG_PASSWORD,
+        "error.null.api.key": _WRONG_KEY,
+        "error.invalid.api.key": _WRONG_KEY,
+        "error.security.api-key-missing": _WRONG_KEY,
+        "error.null.accountId": _NO_ACCOUNT,
+        "error.not-found.epic": _EPIC,
+        "error.epic.not-found": _EPIC,
+        "error.invalid.epic": _EPIC,
+        "error.not-found.dealId": _DEAL,
+        "error.positions.dealId.not-found": _DEAL,
+        "error.workingorders.dealId.not-found": _DEAL,
+        **dict.fromkeys(SESSION_LOST, _SESSION),
+    }
+)
+
+
+def clean(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Return broker text fit for a terminal: printable characters only, at most `limit` of them."""
+    printable = "".join(char if char.isprintable() else " " for char in text[: limit * 4])
+    words = " ".join(printable.split())
+    return words if len(words) <= limit else words[: limit - 3] + "..."
+
+
+def json_object(body: bytes) -> dict[str, object] | None:
+    """Return the body's JSON object, or None when it is anything else."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def text_of(body: bytes, key: str) -> str | None:
+    """Return a text member of a JSON object body; anything else is None."""
+    value = (json_object(body) or {}).get(key)
+    return value if isinstance(value, str) else None
+
+
+def error_code(body: bytes) -> str | None:
+    """Return the errorCode as sent, its appended value included (API page 4.1)."""
+    return text_of(body, "errorCode")
+
+
+def base_code(code: str | None) -> str:
+    """Return an errorCode without the value that may follow its colon."""
+    return (code or "").partition(":")[0].strip()
+
+
+def is_glitch(status: int, code: str | None) -> bool:
+    """Say whether a read is worth repeating: 5xx, or a Java class name as the code (API page 4.1)."""
+    return status >= _SERVER_ERROR or base_code(code).startswith(("java.", "javax."))
+
+
+def is_session_lost(status: int, code: str | None) -> bool:
+    """Say whether an answer means that the tokens are no longer valid."""
+    return status == _UNAUTHORIZED and base_code(code) in SESSION_LOST
+
+
+def refused(endpoint: str, status: int, body: bytes) -> CapcliError:
+    """Return the error for an answer to a read that is not 200."""
+    code = error_code(body)
+    facts = {"http_status": status, "broker_code": clean(code) if code else None}
+    if is_glitch(status, code):
+        why = clean(code) if code else f"status {status}"
+        return Unreachable(
+            f"Server not responding: {endpoint} failed at the broker ({why}), twice.", next=HEALTH, **facts
+        )
+    meaning = TABLE.get(base_code(code))
+    if meaning is not None:
+        return meaning.error(meaning.says, next=meaning.next, **facts)
+    if json_object(body) is None or status not in _CLIENT_ERRORS:
+        return not_json(endpoint, status)
+    if status == _UNAUTHORIZED:
+        return LoginRefused(
+            f"401 Unauthorized: the broker refused {endpoint}{_named(code)}.", next=LOGIN, **facts
+        )
+    return BrokerRefused(f"Broker said no to {endpoint}: {_why(status, code)}.", next=HEALTH, **facts)
+
+
+def login_refused(status: int, body: bytes) -> CapcliError:
+    """Return the error for a login that was answered with anything but 200."""
+    code = error_code(body)
+    if base_code(code) in TABLE or is_glitch(status, code) or status not in _CLIENT_ERRORS:
+        return refused("the login", status, body)
+    if json_object(body) is None:
+        return not_json("the login", status)
+    begins = "401 Unauthorized" if status == _UNAUTHORIZED else "Authentication failed"
+    return LoginRefused(
+        f"{begins}: the broker refused the login ({_why(status, code)}).",
+        next=LOGIN,
+        http_status=status,
+        broker_code=clean(code) if code else None,
+    )
+
+
+def not_json(endpoint: str, status: int) -> UnreadableAnswer:
+    """Return the error for an answer that does not look like the broker's."""
+    what = "a redirect" if status // 100 == 3 else "no JSON"  # noqa: PLR2004
+    return UnreadableAnswer(
+        f"The answer to {endpoint} is {what} (status {status}). A proxy or captive portal between this "
+        "machine and the broker is a likely cause.",
+        next=HEALTH,
+        http_status=status,
+    )
+
+
+def session_expired() -> LoginRefused:
+    """Return the error for a session that was lost again right after a new login."""
+    return LoginRefused(_SESSION.says, next=_SESSION.next)
+
+
+def rate_limited(endpoint: str, retry_after_s: int) -> RateLimited:
+    """Return the error for 429 answers that outlasted the waiting."""
+    return RateLimited(
+        f"Rate limit exceeded: the broker keeps answering 429 to {endpoint}. "
+        f"Wait {retry_after_s} s and try again.",
+        next=HEALTH,
+        retry_after_s=retry_after_s,
+    )
+
+
+def account_unknown(wanted: str, known: tuple[str, ...]) -> ConfigError:
+    """Return the error for an account that this login does not have."""
+    there = ", ".join(clean(account, 32) for account in known) or "none"
+    return ConfigError(
+        f"Account {clean(wanted, 32)} is not one of this login's accounts ({there}). "
+        "Set CAP_DEFAULT_ACCOUNT_ID or --account to one of them.",
+        next="capcli accounts",
+        accounts=list(known),
+    )
+
+
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+"""The exceptions that prove that no byte of the request left (order-safety, Classify)."""
+
+DROPPED = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
+"""A connection that broke under a request, such as a kept one that the broker closed: a read is repeated."""
+
+
+def network_failure(
+    error: httpx.HTTPError | httpx.InvalidURL, endpoint: str, host: str, timeout_s: float
+) -> CapcliError:
+    """Return the error for a read without an answer. httpx's own text is left out: it can quote a header."""
+    if isinstance(error, NOT_SENT):
+        return Unreachable(
+            f"Server not responding: {host} cannot be reached ({connect_reason(error)}). Nothing was sent.",
+            next=HEALTH,
+            host=host,
+        )
+    if isinstance(error, httpx.TimeoutException):
+        return ReadTimeout(
+            f"Server not responding: no answer to {endpoint} within {timeout_s:g} s.", next=HEALTH, host=host
+        )
+    if isinstance(error, httpx.DecodingError):
+        return not_json(endpoint, _OK)
+    return Unreachable(
+        f"Server not responding: the connection to {host} broke during {endpoint} ({type(error).__name__}).",
+        next=HEALTH,
+        host=host,
+    )
+
+
+def connect_reason(error: BaseException) -> str:
+    """Say why no connection came about, from the operating system's error beneath httpx's."""
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return "DNS: the name is not known"
+        if isinstance(cause, ssl.SSLError):
+            return clean(f"TLS: {cause.reason or 'handshake failed'}".replace("_", " ").lower(), 80)
+        if isinstance(cause, OSError) and cause.strerror:
+            return clean(cause.strerror, 80)
+    if isinstance(error, httpx.TimeoutException):
+        return "no connection in time"
+    return type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    # httpcore raises `from None`, which hides the context and keeps it.
+    seen: set[int] = set()
+    step: BaseException | None = error
+    while step is not None and id(step) not in seen:
+        seen.add(id(step))
+        yield step
+        step = step.__cause__ or step.__context__
+
+
+def is_not_found(status: int, body: bytes) -> bool:
+    """Say whether the broker itself (JSON) says 404."""
+    return status == _NOT_FOUND and json_object(body) is not None
+
+
+def is_busy(status: int) -> bool:
+    return status == _TOO_MANY
+
+
+def _why(status: int, code: str | None) -> str:
+    return clean(code) if code else f"status {status}, no reason given"
+
+
+def _named(code: str | None) -> str:
+    return f" ({clean(code)})" if code else ""

@@ -1,0 +1,313 @@
+"""Who is logged in: logs in on demand, keeps the tokens, asserts the account. Shows the tokens to nobody."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import msgspec
+
+from capcli.broker import translate, wire
+from capcli.broker.calls import Calls
+from capcli.broker.failures import (
+    HEALTH,
+    LOGIN,
+    SAME_ACCOUNT,
+    UNKNOWN_ACCOUNT,
+    account_unknown,
+    base_code,
+    is_session_lost,
+    login_refused,
+    refused,
+    session_expired,
+)
+from capcli.broker.transport import API_KEY, Ask, Headers, Reply, Tokens
+from capcli.domain.account import Session
+from capcli.errors import BrokerRefused, LoginRefused, UnreadableAnswer
+from capcli.services.ports import Clock, Credentials, SessionCache, StoredSession
+
+# The broker ends a session about an hour after its creation, used or not (API page 2.5).
+RENEW_AFTER = timedelta(minutes=50)
+SESSION = ("session",)
+_OK = 200
+_UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The session in use. A login or a switch makes a new generation; a rotation of tokens does not."""
+
+    stored: StoredSession
+    generation: int
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(self.stored.cst, self.stored.security_token)
+
+
+class Sessions:
+    """One login of one user, shared by the threads of the process.
+
+    `credentials` is asked only when a login is needed. `wanted_account` is asserted after every login;
+    without one, the account that the session was last on.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        credentials: Callable[[], Credentials],
+        *,
+        clock: Clock,
+        cache: SessionCache | None = None,
+        wanted_account: str | None = None,
+    ) -> None:
+        self._calls = calls
+        self._credentials = credentials
+        self._clock = clock
+        self._cache = cache
+        self._wanted = wanted_account
+        self._lock = threading.RLock()
+        self._live: Live | None = None
+        self._last_account: str | None = None
+        self._cache_read = False
+        self._generation = 0
+
+    @property
+    def account_id(self) -> str | None:
+        """Return the account last seen, from the cache if need be; no request."""
+        with self._lock:
+            live = self._loaded()
+            return live.stored.account_id if live else self._last_account
+
+    def live(self) -> Live:
+        """Return a session that is young enough and on the wanted account, logging in when there is none."""
+        with self._lock:
+            live = self._loaded()
+            if live is None or self._is_old(live.stored):
+                return self._login()
+            if self._wanted in {None, live.stored.account_id}:
+                return live
+            return self._move(live, self._wanted or "")
+
+    def login(self, *, force: bool) -> Session:
+        """Return the session in use, or a new one when forced."""
+        with self._lock:
+            self._loaded()
+            stored = (self._login() if force else self.live()).stored
+            return Session(stored.client_id, stored.account_id, stored.currency, stored.timezone_offset)
+
+    def read(self, ask: Ask) -> Reply:
+        """Send a read with the session. A lost one is renewed and the read repeated once."""
+        return self._read(ask)[1]
+
+    def adopt(self, used: Live, reply: Reply) -> None:
+        """Take over tokens that an answer rotated, unless a newer login happened meanwhile (API page 2.2)."""
+        if reply.tokens is None or reply.tokens == used.tokens or reply.status == _UNAUTHORIZED:
+            return
+        with self._lock:
+            if self._live is not None and self._live.generation == used.generation:
+                self._keep(_with_tokens(self._live.stored, reply.tokens), used.generation)
+
+    def details(self) -> Session:
+        """Return GET /session, and remember the account that it names."""
+        used, reply = self._read(Ask("GET", SESSION))
+        found = _details(reply)
+        with self._lock:
+            if self._live is not None and self._live.generation == used.generation:
+                self._keep(_on_account(self._live.stored, found), used.generation)
+        return translate.session(found)
+
+    def switch(self, account_id: str) -> Session:
+        """Make an account the active one. Raises ConfigError with the accounts there are."""
+        with self._lock:
+            session = self.details()
+            if session.account_id != account_id:
+                session = translate.session(self._put_account(self.live(), account_id)[1])
+            self._wanted = account_id
+            return session
+
+    def logout(self) -> bool:
+        """End the session here and at the broker; say whether the broker had one to end. Never logs in."""
+        with self._lock:
+            live = self._loaded()
+            if live is None:
+                return False
+            try:
+                reply = self._calls.patient(Ask("DELETE", SESSION), live.tokens.headers)
+            finally:
+                self._forget(live)
+                self._last_account = None
+            return reply.status == _OK
+
+    def _read(self, ask: Ask) -> tuple[Live, Reply]:
+        live, renewed = self.live(), False
+        while True:
+            reply = self._calls.patient(ask, live.tokens.headers)
+            if not is_session_lost(reply.status, reply.code):
+                self.adopt(live, reply)
+                return live, reply
+            if renewed:
+                self._forget(live)
+                raise session_expired()
+            live, renewed = self._renew(live)
+
+    def _loaded(self) -> Live | None:
+        if self._live is None and not self._cache_read and self._cache is not None:
+            self._cache_read = True
+            stored = self._cache.load()
+            if stored is not None:
+                self._take(stored)
+        return self._live
+
+    def _take(self, stored: StoredSession) -> None:
+        """Use a session that the cache holds."""
+        self._generation += 1
+        self._live = Live(stored, self._generation)
+        self._last_account = stored.account_id
+
+    def _keep(self, stored: StoredSession, generation: int) -> Live:
+        """Use a session of ours, and let the cache hold it."""
+        if self._cache is not None and (self._live is None or self._live.stored != stored):
+            self._cache.save(stored)
+        self._cache_read = True
+        self._live = Live(stored, generation)
+        self._last_account = stored.account_id
+        return self._live
+
+    def _forget(self, live: Live) -> None:
+        with self._lock:
+            if self._live is None or self._live.generation != live.generation:
+                return
+            self._live = None
+            self._cache_read = True
+            if self._cache is not None:
+                self._cache.drop()
+
+    def _is_old(self, stored: StoredSession) -> bool:
+        # abs: a creation in the future means that our clock was set back, and says nothing about the age.
+        return abs(self._clock() - stored.created_at) >= RENEW_AFTER
+
+    def _renew(self, lost: Live) -> tuple[Live, bool]:
+        """Return a session in place of a lost one, and whether it is as new as one can be.
+
+        It may be another thread's login, another process's (the cache holds a younger one), or our own.
+        """
+        with self._lock:
+            if self._live is not None and self._live.generation != lost.generation:
+                return self.live(), True
+            other = self._cache.load() if self._cache is not None else None
+            if other is not None and other.created_at > lost.stored.created_at:
+                self._take(other)
+                return self.live(), False
+            return self._login(), True
+
+    def _login(self) -> Live:
+        target = self._wanted or self._last_account
+        reply = self._post_login()
+        if reply.status != _OK:
+            raise login_refused(reply.status, reply.body)
+        found = wire.decode(reply.body, wire.Login, "POST /session")
+        stored = self._stored(found, reply.tokens)
+        self._generation += 1
+        if target in {None, stored.account_id}:
+            return self._keep(stored, self._generation)
+        known = tuple(account.account_id for account in found.accounts)
+        return self._leave(Live(stored, self._generation), target or "", known)
+
+    def _post_login(self) -> Reply:
+        secret = self._credentials()
+        if not secret.api_key.isascii() or not secret.api_key.isprintable():
+            raise LoginRefused(
+                "401 Unauthorized: the API key holds characters that no key has. Copy it again.", next=LOGIN
+            )
+        # Without the old tokens: stale ones can break a login (API page 2.2).
+        return self._calls.patient(
+            Ask(
+                "POST",
+                SESSION,
+                body=msgspec.json.encode({"identifier": secret.identifier, "password": secret.password}),
+            ),
+            Headers({API_KEY: secret.api_key}),
+            login=True,
+        )
+
+    def _stored(self, found: wire.Login, tokens: Tokens | None) -> StoredSession:
+        if tokens is None:
+            raise UnreadableAnswer("The broker's answer to POST /session has no session tokens.", next=HEALTH)
+        return StoredSession(
+            cst=tokens.cst,
+            security_token=tokens.security_token,
+            account_id=found.current_account_id,
+            client_id=found.client_id,
+            currency=found.currency_iso_code,
+            timezone_offset=int(found.timezone_offset),
+            created_at=self._clock(),
+        )
+
+    def _leave(self, live: Live, target: str, known: tuple[str, ...]) -> Live:
+        """Switch away from the account where a login landed; nothing is kept until that is done."""
+        self._live = None
+        if known and target not in known:
+            raise account_unknown(target, known)
+        return self._put_account(live, target)[0]
+
+    def _move(self, live: Live, target: str) -> Live:
+        """Put a session that came from the cache on the wanted account; it may be there already."""
+        reply = self._calls.patient(Ask("GET", SESSION), live.tokens.headers)
+        if is_session_lost(reply.status, reply.code):
+            return self._login()
+        found = _details(reply)
+        stored = _on_account(_with_tokens(live.stored, reply.tokens), found)
+        if found.account_id == target:
+            return self._keep(stored, live.generation)
+        return self._put_account(Live(stored, live.generation), target)[0]
+
+    def _put_account(self, live: Live, target: str) -> tuple[Live, wire.SessionDetails]:
+        """Switch, take the new tokens, and read back which account is active (API page 2.6)."""
+        ask = Ask("PUT", SESSION, body=msgspec.json.encode({"accountId": target}))
+        reply = self._calls.patient(ask, live.tokens.headers)
+        code = base_code(reply.code)
+        if code in UNKNOWN_ACCOUNT:
+            raise account_unknown(target, self._accounts(live))
+        if reply.status != _OK and code != SAME_ACCOUNT:
+            raise refused(ask.endpoint, reply.status, reply.body)
+        stored = _with_tokens(live.stored, reply.tokens)
+        check = self._calls.patient(Ask("GET", SESSION), Live(stored, 0).tokens.headers)
+        found = _details(check)
+        if found.account_id != target:
+            raise BrokerRefused(
+                f"The broker stayed on account {found.account_id} and did not switch to {target}.",
+                next="capcli accounts",
+            )
+        self._generation += 1
+        kept = _on_account(_with_tokens(stored, check.tokens), found)
+        return self._keep(kept, self._generation), found
+
+    def _accounts(self, live: Live) -> tuple[str, ...]:
+        reply = self._calls.patient(Ask("GET", ("accounts",)), live.tokens.headers)
+        if reply.status != _OK:
+            return ()
+        rows = wire.decode(reply.body, wire.Accounts, "GET /accounts").accounts
+        return tuple(row.account_id for row in rows)
+
+
+def _details(reply: Reply) -> wire.SessionDetails:
+    if reply.status != _OK:
+        raise refused("GET /session", reply.status, reply.body)
+    return wire.decode(reply.body, wire.SessionDetails, "GET /session")
+
+
+def _with_tokens(stored: StoredSession, tokens: Tokens | None) -> StoredSession:
+    if tokens is None:
+        return stored
+    return replace(stored, cst=tokens.cst, security_token=tokens.security_token)
+
+
+def _on_account(stored: StoredSession, found: wire.SessionDetails) -> StoredSession:
+    return replace(
+        stored,
+        account_id=found.account_id,
+        client_id=found.client_id,
+        currency=found.currency,
+        timezone_offset=int(found.timezone_offset),
+    )

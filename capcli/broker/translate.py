@@ -1,0 +1,292 @@
+"""From the broker's shapes to domain values. Times become aware UTC; a rule that is absent stays None."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from capcli.broker import wire
+from capcli.broker.failures import HEALTH, clean
+from capcli.domain.account import (
+    Account,
+    Activity,
+    AffectedDeal,
+    Confirm,
+    Position,
+    Session,
+    WorkingOrder,
+)
+from capcli.domain.market import (
+    Candle,
+    DayHours,
+    DealingRules,
+    Distance,
+    Market,
+    MarketRow,
+    MarketStatus,
+    OpeningHours,
+    OvernightFee,
+    Quote,
+    RuleUnit,
+    Side,
+)
+from capcli.errors import UnreadableAnswer
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SEGMENT = re.compile(r"(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})")
+_ACCEPTED, _REJECTED = "ACCEPTED", "REJECTED"
+
+
+def utc(at: datetime) -> datetime:
+    """Return a time of a UTC field as aware UTC: the broker writes no offset (API page 5.1)."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def from_millis(millis: int) -> datetime:
+    """Return an epoch time in milliseconds as aware UTC, without passing through a float."""
+    return _EPOCH + timedelta(milliseconds=millis)
+
+
+def market_status(word: str) -> MarketStatus:
+    try:
+        return MarketStatus(word)
+    except ValueError:
+        return MarketStatus.UNKNOWN
+
+
+def session(row: wire.SessionDetails) -> Session:
+    return Session(
+        row.client_id, row.account_id, row.currency, int(row.timezone_offset), row.locale, row.stream_endpoint
+    )
+
+
+def account(row: wire.AccountRow) -> Account:
+    return Account(
+        account_id=row.account_id,
+        name=row.account_name,
+        status=row.status,
+        type=row.account_type,
+        currency=row.currency,
+        preferred=row.preferred,
+        cash=row.balance.deposit,
+        equity=row.balance.balance,
+        open_pl=row.balance.profit_loss,
+        available=row.balance.available,
+    )
+
+
+def market_row(row: wire.MarketSummary) -> MarketRow:
+    return MarketRow(
+        epic=row.epic,
+        name=row.instrument_name,
+        type=row.instrument_type,
+        status=market_status(row.market_status),
+        bid=row.bid,
+        offer=row.offer,
+        high=row.high,
+        low=row.low,
+        change=row.net_change,
+        change_pct=row.percentage_change,
+        at=utc(row.updated) if row.updated else None,
+    )
+
+
+def market(row: wire.MarketDetails, at: datetime) -> Market:
+    """Return a market; `at` is the broker's clock: the snapshot's own time is not UTC (API page 5.1)."""
+    instrument, snapshot = row.instrument, row.snapshot
+    return Market(
+        epic=instrument.epic,
+        name=instrument.name,
+        type=instrument.type,
+        currency=instrument.currency,
+        expiry=instrument.expiry,
+        lot_size=instrument.lot_size,
+        margin_factor=instrument.margin_factor,
+        margin_factor_unit=instrument.margin_factor_unit,
+        guaranteed_stops=bool(instrument.guaranteed_stop_allowed or instrument.controlled_risk_allowed),
+        rules=dealing_rules(row.dealing_rules or wire.DealingRules()),
+        hours=opening_hours(instrument.opening_hours),
+        overnight=overnight_fee(instrument.overnight_fee),
+        quote=Quote(instrument.epic, snapshot.bid, snapshot.offer, at, market_status(snapshot.market_status)),
+        high=snapshot.high,
+        low=snapshot.low,
+        change=snapshot.net_change,
+        change_pct=snapshot.percentage_change,
+        decimals=snapshot.decimal_places_factor,
+        modes=snapshot.market_modes or (),
+    )
+
+
+def dealing_rules(rules: wire.DealingRules) -> DealingRules:
+    return DealingRules(
+        price_step=_points(rules.min_step_distance),
+        min_size=_points(rules.min_deal_size),
+        max_size=_points(rules.max_deal_size),
+        size_step=_points(rules.min_size_increment),
+        min_stop_distance=_distance(
+            rules.min_stop_or_profit_distance, rules.min_normal_stop_or_limit_distance
+        ),
+        min_guaranteed_stop_distance=_distance(
+            rules.min_guaranteed_stop_distance, rules.min_controlled_risk_stop_distance
+        ),
+        max_stop_distance=_distance(rules.max_stop_or_profit_distance, rules.max_stop_or_limit_distance),
+        trailing_stops=_available(rules.trailing_stops_preference),
+        market_orders=_available(rules.market_order_preference),
+    )
+
+
+def _points(rule: wire.Rule | None) -> Decimal | None:
+    # A unit that these rules never have would make the value mean something else: as good as absent.
+    return rule.value if rule is not None and rule.unit == RuleUnit.POINTS else None
+
+
+def _distance(new: wire.Rule | None, old: wire.Rule | None) -> Distance | None:
+    rule = new or old
+    if rule is None or rule.unit not in tuple(RuleUnit):
+        return None
+    return Distance(rule.value, RuleUnit(rule.unit))
+
+
+def _available(preference: str | None) -> bool | None:
+    return None if preference is None else preference.startswith("AVAILABLE")
+
+
+def opening_hours(hours: dict[str, Any] | None) -> OpeningHours | None:
+    """Return the hours, from a list of segments a day or the older single text (API page 8.4)."""
+    zone = (hours or {}).get("zone")
+    if hours is None or not isinstance(zone, str):
+        return None
+    return OpeningHours(zone, tuple(DayHours(day, _segments(hours[day])) for day in _DAYS if day in hours))
+
+
+def _segments(day: object) -> tuple[str, ...]:
+    texts = day if isinstance(day, list) else [day]
+    found = (_SEGMENT.findall(text) for text in texts if isinstance(text, str))
+    return tuple(f"{start:0>5}-{end:0>5}" for day_found in found for start, end in day_found)
+
+
+def overnight_fee(fee: wire.OvernightFee | None) -> OvernightFee | None:
+    if fee is None:
+        return None
+    charge = from_millis(fee.swap_charge_timestamp) if fee.swap_charge_timestamp else None
+    return OvernightFee(fee.long_rate, fee.short_rate, charge, fee.swap_charge_interval)
+
+
+def candle(bar: wire.Bar) -> Candle:
+    return Candle(
+        time=utc(bar.time),
+        bid_open=bar.open_price.bid,
+        bid_high=bar.high_price.bid,
+        bid_low=bar.low_price.bid,
+        bid_close=bar.close_price.bid,
+        ask_open=bar.open_price.ask,
+        ask_high=bar.high_price.ask,
+        ask_low=bar.low_price.ask,
+        ask_close=bar.close_price.ask,
+        volume=bar.last_traded_volume,
+    )
+
+
+def position(row: wire.PositionRow) -> Position:
+    held, listed = row.position, row.market
+    return Position(
+        deal_id=held.deal_id,
+        epic=listed.epic,
+        name=listed.instrument_name,
+        type=listed.instrument_type,
+        side=held.direction,
+        size=held.size,
+        level=held.level,
+        quote=Quote(
+            listed.epic, listed.bid, listed.offer, utc(listed.updated), market_status(listed.market_status)
+        ),
+        upl=held.upl,
+        currency=held.currency,
+        leverage=held.leverage,
+        contract_size=held.contract_size,
+        stop_level=held.stop_level,
+        limit_level=held.profit_level,
+        trailing=bool(held.trailing_stop),
+        stop_distance=held.stop_distance,
+        guaranteed=bool(held.guaranteed_stop),
+        working_order_id=held.working_order_id,
+        opened_at=utc(held.created),
+    )
+
+
+def working_order(row: wire.OrderRow) -> WorkingOrder:
+    order, listed = row.working_order_data, row.market_data
+    side = order.direction
+    return WorkingOrder(
+        deal_id=order.deal_id,
+        epic=order.epic,
+        name=listed.instrument_name,
+        side=side,
+        type=order.order_type,
+        size=order.order_size,
+        level=order.order_level,
+        currency=order.currency_code,
+        stop_level=leg_level(order.order_level, order.stop_distance, above=side is Side.SELL),
+        limit_level=leg_level(order.order_level, order.profit_distance, above=side is Side.BUY),
+        trailing=bool(order.trailing_stop),
+        guaranteed=bool(order.guaranteed_stop),
+        good_till=utc(order.good_till) if order.good_till else None,
+        created_at=utc(order.created),
+        bid=listed.bid,
+        offer=listed.offer,
+        market_status=market_status(listed.market_status),
+    )
+
+
+def leg_level(order_level: Decimal, distance: Decimal | None, *, above: bool) -> Decimal | None:
+    """Return the level of a leg from its distance.
+
+    The stop of a BUY reads back with a minus sign (API page 6.5); the sign of the others is not certain, the
+    side that a leg lies on is.
+    """
+    if distance is None:
+        return None
+    return order_level + abs(distance) if above else order_level - abs(distance)
+
+
+def confirm(row: wire.Confirm, asked: str, endpoint: str) -> Confirm:
+    """Return the verdict. Raises UnreadableAnswer for a dealStatus that is neither of the two."""
+    if row.deal_status not in {_ACCEPTED, _REJECTED}:
+        raise UnreadableAnswer(
+            f"The broker's answer to {endpoint} has dealStatus {clean(row.deal_status, 40)!r}.",
+            next=HEALTH,
+            endpoint=endpoint,
+        )
+    reason = row.reject_reason or row.reason
+    return Confirm(
+        deal_reference=row.deal_reference or asked,
+        accepted=row.deal_status == _ACCEPTED,
+        status=row.status or "",
+        reason=None if reason in {None, "SUCCESS"} else clean(reason or ""),
+        epic=row.epic,
+        order_id=row.deal_id,
+        deals=tuple(AffectedDeal(deal.deal_id, deal.status) for deal in row.affected_deals or ()),
+        level=row.level,
+        size=row.size,
+        side=row.direction,
+        at=utc(row.date) if row.date else None,
+    )
+
+
+def activity(row: wire.ActivityRow) -> Activity:
+    details = row.details or wire.ActivityDetails()
+    return Activity(
+        at=utc(row.at),
+        epic=row.epic or "",
+        deal_id=row.deal_id or "",
+        source=row.source,
+        type=row.type,
+        status=row.status,
+        size=details.size,
+        # A row can first appear with level 0 and get its price later (API page 10.1).
+        level=details.level or None,
+        side=details.direction,
+        deal_reference=details.deal_reference,
+        working_order_id=details.working_order_id,
+    )

@@ -1,0 +1,193 @@
+"""One HTTP exchange with the broker's host: address, timeouts, headers, clock. No retries, no sessions."""
+
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from urllib.parse import quote
+
+import httpx
+
+from capcli import __version__
+from capcli.broker.failures import clean, error_code
+from capcli.errors import ConfigError, UsageError
+from capcli.services.ports import Clock
+
+PREFIX = "/api/v1"
+CST = "CST"
+SECURITY_TOKEN = "X-SECURITY-TOKEN"  # noqa: S105
+API_KEY = "X-CAP-API-KEY"
+CONNECT_S = 5.0
+MUTATION_READ_S = 30.0
+_JSON = MappingProxyType({"content-type": "application/json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request before it has headers. `body` may hold a password: it never shows."""
+
+    method: str
+    segments: tuple[str, ...]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def endpoint(self) -> str:
+        """Name the request in messages: `GET /positions`."""
+        return clean(f"{self.method} /{'/'.join(self.segments)}", 100)
+
+
+class Headers(dict[str, str]):
+    """Request headers that hold secrets: they show in no traceback."""
+
+    def __repr__(self) -> str:
+        return "Headers(...)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Tokens:
+    """The two session tokens, in headers both ways (API page 2.2)."""
+
+    cst: str
+    security_token: str
+
+    def __repr__(self) -> str:
+        return "Tokens(...)"
+
+    @property
+    def headers(self) -> Headers:
+        return Headers({CST: self.cst, SECURITY_TOKEN: self.security_token})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Reply:
+    """What came back, read to the end."""
+
+    status: int
+    body: bytes
+    tokens: Tokens | None
+    broker_time: datetime | None
+
+    def __repr__(self) -> str:
+        return f"Reply(status={self.status})"
+
+    @property
+    def code(self) -> str | None:
+        return error_code(self.body)
+
+
+class Wire:
+    """The broker's host. `transport` replaces the network (the paper broker, faults)."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        clock: Clock,
+        transport: httpx.BaseTransport | None = None,
+        read_timeout_s: float = 10.0,
+    ) -> None:
+        self._root = base_url.rstrip("/") + PREFIX
+        self._clock = clock
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._seen: tuple[datetime, datetime] | None = None
+        self.host = httpx.URL(base_url).netloc.decode("ascii")
+        self.read_timeout_s = read_timeout_s
+
+    def exchange(self, ask: Ask, headers: Headers, *, mutation: bool = False) -> Reply:
+        """Send one request, once. Raises httpx's exceptions as they are, and UsageError for a refused path.
+
+        A mutation has its own read timeout of 30 s, which no setting shortens.
+        """
+        read_s = MUTATION_READ_S if mutation else self.read_timeout_s
+        response = self.open().request(
+            ask.method,
+            self._root + path_of(ask.segments),
+            params=ask.query or None,
+            content=ask.body,
+            headers=Headers({**headers, **_JSON}) if ask.body is not None else headers,
+            timeout=httpx.Timeout(read_s, connect=CONNECT_S, pool=CONNECT_S),
+        )
+        broker_time = date_of(response.headers.get("date"))
+        if broker_time is not None:
+            self._seen = (broker_time, self._clock())
+        return Reply(response.status_code, response.content, tokens_of(response.headers), broker_time)
+
+    def broker_time(self) -> datetime | None:
+        """Return the broker's clock: its last Date header, moved on by ours."""
+        if self._seen is None:
+            return None
+        broker_time, ours = self._seen
+        return broker_time + (self._clock() - ours)
+
+    def open(self) -> httpx.Client:
+        """Return the client, built at the first use. Raises ConfigError when the local set-up forbids one."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._build()
+            return self._client
+
+    def close(self) -> None:
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+            self._client = None
+
+    def _build(self) -> httpx.Client:
+        # httpx's own transport is used with its default of no retries (they would only repeat the connecting).
+        # httpcore 1.0 hands a request to another connection on ConnectionNotAvailable alone, which a connection
+        # raises before it writes anything (http11.py, handle_request). A kept connection that the broker had
+        # closed ends in an error here, never in a second POST.
+        try:
+            return httpx.Client(
+                verify=self._ssl_context(),
+                transport=self._transport,
+                follow_redirects=False,
+                http1=True,
+                http2=False,
+                headers={"user-agent": f"capcli/{__version__}", "accept": "application/json"},
+            )
+        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+            failure = ConfigError(
+                f"No HTTPS client can be set up ({type(error).__name__}): check SSL_CERT_FILE, SSL_CERT_DIR "
+                "and the proxy variables (HTTPS_PROXY, ALL_PROXY).",
+                next="capcli health",
+            )
+        raise failure
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        # Loading the CA bundle takes 20 to 34 ms, so it happens once and only for https. Elsewhere the
+        # context has no CA at all: should TLS be spoken after all, it fails closed.
+        if self._transport is None and self._root.startswith("https:"):
+            return httpx.create_ssl_context()
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def path_of(segments: tuple[str, ...]) -> str:
+    """Return the quoted path. Raises UsageError for a segment that would change the path's meaning."""
+    for segment in segments:
+        if segment in {"", ".", ".."}:
+            raise UsageError(f"{segment!r} cannot be looked up.", next="capcli --help")
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+
+
+def tokens_of(headers: httpx.Headers) -> Tokens | None:
+    """Return the tokens of an answer, when it carries both."""
+    cst, security_token = headers.get(CST), headers.get(SECURITY_TOKEN)
+    return Tokens(cst, security_token) if cst and security_token else None
+
+
+def date_of(text: str | None) -> datetime | None:
+    """Return the Date header as aware UTC, or None when there is none to be read."""
+    try:
+        at = parsedate_to_datetime(text) if text else None
+    except (ValueError, TypeError, IndexError):
+        return None
+    if at is None:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

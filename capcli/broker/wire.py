@@ -1,0 +1,323 @@
+"""The broker's JSON as it is sent, straight from bytes. Unknown fields are ignored, absent ones are None.
+
+Field names and shapes: API page sections 6 to 11.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import field
+
+from capcli.broker.failures import HEALTH, clean, not_json
+from capcli.domain.account import OrderType
+from capcli.domain.market import Side
+from capcli.errors import UnreadableAnswer
+
+_Shape = TypeVar("_Shape")
+_OK = 200
+
+
+def decode(body: bytes, shape: type[_Shape], endpoint: str) -> _Shape:
+    """Read a 200 answer. Raises UnreadableAnswer that names the endpoint and the field."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.ValidationError as error:
+        reason = clean(str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise not_json(endpoint, _OK) from None
+    raise UnreadableAnswer(
+        f"The broker's answer to {endpoint} cannot be read: {reason}.", next=HEALTH, endpoint=endpoint
+    )
+
+
+class Wire(msgspec.Struct, frozen=True, rename="camel"):
+    """Base of all shapes: our snake_case names stand for the broker's camelCase ones."""
+
+
+class Status(Wire, frozen=True):
+    status: str | None = None
+
+
+class ServerTime(Wire, frozen=True):
+    """`serverTime` is epoch milliseconds."""
+
+    server_time: int
+
+
+class LoginAccount(Wire, frozen=True):
+    account_id: str
+
+
+class Login(Wire, frozen=True):
+    """POST /session."""
+
+    client_id: str
+    current_account_id: str
+    currency_iso_code: str
+    timezone_offset: Decimal
+    accounts: tuple[LoginAccount, ...] = ()
+    streaming_host: str | None = None
+
+
+class SessionDetails(Wire, frozen=True):
+    """GET /session."""
+
+    client_id: str
+    account_id: str
+    currency: str
+    timezone_offset: Decimal
+    locale: str | None = None
+    stream_endpoint: str | None = None
+
+
+class Balance(Wire, frozen=True):
+    """`balance` is equity and `deposit` is cash (API page 14.1)."""
+
+    balance: Decimal
+    deposit: Decimal
+    profit_loss: Decimal
+    available: Decimal
+
+
+class AccountRow(Wire, frozen=True):
+    account_id: str
+    account_name: str
+    status: str
+    account_type: str
+    preferred: bool
+    currency: str
+    balance: Balance
+
+
+class Accounts(Wire, frozen=True):
+    accounts: tuple[AccountRow, ...]
+
+
+class MarketSummary(Wire, frozen=True):
+    """A market in a search result, and beside a position or an order."""
+
+    epic: str
+    instrument_name: str
+    instrument_type: str
+    market_status: str
+    bid: Decimal | None = None
+    offer: Decimal | None = None
+    high: Decimal | None = None
+    low: Decimal | None = None
+    net_change: Decimal | None = None
+    percentage_change: Decimal | None = None
+    updated: datetime | None = field(default=None, name="updateTimeUTC")
+
+
+class PricedMarket(Wire, frozen=True):
+    """The same beside a position, where both prices and their time are needed."""
+
+    epic: str
+    instrument_name: str
+    instrument_type: str
+    market_status: str
+    bid: Decimal
+    offer: Decimal
+    updated: datetime = field(name="updateTimeUTC")
+
+
+class MarketList(Wire, frozen=True):
+    markets: tuple[MarketSummary, ...]
+
+
+class OvernightFee(Wire, frozen=True):
+    """`swapChargeTimestamp` is epoch milliseconds, the interval minutes."""
+
+    long_rate: Decimal
+    short_rate: Decimal
+    swap_charge_timestamp: int | None = None
+    swap_charge_interval: int | None = None
+
+
+class Instrument(Wire, frozen=True):
+    """`controlledRiskAllowed` is the older name of `guaranteedStopAllowed`."""
+
+    epic: str
+    name: str
+    type: str
+    currency: str
+    expiry: str
+    lot_size: Decimal
+    margin_factor: Decimal | None = None
+    margin_factor_unit: str | None = None
+    guaranteed_stop_allowed: bool | None = None
+    controlled_risk_allowed: bool | None = None
+    opening_hours: dict[str, Any] | None = None
+    overnight_fee: OvernightFee | None = None
+
+
+class Rule(Wire, frozen=True):
+    unit: str
+    value: Decimal
+
+
+class DealingRules(Wire, frozen=True):
+    """New names first, then the older ones of the same rule (API page 8.2)."""
+
+    min_step_distance: Rule | None = None
+    min_deal_size: Rule | None = None
+    max_deal_size: Rule | None = None
+    min_size_increment: Rule | None = None
+    min_guaranteed_stop_distance: Rule | None = None
+    min_stop_or_profit_distance: Rule | None = None
+    max_stop_or_profit_distance: Rule | None = None
+    min_controlled_risk_stop_distance: Rule | None = None
+    min_normal_stop_or_limit_distance: Rule | None = None
+    max_stop_or_limit_distance: Rule | None = None
+    market_order_preference: str | None = None
+    trailing_stops_preference: str | None = None
+
+
+class Snapshot(Wire, frozen=True):
+    """Its `updateTime` has no UTC twin and is not UTC (API page 5.1), so it is not read."""
+
+    market_status: str
+    bid: Decimal
+    offer: Decimal
+    decimal_places_factor: int
+    high: Decimal | None = None
+    low: Decimal | None = None
+    net_change: Decimal | None = None
+    percentage_change: Decimal | None = None
+    market_modes: tuple[str, ...] | None = None
+
+
+class MarketDetails(Wire, frozen=True):
+    instrument: Instrument
+    snapshot: Snapshot
+    dealing_rules: DealingRules | None = None
+
+
+class MarketDetailsList(Wire, frozen=True):
+    """GET /markets?epics= has another key than the search."""
+
+    market_details: tuple[MarketDetails, ...]
+
+
+class BidAsk(Wire, frozen=True):
+    """Prices call the offer `ask`."""
+
+    bid: Decimal
+    ask: Decimal
+
+
+class Bar(Wire, frozen=True):
+    time: datetime = field(name="snapshotTimeUTC")
+    open_price: BidAsk
+    high_price: BidAsk
+    low_price: BidAsk
+    close_price: BidAsk
+    last_traded_volume: Decimal | None = None
+
+
+class Prices(Wire, frozen=True):
+    prices: tuple[Bar, ...]
+
+
+class PositionData(Wire, frozen=True):
+    """Stop and profit are there only when set (API page 6.4)."""
+
+    deal_id: str
+    direction: Side
+    size: Decimal
+    level: Decimal
+    upl: Decimal
+    currency: str
+    contract_size: Decimal
+    created: datetime = field(name="createdDateUTC")
+    leverage: Decimal | None = None
+    working_order_id: str | None = None
+    guaranteed_stop: bool | None = None
+    trailing_stop: bool | None = None
+    stop_level: Decimal | None = None
+    profit_level: Decimal | None = None
+    stop_distance: Decimal | None = None
+
+
+class PositionRow(Wire, frozen=True):
+    position: PositionData
+    market: PricedMarket
+
+
+class Positions(Wire, frozen=True):
+    positions: tuple[PositionRow, ...]
+
+
+class OrderData(Wire, frozen=True):
+    """Stop and profit are distances from `orderLevel` (API page 6.5)."""
+
+    deal_id: str
+    epic: str
+    direction: Side
+    order_type: OrderType
+    order_size: Decimal
+    order_level: Decimal
+    currency_code: str
+    created: datetime = field(name="createdDateUTC")
+    good_till: datetime | None = field(default=None, name="goodTillDateUTC")
+    guaranteed_stop: bool | None = None
+    trailing_stop: bool | None = None
+    stop_distance: Decimal | None = None
+    profit_distance: Decimal | None = None
+
+
+class OrderRow(Wire, frozen=True):
+    working_order_data: OrderData
+    market_data: MarketSummary
+
+
+class Orders(Wire, frozen=True):
+    working_orders: tuple[OrderRow, ...]
+
+
+class AffectedDeal(Wire, frozen=True):
+    deal_id: str
+    status: str
+
+
+class Confirm(Wire, frozen=True):
+    """Accepted ones carry no reason nowadays, rejected ones `rejectReason` or `reason` (API page 6.6)."""
+
+    deal_status: str
+    status: str | None = None
+    date: datetime | None = None
+    reason: str | None = None
+    reject_reason: str | None = None
+    epic: str | None = None
+    deal_reference: str | None = None
+    deal_id: str | None = None
+    affected_deals: tuple[AffectedDeal, ...] | None = None
+    level: Decimal | None = None
+    size: Decimal | None = None
+    direction: Side | None = None
+
+
+class ActivityDetails(Wire, frozen=True):
+    deal_reference: str | None = None
+    working_order_id: str | None = None
+    size: Decimal | None = None
+    level: Decimal | None = None
+    direction: Side | None = None
+
+
+class ActivityRow(Wire, frozen=True):
+    """System rows need not be about a market or a deal."""
+
+    at: datetime = field(name="dateUTC")
+    source: str
+    type: str
+    status: str
+    epic: str | None = None
+    deal_id: str | None = None
+    details: ActivityDetails | None = None
+
+
+class Activities(Wire, frozen=True):
+    activities: tuple[ActivityRow, ...]
