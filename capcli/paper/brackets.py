@@ -1,0 +1,112 @@
+"""Stop and profit fields of a request, checked and turned into levels (API pages 4.2, 8.2, 9.5)."""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from capcli.paper.book import Legs
+from capcli.paper.catalogue import Market
+from capcli.paper.refusal import Refusal
+from capcli.paper.wire import Bracket, Number, given, plain
+
+PERCENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What distances, amounts and bounds of one deal are measured from."""
+
+    market: Market
+    long: bool
+    price: Decimal  # the side that would close it, or the level of a working order
+    entry: Decimal  # where the deal opens: money amounts count from here
+    size: Decimal
+    rate: Decimal  # instrument to account currency
+
+
+def resolve(anchor: Anchor, bracket: Bracket) -> Legs:
+    _check_flags(anchor.market, bracket)
+    stop = _stop_level(anchor, bracket)
+    profit = _profit_level(anchor, bracket)
+    guaranteed = bracket.guaranteedStop is True
+    if stop is not None:
+        _check_stop(anchor, stop, guaranteed=guaranteed)
+    if profit is not None:
+        _check_profit(anchor, profit)
+    if bracket.trailingStop is True and stop is not None:
+        return Legs(None, profit, guaranteed=False, trail=abs(anchor.price - stop))
+    return Legs(stop, profit, guaranteed)
+
+
+def names_a_stop(bracket: Bracket) -> bool:
+    return any(map(given, _stop_fields(bracket)))
+
+
+def names_a_profit(bracket: Bracket) -> bool:
+    return any(map(given, _profit_fields(bracket)))
+
+
+def _stop_fields(bracket: Bracket) -> tuple[Number, Number, Number]:
+    return bracket.stopLevel, bracket.stopDistance, bracket.stopAmount
+
+
+def _profit_fields(bracket: Bracket) -> tuple[Number, Number, Number]:
+    return bracket.profitLevel, bracket.profitDistance, bracket.profitAmount
+
+
+def _check_flags(market: Market, bracket: Bracket) -> None:
+    """The codes are this simulator's own: the real ones are not documented (API page 17)."""
+    guaranteed, trailing = bracket.guaranteedStop is True, bracket.trailingStop is True
+    if sum(map(given, _stop_fields(bracket))) > 1 or (guaranteed and trailing):
+        raise Refusal(400, "error.validation.stop")
+    if sum(map(given, _profit_fields(bracket))) > 1:
+        raise Refusal(400, "error.validation.profit")
+    if guaranteed and not names_a_stop(bracket):
+        raise Refusal(400, "error.validation.guaranteed-stop")
+    if trailing and (not given(bracket.stopDistance) or not market.kind.trailing):
+        raise Refusal(400, "error.validation.trailing-stop")
+
+
+def _stop_level(anchor: Anchor, bracket: Bracket) -> Decimal | None:
+    away = -1 if anchor.long else 1
+    return _level(anchor, away, *_stop_fields(bracket))
+
+
+def _profit_level(anchor: Anchor, bracket: Bracket) -> Decimal | None:
+    away = 1 if anchor.long else -1
+    return _level(anchor, away, *_profit_fields(bracket))
+
+
+def _level(anchor: Anchor, away: int, level: Number, distance: Number, amount: Number) -> Decimal | None:
+    """Distances are taken without their sign: working orders list them signed (API page 6.5)."""
+    if isinstance(level, Decimal):
+        return plain(level)
+    if isinstance(distance, Decimal):
+        return anchor.market.on_grid(anchor.price + away * abs(distance))
+    if isinstance(amount, Decimal):
+        return anchor.market.on_grid(anchor.entry + away * abs(amount) / (anchor.size * anchor.rate))
+    return None
+
+
+def _check_stop(anchor: Anchor, stop: Decimal, *, guaranteed: bool) -> None:
+    kind = anchor.market.kind
+    nearest = kind.guaranteed_stop if guaranteed else kind.min_stop
+    _check(anchor, stop, "stoploss", nearest, below=anchor.long)
+
+
+def _check_profit(anchor: Anchor, profit: Decimal) -> None:
+    _check(anchor, profit, "takeprofit", anchor.market.kind.min_stop, below=not anchor.long)
+
+
+def _check(anchor: Anchor, level: Decimal, name: str, nearest: Decimal, *, below: bool) -> None:
+    """The number in the text is a price level, itself allowed (API page 4.2)."""
+    away = -1 if below else 1
+    bounds = sorted(
+        anchor.price * (1 + away * part * PERCENT) for part in (nearest, anchor.market.kind.max_stop)
+    )
+    step = anchor.market.step
+    low = (bounds[0] / step).to_integral_value(ROUND_CEILING) * step
+    high = (bounds[1] / step).to_integral_value(ROUND_FLOOR) * step
+    if level < low:
+        raise Refusal(400, f"error.invalid.{name}.minvalue: {low}")
+    if level > high:
+        raise Refusal(400, f"error.invalid.{name}.maxvalue: {high}")

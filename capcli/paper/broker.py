@@ -1,0 +1,147 @@
+"""The paper broker's one entrance: a request comes in, an answer goes out, all state is in paper.db."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from capcli.paper import history, limits, markets, orders, positions, prices, sessions, world
+from capcli.paper.desk import Call, Desk, Reply, Session
+from capcli.paper.messages import Request, Response
+from capcli.paper.refusal import Refusal
+from capcli.paper.settle import is_due, settle
+from capcli.paper.store import Store, reading, writing
+from capcli.paper.tape import Tape
+from capcli.paper.times import SECOND_MS, http_date, stamp, to_ms
+from capcli.paper.wire import encode
+
+PREFIX = "/api/v1"
+_REASONS = {404: "Not Found", 405: "Method Not Allowed"}
+
+
+class Route(NamedTuple):
+    method: str
+    pattern: re.Pattern[str]
+    handler: Callable[[Call], Reply]
+    writes: bool
+
+
+def _route(method: str, template: str, handler: Callable[[Call], Reply]) -> Route:
+    pattern = re.compile(re.sub(r"\{\w+\}", "([^/]+)", PREFIX + template))
+    return Route(method, pattern, handler, method != "GET")
+
+
+ROUTES = (
+    _route("GET", "/ping", sessions.ping),
+    _route("GET", "/session", sessions.show),
+    _route("PUT", "/session", sessions.switch),
+    _route("DELETE", "/session", sessions.log_out),
+    _route("GET", "/accounts", sessions.list_accounts),
+    _route("GET", "/markets", markets.listing),
+    _route("GET", "/markets/{epic}", markets.show),
+    _route("GET", "/prices/{epic}", prices.listing),
+    _route("GET", "/positions", positions.listing),
+    _route("POST", "/positions", positions.create),
+    _route("GET", "/positions/{dealId}", positions.show),
+    _route("PUT", "/positions/{dealId}", positions.amend),
+    _route("DELETE", "/positions/{dealId}", positions.delete),
+    _route("GET", "/workingorders", orders.listing),
+    _route("POST", "/workingorders", orders.create),
+    _route("PUT", "/workingorders/{dealId}", orders.amend),
+    _route("DELETE", "/workingorders/{dealId}", orders.delete),
+    _route("GET", "/confirms/{dealReference}", history.confirm),
+    _route("GET", "/history/activity", history.activity),
+)
+TIME, SESSION = f"{PREFIX}/time", f"{PREFIX}/session"
+
+
+class PaperBroker:
+    """Safe to call from several threads, and beside other processes on the same file."""
+
+    def __init__(self, path: Path) -> None:
+        self._store = Store(path)
+        self._tape: Callable[[str], Tape] = lru_cache(2)(Tape)
+
+    def handle(self, request: Request) -> Response:
+        at = to_ms(request.at)
+        with self._store.lent() as db:
+            settings = world.load_or_create(db, at)
+            desk = Desk(db, self._tape(settings.seed), settings, at, settings.market_ms(at))
+            return _answer(desk, request)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def _answer(desk: Desk, request: Request) -> Response:
+    path = request.path.rstrip("/")  # the published sentiment examples end in a slash
+    if (request.method, path) == ("GET", TIME):
+        return _response(desk, 200, {"serverTime": desk.now})
+    if (request.method, path) == ("POST", SESSION):
+        return _log_in(desk, request)
+    matches = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(path))]
+    for route, match in matches:
+        if route.method == request.method:
+            return _authenticated(desk, request, route, match.groups())
+    return _unrouted(desk, request, 405 if matches or path == TIME else 404)
+
+
+def _log_in(desk: Desk, request: Request) -> Response:
+    with writing(desk.db):
+        settle(desk)
+        try:
+            reply = sessions.log_in(desk, request.headers, request.body)
+        except Refusal as refusal:
+            return _response(desk, refusal.status, {"errorCode": refusal.code})
+    return _response(desk, 200, reply.body, reply.session)
+
+
+def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, ...]) -> Response:
+    session: Session | None = None
+    try:
+        session = sessions.admit(desk.db, desk.settings, request.headers, desk.at)
+        _count(desk)
+        reply = _run(Call(desk, session, request.headers, request.query, request.body, args), route)
+    except Refusal as refusal:
+        return _response(desk, refusal.status, {"errorCode": refusal.code}, session)
+    return _response(desk, 200, reply.body, reply.session or session)
+
+
+def _count(desk: Desk) -> None:
+    if desk.settings.limits:
+        with writing(desk.db):
+            limits.spend(desk.db, desk.at, limits.REQUESTS)
+
+
+def _run(call: Call, route: Route) -> Reply:
+    """Reads with nothing to catch up on leave the write lock to others."""
+    if not route.writes:
+        with reading(call.desk.db):
+            if not is_due(call.desk):
+                return route.handler(call)
+    with writing(call.desk.db):
+        settle(call.desk)
+        try:
+            return route.handler(call)
+        except Refusal as error:  # what was settled and counted stays
+            refusal = error
+    raise refusal
+
+
+def _response(desk: Desk, status: int, body: Any, session: Session | None = None) -> Response:
+    headers = {"Content-Type": "application/json", "Date": http_date(desk.now)}
+    if session:
+        headers |= {"CST": session.cst, "X-SECURITY-TOKEN": session.token}
+    return Response(status, headers, encode(body))
+
+
+def _unrouted(desk: Desk, request: Request, status: int) -> Response:
+    """What a web framework says by itself: no errorCode (API page 4.1)."""
+    body = {
+        "timestamp": f"{stamp(desk.now - desk.now % SECOND_MS)}+0000",
+        "status": status,
+        "error": _REASONS[status],
+        "path": request.path,
+    }
+    return _response(desk, status, body)

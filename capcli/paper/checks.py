@@ -1,0 +1,50 @@
+"""Checks that positions and working orders share before anything is accepted."""
+
+from decimal import Decimal
+
+from capcli.paper import book, limits
+from capcli.paper.book import Account
+from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.desk import Call
+from capcli.paper.refusal import Refusal
+from capcli.paper.wire import NewPosition, plain
+
+
+def pace(call: Call) -> None:
+    """Opening requests have limits of their own, counted jointly (API page 3)."""
+    if call.desk.settings.limits:
+        limits.spend(call.desk.db, call.desk.at, limits.ORDERS, limits.ORDERS_AN_HOUR)
+
+
+def market(body: NewPosition) -> Market:
+    if not body.epic:
+        raise Refusal(400, "error.null.epic")
+    if found := MARKETS.get(body.epic):
+        return found
+    raise Refusal(400, "error.invalid.epic")
+
+
+def direction(body: NewPosition) -> str:
+    if body.direction is None:
+        raise Refusal(400, "error.null.direction")
+    if body.direction not in (book.BUY, book.SELL):
+        raise Refusal(400, "error.invalid.direction")
+    return body.direction
+
+
+def size(body: NewPosition, rules: Market) -> Decimal:
+    if body.size is None:
+        raise Refusal(400, "error.null.size")
+    if body.size < rules.min_size:
+        raise Refusal(400, f"error.invalid.size.minvalue: {rules.min_size}")
+    if body.size > rules.max_size:
+        raise Refusal(400, f"error.invalid.size.maxvalue: {rules.max_size}")
+    if body.size % rules.size_step:
+        raise Refusal(400, "error.invalid.size")
+    return plain(body.size)
+
+
+def owner(call: Call) -> Account:
+    account = book.account(call.desk.db, call.account_id)
+    assert account, "a session's account exists"
+    return account

@@ -1,0 +1,79 @@
+"""What every handler works with: the database, the tape and the two clocks; and the answers it gives."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.tape import Tape
+from capcli.paper.world import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    bid: Decimal
+    offer: Decimal
+    second: int  # market time of the tick
+    steps: int  # the bid in price steps
+
+    @property
+    def mid(self) -> Decimal:
+        return (self.bid + self.offer) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    db: sqlite3.Connection
+    tape: Tape
+    settings: Settings
+    at: int  # real time, ms: sessions, limits, confirm delays
+    now: int  # market time, ms: everything else
+
+    @property
+    def second(self) -> int:
+        return self.now // 1000
+
+    def moved_to(self, second: int) -> "Desk":
+        return replace(self, now=second * 1000)
+
+    def quote(self, market: Market) -> Quote:
+        bid, second = self.tape.last(market, self.second)
+        return Quote(market.price(bid), market.price(bid + market.spread), second, bid)
+
+    def trades(self, market: Market) -> bool:
+        return not market.suspended and market.hours.is_open(self.second)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    cst: str
+    token: str
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, past the door."""
+
+    desk: Desk
+    session: Session
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    args: tuple[str, ...]  # what the path's placeholders matched
+
+    @property
+    def account_id(self) -> str:
+        return self.session.account_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    body: Any
+    session: Session | None = None  # set when the answer's tokens differ from the request's
+
+
+def market_of(epic: str) -> Market | None:
+    return MARKETS.get(epic)

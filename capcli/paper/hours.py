@@ -1,0 +1,118 @@
+"""When a market trades: a weekly timetable in UTC, asked in whole seconds since 1970."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from itertools import pairwise
+
+DAY = 86_400
+WEEK = 7 * DAY
+MONDAY = 4 * DAY  # 1970-01-05, the first Monday: weeks start there (API page 17)
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Openness(Enum):
+    NONE = 0
+    PART = 1
+    ALL = 2
+
+
+def _clock(text: str) -> int:
+    hour, minute = text.split(":")
+    return int(hour) * 3600 + int(minute) * 60
+
+
+def _spans(day: int, segments: tuple[str, ...]) -> list[tuple[int, int]]:
+    pairs = [segment.split(" - ") for segment in segments]
+    return [(day * DAY + _clock(a), day * DAY + (_clock(b) or DAY)) for a, b in pairs]
+
+
+def _merged(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Joins segments that meet at midnight, so that a night in between is no reopening."""
+    joints = {b for (_, b), (c, _) in pairwise(spans) if b == c}
+    starts = [a for a, _ in spans if a not in joints]
+    ends = [b for _, b in spans if b not in joints]
+    return tuple(zip(starts, ends, strict=True))
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Segments as the wire writes them: `00:00` as an end is midnight at the end of the day (API page 8.4)."""
+
+    days: tuple[tuple[str, ...], ...]
+
+    def table(self) -> Mapping[str, list[str]]:
+        return {name: list(segments) for name, segments in zip(DAYS, self.days, strict=True)}
+
+    @cached_property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Open seconds of the week, Monday 00:00 = 0, each `[start, end)`."""
+        return _merged([span for day, segments in enumerate(self.days) for span in _spans(day, segments)])
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        return tuple(a for a, _ in self.spans)
+
+    def openness(self, first: int, last: int) -> Openness:
+        """Of the seconds `first` to `last`, both included."""
+        if last - first >= WEEK:
+            return self._long_openness()
+        offset = (first - MONDAY) % WEEK
+        end = offset + last - first
+        if end >= WEEK:
+            return self._across(first, last, WEEK - offset)
+        index = bisect_right(self.starts, offset) - 1
+        if index >= 0 and self.spans[index][1] > end:
+            return Openness.ALL
+        reaches = index >= 0 and self.spans[index][1] > offset
+        begins = index + 1 < len(self.spans) and self.starts[index + 1] <= end
+        return Openness.PART if reaches or begins else Openness.NONE
+
+    def _long_openness(self) -> Openness:
+        return Openness.ALL if self.spans == ((0, WEEK),) else Openness.PART
+
+    def _across(self, first: int, last: int, cut: int) -> Openness:
+        halves = {self.openness(first, first + cut - 1), self.openness(first + cut, last)}
+        return halves.pop() if len(halves) == 1 else Openness.PART
+
+    def is_open(self, second: int) -> bool:
+        offset = (second - MONDAY) % WEEK
+        index = bisect_right(self.starts, offset) - 1
+        return index >= 0 and self.spans[index][1] > offset
+
+    def last_open(self, second: int) -> int:
+        """The latest open second at or before `second`."""
+        offset = (second - MONDAY) % WEEK
+        index = bisect_right(self.starts, offset) - 1
+        if index < 0:
+            return second - offset - WEEK + self.spans[-1][1] - 1
+        return second - max(0, offset - self.spans[index][1] + 1)
+
+    def next_open(self, second: int) -> int:
+        """The earliest open second at or after `second`."""
+        if self.is_open(second):
+            return second
+        offset = (second - MONDAY) % WEEK
+        index = bisect_right(self.starts, offset)
+        start = self.starts[index] if index < len(self.starts) else self.starts[0] + WEEK
+        return second - offset + start
+
+
+def weekly(monday_to_friday: tuple[str, ...], saturday: tuple[str, ...] = (), sunday: tuple[str, ...] = ()) -> Hours:
+    return Hours((*([monday_to_friday] * 5), saturday, sunday))
+
+
+ALL_DAY = ("00:00 - 00:00",)
+ROUND_THE_CLOCK = weekly(ALL_DAY, ALL_DAY, ALL_DAY)
+FOREX = Hours((ALL_DAY, ALL_DAY, ALL_DAY, ALL_DAY, ("00:00 - 22:00",), (), ("22:00 - 00:00",)))
+_NIGHT_BREAK = ("00:00 - 21:00", "22:05 - 00:00")
+FUTURES = Hours((*([_NIGHT_BREAK] * 4), ("00:00 - 21:00",), (), ("22:05 - 00:00",)))
+LONDON_SOFTS = weekly(("08:30 - 17:30",))
+NEW_YORK = weekly(("14:30 - 21:00",))
+LONDON = weekly(("08:00 - 16:30",))
+FRANKFURT = weekly(("08:00 - 16:30",))
+TOKYO = weekly(("00:00 - 02:30", "03:30 - 06:00"))
+EU_INDEX = weekly(("01:00 - 21:00",))
+ASIA_INDEX = weekly(("00:00 - 06:30", "07:30 - 20:00"))

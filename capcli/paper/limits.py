@@ -1,0 +1,35 @@
+"""Request limits, counted in the database so that every process of the user shares them (API page 3)."""
+
+import sqlite3
+from typing import NamedTuple
+
+from capcli.paper.refusal import Refusal
+
+
+class Limit(NamedTuple):
+    bucket: str
+    count: int
+    window_ms: int
+
+
+REQUESTS = Limit("user", 10, 1_000)
+LOGINS = Limit("login", 1, 1_000)
+ORDERS = Limit("order", 1, 100)
+ORDERS_AN_HOUR = Limit("orders", 1_000, 3_600_000)
+
+
+def spend(db: sqlite3.Connection, at_ms: int, *limits: Limit) -> None:
+    """Counts one request against every limit, or refuses it and counts it against none."""
+    for limit in limits:
+        if _spent(db, at_ms, limit) >= limit.count:
+            raise Refusal(429, "error.too-many.requests")
+    for limit in limits:
+        db.execute("DELETE FROM hits WHERE bucket = ? AND at_ms <= ?", (limit.bucket, at_ms - limit.window_ms))
+        db.execute("INSERT INTO hits VALUES (?, ?)", (limit.bucket, at_ms))
+
+
+def _spent(db: sqlite3.Connection, at_ms: int, limit: Limit) -> int:
+    """Both ways round the instant: clocks of two processes need not agree to the millisecond."""
+    window = (limit.bucket, at_ms - limit.window_ms, at_ms + limit.window_ms)
+    query = "SELECT count(*) FROM hits WHERE bucket = ? AND at_ms > ? AND at_ms < ?"
+    return int(db.execute(query, window).fetchone()[0])

@@ -1,0 +1,211 @@
+"""Working orders on the wire: create, list, amend, cancel (API page 6.5)."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from msgspec import structs
+
+from capcli.paper import book, brackets, checks, markets, money, records
+from capcli.paper.alarms import arm
+from capcli.paper.book import Legs, Order
+from capcli.paper.brackets import Anchor
+from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.records import Affected
+from capcli.paper.refusal import Refusal
+from capcli.paper.settle import order_deal
+from capcli.paper.times import account_local, parse, stamp
+from capcli.paper.wire import Bracket, NewOrder, OrderChange, decode, plain
+
+LIMIT, STOP = "LIMIT", "STOP"
+_PERCENT = Decimal("0.01")
+
+
+def listing(call: Call) -> Reply:
+    rows = book.orders_of(call.desk.db, call.account_id)
+    return Reply({"workingOrders": [_row(call.desk, order) for order in rows]})
+
+
+def _row(desk: Desk, order: Order) -> dict[str, Any]:
+    market = MARKETS[order.epic]
+    return {"workingOrderData": _order(order, market), "marketData": markets.summary(desk, market)}
+
+
+def _order(order: Order, market: Market) -> dict[str, Any]:
+    return {
+        "dealId": order.deal_id,
+        "direction": order.direction,
+        "epic": order.epic,
+        "orderSize": order.size,
+        "leverage": order.leverage,
+        "orderLevel": order.level,
+        **_lifetime(order),
+        "createdDate": stamp(account_local(order.created_ms)),
+        "createdDateUTC": stamp(order.created_ms),
+        "guaranteedStop": order.guaranteed,
+        "orderType": order.type,
+        **_distances(order),
+        "trailingStop": order.trail is not None,
+        "currencyCode": market.currency,
+    }
+
+
+def _lifetime(order: Order) -> dict[str, Any]:
+    if order.good_till_ms is None:
+        return {"timeInForce": "GOOD_TILL_CANCELLED"}
+    return {
+        "timeInForce": "GOOD_TILL_DATE",
+        "goodTillDate": stamp(account_local(order.good_till_ms)),
+        "goodTillDateUTC": stamp(order.good_till_ms),
+    }
+
+
+def _distances(order: Order) -> dict[str, Decimal]:
+    """Signed: level minus order level, whatever was sent (API page 6.5)."""
+    shown = {}
+    if (stop := _stop_offset(order)) is not None:
+        shown["stopDistance"] = stop
+    if order.profit_offset is not None:
+        shown["profitDistance"] = order.profit_offset
+    return shown
+
+
+def _stop_offset(order: Order) -> Decimal | None:
+    if order.trail is None:
+        return order.stop_offset
+    return -order.trail if order.long else order.trail
+
+
+def create(call: Call) -> Reply:
+    checks.pace(call)
+    body = decode(call.body, NewOrder)
+    market, direction = checks.market(body), checks.direction(body)
+    size = checks.size(body, market)
+    if body.type not in (LIMIT, STOP):
+        raise Refusal(400, "error.null.type" if body.type is None else "error.invalid.type")
+    if body.level is None:
+        raise Refusal(400, "error.null.level")
+    order = Order(
+        records.new_deal_id(call.desk, call.account_id),
+        call.account_id,
+        market.epic,
+        direction,
+        body.type,
+        size,
+        plain(body.level),
+        market.kind.leverage,
+        call.desk.now,
+        _good_till(call.desk, body.goodTillDate),
+        *_NO_LEGS,
+    )
+    _check_level(call.desk, order, market)
+    order = _with_legs(order, _legs(call, order, body))
+    reference = records.new_reference(call.desk)
+    if market.suspended:
+        deal = replace(order_deal(order, reference), level=None)
+        records.confirm_rejection(call.desk, deal, "MARKET_CLOSED")
+        records.activity(call.desk, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
+    else:
+        _keep(call.desk, order, reference, "OPEN", "OPENED", "ACCEPTED")
+    return Reply({"dealReference": reference})
+
+
+_NO_LEGS = (None, None, False, None)
+
+
+def _keep(desk: Desk, order: Order, reference: str, status: str, affected: str, row: str) -> None:
+    book.save_order(desk.db, order)
+    arm(desk, order, desk.second + 1)
+    _record(desk, order, reference, status, affected, row)
+
+
+def _record(desk: Desk, order: Order, reference: str, status: str, affected: str, row: str) -> None:
+    deal = order_deal(order, reference)
+    records.confirm(desk, deal, status, (Affected(order.deal_id, affected),))
+    records.activity(desk, deal, kind="WORKING_ORDER", source="USER", status=row)
+
+
+def _good_till(desk: Desk, text: str | None) -> int | None:
+    if text is None:
+        return None
+    ms = parse(text)
+    if ms is None:
+        raise Refusal(400, "error.invalid.daterange")
+    if ms <= desk.now:
+        raise Refusal(400, "error.not-in-future.goodTillDate")
+    return ms
+
+
+def _check_level(desk: Desk, order: Order, market: Market) -> None:
+    """A STOP lies beyond the quote by the minimum distance, a LIMIT on the better side of it."""
+    quote = desk.quote(market)
+    price = quote.offer if order.long else quote.bid
+    ahead = order.level - price if order.long else price - order.level
+    if order.level <= 0:
+        raise Refusal(400, "error.invalid.level")
+    if order.type == STOP and ahead < price * market.kind.min_stop * _PERCENT:
+        raise Refusal(400, "error.validation.stop.price")
+    if order.type == LIMIT and ahead >= 0:
+        raise Refusal(400, "error.validation.limit.price")
+
+
+def _legs(call: Call, order: Order, body: Bracket) -> Legs:
+    market = MARKETS[order.epic]
+    rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
+    anchor = Anchor(market, order.long, order.level, order.level, order.size, rate)
+    return brackets.resolve(anchor, body)
+
+
+def _with_legs(order: Order, legs: Legs) -> Order:
+    return replace(
+        order,
+        stop_offset=None if legs.stop is None else legs.stop - order.level,
+        profit_offset=None if legs.profit is None else legs.profit - order.level,
+        guaranteed=legs.guaranteed,
+        trail=legs.trail,
+    )
+
+
+def amend(call: Call) -> Reply:
+    """What is left out keeps its value, but for the two flags (API page 6.5, told by the broker's own server)."""
+    order = _owned(call)
+    body = decode(call.body, OrderChange)
+    order = _moved(call.desk, order, body)
+    _check_level(call.desk, order, MARKETS[order.epic])
+    order = _with_legs(order, _legs(call, order, _completed(order, body)))
+    reference = records.new_reference(call.desk)
+    _keep(call.desk, order, reference, "AMENDED", "AMENDED", "MODIFIED")
+    return Reply({"dealReference": reference})
+
+
+def _moved(desk: Desk, order: Order, body: OrderChange) -> Order:
+    level = order.level if body.level is None else plain(body.level)
+    until = _good_till(desk, body.goodTillDate) if body.goodTillDate else order.good_till_ms
+    if body.timeInForce == "GOOD_TILL_CANCELLED":
+        until = None
+    return replace(order, level=level, good_till_ms=until)
+
+
+def _completed(order: Order, body: OrderChange) -> Bracket:
+    """The request's bracket with the order's own stop and profit where it names none."""
+    if not brackets.names_a_stop(body) and (stop := _stop_offset(order)) is not None:
+        body = structs.replace(body, stopDistance=abs(stop))
+    if not brackets.names_a_profit(body) and order.profit_offset is not None:
+        body = structs.replace(body, profitDistance=abs(order.profit_offset))
+    return body
+
+
+def delete(call: Call) -> Reply:
+    order = _owned(call)
+    reference = records.new_reference(call.desk)
+    book.drop_order(call.desk.db, order.deal_id)
+    _record(call.desk, order, reference, "DELETED", "DELETED", "CANCELLED")
+    return Reply({"dealReference": reference})
+
+
+def _owned(call: Call) -> Order:
+    order = book.order(call.desk.db, call.args[0])
+    if order is None or order.account_id != call.account_id:
+        raise Refusal(404, "error.not-found.dealId")
+    return order

@@ -1,0 +1,149 @@
+"""Positions on the wire: open, list, amend, close (API pages 6.4, 9)."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from capcli.paper import book, brackets, checks, markets, money, records
+from capcli.paper.alarms import arm, stop_level
+from capcli.paper.book import Legs, Position
+from capcli.paper.brackets import Anchor
+from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.dealing import Trade, Unaffordable, close, confirm_status, execute, hidden_order
+from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.records import Affected
+from capcli.paper.refusal import Refusal
+from capcli.paper.times import account_local, stamp
+from capcli.paper.wire import Bracket, NewPosition, decode
+
+MARKET_CLOSED, NO_FUNDS = "MARKET_CLOSED", "INSUFFICIENT_FUNDS"
+
+
+def listing(call: Call) -> Reply:
+    rows = book.positions_of(call.desk.db, call.account_id)
+    return Reply({"positions": [_row(call.desk, position) for position in rows]})
+
+
+def show(call: Call) -> Reply:
+    return Reply(_row(call.desk, _owned(call)))
+
+
+def _row(desk: Desk, position: Position) -> dict[str, Any]:
+    market = MARKETS[position.epic]
+    return {"position": _position(desk, position, market), "market": markets.summary(desk, market)}
+
+
+def _position(desk: Desk, position: Position, market: Market) -> dict[str, Any]:
+    return {
+        "contractSize": 1,
+        "createdDate": stamp(account_local(position.created_ms)),
+        "createdDateUTC": stamp(position.created_ms),
+        "dealId": position.deal_id,
+        "dealReference": position.reference,
+        "workingOrderId": position.order_id,
+        "size": position.size,
+        "leverage": position.leverage,
+        "upl": money.upl(desk, position),
+        "direction": position.direction,
+        "level": position.level,
+        "currency": market.currency,
+        "guaranteedStop": position.legs.guaranteed,
+        **_legs(desk, position),
+    }
+
+
+def _legs(desk: Desk, position: Position) -> dict[str, Any]:
+    legs, stop = position.legs, stop_level(desk, position)
+    shown: dict[str, Any] = {}
+    if stop is not None:
+        shown["stopLevel"] = stop
+    if legs.profit is not None:
+        shown["profitLevel"] = legs.profit
+    if legs.trail is not None:
+        shown |= {"trailingStop": True, "stopDistance": legs.trail}
+    return shown
+
+
+def create(call: Call) -> Reply:
+    checks.pace(call)
+    body = decode(call.body, NewPosition)
+    trade = _trade(call, body)
+    reference = records.new_reference(call.desk)
+    if not call.desk.trades(trade.market):
+        _reject(call.desk, trade, reference, MARKET_CLOSED)
+    else:
+        _deal(call.desk, trade, reference)
+    return Reply({"dealReference": reference})
+
+
+def _trade(call: Call, body: NewPosition) -> Trade:
+    """Everything that is refused at once with a 400 is refused here."""
+    market, direction = checks.market(body), checks.direction(body)
+    size = checks.size(body, market)
+    quote = call.desk.quote(market)
+    entry, exit_ = (quote.offer, quote.bid) if direction == book.BUY else (quote.bid, quote.offer)
+    rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
+    legs = brackets.resolve(Anchor(market, direction == book.BUY, exit_, entry, size, rate), body)
+    order_id = records.new_deal_id(call.desk, call.account_id)
+    return Trade(call.account_id, market, direction, size, entry, legs, order_id)
+
+
+def _deal(desk: Desk, trade: Trade, reference: str) -> None:
+    deal = hidden_order(trade, reference)
+    for source in ("USER", "SYSTEM"):
+        records.activity(desk, deal, kind="WORKING_ORDER", source=source, status="ACCEPTED")
+    try:
+        affected = execute(desk, trade)
+    except Unaffordable:
+        _reject(desk, trade, reference, NO_FUNDS)
+    else:
+        records.confirm(desk, deal, confirm_status(affected), affected)
+
+
+def _reject(desk: Desk, trade: Trade, reference: str, reason: str) -> None:
+    deal = replace(hidden_order(trade, reference), level=None)
+    records.confirm_rejection(desk, deal, reason)
+    records.activity(desk, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
+
+
+def amend(call: Call) -> Reply:
+    """The whole bracket is replaced, what is omitted is dropped; an empty body changes nothing (API page 9.5)."""
+    position = _owned(call)
+    body = decode(call.body, Bracket)
+    if body != Bracket():
+        position = replace(position, legs=_new_legs(call, position, body), trail_since=call.desk.second)
+        book.save_position(call.desk.db, position)
+        arm(call.desk, position, call.desk.second + 1)
+    deal = records.deal_of(position)
+    records.confirm(call.desk, deal, "AMENDED", (Affected(position.deal_id, "AMENDED"),))
+    records.activity(call.desk, deal, kind="EDIT_STOP_AND_LIMIT", source="USER", status="ACCEPTED")
+    return Reply({"dealReference": position.reference})
+
+
+def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
+    market = MARKETS[position.epic]
+    price = money.closing_price(position, call.desk.quote(market))
+    rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
+    anchor = Anchor(market, position.long, price, position.level, position.size, rate)
+    return brackets.resolve(anchor, body)
+
+
+def delete(call: Call) -> Reply:
+    """Closes the whole row at market; a size, wherever it is written, is ignored (API page 6.4)."""
+    position = _owned(call)
+    market = MARKETS[position.epic]
+    if call.desk.trades(market):
+        price: Decimal = money.closing_price(position, call.desk.quote(market))
+        close(call.desk, position, position.size, price, "USER")
+    else:
+        deal = replace(records.deal_of(position), level=None)
+        records.confirm_rejection(call.desk, deal, MARKET_CLOSED)
+        records.activity(call.desk, deal, kind="POSITION", source="USER", status="REJECTED")
+    return Reply({"dealReference": position.reference})
+
+
+def _owned(call: Call) -> Position:
+    position = book.position(call.desk.db, call.args[0])
+    if position is None or position.account_id != call.account_id:
+        raise Refusal(404, "error.not-found.dealId")
+    return position

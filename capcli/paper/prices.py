@@ -1,0 +1,118 @@
+"""Candles on the wire, with the rules of their windows (API page 11)."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+
+from capcli.paper.catalogue import Market
+from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.markets import known
+from capcli.paper.path import SPANS, index_of, start_of
+from capcli.paper.refusal import Refusal
+from capcli.paper.tape import RESOLUTIONS, Candle
+from capcli.paper.times import SECOND_MS, market_local, parse, stamp_seconds
+
+DEFAULT_BARS = 10
+MAX_BARS = 1000
+_BEGINNING = -62_135_596_800  # year 1: as far back as a date can be written
+
+
+class Window(NamedTuple):
+    """Bar openings from `first` to `last`, both included, seconds; None is an open end."""
+
+    level: int
+    bars: int
+    first: int | None
+    last: int | None
+
+
+def listing(call: Call) -> Reply:
+    market = known(call.args[0])
+    window = _window(call.query, call.desk.now)
+    candles = _candles(call.desk, market, window)
+    if not candles:
+        raise Refusal(404, "error.prices.not-found")
+    rows = [_candle(market, candle) for candle in candles]
+    return Reply({"prices": rows, "instrumentType": market.kind.name})
+
+
+def _window(query: Mapping[str, str], now: int) -> Window:
+    level = RESOLUTIONS.get(query.get("resolution", "MINUTE"))
+    if level is None:
+        raise Refusal(400, "error.invalid.resolution")
+    window = Window(level, _bars(query), _instant(query, "from"), _instant(query, "to"))
+    _check_range(window, now // SECOND_MS)
+    return window
+
+
+def _bars(query: Mapping[str, str]) -> int:
+    text = query.get("max", str(DEFAULT_BARS))
+    if not text.isdecimal() or not text.isascii() or not 1 <= int(text) <= MAX_BARS:
+        raise Refusal(400, "error.invalid.max")
+    return int(text)
+
+
+def _instant(query: Mapping[str, str], name: str) -> int | None:
+    if name not in query:
+        return None
+    ms = parse(query[name])
+    if ms is None:
+        raise Refusal(400, f"error.invalid.{name}")
+    return ms // SECOND_MS
+
+
+def _check_range(window: Window, now: int) -> None:
+    """The span counts calendar time, weekends included."""
+    first, last = window.first, window.last
+    if max(first or now, last or now) > now:
+        raise Refusal(400, "error.invalid.daterange")
+    if first is None or last is None:
+        return
+    if first > last:
+        raise Refusal(400, "error.invalid.daterange")
+    if last - first > (window.bars - 1) * SPANS[window.level]:
+        raise Refusal(400, "error.invalid.max.daterange")
+
+
+def _candles(desk: Desk, market: Market, window: Window) -> list[Candle]:
+    if window.first is not None:
+        last = desk.second if window.last is None else window.last
+        return _forward(desk, market, window, window.first, last)
+    return _latest(desk, market, window)
+
+
+def _forward(desk: Desk, market: Market, window: Window, first: int, last: int) -> list[Candle]:
+    """A bar counts by its opening: one that opened before `first` is out, one that opened at `last` is whole."""
+    span = SPANS[window.level]
+    end = min(desk.second, last + span)
+    candles = desk.tape.candles_on(market, window.level, _aligned(window.level, first), end)
+    return list(islice((c for c in candles if first <= c.start <= last), window.bars))
+
+
+def _latest(desk: Desk, market: Market, window: Window) -> list[Candle]:
+    last = desk.second if window.last is None else window.last
+    end = min(desk.second, last + SPANS[window.level])
+    candles = desk.tape.candles_back(market, window.level, _BEGINNING, end)
+    return list(islice((c for c in candles if c.start <= last), window.bars))[::-1]
+
+
+def _aligned(level: int, second: int) -> int:
+    """The first bar opening at or after a second."""
+    return start_of(level, index_of(level, second - 1) + 1)
+
+
+def _candle(market: Market, candle: Candle) -> dict[str, Any]:
+    bar, ms = candle.bar, candle.start * SECOND_MS
+    return {
+        "snapshotTime": stamp_seconds(market_local(ms)),
+        "snapshotTimeUTC": stamp_seconds(ms),
+        "openPrice": _pair(market, bar.open),
+        "closePrice": _pair(market, bar.close),
+        "highPrice": _pair(market, bar.high),
+        "lowPrice": _pair(market, bar.low),
+        "lastTradedVolume": bar.volume,
+    }
+
+
+def _pair(market: Market, steps: int) -> dict[str, Any]:
+    return {"bid": market.price(steps), "ask": market.price(steps + market.spread)}

@@ -1,0 +1,149 @@
+"""What a deal leaves behind: ids, confirms, activity rows and transactions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from capcli.paper.book import Position, next_serial
+from capcli.paper.catalogue import MARKETS
+from capcli.paper.desk import Desk
+from capcli.paper.times import DAY_MS, stamp
+from capcli.paper.wire import encode
+
+_LATE_SHARE = 3  # one confirm in three is late ...
+_LATEST_MS = 400  # ... by at most this (API page 9.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    deal_id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """The facts that a confirm and an activity row share."""
+
+    account_id: str
+    epic: str
+    deal_id: str
+    reference: str
+    direction: str
+    size: Decimal
+    level: Decimal | None
+    guaranteed: bool = False
+    trailing: bool = False
+    order_id: str | None = None  # the working order that filled
+
+
+def deal_of(position: Position) -> Deal:
+    return Deal(
+        position.account_id,
+        position.epic,
+        position.deal_id,
+        position.reference,
+        position.direction,
+        position.size,
+        position.level,
+        position.legs.guaranteed,
+        position.legs.trail is not None,
+    )
+
+
+def new_deal_id(desk: Desk, account_id: str) -> str:
+    """Hex groups whose low digits count upwards (API page 5.3)."""
+    serial = next_serial(desk.db)
+    return f"{int(account_id) % 0xFFFFFFFF:08x}-0001-54c4-0000-{serial:012x}"
+
+
+def new_reference(desk: Desk) -> str:
+    """From the seed and the serial: one seed and one clock give one sequence of references."""
+    text = f"{desk.settings.seed}|{next_serial(desk.db)}"
+    digits = blake2b(text.encode(), digest_size=16).hexdigest()
+    return f"o_{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
+
+
+def confirm(desk: Desk, deal: Deal, status: str, affected: Sequence[Affected]) -> None:
+    body = {**_confirm_head(desk, deal, status), "dealStatus": "ACCEPTED", **_confirm_tail(deal)}
+    body["affectedDeals"] = [{"dealId": row.deal_id, "status": row.status} for row in affected]
+    _save_confirm(desk, deal, body)
+
+
+def confirm_rejection(desk: Desk, deal: Deal, reason: str) -> None:
+    body = {**_confirm_head(desk, deal, "DELETED"), "dealStatus": "REJECTED", "rejectReason": reason}
+    _save_confirm(desk, deal, {**body, **_confirm_tail(deal), "affectedDeals": []})
+
+
+def _confirm_head(desk: Desk, deal: Deal, status: str) -> dict[str, Any]:
+    return {
+        "date": stamp(desk.now),  # UTC, the one date without a twin (API page 5.1)
+        "status": status,
+        "epic": deal.epic,
+        "dealReference": deal.reference,
+        "dealId": deal.deal_id,
+    }
+
+
+def _confirm_tail(deal: Deal) -> dict[str, Any]:
+    level = {} if deal.level is None else {"level": deal.level}
+    return {
+        **level,
+        "size": deal.size,
+        "direction": deal.direction,
+        "guaranteedStop": deal.guaranteed,
+        "trailingStop": deal.trailing,
+    }
+
+
+def _save_confirm(desk: Desk, deal: Deal, body: dict[str, Any]) -> None:
+    desk.db.execute("DELETE FROM confirms WHERE recorded_ms <= ?", (desk.at - DAY_MS,))
+    row = (deal.reference, deal.account_id, desk.at, desk.at + _delay(desk, deal.reference), encode(body))
+    desk.db.execute("INSERT OR REPLACE INTO confirms VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _delay(desk: Desk, reference: str) -> int:
+    if desk.settings.confirm_delay_ms is not None:
+        return desk.settings.confirm_delay_ms
+    if not reference.startswith("o_"):
+        return 0
+    number = int.from_bytes(blake2b(reference.encode(), digest_size=4).digest(), "big")
+    return 0 if number % _LATE_SHARE else 1 + number // _LATE_SHARE % _LATEST_MS
+
+
+def find_confirm(desk: Desk, account_id: str, reference: str) -> bytes | None:
+    query = "SELECT body FROM confirms WHERE reference = ? AND account_id = ? AND visible_ms <= ? AND recorded_ms > ?"
+    row = desk.db.execute(query, (reference, account_id, desk.at, desk.at - DAY_MS)).fetchone()
+    return bytes(row["body"]) if row else None
+
+
+def activity(desk: Desk, deal: Deal, *, kind: str, source: str, status: str) -> None:
+    """`direction` is the trade's: SELL where a long position closes (API page 10.1)."""
+    market = MARKETS[deal.epic]
+    details: dict[str, Any] = {
+        "dealReference": deal.reference,
+        "marketName": market.name,
+        "currency": market.currency,
+        "size": deal.size,
+        "direction": deal.direction,
+        "level": Decimal(0) if deal.level is None else deal.level,
+        "guaranteedStop": deal.guaranteed,
+    }
+    if deal.order_id:
+        details["workingOrderId"] = deal.order_id
+    row = (deal.account_id, desk.now, deal.epic, deal.deal_id, source, kind, status, encode(details))
+    desk.db.execute(
+        "INSERT INTO activity (account_id, at_ms, epic, deal_id, source, type, status, details)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        row,
+    )
+
+
+def trade_closed(desk: Desk, position: Position, amount: Decimal) -> None:
+    row = (position.account_id, desk.now, position.epic, str(amount), position.deal_id)
+    desk.db.execute(
+        "INSERT INTO transactions (account_id, at_ms, epic, type, note, amount, deal_id)"
+        " VALUES (?, ?, ?, 'TRADE', 'Trade closed', ?, ?)",
+        row,
+    )

@@ -1,0 +1,140 @@
+"""Logins, tokens and the active account (API page 2), and the door every request passes."""
+
+import secrets
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from capcli.paper import book, limits, money
+from capcli.paper.book import Account
+from capcli.paper.desk import Call, Desk, Reply, Session
+from capcli.paper.refusal import Refusal
+from capcli.paper.times import ACCOUNT_OFFSET_HOURS
+from capcli.paper.wire import AccountChoice, Login, decode
+from capcli.paper.world import Settings
+
+API_KEY = IDENTIFIER = PASSWORD = "paper"  # noqa: S105  (public, there is nothing to protect)
+CLIENT_ID = "10048291"
+STREAM = "wss://localhost/"
+IDLE_MS = 600_000
+CAP_MS = 3_600_000
+_TOUCH_MS = 1_000  # a session used again within a second is not written again
+_SYMBOLS: Mapping[str, str] = {"USD": "$", "EUR": "€"}
+
+
+def admit(db: sqlite3.Connection, settings: Settings, headers: Mapping[str, str], at: int) -> Session:
+    """The session of a request's tokens, renewed."""
+    cst, token = headers.get("cst"), headers.get("x-security-token")
+    if not cst:
+        raise Refusal(401, "error.null.client.token")
+    row = db.execute("SELECT * FROM sessions WHERE cst = ?", (cst,)).fetchone()
+    if row is None or row["token"] != token or _expired(row, settings, at):
+        raise Refusal(401, "error.invalid.session.token")
+    if at - row["used_ms"] >= _TOUCH_MS:
+        db.execute("UPDATE sessions SET used_ms = ? WHERE cst = ?", (at, cst))
+    return Session(row["cst"], row["token"], row["account_id"])
+
+
+def _expired(row: sqlite3.Row, settings: Settings, at: int) -> bool:
+    capped = settings.session_cap and at - row["created_ms"] > CAP_MS
+    return bool(capped or at - row["used_ms"] > IDLE_MS)
+
+
+def log_in(desk: Desk, headers: Mapping[str, str], body: bytes) -> Reply:
+    key = headers.get("x-cap-api-key")
+    if not key:
+        raise Refusal(400, "error.null.api.key")
+    if key != API_KEY:
+        raise Refusal(401, "error.invalid.api.key")
+    if desk.settings.limits:
+        limits.spend(desk.db, desk.at, limits.LOGINS)
+    login = decode(body, Login)
+    if (login.identifier, login.password) != (IDENTIFIER, PASSWORD):
+        raise Refusal(401, "error.invalid.details")
+    accounts = book.accounts(desk.db)
+    active = next(account for account in accounts if account.preferred)
+    return Reply(_login_body(desk, active, accounts), _begin(desk, active.account_id))
+
+
+def _begin(desk: Desk, account_id: str) -> Session:
+    session = Session(secrets.token_hex(16), secrets.token_hex(20), account_id)
+    desk.db.execute("DELETE FROM sessions WHERE used_ms < ?", (desk.at - IDLE_MS,))
+    row = (session.cst, session.token, session.account_id, desk.at, desk.at)
+    desk.db.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?)", row)
+    return session
+
+
+def _login_body(desk: Desk, active: Account, accounts: tuple[Account, ...]) -> dict[str, Any]:
+    return {
+        "accountType": "CFD",
+        "accountInfo": money.figures(desk, active).body(),
+        "currencyIsoCode": active.currency,
+        "currencySymbol": _SYMBOLS[active.currency],
+        "currentAccountId": active.account_id,
+        "streamingHost": STREAM,
+        "accounts": [_account_row(desk, account) for account in accounts],
+        "clientId": CLIENT_ID,
+        "timezoneOffset": ACCOUNT_OFFSET_HOURS,
+        **_flags(),
+    }
+
+
+def _account_row(desk: Desk, account: Account) -> dict[str, Any]:
+    return {
+        "accountId": account.account_id,
+        "accountName": account.name,
+        "preferred": account.preferred,
+        "accountType": "CFD",
+        "currency": account.currency,
+        "symbol": _SYMBOLS[account.currency],
+        "balance": money.figures(desk, account).body(),
+    }
+
+
+def _flags() -> dict[str, bool]:
+    return {"hasActiveDemoAccounts": True, "hasActiveLiveAccounts": False, "trailingStopsEnabled": True}
+
+
+def show(call: Call) -> Reply:
+    account = book.account(call.desk.db, call.account_id)
+    assert account, "a session's account exists"
+    return Reply(
+        {
+            "clientId": CLIENT_ID,
+            "accountId": account.account_id,
+            "timezoneOffset": ACCOUNT_OFFSET_HOURS,
+            "locale": "en",
+            "currency": account.currency,
+            "streamEndpoint": STREAM,
+        }
+    )
+
+
+def switch(call: Call) -> Reply:
+    """New tokens, dead old ones; where the next login lands is shared state of the login (API page 2.6)."""
+    chosen = book.account(call.desk.db, decode(call.body, AccountChoice).accountId or "")
+    if chosen is None:
+        raise Refusal(400, "error.invalid.accountId")
+    if chosen.account_id == call.account_id:
+        raise Refusal(400, "error.not-different.accountId")
+    book.prefer(call.desk.db, chosen.account_id)
+    _end(call)
+    return Reply({"dealingEnabled": True, **_flags()}, _begin(call.desk, chosen.account_id))
+
+
+def log_out(call: Call) -> Reply:
+    _end(call)
+    return Reply({"status": "SUCCESS"})
+
+
+def _end(call: Call) -> None:
+    call.desk.db.execute("DELETE FROM sessions WHERE cst = ?", (call.session.cst,))
+
+
+def ping(_call: Call) -> Reply:
+    return Reply({"status": "OK"})
+
+
+def list_accounts(call: Call) -> Reply:
+    rows = [{**_account_row(call.desk, a), "status": "ENABLED"} for a in book.accounts(call.desk.db)]
+    return Reply({"accounts": rows})

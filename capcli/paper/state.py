@@ -1,0 +1,86 @@
+"""The paper world from outside: start it anew, look at it."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from capcli.paper import book, world
+from capcli.paper.desk import Desk
+from capcli.paper.settle import settle
+from capcli.paper.store import Store, writing
+from capcli.paper.tape import Tape
+from capcli.paper.times import from_ms, to_ms
+
+
+@dataclass(frozen=True, slots=True)
+class PaperAccount:
+    account_id: str
+    name: str
+    currency: str
+    cash: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PaperStatus:
+    path: Path
+    seed: str
+    started: datetime  # real time of the reset
+    market_time: datetime
+    speed: Decimal
+    limits: bool
+    accounts: tuple[PaperAccount, ...]
+    open_positions: int
+    working_orders: int
+    deals_closed: int
+
+
+def reset(
+    path: Path, *, seed: str | int | None = None, start: datetime | None = None, limits: bool = True, at: datetime
+) -> None:
+    """Forgets everything; `start` is the market's time from now on, without it the market runs on real time."""
+    with closing(Store(path)) as store, store.lent() as db:
+        world.recreate(
+            db, seed=world.DEFAULT_SEED if seed is None else str(seed), start=start, limits=limits, at=at
+        )
+
+
+def switches(path: Path, *, at: datetime, session_cap: bool | None = None, confirm_delay_ms: int | None = None) -> None:
+    """What tests of a client turn: an hour's cap on sessions, one fixed delay for every confirm."""
+    with _opened(path, at) as desk:
+        world.switch(desk.db, session_cap=session_cap, confirm_delay_ms=confirm_delay_ms)
+
+
+def status(path: Path, at: datetime) -> PaperStatus:
+    with _opened(path, at) as desk, writing(desk.db):
+        settle(desk)
+        return _status(path, desk)
+
+
+@contextmanager
+def _opened(path: Path, at: datetime) -> Iterator[Desk]:
+    with closing(Store(path)) as store, store.lent() as db:
+        settings = world.load_or_create(db, to_ms(at))
+        yield Desk(db, Tape(settings.seed), settings, to_ms(at), settings.market_ms(to_ms(at)))
+
+
+def _status(path: Path, desk: Desk) -> PaperStatus:
+    accounts = (PaperAccount(a.account_id, a.name, a.currency, a.cash) for a in book.accounts(desk.db))
+    return PaperStatus(
+        path=path,
+        seed=desk.settings.seed,
+        started=from_ms(desk.settings.epoch_ms),
+        market_time=from_ms(desk.now),
+        speed=desk.settings.speed,
+        limits=desk.settings.limits,
+        accounts=tuple(accounts),
+        open_positions=_count(desk, "SELECT count(*) FROM positions"),
+        working_orders=_count(desk, "SELECT count(*) FROM orders"),
+        deals_closed=_count(desk, "SELECT count(*) FROM transactions WHERE type = 'TRADE'"),
+    )
+
+
+def _count(desk: Desk, query: str) -> int:
+    return int(desk.db.execute(query).fetchone()[0])

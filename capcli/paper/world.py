@@ -1,0 +1,116 @@
+"""The paper world's settings, clock and accounts: read from paper.db, filled in on first use."""
+
+import sqlite3
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from capcli.paper.store import TABLES, writing
+from capcli.paper.times import to_ms
+
+DEFAULT_SEED = "capcli"
+
+
+class Opening(NamedTuple):
+    """An account as it is on the first day."""
+
+    account_id: str
+    name: str
+    currency: str
+    cash: Decimal
+
+
+OPENINGS = (
+    Opening("100482915730264817", "USD paper", "USD", Decimal("10000.00")),
+    Opening("100482915730264825", "EUR paper", "EUR", Decimal("5000.00")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    seed: str
+    epoch_ms: int  # real time of the reset
+    start_ms: int | None = None  # market time then; None: the market runs on real time
+    speed: Decimal = Decimal(1)
+    limits: bool = True
+    session_cap: bool = False  # sessions die after an hour however busy (API page 2.5)
+    confirm_delay_ms: int | None = None  # for every confirm; None: decided per reference
+
+    def market_ms(self, at_ms: int) -> int:
+        if self.start_ms is None:
+            return at_ms
+        return self.start_ms + int((at_ms - self.epoch_ms) * self.speed)
+
+
+def load(db: sqlite3.Connection) -> Settings | None:
+    rows: dict[str, str | None] = dict(db.execute("SELECT name, value FROM settings").fetchall())
+    seed, epoch = rows.get("seed"), rows.get("epoch_ms")
+    if seed is None or epoch is None:
+        return None
+    return Settings(
+        seed,
+        int(epoch),
+        _number(rows.get("start_ms")),
+        Decimal(rows.get("speed") or 1),
+        rows.get("limits") == "True",
+        rows.get("session_cap") == "True",
+        _number(rows.get("confirm_delay_ms")),
+    )
+
+
+def save(db: sqlite3.Connection, settings: Settings) -> None:
+    rows = [(name, None if value is None else str(value)) for name, value in asdict(settings).items()]
+    db.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
+
+
+def load_or_create(db: sqlite3.Connection, at_ms: int) -> Settings:
+    if settings := load(db):
+        return settings
+    with writing(db):
+        if settings := load(db):  # another process was first
+            return settings
+        return create(db, Settings(DEFAULT_SEED, at_ms))
+
+
+def recreate(db: sqlite3.Connection, *, seed: str, start: datetime | None, limits: bool, at: datetime) -> Settings:
+    """Everything forgotten, in one transaction: other processes see the old world or the new one."""
+    settings = Settings(seed, to_ms(at), start_ms=to_ms(start) if start else None, limits=limits)
+    with writing(db):
+        for table in TABLES:
+            db.execute(f"DELETE FROM {table}")  # noqa: S608  (names from our own table)
+        return create(db, settings)
+
+
+def create(db: sqlite3.Connection, settings: Settings) -> Settings:
+    save(db, settings)
+    # Deal ids begin at the time of the reset: a client's journal never meets an old id again.
+    db.execute("INSERT INTO settings VALUES ('serial', ?)", (settings.epoch_ms,))
+    for index, opening in enumerate(OPENINGS):
+        row = (opening.account_id, opening.name, opening.currency, str(opening.cash), int(index == 0))
+        db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", row)
+        deposit = (opening.account_id, settings.market_ms(settings.epoch_ms), str(opening.cash))
+        db.execute(
+            "INSERT INTO transactions (account_id, at_ms, type, note, amount) VALUES (?, ?, 'DEPOSIT', 'Deposit', ?)",
+            deposit,
+        )
+    return settings
+
+
+def switch(
+    db: sqlite3.Connection, *, session_cap: bool | None = None, confirm_delay_ms: int | None = None
+) -> Settings | None:
+    """The two stored switches for testing clients; None leaves a switch as it is."""
+    with writing(db):
+        settings = load(db)
+        if settings and session_cap is not None:
+            settings = replace(settings, session_cap=session_cap)
+        if settings and confirm_delay_ms is not None:
+            settings = replace(settings, confirm_delay_ms=confirm_delay_ms)
+        if settings:
+            save(db, settings)
+    return settings
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
