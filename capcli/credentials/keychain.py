@@ -170,12 +170,13 @@ def _explained(error: BaseException) -> BaseException:
     kind = type(error).__name__
     if any(word in kind for word in ("Locked", "Prompt", "Dismissed")):
         return KeychainLocked(
-            "The keychain is locked. Nothing was stored, read or sent. Unlock it, then try again.",
+            "The keychain is locked. Nothing was stored, read or sent. Unlock it (the next command takes its"
+            " password; on a desktop its own window does), then try again.",
             next=_unlock_command(),
         )
     if kind in {"NoKeyringError", "InitError"}:
         return KeychainMissing(
-            f"This machine offers no keychain to this process ({kind}). {_INSTEAD}",
+            f"This machine's keychain cannot be opened or set up by this process ({kind}). {_INSTEAD}",
             next="capcli help environment",
         )
     return ConfigError(
@@ -186,4 +187,4 @@ def _explained(error: BaseException) -> BaseException:
 def _unlock_command() -> str:
     if sys.platform == "darwin":
         return "security unlock-keychain"
-    return "capcli login --status" if sys.platform == "win32" else "gnome-keyring-daemon --unlock"
+    return "capcli login --status" if sys.platform == "win32" else "gnome-keyring-daemon --replace --unlock"

@@ -13,26 +13,18 @@ from typing import Any
 
 from capcli.errors import CapcliError
 from capcli.services.ports import StoredSession
-from capcli.settings import Env
-from capcli.system import Folders, private_folder
+from capcli.system import private_folder
 
 _LARGEST_FILE = 16_384
 _FAILURES = (OSError, ValueError, TypeError, KeyError, RecursionError, CapcliError)
 
 
-def session_folder(env: Env, folders: Folders) -> Path | None:
-    """Return where tokens may rest: paper's guard nothing, the others only live in the runtime folder."""
-    return folders.cache if env is Env.PAPER else folders.runtime
-
-
-def session_key(identity: str, env: Env, host: str) -> str:
-    """Name the session of one set of credentials on one host."""
-    return f"{identity}\0{env}\0{host}"
-
-
 @dataclass(frozen=True, slots=True)
 class FileSessionCache:
-    """A SessionCache in one file (0600) of a folder that only we can enter; `None` keeps nothing."""
+    """A SessionCache in one file (0600) of a folder that only we can enter; without a folder it keeps nothing.
+
+    `key` is any text that tells sessions apart (credentials' fingerprint, env, host); the file name is its hash.
+    """
 
     folder: Path | None
     key: str

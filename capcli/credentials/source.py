@@ -27,33 +27,33 @@ class CredentialStatus:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CredentialSource:
-    """The credentials of one profile and env, read when asked for.
+    """The credentials of the chosen profile and env, read when asked for.
 
-    It holds the process environment, so it has no repr of its content.
+    With a person there (`interactive`) the keychain may take a minute. It holds the process environment, so
+    its repr shows nothing of it.
     """
 
+    settings: Settings
     environ: Mapping[str, str]
-    env: Env
-    profile: str
-    keychain_deadline_s: float = DEADLINE_S
-    command_deadline_s: float = environment.COMMAND_DEADLINE_S
+    interactive: bool = False
 
     def __repr__(self) -> str:
         return f"CredentialSource(env={str(self.env)!r}, profile={self.profile!r})"
 
-    @classmethod
-    def of(
-        cls, settings: Settings, environ: Mapping[str, str], *, interactive: bool = False
-    ) -> "CredentialSource":
-        """Build the source for the chosen env; with a person there the keychain may take a minute."""
-        deadline_s = INTERACTIVE_DEADLINE_S if interactive else DEADLINE_S
-        return cls(environ, settings.env, settings.profile, deadline_s)
+    @property
+    def env(self) -> Env:
+        return self.settings.env
+
+    @property
+    def profile(self) -> str:
+        return self.settings.profile
 
     @property
     def keychain(self) -> Keychain:
-        return Keychain(self.profile, self.env, self.keychain_deadline_s)
+        deadline_s = INTERACTIVE_DEADLINE_S if self.interactive else DEADLINE_S
+        return Keychain(self.profile, self.env, deadline_s)
 
-    def read(self) -> Credentials:
+    def load(self) -> Credentials:
         """Return the credentials.
 
         Raises CredentialsMissing, SettingInvalid for a slip in the environment, and the Keychain errors.
@@ -61,7 +61,7 @@ class CredentialSource:
         """
         if self.env is Env.PAPER:
             return PAPER
-        found = environment.read(self.environ, deadline_s=self.command_deadline_s) or self.keychain.load()
+        found = environment.read(self.environ) or self.keychain.load()
         if found is None:
             raise CredentialsMissing(
                 f"There are no credentials for {self.env} in profile {self.profile}: none in the environment,"
@@ -71,17 +71,17 @@ class CredentialSource:
         return found
 
     def describe(self) -> CredentialStatus:
-        """Say where the credentials come from, with the key's last four characters. Raises as `read` does."""
+        """Say where the credentials come from, with the key's last four characters. Raises as `load` does."""
         if self.env is Env.PAPER:
             return CredentialStatus(self.env, self.profile, "none needed on paper", None, None)
-        found = self.read()
+        found = self.load()
         names = environment.variables(self.environ)
         source = f"environment ({', '.join(names)})" if names else f"keychain item {self.keychain.item}"
         return CredentialStatus(
             self.env, self.profile, source, key_ending(found.api_key), masked(found.identifier)
         )
 
-    def identity(self) -> str:
+    def fingerprint_hint(self) -> str:
         """Tell one set of credentials from another without opening the keychain or running a command.
 
         For session caches: a warm command then needs no credential. Whoever stores other credentials or
