@@ -1,0 +1,295 @@
+"""Composition root: settings become services. The only module that knows the concrete adapters."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from capcli.settings import Env, Settings, load
+from capcli.system import Folders, folders
+
+if TYPE_CHECKING:
+    from capcli.broker.client import CapitalBroker
+    from capcli.credentials.source import CredentialSource
+    from capcli.domain.policy import Policy
+    from capcli.paper_desk import PaperDesk
+    from capcli.services.accounts import Accounts
+    from capcli.services.casework import Desk
+    from capcli.services.closing import Closings
+    from capcli.services.execution import Executions
+    from capcli.services.health import Health
+    from capcli.services.markets import Markets
+    from capcli.services.portfolio import Portfolio
+    from capcli.services.ports import SessionCache
+    from capcli.services.previews import Previews
+    from capcli.store.journal import SqliteJournal
+
+T = TypeVar("T")
+
+HOSTS = {
+    Env.PAPER: "http://paper",
+    Env.DEMO: "https://demo-api-capital.backend-capital.com",
+    Env.LIVE: "https://api-capital.backend-capital.com",
+}
+_ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_ID_LENGTH = 12
+
+
+def utc_now() -> datetime:
+    """Return the present as aware UTC."""
+    return datetime.now(UTC)
+
+
+def random_id(prefix: str) -> str:
+    """Return a new id: the prefix and 12 of `[0-9a-z]` from the operating system's randomness."""
+    return prefix + "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The global options as typed."""
+
+    env: str | None = None
+    profile: str | None = None
+    account: str | None = None
+    timeout: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What tests replace: time, chance, waiting, and the wire to the broker."""
+
+    clock: Callable[[], datetime] = utc_now
+    ids: Callable[[str], str] = random_id
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    lock_wait_s: float = 20
+    transport: Any = None
+
+
+class App:
+    """Everything a face needs, built on first use. One per process; `close` it at the end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        places: Folders,
+        environ: Mapping[str, str],
+        *,
+        around: Surroundings | None = None,
+        on_interrupt: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.settings = settings
+        self.folders = places
+        self._environ = environ
+        self._around = around or Surroundings()
+        self._on_interrupt = on_interrupt
+        self._built: dict[str, Any] = {}
+        self._lock = RLock()
+
+    @classmethod
+    def build(
+        cls,
+        options: Options | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        around: Surroundings | None = None,
+        on_interrupt: Callable[[], None] = lambda: None,
+        new_profile: bool = False,
+    ) -> "App":
+        """Read the settings and return the app. Raises UsageError and ConfigError."""
+        environ = dict(os.environ if environ is None else environ)
+        options = options or Options()
+        places = folders(environ)
+        settings = load(
+            environ,
+            places,
+            env=options.env,
+            profile=options.profile,
+            account=options.account,
+            timeout=options.timeout,
+            new_profile=new_profile,
+        )
+        return cls(settings, places, environ, around=around, on_interrupt=on_interrupt)
+
+    def _once(self, name: str, build: Callable[[], T]) -> T:
+        with self._lock:
+            if name not in self._built:
+                self._built[name] = build()
+            return cast("T", self._built[name])
+
+    @property
+    def env(self) -> str:
+        return self.settings.env.value
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        return self._around.clock
+
+    @property
+    def broker(self) -> "CapitalBroker":
+        return self._once("broker", self._broker)
+
+    def _broker(self) -> "CapitalBroker":
+        from capcli.broker.client import CapitalBroker
+
+        settings = self.settings
+        return CapitalBroker(
+            settings.api_url or HOSTS[settings.env],
+            lambda: self.credentials.load(),  # noqa: PLW0108  looked up only when a login is needed
+            clock=self._around.clock,
+            cache=self._session_cache(),
+            wanted_account=settings.account,
+            transport=self._transport(),
+            read_timeout_s=settings.http_timeout_s,
+            monotonic=self._around.monotonic,
+            sleep=self._around.sleep,
+        )
+
+    def _transport(self) -> Any:
+        if self._around.transport is not None or self.settings.env is not Env.PAPER:
+            return self._around.transport
+        from capcli.paper.transport import PaperTransport
+
+        return PaperTransport(self.folders.paper, self._around.clock)
+
+    def _session_cache(self) -> "SessionCache":
+        from capcli.credentials.sessions import FileSessionCache
+
+        settings = self.settings
+        host = settings.api_url or HOSTS[settings.env]
+        # Paper tokens guard nothing, so they may rest in the cache folder where there is no runtime folder.
+        folder = self.folders.cache if settings.env is Env.PAPER else self.folders.runtime
+        key = "\n".join(
+            (settings.profile, self.env, host, settings.account or "", self.credentials.fingerprint_hint())
+        )
+        return FileSessionCache(folder, key)
+
+    @property
+    def credentials(self) -> "CredentialSource":
+        return self._once("credentials", self._credentials)
+
+    def _credentials(self) -> "CredentialSource":
+        from capcli.credentials.source import CredentialSource
+
+        return CredentialSource(self.settings, self._environ)
+
+    @property
+    def journal(self) -> "SqliteJournal":
+        return self._once("journal", self._journal)
+
+    def _journal(self) -> "SqliteJournal":
+        from capcli.store.journal import SqliteJournal
+
+        return SqliteJournal(self.folders.journal)
+
+    @property
+    def desk(self) -> "Desk":
+        return self._once("desk", self._desk)
+
+    def _desk(self) -> "Desk":
+        from capcli.services.casework import Desk
+
+        return Desk(self.env, self.broker, self.journal, self._policy(), self._around.clock)
+
+    def _policy(self) -> "Policy":
+        from capcli.domain.policy import Policy
+
+        settings = self.settings
+        return Policy(
+            env=self.env,
+            trading_allowed=settings.allow_trading,
+            allowed_epics=settings.allowed_epics,
+            max_position_size=settings.max_position_size,
+            max_working_order_size=settings.max_working_order_size,
+            max_open_positions=settings.max_open_positions,
+            max_orders_per_day=settings.max_orders_per_day,
+            max_drift_pct=settings.max_drift_pct,
+        )
+
+    @property
+    def accounts(self) -> "Accounts":
+        from capcli.services.accounts import Accounts
+
+        return self._once("accounts", lambda: Accounts(self.broker))
+
+    @property
+    def markets(self) -> "Markets":
+        from capcli.services.markets import Markets
+
+        return self._once("markets", lambda: Markets(self.broker, self._around.clock))
+
+    @property
+    def portfolio(self) -> "Portfolio":
+        from capcli.services.portfolio import Portfolio
+
+        return self._once("portfolio", lambda: Portfolio(self.broker))
+
+    @property
+    def previews(self) -> "Previews":
+        from capcli.services.previews import Previews
+
+        return self._once(
+            "previews",
+            lambda: Previews(self.desk, ids=self._around.ids, ttl_s=self.settings.preview_ttl_s),
+        )
+
+    @property
+    def executions(self) -> "Executions":
+        return self._once("executions", self._executions)
+
+    def _executions(self) -> "Executions":
+        from capcli.services.execution import Executions, Sending
+        from capcli.store.lock import FileAccountLock
+
+        around = self._around
+        sending = Sending(
+            lock=FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
+            ids=around.ids,
+            sleep=around.sleep,
+            monotonic=around.monotonic,
+            confirmation_needed=self.settings.require_confirm,
+            on_interrupt=self._on_interrupt,
+        )
+        return Executions(self.desk, sending)
+
+    @property
+    def closings(self) -> "Closings":
+        from capcli.services.closing import Closings
+
+        return self._once(
+            "closings",
+            lambda: Closings(
+                self.desk,
+                ids=self._around.ids,
+                sleep=self._around.sleep,
+                confirmation_needed=self.settings.require_confirm,
+            ),
+        )
+
+    @property
+    def health(self) -> "Health":
+        return self._once("health", self._health)
+
+    def _health(self) -> "Health":
+        from capcli.checkup import probes
+        from capcli.services.health import Health
+
+        return Health(probes(self), lambda: self.broker.account_id)
+
+    @property
+    def paper(self) -> "PaperDesk":
+        from capcli.paper_desk import PaperDesk
+
+        return self._once("paper", lambda: PaperDesk(self.folders.paper, self._around.clock))
+
+    def close(self) -> None:
+        """Close connections and files; the broker session stays for the next command."""
+        for name in ("broker", "journal"):
+            built = self._built.get(name)
+            if built is not None:
+                built.close()

@@ -1,0 +1,1 @@
+"""How results look: the JSON envelope for programs, tables and panels for people."""
