@@ -53,8 +53,8 @@ def _journal(app: "App") -> Finding:
 
 
 def _credentials(app: "App") -> Finding:
-    app.credentials.load()
-    return Finding(app.credentials.describe().sentence)
+    found = app.credentials.describe()
+    return Finding(found.source if found.api_key is None else f"{found.source}, key {found.api_key}")
 
 
 def _clock(app: "App") -> Finding:

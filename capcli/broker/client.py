@@ -83,6 +83,11 @@ class CapitalBroker:
         """Return the account that the session was last seen on, without a request."""
         return self._sessions.account_id
 
+    @property
+    def account_currency(self) -> str | None:
+        """Return the currency of that account, without a request."""
+        return self._sessions.account_currency
+
     def close(self) -> None:
         """Close the connections; the session stays alive at the broker."""
         self._wire.close()

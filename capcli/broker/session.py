@@ -79,6 +79,13 @@ class Sessions:
             live = self._loaded()
             return live.stored.account_id if live else self._last_account
 
+    @property
+    def account_currency(self) -> str | None:
+        """Return that account's currency, without a request; None before the first login."""
+        with self._lock:
+            live = self._loaded()
+            return live.stored.currency if live else None
+
     def live(self) -> Live:
         """Return a session that is young enough and on the wanted account, logging in when there is none."""
         with self._lock:

@@ -278,7 +278,7 @@ class Executions:
             http_status=answer.status,
             deal_reference=answer.deal_reference,
             error_code=answer.error_code,
-            note=answer.detail,
+            note="" if state is AttemptState.ACKED else answer.detail,
         )
         return self._desk.journal.attempt(attempt.attempt_id) or replace(attempt, state=state)
 
