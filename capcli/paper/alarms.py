@@ -46,7 +46,11 @@ def arm(desk: Desk, deal: Position | Order, since: int) -> None:
 
 
 def next_event(desk: Desk, deal: Position | Order, since: int, until: int) -> Event | None:
-    return _position_event(desk, deal, since, until) if isinstance(deal, Position) else _order_event(desk, deal, since, until)
+    return (
+        _position_event(desk, deal, since, until)
+        if isinstance(deal, Position)
+        else _order_event(desk, deal, since, until)
+    )
 
 
 def stop_level(desk: Desk, position: Position) -> Decimal | None:

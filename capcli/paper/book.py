@@ -117,8 +117,8 @@ def position(db: sqlite3.Connection, deal_id: str) -> Position | None:
 
 def save_position(db: sqlite3.Connection, p: Position) -> None:
     values = (
-        p.deal_id, p.account_id, p.epic, p.direction, str(p.size), str(p.level), p.leverage, p.order_id, p.created_ms,
-        _text(p.legs.stop), _text(p.legs.profit), p.legs.guaranteed, _text(p.legs.trail), p.trail_since,
+        p.deal_id, p.account_id, p.epic, p.direction, str(p.size), str(p.level), p.leverage, p.order_id,
+        p.created_ms, _text(p.legs.stop), _text(p.legs.profit), p.legs.guaranteed, _text(p.legs.trail), p.trail_since,
     )  # fmt: skip
     db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
@@ -140,8 +140,8 @@ def order(db: sqlite3.Connection, deal_id: str) -> Order | None:
 
 def save_order(db: sqlite3.Connection, o: Order) -> None:
     values = (
-        o.deal_id, o.account_id, o.epic, o.direction, o.type, str(o.size), str(o.level), o.leverage, o.created_ms,
-        o.good_till_ms, _text(o.stop_offset), _text(o.profit_offset), o.guaranteed, _text(o.trail),
+        o.deal_id, o.account_id, o.epic, o.direction, o.type, str(o.size), str(o.level), o.leverage,
+        o.created_ms, o.good_till_ms, _text(o.stop_offset), _text(o.profit_offset), o.guaranteed, _text(o.trail),
     )  # fmt: skip
     db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
@@ -172,7 +172,9 @@ def next_serial(db: sqlite3.Connection) -> int:
 
 
 def _account(row: sqlite3.Row) -> Account:
-    return Account(row["account_id"], row["name"], row["currency"], Decimal(row["cash"]), bool(row["preferred"]))
+    return Account(
+        row["account_id"], row["name"], row["currency"], Decimal(row["cash"]), bool(row["preferred"])
+    )
 
 
 def _position(row: sqlite3.Row) -> Position:

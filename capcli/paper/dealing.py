@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from capcli.paper import book, money, records
+from capcli.paper.alarms import arm
 from capcli.paper.book import Account, Legs, Position
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Desk
 from capcli.paper.records import Affected, Deal
-from capcli.paper.alarms import arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Trade:
     announces_order: bool = False  # activity of the new row names the working order
 
 
-class Unaffordable(Exception):  # noqa: N818  (undoes the savepoint, becomes a rejected confirm)
-    pass
+class Unaffordable(Exception):
+    """Undoes the savepoint and becomes a rejected confirm."""
 
 
 def execute(desk: Desk, trade: Trade) -> tuple[Affected, ...]:
@@ -92,7 +92,9 @@ def _check_funds(desk: Desk, account_id: str) -> None:
 def close(desk: Desk, position: Position, size: Decimal, price: Decimal, source: str) -> Affected:
     """All or part of one row; the remainder keeps its deal id, level, stop and profit."""
     _book_profit(desk, position, size, price)
-    deal = replace(records.deal_of(position), direction=book.opposite(position.direction), size=size, level=price)
+    deal = replace(
+        records.deal_of(position), direction=book.opposite(position.direction), size=size, level=price
+    )
     records.activity(desk, deal, kind="POSITION", source=source, status="ACCEPTED")
     if size < position.size:
         book.save_position(desk.db, replace(position, size=position.size - size))

@@ -28,7 +28,9 @@ def activity(call: Call) -> Reply:
     first, last = _window(call.query, call.desk.now)
     matches = _filter(call.query.get("filter", ""))
     detailed = call.query.get("detailed", "false").lower() == "true"
-    query = "SELECT * FROM activity WHERE account_id = ? AND at_ms BETWEEN ? AND ? ORDER BY at_ms DESC, id DESC"
+    query = (
+        "SELECT * FROM activity WHERE account_id = ? AND at_ms BETWEEN ? AND ? ORDER BY at_ms DESC, id DESC"
+    )
     rows = call.desk.db.execute(query, (call.account_id, first, last)).fetchall()
     deal = call.query.get("dealId")
     found = [row for row in rows if (not deal or row["deal_id"] == deal) and _passes(row, matches)]

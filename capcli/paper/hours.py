@@ -39,7 +39,7 @@ def _merged(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 
 @dataclass(frozen=True)
 class Hours:
-    """Segments as the wire writes them: `00:00` as an end is midnight at the end of the day (API page 8.4)."""
+    """Segments as on the wire: `00:00` as an end is midnight at the end of the day (API page 8.4)."""
 
     days: tuple[tuple[str, ...], ...]
 
@@ -100,7 +100,9 @@ class Hours:
         return second - offset + start
 
 
-def weekly(monday_to_friday: tuple[str, ...], saturday: tuple[str, ...] = (), sunday: tuple[str, ...] = ()) -> Hours:
+def weekly(
+    monday_to_friday: tuple[str, ...], saturday: tuple[str, ...] = (), sunday: tuple[str, ...] = ()
+) -> Hours:
     return Hours((*([monday_to_friday] * 5), saturday, sunday))
 
 
@@ -109,10 +111,10 @@ ROUND_THE_CLOCK = weekly(ALL_DAY, ALL_DAY, ALL_DAY)
 FOREX = Hours((ALL_DAY, ALL_DAY, ALL_DAY, ALL_DAY, ("00:00 - 22:00",), (), ("22:00 - 00:00",)))
 _NIGHT_BREAK = ("00:00 - 21:00", "22:05 - 00:00")
 FUTURES = Hours((*([_NIGHT_BREAK] * 4), ("00:00 - 21:00",), (), ("22:05 - 00:00",)))
-LONDON_SOFTS = weekly(("08:30 - 17:30",))
+SOFTS = weekly(("08:30 - 17:30",))
 NEW_YORK = weekly(("14:30 - 21:00",))
 LONDON = weekly(("08:00 - 16:30",))
 FRANKFURT = weekly(("08:00 - 16:30",))
 TOKYO = weekly(("00:00 - 02:30", "03:30 - 06:00"))
-EU_INDEX = weekly(("01:00 - 21:00",))
-ASIA_INDEX = weekly(("00:00 - 06:30", "07:30 - 20:00"))
+EUROPE = weekly(("01:00 - 21:00",))
+ASIA = weekly(("00:00 - 06:30", "07:30 - 20:00"))

@@ -1,12 +1,13 @@
 """Request limits, counted in the database so that every process of the user shares them (API page 3)."""
 
 import sqlite3
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from capcli.paper.refusal import Refusal
 
 
-class Limit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Limit:
     bucket: str
     count: int
     window_ms: int
@@ -24,7 +25,9 @@ def spend(db: sqlite3.Connection, at_ms: int, *limits: Limit) -> None:
         if _spent(db, at_ms, limit) >= limit.count:
             raise Refusal(429, "error.too-many.requests")
     for limit in limits:
-        db.execute("DELETE FROM hits WHERE bucket = ? AND at_ms <= ?", (limit.bucket, at_ms - limit.window_ms))
+        db.execute(
+            "DELETE FROM hits WHERE bucket = ? AND at_ms <= ?", (limit.bucket, at_ms - limit.window_ms)
+        )
         db.execute("INSERT INTO hits VALUES (?, ?)", (limit.bucket, at_ms))
 
 

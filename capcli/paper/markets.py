@@ -123,7 +123,9 @@ def _snapshot(desk: Desk, market: Market) -> dict[str, Any]:
     return {
         "marketStatus": status(desk, market),
         **_day(desk, market, quote),
-        "updateTime": stamp(market_local(quote.second * SECOND_MS)),  # the one without a UTC twin (API page 5.1)
+        "updateTime": stamp(
+            market_local(quote.second * SECOND_MS)
+        ),  # the one without a UTC twin (API page 5.1)
         "delayTime": 0,
         "bid": quote.bid,
         "offer": quote.offer,

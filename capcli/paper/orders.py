@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
@@ -19,7 +19,21 @@ from capcli.paper.times import account_local, parse, stamp
 from capcli.paper.wire import Bracket, NewOrder, OrderChange, decode, plain
 
 LIMIT, STOP = "LIMIT", "STOP"
+_NO_LEGS = (None, None, False, None)
 _PERCENT = Decimal("0.01")
+
+
+class _Mark(NamedTuple):
+    """How one step of an order's life is worded in its confirm and its activity row."""
+
+    confirm: str
+    affected: str
+    activity: str
+
+
+_CREATED = _Mark("OPEN", "OPENED", "ACCEPTED")
+_AMENDED = _Mark("AMENDED", "AMENDED", "MODIFIED")
+_DELETED = _Mark("DELETED", "DELETED", "CANCELLED")
 
 
 def listing(call: Call) -> Reply:
@@ -107,23 +121,20 @@ def create(call: Call) -> Reply:
         records.confirm_rejection(call.desk, deal, "MARKET_CLOSED")
         records.activity(call.desk, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
     else:
-        _keep(call.desk, order, reference, "OPEN", "OPENED", "ACCEPTED")
+        _keep(call.desk, order, reference, _CREATED)
     return Reply({"dealReference": reference})
 
 
-_NO_LEGS = (None, None, False, None)
-
-
-def _keep(desk: Desk, order: Order, reference: str, status: str, affected: str, row: str) -> None:
+def _keep(desk: Desk, order: Order, reference: str, mark: _Mark) -> None:
     book.save_order(desk.db, order)
     arm(desk, order, desk.second + 1)
-    _record(desk, order, reference, status, affected, row)
+    _record(desk, order, reference, mark)
 
 
-def _record(desk: Desk, order: Order, reference: str, status: str, affected: str, row: str) -> None:
+def _record(desk: Desk, order: Order, reference: str, mark: _Mark) -> None:
     deal = order_deal(order, reference)
-    records.confirm(desk, deal, status, (Affected(order.deal_id, affected),))
-    records.activity(desk, deal, kind="WORKING_ORDER", source="USER", status=row)
+    records.confirm(desk, deal, mark.confirm, (Affected(order.deal_id, mark.affected),))
+    records.activity(desk, deal, kind="WORKING_ORDER", source="USER", status=mark.activity)
 
 
 def _good_till(desk: Desk, text: str | None) -> int | None:
@@ -168,14 +179,14 @@ def _with_legs(order: Order, legs: Legs) -> Order:
 
 
 def amend(call: Call) -> Reply:
-    """What is left out keeps its value, but for the two flags (API page 6.5, told by the broker's own server)."""
+    """What is left out keeps its value, but for the two flags (API page 6.5)."""
     order = _owned(call)
     body = decode(call.body, OrderChange)
     order = _moved(call.desk, order, body)
     _check_level(call.desk, order, MARKETS[order.epic])
     order = _with_legs(order, _legs(call, order, _completed(order, body)))
     reference = records.new_reference(call.desk)
-    _keep(call.desk, order, reference, "AMENDED", "AMENDED", "MODIFIED")
+    _keep(call.desk, order, reference, _AMENDED)
     return Reply({"dealReference": reference})
 
 
@@ -200,7 +211,7 @@ def delete(call: Call) -> Reply:
     order = _owned(call)
     reference = records.new_reference(call.desk)
     book.drop_order(call.desk.db, order.deal_id)
-    _record(call.desk, order, reference, "DELETED", "DELETED", "CANCELLED")
+    _record(call.desk, order, reference, _DELETED)
     return Reply({"dealReference": reference})
 
 

@@ -126,18 +126,18 @@ class Path:
     def _divide(self, shape: Shape, level: int, index: int) -> tuple[Bar, ...]:
         parent, parts = self.bar(shape, level, index), PARTS[level]
         draws = _DRAWS.unpack(self._draw(shape, str(level), index))
-        pace = [0.35 + 1.3 * draw * _UNIT for draw in draws[:parts]]
+        pace = [0.6 + 0.8 * draw * _UNIT for draw in draws[:parts]]
         joints = _bridge(parent, pace, draws[parts : 2 * parts])
         wicks = draws[2 * parts : 4 * parts]
-        reach = 0.8 * (parent.high - parent.low) / _root(parts) * _UNIT * _UNIT
+        reach = (parent.high - parent.low) / _root(parts)
         top = max(range(parts), key=lambda i: max(joints[i], joints[i + 1]))
         bottom = min(range(parts), key=lambda i: min(joints[i], joints[i + 1]))
         volumes = _split(parent.volume, pace)
         bars = []
         for i in range(parts):
             first, last = joints[i], joints[i + 1]
-            up = int(reach * pace[i] * wicks[i] * draws[i])
-            down = int(reach * pace[i] * wicks[parts + i] * draws[parts - 1 - i])
+            up = round(reach * pace[i] * (0.08 + 0.32 * wicks[i] * _UNIT))
+            down = round(reach * pace[i] * (0.08 + 0.32 * wicks[parts + i] * _UNIT))
             high = parent.high if i == top else min(max(first, last) + up, parent.high)
             low = parent.low if i == bottom else max(min(first, last) - down, parent.low)
             bars.append(Bar(first, high, low, last, volumes[i]))
@@ -160,7 +160,7 @@ class Path:
 
 
 def _root(parts: int) -> float:
-    """Square root by Newton's steps: the mathematics library may differ in the last digit between platforms."""
+    """Newton's steps: the mathematics library's last digit may differ between platforms."""
     guess = parts / 2
     for _ in range(6):
         guess = (guess + parts / guess) / 2

@@ -107,7 +107,7 @@ def _reject(desk: Desk, trade: Trade, reference: str, reason: str) -> None:
 
 
 def amend(call: Call) -> Reply:
-    """The whole bracket is replaced, what is omitted is dropped; an empty body changes nothing (API page 9.5)."""
+    """Replaces the whole bracket, dropping what is omitted; an empty body changes nothing (API page 9.5)."""
     position = _owned(call)
     body = decode(call.body, Bracket)
     if body != Bracket():

@@ -82,7 +82,7 @@ def _candles(desk: Desk, market: Market, window: Window) -> list[Candle]:
 
 
 def _forward(desk: Desk, market: Market, window: Window, first: int, last: int) -> list[Candle]:
-    """A bar counts by its opening: one that opened before `first` is out, one that opened at `last` is whole."""
+    """A bar counts by its opening: one from before `first` is out, one that opened at `last` is whole."""
     span = SPANS[window.level]
     end = min(desk.second, last + span)
     candles = desk.tape.candles_on(market, window.level, _aligned(window.level, first), end)

@@ -113,7 +113,10 @@ def _delay(desk: Desk, reference: str) -> int:
 
 
 def find_confirm(desk: Desk, account_id: str, reference: str) -> bytes | None:
-    query = "SELECT body FROM confirms WHERE reference = ? AND account_id = ? AND visible_ms <= ? AND recorded_ms > ?"
+    query = (
+        "SELECT body FROM confirms"
+        " WHERE reference = ? AND account_id = ? AND visible_ms <= ? AND recorded_ms > ?"
+    )
     row = desk.db.execute(query, (reference, account_id, desk.at, desk.at - DAY_MS)).fetchone()
     return bytes(row["body"]) if row else None
 

@@ -1,7 +1,7 @@
 """The one way a handler says no: a 4xx with the broker's error code."""
 
 
-class Refusal(Exception):  # noqa: N818  (an answer, not a failure)
+class Refusal(Exception):
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
         self.status = status

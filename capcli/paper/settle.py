@@ -37,7 +37,7 @@ def _happen(desk: Desk, deal: Position | Order, event: Event) -> None:
 
 
 def _fill(desk: Desk, order: Order, event: Event) -> None:
-    """The position gets an id of its own and none of the order's legs where it netted (API pages 9.4, 9.6)."""
+    """The position gets a new id, and none of the order's legs where it netted (API pages 9.4, 9.6)."""
     book.drop_order(desk.db, order.deal_id)
     market = MARKETS[order.epic]
     trade = Trade(

@@ -38,16 +38,23 @@ class PaperStatus:
 
 
 def reset(
-    path: Path, *, seed: str | int | None = None, start: datetime | None = None, limits: bool = True, at: datetime
+    path: Path,
+    *,
+    seed: str | int | None = None,
+    start: datetime | None = None,
+    limits: bool = True,
+    at: datetime,
 ) -> None:
-    """Forgets everything; `start` is the market's time from now on, without it the market runs on real time."""
+    """Forgets everything; the market's time runs on from `start`, without it on real time."""
     with closing(Store(path)) as store, store.lent() as db:
         world.recreate(
             db, seed=world.DEFAULT_SEED if seed is None else str(seed), start=start, limits=limits, at=at
         )
 
 
-def switches(path: Path, *, at: datetime, session_cap: bool | None = None, confirm_delay_ms: int | None = None) -> None:
+def switches(
+    path: Path, *, at: datetime, session_cap: bool | None = None, confirm_delay_ms: int | None = None
+) -> None:
     """What tests of a client turn: an hour's cap on sessions, one fixed delay for every confirm."""
     with _opened(path, at) as desk:
         world.switch(desk.db, session_cap=session_cap, confirm_delay_ms=confirm_delay_ms)

@@ -17,19 +17,20 @@ TABLES = {
     "accounts": "account_id TEXT PRIMARY KEY, name TEXT, currency TEXT, cash TEXT, preferred INTEGER",
     "sessions": "cst TEXT PRIMARY KEY, token TEXT, account_id TEXT, created_ms INTEGER, used_ms INTEGER",
     "hits": "bucket TEXT, at_ms INTEGER",
-    "positions": "deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, size TEXT, level TEXT,"
-    " leverage INTEGER, order_id TEXT, created_ms INTEGER, stop TEXT, profit TEXT, guaranteed INTEGER,"
-    " trail TEXT, trail_since INTEGER",
-    "orders": "deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, type TEXT, size TEXT, level TEXT,"
-    " leverage INTEGER, created_ms INTEGER, good_till_ms INTEGER, stop_offset TEXT, profit_offset TEXT,"
-    " guaranteed INTEGER, trail TEXT",
+    "positions": """deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, size TEXT,
+        level TEXT, leverage INTEGER, order_id TEXT, created_ms INTEGER, stop TEXT, profit TEXT,
+        guaranteed INTEGER, trail TEXT, trail_since INTEGER""",
+    "orders": """deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, type TEXT, size TEXT,
+        level TEXT, leverage INTEGER, created_ms INTEGER, good_till_ms INTEGER, stop_offset TEXT,
+        profit_offset TEXT, guaranteed INTEGER, trail TEXT""",
     # When a deal next needs a look: prices are a function of time, so that instant is known ahead.
     "alarms": "deal_id TEXT PRIMARY KEY, since_s INTEGER, wake_s INTEGER",
-    "confirms": "reference TEXT PRIMARY KEY, account_id TEXT, recorded_ms INTEGER, visible_ms INTEGER, body BLOB",
-    "activity": "id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, deal_id TEXT, source TEXT,"
-    " type TEXT, status TEXT, details BLOB",
-    "transactions": "id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, type TEXT, note TEXT,"
-    " amount TEXT, deal_id TEXT",
+    "confirms": """reference TEXT PRIMARY KEY, account_id TEXT, recorded_ms INTEGER, visible_ms INTEGER,
+        body BLOB""",
+    "activity": """id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, deal_id TEXT, source TEXT,
+        type TEXT, status TEXT, details BLOB""",
+    "transactions": """id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, type TEXT, note TEXT,
+        amount TEXT, deal_id TEXT""",
 }
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS hits_by_bucket ON hits (bucket, at_ms)",

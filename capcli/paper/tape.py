@@ -12,7 +12,16 @@ from capcli.paper.hours import Openness
 from capcli.paper.path import LEAF, SPANS, Bar, Path, index_of, merge, start_of
 
 # Path level of each resolution on the wire.
-RESOLUTIONS = {"WEEK": 0, "DAY": 1, "HOUR_4": 2, "HOUR": 3, "MINUTE_30": 4, "MINUTE_15": 5, "MINUTE_5": 6, "MINUTE": 7}
+RESOLUTIONS = {
+    "WEEK": 0,
+    "DAY": 1,
+    "HOUR_4": 2,
+    "HOUR": 3,
+    "MINUTE_30": 4,
+    "MINUTE_15": 5,
+    "MINUTE_5": 6,
+    "MINUTE": 7,
+}
 SUSPENDED_SINCE = 1_672_763_400  # 2023-01-03 16:30 UTC: the suspended share's last tick
 
 

@@ -26,7 +26,9 @@ class PaperTransport(httpx.BaseTransport):
                 self._clock(),
             )
         )
-        return httpx.Response(response.status, headers=dict(response.headers), content=response.body, request=request)
+        return httpx.Response(
+            response.status, headers=dict(response.headers), content=response.body, request=request
+        )
 
     def close(self) -> None:
         self._broker.close()

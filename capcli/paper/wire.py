@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 
 from capcli.paper.refusal import Refusal
 
-Number = Decimal | None | UnsetType
-Flag = bool | None | UnsetType
+Number = Decimal | UnsetType | None
+Flag = bool | UnsetType | None
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 
@@ -69,7 +69,7 @@ def encode(value: Any) -> bytes:
     return _ENCODER.encode(value)
 
 
-def given(value: Decimal | bool | None | UnsetType) -> bool:
+def given(value: Decimal | bool | UnsetType | None) -> bool:
     return value is not UNSET and value is not None
 
 

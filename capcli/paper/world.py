@@ -73,7 +73,9 @@ def load_or_create(db: sqlite3.Connection, at_ms: int) -> Settings:
         return create(db, Settings(DEFAULT_SEED, at_ms))
 
 
-def recreate(db: sqlite3.Connection, *, seed: str, start: datetime | None, limits: bool, at: datetime) -> Settings:
+def recreate(
+    db: sqlite3.Connection, *, seed: str, start: datetime | None, limits: bool, at: datetime
+) -> Settings:
     """Everything forgotten, in one transaction: other processes see the old world or the new one."""
     settings = Settings(seed, to_ms(at), start_ms=to_ms(start) if start else None, limits=limits)
     with writing(db):
@@ -91,7 +93,8 @@ def create(db: sqlite3.Connection, settings: Settings) -> Settings:
         db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", row)
         deposit = (opening.account_id, settings.market_ms(settings.epoch_ms), str(opening.cash))
         db.execute(
-            "INSERT INTO transactions (account_id, at_ms, type, note, amount) VALUES (?, ?, 'DEPOSIT', 'Deposit', ?)",
+            "INSERT INTO transactions (account_id, at_ms, type, note, amount)"
+            " VALUES (?, ?, 'DEPOSIT', 'Deposit', ?)",
             deposit,
         )
     return settings
