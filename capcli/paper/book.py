@@ -118,7 +118,8 @@ def position(db: sqlite3.Connection, deal_id: str) -> Position | None:
 def save_position(db: sqlite3.Connection, p: Position) -> None:
     values = (
         p.deal_id, p.account_id, p.epic, p.direction, str(p.size), str(p.level), p.leverage, p.order_id,
-        p.created_ms, _text(p.legs.stop), _text(p.legs.profit), p.legs.guaranteed, _text(p.legs.trail), p.trail_since,
+        p.created_ms, _text(p.legs.stop), _text(p.legs.profit), p.legs.guaranteed, _text(p.legs.trail),
+        p.trail_since,
     )  # fmt: skip
     db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
@@ -141,7 +142,8 @@ def order(db: sqlite3.Connection, deal_id: str) -> Order | None:
 def save_order(db: sqlite3.Connection, o: Order) -> None:
     values = (
         o.deal_id, o.account_id, o.epic, o.direction, o.type, str(o.size), str(o.level), o.leverage,
-        o.created_ms, o.good_till_ms, _text(o.stop_offset), _text(o.profit_offset), o.guaranteed, _text(o.trail),
+        o.created_ms, o.good_till_ms, _text(o.stop_offset), _text(o.profit_offset), o.guaranteed,
+        _text(o.trail),
     )  # fmt: skip
     db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 

@@ -144,7 +144,7 @@ META          share     USD 0.01    535   220 34   1      20000    1      newyor
 TSLA          share     USD 0.01    238   340 16   1      20000    1      newyork   Tesla Inc
 KO            share     USD 0.01    67    95  5    1      20000    1      newyork   Coca-Cola Company
 PAAS          share     USD 0.01    21.5  290 4    1      20000    1      newyork   Pan American Silver Corp
-MSTR          share     USD 0.01    165   470 30   1      20000    1      newyork   MicroStrategy Bitcoin Treasury
+MSTR          share     USD 0.01    165   470 30   1      20000    1      newyork   Strategy Bitcoin Holdings
 SAP           share     EUR 0.01    198   140 16   1      20000    1      frankfurt SAP SE
 SIE           share     EUR 0.01    171   150 14   1      20000    1      frankfurt Siemens AG
 HSBA          share     GBP 0.01    6.9   130 2    1      20000    1      london    HSBC Holdings plc

@@ -27,10 +27,10 @@ TABLES = {
     "alarms": "deal_id TEXT PRIMARY KEY, since_s INTEGER, wake_s INTEGER",
     "confirms": """reference TEXT PRIMARY KEY, account_id TEXT, recorded_ms INTEGER, visible_ms INTEGER,
         body BLOB""",
-    "activity": """id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, deal_id TEXT, source TEXT,
-        type TEXT, status TEXT, details BLOB""",
-    "transactions": """id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, type TEXT, note TEXT,
-        amount TEXT, deal_id TEXT""",
+    "activity": """id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, deal_id TEXT,
+        source TEXT, type TEXT, status TEXT, details BLOB""",
+    "transactions": """id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, type TEXT,
+        note TEXT, amount TEXT, deal_id TEXT""",
 }
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS hits_by_bucket ON hits (bucket, at_ms)",
