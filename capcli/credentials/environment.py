@@ -141,9 +141,13 @@ def _read_file(origin: _Origin) -> str:
         handle = os.open(path, _open_flags(origin.kind))
     except OSError as error:
         raise _refused(origin, f"names a file that cannot be opened ({_reason(error)})") from None
-    with os.fdopen(handle, "rb") as stream:
+    try:
         _check_file(origin, path, os.fstat(handle))
-        content = stream.read(_LARGEST_FILE + 1)
+        content = os.read(handle, _LARGEST_FILE + 1)
+    except OSError as error:
+        raise _refused(origin, f"names {path}, which cannot be read ({_reason(error)})") from None
+    finally:
+        os.close(handle)
     try:
         text = content.decode()
     except UnicodeDecodeError:

@@ -21,9 +21,9 @@ _FAILURES = (OSError, ValueError, TypeError, KeyError, RecursionError, CapcliErr
 
 @dataclass(frozen=True, slots=True)
 class FileSessionCache:
-    """A SessionCache in one file (0600) of a folder that only we can enter; without a folder it keeps nothing.
+    """A SessionCache in one file (0600) of a folder that only we can enter; with no folder it keeps nothing.
 
-    `key` is any text that tells sessions apart (credentials' fingerprint, env, host); the file name is its hash.
+    `key` is any text that tells sessions apart (fingerprint, env, host); the file name is its hash.
     """
 
     folder: Path | None
@@ -94,11 +94,13 @@ def _write_private(file: Path, content: bytes) -> None:
 
 def _read_private(file: Path) -> bytes:
     handle = os.open(file, _OPEN_FLAGS)
-    with os.fdopen(handle, "rb") as stream:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_FILE or not _is_private(found):
             raise PermissionError
-        return stream.read(_LARGEST_FILE)
+        return os.read(handle, _LARGEST_FILE)
+    finally:
+        os.close(handle)
 
 
 if sys.platform == "win32":

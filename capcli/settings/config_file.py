@@ -11,7 +11,7 @@ from typing import Any
 
 from capcli.errors import ConfigError, SettingInvalid, SettingUnknown, UsageError
 from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean
-from capcli.settings.values import Env, shown, slip
+from capcli.settings.values import Env, shown
 from capcli.system import Folders, file_lock, private_folder
 
 DEFAULT_PROFILE = "main"
@@ -33,27 +33,6 @@ class Profile:
     @property
     def label(self) -> str:
         return f"profile {self.name} in {self.file.name}"
-
-    @property
-    def env(self) -> Env | None:
-        """Return the env that the profile is for. Raises SettingInvalid."""
-        text = self.texts.get("env", "").strip()
-        try:
-            return Env(text.lower()) if text else None
-        except ValueError:
-            raise SettingInvalid(
-                f"env is {shown(text)} ({self.label}){_named(text)}. Allowed: paper, demo or live."
-                " Nothing was sent.",
-                next="capcli config path",
-                variable="env",
-                value=shown(text),
-                allowed="paper, demo or live",
-            ) from None
-
-
-def _named(text: str) -> str:
-    found = slip(text)
-    return f", {found}" if found else ""
 
 
 def read_profile(file: Path, wanted: str | None, *, new: bool = False) -> Profile:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from capcli.errors import NotEnforced, SettingInvalid, SettingUnknown, UsageError
@@ -105,22 +106,27 @@ def _select_env(environ: Mapping[str, str], profile: Profile, option: str | None
         return _option(setting, "--env", option)
     if environ.get(setting.name, "").strip():
         return _Found(_parsed(setting, environ[setting.name], setting.name, "environment"), setting.name)
-    if credential := credential_in(environ):
-        return _Found(Env.DEMO, f"{credential} is set")
-    if profile.env is not None:
-        return _Found(profile.env, profile.label)
+    for name in CREDENTIALS:
+        if place := _credential_place(name, environ):
+            return _Found(Env.DEMO, f"{place} is set")
+    if (own := _profile_env(profile)) is not None:
+        return _Found(own, profile.label)
     return _Found(Env.PAPER, "default")
 
 
-def credential_in(environ: Mapping[str, str]) -> str | None:
-    """Name the first credential that the environment holds, without reading it."""
-    for name in CREDENTIAL_NAMES:
-        if environ.get(name, "").strip():
-            return name
+def _profile_env(profile: Profile) -> Env | None:
+    text = profile.texts.get("env", "")
+    return _parsed(BY_NAME["CAP_ENV"], text, "env", profile.label) if text.strip() else None
+
+
+def _credential_place(name: str, environ: Mapping[str, str]) -> str | None:
+    """Say where the environment holds a credential, without reading it."""
+    for variable in (name, f"{name}_FILE", f"{name}_CMD"):
+        if environ.get(variable, "").strip():
+            return variable
     folder = environ.get("CREDENTIALS_DIRECTORY")
-    for name in CREDENTIALS if folder else ():
-        if any(os.path.lexists(os.path.join(folder or "", form)) for form in (name.lower(), name)):  # noqa: PTH118
-            return f"{name} in CREDENTIALS_DIRECTORY"
+    if folder and any(os.path.lexists(Path(folder) / form) for form in (name.lower(), name)):
+        return f"{name} in CREDENTIALS_DIRECTORY"
     return None
 
 
@@ -134,8 +140,9 @@ def _find(setting: Setting, environ: Mapping[str, str], profile: Profile, env: E
     if not text.strip():
         return _Found(default, "default")
     value = _parsed(setting, text, setting.key, profile.label)
-    if setting.bound and profile.env not in {None, env}:
-        return _Found(default, f"default ({profile.label} is for {profile.env})")
+    own = _profile_env(profile)
+    if setting.bound and own not in {None, env}:
+        return _Found(default, f"default ({profile.label} is for {own})")
     return _Found(value, profile.label)
 
 
@@ -251,7 +258,5 @@ def _credential_row(name: str, environ: Mapping[str, str]) -> SettingRow:
         "CAP_IDENTIFIER": "E-mail address of the account",
         "CAP_API_PASSWORD": "The API key's own password",
     }[name]
-    for ending in ("", "_FILE", "_CMD"):
-        if environ.get(name + ending, "").strip():
-            return SettingRow(name, "set (environment)", name + ending, about)
-    return SettingRow(name, "not set", "environment", about)
+    place = _credential_place(name, environ)
+    return SettingRow(name, "set (environment)" if place else "not set", place or "environment", about)

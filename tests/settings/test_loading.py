@@ -96,6 +96,7 @@ def test_systemd_credentials_choose_demo(tmp_path):
     (tmp_path / "cap_api_key").write_text("k")
     settings = read(environ={"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert (settings.env, settings.env_source) == (Env.DEMO, "CAP_API_KEY in CREDENTIALS_DIRECTORY is set")
+    assert row(settings, "CAP_API_KEY")[0] == "set (environment)"
 
 
 def test_environment_wins_over_profile_and_rows_say_so(folders):

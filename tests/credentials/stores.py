@@ -1,0 +1,62 @@
+"""Keyring backends that stand for the operating system's stores."""
+
+import threading
+
+import keyring.backend
+import keyring.errors
+
+
+class Store(keyring.backend.KeyringBackend):
+    """A protected store that keeps what it is given."""
+
+    priority = 9
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.items.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.items[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self.items.pop((service, username), None) is None:
+            raise keyring.errors.PasswordDeleteError("No such password!")
+
+
+class Hanging(Store):
+    """A store whose window nobody answers, until the test lets go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = threading.Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.released.wait(30)
+        return None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.released.wait(30)
+
+
+class Failing(Store):
+    """A store that answers everything with one error, and repeats the secret in it."""
+
+    def __init__(self, kind: type[Exception]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise self.kind("while reading")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise self.kind(f"cannot store {password}")
+
+
+class Forgetful(Store):
+    """A store that takes everything and keeps nothing."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        pass
