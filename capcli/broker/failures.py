@@ -261,7 +261,10 @@ def connect_reason(error: BaseException) -> str:
         if isinstance(cause, socket.gaierror):
             return "DNS: the name is not known"
         if isinstance(cause, ssl.SSLError):
-            return clean(f"TLS: {cause.reason or 'handshake failed'}".replace("_", " ").lower(), 80)
+            reason = (
+                getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "handshake failed"
+            )
+            return clean(f"TLS: {reason.replace('_', ' ').lower()}", 80)
         if isinstance(cause, OSError) and cause.strerror:
             return clean(cause.strerror, 80)
     if isinstance(error, httpx.TimeoutException):

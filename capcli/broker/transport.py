@@ -139,9 +139,9 @@ class Wire:
             self._client = None
 
     def _build(self) -> httpx.Client:
-        # httpx's own transport is used with its default of no retries (they would only repeat the connecting).
-        # httpcore 1.0 hands a request to another connection on ConnectionNotAvailable alone, which a connection
-        # raises before it writes anything (http11.py, handle_request). A kept connection that the broker had
+        # httpx's own transport is used with its default of no retries (they would only repeat connecting).
+        # httpcore 1.0 hands a request to another connection only on ConnectionNotAvailable, raised before a
+        # connection writes anything (http11.py, handle_request). A kept connection that the broker had
         # closed ends in an error here, never in a second POST.
         try:
             return httpx.Client(

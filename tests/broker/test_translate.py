@@ -1,0 +1,191 @@
+"""From shapes to domain values: units, times, rules that are not there."""
+
+from copy import deepcopy
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capcli.broker import translate, wire
+from capcli.domain.account import Position, WorkingOrder
+from capcli.domain.market import Distance, Market, MarketStatus, RuleUnit, Side
+from capcli.errors import UnreadableAnswer
+
+from . import shapes
+
+AT = datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)
+
+
+def market(change: dict[str, Any] | None = None, **instrument: Any) -> Market:
+    body = deepcopy(shapes.DETAILS) | (change or {})
+    body["instrument"] |= instrument
+    return translate.market(wire.decode(shapes.encoded(body), wire.MarketDetails, "GET /markets/SILVER"), AT)
+
+
+def position(**held: Any) -> Position:
+    body = deepcopy(shapes.POSITION)
+    body["position"] |= held
+    return translate.position(wire.decode(shapes.encoded(body), wire.PositionRow, "GET /positions/X"))
+
+
+def working(**order: Any) -> WorkingOrder:
+    body = deepcopy(shapes.WORKING)
+    body["workingOrderData"] |= order
+    return translate.working_order(wire.decode(shapes.encoded(body), wire.OrderRow, "GET /workingorders"))
+
+
+def test_a_market_carries_its_rules_with_their_units() -> None:
+    rules = market().rules
+
+    assert (rules.price_step, rules.size_step, rules.max_size) == (
+        Decimal("0.001"),
+        Decimal("0.1"),
+        Decimal(100000),
+    )
+    assert rules.min_stop_distance == Distance(Decimal("0.01"), RuleUnit.PERCENTAGE)
+    assert (rules.trailing_stops, rules.market_orders) == (False, True)
+    assert rules.missing() == ()
+
+
+def test_older_rule_names_are_read_with_the_unit_they_came_with() -> None:
+    rules = market({"dealingRules": shapes.OLD_RULES}).rules
+
+    assert rules.min_stop_distance == Distance(Decimal("0.05"), RuleUnit.POINTS)
+    assert rules.min_guaranteed_stop_distance == Distance(Decimal(2), RuleUnit.PERCENTAGE)
+    assert rules.max_stop_distance == Distance(Decimal(60), RuleUnit.PERCENTAGE)
+
+
+def test_rules_that_were_not_sent_stay_missing() -> None:
+    assert market({"dealingRules": shapes.OLD_RULES}).rules.missing() == ("max_size", "size_step")
+    assert market({"dealingRules": None}).rules.trailing_stops is None
+    assert len(market({"dealingRules": {}}).rules.missing()) == 6
+
+
+def test_a_rule_in_a_unit_that_nobody_knows_is_as_good_as_missing() -> None:
+    odd = {"unit": "FURLONGS", "value": 1}
+
+    rules = market({"dealingRules": {"minDealSize": odd, "maxStopOrProfitDistance": odd}}).rules
+
+    assert (rules.min_size, rules.max_stop_distance) == (None, None)
+
+
+def test_a_markets_quote_is_dated_by_the_brokers_clock() -> None:
+    assert market().quote.at == AT
+
+
+def test_opening_hours_are_read_as_lists_and_as_text() -> None:
+    hours = market(openingHours={"mon": "0:00 - 21:00, 22:05-00:00", "tue": "-", "zone": "UTC"}).hours
+
+    assert hours is not None
+    assert hours.zone == "UTC"
+    assert [(day.day, day.sessions) for day in hours.days] == [
+        ("mon", ("00:00-21:00", "22:05-00:00")),
+        ("tue", ()),
+    ]
+    assert market().hours == translate.opening_hours(shapes.DETAILS["instrument"]["openingHours"])
+
+
+def test_hours_without_a_zone_are_no_hours() -> None:
+    assert market(openingHours={"mon": []}).hours is None
+
+
+def test_the_overnight_fee_is_dated_in_utc() -> None:
+    fee = market().overnight
+
+    assert fee is not None
+    assert fee.next_charge == datetime(2026, 3, 2, 21, tzinfo=UTC)
+    assert fee.rate(Side.BUY) == Decimal("-0.02")
+
+
+def test_a_status_that_nobody_documented_is_unknown() -> None:
+    assert translate.market_status("PAUSED") is MarketStatus.UNKNOWN
+    assert translate.market_status("EDITS_ONLY") is MarketStatus.EDITS_ONLY
+
+
+def test_a_positions_times_come_from_the_utc_fields() -> None:
+    held = position()
+
+    assert held.opened_at == datetime(2026, 3, 2, 11, tzinfo=UTC)
+    assert held.quote.at == datetime(2026, 3, 2, 12, 0, 1, 250000, tzinfo=UTC)
+
+
+def test_a_trailing_position_keeps_its_distance() -> None:
+    held = position(trailingStop=True, stopDistance=0.7)
+
+    assert (held.trailing, held.stop_distance) == (True, Decimal("0.7"))
+
+
+def test_the_published_working_order_has_its_legs_at_their_levels() -> None:
+    order = working()
+
+    assert (order.stop_level, order.limit_level) == (Decimal(25), Decimal(31))
+    assert order.good_till == datetime(2026, 3, 9, 12, tzinfo=UTC)
+
+
+@given(
+    level=st.decimals(min_value=1, max_value=10**6, places=3),
+    distance=st.decimals(min_value="0.001", max_value=10**5, places=3),
+    sign=st.sampled_from([1, -1]),
+    side=st.sampled_from(Side),
+)
+def test_a_leg_lies_on_its_side_whatever_sign_came(
+    level: Decimal, distance: Decimal, sign: int, side: Side
+) -> None:
+    order = working(
+        direction=side.value,
+        orderLevel=float(level),
+        stopDistance=float(sign * distance),
+        profitDistance=float(-sign * distance),
+    )
+
+    assert order.stop_level is not None
+    assert order.limit_level is not None
+    below, above = sorted((order.stop_level, order.limit_level))
+    assert (below, above) == (level - distance, level + distance)
+    assert (order.stop_level < order.level) is (side is Side.BUY)
+
+
+def test_an_order_without_legs_has_none() -> None:
+    order = working(stopDistance=None, profitDistance=None, goodTillDateUTC=None)
+
+    assert (order.stop_level, order.limit_level, order.good_till) == (None, None, None)
+
+
+def test_a_rejected_confirm_says_why_and_names_no_deal() -> None:
+    row = wire.Confirm("REJECTED", status="DELETED", reject_reason="RISK_CHECK")
+
+    verdict = translate.confirm(row, "o_1", "GET /confirms/o_1")
+
+    assert (verdict.accepted, verdict.reason, verdict.deals) == (False, "RISK_CHECK", ())
+    assert verdict.deal_reference == "o_1"
+
+
+def test_the_older_reason_of_success_is_no_reason() -> None:
+    assert translate.confirm(wire.Confirm("ACCEPTED", reason="SUCCESS"), "o_1", "GET x").reason is None
+
+
+def test_a_verdict_that_is_neither_yes_nor_no_is_unreadable() -> None:
+    with pytest.raises(UnreadableAnswer, match="dealStatus 'PERHAPS'"):
+        translate.confirm(wire.Confirm("PERHAPS"), "o_1", "GET /confirms/o_1")
+
+
+def test_activity_without_details_or_market_is_still_a_row() -> None:
+    body = b'{"dateUTC":"2026-03-02T21:00:00.000","source":"SYSTEM","type":"SWAP","status":"ACCEPTED"}'
+
+    row = translate.activity(wire.decode(body, wire.ActivityRow, "GET /history/activity"))
+
+    assert (row.epic, row.deal_id, row.size, row.side) == ("", "", None, None)
+    assert row.at == datetime(2026, 3, 2, 21, tzinfo=UTC)
+
+
+def test_an_activity_level_of_zero_is_not_known_yet() -> None:
+    body = shapes.encoded(shapes.ACTIVITY).replace(b'"level": 30.22', b'"level": 0')
+
+    assert translate.activity(wire.decode(body, wire.ActivityRow, "x")).level is None
+
+
+def test_times_with_an_offset_are_moved_to_utc() -> None:
+    assert translate.utc(datetime.fromisoformat("2026-03-02T14:00:00+02:00")) == AT.replace(second=0)
