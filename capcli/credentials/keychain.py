@@ -158,7 +158,7 @@ def within(call: Callable[[], T], deadline_s: float) -> T:
 def _silent(deadline_s: float) -> KeychainSilent:
     return KeychainSilent(
         f"The keychain did not answer within {deadline_s:g} s; it may be asking for its password in a window."
-        " Nothing was stored, read or sent. Answer there, then try again.",
+        " Answer there, then try again. Nothing was sent.",
         next="capcli login --status",
     )
 
