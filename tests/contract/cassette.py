@@ -46,7 +46,9 @@ class Scrubber:
         text = body.decode()
         document = json.loads(text)
         if CREDENTIALS & document.keys():
-            document = {name: "REDACTED" if name in CREDENTIALS else value for name, value in document.items()}
+            document = {
+                name: "REDACTED" if name in CREDENTIALS else value for name, value in document.items()
+            }
             return json.dumps(document).encode()
         return self._owners(text).encode()
 

@@ -72,7 +72,9 @@ def record(base_url: str, credentials: Credentials) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--demo", action="store_true", help="record against the demo host, with CAP_ credentials")
+    parser.add_argument(
+        "--demo", action="store_true", help="record against the demo host, with CAP_ credentials"
+    )
     if parser.parse_args().demo:
         names = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
         record(HOSTS[Env.DEMO], Credentials(*(os.environ[name] for name in names)))
@@ -83,5 +85,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

@@ -92,7 +92,9 @@ def prices(caller: Caller) -> None:
     caller.call("GET", "/prices/SILVER?resolution=MINUTE_15&max=4&from=2026-11-17T10:00:00")
     caller.call("GET", "/prices/SILVER?resolution=MINUTE_3")
     caller.call("GET", "/prices/SILVER?from=2026-11-17")
-    caller.call("GET", "/prices/SILVER?resolution=MINUTE&max=10&from=2026-11-17T10:00:00&to=2026-11-17T12:00:00")
+    caller.call(
+        "GET", "/prices/SILVER?resolution=MINUTE&max=10&from=2026-11-17T10:00:00&to=2026-11-17T12:00:00"
+    )
     caller.call("GET", "/prices/US500?resolution=HOUR&max=5&from=2026-11-14T10:00:00&to=2026-11-14T13:00:00")
     caller.call("GET", "/prices/NOSUCHEPIC?resolution=HOUR&max=5")
 
