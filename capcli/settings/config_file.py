@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from capcli.errors import ConfigError, SettingInvalid, SettingUnknown, UsageError
-from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean
+from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean, not_enforced
 from capcli.settings.values import Env, shown
 from capcli.system import Folders, file_lock, private_folder
 
@@ -46,7 +46,8 @@ def read_profile(file: Path, wanted: str | None, *, new: bool = False) -> Profil
     profiles = _checked(file, data)
     default = data.get("default_profile")
     name = wanted or default or DEFAULT_PROFILE
-    if name not in profiles and not new and (wanted or default):
+    fresh = name == DEFAULT_PROFILE and not profiles
+    if name not in profiles and (wanted or default) and not (new or fresh):
         raise _no_such_profile(file, name, profiles)
     return Profile(name, file, MappingProxyType(profiles.get(name, {})))
 
@@ -152,9 +153,9 @@ def write_profile(folders: Folders, name: str, env: Env) -> None:
 
 
 def write_setting(folders: Folders, profile: str, key: str, value: str) -> None:
-    """Write one setting of a profile (`key` as in config.toml). The value's form is checked, not its rule.
+    """Write one setting of a profile (`key` as in config.toml). The value is checked first.
 
-    Raises UsageError for a name or value that is not allowed, ConfigError as `write_profile` does.
+    Raises UsageError for a name or value that is not allowed, NotEnforced, ConfigError as `write_profile`.
     """
     _check_edit(profile, key, value)
     with file_lock(folders.locks / "config.lock", wait_s=5):
@@ -185,13 +186,21 @@ def _check_edit(profile: str, key: str, value: str) -> None:
         raise UsageError(f"{key} is a credential and never written to a file.", next="capcli login")
     if key not in BY_KEY:
         raise UsageError(f"{key} is no setting.{did_you_mean(key, BY_KEY)} Nothing was written.")
+    setting = BY_KEY[key]
     try:
-        BY_KEY[key].parse(value)
+        read = setting.parse(value)
     except ValueError:
-        allowed = BY_KEY[key].allowed
-        raise UsageError(
-            f"{key} cannot be {shown(value)}. Allowed: {allowed}. Nothing was written."
-        ) from None
+        raise _not_allowed(key, value) from None
+    if not value.isprintable():
+        raise _not_allowed(key, value)
+    if not setting.enforced and read != setting.default:
+        raise not_enforced(key, value, "as asked for")
+
+
+def _not_allowed(key: str, value: str) -> UsageError:
+    return UsageError(
+        f"{key} cannot be {shown(value)}. Allowed: {BY_KEY[key].allowed}. Nothing was written.", variable=key
+    )
 
 
 def _says(text: str, wanted: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from capcli.errors import NotEnforced, SettingInvalid, SettingUnknown, UsageError
+from capcli.errors import SettingInvalid, SettingUnknown, UsageError
 from capcli.settings.config_file import Profile, read_profile
 from capcli.settings.table import (
     BY_NAME,
@@ -17,8 +17,9 @@ from capcli.settings.table import (
     TABLE,
     Setting,
     did_you_mean,
+    not_enforced,
 )
-from capcli.settings.values import Env, shown, slip, written
+from capcli.settings.values import Env, safe, shown, slip, written
 from capcli.system import Folders
 
 
@@ -152,13 +153,7 @@ def _parsed(setting: Setting, text: str, name: str, source: str) -> Any:
     except ValueError as error:
         raise _invalid(setting, text, name, source, str(error)) from None
     if not setting.enforced and value != setting.default:
-        raise NotEnforced(
-            f"{name} is {shown(text)} ({source}), and nothing enforces it yet. It is refused so that nobody"
-            " relies on it; unset it to go on. Nothing was sent.",
-            next="capcli help environment",
-            variable=name,
-            value=text,
-        )
+        raise not_enforced(name, text, source)
     return value
 
 
@@ -169,7 +164,7 @@ def _invalid(setting: Setting, text: str, name: str, source: str, why: str) -> S
         " Nothing was sent.",
         next="capcli help environment" if source == "environment" else "capcli config path",
         variable=name,
-        value=shown(text),
+        value=safe(text),
         allowed=setting.allowed,
     )
 

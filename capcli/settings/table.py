@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from capcli.errors import NotEnforced
 from capcli.settings import values
 from capcli.settings.values import Env
 
@@ -175,6 +176,17 @@ TABLE = (
 
 BY_NAME = {setting.name: setting for setting in TABLE}
 BY_KEY = {setting.key: setting for setting in TABLE}
+
+
+def not_enforced(name: str, text: str, source: str) -> NotEnforced:
+    """Return the refusal of a setting whose rule is not built."""
+    return NotEnforced(
+        f"{name} is {values.shown(text)} ({source}), and nothing enforces it yet. It is refused so that"
+        " nobody relies on it; unset it to go on. Nothing was sent.",
+        next="capcli help environment",
+        variable=name,
+        value=values.safe(text),
+    )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -147,10 +147,16 @@ def _host_and_port(parts: SplitResult) -> str:
 
 
 def shown(text: str) -> str:
-    """Quote a refused value for a message: short, and without what may be a password inside an address."""
-    safe = re.sub(r"//[^/]*@", "//***@", text)
-    safe = re.sub(r"[?#].*", "?***", safe, flags=re.DOTALL) if "://" in safe else safe
-    return repr(safe if len(safe) <= _SHOWN else safe[:_SHOWN] + "…")
+    """Quote a refused value for a message, as `safe` lets it be seen."""
+    return repr(safe(text))
+
+
+def safe(text: str) -> str:
+    """Shorten a refused value and take out what may be a password inside an address."""
+    masked = re.sub(r"//[^/]*@", "//***@", text)
+    if "://" in masked:
+        masked = re.sub(r"[?#].*", "?***", masked, flags=re.DOTALL)
+    return masked if len(masked) <= _SHOWN else masked[:_SHOWN] + "…"
 
 
 def written(value: object) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capcli.errors import ConfigError, UsageError
+from capcli.errors import ConfigError, NotEnforced, UsageError
 from capcli.settings import Env, load, write_profile, write_setting
 from capcli.settings.config_file import _with_key
 from capcli.system import Folders
@@ -127,6 +127,7 @@ def test_setting_is_written_and_read_back(folders):
         ("main", "api_key", "x", "credential"),
         ("main", "allow_tradin", "true", "Did you mean allow_trading"),
         ("main", "allow_trading", "maybe", "true or false"),
+        ("main", "allowed_epics", "SILVER,\nGOLD", "separated by commas"),
         ("a.b", "env", "demo", "profile name"),
     ],
 )
@@ -134,6 +135,13 @@ def test_setting_that_could_not_be_read_again_is_not_written(folders, profile, k
     with pytest.raises(UsageError, match=said):
         write_setting(folders, profile, key, value)
     assert not folders.config_file.exists()
+
+
+def test_rule_that_is_not_built_is_not_written(folders):
+    with pytest.raises(NotEnforced):
+        write_setting(folders, "main", "require_stop", "true")
+    write_setting(folders, "main", "require_stop", "false")
+    assert load({}, folders).env is Env.PAPER
 
 
 LINES = st.sampled_from(

@@ -380,6 +380,12 @@ def test_mistyped_profile_does_not_lose_its_limits(folders):
     assert load({}, folders, profile="new", env="demo", new_profile=True).profile == "new"
 
 
+def test_main_may_be_named_on_a_fresh_machine(folders):
+    assert read(folders, profile="main").env is Env.PAPER
+    with pytest.raises(ConfigError, match="no profile main"):
+        read(config(folders, "[profiles.work]\n"), profile="main")
+
+
 def test_working_directory_is_never_read(tmp_path, monkeypatch, folders):
     for name in (".env", "config.toml", "capcli.toml"):
         (tmp_path / name).write_text('CAP_ENV=live\nenv = "live"\n')
