@@ -20,6 +20,7 @@ from capcli.broker.failures import (
     connect_reason,
     error_code,
     is_not_found,
+    printable,
     refused,
     text_of,
 )
@@ -179,6 +180,9 @@ class CapitalBroker:
                 return ()
             query |= _window(begin, until, resolution)
         elif start is not None:
+            # Whoever pages ends up here: the last candle's successor has not begun.
+            if start > self._not_future(start):
+                return ()
             query["from"] = _wire_time(start)
         page = self._candles(epic, query)
         return page[-bars:] if end is not None else page
@@ -345,8 +349,8 @@ def _answer(reply: Reply) -> Answer:
     return Answer(
         Delivery.ANSWERED,
         status=reply.status,
-        deal_reference=clean(reference) if reference is not None else None,
-        error_code=clean(code) if code is not None else None,
+        deal_reference=printable(reference) if reference is not None else None,
+        error_code=printable(code) if code is not None else None,
         detail=f"status {reply.status}" + (f", {clean(code)}" if code else ""),
         broker_time=reply.broker_time,
     )

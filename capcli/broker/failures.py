@@ -105,9 +105,14 @@ TABLE: Mapping[str, Meaning] = MappingProxyType(
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return broker text fit for a terminal: printable characters only, at most `limit` of them."""
-    printable = "".join(char if char.isprintable() else " " for char in text[: limit * 4])
-    words = " ".join(printable.split())
+    shown = "".join(char if char.isprintable() else " " for char in text[: limit * 4])
+    words = " ".join(shown.split())
     return words if len(words) <= limit else words[: limit - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """Return broker text that is compared or sent back: nothing trimmed, unprintable characters as `?`."""
+    return "".join(char if char.isprintable() else "?" for char in text[:TEXT_LIMIT])
 
 
 def json_object(body: bytes) -> dict[str, object] | None:

@@ -15,11 +15,11 @@ from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.errors import UnreadableAnswer
 
-_Shape = TypeVar("_Shape")
+_T = TypeVar("_T")
 _OK = 200
 
 
-def decode(body: bytes, shape: type[_Shape], endpoint: str) -> _Shape:
+def decode(body: bytes, shape: type[_T], endpoint: str) -> _T:
     """Read a 200 answer. Raises UnreadableAnswer that names the endpoint and the field."""
     try:
         return msgspec.json.decode(body, type=shape)
@@ -32,25 +32,25 @@ def decode(body: bytes, shape: type[_Shape], endpoint: str) -> _Shape:
     )
 
 
-class Wire(msgspec.Struct, frozen=True, rename="camel"):
+class Shape(msgspec.Struct, frozen=True, rename="camel"):
     """Base of all shapes: our snake_case names stand for the broker's camelCase ones."""
 
 
-class Status(Wire, frozen=True):
+class Status(Shape, frozen=True):
     status: str | None = None
 
 
-class ServerTime(Wire, frozen=True):
+class ServerTime(Shape, frozen=True):
     """`serverTime` is epoch milliseconds."""
 
     server_time: int
 
 
-class LoginAccount(Wire, frozen=True):
+class LoginAccount(Shape, frozen=True):
     account_id: str
 
 
-class Login(Wire, frozen=True):
+class Login(Shape, frozen=True):
     """POST /session."""
 
     client_id: str
@@ -61,7 +61,7 @@ class Login(Wire, frozen=True):
     streaming_host: str | None = None
 
 
-class SessionDetails(Wire, frozen=True):
+class SessionDetails(Shape, frozen=True):
     """GET /session."""
 
     client_id: str
@@ -72,7 +72,7 @@ class SessionDetails(Wire, frozen=True):
     stream_endpoint: str | None = None
 
 
-class Balance(Wire, frozen=True):
+class Balance(Shape, frozen=True):
     """`balance` is equity and `deposit` is cash (API page 14.1)."""
 
     balance: Decimal
@@ -81,7 +81,7 @@ class Balance(Wire, frozen=True):
     available: Decimal
 
 
-class AccountRow(Wire, frozen=True):
+class AccountRow(Shape, frozen=True):
     account_id: str
     account_name: str
     status: str
@@ -91,11 +91,11 @@ class AccountRow(Wire, frozen=True):
     balance: Balance
 
 
-class Accounts(Wire, frozen=True):
+class Accounts(Shape, frozen=True):
     accounts: tuple[AccountRow, ...]
 
 
-class MarketSummary(Wire, frozen=True):
+class MarketSummary(Shape, frozen=True):
     """A market in a search result, and beside a position or an order."""
 
     epic: str
@@ -111,7 +111,7 @@ class MarketSummary(Wire, frozen=True):
     updated: datetime | None = field(default=None, name="updateTimeUTC")
 
 
-class PricedMarket(Wire, frozen=True):
+class PricedMarket(Shape, frozen=True):
     """The same beside a position, where both prices and their time are needed."""
 
     epic: str
@@ -123,11 +123,11 @@ class PricedMarket(Wire, frozen=True):
     updated: datetime = field(name="updateTimeUTC")
 
 
-class MarketList(Wire, frozen=True):
+class MarketList(Shape, frozen=True):
     markets: tuple[MarketSummary, ...]
 
 
-class OvernightFee(Wire, frozen=True):
+class OvernightFee(Shape, frozen=True):
     """`swapChargeTimestamp` is epoch milliseconds, the interval minutes."""
 
     long_rate: Decimal
@@ -136,7 +136,7 @@ class OvernightFee(Wire, frozen=True):
     swap_charge_interval: int | None = None
 
 
-class Instrument(Wire, frozen=True):
+class Instrument(Shape, frozen=True):
     """`controlledRiskAllowed` is the older name of `guaranteedStopAllowed`."""
 
     epic: str
@@ -153,12 +153,12 @@ class Instrument(Wire, frozen=True):
     overnight_fee: OvernightFee | None = None
 
 
-class Rule(Wire, frozen=True):
+class Rule(Shape, frozen=True):
     unit: str
     value: Decimal
 
 
-class DealingRules(Wire, frozen=True):
+class DealingRules(Shape, frozen=True):
     """New names first, then the older ones of the same rule (API page 8.2)."""
 
     min_step_distance: Rule | None = None
@@ -175,7 +175,7 @@ class DealingRules(Wire, frozen=True):
     trailing_stops_preference: str | None = None
 
 
-class Snapshot(Wire, frozen=True):
+class Snapshot(Shape, frozen=True):
     """Its `updateTime` has no UTC twin and is not UTC (API page 5.1), so it is not read."""
 
     market_status: str
@@ -189,26 +189,26 @@ class Snapshot(Wire, frozen=True):
     market_modes: tuple[str, ...] | None = None
 
 
-class MarketDetails(Wire, frozen=True):
+class MarketDetails(Shape, frozen=True):
     instrument: Instrument
     snapshot: Snapshot
     dealing_rules: DealingRules | None = None
 
 
-class MarketDetailsList(Wire, frozen=True):
+class MarketDetailsList(Shape, frozen=True):
     """GET /markets?epics= has another key than the search."""
 
     market_details: tuple[MarketDetails, ...]
 
 
-class BidAsk(Wire, frozen=True):
+class BidAsk(Shape, frozen=True):
     """Prices call the offer `ask`."""
 
     bid: Decimal
     ask: Decimal
 
 
-class Bar(Wire, frozen=True):
+class Bar(Shape, frozen=True):
     time: datetime = field(name="snapshotTimeUTC")
     open_price: BidAsk
     high_price: BidAsk
@@ -217,11 +217,11 @@ class Bar(Wire, frozen=True):
     last_traded_volume: Decimal | None = None
 
 
-class Prices(Wire, frozen=True):
+class Prices(Shape, frozen=True):
     prices: tuple[Bar, ...]
 
 
-class PositionData(Wire, frozen=True):
+class PositionData(Shape, frozen=True):
     """Stop and profit are there only when set (API page 6.4)."""
 
     deal_id: str
@@ -241,16 +241,16 @@ class PositionData(Wire, frozen=True):
     stop_distance: Decimal | None = None
 
 
-class PositionRow(Wire, frozen=True):
+class PositionRow(Shape, frozen=True):
     position: PositionData
     market: PricedMarket
 
 
-class Positions(Wire, frozen=True):
+class Positions(Shape, frozen=True):
     positions: tuple[PositionRow, ...]
 
 
-class OrderData(Wire, frozen=True):
+class OrderData(Shape, frozen=True):
     """Stop and profit are distances from `orderLevel` (API page 6.5)."""
 
     deal_id: str
@@ -268,21 +268,21 @@ class OrderData(Wire, frozen=True):
     profit_distance: Decimal | None = None
 
 
-class OrderRow(Wire, frozen=True):
+class OrderRow(Shape, frozen=True):
     working_order_data: OrderData
     market_data: MarketSummary
 
 
-class Orders(Wire, frozen=True):
+class Orders(Shape, frozen=True):
     working_orders: tuple[OrderRow, ...]
 
 
-class AffectedDeal(Wire, frozen=True):
+class AffectedDeal(Shape, frozen=True):
     deal_id: str
     status: str
 
 
-class Confirm(Wire, frozen=True):
+class Confirm(Shape, frozen=True):
     """Accepted ones carry no reason nowadays, rejected ones `rejectReason` or `reason` (API page 6.6)."""
 
     deal_status: str
@@ -299,7 +299,7 @@ class Confirm(Wire, frozen=True):
     direction: Side | None = None
 
 
-class ActivityDetails(Wire, frozen=True):
+class ActivityDetails(Shape, frozen=True):
     deal_reference: str | None = None
     working_order_id: str | None = None
     size: Decimal | None = None
@@ -307,7 +307,7 @@ class ActivityDetails(Wire, frozen=True):
     direction: Side | None = None
 
 
-class ActivityRow(Wire, frozen=True):
+class ActivityRow(Shape, frozen=True):
     """System rows need not be about a market or a deal."""
 
     at: datetime = field(name="dateUTC")
@@ -319,5 +319,5 @@ class ActivityRow(Wire, frozen=True):
     details: ActivityDetails | None = None
 
 
-class Activities(Wire, frozen=True):
+class Activities(Shape, frozen=True):
     activities: tuple[ActivityRow, ...]

@@ -204,6 +204,11 @@ def test_a_window_in_the_future_is_empty(warm: Venue) -> None:
     assert broker(warm).candles("SILVER", Resolution.HOUR, start=later, end=later + timedelta(hours=1)) == ()
 
 
+def test_a_page_that_has_not_begun_is_empty(warm: Venue) -> None:
+    assert broker(warm).candles("SILVER", Resolution.HOUR, start=START + timedelta(minutes=1)) == ()
+    assert warm.seen() == ["GET /time"]
+
+
 def test_a_window_without_candles_is_empty(warm: Venue) -> None:
     warm.on("GET /prices/SILVER", refusal("error.prices.not-found", 404))
 

@@ -131,6 +131,16 @@ def test_an_error_code_is_kept_with_its_bound(venue: Venue) -> None:
     assert result.detail == "status 400, error.invalid.stoploss.minvalue: 17.146"
 
 
+@pytest.mark.parametrize("code", [" error.x", "\x00error.x", "\x1b[0merror.x"])
+def test_an_error_code_is_not_tidied_into_a_refusal(venue: Venue, code: str) -> None:
+    venue.on("POST /positions", refusal(code, 400))
+
+    result = send(venue)
+
+    assert classify(result) is AttemptState.UNKNOWN
+    assert (result.error_code or "").isprintable()
+
+
 def test_a_missing_session_is_opened_before_by_a_request_of_its_own(venue: Venue) -> None:
     venue.on("POST /positions", answer({"dealReference": REFERENCE}))
 
