@@ -1,0 +1,140 @@
+"""Who may import whom, and what may load only where it is used. The house rules, read off the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "capcli"
+EVERYBODY = {"errors", "system"}
+# A package, and the packages of ours it may import besides itself.
+MAY_IMPORT = {
+    "domain": set(),
+    "errors": set(),
+    "system": {"errors"},
+    "settings": {"domain", *EVERYBODY},
+    "services": {"domain", "errors"},
+    "broker": {"services.ports", "domain", "errors"},
+    "store": {"services.ports", "domain", *EVERYBODY},
+    "credentials": {"services.ports", "domain", "settings", *EVERYBODY},
+    "paper": {"domain", *EVERYBODY},
+    "render": {"domain", "services", "errors", "settings"},
+    "cli": {
+        "services",
+        "render",
+        "errors",
+        "app",
+        "domain",
+        "settings",
+        "credentials.source",
+        "system",
+        "mcp.server",
+    },
+    "mcp": {"services", "render.envelope", "errors", "app", "domain", "settings", "system"},
+}
+# The composition root and its two sides: what they wire is everything.
+ROOTS = {"app", "checkup", "paper_desk", "__main__", "__init__"}
+# Paid by the user: these load inside the function that needs them, except in the adapters named here.
+HEAVY = {
+    "httpx",
+    "pydantic",
+    "msgspec",
+    "rich",
+    "keyring",
+    "fastmcp",
+    "mcp",
+    "uvicorn",
+    "sqlite3",
+    "asyncio",
+    "websockets",
+}
+ADAPTERS = {
+    "httpx": {"broker", "paper"},
+    "msgspec": {"broker", "paper"},
+    "sqlite3": {"store", "paper"},
+    "asyncio": {"paper", "mcp"},
+    "fastmcp": {"mcp"},
+    "mcp": {"mcp"},
+    "pydantic": {"mcp"},
+    "rich": {"render"},
+}
+NO_CLOCKS = {"datetime.now", "datetime.utcnow", "time.time", "date.today"}
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def package_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0]
+
+
+def imports(tree: ast.AST, *, top_level: bool = False) -> list[str]:
+    """List the modules a file imports; with `top_level` only what runs when the file is imported."""
+    nodes = list(eager(tree)) if top_level else list(ast.walk(tree))
+    found = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def eager(node: ast.AST):
+    """Walk what runs at import time: not into functions, nor into `if TYPE_CHECKING`."""
+    for child in ast.iter_child_nodes(node):
+        typing_only = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or typing_only:
+            continue
+        yield child
+        yield from eager(child)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_follow_the_layout(path):
+    package = package_of(path)
+    if package in ROOTS:
+        return
+    allowed = MAY_IMPORT[package] | {package}
+    for name in imports(ast.parse(path.read_text())):
+        if name.startswith("capcli.") and name != "capcli.__version__":
+            ours = name.removeprefix("capcli.")
+            assert any(ours == one or ours.startswith(one + ".") for one in allowed), (
+                f"{path.name} imports {name}"
+            )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_libraries_load_only_where_they_are_used(path):
+    package = package_of(path)
+    for name in imports(ast.parse(path.read_text()), top_level=True):
+        library = name.split(".")[0]
+        if library in HEAVY:
+            assert package in ADAPTERS.get(library, set()), f"{path.name} imports {library} at import time"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if package_of(p) in {"domain", "services"}], ids=str)
+def test_no_clock_is_read_inside(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) not in NO_CLOCKS, f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_level_state_and_no_float_money(path):
+    tree = ast.parse(path.read_text())
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Global)], path.name
+    if package_of(path) in {"domain", "services"}:
+        floats = [
+            ast.unparse(n)
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Call) and ast.unparse(n.func) == "float"
+        ]
+        assert not floats, path.name
+
+
+def test_every_module_imports_on_any_platform():
+    for path in FILES:
+        eagerly = {name.split(".")[0] for name in imports(ast.parse(path.read_text()), top_level=True)}
+        if path.name != "system.py":
+            assert not eagerly & {"fcntl", "termios", "pwd", "grp", "resource", "msvcrt", "winreg"}, path.name
