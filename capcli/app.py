@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from capcli.services.accounts import Accounts
     from capcli.services.casework import Desk
     from capcli.services.closing import Closings
+    from capcli.services.confirms import Confirms
     from capcli.services.execution import Executions
     from capcli.services.health import Health
     from capcli.services.markets import Markets
@@ -269,6 +270,15 @@ class App:
                 sleep=self._around.sleep,
                 confirmation_needed=self.settings.require_confirm,
             ),
+        )
+
+    @property
+    def confirms(self) -> "Confirms":
+        from capcli.services.confirms import Confirms
+
+        around = self._around
+        return self._once(
+            "confirms", lambda: Confirms(self.broker, sleep=around.sleep, monotonic=around.monotonic)
         )
 
     @property

@@ -20,6 +20,7 @@ from capcli.domain.order import Kind, LegForm
 from capcli.domain.policy import evaluate
 from capcli.errors import (
     AttemptUnresolved,
+    Busy,
     CapcliError,
     ChecksFailed,
     DuplicateOrder,
@@ -89,6 +90,28 @@ class Executions:
             if attempt is not None:
                 return self._replay(self._settle(attempt), preview)
             return self._send_locked(preview, again=again, wait_s=wait_s)
+
+    def so_far(self, preview_id: str) -> Reply[Execution]:
+        """Return what the journal holds about an execute that is under way. Asks nobody, takes no lock.
+
+        Raises Busy while nothing was sent yet (it may be sent any moment).
+        """
+        preview = self._find(ids.preview_id(preview_id))
+        attempt = self._desk.journal.attempt_of(preview.preview_id)
+        if attempt is None or attempt.state is AttemptState.CLAIMED:
+            raise Busy(
+                f"{preview.preview_id} is still being worked on and may be sent any moment. Ask again with "
+                "the same preview id: it is sent once.",
+                next=f"capcli execute {preview.preview_id}",
+            )
+        reply = self._replay(attempt, preview)
+        if attempt.state is not AttemptState.SENDING or reply.problem is None:
+            return reply
+        sentence = (
+            "The order is on its way and may be live. Ask again with the same preview id: it is sent once."
+        )
+        problem = replace(reply.problem, message=sentence, assistant_error=False)
+        return replace(reply, data=replace(reply.data, sentence=sentence), problem=problem)
 
     def _find(self, preview_id: str) -> PreviewRecord:
         preview = self._desk.journal.preview(preview_id)
