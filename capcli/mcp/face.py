@@ -1,0 +1,123 @@
+"""Turns a service call into a tool result: one App, one way to answer, one way to fail."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+from typing import Any
+
+from fastmcp.tools import ToolResult
+
+from capcli.app import App
+from capcli.errors import CapcliError, Problem
+from capcli.mcp.flights import Flights
+from capcli.mcp.schema import numbers
+from capcli.render.envelope import encode, error_document, plain
+from capcli.services.reply import Reply
+
+Ask = Callable[[App], Reply[Any]]
+
+
+class Face:
+    """Holds the App of the process. While settings are wrong every call tries again and tells why."""
+
+    def __init__(self, build: Callable[[], App], flights: Flights | None = None) -> None:
+        self._build = build
+        self._app: App | None = None
+        self._lock = Lock()
+        self.flights = flights or Flights()
+
+    def app(self) -> App:
+        """Return the App. Raises UsageError and ConfigError."""
+        with self._lock:
+            if self._app is None:
+                self._app = self._build()
+            return self._app
+
+    @property
+    def env(self) -> str | None:
+        """Name the environment, or None while the settings are wrong."""
+        try:
+            return self.app().env
+        except CapcliError:
+            return None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._app is not None:
+                self._app.close()
+
+    def answer(self, ask: Ask) -> ToolResult:
+        """Call a service and return its reply or its error. Never raises."""
+        return self._guarded(lambda: self._answered(ask(self.app())))
+
+    def report(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
+        """Answer about the state of things: a problem is part of the report, not the failure of the call."""
+        return self._guarded(lambda: self._reported(ask, broken))
+
+    def send(self, ask: Ask, meanwhile: Ask) -> ToolResult:
+        """Call a service that sends something, on a thread that a cancelled call leaves running.
+
+        When it takes too long the result is what `meanwhile` finds; the sending goes on.
+        """
+        flight = self.flights.start(lambda: self.answer(ask))
+        if flight is None:
+            return self._failed(_STOPPING)
+        return flight.wait(self.flights.patience_s) or self.answer(meanwhile)
+
+    def _guarded(self, work: Callable[[], ToolResult]) -> ToolResult:
+        try:
+            return work()
+        except CapcliError as error:
+            return self._failed(error.problem())
+        except Exception as error:  # noqa: BLE001 - the assistant must not read what a library says
+            log_bug(error)
+            return self._failed(_BUG)
+
+    def _reported(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
+        try:
+            reply = ask(self.app())
+        except CapcliError as error:
+            reply = broken(error)
+        if reply.problem is not None:
+            reply = replace(reply, problem=replace(reply.problem, assistant_error=False))
+        return self._answered(reply)
+
+    def _answered(self, reply: Reply[Any]) -> ToolResult:
+        problem = reply.problem
+        document = plain(reply.data)
+        if problem is not None:
+            document["error"] = error_document(problem)
+        document |= {"env": self.env, "account_id": reply.account_id}
+        if problem is not None and problem.assistant_error:
+            return ToolResult(said(problem), numbers(document), is_error=True)
+        return ToolResult(encode(document).decode(), numbers(document))
+
+    def _failed(self, problem: Problem) -> ToolResult:
+        document = {"error": error_document(problem), "env": self.env, "account_id": None}
+        return ToolResult(said(problem), numbers(document), is_error=True)
+
+
+_BUG = Problem(
+    "BUG",
+    "A bug in capcli stopped this call; its place is on the server's stderr. If something was being sent, "
+    "look at the positions and working orders before anything else.",
+    exit_code=1,
+    next="capcli health",
+)
+_STOPPING = Problem(
+    "BUSY", "The server is stopping. Nothing was sent.", exit_code=10, next="capcli health", retry_safe=True
+)
+
+
+def said(problem: Problem) -> str:
+    """Say a problem in one line."""
+    following = f" Next: {problem.next}" if problem.next else ""
+    return f"{problem.code}: {problem.message}{following}"
+
+
+def log_bug(error: BaseException) -> None:
+    """Write where an exception came from to stderr, without its text: that may hold what was on the wire."""
+    places = "".join(traceback.format_tb(error.__traceback__))
+    sys.stderr.write(f"capcli mcp: {type(error).__name__}\n{places}")

@@ -1,0 +1,73 @@
+"""Calls that send something, each on a thread of its own: nobody's impatience cancels an order half-way."""
+
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+
+from fastmcp.tools import ToolResult
+
+PATIENCE_S = 40.0
+
+
+class Flight:
+    """One call under way."""
+
+    def __init__(self, work: Callable[[], ToolResult], landed: Callable[["Flight"], None]) -> None:
+        self._result: SimpleQueue[ToolResult] = SimpleQueue()
+        self._work = work
+        self._landed = landed
+        self._thread = Thread(target=self._run, daemon=True, name="capcli-flight")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait(self, timeout_s: float) -> ToolResult | None:
+        """Return the result, or None when it is not there in time. Only one caller may wait."""
+        try:
+            return self._result.get(timeout=timeout_s)
+        except Empty:
+            return None
+
+    def _run(self) -> None:
+        try:
+            self._result.put(self._work())
+        finally:
+            self._landed(self)
+
+
+class Flights:
+    """Keeps track of the calls under way, so that the process does not end beneath them."""
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self.patience_s = patience_s
+        self._lock = Lock()
+        self._airborne: set[Flight] = set()
+        self._closed = False
+
+    def start(self, work: Callable[[], ToolResult]) -> Flight | None:
+        """Start a call; None once the server is stopping."""
+        flight = Flight(work, self._land)
+        with self._lock:
+            if self._closed:
+                return None
+            self._airborne.add(flight)
+        flight.start()
+        return flight
+
+    def _land(self, flight: Flight) -> None:
+        with self._lock:
+            self._airborne.discard(flight)
+
+    def finish(self, timeout_s: float) -> bool:
+        """Take no new calls and wait for those under way; say whether there were any."""
+        deadline = time.monotonic() + timeout_s
+        with self._lock:
+            self._closed = True
+            waiting = bool(self._airborne)
+        while time.monotonic() < deadline:
+            with self._lock:
+                if not self._airborne:
+                    break
+            time.sleep(0.02)
+        return waiting

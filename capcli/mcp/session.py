@@ -1,0 +1,85 @@
+"""Session tools: who is logged in, on which account, and whether everything works."""
+
+from fastmcp.tools import FunctionTool, ToolResult
+
+from capcli.app import App
+from capcli.errors import CapcliError
+from capcli.mcp.arguments import Id, MaybeId, Yes
+from capcli.mcp.face import Face
+from capcli.mcp.toolset import READS, SETTLES, tool
+from capcli.services.accounts import LoggedOut, Pong, SessionShown
+from capcli.services.health import HealthReport, settings_failed
+from capcli.services.reply import Reply
+
+_SET = "session"
+
+
+class SessionTools:
+    def __init__(self, face: Face) -> None:
+        self._face = face
+
+    def cap_session_status(self) -> ToolResult:
+        return self._face.report(lambda app: app.accounts.held(), _no_session)
+
+    def cap_session_login(self, force: Yes = False, account_id: MaybeId = None) -> ToolResult:
+        return self._face.answer(lambda app: _login(app, account_id, force=force))
+
+    def cap_session_ping(self) -> ToolResult:
+        return self._face.answer(lambda app: app.accounts.ping())
+
+    def cap_session_logout(self) -> ToolResult:
+        return self._face.answer(lambda app: app.accounts.logout())
+
+    def cap_session_switch_account(self, account_id: Id) -> ToolResult:
+        return self._face.answer(lambda app: app.accounts.use(account_id))
+
+    def cap_health(self) -> ToolResult:
+        return self._face.report(lambda app: app.health.run(), settings_failed)
+
+
+def _login(app: App, account_id: str | None, *, force: bool) -> Reply[SessionShown]:
+    shown = app.accounts.login(force=force)
+    return shown if account_id is None else app.accounts.use(account_id)
+
+
+def _no_session(error: CapcliError) -> Reply[SessionShown]:
+    return Reply(SessionShown(False, "", None, None, None, None), None, error.problem())
+
+
+def tools(face: Face) -> list[FunctionTool]:
+    """Return the session tools."""
+    do = SessionTools(face)
+    return [
+        tool(
+            do.cap_session_status,
+            "Is there a session? Asks nobody. Same as: capcli login --status",
+            SessionShown,
+            READS,
+            _SET,
+            warns=True,
+        ),
+        tool(
+            do.cap_session_login,
+            "Log in with the stored credentials. Same as: capcli login",
+            SessionShown,
+            SETTLES,
+            _SET,
+        ),
+        tool(do.cap_session_ping, "Keep the session alive", Pong, READS, _SET),
+        tool(do.cap_session_logout, "End the session. Same as: capcli logout", LoggedOut, SETTLES, _SET),
+        tool(
+            do.cap_session_switch_account,
+            "Make another account the active one. Same as: capcli accounts use",
+            SessionShown,
+            SETTLES,
+            _SET,
+        ),
+        tool(
+            do.cap_health,
+            "Why does it not work? Every check with its fix. Same as: capcli health",
+            HealthReport,
+            READS,
+            _SET,
+            warns=True,
+        ),
+    ]

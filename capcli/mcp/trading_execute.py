@@ -1,0 +1,109 @@
+"""Tools that send: a previewed order once, or the close of a position. Each needs its own confirm=true."""
+
+from fastmcp.tools import FunctionTool, ToolResult
+
+from capcli.app import App
+from capcli.domain.order import Kind
+from capcli.errors import Busy
+from capcli.mcp.arguments import Id, PreviewId, Seconds, Yes
+from capcli.mcp.face import Face
+from capcli.mcp.flights import PATIENCE_S
+from capcli.mcp.toolset import TRADES, tool
+from capcli.services.closing import Closing
+from capcli.services.reply import Reply
+from capcli.services.verdicts import Execution
+
+_SET = "trading_execute"
+
+
+class TradingExecuteTools:
+    def __init__(self, face: Face) -> None:
+        self._face = face
+
+    def cap_trade_execute_position(
+        self,
+        preview_id: PreviewId,
+        confirm: Yes = False,
+        wait_for_confirm: bool = True,
+        timeout_s: Seconds = 15.0,
+        again: Yes = False,
+    ) -> ToolResult:
+        wait_s = _wait(timeout_s, wanted=wait_for_confirm)
+        return self._execute(preview_id, Kind.MARKET, wait_s, confirm=confirm, again=again)
+
+    def cap_trade_execute_working_order(
+        self,
+        preview_id: PreviewId,
+        confirm: Yes = False,
+        wait_for_confirm: bool = True,
+        timeout_s: Seconds = 15.0,
+        again: Yes = False,
+    ) -> ToolResult:
+        wait_s = _wait(timeout_s, wanted=wait_for_confirm)
+        return self._execute(preview_id, Kind.WORKING, wait_s, confirm=confirm, again=again)
+
+    def _execute(
+        self, preview_id: str, kind: Kind, wait_s: float, *, confirm: bool, again: bool
+    ) -> ToolResult:
+        return self._face.send(
+            lambda app: app.executions.execute(
+                preview_id, confirmed=confirm, again=again, kind=kind, wait_s=wait_s
+            ),
+            lambda app: app.executions.so_far(preview_id),
+        )
+
+    # The close is proved by reading the book for a few seconds whatever these two say; they are the
+    # official server's arguments.
+    def cap_trade_positions_close(
+        self,
+        deal_id: Id,
+        confirm: Yes = False,
+        wait_for_confirm: bool = True,  # noqa: ARG002
+        timeout_s: Seconds = 15.0,  # noqa: ARG002
+    ) -> ToolResult:
+        return self._face.send(
+            lambda app: app.closings.close(deal_id, confirmed=confirm), lambda app: _closing(app, deal_id)
+        )
+
+
+def _wait(timeout_s: float, *, wanted: bool) -> float:
+    return min(timeout_s, PATIENCE_S) if wanted else 0.0
+
+
+def _closing(app: App, deal_id: str) -> Reply[Closing]:  # noqa: ARG001
+    raise Busy(
+        f"The close of {deal_id} is still under way and goes on. Closing it again is safe.",
+        next=f"capcli positions {deal_id}",
+    )
+
+
+def tools(face: Face) -> list[FunctionTool]:
+    """Return the tools that trade."""
+    do = TradingExecuteTools(face)
+    return [
+        tool(
+            do.cap_trade_execute_position,
+            "Send a previewed market order, once. confirm=true after the user agreed. "
+            "Same as: capcli execute",
+            Execution,
+            TRADES,
+            _SET,
+            warns=True,
+        ),
+        tool(
+            do.cap_trade_execute_working_order,
+            "Send a previewed working order, once. confirm=true after the user agreed. "
+            "Same as: capcli execute",
+            Execution,
+            TRADES,
+            _SET,
+            warns=True,
+        ),
+        tool(
+            do.cap_trade_positions_close,
+            "Close a position at market. confirm=true after the user agreed. Same as: capcli close",
+            Closing,
+            TRADES,
+            _SET,
+        ),
+    ]

@@ -1,0 +1,97 @@
+"""Preview tools: check an order and store it under an id; nothing is sent."""
+
+from fastmcp.tools import FunctionTool, ToolResult
+
+from capcli.domain.order import OrderRequest, Trigger
+from capcli.mcp.arguments import Direction, Epic, MaybeNumber, MaybeTime, Number, TriggerType, leg
+from capcli.mcp.face import Face
+from capcli.mcp.toolset import STORES, tool
+from capcli.services.previews import Preview
+
+_SET = "trading_preview"
+
+
+class TradingPreviewTools:
+    def __init__(self, face: Face) -> None:
+        self._face = face
+
+    def cap_trade_preview_position(  # noqa: PLR0917 - the official server's arguments
+        self,
+        epic: Epic,
+        direction: Direction,
+        size: Number,
+        guaranteed_stop: bool = False,
+        trailing_stop: bool = False,
+        stop_level: MaybeNumber = None,
+        stop_distance: MaybeNumber = None,
+        stop_amount: MaybeNumber = None,
+        profit_level: MaybeNumber = None,
+        profit_distance: MaybeNumber = None,
+        profit_amount: MaybeNumber = None,
+    ) -> ToolResult:
+        return self._face.answer(
+            lambda app: app.previews.preview(
+                OrderRequest(
+                    epic=epic,
+                    side=direction,
+                    size=size,
+                    stop=leg("stop", stop_level, stop_distance, stop_amount),
+                    limit=leg("profit", profit_level, profit_distance, profit_amount),
+                    trailing=trailing_stop,
+                    guaranteed=guaranteed_stop,
+                )
+            )
+        )
+
+    def cap_trade_preview_working_order(  # noqa: PLR0917 - the official server's arguments
+        self,
+        epic: Epic,
+        direction: Direction,
+        type: TriggerType,  # noqa: A002 - the official server's name
+        level: Number,
+        size: Number,
+        guaranteed_stop: bool = False,
+        trailing_stop: bool = False,
+        stop_level: MaybeNumber = None,
+        stop_distance: MaybeNumber = None,
+        stop_amount: MaybeNumber = None,
+        profit_level: MaybeNumber = None,
+        profit_distance: MaybeNumber = None,
+        profit_amount: MaybeNumber = None,
+        good_till_date: MaybeTime = None,
+    ) -> ToolResult:
+        return self._face.answer(
+            lambda app: app.previews.preview(
+                OrderRequest(
+                    epic=epic,
+                    side=direction,
+                    size=size,
+                    stop=leg("stop", stop_level, stop_distance, stop_amount),
+                    limit=leg("profit", profit_level, profit_distance, profit_amount),
+                    trailing=trailing_stop,
+                    guaranteed=guaranteed_stop,
+                    trigger=Trigger(level, type, good_till_date),
+                )
+            )
+        )
+
+
+def tools(face: Face) -> list[FunctionTool]:
+    """Return the preview tools."""
+    do = TradingPreviewTools(face)
+    return [
+        tool(
+            do.cap_trade_preview_position,
+            "Preview a market order; stores a preview_id. Same as: capcli preview",
+            Preview,
+            STORES,
+            _SET,
+        ),
+        tool(
+            do.cap_trade_preview_working_order,
+            "Preview a working order; stores a preview_id. Same as: capcli preview --at",
+            Preview,
+            STORES,
+            _SET,
+        ),
+    ]
