@@ -1,0 +1,71 @@
+"""Every test has a home of its own, no `CAP_` settings of the person who runs it, and no network."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest_plugins = ["tests.support.fixtures"]
+
+_HOMES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+
+
+class NetworkUsed(AssertionError):
+    """A test tried to leave this machine."""
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    for name in list(os.environ):
+        if name.startswith(("CAP_", "CAPCLI_")):
+            monkeypatch.delenv(name)
+    for name in (*_HOMES, "XDG_RUNTIME_DIR", "CREDENTIALS_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.setenv("CAPCLI_HOME", str(home / "capcli"))
+    return home / "capcli"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Refuse names and addresses that are not this machine's, whoever asks."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex", "sendto"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        patch.setattr(socket, "getaddrinfo", _guarded_lookup(socket.getaddrinfo))
+        yield
+
+
+def _guarded(real: Any) -> Any:
+    def guarded(self: socket.socket, *args: Any) -> Any:
+        if self.family in {socket.AF_INET, socket.AF_INET6}:
+            _refuse_remote(args[-1][0])
+        return real(self, *args)
+
+    return guarded
+
+
+def _guarded_lookup(real: Any) -> Any:
+    def guarded(host: Any, *args: Any, **options: Any) -> Any:
+        _refuse_remote(host)
+        return real(host, *args, **options)
+
+    return guarded
+
+
+def _refuse_remote(host: str | bytes | None) -> None:
+    name = host.decode() if isinstance(host, bytes) else host or "localhost"
+    if name == "localhost":
+        return
+    try:
+        local = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        local = None
+    if local is None or not (local.is_loopback or local.is_unspecified):
+        raise NetworkUsed(f"{name} is not this machine")

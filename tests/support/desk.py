@@ -1,0 +1,94 @@
+"""A real App on the paper broker in a temporary home: virtual time, counted ids, a tap on the wire."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from capcli.app import App, Options, Surroundings
+from capcli.domain.market import Side
+from capcli.domain.order import Leg, LegForm, OrderRequest
+from capcli.errors import CapcliError
+from capcli.paper.state import switches
+from capcli.paper.transport import PaperTransport
+from capcli.services.previews import Preview
+from capcli.services.verdicts import Execution
+from tests.support.clock import Time
+from tests.support.tap import Tap
+
+FIRST_ACCOUNT, SECOND_ACCOUNT = "100482915730264817", "100482915730264825"
+
+
+@dataclass
+class Ids:
+    """Ids that count, each seat with digits of its own."""
+
+    seat: int = 0
+    _counter: Any = field(default_factory=lambda: count(1))
+
+    def __call__(self, prefix: str) -> str:
+        return f"{prefix}{self.seat:04d}{next(self._counter):08d}"
+
+
+class Seat:
+    """One process's view: an App with its own connections, on a home that others may share."""
+
+    def __init__(
+        self, home: Path, time: Time, *, number: int = 0, options: Options | None = None, **settings: str
+    ) -> None:
+        self.home = home
+        self.time = time
+        self.tap = Tap(PaperTransport(home / "paper.db", time.now))
+        self.app = App.build(
+            options,
+            environ={"CAPCLI_HOME": str(home), **settings},
+            around=Surroundings(
+                clock=time.now,
+                ids=Ids(number),
+                sleep=time.sleep,
+                monotonic=time.monotonic,
+                lock_wait_s=0.2,
+                transport=self.tap,
+            ),
+        )
+
+    def request(self, epic: str = "SILVER", size: str = "1.5", **changes: Any) -> OrderRequest:
+        return OrderRequest(epic, changes.pop("side", Side.BUY), Decimal(size), **changes)
+
+    def preview(self, *args: Any, **changes: Any) -> Preview:
+        return self.app.previews.preview(self.request(*args, **changes)).data
+
+    def execute(self, preview_id: str, **options: Any) -> Any:
+        return self.app.executions.execute(preview_id, confirmed=True, **options)
+
+    def open(self, *args: Any, **changes: Any) -> Execution:
+        """Preview and execute; the execution must have landed."""
+        found = self.execute(self.preview(*args, **changes).preview_id, again=True)
+        assert found.exit_code == 0, found
+        return found.data
+
+    def book(self) -> list[str]:
+        """Return the deal ids that are open at the broker."""
+        return [row.deal_id for row in self.app.portfolio.positions().data.positions]
+
+    def confirms_after(self, seconds: float) -> None:
+        """Let the broker confirm every later order only after this long."""
+        switches(self.home / "paper.db", at=self.time.now(), confirm_delay_ms=int(seconds * 1000))
+
+    def close(self) -> None:
+        self.app.close()
+
+
+def stop_at(level: str) -> Leg:
+    return Leg(LegForm.LEVEL, Decimal(level))
+
+
+def refusal(work: Callable[[], Any]) -> CapcliError:
+    """Return the error that stops some work."""
+    try:
+        result = work()
+    except CapcliError as error:
+        return error
+    raise AssertionError(f"nothing stopped it: {result}")
