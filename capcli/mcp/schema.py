@@ -11,6 +11,8 @@ Schema = dict[str, Any]
 _NAMES = {"env": {"type": ["string", "null"]}, "account_id": {"type": ["string", "null"]}}
 # Every key is always there, so `required` would only repeat the names: a third of what an assistant reads.
 _NOISE = frozenset({"title", "description", "default", "format", "required", "$defs"})
+# Longer lists of words (the names of the checks) grow with every version.
+_CLOSED_SET = 12
 
 
 class _Numbers(GenerateJsonSchema):
@@ -38,7 +40,7 @@ def _lean(node: Any, defs: Schema) -> Any:
     if "anyOf" in node:
         return _nullable(_lean(node["anyOf"], defs))
     if "enum" in node:
-        return {"enum": node["enum"]}
+        return {"enum": node["enum"]} if len(node["enum"]) <= _CLOSED_SET else {"type": "string"}
     lean = {key: _lean(value, defs) for key, value in node.items() if key not in _NOISE}
     if "properties" in node:
         lean["properties"] = {name: _lean(item, defs) for name, item in node["properties"].items()}
