@@ -146,8 +146,11 @@ def is_glitch(status: int, code: str | None) -> bool:
 
 
 def is_session_lost(status: int, code: str | None) -> bool:
-    """Say whether an answer means that the tokens are no longer valid."""
-    return status == _UNAUTHORIZED and base_code(code) in SESSION_LOST
+    """Say whether an answer means that the tokens are no longer valid.
+
+    The codes decide: 401 is certain for some of them only (API page 4.2).
+    """
+    return status in _CLIENT_ERRORS and base_code(code) in SESSION_LOST
 
 
 def refused(endpoint: str, status: int, body: bytes) -> CapcliError:

@@ -85,6 +85,33 @@ def test_a_lost_session_is_renewed_unnoticed(venue: Venue, code: str) -> None:
     assert venue.seen() == ["GET /positions", "POST /session", "GET /positions"]
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_the_code_tells_a_lost_session_whatever_the_status(venue: Venue, status: int) -> None:
+    venue.on("GET /positions", refusal("error.security.client-token-missing", status), answer(FLAT))
+
+    assert venue.broker(cache=Cache(stored())).positions() == ()
+
+
+def test_tokens_of_a_refusal_are_not_adopted(venue: Venue) -> None:
+    venue.on("POST /positions", answer({"errorCode": "error.invalid.session.token"}, 401, tokens="dead"))
+    venue.on("GET /ping", answer({"status": "OK"}))
+    broker = venue.broker(cache=Cache(stored()))
+
+    broker.send("POST", "/positions", b"{}")
+    broker.ping()
+
+    assert tokens(venue.requests[-1]) == "cached-cst"
+
+
+def test_logins_keep_a_second_apart(venue: Venue) -> None:
+    broker = venue.broker()
+
+    broker.login(force=True)
+    broker.login(force=True)
+
+    assert sum(venue.time.slept) >= 1.0
+
+
 def test_a_session_lost_twice_is_given_up(venue: Venue) -> None:
     venue.on("GET /positions", LOST)
     cache = Cache(stored())

@@ -188,4 +188,6 @@ def test_an_activity_level_of_zero_is_not_known_yet() -> None:
 
 
 def test_times_with_an_offset_are_moved_to_utc() -> None:
-    assert translate.utc(datetime.fromisoformat("2026-03-02T14:00:00+02:00")) == AT.replace(second=0)
+    at = translate.utc(datetime.fromisoformat("2026-03-02T14:00:00+02:00"))
+
+    assert (at, at.tzinfo) == (AT.replace(second=0), UTC)
