@@ -28,7 +28,8 @@ def test_a_bar_has_the_documented_fields(client):
     assert body["instrumentType"] == "COMMODITIES"
     (row,) = body["prices"]
     assert set(row) == {
-        "snapshotTime", "snapshotTimeUTC", "openPrice", "closePrice", "highPrice", "lowPrice", "lastTradedVolume",
+        "snapshotTime", "snapshotTimeUTC", "openPrice", "closePrice", "highPrice", "lowPrice",
+        "lastTradedVolume",
     }  # fmt: skip
     assert row["openPrice"]["ask"] - row["openPrice"]["bid"] == Decimal("0.02")
     assert row["snapshotTimeUTC"] == "2026-11-20T15:30:00"

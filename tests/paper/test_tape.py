@@ -1,5 +1,6 @@
 """Properties of the price path that everything else rests on."""
 
+import itertools
 from datetime import UTC, datetime
 
 from hypothesis import given, settings
@@ -24,7 +25,7 @@ def test_children_chain_and_reach_exactly_their_parent(market, level, second):
     path, index = Path("s"), index_of(level, second)
     parent, children = path.bar(market.shape, level, index), path.children(market.shape, level, index)
     assert merge(children) == parent
-    assert all(a.close == b.open for a, b in zip(children, children[1:], strict=False))
+    assert all(a.close == b.open for a, b in itertools.pairwise(children))
     assert all(
         bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in children
     )
@@ -129,7 +130,7 @@ def test_prices_are_the_same_on_every_machine():
 def test_daily_moves_look_like_the_market():
     market, day = MARKETS["SILVER"], index_of(1, LATE)
     closes = [Path("m").bar(market.shape, 1, day - i).close for i in range(400)]
-    moves = [abs(a / b - 1) for a, b in zip(closes, closes[1:], strict=False)]
+    moves = [abs(a / b - 1) for a, b in itertools.pairwise(closes)]
     assert 0.005 < sum(moves) / len(moves) < 0.02
 
 
