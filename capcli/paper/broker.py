@@ -102,7 +102,7 @@ def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, 
     try:
         session = sessions.admit(desk.db, desk.settings, request.headers, desk.at)
         _count(desk)
-        reply = _run(Call(desk, session, request.headers, request.query, request.body, args), route)
+        reply = _run(Call(desk, session, request.query, request.body, args), route)
     except Refusal as refusal:
         return _response(desk, refusal.status, {"errorCode": refusal.code}, session)
     return _response(desk, 200, reply.body, reply.session or session)

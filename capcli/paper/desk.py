@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market
 from capcli.paper.tape import Tape
 from capcli.paper.world import Settings
 
@@ -59,7 +59,6 @@ class Call:
 
     desk: Desk
     session: Session
-    headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
     args: tuple[str, ...]  # what the path's placeholders matched
@@ -73,7 +72,3 @@ class Call:
 class Reply:
     body: Any
     session: Session | None = None  # set when the answer's tokens differ from the request's
-
-
-def market_of(epic: str) -> Market | None:
-    return MARKETS.get(epic)

@@ -183,7 +183,8 @@ def amend(call: Call) -> Reply:
     order = _owned(call)
     body = decode(call.body, OrderChange)
     order = _moved(call.desk, order, body)
-    _check_level(call.desk, order, MARKETS[order.epic])
+    if body.level is not None:
+        _check_level(call.desk, order, MARKETS[order.epic])
     order = _with_legs(order, _legs(call, order, _completed(order, body)))
     reference = records.new_reference(call.desk)
     _keep(call.desk, order, reference, _AMENDED)

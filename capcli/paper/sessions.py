@@ -18,7 +18,7 @@ CLIENT_ID = "10048291"
 STREAM = "wss://localhost/"
 IDLE_MS = 600_000
 CAP_MS = 3_600_000
-_TOUCH_MS = 1_000  # a session used again within a second is not written again
+_TOUCH_MS = 100  # a session used again within this time is not written again
 _SYMBOLS: Mapping[str, str] = {"USD": "$", "EUR": "€"}
 
 

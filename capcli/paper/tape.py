@@ -3,7 +3,7 @@
 Seconds are market time since 1970. While a market is closed its path runs on unseen.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -194,6 +194,3 @@ class _Search:
 def _below(level: int, index: int) -> range:
     parts = SPANS[level] // SPANS[level + 1]
     return range(index * parts, (index + 1) * parts)
-
-
-TapeMaker = Callable[[str], Tape]

@@ -11,6 +11,7 @@ from capcli.paper.refusal import Refusal
 Number = Decimal | UnsetType | None
 Flag = bool | UnsetType | None
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DIGITS = 13
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 
 
@@ -58,11 +59,15 @@ class AccountChoice(msgspec.Struct, frozen=True):
 def decode(body: bytes, shape: type[_Body]) -> _Body:
     """Refuses with the name of the first wrong field; the broker's own code for it is not documented."""
     try:
-        return msgspec.json.decode(body or b"{}", type=shape)
+        decoded = msgspec.json.decode(body or b"{}", type=shape)
     except msgspec.ValidationError as error:
         raise Refusal(400, f"error.invalid.{_field(str(error))}") from None
     except msgspec.DecodeError:
         raise Refusal(400, "error.invalid.body") from None
+    for name in decoded.__struct_fields__:
+        if not _sane(getattr(decoded, name)):
+            raise Refusal(400, f"error.invalid.{name}")
+    return decoded
 
 
 def encode(value: Any) -> bytes:
@@ -77,6 +82,13 @@ def plain(number: Decimal) -> Decimal:
     """Without an exponent: 1E+2 is a number in JSON but not what the broker writes."""
     exponent = number.as_tuple().exponent
     return number.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else number
+
+
+def _sane(value: object) -> bool:
+    """Finite and of a magnitude that arithmetic keeps exact; text such as "NaN" is a decimal to the decoder."""
+    if not isinstance(value, Decimal):
+        return True
+    return value.is_finite() and (not value or abs(value.adjusted()) < _DIGITS)
 
 
 def _field(message: str) -> str:
