@@ -1,6 +1,5 @@
 """The paper broker's one entrance: a request comes in, an answer goes out, all state is in paper.db."""
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -22,36 +21,44 @@ _REASONS = {404: "Not Found", 405: "Method Not Allowed"}
 
 class Route(NamedTuple):
     method: str
-    pattern: re.Pattern[str]
+    template: str
     handler: Callable[[Call], Reply]
-    writes: bool
 
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET"
 
-def _route(method: str, template: str, handler: Callable[[Call], Reply]) -> Route:
-    pattern = re.compile(re.sub(r"\{\w+\}", "([^/]+)", PREFIX + template))
-    return Route(method, pattern, handler, method != "GET")
+    def arguments(self, path: str) -> tuple[str, ...] | None:
+        """What the placeholders stand for in a path, None when it is another route's."""
+        parts, wanted = path.split("/"), (PREFIX + self.template).split("/")
+        if len(parts) != len(wanted):
+            return None
+        pairs = tuple(zip(parts, wanted, strict=True))
+        if any(part != name for part, name in pairs if not name.startswith("{")):
+            return None
+        return tuple(part for part, name in pairs if name.startswith("{"))
 
 
 ROUTES = (
-    _route("GET", "/ping", sessions.ping),
-    _route("GET", "/session", sessions.show),
-    _route("PUT", "/session", sessions.switch),
-    _route("DELETE", "/session", sessions.log_out),
-    _route("GET", "/accounts", sessions.list_accounts),
-    _route("GET", "/markets", markets.listing),
-    _route("GET", "/markets/{epic}", markets.show),
-    _route("GET", "/prices/{epic}", prices.listing),
-    _route("GET", "/positions", positions.listing),
-    _route("POST", "/positions", positions.create),
-    _route("GET", "/positions/{dealId}", positions.show),
-    _route("PUT", "/positions/{dealId}", positions.amend),
-    _route("DELETE", "/positions/{dealId}", positions.delete),
-    _route("GET", "/workingorders", orders.listing),
-    _route("POST", "/workingorders", orders.create),
-    _route("PUT", "/workingorders/{dealId}", orders.amend),
-    _route("DELETE", "/workingorders/{dealId}", orders.delete),
-    _route("GET", "/confirms/{dealReference}", history.confirm),
-    _route("GET", "/history/activity", history.activity),
+    Route("GET", "/ping", sessions.ping),
+    Route("GET", "/session", sessions.show),
+    Route("PUT", "/session", sessions.switch),
+    Route("DELETE", "/session", sessions.log_out),
+    Route("GET", "/accounts", sessions.list_accounts),
+    Route("GET", "/markets", markets.listing),
+    Route("GET", "/markets/{epic}", markets.show),
+    Route("GET", "/prices/{epic}", prices.listing),
+    Route("GET", "/positions", positions.listing),
+    Route("POST", "/positions", positions.create),
+    Route("GET", "/positions/{dealId}", positions.show),
+    Route("PUT", "/positions/{dealId}", positions.amend),
+    Route("DELETE", "/positions/{dealId}", positions.delete),
+    Route("GET", "/workingorders", orders.listing),
+    Route("POST", "/workingorders", orders.create),
+    Route("PUT", "/workingorders/{dealId}", orders.amend),
+    Route("DELETE", "/workingorders/{dealId}", orders.delete),
+    Route("GET", "/confirms/{dealReference}", history.confirm),
+    Route("GET", "/history/activity", history.activity),
 )
 TIME, SESSION = f"{PREFIX}/time", f"{PREFIX}/session"
 
@@ -80,10 +87,10 @@ def _answer(desk: Desk, request: Request) -> Response:
         return _response(desk, 200, {"serverTime": desk.now})
     if (request.method, path) == ("POST", SESSION):
         return _log_in(desk, request)
-    matches = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(path))]
-    for route, match in matches:
+    matches = [(route, args) for route in ROUTES if (args := route.arguments(path)) is not None]
+    for route, args in matches:
         if route.method == request.method:
-            return _authenticated(desk, request, route, match.groups())
+            return _authenticated(desk, request, route, args)
     return _unrouted(desk, request, 405 if matches or path == TIME else 404)
 
 

@@ -85,7 +85,7 @@ def plain(number: Decimal) -> Decimal:
 
 
 def _sane(value: object) -> bool:
-    """Finite and of a magnitude that arithmetic keeps exact; text such as "NaN" is a decimal to the decoder."""
+    """Finite and of a magnitude that arithmetic keeps exact; the decoder lets "NaN" through."""
     if not isinstance(value, Decimal):
         return True
     return value.is_finite() and (not value or abs(value.adjusted()) < _DIGITS)
