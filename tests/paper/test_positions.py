@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from capcli.paper import state
+from capcli.paper.messages import Request
 from tests.paper.client import SATURDAY, Client
 
 BUY = {"epic": "SILVER", "direction": "BUY", "size": 1}
@@ -316,3 +317,12 @@ def test_deal_ids_count_upwards_and_never_come_back_after_a_reset(client):
     state.reset(client.path, limits=False, at=client.now)
     client.login()
     assert first < second < client.buy()
+
+
+@pytest.mark.parametrize("number", ['"NaN"', '"Infinity"', "1e999", "-1e30", "1e-300"])
+def test_numbers_no_account_could_hold_are_refused(client, number):
+    for field in ("size", "stopLevel", "stopDistance", "profitAmount"):
+        text = f'{{"epic": "SILVER", "direction": "BUY", "size": 1, "{field}": {number}}}'
+        request = Request("POST", "/api/v1/positions", {}, client.tokens, text.encode(), client.now)
+        response = client.broker.handle(request)
+        assert (response.status, response.body.decode()) == (400, f'{{"errorCode":"error.invalid.{field}"}}')
