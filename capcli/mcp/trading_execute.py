@@ -1,5 +1,7 @@
 """Tools that send: a previewed order once, or the close of a position. Each needs its own confirm=true."""
 
+from dataclasses import replace
+
 from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.app import App
@@ -49,7 +51,7 @@ class TradingExecuteTools:
             lambda app: app.executions.execute(
                 preview_id, confirmed=confirm, again=again, kind=kind, wait_s=wait_s
             ),
-            lambda app: app.executions.so_far(preview_id),
+            lambda app: _so_far(app, preview_id),
         )
 
     # The close is proved by reading the book for a few seconds whatever these two say; they are the
@@ -68,6 +70,21 @@ class TradingExecuteTools:
 
 def _wait(timeout_s: float, *, wanted: bool) -> float:
     return min(timeout_s, PATIENCE_S) if wanted else 0.0
+
+
+def _so_far(app: App, preview_id: str) -> Reply[Execution]:
+    """Return the state of an order that is still under way: no failure, so nobody retries it as one."""
+    try:
+        reply = app.executions.so_far(preview_id)
+    except Busy:
+        raise Busy(
+            f"{preview_id} is still being worked on and may be sent any moment. Ask again with the same "
+            "preview_id: it is sent once.",
+            next=f"capcli execute {preview_id}",
+        ) from None
+    if reply.problem is None or not reply.data.state.unresolved:
+        return reply
+    return replace(reply, problem=replace(reply.problem, assistant_error=False))
 
 
 def _closing(app: App, deal_id: str) -> Reply[Closing]:  # noqa: ARG001

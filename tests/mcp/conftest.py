@@ -1,0 +1,71 @@
+"""An in-memory client of the real server on the paper broker, in both protocol eras."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastmcp import Client, FastMCP
+
+from capcli.mcp.face import Face
+from capcli.mcp.server import build_server
+from tests.support.desk import Seat
+
+ERAS = ("legacy", "2026-07-28")
+
+
+@dataclass
+class Said:
+    """What a client got for one call."""
+
+    is_error: bool
+    text: str
+    data: dict[str, Any]
+
+    @property
+    def code(self) -> str | None:
+        return self.data.get("error", {}).get("code")
+
+
+class Assistant:
+    """A client that calls tools by name and looks at everything that comes back."""
+
+    def __init__(self, client: Client[Any]) -> None:
+        self.client = client
+
+    async def __call__(self, tool: str, **arguments: Any) -> Said:
+        result = await self.client.call_tool(tool, arguments, raise_on_error=False)
+        assert [block.type for block in result.content] == ["text"]
+        return Said(result.is_error, result.content[0].text, result.structured_content or {})
+
+    async def works(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        said = await self(tool, **arguments)
+        assert not said.is_error, said.text
+        assert "error" not in said.data, said.text
+        return said.data
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=ERAS)
+def era(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def face(seat: Seat) -> Face:
+    return Face(lambda: seat.app)
+
+
+@pytest.fixture
+def server(face: Face) -> FastMCP[Any]:
+    return build_server(face)
+
+
+@pytest.fixture
+async def ask(server: FastMCP[Any], era: str) -> AsyncIterator[Assistant]:
+    async with Client(server, mode=era) as client:
+        yield Assistant(client)

@@ -1,0 +1,230 @@
+"""What an assistant is told when something is wrong: codes, isError, and no word of the libraries."""
+
+from threading import Event
+
+import httpx
+import pytest
+from fastmcp import Client
+
+from capcli.app import App
+from capcli.mcp.face import Face
+from capcli.mcp.flights import Flights
+from capcli.mcp.server import build_server
+from tests.mcp.conftest import Assistant
+from tests.mcp.test_day import SILVER, orders
+from tests.support.desk import Seat
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_unknown_epic_names_the_one_that_was_meant(ask: Assistant) -> None:
+    said = await ask("cap_market_get", epic="silver")
+
+    assert (said.is_error, said.code) == (True, "EPIC_UNKNOWN")
+    assert "did you mean SILVER?" in said.text
+    assert " Next: capcli markets show SILVER" in said.text
+
+
+async def test_a_preview_that_fails_its_checks_is_an_error_with_all_of_them(ask: Assistant) -> None:
+    said = await ask("cap_trade_preview_position", epic="SILVER", direction="BUY", size=1, stop_level=99)
+
+    assert (said.is_error, said.code, said.data["executable"]) == (True, "CHECKS_FAILED", False)
+    assert said.data["error"]["details"]["failed"] == ["stop"]
+    refused = await ask("cap_trade_execute_position", preview_id=said.data["preview_id"], confirm=True)
+    assert refused.code == "PREVIEW_NOT_EXECUTABLE"
+
+
+async def test_an_order_that_may_be_live_is_no_error(ask: Assistant, seat: Seat) -> None:
+    preview = await ask.works("cap_trade_preview_position", **SILVER)
+    seat.tap.breaks("POST", "/positions", after=httpx.ReadError("reset by peer"))
+
+    said = await ask("cap_trade_execute_position", preview_id=preview["preview_id"], confirm=True)
+
+    assert (said.is_error, said.code, said.data["state"]) == (False, "MAY_BE_LIVE", "UNKNOWN")
+    assert said.data["retry_safe"] is False
+    assert "Do not send it again" in said.text
+    assert "reset by peer" not in said.text
+    assert orders(seat) == 1
+
+
+async def test_a_position_without_its_stop_is_no_error(ask: Assistant, seat: Seat) -> None:
+    from dataclasses import replace
+
+    broker = seat.app.broker
+    positions = broker.positions
+    broker.positions = lambda: tuple(  # type: ignore[method-assign]
+        replace(position, stop_level=None) for position in positions()
+    )
+    preview = await ask.works("cap_trade_preview_position", **SILVER)
+
+    said = await ask("cap_trade_execute_position", preview_id=preview["preview_id"], confirm=True)
+
+    assert (said.is_error, said.code, said.data["protected"]) == (False, "NO_STOP", "no")
+    assert said.data["state"] == "LANDED"
+
+
+async def test_an_order_that_was_not_sent_is_an_error(ask: Assistant, seat: Seat) -> None:
+    preview = await ask.works("cap_trade_preview_position", **SILVER)
+    seat.tap.breaks("POST", "/positions", before=httpx.ConnectError("refused"))
+
+    said = await ask("cap_trade_execute_position", preview_id=preview["preview_id"], confirm=True)
+
+    assert (said.is_error, said.code, said.data["state"]) == (True, "NOT_SENT", "NOT_SENT")
+    assert orders(seat) == 1
+
+
+@pytest.mark.parametrize("fault", [httpx.ReadTimeout("secret"), httpx.ConnectError("secret")])
+async def test_a_network_error_is_told_in_our_words(ask: Assistant, seat: Seat, fault: Exception) -> None:
+    await ask.works("cap_session_login")
+    seat.tap.breaks("GET", "/positions", before=fault, times=9)
+
+    said = await ask("cap_trade_positions_list")
+
+    assert said.is_error
+    assert said.code in {"TIMEOUT", "NETWORK"}
+    assert "retry" not in said.text
+    assert "secret" not in said.text
+
+
+async def test_a_bug_is_masked(ask: Assistant, seat: Seat, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> None:
+        raise httpx.ReadTimeout(f"the token was {100 + 23}")
+
+    seat.app.portfolio.positions = broken  # type: ignore[method-assign,assignment]
+
+    said = await ask("cap_trade_positions_list")
+
+    assert (said.is_error, said.code) == (True, "BUG")
+    assert "123" not in said.text
+    heard = capsys.readouterr()
+    assert "123" not in heard.err
+    assert heard.out == ""
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "word"),
+    [
+        ("cap_trade_preview_position", SILVER | {"direction": "buy"}, "direction"),
+        ("cap_trade_preview_position", SILVER | {"size": 0}, "size"),
+        ("cap_trade_preview_position", SILVER | {"size": True}, "size"),
+        ("cap_trade_preview_position", SILVER | {"size": "1,5"}, "size"),
+        ("cap_trade_preview_position", SILVER | {"stop_level": -1}, "stop_level"),
+        ("cap_trade_preview_position", SILVER | {"stop_distance": 1}, "stop_level, stop_distance"),
+        ("cap_trade_preview_position", SILVER | {"leverage": 3}, "leverage"),
+        ("cap_trade_preview_position", {"epic": "SILVER"}, "direction"),
+        ("cap_trade_execute_position", {"preview_id": "p_1"}, "preview_id"),
+        ("cap_trade_execute_position", {"preview_id": "p_abcdefghijkl", "confirm": "yes"}, "confirm"),
+        ("cap_trade_execute_position", {"preview_id": "p_abcdefghijkl", "timeout_s": -1}, "timeout_s"),
+        ("cap_trade_positions_close", {"deal_id": "../positions/D1", "confirm": True}, "deal_id"),
+        ("cap_trade_positions_get", {"deal_id": "..\u2044x"}, "deal_id"),
+        ("cap_trade_confirm_get", {"deal_reference": "a/b"}, "deal_reference"),
+        ("cap_market_get", {"epic": "SIL VER"}, "epic"),
+        ("cap_market_prices", {"epic": "SILVER", "resolution": "1h"}, "resolution"),
+        ("cap_market_prices", {"epic": "SILVER", "max": 0}, "max"),
+        ("cap_market_prices", {"epic": "SILVER", "from_date": "yesterday"}, "from_date"),
+        ("cap_market_quote", {"epics": []}, "epics"),
+    ],
+)
+async def test_wrong_arguments(ask: Assistant, seat: Seat, tool: str, arguments: dict, word: str) -> None:
+    said = await ask(tool, **arguments)
+
+    assert (said.is_error, said.code) == (True, "USAGE")
+    assert word in said.text
+    assert "http" not in said.text
+    assert len(said.text) < 300
+    assert seat.tap.requests == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "code"),
+    [
+        ({"CAP_ENV": "prod"}, "BAD_SETTING"),
+        ({"CAP_ALLOW_TRADES": "true"}, "UNKNOWN_SETTING"),
+        ({"CAP_API_KEY": "k", "CAP_ENV": "demo"}, "CREDENTIALS_MISSING"),
+    ],
+)
+async def test_wrong_settings_still_list_every_tool(own_home, era: str, environ: dict, code: str) -> None:
+    face = Face(lambda: App.build(environ={"CAPCLI_HOME": str(own_home), **environ}))
+    async with Client(build_server(face), mode=era) as client:
+        ask = Assistant(client)
+        assert len(await client.list_tools()) == 22
+        said = await ask("cap_account_list")
+        assert (said.is_error, said.code) == (True, code)
+        assert any(name in said.text for name in (*environ, "CAP_IDENTIFIER"))
+        health = await ask("cap_health")
+        assert (health.is_error, health.data["healthy"], health.code) == (False, False, code)
+        status = await ask("cap_session_status")
+        assert (status.is_error, status.data["logged_in"]) == (False, False)
+
+
+async def test_settings_that_were_mended_work_without_a_restart(own_home, era: str) -> None:
+    environ = {"CAPCLI_HOME": str(own_home), "CAP_ENV": "prod"}
+    async with Client(build_server(Face(lambda: App.build(environ=environ))), mode=era) as client:
+        ask = Assistant(client)
+        assert (await ask("cap_account_list")).code == "BAD_SETTING"
+        environ["CAP_ENV"] = "paper"
+        await ask.works("cap_account_list")
+
+
+async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: str) -> None:
+    arrived, release = Event(), Event()
+
+    def slow(_: httpx.Request) -> None:
+        arrived.set()
+        release.wait(10)
+
+    face = Face(lambda: seat.app, Flights(patience_s=0.3))
+    async with Client(build_server(face), mode=era) as client:
+        ask = Assistant(client)
+        preview = await ask.works("cap_trade_preview_position", **SILVER)
+        seat.tap.breaks("POST", "/positions", before=slow)
+        call = {"preview_id": preview["preview_id"], "confirm": True}
+
+        said = await ask("cap_trade_execute_position", **call)
+
+        assert arrived.is_set()
+        assert (said.is_error, said.code, said.data["state"]) == (False, "IN_PROGRESS", "SENDING")
+        release.set()
+        assert face.flights.finish(10)
+        assert len(seat.book()) == 1
+        refused = await ask("cap_trade_execute_position", **call)
+        assert (refused.is_error, refused.code) == (True, "BUSY")
+    assert orders(seat) == 1
+
+
+async def test_a_cancelled_call_does_not_lose_the_order(seat: Seat, face: Face, era: str) -> None:
+    import anyio
+
+    arrived, release = Event(), Event()
+
+    def slow(_: httpx.Request) -> None:
+        arrived.set()
+        release.wait(10)
+
+    async with Client(build_server(face), mode=era) as client:
+        ask = Assistant(client)
+        preview = await ask.works("cap_trade_preview_position", **SILVER)
+        seat.tap.breaks("POST", "/positions", before=slow)
+        call = {"preview_id": preview["preview_id"], "confirm": True}
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: ask("cap_trade_execute_position", **call))
+            await anyio.to_thread.run_sync(arrived.wait)
+            group.cancel_scope.cancel()
+        release.set()
+        face.flights.finish(10)
+    replay = seat.execute(preview["preview_id"])
+    assert (replay.data.replayed, replay.data.state.value) == (True, "LANDED")
+    assert orders(seat) == 1
+
+
+async def test_a_confirmation_is_waited_for(ask: Assistant, seat: Seat) -> None:
+    reference = seat.open().deal_reference
+    known = await ask.works("cap_trade_confirm_wait", deal_reference=reference)
+    assert known["state"] == "ACCEPTED"
+
+    before = seat.time.monotonic()
+    unknown = await ask.works("cap_trade_confirm_wait", deal_reference="o_nothing", timeout_s=600)
+    waited = seat.time.monotonic() - before
+
+    assert unknown["state"] == "PENDING"
+    assert 40 < waited < 60

@@ -1,0 +1,129 @@
+"""What every tool looks like from outside: snapshot, size, hints, and the official server's arguments."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp import Client, FastMCP
+
+from capcli.mcp.schema import number
+from tests.mcp.conftest import ERAS
+
+pytestmark = pytest.mark.anyio
+
+SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
+TRADES = {"cap_trade_execute_position", "cap_trade_execute_working_order", "cap_trade_positions_close"}
+
+LEGS = [f"{leg}_{form}" for leg in ("stop", "profit") for form in ("level", "distance", "amount")]
+OFFICIAL: dict[str, list[str]] = {
+    "cap_session_status": [],
+    "cap_session_login": ["force", "account_id"],
+    "cap_session_ping": [],
+    "cap_session_logout": [],
+    "cap_market_search": ["search_term", "epics", "limit"],
+    "cap_market_get": ["epic"],
+    "cap_market_prices": ["epic", "resolution", "max", "from_date", "to_date"],
+    "cap_account_list": [],
+    "cap_trade_positions_list": [],
+    "cap_trade_positions_get": ["deal_id"],
+    "cap_trade_orders_list": [],
+    "cap_trade_confirm_get": ["deal_reference"],
+    "cap_trade_confirm_wait": ["deal_reference", "timeout_s", "poll_interval_ms"],
+    "cap_trade_preview_position": ["epic", "direction", "size", "guaranteed_stop", "trailing_stop", *LEGS],
+    "cap_trade_preview_working_order": [
+        *("epic", "direction", "type", "level", "size", "guaranteed_stop", "trailing_stop"),
+        *LEGS,
+        "good_till_date",
+    ],
+    "cap_trade_execute_position": ["preview_id", "confirm", "wait_for_confirm", "timeout_s"],
+    "cap_trade_execute_working_order": ["preview_id", "confirm", "wait_for_confirm", "timeout_s"],
+    "cap_trade_positions_close": ["deal_id", "confirm", "wait_for_confirm", "timeout_s"],
+}
+
+
+async def listed(server: FastMCP[Any], era: str) -> list[dict[str, Any]]:
+    async with Client(server, mode=era) as client:
+        tools = await client.list_tools()
+    return [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+
+
+def size(value: Any) -> int:
+    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+async def test_the_tools_are_those_of_the_snapshot(server: FastMCP[Any]) -> None:
+    """Run with SNAPSHOTS=write to accept a change."""
+    modern, legacy = [await listed(server, era) for era in ERAS]
+    assert modern == legacy
+    text = json.dumps(modern, indent=1, sort_keys=True) + "\n"
+    if os.environ.get("SNAPSHOTS") == "write":
+        SNAPSHOT.write_text(text)
+    assert json.loads(SNAPSHOT.read_text()) == modern
+
+
+async def test_the_list_fits_its_budget(server: FastMCP[Any]) -> None:
+    tools = await listed(server, ERAS[0])
+    bare = [{key: value for key, value in tool.items() if key != "outputSchema"} for tool in tools]
+    whole, lean = size(tools) / len(tools), size(bare) / len(tools)
+    print(f"{len(tools)} tools, {lean:.0f} bytes each, {whole:.0f} with output schemas")
+    assert lean <= 500
+    assert whole <= 1300
+
+
+async def test_the_official_servers_arguments_are_all_there(server: FastMCP[Any]) -> None:
+    tools = {tool["name"]: tool["inputSchema"] for tool in await listed(server, ERAS[0])}
+
+    for name, arguments in OFFICIAL.items():
+        properties = list(tools[name].get("properties", {}))
+        assert properties[: len(arguments)] == arguments, name
+        assert all(extra not in tools[name].get("required", []) for extra in properties[len(arguments) :])
+
+
+async def test_the_defaults_are_the_official_ones(server: FastMCP[Any]) -> None:
+    tools = {tool["name"]: tool["inputSchema"]["properties"] for tool in await listed(server, ERAS[0])}
+
+    def default(tool: str, argument: str) -> Any:
+        return tools[tool][argument]["default"]
+
+    assert default("cap_market_prices", "resolution") == "MINUTE_15"
+    assert default("cap_market_prices", "max") == 200
+    assert default("cap_market_search", "limit") == 50
+    assert default("cap_trade_confirm_wait", "timeout_s") == 15.0
+    assert default("cap_trade_confirm_wait", "poll_interval_ms") == 500
+    assert [default("cap_trade_execute_position", name) for name in ("confirm", "wait_for_confirm")] == [
+        False,
+        True,
+    ]
+
+
+async def test_only_the_tools_that_trade_are_destructive(server: FastMCP[Any]) -> None:
+    tools = await listed(server, ERAS[0])
+
+    assert {tool["name"] for tool in tools if tool["annotations"]["destructiveHint"]} == TRADES
+    assert all(tool["annotations"]["idempotentHint"] for tool in tools if tool["name"] in TRADES)
+    reading = {tool["name"] for tool in tools if tool["annotations"]["readOnlyHint"]}
+    assert not reading & {name for name in reading if "preview" in name or "execute" in name}
+
+
+async def test_every_tool_says_in_one_line_what_it_does(server: FastMCP[Any]) -> None:
+    for tool in await listed(server, ERAS[0]):
+        assert 10 < len(tool["description"]) < 140
+        assert "\n" not in tool["description"]
+        assert "_meta" not in tool
+
+
+async def test_nothing_asks_for_a_secret(server: FastMCP[Any]) -> None:
+    names = {name for tool in await listed(server, ERAS[0]) for name in tool["inputSchema"]["properties"]}
+
+    assert not [name for name in names if any(word in name for word in ("key", "password", "secret", "pin"))]
+
+
+@pytest.mark.parametrize(
+    "text", ["0.1", "24.50", "1E+2", "-0.0315", "123456789.012345", "0.00", "1234567890123"]
+)
+def test_numbers_keep_their_digits(text: str) -> None:
+    from decimal import Decimal
+
+    assert Decimal(str(number(Decimal(text)))) == Decimal(text)
