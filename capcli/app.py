@@ -170,6 +170,10 @@ class App:
         )
         return FileSessionCache(folder, key)
 
+    def forget_session(self) -> None:
+        """Drop the session that is kept for the next command: other credentials are about to be used."""
+        self._session_cache().drop()
+
     @property
     def credentials(self) -> "CredentialSource":
         return self._once("credentials", self._credentials)
@@ -255,6 +259,7 @@ class App:
             monotonic=around.monotonic,
             confirmation_needed=self.settings.require_confirm,
             on_interrupt=self._on_interrupt,
+            account=self.settings.account,
         )
         return Executions(self.desk, sending)
 
@@ -269,6 +274,7 @@ class App:
                 ids=self._around.ids,
                 sleep=self._around.sleep,
                 confirmation_needed=self.settings.require_confirm,
+                on_interrupt=self._on_interrupt,
             ),
         )
 

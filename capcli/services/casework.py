@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from capcli.domain.account import Account, Activity, OrderType, Position, Session, WorkingOrder
+from capcli.domain.account import Account, Activity, OrderType, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord
 from capcli.domain.market import Market, OrderRules
 from capcli.domain.order import Kind, OrderRequest
@@ -32,7 +32,7 @@ class Desk:
 class Scene:
     """One consistent look at the broker: who we are there, the market, the account and the book."""
 
-    session: Session
+    account_id: str
     market: Market
     rules: OrderRules
     account: Account
@@ -41,14 +41,24 @@ class Scene:
     orders_today: int
 
 
-def look(desk: Desk, request: OrderRequest, *, with_orders: bool) -> Scene:
+def active_on(broker: Broker, account_id: str) -> str:
+    """Return the account that the broker is on, after a switch to the one that is wanted where they differ.
+
+    A login, of this or of another process, may have landed on the preferred account (API page 2.6).
+    """
+    active = broker.session().account_id
+    return active if active == account_id else broker.switch_account(account_id).account_id
+
+
+def look(desk: Desk, request: OrderRequest, *, with_orders: bool, account_id: str | None = None) -> Scene:
     """Read everything a check needs, at the same time. Working orders only where a rule or a baseline asks.
 
-    Raises EpicUnknown, RulesMissing and whatever a read raises.
+    `account_id` is the active account where that was just read. Raises EpicUnknown, RulesMissing and
+    whatever a read raises.
     """
     broker, policy = desk.broker, desk.policy
     reads: list[Any] = [
-        broker.session,
+        lambda: account_id or broker.session().account_id,
         lambda: broker.market(request.epic),
         broker.accounts,
         broker.positions,
@@ -56,15 +66,15 @@ def look(desk: Desk, request: OrderRequest, *, with_orders: bool) -> Scene:
     wants_orders = with_orders or (policy.max_open_positions is not None and request.kind is Kind.WORKING)
     if wants_orders:
         reads.append(broker.orders)
-    session, market, accounts, positions, *rest = together(*reads)
+    active, market, accounts, positions, *rest = together(*reads)
     return Scene(
-        session=session,
+        account_id=active,
         market=market,
         rules=order_rules(market),
-        account=active_account(accounts, session.account_id),
+        account=active_account(accounts, active),
         positions=positions,
         orders=rest[0] if rest else (),
-        orders_today=orders_today(desk, session.account_id),
+        orders_today=orders_today(desk, active),
     )
 
 

@@ -1,47 +1,59 @@
 """Several reads at once on daemon threads, so that Ctrl-C never waits for a slow answer."""
 
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_Results = SimpleQueue[tuple[int, Any, BaseException | None]]
 
 _MOST_THREADS = 6
+# Windows delivers Ctrl-C to a waiting thread only between waits.
+_LONGEST_WAIT_S = 0.2
 
 
 def together(*reads: Callable[[], Any]) -> list[Any]:
     """Run the reads at the same time and return their results in order; the first failure is raised."""
     if len(reads) > _MOST_THREADS:
         return [*together(*reads[:_MOST_THREADS]), *together(*reads[_MOST_THREADS:])]
-    results: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
+    results: _Results = SimpleQueue()
     for place, read in enumerate(reads):
         Thread(target=_run, args=(place, read, results), daemon=True).start()
     found: dict[int, Any] = {}
     for _ in reads:
-        place, value, error = results.get()
+        place, value, error = _next(results)
         if error is not None:
             raise error
         found[place] = value
     return [found[place] for place in range(len(reads))]
 
 
-def _run(
-    place: int, read: Callable[[], Any], results: "SimpleQueue[tuple[int, Any, BaseException | None]]"
-) -> None:
+def _next(results: _Results) -> tuple[int, Any, BaseException | None]:
+    while True:
+        try:
+            return results.get(timeout=_LONGEST_WAIT_S)
+        except Empty:
+            continue
+
+
+def _run(place: int, read: Callable[[], Any], results: _Results) -> None:
     try:
         results.put((place, read(), None))
     except BaseException as error:  # noqa: BLE001  handed to the caller's thread
         results.put((place, None, error))
 
 
-def uninterrupted(work: Callable[[], Any], *, on_interrupt: Callable[[], None]) -> Any:
+def uninterrupted(work: Callable[[], T], *, on_interrupt: Callable[[], None]) -> T:
     """Run work on its own thread; the first Ctrl-C is noted and waited through, the second is raised."""
-    results: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
+    results: _Results = SimpleQueue()
     Thread(target=_run, args=(0, work, results), daemon=True).start()
     try:
-        _, value, error = results.get()
+        _, value, error = _next(results)
     except KeyboardInterrupt:
         on_interrupt()
-        _, value, error = results.get()
+        _, value, error = _next(results)
     if error is not None:
         raise error
-    return value
+    result: T = value
+    return result

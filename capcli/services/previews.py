@@ -87,8 +87,8 @@ class Previews:
         order_type = _order_type(request, scene.market)
         case = judge(self._desk, scene, request, order_type)
         preview = self._compose(case)
-        self._store(preview, case, scene.session.account_id)
-        return Reply(preview, scene.session.account_id, _problem(preview))
+        self._store(preview, case, scene.account_id)
+        return Reply(preview, scene.account_id, _problem(preview))
 
     def _compose(self, case: Case) -> Preview:
         now, request, quote = self._desk.clock(), case.request, case.market.quote

@@ -1,21 +1,25 @@
 """What the user is told about an attempt: one sentence, one exit code, one next command (order protocol)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.market import Side
 from capcli.domain.money import short
-from capcli.domain.order import Kind
+from capcli.domain.order import Kind, LegForm
 from capcli.errors import Exit, Problem
+from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder
 from capcli.services.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What became of an execute. `level` and the legs are in the instrument's currency; times UTC."""
+    """What became of an execute. Prices in the instrument's currency; times UTC.
+
+    `stop_level` is the one that was read back, `limit_level` the one that was asked for.
+    """
 
     preview_id: str
     attempt_id: str
@@ -49,8 +53,8 @@ def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: boo
     problem = _problem(attempt, order)
     sentence = problem.message if problem else _landed(attempt, order)
     if replayed:
-        when = f"{attempt.sent_at:%H:%M:%S}Z" if attempt.sent_at else "before"
-        sentence = f"Already executed at {when}: {sentence} Nothing was sent now."
+        sentence = _told_again(attempt, sentence)
+        problem = problem and replace(problem, message=sentence)
     next_command = problem.next if problem else _next_after_landing(attempt)
     execution = Execution(
         preview_id=attempt.preview_id or "",
@@ -78,18 +82,27 @@ def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: boo
     return Reply(execution, attempt.account_id, problem)
 
 
-def _next_after_landing(attempt: AttemptRecord) -> str | None:
-    if not attempt.deal_ids:
-        return "capcli positions"
-    deal = attempt.deal_ids[0]
-    return f"capcli orders {deal}" if attempt.kind is Kind.WORKING else f"capcli positions {deal}"
+def _told_again(attempt: AttemptRecord, sentence: str) -> str:
+    if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
+        return sentence
+    if attempt.state is AttemptState.NOT_SENT or attempt.sent_at is None:
+        return f"Tried before: {sentence} Nothing was sent now."
+    return f"Already executed at {attempt.sent_at:%H:%M:%S}Z: {sentence} Nothing was sent now."
+
+
+def _next_after_landing(attempt: AttemptRecord) -> str:
+    orders = attempt.kind is Kind.WORKING
+    # What netting reduced may be gone: only what was opened is worth pointing at.
+    deal = "" if attempt.note or not attempt.deal_ids else attempt.deal_ids[0]
+    return f"capcli {'orders' if orders else 'positions'} {deal}".strip()
 
 
 def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.state is AttemptState.LANDED:
         return _unprotected(attempt, order)
     if attempt.state is AttemptState.NOT_SENT:
-        return _settled("NOT_SENT", f"Nothing was sent: {attempt.note}.", Exit.UNREACHABLE, order, retry=True)
+        message = f"Nothing was sent: {attempt.note.rstrip('.')}."
+        return _settled("NOT_SENT", message, Exit.UNREACHABLE, order, retry=True)
     if attempt.state is AttemptState.REJECTED:
         reason = attempt.error_code or "no reason given"
         return _settled("REJECTED", f"Broker said no: {reason}. Nothing opened.", Exit.BROKER_REFUSED, order)
@@ -102,6 +115,7 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
             int(Exit.BUSY),
             next=f"capcli execute {attempt.preview_id}",
             details={"attempt_id": attempt.attempt_id},
+            assistant_error=False,
         )
     return _may_be_live(attempt)
 
@@ -139,25 +153,37 @@ def _refused(attempt: AttemptRecord, order: StoredOrder) -> Problem:
 def _settled(
     code: str, message: str, exit_code: Exit, order: StoredOrder, *, retry: bool = False, **details: int
 ) -> Problem:
-    again = f"capcli preview {order.request.epic} --size {short(order.request.size)}"
-    if order.request.side is Side.SELL:
-        again += " --sell"
+    again = preview_command(order.request, order.order_type)
     return Problem(code, message, int(exit_code), next=again, retry_safe=retry, details=details)
 
 
 def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
-    if attempt.protected in {Protection.YES, Protection.NOT_ASKED} or attempt.kind is Kind.WORKING:
+    if attempt.protected in {Protection.YES, Protection.NOT_ASKED}:
         return None
-    deal = attempt.deal_ids[0] if attempt.deal_ids else ""
-    if attempt.protected is Protection.NO:
-        wanted = f" at {short(order.stop_level)}" if order.stop_level else ""
-        message = (
-            f"{_landed(attempt, order)} Position is open WITHOUT its stop{wanted}. "
-            "Set it in the platform now, or close the position."
-        )
-        return _no_stop("NO_STOP", message, f"capcli close {deal} --confirm")
-    message = f"{_landed(attempt, order)} Its stop could not be read back. Look at it now."
-    return _no_stop("STOP_UNVERIFIED", message, f"capcli positions {deal}".strip())
+    landed, look = _landed(attempt, order), _next_after_landing(attempt)
+    if attempt.protected is Protection.UNCHECKED:
+        return _no_stop("STOP_UNVERIFIED", f"{landed} Its stop could not be read back. Look at it now.", look)
+    if attempt.stop_level is not None:
+        message = f"{landed} Its stop is not as asked: the broker has {short(attempt.stop_level)}, "
+        return _no_stop("STOP_DIFFERS", f"{message}asked was {_asked_stop(order)}.", look)
+    wanted = f" at {short(order.stop_level)}" if order.stop_level else ""
+    if attempt.kind is Kind.WORKING:
+        message = f"{landed} It waits WITHOUT its stop{wanted}. Set it in the platform, or cancel it there."
+        return _no_stop("NO_STOP", message, look)
+    message = (
+        f"{landed} Position is open WITHOUT its stop{wanted}. "
+        "Set it in the platform now, or close the position."
+    )
+    close = f"capcli close {attempt.deal_ids[0]} --confirm" if attempt.deal_ids else look
+    return _no_stop("NO_STOP", message, close)
+
+
+def _asked_stop(order: StoredOrder) -> str:
+    request = order.request
+    kinds = [word for word, on in (("guaranteed", request.guaranteed), ("trailing", request.trailing)) if on]
+    if request.stop is None or request.stop.form is not LegForm.LEVEL:
+        return " ".join([*kinds, "stop"])
+    return " ".join([*kinds, short(request.stop.value)])
 
 
 def _no_stop(code: str, message: str, command: str) -> Problem:

@@ -1,0 +1,28 @@
+"""Commands that a message proposes, written so that typing them does what the message says."""
+
+from capcli.domain.account import OrderType
+from capcli.domain.market import Side
+from capcli.domain.money import short
+from capcli.domain.order import Leg, LegForm, OrderRequest, wire_time
+
+_FORMS = {LegForm.LEVEL: "", LegForm.DISTANCE: "-distance", LegForm.AMOUNT: "-amount"}
+
+
+def preview_command(request: OrderRequest, order_type: OrderType | None = None) -> str:
+    """Return the command that previews this order again, with its stop, its limit and its level."""
+    words = ["capcli preview", request.epic, f"--size {short(request.size)}"]
+    if request.side is Side.SELL:
+        words.append("--sell")
+    if request.trigger is not None:
+        words.append(f"--at {short(request.trigger.level)}")
+        if order_type is not None:
+            words.append(f"--type {order_type.value.lower()}")
+        if request.trigger.good_till is not None:
+            words.append(f"--good-till {wire_time(request.trigger.good_till)}Z")
+    words += [*_leg("stop", request.stop), *_leg("limit", request.limit)]
+    words += ["--trailing"] * request.trailing + ["--guaranteed"] * request.guaranteed
+    return " ".join(words)
+
+
+def _leg(name: str, leg: Leg | None) -> list[str]:
+    return [f"--{name}{_FORMS[leg.form]} {short(leg.value)}"] if leg else []

@@ -1,0 +1,181 @@
+"""What became of a mutation: the broker's confirmation, and the book read back. Sends nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from capcli.domain.account import Confirm, Position, WorkingOrder
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.order import Kind, LegForm, OrderRequest
+from capcli.errors import CapcliError, DealUnknown
+from capcli.services.casework import Desk, active_on
+from capcli.services.documents import StoredOrder, read_order
+from capcli.services.ports import Broker
+
+_FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
+_READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
+QUIET = timedelta(seconds=120)
+"""How long after a send a missing trace says nothing (order protocol, Reconcile)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Turns what the broker says into a verdict in the journal. Runs inside the account lock."""
+
+    desk: Desk
+    sleep: Callable[[float], None]
+    monotonic: Callable[[], float]
+
+    def conclude(self, attempt: AttemptRecord, order: StoredOrder, *, wait_s: float) -> AttemptRecord:
+        """Ask for the verdict on an acknowledged order until it comes or the wait (seconds) is over."""
+        confirm = self._await_confirm(attempt.deal_reference or "", wait_s)
+        if confirm is None:
+            return attempt
+        if confirm.accepted:
+            return self._move(attempt, AttemptState.LANDED, **self._landing(attempt.kind, order, confirm))
+        facts = {"error_code": confirm.reason, "order_id": confirm.order_id}
+        return self._move(attempt, AttemptState.REJECTED, **facts)
+
+    def settle(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Bring an attempt whose sender is gone as far as evidence allows; a failed read allows nothing."""
+        if attempt.state is AttemptState.CLAIMED:
+            note = "the process that claimed it ended before sending"
+            return self._move(attempt, AttemptState.NOT_SENT, note=note)
+        if attempt.kind is Kind.CLOSE:
+            return self._settle_close(attempt)
+        if attempt.state is AttemptState.SENDING:
+            note = "the process that sent it ended before the answer"
+            attempt = self._move(attempt, AttemptState.UNKNOWN, note=note)
+        order = self._order_of(attempt)
+        if attempt.state is AttemptState.ACKED and order is not None and self._reaches(attempt.account_id):
+            return self.conclude(attempt, order, wait_s=0)
+        return attempt
+
+    def _settle_close(self, attempt: AttemptRecord) -> AttemptRecord:
+        # A close holds no lock: one that is still being sent belongs to its own process.
+        quiet = self.desk.clock() - (attempt.sent_at or attempt.created_at) >= QUIET
+        if attempt.state is AttemptState.SENDING and not quiet:
+            return attempt
+        deal_id = attempt.path.rsplit("/", 1)[1]
+        still_open = is_open(self.desk.broker, deal_id, attempt.account_id)
+        if still_open is False:
+            facts = {"deal_ids": (deal_id,), "protected": Protection.NOT_ASKED}
+            return self._move(attempt, AttemptState.LANDED, evidence=Evidence.INFERRED, **facts)
+        if still_open and quiet:
+            return self._move(attempt, AttemptState.ABSENT, note="the position is still open")
+        return attempt
+
+    def _reaches(self, account_id: str) -> bool:
+        try:
+            return active_on(self.desk.broker, account_id) == account_id
+        except CapcliError:
+            return False
+
+    def _order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
+        preview = self.desk.journal.preview(attempt.preview_id) if attempt.preview_id else None
+        return read_order(preview.document) if preview else None
+
+    def _await_confirm(self, deal_reference: str, wait_s: float) -> Confirm | None:
+        deadline, pause = self.monotonic() + wait_s, _FIRST_POLL_S
+        while True:
+            try:
+                confirm = self.desk.broker.confirm(deal_reference)
+            except CapcliError:
+                # Not yet: a 404 or a failed read says nothing about the order (API page 9.1).
+                confirm = None
+            if confirm is not None or self.monotonic() + pause > deadline:
+                return confirm
+            self.sleep(pause)
+            pause = min(pause * 1.6, _LONGEST_POLL_S)
+
+    def _landing(self, kind: Kind, order: StoredOrder, confirm: Confirm) -> dict[str, Any]:
+        opened = tuple(deal.deal_id for deal in confirm.deals if deal.status == "OPENED")
+        touched = opened + tuple(deal.deal_id for deal in confirm.deals if deal.deal_id not in opened)
+        if kind is Kind.WORKING and not touched and confirm.order_id:
+            touched = (confirm.order_id,)
+        facts: dict[str, Any] = {
+            "evidence": Evidence.CONFIRM,
+            "order_id": confirm.order_id,
+            "deal_ids": touched,
+            "level": confirm.level,
+            "size": confirm.size,
+            "protected": Protection.NOT_ASKED if order.request.stop is None else Protection.UNCHECKED,
+        }
+        if kind is Kind.MARKET and touched and not opened:
+            # On a netting account an opposite order reduces deals and opens none (API page 9.4).
+            note = f"It reduced {len(touched)} position(s)"
+            return facts | {"protected": Protection.NOT_ASKED, "note": note}
+        return facts | self.read_back(kind, order.request, opened or touched, confirm.order_id)
+
+    def read_back(
+        self, kind: Kind, request: OrderRequest, deals: tuple[str, ...], order_id: str | None
+    ) -> dict[str, Any]:
+        """Look at what the order became. The stop that was asked for must be seen, not assumed."""
+        for pause in _READ_BACK_PAUSES_S:
+            self.sleep(pause)
+            try:
+                found = self._seen(kind, deals, order_id)
+            except CapcliError:
+                continue
+            if found and {row.deal_id for row in found} >= set(deals):
+                ids = {} if deals else {"deal_ids": tuple(row.deal_id for row in found)}
+                return ids | protection(request, found)
+        return {}
+
+    def _seen(
+        self, kind: Kind, deals: tuple[str, ...], order_id: str | None
+    ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
+        if kind is Kind.WORKING:
+            return tuple(row for row in self.desk.broker.orders() if row.deal_id in deals)
+        return tuple(
+            row
+            for row in self.desk.broker.positions()
+            if row.deal_id in deals or (order_id and row.working_order_id == order_id)
+        )
+
+    def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> AttemptRecord:
+        """Compare and set; whoever was first, what the journal holds now is returned."""
+        journal = self.desk.journal
+        journal.move(attempt.attempt_id, attempt.state, to_state, at=self.desk.clock(), **facts)
+        return journal.attempt(attempt.attempt_id) or attempt
+
+
+def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
+    """Read a position back: True open, False gone from that account, None when that cannot be known."""
+    try:
+        broker.position(deal_id)
+    except DealUnknown:
+        # Every deal is unknown on another account, and another process may have switched ours.
+        return False if _is_on(broker, account_id) else None
+    except CapcliError:
+        return None
+    return True
+
+
+def _is_on(broker: Broker, account_id: str) -> bool:
+    try:
+        return broker.session().account_id == account_id
+    except CapcliError:
+        return False
+
+
+def protection(
+    request: OrderRequest, found: tuple[Position, ...] | tuple[WorkingOrder, ...]
+) -> dict[str, Any]:
+    """Compare the stop that was asked for with those that the broker holds; the worst one counts."""
+    if request.stop is None:
+        return {"protected": Protection.NOT_ASKED, "stop_level": found[0].stop_level}
+    worst = next((row for row in found if not _keeps_stop(request, row)), None)
+    if worst is None:
+        return {"protected": Protection.YES, "stop_level": found[0].stop_level}
+    return {"protected": Protection.NO, "stop_level": worst.stop_level}
+
+
+def _keeps_stop(request: OrderRequest, row: Position | WorkingOrder) -> bool:
+    if (request.guaranteed and not row.guaranteed) or (request.trailing and not row.trailing):
+        return False
+    if request.stop is not None and request.stop.form is LegForm.LEVEL:
+        return row.stop_level == request.stop.value
+    # The broker turns a distance or an amount into a level of its own making.
+    return row.stop_level is not None or row.trailing
