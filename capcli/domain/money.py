@@ -28,14 +28,16 @@ def parse_decimal(text: str) -> Decimal:
     """Read a plain decimal number such as `1.5`, keeping its digits.
 
     Raises NotANumber for nan, infinity, exponents, separators and for more than 15 significant digits
-    (the broker reads JSON numbers, and 15 digits are what every reader of them keeps).
+    (the broker reads JSON numbers, and 15 digits are what every reader of them keeps), wherever the point
+    stands: no more than 15 digits before it, and no more than 15 places after it.
     """
     cleaned = text.strip()
     if not _PLAIN.fullmatch(cleaned) or not cleaned.isascii():
         raise NotANumber(f"{text!r} is not a plain number; write digits with a point, such as 1.5")
     number = Decimal(cleaned)
-    if len(number.as_tuple().digits) > SIGNIFICANT_DIGITS and significant_digits(number) > SIGNIFICANT_DIGITS:
-        raise NotANumber(f"{text!r} has more than {SIGNIFICANT_DIGITS} significant digits")
+    places = -int(number.as_tuple().exponent)
+    if max(significant_digits(number), number.adjusted() + 1, places) > SIGNIFICANT_DIGITS:
+        raise NotANumber(f"{text!r} has more than {SIGNIFICANT_DIGITS} significant digits or places")
     return number
 
 
@@ -63,12 +65,12 @@ def on_grid(number: Decimal, step: Decimal) -> bool:
 
 def floor_to(number: Decimal, step: Decimal) -> Decimal:
     """Return the largest multiple of the step that is not above the number."""
-    return (number / step).to_integral_value(ROUND_FLOOR) * step
+    return EXACT.multiply(EXACT.divide(number, step).to_integral_value(ROUND_FLOOR), step)
 
 
 def ceil_to(number: Decimal, step: Decimal) -> Decimal:
     """Return the smallest multiple of the step that is not below the number."""
-    return (number / step).to_integral_value(ROUND_CEILING) * step
+    return EXACT.multiply(EXACT.divide(number, step).to_integral_value(ROUND_CEILING), step)
 
 
 def cents(amount: Decimal) -> Decimal:

@@ -1,7 +1,7 @@
 """What a user asks for, and the exact body that is sent for it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -111,7 +111,7 @@ def order_body(request: OrderRequest, order_type: OrderType | None) -> bytes:
 
 def wire_time(at: datetime) -> str:
     """Write an instant as the broker reads it: UTC, seconds, no `Z` (API page 5.1)."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _text(value: str) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from capcli.domain.account import Account, OrderType
 from capcli.domain.market import Distance, Market, MarketStatus, OrderRules, Side
-from capcli.domain.money import ceil_to, floor_to, on_grid, percent_of, short
+from capcli.domain.money import EXACT, ceil_to, floor_to, on_grid, percent_of, short
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.domain.sizing import Figures, LegFigures, estimated_entry
 
@@ -108,6 +108,8 @@ def market_open(case: Case) -> Check:
     restricted = [mode for mode in case.market.modes if mode != "REGULAR"]
     if restricted and status is MarketStatus.TRADEABLE:
         return Check(Rule.MARKET_OPEN, False, f"{case.request.epic} is restricted: {', '.join(restricted)}")
+    if case.request.kind is Kind.MARKET and case.market.rules.market_orders is False:
+        return Check(Rule.MARKET_OPEN, False, f"{case.request.epic} takes no market orders")
     passed = status is MarketStatus.TRADEABLE or resting
     return Check(Rule.MARKET_OPEN, passed, f"{case.request.epic} is {status.value}")
 
@@ -313,7 +315,8 @@ RULES: tuple[Callable[[Case], Check | None], ...] = (
 
 def evaluate(case: Case) -> tuple[Check, ...]:
     """Return the verdict of every rule that applies, all at once; rules that do not apply are left out."""
-    return tuple(_verdicts(case))
+    with localcontext(EXACT):
+        return tuple(_verdicts(case))
 
 
 def _verdicts(case: Case) -> Iterator[Check]:

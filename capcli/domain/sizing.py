@@ -1,7 +1,7 @@
 """The arithmetic of an order: entry, notional, margin, stop and limit, in Decimal. No judgement here."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from capcli.domain.account import Account
 from capcli.domain.market import Market, Side
@@ -82,9 +82,15 @@ def max_places(*numbers: Decimal) -> Decimal:
 
 def figures(request: OrderRequest, market: Market, account: Account, rate: Decimal) -> Figures:
     """Work out an order's figures; `rate` is account currency per unit of instrument currency."""
+    with localcontext(EXACT):
+        return _figures(request, market, account, rate)
+
+
+def _figures(request: OrderRequest, market: Market, account: Account, rate: Decimal) -> Figures:
     entry = estimated_entry(request, market)
     notional = cents(entry * request.size * rate)
-    margin_pct = market.margin_factor
+    # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
+    margin_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
     margin = None if margin_pct is None else cents(entry * request.size * rate * margin_pct / 100)
     stop = _leg(request, request.stop, entry, account, rate, is_stop=True)
     limit = _leg(request, request.limit, entry, account, rate, is_stop=False)
