@@ -13,6 +13,7 @@ from capcli.services.reply import Reply
 _PAGE = 1000
 _MOST_CANDLES = 20_000
 _MOST_QUOTES = 50
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,9 @@ class Markets:
                 f"--last takes 1 to {_PAGE}, not {last}. For more, give --from and --to.",
                 next=f"capcli prices {epic} --last {_PAGE}",
             )
-        if self._now() - end < timedelta(seconds=1):
+        if self._now() - end < _SECOND:
             return self._broker.candles(epic, resolution, last=last)
-        start = end - resolution.span * last
-        return self._broker.candles(epic, resolution, last=_PAGE, start=start, end=end)[-last:]
+        return self._broker.candles(epic, resolution, last=last, end=end)
 
     def _window(
         self, epic: str, resolution: Resolution, start: datetime, end: datetime, last: int | None
@@ -182,7 +182,8 @@ class Markets:
         while start <= end and (last is None or len(found) < last):
             stop = min(start + page, end)
             found += self._broker.candles(epic, resolution, last=_PAGE, start=start, end=stop)
-            start = stop + resolution.span if stop < end else end + resolution.span
+            # Times have whole seconds, and a window need not begin where a candle does.
+            start = stop + _SECOND
         return tuple(found[:last])
 
     def time(self) -> Reply[ServerTime]:

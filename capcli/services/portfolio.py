@@ -106,15 +106,17 @@ class Portfolio:
         else:
             book = (self._broker.position(ids.deal_id(deal_id)),)
         rows = tuple(position_row(position) for position in book)
-        return Reply(PositionsFound(rows, self._totals(rows)), self._broker.account_id)
+        return Reply(PositionsFound(rows, self._totals(rows, whole=deal_id is None)), self._broker.account_id)
 
-    def _totals(self, rows: tuple[PositionRow, ...]) -> Totals:
+    def _totals(self, rows: tuple[PositionRow, ...], *, whole: bool) -> Totals:
         currency = self._broker.account_currency
         if all(row.currency == currency for row in rows):
             margins = [row.margin for row in rows]
             known = [margin for margin in margins if margin is not None]
             margin = cents(sum(known, Decimal(0))) if len(known) == len(margins) else None
             return Totals(currency, sum((cents(row.pl) for row in rows), Decimal("0.00")), margin, len(rows))
+        if not whole:
+            return Totals(currency, None, None, len(rows))
         account = active_account(self._broker.accounts(), self._broker.account_id or "")
         # Never summed across currencies (API page 14.4): the broker's own account figures are.
         return Totals(account.currency, account.open_pl, account.equity - account.available, len(rows))
