@@ -5,7 +5,8 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from pathlib import PurePath
+from typing import Any, get_args, get_origin, get_type_hints
 
 from capcli.errors import Problem, UsageError
 from capcli.services.reply import Reply
@@ -13,7 +14,7 @@ from capcli.services.reply import Reply
 SCHEMA = "capcli/1"
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: PLR0911  one form a line
     """Turn a result into dicts, lists, text, bools and Decimals."""
     if isinstance(value, Enum):
         return value.value
@@ -21,6 +22,8 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, datetime):
         return instant(value)
+    if isinstance(value, PurePath):
+        return str(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
@@ -50,14 +53,14 @@ def error_document(problem: Problem) -> dict[str, Any]:
 def document(
     command: str, env: str | None, reply: Reply[Any], *, only: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Return the envelope of a reply; `only` keeps these keys of each row. Raises UsageError."""
+    """Return the envelope of a reply; `only` keeps these keys of each row (see `check_fields`)."""
     envelope: dict[str, Any] = {
         "ok": reply.problem is None,
         "schema": SCHEMA,
         "command": command,
         "env": env,
         "account_id": reply.account_id,
-        "data": pick(plain(reply.data), only),
+        "data": pick(reply.data, only),
     }
     if reply.problem is not None:
         envelope["error"] = error_document(reply.problem)
@@ -76,29 +79,51 @@ def failure(command: str, env: str | None, problem: Problem) -> dict[str, Any]:
     }
 
 
-def rows_key(data: Mapping[str, Any]) -> str | None:
-    """Name the key that holds the rows of a result: its first list of objects."""
-    for key, value in data.items():
-        if isinstance(value, list) and (not value or isinstance(value[0], dict)):
-            return key
-    return None
+def rows_key(kind: Any) -> str | None:
+    """Name the field of a result type that holds its rows; a preview's checks are not rows."""
+    if any(field.name == "preview_id" for field in fields(kind)):
+        return None
+    return next((name for name, hint in get_type_hints(kind).items() if _row_type(hint)), None)
 
 
-def pick(data: dict[str, Any], only: tuple[str, ...]) -> dict[str, Any]:
-    """Keep these keys of each row, in this order (of the result itself when it has no rows).
+def field_names(kind: Any) -> tuple[str, ...]:
+    """Return what `--fields` may name: the keys of the rows, else of the result itself."""
+    hints = get_type_hints(kind)
+    key = rows_key(kind)
+    inner = _row_type(hints[key]) if key else _wrapped(hints)
+    return tuple(field.name for field in fields(inner or kind))
 
-    Raises UsageError that lists the keys there are.
-    """
+
+def check_fields(kind: Any, only: tuple[str, ...]) -> None:
+    """Raise UsageError for a field that a result type lacks. Called before anything is sent."""
+    known = field_names(kind)
+    missing = [name for name in only if name not in known]
+    if missing:
+        raise UsageError(f"--fields: there is no field {', '.join(missing)}; there are: {', '.join(known)}.")
+
+
+def _row_type(hint: Any) -> Any:
+    """Return the dataclass in a `tuple[Row, ...]`."""
+    inside = get_args(hint)
+    return inside[0] if get_origin(hint) is tuple and is_dataclass(inside[0]) else None
+
+
+def _wrapped(hints: Mapping[str, Any]) -> Any:
+    """Return the dataclass of a result that only wraps one object (`market`)."""
+    (first, *more) = hints.values()
+    return first if is_dataclass(first) and not more else None
+
+
+def pick(result: Any, only: tuple[str, ...]) -> dict[str, Any]:
+    """Return a result with these keys of each row, in this order (of the result itself without rows)."""
+    data: dict[str, Any] = plain(result)
     if not only:
         return data
-    key = rows_key(data)
-    rows = [data] if key is None else data[key]
-    known = rows[0].keys() if rows else ()
-    missing = [name for name in only if rows and name not in known]
-    if missing:
-        raise UsageError(f"No field {', '.join(missing)}; there are: {', '.join(known)}.")
-    kept = [{name: row[name] for name in only} for row in rows]
-    return kept[0] if key is None else {**data, key: kept}
+    key = rows_key(type(result))
+    if key is None:
+        body = next(iter(data.values())) if _wrapped(get_type_hints(type(result))) else data
+        return {name: body[name] for name in only}
+    return {**data, key: [{name: row[name] for name in only} for row in data[key]]}
 
 
 def encode(value: Any) -> bytes:

@@ -1,0 +1,1 @@
+"""The command line. `main` builds nothing; `run` is the only place where errors become exit codes."""

@@ -1,0 +1,145 @@
+"""One command from its line to its answer: options, the app that it builds, questions, and the writing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from capcli.cli.globals import Globals
+from capcli.cli.outlet import Outlet
+from capcli.errors import NotConfirmed, Problem, UsageError
+
+if TYPE_CHECKING:
+    from capcli.app import App, Options, Surroundings
+    from capcli.services.reply import Reply
+
+T = TypeVar("T")
+
+ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
+_BY_DEFAULT = (
+    "No environment was chosen, so this is paper: simulated money, no account. See: capcli help environment\n"
+)
+
+
+@dataclass(slots=True)
+class Call:
+    """What every command function works with (Typer's `ctx.obj`)."""
+
+    outlet: Outlet
+    around: "Surroundings | None" = None
+    json: bool = False
+    options: Globals = field(default_factory=Globals)
+    path: list[str] = field(default_factory=list)
+    env: str | None = None
+    sending: bool = False
+    _apps: "list[App]" = field(default_factory=list)
+
+    @property
+    def command(self) -> str:
+        return " ".join(self.path)
+
+    def enter(self, name: str) -> None:
+        """Note the next word of the command's path."""
+        self.path.append(name)
+
+    def build(self, **settings: Any) -> "App":
+        """Read the settings and return the app. Raises UsageError and ConfigError."""
+        from capcli.app import App
+
+        app = App.build(
+            settings.pop("options", None) or self.app_options(),
+            environ=settings.pop("environ", None) or self.outlet.environ,
+            around=self.around,
+            on_interrupt=self._interrupted,
+            **settings,
+        )
+        self._apps.append(app)
+        self.env = app.env
+        return app
+
+    def app_options(self) -> "Options":
+        from capcli.app import Options
+
+        given = self.options
+        return Options(env=given.env, profile=given.profile, account=given.account, timeout=given.timeout)
+
+    def close(self) -> None:
+        for app in self._apps:
+            app.close()
+
+    def _interrupted(self) -> None:
+        self.sending = True
+        self.outlet.talk(ON_ITS_WAY)
+
+    def note_default(self, app: "App") -> None:
+        """Say on stderr that paper was taken because nobody chose."""
+        if app.settings.env_source == "default":
+            self.talk(_BY_DEFAULT)
+
+    def talk(self, text: str) -> None:
+        """Say something beside the result, unless it was asked to be quiet."""
+        if not self.options.quiet:
+            self.outlet.talk(text)
+
+    def check_form(self, kind: type) -> None:
+        """Refuse an output form that a result cannot have, before anything is sent. Raises UsageError."""
+        from capcli.render.envelope import check_fields, rows_key
+
+        if self.options.csv and rows_key(kind) is None:
+            raise UsageError(
+                f"{self.command} has no rows, so it cannot be written as CSV; take --json.",
+                next=f"capcli {self.command} --json",
+            )
+        check_fields(kind, self.options.fields)
+
+    def confirmed(
+        self, act: "Callable[[bool], Reply[T]]", *, given: bool, summary: Callable[[], str]
+    ) -> "Reply[T]":
+        """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed."""
+        try:
+            return act(given)
+        except NotConfirmed:
+            if self.json or not self.outlet.interactive:
+                raise
+        self._ask(summary())
+        return act(True)
+
+    def _ask(self, summary: str) -> None:
+        try:
+            answer = self.outlet.ask(f"{summary}\nSend it? [y/N] ")
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() not in {"y", "yes"}:
+            raise NotConfirmed("You did not say yes, so nothing was sent.")
+
+    def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
+        """Write a reply as it was asked for; its problem goes to stderr, or into the document."""
+        if self.json:
+            from capcli.render.envelope import document, encode
+
+            content = document(self.command, env, reply, only=self.options.fields)
+            self.outlet.document(encode(content))
+            return
+        self.outlet.result(self._text(reply, env, explain=explain))
+        if reply.problem is not None:
+            self.complain(reply.problem)
+
+    def _text(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> str:
+        from capcli.render import text
+        from capcli.render.envelope import field_names, pick, plain, rows_key
+
+        key, only = rows_key(type(reply.data)), self.options.fields
+        subject = text.Subject(env, reply.account_id)
+        look = self.outlet.look(no_colour=self.options.no_colour)
+        if self.options.csv and key:
+            return text.csv_text(plain(reply.data)[key], only or field_names(type(reply.data)))
+        if only:
+            data = pick(reply.data, only)
+            return text.rows_text(data[key] if key else [data], only, subject, look)
+        return text.text(reply.data, subject, look, explain=explain)
+
+    def complain(self, problem: Problem) -> None:
+        """Write on stderr what stopped the command, and the next command."""
+        from capcli.render.text import problem_text
+
+        look = self.outlet.stderr_look(no_colour=self.options.no_colour)
+        self.outlet.talk(problem_text(problem, look))

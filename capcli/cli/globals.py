@@ -1,0 +1,79 @@
+"""The options that every command takes, wherever they stand on the line."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from capcli.errors import UsageError
+
+_VALUES = ("--env", "--profile", "--account", "--fields", "--timeout")
+_FLAGS = ("--json", "--csv", "--no-color", "--quiet", "-q", "--verbose", "-v", "-vv", "-vvv")
+HELP = "capcli --help"
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """The global options as typed."""
+
+    env: str | None = None
+    profile: str | None = None
+    account: str | None = None
+    timeout: str | None = None
+    json: bool = False
+    csv: bool = False
+    fields: tuple[str, ...] = ()
+    no_colour: bool = False
+    quiet: bool = False
+    verbose: int = 0
+
+
+def hoist(argv: Sequence[str]) -> list[str]:
+    """Return the line with its global options in front, so that one parse reads them; `--` ends the search.
+
+    Raises UsageError for one without its value, and for one that is given two values.
+    """
+    front: list[str] = []
+    rest: list[str] = []
+    seen: dict[str, str] = {}
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word.partition("=")[0] in _VALUES:
+            name, value = _value(word, words)
+            _refuse_second(name, value, seen)
+            front += [name, value]
+        elif word in _FLAGS:
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def wants_json(argv: Sequence[str]) -> bool:
+    """Say whether the answer must be JSON, even when the line cannot be read otherwise."""
+    words = list(argv)
+    end = words.index("--") if "--" in words else len(words)
+    return "--json" in words[:end]
+
+
+def _value(word: str, words: Iterator[str]) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    value = value if equals else next(words, "")
+    if not value or (not equals and value.startswith("-")):
+        raise UsageError(f"{name} needs a value.", next=HELP, option=name)
+    return name, value
+
+
+def _refuse_second(name: str, value: str, seen: dict[str, str]) -> None:
+    if seen.setdefault(name, value) != value:
+        raise UsageError(f"{name} is given twice: {seen[name]} and {value}.", next=HELP, option=name)
+
+
+def read_fields(text: str | None) -> tuple[str, ...]:
+    """Split `a,b`; an empty list of fields is a slip. Raises UsageError."""
+    if text is None:
+        return ()
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise UsageError("--fields needs names such as epic,pl.", next=HELP, option="--fields")
+    return tuple(dict.fromkeys(names))

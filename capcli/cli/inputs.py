@@ -1,0 +1,90 @@
+"""Words of the command line become values, each with an error that names the option and what is allowed."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from capcli.domain.market import Resolution
+from capcli.domain.money import NotANumber, parse_decimal
+from capcli.domain.order import Leg, LegForm
+from capcli.errors import UsageError
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?")
+_RESOLUTIONS = {
+    "1m": Resolution.MINUTE,
+    "5m": Resolution.MINUTE_5,
+    "15m": Resolution.MINUTE_15,
+    "30m": Resolution.MINUTE_30,
+    "1h": Resolution.HOUR,
+    "4h": Resolution.HOUR_4,
+    "1d": Resolution.DAY,
+    "1w": Resolution.WEEK,
+}
+
+
+def above_zero(option: str, text: str, hint: str = "") -> Decimal:
+    """Read a number above 0. Raises UsageError."""
+    try:
+        number = parse_decimal(text)
+    except NotANumber as error:
+        raise _unusable(option, text, str(error)) from None
+    if number <= 0:
+        raise _unusable(option, text, f"it must be above 0{hint}")
+    return number
+
+
+def _unusable(option: str, text: str, why: str) -> UsageError:
+    typed = ascii(text[:60])
+    return UsageError(
+        f"{option} is {typed}: {why}. Nothing was sent.", next="capcli preview --help", option=option
+    )
+
+
+def leg(name: str, level: str | None, distance: str | None, amount: str | None) -> Leg | None:
+    """Read a stop or a limit, given in at most one of its three forms. Raises UsageError."""
+    forms = (
+        (f"--{name}", LegForm.LEVEL, level),
+        (f"--{name}-distance", LegForm.DISTANCE, distance),
+        (f"--{name}-amount", LegForm.AMOUNT, amount),
+    )
+    given = [(option, form, text) for option, form, text in forms if text is not None]
+    if len(given) > 1:
+        names = " and ".join(option for option, _, _ in given)
+        raise UsageError(
+            f"{names} exclude each other: a {name} is given once. Nothing was sent.",
+            next="capcli preview --help",
+        )
+    return next((Leg(form, above_zero(option, text)) for option, form, text in given), None)
+
+
+def instant(option: str, text: str | None) -> datetime | None:
+    """Read an ISO date or time as UTC; a date alone is its first moment. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        return _read_time(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"{option} is {text[:60]!a}. Write 2026-01-31 or 2026-01-31T14:00 (:00); it is UTC.",
+            option=option,
+        ) from None
+
+
+def _read_time(text: str) -> datetime:
+    if not _TIME.fullmatch(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+
+
+def resolution(text: str) -> Resolution:
+    """Read a candle width by name or as 1m to 1w. Raises UsageError."""
+    word = text.strip()
+    if found := _RESOLUTIONS.get(word.lower()):
+        return found
+    try:
+        return Resolution(word.upper())
+    except ValueError:
+        allowed = ", ".join((*_RESOLUTIONS, *Resolution))
+        raise UsageError(
+            f"--resolution is {text[:60]!a}. Allowed: {allowed}.", next="capcli prices --help"
+        ) from None

@@ -1,0 +1,91 @@
+"""The root of the command tree: global options and the names of the commands. Builds nothing."""
+
+from typing import Annotated, ClassVar
+
+import typer
+
+from capcli.cli.call import Call
+from capcli.cli.globals import Globals, read_fields
+from capcli.cli.tree import Group, new_app
+from capcli.errors import UsageError
+
+NOTICE = (
+    "capcli is independent software, not a product of Capital.com. It carries out what you order and gives "
+    "no advice. You are responsible for every order; leveraged trading can lose money fast. Practise on "
+    "paper or on a demo account first."
+)
+
+
+class Root(Group):
+    """The commands, by module; a module is imported when its command is run."""
+
+    lazy: ClassVar[dict[str, tuple[str, str]]] = {
+        "preview": (
+            "capcli.cli.preview:app",
+            "Show what an order would be, with every check; sends nothing.",
+        ),
+        "execute": ("capcli.cli.execute:app", "Send a preview, once."),
+        "positions": ("capcli.cli.book:positions_app", "Open positions: P&L, margin, distance to the stop."),
+        "orders": ("capcli.cli.book:orders_app", "Working orders."),
+        "close": ("capcli.cli.close:app", "Close a position at market."),
+        "quote": ("capcli.cli.quotes:quote_app", "Bid and offer of one or more markets."),
+        "prices": ("capcli.cli.quotes:prices_app", "Candles."),
+        "markets": ("capcli.cli.markets:app", "Find markets, and show their dealing rules and hours."),
+        "accounts": ("capcli.cli.accounts:app", "Balance, equity and margin of each account; switch."),
+        "login": ("capcli.cli.session:login_app", "Check your API key and keep it in the keychain."),
+        "logout": ("capcli.cli.session:logout_app", "End the broker session; --forget removes the key."),
+        "health": ("capcli.cli.health:app", "Find out why something does not work."),
+        "config": ("capcli.cli.config:app", "Effective settings and where each comes from."),
+        "paper": ("capcli.cli.paper:app", "The built-in paper broker: status, reset, serve."),
+        "mcp": ("capcli.cli.mcp:app", "The server for AI assistants."),
+        "help": ("capcli.cli.topics:app", "Read about exit-codes, environment, output or preview."),
+    }
+
+
+app = new_app(
+    "Trade a Capital.com account: preview an order, execute it once, see what became of it.",
+    cls=Root,
+    add_completion=True,
+    no_args_is_help=True,
+    epilog=f"Global options work before and after the command.\n\n{NOTICE}",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from capcli import __version__
+
+        typer.echo(f"capcli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    *,
+    env: Annotated[str | None, typer.Option(metavar="ENV", help="paper, demo or live.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="NAME", help="Profile in config.toml.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="ID", help="Account to work on.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV, where there are rows.")] = False,
+    fields: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these fields, in this order.")
+    ] = None,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLOR does.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr but errors.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more on stderr.")] = 0,
+    timeout: Annotated[str | None, typer.Option(metavar="S", help="Seconds to wait for an answer.")] = None,
+    version: Annotated[  # noqa: ARG001  handled by its callback
+        bool, typer.Option("--version", "-V", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    call: Call = ctx.obj
+    if json and csv:
+        raise UsageError("--json and --csv exclude each other.", next="capcli --help")
+    call.options = Globals(
+        env, profile, account, timeout, json, csv, read_fields(fields), no_color, quiet, verbose
+    )
+    if verbose:
+        from capcli.cli.log import listen
+
+        listen(call.outlet.stderr, verbose, call.outlet.environ)

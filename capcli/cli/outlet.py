@@ -1,0 +1,116 @@
+"""Where a command reads and writes: results on stdout, talk on stderr, and what kind of reader is there."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import TextIO
+
+from capcli.render.blocks import Look
+from capcli.system import is_terminal
+
+_NARROWEST = 20
+
+
+@dataclass(slots=True)
+class Outlet:
+    """The streams of one command. Tests hand in their own; there is no other way out."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environ: Mapping[str, str]
+    columns: int | None = None
+    lost: bool = field(default=False, init=False)
+
+    @classmethod
+    def of_process(cls) -> "Outlet":
+        # A stream is None where the parent closed it.
+        return cls(
+            sys.stdin or StringIO(), sys.stdout or StringIO(), sys.stderr or StringIO(), dict(os.environ)
+        )
+
+    @property
+    def interactive(self) -> bool:
+        """Say whether a question would reach a person who can answer it."""
+        return is_terminal(self.stdin) and is_terminal(self.stdout)
+
+    def look(self, *, no_colour: bool) -> Look:
+        """Return how stdout is read."""
+        return self._look(self.stdout, no_colour=no_colour)
+
+    def stderr_look(self, *, no_colour: bool) -> Look:
+        return self._look(self.stderr, no_colour=no_colour)
+
+    def _look(self, stream: TextIO, *, no_colour: bool) -> Look:
+        forced = self.environ.get("FORCE_COLOR", "") not in {"", "0"}
+        at_terminal = is_terminal(stream)
+        plain = no_colour or bool(self.environ.get("NO_COLOR")) or self.environ.get("TERM") == "dumb"
+        return Look(
+            terminal=at_terminal or (forced and not plain),
+            colour=(at_terminal or forced) and not plain,
+            width=self._width() if at_terminal else None,
+            unicode="utf" in (stream.encoding or "utf-8").lower(),
+        )
+
+    def _width(self) -> int:
+        if self.columns is not None:
+            return self.columns
+        import shutil
+
+        return max(shutil.get_terminal_size().columns, _NARROWEST)
+
+    def result(self, text: str) -> None:
+        """Write a result to stdout."""
+        self._write(self.stdout, text)
+
+    def document(self, content: bytes) -> None:
+        """Write a JSON document and a newline to stdout, as UTF-8 whatever the locale is."""
+        raw = getattr(self.stdout, "buffer", None)
+        if raw is None:
+            self._write(self.stdout, content.decode() + "\n")
+            return
+        self._guard(lambda: (self.stdout.flush(), raw.write(content + b"\n"), self.stdout.flush()))
+
+    def talk(self, text: str) -> None:
+        """Write to stderr; a closed stderr is nobody's loss."""
+        with suppress(OSError, ValueError):
+            self.stderr.write(_encodable(text, self.stderr))
+            self.stderr.flush()
+
+    def ask(self, question: str, *, hidden: bool = False) -> str:
+        """Ask a person and return the answer. Raises EOFError when there is none."""
+        if hidden:
+            from getpass import getpass
+
+            return getpass(question, stream=self.stderr)
+        self.talk(question)
+        answer = self.stdin.readline()
+        if not answer:
+            raise EOFError
+        return answer.rstrip("\r\n")
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        self._guard(lambda: (stream.write(_encodable(text, stream)), stream.flush()))
+
+    def _guard(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except BrokenPipeError:
+            # The reader has what it wanted. Python would complain again when it flushes at exit.
+            self._silence()
+        except (OSError, ValueError) as error:
+            self._silence()
+            self.lost = True
+            self.talk(f"The result could not be written: {error}\n")
+
+    def _silence(self) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)

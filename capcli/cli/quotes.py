@@ -1,0 +1,56 @@
+"""`capcli quote` and `capcli prices`: prices now, and candles."""
+
+from typing import Annotated
+
+import typer
+
+from capcli.cli.inputs import instant, resolution
+from capcli.cli.run import run
+from capcli.cli.tree import command, new_app
+from capcli.errors import UsageError
+
+quote_app, prices_app = new_app(), new_app()
+
+
+@command(quote_app, "quote", example="capcli quote SILVER GOLD EURUSD")
+def quote(
+    ctx: typer.Context,
+    epics: Annotated[list[str], typer.Argument(metavar="EPIC...", help="1 to 50 markets.")],
+) -> None:
+    """Bid and offer of one or more markets."""
+    from capcli.services.markets import QuotesFound
+
+    run(ctx, lambda app: app.markets.quote(tuple(epics)), QuotesFound)
+
+
+@command(
+    prices_app,
+    "prices",
+    example="capcli prices GOLD --resolution 1h --last 24\n"
+    "capcli prices SILVER --resolution 1d --from 2026-01-01 --to 2026-02-01 --csv",
+)
+def prices(
+    ctx: typer.Context,
+    epic: Annotated[str, typer.Argument(metavar="EPIC")],
+    *,
+    width: Annotated[
+        str,
+        typer.Option(
+            "--resolution", metavar="WIDTH", help="1m 5m 15m 30m 1h 4h 1d 1w, or the broker's name."
+        ),
+    ] = "HOUR",
+    last: Annotated[int | None, typer.Option(min=1, max=1000, help="So many candles (50).")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From this time (UTC).")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="To this time (UTC).")] = None,
+) -> None:
+    """Candles.
+
+    The last N, or all from a time to a time; a date alone is its 00:00 UTC. --csv and --json have both
+    sides of the price.
+    """
+    from capcli.services.markets import CandlesFound
+
+    if last is not None and (start or end):
+        raise UsageError("--last and --from/--to exclude each other.", next="capcli prices --help")
+    since, until, chosen = instant("--from", start), instant("--to", end), resolution(width)
+    run(ctx, lambda app: app.markets.prices(epic, chosen, last=last, start=since, end=until), CandlesFound)

@@ -1,0 +1,124 @@
+"""Runs a command line. The only place where errors become exit codes."""
+
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from capcli.cli.call import Call
+from capcli.cli.globals import hoist, wants_json
+from capcli.cli.outlet import Outlet
+from capcli.errors import CapcliError, Exit, Problem
+
+if TYPE_CHECKING:
+    from capcli.app import App, Surroundings
+    from capcli.services.reply import Reply
+
+_COMPLETING = "_CAPCLI_COMPLETE"
+
+
+def main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = None) -> int:
+    """Run one command line and return its exit code. Nothing but the outlet is written to."""
+    call = Call(outlet, around, json=wants_json(argv))
+    try:
+        with redirect_stdout(outlet.stdout), redirect_stderr(outlet.stderr):
+            code = _answer(call, argv)
+    finally:
+        call.close()
+    return code or int(Exit.BUG if outlet.lost else Exit.DONE)
+
+
+def _answer(call: Call, argv: Sequence[str]) -> int:
+    try:
+        return _dispatch(call, argv)
+    except typer.Exit as done:
+        return done.exit_code
+    except CapcliError as error:
+        return _stopped(call, error.problem())
+    except TyperException as error:
+        return _misread(call, error)
+    except (KeyboardInterrupt, typer.Abort):
+        return _stopped(call, _interruption(call))
+    except Exception as error:  # noqa: BLE001  whatever else happens is a bug, and still one line and an exit code
+        return _bug(call, error)
+
+
+def _dispatch(call: Call, argv: Sequence[str]) -> int:
+    from capcli.cli.main import app
+
+    root = typer.main.get_command(app)
+    if _COMPLETING in call.outlet.environ:
+        root.main(args=list(argv), prog_name="capcli", standalone_mode=False, obj=call)
+        return 0
+    with root.make_context("capcli", hoist(argv), obj=call) as context:
+        root.invoke(context)
+    return 0
+
+
+def run(
+    ctx: typer.Context,
+    use: "Callable[[App], Reply[Any]]",
+    kind: type,
+    *,
+    explain: bool = False,
+    app: "App | None" = None,
+) -> None:
+    """Call a use case with the app, write its reply, and end with its exit code."""
+    call: Call = ctx.find_root().obj
+    call.check_form(kind)
+    app = app or call.build()
+    call.note_default(app)
+    finish(call, use(app), app.env, explain=explain)
+
+
+def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
+    """Write a reply and end with its exit code."""
+    call.write(reply, env, explain=explain)
+    raise typer.Exit(reply.exit_code)
+
+
+def _stopped(call: Call, problem: Problem) -> int:
+    if call.json:
+        from capcli.render.envelope import encode, failure
+
+        call.outlet.document(encode(failure(call.command, call.env, problem)))
+    else:
+        call.complain(problem)
+    return problem.exit_code
+
+
+def _misread(call: Call, error: TyperException) -> int:
+    command = f"capcli {call.command}".strip()
+    if type(error).__name__ == "NoArgsIsHelpError" and not call.json:
+        call.outlet.talk(error.format_message() + "\n")
+        return int(Exit.USAGE)
+    message = "Missing command." if type(error).__name__ == "NoArgsIsHelpError" else error.format_message()
+    problem = Problem("USAGE", message, int(Exit.USAGE), next=f"{command} --help", retry_safe=True)
+    return _stopped(call, problem)
+
+
+def _interruption(call: Call) -> Problem:
+    if call.sending:
+        return Problem(
+            "MAY_BE_LIVE",
+            "Interrupted while the broker's answer was on its way: it may have been carried out. Do not "
+            "send it again before you looked.",
+            int(Exit.MAY_BE_LIVE),
+            next="capcli positions",
+        )
+    return Problem("INTERRUPTED", "Interrupted. Nothing was sent.", int(Exit.INTERRUPTED), retry_safe=True)
+
+
+def _bug(call: Call, error: Exception) -> int:
+    from capcli.cli.log import masked
+
+    if call.options.verbose > 1:
+        import traceback
+
+        call.outlet.talk(masked("".join(traceback.format_exception(error)), call.outlet.environ))
+    what = masked(f"{type(error).__name__}: {error}", call.outlet.environ).replace("\n", " ")
+    message = f"A bug in capcli, not in your command: {what}. Run it with -vv for the traceback."
+    look = "capcli positions" if call.command in {"execute", "close"} else "capcli health"
+    return _stopped(call, Problem("BUG", message, int(Exit.BUG), next=look))

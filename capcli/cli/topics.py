@@ -1,0 +1,118 @@
+"""`capcli help`: short pages about what no single command owns, generated where there is a table."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from capcli.cli.run import finish
+from capcli.cli.tree import command, new_app
+from capcli.errors import Exit, UsageError
+
+app = new_app()
+
+MEANINGS = {
+    Exit.DONE: "done; for an order: it landed",
+    Exit.BUG: "a bug in capcli",
+    Exit.USAGE: "the command line cannot be read",
+    Exit.CONFIG: "configuration or credentials are missing, locked or unreadable",
+    Exit.LOGIN: "the broker refused the login",
+    Exit.REFUSED: "refused here: trading off, a limit, not confirmed, preview expired, unknown or failed",
+    Exit.BROKER_REFUSED: "the broker said no: rejected, market closed, not found",
+    Exit.UNREACHABLE: "nothing was sent or read; safe to try again",
+    Exit.MAY_BE_LIVE: "the order MAY be live: do not send it again, look first",
+    Exit.NO_STOP: "the position is open WITHOUT its stop",
+    Exit.BUSY: "another process is sending it, or an unresolved attempt blocks the account",
+    Exit.RATE_LIMITED: "rate limited; the message says how long to wait",
+    Exit.INTERRUPTED: "interrupted before anything was sent",
+}
+
+
+@command(app, "help", example="capcli help exit-codes")
+def topic(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="TOPIC", show_default=False)] = None,
+) -> None:
+    """Read about exit-codes, environment, output or preview."""
+    from capcli.render.results import Topic
+    from capcli.services.reply import Reply
+
+    call = ctx.find_root().obj
+    call.check_form(Topic)
+    if name is None:
+        lines = [f"capcli help {word}" for word in PAGES]
+        finish(call, Reply(Topic("help", "\n".join(["There are:", *lines]))), None)
+        return
+    page = PAGES.get(name.lower())
+    if page is None:
+        raise UsageError(
+            f"There is no topic {name[:60]!a}. There are: {', '.join(PAGES)}.",
+            next=f"capcli {name} --help" if name.isalpha() and name.isascii() else "capcli --help",
+        )
+    finish(call, Reply(Topic(name.lower(), page())), None)
+
+
+def _exit_codes() -> str:
+    return "\n".join(f"{code.value:>4}  {MEANINGS[code]}" for code in Exit)
+
+
+def _environment() -> str:
+    from capcli.settings.table import CREDENTIALS, TABLE
+    from capcli.settings.values import written
+
+    lines = [
+        "The environment goes before config.toml, config.toml before the defaults.",
+        "In config.toml a name stands in [profiles.NAME], in lower case and without CAP_.",
+        "",
+        "env: --env, then CAP_ENV, then demo where a credential below is set, then the profile, then paper.",
+        "",
+    ]
+    for setting in TABLE:
+        default = f"default {written(setting.default)}"
+        rule = "" if setting.enforced else " Not enforced yet, so it is refused."
+        lines += [setting.name, f"    {setting.about}.{rule}", f"    {setting.allowed}; {default}"]
+    lines += ["", "Credentials, each plain or with _FILE (a private file) or _CMD (a command):"]
+    lines += [f"    {name}" for name in CREDENTIALS]
+    lines += [
+        "    Without them the keychain is used: capcli login.",
+        "",
+        "CAPCLI_HOME      one folder for config.toml, journal, paper broker and cache",
+        "NO_COLOR         no colour;  FORCE_COLOR  colour also into a pipe",
+    ]
+    return "\n".join(lines)
+
+
+def _output() -> str:
+    return """A terminal gets tables, a pipe gets plain text that is never cut. Results go to stdout; messages
+and errors go to stderr.
+
+--json      one document: ok, schema, command, env, account_id, data, and error when ok is false.
+            error has code, message, next (a command that helps, or null), retry_safe and details.
+            ok is true exactly when the exit code is 0. Numbers keep their digits; times are UTC with Z.
+--csv       a header and the rows, for commands that have rows.
+--fields    only these fields, in this order: capcli positions --json --fields deal_id,epic,pl
+--quiet     no talk on stderr but errors; a preview prints its id alone."""
+
+
+def _preview() -> str:
+    return """Every order is previewed, then executed by the preview's id:
+
+  capcli preview SILVER --size 1.5 --stop 24.50
+  capcli execute p_... --confirm
+
+A preview reads the market, your account and your limits, shows what the order means in money, and runs
+every check at once. It is stored, also when a check fails; then it can never be executed.
+
+An id is bound to its environment, account and exact order. It expires (CAP_PREVIEW_TTL_S) and sends once:
+executing it again only tells what became of it. Everything is checked again right before the send, and a
+price that moved more than CAP_MAX_DRIFT_PCT stops it.
+
+--explain puts each field in a sentence with its arithmetic."""
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "exit-codes": _exit_codes,
+    "environment": _environment,
+    "output": _output,
+    "preview": _preview,
+}

@@ -1,0 +1,85 @@
+"""What a result looks like before anybody paints it: lines, pairs and tables of toned cells."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Tone(StrEnum):
+    """What a cell means to its reader; the painter turns it into a colour, or into nothing."""
+
+    PLAIN = ""
+    GOOD = "good"
+    BAD = "bad"
+    WARN = "warn"
+    DIM = "dim"
+    STRONG = "strong"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A piece of text and its tone. Text from the broker is data: the painter strips control characters."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading; numbers stand to the right."""
+
+    title: str
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under headings. On a terminal that is too narrow each row becomes a block of pairs."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Names and values under a title; `framed` draws a box around them on a terminal."""
+
+    rows: tuple[tuple[str, Cell], ...]
+    title: str = ""
+    tone: Tone = Tone.STRONG
+    framed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text."""
+
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Text that is laid out already."""
+
+    text: str
+
+
+Block = Table | Pairs | Line | Page
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the reader reads: `width` is None where nothing may be cut or wrapped (pipes and files)."""
+
+    terminal: bool = False
+    colour: bool = False
+    width: int | None = None
+    unicode: bool = True
+
+
+_ASCII = str.maketrans({"✓": "ok", "✗": "FAIL", "→": "->", "·": "-", "…": "...", "●": "*"})
+
+
+def shown(text: str, look: Look) -> str:
+    """Return text that is safe on this reader's screen: no control characters, no glyph that it lacks."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return clean if look.unicode else clean.translate(_ASCII)

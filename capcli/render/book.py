@@ -1,0 +1,121 @@
+"""Open positions with their P&L and stops, and working orders."""
+
+from functools import singledispatch
+from typing import Any
+
+from capcli.domain.market import MarketStatus
+from capcli.domain.money import short
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.numbers import NOTHING, gain, money, percent, places, price, price_cell
+from capcli.services.portfolio import OrderRow, OrdersFound, PositionRow, PositionsFound, Totals
+
+_POSITION_COLUMNS = (
+    Column("Market"),
+    Column("Side"),
+    Column("Size", right=True),
+    Column("Opened at", right=True),
+    Column("Bid", right=True),
+    Column("Offer", right=True),
+    Column("P&L", right=True),
+    Column("Margin", right=True),
+    Column("Stop", right=True),
+    Column("To stop", right=True),
+    Column("Limit", right=True),
+    Column("Status"),
+    Column("Deal"),
+)
+_ORDER_COLUMNS = (
+    Column("Market"),
+    Column("Order"),
+    Column("Size", right=True),
+    Column("Level", right=True),
+    Column("Bid", right=True),
+    Column("Offer", right=True),
+    Column("Away", right=True),
+    Column("Stop", right=True),
+    Column("Limit", right=True),
+    Column("Good till"),
+    Column("Deal"),
+)
+
+
+@singledispatch
+def view(data: Any) -> list[Block]:
+    """Return the blocks of a result."""
+    raise TypeError(type(data).__name__)
+
+
+@view.register
+def _(data: PositionsFound) -> list[Block]:
+    if not data.positions:
+        return [Line(Cell("No open positions."))]
+    rows = tuple(_position(row) for row in data.positions)
+    return [Table(_POSITION_COLUMNS, rows), _totals(data.totals)]
+
+
+def _position(row: PositionRow) -> tuple[Cell, ...]:
+    digits = places(row.bid, row.offer, row.level)
+    return (
+        Cell(row.epic, Tone.STRONG),
+        Cell(row.side.value),
+        Cell(short(row.size)),
+        Cell(price(row.level, digits)),
+        Cell(price(row.bid, digits)),
+        Cell(price(row.offer, digits)),
+        gain(row.pl, row.currency),
+        NOTHING if row.margin is None else Cell(money(row.margin, row.currency)),
+        _stop(row, digits),
+        _distance(row, digits),
+        price_cell(row.limit_level, digits),
+        _status(row.market_status),
+        Cell(row.deal_id),
+    )
+
+
+def _stop(row: PositionRow, digits: int) -> Cell:
+    if row.stop_level is None:
+        return Cell("NO STOP", Tone.WARN)
+    kind = " guaranteed" if row.guaranteed else " trailing" if row.trailing else ""
+    return Cell(price(row.stop_level, digits) + kind)
+
+
+def _distance(row: PositionRow, digits: int) -> Cell:
+    if row.stop_distance is None or row.stop_distance_pct is None:
+        return NOTHING
+    return Cell(f"{price(row.stop_distance, digits)} ({percent(row.stop_distance_pct)})")
+
+
+def _status(status: MarketStatus) -> Cell:
+    open_now = status is MarketStatus.TRADEABLE
+    return Cell("open" if open_now else status.value, Tone.PLAIN if open_now else Tone.WARN)
+
+
+def _totals(totals: Totals) -> Pairs:
+    total = NOTHING if totals.pl is None else gain(totals.pl, totals.currency)
+    margin = NOTHING if totals.margin is None else Cell(money(totals.margin, totals.currency))
+    return Pairs((("Positions", Cell(str(totals.count))), ("Total P&L", total), ("Total margin", margin)))
+
+
+@view.register
+def _(data: OrdersFound) -> list[Block]:
+    if not data.orders:
+        return [Line(Cell("No working orders."))]
+    return [Table(_ORDER_COLUMNS, tuple(_order(row) for row in data.orders))]
+
+
+def _order(row: OrderRow) -> tuple[Cell, ...]:
+    digits = places(row.bid, row.offer, row.level)
+    stop = Cell("NO STOP", Tone.WARN) if row.stop_level is None else Cell(price(row.stop_level, digits))
+    return (
+        Cell(row.epic, Tone.STRONG),
+        Cell(f"{row.side.value} {row.type.value}"),
+        Cell(short(row.size)),
+        Cell(price(row.level, digits)),
+        price_cell(row.bid, digits),
+        price_cell(row.offer, digits),
+        price_cell(row.distance, digits),
+        stop,
+        price_cell(row.limit_level, digits),
+        Cell(f"{row.good_till:%Y-%m-%d %H:%M}Z" if row.good_till else "until cancelled"),
+        Cell(row.deal_id),
+    )

@@ -1,0 +1,77 @@
+"""Health, settings, places and help topics."""
+
+from functools import singledispatch
+from typing import Any
+
+from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
+from capcli.render.results import Places, SettingsFound, SettingShown, Topic
+from capcli.services.health import HealthCheck, HealthReport, HealthStatus
+
+_MARKS = {
+    HealthStatus.OK: Cell("✓", Tone.GOOD),
+    HealthStatus.WARNING: Cell("warning", Tone.WARN),
+    HealthStatus.FAILED: Cell("✗", Tone.BAD),
+    HealthStatus.SKIPPED: Cell("skipped", Tone.DIM),
+}
+
+
+@singledispatch
+def view(data: Any) -> list[Block]:
+    """Return the blocks of a result."""
+    raise TypeError(type(data).__name__)
+
+
+@view.register
+def _(data: HealthReport) -> list[Block]:
+    columns = (Column(""), Column("Check"), Column("Finding"), Column("Fix"))
+    bad = [check for check in data.checks if check.status is HealthStatus.FAILED]
+    verdict = Cell(f"{len(bad)} check(s) failed.", Tone.BAD) if bad else Cell("Healthy.", Tone.GOOD)
+    return [Table(columns, tuple(_check(check) for check in data.checks)), Line(verdict)]
+
+
+def _check(check: HealthCheck) -> tuple[Cell, ...]:
+    fix = Cell(check.fix or "", Tone.STRONG)
+    return _MARKS[check.status], Cell(check.name), Cell(check.message), fix
+
+
+@view.register
+def _(data: SettingsFound) -> list[Block]:
+    columns = (Column("Setting"), Column("Value"), Column("From"), Column("What it does"))
+    rows = tuple(
+        (Cell(row.name), Cell(row.value, _source_tone(row.source)), Cell(row.source), Cell(row.description))
+        for row in data.settings
+    )
+    return [Line(Cell(f"profile {data.profile}", Tone.DIM)), Table(columns, rows)]
+
+
+def _source_tone(source: str) -> Tone:
+    return Tone.PLAIN if source.startswith("default") else Tone.STRONG
+
+
+@view.register
+def _(data: SettingShown) -> list[Block]:
+    rows = (
+        ("Setting", Cell(data.name)),
+        ("Value", Cell(data.value, Tone.STRONG)),
+        ("From", Cell(data.source)),
+        ("Allowed", Cell(data.allowed)),
+        ("What it does", Cell(data.description)),
+    )
+    return [Pairs(rows)]
+
+
+@view.register
+def _(data: Places) -> list[Block]:
+    rows = (
+        ("config.toml", Cell(str(data.config_file))),
+        ("journal", Cell(str(data.journal))),
+        ("paper broker", Cell(str(data.paper))),
+        ("locks", Cell(str(data.locks))),
+        ("cache", Cell(str(data.cache))),
+    )
+    return [Pairs(rows)]
+
+
+@view.register
+def _(data: Topic) -> list[Block]:
+    return [Page(data.text)]

@@ -1,0 +1,144 @@
+"""Each field of a preview in a sentence with its arithmetic, in the order of the panel. Real numbers only."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from capcli.domain.market import Side
+from capcli.domain.money import plain, short
+from capcli.domain.order import LegForm
+from capcli.domain.sizing import LegFigures
+from capcli.render.numbers import gain, money, percent, places, price
+from capcli.services.previews import Preview
+
+_RATE_PLACES = 6
+
+
+def sentences(data: Preview) -> Iterator[tuple[str, str]]:
+    """Return the name of each field and what it means here."""
+    yield "Side", _side(data)
+    yield "Entry", _entry(data)
+    yield "Spread", _spread(data)
+    if data.conversion_rate != 1:
+        yield "Rate", _rate(data)
+    yield "Notional", f"{_cash(data.notional, data)} = {_product(data)}: what the deal is worth."
+    yield "Margin", _margin(data)
+    yield "Stop", _stop(data)
+    yield "Limit", _limit(data)
+    yield "Reward : risk", _ratio(data)
+    yield "Overnight", _overnight(data)
+    yield "Price age", f"{short(data.price_age_s)} s since the broker stamped these prices."
+    yield "Checks", _checks(data)
+
+
+def _side(data: Preview) -> str:
+    if data.side is Side.BUY:
+        return "BUY gains when the price rises. It opens at the offer and closes at the bid."
+    return "SELL gains when the price falls. It opens at the bid and closes at the offer."
+
+
+def _entry(data: Preview) -> str:
+    level = _price(data.entry, data)
+    if data.order_type:
+        return f"{level} {data.currency}: the level at which this {data.order_type.value} order opens."
+    word = "offer" if data.side is Side.BUY else "bid"
+    return f"About {level} {data.currency}: the {word} of this moment. The fill may differ."
+
+
+def _spread(data: Preview) -> str:
+    spread = _price(data.spread, data)
+    return (
+        f"{spread} = {_price(data.offer, data)} - {_price(data.bid, data)}, {percent(data.spread_pct)} of "
+        f"the mid price. Crossing it costs {_cash(data.spread_cost, data)} = "
+        f"{short(data.size)} x {spread}{_times(data)}."
+    )
+
+
+def _rate(data: Preview) -> str:
+    return (
+        f"1 {data.currency} = {_rated(data)} {data.account_currency}, from the broker's own market; "
+        "the rate it books at may differ."
+    )
+
+
+def _margin(data: Preview) -> str:
+    if data.margin is None or data.available_after is None or data.margin_pct is None:
+        return "Unknown: the broker sent no margin factor for this market."
+    return (
+        f"{_cash(data.margin, data)} = {_product(data)} x {percent(data.margin_pct)}. It is set aside: "
+        f"{_cash(data.available_after, data)} stay available of {_cash(data.available, data)}."
+    )
+
+
+def _stop(data: Preview) -> str:
+    if data.stop is None:
+        return "None: no level closes this position at a loss, until the margin is used up."
+    verb = "rises" if data.side is Side.SELL else "falls"
+    kind = "is guaranteed to fill there" if data.guaranteed else "may fill at a worse price in a fast market"
+    trail = " It follows the price at that distance." if data.trailing else ""
+    return f"{_leg(data, data.stop, f'when the price {verb} to', -1)} It {kind}.{trail}"
+
+
+def _limit(data: Preview) -> str:
+    if data.limit is None:
+        return "None: no level takes the profit by itself."
+    verb = "falls" if data.side is Side.SELL else "rises"
+    return _leg(data, data.limit, f"when the price {verb} to", 1)
+
+
+def _leg(data: Preview, leg: LegFigures, when: str, sign: int) -> str:
+    level, distance = _price(leg.level, data), _price(leg.distance, data)
+    amount = gain(leg.amount * sign, data.account_currency).text
+    high, low = max(leg.level, data.entry), min(leg.level, data.entry)
+    if leg.form is LegForm.AMOUNT:
+        how = f"the amount that was asked for, {distance} away at size {short(data.size)}"
+    else:
+        far = f"{_price(high, data)} - {_price(low, data)}"
+        how = f"{short(data.size)} x {distance}{_times(data)}, where {distance} = {far}"
+    return (
+        f"Closes {when} {level}, {percent(leg.distance_pct)} from the entry: {amount} = {how}. "
+        f"That is {percent(leg.equity_pct)} of {_cash(data.equity, data)} equity."
+    )
+
+
+def _ratio(data: Preview) -> str:
+    if data.reward_to_risk is None or data.stop is None or data.limit is None:
+        return "Needs a stop and a limit."
+    reward, risk = _price(data.limit.distance, data), _price(data.stop.distance, data)
+    return f"{short(data.reward_to_risk)} : 1 = {reward} to the limit / {risk} to the stop."
+
+
+def _overnight(data: Preview) -> str:
+    if data.overnight is None:
+        return "Unknown: the broker sent no overnight fee for this market."
+    amount = gain(data.overnight.amount, data.account_currency).text
+    word = "credited" if data.overnight.rate_pct > 0 else "charged"
+    return f"{amount} {word} for each night held: {percent(data.overnight.rate_pct)} of the position's value."
+
+
+def _checks(data: Preview) -> str:
+    passed = len(data.checks) - len(data.failed)
+    life = (
+        f"The preview can be executed once, within {data.ttl_s} s." if data.executable else "It stays here."
+    )
+    return f"{passed} of {len(data.checks)} passed. {life}"
+
+
+def _product(data: Preview) -> str:
+    return f"{short(data.size)} x {_price(data.entry, data)}{_times(data)}"
+
+
+def _times(data: Preview) -> str:
+    return "" if data.conversion_rate == 1 else f" x {_rated(data)}"
+
+
+def _rated(data: Preview) -> str:
+    rate = data.conversion_rate
+    return f"{rate:.{_RATE_PLACES}f}".rstrip("0") if places(rate) > _RATE_PLACES else plain(rate)
+
+
+def _cash(amount: Decimal, data: Preview) -> str:
+    return money(amount, data.account_currency)
+
+
+def _price(number: Decimal, data: Preview) -> str:
+    return price(number, places(data.bid, data.offer))

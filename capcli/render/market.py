@@ -1,0 +1,188 @@
+"""Markets, their rules and hours, quotes and candles."""
+
+from functools import singledispatch
+from typing import Any
+
+from capcli.domain.market import Distance, Market, MarketRow, MarketStatus, RuleUnit
+from capcli.domain.money import plain, short
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.numbers import change, percent, places, price, price_cell
+from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
+
+_SEARCH_COLUMNS = (
+    Column("Epic"),
+    Column("Name"),
+    Column("Type"),
+    Column("Bid", right=True),
+    Column("Offer", right=True),
+    Column("Change", right=True),
+    Column("Status"),
+)
+_QUOTE_COLUMNS = (
+    Column("Epic"),
+    Column("Bid", right=True),
+    Column("Offer", right=True),
+    Column("Spread", right=True),
+    Column("High", right=True),
+    Column("Low", right=True),
+    Column("Change", right=True),
+    Column("Currency"),
+    Column("Status"),
+    Column("At"),
+)
+_CANDLE_COLUMNS = (
+    Column("Time (UTC)"),
+    Column("Open", right=True),
+    Column("High", right=True),
+    Column("Low", right=True),
+    Column("Close", right=True),
+    Column("Ask close", right=True),
+    Column("Volume", right=True),
+)
+
+
+@singledispatch
+def view(data: Any) -> list[Block]:
+    """Return the blocks of a result."""
+    raise TypeError(type(data).__name__)
+
+
+@view.register
+def _(data: MarketsFound) -> list[Block]:
+    if not data.markets:
+        return [Line(Cell("No market matches."))]
+    more = data.total - len(data.markets)
+    note = [Line(Cell(f"{more} more; --limit {data.total} shows them.", Tone.DIM))] if more > 0 else []
+    return [Table(_SEARCH_COLUMNS, tuple(_found(row) for row in data.markets)), *note]
+
+
+def _found(row: MarketRow) -> tuple[Cell, ...]:
+    digits = places(row.bid, row.offer)
+    return (
+        Cell(row.epic, Tone.STRONG),
+        Cell(row.name),
+        Cell(row.type.lower()),
+        price_cell(row.bid, digits),
+        price_cell(row.offer, digits),
+        change(row.change_pct),
+        _status(row.status),
+    )
+
+
+def _status(status: MarketStatus) -> Cell:
+    open_now = status is MarketStatus.TRADEABLE
+    return Cell("open" if open_now else status.value, Tone.GOOD if open_now else Tone.WARN)
+
+
+@view.register
+def _(data: QuotesFound) -> list[Block]:
+    return [Table(_QUOTE_COLUMNS, tuple(_quote(row) for row in data.quotes))]
+
+
+def _quote(row: QuoteRow) -> tuple[Cell, ...]:
+    digits = places(row.bid, row.offer)
+    return (
+        Cell(row.epic, Tone.STRONG),
+        Cell(price(row.bid, digits)),
+        Cell(price(row.offer, digits)),
+        Cell(price(row.spread, digits)),
+        price_cell(row.high, digits),
+        price_cell(row.low, digits),
+        change(row.change_pct),
+        Cell(row.currency),
+        _status(row.market_status),
+        Cell(f"{row.at:%Y-%m-%d %H:%M:%S}Z"),
+    )
+
+
+@view.register
+def _(data: CandlesFound) -> list[Block]:
+    title = Line(Cell(f"{data.epic} {data.resolution.value}, bid prices", Tone.STRONG))
+    if not data.candles:
+        return [title, Line(Cell("No candles: the market was closed."))]
+    digits = places(*(candle.bid_close for candle in data.candles))
+    rows = tuple(
+        (
+            Cell(f"{candle.time:%Y-%m-%d %H:%M}"),
+            Cell(price(candle.bid_open, digits)),
+            Cell(price(candle.bid_high, digits)),
+            Cell(price(candle.bid_low, digits)),
+            Cell(
+                price(candle.bid_close, digits),
+                Tone.GOOD if candle.bid_close >= candle.bid_open else Tone.BAD,
+            ),
+            Cell(price(candle.ask_close, digits)),
+            price_cell(candle.volume, 0),
+        )
+        for candle in data.candles
+    )
+    forming = [Line(Cell("The last candle is still forming.", Tone.DIM))] if data.forming else []
+    return [title, Table(_CANDLE_COLUMNS, rows), *forming]
+
+
+@view.register
+def _(data: MarketShown) -> list[Block]:
+    market = data.market
+    title = f"{market.epic} · {market.name}"
+    blocks: list[Block] = [
+        Pairs((*_prices(market), *_rules(market), *_fees(market)), title=title, framed=True)
+    ]
+    return [*blocks, *_hours(market)]
+
+
+def _prices(market: Market) -> list[tuple[str, Cell]]:
+    quote, digits = market.quote, market.decimals
+    both = f"{price(quote.bid, digits)} / {price(quote.offer, digits)} {market.currency}"
+    return [
+        ("Type", Cell(market.type.lower())),
+        ("Status", _status(quote.status)),
+        ("Bid / offer", Cell(f"{both}, at {quote.at:%H:%M:%S}Z")),
+        ("Spread", Cell(price(quote.spread, digits))),
+        ("Change today", change(market.change_pct)),
+        ("High / low", Cell(f"{_or_dash(market.high, digits)} / {_or_dash(market.low, digits)}")),
+    ]
+
+
+def _or_dash(number: Any, digits: int) -> str:
+    return "-" if number is None else price(number, digits)
+
+
+def _rules(market: Market) -> list[tuple[str, Cell]]:
+    rules = market.rules
+    sizes = f"{_number(rules.min_size)} to {_number(rules.max_size)}, in steps of {_number(rules.size_step)}"
+    factor = "not sent" if market.margin_factor is None else percent(market.margin_factor)
+    guaranteed = f"from {_distance(rules.min_guaranteed_stop_distance)}" if market.guaranteed_stops else "no"
+    far = f"{_distance(rules.min_stop_distance)} to {_distance(rules.max_stop_distance)} of the price"
+    return [
+        ("Size", Cell(sizes)),
+        ("Price step", Cell(_number(rules.price_step))),
+        ("Margin", Cell(factor)),
+        ("Stop distance", Cell(far)),
+        ("Guaranteed stops", Cell(guaranteed)),
+        ("Trailing stops", Cell({True: "yes", False: "no", None: "not sent"}[rules.trailing_stops])),
+    ]
+
+
+def _number(number: Any) -> str:
+    return "not sent" if number is None else short(number)
+
+
+def _distance(distance: Distance | None) -> str:
+    if distance is None:
+        return "not sent"
+    return percent(distance.value) if distance.unit is RuleUnit.PERCENTAGE else plain(distance.value)
+
+
+def _fees(market: Market) -> list[tuple[str, Cell]]:
+    fee = market.overnight
+    if fee is None:
+        return [("Overnight", Cell("not sent"))]
+    due = f", next at {fee.next_charge:%Y-%m-%d %H:%M}Z" if fee.next_charge else ""
+    return [("Overnight", Cell(f"BUY {percent(fee.long_rate)}, SELL {percent(fee.short_rate)} a night{due}"))]
+
+
+def _hours(market: Market) -> list[Block]:
+    if market.hours is None:
+        return []
+    rows = tuple((day.day, Cell(", ".join(day.sessions) or "closed")) for day in market.hours.days)
+    return [Pairs(rows, title=f"Opening hours ({market.hours.zone})")]

@@ -1,0 +1,45 @@
+"""Paints blocks as plain text at full width: for pipes, files and e-mails from cron. Nothing is cut."""
+
+from collections.abc import Iterable
+
+from capcli.render.blocks import Block, Line, Look, Page, Pairs, Table, shown
+
+_GAP = "  "
+
+
+def paint(blocks: Iterable[Block], look: Look) -> str:
+    """Return the blocks as text, one empty line between them."""
+    parts = ["\n".join(_lines(block, look)) for block in blocks]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _lines(block: Block, look: Look) -> list[str]:
+    if isinstance(block, Line):
+        return [shown(block.cell.text, look)]
+    if isinstance(block, Page):
+        return [shown(line, look) for line in block.text.splitlines()]
+    if isinstance(block, Pairs):
+        return _pairs(block, look)
+    return _table(block, look)
+
+
+def _pairs(block: Pairs, look: Look) -> list[str]:
+    width = max((len(name) for name, _ in block.rows), default=0)
+    rows = [f"{name:<{width}}{_GAP}{shown(cell.text, look)}".rstrip() for name, cell in block.rows]
+    return [shown(block.title, look), *rows] if block.title else rows
+
+
+def _table(block: Table, look: Look) -> list[str]:
+    texts = [[column.title for column in block.columns]]
+    texts += [[shown(cell.text, look) for cell in row] for row in block.rows]
+    widths = [max(len(row[place]) for row in texts) for place in range(len(block.columns))]
+    rights = [column.right for column in block.columns]
+    return [_row(row, widths, rights) for row in texts]
+
+
+def _row(texts: list[str], widths: list[int], rights: list[bool]) -> str:
+    cells = [
+        text.rjust(width) if right else text.ljust(width)
+        for text, width, right in zip(texts, widths, rights, strict=True)
+    ]
+    return _GAP.join(cells).rstrip()

@@ -1,0 +1,84 @@
+"""Accounts, the broker session, and what login and logout did."""
+
+from functools import singledispatch
+from typing import Any
+
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.numbers import gain, money
+from capcli.render.results import LoginDone, LoginStatus, LogoutDone
+from capcli.services.accounts import AccountRow, AccountsFound, SessionShown
+
+_COLUMNS = (
+    Column("Account"),
+    Column("Name"),
+    Column("Used"),
+    Column("Equity", right=True),
+    Column("Available", right=True),
+    Column("Margin", right=True),
+    Column("Open P&L", right=True),
+    Column("Cash", right=True),
+    Column("Status"),
+)
+
+
+@singledispatch
+def view(data: Any) -> list[Block]:
+    """Return the blocks of a result."""
+    raise TypeError(type(data).__name__)
+
+
+@view.register
+def _(data: AccountsFound) -> list[Block]:
+    return [Table(_COLUMNS, tuple(_account(row) for row in data.accounts))]
+
+
+def _account(row: AccountRow) -> tuple[Cell, ...]:
+    return (
+        Cell(row.account_id, Tone.STRONG if row.active else Tone.PLAIN),
+        Cell(row.name),
+        Cell("active", Tone.GOOD) if row.active else Cell(""),
+        Cell(money(row.equity, row.currency)),
+        Cell(money(row.available, row.currency)),
+        Cell(money(row.margin, row.currency)),
+        gain(row.open_pl, row.currency),
+        Cell(money(row.cash, row.currency)),
+        Cell(row.status.lower()),
+    )
+
+
+@view.register
+def _(data: SessionShown) -> list[Block]:
+    rows = [
+        ("Account", Cell(data.account_id or "-", Tone.STRONG)),
+        ("Currency", Cell(data.currency or "-")),
+        ("Client", Cell(data.client_id or "-")),
+        ("Host", Cell(data.host)),
+    ]
+    if data.broker_time:
+        rows.append(("Broker time", Cell(f"{data.broker_time:%Y-%m-%d %H:%M:%S}Z")))
+    return [Pairs(tuple(rows))]
+
+
+@view.register
+def _(data: LoginDone) -> list[Block]:
+    rows = [("Profile", Cell(data.profile))]
+    if data.stored_in:
+        rows.append(("Stored in", Cell(f"keychain item {data.stored_in}")))
+    if data.currency:
+        rows.append(("Currency", Cell(data.currency)))
+    return [Line(Cell(data.note, Tone.STRONG)), Pairs(tuple(rows))]
+
+
+@view.register
+def _(data: LoginStatus) -> list[Block]:
+    rows = [("Profile", Cell(data.profile)), ("Credentials", Cell(data.source))]
+    if data.api_key:
+        rows.append(("API key", Cell(data.api_key)))
+    if data.identifier:
+        rows.append(("User", Cell(data.identifier)))
+    return [Pairs(tuple(rows))]
+
+
+@view.register
+def _(data: LogoutDone) -> list[Block]:
+    return [Line(Cell(data.note))]

@@ -1,0 +1,124 @@
+"""Results as text for people: finds the view of a result's type and paints it for the reader at hand."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from capcli.errors import Problem
+from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone, shown
+from capcli.render.envelope import instant
+
+_VIEWS = {
+    "Preview": "trading",
+    "Execution": "trading",
+    "Closing": "trading",
+    "PositionsFound": "book",
+    "OrdersFound": "book",
+    "MarketsFound": "market",
+    "MarketShown": "market",
+    "QuotesFound": "market",
+    "CandlesFound": "market",
+    "AccountsFound": "session",
+    "SessionShown": "session",
+    "LoginDone": "session",
+    "LoginStatus": "session",
+    "LogoutDone": "session",
+    "HealthReport": "desk",
+    "PaperStatus": "paper",
+    "SettingsFound": "desk",
+    "SettingShown": "desk",
+    "Places": "desk",
+    "Topic": "desk",
+}
+_CODES = {Tone.BAD: "31", Tone.DIM: "2", Tone.STRONG: "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What every result is about: the environment and the account."""
+
+    env: str | None
+    account_id: str | None
+
+    def line(self) -> Line | None:
+        if self.env is None:
+            return None
+        account = f" · account {self.account_id}" if self.account_id else ""
+        return Line(Cell(f"{self.env}{account}", Tone.BAD if self.env == "live" else Tone.DIM))
+
+
+def text(data: Any, subject: Subject, look: Look, *, explain: bool = False) -> str:
+    """Return a result as it is shown to a person."""
+    from importlib import import_module
+
+    name = type(data).__name__
+    module = import_module(f"capcli.render.{_VIEWS[name]}")
+    view = getattr(module, "explained" if explain else "view")
+    return paint(_with_subject(view(data), subject), look)
+
+
+def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subject, look: Look) -> str:
+    """Return chosen fields of rows as a table under their own names."""
+    table = Table(
+        tuple(Column(name, right=_is_number(rows, name)) for name in names),
+        tuple(tuple(Cell(cell_text(row[name])) for name in names) for row in rows),
+    )
+    return paint(_with_subject([table], subject), look)
+
+
+def paint(blocks: Iterable[Block], look: Look) -> str:
+    if look.terminal:
+        from capcli.render import terminal
+
+        return terminal.paint(blocks, look)
+    from capcli.render import plain
+
+    return plain.paint(blocks, look)
+
+
+def problem_text(problem: Problem, look: Look) -> str:
+    """Return what stopped a command: one line, and the next command where there is one."""
+    head = f"error {problem.code}: "
+    lines = [_toned(head, Tone.BAD, look) + shown(problem.message, look)]
+    if problem.next:
+        lines.append(_toned("next: ", Tone.DIM, look) + shown(problem.next, look))
+    return "\n".join(lines) + "\n"
+
+
+def cell_text(value: Any) -> str:
+    """Write a plain value of a result for a cell or a CSV field."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, list | dict):
+        return ",".join(cell_text(item) for item in value)
+    return instant(value) if hasattr(value, "astimezone") else str(value)
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...]) -> str:
+    """Return rows as RFC 4180: a header, CRLF line ends, quotes where a field needs them."""
+    import csv
+    from io import StringIO
+
+    target = StringIO()
+    writer = csv.writer(target, lineterminator="\r\n")
+    writer.writerow(names)
+    writer.writerows([cell_text(row[name]) for name in names] for row in rows)
+    return target.getvalue()
+
+
+def _with_subject(blocks: Iterable[Block], subject: Subject) -> list[Block]:
+    line = subject.line()
+    return [*([line] if line else []), *blocks]
+
+
+def _is_number(rows: list[dict[str, Any]], name: str) -> bool:
+    return any(isinstance(row[name], Decimal | int) and not isinstance(row[name], bool) for row in rows)
+
+
+def _toned(words: str, tone: Tone, look: Look) -> str:
+    return f"\x1b[{_CODES[tone]}m{words}\x1b[0m" if look.colour else words

@@ -1,0 +1,177 @@
+"""A preview as a panel, with every check; what became of an order and of a close."""
+
+from functools import singledispatch
+from typing import Any
+
+from capcli.domain.attempt import Protection
+from capcli.domain.money import plain, short
+from capcli.domain.order import LegForm
+from capcli.domain.policy import Check
+from capcli.domain.sizing import LegFigures
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.explain import sentences
+from capcli.render.numbers import gain, money, percent, places, price
+from capcli.services.closing import Closing
+from capcli.services.documents import StoredOrder
+from capcli.services.previews import Preview
+from capcli.services.verdicts import Execution
+
+Rows = list[tuple[str, Cell]]
+_DONE = {
+    "yes": "seen on the position",
+    "no": "MISSING",
+    "unchecked": "not seen yet",
+    "not_asked": "not asked for",
+}
+
+
+@singledispatch
+def view(data: Any) -> list[Block]:
+    """Return the blocks of a result."""
+    raise TypeError(type(data).__name__)
+
+
+@view.register
+def _(data: Preview) -> list[Block]:
+    rows = (*_price_rows(data), *_money_rows(data), *_leg_rows(data), *_cost_rows(data))
+    return [Pairs(rows, title=_title(data), tone=_tone(data), framed=True), *_ending(data)]
+
+
+def explained(data: Preview) -> list[Block]:
+    """Return a preview with each field in a sentence that shows its arithmetic."""
+    rows = tuple((name, Cell(sentence)) for name, sentence in sentences(data))
+    return [Pairs(rows, title=_title(data), tone=_tone(data), framed=True), *_ending(data)]
+
+
+def _tone(data: Preview) -> Tone:
+    return Tone.STRONG if data.executable else Tone.BAD
+
+
+def _title(data: Preview) -> str:
+    kind = f" {data.order_type.value}" if data.order_type else ""
+    at = f"at {plain(data.entry)}" if data.order_type else "at market"
+    until = f", good till {data.good_till:%Y-%m-%d %H:%M:%S}Z" if data.good_till else ""
+    refused = "" if data.executable else " · NOT EXECUTABLE"
+    return f"{data.side.value}{kind} {short(data.size)} {data.epic} {at}{until}{refused}"
+
+
+def _price_rows(data: Preview) -> Rows:
+    digits = places(data.bid, data.offer)
+    bid, offer = price(data.bid, digits), price(data.offer, digits)
+    about = "" if data.order_type else "about "
+    spread = f"{price(data.spread, digits)} ({percent(data.spread_pct)}), costs "
+    return [
+        ("Market", Cell(f"{data.name}, {data.market_status.value}, bid {bid}, offer {offer}")),
+        ("Entry", Cell(f"{about}{price(data.entry, digits)} {data.currency}")),
+        ("Spread", Cell(spread + money(data.spread_cost, data.account_currency))),
+    ]
+
+
+def _money_rows(data: Preview) -> Rows:
+    currency = data.account_currency
+    rows = [("Notional", Cell(money(data.notional, currency)))]
+    if data.margin is None or data.available_after is None:
+        return [*rows, ("Margin", Cell("unknown: the broker sent no margin factor", Tone.BAD))]
+    factor = "" if data.margin_pct is None else f" ({percent(data.margin_pct)})"
+    after = Cell(money(data.available_after, currency), Tone.BAD if data.available_after < 0 else Tone.PLAIN)
+    return [*rows, ("Margin", Cell(money(data.margin, currency) + factor)), ("Available after", after)]
+
+
+def _leg_rows(data: Preview) -> Rows:
+    ratio = [("Reward : risk", Cell(f"{short(data.reward_to_risk)} : 1"))] if data.reward_to_risk else []
+    return [("Stop", _stop(data)), ("Limit", _limit(data)), *ratio]
+
+
+def _stop(data: Preview) -> Cell:
+    if data.stop is None:
+        return Cell("NO STOP", Tone.WARN)
+    kind = "guaranteed, " if data.guaranteed else "trailing, " if data.trailing else ""
+    return Cell(_leg(data, data.stop, kind, "loses"))
+
+
+def _limit(data: Preview) -> Cell:
+    return Cell("none", Tone.DIM) if data.limit is None else Cell(_leg(data, data.limit, "", "gains"))
+
+
+def _leg(data: Preview, leg: LegFigures, kind: str, verb: str) -> str:
+    digits = places(data.bid, data.offer)
+    about = "about " if leg.form is LegForm.AMOUNT else ""
+    amount = money(leg.amount, data.account_currency)
+    return (
+        f"{about}{price(leg.level, digits)}, {kind}{price(leg.distance, digits)} away "
+        f"({percent(leg.distance_pct)}), {verb} {amount} ({percent(leg.equity_pct)} of equity)"
+    )
+
+
+def _cost_rows(data: Preview) -> Rows:
+    if data.overnight is None:
+        overnight = Cell("unknown: the broker sent no fee", Tone.DIM)
+    else:
+        fee = gain(data.overnight.amount, data.account_currency)
+        overnight = Cell(f"{fee.text} a night ({percent(data.overnight.rate_pct)})", fee.tone)
+    return [("Overnight", overnight), ("Price age", Cell(f"{short(data.price_age_s)} s"))]
+
+
+def _ending(data: Preview) -> list[Block]:
+    checks = Table(
+        (Column(""), Column("Check"), Column("Finding")), tuple(_check_row(check) for check in data.checks)
+    )
+    life = f"Preview {data.preview_id} expires at {data.expires_at:%H:%M:%S}Z, in {data.ttl_s} s."
+    if not data.executable:
+        return [checks, Line(Cell(f"Preview {data.preview_id} failed its checks and cannot be executed."))]
+    command = f"capcli execute {data.preview_id} --confirm"
+    return [checks, Line(Cell(life)), Line(Cell(command, Tone.STRONG))]
+
+
+def _check_row(check: Check) -> tuple[Cell, ...]:
+    mark = Cell("✓", Tone.GOOD) if check.passed else Cell("✗", Tone.BAD)
+    setting = f" ({check.setting})" if check.setting and not check.passed else ""
+    return (
+        mark,
+        Cell(check.rule.value),
+        Cell(check.reason + setting, Tone.PLAIN if check.passed else Tone.BAD),
+    )
+
+
+def order_line(order: StoredOrder, env: str, account_id: str) -> str:
+    """Return a stored preview in one line, for the question before it is sent."""
+    request = order.request
+    at = f"{order.order_type.value} at {plain(order.entry)}" if order.order_type else "at market"
+    about = "" if order.order_type else f" (about {plain(order.entry)})"
+    stop = f"stop {plain(order.stop_level)}" if order.stop_level else "NO STOP"
+    limit = f", limit {plain(order.limit_level)}" if order.limit_level else ""
+    side = f"{request.side.value} {short(request.size)} {request.epic}"
+    return f"{side} {at}{about}, {stop}{limit} · {env} · account {account_id}"
+
+
+@view.register
+def _(data: Execution) -> list[Block]:
+    tone = Tone.GOOD if data.state.value == "LANDED" and data.protected is not Protection.NO else Tone.BAD
+    rows: Rows = [("State", Cell(data.state.value.lower(), tone))]
+    if data.protected is not Protection.NOT_ASKED:
+        found = Tone.GOOD if data.protected is Protection.YES else Tone.BAD
+        rows.append(("Stop", Cell(_DONE[data.protected.value], found)))
+    rows += [
+        (name, Cell(value))
+        for name, value in (
+            ("Deal", ", ".join(data.deal_ids)),
+            ("Reference", data.deal_reference),
+            ("Attempt", data.attempt_id),
+            ("Preview", data.preview_id),
+            ("Next", data.next),
+        )
+        if value
+    ]
+    return [Line(Cell(data.sentence, Tone.STRONG)), Pairs(tuple(rows))]
+
+
+@view.register
+def _(data: Closing) -> list[Block]:
+    rows: Rows = [("Deal", Cell(data.deal_id))]
+    if data.level is not None and data.pl is not None:
+        digits = places(data.level, data.open_level)
+        rows.append(("Opened at", Cell(price(data.open_level, digits))))
+        rows.append(("Closed at", Cell(price(data.level, digits))))
+        rows.append(("P&L", gain(data.pl, data.currency)))
+    rows.append(("Attempt", Cell(data.attempt_id)))
+    return [Line(Cell(data.sentence, Tone.STRONG)), Pairs(tuple(rows))]
