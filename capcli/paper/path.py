@@ -4,9 +4,10 @@ A bar's children chain (each opens where the one before closed) and reach exactl
 Integers and + - * / of doubles only, so every platform computes the same price.
 """
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, reduce
 from hashlib import blake2b
+from operator import add
 from struct import Struct, unpack
 from typing import NamedTuple
 
@@ -23,6 +24,10 @@ _OCTAVES = ((1, 0.12), (2, 0.14), (4, 0.18), (8, 0.20), (16, 0.16), (32, 0.12), 
 _REACH = 14.0  # half the range of weekly closes, in daily moves
 _MARGIN = 0.5  # room beyond it for highs and lows, in daily moves
 _WIDEST = 0.45  # of the middle price: nothing comes near zero
+# Tuned until daily moves of every market came out as the catalogue states them, and minutes stayed lively.
+_STRIDE = 0.9  # of a child, in parts of the parent's range over the root of their number; so are wicks
+_SHORTEST_WICK, _MORE_WICK = 0.08, 0.32
+_SLOWEST, _FASTER = 0.6, 0.8  # pace of a child, which scales its stride, wicks and volume
 _UNIT = 1 / 65_536
 _DRAWS = Struct(">32H")
 
@@ -107,7 +112,7 @@ class Path:
         return float(number / 2_147_483_648) - 1.0
 
     def _boundary(self, shape: Shape, week: int) -> int:
-        swing = sum(share * self._noise(shape, "o", period, week) for period, share in _OCTAVES)
+        swing = _total(share * self._noise(shape, "o", period, week) for period, share in _OCTAVES)
         reach = min(_REACH * shape.daily_move, _WIDEST)
         return shape.middle + round(shape.middle * reach * swing)
 
@@ -126,7 +131,7 @@ class Path:
     def _divide(self, shape: Shape, level: int, index: int) -> tuple[Bar, ...]:
         parent, parts = self.bar(shape, level, index), PARTS[level]
         draws = _DRAWS.unpack(self._draw(shape, str(level), index))
-        pace = [0.6 + 0.8 * draw * _UNIT for draw in draws[:parts]]
+        pace = [_SLOWEST + _FASTER * draw * _UNIT for draw in draws[:parts]]
         joints = _bridge(parent, pace, draws[parts : 2 * parts])
         wicks = draws[2 * parts : 4 * parts]
         reach = (parent.high - parent.low) / _root(parts)
@@ -136,8 +141,7 @@ class Path:
         bars = []
         for i in range(parts):
             first, last = joints[i], joints[i + 1]
-            up = round(reach * pace[i] * (0.08 + 0.32 * wicks[i] * _UNIT))
-            down = round(reach * pace[i] * (0.08 + 0.32 * wicks[parts + i] * _UNIT))
+            up, down = _wick(reach * pace[i], wicks[i]), _wick(reach * pace[i], wicks[parts + i])
             high = parent.high if i == top else min(max(first, last) + up, parent.high)
             low = parent.low if i == bottom else max(min(first, last) - down, parent.low)
             bars.append(Bar(first, high, low, last, volumes[i]))
@@ -159,6 +163,11 @@ class Path:
         return tuple(Bar(p, p, p, p, volume) for p, volume in zip(prices, volumes, strict=True))
 
 
+def _total(numbers: Iterable[float]) -> float:
+    """Added one by one: `sum` compensates rounding from Python 3.12 on, and prices would depend on it."""
+    return reduce(add, numbers, 0.0)
+
+
 def _root(parts: int) -> float:
     """Newton's steps: the mathematics library's last digit may differ between platforms."""
     guess = parts / 2
@@ -167,10 +176,14 @@ def _root(parts: int) -> float:
     return guess
 
 
+def _wick(reach: float, draw: int) -> int:
+    return round(reach * (_SHORTEST_WICK + _MORE_WICK * draw * _UNIT))
+
+
 def _bridge(parent: Bar, pace: Sequence[float], draws: Sequence[int]) -> list[int]:
     """Joints of a random walk tied to the parent's open and close and folded into its high and low."""
     parts = len(pace)
-    stride = 0.9 * (parent.high - parent.low) / _root(parts)
+    stride = _STRIDE * (parent.high - parent.low) / _root(parts)
     walk = [0.0]
     for speed, draw in zip(pace, draws, strict=True):
         walk.append(walk[-1] + stride * speed * (draw * 2 * _UNIT - 1))
@@ -189,7 +202,7 @@ def _folded(parent: Bar, price: int) -> int:
 
 def _split(volume: int, pace: Sequence[float]) -> list[int]:
     """Shares of a volume in proportion to the pace; they add up to it exactly."""
-    total, running, given, shares = sum(pace), 0.0, 0, []
+    total, running, given, shares = _total(pace), 0.0, 0, []
     for speed in pace[:-1]:
         running += speed
         share = int(volume * running / total) - given

@@ -45,6 +45,7 @@ def serve(
         access_log=False,
         date_header=False,  # the broker's own Date is market time
         server_header=False,
+        timeout_graceful_shutdown=5,
     )
 
     class Announcing(uvicorn.Server):
