@@ -1,12 +1,14 @@
 """Exchange rates between an instrument's currency and the account's, from the broker's own markets."""
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
-from capcli.domain.money import EXACT
+from capcli.domain.money import EXACT, SIGNIFICANT_DIGITS
 from capcli.errors import BrokerRefused, EpicUnknown
 from capcli.services.ports import Broker
 
 _CROSS = "USD"
+# An inverted rate has no end; every reader of a JSON number keeps this many digits of it.
+_READABLE = Context(prec=SIGNIFICANT_DIGITS)
 
 
 class NoConversion(BrokerRefused):
@@ -31,7 +33,7 @@ def conversion_rate(broker: Broker, source: str, target: str) -> Decimal:
             f"No market gives a rate from {source} to {target}, so the figures in {target} cannot be known.",
             next=f"capcli markets search {source}{target}",
         )
-    return rate
+    return _READABLE.plus(rate)
 
 
 def _direct(broker: Broker, source: str, target: str) -> Decimal | None:
