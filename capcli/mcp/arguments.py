@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import EPIC_PATTERN, Resolution, Side
-from capcli.domain.money import parse_decimal
+from capcli.domain.money import parse_decimal, short
 from capcli.domain.order import Leg, LegForm
 from capcli.errors import UsageError
 
@@ -19,7 +19,8 @@ def _decimal(value: Any) -> Decimal:
     """Read a JSON number or text without losing digits; 0.1 arrives as a float and means 0.1."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ValueError("must be a number")  # noqa: TRY004 - pydantic wants a ValueError
-    text = value if isinstance(value, str) else f"{Decimal(str(value)):f}"
+    # 25.0 is how many clients write 25: the same order must give the same body.
+    text = value if isinstance(value, str) else short(Decimal(str(value)))
     return parse_decimal(text)
 
 
