@@ -1,5 +1,7 @@
 """Trades: netting against open rows oldest first, opening, closing and booking the result (API page 9.4)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -28,20 +30,21 @@ class Unaffordable(Exception):
     """Undoes the savepoint and becomes a rejected confirm."""
 
 
-def execute(desk: Desk, trade: Trade) -> tuple[Affected, ...]:
-    """Nets and opens; on missing funds everything is undone."""
-    desk.db.execute("SAVEPOINT trade")
+@contextmanager
+def attempt(desk: Desk) -> Iterator[None]:
+    """On missing funds everything inside is undone."""
+    desk.db.execute("SAVEPOINT attempt")
     try:
-        affected = _net_and_open(desk, trade)
+        yield
     except Unaffordable:
-        desk.db.execute("ROLLBACK TO trade")
+        desk.db.execute("ROLLBACK TO attempt")
         raise
     finally:
-        desk.db.execute("RELEASE trade")
-    return affected
+        desk.db.execute("RELEASE attempt")
 
 
-def _net_and_open(desk: Desk, trade: Trade) -> tuple[Affected, ...]:
+def execute(desk: Desk, trade: Trade) -> tuple[Affected, ...]:
+    """Nets first, opens what is left; only new risk has to be affordable."""
     affected, rest = _net(desk, trade)
     if rest:
         legs = trade.legs if trade.guards_excess or not affected else Legs()

@@ -9,7 +9,7 @@ from capcli.paper.alarms import arm, stop_level
 from capcli.paper.book import Legs, Position
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import MARKETS, Market
-from capcli.paper.dealing import Trade, Unaffordable, close, confirm_status, execute, hidden_order
+from capcli.paper.dealing import Trade, Unaffordable, attempt, close, confirm_status, execute, hidden_order
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
@@ -90,10 +90,11 @@ def _trade(call: Call, body: NewPosition) -> Trade:
 
 def _deal(desk: Desk, trade: Trade, reference: str) -> None:
     deal = hidden_order(trade, reference)
-    for source in ("USER", "SYSTEM"):
-        records.activity(desk, deal, kind="WORKING_ORDER", source=source, status="ACCEPTED")
     try:
-        affected = execute(desk, trade)
+        with attempt(desk):
+            for source in ("USER", "SYSTEM"):
+                records.activity(desk, deal, kind="WORKING_ORDER", source=source, status="ACCEPTED")
+            affected = execute(desk, trade)
     except Unaffordable:
         _reject(desk, trade, reference, NO_FUNDS)
     else:

@@ -4,7 +4,7 @@ from capcli.paper import book, records
 from capcli.paper.alarms import EXPIRED, Event, arm, next_event
 from capcli.paper.book import Order, Position
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.dealing import Trade, Unaffordable, close, execute
+from capcli.paper.dealing import Trade, Unaffordable, attempt, close, execute
 from capcli.paper.desk import Desk
 from capcli.paper.records import Deal
 
@@ -52,7 +52,8 @@ def _fill(desk: Desk, order: Order, event: Event) -> None:
         announces_order=True,
     )
     try:
-        execute(desk, trade)
+        with attempt(desk):
+            execute(desk, trade)
     except Unaffordable:
         records.activity(desk, order_deal(order), kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
     else:

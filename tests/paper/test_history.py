@@ -53,8 +53,9 @@ def test_amendments_and_cancellations_have_their_rows(client):
     ]
 
 
-def test_a_rejected_opening_is_a_rejected_order(client):
-    client.confirm(client.post("/positions", epic="BWMN", direction="BUY", size=1))
+@pytest.mark.parametrize("form", [{"epic": "BWMN", "size": 1}, {"epic": "SILVER", "size": 90_000}])
+def test_a_rejected_opening_is_a_rejected_order_and_nothing_else(client, form):
+    client.confirm(client.post("/positions", direction="BUY", **form))
     assert kinds(client.activity()) == [("WORKING_ORDER", "SYSTEM", "REJECTED")]
 
 
