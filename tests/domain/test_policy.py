@@ -1,0 +1,280 @@
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capcli.domain.account import OrderType
+from capcli.domain.market import MarketStatus, Side
+from capcli.domain.order import Trigger
+from capcli.domain.policy import Rule, evaluate
+
+from .builders import (
+    ACCOUNT,
+    NOW,
+    a_case,
+    a_market,
+    a_quote,
+    amount,
+    an_order,
+    distance,
+    failed,
+    level,
+    passes,
+    percent,
+    verdict,
+)
+
+D = Decimal
+SELL = Side.SELL
+
+
+def at(price: str, **changes: Any) -> Any:
+    return an_order(trigger=Trigger(D(price)), **changes)
+
+
+def test_a_plain_order_passes_everything() -> None:
+    assert failed(a_case()) == set()
+
+
+def test_every_failure_is_reported_at_once() -> None:
+    policy = {
+        "env": "live",
+        "trading_allowed": False,
+        "allowed_epics": frozenset({"GOLD"}),
+        "max_position_size": D(1),
+        "max_open_positions": 0,
+        "max_orders_per_day": 0,
+    }
+    request = an_order("5000.05", stop=level("31"), limit=level("29"), guaranteed=True)
+    market = a_market(quote=a_quote(status=MarketStatus.CLOSED), guaranteed_stops=False)
+    account = replace(ACCOUNT, available=D(1))
+    case = a_case(request, policy=policy, market=market, account=account, reference_entry=D(20))
+    assert failed(case) == set(Rule) - {Rule.ENTRY_LEVEL, Rule.GOOD_TILL, Rule.TRAILING}
+
+
+@pytest.mark.parametrize(
+    ("policy", "rule"),
+    [
+        ({"trading_allowed": False}, Rule.TRADING),
+        ({"env": "live"}, Rule.LIVE),
+        ({"allowed_epics": frozenset({"silver", "GOLD"})}, Rule.EPIC_ALLOWED),
+    ],
+)
+def test_the_switches_refuse(policy: dict[str, Any], rule: Rule) -> None:
+    assert failed(a_case(policy=policy)) == {rule}
+
+
+def test_an_unlocked_live_and_a_listed_epic_pass() -> None:
+    policy = {"env": "live", "live_unlocked": True, "allowed_epics": frozenset({"SILVER"})}
+    assert failed(a_case(policy=policy)) == set()
+
+
+@pytest.mark.parametrize("status", list(MarketStatus))
+def test_a_market_order_needs_an_open_market(status: MarketStatus) -> None:
+    case = a_case(market=a_market(quote=a_quote(status=status)))
+    assert passes(Rule.MARKET_OPEN, case) is (status is MarketStatus.TRADEABLE)
+
+
+@pytest.mark.parametrize("status", list(MarketStatus))
+def test_a_working_order_may_rest_while_the_market_is_merely_closed(status: MarketStatus) -> None:
+    market = a_market(quote=a_quote(status=status))
+    case = a_case(at("29"), market=market, order_type=OrderType.LIMIT)
+    resting = {MarketStatus.TRADEABLE, MarketStatus.CLOSED, MarketStatus.EDITS_ONLY}
+    assert passes(Rule.MARKET_OPEN, case) is (status in resting)
+
+
+def test_a_restricted_market_takes_no_order() -> None:
+    assert not passes(Rule.MARKET_OPEN, a_case(market=a_market(modes=("CLOSE_ONLY",))))
+
+
+def test_a_market_without_market_orders_takes_working_ones_only() -> None:
+    market = a_market(rules={"market_orders": False})
+    assert not passes(Rule.MARKET_OPEN, a_case(market=market))
+    assert passes(Rule.MARKET_OPEN, a_case(at("29"), market=market, order_type=OrderType.LIMIT))
+
+
+@pytest.mark.parametrize(
+    ("size", "ok"), [("0.1", True), ("1000", True), ("0.0999", False), ("1000.1", False), ("0.05", False)]
+)
+def test_the_size_has_bounds(size: str, *, ok: bool) -> None:
+    assert passes(Rule.SIZE_RANGE, a_case(an_order(size))) is ok
+
+
+def test_a_size_off_the_step_names_the_nearest_valid_ones() -> None:
+    found = verdict(Rule.SIZE_STEP, a_case(an_order("1.55")))
+    assert found
+    assert not found.passed
+    assert found.reason.endswith("nearest: 1.5 or 1.6")
+    small = verdict(Rule.SIZE_STEP, a_case(an_order("0.05")))
+    assert small
+    assert small.reason.endswith("nearest: 0.1")
+
+
+@pytest.mark.parametrize(("size", "ok"), [("2", True), ("2.1", False)])
+def test_the_size_limits_of_positions_and_orders_are_two(size: str, *, ok: bool) -> None:
+    market = a_case(an_order(size), policy={"max_position_size": D(2), "max_working_order_size": D(1)})
+    working = a_case(
+        at("29", size=size),
+        policy={"max_position_size": D(1), "max_working_order_size": D(2)},
+        order_type=OrderType.LIMIT,
+    )
+    assert passes(Rule.MAX_SIZE, market) is passes(Rule.MAX_SIZE, working) is ok
+
+
+@pytest.mark.parametrize(("count", "waiting", "ok"), [(1, 9, True), (2, 0, False)])
+def test_open_positions_are_limited(count: int, waiting: int, *, ok: bool) -> None:
+    case = a_case(policy={"max_open_positions": 2}, open_positions=count, waiting_orders=waiting)
+    assert passes(Rule.OPEN_POSITIONS, case) is ok
+
+
+@pytest.mark.parametrize(("waiting", "ok"), [(0, True), (1, False)])
+def test_a_working_order_counts_those_that_wait_already(waiting: int, *, ok: bool) -> None:
+    case = a_case(at("29"), policy={"max_open_positions": 2}, open_positions=1, waiting_orders=waiting)
+    assert passes(Rule.OPEN_POSITIONS, replace(case, order_type=OrderType.LIMIT)) is ok
+
+
+@pytest.mark.parametrize(("sent", "ok"), [(2, True), (3, False)])
+def test_orders_a_day_are_limited(sent: int, *, ok: bool) -> None:
+    assert passes(Rule.ORDERS_PER_DAY, a_case(policy={"max_orders_per_day": 3}, orders_today=sent)) is ok
+
+
+@pytest.mark.parametrize(("available", "ok"), [("30.02", True), ("30.01", False)])
+def test_the_margin_must_be_available(available: str, *, ok: bool) -> None:
+    assert passes(Rule.FUNDS, a_case(account=replace(ACCOUNT, available=D(available)))) is ok
+
+
+def test_an_unknown_margin_is_not_enough() -> None:
+    assert not passes(Rule.FUNDS, a_case(market=a_market(margin_factor=None)))
+
+
+@pytest.mark.parametrize(
+    ("side", "kind", "price", "ok"),
+    [
+        (Side.BUY, OrderType.LIMIT, "30.019", True),
+        (Side.BUY, OrderType.LIMIT, "30.021", False),
+        (Side.BUY, OrderType.STOP, "30.021", True),
+        (Side.BUY, OrderType.STOP, "30.019", False),
+        (SELL, OrderType.LIMIT, "30.001", True),
+        (SELL, OrderType.LIMIT, "29.999", False),
+        (SELL, OrderType.STOP, "29.999", True),
+        (SELL, OrderType.STOP, "30.001", False),
+        (Side.BUY, OrderType.LIMIT, "30.02", False),
+        (SELL, OrderType.STOP, "30.00", False),
+        (Side.BUY, OrderType.LIMIT, "29.0005", False),
+    ],
+)
+def test_a_working_order_waits_on_the_right_side(
+    side: Side, kind: OrderType, price: str, *, ok: bool
+) -> None:
+    assert passes(Rule.ENTRY_LEVEL, a_case(at(price, side=side), order_type=kind)) is ok
+
+
+@pytest.mark.parametrize(("seconds", "ok"), [(1, True), (0, False), (-1, False)])
+def test_a_working_order_ends_in_the_future(seconds: int, *, ok: bool) -> None:
+    trigger = Trigger(D(29), good_till=NOW + timedelta(seconds=seconds))
+    assert passes(Rule.GOOD_TILL, a_case(an_order(trigger=trigger), order_type=OrderType.LIMIT)) is ok
+
+
+# A position's legs are measured from the price it closes at: BUY the bid 30.00, SELL the offer 30.02.
+@pytest.mark.parametrize(
+    ("side", "stop", "ok"),
+    [
+        (Side.BUY, "29.970", True),
+        (Side.BUY, "29.971", False),
+        (Side.BUY, "30.00", False),
+        (Side.BUY, "31", False),
+        (Side.BUY, "12.000", True),
+        (Side.BUY, "11.999", False),
+        (Side.BUY, "29.9005", False),
+        (SELL, "30.051", True),
+        (SELL, "30.050", False),
+        (SELL, "30.02", False),
+        (SELL, "29", False),
+        (SELL, "48.032", True),
+        (SELL, "48.033", False),
+    ],
+)
+def test_a_stop_belongs_on_the_losing_side_and_within_bounds(side: Side, stop: str, *, ok: bool) -> None:
+    assert passes(Rule.STOP, a_case(an_order(side=side, stop=level(stop)))) is ok
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "ok"),
+    [
+        (Side.BUY, "30.030", True),
+        (Side.BUY, "30.029", False),
+        (Side.BUY, "29", False),
+        (SELL, "29.989", True),
+        (SELL, "29.990", False),
+        (SELL, "31", False),
+    ],
+)
+def test_a_limit_belongs_on_the_winning_side(side: Side, limit: str, *, ok: bool) -> None:
+    assert passes(Rule.LIMIT, a_case(an_order(side=side, limit=level(limit)))) is ok
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_distances_and_amounts_are_judged_as_levels(side: Side) -> None:
+    assert passes(Rule.STOP, a_case(an_order(side=side, stop=distance("1"))))
+    assert not passes(Rule.STOP, a_case(an_order(side=side, stop=distance("0.01"))))
+    assert not passes(Rule.STOP, a_case(an_order(side=side, stop=distance("0.0005"))))
+    assert passes(Rule.STOP, a_case(an_order(side=side, stop=amount("20"))))
+    assert not passes(Rule.STOP, a_case(an_order(side=side, stop=amount("0.1"))))
+
+
+def test_an_amount_in_another_currency_is_refused() -> None:
+    case = a_case(an_order(stop=amount("20")), account=replace(ACCOUNT, currency="EUR"))
+    assert not passes(Rule.STOP, case)
+
+
+def test_a_guaranteed_stop_keeps_its_own_distance() -> None:
+    near, far = level("29.5"), level("29.4")
+    assert passes(Rule.STOP, a_case(an_order(stop=near)))
+    assert not passes(Rule.STOP, a_case(an_order(stop=near, guaranteed=True)))
+    assert passes(Rule.STOP, a_case(an_order(stop=far, guaranteed=True)))
+
+
+@pytest.mark.parametrize(
+    "market", [a_market(guaranteed_stops=False), a_market(rules={"min_guaranteed_stop_distance": None})]
+)
+def test_a_guaranteed_stop_must_be_offered(market: Any) -> None:
+    request = an_order(stop=level("29"), guaranteed=True)
+    assert passes(Rule.GUARANTEED, a_case(request))
+    assert not passes(Rule.GUARANTEED, a_case(request, market=market))
+
+
+@pytest.mark.parametrize(("offered", "ok"), [(True, True), (False, False), (None, False)])
+def test_a_trailing_stop_must_be_offered(offered: bool | None, *, ok: bool) -> None:
+    request = an_order(stop=distance("1"), trailing=True)
+    assert passes(Rule.TRAILING, a_case(request, market=a_market(rules={"trailing_stops": offered}))) is ok
+
+
+@pytest.mark.parametrize(
+    ("then", "ok"),
+    [("30.02", True), ("29.8707", True), ("29.8706", False), ("30.17", True), ("30.18", False)],
+)
+def test_the_price_may_drift_half_a_percent_either_way(then: str, *, ok: bool) -> None:
+    assert passes(Rule.DRIFT, a_case(reference_entry=D(then))) is ok
+
+
+def test_a_working_order_does_not_drift() -> None:
+    case = a_case(at("29"), order_type=OrderType.LIMIT, reference_entry=D(20))
+    assert verdict(Rule.DRIFT, case) is None
+
+
+def test_distances_in_points_are_taken_as_they_are() -> None:
+    points = replace(percent("1"), unit=percent("1").unit.__class__("POINTS"))
+    market = a_market(rules={"min_stop_distance": points})
+    assert passes(Rule.STOP, a_case(an_order(stop=level("29.000")), market=market))
+    assert not passes(Rule.STOP, a_case(an_order(stop=level("29.001")), market=market))
+
+
+@given(st.decimals(min_value="0.001", max_value="99", places=3), st.sampled_from(Side))
+def test_no_stop_level_passes_on_both_sides(price: Decimal, side: Side) -> None:
+    legs = {"stop": level(str(price)), "limit": level(str(price))}
+    found = {check.rule: check.passed for check in evaluate(a_case(an_order(side=side, **legs)))}
+    assert not (found[Rule.STOP] and found[Rule.LIMIT])

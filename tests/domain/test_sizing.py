@@ -1,0 +1,84 @@
+"""Against plain arithmetic written out here, not against the code's own."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capcli.domain.market import Side
+from capcli.domain.money import cents
+from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.sizing import figures
+
+from .builders import ACCOUNT, MARKET, a_market, a_quote, amount, an_order, distance, level
+
+D = Decimal
+prices = st.decimals(min_value="1", max_value="99999", places=3)
+sizes = st.decimals(min_value="0.1", max_value="5000", places=1)
+
+
+def test_a_buy_worked_by_hand() -> None:
+    found = figures(an_order("10", stop=level("29.00"), limit=level("32.06")), MARKET, ACCOUNT, D(1))
+    assert (found.entry, found.notional, found.margin) == (D("30.02"), D("300.20"), D("30.02"))
+    assert (found.available_after, found.spread_cost) == (D("9969.98"), D("0.20"))
+    assert found.stop
+    assert (found.stop.distance, found.stop.amount) == (D("1.02"), D("10.20"))
+    assert found.limit
+    assert (found.limit.distance, found.limit.amount) == (D("2.04"), D("20.40"))
+    assert (found.reward_to_risk, found.stop.equity_pct) == (D("2.00"), D("0.10"))
+
+
+def test_a_sell_enters_at_the_bid_and_loses_upwards() -> None:
+    found = figures(an_order("10", side=Side.SELL, stop=level("31.00")), MARKET, ACCOUNT, D(1))
+    assert found.entry == D("30.00")
+    assert found.stop
+    assert (found.stop.distance, found.stop.amount) == (D("1.00"), D("10.00"))
+
+
+def test_amounts_are_converted_and_prices_are_not() -> None:
+    found = figures(an_order("10", stop=distance("0.5")), MARKET, ACCOUNT, D("0.9"))
+    assert (found.notional, found.entry) == (D("270.18"), D("30.02"))
+    assert found.stop
+    assert (found.stop.level, found.stop.amount) == (D("29.52"), D("4.50"))
+
+
+def test_an_amount_is_the_loss_that_it_says() -> None:
+    found = figures(an_order("3", stop=amount("10")), MARKET, ACCOUNT, D(1))
+    assert found.stop
+    assert found.stop.amount == D("10.00")
+    assert abs(found.stop.level - (D("30.02") - D(10) / 3)) < D("0.01")
+
+
+def test_overnight_is_charged_on_the_middle_price() -> None:
+    buy = figures(an_order("10"), MARKET, ACCOUNT, D(1)).overnight
+    sell = figures(an_order("10", side=Side.SELL), MARKET, ACCOUNT, D(1)).overnight
+    assert buy
+    assert (buy.rate_pct, buy.amount) == (D("-0.02"), D("-0.06"))
+    assert sell
+    assert (sell.rate_pct, sell.amount) == (D("0.01"), D("0.03"))
+
+
+def test_a_working_order_enters_at_its_own_level() -> None:
+    request = an_order("10", trigger=Trigger(D("28.00")), stop=distance("1"))
+    found = figures(request, MARKET, ACCOUNT, D(1))
+    assert (found.entry, found.notional) == (D("28.00"), D("280.00"))
+    assert found.stop
+    assert found.stop.level == D("27.00")
+
+
+def test_an_unknown_unit_of_the_margin_factor_is_no_margin() -> None:
+    found = figures(an_order(), a_market(margin_factor_unit="POINTS"), ACCOUNT, D(1))
+    assert (found.margin_pct, found.margin, found.available_after) == (None, None, None)
+
+
+@given(prices, sizes, st.sampled_from(Side), st.decimals(min_value="0.01", max_value="0.9", places=2))
+def test_money_is_the_plain_product(price: Decimal, size: Decimal, side: Side, away: Decimal) -> None:
+    market = a_market(quote=a_quote(str(price), str(price + D("0.02"))))
+    request = OrderRequest("SILVER", side, size, stop=Leg(LegForm.DISTANCE, away))
+    found = figures(request, market, ACCOUNT, D(1))
+    entry = price + D("0.02") if side is Side.BUY else price
+    assert found.notional == cents(entry * size)
+    assert found.margin == cents(entry * size / 10)
+    assert found.stop
+    assert found.stop.amount == cents(away * size)
+    assert found.stop.level == (entry - away if side is Side.BUY else entry + away)
