@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from capcli.paper.broker import PaperBroker
@@ -29,9 +30,12 @@ class Answer:
 class Client:
     """One login on one broker; `now` moves only when the test moves it."""
 
+    opened: ClassVar[list[PaperBroker]] = []
+
     def __init__(self, path: Path, at: datetime = FRIDAY) -> None:
         self.path = path
         self.broker = PaperBroker(path)
+        self.opened.append(self.broker)
         self.now = at
         self.tokens: dict[str, str] = {}
 
