@@ -29,7 +29,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 @contextmanager
 def started(home: Path, cwd: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, *SERVE],
+        [sys.executable, *options.pop("code", SERVE)],
         stdin=options.pop("stdin", subprocess.PIPE),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -102,6 +102,56 @@ def test_a_signal_ends_it_cleanly(own_home: Path, tmp_path: Path, number: signal
         assert process.stderr is not None
         assert process.stdout.read() == b""
         assert b"Traceback" not in process.stderr.read()
+
+
+SLOW_ORDERS = """
+import sys, time
+from capcli.app import App, Options, Surroundings, utc_now
+from capcli.mcp.server import main
+from capcli.paper.transport import PaperTransport
+
+class Slow(PaperTransport):
+    def handle_request(self, request):
+        if request.method == "POST" and request.url.path.endswith("/positions"):
+            sys.stderr.write("sending\\n")
+            sys.stderr.flush()
+            time.sleep(1.5)
+        return super().handle_request(request)
+
+build = App.build
+def slow(options):
+    app = build(options)
+    app._around = Surroundings(transport=Slow(app.folders.paper, utc_now))
+    return app
+App.build = slow
+raise SystemExit(main(Options()))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a process can catch")
+def test_a_signal_lets_the_order_under_way_finish(own_home: Path, tmp_path: Path) -> None:
+    silver = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": 24.5}
+    with started(own_home, tmp_path, code=["-c", SLOW_ORDERS]) as process:
+        greet(process)
+        preview = call(process, 2, "cap_trade_preview_position", silver)
+        order = {"name": "cap_trade_execute_position", "arguments": {**preview, "confirm": True}}
+        say(process, {"id": 3, "method": "tools/call", "params": order})
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"sending\n"
+        process.send_signal(signal.SIGTERM)
+
+        sent = hear(process)["result"]["structuredContent"]
+
+        assert (sent["state"], sent["protected"]) == ("LANDED", "yes")
+        assert process.wait(timeout=20) == 0
+
+
+def call(
+    process: subprocess.Popen[bytes], number: int, tool: str, arguments: dict[str, Any]
+) -> dict[str, str]:
+    """Call a tool and return the preview id it answers with."""
+    say(process, {"id": number, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+    return {"preview_id": hear(process)["result"]["structuredContent"]["preview_id"]}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")

@@ -1,0 +1,64 @@
+"""Every command has a tool that says so, or a reason to exist on a terminal only."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import typer
+
+from capcli.app import App
+from capcli.cli.main import app
+from capcli.mcp.face import Face
+from capcli.mcp.server import build_server
+
+TERMINAL_ONLY = {
+    "config": "settings are the user's; cap_health names a wrong one, a preview's checks name the limits",
+    "config get": "the same",
+    "config path": "files of the user's machine",
+    "paper status": "the simulator is the user's bench; its accounts show up in cap_account_list",
+    "paper reset": "forgets every deal",
+    "paper serve": "runs until it is stopped",
+    "mcp serve": "it is this server",
+    "help": "pages to read; every tool carries its own description",
+}
+# What an assistant needs and a person gets on the way: no command of its own.
+TOOL_ONLY = {
+    "cap_session_ping",
+    "cap_market_time",
+    "cap_trade_confirm_get",
+    "cap_trade_confirm_wait",
+}
+COMMAND = re.compile(r"Same as: capcli ((?:[a-z]+ ?)+)")
+
+
+def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Walk the command tree; a group that works without a subcommand counts as one too."""
+    context = typer.Context(command)
+    if not hasattr(command, "list_commands"):
+        yield " ".join(path)
+        return
+    if path and command.invoke_without_command:
+        yield " ".join(path)
+    for name in command.list_commands(context):
+        _, child, _ = command.resolve_command(context, [name])
+        yield from leaves(child, (*path, name))
+
+
+def tools() -> dict[str, str]:
+    """Return each tool's name and the command that its description names."""
+    found = anyio.run(build_server(Face(App.build)).list_tools)
+    named = {tool.name: COMMAND.search(tool.description or "") for tool in found}
+    return {name: match[1].strip() if match else "" for name, match in named.items()}
+
+
+def test_every_command_has_a_tool_or_a_reason() -> None:
+    commands = set(leaves(typer.main.get_command(app)))
+    covered = set(tools().values()) - {""}
+
+    assert covered - commands == set(), "a tool names a command that does not exist"
+    assert commands - covered == set(TERMINAL_ONLY)
+
+
+def test_every_tool_names_its_command() -> None:
+    assert {name for name, command in tools().items() if not command} == TOOL_ONLY
