@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
-_BY_DEFAULT = (
-    "No environment was chosen, so this is paper: simulated money, no account. See: capcli help environment\n"
-)
+_BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
 
 
 @dataclass(slots=True)

@@ -65,7 +65,7 @@ def instant(option: str, text: str | None) -> datetime | None:
         return _read_time(text.strip())
     except ValueError:
         raise UsageError(
-            f"{option} is {text[:60]!a}. Write 2026-01-31 or 2026-01-31T14:00 (:00); it is UTC.",
+            f"{option} is {text[:60]!a}. Write 2026-01-31 or 2026-01-31T14:00; it is UTC.",
             option=option,
         ) from None
 

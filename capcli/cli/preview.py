@@ -17,7 +17,7 @@ _EXAMPLE = (
     "capcli preview SILVER --size 1.5 --stop 24.50\n"
     "capcli preview GOLD --size 0.1 --sell --stop-distance 15 --limit-distance 30 --explain\n"
     "capcli preview EURUSD --size 1000 --at 1.05 --type limit --good-till 2026-12-31\n"
-    "capcli execute $(capcli preview SILVER --size 1 --quiet) --confirm"
+    "id=$(capcli preview SILVER --size 1 --quiet)"
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,7 +11,7 @@ from typer.exceptions import TyperException
 from capcli.cli.call import Call
 from capcli.cli.globals import hoist, wants_json
 from capcli.cli.outlet import Outlet
-from capcli.errors import CapcliError, Exit, Problem
+from capcli.errors import CapcliError, Exit, Problem, UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App, Surroundings
@@ -46,13 +47,18 @@ def _answer(call: Call, argv: Sequence[str]) -> int:
 
 
 def _dispatch(call: Call, argv: Sequence[str]) -> int:
-    from capcli.cli.main import app
+    from capcli.cli.main import Root, app
 
     root = typer.main.get_command(app)
     if _COMPLETING in call.outlet.environ:
         root.main(args=list(argv), prog_name="capcli", standalone_mode=False, obj=call)
         return 0
-    with root.make_context("capcli", hoist(argv), obj=call) as context:
+    try:
+        line = hoist(argv)
+    except UsageError:
+        call.path += [word for word in argv if word in Root.lazy][:1]
+        raise
+    with root.make_context("capcli", line, obj=call) as context:
         root.invoke(context)
     return 0
 
@@ -80,6 +86,8 @@ def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = 
 
 
 def _stopped(call: Call, problem: Problem) -> int:
+    if problem.next is None and problem.exit_code == Exit.USAGE:
+        problem = replace(problem, next=f"capcli {call.command} --help".replace("  ", " "))
     if call.json:
         from capcli.render.envelope import encode, failure
 
@@ -90,13 +98,11 @@ def _stopped(call: Call, problem: Problem) -> int:
 
 
 def _misread(call: Call, error: TyperException) -> int:
-    command = f"capcli {call.command}".strip()
     if type(error).__name__ == "NoArgsIsHelpError" and not call.json:
         call.outlet.talk(error.format_message() + "\n")
         return int(Exit.USAGE)
     message = "Missing command." if type(error).__name__ == "NoArgsIsHelpError" else error.format_message()
-    problem = Problem("USAGE", message, int(Exit.USAGE), next=f"{command} --help", retry_safe=True)
-    return _stopped(call, problem)
+    return _stopped(call, Problem("USAGE", message, int(Exit.USAGE), retry_safe=True))
 
 
 def _interruption(call: Call) -> Problem:

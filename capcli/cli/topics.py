@@ -43,11 +43,13 @@ def topic(
         lines = [f"capcli help {word}" for word in PAGES]
         finish(call, Reply(Topic("help", "\n".join(["There are:", *lines]))), None)
         return
+    from capcli.cli.main import Root
+
     page = PAGES.get(name.lower())
     if page is None:
         raise UsageError(
             f"There is no topic {name[:60]!a}. There are: {', '.join(PAGES)}.",
-            next=f"capcli {name} --help" if name.isalpha() and name.isascii() else "capcli --help",
+            next=f"capcli {name} --help" if name in Root.lazy else "capcli help",
         )
     finish(call, Reply(Topic(name.lower(), page())), None)
 

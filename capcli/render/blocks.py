@@ -25,18 +25,20 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading; numbers stand to the right."""
+    """A column's heading; numbers stand to the right, prose wraps where the terminal is narrow."""
 
     title: str
     right: bool = False
+    prose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under headings. On a terminal that is too narrow each row becomes a block of pairs."""
+    """Rows under headings. On a narrow terminal long ids move below the table, or rows become pairs."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    ids_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from functools import singledispatch
 from typing import Any
 
-from capcli.domain.market import MarketStatus
+from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import NOTHING, gain, money, percent, places, price, price_cell
@@ -14,8 +14,7 @@ _POSITION_COLUMNS = (
     Column("Side"),
     Column("Size", right=True),
     Column("Opened at", right=True),
-    Column("Bid", right=True),
-    Column("Offer", right=True),
+    Column("Closes at", right=True),
     Column("P&L", right=True),
     Column("Margin", right=True),
     Column("Stop", right=True),
@@ -50,7 +49,7 @@ def _(data: PositionsFound) -> list[Block]:
     if not data.positions:
         return [Line(Cell("No open positions."))]
     rows = tuple(_position(row) for row in data.positions)
-    return [Table(_POSITION_COLUMNS, rows), _totals(data.totals)]
+    return [Table(_POSITION_COLUMNS, rows, ids_last=True), _totals(data.totals)]
 
 
 def _position(row: PositionRow) -> tuple[Cell, ...]:
@@ -60,8 +59,7 @@ def _position(row: PositionRow) -> tuple[Cell, ...]:
         Cell(row.side.value),
         Cell(short(row.size)),
         Cell(price(row.level, digits)),
-        Cell(price(row.bid, digits)),
-        Cell(price(row.offer, digits)),
+        Cell(price(row.bid if row.side is Side.BUY else row.offer, digits)),
         gain(row.pl, row.currency),
         NOTHING if row.margin is None else Cell(money(row.margin, row.currency)),
         _stop(row, digits),
@@ -100,7 +98,7 @@ def _totals(totals: Totals) -> Pairs:
 def _(data: OrdersFound) -> list[Block]:
     if not data.orders:
         return [Line(Cell("No working orders."))]
-    return [Table(_ORDER_COLUMNS, tuple(_order(row) for row in data.orders))]
+    return [Table(_ORDER_COLUMNS, tuple(_order(row) for row in data.orders), ids_last=True)]
 
 
 def _order(row: OrderRow) -> tuple[Cell, ...]:

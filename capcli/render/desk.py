@@ -23,7 +23,7 @@ def view(data: Any) -> list[Block]:
 
 @view.register
 def _(data: HealthReport) -> list[Block]:
-    columns = (Column(""), Column("Check"), Column("Finding"), Column("Fix"))
+    columns = (Column(""), Column("Check"), Column("Finding", prose=True), Column("Fix", prose=True))
     bad = [check for check in data.checks if check.status is HealthStatus.FAILED]
     verdict = Cell(f"{len(bad)} check(s) failed.", Tone.BAD) if bad else Cell("Healthy.", Tone.GOOD)
     return [Table(columns, tuple(_check(check) for check in data.checks)), Line(verdict)]
@@ -36,7 +36,12 @@ def _check(check: HealthCheck) -> tuple[Cell, ...]:
 
 @view.register
 def _(data: SettingsFound) -> list[Block]:
-    columns = (Column("Setting"), Column("Value"), Column("From"), Column("What it does"))
+    columns = (
+        Column("Setting"),
+        Column("Value"),
+        Column("From", prose=True),
+        Column("What it does", prose=True),
+    )
     rows = tuple(
         (Cell(row.name), Cell(row.value, _source_tone(row.source)), Cell(row.source), Cell(row.description))
         for row in data.settings

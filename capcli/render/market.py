@@ -3,7 +3,7 @@
 from functools import singledispatch
 from typing import Any
 
-from capcli.domain.market import Distance, Market, MarketRow, MarketStatus, RuleUnit
+from capcli.domain.market import DayHours, Distance, Market, MarketRow, MarketStatus, RuleUnit
 from capcli.domain.money import plain, short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import change, percent, places, price, price_cell
@@ -181,8 +181,14 @@ def _fees(market: Market) -> list[tuple[str, Cell]]:
     return [("Overnight", Cell(f"BUY {percent(fee.long_rate)}, SELL {percent(fee.short_rate)} a night{due}"))]
 
 
+def _sessions(day: DayHours) -> str:
+    if day.sessions == ("00:00-00:00",):
+        return "all day"
+    return ", ".join(day.sessions) or "closed"
+
+
 def _hours(market: Market) -> list[Block]:
     if market.hours is None:
         return []
-    rows = tuple((day.day, Cell(", ".join(day.sessions) or "closed")) for day in market.hours.days)
+    rows = tuple((day.day, Cell(_sessions(day))) for day in market.hours.days)
     return [Pairs(rows, title=f"Opening hours ({market.hours.zone})")]

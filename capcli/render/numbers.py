@@ -8,7 +8,7 @@ from capcli.render.blocks import Cell, Tone
 NOTHING = Cell("-", Tone.DIM)
 
 
-def money(amount: Decimal, currency: str | None) -> str:
+def money(amount: Decimal, currency: str | None = None) -> str:
     """Write an amount as `9,995.39 USD`."""
     return f"{cents(amount) + 0:,.2f} {currency or ''}".rstrip()
 

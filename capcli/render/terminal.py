@@ -5,12 +5,12 @@ from io import StringIO
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.panel import Panel
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from capcli.render.blocks import Block, Cell, Line, Look, Page, Pairs, Table, Tone, shown
+from capcli.render.blocks import Block, Cell, Column, Line, Look, Page, Pairs, Table, Tone, shown
 
 _STYLES = {
     Tone.PLAIN: "",
@@ -21,7 +21,8 @@ _STYLES = {
     Tone.STRONG: "bold",
 }
 _UNLIMITED = 10_000
-_FRAME = 4
+_GAP = 2
+_NARROWEST_PROSE = 16
 
 
 def paint(blocks: Iterable[Block], look: Look) -> str:
@@ -37,9 +38,11 @@ def paint(blocks: Iterable[Block], look: Look) -> str:
         emoji=False,
         highlight=False,
     )
-    for block in blocks:
-        for part in _parts(block, look):
-            console.print(part, overflow="fold", soft_wrap=False)
+    for place, block in enumerate(blocks):
+        for part_place, part in enumerate(_parts(block, look)):
+            if place or part_place:
+                console.print()
+            console.print(part, overflow="fold")
     return "\n".join(line.rstrip() for line in target.getvalue().split("\n"))
 
 
@@ -47,21 +50,35 @@ def _parts(block: Block, look: Look) -> Iterator[RenderableType]:
     if isinstance(block, Line):
         yield _text(block.cell, look)
     elif isinstance(block, Page):
-        yield from (_text(Cell(line), look) for line in block.text.splitlines())
+        yield Group(*(_text(Cell(line), look) for line in block.text.splitlines()))
     elif isinstance(block, Pairs):
-        yield from _pairs(block, look)
-    elif look.width is not None and _natural_width(block, look) > look.width:
-        for row in block.rows:
-            yield from _pairs(_as_pairs(block, row), look)
+        yield _pairs(block, look)
     else:
+        yield from _fitted(block, look)
+
+
+def _fitted(block: Table, look: Look) -> Iterator[RenderableType]:
+    """Give a table the form that fits: whole, with its ids below it, or one block of pairs a row."""
+    if _fits(block, look):
         yield _table(block, look)
+    elif block.ids_last and _fits(short := _without_ids(block), look):
+        yield _table(short, look)
+        ids = ((str(place), row[-1]) for place, row in enumerate(block.rows, 1))
+        yield _pairs(Pairs(tuple(ids), title=block.columns[-1].title), look)
+    else:
+        yield from (_pairs(_as_pairs(block, row), look) for row in block.rows)
+
+
+def _without_ids(block: Table) -> Table:
+    rows = (((Cell(str(place)), *row[:-1])) for place, row in enumerate(block.rows, 1))
+    return Table((Column("#"), *block.columns[:-1]), tuple(rows))
 
 
 def _text(cell: Cell, look: Look) -> Text:
     return Text(shown(cell.text, look), style=_STYLES[cell.tone], overflow="fold")
 
 
-def _pairs(block: Pairs, look: Look) -> Iterator[RenderableType]:
+def _pairs(block: Pairs, look: Look) -> RenderableType:
     grid = RichTable.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -70,27 +87,31 @@ def _pairs(block: Pairs, look: Look) -> Iterator[RenderableType]:
     title = _text(Cell(block.title, block.tone), look)
     if block.framed:
         border = box.ROUNDED if look.unicode else box.ASCII
-        yield Panel(grid, title=title, title_align="left", box=border, expand=False)
-        return
-    if block.title:
-        yield title
-    yield grid
+        return Panel(grid, title=title, title_align="left", box=border, expand=False)
+    return Group(title, grid) if block.title else grid
 
 
 def _table(block: Table, look: Look) -> RichTable:
-    table = RichTable(box=box.SIMPLE_HEAD if look.unicode else box.ASCII, pad_edge=False)
+    border = box.SIMPLE_HEAD if look.unicode else box.ASCII_DOUBLE_HEAD
+    table = RichTable(box=border, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in block.columns:
-        table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
+        justify: JustifyMethod = "right" if column.right else "left"
+        table.add_column(column.title, justify=justify, no_wrap=not column.prose, overflow="fold")
     for row in block.rows:
         table.add_row(*(_text(cell, look) for cell in row))
     return table
 
 
-def _natural_width(block: Table, look: Look) -> int:
+def _fits(block: Table, look: Look) -> bool:
+    if look.width is None:
+        return True
     texts = [[column.title for column in block.columns]]
     texts += [[shown(cell.text, look) for cell in row] for row in block.rows]
-    widths = [max(cell_len(row[place]) for row in texts) for place in range(len(block.columns))]
-    return sum(widths) + 3 * len(widths) + (_FRAME if not look.unicode else 0)
+    widths = [
+        min(max(cell_len(row[place]) for row in texts), _NARROWEST_PROSE if column.prose else _UNLIMITED)
+        for place, column in enumerate(block.columns)
+    ]
+    return sum(widths) + _GAP * len(widths) <= look.width
 
 
 def _as_pairs(block: Table, row: tuple[Cell, ...]) -> Pairs:

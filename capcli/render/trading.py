@@ -114,7 +114,8 @@ def _cost_rows(data: Preview) -> Rows:
 
 def _ending(data: Preview) -> list[Block]:
     checks = Table(
-        (Column(""), Column("Check"), Column("Finding")), tuple(_check_row(check) for check in data.checks)
+        (Column(""), Column("Check"), Column("Finding", prose=True)),
+        tuple(_check_row(check) for check in data.checks),
     )
     life = f"Preview {data.preview_id} expires at {data.expires_at:%H:%M:%S}Z, in {data.ttl_s} s."
     if not data.executable:
