@@ -40,6 +40,7 @@ def build_server(face: "Face") -> "FastMCP[Any]":
 
     from capcli.mcp import account, market, session, trading_execute, trading_preview, trading_read
     from capcli.mcp.middleware import ShortRefusals
+    from capcli.mcp.resources import add_resources
 
     server: FastMCP[Any] = FastMCP(
         "capcli",
@@ -54,6 +55,7 @@ def build_server(face: "Face") -> "FastMCP[Any]":
     for toolset in toolsets:
         for tool in toolset.tools(face):
             server.add_tool(tool)
+    add_resources(server, face)
     return server
 
 

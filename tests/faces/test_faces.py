@@ -257,6 +257,7 @@ async def on_the_assistant(client: Client[Any], step: Step, seen: dict[str, Any]
     result = await client.call_tool(step.tool, step.arguments(seen), raise_on_error=False)
     found: dict[str, Any] = exact(json.dumps(result.structured_content).encode())
     if not result.is_error:
+        assert result.data is not None, "the client's types do not fit the schema"
         assert exact(result.content[0].text.encode()) == found, "the text says something else"
     return found
 

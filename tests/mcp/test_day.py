@@ -1,5 +1,7 @@
 """The guide's day with an assistant, and orders that cross between the two faces."""
 
+import json
+
 import pytest
 
 from capcli.domain.attempt import PreviewState
@@ -183,3 +185,15 @@ async def test_health_tells_every_check(ask: Assistant) -> None:
 
     assert report["healthy"]
     assert {check["status"] for check in report["checks"]} == {"ok"}
+
+
+async def test_resources_tell_status_and_limits(ask: Assistant) -> None:
+    read = {}
+    for name in ("status", "risk-policy", "allowed-epics"):
+        (content,) = await ask.client.read_resource(f"cap://{name}")
+        read[name] = json.loads(content.text)
+
+    assert {found["env"] for found in read.values()} == {"paper"}
+    assert read["status"]["logged_in"] is False
+    assert (read["risk-policy"]["max_position_size"], read["risk-policy"]["confirm_needed"]) == (None, True)
+    assert read["allowed-epics"]["all"]

@@ -155,6 +155,8 @@ async def test_wrong_settings_still_list_every_tool(own_home, era: str, environ:
         assert (health.is_error, health.data["healthy"], health.code) == (False, False, code)
         status = await ask("cap_session_status")
         assert (status.is_error, status.data["logged_in"]) == (False, False)
+        (content,) = await client.read_resource("cap://status")
+        assert code in content.text
 
 
 async def test_settings_that_were_mended_work_without_a_restart(own_home, era: str) -> None:

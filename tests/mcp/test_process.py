@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
+
+from capcli.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +146,23 @@ def test_a_signal_lets_the_order_under_way_finish(own_home: Path, tmp_path: Path
 
         assert (sent["state"], sent["protected"]) == ("LANDED", "yes")
         assert process.wait(timeout=20) == 0
+
+
+def test_a_client_that_leaves_does_not_take_the_order_along(own_home: Path, tmp_path: Path) -> None:
+    silver = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": 24.5}
+    with started(own_home, tmp_path, code=["-c", SLOW_ORDERS]) as process:
+        greet(process)
+        preview = call(process, 2, "cap_trade_preview_position", silver)
+        order = {"name": "cap_trade_execute_position", "arguments": {**preview, "confirm": True}}
+        say(process, {"id": 3, "method": "tools/call", "params": order})
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"sending\n"
+        _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    assert b"Traceback" not in err
+    with closing(App.build(environ={"CAPCLI_HOME": str(own_home)})) as app:
+        assert app.executions.so_far(preview["preview_id"]).data.state.value == "LANDED"
 
 
 def call(

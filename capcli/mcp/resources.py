@@ -1,0 +1,69 @@
+"""Resources: what an assistant may read without calling a tool. Nothing here asks the broker."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastmcp import FastMCP
+
+from capcli.app import App
+from capcli.errors import CapcliError
+from capcli.mcp.face import Face
+from capcli.render.envelope import encode, error_document, plain
+
+_JSON = "application/json"
+
+
+class Resources:
+    def __init__(self, face: Face) -> None:
+        self._face = face
+
+    def status(self) -> str:
+        return self._read(_status)
+
+    def risk_policy(self) -> str:
+        return self._read(_risk_policy)
+
+    def allowed_epics(self) -> str:
+        return self._read(_allowed_epics)
+
+    def _read(self, look: Callable[[App], dict[str, Any]]) -> str:
+        try:
+            app = self._face.app()
+            document = {"env": app.env, **look(app)}
+        except CapcliError as error:
+            document = {"env": None, "error": error_document(error.problem())}
+        return encode(plain(document)).decode()
+
+
+def _status(app: App) -> dict[str, Any]:
+    return {**plain(app.accounts.held().data), "trading_allowed": app.settings.allow_trading}
+
+
+def _risk_policy(app: App) -> dict[str, Any]:
+    settings = app.settings
+    return {
+        "trading_allowed": settings.allow_trading,
+        "confirm_needed": settings.require_confirm,
+        "max_position_size": settings.max_position_size,
+        "max_working_order_size": settings.max_working_order_size,
+        "max_open_positions": settings.max_open_positions,
+        "max_orders_per_day": settings.max_orders_per_day,
+        "max_drift_pct": settings.max_drift_pct,
+        "preview_ttl_s": settings.preview_ttl_s,
+    }
+
+
+def _allowed_epics(app: App) -> dict[str, Any]:
+    allowed = app.settings.allowed_epics
+    return {"all": allowed is None, "epics": sorted(allowed or ())}
+
+
+def add_resources(server: FastMCP[Any], face: Face) -> None:
+    """Offer the resources of the broker's own server."""
+    look = Resources(face)
+    for name, read, about in (
+        ("status", look.status, "Environment, session and account"),
+        ("risk-policy", look.risk_policy, "Limits that every order is held to; null means no limit"),
+        ("allowed-epics", look.allowed_epics, "Markets that may be traded"),
+    ):
+        server.resource(f"cap://{name}", name=name, description=about, mime_type=_JSON)(read)
