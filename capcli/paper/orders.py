@@ -19,7 +19,6 @@ from capcli.paper.times import account_local, parse, stamp
 from capcli.paper.wire import Bracket, NewOrder, OrderChange, decode, plain
 
 LIMIT, STOP = "LIMIT", "STOP"
-_NO_LEGS = (None, None, False, None)
 _PERCENT = Decimal("0.01")
 
 
@@ -94,35 +93,55 @@ def _stop_offset(order: Order) -> Decimal | None:
 def create(call: Call) -> Reply:
     checks.pace(call)
     body = decode(call.body, NewOrder)
-    market, direction = checks.market(body), checks.direction(body)
-    size = checks.size(body, market)
-    if body.type not in (LIMIT, STOP):
-        raise Refusal(400, "error.null.type" if body.type is None else "error.invalid.type")
-    if body.level is None:
-        raise Refusal(400, "error.null.level")
-    order = Order(
-        records.new_deal_id(call.desk, call.account_id),
-        call.account_id,
-        market.epic,
-        direction,
-        body.type,
-        size,
-        plain(body.level),
-        market.kind.leverage,
-        call.desk.now,
-        _good_till(call.desk, body.goodTillDate),
-        *_NO_LEGS,
-    )
-    _check_level(call.desk, order, market)
+    order = _new_order(call, body)
+    _check_level(call.desk, order, MARKETS[order.epic])
     order = _with_legs(order, _legs(call, order, body))
     reference = records.new_reference(call.desk)
-    if market.suspended:
-        deal = replace(order_deal(order, reference), level=None)
-        records.confirm_rejection(call.desk, deal, "MARKET_CLOSED")
-        records.activity(call.desk, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
+    if MARKETS[order.epic].suspended:
+        _reject(call.desk, order, reference)
     else:
         _keep(call.desk, order, reference, _CREATED)
     return Reply({"dealReference": reference})
+
+
+def _new_order(call: Call, body: NewOrder) -> Order:
+    market, direction = checks.market(body), checks.direction(body)
+    return Order(
+        deal_id=records.new_deal_id(call.desk, call.account_id),
+        account_id=call.account_id,
+        epic=market.epic,
+        direction=direction,
+        type=_type(body),
+        size=checks.size(body, market),
+        level=_level(body),
+        leverage=market.kind.leverage,
+        created_ms=call.desk.now,
+        good_till_ms=_good_till(call.desk, body.goodTillDate),
+        stop_offset=None,
+        profit_offset=None,
+        guaranteed=False,
+        trail=None,
+    )
+
+
+def _type(body: NewOrder) -> str:
+    if body.type is None:
+        raise Refusal(400, "error.null.type")
+    if body.type not in (LIMIT, STOP):
+        raise Refusal(400, "error.invalid.type")
+    return body.type
+
+
+def _level(body: NewOrder) -> Decimal:
+    if body.level is None:
+        raise Refusal(400, "error.null.level")
+    return plain(body.level)
+
+
+def _reject(desk: Desk, order: Order, reference: str) -> None:
+    deal = replace(order_deal(order, reference), level=None)
+    records.confirm_rejection(desk, deal, "MARKET_CLOSED")
+    records.activity(desk, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
 
 
 def _keep(desk: Desk, order: Order, reference: str, mark: _Mark) -> None:

@@ -1,0 +1,72 @@
+"""Nothing a client can send is a crash: every request gets an answer of the contract."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from capcli.paper.broker import ROUTES
+from capcli.paper.messages import Request
+from tests.paper.client import Client
+
+FIELDS = (
+    "epic", "direction", "size", "level", "type", "goodTillDate", "timeInForce",
+    "guaranteedStop", "trailingStop", "stopLevel", "stopDistance", "stopAmount", "profitLevel", "profitDistance", "profitAmount", "accountId",
+)  # fmt: skip
+numbers = st.one_of(st.integers(-5, 60), st.floats(-60, 60), st.floats(), st.integers())
+values = st.one_of(
+    st.none(),
+    st.booleans(),
+    numbers,
+    st.text(max_size=8),
+    st.sampled_from(["SILVER", "BUY", "SELL", "STOP", "LIMIT"]),
+)
+forms = st.dictionaries(st.sampled_from(FIELDS), values).map(lambda form: json.dumps(form).encode())
+sound = st.fixed_dictionaries(
+    {"epic": st.just("SILVER"), "direction": st.sampled_from(["BUY", "SELL"]), "size": st.integers(1, 9)},
+    optional={
+        "type": st.sampled_from(["LIMIT", "STOP"]),
+        **dict.fromkeys(FIELDS[7:15], values),
+        "level": numbers,
+    },
+).map(lambda form: json.dumps(form).encode())
+bodies = st.one_of(st.binary(max_size=40), forms, sound, sound)
+queries = st.dictionaries(
+    st.sampled_from(
+        ["searchTerm", "epics", "resolution", "max", "from", "to", "lastPeriod", "filter", "dealId"]
+    ),
+    st.one_of(
+        st.text(max_size=20), st.sampled_from(["0001-01-01T00:00:00", "9999-12-31T23:59:59", "DAY", "1000"])
+    ),
+    max_size=3,
+)
+
+
+@pytest.fixture
+def deals(client: Client) -> tuple[Client, str, str]:
+    return client, client.buy(stopDistance=3), client.order(level=20)
+
+
+@given(st.sampled_from(ROUTES), st.data(), queries, bodies)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_request_gets_an_answer(deals, route, data, query, body):
+    client, position, order = deals
+    if route.template == "/session":
+        return
+    names = st.sampled_from([position, order, "SILVER", "BWMN", "p_" + position, "\x00", "é"])
+    path = "/api/v1" + route.template.partition("{")[0]
+    if "{" in route.template:
+        path += data.draw(names)
+    response = client.broker.handle(Request(route.method, path, query, client.tokens, body, client.now))
+    assert response.status in (200, 400, 404)
+    answer = json.loads(response.body)
+    assert response.status == 200 or answer["errorCode"].startswith("error.")
+    assert b"null" not in response.body.replace(b"error.null", b"")
+
+
+@given(st.text(max_size=30), st.text(max_size=8))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_path_gets_an_answer(client, path, method):
+    response = client.broker.handle(Request(method, path, {}, {}, b"", client.now))
+    assert response.status in (401, 404, 405)
