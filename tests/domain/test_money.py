@@ -22,7 +22,7 @@ numbers = st.decimals(min_value=-(10**9), max_value=10**9, places=6, allow_nan=F
 steps = st.sampled_from([D("0.001"), D("0.05"), D("0.1"), D("0.0003"), D(1), D(7), D(100)])
 
 
-WORDS = "nan NaN inf -Infinity 1e5 1e999 1_000 1,5 0x10 . + --1".split()
+WORDS = ["nan", "NaN", "inf", "-Infinity", "1e5", "1e999", "1_000", "1,5", "0x10", ".", "+", "--1"]
 LOOKALIKES = ["", " ", "1 000", "1\n2", "1.5\u00a0x", "\u0661\u0662", "\uff11"]
 
 

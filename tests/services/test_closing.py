@@ -1,0 +1,235 @@
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from capcli.domain.attempt import AttemptState, Evidence
+from capcli.domain.market import Side
+from capcli.domain.order import Kind
+from capcli.errors import CloseUnknown, DealUnknown
+from capcli.services.reply import Reply
+from tests.support.clock import Time
+from tests.support.desk import SECOND_ACCOUNT, Seat, refusal, stop_at
+from tests.support.fixtures import Seats
+from tests.support.tap import says
+
+D = Decimal
+LOST = httpx.ReadTimeout("no answer")
+
+
+def close(seat: Seat, deal_id: str | None) -> Reply:
+    return seat.app.closings.close(deal_id or "", confirmed=True)
+
+
+def equity(seat: Seat) -> Decimal:
+    return seat.app.accounts.list().data.accounts[0].equity
+
+
+def closes(seat: Seat) -> list[AttemptState]:
+    """Return the states of all close attempts, as the journal has them."""
+    with seat.app.journal._db.transaction() as connection:
+        rows = connection.execute("SELECT state FROM attempts WHERE kind = ?", (Kind.CLOSE,)).fetchall()
+    return [AttemptState(row["state"]) for row in rows]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_the_realised_profit_is_the_change_of_equity_to_the_cent(seat: Seat, time: Time, side: Side) -> None:
+    before = equity(seat)
+    deal = seat.open(size="37.3", side=side).deal_id
+    time.tick(3600)
+    done = close(seat, deal).data
+    assert done.pl_account == equity(seat) - before
+    assert (done.state, done.account_currency) == (AttemptState.LANDED, "USD")
+    assert closes(seat) == [AttemptState.LANDED]
+
+
+def test_only_the_named_position_is_closed(seat: Seat) -> None:
+    kept, gone = seat.open().deal_id, seat.open().deal_id
+    close(seat, gone)
+    assert seat.book() == [kept]
+    assert seat.tap.seen("DELETE") == [f"DELETE /positions/{gone}"]
+
+
+def test_a_close_needs_a_confirmation_and_a_position(seat: Seat) -> None:
+    deal = seat.open().deal_id or ""
+    error = refusal(lambda: seat.app.closings.close(deal, confirmed=False))
+    assert (error.code, error.next) == ("NOT_CONFIRMED", f"capcli close {deal} --confirm")
+    assert isinstance(refusal(lambda: close(seat, "no-such-deal")), DealUnknown)
+    assert seat.tap.seen("DELETE") == []
+
+
+def test_an_answer_that_was_lost_after_the_close_is_no_doubt(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("DELETE", "/positions", after=LOST)
+    done = close(seat, deal).data
+    assert (done.state, seat.book()) == (AttemptState.LANDED, [])
+    assert done.level is not None
+
+
+def test_a_close_that_never_arrived_is_sent_again_on_the_same_deal(seat: Seat) -> None:
+    kept, gone = seat.open().deal_id, seat.open().deal_id
+    seat.tap.breaks("DELETE", "/positions", before=LOST)
+    assert close(seat, gone).data.state is AttemptState.LANDED
+    assert seat.book() == [kept]
+    assert seat.tap.seen("DELETE") == [f"DELETE /positions/{gone}"] * 2
+
+
+def test_two_lost_closes_of_an_open_position_are_told_as_doubt(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
+    error = refusal(lambda: close(seat, deal))
+    assert isinstance(error, CloseUnknown)
+    assert int(error.exit_code) == 8
+    assert closes(seat) == [AttemptState.UNKNOWN]
+    assert close(seat, deal).exit_code == 0
+
+
+def test_a_second_try_that_found_no_connection_does_not_say_that_nothing_was_sent(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("DELETE", "/positions", before=LOST)
+    seat.tap.breaks("DELETE", "/positions", before=httpx.ConnectError("refused"))
+    error = refusal(lambda: close(seat, deal))
+    assert isinstance(error, CloseUnknown)
+    assert "Nothing was sent" not in error.message
+
+
+def test_a_position_that_its_stop_closed_first_is_closed(seat: Seat) -> None:
+    deal = seat.open(stop=stop_at("24.50")).deal_id
+    other = seat.app.broker
+    seat.tap.breaks(
+        "DELETE", "/positions", before=lambda request: _close_elsewhere(seat, str(request.url.path))
+    )
+    done = close(seat, deal).data
+    assert other.positions() == ()
+    assert done.state is AttemptState.LANDED
+    assert "was closed before this close arrived" in done.sentence
+
+
+def _close_elsewhere(seat: Seat, path: str) -> None:
+    tokens = seat.app.broker._sessions.live().tokens.headers
+    seat.tap._inner.handle_request(httpx.Request("DELETE", f"http://paper{path}", headers=tokens))
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "exit_code"),
+    [
+        (says(429, {"errorCode": "error.too-many.requests"}), "RATE_LIMITED", 11),
+        (says(400, {"errorCode": "error.some.reason"}), "BROKER_REFUSED", 6),
+        (says(401, {"errorCode": "error.invalid.session.token"}), "LOGIN_REFUSED", 4),
+        (httpx.ConnectError("refused"), "NETWORK", 7),
+        (says(502, text="bad gateway"), "CLOSE_UNKNOWN", 8),
+    ],
+)
+def test_a_close_that_was_not_done_says_why_and_leaves_it_open(
+    seat: Seat, answer: httpx.Response | Exception, code: str, exit_code: int
+) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("DELETE", "/positions", before=answer)
+    error = refusal(lambda: close(seat, deal))
+    assert (error.code, int(error.exit_code)) == (code, exit_code)
+    assert seat.book() == [deal]
+    assert len(seat.tap.seen("DELETE")) == 1
+
+
+def test_a_close_that_the_broker_rejects_afterwards_is_a_no(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    rejected = {
+        "date": "2026-03-02T12:01:00",
+        "status": "DELETED",
+        "dealStatus": "REJECTED",
+        "rejectReason": "MARKET_CLOSED",
+        "epic": "SILVER",
+        "dealReference": f"p_{deal}",
+        "dealId": deal,
+        "affectedDeals": [],
+    }
+    seat.tap.breaks("DELETE", "/positions", before=says(200, {"dealReference": f"p_{deal}"}))
+    seat.tap.breaks("GET", f"/confirms/p_{deal}", before=says(200, rejected))
+    error = refusal(lambda: close(seat, deal))
+    assert (error.code, error.message) == (
+        "BROKER_REFUSED",
+        f"Broker said no: MARKET_CLOSED. {deal} is still open.",
+    )
+    assert closes(seat) == [AttemptState.REJECTED]
+
+
+def test_the_old_opening_confirmation_is_not_taken_for_the_closing_one(seat: Seat) -> None:
+    opened = seat.open()
+    stale = {
+        "date": "2026-03-02T12:00:01",
+        "status": "OPEN",
+        "dealStatus": "ACCEPTED",
+        "epic": "SILVER",
+        "dealReference": f"p_{opened.deal_id}",
+        "dealId": opened.deal_id,
+        "affectedDeals": [{"dealId": opened.deal_id, "status": "OPENED"}],
+        "level": 99,
+        "size": 1.5,
+        "direction": "BUY",
+    }
+    seat.tap.breaks("GET", "/confirms/p_", before=says(200, stale), times=9)
+    done = close(seat, opened.deal_id).data
+    assert (done.level, done.pl, done.state) == (None, None, AttemptState.LANDED)
+
+
+def test_a_deal_that_is_unknown_on_another_account_is_not_closed(seats: Seats) -> None:
+    seat, other = seats(), seats()
+    deal = seat.open().deal_id
+
+    def switch(_: httpx.Request) -> httpx.Response:
+        other.app.accounts.use(SECOND_ACCOUNT)
+        return says(502, text="")
+
+    seat.tap.breaks("DELETE", "/positions", before=switch)
+    assert isinstance(refusal(lambda: close(seat, deal)), CloseUnknown)
+    assert closes(seat) == [AttemptState.UNKNOWN]
+
+
+def test_a_lost_close_blocks_orders_only_until_the_position_is_gone(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
+    refusal(lambda: close(seat, deal))
+    blocked = refusal(lambda: seat.open(size="2"))
+    assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli positions {deal}")
+    close(seat, deal)
+    assert seat.open(size="2").state is AttemptState.LANDED
+    assert closes(seat) == [AttemptState.LANDED, AttemptState.LANDED]
+
+
+def test_a_lost_close_of_a_position_that_stays_open_stops_blocking_after_two_minutes(
+    seat: Seat, time: Time
+) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
+    refusal(lambda: close(seat, deal))
+    time.tick(121)
+    seat.open(size="2")
+    assert closes(seat) == [AttemptState.ABSENT]
+
+
+def test_another_order_does_not_settle_a_close_that_is_under_way(seats: Seats) -> None:
+    seat, other = seats(), seats()
+    deal = seat.open().deal_id
+    codes: list[str] = []
+
+    def meanwhile(_: httpx.Request) -> None:
+        codes.append(refusal(lambda: other.open(size="2")).code)
+
+    seat.tap.breaks("DELETE", "/positions", before=meanwhile)
+    done = close(seat, deal)
+    assert codes == ["BLOCKED"]
+    assert (done.data.state, closes(seat)) == (AttemptState.LANDED, [AttemptState.LANDED])
+
+
+def test_an_unresolved_order_does_not_keep_anybody_from_closing(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("POST", "/positions", before=LOST)
+    assert seat.execute(seat.preview(size="2").preview_id).exit_code == 8
+    assert close(seat, deal).data.state is AttemptState.LANDED
+
+
+def test_the_evidence_of_a_close_is_recorded(seat: Seat) -> None:
+    done = close(seat, seat.open().deal_id).data
+    kept = seat.app.journal.attempt(done.attempt_id)
+    assert kept is not None
+    assert (kept.evidence, kept.deal_ids, kept.level) == (Evidence.CONFIRM, (done.deal_id,), done.level)
