@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "store": {"services.ports", "domain", *EVERYBODY},
     "credentials": {"services.ports", "domain", "settings", *EVERYBODY},
     "paper": {"domain", *EVERYBODY},
-    "render": {"domain", "services", "errors", "settings"},
+    # Result types are all that render knows of the services and of the paper broker.
+    "render": {"domain", "services", "errors", "settings", "paper.state"},
     "cli": {
         "services",
         "render",
@@ -26,8 +27,11 @@ MAY_IMPORT = {
         "app",
         "domain",
         "settings",
-        "credentials.source",
         "system",
+        # The guided login stores what was typed, and `mcp serve` hands over to the other face.
+        "credentials.form",
+        "credentials.source",
+        "paper.state",
         "mcp.server",
     },
     "mcp": {"services", "render.envelope", "errors", "app", "domain", "settings", "system"},

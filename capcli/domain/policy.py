@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from capcli.domain.account import Account, OrderType
 from capcli.domain.market import Distance, Market, MarketStatus, OrderRules, Side
-from capcli.domain.money import EXACT, ceil_to, floor_to, on_grid, percent_of, short
+from capcli.domain.money import EXACT, ceil_to, floor_to, on_grid, percent_of, plain, short
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.domain.sizing import Figures, LegFigures, estimated_entry
 
@@ -164,7 +164,7 @@ def funds(case: Case) -> Check:
     if needed is None:
         return Check(Rule.FUNDS, False, "the broker sent no margin factor, so the margin cannot be known")
     currency = case.figures.account_currency
-    reason = f"margin {short(needed)} of {short(available)} {currency} available"
+    reason = f"margin {needed:,f} of {available:,f} {currency} available"
     return Check(Rule.FUNDS, needed <= available, reason)
 
 
@@ -182,7 +182,7 @@ def entry_level(case: Case) -> Check | None:
     passed = trigger.level != price and below is wants_below
     where = "below" if below else "above"
     kind = case.order_type.value if case.order_type else "order"
-    reason = f"a {side.value} {kind} at {short(trigger.level)} is {where} the price {short(price)}"
+    reason = f"a {side.value} {kind} at {plain(trigger.level)} is {where} the price {plain(price)}"
     return Check(Rule.ENTRY_LEVEL, passed, reason)
 
 
@@ -234,13 +234,13 @@ def _place_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple
     away = (leg.level - price) * sign
     if away <= 0 or leg.level <= 0:
         owner = f"a {case.request.side.value}'s {word}"
-        return False, f"{owner} belongs {side} {short(price)}, not at {short(leg.level)}"
+        return False, f"{owner} belongs {side} {plain(price)}, not at {plain(leg.level)}"
     nearest, farthest = _nearest(case, rule).at(price), case.rules.max_stop_distance.at(price)
     if away < nearest:
-        return False, f"{word} {short(leg.level)} is nearer than {short(price + sign * nearest)} allows"
+        return False, f"{word} {plain(leg.level)} is nearer than {short(price + sign * nearest)} allows"
     if away > farthest:
-        return False, f"{word} {short(leg.level)} is farther than {short(price + sign * farthest)} allows"
-    return True, f"{short(leg.level)} is {short(percent_of(away, price))} % {side} {short(price)}"
+        return False, f"{word} {plain(leg.level)} is farther than {short(price + sign * farthest)} allows"
+    return True, f"{plain(leg.level)} is {short(percent_of(away, price))} % {side} {plain(price)}"
 
 
 def _leg_base(case: Case) -> Decimal:
@@ -282,14 +282,14 @@ def drift(case: Case) -> Check | None:
     now, most = case.market.quote.entry(case.request.side), case.policy.max_drift_pct
     moved = abs(now - then) * 100 / then
     reason = (
-        f"the price moved {moved:.3f} % since the preview ({short(then)} to {short(now)}), at most {most} %"
+        f"the price moved {moved:.3f} % since the preview ({plain(then)} to {plain(now)}), at most {most} %"
     )
     return Check(Rule.DRIFT, moved <= most, reason, "CAP_MAX_DRIFT_PCT")
 
 
 def _off_step(level: Decimal, step: Decimal) -> str:
     down, up = floor_to(level, step), ceil_to(level, step)
-    return f"{short(level)} is off the price step of {short(step)}; nearest: {short(down)} or {short(up)}"
+    return f"{plain(level)} is off the price step of {short(step)}; nearest: {short(down)} or {short(up)}"
 
 
 RULES: tuple[Callable[[Case], Check | None], ...] = (

@@ -18,7 +18,7 @@ from capcli.domain.attempt import (
     classify,
 )
 from capcli.domain.market import Side
-from capcli.domain.money import cents, short
+from capcli.domain.money import cents, plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind
 from capcli.errors import (
     BrokerRefused,
@@ -275,7 +275,7 @@ def _sentence(position: Position, level: Decimal | None, pl: Decimal | None, *, 
     if level is None or pl is None:
         return f"{done}; the broker confirmed no price yet. See: capcli accounts"
     sign = "+" if pl >= 0 else ""
-    return f"{done} at {short(level)}: {sign}{cents(pl)} {position.currency}."
+    return f"{done} at {plain(level)}: {sign}{cents(pl)} {position.currency}."
 
 
 def _is_fresh(confirm: Confirm, attempt: AttemptRecord) -> bool:

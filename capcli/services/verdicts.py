@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.market import Side
-from capcli.domain.money import short
+from capcli.domain.money import plain, short
 from capcli.domain.order import Kind, LegForm
 from capcli.errors import Exit, Problem
 from capcli.services.commands import preview_command
@@ -164,9 +164,9 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.protected is Protection.UNCHECKED:
         return _no_stop("STOP_UNVERIFIED", f"{landed} Its stop could not be read back. Look at it now.", look)
     if attempt.stop_level is not None:
-        message = f"{landed} Its stop is not as asked: the broker has {short(attempt.stop_level)}, "
+        message = f"{landed} Its stop is not as asked: the broker has {plain(attempt.stop_level)}, "
         return _no_stop("STOP_DIFFERS", f"{message}asked was {_asked_stop(order)}.", look)
-    wanted = f" at {short(order.stop_level)}" if order.stop_level else ""
+    wanted = f" at {plain(order.stop_level)}" if order.stop_level else ""
     if attempt.kind is Kind.WORKING:
         message = f"{landed} It waits WITHOUT its stop{wanted}. Set it in the platform, or cancel it there."
         return _no_stop("NO_STOP", message, look)
@@ -183,7 +183,7 @@ def _asked_stop(order: StoredOrder) -> str:
     kinds = [word for word, on in (("guaranteed", request.guaranteed), ("trailing", request.trailing)) if on]
     if request.stop is None or request.stop.form is not LegForm.LEVEL:
         return " ".join([*kinds, "stop"])
-    return " ".join([*kinds, short(request.stop.value)])
+    return " ".join([*kinds, plain(request.stop.value)])
 
 
 def _no_stop(code: str, message: str, command: str) -> Problem:
@@ -195,12 +195,12 @@ def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
     size = short(attempt.size or request.size)
     stop = ""
     if attempt.protected is Protection.YES:
-        stop = f", stop {short(attempt.stop_level)} in place" if attempt.stop_level else ", stop in place"
+        stop = f", stop {plain(attempt.stop_level)} in place" if attempt.stop_level else ", stop in place"
     if attempt.kind is Kind.WORKING:
         kind = order.order_type.value if order.order_type else "order"
-        at = f" at {short(request.trigger.level)}" if request.trigger else ""
+        at = f" at {plain(request.trigger.level)}" if request.trigger else ""
         return f"{kind} order to {request.side.value} {size} {request.epic}{at} is waiting{stop}."
     verb = "Bought" if request.side is Side.BUY else "Sold"
-    level = f" at {short(attempt.level)}" if attempt.level is not None else ""
+    level = f" at {plain(attempt.level)}" if attempt.level is not None else ""
     closed = f" {attempt.note}." if attempt.note else ""
     return f"{verb} {size} {request.epic}{level}{stop}.{closed}"

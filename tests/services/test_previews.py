@@ -86,7 +86,7 @@ def test_a_working_order_infers_its_type_from_its_side_of_the_price(
 def test_a_working_order_keeps_its_stop_and_says_so(seat: Seat) -> None:
     done = seat.open(trigger=Trigger(D("27.0")), stop=stop_at("25.50"), limit=leg(LegForm.DISTANCE, "3"))
     assert (done.protected, done.stop_level) == ("yes", D("25.50"))
-    assert done.sentence == "LIMIT order to BUY 1.5 SILVER at 27 is waiting, stop 25.5 in place."
+    assert done.sentence == "LIMIT order to BUY 1.5 SILVER at 27.0 is waiting, stop 25.50 in place."
 
 
 def test_a_type_that_contradicts_the_level_fails_its_check(seat: Seat) -> None:
