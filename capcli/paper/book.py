@@ -3,7 +3,6 @@
 import sqlite3
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 BUY, SELL = "BUY", "SELL"
 
@@ -193,7 +192,7 @@ def _order(row: sqlite3.Row) -> Order:
     return Order(**{**fields, "guaranteed": bool(fields["guaranteed"])})
 
 
-def _number(text: str | None) -> Any:
+def _number(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 

@@ -12,7 +12,8 @@ from tests.paper.client import Client
 
 FIELDS = (
     "epic", "direction", "size", "level", "type", "goodTillDate", "timeInForce",
-    "guaranteedStop", "trailingStop", "stopLevel", "stopDistance", "stopAmount", "profitLevel", "profitDistance", "profitAmount", "accountId",
+    "guaranteedStop", "trailingStop", "stopLevel", "stopDistance", "stopAmount",
+    "profitLevel", "profitDistance", "profitAmount", "accountId",
 )  # fmt: skip
 numbers = st.one_of(st.integers(-5, 60), st.floats(-60, 60), st.floats(), st.integers())
 values = st.one_of(

@@ -92,9 +92,9 @@ def test_equity_moves_by_exactly_the_booked_loss(client):
 
 
 def test_a_trailing_stop_follows_the_best_quote_and_never_steps_back(client):
-    client.buy(trailingStop=True, stopDistance=0.05)
+    client.buy(trailingStop=True, stopDistance=0.03)
     first = client.positions()[0]
-    assert (first["trailingStop"], first["stopDistance"]) == (True, Decimal("0.05"))
+    assert (first["trailingStop"], first["stopDistance"]) == (True, Decimal("0.03"))
     best, last = Decimal(0), Decimal(0)
     for _ in range(20_000):
         bid = client.quote()[0]
@@ -102,7 +102,7 @@ def test_a_trailing_stop_follows_the_best_quote_and_never_steps_back(client):
         rows = client.positions()
         if not rows:
             break
-        assert last <= rows[0]["stopLevel"] == best - Decimal("0.05") < bid
+        assert last <= rows[0]["stopLevel"] == best - Decimal("0.03") < bid
         last = rows[0]["stopLevel"]
         client.wait(seconds=1)
     assert bid <= last
@@ -110,7 +110,7 @@ def test_a_trailing_stop_follows_the_best_quote_and_never_steps_back(client):
 
 
 def test_a_short_trailing_stop_mirrors_it(client):
-    client.sell(trailingStop=True, stopDistance=0.04)
+    client.sell(trailingStop=True, stopDistance=0.03)
     best = Decimal(1000)
     for _ in range(20_000):
         offer = client.quote()[1]
@@ -118,9 +118,9 @@ def test_a_short_trailing_stop_mirrors_it(client):
         if not rows:
             break
         best = min(best, offer)
-        assert rows[0]["stopLevel"] == best + Decimal("0.04") > offer
+        assert rows[0]["stopLevel"] == best + Decimal("0.03") > offer
         client.wait(seconds=1)
-    assert offer >= best + Decimal("0.04")
+    assert offer >= best + Decimal("0.03")
 
 
 class Weekend(NamedTuple):
