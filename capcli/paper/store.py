@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 BUSY_SECONDS = 20.0
+VERSION = 1  # of the tables below
 _WAL_TRIES = 200
 
 TABLES = {
@@ -89,19 +90,24 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
+        db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:
+            db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")
 
 
 def _open(path: Path) -> sqlite3.Connection:
     _make_private(path)
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        _use_wal(db)
+        db.execute("PRAGMA synchronous = NORMAL")
+        _create(db)
+    except BaseException:
+        db.close()
+        raise
     db.row_factory = sqlite3.Row
-    _use_wal(db)
-    db.execute("PRAGMA synchronous = NORMAL")
-    _create(db)
     return db
 
 
@@ -125,11 +131,15 @@ def _use_wal(db: sqlite3.Connection) -> None:
 
 
 def _create(db: sqlite3.Connection) -> None:
-    (count,) = db.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()
-    if count >= len(TABLES):
+    if _version(db) == VERSION:
         return
     with writing(db):
         for name, columns in TABLES.items():
             db.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
         for index in _INDEXES:
             db.execute(index)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
