@@ -153,7 +153,7 @@ def test_missing_dealing_rules_are_an_error_never_a_default(seat: Seat) -> None:
         },
     }
     seat.tap.breaks("GET", "/markets/SILVER", before=says(200, market))
-    error = refusal(lambda: seat.preview())
+    error = refusal(seat.preview)
     assert isinstance(error, RulesMissing), error
     assert "price_step" in error.message
     assert stored(seat) == 0

@@ -1,0 +1,624 @@
+"""At most one POST per preview, and no verdict without evidence. The names in brackets are the protocol's."""
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from capcli.app import Options
+from capcli.domain.attempt import AttemptState, Evidence, PreviewState
+from capcli.domain.market import Side
+from capcli.domain.order import Kind
+from capcli.errors import Busy
+from tests.support.clock import Time
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at
+from tests.support.fixtures import Seats
+from tests.support.tap import says
+
+D = Decimal
+S = AttemptState
+LOST = httpx.ReadTimeout("no answer")
+CONFIRMS = "/confirms/o_"
+
+
+def ready(seat: Seat, preview_id: str) -> bool:
+    preview = seat.app.journal.preview(preview_id)
+    return preview is not None and preview.state is PreviewState.READY
+
+
+def test_an_order_lands_and_says_what_it_became(seat: Seat) -> None:
+    shown = seat.preview(stop=stop_at("24.50"))
+    reply = seat.execute(shown.preview_id)
+    done = reply.data
+    assert (reply.exit_code, done.state, done.evidence) == (0, S.LANDED, Evidence.CONFIRM)
+    assert done.sentence == f"Bought 1.5 SILVER at {done.level}, stop 24.50 in place."
+    assert done.next == f"capcli positions {done.deal_id}"
+    assert seat.book() == [done.deal_id]
+    assert seat.tap.orders() == [shown.body.encode()]
+
+
+def test_a_warm_execution_takes_eight_requests(seat: Seat) -> None:
+    shown = seat.preview(stop=stop_at("24.50"))
+    before = len(seat.tap.requests)
+    seat.execute(shown.preview_id)
+    seen = [line.split("/o_")[0] for line in seat.tap.seen()[before:]]
+    polls = seen.count("GET /confirms")
+    assert len(seen) == 7 + polls
+    assert seen[0] == "GET /session"
+    assert set(seen[1:5]) == {"GET /markets/SILVER", "GET /accounts", "GET /positions", "GET /workingorders"}
+    assert seen[5] == "POST /positions"
+    assert seen[-1] == "GET /positions"
+
+
+def test_a_daily_limit_costs_one_request_more(seats: Seats) -> None:
+    seat = seats(CAP_MAX_ORDERS_PER_DAY="5")
+    shown = seat.preview()
+    before = len(seat.tap.requests)
+    seat.execute(shown.preview_id)
+    seen = seat.tap.seen()[before:]
+    assert len(seen) == 8 + sum(CONFIRMS in line for line in seen)
+    assert "GET /history/activity" in seen
+
+
+def test_the_same_preview_again_replays_and_sends_nothing(seat: Seat) -> None:
+    preview_id = seat.preview().preview_id
+    first = seat.execute(preview_id).data
+    before = len(seat.tap.requests)
+    again = seat.app.executions.execute(preview_id, confirmed=False)
+    assert (again.exit_code, again.data.replayed, again.data.deal_id) == (0, True, first.deal_id)
+    assert again.data.sentence.startswith("Already executed at 12:00:")
+    assert again.data.sentence.endswith("Nothing was sent now.")
+    assert len(seat.tap.requests) == before
+
+
+def test_an_id_is_read_whatever_its_case_and_dashes(seat: Seat) -> None:
+    preview_id = seat.preview().preview_id
+    assert seat.execute(f" --{preview_id.upper()}- ").exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["p_1", "a_000000000001", "", "p_00000000000!"])
+def test_what_is_no_preview_id_is_a_usage_error(seat: Seat, text: str) -> None:
+    assert int(refusal(lambda: seat.execute(text)).exit_code) == 2
+
+
+def test_an_unknown_preview_is_refused(seat: Seat) -> None:
+    error = refusal(lambda: seat.execute("p_000000000009"))
+    assert (error.code, int(error.exit_code)) == ("PREVIEW_UNKNOWN", 5)
+
+
+def test_an_expired_preview_is_refused_with_the_command_that_makes_it_again(seat: Seat, time: Time) -> None:
+    shown = seat.preview(side=Side.SELL, size="1.50", stop=stop_at("38.5"))
+    time.tick(121)
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (error.code, int(error.exit_code)) == ("PREVIEW_EXPIRED", 5)
+    assert error.next == "capcli preview SILVER --size 1.5 --sell --stop 38.5"
+    assert not seat.tap.orders()
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "kind", "code"),
+    [
+        ({"CAP_ENV": "demo", "CAP_ALLOW_TRADING": "true"}, None, None, "PREVIEW_ELSEWHERE"),
+        ({}, Options(account=SECOND_ACCOUNT), None, "PREVIEW_ELSEWHERE"),
+        ({}, None, Kind.WORKING, "PREVIEW_ELSEWHERE"),
+        ({"CAP_ALLOW_TRADING": "false"}, None, None, "TRADING_OFF"),
+    ],
+)
+def test_a_preview_of_elsewhere_is_refused_and_stays_ready(
+    seats: Seats, settings: dict[str, str], options: Options | None, kind: Kind | None, code: str
+) -> None:
+    first, other = seats(), seats(options=options, **settings)
+    shown = first.preview()
+    error = refusal(lambda: other.execute(shown.preview_id, kind=kind))
+    if code == "TRADING_OFF" and error.code != code:
+        pytest.skip("paper always trades")
+    assert (error.code, int(error.exit_code)) == (code, 5)
+    assert ready(first, shown.preview_id)
+    assert not other.tap.requests
+    assert first.execute(shown.preview_id).exit_code == 0
+
+
+def test_another_host_is_another_place(seats: Seats) -> None:
+    demo = {"CAP_ENV": "demo", "CAP_ALLOW_TRADING": "true", "CAP_API_KEY": "paper"}
+    demo |= {"CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
+    first = seats(**demo, CAP_API_URL="http://127.0.0.1:1")
+    other = seats(**demo, CAP_API_URL="http://127.0.0.1:2")
+    shown = first.preview()
+    error = refusal(lambda: other.execute(shown.preview_id))
+    assert (error.code, ready(first, shown.preview_id)) == ("PREVIEW_ELSEWHERE", True)
+    assert "127.0.0.1:1" in error.message
+
+
+def test_nothing_is_sent_without_a_confirmation(seat: Seat) -> None:
+    preview_id = seat.preview().preview_id
+    error = refusal(lambda: seat.app.executions.execute(preview_id, confirmed=False))
+    assert (error.code, error.next) == ("NOT_CONFIRMED", f"capcli execute {preview_id} --confirm")
+    assert ready(seat, preview_id)
+    assert not seat.tap.orders()
+
+
+def credentials(env: str) -> dict[str, str]:
+    names = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
+    return {"CAP_ENV": env} | dict.fromkeys(names, "paper")
+
+
+@pytest.mark.parametrize(("env", "code"), [("demo", "TRADING_OFF"), ("live", "LIVE_LOCKED")])
+def test_the_switches_stop_an_order_that_was_previewed_before(seats: Seats, env: str, code: str) -> None:
+    seat = seats(**credentials(env))
+    shown = seat.preview()
+    assert not shown.executable
+    with seat.app.journal._db.transaction() as connection:
+        connection.execute("UPDATE previews SET state = 'READY'")
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (error.code, int(error.exit_code)) == (code, 5)
+    assert not seat.tap.orders()
+
+
+def test_a_price_that_ran_away_is_refused_and_the_preview_stays(seats: Seats, time: Time) -> None:
+    seat = seats(CAP_PREVIEW_TTL_S="600", CAP_MAX_DRIFT_PCT="0.0001")
+    shown = seat.preview()
+    time.tick(300)
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (error.code, error.details["failed"]) == ("CHECKS_FAILED", ["drift"])
+    assert ready(seat, shown.preview_id)
+    assert not seat.tap.orders()
+
+
+def test_an_equal_order_within_a_minute_needs_again(seat: Seat, time: Time) -> None:
+    seat.open()
+    twin = seat.preview().preview_id
+    error = refusal(lambda: seat.execute(twin))
+    assert (error.code, error.next) == ("DUPLICATE", f"capcli execute {twin} --again")
+    assert ready(seat, twin)
+    assert seat.execute(twin, again=True).exit_code == 0
+    time.tick(61)
+    assert seat.execute(seat.preview().preview_id).exit_code == 0
+    assert len(seat.book()) == 3
+
+
+def test_an_order_of_another_size_is_no_twin(seat: Seat) -> None:
+    seat.open()
+    assert seat.execute(seat.preview(size="1.6").preview_id).exit_code == 0
+
+
+def test_a_refused_order_has_no_twin(seat: Seat) -> None:
+    seat.tap.breaks("POST", "/positions", before=says(400, {"errorCode": "error.some.reason"}))
+    assert seat.execute(seat.preview().preview_id).exit_code == 6
+    assert seat.execute(seat.preview().preview_id).exit_code == 0
+
+
+REFUSALS = [(400, 6, "REFUSED"), (403, 6, "REFUSED"), (404, 6, "REFUSED"), (401, 4, "SESSION_LOST")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "exit_code", "code"),
+    [
+        (httpx.ConnectError("refused"), S.NOT_SENT, 7, "NOT_SENT"),
+        (httpx.ConnectTimeout("slow"), S.NOT_SENT, 7, "NOT_SENT"),
+        (httpx.PoolTimeout("full"), S.NOT_SENT, 7, "NOT_SENT"),
+        (httpx.UnsupportedProtocol("gopher"), S.NOT_SENT, 7, "NOT_SENT"),
+        *(
+            (says(status, {"errorCode": "error.x.y"}), S.REFUSED, code, name)
+            for status, code, name in REFUSALS
+        ),
+        (says(429, {"errorCode": "error.too-many.requests"}), S.REFUSED, 11, "RATE_LIMITED"),
+        (httpx.ReadTimeout("slow"), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (httpx.ReadError("reset"), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (httpx.WriteError("reset"), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (httpx.WriteTimeout("slow"), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (httpx.RemoteProtocolError("half"), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(200, {}), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(200, text="<html>"), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(307, text=""), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(502, text="bad gateway"), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(500, {"errorCode": "error.internal"}), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(400, {"errorCode": "java.lang.NullPointerException"}), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(400, text="nope"), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(401, text=""), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(429, text=""), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+        (says(409, {"errorCode": "error.conflict"}), S.UNKNOWN, 8, "MAY_BE_LIVE"),
+    ],
+)
+def test_what_came_back_proves_this_much(
+    seat: Seat, fault: httpx.Response | Exception, state: AttemptState, exit_code: int, code: str
+) -> None:
+    shown = seat.preview(stop=stop_at("24.50"))
+    seat.tap.breaks("POST", "/positions", before=fault)
+    reply = seat.execute(shown.preview_id)
+    assert (reply.data.state, reply.exit_code, reply.problem.code) == (state, exit_code, code)
+    assert reply.problem.retry_safe is (state is S.NOT_SENT or exit_code in {4, 11})
+    if state in {S.NOT_SENT, S.REFUSED}:
+        assert reply.problem.next == "capcli preview SILVER --size 1.5 --stop 24.5"
+    again = seat.execute(shown.preview_id)
+    assert (again.data.state, again.exit_code, again.data.replayed) == (state, exit_code, True)
+    assert len(seat.tap.orders()) == 1
+    assert seat.book() == []
+
+
+def test_replaying_what_was_not_sent_does_not_call_it_executed(seat: Seat) -> None:
+    shown = seat.preview()
+    seat.tap.breaks("POST", "/positions", before=httpx.ConnectError("refused"))
+    first, again = seat.execute(shown.preview_id), seat.execute(shown.preview_id)
+    assert first.problem.message.count("..") == 0
+    assert again.problem.message == f"Tried before: {first.problem.message} Nothing was sent now."
+
+
+def test_a_lost_answer_to_an_order_that_landed_says_only_what_is_known(seat: Seat) -> None:
+    shown = seat.preview()
+    seat.tap.breaks("POST", "/positions", after=LOST)
+    reply = seat.execute(shown.preview_id)
+    assert (reply.data.state, reply.exit_code, reply.problem.assistant_error) == (S.UNKNOWN, 8, False)
+    assert "may be live" in reply.data.sentence
+    assert reply.problem.next == "capcli positions"
+    assert len(seat.book()) == len(seat.tap.orders()) == 1
+
+
+def test_a_late_confirmation_is_found_by_the_second_execute(seat: Seat) -> None:
+    seat.confirms_after(60)
+    shown = seat.preview(stop=stop_at("24.50"))
+    first = seat.execute(shown.preview_id)
+    assert (first.data.state, first.exit_code) == (S.ACKED, 8)
+    assert first.data.deal_reference
+    seat.time.tick(60)
+    second = seat.execute(shown.preview_id)
+    assert (second.data.state, second.exit_code, second.data.protected) == (S.LANDED, 0, "yes")
+    assert second.data.replayed
+    assert len(seat.tap.orders()) == 1
+
+
+def test_no_wait_for_the_verdict_when_none_is_wanted(seat: Seat) -> None:
+    seat.confirms_after(60)
+    shown = seat.preview()
+    seat.execute(shown.preview_id, wait_s=0)
+    assert sum(CONFIRMS in line for line in seat.tap.seen()) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [says(500, text=""), says(404, {"errorCode": "error.not-found.dealReference"})]
+)
+def test_a_confirmation_that_fails_at_first_is_asked_for_again(seat: Seat, fault: httpx.Response) -> None:
+    seat.confirms_after(0)
+    seat.tap.breaks("GET", "/confirms", before=fault, times=3)
+    assert seat.open().state is S.LANDED
+
+
+def test_a_rejected_order_is_a_no_of_the_broker(seat: Seat) -> None:
+    seat.confirms_after(0)
+    rejected = {
+        "date": "2026-03-02T12:00:05",
+        "status": "DELETED",
+        "dealStatus": "REJECTED",
+        "rejectReason": "RISK_CHECK",
+        "epic": "SILVER",
+        "dealReference": "o_1",
+        "dealId": "d-1",
+        "affectedDeals": [],
+    }
+    seat.tap.breaks("GET", "/confirms", before=says(200, rejected))
+    reply = seat.execute(seat.preview().preview_id)
+    assert (reply.data.state, reply.exit_code) == (S.REJECTED, 6)
+    assert reply.problem.message == "Broker said no: RISK_CHECK. Nothing opened."
+
+
+def dropping(*names: str) -> Any:
+    """Answer GET /positions as the broker would, without some fields of each position."""
+
+    def change(body: Any) -> None:
+        for row in body["positions"]:
+            for name in names:
+                row["position"].pop(name, None)
+
+    return change
+
+
+@contextmanager
+def altered(seat: Seat, path: str, change: Any) -> Iterator[None]:
+    def answer(request: httpx.Request) -> httpx.Response:
+        real = seat.tap._inner.handle_request(request)
+        body = real.json()
+        change(body)
+        return httpx.Response(200, json=body)
+
+    seat.tap.breaks("GET", path, before=answer, times=99)
+    yield
+    seat.tap.mend()
+
+
+def test_a_stop_that_the_broker_dropped_is_told_at_once(seat: Seat) -> None:
+    shown = seat.preview(stop=stop_at("24.50"))
+    with altered(seat, "/positions", dropping("stopLevel")):
+        reply = seat.execute(shown.preview_id)
+    assert (reply.data.state, reply.exit_code, reply.problem.code) == (S.LANDED, 9, "NO_STOP")
+    assert "WITHOUT its stop at 24.5" in reply.problem.message
+    assert reply.problem.next == f"capcli close {reply.data.deal_id} --confirm"
+    assert not reply.problem.assistant_error
+
+
+def test_a_stop_at_another_level_is_not_called_missing(seat: Seat) -> None:
+    def moved(body: Any) -> None:
+        for row in body["positions"]:
+            row["position"]["stopLevel"] = 23.75
+
+    shown = seat.preview(stop=stop_at("24.50"))
+    with altered(seat, "/positions", moved):
+        reply = seat.execute(shown.preview_id)
+    assert (reply.exit_code, reply.problem.code, reply.data.stop_level) == (9, "STOP_DIFFERS", D("23.75"))
+    assert "the broker has 23.75, asked was 24.5" in reply.problem.message
+
+
+def test_a_guaranteed_stop_that_came_back_ordinary_is_told(seat: Seat) -> None:
+    def ordinary(body: Any) -> None:
+        for row in body["positions"]:
+            row["position"]["guaranteedStop"] = False
+
+    shown = seat.preview(stop=stop_at("24.50"), guaranteed=True)
+    with altered(seat, "/positions", ordinary):
+        reply = seat.execute(shown.preview_id)
+    assert (reply.exit_code, reply.problem.code) == (9, "STOP_DIFFERS")
+
+
+def test_a_stop_that_cannot_be_read_back_is_not_claimed(seat: Seat) -> None:
+    shown = seat.preview(stop=stop_at("24.50"))
+    seat.confirms_after(0)
+
+    def breaks(request: httpx.Request) -> None:
+        seat.tap.breaks("GET", "/positions", before=httpx.ConnectError("gone"), times=9)
+
+    seat.tap.breaks("GET", "/confirms", before=breaks)
+    reply = seat.execute(shown.preview_id)
+    assert (reply.data.state, reply.exit_code, reply.problem.code) == (S.LANDED, 9, "STOP_UNVERIFIED")
+
+
+def test_an_opposite_order_tells_what_it_reduced(seat: Seat) -> None:
+    seat.open(size="2")
+    done = seat.open(size="1", side=Side.SELL, stop=stop_at("38.5"))
+    assert (done.protected, done.next) == ("not_asked", "capcli positions")
+    assert "It reduced 1 position(s)." in done.sentence
+
+
+def test_an_order_that_closes_one_deal_and_opens_another_names_the_open_one(seat: Seat) -> None:
+    seat.open(size="1")
+    done = seat.open(size="3", side=Side.SELL, stop=stop_at("38.5"))
+    assert seat.book() == [done.deal_id]
+    assert (len(done.deal_ids), done.protected) == (2, "yes")
+
+
+def test_an_unresolved_order_blocks_the_next_one(seat: Seat, time: Time) -> None:
+    lost = seat.preview()
+    seat.tap.breaks("POST", "/positions", after=LOST)
+    seat.execute(lost.preview_id)
+    time.tick(61)
+    blocked = seat.preview(size="2").preview_id
+    error = refusal(lambda: seat.execute(blocked))
+    assert (error.code, int(error.exit_code)) == ("BLOCKED", 10)
+    assert error.next == f"capcli execute {lost.preview_id}"
+    assert ready(seat, blocked)
+    assert len(seat.tap.orders()) == 1
+
+
+def test_an_order_whose_confirmation_came_late_blocks_no_longer(seat: Seat, time: Time) -> None:
+    seat.confirms_after(30)
+    seat.execute(seat.preview().preview_id)
+    time.tick(30)
+    seat.confirms_after(0)
+    assert seat.open(size="2").state is S.LANDED
+    assert len(seat.tap.orders()) == 2
+
+
+def test_an_account_that_another_process_switched_is_switched_back(seats: Seats) -> None:
+    seat, other = seats(), seats()
+    shown = seat.preview()
+    other.app.accounts.use(SECOND_ACCOUNT)
+    reply = seat.execute(shown.preview_id)
+    assert (reply.exit_code, reply.account_id) == (0, FIRST_ACCOUNT)
+    other.app.accounts.use(SECOND_ACCOUNT)
+    assert other.book() == []
+    other.app.accounts.use(FIRST_ACCOUNT)
+    assert other.book() == [reply.data.deal_id]
+
+
+READS = ["/markets/SILVER", "/accounts", "/positions", "/workingorders"]
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_switch_between_the_reads_is_undone_by_the_new_login(seats: Seats, path: str) -> None:
+    seat, other = seats(), seats()
+    shown = seat.preview()
+
+    def switch(_: httpx.Request) -> None:
+        other.app.accounts.use(SECOND_ACCOUNT)
+
+    seat.tap.breaks("GET", path, before=switch)
+    done = seat.execute(shown.preview_id).data
+    assert other.book() == []
+    assert seat.book() == [done.deal_id]
+    assert seat.app.accounts.session().account_id == FIRST_ACCOUNT
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_session_of_another_account_taken_over_between_the_reads_sends_nothing(
+    seats: Seats, time: Time, path: str
+) -> None:
+    seat, other = seats(), seats()
+    shown = seat.preview()
+
+    def move(_: httpx.Request) -> None:
+        other.app.accounts.use(SECOND_ACCOUNT)
+        time.tick(2)
+        other.app.accounts.login(force=True)
+
+    seat.tap.breaks("GET", path, before=move)
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (error.code, SECOND_ACCOUNT in error.message) == ("PREVIEW_ELSEWHERE", True)
+    assert not seat.tap.orders()
+    time.tick(2)
+    assert seat.execute(shown.preview_id).exit_code == 0
+
+
+def test_a_switch_just_before_the_send_ends_in_a_refusal(seats: Seats) -> None:
+    seat, other = seats(), seats()
+    shown = seat.preview()
+
+    def switch(_: httpx.Request) -> None:
+        other.app.accounts.use(SECOND_ACCOUNT)
+
+    seat.tap.breaks("POST", "/positions", before=switch)
+    reply = seat.execute(shown.preview_id)
+    assert (reply.data.state, reply.exit_code) == (S.REFUSED, 4)
+    assert other.book() == []
+
+
+def test_ten_threads_of_one_app_send_one_order(seats: Seats) -> None:
+    seat = seats()
+    preview_id = seat.preview().preview_id
+    with ThreadPoolExecutor(10) as pool:
+        replies = list(pool.map(lambda _: attempt(seat, preview_id), range(10)))
+    assert len(seat.tap.orders()) == len(seat.book()) == 1
+    assert sum(not reply.data.replayed for reply in replies if reply is not None) == 1
+
+
+def attempt(seat: Seat, preview_id: str) -> Any:
+    """Execute, or return None where another thread kept the account for too long."""
+    try:
+        return seat.execute(preview_id)
+    except Busy:
+        return None
+
+
+def test_an_order_that_waits_for_another_process_is_told_and_stays_ready(seats: Seats) -> None:
+    seat, other = seats(), seats()
+    first, second = seat.preview(), other.preview(size="2")
+    told: list[Any] = []
+
+    def meanwhile(_: httpx.Request) -> None:
+        told.append(refusal(lambda: other.execute(second.preview_id)))
+        told.append(other.execute(first.preview_id))
+
+    seat.tap.breaks("POST", "/positions", before=meanwhile)
+    seat.execute(first.preview_id)
+    busy, in_progress = told
+    assert (busy.code, int(busy.exit_code)) == ("BUSY", 10)
+    assert busy.next == f"capcli execute {second.preview_id}"
+    assert ready(other, second.preview_id)
+    assert (in_progress.problem.code, in_progress.exit_code) == ("IN_PROGRESS", 10)
+    assert other.tap.orders() == []
+
+
+def test_what_is_so_far_known_is_told_without_asking_anybody(seat: Seat) -> None:
+    preview_id = seat.preview().preview_id
+    assert refusal(lambda: seat.app.executions.so_far(preview_id)).code == "BUSY"
+    seat.execute(preview_id)
+    before = len(seat.tap.requests)
+    assert seat.app.executions.so_far(preview_id).data.state is S.LANDED
+    assert len(seat.tap.requests) == before
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+@pytest.mark.parametrize(
+    ("last_words", "left", "settled", "exit_code"),
+    [("CLAIMED", S.CLAIMED, S.NOT_SENT, 7), ("SENDING", S.SENDING, S.UNKNOWN, 8)],
+)
+def test_a_process_that_died_is_settled_by_the_next(
+    seats: Seats,
+    monkeypatch: pytest.MonkeyPatch,
+    last_words: str,
+    left: AttemptState,
+    settled: AttemptState,
+    exit_code: int,
+) -> None:
+    seat, other = seats(), seats()
+    preview_id = seat.preview().preview_id
+
+    def die(*_: object, **__: object) -> None:
+        raise Crash
+
+    place = (seat.app.journal, "move") if last_words == "CLAIMED" else (seat.app.broker, "send")
+    monkeypatch.setattr(place[0], place[1], die)
+    with pytest.raises(Crash):
+        seat.execute(preview_id)
+    found = other.app.journal.attempt_of(preview_id)
+    assert found is not None
+    assert found.state is left
+    reply = other.execute(preview_id)
+    assert (reply.data.state, reply.exit_code) == (settled, exit_code)
+    assert not seat.tap.orders()
+    assert not other.tap.orders()
+
+
+def test_a_journal_that_fails_after_the_send_leaves_the_order_in_doubt(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview_id = seat.preview().preview_id
+    real = seat.app.journal._db.transaction
+    full = sqlite3.OperationalError("database or disk is full")
+
+    def after_the_send(*args: Any) -> Any:
+        if seat.tap.orders():
+            raise full
+        return real(*args)
+
+    monkeypatch.setattr(seat.app.journal._db, "transaction", after_the_send)
+    reply = seat.execute(preview_id)
+    assert (reply.data.state, reply.exit_code) == (S.UNKNOWN, 8)
+    assert len(seat.tap.orders()) == 1
+
+
+def test_the_second_ctrl_c_leaves_and_says_that_the_order_may_be_live(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview_id = seat.preview().preview_id
+
+    def left_alone(work: Any, *, on_interrupt: Any) -> Any:
+        with pytest.raises(Crash):
+            work()
+        raise KeyboardInterrupt
+
+    seat.tap.breaks("POST", "/positions", before=crash)
+    monkeypatch.setattr("capcli.services.execution.uninterrupted", left_alone)
+    reply = seat.execute(preview_id)
+    assert (reply.data.state, reply.exit_code) == (S.UNKNOWN, 8)
+
+
+def crash(_: httpx.Request) -> None:
+    raise Crash
+
+
+def test_a_ctrl_c_before_the_send_calls_the_order_back(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    preview_id = seat.preview().preview_id
+    kept: list[Any] = []
+
+    def too_late(work: Any, *, on_interrupt: Any) -> Any:
+        kept.append(work)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("capcli.services.execution.uninterrupted", too_late)
+    reply = seat.execute(preview_id)
+    assert (reply.data.state, reply.exit_code) == (S.NOT_SENT, 7)
+    assert kept[0]().state is S.NOT_SENT
+    assert not seat.tap.orders()
+
+
+def test_a_limit_on_orders_of_the_day_counts_what_others_sent(seats: Seats, time: Time) -> None:
+    seat, other = seats(), seats(CAP_MAX_ORDERS_PER_DAY="2")
+    seat.open()
+    time.tick(1)
+    other.open(size="2")
+    shown = other.app.previews.preview(other.request(size="3"))
+    assert (shown.exit_code, shown.data.failed[0].rule) == (5, "orders_per_day")
+
+
+def test_a_limit_that_was_reached_meanwhile_refuses_under_the_lock(seats: Seats) -> None:
+    seat = seats(CAP_MAX_OPEN_POSITIONS="1")
+    first, second = seat.preview(), seat.preview(size="2")
+    seat.execute(first.preview_id)
+    error = refusal(lambda: seat.execute(second.preview_id))
+    assert (error.code, error.details["failed"]) == ("CHECKS_FAILED", ["open_positions"])
+    assert len(seat.book()) == 1
