@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from capcli.paper.broker import PaperBroker
 from capcli.paper.messages import Request, Response
 
 MAX_BODY = 1 << 20
+_PLAIN = MappingProxyType({"Content-Type": "application/json"})
 _Event = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Event]]
 _Send = Callable[[_Event], Awaitable[None]]
@@ -67,6 +69,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_local(host: str) -> bool:
+    """A page in a browser that was pointed here by a name of its own is turned away."""
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
+
+
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family)
@@ -100,14 +110,16 @@ class _App:
         self._clock = clock
 
     async def __call__(self, scope: _Event, receive: _Receive, send: _Send) -> None:
-        if scope["type"] != "http":
-            return
-        body = await _body(receive)
+        if scope["type"] == "http":
+            await _reply(send, await self._answer(scope, await _body(receive)))
+
+    async def _answer(self, scope: _Event, body: bytes | None) -> Response:
         if body is None:
-            await _reply(send, Response(413, {"Content-Type": "application/json"}, b"{}"))
-            return
+            return Response(413, _PLAIN, b"{}")
         request = _request(scope, body, self._clock())
-        await _reply(send, await asyncio.to_thread(self._broker.handle, request))
+        if not _is_local(request.headers.get("host", "localhost")):
+            return Response(403, _PLAIN, b"{}")
+        return await asyncio.to_thread(self._broker.handle, request)
 
 
 async def _body(receive: _Receive) -> bytes | None:

@@ -116,6 +116,8 @@ def test_served_and_in_process_answers_are_the_same(client):
             http.post("/positions", json={"epic": "SILVER", "direction": "BUY", "size": 1}).status_code == 200
         )
         assert http.put("/session", content=b" " * (MAX_BODY + 1)).status_code == 413
+        assert http.get("/time", headers={"Host": "paper.example:80"}).status_code == 403
+        assert http.get("/time", headers={"Host": "localhost:80"}).status_code == 200
     assert len(client.positions()) == 2
 
 
