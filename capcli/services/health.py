@@ -118,7 +118,7 @@ def _unhealthy(report: HealthReport, error: CapcliError | None) -> Problem | Non
     failed = [check.name for check in report.checks if check.status is HealthStatus.FAILED]
     return Problem(
         code=error.code,
-        message=f"{len(failed)} check(s) failed: {', '.join(failed)}. {error.message}",
+        message=error.message,
         exit_code=int(error.exit_code),
         next=error.next,
         retry_safe=True,

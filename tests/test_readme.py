@@ -1,0 +1,104 @@
+"""README is true: every console block is typed into a shell, and what comes back is what stands there.
+
+Ids, times and numbers differ from run to run; everything else must be the same, word for word.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+IDS = re.compile(r"\b[pa]_[0-9a-z]{12}\b|\b(?:o_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+VARYING = [
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?"), "TIME"),
+    (re.compile(r"\d\d:\d\d(:\d\d)?Z?"), "TIME"),
+    (re.compile(r"[+-]?\d[\d,]*(\.\d+)?"), "#"),
+    (re.compile(r"[─━═┄-]{3,}"), "-"),
+    (re.compile(r"\s+"), " "),
+]
+
+
+@dataclass(frozen=True)
+class Step:
+    command: str
+    expected: str
+
+
+def steps() -> list[Step]:
+    """Read the console blocks: a line that begins with `$ ` is typed, the rest is what it printed."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```$", README.read_text(), re.M | re.S):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            command, _, expected = part.partition("\n")
+            while command.endswith("\\"):
+                more, _, expected = expected.partition("\n")
+                command = f"{command[:-1].rstrip()} {more.removeprefix('> ').strip()}"
+            found.append(Step(command, expected.strip()))
+    return found
+
+
+def settled(text: str) -> str:
+    text = IDS.sub("ID", text)
+    for pattern, word in VARYING:
+        text = pattern.sub(word, text)
+    return text.strip()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    script = tmp_path / "bin" / "capcli"
+    script.parent.mkdir()
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m capcli "$@"\n')
+    script.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CAP")}
+    env = {
+        **kept,
+        "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "CAPCLI_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": str(README.parent),
+        "COLUMNS": "100",
+    }
+
+    def run(command: str) -> str:
+        done = subprocess.run(
+            command,
+            shell=True,
+            env=env,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the blocks are written for a POSIX shell")
+def test_every_console_block_is_true(shell):
+    ours: dict[str, str] = {}
+    wrong = []
+    for step in steps():
+        command = step.command
+        for shown, actual in ours.items():
+            command = command.replace(shown, actual)
+        output = shell(command)
+        ours |= dict(zip(IDS.findall(step.expected), IDS.findall(output), strict=False))
+        if settled(output) != settled(step.expected):
+            wrong.append(f"$ {command}\n--- README\n{settled(step.expected)}\n--- now\n{settled(output)}")
+    assert not wrong, "\n\n".join(wrong)
+
+
+def test_there_are_blocks_and_both_commands():
+    text = README.read_text()
+    assert len(steps()) >= 5
+    assert len(re.findall(r"^python3 -m venv .*", text, re.M)) == 2
