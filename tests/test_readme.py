@@ -33,8 +33,8 @@ class Step:
 def steps() -> list[Step]:
     """Read the console blocks: a line that begins with `$ ` is typed, the rest is what it printed."""
     found = []
-    for block in re.findall(r"^```console\n(.*?)^```$", README.read_text(), re.M | re.S):
-        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+    for block in re.findall(r"^```console\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, expected = part.partition("\n")
             while command.endswith("\\"):
                 more, _, expected = expected.partition("\n")
@@ -101,4 +101,4 @@ def test_every_console_block_is_true(shell):
 def test_there_are_blocks_and_both_commands():
     text = README.read_text()
     assert len(steps()) >= 5
-    assert len(re.findall(r"^python3 -m venv .*", text, re.M)) == 2
+    assert len(re.findall(r"^python3 -m venv .*", text, re.MULTILINE)) == 2
