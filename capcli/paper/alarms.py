@@ -46,11 +46,10 @@ def arm(desk: Desk, deal: Position | Order, since: int) -> None:
 
 
 def next_event(desk: Desk, deal: Position | Order, since: int, until: int) -> Event | None:
-    return (
-        _position_event(desk, deal, since, until)
-        if isinstance(deal, Position)
-        else _order_event(desk, deal, since, until)
-    )
+    """What happens to the deal first from `since` to `until`, both included."""
+    if isinstance(deal, Position):
+        return _position_event(desk, deal, since, until)
+    return _order_event(desk, deal, since, until)
 
 
 def stop_level(desk: Desk, position: Position) -> Decimal | None:

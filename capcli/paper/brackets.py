@@ -33,7 +33,7 @@ def resolve(anchor: Anchor, bracket: Bracket) -> Legs:
     if profit is not None:
         _check_profit(anchor, profit)
     if bracket.trailingStop is True and stop is not None:
-        return Legs(None, profit, guaranteed=False, trail=abs(anchor.price - stop))
+        return Legs(None, profit, trail=anchor.market.on_grid(abs(anchor.price - stop)))
     return Legs(stop, profit, guaranteed)
 
 
