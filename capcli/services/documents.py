@@ -75,6 +75,12 @@ def write_baseline(positions: tuple[Position, ...], orders: tuple[WorkingOrder, 
     return json.dumps(book, sort_keys=True).encode()
 
 
+def read_baseline(document: bytes) -> frozenset[str]:
+    """Read the ids of all deals, open or waiting, that a baseline holds."""
+    book = json.loads(document)
+    return frozenset(book["positions"]) | frozenset(book["orders"])
+
+
 def _leg(leg: Leg | None) -> dict[str, str] | None:
     return {"form": leg.form.value, "value": str(leg.value)} if leg else None
 

@@ -7,16 +7,19 @@ from typing import Any
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.match import Lost, matching_orders, matching_positions
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.errors import CapcliError, DealUnknown
 from capcli.services.casework import Desk, active_on
-from capcli.services.documents import StoredOrder, read_order
+from capcli.services.documents import StoredOrder, read_baseline, read_order
 from capcli.services.ports import Broker
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
 _READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
-QUIET = timedelta(seconds=120)
-"""How long after a send a missing trace says nothing (order protocol, Reconcile)."""
+# How long after a send a missing trace says nothing (order protocol, Reconcile).
+_QUIET = timedelta(seconds=120)
+# Attempts of this long before a lost one may own what was opened since, as a working order that filled.
+_OWNERS = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,56 @@ class Witness:
             note = "the process that sent it ended before the answer"
             attempt = self._move(attempt, AttemptState.UNKNOWN, note=note)
         order = self._order_of(attempt)
-        if attempt.state is AttemptState.ACKED and order is not None and self._reaches(attempt.account_id):
-            return self.conclude(attempt, order, wait_s=0)
-        return attempt
+        if order is None or not attempt.state.unresolved or not self._reaches(attempt.account_id):
+            return attempt
+        if attempt.state is AttemptState.ACKED:
+            attempt = self.conclude(attempt, order, wait_s=0)
+        return self._infer(attempt, order) if attempt.state.unresolved else attempt
+
+    def _infer(self, attempt: AttemptRecord, order: StoredOrder) -> AttemptRecord:
+        """Take the one new deal that fits for the order; none or several prove nothing."""
+        # While a confirmation may still come it is the better witness.
+        if attempt.state is AttemptState.ACKED and not self._is_quiet(attempt):
+            return attempt
+        try:
+            found = self._candidates(attempt, order.request)
+        except CapcliError:
+            return attempt
+        if len(found) != 1 or self.desk.broker.account_id != attempt.account_id:
+            return attempt
+        facts = {"deal_ids": (found[0].deal_id,), "level": found[0].level, "size": found[0].size, "note": ""}
+        facts |= {"evidence": Evidence.INFERRED} | protection(order.request, found)
+        return self._move(attempt, AttemptState.LANDED, **facts)
+
+    def _candidates(
+        self, attempt: AttemptRecord, request: OrderRequest
+    ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
+        if attempt.broker_time_at_send is None:
+            return ()
+        known = read_baseline(attempt.baseline) | self._owned_by_others(attempt)
+        lost = Lost(request, attempt.broker_time_at_send, known)
+        if attempt.kind is Kind.WORKING:
+            return matching_orders(lost, self.desk.broker.orders())
+        return matching_positions(lost, self.desk.broker.positions())
+
+    def _owned_by_others(self, attempt: AttemptRecord) -> frozenset[str]:
+        since = attempt.created_at - _OWNERS
+        mine = attempt.attempt_id
+        others = self.desk.journal.recent(attempt.env, attempt.host, attempt.account_id, since)
+        return frozenset(
+            deal
+            for other in others
+            if other.attempt_id != mine
+            for deal in (*other.deal_ids, other.order_id)
+            if deal
+        )
+
+    def _is_quiet(self, attempt: AttemptRecord) -> bool:
+        return self.desk.clock() - (attempt.sent_at or attempt.created_at) >= _QUIET
 
     def _settle_close(self, attempt: AttemptRecord) -> AttemptRecord:
         # A close holds no lock: one that is still being sent belongs to its own process.
-        quiet = self.desk.clock() - (attempt.sent_at or attempt.created_at) >= QUIET
+        quiet = self._is_quiet(attempt)
         if attempt.state is AttemptState.SENDING and not quiet:
             return attempt
         deal_id = attempt.path.rsplit("/", 1)[1]

@@ -191,6 +191,12 @@ def _no_stop(code: str, message: str, command: str) -> Problem:
 
 
 def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
+    inferred = attempt.evidence is Evidence.INFERRED
+    how = " The answer was lost; this is the one new deal in the book that fits." if inferred else ""
+    return _told(attempt, order) + how
+
+
+def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
     request = order.request
     size = short(attempt.size or request.size)
     stop = ""

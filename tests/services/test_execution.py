@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
+from threading import Lock
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 from capcli.app import Options
 from capcli.domain.attempt import AttemptState, Evidence, PreviewState
 from capcli.domain.market import Side
-from capcli.domain.order import Kind
+from capcli.domain.order import Kind, Trigger
 from capcli.errors import Busy
 from tests.support.clock import Time
 from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at
@@ -390,7 +391,7 @@ def test_an_order_that_closes_one_deal_and_opens_another_names_the_open_one(seat
 
 def test_an_unresolved_order_blocks_the_next_one(seat: Seat, time: Time) -> None:
     lost = seat.preview()
-    seat.tap.breaks("POST", "/positions", after=LOST)
+    seat.tap.breaks("POST", "/positions", before=LOST)
     seat.execute(lost.preview_id)
     time.tick(61)
     blocked = seat.preview(size="2").preview_id
@@ -408,6 +409,85 @@ def test_an_order_whose_confirmation_came_late_blocks_no_longer(seat: Seat, time
     seat.confirms_after(0)
     assert seat.open(size="2").state is S.LANDED
     assert len(seat.tap.orders()) == 2
+
+
+def lose(seat: Seat, path: str = "/positions", **changes: Any) -> str:
+    """Execute an order that lands while its answer is lost; return its preview."""
+    seat.time.tick(2)
+    shown = seat.preview(**changes)
+    seat.tap.breaks("POST", path, after=LOST)
+    assert seat.execute(shown.preview_id, again=True).data.state is S.UNKNOWN
+    return shown.preview_id
+
+
+def test_a_lost_order_is_found_by_the_second_execute_with_its_stop(seat: Seat) -> None:
+    preview_id = lose(seat, stop=stop_at("24.50"))
+    reply = seat.execute(preview_id)
+    assert (reply.data.state, reply.data.evidence, reply.data.protected) == (
+        S.LANDED,
+        Evidence.INFERRED,
+        "yes",
+    )
+    assert (reply.exit_code, [reply.data.deal_id]) == (0, seat.book())
+    assert "the one new deal in the book that fits" in reply.data.sentence
+    assert len(seat.tap.orders()) == 1
+
+
+def test_a_lost_working_order_is_found_among_those_that_wait(seat: Seat) -> None:
+    trigger = Trigger(D("27"))
+    preview_id = lose(seat, "/workingorders", trigger=trigger)
+    reply = seat.execute(preview_id)
+    assert (reply.data.state, reply.data.kind) == (S.LANDED, Kind.WORKING)
+    assert seat.app.portfolio.orders(reply.data.deal_id).data.orders[0].level == D("27")
+
+
+def test_a_lost_order_that_was_found_blocks_no_longer(seat: Seat) -> None:
+    lose(seat)
+    assert seat.open(size="2").state is S.LANDED
+
+
+def test_an_older_twin_is_not_taken_for_the_lost_order(seat: Seat) -> None:
+    seat.open()
+    shown = seat.preview()
+    seat.tap.breaks("POST", "/positions", before=LOST)
+    seat.execute(shown.preview_id, again=True)
+    assert seat.execute(shown.preview_id).data.state is S.UNKNOWN
+
+
+def test_two_deals_that_fit_prove_nothing(seats: Seats) -> None:
+    seat, by_hand = seats(), seats()
+    preview_id = lose(seat)
+    order = seat.tap.orders()[0]
+    seat.time.tick(2)
+    by_hand.app.broker.send("POST", "/positions", order)
+    assert len(seat.book()) == 2
+    assert seat.execute(preview_id).exit_code == 8
+
+
+def test_a_read_that_fails_settles_nothing(seat: Seat) -> None:
+    preview_id = lose(seat)
+    seat.tap.breaks("GET", "/positions", before=httpx.ConnectError("gone"), times=2)
+    assert seat.execute(preview_id).data.state is S.UNKNOWN
+    seat.tap.mend()
+    assert seat.execute(preview_id).data.state is S.LANDED
+
+
+def test_a_book_of_another_account_settles_nothing(seats: Seats) -> None:
+    seat, other = seats(), seats()
+    preview_id = lose(seat)
+    other.app.accounts.use(SECOND_ACCOUNT)
+    seat.time.tick(2)
+    reply = seat.execute(preview_id)
+    assert (reply.data.state, reply.account_id) == (S.LANDED, FIRST_ACCOUNT)
+
+
+def test_an_order_whose_confirmation_never_comes_is_found_in_the_book(seat: Seat, time: Time) -> None:
+    seat.confirms_after(9999)
+    preview_id = seat.preview().preview_id
+    assert seat.execute(preview_id).data.state is S.ACKED
+    assert seat.execute(preview_id).data.state is S.ACKED
+    time.tick(121)
+    assert seat.execute(preview_id).data.evidence is Evidence.INFERRED
 
 
 def test_an_account_that_another_process_switched_is_switched_back(seats: Seats) -> None:
@@ -440,19 +520,22 @@ def test_a_switch_between_the_reads_is_undone_by_the_new_login(seats: Seats, pat
     assert seat.app.accounts.session().account_id == FIRST_ACCOUNT
 
 
-@pytest.mark.parametrize("path", READS)
 def test_a_session_of_another_account_taken_over_between_the_reads_sends_nothing(
-    seats: Seats, time: Time, path: str
+    seats: Seats, time: Time
 ) -> None:
     seat, other = seats(), seats()
     shown = seat.preview()
+    lock, moved = Lock(), []
 
     def move(_: httpx.Request) -> None:
-        other.app.accounts.use(SECOND_ACCOUNT)
-        time.tick(2)
-        other.app.accounts.login(force=True)
+        with lock:
+            if not moved:
+                moved.append(other.app.accounts.use(SECOND_ACCOUNT))
+                time.tick(2)
+                other.app.accounts.login(force=True)
 
-    seat.tap.breaks("GET", path, before=move)
+    for path in READS:
+        seat.tap.breaks("GET", path, before=move)
     error = refusal(lambda: seat.execute(shown.preview_id))
     assert (error.code, SECOND_ACCOUNT in error.message) == ("PREVIEW_ELSEWHERE", True)
     assert not seat.tap.orders()
