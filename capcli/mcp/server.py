@@ -79,7 +79,11 @@ def main(options: Options) -> int:
         sys.stderr.write(_introduction(server, face))
     import anyio
 
-    anyio.run(_serve, server)
+    try:
+        anyio.run(_serve, server)
+    except* BrokenPipeError:
+        # The client died without closing its end first.
+        _point_stdout_nowhere()
     face.flights.finish(face.flights.patience_s)
     face.close()
     return 0
@@ -102,6 +106,11 @@ def _loaded(options: Options) -> "tuple[FastMCP[Any], Face]":
 
 async def _serve(server: "FastMCP[Any]") -> None:
     await server.run_stdio_async(show_banner=False)
+
+
+def _point_stdout_nowhere() -> None:
+    # Python flushes stdout once more at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _leave_cleanly_on_signals(face: "Face") -> None:

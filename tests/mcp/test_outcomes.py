@@ -101,37 +101,37 @@ async def test_a_bug_is_masked(ask: Assistant, seat: Seat, capsys: pytest.Captur
     assert heard.out == ""
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "word"),
-    [
-        ("cap_trade_preview_position", SILVER | {"direction": "buy"}, "direction"),
-        ("cap_trade_preview_position", SILVER | {"size": 0}, "size"),
-        ("cap_trade_preview_position", SILVER | {"size": True}, "size"),
-        ("cap_trade_preview_position", SILVER | {"size": "1,5"}, "size"),
-        ("cap_trade_preview_position", SILVER | {"stop_level": -1}, "stop_level"),
-        ("cap_trade_preview_position", SILVER | {"stop_distance": 1}, "stop_level, stop_distance"),
-        ("cap_trade_preview_position", SILVER | {"leverage": 3}, "leverage"),
-        ("cap_trade_preview_position", {"epic": "SILVER"}, "direction"),
-        ("cap_trade_execute_position", {"preview_id": "p_1"}, "preview_id"),
-        ("cap_trade_execute_position", {"preview_id": "p_abcdefghijkl", "confirm": "yes"}, "confirm"),
-        ("cap_trade_execute_position", {"preview_id": "p_abcdefghijkl", "timeout_s": -1}, "timeout_s"),
-        ("cap_trade_positions_close", {"deal_id": "../positions/D1", "confirm": True}, "deal_id"),
-        ("cap_trade_positions_get", {"deal_id": "..\u2044x"}, "deal_id"),
-        ("cap_trade_confirm_get", {"deal_reference": "a/b"}, "deal_reference"),
-        ("cap_market_get", {"epic": "SIL VER"}, "epic"),
-        ("cap_market_prices", {"epic": "SILVER", "resolution": "1h"}, "resolution"),
-        ("cap_market_prices", {"epic": "SILVER", "max": 0}, "max"),
-        ("cap_market_prices", {"epic": "SILVER", "from_date": "yesterday"}, "from_date"),
-        ("cap_market_quote", {"epics": []}, "epics"),
-    ],
-)
-async def test_wrong_arguments(ask: Assistant, seat: Seat, tool: str, arguments: dict, word: str) -> None:
-    said = await ask(tool, **arguments)
+WRONG = [
+    ("cap_trade_preview_position", SILVER | {"direction": "buy"}, "direction"),
+    ("cap_trade_preview_position", SILVER | {"size": 0}, "size"),
+    ("cap_trade_preview_position", SILVER | {"size": True}, "size"),
+    ("cap_trade_preview_position", SILVER | {"size": "1,5"}, "size"),
+    ("cap_trade_preview_position", SILVER | {"stop_level": -1}, "stop_level"),
+    ("cap_trade_preview_position", SILVER | {"stop_distance": 1}, "stop_level, stop_distance"),
+    ("cap_trade_preview_position", SILVER | {"leverage": 3}, "leverage"),
+    ("cap_trade_preview_position", {"epic": "SILVER"}, "direction"),
+    ("cap_trade_execute_position", {"preview_id": "p_1"}, "preview_id"),
+    ("cap_trade_execute_position", {"preview_id": "p_abcdefghijkl", "confirm": "yes"}, "confirm"),
+    ("cap_trade_execute_position", {"preview_id": "p_abcdefghijkl", "timeout_s": -1}, "timeout_s"),
+    ("cap_trade_positions_close", {"deal_id": "../positions/D1", "confirm": True}, "deal_id"),
+    ("cap_trade_positions_get", {"deal_id": "..\u2044x"}, "deal_id"),
+    ("cap_trade_confirm_get", {"deal_reference": "a/b"}, "deal_reference"),
+    ("cap_market_get", {"epic": "SIL VER"}, "epic"),
+    ("cap_market_prices", {"epic": "SILVER", "resolution": "1h"}, "resolution"),
+    ("cap_market_prices", {"epic": "SILVER", "max": 0}, "max"),
+    ("cap_market_prices", {"epic": "SILVER", "from_date": "yesterday"}, "from_date"),
+    ("cap_market_quote", {"epics": []}, "epics"),
+]
 
-    assert (said.is_error, said.code) == (True, "USAGE")
-    assert word in said.text
-    assert "http" not in said.text
-    assert len(said.text) < 300
+
+async def test_wrong_arguments(ask: Assistant, seat: Seat) -> None:
+    for tool, arguments, word in WRONG:
+        said = await ask(tool, **arguments)
+
+        assert (said.is_error, said.code) == (True, "USAGE"), (tool, arguments)
+        assert word in said.text
+        assert "http" not in said.text
+        assert len(said.text) < 300
     assert seat.tap.requests == []
 
 

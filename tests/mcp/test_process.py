@@ -117,7 +117,7 @@ class Slow(PaperTransport):
         if request.method == "POST" and request.url.path.endswith("/positions"):
             sys.stderr.write("sending\\n")
             sys.stderr.flush()
-            time.sleep(1.5)
+            time.sleep(0.7)
         return super().handle_request(request)
 
 build = App.build
@@ -192,6 +192,21 @@ def test_on_a_terminal_it_says_what_it_is(own_home: Path, tmp_path: Path) -> Non
     assert "env paper" in line
     assert "22 tools" in line
     assert "Ctrl-C" in line
+
+
+def test_a_client_that_died_is_no_bug(own_home: Path, tmp_path: Path) -> None:
+    with started(own_home, tmp_path) as process:
+        greet(process)
+        assert process.stdout is not None
+        process.stdout.close()
+        say(process, {"id": 2, "method": "tools/list"})
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.stderr is not None
+        told = process.stderr.read()
+        assert process.wait(timeout=20) == 0
+    assert b"Traceback" not in told
+    assert b"BUG" not in told
 
 
 def test_it_starts_while_the_settings_are_wrong(own_home: Path, tmp_path: Path) -> None:
