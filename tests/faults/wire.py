@@ -73,7 +73,7 @@ class FaultTransport(httpx.BaseTransport):
     """Any transport with faults in front of it. `journal` is looked at when an order leaves, by its own eyes.
 
     `log` is a file that several processes may share: one JSON line when a request leaves, one when the broker
-    has answered it, so that a kill in between shows.
+    is handed it, so that a kill in between shows.
     """
 
     inner: httpx.BaseTransport
@@ -103,9 +103,8 @@ class FaultTransport(httpx.BaseTransport):
         def forward(passed: httpx.Request) -> httpx.Response:
             # Before the call: a broker that was handed the request may have it, whatever comes next.
             seen.reached = True
-            answer = self.inner.handle_request(passed)
             self._note("reached", seen)
-            return answer
+            return self.inner.handle_request(passed)
 
         return rule.fault(request, forward) if rule else forward(request)
 
@@ -136,7 +135,7 @@ class FaultTransport(httpx.BaseTransport):
 
 
 def read_log(log: Path) -> list[Seen]:
-    """Return what several processes wrote to one log; `reached` where the broker's answer was noted."""
+    """Return what several processes wrote to one log; `reached` where the broker was handed it."""
     seen: list[Seen] = []
     for line in log.read_text().splitlines() if log.exists() else []:
         entry = json.loads(line)

@@ -1,0 +1,157 @@
+"""Group C: the process is killed at a named point, or interrupted; then the same command in a new process."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.bench import WORKING, order
+from tests.faults.checker import violations
+from tests.faults.matrix import Case, as_working_orders, cases
+from tests.faults.processes import Home, child, line, posted, release
+
+pytestmark = pytest.mark.faults
+
+KILLED_AT = {
+    "C0": "before_lock",
+    "C1": "baseline",
+    "C2": "claimed",
+    "C3": "sending",
+    "C4": "bytes_out",
+    "C5": "answered",
+    "C6": "acked",
+    "C7": "confirmed",
+    "C8": "landed",
+}
+
+
+@pytest.fixture
+def home(memory: Path) -> Iterator[Home]:
+    yield Home(memory / "home")
+
+
+@cases(*KILLED_AT)
+def test_case(case: Case, home: Home) -> None:
+    preview_id = home.preview()
+    told = home.run(preview_id, point=KILLED_AT[case.id])
+    home.judge(case, case.first, told, preview_id)
+    home.finish(case, preview_id)
+
+
+@as_working_orders(KILLED_AT)
+def test_case_with_a_working_order(case: Case, home: Home) -> None:
+    preview_id = home.preview(WORKING)
+    told = home.run(preview_id, point=KILLED_AT[case.id])
+    home.judge(case, case.first, told, preview_id)
+    home.finish(case, preview_id)
+
+
+def test_killed_before_it_prints_is_replayed(home: Home) -> None:
+    preview_id = home.preview()
+    assert home.run(preview_id, point="executed") is None
+    told = home.run(preview_id)
+    assert told is not None
+    assert (told.exit, told.state, told.replayed) == (0, "LANDED", True)
+    assert home.evidence().posts == 1
+
+
+@cases("C9")
+def test_case_in_a_migration(case: Case, home: Home) -> None:
+    assert home.run("p_000000000000", point="migration") is None
+    home.judge(case, case.first, None, "p_000000000000")
+    preview_id = home.preview()
+    assert case.then is not None
+    told = home.run(preview_id)
+    home.judge(case, case.then, told, preview_id)
+
+
+@cases("C10")
+def test_case_holding_the_lock(case: Case, home: Home) -> None:
+    held, other = home.previews(order(), order("2"))
+    with child(home.job(held, point="baseline", deed="hold")) as holder:
+        line(holder, "here")
+        waiting = home.run(other, lock_wait_s=0.1)
+        assert waiting is not None
+        assert waiting.exit == 10
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    home.judge(case, case.first, None, held)
+    home.finish(case, held)
+
+
+def interrupt(process: "object", times: int, home: Home) -> None:
+    """Send SIGINT as often, each time only when the one before was noticed."""
+    posted(process, signal.SIGINT)  # type: ignore[arg-type]
+    for _ in range(times - 1):
+        line(process, "waiting")  # type: ignore[arg-type]
+        os.kill(process.pid, signal.SIGINT)  # type: ignore[attr-defined]
+
+
+@cases("C11")
+def test_case_ctrl_c_once(case: Case, home: Home) -> None:
+    preview_id = home.preview()
+    with child(home.job(preview_id, slow_s=1)) as process:
+        interrupt(process, 1, home)
+        told = home.ends(process)
+    home.judge(case, case.first, told, preview_id)
+    home.finish(case, preview_id)
+
+
+@cases("C12")
+def test_case_ctrl_c_twice(case: Case, home: Home) -> None:
+    preview_id = home.preview()
+    with child(home.job(preview_id, slow_s=20)) as process:
+        began = time.monotonic()
+        interrupt(process, 2, home)
+        told = home.ends(process)
+    assert time.monotonic() - began < 10, "the second one leaves"
+    home.judge(case, case.first, told, preview_id)
+    home.finish(case, preview_id)
+
+
+@cases("D8")
+def test_case_sender_suspended(case: Case, home: Home) -> None:
+    held, other = home.previews(order(), order("2"))
+    with child(home.job(held, point="sending", deed="suspend")) as sender:
+        line(sender, "here")
+        os.waitid(os.P_PID, sender.pid, os.WSTOPPED | os.WNOWAIT)
+        told = home.run(other, lock_wait_s=0.1)
+        assert told is not None
+        assert (told.exit, case.first.reads(told.sentence)) == (case.first.exit, True), told
+        same = home.run(held, lock_wait_s=0.1)
+        assert same is not None
+        assert (same.exit, same.state) == (10, "SENDING")
+        os.kill(sender.pid, signal.SIGCONT)
+        ended = home.ends(sender)
+    assert ended is not None
+    assert ended.state == "LANDED"
+    late = home.run(other)
+    assert late is not None
+    assert late.state == "LANDED"
+    found = home.evidence()
+    assert (violations(found), found.posts, len(found.ledger.orders)) == ([], case.posts, case.orders)
+
+
+def test_a_sender_that_was_settled_before_it_sends_stops(home: Home) -> None:
+    """What D6 comes to without a lock: the attempt is moved from CLAIMED by somebody else."""
+    from capcli.domain.attempt import AttemptState
+
+    preview_id = home.preview()
+    with child(home.job(preview_id, point="before_sending", deed="hold")) as sender:
+        line(sender, "here")
+        with home.app() as app:
+            attempt = app.journal.attempt_of(preview_id)
+            assert attempt is not None
+            at = app.clock()
+            assert app.journal.move(
+                attempt.attempt_id, AttemptState.CLAIMED, AttemptState.NOT_SENT, at=at, note="settled"
+            )
+        release(sender)
+        told = home.ends(sender)
+    assert told is not None
+    assert (told.state, told.exit) == ("NOT_SENT", 7)
+    found = home.evidence()
+    assert (violations(found), found.posts) == ([], 0)

@@ -1,0 +1,51 @@
+"""The matrix is whole, and every case that waits for nothing has a test."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.faults.matrix import CASES, COVERED, DESIGN, HALF, TIERS, WAITING
+
+KNOWN_NEEDS = {"reconcile", "amend", "cancel", "hedging", "mcp"}
+STATES = {"READY", "NONE", "CLAIMED", "SENDING", "ACKED", "NOT_SENT", "REFUSED", "UNKNOWN"} | {
+    "LANDED",
+    "REJECTED",
+    "ABSENT",
+}
+MAY_BE_LIVE = {"UNKNOWN", "ACKED", "ABSENT"}
+
+
+def _import_all() -> None:
+    for path in Path(__file__).parent.glob("test_*.py"):
+        import_module(f"tests.faults.{path.stem}")
+
+
+def test_every_id_is_known() -> None:
+    assert sorted(CASES) == sorted(DESIGN)
+
+
+def test_every_case_that_waits_for_nothing_has_a_test() -> None:
+    _import_all()
+    assert sorted(set(CASES) - COVERED) == sorted(WAITING)
+
+
+def test_what_waits_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print(f"\n{len(CASES) - len(WAITING)} of {len(CASES)} cases run.")
+        print("waiting:", *(f"{name} ({', '.join(needs)})" for name, needs in WAITING.items()))
+        print("second step waiting:", *(f"{name} ({', '.join(needs)})" for name, needs in HALF.items()))
+    named = {need for needs in (*WAITING.values(), *HALF.values()) for need in needs}
+    assert named <= KNOWN_NEEDS
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_case_is_consistent(name: str) -> None:
+    case = CASES[name]
+    assert set(case.tier) <= TIERS
+    assert case.posts >= 0
+    for outcome in filter(None, (case.first, case.then)):
+        assert outcome.state in STATES
+        assert (outcome.exit == 8) is (outcome.state in MAY_BE_LIVE)
+    single = not name.startswith("D") and name not in {"E1", "E2"}
+    assert not single or (case.posts <= 1 and case.orders <= 1)

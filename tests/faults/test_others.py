@@ -1,0 +1,72 @@
+"""Group H: closes whose answer is lost."""
+
+import httpx
+
+from tests.faults.bench import Bench, tell
+from tests.faults.checker import Told, violations
+from tests.faults.matrix import Case, cases
+from tests.faults.wire import after, before, instead, meanwhile
+
+
+def _open(bench: Bench) -> str:
+    told = bench.execute(bench.preview())
+    assert told.state == "LANDED"
+    (deal,) = bench.evidence().ledger.positions
+    bench.told.clear()
+    return deal
+
+
+def _close(bench: Bench, deal: str) -> Told:
+    told = tell("", lambda: bench.app.closings.close(deal, confirmed=True))
+    bench.told.append(told)
+    return told
+
+
+def _judge_close(case: Case, bench: Bench, told: Told) -> None:
+    found = bench.evidence()
+    assert violations(found) == []
+    assert (told.exit, told.state) == (case.first.exit, case.first.state), told
+    assert case.first.reads(told.sentence), told.sentence
+    row = found.books.attempts[told.attempt_id]
+    assert (row["kind"], row["state"]) == ("CLOSE", case.first.recorded)
+    assert found.ledger.positions == ()
+
+
+@cases("H1")
+def test_case_delete_times_out_and_closed(case: Case, bench: Bench) -> None:
+    deal = _open(bench)
+    bench.wire.on("DELETE", "/positions/", after(httpx.ReadTimeout))
+    _judge_close(case, bench, _close(bench, deal))
+    assert bench.wire.calls("DELETE") == [f"DELETE /positions/{deal}"]
+
+
+@cases("H2")
+def test_case_delete_says_404(case: Case, bench: Bench) -> None:
+    deal, hand = _open(bench), bench.hand()
+    bench.wire.on("DELETE", "/positions/", meanwhile(hand.closes_all))
+    _judge_close(case, bench, _close(bench, deal))
+
+
+def test_a_close_that_never_arrived_is_sent_again_after_a_read_back(bench: Bench) -> None:
+    deal = _open(bench)
+    bench.wire.on("DELETE", "/positions/", before(httpx.ReadTimeout))
+    told = _close(bench, deal)
+    assert (told.exit, bench.evidence().ledger.positions) == (0, ())
+    assert len(bench.wire.calls("DELETE")) == 2
+
+
+def test_a_close_that_is_lost_twice_claims_nothing(bench: Bench) -> None:
+    deal = _open(bench)
+    bench.wire.on("DELETE", "/positions/", before(httpx.ReadTimeout), times=9)
+    told = _close(bench, deal)
+    assert told.exit == 8
+    assert violations(bench.evidence()) == []
+    assert bench.evidence().ledger.positions == (deal,)
+
+
+def test_a_close_that_is_refused_leaves_the_position(bench: Bench) -> None:
+    deal = _open(bench)
+    bench.wire.on("DELETE", "/positions/", instead(400, {"errorCode": "error.invalid.dealId"}))
+    told = _close(bench, deal)
+    assert (told.exit, bench.evidence().ledger.positions) == (6, (deal,))
+    assert violations(bench.evidence()) == []
