@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from capcli.errors import CapcliError
 from capcli.settings import Env, Settings, load
 from capcli.system import Folders, folders
 
@@ -295,7 +296,14 @@ class App:
         from capcli.checkup import probes
         from capcli.services.health import Health
 
-        return Health(probes(self), lambda: self.broker.account_id)
+        return Health(probes(self), self._known_account)
+
+    def _known_account(self) -> str | None:
+        try:
+            return self.broker.account_id
+        except CapcliError:
+            # Credentials that cannot be read are a finding of their own.
+            return None
 
     @property
     def paper(self) -> "PaperDesk":

@@ -22,7 +22,7 @@ def probes(app: "App") -> tuple[Probe, ...]:
         Probe("state_folder", lambda: _state_folder(app)),
         Probe("journal", lambda: _journal(app), needs=("state_folder",)),
         Probe("credentials", lambda: _credentials(app)),
-        Probe("broker_clock", lambda: _clock(app)),
+        Probe("broker_clock", lambda: _clock(app), needs=("credentials",)),
         Probe("login", lambda: _login(app), needs=("credentials", "broker_clock")),
         Probe("account", lambda: _account(app), needs=("login",)),
         Probe("market_data", lambda: _market_data(app), needs=("login",)),

@@ -13,6 +13,7 @@ from capcli.services.reply import Reply
 _PAGE = 1000
 _MOST_CANDLES = 20_000
 _MOST_QUOTES = 50
+_SHOWN = 50
 _SECOND = timedelta(seconds=1)
 
 
@@ -143,7 +144,7 @@ class Markets:
         epic = ids.epic(epic)
         now = self._now()
         if start is None:
-            candles = self._latest(epic, resolution, last or 50, end or now)
+            candles = self._latest(epic, resolution, _SHOWN if last is None else last, end or now)
         else:
             candles = self._window(epic, resolution, start, min(end or now, now), last)
         forming = bool(candles) and candles[-1].time + resolution.span > now
