@@ -10,7 +10,7 @@ from typing import Any
 from fastmcp.tools import ToolResult
 
 from capcli.app import App
-from capcli.errors import CapcliError, Problem
+from capcli.errors import CapcliError, NotConfirmed, Problem
 from capcli.mcp.flights import Flights
 from capcli.mcp.schema import numbers
 from capcli.render.envelope import encode, error_document, plain
@@ -49,22 +49,26 @@ class Face:
                 self._app.close()
 
     def answer(self, ask: Ask) -> ToolResult:
-        """Call a service and return its reply or its error. Never raises."""
-        return self._guarded(lambda: self._answered(ask(self.app())))
+        """Call a service that sends nothing and return its reply or its error. Never raises."""
+        return self.flights.look(lambda: self._called(ask)) or self._failed(_SLOW)
 
     def report(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
         """Answer about the state of things: a problem is part of the report, not the failure of the call."""
-        return self._guarded(lambda: self._reported(ask, broken))
+        work = lambda: self._guarded(lambda: self._reported(ask, broken))  # noqa: E731
+        return self.flights.look(work) or self._failed(_SLOW)
 
     def send(self, ask: Ask, meanwhile: Ask) -> ToolResult:
         """Call a service that sends something, on a thread that a cancelled call leaves running.
 
         When it takes too long the result is what `meanwhile` finds; the sending goes on.
         """
-        flight = self.flights.start(lambda: self.answer(ask))
+        flight = self.flights.start(lambda: self._called(ask))
         if flight is None:
             return self._failed(_STOPPING)
         return flight.wait(self.flights.patience_s) or self.answer(meanwhile)
+
+    def _called(self, ask: Ask) -> ToolResult:
+        return self._guarded(lambda: self._answered(ask(self.app())))
 
     def _guarded(self, work: Callable[[], ToolResult]) -> ToolResult:
         try:
@@ -99,12 +103,20 @@ class Face:
         return ToolResult(said(problem), numbers(document), is_error=True)
 
 
+_ASK_FIRST = "show the user the preview; after a yes make the same call with confirm=true"
 _BUG = Problem(
     "BUG",
     "A bug in capcli stopped this call; its place is on the server's stderr. If something was being sent, "
     "look at the positions and working orders before anything else.",
     exit_code=1,
     next="capcli health",
+)
+_SLOW = Problem(
+    "TIMEOUT",
+    "Server not responding: there was no answer in time. No order was sent. Ask again.",
+    exit_code=7,
+    next="capcli health",
+    retry_safe=True,
 )
 _STOPPING = Problem(
     "BUSY", "The server is stopping. Nothing was sent.", exit_code=10, next="capcli health", retry_safe=True
@@ -113,8 +125,9 @@ _STOPPING = Problem(
 
 def said(problem: Problem) -> str:
     """Say a problem in one line."""
-    following = f" Next: {problem.next}" if problem.next else ""
-    return f"{problem.code}: {problem.message}{following}"
+    # An assistant confirms by its own call; pointing it at a terminal would lead around the user.
+    following = _ASK_FIRST if problem.code == NotConfirmed.code else problem.next
+    return f"{problem.code}: {problem.message}" + (f" Next: {following}" if following else "")
 
 
 def log_bug(error: BaseException) -> None:

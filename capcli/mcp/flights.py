@@ -1,4 +1,4 @@
-"""Calls that send something, each on a thread of its own: nobody's impatience cancels an order half-way."""
+"""Calls on threads of their own: an answer comes in time, and nobody's impatience cancels an order."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,9 @@ from threading import Lock, Thread
 
 from fastmcp.tools import ToolResult
 
+# Clients give up after about 60 s, some without listening to what comes then.
 PATIENCE_S = 40.0
+LONGEST_S = 45.0
 
 
 class Flight:
@@ -37,10 +39,11 @@ class Flight:
 
 
 class Flights:
-    """Keeps track of the calls under way, so that the process does not end beneath them."""
+    """Keeps track of what is being sent, so that the process does not end beneath it. Times in seconds."""
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S, longest_s: float = LONGEST_S) -> None:
         self.patience_s = patience_s
+        self.longest_s = longest_s
         self._lock = Lock()
         self._airborne: set[Flight] = set()
         self._closed = False
@@ -54,6 +57,12 @@ class Flights:
             self._airborne.add(flight)
         flight.start()
         return flight
+
+    def look(self, work: Callable[[], ToolResult]) -> ToolResult | None:
+        """Make a call that sends nothing; None when it takes too long. Nothing waits for its end."""
+        flight = Flight(work, lambda _: None)
+        flight.start()
+        return flight.wait(self.longest_s)
 
     def _land(self, flight: Flight) -> None:
         with self._lock:

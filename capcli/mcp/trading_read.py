@@ -4,12 +4,14 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.mcp.arguments import Id, Seconds
 from capcli.mcp.face import Face
+from capcli.mcp.flights import LONGEST_S
 from capcli.mcp.toolset import READS, tool
 from capcli.services.confirms import ConfirmShown
 from capcli.services.portfolio import OrdersFound, PositionsFound
 
 _SET = "trading_read"
-_LONGEST_WAIT_S = 45.0
+# The last look takes its time too.
+_LONGEST_WAIT_S = LONGEST_S - 1
 
 
 class TradingReadTools:

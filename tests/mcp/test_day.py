@@ -52,6 +52,7 @@ async def test_without_confirm_nothing_is_sent_and_the_preview_stays_ready(
 
     assert (refused.is_error, refused.code) == (True, "NOT_CONFIRMED")
     assert refused.text.startswith("NOT_CONFIRMED: ")
+    assert refused.text.endswith("with confirm=true")
     assert orders(seat) == 0
     record = seat.app.journal.preview(preview["preview_id"])
     assert record is not None

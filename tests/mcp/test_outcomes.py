@@ -194,6 +194,20 @@ async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: 
     assert orders(seat) == 1
 
 
+async def test_a_read_that_takes_too_long_is_answered(seat: Seat, era: str) -> None:
+    release = Event()
+    face = Face(lambda: seat.app, Flights(longest_s=0.3))
+    async with Client(build_server(face), mode=era) as client:
+        ask = Assistant(client)
+        await ask("cap_session_login")
+        seat.tap.breaks("GET", "/positions", before=lambda _: release.wait(10) and None)
+
+        said = await ask("cap_trade_positions_list")
+
+        release.set()
+    assert (said.is_error, said.code) == (True, "TIMEOUT")
+
+
 async def test_a_cancelled_call_does_not_lose_the_order(seat: Seat, face: Face, era: str) -> None:
     import anyio
 
