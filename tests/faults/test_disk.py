@@ -1,9 +1,10 @@
 """G1, G2, G5 on a real file system: a tmpfs of half a mebibyte that fills up, or that turns read-only.
 
-Mounting needs root. Elsewhere a limit on the size of files stands in for the full disk (in a child, for it cannot
-be lifted again for this process), and file modes for the read-only one; root ignores modes, so it needs the mount.
+Mounting needs root. Without it the largest file that this process may write is limited to what is there already,
+which stops the journal from growing, and the folder's modes are taken away; root ignores those, hence the mount.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -39,6 +40,7 @@ def tmpfs() -> Iterator[Path]:
         try:
             yield folder
         finally:
+            gc.collect()  # a connection that failed to open is held by its exception until then
             subprocess.run(["umount", str(folder)], check=True)
     finally:
         folder.rmdir()
