@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from capcli.domain.attempt import AttemptState, Evidence
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
-from capcli.errors import CloseUnknown, DealUnknown
+from capcli.errors import CloseUnknown, DealUnknown, JournalUnreadable
 from capcli.services.reply import Reply
 from tests.support.clock import Time
 from tests.support.desk import SECOND_ACCOUNT, Seat, refusal, stop_at
@@ -233,3 +234,48 @@ def test_the_evidence_of_a_close_is_recorded(seat: Seat) -> None:
     kept = seat.app.journal.attempt(done.attempt_id)
     assert kept is not None
     assert (kept.evidence, kept.deal_ids, kept.level) == (Evidence.CONFIRM, (done.deal_id,), done.level)
+
+
+def test_the_second_ctrl_c_leaves_a_close_in_doubt(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = seat.open().deal_id
+
+    def leave(work: Any, *, on_interrupt: Any) -> Any:
+        work()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("capcli.services.closing.uninterrupted", leave)
+    error = refusal(lambda: close(seat, deal))
+    assert isinstance(error, CloseUnknown)
+    assert "closing again is safe" in error.message
+
+
+def test_a_ctrl_c_before_the_close_is_sent_calls_it_back(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = seat.open().deal_id
+    kept: list[Any] = []
+
+    def too_late(work: Any, *, on_interrupt: Any) -> Any:
+        kept.append(work)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("capcli.services.closing.uninterrupted", too_late)
+    with pytest.raises(KeyboardInterrupt):
+        close(seat, deal)
+    assert refusal(kept[0]).code == "BUSY"
+    assert seat.tap.seen("DELETE") == []
+    assert closes(seat) == [AttemptState.NOT_SENT]
+
+
+def test_a_journal_that_fails_after_the_close_was_sent_leaves_doubt(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = seat.open().deal_id
+    real = seat.app.journal._db.transaction
+
+    def after_the_send() -> Any:
+        if seat.tap.seen("DELETE"):
+            raise JournalUnreadable("The journal has no space left on its disk.")
+        return real()
+
+    monkeypatch.setattr(seat.app.journal._db, "transaction", after_the_send)
+    assert isinstance(refusal(lambda: close(seat, deal)), CloseUnknown)
+    assert seat.book() == []
