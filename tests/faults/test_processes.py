@@ -51,3 +51,16 @@ def test_case_as_many_as_the_cap(case: Case, home: Home) -> None:
     refused = [one for one in told if one.exit == 5]
     assert refused
     assert all("orders" in one.sentence for one in refused), refused[:1]
+
+
+@cases("D7")
+def test_case_ten_settle_one_order(case: Case, home: Home) -> None:
+    preview_id = home.preview()
+    home.judge(case, case.first, home.run(preview_id, lose=True), preview_id)
+    told = home.race(preview_id, copies=10)
+    found = home.evidence()
+    assert violations(found) + counts(case, found) == []
+    moves = [move["to_state"] for move in found.books.moves]
+    assert moves == ["CLAIMED", "SENDING", "UNKNOWN", "LANDED"], "each verdict is written once"
+    assert {one.exit for one in told} <= {0, 10}
+    home.finish(case, preview_id)
