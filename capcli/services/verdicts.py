@@ -126,7 +126,10 @@ def _may_be_live(attempt: AttemptRecord) -> Problem:
             "No trace of the order was found. Presumed not placed; do not send it again before you looked."
         )
     else:
-        message = "The order may be live. Do not send it again. Look first at what the broker has."
+        message = (
+            "The order may be live. Do not send it again. Look first at what the broker has; executing the "
+            "same preview again looks for it and sends nothing."
+        )
     look = "capcli orders" if attempt.kind is Kind.WORKING else "capcli positions"
     return Problem(
         "MAY_BE_LIVE",
