@@ -7,12 +7,11 @@ import typer
 from capcli.cli.run import run
 from capcli.cli.tree import command, epilog, new_app
 
-app = new_app(invoke_without_command=True)
+app = new_app("Balance, equity and margin of each account; switch.", invoke_without_command=True)
 
 
 @app.callback(epilog=epilog("capcli accounts\ncapcli accounts use 100482915730264825"))
 def accounts(ctx: typer.Context) -> None:
-    """Balance, equity and margin of each account; switch."""
     if ctx.invoked_subcommand is None:
         from capcli.services.accounts import AccountsFound
 

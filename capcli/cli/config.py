@@ -12,12 +12,11 @@ from capcli.services.reply import Reply
 if TYPE_CHECKING:
     from capcli.render.results import SettingShown
 
-app = new_app(invoke_without_command=True)
+app = new_app("Effective settings and where each comes from.", invoke_without_command=True)
 
 
 @app.callback(epilog=epilog("capcli config\ncapcli config get CAP_ALLOW_TRADING\ncapcli config path"))
 def config(ctx: typer.Context) -> None:
-    """Effective settings and where each comes from."""
     if ctx.invoked_subcommand is None:
         from capcli.render.results import SettingsFound
 

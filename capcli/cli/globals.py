@@ -1,6 +1,6 @@
 """The options that every command takes, wherever they stand on the line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from capcli.errors import UsageError
@@ -54,6 +54,12 @@ def wants_json(argv: Sequence[str]) -> bool:
     words = list(argv)
     end = words.index("--") if "--" in words else len(words)
     return "--json" in words[:end]
+
+
+def first_command(argv: Sequence[str], known: Container[str]) -> list[str]:
+    """Name the command of a line that cannot be read, as far as it is clear: for the envelope."""
+    values = {place + 1 for place, word in enumerate(argv) if word in _VALUES}
+    return [word for place, word in enumerate(argv) if word in known and place not in values][:1]
 
 
 def _value(word: str, words: Iterator[str]) -> tuple[str, str]:

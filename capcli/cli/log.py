@@ -6,6 +6,7 @@ from typing import TextIO
 
 _SECRET_NAMES = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
 _SHORTEST = 4
+_LOGGERS = ("capcli", "httpx")
 
 
 def masked(text: str, environ: Mapping[str, str]) -> str:
@@ -30,9 +31,17 @@ def listen(stream: TextIO, verbose: int, environ: Mapping[str, str]) -> None:
     """Log capcli (-v) and its requests by method and address (-vv). Never headers, never bodies."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Masking(environ))
-    chosen = ("capcli",) if verbose == 1 else ("capcli", "httpx")
-    for name in chosen:
+    for name in _LOGGERS[:verbose]:
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.setLevel(logging.INFO if verbose == 1 or name == "httpx" else logging.DEBUG)
         logger.propagate = False
+
+
+def stop() -> None:
+    """Leave the loggers as they were found: more than one command may run in a process."""
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = []
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True

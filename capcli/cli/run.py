@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from capcli.cli.call import Call
-from capcli.cli.globals import hoist, wants_json
+from capcli.cli.globals import first_command, hoist, wants_json
 from capcli.cli.outlet import Outlet
 from capcli.errors import CapcliError, Exit, Problem, UsageError
 
@@ -28,6 +28,10 @@ def main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = No
             code = _answer(call, argv)
     finally:
         call.close()
+        if call.options.verbose:
+            from capcli.cli.log import stop
+
+            stop()
     return code or int(Exit.BUG if outlet.lost else Exit.DONE)
 
 
@@ -56,7 +60,7 @@ def _dispatch(call: Call, argv: Sequence[str]) -> int:
     try:
         line = hoist(argv)
     except UsageError:
-        call.path += [word for word in argv if word in Root.lazy][:1]
+        call.path += first_command(argv, Root.lazy)
         raise
     with root.make_context("capcli", line, obj=call) as context:
         root.invoke(context)

@@ -87,6 +87,8 @@ def _limit(data: Preview) -> str:
 
 def _leg(data: Preview, leg: LegFigures, when: str, sign: int) -> str:
     level, distance = _price(leg.level, data), _price(leg.distance, data)
+    if leg.distance <= 0:
+        return f"{level} is on the wrong side of the entry {_price(data.entry, data)}."
     amount = gain(leg.amount * sign, data.account_currency).text
     high, low = max(leg.level, data.entry), min(leg.level, data.entry)
     if leg.form is LegForm.AMOUNT:

@@ -95,6 +95,8 @@ def _limit(data: Preview) -> Cell:
 
 def _leg(data: Preview, leg: LegFigures, kind: str, verb: str) -> str:
     digits = places(data.bid, data.offer)
+    if leg.distance <= 0:
+        return f"{price(leg.level, digits)}, on the wrong side of the entry"
     about = "about " if leg.form is LegForm.AMOUNT else ""
     amount = money(leg.amount, data.account_currency)
     return (

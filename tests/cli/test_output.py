@@ -1,0 +1,151 @@
+"""Forms of output: pipes, terminals, colour, narrow screens, CSV, fields, envelopes."""
+
+import csv
+import json
+import os
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+SNAPSHOT = Path(__file__).parent / "snapshots" / "keys.json"
+READS = (
+    ("accounts",),
+    ("positions",),
+    ("orders",),
+    ("markets", "search", "silver"),
+    ("markets", "show", "SILVER"),
+    ("quote", "SILVER", "GOLD"),
+    ("prices", "GOLD", "--last", "3"),
+    ("preview", "SILVER", "--size", "1.5", "--stop", "24.50", "--limit", "40"),
+    ("health",),
+    ("config",),
+    ("config", "get", "CAP_ENV"),
+    ("config", "path"),
+    ("paper", "status"),
+    ("paper", "reset", "--confirm"),
+    ("login",),
+    ("login", "--status"),
+    ("logout",),
+    ("help", "exit-codes"),
+)
+
+
+def shape(value):
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return None
+
+
+@pytest.mark.parametrize("words", READS, ids=" ".join)
+def test_every_command_answers_people_and_scripts(capcli, words):
+    person, script = capcli(*words), capcli(*words, "--json")
+    assert (person.code, script.code) == (0, 0)
+    assert person.out.endswith("\n")
+    assert "\x1b" not in person.out
+    document = script.json
+    assert document["ok"] is True
+    assert document["schema"] == "capcli/1"
+    assert " ".join(words).startswith(document["command"])
+    assert script.out.count("\n") == 1
+
+
+def test_the_keys_of_every_envelope_are_as_in_the_snapshot(capcli):
+    deal = capcli.bought("--stop", "24.50")
+    seen = {}
+    for words in (*READS[:13], ("close", deal, "--yes"), *READS[13:]):
+        name = "close" if words[0] == "close" else " ".join(words)
+        seen[name] = shape(capcli(*words, "--json").json)
+    seen["execute"] = shape(capcli("execute", _preview(capcli), "--confirm", "--json").json)
+    seen["error"] = shape(capcli("positions", "nosuchdeal", "--json").json)
+    if os.environ.get("SNAPSHOTS") == "write":
+        SNAPSHOT.write_text(json.dumps(seen, indent=1) + "\n")
+    assert seen == json.loads(SNAPSHOT.read_text())
+
+
+def _preview(capcli):
+    return capcli("preview", "SILVER", "--size", "1", "-q").out.strip()
+
+
+def test_csv_has_a_header_also_without_rows(capcli):
+    empty = capcli("positions", "--csv").out
+    assert empty.startswith("deal_id,epic,name,side")
+    assert empty.endswith("\r\n")
+    capcli.bought()
+    rows = list(csv.DictReader(StringIO(capcli("positions", "--csv").out)))
+    assert (rows[0]["epic"], rows[0]["size"], rows[0]["limit_level"]) == ("SILVER", "1.5", "")
+
+
+def test_fields_choose_and_order_columns_everywhere(capcli):
+    assert (
+        capcli("quote", "SILVER", "--csv", "--fields", "currency,epic").out
+        == "currency,epic\r\nUSD,SILVER\r\n"
+    )
+    rows = capcli("quote", "SILVER", "--json", "--fields", "currency,epic").data["quotes"]
+    assert rows == [{"currency": "USD", "epic": "SILVER"}]
+    assert "currency  epic" in capcli("quote", "SILVER", "--fields", "currency,epic").out
+    shown = capcli("markets", "show", "SILVER", "--json", "--fields", "epic,currency").data
+    assert shown == {"epic": "SILVER", "currency": "USD"}
+
+
+def test_a_pipe_gets_everything_uncut(capcli):
+    deal = capcli.bought("--stop", "24.50")
+    line = next(line for line in capcli("positions", width=40).out.splitlines() if deal in line)
+    assert "SILVER" in line
+    assert "24.500" in line
+
+
+def test_a_terminal_gets_colour_unless_told_otherwise(capcli):
+    assert "\x1b[" in capcli("quote", "SILVER", typed="").out
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}):
+        assert "\x1b[" not in capcli("quote", "SILVER", typed="", env=env).out
+    assert "\x1b[" not in capcli("quote", "SILVER", "--no-color", typed="").out
+    assert "\x1b[" in capcli("quote", "SILVER", env={"FORCE_COLOR": "1"}).out
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("words", READS[:11], ids=" ".join)
+def test_nothing_is_cut_on_a_narrow_terminal(capcli, words, width):
+    deal = capcli.bought("--stop", "24.50")
+    result = capcli(*words, typed="", width=width, env={"NO_COLOR": "1"})
+    assert max(map(len, result.out.splitlines())) <= width
+    assert "…" not in result.out
+    if words == ("positions",):
+        assert deal in result.out
+        assert "24.500" in result.out
+
+
+def test_a_preview_is_a_panel_on_a_terminal(capcli):
+    result = capcli(
+        "preview", "SILVER", "--size", "1.5", "--stop", "24.50", typed="", env={"NO_COLOR": "1"}
+    ).out
+    assert "╭─ BUY 1.5 SILVER at market ─" in result
+    for word in (
+        "Entry",
+        "Spread",
+        "Notional",
+        "Margin",
+        "Available after",
+        "Stop",
+        "Overnight",
+        "Price age",
+    ):
+        assert word in result
+    assert "✓  market_open" in result
+    assert "in 120 s" in result
+
+
+def test_a_failed_check_is_marked(capcli):
+    result = capcli("preview", "SILVER", "--size", "1", "--stop", "40")
+    assert "✗  stop" in result.out
+    assert "NOT EXECUTABLE" in result.out
+    assert "--confirm" not in result.out
+    assert "on the wrong side of the entry" in result.out
+
+
+def test_health_goes_on_with_what_was_asked_for(capcli):
+    checks = capcli("health", "--only", "login", "--json").data["checks"]
+    assert "login" in {check["name"] for check in checks}
+    assert "market_data" not in {check["name"] for check in checks}

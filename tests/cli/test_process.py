@@ -1,0 +1,121 @@
+"""Real processes: what is imported, pipes that close, encodings, Ctrl-C and the served paper broker."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"httpx", "pydantic", "msgspec", "rich", "keyring", "fastmcp", "sqlite3", "asyncio", "click"}
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pipes")
+
+
+@pytest.fixture
+def environ(tmp_path):
+    keep = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    return {**keep, "PYTHONPATH": str(ROOT), "CAPCLI_HOME": str(tmp_path / "home")}
+
+
+def start(environ, *words, **options):
+    line = [sys.executable, "-W", "error", "-m", "capcli", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    return subprocess.Popen(line, env=environ, **pipes)
+
+
+def finished(environ, *words, **options):
+    with start(environ, *words, **options) as process:
+        out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("--version", "--help", "preview --help", "markets show --help", "accounts --help"),
+        *("paper --help", "login --help", "mcp serve --help", "help exit-codes", "config path"),
+        "preview SILVER --size nan",
+    ],
+)
+def test_nothing_heavy_is_imported_for_help_or_a_usage_error(environ, words):
+    code = (
+        "import sys; from capcli.__main__ import main; sys.argv[1:] = sys.argv[1].split()\n"
+        "main(); sys.stderr.write('|' + ','.join(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, words], env=environ, capture_output=True, text=True, check=True
+    )
+    modules = {name.partition(".")[0] for name in done.stderr.rpartition("|")[2].split(",")}
+    assert modules & HEAVY == set()
+
+
+def test_the_version_is_answered_before_typer(environ):
+    code, out, err = finished(environ, "--version")
+    assert (code, out.startswith("capcli "), err) == (0, True, "")
+    assert finished(environ, "--json", "--version")[1] == out
+
+
+def test_json_is_utf8_and_text_fits_the_encoding(environ):
+    plain = environ | {"PYTHONIOENCODING": "ascii"}
+    code, out, _ = finished(plain, "preview", "SILVER", "--size", "1", "--stop", "40")
+    assert code == 5
+    assert "FAIL  stop" in out
+    assert out.isascii()
+    code, out, _ = finished(plain, "quote", "SILVER", "--json")
+    assert json.loads(out)["ok"] is True
+
+
+@POSIX
+def test_a_reader_that_leaves_is_no_error(environ):
+    process = start(environ, "markets", "search", "a", "-q", "--limit", "1000")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(20) == 0
+    process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_result_that_cannot_be_written_is_not_a_success(environ):
+    with Path("/dev/full").open("w") as full:
+        code, _, err = finished(environ, "help", "output", stdout=full)
+    assert code == 1
+    assert "could not be written" in err
+
+
+@POSIX
+def test_the_paper_broker_is_served_until_ctrl_c(environ):
+    with start(environ, "paper", "serve", "--port", "0", "--env", "paper") as process:
+        url, ready = process.stdout.readline().strip(), process.stdout.readline()
+        assert url.startswith("http://127.0.0.1:")
+        assert ready.startswith("Ready.")
+        with urlopen(f"{url}/api/v1/time", timeout=5) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def test_another_client_trades_on_the_served_paper_broker(environ):
+    with start(environ, "paper", "serve", "--port", "0", "--no-limits", "--json") as process:
+        url = json.loads(process.stdout.readline())["data"]["base_url"]
+        other = environ | {
+            "CAP_ENV": "demo",
+            "CAP_API_URL": url,
+            **dict.fromkeys(("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD"), "paper"),
+        }
+        code, out, err = finished(other, "accounts", "--json")
+        off = finished(other, "close", "006011e7-0001-54c4-0000-000080560043", "--yes", "--json")
+        process.terminate()
+        process.wait(10)
+    assert (code, json.loads(out)["env"]) == (0, "demo"), err
+    assert (off[0], json.loads(off[1])["error"]["code"]) == (5, "TRADING_OFF")
+
+
+def test_options_of_a_first_serve_are_refused_on_an_existing_state(environ):
+    assert finished(environ, "paper", "status")[0] == 0
+    code, _, err = finished(environ, "paper", "serve", "--seed", "crash")
+    assert code == 2
+    assert "capcli paper reset" in err

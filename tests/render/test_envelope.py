@@ -1,0 +1,86 @@
+"""The envelope: digits, instants, and which keys `--fields` may name."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import PurePosixPath
+
+import pytest
+
+from capcli.errors import Problem, UsageError
+from capcli.render.envelope import (
+    check_fields,
+    document,
+    encode,
+    failure,
+    field_names,
+    instant,
+    pick,
+    plain,
+    rows_key,
+)
+from capcli.services.accounts import AccountsFound
+from capcli.services.health import HealthReport
+from capcli.services.markets import CandlesFound, MarketShown
+from capcli.services.portfolio import PositionsFound, Totals
+from capcli.services.previews import Preview
+from capcli.services.reply import Reply
+from capcli.services.verdicts import Execution
+
+EMPTY = PositionsFound((), Totals("USD", Decimal("0.00"), None, 0))
+
+
+def test_numbers_keep_their_digits_and_write_no_exponent():
+    assert (
+        encode({"a": Decimal("24.50"), "b": Decimal("1E+2"), "c": [Decimal("0.00001")]})
+        == b'{"a":24.50,"b":100,"c":[0.00001]}'
+    )
+
+
+def test_instants_are_utc_with_z():
+    east = timezone(timedelta(hours=2))
+    assert instant(datetime(2026, 1, 31, 14, tzinfo=east)) == "2026-01-31T12:00:00Z"
+    assert instant(datetime(2026, 1, 31, 14, 0, 0, 5000, tzinfo=UTC)) == "2026-01-31T14:00:00.005000Z"
+
+
+def test_paths_are_text_and_strangers_are_refused():
+    assert plain(PurePosixPath("/a/b")) == "/a/b"
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        plain(object())
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        (AccountsFound, "accounts"),
+        (PositionsFound, "positions"),
+        (CandlesFound, "candles"),
+        (HealthReport, "checks"),
+        (MarketShown, None),
+        (Preview, None),
+        (Execution, None),
+    ],
+)
+def test_rows_are_known_from_the_type(kind, key):
+    assert rows_key(kind) == key
+
+
+def test_fields_are_checked_before_there_is_a_result():
+    assert field_names(MarketShown)[0] == "epic"
+    check_fields(Preview, ("preview_id", "executable"))
+    with pytest.raises(UsageError, match="no field profit; there are: deal_id"):
+        check_fields(PositionsFound, ("deal_id", "profit"))
+
+
+def test_picking_keeps_what_stands_beside_the_rows():
+    assert pick(EMPTY, ("epic",)) == {"positions": [], "totals": plain(EMPTY.totals)}
+
+
+def test_ok_is_true_exactly_without_a_problem():
+    problem = Problem("CHECKS_FAILED", "No.", 5)
+    good, bad = (
+        document("positions", "paper", Reply(EMPTY, "1")),
+        document("x", "paper", Reply(EMPTY, "1", problem)),
+    )
+    assert (good["ok"], "error" in good) == (True, False)
+    assert (bad["ok"], bad["error"]["code"], "data" in bad) == (False, "CHECKS_FAILED", True)
+    assert list(failure("x", None, problem)) == ["ok", "schema", "command", "env", "account_id", "error"]
