@@ -216,8 +216,12 @@ class Closings:
         return not confirm.accepted and confirm.at is not None
 
     def _land(self, attempt: AttemptRecord, answer: Answer, confirm: Confirm | None) -> None:
+        # A process that slept through the quiet period may find its attempt settled by another.
+        held = self._desk.journal.attempt(attempt.attempt_id) or attempt
+        if held.state is AttemptState.LANDED:
+            return
         self._move(
-            attempt,
+            held,
             AttemptState.LANDED,
             http_status=answer.status,
             deal_reference=answer.deal_reference,

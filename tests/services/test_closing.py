@@ -222,6 +222,22 @@ def test_another_order_does_not_settle_a_close_that_is_under_way(seats: Seats) -
     assert (done.data.state, closes(seat)) == (AttemptState.LANDED, [AttemptState.LANDED])
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_close_that_slept_through_the_quiet_period_ends_in_the_truth(
+    seats: Seats, time: Time, when: str
+) -> None:
+    seat, other = seats(), seats()
+    deal = seat.open().deal_id
+
+    def sleeps(_: httpx.Request) -> None:
+        time.tick(200)
+        other.open(size="2")
+
+    seat.tap.breaks("DELETE", "/positions", **{when: sleeps})
+    assert close(seat, deal).data.state is AttemptState.LANDED
+    assert closes(seat) == [AttemptState.LANDED]
+
+
 def test_an_unresolved_order_does_not_keep_anybody_from_closing(seat: Seat) -> None:
     deal = seat.open().deal_id
     seat.tap.breaks("POST", "/positions", before=LOST)
