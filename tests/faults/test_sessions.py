@@ -63,6 +63,26 @@ def test_a_login_that_cannot_be_switched_back_sends_nothing(bench: Bench) -> Non
     assert bench.evidence().books.state_of(preview_id) == "READY"
 
 
+@cases("F2")
+def test_case_another_process_switches_the_account_between_the_reads(case: Case, bench: Bench) -> None:
+    """Processes share a session: dead tokens are replaced by the newer ones, which are on the other account."""
+    preview_id = bench.preview()
+    other = bench.process()
+
+    def logs_in_elsewhere() -> None:
+        bench.time.tick(1)
+        other.broker.login(force=True)
+        other.broker.switch_account(SECOND_ACCOUNT)
+
+    bench.wire.on("GET", "/workingorders", meanwhile(logs_in_elsewhere, session_lost()))
+    told = bench.execute(preview_id)
+    assert (told.exit, told.code) == (5, "PREVIEW_ELSEWHERE")
+    found = bench.evidence()
+    assert (found.posts, found.ledger.orders, found.books.state_of(preview_id)) == (0, (), "READY")
+    bench.judge(case, case.first, bench.execute(preview_id), preview_id)
+    assert {account for account, *_ in bench.evidence().ledger.orders} == {FIRST_ACCOUNT}
+
+
 def test_a_session_that_moves_to_another_account_between_the_reads_sends_nothing_there(bench: Bench) -> None:
     hand = bench.hand()
     preview_id = bench.preview()
