@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LEVELS = {"DEBUG": 2, "INFO": 1}
+
 ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
 
@@ -29,6 +31,7 @@ class Call:
     path: list[str] = field(default_factory=list)
     env: str | None = None
     sending: bool = False
+    listening: bool = False
     _apps: "list[App]" = field(default_factory=list)
 
     @property
@@ -52,7 +55,16 @@ class Call:
         )
         self._apps.append(app)
         self.env = app.env
+        self._listen(_LEVELS.get(app.settings.log_level, 0))
         return app
+
+    def _listen(self, wanted: int) -> None:
+        """Log as much as the option or CAP_LOG_LEVEL asks for, whichever is more."""
+        if verbose := max(self.options.verbose, wanted):
+            from capcli.cli.log import listen
+
+            listen(self.outlet.stderr, verbose, self.outlet.environ)
+            self.listening = True
 
     def app_options(self) -> "Options":
         from capcli.app import Options

@@ -85,7 +85,3 @@ def root(
     call.options = Globals(
         env, profile, account, timeout, json, csv, read_fields(fields), no_color, quiet, verbose
     )
-    if verbose:
-        from capcli.cli.log import listen
-
-        listen(call.outlet.stderr, verbose, call.outlet.environ)

@@ -28,7 +28,7 @@ def main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = No
             code = _answer(call, argv)
     finally:
         call.close()
-        if call.options.verbose:
+        if call.listening:
             from capcli.cli.log import stop
 
             stop()

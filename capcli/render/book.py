@@ -11,16 +11,14 @@ from capcli.services.portfolio import OrderRow, OrdersFound, PositionRow, Positi
 
 _POSITION_COLUMNS = (
     Column("Market"),
-    Column("Side"),
     Column("Size", right=True),
-    Column("Opened at", right=True),
-    Column("Closes at", right=True),
+    Column("Opened", right=True),
+    Column("Now", right=True),
     Column("P&L", right=True),
     Column("Margin", right=True),
     Column("Stop", right=True),
     Column("To stop", right=True),
     Column("Limit", right=True),
-    Column("Status"),
     Column("Deal"),
 )
 _ORDER_COLUMNS = (
@@ -55,17 +53,15 @@ def _(data: PositionsFound) -> list[Block]:
 def _position(row: PositionRow) -> tuple[Cell, ...]:
     digits = places(row.bid, row.offer, row.level)
     return (
-        Cell(row.epic, Tone.STRONG),
-        Cell(row.side.value),
-        Cell(short(row.size)),
+        _market(row),
+        Cell(f"{row.side.value} {short(row.size)}"),
         Cell(price(row.level, digits)),
         Cell(price(row.bid if row.side is Side.BUY else row.offer, digits)),
         gain(row.pl, row.currency),
-        NOTHING if row.margin is None else Cell(money(row.margin, row.currency)),
+        NOTHING if row.margin is None else Cell(money(row.margin)),
         _stop(row, digits),
-        _distance(row, digits),
+        NOTHING if row.stop_distance_pct is None else Cell(percent(row.stop_distance_pct)),
         price_cell(row.limit_level, digits),
-        _status(row.market_status),
         Cell(row.deal_id),
     )
 
@@ -77,15 +73,10 @@ def _stop(row: PositionRow, digits: int) -> Cell:
     return Cell(price(row.stop_level, digits) + kind)
 
 
-def _distance(row: PositionRow, digits: int) -> Cell:
-    if row.stop_distance is None or row.stop_distance_pct is None:
-        return NOTHING
-    return Cell(f"{price(row.stop_distance, digits)} ({percent(row.stop_distance_pct)})")
-
-
-def _status(status: MarketStatus) -> Cell:
-    open_now = status is MarketStatus.TRADEABLE
-    return Cell("open" if open_now else status.value, Tone.PLAIN if open_now else Tone.WARN)
+def _market(row: PositionRow) -> Cell:
+    if row.market_status is MarketStatus.TRADEABLE:
+        return Cell(row.epic, Tone.STRONG)
+    return Cell(f"{row.epic} {row.market_status.value}", Tone.WARN)
 
 
 def _totals(totals: Totals) -> Pairs:

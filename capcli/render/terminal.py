@@ -111,7 +111,7 @@ def _fits(block: Table, look: Look) -> bool:
         min(max(cell_len(row[place]) for row in texts), _NARROWEST_PROSE if column.prose else _UNLIMITED)
         for place, column in enumerate(block.columns)
     ]
-    return sum(widths) + _GAP * len(widths) <= look.width
+    return sum(widths) + _GAP * (len(widths) - 1) <= look.width
 
 
 def _as_pairs(block: Table, row: tuple[Cell, ...]) -> Pairs:

@@ -33,7 +33,7 @@ def test_ids_move_below_the_table_where_it_does_not_fit():
 
 
 def test_rows_become_pairs_on_the_narrowest_terminal():
-    text = terminal.paint([TABLE], Look(terminal=True, width=20))
+    text = terminal.paint([TABLE], Look(terminal=True, width=19))
     assert "P&L   -0.04 USD" in text
     assert (
         "".join(line[6:].strip() for line in text.splitlines()[2:]) == "f37e0f9e-0001-54c4-0000-01a2054602e4"
