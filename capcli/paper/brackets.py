@@ -21,6 +21,7 @@ class Anchor:
     entry: Decimal  # where the deal opens: money amounts count from here
     size: Decimal
     rate: Decimal  # instrument to account currency
+    farthest: Decimal | None = None  # percent of the price, where it is nearer than the market's rule
 
 
 def resolve(anchor: Anchor, bracket: Bracket) -> Legs:
@@ -100,9 +101,8 @@ def _check_profit(anchor: Anchor, profit: Decimal) -> None:
 def _check(anchor: Anchor, level: Decimal, name: str, nearest: Decimal, *, below: bool) -> None:
     """The number in the text is a price level, itself allowed (API page 4.2)."""
     away = -1 if below else 1
-    bounds = sorted(
-        anchor.price * (1 + away * part * PERCENT) for part in (nearest, anchor.market.kind.max_stop)
-    )
+    farthest = anchor.farthest or anchor.market.kind.max_stop
+    bounds = sorted(anchor.price * (1 + away * part * PERCENT) for part in (nearest, farthest))
     step = anchor.market.step
     low = (bounds[0] / step).to_integral_value(ROUND_CEILING) * step
     high = (bounds[1] / step).to_integral_value(ROUND_FLOOR) * step

@@ -3,20 +3,18 @@
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from capcli.paper import history, limits, markets, orders, positions, prices, sessions, world
+from capcli.paper import history, limits, markets, mishaps, orders, positions, prices, sessions, world
+from capcli.paper.answers import answer, refused, without_code
+from capcli.paper.armed import armed
 from capcli.paper.desk import Call, Desk, Reply, Session
-from capcli.paper.messages import Request, Response
+from capcli.paper.messages import PREFIX, Request, Response
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import is_due, settle
 from capcli.paper.store import Store, reading, writing
 from capcli.paper.tape import Tape
-from capcli.paper.times import SECOND_MS, http_date, stamp, to_ms
-from capcli.paper.wire import encode
-
-PREFIX = "/api/v1"
-_REASONS = {404: "Not Found", 405: "Method Not Allowed"}
+from capcli.paper.times import to_ms
 
 
 class Route(NamedTuple):
@@ -74,8 +72,9 @@ class PaperBroker:
         at = to_ms(request.at)
         with self._store.lent() as db:
             settings = world.load_or_create(db, at)
-            desk = Desk(db, self._tape(settings.seed), settings, at, settings.market_ms(at))
-            return _answer(desk, request)
+            met = armed(db, request.method, request.path, at)
+            desk = Desk(db, self._tape(settings.seed), settings, at, settings.market_ms(at), met)
+            return mishaps.meet(desk, request, _answer) if met else _answer(desk, request)
 
     def close(self) -> None:
         self._store.close()
@@ -84,14 +83,14 @@ class PaperBroker:
 def _answer(desk: Desk, request: Request) -> Response:
     path = request.path.rstrip("/")  # the published sentiment examples end in a slash
     if (request.method, path) == ("GET", TIME):
-        return _response(desk, 200, {"serverTime": desk.now})
+        return answer(desk, 200, {"serverTime": desk.now})
     if (request.method, path) == ("POST", SESSION):
         return _log_in(desk, request)
     matches = [(route, args) for route in ROUTES if (args := route.arguments(path)) is not None]
     for route, args in matches:
         if route.method == request.method:
             return _authenticated(desk, request, route, args)
-    return _unrouted(desk, request, 405 if matches or path == TIME else 404)
+    return without_code(desk, 405 if matches or path == TIME else 404, request.path)
 
 
 def _log_in(desk: Desk, request: Request) -> Response:
@@ -100,8 +99,8 @@ def _log_in(desk: Desk, request: Request) -> Response:
         try:
             reply = sessions.log_in(desk, request.headers, request.body)
         except Refusal as refusal:
-            return _response(desk, refusal.status, {"errorCode": refusal.code})
-    return _response(desk, 200, reply.body, reply.session)
+            return refused(desk, refusal.status, refusal.code)
+    return answer(desk, 200, reply.body, reply.session)
 
 
 def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, ...]) -> Response:
@@ -111,8 +110,8 @@ def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, 
         _count(desk)
         reply = _run(Call(desk, session, request.query, request.body, args), route)
     except Refusal as refusal:
-        return _response(desk, refusal.status, {"errorCode": refusal.code}, session)
-    return _response(desk, 200, reply.body, reply.session or session)
+        return refused(desk, refusal.status, refusal.code, session)
+    return answer(desk, 200, reply.body, reply.session or session)
 
 
 def _count(desk: Desk) -> None:
@@ -122,8 +121,8 @@ def _count(desk: Desk) -> None:
 
 
 def _run(call: Call, route: Route) -> Reply:
-    """Reads with nothing to catch up on leave the write lock to others."""
-    if not route.writes:
+    """Reads with nothing to catch up on, and no fault to count, leave the write lock to others."""
+    if not route.writes and not call.desk.faults:
         with reading(call.desk.db):
             if not is_due(call.desk):
                 return route.handler(call)
@@ -134,21 +133,3 @@ def _run(call: Call, route: Route) -> Reply:
         except Refusal as error:  # what was settled and counted stays
             refusal = error
     raise refusal
-
-
-def _response(desk: Desk, status: int, body: Any, session: Session | None = None) -> Response:
-    headers = {"Content-Type": "application/json", "Date": http_date(desk.now)}
-    if session:
-        headers |= {"CST": session.cst, "X-SECURITY-TOKEN": session.token}
-    return Response(status, headers, encode(body))
-
-
-def _unrouted(desk: Desk, request: Request, status: int) -> Response:
-    """What a web framework says by itself: no errorCode (API page 4.1)."""
-    body = {
-        "timestamp": f"{stamp(desk.now - desk.now % SECOND_MS)}+0000",
-        "status": status,
-        "error": _REASONS[status],
-        "path": request.path,
-    }
-    return _response(desk, status, body)

@@ -30,6 +30,7 @@ class Desk:
     settings: Settings
     at: int  # real time, ms: sessions, limits, confirm delays
     now: int  # market time, ms: everything else
+    faults: frozenset[str] = frozenset()  # names of those that this request meets
 
     @property
     def second(self) -> int:

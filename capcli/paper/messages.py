@@ -1,8 +1,11 @@
-"""The two values that cross the paper broker's edge: one request in, one response out."""
+"""The values that cross the paper broker's edge: one request in, one response out, and what becomes of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
+
+PREFIX = "/api/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +20,28 @@ class Request:
     at: datetime
 
 
+class Cut(Enum):
+    """Where the connection breaks."""
+
+    NOWHERE = auto()
+    BEFORE_ANSWER = auto()  # nothing of the answer arrives
+    IN_BODY = auto()  # status, headers and half of the body arrive
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """What befalls an answer on its way; whoever carries it (`transport`, `serve`) makes it happen.
+
+    The broker has done its part by then: a wait is after the request was handled, a cut is of its answer.
+    """
+
+    wait_s: float = 0
+    cut: Cut = Cut.NOWHERE
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
-    status: int
+    status: int  # 0 where a request was lost before it was handled: then there is no answer, only the mishap
     headers: Mapping[str, str]
     body: bytes
+    mishap: Mishap | None = None

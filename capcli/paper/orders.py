@@ -8,6 +8,7 @@ from msgspec import structs
 
 from capcli.paper import book, brackets, checks, markets, money, records
 from capcli.paper.alarms import arm
+from capcli.paper.armed import farthest, kept, listed
 from capcli.paper.book import Legs, Order
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import MARKETS, Market
@@ -36,7 +37,7 @@ _DELETED = _Mark("DELETED", "DELETED", "CANCELLED")
 
 
 def listing(call: Call) -> Reply:
-    rows = book.orders_of(call.desk.db, call.account_id)
+    rows = listed(call.desk, book.orders_of(call.desk.db, call.account_id))
     return Reply({"workingOrders": [_row(call.desk, order) for order in rows]})
 
 
@@ -95,7 +96,7 @@ def create(call: Call) -> Reply:
     body = decode(call.body, NewOrder)
     order = _new_order(call, body)
     _check_level(call.desk, order, MARKETS[order.epic])
-    order = _with_legs(order, _legs(call, order, body))
+    order = _with_legs(order, kept(call.desk, _legs(call, order, body)))
     reference = records.new_reference(call.desk)
     if MARKETS[order.epic].suspended:
         _reject(call.desk, order, reference)
@@ -183,7 +184,7 @@ def _check_level(desk: Desk, order: Order, market: Market) -> None:
 def _legs(call: Call, order: Order, body: Bracket) -> Legs:
     market = MARKETS[order.epic]
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
-    anchor = Anchor(market, order.long, order.level, order.level, order.size, rate)
+    anchor = Anchor(market, order.long, order.level, order.level, order.size, rate, farthest(call.desk))
     return brackets.resolve(anchor, body)
 
 

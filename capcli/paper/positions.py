@@ -6,6 +6,7 @@ from typing import Any
 
 from capcli.paper import book, brackets, checks, markets, money, records
 from capcli.paper.alarms import arm, stop_level
+from capcli.paper.armed import farthest, kept, listed
 from capcli.paper.book import Legs, Position
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import MARKETS, Market
@@ -17,15 +18,19 @@ from capcli.paper.times import account_local, stamp
 from capcli.paper.wire import Bracket, NewPosition, decode
 
 MARKET_CLOSED, NO_FUNDS = "MARKET_CLOSED", "INSUFFICIENT_FUNDS"
+_UNKNOWN = "error.not-found.dealId"
 
 
 def listing(call: Call) -> Reply:
-    rows = book.positions_of(call.desk.db, call.account_id)
+    rows = listed(call.desk, book.positions_of(call.desk.db, call.account_id))
     return Reply({"positions": [_row(call.desk, position) for position in rows]})
 
 
 def show(call: Call) -> Reply:
-    return Reply(_row(call.desk, _owned(call)))
+    shown = listed(call.desk, [_owned(call)])
+    if not shown:
+        raise Refusal(404, _UNKNOWN)
+    return Reply(_row(call.desk, shown[0]))
 
 
 def _row(desk: Desk, position: Position) -> dict[str, Any]:
@@ -83,7 +88,8 @@ def _trade(call: Call, body: NewPosition) -> Trade:
     quote = call.desk.quote(market)
     entry, exit_ = (quote.offer, quote.bid) if direction == book.BUY else (quote.bid, quote.offer)
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
-    legs = brackets.resolve(Anchor(market, direction == book.BUY, exit_, entry, size, rate), body)
+    anchor = Anchor(market, direction == book.BUY, exit_, entry, size, rate, farthest(call.desk))
+    legs = kept(call.desk, brackets.resolve(anchor, body))
     order_id = records.new_deal_id(call.desk, call.account_id)
     return Trade(call.account_id, market, direction, size, entry, legs, order_id)
 
@@ -146,5 +152,5 @@ def delete(call: Call) -> Reply:
 def _owned(call: Call) -> Position:
     position = book.position(call.desk.db, call.args[0])
     if position is None or position.account_id != call.account_id:
-        raise Refusal(404, "error.not-found.dealId")
+        raise Refusal(404, _UNKNOWN)
     return position

@@ -6,6 +6,8 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
+from capcli.paper import faults
+from capcli.paper.armed import hides_confirm, strike
 from capcli.paper.book import Position, next_serial
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.desk import Desk
@@ -98,9 +100,16 @@ def _confirm_tail(deal: Deal) -> dict[str, Any]:
 
 
 def _save_confirm(desk: Desk, deal: Deal, body: dict[str, Any]) -> None:
+    if _is_again(deal, body) and strike(desk, faults.STALE_CONFIRM):
+        return
     desk.db.execute("DELETE FROM confirms WHERE recorded_ms <= ?", (desk.at - DAY_MS,))
     row = (deal.reference, deal.account_id, desk.at, desk.at + _delay(desk, deal.reference), encode(body))
     desk.db.execute("INSERT OR REPLACE INTO confirms VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _is_again(deal: Deal, body: dict[str, Any]) -> bool:
+    """Whether it takes the place of a position's opening confirm (API page 9.2)."""
+    return deal.reference.startswith("p_") and body["status"] != "OPEN"
 
 
 def _delay(desk: Desk, reference: str) -> int:
@@ -114,11 +123,13 @@ def _delay(desk: Desk, reference: str) -> int:
 
 def find_confirm(desk: Desk, account_id: str, reference: str) -> bytes | None:
     query = (
-        "SELECT body FROM confirms"
+        "SELECT body, recorded_ms FROM confirms"
         " WHERE reference = ? AND account_id = ? AND visible_ms <= ? AND recorded_ms > ?"
     )
     row = desk.db.execute(query, (reference, account_id, desk.at, desk.at - DAY_MS)).fetchone()
-    return bytes(row["body"]) if row else None
+    if row is None or hides_confirm(desk, row["recorded_ms"]):
+        return None
+    return bytes(row["body"])
 
 
 def activity(desk: Desk, deal: Deal, *, kind: str, source: str, status: str) -> None:

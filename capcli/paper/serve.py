@@ -4,23 +4,20 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from capcli.paper.broker import PaperBroker
+from capcli.paper.cuts import Event, Receive, Send, lending, reply, spoil
 from capcli.paper.messages import Request, Response
 
 MAX_BODY = 1 << 20
 _PLAIN = MappingProxyType({"Content-Type": "application/json"})
-_Event = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Event]]
-_Send = Callable[[_Event], Awaitable[None]]
 
 
 def serve(
@@ -33,13 +30,20 @@ def serve(
 ) -> None:
     """Runs until Ctrl-C or SIGTERM; `ready` is told the address once connections are accepted."""
     import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
 
     if not is_loopback(host):
         raise ValueError(f"the paper broker listens on loopback addresses only, not on {host}")
+
+    class Cuttable(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self.app = lending(self.app, transport)
+
     broker = PaperBroker(path)
     config = uvicorn.Config(
         _App(broker, clock),
-        http="h11",
+        http=Cuttable,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -109,11 +113,15 @@ class _App:
         self._broker = broker
         self._clock = clock
 
-    async def __call__(self, scope: _Event, receive: _Receive, send: _Send) -> None:
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await _reply(send, await self._answer(scope, await _body(receive)))
+            response = await self._answer(scope, await _body(receive))
+            if response.mishap:
+                await spoil(scope, receive, send, response, response.mishap)
+            else:
+                await reply(send, response)
 
-    async def _answer(self, scope: _Event, body: bytes | None) -> Response:
+    async def _answer(self, scope: Event, body: bytes | None) -> Response:
         if body is None:
             return Response(413, _PLAIN, b"{}")
         request = _request(scope, body, self._clock())
@@ -122,7 +130,7 @@ class _App:
         return await asyncio.to_thread(self._broker.handle, request)
 
 
-async def _body(receive: _Receive) -> bytes | None:
+async def _body(receive: Receive) -> bytes | None:
     """None when it is longer than a mebibyte."""
     parts, size, more = [], 0, True
     while more:
@@ -135,16 +143,7 @@ async def _body(receive: _Receive) -> bytes | None:
     return b"".join(parts)
 
 
-def _request(scope: _Event, body: bytes, at: datetime) -> Request:
+def _request(scope: Event, body: bytes, at: datetime) -> Request:
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     return Request(scope["method"], scope["path"], query, headers, body, at)
-
-
-async def _reply(send: _Send, response: Response) -> None:
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()
-    ]
-    headers.append((b"content-length", str(len(response.body)).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})

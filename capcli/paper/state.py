@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from capcli.paper import book, world
+from capcli.paper import armed, book, faults, world
 from capcli.paper.desk import Desk
+from capcli.paper.faults import Fault
 from capcli.paper.settle import settle
 from capcli.paper.store import Store, writing
 from capcli.paper.tape import Tape
@@ -35,6 +36,24 @@ class PaperStatus:
     open_positions: int
     working_orders: int
     deals_closed: int
+    faults: int  # how many are set
+
+
+@dataclass(frozen=True, slots=True)
+class PaperFault:
+    """A fault that is set; without `times` and `until` it stays until it is cleared."""
+
+    name: str
+    effect: str
+    on: str
+    value: str | None
+    times: int | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaperFaults:
+    faults: tuple[PaperFault, ...]
 
 
 def reset(
@@ -58,6 +77,45 @@ def switches(
     """What tests of a client turn: an hour's cap on sessions, one fixed delay for every confirm."""
     with _opened(path, at) as desk:
         world.switch(desk.db, session_cap=session_cap, confirm_delay_ms=confirm_delay_ms)
+
+
+def set_fault(
+    path: Path,
+    name: str,
+    *,
+    at: datetime,
+    times: int | None = None,
+    lasts_s: float | None = None,
+    on: str | None = None,
+    value: str | None = None,
+) -> None:
+    """Arms a fault for every process on the file, in place of one of that name. Raises faults.BadFault.
+
+    `times` counts the requests that it changes; `lasts_s` runs from `at`; the first to run out ends it.
+    """
+    until = None if lasts_s is None else to_ms(at + timedelta(seconds=lasts_s))
+    fault = faults.fault(name, on=on, value=value, times=times, until_ms=until)
+    with _opened(path, at) as desk, writing(desk.db):
+        armed.put(desk.db, fault)
+
+
+def clear_faults(path: Path, name: str | None = None, *, at: datetime) -> None:
+    """Takes one fault away, or all of them."""
+    with _opened(path, at) as desk, writing(desk.db):
+        for fault in armed.holding(desk.db, 0):
+            if name in {None, fault.name}:
+                armed.drop(desk.db, fault.name)
+
+
+def faults_set(path: Path, at: datetime) -> PaperFaults:
+    with _opened(path, at) as desk:
+        return PaperFaults(tuple(map(_fault, armed.holding(desk.db, to_ms(at)))))
+
+
+def _fault(fault: Fault) -> PaperFault:
+    until = None if fault.until_ms is None else from_ms(fault.until_ms)
+    effect = faults.SPECS[fault.name].effect
+    return PaperFault(fault.name, effect, fault.on, fault.value, fault.times, until)
 
 
 def status(path: Path, at: datetime) -> PaperStatus:
@@ -86,6 +144,7 @@ def _status(path: Path, desk: Desk) -> PaperStatus:
         open_positions=_count(desk, "SELECT count(*) FROM positions"),
         working_orders=_count(desk, "SELECT count(*) FROM orders"),
         deals_closed=_count(desk, "SELECT count(*) FROM transactions WHERE type = 'TRADE'"),
+        faults=len(armed.holding(desk.db, desk.at)),
     )
 
 

@@ -1,19 +1,25 @@
 """The paper broker behind httpx: requests are answered in the caller's thread, nothing leaves the process."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import httpx
 
 from capcli.paper.broker import PaperBroker
-from capcli.paper.messages import Request
+from capcli.paper.messages import Cut, Mishap, Request, Response
 
 
 class PaperTransport(httpx.BaseTransport):
-    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+    """`sleep` passes the time of an answer that takes long."""
+
+    def __init__(
+        self, path: Path, clock: Callable[[], datetime], *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._broker = PaperBroker(path)
         self._clock = clock
+        self._sleep = sleep
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         response = self._broker.handle(
@@ -26,9 +32,47 @@ class PaperTransport(httpx.BaseTransport):
                 self._clock(),
             )
         )
+        if response.mishap:
+            return self._spoiled(request, response, response.mishap)
         return httpx.Response(
             response.status, headers=dict(response.headers), content=response.body, request=request
         )
 
+    def _spoiled(self, request: httpx.Request, response: Response, mishap: Mishap) -> httpx.Response:
+        """What a client sees of a mishap on a real connection."""
+        self._wait(request, mishap.wait_s)
+        if mishap.cut is Cut.BEFORE_ANSWER:
+            raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
+        broken = mishap.cut is Cut.IN_BODY
+        headers = {**response.headers, "Content-Length": str(len(response.body))}
+        stream = _Body(response.body, request, broken=broken)
+        return httpx.Response(response.status, headers=headers, stream=stream, request=request)
+
+    def _wait(self, request: httpx.Request, seconds: float) -> None:
+        patience = request.extensions.get("timeout", {}).get("read")
+        if patience is not None and seconds > patience:
+            self._sleep(patience)
+            raise httpx.ReadTimeout("The read operation timed out", request=request)
+        if seconds:
+            self._sleep(seconds)
+
     def close(self) -> None:
         self._broker.close()
+
+
+class _Body(httpx.SyncByteStream):
+    """A body as it arrives, or half of it."""
+
+    def __init__(self, body: bytes, request: httpx.Request, *, broken: bool) -> None:
+        self._body = body
+        self._request = request
+        self._broken = broken
+
+    def __iter__(self) -> Iterator[bytes]:
+        if not self._broken:
+            yield self._body
+            return
+        yield self._body[: len(self._body) // 2]
+        raise httpx.RemoteProtocolError(
+            "peer closed connection without sending complete message body", request=self._request
+        )

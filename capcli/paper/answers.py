@@ -1,0 +1,31 @@
+"""Answers as bytes: the broker's JSON with its headers, and what a web framework says by itself."""
+
+from http import HTTPStatus
+from typing import Any
+
+from capcli.paper.desk import Desk, Session
+from capcli.paper.messages import Response
+from capcli.paper.times import SECOND_MS, http_date, stamp
+from capcli.paper.wire import encode
+
+
+def answer(desk: Desk, status: int, body: Any, session: Session | None = None) -> Response:
+    headers = {"Content-Type": "application/json", "Date": http_date(desk.now)}
+    if session:
+        headers |= {"CST": session.cst, "X-SECURITY-TOKEN": session.token}
+    return Response(status, headers, encode(body))
+
+
+def refused(desk: Desk, status: int, code: str, session: Session | None = None) -> Response:
+    return answer(desk, status, {"errorCode": code}, session)
+
+
+def without_code(desk: Desk, status: int, path: str) -> Response:
+    """A framework's own words: no errorCode (API page 4.1)."""
+    body = {
+        "timestamp": f"{stamp(desk.now - desk.now % SECOND_MS)}+0000",
+        "status": status,
+        "error": HTTPStatus(status).phrase,
+        "path": path,
+    }
+    return answer(desk, status, body)

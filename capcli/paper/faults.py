@@ -1,0 +1,200 @@
+"""What can go wrong on purpose: the faults' names, the requests they meet, and what their values mean."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
+from types import MappingProxyType
+
+from capcli.paper.messages import PREFIX
+
+BEFORE, AFTER = "before", "after"
+ORDERS, CHANGES, CONFIRMS, POSITIONS, ACTIVITY = "orders", "changes", "confirms", "positions", "activity"
+READS, LOGIN, ALL = "reads", "login", "all"
+KINDS = (ORDERS, CHANGES, CONFIRMS, POSITIONS, ACTIVITY, READS, LOGIN, ALL)
+
+DROP_BEFORE, DROP_AFTER, HALF_BODY, DELAY = "drop-before", "drop-after", "half-body", "delay"
+STATUS, JAVA_CODE, REDIRECT, NOT_JSON = "status", "java-code", "redirect", "not-json"
+NO_REFERENCE, TOO_MANY = "no-reference", "too-many"
+CONFIRM_LATE, CONFIRM_NEVER, STALE_CONFIRM = "confirm-late", "confirm-never", "stale-confirm"
+ACTIVITY_LATE, DEAL_LATE, DROP_STOP, BAND = "activity-late", "deal-late", "drop-stop", "band"
+EXPIRE_SESSION, SWITCH_ACCOUNT = "expire-session", "switch-account"
+
+_BOOK = ("positions", "workingorders")
+_HISTORY = f"{PREFIX}/history/activity"
+_LONGEST_S = 86_400
+_STATUS = re.compile(r"([45]\d\d)(-before|-after)?", re.ASCII)
+
+
+class BadFault(ValueError):
+    """A fault that cannot be set as asked; the message says what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What `--value` is to a fault. `read` returns it as it is stored, or raises BadFault."""
+
+    what: str
+    read: Callable[[str], str]
+    default: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A fault as it can be set."""
+
+    name: str
+    effect: str
+    on: str = ORDERS
+    movable: bool = True  # `on` may be another kind of request
+    value: Value | None = None
+    times: int | None = None  # without a count or a duration; None: until it is cleared
+    moment: str | None = None  # whether the broker acts on the request; None: the value says so
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault as it is set: `times` counts down, `until_ms` is real time."""
+
+    name: str
+    on: str
+    value: str | None
+    times: int | None
+    until_ms: int | None
+
+    @property
+    def ms(self) -> int:
+        """Its value in seconds, as milliseconds."""
+        return int(self.number * 1000)
+
+    @property
+    def number(self) -> Decimal:
+        return Decimal(self.value or 0)
+
+    @property
+    def status(self) -> int:
+        return int((self.value or "")[:3])
+
+    @property
+    def handled(self) -> bool:
+        """Whether the broker acts on the request before this befalls its answer."""
+        return (SPECS[self.name].moment or (self.value or "").rpartition("-")[2]) == AFTER
+
+    def holds(self, at_ms: int) -> bool:
+        return self.until_ms is None or at_ms < self.until_ms
+
+
+def kinds(method: str, path: str) -> frozenset[str]:
+    """Every kind that a request is of."""
+    head = path.removeprefix(f"{PREFIX}/").partition("/")[0]
+    found = {ALL}
+    if method == "GET":
+        found.add(READS)
+    if head in _BOOK:
+        found.add({"GET": POSITIONS, "POST": ORDERS}.get(method, CHANGES))
+    elif (method, head) == ("GET", "confirms"):
+        found.add(CONFIRMS)
+    elif (method, path.rstrip("/")) == ("GET", _HISTORY):
+        found.add(ACTIVITY)
+    elif (method, head) == ("POST", "session"):
+        found.add(LOGIN)
+    return frozenset(found)
+
+
+def fault(name: str, *, on: str | None, value: str | None, times: int | None, until_ms: int | None) -> Fault:
+    """A fault with its defaults filled in. Raises BadFault."""
+    spec = SPECS.get(name)
+    if spec is None:
+        raise BadFault(f"There is no fault {name[:60]!a}.")
+    if times is not None and times < 1:
+        raise BadFault("A fault is set for at least one request.")
+    if times is None and until_ms is None:
+        times = spec.times
+    return Fault(name, _where(spec, on), _value(spec, value), times, until_ms)
+
+
+def _where(spec: Spec, on: str | None) -> str:
+    if on is None or on == spec.on:
+        return spec.on
+    if on not in KINDS:
+        raise BadFault(f"There are no requests {on[:60]!a}; there are: {', '.join(KINDS)}.")
+    if not spec.movable:
+        raise BadFault(f"{spec.name} meets {spec.on} and no other requests.")
+    return on
+
+
+def _value(spec: Spec, text: str | None) -> str | None:
+    if spec.value is None:
+        if text is not None:
+            raise BadFault(f"{spec.name} takes no value.")
+        return None
+    return spec.value.read(spec.value.default if text is None else text.strip())
+
+
+def _seconds(text: str) -> str:
+    return str(_between(text, _LONGEST_S, "seconds"))
+
+
+def _percent(text: str) -> str:
+    return str(_between(text, 100, "percent"))
+
+
+def _between(text: str, most: int, unit: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal(0)
+    if not number.is_finite() or not 0 < number <= most:
+        raise BadFault(f"{text[:60]!a} is not usable: {unit} above 0, at most {most}.")
+    return number
+
+
+def _moment(text: str) -> str:
+    if text not in {BEFORE, AFTER}:
+        raise BadFault(f"{text[:60]!a} is not usable: {BEFORE} or {AFTER} the broker acted.")
+    return text
+
+
+def _status(text: str) -> str:
+    """503 and every 4xx turn a request away; the other 5xx come from in front of a broker that has it."""
+    match = _STATUS.fullmatch(text)
+    if not match or int(match[1]) not in set(HTTPStatus):
+        raise BadFault(f"{text[:60]!a} is not usable: a status such as 502, 503-after or 429.")
+    if match[2]:
+        return text
+    return f"{text}-{BEFORE if text == '503' or text < '500' else AFTER}"
+
+
+def _late(default: str) -> Value:
+    return Value("seconds", _seconds, default)
+
+
+_AFTER = Value("before or after the broker acted", _moment, AFTER)
+_TABLE = (
+    Spec(DROP_BEFORE, "the request is lost on its way", moment=BEFORE),
+    Spec(DROP_AFTER, "the request is carried out, its answer is lost", moment=AFTER),
+    Spec(HALF_BODY, "carried out, and the answer breaks off in the middle", moment=AFTER),
+    Spec(DELAY, "carried out, and the answer takes that long", ALL, value=_late("5")),
+    Spec(STATUS, "an error without a code", value=Value("502, 503-after, 429 ...", _status, "502")),
+    Spec(JAVA_CODE, "500 with a Java exception as errorCode", value=_AFTER),
+    Spec(REDIRECT, "307 to the same address", value=Value(_AFTER.what, _moment, BEFORE)),
+    Spec(NOT_JSON, "200 with a web page", value=_AFTER),
+    Spec(NO_REFERENCE, "200 with {}", value=_AFTER),
+    Spec(TOO_MANY, "429 error.too-many.requests", ALL, times=3, moment=BEFORE),
+    Spec(CONFIRM_LATE, "404 until a deal is that old", CONFIRMS, movable=False, value=_late("10")),
+    Spec(CONFIRM_NEVER, "404 for every confirm", CONFIRMS, movable=False),
+    Spec(STALE_CONFIRM, "p_ references keep their opening confirm", ALL, movable=False),
+    Spec(ACTIVITY_LATE, "rows come late, with level 0 first", ACTIVITY, movable=False, value=_late("61")),
+    Spec(DEAL_LATE, "new deals are in no list at first", POSITIONS, movable=False, value=_late("5")),
+    Spec(DROP_STOP, "the stop of an order is silently not set", movable=False),
+    Spec(
+        BAND,
+        "stop and limit must be within so much of the price",
+        movable=False,
+        value=Value("percent", _percent, "1"),
+    ),
+    Spec(EXPIRE_SESSION, "the session dies at the next request", ALL, times=1),
+    Spec(SWITCH_ACCOUNT, "somebody else switches the preferred account", ALL, times=1),
+)
+SPECS: Mapping[str, Spec] = MappingProxyType({spec.name: spec for spec in _TABLE})
