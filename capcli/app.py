@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from capcli.domain.policy import Policy
     from capcli.paper_desk import PaperDesk
     from capcli.services.accounts import Accounts
+    from capcli.services.amending import Amendments
+    from capcli.services.cancelling import Cancellations
     from capcli.services.casework import Desk
+    from capcli.services.changes import Changer
     from capcli.services.closing import Closings
     from capcli.services.confirms import Confirms
     from capcli.services.execution import Executions
     from capcli.services.health import Health
     from capcli.services.markets import Markets
+    from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
     from capcli.services.ports import SessionCache
     from capcli.services.previews import Previews
@@ -278,6 +282,42 @@ class App:
                 on_interrupt=self._on_interrupt,
             ),
         )
+
+    @property
+    def amendments(self) -> "Amendments":
+        from capcli.services.amending import Amendments
+
+        return self._once("amendments", lambda: self._amending(Amendments))
+
+    @property
+    def order_amendments(self) -> "OrderAmendments":
+        from capcli.services.order_amending import OrderAmendments
+
+        return self._once("order_amendments", lambda: self._amending(OrderAmendments))
+
+    def _amending(self, service: Callable[..., T]) -> T:
+        from capcli.services.evidence import Witness
+        from capcli.store.lock import FileAccountLock
+
+        around = self._around
+        return service(
+            self._changer(),
+            Witness(self.desk, around.sleep, around.monotonic),
+            FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
+            confirmation_needed=self.settings.require_confirm,
+        )
+
+    @property
+    def cancellations(self) -> "Cancellations":
+        from capcli.services.cancelling import Cancellations
+
+        needed = self.settings.require_confirm
+        return self._once("cancellations", lambda: Cancellations(self._changer(), confirmation_needed=needed))
+
+    def _changer(self) -> "Changer":
+        from capcli.services.changes import Changer
+
+        return Changer(self.desk, self._around.ids, self._around.sleep, self._on_interrupt)
 
     @property
     def confirms(self) -> "Confirms":

@@ -1,0 +1,198 @@
+"""The stop and limit of a deal: what an amendment makes of them, and whether that adds risk. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from capcli.domain.account import Position, WorkingOrder
+from capcli.domain.market import Side
+from capcli.domain.money import ceil_to, floor_to, plain, short
+from capcli.domain.order import Leg, LegForm, wire_time
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """Both legs as levels. `trail` is the distance of a trailing stop, whose level moves with the price."""
+
+    stop: Decimal | None
+    limit: Decimal | None
+    trail: Decimal | None = None
+    guaranteed: bool = False
+
+    @property
+    def has_stop(self) -> bool:
+        return self.stop is not None or self.trail is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What somebody wants to be different. A leg that is not named is kept."""
+
+    stop: Leg | None = None
+    limit: Leg | None = None
+    no_stop: bool = False
+    no_limit: bool = False
+    trailing: bool = False
+    guaranteed: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return self == Change()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a deal has to show once it is amended; `level` and `good_till` of a working order only."""
+
+    bracket: Bracket
+    level: Decimal | None = None
+    good_till: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What distances are counted from: the price a deal closes at (an order's level), and the price step."""
+
+    price: Decimal
+    side: Side
+    step: Decimal
+
+    def level(self, leg: Leg, *, below: bool) -> Decimal:
+        """Return the price of a leg, on the grid and never nearer than the distance that was given."""
+        if leg.form is LegForm.LEVEL:
+            return leg.value
+        if below:
+            return floor_to(self.price - leg.value, self.step)
+        return ceil_to(self.price + leg.value, self.step)
+
+
+def of_position(position: Position) -> Bracket:
+    """Return the legs that a position has."""
+    trail = position.stop_distance if position.trailing else None
+    return Bracket(position.stop_level, position.limit_level, trail, position.guaranteed)
+
+
+def of_order(order: WorkingOrder, level: Decimal | None = None) -> Bracket:
+    """Return the legs of a working order. They keep their distance when it moves to another level."""
+    moved = Decimal(0) if level is None else level - order.level
+    stop = None if order.stop_level is None else order.stop_level + moved
+    limit = None if order.limit_level is None else order.limit_level + moved
+    trail = abs(order.level - order.stop_level) if order.trailing and order.stop_level is not None else None
+    return Bracket(stop, limit, trail, order.guaranteed)
+
+
+def amended(before: Bracket, change: Change, ground: Ground) -> Bracket:
+    """Return the legs after a change. A trailing stop that is kept starts again from the present price."""
+    below = ground.side is Side.BUY
+    limit = before.limit if change.limit is None else ground.level(change.limit, below=not below)
+    trail = _trail(before, change)
+    stop = before.stop if change.stop is None else ground.level(change.stop, below=below)
+    if trail is not None:
+        stop = ground.level(Leg(LegForm.DISTANCE, trail), below=below)
+    if change.no_stop:
+        stop = None
+    guaranteed = (before.guaranteed or change.guaranteed) and stop is not None and trail is None
+    return Bracket(stop, None if change.no_limit else limit, trail, guaranteed)
+
+
+def _trail(before: Bracket, change: Change) -> Decimal | None:
+    if change.no_stop:
+        return None
+    if change.stop is None:
+        return None if change.guaranteed else before.trail
+    stays = before.trail is not None and not change.guaranteed
+    trails = change.stop.form is LegForm.DISTANCE and (change.trailing or stays)
+    return change.stop.value if trails else None
+
+
+def loosened(before: Bracket, after: Bracket, side: Side) -> tuple[str, ...]:
+    """Say in words what a change takes away from the protection that is there; empty when nothing."""
+    return tuple(_losses(before, after, side))
+
+
+def _losses(before: Bracket, after: Bracket, side: Side) -> Iterator[str]:
+    if before.has_stop and not after.has_stop:
+        yield "removes the stop"
+    elif before.stop is not None and after.stop is not None and _farther(before.stop, after.stop, side):
+        yield f"moves the stop away, from {plain(before.stop)} to {plain(after.stop)}"
+    elif before.trail is not None and after.trail is not None and after.trail > before.trail:
+        yield f"lets the stop trail by {short(after.trail)} instead of {short(before.trail)}"
+    if before.guaranteed and after.has_stop and not after.guaranteed:
+        yield "gives up the guarantee of the stop"
+    if before.limit is not None and after.limit is None:
+        yield "removes the limit"
+
+
+def _farther(before: Decimal, after: Decimal, side: Side) -> bool:
+    return after < before if side is Side.BUY else after > before
+
+
+def position_body(after: Bracket) -> bytes:
+    """Write the PUT of a position, every leg in it.
+
+    It replaces the whole bracket, and an empty body changes nothing (API page 9.5): what is to be gone is
+    written as null.
+    """
+    return _object([*_flags(after), _stop(after), ("profitLevel", _number(after.limit))])
+
+
+def order_body(target: Target, *, endless: bool) -> bytes:
+    """Write the PUT of a working order. All is sent again: the flags fall back to false (API page 6.5)."""
+    fields = [("level", _number(target.level))]
+    if target.good_till is not None:
+        fields.append(("goodTillDate", f'"{wire_time(target.good_till)}"'))
+    elif endless:
+        fields.append(("timeInForce", '"GOOD_TILL_CANCELLED"'))
+    fields += _flags(target.bracket)
+    if target.bracket.has_stop:
+        fields.append(_stop(target.bracket))
+    if target.bracket.limit is not None:
+        fields.append(("profitLevel", plain(target.bracket.limit)))
+    return _object(fields)
+
+
+def _flags(bracket: Bracket) -> list[tuple[str, str]]:
+    flags = (("guaranteedStop", bracket.guaranteed), ("trailingStop", bracket.trail is not None))
+    return [(name, "true") for name, on in flags if on]
+
+
+def _stop(bracket: Bracket) -> tuple[str, str]:
+    if bracket.trail is not None:
+        return "stopDistance", plain(bracket.trail)
+    return "stopLevel", _number(bracket.stop)
+
+
+def _number(number: Decimal | None) -> str:
+    return "null" if number is None else plain(number)
+
+
+def _object(fields: list[tuple[str, str]]) -> bytes:
+    return ("{" + ",".join(f'"{key}":{value}' for key, value in fields) + "}").encode()
+
+
+def keeps_stop(seen: Bracket, asked: Bracket) -> bool:
+    """Say whether the stop is as asked; the level of a trailing one moves, its distance does not."""
+    if asked.guaranteed and not seen.guaranteed:
+        return False
+    if asked.trail is not None:
+        return seen.trail == asked.trail
+    return seen.trail is None and seen.stop == asked.stop
+
+
+def position_shows(position: Position, asked: Bracket) -> bool:
+    """Say whether a position has the legs that were asked for."""
+    seen = of_position(position)
+    return keeps_stop(seen, asked) and seen.limit == asked.limit
+
+
+def order_shows(order: WorkingOrder, target: Target) -> bool:
+    """Say whether a working order is as asked. The broker keeps an expiry in whole seconds."""
+    seen = of_order(order)
+    same_end = _second(order.good_till) == _second(target.good_till)
+    legs = keeps_stop(seen, target.bracket) and seen.limit == target.bracket.limit
+    return order.level == target.level and same_end and legs
+
+
+def _second(at: datetime | None) -> str | None:
+    return None if at is None else wire_time(at)

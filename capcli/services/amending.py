@@ -1,0 +1,361 @@
+"""Amend a position: read its legs, change those that are named, send all of them, read them back."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from capcli.domain.account import Position
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection, classify
+from capcli.domain.bracket import (
+    Bracket,
+    Change,
+    Ground,
+    Target,
+    amended,
+    keeps_stop,
+    loosened,
+    of_position,
+    position_body,
+)
+from capcli.domain.market import Side
+from capcli.domain.money import plain, short
+from capcli.domain.order import POSITIONS_PATH, Kind, Leg, LegForm, OrderRequest
+from capcli.domain.policy import epic_allowed
+from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
+from capcli.services import ids as typed
+from capcli.services.casework import Scene, judge, look, order_rules
+from capcli.services.changes import Change as Sending
+from capcli.services.changes import Changer
+from capcli.services.evidence import Witness
+from capcli.services.legs import (
+    change_words,
+    check_change,
+    fitted,
+    legs_told,
+    refuse_while_unresolved,
+    require_legs,
+)
+from capcli.services.ports import AccountLock
+from capcli.services.reply import Reply
+from capcli.services.sights import Sight, position_sight, write_asked
+from capcli.services.trading_gate import require_confirmation, require_trading
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """A position's legs after an amendment, as they were read back. Prices in the instrument's currency.
+
+    `attempt_id` and `state` are None when there was nothing to change, so that nothing was sent.
+    """
+
+    deal_id: str
+    attempt_id: str | None
+    state: AttemptState | None
+    epic: str
+    side: Side
+    size: Decimal
+    stop_level: Decimal | None
+    stop_distance: Decimal | None
+    limit_level: Decimal | None
+    trailing: bool
+    guaranteed: bool
+    stop_before: Decimal | None
+    limit_before: Decimal | None
+    protected: Protection
+    retry_safe: bool
+    sentence: str
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A position as it was read inside the lock, and the legs that it is to have."""
+
+    position: Position
+    account_id: str
+    change: Change
+    before: Bracket
+    after: Bracket
+
+    @property
+    def opened(self) -> str:
+        return f"{self.position.side.value} {short(self.position.size)} {self.position.epic}"
+
+    @property
+    def command(self) -> str:
+        return amend_command(self.position.deal_id, self.change)
+
+
+class Amendments:
+    """Changes the stop and the limit of positions. What tightens is always possible, what loosens is risk."""
+
+    def __init__(
+        self, changer: Changer, witness: Witness, lock: AccountLock, *, confirmation_needed: bool
+    ) -> None:
+        self._changer = changer
+        self._desk = changer.desk
+        self._witness = witness
+        self._lock = lock
+        self._confirmation_needed = confirmation_needed
+
+    def amend(self, deal_id: str, change: Change, *, confirmed: bool) -> Reply[Amendment]:
+        """Give a position the legs that are named; those that are not are kept.
+
+        Raises UsageError, DealUnknown, NotConfirmed, TradingOff, LiveLocked, ChecksFailed, AttemptUnresolved,
+        Busy, BrokerRefused, Unreachable: then its legs are as before. Problems: NO_STOP or STOP_DIFFERS when
+        the stop is not as asked, AMEND_UNKNOWN when that could not be seen.
+        """
+        deal_id = typed.deal_id(deal_id)
+        check_change(change, "capcli positions amend")
+        if change.empty:
+            raise UsageError("Name a stop or a limit to change.", next="capcli positions amend --help")
+        require_trading(self._desk.policy, "The amendment")
+        require_confirmation(
+            self._desk.policy,
+            confirmed=confirmed,
+            needed=self._confirmation_needed,
+            command=amend_command(deal_id, change),
+        )
+        self._desk.broker.position(deal_id)
+        account_id = self._desk.broker.account_id or ""
+        with self._lock(self._desk.env, self._desk.broker.host, account_id):
+            return self._amend_locked(deal_id, change, account_id)
+
+    def _amend_locked(self, deal_id: str, change: Change, account_id: str) -> Reply[Amendment]:
+        plan = self._plan(deal_id, change, account_id)
+        if plan.after == plan.before:
+            return self._reply(
+                plan, None, None, plan.position, f"Nothing to change: {_has(plan)} Nothing was sent."
+            )
+        return self._changer.carry_out(self._sending(plan), account_id)
+
+    def _plan(self, deal_id: str, change: Change, account_id: str) -> _Plan:
+        """Read the position and the market, work out the legs, and refuse what must not be sent."""
+        position = self._desk.broker.position(deal_id)
+        before = of_position(position)
+        if position.trailing and before.trail is None and change.stop is None and not change.no_stop:
+            raise UsageError(
+                f"The broker does not say by how much the stop of {deal_id} trails, so it cannot be kept. "
+                "Name it too: --stop-distance D --trailing.",
+                next=f"capcli positions {deal_id}",
+            )
+        request = OrderRequest(
+            position.epic, position.side, position.size, change.stop, change.limit, change.trailing
+        )
+        scene = look(self._desk, request, with_orders=False)
+        self._require_account(scene, account_id, deal_id)
+        ground = Ground(
+            scene.market.quote.exit(position.side), position.side, order_rules(scene.market).price_step
+        )
+        plan = _Plan(position, account_id, change, before, amended(before, change, ground))
+        if change.guaranteed and not plan.after.has_stop:
+            raise UsageError(
+                f"{deal_id} has no stop that could be guaranteed: name one, --stop L --guaranteed.",
+                next="capcli positions amend --help",
+            )
+        self._check(plan, scene, request, ground.price)
+        return plan
+
+    def _require_account(self, scene: Scene, account_id: str, deal_id: str) -> None:
+        if scene.account_id != account_id:
+            raise DealUnknown(
+                f"The session went to account {scene.account_id} meanwhile; {deal_id} is on {account_id}. "
+                "Nothing was sent.",
+                next=f"capcli positions {deal_id} --account {account_id}",
+            )
+
+    def _check(self, plan: _Plan, scene: Scene, request: OrderRequest, price: Decimal) -> None:
+        case = judge(self._desk, scene, _with_guarantee(request, plan), None)
+        losses = loosened(plan.before, plan.after, plan.position.side)
+        require_legs(fitted(case, plan.change, plan.after, price), *([epic_allowed] if losses else []))
+        if losses:
+            what = f"this {' and '.join(losses)}"
+            refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
+
+    def _sending(self, plan: _Plan) -> Sending[Reply[Amendment]]:
+        deal_id = plan.position.deal_id
+        return Sending(
+            kind=Kind.AMEND,
+            method="PUT",
+            path=f"{POSITIONS_PATH}/{deal_id}",
+            body=position_body(plan.after),
+            baseline=write_asked(Target(plan.after)),
+            name=f"The amendment of {deal_id}",
+            command=plan.command,
+            unchanged="Its stop and limit are as before.",
+            look=lambda: position_sight(self._desk.broker, deal_id, plan.account_id, plan.after),
+            conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
+            doubt=lambda attempt, why: self._unknown(plan, attempt, why),
+        )
+
+    def _conclude(
+        self, plan: _Plan, attempt: AttemptRecord, answer: Answer, sight: Sight
+    ) -> Reply[Amendment]:
+        if sight is Sight.GONE:
+            raise self._closed_meanwhile(plan, attempt, answer)
+        if sight is Sight.DONE:
+            return self._landed(plan, attempt, answer)
+        if sight is Sight.NOT_YET:
+            self._raise_rejection(plan, attempt, answer)
+            if classify(answer) is AttemptState.ACKED:
+                return self._not_as_asked(plan, attempt, answer)
+        self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+        return self._unknown(plan, attempt, answer.detail or "no clear answer")
+
+    def _landed(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> Reply[Amendment]:
+        protected = Protection.YES if plan.after.has_stop else Protection.NOT_ASKED
+        self._record_landing(plan, attempt, answer, protected, plan.after.stop)
+        return self._reply(plan, attempt, AttemptState.LANDED, None, f"Amended: {_has(plan)}")
+
+    def _record_landing(
+        self, plan: _Plan, attempt: AttemptRecord, answer: Answer, protected: Protection, stop: Decimal | None
+    ) -> None:
+        self._changer.record(
+            attempt,
+            AttemptState.LANDED,
+            answer,
+            deal_ids=(plan.position.deal_id,),
+            evidence=Evidence.INFERRED,
+            protected=protected,
+            stop_level=stop,
+        )
+
+    def _not_as_asked(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> Reply[Amendment]:
+        """Tell of an amendment that the broker took and that the position does not show."""
+        try:
+            row = self._desk.broker.position(plan.position.deal_id)
+        except CapcliError as error:
+            self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+            return self._unknown(plan, attempt, error.message)
+        if keeps_stop(of_position(row), plan.after):
+            self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+            return self._unknown(plan, attempt, "the broker took it, and the limit is not as asked", row)
+        self._record_landing(plan, attempt, answer, Protection.NO, row.stop_level)
+        problem = _no_stop(plan, row)
+        return self._reply(plan, attempt, AttemptState.LANDED, row, problem)
+
+    def _raise_rejection(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> None:
+        confirm = None
+        try:
+            confirm = self._desk.broker.confirm(answer.deal_reference or f"p_{plan.position.deal_id}")
+        except CapcliError:
+            return
+        sent = attempt.broker_time_at_send
+        # The opening and every later confirmation share one reference (API page 9.2): only a new one counts.
+        fresh = confirm is not None and confirm.at is not None and (sent is None or confirm.at >= sent)
+        if confirm is None or confirm.accepted or not fresh:
+            return
+        reason = confirm.reason or "no reason given"
+        self._changer.record(attempt, AttemptState.REJECTED, answer, error_code=reason)
+        raise BrokerRefused(
+            f"Broker said no: {reason}. The amendment of {plan.position.deal_id} was not made.",
+            next=f"capcli positions {plan.position.deal_id}",
+            broker_code=reason,
+            attempt_id=attempt.attempt_id,
+        )
+
+    def _closed_meanwhile(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
+        note = "the position was closed meanwhile"
+        self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
+        return DealUnknown(
+            f"{plan.position.deal_id} ({plan.opened}) is no longer open: its stop, its limit or another "
+            "close was faster. There is nothing left to amend.",
+            next="capcli positions",
+            deal_id=plan.position.deal_id,
+            attempt_id=attempt.attempt_id,
+        )
+
+    def _unknown(
+        self, plan: _Plan, attempt: AttemptRecord, why: str, row: Position | None = None
+    ) -> Reply[Amendment]:
+        deal_id = plan.position.deal_id
+        problem = Problem(
+            "AMEND_UNKNOWN",
+            f"The amendment of {deal_id} was sent and its stop and limit were not seen as asked "
+            f"({why.rstrip('.')}). Look at it; amending again is safe.",
+            int(Exit.MAY_BE_LIVE),
+            next=f"capcli positions {deal_id}",
+            retry_safe=True,
+            details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
+            assistant_error=False,
+        )
+        return self._reply(
+            plan, attempt, AttemptState.UNKNOWN, row or plan.position, problem.message, problem
+        )
+
+    def _reply(
+        self,
+        plan: _Plan,
+        attempt: AttemptRecord | None,
+        state: AttemptState | None,
+        row: Position | None,
+        told: str | Problem,
+    ) -> Reply[Amendment]:
+        """Compose the answer; without a `row` the legs are those that were asked for, which were seen."""
+        problem = told if isinstance(told, Problem) else None
+        shown = plan.after if row is None else of_position(row)
+        amendment = Amendment(
+            deal_id=plan.position.deal_id,
+            attempt_id=attempt.attempt_id if attempt else None,
+            state=state,
+            epic=plan.position.epic,
+            side=plan.position.side,
+            size=plan.position.size,
+            stop_level=shown.stop,
+            stop_distance=shown.trail,
+            limit_level=shown.limit,
+            trailing=shown.trail is not None,
+            guaranteed=shown.guaranteed,
+            stop_before=plan.before.stop,
+            limit_before=plan.before.limit,
+            protected=_protected(plan, shown, state),
+            retry_safe=True,
+            sentence=told if isinstance(told, str) else told.message,
+            next=problem.next if problem else f"capcli positions {plan.position.deal_id}",
+        )
+        return Reply(amendment, plan.account_id, problem)
+
+
+def amend_command(deal_id: str, change: Change) -> str:
+    """Return the command that makes this change."""
+    return " ".join(["capcli positions amend", deal_id, *change_words(change)])
+
+
+def _with_guarantee(request: OrderRequest, plan: _Plan) -> OrderRequest:
+    stop = request.stop
+    if stop is None and plan.change.guaranteed and plan.after.stop is not None:
+        stop = Leg(LegForm.LEVEL, plan.after.stop)
+    return replace(request, stop=stop, guaranteed=plan.after.guaranteed and stop is not None)
+
+
+def _protected(plan: _Plan, shown: Bracket, state: AttemptState | None) -> Protection:
+    if not plan.after.has_stop:
+        return Protection.NOT_ASKED
+    if state is AttemptState.UNKNOWN:
+        return Protection.UNCHECKED
+    return Protection.YES if keeps_stop(shown, plan.after) or state is None else Protection.NO
+
+
+def _has(plan: _Plan) -> str:
+    return f"{plan.opened} has {legs_told(plan.before, plan.after)}."
+
+
+def _no_stop(plan: _Plan, row: Position) -> Problem:
+    """Return the problem of a position whose stop is not the one that was asked for."""
+    deal_id, seen = plan.position.deal_id, of_position(row)
+    if not seen.has_stop:
+        code, told = "NO_STOP", f"{plan.opened} is open WITHOUT its stop. Set it now."
+    else:
+        has = (
+            f"trails by {short(seen.trail)}"
+            if seen.trail is not None
+            else f"is at {plain(seen.stop or Decimal(0))}"
+        )
+        code, told = "STOP_DIFFERS", f"The stop of {plan.opened} is not as asked: it {has}. Look at it now."
+    return Problem(
+        code,
+        f"The broker took the amendment of {deal_id}, and the position does not show it. {told}",
+        int(Exit.NO_STOP),
+        next=f"{plan.command} --confirm",
+        retry_safe=True,
+        assistant_error=False,
+    )

@@ -1,0 +1,157 @@
+"""Changes that are safe to repeat by deal id (PUT of all legs, DELETE): recorded, sent, read back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, classify
+from capcli.domain.order import Kind
+from capcli.errors import (
+    BrokerRefused,
+    Busy,
+    CapcliError,
+    JournalUnreadable,
+    LoginRefused,
+    RateLimited,
+    Unreachable,
+)
+from capcli.services.casework import Desk
+from capcli.services.fanout import uninterrupted
+from capcli.services.ports import Ids
+from capcli.services.sights import Sight
+
+T = TypeVar("T")
+
+_LOOKS_S = (0.0, 0.3, 0.7, 1.5)
+_UNAUTHORISED, _GONE, _TOO_MANY = 401, 404, 429
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """One change, and how its end is told. `unchanged` says what stays when the broker refuses it."""
+
+    kind: Kind
+    method: str
+    path: str
+    body: bytes | None
+    baseline: bytes
+    name: str
+    command: str
+    unchanged: str
+    look: Callable[[], Sight]
+    conclude: Callable[[AttemptRecord, Answer, Sight], T]
+    doubt: Callable[[AttemptRecord, str], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Changer:
+    """Sends one change: its SENDING is durable before the first byte, its verdict is what is read back."""
+
+    desk: Desk
+    ids: Ids
+    sleep: Callable[[float], None]
+    on_interrupt: Callable[[], None]
+
+    def carry_out(self, change: Change[T], account_id: str) -> T:
+        """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed."""
+        attempt = self._open(change, account_id)
+        try:
+            return uninterrupted(lambda: self._send(attempt, change), on_interrupt=self.on_interrupt)
+        except KeyboardInterrupt:
+            if self.move(attempt, AttemptState.NOT_SENT, note="interrupted before the send"):
+                raise
+            return change.doubt(attempt, "interrupted while the answer was awaited")
+
+    def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
+        """Compare and set; False when somebody else settled the attempt first."""
+        journal, now = self.desk.journal, self.desk.clock()
+        return journal.move(attempt.attempt_id, attempt.state, state, at=now, **facts)
+
+    def record(self, attempt: AttemptRecord, state: AttemptState, answer: Answer, **facts: Any) -> None:
+        """Commit a verdict with what the broker answered."""
+        said: dict[str, Any] = {
+            "http_status": answer.status,
+            "deal_reference": answer.deal_reference,
+            "error_code": answer.error_code,
+            "note": answer.detail,
+        }
+        self.move(attempt, state, **(said | facts))
+
+    def _open(self, change: Change[T], account_id: str) -> AttemptRecord:
+        attempt = AttemptRecord(
+            attempt_id=self.ids("a_"),
+            kind=change.kind,
+            env=self.desk.env,
+            host=self.desk.broker.host,
+            account_id=account_id,
+            method=change.method,
+            path=change.path,
+            preview_id=None,
+            state=AttemptState.CLAIMED,
+            body_sha256=sha256(change.body or b"").hexdigest(),
+            baseline=change.baseline,
+            created_at=self.desk.clock(),
+        )
+        self.desk.journal.open_attempt(attempt)
+        return attempt
+
+    def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:
+        facts = {"sent_at": self.desk.clock(), "broker_time_at_send": self.desk.broker.broker_time()}
+        if not self.move(attempt, AttemptState.SENDING, **facts):
+            raise Busy(
+                f"{change.name} was called off by another process. Nothing was sent.", next=change.command
+            )
+        sending = self.desk.journal.attempt(attempt.attempt_id) or attempt
+        answer = self.desk.broker.send(change.method, change.path, change.body)
+        try:
+            return self._finish(sending, change, answer)
+        except JournalUnreadable as error:
+            return change.doubt(sending, error.message)
+
+    def _finish(self, attempt: AttemptRecord, change: Change[T], answer: Answer) -> T:
+        if answer.delivery is Delivery.LOST and self._look(change, wait=False) is Sight.NOT_YET:
+            # The same change by deal id cannot be done twice: once it is seen not to be there, sending it
+            # again is safe. Of the two answers only the book tells, so the second one is not believed either.
+            again = self.desk.broker.send(change.method, change.path, change.body)
+            answer = Answer(Delivery.LOST, detail=again.detail or answer.detail)
+        if answer.delivery is Delivery.NOT_CONNECTED:
+            self.record(attempt, AttemptState.NOT_SENT, answer)
+            why = answer.detail.rstrip(".")
+            raise Unreachable(f"Nothing was sent: {why}. {change.unchanged}", next=change.command)
+        if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
+            self.record(attempt, AttemptState.REFUSED, answer)
+            raise refusal(change, answer)
+        return change.conclude(attempt, answer, self._look(change, wait=True))
+
+    def _look(self, change: Change[T], *, wait: bool) -> Sight:
+        """Read the deal back, a few times: until it is as asked if `wait`, else until it can be read."""
+        seen = Sight.UNREADABLE
+        for pause in _LOOKS_S:
+            self.sleep(pause)
+            now = change.look()
+            seen = seen if now is Sight.UNREADABLE else now
+            if now in {Sight.DONE, Sight.GONE} or (now is Sight.NOT_YET and not wait):
+                break
+        return seen
+
+
+def refusal(change: Change[T], answer: Answer) -> CapcliError:
+    """Return the error for a change that the broker refused; nothing changed."""
+    if answer.status == _TOO_MANY:
+        return RateLimited(
+            f"Rate limit exceeded: {change.name.lower()} was refused unread. {change.unchanged} Wait 30 s.",
+            next=change.command,
+            retry_after_s=30,
+        )
+    if answer.status == _UNAUTHORISED:
+        return LoginRefused(
+            f"Session expired: {change.name.lower()} was refused unread ({answer.error_code}). "
+            f"{change.unchanged}",
+            next=change.command,
+        )
+    return BrokerRefused(
+        f"Broker said no: {answer.error_code}. {change.unchanged}",
+        next=change.command,
+        broker_code=answer.error_code,
+    )

@@ -1,0 +1,136 @@
+"""What amending a position and amending a working order share: arguments, checks, blocking, words."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from capcli.domain import policy
+from capcli.domain.bracket import Bracket, Change
+from capcli.domain.money import plain, short
+from capcli.domain.order import Leg, LegForm
+from capcli.domain.policy import Case, Check
+from capcli.domain.sizing import LegFigures
+from capcli.errors import AttemptUnresolved, ChecksFailed, UsageError
+from capcli.services.casework import Desk
+from capcli.services.evidence import Witness
+
+_FORMS = {LegForm.LEVEL: "", LegForm.DISTANCE: "-distance"}
+_LEG_RULES: tuple[Callable[[Case], Check | None], ...] = (
+    policy.stop,
+    policy.limit,
+    policy.guaranteed,
+    policy.trailing,
+)
+
+
+def check_change(change: Change, command: str) -> None:
+    """Refuse what no deal could take, before anything is read. Raises UsageError."""
+    for name, leg, removed in (
+        ("stop", change.stop, change.no_stop),
+        ("limit", change.limit, change.no_limit),
+    ):
+        if leg is not None and removed:
+            raise UsageError(f"--{name} and --no-{name} exclude each other.", next=f"{command} --help")
+        if leg is not None and leg.form is LegForm.AMOUNT:
+            raise UsageError(f"Give the {name} as a level or a distance.", next=f"{command} --help")
+        if leg is not None and leg.value <= 0:
+            raise UsageError(f"The {name} must be above 0, not {leg.value}.", next=f"{command} --help")
+    if change.no_stop and (change.trailing or change.guaranteed):
+        raise UsageError(
+            "A stop that is removed is neither trailing nor guaranteed.", next=f"{command} --help"
+        )
+    if change.trailing and change.guaranteed:
+        raise UsageError("A stop is trailing or guaranteed, not both.", next=f"{command} --help")
+    if change.trailing and (change.stop is None or change.stop.form is not LegForm.DISTANCE):
+        raise UsageError(
+            "A trailing stop needs its distance in price units: --stop-distance D --trailing.",
+            next=f"{command} --help",
+        )
+
+
+def change_words(change: Change) -> list[str]:
+    """Return the options that ask for this change."""
+    words = [
+        *_leg_words("stop", change.stop, change.no_stop),
+        *_leg_words("limit", change.limit, change.no_limit),
+    ]
+    return words + ["--trailing"] * change.trailing + ["--guaranteed"] * change.guaranteed
+
+
+def _leg_words(name: str, leg: Leg | None, removed: bool) -> list[str]:
+    if removed:
+        return [f"--no-{name}"]
+    return [f"--{name}{_FORMS[leg.form]} {short(leg.value)}"] if leg else []
+
+
+def fitted(case: Case, change: Change, after: Bracket, price: Decimal) -> Case:
+    """Put the levels that were worked out into the case; a distance is counted from `price`."""
+    figures = replace(
+        case.figures,
+        stop=_leg(case.figures.stop, change.stop, after.stop, price),
+        limit=_leg(case.figures.limit, change.limit, after.limit, price),
+    )
+    return replace(case, figures=figures)
+
+
+def _leg(
+    figures: LegFigures | None, leg: Leg | None, level: Decimal | None, price: Decimal
+) -> LegFigures | None:
+    if figures is None or leg is None or level is None:
+        return figures
+    distance = leg.value if leg.form is LegForm.DISTANCE else abs(price - level)
+    return replace(figures, level=level, distance=distance)
+
+
+def require_legs(case: Case, *more: Callable[[Case], Check | None]) -> None:
+    """Raise ChecksFailed unless the legs that were named fit the market, and `more` holds too."""
+    verdicts = [rule(case) for rule in (*_LEG_RULES, *more)]
+    failed = [check for check in verdicts if check is not None and not check.passed]
+    if failed:
+        reasons = "; ".join(f"{check.rule.value}: {check.reason}" for check in failed)
+        raise ChecksFailed(
+            f"{len(failed)} check(s) failed, so nothing was sent. {reasons}",
+            next=f"capcli markets show {case.request.epic}",
+            failed=[check.rule.value for check in failed],
+        )
+
+
+def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, what: str) -> None:
+    """Raise AttemptUnresolved while an order of this account may be live: `what` would add risk to it."""
+    for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
+        if witness.settle(other).state.unresolved:
+            raise AttemptUnresolved(
+                f"Attempt {other.attempt_id} of {other.created_at:%H:%M:%S}Z is not settled, and {what}. "
+                "Nothing was sent. Closing, cancelling and tightening a stop stay possible.",
+                next=f"capcli execute {other.preview_id}" if other.preview_id else "capcli positions",
+                attempt_id=other.attempt_id,
+            )
+
+
+def legs_told(before: Bracket, after: Bracket) -> str:
+    """Say both legs, and what they were before where they changed."""
+    stop = _told("stop", _stop(before), _stop(after))
+    if after.trail is not None and after.trail == before.trail and after.stop is not None:
+        # A trailing stop that is sent again is armed anew (API page 9.5).
+        stop += f", armed anew at about {plain(after.stop)},"
+    limit = _told("limit", _level(before.limit), _level(after.limit))
+    return f"{stop} and {limit}"
+
+
+def _told(name: str, before: str | None, after: str | None) -> str:
+    if after is None:
+        return f"no {name}" if before is None else f"no {name} any more (it was {before})"
+    if after == before:
+        return f"{name} {after} as before"
+    return f"{name} {after}" if before is None else f"{name} {after} (it was {before})"
+
+
+def _stop(bracket: Bracket) -> str | None:
+    if bracket.trail is not None:
+        return f"trailing by {short(bracket.trail)}"
+    word = "guaranteed " if bracket.guaranteed else ""
+    return None if bracket.stop is None else f"{word}{plain(bracket.stop)}"
+
+
+def _level(level: Decimal | None) -> str | None:
+    return None if level is None else plain(level)

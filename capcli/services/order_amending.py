@@ -1,0 +1,398 @@
+"""Amend a working order: its level, its legs, its expiry. Everything is sent again, and read back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+
+from capcli.domain import policy
+from capcli.domain.account import OrderType, WorkingOrder
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection, classify
+from capcli.domain.bracket import (
+    Bracket,
+    Change,
+    Ground,
+    Target,
+    amended,
+    keeps_stop,
+    loosened,
+    of_order,
+    order_body,
+    order_shows,
+)
+from capcli.domain.market import Side
+from capcli.domain.money import plain
+from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm, OrderRequest, Trigger, wire_time
+from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
+from capcli.services import ids as typed
+from capcli.services.cancelling import find_order, told, was_filled
+from capcli.services.casework import Scene, judge, look, order_rules
+from capcli.services.changes import Change as Sending
+from capcli.services.changes import Changer
+from capcli.services.evidence import Witness
+from capcli.services.legs import (
+    change_words,
+    check_change,
+    fitted,
+    legs_told,
+    refuse_while_unresolved,
+    require_legs,
+)
+from capcli.services.ports import AccountLock
+from capcli.services.reply import Reply
+from capcli.services.sights import Sight, amended_order_sight, filled_as, write_asked
+from capcli.services.trading_gate import require_confirmation, require_trading
+
+_HELP = "capcli orders amend --help"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """What somebody wants to be different about a working order. What is None or false is kept."""
+
+    level: Decimal | None = None
+    legs: Change = field(default_factory=Change)
+    good_till: datetime | None = None
+    no_expiry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAmendment:
+    """A working order after an amendment, as it was read back. Prices in the instrument's currency.
+
+    `attempt_id` and `state` are None when there was nothing to change, so that nothing was sent.
+    """
+
+    deal_id: str
+    attempt_id: str | None
+    state: AttemptState | None
+    epic: str
+    side: Side
+    type: OrderType
+    size: Decimal
+    level: Decimal
+    stop_level: Decimal | None
+    stop_distance: Decimal | None
+    limit_level: Decimal | None
+    trailing: bool
+    guaranteed: bool
+    good_till: datetime | None
+    level_before: Decimal
+    protected: Protection
+    retry_safe: bool
+    sentence: str
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    order: WorkingOrder
+    account_id: str
+    change: OrderChange
+    target: Target
+
+    @property
+    def command(self) -> str:
+        return amend_order_command(self.order.deal_id, self.change)
+
+    @property
+    def level(self) -> Decimal:
+        return self.order.level if self.target.level is None else self.target.level
+
+
+class OrderAmendments:
+    """Changes working orders. What only tightens is always possible, anything else is new risk."""
+
+    def __init__(
+        self, changer: Changer, witness: Witness, lock: AccountLock, *, confirmation_needed: bool
+    ) -> None:
+        self._changer = changer
+        self._desk = changer.desk
+        self._witness = witness
+        self._lock = lock
+        self._confirmation_needed = confirmation_needed
+
+    def amend(self, deal_id: str, change: OrderChange, *, confirmed: bool) -> Reply[OrderAmendment]:
+        """Change a working order; its legs keep their distance when it moves, unless they are named.
+
+        Raises UsageError, DealUnknown (which names the position when it was filled), NotConfirmed,
+        TradingOff, LiveLocked, ChecksFailed, AttemptUnresolved, Busy, BrokerRefused, Unreachable: then it is
+        as before.
+        Problems: NO_STOP or STOP_DIFFERS, and AMEND_UNKNOWN when what became of it could not be seen.
+        """
+        deal_id = typed.deal_id(deal_id)
+        _check(change)
+        require_trading(self._desk.policy, "The amendment")
+        require_confirmation(
+            self._desk.policy,
+            confirmed=confirmed,
+            needed=self._confirmation_needed,
+            command=amend_order_command(deal_id, change),
+        )
+        find_order(self._desk.broker, deal_id)
+        account_id = self._desk.broker.account_id or ""
+        with self._lock(self._desk.env, self._desk.broker.host, account_id):
+            plan = self._plan(deal_id, change, account_id)
+            if order_shows(plan.order, plan.target):
+                sentence = f"Nothing to change: {_has(plan)} Nothing was sent."
+                return _reply(plan, None, None, plan.order, sentence)
+            return self._changer.carry_out(self._sending(plan), account_id)
+
+    def _plan(self, deal_id: str, change: OrderChange, account_id: str) -> _Plan:
+        """Read the order and its market, work out what it is to be, and refuse what must not be sent."""
+        order = find_order(self._desk.broker, deal_id)
+        level = order.level if change.level is None else change.level
+        until = change.good_till or (None if change.no_expiry else order.good_till)
+        request = OrderRequest(
+            order.epic,
+            order.side,
+            order.size,
+            change.legs.stop,
+            change.legs.limit,
+            change.legs.trailing,
+            trigger=Trigger(level, order.type, until),
+        )
+        scene = look(self._desk, request, with_orders=False)
+        if scene.account_id != account_id:
+            raise DealUnknown(
+                f"The session went to account {scene.account_id} meanwhile; {deal_id} is on {account_id}. "
+                "Nothing was sent.",
+                next=f"capcli orders {deal_id} --account {account_id}",
+            )
+        ground = Ground(level, order.side, order_rules(scene.market).price_step)
+        legs = amended(of_order(order, level), change.legs, ground)
+        plan = _Plan(order, account_id, change, Target(legs, level, until))
+        self._check(plan, scene, request)
+        return plan
+
+    def _check(self, plan: _Plan, scene: Scene, request: OrderRequest) -> None:
+        legs, named = plan.target.bracket, plan.change.legs
+        if named.guaranteed and legs.stop is None:
+            raise UsageError("There is no stop that could be guaranteed: name one.", next=_HELP)
+        case = fitted(
+            judge(self._desk, scene, _with_guarantee(request, plan), plan.order.type), named, legs, plan.level
+        )
+        risks = tuple(_risks(plan))
+        moved = [policy.entry_level] if plan.level != plan.order.level else []
+        until = [policy.good_till] if plan.change.good_till else []
+        require_legs(case, *moved, *until, *([policy.epic_allowed] if risks else []))
+        if risks:
+            what = f"this {' and '.join(risks)}"
+            refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
+
+    def _sending(self, plan: _Plan) -> Sending[Reply[OrderAmendment]]:
+        deal_id = plan.order.deal_id
+        return Sending(
+            kind=Kind.AMEND,
+            method="PUT",
+            path=f"{ORDERS_PATH}/{deal_id}",
+            body=order_body(plan.target, endless=plan.change.no_expiry),
+            baseline=write_asked(plan.target),
+            name=f"The amendment of {deal_id}",
+            command=plan.command,
+            unchanged="The order is as before.",
+            look=lambda: amended_order_sight(self._desk.broker, deal_id, plan.account_id, plan.target),
+            conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
+            doubt=lambda attempt, why: self._unknown(plan, attempt, why),
+        )
+
+    def _conclude(
+        self, plan: _Plan, attempt: AttemptRecord, answer: Answer, sight: Sight
+    ) -> Reply[OrderAmendment]:
+        if sight is Sight.GONE:
+            raise self._gone(plan, attempt, answer)
+        if sight is Sight.DONE:
+            protected = Protection.YES if plan.target.bracket.has_stop else Protection.NOT_ASKED
+            self._record_landing(plan, attempt, answer, protected)
+            return _reply(plan, attempt, AttemptState.LANDED, None, f"Amended: {_has(plan)}")
+        if sight is Sight.NOT_YET:
+            self._raise_rejection(plan, attempt, answer)
+            if classify(answer) is AttemptState.ACKED:
+                return self._not_as_asked(plan, attempt, answer)
+        self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+        return self._unknown(plan, attempt, answer.detail or "no clear answer")
+
+    def _record_landing(
+        self, plan: _Plan, attempt: AttemptRecord, answer: Answer, protected: Protection
+    ) -> None:
+        self._changer.record(
+            attempt,
+            AttemptState.LANDED,
+            answer,
+            deal_ids=(plan.order.deal_id,),
+            evidence=Evidence.INFERRED,
+            protected=protected,
+            level=plan.level,
+            stop_level=plan.target.bracket.stop if protected is Protection.YES else None,
+        )
+
+    def _not_as_asked(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> Reply[OrderAmendment]:
+        try:
+            row = find_order(self._desk.broker, plan.order.deal_id)
+        except CapcliError as error:
+            self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+            return self._unknown(plan, attempt, error.message)
+        if keeps_stop(of_order(row), plan.target.bracket):
+            self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+            return self._unknown(plan, attempt, "the broker took it, and the order does not show it", row)
+        self._record_landing(plan, attempt, answer, Protection.NO)
+        problem = _no_stop(plan, of_order(row))
+        return _reply(plan, attempt, AttemptState.LANDED, row, problem)
+
+    def _raise_rejection(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> None:
+        if answer.deal_reference is None:
+            return
+        try:
+            confirm = self._desk.broker.confirm(answer.deal_reference)
+        except CapcliError:
+            return
+        if confirm is None or confirm.accepted:
+            return
+        reason = confirm.reason or "no reason given"
+        self._changer.record(attempt, AttemptState.REJECTED, answer, error_code=reason)
+        raise BrokerRefused(
+            f"Broker said no: {reason}. The amendment of {plan.order.deal_id} was not made.",
+            next=f"capcli orders {plan.order.deal_id}",
+            broker_code=reason,
+            attempt_id=attempt.attempt_id,
+        )
+
+    def _gone(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
+        deal_id = plan.order.deal_id
+        position = filled_as(self._desk.broker, deal_id)
+        note = f"it was filled: {position.deal_id}" if position else "it waits no longer"
+        self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
+        if position:
+            return was_filled(deal_id, position, attempt_id=attempt.attempt_id)
+        return DealUnknown(
+            f"{deal_id} waits no longer: it was filled, cancelled, or it expired. Look at the positions.",
+            next="capcli positions",
+            deal_id=deal_id,
+            attempt_id=attempt.attempt_id,
+        )
+
+    def _unknown(
+        self, plan: _Plan, attempt: AttemptRecord, why: str, row: WorkingOrder | None = None
+    ) -> Reply[OrderAmendment]:
+        deal_id = plan.order.deal_id
+        problem = Problem(
+            "AMEND_UNKNOWN",
+            f"The amendment of {deal_id} was sent and not seen as asked ({why.rstrip('.')}). "
+            "Look at it; amending again is safe.",
+            int(Exit.MAY_BE_LIVE),
+            next=f"capcli orders {deal_id}",
+            retry_safe=True,
+            details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
+            assistant_error=False,
+        )
+        return _reply(
+            plan, attempt, AttemptState.UNKNOWN, row or plan.order, problem.message, problem=problem
+        )
+
+
+def amend_order_command(deal_id: str, change: OrderChange) -> str:
+    """Return the command that makes this change."""
+    words = ["capcli orders amend", deal_id]
+    if change.level is not None:
+        words.append(f"--at {plain(change.level)}")
+    words += change_words(change.legs)
+    if change.good_till is not None:
+        words.append(f"--good-till {wire_time(change.good_till)}Z")
+    return " ".join([*words, *["--no-expiry"] * change.no_expiry])
+
+
+def _check(change: OrderChange) -> None:
+    check_change(change.legs, "capcli orders amend")
+    if change == OrderChange():
+        raise UsageError("Name a level, a stop, a limit or an expiry to change.", next=_HELP)
+    if change.level is not None and change.level <= 0:
+        raise UsageError(f"The level must be above 0, not {change.level}.", next=_HELP)
+    if change.good_till is not None and change.no_expiry:
+        raise UsageError("--good-till and --no-expiry exclude each other.", next=_HELP)
+    if change.legs.no_stop or change.legs.no_limit:
+        # What is left out keeps its value, and nothing documented takes a leg away (API page 6.5).
+        raise UsageError(
+            "The broker has no way to take a leg off a working order. Cancel it and place it anew.",
+            next="capcli orders cancel --help",
+        )
+
+
+def _with_guarantee(request: OrderRequest, plan: _Plan) -> OrderRequest:
+    """Return the request that the rules judge: a moved order's kept legs count as named."""
+    legs = plan.target.bracket
+    named = request.stop is not None or plan.change.legs.guaranteed
+    stop = request.stop if request.stop is not None or not named else _at(legs.stop)
+    return replace(request, stop=stop, guaranteed=legs.guaranteed and named)
+
+
+def _at(level: Decimal | None) -> Leg | None:
+    return None if level is None else Leg(LegForm.LEVEL, level)
+
+
+def _risks(plan: _Plan) -> Iterator[str]:
+    """Say what is new risk; a leg that is added and a stop that comes nearer are not."""
+    order = plan.order
+    if plan.level != order.level:
+        yield f"moves the order to {plain(plan.level)}"
+    if order.good_till is not None and (
+        plan.target.good_till is None or plan.target.good_till > order.good_till
+    ):
+        yield "lets it wait longer"
+    yield from loosened(of_order(order, plan.level), plan.target.bracket, order.side)
+
+
+def _has(plan: _Plan) -> str:
+    order, until = plan.order, plan.target.good_till
+    legs = legs_told(of_order(order), plan.target.bracket)
+    moved = f", moved to {plain(plan.level)}," if plan.level != order.level else ""
+    end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "with no expiry"
+    return f"{told(order)}{moved} has {legs}; it waits {end}."
+
+
+def _no_stop(plan: _Plan, seen: Bracket) -> Problem:
+    waits = f"{told(plan.order)} waits"
+    code = "STOP_DIFFERS" if seen.has_stop else "NO_STOP"
+    fault = "with another stop than asked" if seen.has_stop else "WITHOUT its stop"
+    return Problem(
+        code,
+        f"The broker took the amendment of {plan.order.deal_id}, and {waits} {fault}. Look at it now.",
+        int(Exit.NO_STOP),
+        next=f"{plan.command} --confirm",
+        retry_safe=True,
+        assistant_error=False,
+    )
+
+
+def _reply(
+    plan: _Plan,
+    attempt: AttemptRecord | None,
+    state: AttemptState | None,
+    row: WorkingOrder | None,
+    said: str | Problem,
+) -> Reply[OrderAmendment]:
+    problem = said if isinstance(said, Problem) else None
+    shown = plan.target if row is None else Target(of_order(row), row.level, row.good_till)
+    order, legs = plan.order, shown.bracket
+    protected = Protection.YES if keeps_stop(legs, plan.target.bracket) else Protection.NO
+    amendment = OrderAmendment(
+        deal_id=order.deal_id,
+        attempt_id=attempt.attempt_id if attempt else None,
+        state=state,
+        epic=order.epic,
+        side=order.side,
+        type=order.type,
+        size=order.size,
+        level=order.level if shown.level is None else shown.level,
+        stop_level=legs.stop,
+        stop_distance=legs.trail,
+        limit_level=legs.limit,
+        trailing=legs.trail is not None,
+        guaranteed=legs.guaranteed,
+        good_till=shown.good_till,
+        level_before=order.level,
+        protected=protected if plan.target.bracket.has_stop else Protection.NOT_ASKED,
+        retry_safe=True,
+        sentence=said if isinstance(said, str) else said.message,
+        next=problem.next if problem else f"capcli orders {order.deal_id}",
+    )
+    return Reply(amendment, plan.account_id, problem)

@@ -1,0 +1,116 @@
+"""What a deal shows when it is read back after a change: the evidence of amendments and cancellations."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from capcli.domain.account import Position
+from capcli.domain.attempt import AttemptRecord
+from capcli.domain.bracket import Bracket, Target, order_shows, position_shows
+from capcli.domain.order import POSITIONS_PATH, Kind
+from capcli.errors import CapcliError, DealUnknown
+from capcli.services.documents import write_baseline
+from capcli.services.ports import Broker
+
+
+class Sight(StrEnum):
+    """What reading a deal back shows; UNREADABLE when nothing can be known."""
+
+    DONE = "done"
+    NOT_YET = "not yet"
+    GONE = "gone"
+    UNREADABLE = "unreadable"
+
+
+def sight_of(broker: Broker, attempt: AttemptRecord) -> Sight:
+    """Say what has become of an amendment or a cancellation, from what its attempt holds alone."""
+    deal_id, account_id = attempt.path.rsplit("/", 1)[1], attempt.account_id
+    if attempt.kind is Kind.CANCEL:
+        return order_sight(broker, deal_id, account_id)
+    asked = read_asked(attempt)
+    if attempt.path.startswith(POSITIONS_PATH):
+        return position_sight(broker, deal_id, account_id, asked.bracket)
+    return amended_order_sight(broker, deal_id, account_id, asked)
+
+
+def position_sight(broker: Broker, deal_id: str, account_id: str, asked: Bracket) -> Sight:
+    """Read a position and say whether it has the legs that were asked for."""
+    try:
+        row = broker.position(deal_id)
+    except DealUnknown:
+        # Every deal is unknown on another account, and another process may have switched ours.
+        return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
+    except CapcliError:
+        return Sight.UNREADABLE
+    return Sight.DONE if position_shows(row, asked) else Sight.NOT_YET
+
+
+def on_account(broker: Broker, account_id: str) -> bool:
+    """Say whether the session is on an account; False also when that cannot be read."""
+    try:
+        return broker.session().account_id == account_id
+    except CapcliError:
+        return False
+
+
+def amended_order_sight(broker: Broker, deal_id: str, account_id: str, target: Target) -> Sight:
+    """Read the waiting orders and say whether one is as it was asked to be."""
+    try:
+        row = next((row for row in broker.orders() if row.deal_id == deal_id), None)
+    except CapcliError:
+        return Sight.UNREADABLE
+    if row is not None:
+        return Sight.DONE if order_shows(row, target) else Sight.NOT_YET
+    return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
+
+
+def order_sight(broker: Broker, deal_id: str, account_id: str) -> Sight:
+    """Read the waiting orders and say whether one still waits."""
+    try:
+        waits = any(row.deal_id == deal_id for row in broker.orders())
+    except CapcliError:
+        return Sight.UNREADABLE
+    if waits:
+        return Sight.NOT_YET
+    return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
+
+
+def filled_as(broker: Broker, deal_id: str) -> Position | None:
+    """Return the open position that a working order became, if it can be seen."""
+    try:
+        return next((row for row in broker.positions() if row.working_order_id == deal_id), None)
+    except CapcliError:
+        return None
+
+
+def write_asked(target: Target) -> bytes:
+    """Write what a deal has to show, so that another process can tell whether a lost change was made."""
+    book = json.loads(write_baseline((), ()))
+    bracket = target.bracket
+    asked = {
+        "stop": _text(bracket.stop),
+        "limit": _text(bracket.limit),
+        "trail": _text(bracket.trail),
+        "guaranteed": bracket.guaranteed,
+        "level": _text(target.level),
+        "good_till": target.good_till.isoformat() if target.good_till else None,
+    }
+    return json.dumps(book | {"asked": asked}, sort_keys=True).encode()
+
+
+def read_asked(attempt: AttemptRecord) -> Target:
+    """Read what an amendment asked for."""
+    asked: dict[str, Any] = json.loads(attempt.baseline)["asked"]
+    stop, limit, trail, level = (_decimal(asked[key]) for key in ("stop", "limit", "trail", "level"))
+    until = datetime.fromisoformat(asked["good_till"]) if asked["good_till"] else None
+    return Target(Bracket(stop, limit, trail, asked["guaranteed"]), level, until)
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
