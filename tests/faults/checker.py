@@ -1,5 +1,6 @@
-"""The judge. It sees what the broker holds, what left at the seam, the journal's rows and what the user was told;
-nothing of capcli's own code has a say in its verdict.
+"""The judge. Nothing of capcli's own code has a say in its verdict.
+
+It sees what the broker holds, what left at the seam, the journal's rows, and what the user was told.
 """
 
 import json

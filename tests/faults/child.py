@@ -1,8 +1,8 @@
 """A process that executes a preview and can be killed, stopped or interrupted at a named point.
 
-`python -m tests.faults.child JOB` with JOB as JSON (see `Job`). It writes what the user would be told as one line of
-JSON and ends with the exit code. With `copies` it imports everything once and forks, so that all of them start
-at the same instant.
+`python -m tests.faults.child JOB` with JOB as JSON (see `Job`). It writes what the user would be told as one
+line of JSON and ends with the exit code. With `copies` it imports everything once and forks, so that all of
+them start at the same instant.
 """
 
 import json
@@ -38,7 +38,8 @@ Guard = Callable[..., bool]
 class Job:
     """What one child does. `point` and `deed` (kill, hold, suspend) say what befalls it, and where.
 
-    `slow_s` delays the answer of the order, and nothing else; `lose` drops it. `hold` writes a line and waits for one.
+    `slow_s` delays the answer of the order, and nothing else; `lose` drops it. `hold` writes a line and waits
+    for one.
     """
 
     home: str

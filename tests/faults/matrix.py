@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 FILE = Path(__file__).with_name("matrix.toml")
-GROUPS = {"A": (1, 26), "B": (1, 10), "C": (0, 13), "D": (1, 8), "E": (1, 12), "F": (1, 5), "G": (1, 8), "H": (1, 6)}
+GROUPS = {
+    "A": (1, 26),
+    "B": (1, 10),
+    "C": (0, 13),
+    "D": (1, 8),
+    "E": (1, 12),
+    "F": (1, 5),
+    "G": (1, 8),
+    "H": (1, 6),
+}
 DESIGN = [f"{group}{number}" for group, (first, last) in GROUPS.items() for number in range(first, last + 1)]
 TIERS = {"pure", "process", "socket", "kill"}
 
@@ -88,5 +97,7 @@ def as_working_orders(names: Iterable[str]) -> pytest.MarkDecorator:
     def reword(outcome: Outcome | None) -> Outcome | None:
         return replace(outcome, sentence=landed) if outcome and outcome.state == "LANDED" else outcome
 
-    found = [replace(CASES[name], first=reword(CASES[name].first), then=reword(CASES[name].then)) for name in names]
+    found = [
+        replace(CASES[name], first=reword(CASES[name].first), then=reword(CASES[name].then)) for name in names
+    ]
     return pytest.mark.parametrize("case", [pytest.param(case, id=f"H6-{case.id}") for case in found])

@@ -81,9 +81,7 @@ class Home:
 
     def evidence(self) -> Evidence:
         seam = tuple(read_log(self.path / "seam.jsonl"))
-        return Evidence(
-            Ledger.read(self.path / "paper.db"), Books.read(self.journal), seam, tuple(self.told)
-        )
+        return Evidence(Ledger.read(self.path / "paper.db"), Books.read(self.journal), seam, tuple(self.told))
 
     def judge(self, case: Case, want: Outcome, told: Told | None, preview_id: str) -> None:
         found = self.evidence()

@@ -1,7 +1,7 @@
 """A loopback proxy in front of a served broker that breaks connections for real: resets, halves, silence.
 
-It speaks just enough HTTP/1.1 to see where a request or an answer ends, ends every connection after one exchange
-(so that each request has a connection of its own to break), and hits order POSTs only.
+It speaks just enough HTTP/1.1 to see where a request or an answer ends, ends every connection after one
+exchange (so that each request has a connection of its own to break), and hits order POSTs only.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""`capcli.paper.serve` in a process of its own: `python -m tests.faults.served PAPER_DB`; it prints its address."""
+"""`capcli.paper.serve` in a process of its own; `python -m tests.faults.served PAPER_DB` says its address."""
 
 import subprocess
 import sys

@@ -2,8 +2,8 @@
 
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,8 +29,8 @@ KILLED_AT = {
 
 
 @pytest.fixture
-def home(memory: Path) -> Iterator[Home]:
-    yield Home(memory / "home")
+def home(memory: Path) -> Home:
+    return Home(memory / "home")
 
 
 @cases(*KILLED_AT)
@@ -82,19 +82,19 @@ def test_case_holding_the_lock(case: Case, home: Home) -> None:
     home.finish(case, held)
 
 
-def interrupt(process: "object", times: int, home: Home) -> None:
+def interrupt(process: "subprocess.Popen[str]", times: int) -> None:
     """Send SIGINT as often, each time only when the one before was noticed."""
-    posted(process, signal.SIGINT)  # type: ignore[arg-type]
+    posted(process, signal.SIGINT)
     for _ in range(times - 1):
-        line(process, "waiting")  # type: ignore[arg-type]
-        os.kill(process.pid, signal.SIGINT)  # type: ignore[attr-defined]
+        line(process, "waiting")
+        os.kill(process.pid, signal.SIGINT)
 
 
 @cases("C11")
 def test_case_ctrl_c_once(case: Case, home: Home) -> None:
     preview_id = home.preview()
     with child(home.job(preview_id, slow_s=1)) as process:
-        interrupt(process, 1, home)
+        interrupt(process, 1)
         told = home.ends(process)
     home.judge(case, case.first, told, preview_id)
     home.finish(case, preview_id)
@@ -105,7 +105,7 @@ def test_case_ctrl_c_twice(case: Case, home: Home) -> None:
     preview_id = home.preview()
     with child(home.job(preview_id, slow_s=20)) as process:
         began = time.monotonic()
-        interrupt(process, 2, home)
+        interrupt(process, 2)
         told = home.ends(process)
     assert time.monotonic() - began < 10, "the second one leaves"
     home.judge(case, case.first, told, preview_id)

@@ -1,6 +1,5 @@
 """Group D with 50 processes on one home, all let go at the same instant."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,8 @@ MANY, CAP = 50, 10
 
 
 @pytest.fixture
-def home(memory: Path) -> Iterator[Home]:
-    yield Home(memory / "home")
+def home(memory: Path) -> Home:
+    return Home(memory / "home")
 
 
 @cases("D1", "D2")

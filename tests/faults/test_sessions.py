@@ -65,7 +65,7 @@ def test_a_login_that_cannot_be_switched_back_sends_nothing(bench: Bench) -> Non
 
 @cases("F2")
 def test_case_another_process_switches_the_account_between_the_reads(case: Case, bench: Bench) -> None:
-    """Processes share a session: dead tokens are replaced by the newer ones, which are on the other account."""
+    """Processes share a session: dead tokens are replaced by newer ones, and these are on another account."""
     preview_id = bench.preview()
     other = bench.process()
 

@@ -1,4 +1,4 @@
-"""Group A in process: what becomes of the POST, and B: what becomes of the confirm. H6: both for working orders."""
+"""Groups A and B in process: what becomes of the POST and of the confirm. H6: the same for working orders."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +26,7 @@ from tests.faults.wire import (
 )
 
 GATEWAY = "<html><title>502 Bad Gateway</title></html>"
+NOT_YET = {"errorCode": "error.not-found.dealReference"}
 JAVA = {"errorCode": "java.lang.NullPointerException"}
 
 # What happens to the POST.
@@ -96,16 +97,11 @@ def no_deals(body: Json) -> Json:
     return body | {"affectedDeals": []}
 
 
-def rejected(body: Json) -> Json:
-    said_no = {"status": "DELETED", "dealStatus": "REJECTED", "rejectReason": "RISK_CHECK", "affectedDeals": []}
-    return {key: value for key, value in body.items() if key != "level"} | said_no
-
-
 # What happens to the confirms.
 WHILE_CONFIRMING: dict[str, Callable[[Bench], Any]] = {
-    "B1": lambda bench: _confirms(bench, instead(404, {"errorCode": "error.not-found.dealReference"}), times=2),
+    "B1": lambda bench: _confirms(bench, instead(404, NOT_YET), times=2),
     "B2": lambda bench: _confirms(bench, not_before(bench.time.now, 60)),
-    "B3": lambda bench: _confirms(bench, instead(404, {"errorCode": "error.not-found.dealReference"})),
+    "B3": lambda bench: _confirms(bench, instead(404, NOT_YET)),
     "B5": lambda bench: _confirms(bench, before(httpx.ReadTimeout)),
     "B6": lambda bench: _confirms(bench, edited(no_deals)),
     "B10": lambda bench: _confirms(bench, edited(lambda body: body | {"size": 1})),
@@ -161,7 +157,6 @@ def test_closed_before_it_is_read_back(case: Case, bench: Bench) -> None:
 def test_several_deals(case: Case, bench: Bench) -> None:
     hand = bench.hand()
     hand.trades("SELL", "1")
-    bench.time.tick(1)
     hand.trades("SELL", "1.2")
     preview_id = bench.preview(order("3"))
     told = bench.execute(preview_id)
@@ -170,6 +165,7 @@ def test_several_deals(case: Case, bench: Bench) -> None:
     deals = bench.app.journal.attempt(told.attempt_id)
     assert deals is not None
     assert deals.deal_ids[0] == left, "the deal that is pointed at is the one that is open"
+    bench.finish(case, preview_id)
 
 
 @cases("B9")

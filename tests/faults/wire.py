@@ -1,4 +1,4 @@
-"""A transport that breaks on purpose: what goes wrong is scripted request by request, and all of it is logged.
+"""A transport that breaks on purpose: what goes wrong is scripted, request by request, and logged.
 
 A fault gets the request and a way to pass it on, and answers or raises as the network would:
 
@@ -198,7 +198,9 @@ class _Half(httpx.SyncByteStream):
         raise self._error("scripted")
 
 
-def says(status: int, body: object | None = None, *, text: str | None = None, **headers: str) -> httpx.Response:
+def says(
+    status: int, body: object | None = None, *, text: str | None = None, **headers: str
+) -> httpx.Response:
     """Return an answer: JSON of the broker, or text of something in front of it."""
     if text is not None:
         return httpx.Response(status, text=text, headers=headers)
