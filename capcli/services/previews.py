@@ -209,12 +209,14 @@ def _problem(preview: Preview) -> Problem | None:
     if preview.executable:
         return None
     reasons = "; ".join(f"{check.rule.value}: {check.reason}" for check in preview.failed)
+    # Where one of the user's own settings forbids it, the market's rules are no help.
+    own = next((check.setting for check in preview.failed if check.setting), None)
     return Problem(
         code="CHECKS_FAILED",
         message=f"{len(preview.failed)} of {len(preview.checks)} checks failed, so this preview cannot be "
         f"executed. {reasons}",
         exit_code=int(Exit.REFUSED),
-        next=f"capcli markets show {preview.epic}",
+        next=f"capcli config get {own}" if own else f"capcli markets show {preview.epic}",
         retry_safe=True,
         details={"failed": [check.rule.value for check in preview.failed]},
     )

@@ -24,6 +24,6 @@ def require_confirmation(policy: Policy, *, confirmed: bool, needed: bool, comma
     if confirmed or not needed:
         return
     raise NotConfirmed(
-        f"Not confirmed, so nothing was sent to {policy.env}. Read the preview, then confirm it.",
+        f"Not confirmed, so nothing was sent to {policy.env}. Look at it once more, then confirm.",
         next=f"{command} --confirm",
     )
