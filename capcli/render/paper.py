@@ -2,7 +2,7 @@
 
 from capcli.domain.money import short
 from capcli.paper.state import PaperStatus
-from capcli.render.blocks import Block, Cell, Column, Pairs, Table
+from capcli.render.blocks import Block, Cell, Column, Pairs, Table, Tone
 from capcli.render.numbers import money
 
 
@@ -17,6 +17,7 @@ def view(data: PaperStatus) -> list[Block]:
         ("Open positions", Cell(str(data.open_positions))),
         ("Working orders", Cell(str(data.working_orders))),
         ("Deals closed", Cell(str(data.deals_closed))),
+        ("Faults set", Cell(str(data.faults), Tone.WARN if data.faults else Tone.PLAIN)),
         ("File", Cell(str(data.path))),
     ]
     columns = (Column("Account"), Column("Name"), Column("Cash", right=True))
