@@ -1,7 +1,7 @@
 """Each field of a preview in a sentence with its arithmetic, in the order of the panel. Real numbers only."""
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
@@ -10,7 +10,8 @@ from capcli.domain.sizing import LegFigures
 from capcli.render.numbers import gain, money, percent, places, price
 from capcli.services.previews import Preview
 
-_RATE_PLACES = 6
+# Enough that the sums come out to the cent, few enough to read.
+_RATE_DIGITS = Context(prec=9)
 
 
 def sentences(data: Preview) -> Iterator[tuple[str, str]]:
@@ -114,7 +115,11 @@ def _overnight(data: Preview) -> str:
         return "Unknown: the broker sent no overnight fee for this market."
     amount = gain(data.overnight.amount, data.account_currency).text
     word = "credited" if data.overnight.rate_pct > 0 else "charged"
-    return f"{amount} {word} for each night held: {percent(data.overnight.rate_pct)} of the position's value."
+    mid = plain((data.bid + data.offer) / 2)
+    value = f"{short(data.size)} x {mid}{_times(data)}"
+    return (
+        f"{amount} {word} a night = {value} x {percent(data.overnight.rate_pct)}, {mid} being the mid price."
+    )
 
 
 def _checks(data: Preview) -> str:
@@ -134,8 +139,7 @@ def _times(data: Preview) -> str:
 
 
 def _rated(data: Preview) -> str:
-    rate = data.conversion_rate
-    return f"{rate:.{_RATE_PLACES}f}".rstrip("0") if places(rate) > _RATE_PLACES else plain(rate)
+    return plain(_RATE_DIGITS.plus(data.conversion_rate))
 
 
 def _cash(amount: Decimal, data: Preview) -> str:

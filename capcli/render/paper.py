@@ -1,8 +1,8 @@
 """The paper broker's state."""
 
 from capcli.domain.money import short
-from capcli.paper.state import PaperStatus
-from capcli.render.blocks import Block, Cell, Column, Pairs, Table, Tone
+from capcli.paper.state import PaperFault, PaperFaults, PaperStatus
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import money
 
 
@@ -26,3 +26,26 @@ def view(data: PaperStatus) -> list[Block]:
         for account in data.accounts
     )
     return [Pairs(tuple(rows)), Table(columns, accounts)]
+
+
+def faults_view(data: PaperFaults) -> list[Block]:
+    """Return the blocks of what is set to go wrong."""
+    if not data.faults:
+        return [Line(Cell("No faults are set. capcli paper faults set --help lists them."))]
+    columns = (Column("Fault"), Column("On"), Column("Value"), Column("Until"), Column("Effect", prose=True))
+    return [Table(columns, tuple(map(_fault, data.faults)))]
+
+
+def _fault(fault: PaperFault) -> tuple[Cell, ...]:
+    words = (fault.name, fault.on, fault.value or "", _until(fault), fault.effect)
+    return tuple(map(Cell, words))
+
+
+def _until(fault: PaperFault) -> str:
+    """Write what ends a fault; whatever comes first does."""
+    ends = []
+    if fault.times is not None:
+        ends.append("1 more request" if fault.times == 1 else f"{fault.times} more requests")
+    if fault.until is not None:
+        ends.append(f"{fault.until:%Y-%m-%d %H:%M:%S}Z")
+    return " or ".join(ends) or "cleared"
