@@ -1,5 +1,6 @@
 """`capcli paper`: the built-in broker, its state, and serving it to other clients."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,12 +13,28 @@ from capcli.services.reply import Reply
 
 if TYPE_CHECKING:
     from capcli.app import App
+    from capcli.paper.state import PaperFaults
 
 app = new_app(
     "The built-in paper broker: status, reset, serve.",
     no_args_is_help=True,
     epilog=epilog("capcli paper status\ncapcli paper reset --confirm"),
 )
+faults_app = new_app(
+    """A bad day on paper: lost, late and wrong answers on purpose.
+
+    For trying scripts before a bad day comes. By itself this lists what is set. Only the paper broker is
+    affected, embedded here and while `capcli paper serve` runs; demo and live never are. A reset clears
+    everything.
+    """,
+    invoke_without_command=True,
+)
+app.add_typer(faults_app, name="faults")
+BAD_DAY = """\
+capcli paper faults set drop-after --times 1     the next order goes through, its answer is lost
+capcli preview SILVER --size 1.5 --stop 24.50
+capcli execute p_0123456789ab --confirm          exit 8: it may be live, so it is not sent again
+capcli paper faults clear                        a good day again"""
 Seed = Annotated[str | None, typer.Option(metavar="TEXT", help="Other prices: any text.")]
 Start = Annotated[str | None, typer.Option(metavar="TIME", help="The market's clock begins here (UTC).")]
 NoLimits = Annotated[bool, typer.Option("--no-limits", help="No request limits, for tests.")]
@@ -119,3 +136,94 @@ def _announce(call: Any, url: str) -> None:
             f"Ready. Use it with CAP_ENV=demo CAP_API_URL={url}; key, user and password are: paper. "
             "Ctrl-C ends it.\n"
         )
+
+
+@faults_app.callback(epilog=epilog(f"capcli paper faults\n{BAD_DAY}"))
+def faults(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        _with_faults(ctx, lambda application: application.paper.faults())
+
+
+@command(
+    faults_app, "set", example=f"capcli paper faults set delay --value 12 --on reads --for 60\n{BAD_DAY}"
+)
+def set_fault(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of the list above.")],
+    *,
+    times: Annotated[
+        int | None,
+        typer.Option("--times", min=1, metavar="N", help="For the next N requests that it changes."),
+    ] = None,
+    lasts: Annotated[
+        int | None, typer.Option("--for", min=1, max=604_800, metavar="SECONDS", help="For so long.")
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, "
+            "reads (every GET), login or all.",
+        ),
+    ] = None,
+    value: Annotated[str | None, typer.Option(metavar="X", help="As listed above.")] = None,
+) -> None:
+    """Set a fault of the paper broker; nothing else is affected.
+
+    It stays until it is cleared, unless --times or --for end it. Setting it again replaces it.
+
+    \b
+    the wire; on orders unless --on says otherwise
+      drop-before      the request is lost on its way
+      drop-after       it is carried out, its answer is lost
+      half-body        carried out, and the answer breaks off in the middle
+      delay            carried out, and the answer takes --value seconds (5); on all
+    \b
+    other answers; --value before or after: whether the broker acted on it
+      status           an error without a code; --value 502 (after), 503 (before), 429-after ...
+      java-code        500 with a Java exception as errorCode (after)
+      redirect         307 to the same address (before)
+      not-json         200 with a web page (after)
+      no-reference     200 with {} (after)
+      too-many         429 error.too-many.requests; on all, 3 times
+    \b
+    what is seen of deals
+      confirm-late     404 until a deal is --value seconds old (10)
+      confirm-never    404 for every confirm
+      stale-confirm    after a close, p_ references answer the opening confirm
+      activity-late    rows come --value seconds late (61), with level 0 for the first 10
+      deal-late        new deals are in no list for --value seconds (5)
+    \b
+    the deal and the session
+      drop-stop        the stop of an order is silently not set
+      band             stop and limit must be within --value percent of the price (1)
+      expire-session   the session dies at the next request; once
+      switch-account   somebody else switches the preferred account; once
+    """
+    _with_faults(
+        ctx,
+        lambda application: application.paper.set_fault(name, times=times, lasts_s=lasts, on=on, value=value),
+    )
+
+
+@command(faults_app, "clear", example="capcli paper faults clear\ncapcli paper faults clear drop-after")
+def clear(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Without it, all of them.")] = None,
+) -> None:
+    """Take one fault of the paper broker away, or all of them."""
+    _with_faults(ctx, lambda application: application.paper.clear_faults(name))
+
+
+def _with_faults(ctx: typer.Context, use: "Callable[[App], PaperFaults]") -> None:
+    from capcli.paper.state import PaperFaults
+
+    call = ctx.find_root().obj
+    call.check_form(PaperFaults)
+    data = use(call.build())
+    if call.json or call.options.csv or call.options.fields:
+        finish(call, Reply(data), "paper")
+    from capcli.render.paper import faults_view
+    from capcli.render.text import paint
+
+    call.outlet.result(paint(faults_view(data), call.outlet.look(no_colour=call.options.no_colour)))

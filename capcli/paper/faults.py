@@ -1,7 +1,7 @@
 """What can go wrong on purpose: the faults' names, the requests they meet, and what their values mean."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
@@ -28,7 +28,12 @@ _STATUS = re.compile(r"([45]\d\d)(-before|-after)?", re.ASCII)
 
 
 class BadFault(ValueError):
-    """A fault that cannot be set as asked; the message says what is allowed."""
+    """A fault that cannot be set as asked; the message says what is allowed. `typed` is none of `known`."""
+
+    def __init__(self, message: str, typed: str = "", known: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.typed = typed
+        self.known = tuple(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +109,7 @@ def kinds(method: str, path: str) -> frozenset[str]:
 
 def fault(name: str, *, on: str | None, value: str | None, times: int | None, until_ms: int | None) -> Fault:
     """A fault with its defaults filled in. Raises BadFault."""
-    spec = SPECS.get(name)
-    if spec is None:
-        raise BadFault(f"There is no fault {name[:60]!a}.")
+    spec = spec_of(name)
     if times is not None and times < 1:
         raise BadFault("A fault is set for at least one request.")
     if times is None and until_ms is None:
@@ -114,11 +117,17 @@ def fault(name: str, *, on: str | None, value: str | None, times: int | None, un
     return Fault(name, _where(spec, on), _value(spec, value), times, until_ms)
 
 
+def spec_of(name: str) -> Spec:
+    if name in SPECS:
+        return SPECS[name]
+    raise BadFault(f"There is no fault {name[:60]!a}.", name, SPECS)
+
+
 def _where(spec: Spec, on: str | None) -> str:
     if on is None or on == spec.on:
         return spec.on
     if on not in KINDS:
-        raise BadFault(f"There are no requests {on[:60]!a}; there are: {', '.join(KINDS)}.")
+        raise BadFault(f"There are no requests {on[:60]!a}; there are: {', '.join(KINDS)}.", on, KINDS)
     if not spec.movable:
         raise BadFault(f"{spec.name} meets {spec.on} and no other requests.")
     return on

@@ -100,7 +100,9 @@ def set_fault(
 
 
 def clear_faults(path: Path, name: str | None = None, *, at: datetime) -> None:
-    """Takes one fault away, or all of them."""
+    """Takes one fault away, or all of them. Raises faults.BadFault for a name that is none."""
+    if name is not None:
+        faults.spec_of(name)
     with _opened(path, at) as desk, writing(desk.db):
         for fault in armed.holding(desk.db, 0):
             if name in {None, fault.name}:
