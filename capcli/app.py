@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from capcli.services.casework import Desk
     from capcli.services.changes import Changer
     from capcli.services.closing import Closings
+    from capcli.services.closing_all import ClosingsOfAll
     from capcli.services.confirms import Confirms
-    from capcli.services.execution import Executions
+    from capcli.services.execution import Executions, Sending
     from capcli.services.health import Health
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
     from capcli.services.ports import SessionCache
     from capcli.services.previews import Previews
+    from capcli.services.reducing import Reductions
     from capcli.store.journal import SqliteJournal
 
 T = TypeVar("T")
@@ -253,11 +255,16 @@ class App:
         return self._once("executions", self._executions)
 
     def _executions(self) -> "Executions":
-        from capcli.services.execution import Executions, Sending
+        from capcli.services.execution import Executions
+
+        return Executions(self.desk, self._sending())
+
+    def _sending(self) -> "Sending":
+        from capcli.services.execution import Sending
         from capcli.store.lock import FileAccountLock
 
         around = self._around
-        sending = Sending(
+        return Sending(
             lock=FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
             ids=around.ids,
             sleep=around.sleep,
@@ -266,7 +273,14 @@ class App:
             on_interrupt=self._on_interrupt,
             account=self.settings.account,
         )
-        return Executions(self.desk, sending)
+
+    @property
+    def reductions(self) -> "Reductions":
+        from capcli.services.reducing import Reductions
+
+        # Only the paper broker is known to net: the broker's account preferences are not read.
+        netting = self.settings.env is Env.PAPER
+        return self._once("reductions", lambda: Reductions(self.desk, self._sending(), lambda: netting))
 
     @property
     def closings(self) -> "Closings":
@@ -280,6 +294,17 @@ class App:
                 sleep=self._around.sleep,
                 confirmation_needed=self.settings.require_confirm,
                 on_interrupt=self._on_interrupt,
+            ),
+        )
+
+    @property
+    def closings_of_all(self) -> "ClosingsOfAll":
+        from capcli.services.closing_all import ClosingsOfAll
+
+        return self._once(
+            "closings_of_all",
+            lambda: ClosingsOfAll(
+                self.desk, self.closings, confirmation_needed=self.settings.require_confirm
             ),
         )
 

@@ -1,7 +1,9 @@
 """Which deals may be the order whose answer was lost (order protocol, Reconcile). Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.order import OrderRequest
@@ -31,6 +33,23 @@ def matching_positions(lost: Lost, book: tuple[Position, ...]) -> tuple[Position
         and row.opened_at >= lost.sent_at - _SLACK
         and lost.known.isdisjoint({row.deal_id, row.working_order_id or row.deal_id})
     )
+
+
+def reduced_positions(
+    request: OrderRequest, sizes: Mapping[str, Decimal], book: tuple[Position, ...]
+) -> tuple[Position, ...]:
+    """Return the opposite positions that shrank by exactly the order's size, together (API page 9.4).
+
+    `sizes` is the baseline. Rows that are gone do not count: that they were of this market is not known.
+    """
+    opposite = [
+        row
+        for row in book
+        if row.epic == request.epic and row.side is not request.side and row.deal_id in sizes
+    ]
+    shrunk = tuple(row for row in opposite if row.size < sizes[row.deal_id])
+    taken = sum((sizes[row.deal_id] - row.size for row in shrunk), Decimal(0))
+    return shrunk if shrunk and taken == request.size else ()
 
 
 def matching_orders(lost: Lost, waiting: tuple[WorkingOrder, ...]) -> tuple[WorkingOrder, ...]:

@@ -22,6 +22,7 @@ from capcli.domain.order import POSITIONS_PATH, Kind, Leg, LegForm, OrderRequest
 from capcli.domain.policy import epic_allowed
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
+from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.casework import Scene, judge, look, order_rules
 from capcli.services.changes import Change as Sending
 from capcli.services.changes import Changer
@@ -31,7 +32,6 @@ from capcli.services.legs import (
     check_change,
     fitted,
     legs_told,
-    refuse_while_unresolved,
     require_legs,
 )
 from capcli.services.ports import AccountLock
@@ -168,7 +168,7 @@ class Amendments:
         losses = loosened(plan.before, plan.after, plan.position.side)
         require_legs(fitted(case, plan.change, plan.after, price), *([epic_allowed] if losses else []))
         if losses:
-            what = f"this {' and '.join(losses)}"
+            what = f"this amendment {' and '.join(losses)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
 
     def _sending(self, plan: _Plan) -> Sending[Reply[Amendment]]:
@@ -278,9 +278,7 @@ class Amendments:
             details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
             assistant_error=False,
         )
-        return self._reply(
-            plan, attempt, AttemptState.UNKNOWN, row or plan.position, problem.message, problem
-        )
+        return self._reply(plan, attempt, AttemptState.UNKNOWN, row or plan.position, problem)
 
     def _reply(
         self,

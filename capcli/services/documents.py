@@ -81,6 +81,11 @@ def read_baseline(document: bytes) -> frozenset[str]:
     return frozenset(book["positions"]) | frozenset(book["orders"])
 
 
+def read_sizes(document: bytes) -> dict[str, Decimal]:
+    """Read the sizes of the positions that a baseline holds, by deal id."""
+    return {deal_id: Decimal(size) for deal_id, size in json.loads(document)["positions"].items()}
+
+
 def _leg(leg: Leg | None) -> dict[str, str] | None:
     return {"form": leg.form.value, "value": str(leg.value)} if leg else None
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
-from capcli.domain.match import Lost, matching_orders, matching_positions
+from capcli.domain.match import Lost, matching_orders, matching_positions, reduced_positions
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.errors import CapcliError, DealUnknown
 from capcli.services.casework import Desk, active_on
-from capcli.services.documents import StoredOrder, read_baseline, read_order
+from capcli.services.documents import StoredOrder, read_baseline, read_order, read_sizes
 from capcli.services.ports import Broker
+from capcli.services.sights import Sight, filled_as, read_asked, sight_of
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
 _READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
@@ -47,6 +48,8 @@ class Witness:
             return self._move(attempt, AttemptState.NOT_SENT, note=note)
         if attempt.kind is Kind.CLOSE:
             return self._settle_close(attempt)
+        if attempt.kind in {Kind.AMEND, Kind.CANCEL}:
+            return self._settle_change(attempt)
         if attempt.state is AttemptState.SENDING:
             note = "the process that sent it ended before the answer"
             attempt = self._move(attempt, AttemptState.UNKNOWN, note=note)
@@ -64,6 +67,8 @@ class Witness:
             return attempt
         try:
             found = self._candidates(attempt, order.request)
+            if not found and attempt.kind is Kind.MARKET:
+                return self._infer_reduction(attempt, order.request)
         except CapcliError:
             return attempt
         if len(found) != 1 or self.desk.broker.account_id != attempt.account_id:
@@ -71,6 +76,15 @@ class Witness:
         facts = {"deal_ids": (found[0].deal_id,), "level": found[0].level, "size": found[0].size, "note": ""}
         facts |= {"evidence": Evidence.INFERRED} | protection(order.request, found)
         return self._move(attempt, AttemptState.LANDED, **facts)
+
+    def _infer_reduction(self, attempt: AttemptRecord, request: OrderRequest) -> AttemptRecord:
+        """Take what an opposite order took from older deals for its trace: it opened none (API page 9.4)."""
+        cut = reduced_positions(request, read_sizes(attempt.baseline), self.desk.broker.positions())
+        if not cut or self.desk.broker.account_id != attempt.account_id:
+            return attempt
+        facts = {"deal_ids": tuple(row.deal_id for row in cut), "size": request.size}
+        facts |= {"evidence": Evidence.INFERRED, "protected": Protection.NOT_ASKED}
+        return self._move(attempt, AttemptState.LANDED, note=_reduced(len(cut)), **facts)
 
     def _candidates(
         self, attempt: AttemptRecord, request: OrderRequest
@@ -90,7 +104,8 @@ class Witness:
         return frozenset(
             deal
             for other in others
-            if other.attempt_id != mine
+            # An amendment or a close is about a deal of another attempt, it owns none.
+            if other.attempt_id != mine and other.preview_id is not None
             for deal in (*other.deal_ids, other.order_id)
             if deal
         )
@@ -110,6 +125,22 @@ class Witness:
             return self._move(attempt, AttemptState.LANDED, evidence=Evidence.INFERRED, **facts)
         if still_open and quiet:
             return self._move(attempt, AttemptState.ABSENT, note="the position is still open")
+        return attempt
+
+    def _settle_change(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Settle an amendment or a cancellation; like a close it may be under way without the lock."""
+        quiet, deal_id = self._is_quiet(attempt), attempt.path.rsplit("/", 1)[1]
+        if attempt.state is AttemptState.SENDING and not quiet:
+            return attempt
+        sight, cancel = sight_of(self.desk.broker, attempt), attempt.kind is Kind.CANCEL
+        if sight is Sight.GONE and (not cancel or filled_as(self.desk.broker, deal_id)):
+            return self._move(attempt, AttemptState.REJECTED, note="the deal was gone before it")
+        if sight is Sight.DONE or (sight is Sight.GONE and quiet):
+            stop = not cancel and read_asked(attempt).bracket.has_stop
+            facts = {"protected": Protection.YES if stop else Protection.NOT_ASKED, "deal_ids": (deal_id,)}
+            return self._move(attempt, AttemptState.LANDED, evidence=Evidence.INFERRED, **facts)
+        if sight is Sight.NOT_YET and quiet:
+            return self._move(attempt, AttemptState.ABSENT, note="the deal does not show it")
         return attempt
 
     def _reaches(self, account_id: str) -> bool:
@@ -150,7 +181,7 @@ class Witness:
         }
         if kind is Kind.MARKET and touched and not opened:
             # On a netting account an opposite order reduces deals and opens none (API page 9.4).
-            note = f"It reduced {len(touched)} position(s)"
+            note = _reduced(len(touched))
             return facts | {"protected": Protection.NOT_ASKED, "note": note}
         return facts | self.read_back(kind, order.request, opened or touched, confirm.order_id)
 
@@ -185,6 +216,10 @@ class Witness:
         journal = self.desk.journal
         journal.move(attempt.attempt_id, attempt.state, to_state, at=self.desk.clock(), **facts)
         return journal.attempt(attempt.attempt_id) or attempt
+
+
+def _reduced(count: int) -> str:
+    return f"It reduced {count} position(s)"
 
 
 def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:

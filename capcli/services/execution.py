@@ -10,7 +10,6 @@ from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRe
 from capcli.domain.order import Kind
 from capcli.domain.policy import evaluate
 from capcli.errors import (
-    AttemptUnresolved,
     Busy,
     CapcliError,
     ChecksFailed,
@@ -21,6 +20,7 @@ from capcli.errors import (
     PreviewUnknown,
 )
 from capcli.services import ids
+from capcli.services.blocking import blocked
 from capcli.services.casework import Desk, Scene, active_on, judge, look
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_order, write_baseline
@@ -175,7 +175,7 @@ class Executions:
     def _refuse_while_unresolved(self, preview: PreviewRecord) -> None:
         for other in self._desk.journal.unresolved(preview.env, preview.host, preview.account_id):
             if self._witness.settle(other).state.unresolved:
-                raise _blocked(other)
+                raise blocked(other)
 
     def _refuse_twin(self, preview: PreviewRecord, *, again: bool) -> None:
         since = self._desk.clock() - _TWIN_WINDOW
@@ -302,19 +302,3 @@ def _expired(preview: PreviewRecord) -> PreviewExpired:
 def _preview_again(preview: PreviewRecord) -> str:
     order = read_order(preview.document)
     return preview_command(order.request, order.order_type)
-
-
-def _blocked(other: AttemptRecord) -> AttemptUnresolved:
-    since = f"{other.created_at:%H:%M:%S}Z"
-    if other.kind is Kind.CLOSE:
-        deal_id = other.path.rsplit("/", 1)[1]
-        message = f"The close of {deal_id} of {since} ({other.attempt_id}) is not settled."
-        command = f"capcli positions {deal_id}"
-    else:
-        message = f"Attempt {other.attempt_id} of {since} is unresolved: that order may be live."
-        command = f"capcli execute {other.preview_id}"
-    return AttemptUnresolved(
-        f"{message} Nothing new was sent. Closing positions stays possible.",
-        next=command,
-        attempt_id=other.attempt_id,
-    )

@@ -10,9 +10,7 @@ from capcli.domain.money import plain, short
 from capcli.domain.order import Leg, LegForm
 from capcli.domain.policy import Case, Check
 from capcli.domain.sizing import LegFigures
-from capcli.errors import AttemptUnresolved, ChecksFailed, UsageError
-from capcli.services.casework import Desk
-from capcli.services.evidence import Witness
+from capcli.errors import ChecksFailed, UsageError
 
 _FORMS = {LegForm.LEVEL: "", LegForm.DISTANCE: "-distance"}
 _LEG_RULES: tuple[Callable[[Case], Check | None], ...] = (
@@ -84,7 +82,12 @@ def _leg(
 
 def require_legs(case: Case, *more: Callable[[Case], Check | None]) -> None:
     """Raise ChecksFailed unless the legs that were named fit the market, and `more` holds too."""
-    verdicts = [rule(case) for rule in (*_LEG_RULES, *more)]
+    require(case, *_LEG_RULES, *more)
+
+
+def require(case: Case, *rules: Callable[[Case], Check | None]) -> None:
+    """Raise ChecksFailed, which names every rule that does not hold."""
+    verdicts = [rule(case) for rule in rules]
     failed = [check for check in verdicts if check is not None and not check.passed]
     if failed:
         reasons = "; ".join(f"{check.rule.value}: {check.reason}" for check in failed)
@@ -93,18 +96,6 @@ def require_legs(case: Case, *more: Callable[[Case], Check | None]) -> None:
             next=f"capcli markets show {case.request.epic}",
             failed=[check.rule.value for check in failed],
         )
-
-
-def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, what: str) -> None:
-    """Raise AttemptUnresolved while an order of this account may be live: `what` would add risk to it."""
-    for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
-        if witness.settle(other).state.unresolved:
-            raise AttemptUnresolved(
-                f"Attempt {other.attempt_id} of {other.created_at:%H:%M:%S}Z is not settled, and {what}. "
-                "Nothing was sent. Closing, cancelling and tightening a stop stay possible.",
-                next=f"capcli execute {other.preview_id}" if other.preview_id else "capcli positions",
-                attempt_id=other.attempt_id,
-            )
 
 
 def legs_told(before: Bracket, after: Bracket) -> str:

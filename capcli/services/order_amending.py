@@ -25,6 +25,7 @@ from capcli.domain.money import plain
 from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm, OrderRequest, Trigger, wire_time
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
+from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.cancelling import find_order, told, was_filled
 from capcli.services.casework import Scene, judge, look, order_rules
 from capcli.services.changes import Change as Sending
@@ -35,7 +36,6 @@ from capcli.services.legs import (
     check_change,
     fitted,
     legs_told,
-    refuse_while_unresolved,
     require_legs,
 )
 from capcli.services.ports import AccountLock
@@ -177,7 +177,7 @@ class OrderAmendments:
         until = [policy.good_till] if plan.change.good_till else []
         require_legs(case, *moved, *until, *([policy.epic_allowed] if risks else []))
         if risks:
-            what = f"this {' and '.join(risks)}"
+            what = f"this amendment {' and '.join(risks)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
 
     def _sending(self, plan: _Plan) -> Sending[Reply[OrderAmendment]]:
@@ -285,9 +285,7 @@ class OrderAmendments:
             details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
             assistant_error=False,
         )
-        return _reply(
-            plan, attempt, AttemptState.UNKNOWN, row or plan.order, problem.message, problem=problem
-        )
+        return _reply(plan, attempt, AttemptState.UNKNOWN, row or plan.order, problem)
 
 
 def amend_order_command(deal_id: str, change: OrderChange) -> str:

@@ -1,0 +1,171 @@
+"""Close every position, each by its own close: what fails is told and does not stop the others."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from capcli.domain.account import Position
+from capcli.domain.market import Side
+from capcli.domain.money import cents, short
+from capcli.errors import CapcliError, DealUnknown, Exit, Problem
+from capcli.services.casework import Desk
+from capcli.services.closing import Closing, Closings
+from capcli.services.reply import Reply
+from capcli.services.trading_gate import require_confirmation, require_trading
+
+# What the user has to look at first comes first: what may still be open, then what was refused.
+_WORST = (Exit.MAY_BE_LIVE, Exit.BROKER_REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class CloseResult:
+    """What became of one position. `code` and `exit_code` are those of its own close; `pl` in `currency`."""
+
+    deal_id: str
+    epic: str
+    side: Side
+    size: Decimal
+    closed: bool
+    attempt_id: str | None
+    level: Decimal | None
+    pl: Decimal | None
+    currency: str
+    code: str | None
+    exit_code: int
+    sentence: str
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AllClosings:
+    """What became of every position that was open. `pl_account` is None unless every one of them is known."""
+
+    closings: tuple[CloseResult, ...]
+    closed: int
+    failed: int
+    pl_account: Decimal | None
+    account_currency: str | None
+    sentence: str
+    next: str | None
+
+
+class ClosingsOfAll:
+    """Closes the book. Running it again goes on with what is still open."""
+
+    def __init__(self, desk: Desk, closings: Closings, *, confirmation_needed: bool) -> None:
+        self._desk = desk
+        self._closings = closings
+        self._confirmation_needed = confirmation_needed
+
+    def close_all(self, *, confirmed: bool) -> Reply[AllClosings]:
+        """Close every open position of the active account, one after the other.
+
+        Raises NotConfirmed, TradingOff, LiveLocked, and what reading the book raises. Problem
+        CLOSE_INCOMPLETE carries the exit code of the worst: 8 before 6 before any other.
+        """
+        require_trading(self._desk.policy, "Closing all")
+        require_confirmation(
+            self._desk.policy,
+            confirmed=confirmed,
+            needed=self._confirmation_needed,
+            command="capcli close --all",
+        )
+        book = self._desk.broker.positions()
+        account_id = self._desk.broker.account_id
+        done = [self._close(position) for position in book]
+        return _reply(done, account_id, self._desk.broker.account_currency)
+
+    def _close(self, position: Position) -> "tuple[CloseResult, Closing | None]":
+        try:
+            closing = self._closings.close(position.deal_id, confirmed=True).data
+        except DealUnknown:
+            return _gone(position), None
+        except CapcliError as error:
+            return _failed(position, error), None
+        result = CloseResult(
+            deal_id=closing.deal_id,
+            epic=closing.epic,
+            side=closing.side,
+            size=closing.size,
+            closed=True,
+            attempt_id=closing.attempt_id,
+            level=closing.level,
+            pl=closing.pl,
+            currency=closing.currency,
+            code=None,
+            exit_code=0,
+            sentence=closing.sentence,
+            next=None,
+        )
+        return result, closing
+
+
+def _gone(position: Position) -> CloseResult:
+    opened = f"{position.side.value} {short(position.size)} {position.epic}"
+    failed = _failed(position, CapcliError(f"{opened} was closed before its turn came."))
+    return replace(failed, closed=True, code=None, exit_code=0)
+
+
+def _failed(position: Position, error: CapcliError) -> CloseResult:
+    attempt_id = error.details.get("attempt_id")
+    return CloseResult(
+        deal_id=position.deal_id,
+        epic=position.epic,
+        side=position.side,
+        size=position.size,
+        closed=False,
+        attempt_id=str(attempt_id) if attempt_id else None,
+        level=None,
+        pl=None,
+        currency=position.currency,
+        code=error.code,
+        exit_code=int(error.exit_code),
+        sentence=error.message,
+        next=error.next,
+    )
+
+
+def _reply(
+    done: "list[tuple[CloseResult, Closing | None]]", account_id: str | None, currency: str | None
+) -> Reply[AllClosings]:
+    results = tuple(result for result, _ in done)
+    failed = [result for result in results if not result.closed]
+    amounts = [closing.pl_account for _, closing in done if closing is not None]
+    known = [amount for amount in amounts if amount is not None]
+    total = sum(known, Decimal("0.00")) if len(known) == len(results) else None
+    problem = _problem(results, failed)
+    everything = AllClosings(
+        closings=results,
+        closed=len(results) - len(failed),
+        failed=len(failed),
+        pl_account=total,
+        account_currency=currency,
+        sentence=problem.message if problem else _sentence(results, total, currency),
+        next=problem.next if problem else "capcli accounts",
+    )
+    return Reply(everything, account_id, problem)
+
+
+def _sentence(results: tuple[CloseResult, ...], total: Decimal | None, currency: str | None) -> str:
+    if not results:
+        return "No position is open: there was nothing to close."
+    count = "1 position" if len(results) == 1 else f"all {len(results)} positions"
+    gained = "" if total is None else f": {'+' if total >= 0 else ''}{cents(total)} {currency}"
+    return f"Closed {count}{gained}."
+
+
+def _problem(results: tuple[CloseResult, ...], failed: list[CloseResult]) -> Problem | None:
+    if not failed:
+        return None
+    codes = [result.exit_code for result in failed]
+    worst = next((int(code) for code in _WORST if int(code) in codes), codes[0])
+    names = ", ".join(f"{result.side.value} {short(result.size)} {result.epic}" for result in failed)
+    return Problem(
+        "CLOSE_INCOMPLETE",
+        f"{len(results) - len(failed)} of {len(results)} positions are closed. Not proved closed: {names}. "
+        "The same command goes on with what is still open.",
+        worst,
+        next="capcli close --all --confirm",
+        retry_safe=True,
+        details={"failed": [result.deal_id for result in failed]},
+        assistant_error=worst != int(Exit.MAY_BE_LIVE),
+    )

@@ -1,0 +1,269 @@
+"""Close part of a position: one opposite order of that size, on an account that nets, sent at most once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import sha256
+
+from capcli.domain import policy
+from capcli.domain.account import Position
+from capcli.domain.attempt import AttemptState, Evidence, PreviewRecord, PreviewState
+from capcli.domain.market import Side
+from capcli.domain.money import plain, short
+from capcli.domain.order import POSITIONS_PATH, Kind, OrderRequest, order_body
+from capcli.errors import CapcliError, ChecksFailed, DuplicateOrder, Exit, Problem, Refused, UsageError
+from capcli.services import ids as typed
+from capcli.services.blocking import refuse_while_unresolved
+from capcli.services.casework import Desk, Scene, active_on, judge, look
+from capcli.services.documents import StoredOrder, write_baseline, write_order
+from capcli.services.execution import Executions, Sending
+from capcli.services.legs import require
+from capcli.services.reply import Reply
+from capcli.services.trading_gate import require_confirmation, require_trading
+from capcli.services.verdicts import Execution
+
+# Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
+_LIFE = timedelta(seconds=5)
+_RULES = (policy.market_open, policy.size_range, policy.size_step)
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """What became of a partial close. `size` is what was to be closed; `remaining` was read back.
+
+    `remaining` is None when it could not be read. Prices in the instrument's currency.
+    """
+
+    deal_id: str
+    preview_id: str
+    attempt_id: str
+    state: AttemptState
+    epic: str
+    side: Side
+    size: Decimal
+    size_before: Decimal
+    remaining: Decimal | None
+    level: Decimal | None
+    evidence: Evidence
+    opened_deal_id: str | None
+    retry_safe: bool
+    sentence: str
+    next: str | None
+
+
+class Reductions(Executions):
+    """Closes parts of positions. `netting` says whether opposite orders reduce on this account."""
+
+    def __init__(self, desk: Desk, sending: Sending, netting: Callable[[], bool]) -> None:
+        super().__init__(desk, sending)
+        self._netting = netting
+
+    def reduce(
+        self, deal_id: str, size: Decimal, *, confirmed: bool, again: bool = False, wait_s: float = 15.0
+    ) -> Reply[Reduction]:
+        """Close part of a position by one opposite order, sent at most once.
+
+        Raises UsageError, Refused (the account may hedge), DealUnknown, NotConfirmed, TradingOff, LiveLocked,
+        ChecksFailed (it is not the oldest, or the size does not fit), AttemptUnresolved, DuplicateOrder,
+        Busy: then nothing was sent.
+        """
+        deal_id = typed.deal_id(deal_id)
+        if size <= 0:
+            raise UsageError(f"The size must be above 0, not {size}.", next="capcli close --help")
+        require_trading(self._desk.policy, "The close")
+        self._require_netting(deal_id)
+        require_confirmation(
+            self._desk.policy,
+            confirmed=confirmed,
+            needed=self._sending.confirmation_needed,
+            command=_command(deal_id, size),
+        )
+        position = self._desk.broker.position(deal_id)
+        account_id = self._desk.broker.account_id or ""
+        with self._sending.lock(self._desk.env, self._desk.broker.host, account_id):
+            return self._reduce_locked(position, size, account_id, again=again, wait_s=wait_s)
+
+    def _require_netting(self, deal_id: str) -> None:
+        if not self._netting():
+            raise Refused(
+                "Part of a position can be closed only where opposite orders reduce it. Whether this account "
+                "nets or hedges cannot be read yet, so nothing was sent. Closing all of it is possible.",
+                next=f"capcli close {deal_id}",
+            )
+
+    def _reduce_locked(
+        self, position: Position, size: Decimal, account_id: str, *, again: bool, wait_s: float
+    ) -> Reply[Reduction]:
+        """Look at the whole book inside the lock, and send only what can do nothing but reduce."""
+        request = OrderRequest(position.epic, position.side.opposite, size)
+        self._require_same(account_id, active_on(self._desk.broker, account_id), position)
+        refuse_while_unresolved(
+            self._desk, self._witness, account_id, "a partial close is an order of its own"
+        )
+        scene = look(self._desk, request, with_orders=True, account_id=account_id)
+        target = reducible(scene.positions, position.deal_id, size)
+        case = judge(self._desk, scene, request, None)
+        require(case, *_RULES)
+        order = StoredOrder(request, None, case.figures.entry, None, None)
+        preview = self._preview(order, account_id)
+        self._refuse_same_again(preview, target, size, again=again)
+        self._require_same(account_id, self._desk.broker.account_id, position)
+        self._desk.journal.save_preview(preview)
+        baseline = write_baseline(scene.positions, scene.orders)
+        reply = self._claim_and_send(preview, order, baseline, wait_s)
+        return self._told(reply, target, scene, size)
+
+    def _require_same(self, account_id: str, active: str | None, position: Position) -> None:
+        if active != account_id:
+            raise Refused(
+                f"{position.deal_id} is on account {account_id}, this is {active}. Nothing was sent.",
+                next=f"capcli positions {position.deal_id} --account {account_id}",
+            )
+
+    def _refuse_same_again(
+        self, preview: PreviewRecord, target: Position, size: Decimal, *, again: bool
+    ) -> None:
+        try:
+            self._refuse_twin(preview, again=again)
+        except DuplicateOrder as error:
+            raise DuplicateOrder(
+                error.message,
+                next=f"{_command(target.deal_id, size)} --again --confirm",
+                **error.details,
+            ) from None
+
+    def _preview(self, order: StoredOrder, account_id: str) -> PreviewRecord:
+        body, now = order_body(order.request, None), self._desk.clock()
+        return PreviewRecord(
+            preview_id=self._sending.ids("p_"),
+            kind=Kind.MARKET,
+            env=self._desk.env,
+            host=self._desk.broker.host,
+            account_id=account_id,
+            method="POST",
+            path=POSITIONS_PATH,
+            body=body,
+            body_sha256=sha256(body).hexdigest(),
+            document=write_order(order),
+            quote=plain(order.entry).encode(),
+            state=PreviewState.READY,
+            created_at=now,
+            expires_at=now + _LIFE,
+        )
+
+    def _told(
+        self, reply: Reply[Execution], target: Position, scene: Scene, size: Decimal
+    ) -> Reply[Reduction]:
+        """Read the book back: it alone tells what an opposite order did."""
+        done = reply.data
+        if done.state in {AttemptState.UNKNOWN, AttemptState.ACKED}:
+            reply = self._settled(reply)
+            done = reply.data
+        left, opened = self._aftermath(target, scene)
+        problem = reply.problem
+        if done.state is AttemptState.LANDED:
+            problem = _fault(target, size, left, opened)
+        elif problem is not None and done.state not in {AttemptState.UNKNOWN, AttemptState.ACKED}:
+            # A plain order of this size is not what was asked for: the way to try again is this close.
+            problem = replace(problem, next=_command(target.deal_id, size))
+        reduction = Reduction(
+            deal_id=target.deal_id,
+            preview_id=done.preview_id,
+            attempt_id=done.attempt_id,
+            state=done.state,
+            epic=target.epic,
+            side=target.side,
+            size=size,
+            size_before=target.size,
+            remaining=left,
+            level=done.level,
+            evidence=done.evidence,
+            opened_deal_id=opened.deal_id if opened else None,
+            retry_safe=problem.retry_safe if problem else False,
+            sentence=problem.message if problem else _sentence(done, target, size, left),
+            next=problem.next if problem else f"capcli positions {target.deal_id}",
+        )
+        return Reply(reduction, reply.account_id, problem)
+
+    def _settled(self, reply: Reply[Execution]) -> Reply[Execution]:
+        """Ask the witness once more: the answer may be lost and the reduction there to be seen."""
+        self._sending.sleep(0.3)
+        attempt = self._desk.journal.attempt(reply.data.attempt_id)
+        preview = self._desk.journal.preview(reply.data.preview_id)
+        if attempt is None or preview is None:
+            return reply
+        settled = self._witness.settle(attempt)
+        return reply if settled.state is attempt.state else self._replay(settled, preview)
+
+    def _aftermath(self, target: Position, scene: Scene) -> tuple[Decimal | None, Position | None]:
+        """Return what is left of the position, and a deal that this order opened, which it must not."""
+        try:
+            book = self._desk.broker.positions()
+        except CapcliError:
+            return None, None
+        known = {row.deal_id for row in scene.positions}
+        left = next((row.size for row in book if row.deal_id == target.deal_id), Decimal(0))
+        opened = (row for row in book if row.epic == target.epic and row.side is target.side.opposite)
+        return left, next((row for row in opened if row.deal_id not in known), None)
+
+
+def reducible(book: tuple[Position, ...], deal_id: str, size: Decimal) -> Position:
+    """Return the position that an opposite order of this size would reduce, and nothing else.
+
+    Opposite orders reduce the oldest row first and cannot name one (API page 9.4). Raises ChecksFailed.
+    """
+    target = next((row for row in book if row.deal_id == deal_id), None)
+    if target is None:
+        raise ChecksFailed(f"{deal_id} is open no longer. Nothing was sent.", next="capcli positions")
+    if size >= target.size:
+        raise ChecksFailed(
+            f"{deal_id} has a size of {short(target.size)}: to close all of it, leave --size out. "
+            "Nothing was sent.",
+            next=f"capcli close {deal_id}",
+        )
+    same = [row for row in book if row.epic == target.epic and row.deal_id != deal_id]
+    if any(row.side is not target.side for row in same):
+        raise ChecksFailed(
+            f"Both sides of {target.epic} are open, so this account hedges: an opposite order would open a "
+            "position. Nothing was sent.",
+            next=f"capcli close {deal_id}",
+        )
+    older = [row for row in same if row.opened_at <= target.opened_at]
+    if older:
+        raise ChecksFailed(
+            f"A partial close reduces the oldest {target.side.value} of {target.epic} first, which is "
+            f"{min(older, key=lambda row: row.opened_at).deal_id}, not {deal_id}. Nothing was sent.",
+            next=f"capcli close {deal_id}",
+        )
+    return target
+
+
+def _command(deal_id: str, size: Decimal) -> str:
+    return f"capcli close {deal_id} --size {short(size)}"
+
+
+def _sentence(done: Execution, target: Position, size: Decimal, left: Decimal | None) -> str:
+    at = f" at {plain(done.level)}" if done.level is not None and done.evidence is Evidence.CONFIRM else ""
+    stays = "the rest stays open" if left is None else f"{short(left)} stays open"
+    opened = f"{target.side.value} {short(target.size)} {target.epic}"
+    return f"Closed {short(size)} of {opened}{at}; {stays}."
+
+
+def _fault(target: Position, size: Decimal, left: Decimal | None, opened: Position | None) -> Problem | None:
+    if opened is not None:
+        message = (
+            f"The book changed while the order was under way: it opened {opened.side.value} "
+            f"{short(opened.size)} {opened.epic} ({opened.deal_id}) WITHOUT a stop. Close it now."
+        )
+        command = f"capcli close {opened.deal_id} --confirm"
+        return Problem("REVERSED", message, int(Exit.NO_STOP), command, assistant_error=False)
+    if left is None or left == target.size - size:
+        return None
+    message = (
+        f"The order to close {short(size)} was executed, and {target.deal_id} now has {short(left)} of "
+        f"{short(target.size)}: the book changed meanwhile. Look at it before anything else."
+    )
+    return Problem(
+        "REDUCED_OTHERWISE", message, int(Exit.MAY_BE_LIVE), "capcli positions", assistant_error=False
+    )
