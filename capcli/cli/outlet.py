@@ -74,6 +74,10 @@ class Outlet:
             return
         self._guard(lambda: (self.stdout.flush(), raw.write(content + b"\n"), self.stdout.flush()))
 
+    def flush(self) -> None:
+        """Bring out what a library wrote (help pages), while a closed pipe can still be forgiven."""
+        self._guard(self.stdout.flush)
+
     def talk(self, text: str) -> None:
         """Write to stderr; a closed stderr is nobody's loss."""
         with suppress(OSError, ValueError):
@@ -100,15 +104,17 @@ class Outlet:
             write()
         except BrokenPipeError:
             # The reader has what it wanted. Python would complain again when it flushes at exit.
-            self._silence()
+            self.silence()
         except (OSError, ValueError) as error:
-            self._silence()
+            self.silence()
             self.lost = True
             self.talk(f"The result could not be written: {error}\n")
 
-    def _silence(self) -> None:
+    def silence(self) -> int:
+        """Send what is still written to stdout nowhere; nobody reads it. Returns the exit code for that."""
         with suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
+        return 0
 
 
 def _encodable(text: str, stream: TextIO) -> str:

@@ -26,6 +26,7 @@ def main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = No
     try:
         with redirect_stdout(outlet.stdout), redirect_stderr(outlet.stderr):
             code = _answer(call, argv)
+            outlet.flush()
     finally:
         call.close()
         if call.listening:
@@ -46,6 +47,9 @@ def _answer(call: Call, argv: Sequence[str]) -> int:
         return _misread(call, error)
     except (KeyboardInterrupt, typer.Abort):
         return _stopped(call, _interruption(call))
+    except BrokenPipeError as error:
+        # Help pages are written by the library; a command's own result is guarded in the outlet.
+        return _bug(call, error) if call.env else call.outlet.silence()
     except Exception as error:  # noqa: BLE001  whatever else happens is a bug, and still one line and an exit code
         return _bug(call, error)
 

@@ -70,8 +70,9 @@ def test_json_is_utf8_and_text_fits_the_encoding(environ):
 
 
 @POSIX
-def test_a_reader_that_leaves_is_no_error(environ):
-    process = start(environ, "markets", "search", "a", "-q", "--limit", "1000")
+@pytest.mark.parametrize("words", ["markets search a -q --limit 1000", "--help", "quote GOLD -q --json"])
+def test_a_reader_that_leaves_is_no_error(environ, words):
+    process = start(environ, *words.split())
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait(20) == 0
