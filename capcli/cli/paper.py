@@ -224,6 +224,8 @@ def _with_faults(ctx: typer.Context, use: "Callable[[App], PaperFaults]") -> Non
     if call.json or call.options.csv or call.options.fields:
         finish(call, Reply(data), "paper")
     from capcli.render.paper import faults_view
-    from capcli.render.text import paint
+    from capcli.render.text import Subject, paint
 
-    call.outlet.result(paint(faults_view(data), call.outlet.look(no_colour=call.options.no_colour)))
+    subject = Subject("paper", None).line()
+    blocks = [*([subject] if subject else []), *faults_view(data)]
+    call.outlet.result(paint(blocks, call.outlet.look(no_colour=call.options.no_colour)))

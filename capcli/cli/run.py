@@ -36,7 +36,7 @@ def main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = No
     return code or int(Exit.BUG if outlet.lost else Exit.DONE)
 
 
-def _answer(call: Call, argv: Sequence[str]) -> int:
+def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line for each kind of ending
     try:
         return _dispatch(call, argv)
     except typer.Exit as done:
