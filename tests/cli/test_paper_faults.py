@@ -12,7 +12,8 @@ def names(result):
 
 
 def test_nothing_is_set_by_itself(capcli):
-    assert capcli(*FAULTS).out == "No faults are set. capcli paper faults set --help lists them.\n"
+    said = "No faults are set. capcli paper faults set --help lists them."
+    assert capcli(*FAULTS).out.split("\n") == ["paper", "", said, ""]
     result = capcli(*FAULTS, "--json")
     assert (result.json["command"], result.json["env"], result.data) == (
         "paper faults",
@@ -40,7 +41,7 @@ def test_faults_are_set_listed_and_cleared(capcli):
     assert capcli("paper", "status", "--json").data["faults"] == 2
     assert capcli(*FAULTS, "--csv").out.splitlines()[0] == "name,effect,on,value,times,until"
     assert capcli(*FAULTS, "--fields", "name,on").out.split() == [
-        "name", "on", "delay", "reads", "drop-after", "orders",
+        "paper", "name", "on", "delay", "reads", "drop-after", "orders",
     ]  # fmt: skip
     assert names(capcli(*FAULTS, "clear", "delay", "--json")) == ["drop-after"]
     assert "until" not in capcli(*FAULTS, "clear").out
