@@ -7,7 +7,8 @@ from typing import Any
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
-from capcli.domain.match import Lost, matching_orders, matching_positions, reduced_positions
+from capcli.domain.match import Lost, matching_orders, matching_positions
+from capcli.domain.netting import reduced_positions
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.errors import CapcliError, DealUnknown
 from capcli.services.casework import Desk, active_on
