@@ -68,8 +68,8 @@ def perform(deed: str) -> None:
     say("here")
     if deed == "suspend":
         os.kill(os.getpid(), signal.SIGSTOP)
-    else:
-        sys.stdin.readline()
+    # A stopped process may be continued by anybody, so it waits for its parent's word as well.
+    sys.stdin.readline()
 
 
 def _moves_to(state: str) -> Guard:

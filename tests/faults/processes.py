@@ -12,7 +12,7 @@ from typing import Any
 
 from capcli.app import App, Surroundings, utc_now
 from capcli.domain.order import OrderRequest
-from capcli.paper.state import reset
+from capcli.paper.state import reset, switches
 from capcli.paper.transport import PaperTransport
 from tests.faults.bench import order
 from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatches, violations
@@ -33,7 +33,9 @@ class Home:
     told: list[Told] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        reset(self.path / "paper.db", start=MONDAY, limits=False, at=utc_now())
+        paper = self.path / "paper.db"
+        reset(paper, start=MONDAY, limits=False, at=utc_now())
+        switches(paper, at=utc_now(), confirm_delay_ms=0)
 
     @property
     def journal(self) -> Path:

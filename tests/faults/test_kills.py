@@ -125,6 +125,7 @@ def test_case_sender_suspended(case: Case, home: Home) -> None:
         assert same is not None
         assert (same.exit, same.state) == (10, "SENDING")
         os.kill(sender.pid, signal.SIGCONT)
+        release(sender)
         ended = home.ends(sender)
     assert ended is not None
     assert ended.state == "LANDED"
