@@ -144,6 +144,7 @@ class App:
 
     def _broker(self) -> "CapitalBroker":
         from capcli.broker.client import CapitalBroker
+        from capcli.store.pace import FilePaceBook
 
         settings = self.settings
         return CapitalBroker(
@@ -156,6 +157,9 @@ class App:
             read_timeout_s=settings.http_timeout_s,
             monotonic=self._around.monotonic,
             sleep=self._around.sleep,
+            pace_book=FilePaceBook(
+                self.folders.locks, settings.api_url or HOSTS[settings.env], self._around.monotonic
+            ),
         )
 
     def _transport(self) -> Any:

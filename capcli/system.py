@@ -91,8 +91,10 @@ def file_lock(
     wait_s: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[None]:
-    """Hold an exclusive kernel lock on a file; the kernel frees it when the process dies, kill -9 included.
+) -> Iterator[IO[bytes]]:
+    """Hold an exclusive kernel lock on a file, and lend the open file (`a+b`) meanwhile.
+
+    The kernel frees it when the process dies, kill -9 included.
 
     Raises Busy when another process keeps it for longer than `wait_s` seconds.
     """
@@ -105,8 +107,9 @@ def file_lock(
                 raise Busy(f"Another capcli process holds {path.name} for more than {wait_s:g} s.")
             sleep(0.02)
         try:
-            yield
+            yield handle
         finally:
+            handle.flush()
             _unlock(handle)
 
 

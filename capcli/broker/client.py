@@ -25,14 +25,14 @@ from capcli.broker.failures import (
     text_of,
 )
 from capcli.broker.limits import Pace
-from capcli.broker.session import Sessions
+from capcli.broker.session import Live, Sessions
 from capcli.broker.transport import Ask, Headers, Reply, Wire
 from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
 from capcli.domain.attempt import Answer, Delivery
 from capcli.domain.market import Candle, Market, MarketRow, Resolution, is_epic
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
 from capcli.errors import CapcliError, DealUnknown, EpicUnknown, UsageError
-from capcli.services.ports import Clock, Credentials, SessionCache
+from capcli.services.ports import Clock, Credentials, PaceBook, SessionCache
 
 _Shape = TypeVar("_Shape")
 
@@ -65,10 +65,11 @@ class CapitalBroker:
         read_timeout_s: float = 10.0,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        pace_book: PaceBook | None = None,
     ) -> None:
         self._clock = clock
         self._wire = Wire(base_url, clock=clock, transport=transport, read_timeout_s=read_timeout_s)
-        self._pace = Pace(monotonic, sleep)
+        self._pace = Pace(monotonic, sleep, pace_book)
         self._calls = Calls(self._wire, self._pace)
         self._sessions = Sessions(
             self._calls, credentials, clock=clock, cache=cache, wanted_account=wanted_account
@@ -224,11 +225,12 @@ class CapitalBroker:
         rows = self._get(wire.Activities, "history", "activity", query=query).activities
         return tuple(map(translate.activity, rows))
 
-    def send(self, method: str, path: str, body: bytes | None) -> Answer:
+    def send(self, method: str, path: str, body: bytes | None, *, account_id: str | None = None) -> Answer:
         """Send one mutation, once, and say what came back. Raises nothing that a network can cause.
 
         A missing or old session is renewed before, by requests of its own; when that fails the answer is
-        NOT_CONNECTED with the reason. Raises UsageError for a path that is not ours.
+        NOT_CONNECTED with the reason, as when the session is not on `account_id`. Raises UsageError for a
+        path that is not ours.
         """
         ask = Ask(method, _segments(method, path), body=body)
         try:
@@ -240,6 +242,8 @@ class CapitalBroker:
             self._pace.order()
         else:
             self._pace.request()
+        if account_id is not None and (elsewhere := self._elsewhere(live, account_id)):
+            return Answer(Delivery.NOT_CONNECTED, detail=elsewhere)
         try:
             reply = self._wire.exchange(ask, live.tokens.headers, mutation=True)
         except NOT_SENT as error:
@@ -248,6 +252,11 @@ class CapitalBroker:
             return Answer(Delivery.LOST, detail=type(error).__name__)
         self._sessions.adopt(live, reply)
         return _answer(reply)
+
+    def _elsewhere(self, live: Live, account_id: str) -> str | None:
+        """Say which other account a request would reach; another thread may have switched meanwhile."""
+        there = {live.stored.account_id, self._sessions.account_id or account_id} - {account_id}
+        return f"the session is on account {there.pop()}, not on {account_id}" if there else None
 
     def _get(self, shape: type[_Shape], *segments: str, query: Mapping[str, str] = _NO_QUERY) -> _Shape:
         ask = Ask("GET", segments, query)

@@ -61,6 +61,23 @@ class SessionCache(Protocol):
     def drop(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """When the latest requests began, oldest first, and when the next login and order may (seconds)."""
+
+    recent: tuple[float, ...] = ()
+    login_after: float = float("-inf")
+    order_after: float = float("-inf")
+
+
+class PaceBook(Protocol):
+    """Where starting times are written down, so that all processes of a user share one allowance."""
+
+    def update(self, change: Callable[[Starts], Starts]) -> Starts:
+        """Replace the starting times by what `change` makes of them, one caller at a time."""
+        ...
+
+
 class Broker(Protocol):
     """One broker session. Reads raise the errors of `capcli.errors`; mutations answer with what came back.
 
@@ -135,8 +152,11 @@ class Broker(Protocol):
         """Return the detailed activity of a window of at most one day, newest first."""
         ...
 
-    def send(self, method: str, path: str, body: bytes | None) -> Answer:
-        """Send one mutation, once, and say what came back. Raises nothing that a network can cause."""
+    def send(self, method: str, path: str, body: bytes | None, *, account_id: str | None = None) -> Answer:
+        """Send one mutation, once, and say what came back. Raises nothing that a network can cause.
+
+        With an `account_id`, nothing leaves while the session is on another account: NOT_CONNECTED.
+        """
         ...
 
 
@@ -157,6 +177,14 @@ class Journal(Protocol):
 
     def recent(self, env: str, host: str, account_id: str, since: datetime) -> tuple[AttemptRecord, ...]:
         """Return the attempts that were sent since an instant, oldest first."""
+        ...
+
+    def attempts(self, env: str, *, limit: int) -> tuple[AttemptRecord, ...]:
+        """Return the latest attempts of an environment, newest first."""
+        ...
+
+    def moved_at(self, attempt_id: str) -> datetime | None:
+        """Return when an attempt came into its present state."""
         ...
 
     def claim(self, preview_id: str, attempt: AttemptRecord, *, now: datetime) -> PreviewRecord | None:
@@ -183,6 +211,10 @@ class Journal(Protocol):
 
         Returns False when the attempt was no longer in `from_state`; then nothing changed.
         """
+        ...
+
+    def observe(self, attempt_id: str, state: AttemptState, *, at: datetime, **facts: Any) -> bool:
+        """Set facts of an attempt that stays in its state; False when it is in that state no longer."""
         ...
 
     def note(self, attempt_id: str | None, kind: str, *, at: datetime, detail: Mapping[str, Any]) -> None:
