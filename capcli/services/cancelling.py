@@ -88,10 +88,10 @@ class Cancellations:
         if sight is not Sight.GONE:
             self._changer.record(attempt, AttemptState.UNKNOWN, answer)
             return self._unknown(order, attempt, answer.detail or "it was not seen to be gone")
-        if self._is_confirmed(attempt, answer):
-            return self._landed(order, attempt, answer, Evidence.CONFIRM)
         for pause in _FILL_LOOKS_S:
             self._changer.sleep(pause)
+            if self._is_confirmed(attempt, answer):
+                return self._landed(order, attempt, answer, Evidence.CONFIRM)
             if filled := filled_as(self._desk.broker, order.deal_id):
                 raise self._filled(order, attempt, answer, filled)
             if self._is_in_activity(order, attempt):

@@ -1,0 +1,281 @@
+"""Closing part of a position and closing all: an opposite order that only ever reduces, and one close each (E7)."""
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from capcli.domain.attempt import AttemptState, Evidence, PreviewState
+from capcli.domain.market import Side
+from capcli.domain.order import Kind
+from capcli.services.closing_all import AllClosings
+from capcli.services.reducing import Reduction
+from capcli.services.reply import Reply
+from tests.support.clock import Time
+from tests.support.desk import Seat, refusal, stop_at
+from tests.support.fixtures import Seats
+from tests.support.tap import says
+
+D = Decimal
+S = AttemptState
+LOST = httpx.ReadTimeout("no answer")
+
+
+def reduce(seat: Seat, deal: str | None, size: str, **options: Any) -> Reply[Reduction]:
+    return seat.app.reductions.reduce(deal or "", D(size), confirmed=True, **options)
+
+
+def close_all(seat: Seat) -> Reply[AllClosings]:
+    return seat.app.closings_of_all.close_all(confirmed=True)
+
+
+def sizes(seat: Seat) -> dict[str, Decimal]:
+    return {row.deal_id: row.size for row in seat.app.portfolio.positions().data.positions}
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_part_of_a_position_is_closed_and_its_stop_stays(seat: Seat, side: Side) -> None:
+    deal = seat.open(size="5", side=side, stop=stop_at("24" if side is Side.BUY else "38")).deal_id or ""
+    done = reduce(seat, deal, "2")
+    assert (done.exit_code, done.data.state, done.data.remaining) == (0, S.LANDED, D(3))
+    assert sizes(seat) == {deal: D(3)}
+    assert seat.app.portfolio.positions(deal).data.positions[0].stop_level is not None
+    assert done.data.sentence == f"Closed 2 of {side.value} 5 SILVER at {done.data.level}; 3 stays open."
+    body = seat.tap.orders()[-1].decode()
+    assert body == f'{{"epic":"SILVER","direction":"{side.opposite.value}","size":2}}'
+
+
+def test_it_is_an_order_with_a_preview_that_cannot_be_executed_again(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id
+    done = reduce(seat, deal, "2").data
+    preview = seat.app.journal.preview(done.preview_id)
+    attempt = seat.app.journal.attempt_of(done.preview_id)
+    assert preview is not None
+    assert attempt is not None
+    assert (preview.kind, preview.state) == (Kind.MARKET, PreviewState.CLAIMED)
+    assert (attempt.attempt_id, attempt.state) == (done.attempt_id, S.LANDED)
+    orders = len(seat.tap.orders())
+    assert seat.execute(done.preview_id).data.replayed
+    assert len(seat.tap.orders()) == orders
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ("5", "to close all of it"),
+        ("6", "to close all of it"),
+        ("0.15", "off the step"),
+        ("0.05", "size_range"),
+    ],
+)
+def test_a_size_that_does_not_fit_is_refused(seat: Seat, size: str, words: str) -> None:
+    deal = seat.open(size="5").deal_id
+    error = refusal(lambda: reduce(seat, deal, size))
+    assert (error.code, int(error.exit_code)) == ("CHECKS_FAILED", 5)
+    assert words in error.message
+    assert len(seat.tap.orders()) == 1
+
+
+def test_only_the_oldest_can_be_reduced(seat: Seat, time: Time) -> None:
+    old = seat.open(size="5").deal_id or ""
+    time.tick(5)
+    young = seat.open(size="5").deal_id
+    error = refusal(lambda: reduce(seat, young, "2"))
+    assert (error.code, error.next) == ("CHECKS_FAILED", f"capcli close {young}")
+    assert old in error.message
+    assert reduce(seat, old, "2").exit_code == 0
+    assert sizes(seat) == {old: D(3), young: D(5)}
+
+
+def test_another_market_is_not_in_the_way(seat: Seat, time: Time) -> None:
+    seat.open("GOLD", "0.1")
+    time.tick(5)
+    deal = seat.open(size="5").deal_id
+    assert reduce(seat, deal, "2").exit_code == 0
+
+
+def test_a_book_with_both_sides_is_one_of_a_hedging_account(seat: Seat) -> None:
+    from dataclasses import replace
+
+    from capcli.services.reducing import reducible
+
+    deal = seat.open(size="5").deal_id or ""
+    (row,) = seat.app.broker.positions()
+    book = (row, replace(row, deal_id="other", side=Side.SELL))
+    assert "hedges" in refusal(lambda: reducible(book, deal, D(1))).message
+
+
+def test_it_is_not_offered_where_the_account_may_hedge(seats: Seats) -> None:
+    seat = seats(CAP_ENV="demo", CAP_ALLOW_TRADING="true")
+    error = refusal(lambda: reduce(seat, "D1", "2"))
+    assert (error.code, error.next) == ("REFUSED", "capcli close D1")
+    assert seat.tap.requests == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"CAP_ENV": "demo", "CAP_ALLOW_TRADING": "false"}, "TRADING_OFF"),
+        ({"CAP_ENV": "live", "CAP_ALLOW_TRADING": "true"}, "LIVE_LOCKED"),
+    ],
+)
+def test_switches_stop_both(seats: Seats, settings: dict[str, str], code: str) -> None:
+    seat = seats(**settings)
+    assert refusal(lambda: reduce(seat, "D1", "2")).code == code
+    assert refusal(lambda: close_all(seat)).code == code
+    assert seat.tap.requests == []
+
+
+def test_both_need_a_confirmation(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    error = refusal(lambda: seat.app.reductions.reduce(deal, D("2.0"), confirmed=False))
+    assert (error.code, error.next) == ("NOT_CONFIRMED", f"capcli close {deal} --size 2 --confirm")
+    error = refusal(lambda: seat.app.closings_of_all.close_all(confirmed=False))
+    assert error.next == "capcli close --all --confirm"
+    assert sizes(seat) == {deal: D(5)}
+
+
+def test_limits_on_new_risk_do_not_refuse_it(seats: Seats) -> None:
+    deal = seats().open(size="5").deal_id
+    strict = seats(
+        CAP_ALLOWED_EPICS="GOLD",
+        CAP_MAX_OPEN_POSITIONS="1",
+        CAP_MAX_ORDERS_PER_DAY="1",
+        CAP_MAX_POSITION_SIZE="1",
+    )
+    assert reduce(strict, deal, "2").exit_code == 0
+
+
+def test_an_unresolved_attempt_refuses_it_and_the_whole_close_stays_possible(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    seat.tap.breaks("POST", "/positions", before=LOST)
+    assert seat.execute(seat.preview(size="3").preview_id).exit_code == 8
+    assert refusal(lambda: reduce(seat, deal, "2")).code == "BLOCKED"
+    assert seat.app.closings.close(deal, confirmed=True).exit_code == 0
+
+
+def test_the_same_again_within_a_minute_has_to_be_meant(seat: Seat, time: Time) -> None:
+    deal = seat.open(size="5").deal_id
+    reduce(seat, deal, "1")
+    error = refusal(lambda: reduce(seat, deal, "1"))
+    assert (error.code, error.next) == ("DUPLICATE", f"capcli close {deal} --size 1 --again --confirm")
+    assert reduce(seat, deal, "1", again=True).data.remaining == D(3)
+    time.tick(61)
+    assert reduce(seat, deal, "1").data.remaining == D(2)
+
+
+def test_a_reduction_whose_answer_was_lost_is_seen_in_the_book(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    orders = len(seat.tap.orders())
+    seat.tap.breaks("POST", "/positions", after=LOST)
+    done = reduce(seat, deal, "2")
+    assert (done.exit_code, done.data.state, done.data.evidence) == (0, S.LANDED, Evidence.INFERRED)
+    assert (sizes(seat), len(seat.tap.orders())) == ({deal: D(3)}, orders + 1)
+
+
+def test_a_reduction_that_never_arrived_is_doubt_and_is_not_sent_again(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    orders = len(seat.tap.orders())
+    seat.tap.breaks("POST", "/positions", before=LOST)
+    reply = reduce(seat, deal, "2")
+    assert reply.problem is not None
+    assert (reply.exit_code, reply.data.state, reply.data.retry_safe) == (8, S.UNKNOWN, False)
+    assert refusal(lambda: reduce(seat, deal, "2")).code == "BLOCKED"
+    assert (sizes(seat), len(seat.tap.orders())) == ({deal: D(5)}, orders + 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "state"),
+    [
+        (says(400, {"errorCode": "error.some.reason"}), 6, S.REFUSED),
+        (says(429, {"errorCode": "error.too-many.requests"}), 11, S.REFUSED),
+        (httpx.ConnectError("refused"), 7, S.NOT_SENT),
+    ],
+)
+def test_a_reduction_that_was_not_made_points_back_at_the_close(
+    seat: Seat, answer: Any, exit_code: int, state: AttemptState
+) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    seat.tap.breaks("POST", "/positions", before=answer)
+    reply = reduce(seat, deal, "2")
+    assert (reply.exit_code, reply.data.state, reply.data.remaining) == (exit_code, state, D(5))
+    assert reply.data.next == f"capcli close {deal} --size 2"
+
+
+def test_a_reverse_that_was_opened_after_all_is_told_at_once(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id
+
+    def close_first(_: httpx.Request) -> None:
+        seat.time.tick(1)
+        tokens = seat.app.broker._sessions.live().tokens.headers
+        url = f"http://paper/api/v1/positions/{deal}"
+        seat.tap._inner.handle_request(httpx.Request("DELETE", url, headers=tokens))
+
+    seat.tap.breaks("POST", "/positions", before=close_first)
+    reply = reduce(seat, deal, "2")
+    assert reply.problem is not None
+    assert (reply.exit_code, reply.problem.code) == (9, "REVERSED")
+    (opened,) = seat.book()
+    assert reply.data.next == f"capcli close {opened} --confirm"
+    assert reply.data.opened_deal_id == opened
+
+
+def test_a_position_that_is_gone_is_not_reduced(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    seat.app.closings.close(deal, confirmed=True)
+    orders = len(seat.tap.orders())
+    assert refusal(lambda: reduce(seat, deal, "2")).code == "DEAL_UNKNOWN"
+    assert len(seat.tap.orders()) == orders
+
+
+def test_closing_all_closes_each_by_its_own_id(seat: Seat) -> None:
+    before = seat.app.accounts.list().data.accounts[0].equity
+    deals = [seat.open(epic, size).deal_id for epic, size in (("SILVER", "1.5"), ("GOLD", "0.1"))]
+    reply = close_all(seat)
+    assert (reply.exit_code, reply.data.closed, reply.data.failed) == (0, 2, 0)
+    assert seat.book() == []
+    assert sorted(seat.tap.seen("DELETE")) == sorted(f"DELETE /positions/{deal}" for deal in deals)
+    assert reply.data.pl_account == seat.app.accounts.list().data.accounts[0].equity - before
+    assert all(row.attempt_id for row in reply.data.closings)
+
+
+def test_closing_nothing_is_done(seat: Seat) -> None:
+    reply = close_all(seat)
+    assert (reply.exit_code, reply.data.closings) == (0, ())
+    assert "nothing to close" in reply.data.sentence
+
+
+@pytest.mark.parametrize(
+    ("answers", "exit_code"),
+    [
+        ([says(400, {"errorCode": "error.no"})], 6),
+        ([says(502, text="")], 8),
+        ([says(400, {"errorCode": "error.no"}), says(502, text="")], 8),
+        ([httpx.ConnectError("refused")], 7),
+        ([says(429, {"errorCode": "error.too-many.requests"}), says(400, {"errorCode": "error.no"})], 6),
+    ],
+)
+def test_what_fails_does_not_stop_the_others_and_the_worst_is_the_exit_code(
+    seat: Seat, answers: list[Any], exit_code: int
+) -> None:
+    for _ in range(3):
+        seat.open(size="1")
+    for answer in answers:
+        seat.tap.breaks("DELETE", "/positions", before=answer)
+    reply = close_all(seat)
+    assert reply.problem is not None
+    assert (reply.exit_code, reply.problem.code) == (exit_code, "CLOSE_INCOMPLETE")
+    assert (reply.data.closed, reply.data.failed) == (3 - len(answers), len(answers))
+    open_still = [row.deal_id for row in reply.data.closings if not row.closed]
+    assert seat.book() == open_still
+    assert close_all(seat).exit_code == 0
+    assert seat.book() == []
+
+
+def test_one_that_somebody_else_closed_first_counts_as_closed(seat: Seat) -> None:
+    first, second = (seat.open(size="1").deal_id for _ in range(2))
+    seat.tap.breaks("GET", f"/positions/{second}", before=says(404, {"errorCode": "error.not-found.dealId"}))
+    reply = close_all(seat)
+    assert (reply.exit_code, reply.data.closed) == (0, 2)
+    assert {row.deal_id for row in reply.data.closings} == {first, second}
