@@ -144,7 +144,10 @@ class PreviewRecord:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """An attempt as the journal keeps it. `baseline` is the book before the send, as JSON."""
+    """An attempt as the journal keeps it. `baseline` is the book before the send, as JSON.
+
+    `absent_seen_at` (broker time) is when a clean look found no trace of it for the first time.
+    """
 
     attempt_id: str
     kind: Kind
@@ -170,4 +173,5 @@ class AttemptRecord:
     level: Decimal | None = None
     size: Decimal | None = None
     stop_level: Decimal | None = None
+    absent_seen_at: datetime | None = None
     note: str = ""

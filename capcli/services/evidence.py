@@ -2,26 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
-from capcli.domain.match import Lost, matching_orders, matching_positions
-from capcli.domain.netting import reduced_positions
+from capcli.domain.match import Finding, Trace, Verdict
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.errors import CapcliError, DealUnknown
 from capcli.services.casework import Desk, active_on
-from capcli.services.documents import StoredOrder, read_baseline, read_order, read_sizes
+from capcli.services.documents import StoredOrder, read_order
 from capcli.services.ports import Broker
+from capcli.services.search import DEFAULT, Patience, Search
 from capcli.services.sights import Sight, filled_as, read_asked, sight_of
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
 _READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
-# How long after a send a missing trace says nothing (order protocol, Reconcile).
-_QUIET = timedelta(seconds=120)
-# Attempts of this long before a lost one may own what was opened since, as a working order that filled.
-_OWNERS = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +26,12 @@ class Witness:
     desk: Desk
     sleep: Callable[[float], None]
     monotonic: Callable[[], float]
+    patience: Patience = DEFAULT
+
+    @property
+    def search(self) -> Search:
+        """Return what this witness looks with."""
+        return Search(self.desk, self.patience)
 
     def conclude(self, attempt: AttemptRecord, order: StoredOrder, *, wait_s: float) -> AttemptRecord:
         """Ask for the verdict on an acknowledged order until it comes or the wait (seconds) is over."""
@@ -43,76 +44,80 @@ class Witness:
         return self._move(attempt, AttemptState.REJECTED, **facts)
 
     def settle(self, attempt: AttemptRecord) -> AttemptRecord:
-        """Bring an attempt whose sender is gone as far as evidence allows; a failed read allows nothing."""
+        """Bring an attempt whose sender is gone as far as evidence allows; a failed read allows nothing.
+
+        One that was presumed not placed is looked for again for a day.
+        """
+        return self.examine(attempt)[0]
+
+    def examine(self, attempt: AttemptRecord) -> tuple[AttemptRecord, Finding | None]:
+        """Settle an attempt, and return what a lost order may have become where that was looked for."""
         if attempt.state is AttemptState.CLAIMED:
             note = "the process that claimed it ended before sending"
-            return self._move(attempt, AttemptState.NOT_SENT, note=note)
+            return self._move(attempt, AttemptState.NOT_SENT, note=note), None
         if attempt.kind is Kind.CLOSE:
-            return self._settle_close(attempt)
+            return self._settle_close(attempt), None
         if attempt.kind in {Kind.AMEND, Kind.CANCEL}:
-            return self._settle_change(attempt)
+            return self._settle_change(attempt), None
         if attempt.state is AttemptState.SENDING:
             note = "the process that sent it ended before the answer"
             attempt = self._move(attempt, AttemptState.UNKNOWN, note=note)
-        order = self._order_of(attempt)
-        if order is None or not attempt.state.unresolved or not self._reaches(attempt.account_id):
-            return attempt
+        order = self.order_of(attempt)
+        lost = attempt.state.unresolved or self.search.is_watched(attempt)
+        if order is None or not lost or not self._reaches(attempt.account_id):
+            return attempt, None
         if attempt.state is AttemptState.ACKED:
             attempt = self.conclude(attempt, order, wait_s=0)
-        return self._infer(attempt, order) if attempt.state.unresolved else attempt
+            # While a confirmation may still come it is the better witness.
+            if not attempt.state.unresolved or not self.search.is_quiet(attempt):
+                return attempt, None
+        finding = self.search.look(attempt, order.request)
+        return (attempt if finding is None else self._judge(attempt, order, finding)), finding
 
-    def _infer(self, attempt: AttemptRecord, order: StoredOrder) -> AttemptRecord:
-        """Take the one new deal that fits for the order; none or several prove nothing."""
-        # While a confirmation may still come it is the better witness.
-        if attempt.state is AttemptState.ACKED and not self._is_quiet(attempt):
-            return attempt
-        try:
-            found = self._candidates(attempt, order.request)
-            if not found and attempt.kind is Kind.MARKET:
-                return self._infer_reduction(attempt, order.request)
-        except CapcliError:
-            return attempt
-        if len(found) != 1 or self.desk.broker.account_id != attempt.account_id:
-            return attempt
-        facts = {"deal_ids": (found[0].deal_id,), "level": found[0].level, "size": found[0].size, "note": ""}
-        facts |= {"evidence": Evidence.INFERRED} | protection(order.request, found)
-        return self._move(attempt, AttemptState.LANDED, **facts)
+    def _judge(self, attempt: AttemptRecord, order: StoredOrder, finding: Finding) -> AttemptRecord:
+        """Take one trace for the order, one refusal for its answer, and two looks at nothing for absence."""
+        verdict, absent = finding.verdict, attempt.state is AttemptState.ABSENT
+        if verdict is Verdict.LANDED:
+            facts = landing_facts(order.request, finding.traces[0]) | {"evidence": Evidence.INFERRED}
+            return self.land(attempt, facts)
+        if verdict is Verdict.REJECTED and not absent:
+            return self._move(
+                attempt,
+                AttemptState.REJECTED,
+                order_id=finding.rejected[0],
+                evidence=Evidence.INFERRED,
+                absent_seen_at=None,
+                note="its activity says REJECTED",
+            )
+        if attempt.state is AttemptState.UNKNOWN:
+            return self._count_looks(attempt, nothing=verdict is Verdict.NOTHING_THERE)
+        return attempt
 
-    def _infer_reduction(self, attempt: AttemptRecord, request: OrderRequest) -> AttemptRecord:
-        """Take what an opposite order took from older deals for its trace: it opened none (API page 9.4)."""
-        cut = reduced_positions(request, read_sizes(attempt.baseline), self.desk.broker.positions())
-        if not cut or self.desk.broker.account_id != attempt.account_id:
+    def land(self, attempt: AttemptRecord, facts: dict[str, Any]) -> AttemptRecord:
+        """Record that an order landed; an alarm where it was presumed not placed."""
+        if attempt.state is not AttemptState.ABSENT:
+            return self._move(attempt, AttemptState.LANDED, **facts, absent_seen_at=None)
+        landed = self._move(attempt, AttemptState.LANDED, **facts)
+        detail = {"deal_ids": list(landed.deal_ids), "presumed_absent_since": attempt.absent_seen_at}
+        self.desk.journal.note(attempt.attempt_id, "late_landing", at=self.desk.clock(), detail=detail)
+        return landed
+
+    def _count_looks(self, attempt: AttemptRecord, *, nothing: bool) -> AttemptRecord:
+        """Presume an order absent at the second look without a trace, both after the quiet period."""
+        search = self.search
+        if not nothing:
+            return attempt if attempt.absent_seen_at is None else self._observe(attempt, absent_seen_at=None)
+        if not search.is_quiet(attempt):
             return attempt
-        facts = {"deal_ids": tuple(row.deal_id for row in cut), "size": request.size}
-        facts |= {"evidence": Evidence.INFERRED, "protected": Protection.NOT_ASKED}
-        return self._move(attempt, AttemptState.LANDED, note=_reduced(len(cut)), **facts)
-
-    def _candidates(
-        self, attempt: AttemptRecord, request: OrderRequest
-    ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
-        if attempt.broker_time_at_send is None:
-            return ()
-        known = read_baseline(attempt.baseline) | self._owned_by_others(attempt)
-        lost = Lost(request, attempt.broker_time_at_send, known)
-        if attempt.kind is Kind.WORKING:
-            return matching_orders(lost, self.desk.broker.orders())
-        return matching_positions(lost, self.desk.broker.positions())
-
-    def _owned_by_others(self, attempt: AttemptRecord) -> frozenset[str]:
-        since = attempt.created_at - _OWNERS
-        mine = attempt.attempt_id
-        others = self.desk.journal.recent(attempt.env, attempt.host, attempt.account_id, since)
-        return frozenset(
-            deal
-            for other in others
-            # An amendment or a close is about a deal of another attempt, it owns none.
-            if other.attempt_id != mine and other.preview_id is not None
-            for deal in (*other.deal_ids, other.order_id)
-            if deal
-        )
+        if attempt.absent_seen_at is None:
+            return self._observe(attempt, absent_seen_at=search.broker_now())
+        if not search.is_second_look(attempt):
+            return attempt
+        seconds = int(search.age(attempt).total_seconds())
+        return self._move(attempt, AttemptState.ABSENT, note=f"no trace of it after {seconds} s")
 
     def _is_quiet(self, attempt: AttemptRecord) -> bool:
-        return self.desk.clock() - (attempt.sent_at or attempt.created_at) >= _QUIET
+        return self.search.is_quiet(attempt)
 
     def _settle_close(self, attempt: AttemptRecord) -> AttemptRecord:
         # A close holds no lock: one that is still being sent belongs to its own process.
@@ -150,7 +155,8 @@ class Witness:
         except CapcliError:
             return False
 
-    def _order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
+    def order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
+        """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
         preview = self.desk.journal.preview(attempt.preview_id) if attempt.preview_id else None
         return read_order(preview.document) if preview else None
 
@@ -212,6 +218,11 @@ class Witness:
             if row.deal_id in deals or (order_id and row.working_order_id == order_id)
         )
 
+    def _observe(self, attempt: AttemptRecord, **facts: Any) -> AttemptRecord:
+        journal = self.desk.journal
+        journal.observe(attempt.attempt_id, attempt.state, at=self.desk.clock(), **facts)
+        return journal.attempt(attempt.attempt_id) or attempt
+
     def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> AttemptRecord:
         """Compare and set; whoever was first, what the journal holds now is returned."""
         journal = self.desk.journal
@@ -221,6 +232,18 @@ class Witness:
 
 def _reduced(count: int) -> str:
     return f"It reduced {count} position(s)"
+
+
+def landing_facts(request: OrderRequest, trace: Trace) -> dict[str, Any]:
+    """Return what a trace tells of an order that landed: its deals, its price, and its stop."""
+    kept = {"protected": Protection.NOT_ASKED} if not trace.rows else protection(request, trace.rows)
+    return {
+        "deal_ids": trace.deal_ids,
+        "order_id": trace.order_id,
+        "level": trace.level,
+        "size": trace.size,
+        "note": trace.note,
+    } | kept
 
 
 def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:

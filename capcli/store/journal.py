@@ -32,6 +32,7 @@ _FACTS = frozenset(
         "level",
         "size",
         "stop_level",
+        "absent_seen_at",
         "note",
     }
 )
@@ -45,18 +46,18 @@ _INSERT_PREVIEW = """
 _INSERT_ATTEMPT = """
     INSERT INTO attempts (id, kind, env, host, account_id, method, path, preview_id, state, body_sha256,
         baseline, created_at, broker_time_at_send, sent_at, deal_reference, order_id, deal_ids, evidence,
-        protected, http_status, error_code, level, size, stop_level, note)
+        protected, http_status, error_code, level, size, stop_level, absent_seen_at, note)
     VALUES (:id, :kind, :env, :host, :account_id, :method, :path, :preview_id, :state, :body_sha256,
         :baseline, :created_at, :broker_time_at_send, :sent_at, :deal_reference, :order_id, :deal_ids,
-        :evidence, :protected, :http_status, :error_code, :level, :size, :stop_level, :note)
+        :evidence, :protected, :http_status, :error_code, :level, :size, :stop_level, :absent_seen_at,
+        :note)
     ON CONFLICT (preview_id) DO NOTHING"""
 
 _MOVE = """
     UPDATE attempts SET state = :state, baseline = :baseline, broker_time_at_send = :broker_time_at_send,
         sent_at = :sent_at, deal_reference = :deal_reference, order_id = :order_id, deal_ids = :deal_ids,
         evidence = :evidence, protected = :protected, http_status = :http_status, error_code = :error_code,
-        level = :level, size = :size, stop_level = :stop_level, note = :note,
-        absent_seen_at = CASE :state WHEN 'ABSENT' THEN :moved_at ELSE absent_seen_at END
+        level = :level, size = :size, stop_level = :stop_level, absent_seen_at = :absent_seen_at, note = :note
     WHERE id = :id AND state = :from_state"""
 
 _CLAIM = (
@@ -116,6 +117,20 @@ class SqliteJournal:
         )
         return tuple(self._read(attempt_of, row) for row in rows)
 
+    def attempts(self, env: str, *, limit: int) -> tuple[AttemptRecord, ...]:
+        rows = self._db.rows(
+            "SELECT * FROM attempts WHERE env = ? ORDER BY created_at DESC, rowid DESC LIMIT ?", (env, limit)
+        )
+        return tuple(self._read(attempt_of, row) for row in rows)
+
+    def moved_at(self, attempt_id: str) -> datetime | None:
+        rows = self._db.rows(
+            """SELECT seq AS id, at FROM events WHERE attempt_id = ? AND to_state IS NOT NULL
+            ORDER BY seq DESC LIMIT 1""",
+            (attempt_id,),
+        )
+        return self._read(lambda row: datetime.fromisoformat(row["at"]), rows[0]) if rows else None
+
     def claim(self, preview_id: str, attempt: AttemptRecord, *, now: datetime) -> PreviewRecord | None:
         if attempt.preview_id != preview_id or attempt.state is not AttemptState.CLAIMED:
             raise ValueError(f"{attempt.attempt_id} is not a claim of {preview_id}")
@@ -151,17 +166,27 @@ class SqliteJournal:
         at: datetime,
         **facts: Any,
     ) -> bool:
-        _refuse_illegal(from_state, to_state, facts)
+        if to_state not in TRANSITIONS[from_state]:
+            raise ValueError(f"An attempt never goes from {from_state} to {to_state}")
         if to_state is AttemptState.SENDING:
             # Daily limits count what has a send time, so no caller can forget it.
             facts.setdefault("sent_at", at)
+        return self._set(attempt_id, from_state, Event("move", at, attempt_id, from_state, to_state, facts))
+
+    def observe(self, attempt_id: str, state: AttemptState, *, at: datetime, **facts: Any) -> bool:
+        return self._set(attempt_id, state, Event("observe", at, attempt_id, state, None, facts))
+
+    def _set(self, attempt_id: str, from_state: AttemptState, event: Event) -> bool:
+        if unknown := event.detail.keys() - _FACTS:
+            raise ValueError(f"Not a fact that a move may change: {', '.join(sorted(unknown))}")
         with self._db.transaction() as connection:
             before = self._held(connection, attempt_id)
             if before.state is not from_state:
                 return False
-            after = attempt_row(replace(before, state=to_state, **facts))
-            connection.execute(_MOVE, after | {"from_state": from_state.value, "moved_at": stamp(at)})
-            append(connection, Event("move", at, attempt_id, from_state, to_state, facts))
+            state = AttemptState(event.to_state or from_state)
+            after = attempt_row(replace(before, state=state, **event.detail))
+            connection.execute(_MOVE, after | {"from_state": from_state.value})
+            append(connection, event)
             return True
 
     def note(self, attempt_id: str | None, kind: str, *, at: datetime, detail: Mapping[str, Any]) -> None:
@@ -191,13 +216,6 @@ def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:
     wrong = [name for name in shared if getattr(preview, name) != getattr(attempt, name)]
     if wrong:
         raise ValueError(f"{attempt.attempt_id} is not for {preview.preview_id}: {', '.join(wrong)} differ")
-
-
-def _refuse_illegal(from_state: AttemptState, to_state: AttemptState, facts: Mapping[str, Any]) -> None:
-    if to_state not in TRANSITIONS[from_state]:
-        raise ValueError(f"An attempt never goes from {from_state} to {to_state}")
-    if unknown := facts.keys() - _FACTS:
-        raise ValueError(f"Not a fact that a move may change: {', '.join(sorted(unknown))}")
 
 
 def _claimed(preview: PreviewRecord, attempt: AttemptRecord, now: datetime) -> Event:

@@ -88,6 +88,7 @@ def attempt_row(attempt: AttemptRecord) -> dict[str, Any]:
         "level": _text(attempt.level),
         "size": _text(attempt.size),
         "stop_level": _text(attempt.stop_level),
+        "absent_seen_at": _stamp_or_none(attempt.absent_seen_at),
         "note": _broker_text(attempt.note),
     }
 
@@ -118,6 +119,7 @@ def attempt_of(row: sqlite3.Row) -> AttemptRecord:
         level=_decimal(row["level"]),
         size=_decimal(row["size"]),
         stop_level=_decimal(row["stop_level"]),
+        absent_seen_at=_time_or_none(row["absent_seen_at"]),
         note=row["note"],
     )
 

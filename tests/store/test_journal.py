@@ -217,14 +217,27 @@ def test_moving_an_unknown_attempt_is_a_bug(journal: SqliteJournal) -> None:
         journal.move("a_x", S.CLAIMED, S.SENDING, at=NOW)
 
 
-def test_absence_is_dated(journal: SqliteJournal, raw: sqlite3.Connection) -> None:
+def test_a_look_without_a_trace_is_remembered_in_the_same_state(journal: SqliteJournal) -> None:
     claimed(journal)
-    later = NOW + timedelta(seconds=150)
     journal.move("a_000000000001", S.CLAIMED, S.SENDING, at=NOW)
-    journal.move("a_000000000001", S.SENDING, S.ABSENT, at=later)
-    journal.move("a_000000000001", S.ABSENT, S.LANDED, at=later + timedelta(hours=1))
-    seen = raw.execute("SELECT absent_seen_at FROM attempts").fetchone()
-    assert seen == ("2026-05-04T14:04:41.250000Z",)
+    journal.move("a_000000000001", S.SENDING, S.UNKNOWN, at=NOW)
+    later = NOW + timedelta(seconds=150)
+    assert journal.observe("a_000000000001", S.UNKNOWN, at=later, absent_seen_at=later)
+    held = journal.attempt("a_000000000001")
+    assert held is not None
+    assert (held.state, held.absent_seen_at) == (S.UNKNOWN, later)
+    assert not journal.observe("a_000000000001", S.SENDING, at=later, note="too late")
+    assert journal.moved_at("a_000000000001") == NOW
+
+
+def test_the_latest_attempts_come_first(journal: SqliteJournal) -> None:
+    claimed(journal)
+    journal.open_attempt(a_close(created_at=NOW + timedelta(seconds=1)))
+    assert [one.attempt_id for one in journal.attempts("demo", limit=2)] == [
+        "a_00000000000c",
+        "a_000000000001",
+    ]
+    assert len(journal.attempts("demo", limit=1)) == 1
 
 
 def test_unresolved_are_those_of_the_account_oldest_first(journal: SqliteJournal) -> None:

@@ -1,0 +1,121 @@
+"""Looks at an account for what a lost order may have become: one clean look at everything, or none at all."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from capcli.domain.account import Activity
+from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.match import Finding, Lost, Seen, find
+from capcli.domain.order import OrderRequest
+from capcli.errors import CapcliError
+from capcli.services.casework import Desk, active_on
+from capcli.services.documents import read_baseline, read_sizes
+
+# Attempts of this long before a lost one may own what was opened since, as a working order that filled.
+_OWNERS = timedelta(days=30)
+# How long an order that left no trace is looked for again.
+_WATCH = timedelta(hours=24)
+_SLACK = timedelta(seconds=2)
+_DAY = timedelta(days=1)
+# What comes a week after a send is not that order any more.
+_MOST_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a missing trace says nothing, and how far apart two looks without one must be (seconds)."""
+
+    quiet_s: float = 120
+    gap_s: float = 30
+
+    @property
+    def pause_s(self) -> float:
+        """Return how long to wait between two looks of somebody who waits for the verdict."""
+        return self.gap_s / 6
+
+
+DEFAULT = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Reads and matches; moves nothing."""
+
+    desk: Desk
+    patience: Patience
+
+    def look(self, attempt: AttemptRecord, request: OrderRequest) -> Finding | None:
+        """Look for an order on its account; None when one of the reads failed or ended elsewhere."""
+        sent = attempt.broker_time_at_send
+        try:
+            if sent is None or active_on(self.desk.broker, attempt.account_id) != attempt.account_id:
+                return None
+            seen = self._see(sent - _SLACK)
+        except CapcliError:
+            return None
+        if self.desk.broker.account_id != attempt.account_id:
+            return None
+        known = read_baseline(attempt.baseline) | self._owned_by_others(attempt)
+        return find(Lost(request, sent, known, read_sizes(attempt.baseline)), seen)
+
+    def is_quiet(self, attempt: AttemptRecord) -> bool:
+        """Say whether the send is so long ago, by the broker's clock, that a missing trace says something."""
+        return self.age(attempt) >= timedelta(seconds=self.patience.quiet_s)
+
+    def age(self, attempt: AttemptRecord) -> timedelta:
+        """Return the time since the send, by the broker's clock where both ends of it are known."""
+        then, now = attempt.broker_time_at_send, self.desk.broker.broker_time()
+        if then is None or now is None:
+            return self.desk.clock() - (attempt.sent_at or attempt.created_at)
+        return now - then
+
+    def broker_now(self) -> datetime:
+        """Return the broker's clock, or ours before its first answer."""
+        return self.desk.broker.broker_time() or self.desk.clock()
+
+    def is_second_look(self, attempt: AttemptRecord) -> bool:
+        """Say whether a look without a trace lies far enough behind this one."""
+        first = attempt.absent_seen_at
+        return first is not None and self.broker_now() - first >= timedelta(seconds=self.patience.gap_s)
+
+    def is_watched(self, attempt: AttemptRecord) -> bool:
+        """Say whether an order that was presumed not placed is still looked for."""
+        sent = attempt.sent_at or attempt.created_at
+        lost = attempt.state is AttemptState.ABSENT and attempt.preview_id is not None
+        return lost and self.desk.clock() - sent <= _WATCH
+
+    def watched(self, account_id: str) -> tuple[AttemptRecord, ...]:
+        """Return the orders of an account that were presumed not placed and may yet land."""
+        desk = self.desk
+        since = desk.clock() - _WATCH
+        found = desk.journal.recent(desk.env, desk.broker.host, account_id, since)
+        return tuple(attempt for attempt in found if self.is_watched(attempt))
+
+    def _see(self, since: datetime) -> Seen:
+        # In this order: what fills or closes between two of the reads then shows in the later one.
+        orders = self.desk.broker.orders()
+        positions = self.desk.broker.positions()
+        return Seen(positions, orders, self._activity(since, self.broker_now()))
+
+    def _activity(self, since: datetime, now: datetime) -> tuple[Activity, ...]:
+        """Read the activity day by day: the broker refuses longer windows (API page 10.1)."""
+        rows: tuple[Activity, ...] = ()
+        until = min(now, since + _MOST_DAYS * _DAY)
+        while since < until:
+            end = min(since + _DAY, until)
+            rows = self.desk.broker.activity(since, end) + rows
+            since = end
+        return rows
+
+    def _owned_by_others(self, attempt: AttemptRecord) -> frozenset[str]:
+        since = attempt.created_at - _OWNERS
+        mine = attempt.attempt_id
+        others = self.desk.journal.recent(attempt.env, attempt.host, attempt.account_id, since)
+        return frozenset(
+            deal
+            for other in others
+            # An amendment or a close is about a deal of another attempt, it owns none.
+            if other.attempt_id != mine and other.preview_id is not None
+            for deal in (*other.deal_ids, other.order_id)
+            if deal
+        )
