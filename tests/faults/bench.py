@@ -19,7 +19,7 @@ from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatch
 from tests.faults.matrix import Case, Outcome
 from tests.faults.wire import FaultTransport
 from tests.support.clock import Time
-from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Ids
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Ids, stop_at
 
 PAPER_KEYS = Credentials("paper", "paper", "paper")
 UNDECIDED = {"UNKNOWN", "ACKED", "SENDING"}
@@ -201,4 +201,15 @@ def hours(count: float) -> timedelta:
     return timedelta(hours=count)
 
 
-__all__ = ["FIRST_ACCOUNT", "SECOND_ACCOUNT", "WORKING", "Bench", "Hand", "Outcome", "hours", "order", "tell"]
+__all__ = [
+    "FIRST_ACCOUNT",
+    "SECOND_ACCOUNT",
+    "WORKING",
+    "Bench",
+    "Hand",
+    "Outcome",
+    "hours",
+    "order",
+    "stop_at",
+    "tell",
+]

@@ -1,8 +1,11 @@
-"""Group H: closes whose answer is lost."""
+"""Group H: closes and amendments whose answer is lost."""
+
+from typing import Any
 
 import httpx
 
-from tests.faults.bench import Bench, tell
+from capcli.domain.bracket import Change
+from tests.faults.bench import Bench, order, stop_at, tell
 from tests.faults.checker import Told, violations
 from tests.faults.matrix import Case, cases
 from tests.faults.wire import after, before, instead, meanwhile
@@ -70,3 +73,31 @@ def test_a_close_that_is_refused_leaves_the_position(bench: Bench) -> None:
     told = _close(bench, deal)
     assert (told.exit, bench.evidence().ledger.positions) == (6, (deal,))
     assert violations(bench.evidence()) == []
+
+
+def _amend(case: Case, bench: Bench) -> None:
+    assert bench.execute(bench.preview(order(stop="29"))).state == "LANDED"
+    (position,) = bench.app.broker.positions()
+    both = Change(stop=stop_at("28"), limit=stop_at("33"))
+    assert tell("", lambda: _amended(bench, position.deal_id, both)).exit == 0
+    bench.told.clear()
+    if case.id == "H3":
+        bench.wire.on("PUT", "/positions/", after(httpx.ReadTimeout))
+    told = tell("", lambda: _amended(bench, position.deal_id, Change(stop=stop_at("27"))))
+    bench.told.append(told)
+    found = bench.evidence()
+    assert violations(found) == []
+    assert (told.exit, told.state) == (case.first.exit, case.first.state), told
+    assert case.first.reads(told.sentence), told.sentence
+    (row,) = bench.app.broker.positions()
+    assert (str(row.stop_level), str(row.limit_level)) == ("27", "33")
+    assert found.posts == case.posts
+
+
+def _amended(bench: Bench, deal: str, change: Change) -> Any:
+    return bench.app.amendments.amend(deal, change, confirmed=True)
+
+
+@cases("H3", "H4")
+def test_case(case: Case, bench: Bench) -> None:
+    _amend(case, bench)
