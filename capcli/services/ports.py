@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from math import inf
 from typing import Any, Protocol
 
 from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
@@ -66,8 +67,8 @@ class Starts:
     """When the latest requests began, oldest first, and when the next login and order may (seconds)."""
 
     recent: tuple[float, ...] = ()
-    login_after: float = float("-inf")
-    order_after: float = float("-inf")
+    login_after: float = -inf
+    order_after: float = -inf
 
 
 class PaceBook(Protocol):
