@@ -15,6 +15,7 @@ from capcli.paper.store import writing
 Handle = Callable[[Desk, Request], Response]
 _JAVA = "java.util.concurrent.TimeoutException"  # seen from the venue (API page 4.1)
 _GATEWAY = (502, 503, 504)
+_LOST = Response(0, MappingProxyType({}), b"", Mishap(cut=Cut.BEFORE_ANSWER))
 
 
 def meet(desk: Desk, request: Request, handle: Handle) -> Response:
@@ -46,9 +47,6 @@ def _response(desk: Desk, request: Request, handle: Handle, outcome: Fault | Non
     if not outcome.handled:
         return OUTCOMES[outcome.name](desk, request, outcome, _LOST)
     return OUTCOMES[outcome.name](desk, request, outcome, handle(desk, request))
-
-
-_LOST = Response(0, MappingProxyType({}), b"", Mishap(cut=Cut.BEFORE_ANSWER))
 
 
 def _lost(_desk: Desk, _request: Request, _fault: Fault, response: Response) -> Response:

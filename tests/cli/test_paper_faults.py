@@ -1,8 +1,13 @@
 """`capcli paper faults`: what is set, setting it, clearing it, and an order on a bad day."""
 
+import os
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
 import pytest
 
 from capcli.paper.faults import KINDS, SPECS
+from tests.cli.test_process import ROOT, finished, start
 
 FAULTS = ("paper", "faults")
 
@@ -100,3 +105,18 @@ def test_an_order_on_a_bad_day(capcli, words, code):
     assert again.data["replayed"] is True
     held = capcli("positions", "--json").data["positions"]
     assert len(held) == (code != 11)
+
+
+def test_a_broker_that_is_served_meets_what_another_process_sets():
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with start(environ, "paper", "serve", "--port", "0", "--env", "paper") as process:
+        url = f"{process.stdout.readline().strip()}/api/v1/time"
+        code, out, err = finished(environ, "paper", "faults", "set", "status", "--on", "all", "--times", "1")
+        assert (code, err) == (0, ""), out
+        with pytest.raises(HTTPError, match="502") as failed:
+            urlopen(url, timeout=5)
+        failed.value.close()
+        with urlopen(url, timeout=5) as answer:
+            assert answer.status == 200
+        process.terminate()
+        process.wait(10)
