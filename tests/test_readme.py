@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import IMPORT_PATH
+
 README = Path(__file__).parents[1] / "README.md"
 IDS = re.compile(r"\b[pa]_[0-9a-z]{12}\b|\b(?:o_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 VARYING = [
@@ -62,7 +64,7 @@ def shell(tmp_path):
         "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "CAPCLI_HOME": str(tmp_path / "home"),
-        "PYTHONPATH": str(README.parent),
+        "PYTHONPATH": IMPORT_PATH,
         "COLUMNS": "100",
     }
 

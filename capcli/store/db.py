@@ -93,10 +93,15 @@ def _connect(path: Path, wait_s: float, mode: str = "rw") -> sqlite3.Connection:
         check_same_thread=False,
     )
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA synchronous=FULL")
-    # On macOS a plain fsync leaves the bytes in the drive's cache.
-    connection.execute("PRAGMA fullfsync=ON")
-    connection.execute("PRAGMA foreign_keys=ON")
+    try:
+        connection.execute("PRAGMA synchronous=FULL")
+        # On macOS a plain fsync leaves the bytes in the drive's cache.
+        connection.execute("PRAGMA fullfsync=ON")
+        connection.execute("PRAGMA foreign_keys=ON")
+    except BaseException:
+        # An open file would keep a disk from being unmounted.
+        connection.close()
+        raise
     return connection
 
 

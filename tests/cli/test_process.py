@@ -10,6 +10,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support.paths import IMPORT_PATH
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"httpx", "pydantic", "msgspec", "rich", "keyring", "fastmcp", "sqlite3", "asyncio", "click"}
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pipes")
@@ -18,7 +20,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pi
 @pytest.fixture
 def environ(tmp_path):
     keep = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    return {**keep, "PYTHONPATH": str(ROOT), "CAPCLI_HOME": str(tmp_path / "home")}
+    return {**keep, "PYTHONPATH": IMPORT_PATH, "CAPCLI_HOME": str(tmp_path / "home")}
 
 
 def start(environ, *words, **options):

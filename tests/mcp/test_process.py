@@ -16,6 +16,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from capcli.app import App
+from tests.support.paths import IMPORT_PATH
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +26,7 @@ SERVE = ["-m", "capcli", "mcp", "serve"] if find_spec("capcli.cli.mcp") else ["-
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    return {"CAPCLI_HOME": str(home), "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], **more}
+    return {"CAPCLI_HOME": str(home), "PYTHONPATH": IMPORT_PATH, "PATH": os.environ["PATH"], **more}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from capcli.domain.attempt import AttemptState
 from capcli.domain.market import Side
 from capcli.domain.money import parse_decimal
 from capcli.domain.order import OrderRequest
+from tests.support.paths import IMPORT_PATH
 
 RACER = """
 import json, sys
@@ -58,7 +59,6 @@ def test_processes_that_race_for_one_preview_send_one_order(own_home: Path, proc
 
 
 def race(preview_id: str, processes: int) -> list[list[object]]:
-    root = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", RACER, preview_id]
     racers = [
         subprocess.Popen(
@@ -66,7 +66,7 @@ def race(preview_id: str, processes: int) -> list[list[object]]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": root},
+            env=os.environ | {"PYTHONPATH": IMPORT_PATH},
         )
         for _ in range(processes)
     ]

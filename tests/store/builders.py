@@ -5,18 +5,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState
 from capcli.domain.order import Kind
+from tests.support.paths import IMPORT_PATH
 
 NOW = datetime(2026, 5, 4, 14, 2, 11, 250_000, tzinfo=UTC)
 BODY = b'{"epic":"SILVER","direction":"BUY","size":1.5}'
 ACCOUNT = ("demo", "demo-api-capital.backend-capital.com", "1234567")
 
 # Child processes find the packages from any working directory.
-CHILD_ENV = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+CHILD_ENV = os.environ | {"PYTHONPATH": IMPORT_PATH}
 
 
 def a_preview(preview_id: str = "p_000000000001", **changes: Any) -> PreviewRecord:
