@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from capcli.services.closing import Closings
     from capcli.services.closing_all import ClosingsOfAll
     from capcli.services.confirms import Confirms
+    from capcli.services.evidence import Witness
     from capcli.services.execution import Executions, Sending
     from capcli.services.health import Health
     from capcli.services.markets import Markets
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from capcli.services.ports import SessionCache
     from capcli.services.previews import Previews
     from capcli.services.reducing import Reductions
+    from capcli.services.search import Patience
     from capcli.store.journal import SqliteJournal
 
 T = TypeVar("T")
@@ -69,13 +71,18 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What tests replace: time, chance, waiting, and the wire to the broker."""
+    """What tests replace: time, chance, waiting, and the wire to the broker.
+
+    `quiet_s`: how long after a send a missing trace says nothing; `gap_s`: between two looks without one.
+    """
 
     clock: Callable[[], datetime] = utc_now
     ids: Callable[[str], str] = random_id
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     lock_wait_s: float = 20
+    quiet_s: float = 120
+    gap_s: float = 30
     transport: Any = None
 
 
@@ -276,6 +283,7 @@ class App:
             confirmation_needed=self.settings.require_confirm,
             on_interrupt=self._on_interrupt,
             account=self.settings.account,
+            patience=self._patience(),
         )
 
     @property
@@ -325,16 +333,25 @@ class App:
         return self._once("order_amendments", lambda: self._amending(OrderAmendments))
 
     def _amending(self, service: Callable[..., T]) -> T:
-        from capcli.services.evidence import Witness
         from capcli.store.lock import FileAccountLock
 
         around = self._around
         return service(
             self._changer(),
-            Witness(self.desk, around.sleep, around.monotonic),
+            self._witness(),
             FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
             confirmation_needed=self.settings.require_confirm,
         )
+
+    def _witness(self) -> "Witness":
+        from capcli.services.evidence import Witness
+
+        return Witness(self.desk, self._around.sleep, self._around.monotonic, self._patience())
+
+    def _patience(self) -> "Patience":
+        from capcli.services.search import Patience
+
+        return Patience(self._around.quiet_s, self._around.gap_s)
 
     @property
     def cancellations(self) -> "Cancellations":

@@ -105,5 +105,5 @@ def _unresolved(app: "App") -> Finding:
     open_attempts = app.journal.unresolved(app.env, app.broker.host, app.broker.account_id or "")
     if open_attempts:
         ids = ", ".join(attempt.attempt_id for attempt in open_attempts)
-        return Finding(f"unresolved: {ids}; new orders are refused", "capcli positions", warning=True)
+        return Finding(f"unresolved: {ids}; new orders are refused", "capcli reconcile", warning=True)
     return Finding("no attempt is unresolved")

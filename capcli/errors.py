@@ -9,14 +9,15 @@ CapcliError                          exit 1   a bug in capcli
 ├── LoginRefused                     exit 4
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
-│   └── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
+│   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
+│   └── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 ├── BrokerRefused                    exit 6
 │   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
 ├── Unreachable                      exit 7
 │   └── ReadTimeout
 ├── CloseUnknown                     exit 8
 ├── Busy                             exit 10
-│   └── AttemptUnresolved
+│   └── AttemptUnresolved  LateLanding
 ├── RateLimited                      exit 11
 └── Interrupted                      exit 130
 """
@@ -235,6 +236,25 @@ class PreviewElsewhere(Refused):
     code = "PREVIEW_ELSEWHERE"
 
 
+class AttemptUnknown(Refused):
+    """No attempt has this id."""
+
+    code = "ATTEMPT_UNKNOWN"
+
+
+class AttemptElsewhere(Refused):
+    """The attempt belongs to another environment, host or account."""
+
+    code = "ATTEMPT_ELSEWHERE"
+
+
+class EvidenceAgainst(Refused):
+    """A person's verdict that the evidence contradicts, or does not support yet."""
+
+    code = "EVIDENCE_AGAINST"
+    retry_safe = False
+
+
 class BrokerRefused(CapcliError):
     """The broker said no."""
 
@@ -303,6 +323,12 @@ class AttemptUnresolved(Busy):
     """An earlier attempt on this account may be live: no new risk until that is known."""
 
     code = "BLOCKED"
+
+
+class LateLanding(Busy):
+    """An order that was presumed not placed is there after all: no new risk before somebody read that."""
+
+    code = "LATE_LANDING"
 
 
 class RateLimited(CapcliError):

@@ -1,8 +1,8 @@
-"""What keeps new risk off an account: an attempt of which nobody knows yet what became of it."""
+"""What keeps new risk off an account: an attempt that is not settled, or one that landed late."""
 
-from capcli.domain.attempt import AttemptRecord
-from capcli.domain.order import ORDERS_PATH, Kind
-from capcli.errors import AttemptUnresolved
+from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.order import Kind
+from capcli.errors import AttemptUnresolved, LateLanding
 from capcli.services.casework import Desk
 from capcli.services.evidence import Witness
 
@@ -12,27 +12,41 @@ _NAMES = {Kind.CLOSE: "The close", Kind.AMEND: "The amendment", Kind.CANCEL: "Th
 def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: str = "") -> None:
     """Raise AttemptUnresolved while something of this account is not settled and evidence does not settle it.
 
+    Raises LateLanding, once, for an order of the last day that was presumed not placed and landed after all.
     `why` says what would add risk, where that is not an order.
     """
     for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
         if witness.settle(other).state.unresolved:
-            raise blocked(other, why)
+            raise _blocked(other, why)
+    for absent in witness.search.watched(account_id):
+        landed = witness.settle(absent)
+        if landed.state is AttemptState.LANDED:
+            raise _late(landed)
 
 
-def blocked(other: AttemptRecord, why: str = "") -> AttemptUnresolved:
+def _blocked(other: AttemptRecord, why: str = "") -> AttemptUnresolved:
     """Return the error that names the attempt in the way and the command that settles it."""
     since = f"{other.created_at:%H:%M:%S}Z"
     if other.kind in _NAMES:
         deal_id = other.path.rsplit("/", 1)[1]
         message = f"{_NAMES[other.kind]} of {deal_id} of {since} ({other.attempt_id}) is not settled."
-        waits = other.path.startswith(ORDERS_PATH)
-        command = "capcli orders" if waits else f"capcli positions {deal_id}"
     else:
         message = f"Attempt {other.attempt_id} of {since} is unresolved: that order may be live."
-        command = f"capcli execute {other.preview_id}"
     because = f" {why[0].upper()}{why[1:]}, which is new risk." if why else ""
     return AttemptUnresolved(
         f"{message}{because} Nothing new was sent. Closing positions stays possible.",
-        next=command,
+        next=f"capcli reconcile {other.attempt_id}",
         attempt_id=other.attempt_id,
+    )
+
+
+def _late(landed: AttemptRecord) -> LateLanding:
+    deals = ", ".join(landed.deal_ids)
+    look = "orders" if landed.kind is Kind.WORKING else "positions"
+    return LateLanding(
+        f"An order that was presumed not placed has landed after all: {landed.attempt_id}, deal {deals}. "
+        "Nothing new was sent. Look at it before you send another order.",
+        next=f"capcli {look}",
+        attempt_id=landed.attempt_id,
+        deal_ids=list(landed.deal_ids),
     )

@@ -103,7 +103,7 @@ class Changer:
                 f"{change.name} was called off by another process. Nothing was sent.", next=change.command
             )
         sending = self.desk.journal.attempt(attempt.attempt_id) or attempt
-        answer = self.desk.broker.send(change.method, change.path, change.body)
+        answer = self.desk.broker.send(change.method, change.path, change.body, account_id=attempt.account_id)
         try:
             return self._finish(sending, change, answer)
         except JournalUnreadable as error:
@@ -113,7 +113,9 @@ class Changer:
         if answer.delivery is Delivery.LOST and self._look(change, wait=False) is Sight.NOT_YET:
             # The same change by deal id cannot be done twice: once it is seen not to be there, sending it
             # again is safe. Of the two answers only the book tells, so the second one is not believed either.
-            again = self.desk.broker.send(change.method, change.path, change.body)
+            again = self.desk.broker.send(
+                change.method, change.path, change.body, account_id=attempt.account_id
+            )
             answer = Answer(Delivery.LOST, detail=again.detail or answer.detail)
         if answer.delivery is Delivery.NOT_CONNECTED:
             self.record(attempt, AttemptState.NOT_SENT, answer)

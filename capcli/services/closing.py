@@ -137,7 +137,7 @@ class Closings:
                 next=f"capcli close {position.deal_id}",
             )
         sending = self._desk.journal.attempt(attempt.attempt_id) or attempt
-        answer = self._desk.broker.send("DELETE", attempt.path, None)
+        answer = self._desk.broker.send("DELETE", attempt.path, None, account_id=attempt.account_id)
         try:
             return self._finish(sending, position, answer)
         except JournalUnreadable as error:
@@ -147,7 +147,7 @@ class Closings:
         if answer.delivery is Delivery.LOST and self._is_open(attempt) is True:
             # By deal id a close cannot hit twice: once the row is read as open, sending again is safe. The
             # second answer speaks for itself alone, so only the book tells what became of both.
-            again = self._desk.broker.send("DELETE", attempt.path, None)
+            again = self._desk.broker.send("DELETE", attempt.path, None, account_id=attempt.account_id)
             return self._look(attempt, position, Answer(Delivery.LOST, detail=again.detail))
         if answer.delivery is Delivery.NOT_CONNECTED:
             self._record(attempt, AttemptState.NOT_SENT, answer)

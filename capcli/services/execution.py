@@ -20,7 +20,7 @@ from capcli.errors import (
     PreviewUnknown,
 )
 from capcli.services import ids
-from capcli.services.blocking import blocked
+from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.casework import Desk, Scene, active_on, judge, look
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_order, write_baseline
@@ -28,6 +28,7 @@ from capcli.services.evidence import Witness
 from capcli.services.fanout import uninterrupted
 from capcli.services.ports import AccountLock, Ids
 from capcli.services.reply import Reply
+from capcli.services.search import DEFAULT, Patience
 from capcli.services.trading_gate import require_confirmation, require_trading
 from capcli.services.verdicts import Execution, execution_reply
 
@@ -49,6 +50,7 @@ class Sending:
     confirmation_needed: bool
     on_interrupt: Callable[[], None]
     account: str | None = None
+    patience: Patience = DEFAULT
 
 
 class Executions:
@@ -57,7 +59,7 @@ class Executions:
     def __init__(self, desk: Desk, sending: Sending) -> None:
         self._desk = desk
         self._sending = sending
-        self._witness = Witness(desk, sending.sleep, sending.monotonic)
+        self._witness = Witness(desk, sending.sleep, sending.monotonic, sending.patience)
 
     def execute(
         self,
@@ -77,7 +79,7 @@ class Executions:
         preview = self._find(ids.preview_id(preview_id))
         self._belongs_here(preview, kind)
         attempt = self._desk.journal.attempt_of(preview.preview_id)
-        if attempt is not None and not attempt.state.unresolved:
+        if attempt is not None and not self._is_open(attempt):
             return self._replay(attempt, preview)
         if attempt is None:
             self._gate(preview, confirmed=confirmed)
@@ -90,6 +92,10 @@ class Executions:
             if attempt is not None:
                 return self._replay(self._witness.settle(attempt), preview)
             return self._send_locked(preview, again=again, wait_s=wait_s)
+
+    def _is_open(self, attempt: AttemptRecord) -> bool:
+        """Say whether evidence may still change what is known of an attempt."""
+        return attempt.state.unresolved or self._witness.search.is_watched(attempt)
 
     def so_far(self, preview_id: str) -> Reply[Execution]:
         """Return what the journal holds about an execution at this moment; asks and sends nothing.
@@ -153,7 +159,7 @@ class Executions:
     def _send_locked(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
         order = read_order(preview.document)
         self._require_account(preview, active_on(self._desk.broker, preview.account_id))
-        self._refuse_while_unresolved(preview)
+        refuse_while_unresolved(self._desk, self._witness, preview.account_id)
         self._refuse_twin(preview, again=again)
         scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)
         self._check_again(preview, order, scene)
@@ -172,22 +178,22 @@ class Executions:
             next=f"capcli execute {preview.preview_id} --account {preview.account_id}",
         )
 
-    def _refuse_while_unresolved(self, preview: PreviewRecord) -> None:
-        for other in self._desk.journal.unresolved(preview.env, preview.host, preview.account_id):
-            if self._witness.settle(other).state.unresolved:
-                raise blocked(other)
-
     def _refuse_twin(self, preview: PreviewRecord, *, again: bool) -> None:
         since = self._desk.clock() - _TWIN_WINDOW
         for other in self._desk.journal.recent(preview.env, preview.host, preview.account_id, since):
-            twin = other.body_sha256 == preview.body_sha256 and other.path == preview.path
-            if twin and other.state not in _NOTHING_OPENED and not again:
+            if self._is_twin(other, preview) and other.state not in _NOTHING_OPENED and not again:
                 raise DuplicateOrder(
                     f"The same order was sent at {other.sent_at:%H:%M:%S}Z ({other.attempt_id}). Nothing was "
                     "sent now. To send it a second time on purpose, add --again.",
                     next=f"capcli execute {preview.preview_id} --again",
                     attempt_id=other.attempt_id,
                 )
+
+    def _is_twin(self, other: AttemptRecord, preview: PreviewRecord) -> bool:
+        """Say whether an attempt sent the same order: as numbers, for 1.5 and 1.50 are one size."""
+        order = self._witness.order_of(other)
+        mine = read_order(preview.document)
+        return order is not None and (order.request, order.order_type) == (mine.request, mine.order_type)
 
     def _check_again(self, preview: PreviewRecord, order: StoredOrder, scene: Scene) -> None:
         case = judge(self._desk, scene, order.request, order.order_type, reference_entry=order.entry)
@@ -244,7 +250,9 @@ class Executions:
         facts = {"sent_at": self._desk.clock(), "broker_time_at_send": self._desk.broker.broker_time()}
         if not self._move(attempt, AttemptState.SENDING, **facts):
             return self._held(attempt)
-        answer = self._desk.broker.send(preview.method, preview.path, preview.body)
+        answer = self._desk.broker.send(
+            preview.method, preview.path, preview.body, account_id=preview.account_id
+        )
         try:
             sent = self._record(attempt, answer)
             if sent.state is AttemptState.ACKED:

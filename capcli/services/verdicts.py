@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.market import Side
+from capcli.domain.match import FILLED
 from capcli.domain.money import plain, short
 from capcli.domain.order import Kind, LegForm
 from capcli.errors import Exit, Problem
@@ -44,6 +45,13 @@ class Execution:
     error_code: str | None
 
 
+_BY_A_PERSON = "It was not placed: a person settled that."
+_NO_REASON = {Evidence.INFERRED: "its activity gives no reason"}
+_HOW = {
+    Evidence.INFERRED: " The answer was lost; this is the one new deal in the book that fits.",
+    Evidence.HUMAN: " The answer was lost; a person named the deal.",
+}
+_LATE = " It had been presumed not placed and landed late."
 _TOO_MANY = 429
 _UNAUTHORISED = 401
 
@@ -91,9 +99,10 @@ def _told_again(attempt: AttemptRecord, sentence: str) -> str:
 
 
 def _next_after_landing(attempt: AttemptRecord) -> str:
-    orders = attempt.kind is Kind.WORKING
+    orders = attempt.kind is Kind.WORKING and not attempt.note
     # What netting reduced may be gone: only what was opened is worth pointing at.
-    deal = "" if attempt.note or not attempt.deal_ids else attempt.deal_ids[0]
+    gone = attempt.note and attempt.note != FILLED
+    deal = "" if gone or not attempt.deal_ids else attempt.deal_ids[0]
     return f"capcli {'orders' if orders else 'positions'} {deal}".strip()
 
 
@@ -101,11 +110,14 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.state is AttemptState.LANDED:
         return _unprotected(attempt, order)
     if attempt.state is AttemptState.NOT_SENT:
-        message = f"Nothing was sent: {attempt.note.rstrip('.')}."
+        human = attempt.evidence is Evidence.HUMAN
+        message = _BY_A_PERSON if human else f"Nothing was sent: {attempt.note.rstrip('.')}."
         return _settled("NOT_SENT", message, Exit.UNREACHABLE, order, retry=True)
     if attempt.state is AttemptState.REJECTED:
-        reason = attempt.error_code or "no reason given"
-        return _settled("REJECTED", f"Broker said no: {reason}. Nothing opened.", Exit.BROKER_REFUSED, order)
+        reason = attempt.error_code or _NO_REASON.get(attempt.evidence, "no reason given")
+        human = attempt.evidence is Evidence.HUMAN
+        message = _BY_A_PERSON if human else f"Broker said no: {reason}. Nothing opened."
+        return _settled("REJECTED", message, Exit.BROKER_REFUSED, order)
     if attempt.state is AttemptState.REFUSED:
         return _refused(attempt, order)
     if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
@@ -121,21 +133,19 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
 
 
 def _may_be_live(attempt: AttemptRecord) -> Problem:
+    command = f"capcli reconcile {attempt.attempt_id}"
+    message = f"The order may be live. Do not send it again. Run: {command}"
     if attempt.state is AttemptState.ABSENT:
+        command = f"capcli resolve {attempt.attempt_id}"
         message = (
-            "No trace of the order was found. Presumed not placed; do not send it again before you looked."
+            f"{attempt.note.capitalize()}. Presumed not placed; a late landing will be reported. "
+            f"To settle: {command}"
         )
-    else:
-        message = (
-            "The order may be live. Do not send it again. Look first at what the broker has; executing the "
-            "same preview again looks for it and sends nothing."
-        )
-    look = "capcli orders" if attempt.kind is Kind.WORKING else "capcli positions"
     return Problem(
         "MAY_BE_LIVE",
         message,
         int(Exit.MAY_BE_LIVE),
-        next=look,
+        next=command,
         retry_safe=False,
         details={"attempt_id": attempt.attempt_id, "state": attempt.state.value, "seen": attempt.note},
         assistant_error=False,
@@ -170,7 +180,7 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         message = f"{landed} Its stop is not as asked: the broker has {plain(attempt.stop_level)}, "
         return _no_stop("STOP_DIFFERS", f"{message}asked was {_asked_stop(order)}.", look)
     wanted = f" at {plain(order.stop_level)}" if order.stop_level else ""
-    if attempt.kind is Kind.WORKING:
+    if attempt.kind is Kind.WORKING and not attempt.note:
         message = f"{landed} It waits WITHOUT its stop{wanted}. Set it in the platform, or cancel it there."
         return _no_stop("NO_STOP", message, look)
     message = (
@@ -194,9 +204,8 @@ def _no_stop(code: str, message: str, command: str) -> Problem:
 
 
 def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
-    inferred = attempt.evidence is Evidence.INFERRED
-    how = " The answer was lost; this is the one new deal in the book that fits." if inferred else ""
-    return _told(attempt, order) + how
+    late = _LATE if attempt.absent_seen_at is not None else ""
+    return _told(attempt, order) + _HOW.get(attempt.evidence, "") + late
 
 
 def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
@@ -208,7 +217,8 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
     if attempt.kind is Kind.WORKING:
         kind = order.order_type.value if order.order_type else "order"
         at = f" at {plain(request.trigger.level)}" if request.trigger else ""
-        return f"{kind} order to {request.side.value} {size} {request.epic}{at} is waiting{stop}."
+        became = f": {attempt.note[0].lower()}{attempt.note[1:]}" if attempt.note else " is waiting"
+        return f"{kind} order to {request.side.value} {size} {request.epic}{at}{became}{stop}."
     verb = "Bought" if request.side is Side.BUY else "Sold"
     level = f" at {plain(attempt.level)}" if attempt.level is not None else ""
     closed = f" {attempt.note}." if attempt.note else ""

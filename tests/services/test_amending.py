@@ -262,7 +262,7 @@ def test_two_lost_amendments_are_told_as_doubt_and_can_be_made_again(seat: Seat,
     assert (reply.exit_code, reply.problem.code, reply.data.state) == (8, "AMEND_UNKNOWN", S.UNKNOWN)
     assert (reply.data.stop_level, reply.data.protected) == (D("24.50"), Protection.UNCHECKED)
     blocked = refusal(lambda: seat.open(size="2"))
-    assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli positions {deal}")
+    assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli reconcile {blocked.details['attempt_id']}")
     assert amend(seat, deal, stop=stop_at("25")).exit_code == 0
     time.tick(1)
     seat.open(size="2")

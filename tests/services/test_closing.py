@@ -191,7 +191,7 @@ def test_a_lost_close_blocks_orders_only_until_the_position_is_gone(seat: Seat) 
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
     refusal(lambda: close(seat, deal))
     blocked = refusal(lambda: seat.open(size="2"))
-    assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli positions {deal}")
+    assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli reconcile {blocked.details['attempt_id']}")
     close(seat, deal)
     assert seat.open(size="2").state is AttemptState.LANDED
     assert closes(seat) == [AttemptState.LANDED, AttemptState.LANDED]

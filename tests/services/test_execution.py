@@ -255,7 +255,7 @@ def test_a_lost_answer_to_an_order_that_landed_says_only_what_is_known(seat: Sea
     reply = seat.execute(shown.preview_id)
     assert (reply.data.state, reply.exit_code, reply.problem.assistant_error) == (S.UNKNOWN, 8, False)
     assert "may be live" in reply.data.sentence
-    assert reply.problem.next == "capcli positions"
+    assert reply.problem.next == f"capcli reconcile {reply.data.attempt_id}"
     assert len(seat.book()) == len(seat.tap.orders()) == 1
 
 
@@ -397,7 +397,7 @@ def test_an_unresolved_order_blocks_the_next_one(seat: Seat, time: Time) -> None
     blocked = seat.preview(size="2").preview_id
     error = refusal(lambda: seat.execute(blocked))
     assert (error.code, int(error.exit_code)) == ("BLOCKED", 10)
-    assert error.next == f"capcli execute {lost.preview_id}"
+    assert error.next == f"capcli reconcile {error.details['attempt_id']}"
     assert ready(seat, blocked)
     assert len(seat.tap.orders()) == 1
 
