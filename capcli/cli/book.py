@@ -1,29 +1,236 @@
-"""`capcli positions` and `capcli orders`: what is open, and what waits."""
+"""`capcli positions` and `capcli orders`: what is open and what waits, and how both are changed."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer._click import Command, Context
 
+from capcli.cli.call import Call
+from capcli.cli.inputs import above_zero, instant, leg
 from capcli.cli.run import run
-from capcli.cli.tree import command, new_app
+from capcli.cli.tree import Group, command, epilog, new_app
+from capcli.domain.bracket import Change
 
-positions_app, orders_app = new_app(), new_app()
-Deal = Annotated[str | None, typer.Argument(metavar="[DEAL]", help="Only this deal id.", show_default=False)]
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.services.amending import Amendment
+    from capcli.services.cancelling import Cancellation
+    from capcli.services.order_amending import OrderAmendment
+    from capcli.services.reply import Reply
+
+_ONE = "one"
 
 
-@command(
-    positions_app, "positions", example="capcli positions\ncapcli positions --json --fields deal_id,epic,pl"
-)
-def positions(ctx: typer.Context, deal: Deal = None) -> None:
-    """Open positions: P&L, margin, distance to the stop."""
+class Book(Group):
+    """A group that takes a word which is none of its commands for a deal id."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._one = self.commands.pop(_ONE)
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            return _ONE, self._one, args
+        return super().resolve_command(ctx, args)
+
+
+def _group(about: str) -> typer.Typer:
+    return new_app(
+        f"{about}\n\nWith a DEAL only that one.",
+        cls=Book,
+        invoke_without_command=True,
+        subcommand_metavar="[DEAL] | COMMAND [ARGS]...",
+    )
+
+
+positions_app = _group("Open positions: P&L, margin, distance to the stop.")
+orders_app = _group("Working orders.")
+Deal = Annotated[str, typer.Argument(metavar="DEAL", help="Deal id, as the table shows it.")]
+Confirm = Annotated[bool, typer.Option("--confirm", "--yes", help="Send it without a question.")]
+
+
+def _option(text: str, metavar: str = "NUMBER", name: str | None = None) -> object:
+    names = (name,) if name else ()
+    return typer.Option(*names, help=text, metavar=metavar)
+
+
+Stop = Annotated[str | None, _option("Stop at this price.", "LEVEL")]
+StopDistance = Annotated[str | None, _option("Stop this far from the price.")]
+Limit = Annotated[str | None, _option("Take profit at this price.", "LEVEL")]
+LimitDistance = Annotated[str | None, _option("Take profit this far from the price.")]
+Trailing = Annotated[bool, typer.Option("--trailing", help="The stop follows the price.")]
+Guaranteed = Annotated[bool, typer.Option("--guaranteed", help="The stop fills at its level.")]
+
+
+@positions_app.callback(epilog=epilog("capcli positions\ncapcli positions --json --fields deal_id,epic,pl"))
+def positions(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        _show_positions(ctx, None)
+
+
+@positions_app.command(_ONE, hidden=True)
+def one_position(ctx: typer.Context, deal: Deal) -> None:
+    """Show one position."""
+    _show_positions(ctx, deal)
+
+
+def _show_positions(ctx: typer.Context, deal: str | None) -> None:
     from capcli.services.portfolio import PositionsFound
 
     run(ctx, lambda app: app.portfolio.positions(deal), PositionsFound)
 
 
-@command(orders_app, "orders", example="capcli orders\ncapcli orders --csv")
-def orders(ctx: typer.Context, deal: Deal = None) -> None:
-    """Working orders."""
+@command(
+    positions_app,
+    "amend",
+    example="capcli positions amend 006011e7-0001-54c4-0000-000080560043 --stop 24.75 --confirm\n"
+    "capcli positions amend 006011e7-0001-54c4-0000-000080560043 --stop-distance 0.5 --trailing",
+)
+def amend_position(
+    ctx: typer.Context,
+    deal: Deal,
+    *,
+    stop: Stop = None,
+    stop_distance: StopDistance = None,
+    no_stop: Annotated[bool, typer.Option("--no-stop", help="Take the stop away.")] = False,
+    limit: Limit = None,
+    limit_distance: LimitDistance = None,
+    no_limit: Annotated[bool, typer.Option("--no-limit", help="Take the limit away.")] = False,
+    trailing: Trailing = False,
+    guaranteed: Guaranteed = False,
+    confirm: Confirm = False,
+) -> None:
+    """Change the stop or the limit of a position.
+
+    A leg that is not named is kept. A trailing stop that is kept is armed anew, and stays trailing when it
+    is given another distance. Tightening a stop is always possible; loosening one or taking a leg away is
+    new risk. The position is read back to prove it.
+    """
+    from capcli.services.amending import Amendment
+
+    call: Call = ctx.find_root().obj
+    change = Change(
+        stop=leg("stop", stop, stop_distance, None),
+        limit=leg("limit", limit, limit_distance, None),
+        no_stop=no_stop,
+        no_limit=no_limit,
+        trailing=trailing,
+        guaranteed=guaranteed,
+    )
+
+    def use(app: "App") -> "Reply[Amendment]":
+        return call.confirmed(
+            lambda yes: app.amendments.amend(deal, change, confirmed=yes),
+            given=confirm,
+            summary=lambda: _position_summary(app, deal, change),
+        )
+
+    run(ctx, use, Amendment)
+
+
+def _position_summary(app: "App", deal: str, change: Change) -> str:
+    from capcli.services.legs import change_words
+
+    reply = app.portfolio.positions(deal)
+    row = reply.data.positions[0]
+    held = f"stop {row.stop_level or 'none'}, limit {row.limit_level or 'none'}"
+    asked = " ".join(change_words(change))
+    position = f"{row.side.value} {row.size} {row.epic} ({held})"
+    return f"Amend {position}: {asked} · {app.env} · account {reply.account_id}"
+
+
+@orders_app.callback(epilog=epilog("capcli orders\ncapcli orders --csv"))
+def orders(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        _show_orders(ctx, None)
+
+
+@orders_app.command(_ONE, hidden=True)
+def one_order(ctx: typer.Context, deal: Deal) -> None:
+    """Show one working order."""
+    _show_orders(ctx, deal)
+
+
+def _show_orders(ctx: typer.Context, deal: str | None) -> None:
     from capcli.services.portfolio import OrdersFound
 
     run(ctx, lambda app: app.portfolio.orders(deal), OrdersFound)
+
+
+@command(
+    orders_app,
+    "amend",
+    example="capcli orders amend 006011e7-0001-54c4-0000-000080560043 --at 24.20 --confirm\n"
+    "capcli orders amend 006011e7-0001-54c4-0000-000080560043 --stop 23.50 --good-till 2026-12-31",
+)
+def amend_order(
+    ctx: typer.Context,
+    deal: Deal,
+    *,
+    at: Annotated[str | None, _option("Move it to this price.", "LEVEL")] = None,
+    stop: Stop = None,
+    stop_distance: StopDistance = None,
+    limit: Limit = None,
+    limit_distance: LimitDistance = None,
+    trailing: Trailing = False,
+    guaranteed: Guaranteed = False,
+    good_till: Annotated[str | None, _option("When it ends (UTC).", "TIME")] = None,
+    no_expiry: Annotated[bool, typer.Option("--no-expiry", help="Let it wait until cancelled.")] = False,
+    confirm: Confirm = False,
+) -> None:
+    """Change a working order: its level, stop, limit or expiry.
+
+    What is not named is kept; a stop and a limit keep their distance when the order moves. The order is
+    read back to prove it. Its size and side cannot change: cancel it and place another.
+    """
+    from capcli.services.order_amending import OrderAmendment, OrderChange
+
+    call: Call = ctx.find_root().obj
+    legs = Change(
+        stop=leg("stop", stop, stop_distance, None),
+        limit=leg("limit", limit, limit_distance, None),
+        trailing=trailing,
+        guaranteed=guaranteed,
+    )
+    level = None if at is None else above_zero("--at", at)
+    change = OrderChange(level, legs, instant("--good-till", good_till), no_expiry)
+
+    def use(app: "App") -> "Reply[OrderAmendment]":
+        from capcli.services.order_amending import amend_order_command
+
+        words = amend_order_command(deal, change).split()[4:]
+        return call.confirmed(
+            lambda yes: app.order_amendments.amend(deal, change, confirmed=yes),
+            given=confirm,
+            summary=lambda: _order_summary(app, deal, f"Amend ({' '.join(words)})"),
+        )
+
+    run(ctx, use, OrderAmendment)
+
+
+@command(orders_app, "cancel", example="capcli orders cancel 006011e7-0001-54c4-0000-000080560043 --confirm")
+def cancel_order(ctx: typer.Context, deal: Deal, *, confirm: Confirm = False) -> None:
+    """Cancel a working order.
+
+    It is read back to prove it; one that was filled meanwhile is told with the position that it became.
+    Cancelling is never blocked by a limit, and cancelling again is safe.
+    """
+    from capcli.services.cancelling import Cancellation
+
+    call: Call = ctx.find_root().obj
+
+    def use(app: "App") -> "Reply[Cancellation]":
+        return call.confirmed(
+            lambda yes: app.cancellations.cancel(deal, confirmed=yes),
+            given=confirm,
+            summary=lambda: _order_summary(app, deal, "Cancel"),
+        )
+
+    run(ctx, use, Cancellation)
+
+
+def _order_summary(app: "App", deal: str, verb: str) -> str:
+    reply: Reply[Any] = app.portfolio.orders(deal)
+    row = reply.data.orders[0]
+    order = f"{row.type.value} order to {row.side.value} {row.size} {row.epic} at {row.level}"
+    return f"{verb}: {order} · {app.env} · account {reply.account_id}"

@@ -1,36 +1,69 @@
-"""`capcli close`: out of a position at market."""
+"""`capcli close`: out of a position at market, out of part of it, or out of all of them."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.inputs import above_zero
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
+from capcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from capcli.app import App
     from capcli.services.closing import Closing
+    from capcli.services.closing_all import AllClosings
+    from capcli.services.reducing import Reduction
     from capcli.services.reply import Reply
 
 app = new_app()
-_EXAMPLE = "capcli close 006011e7-0001-54c4-0000-000080560043 --confirm"
+_EXAMPLE = (
+    "capcli close 006011e7-0001-54c4-0000-000080560043 --confirm\n"
+    "capcli close 006011e7-0001-54c4-0000-000080560043 --size 0.5\n"
+    "capcli close --all --confirm"
+)
+_HELP = "capcli close --help"
 
 
 @command(app, "close", example=_EXAMPLE)
 def close(
     ctx: typer.Context,
-    deal: Annotated[str, typer.Argument(metavar="DEAL", help="Deal id, as `capcli positions` shows it.")],
+    deal: Annotated[
+        str | None,
+        typer.Argument(metavar="DEAL", help="Deal id, as `capcli positions` shows it.", show_default=False),
+    ] = None,
+    *,
+    size: Annotated[str | None, typer.Option(metavar="NUMBER", help="Close only this much of it.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Close every open position.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="The same --size once more within 60 s.")] = False,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Close without a question.")] = False,
 ) -> None:
     """Close a position at market.
 
     The whole position is closed, and the book is read back to prove it. Closing is never blocked by a
-    limit, and closing again is safe.
+    limit, and closing again is safe. --size closes part of it by one opposite order, which is sent once and
+    never again by itself; that needs an account that nets, and the oldest position of its side. --all goes
+    on when one of them fails; the same command goes on with what is still open.
     """
-    from capcli.services.closing import Closing
-
     call: Call = ctx.find_root().obj
+    part = None if size is None else above_zero("--size", size)
+    if every and (deal is not None or part is not None):
+        raise UsageError("--all closes everything: leave DEAL and --size out.", next=_HELP)
+    if every:
+        _close_all(ctx, call, confirm=confirm)
+    elif deal is None:
+        raise UsageError("Name the deal to close, or --all.", next=_HELP)
+    elif part is not None:
+        _reduce(ctx, call, deal, part, again=again, confirm=confirm)
+    else:
+        _close(ctx, call, deal, confirm=confirm)
+
+
+def _close(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None:
+    from capcli.services.closing import Closing
 
     def use(application: "App") -> "Reply[Closing]":
         return call.confirmed(
@@ -42,11 +75,51 @@ def close(
     run(ctx, use, Closing)
 
 
-def _summary(application: "App", deal: str) -> str:
+def _reduce(
+    ctx: typer.Context, call: Call, deal: str, size: "Decimal", *, again: bool, confirm: bool
+) -> None:
+    from capcli.services.reducing import Reduction
+
+    def use(application: "App") -> "Reply[Reduction]":
+        return call.confirmed(
+            lambda yes: application.reductions.reduce(deal, size, confirmed=yes, again=again),
+            given=confirm,
+            summary=lambda: _summary(application, deal, f"{size} of "),
+        )
+
+    run(ctx, use, Reduction)
+
+
+def _close_all(ctx: typer.Context, call: Call, *, confirm: bool) -> None:
+    from capcli.services.closing_all import AllClosings
+
+    def use(application: "App") -> "Reply[AllClosings]":
+        return call.confirmed(
+            lambda yes: application.closings_of_all.close_all(confirmed=yes),
+            given=confirm,
+            summary=lambda: _summary_of_all(application),
+        )
+
+    run(ctx, use, AllClosings)
+
+
+def _summary(application: "App", deal: str, part: str = "") -> str:
     from capcli.render.numbers import gain
 
     reply = application.portfolio.positions(deal)
     row = reply.data.positions[0]
     side = f"{row.side.value} {row.size} {row.epic} opened at {row.level}"
     result = gain(row.pl, row.currency).text
-    return f"Close {side}, {result} now · {application.env} · account {reply.account_id}"
+    return f"Close {part}{side}, {result} now · {application.env} · account {reply.account_id}"
+
+
+def _summary_of_all(application: "App") -> str:
+    from capcli.render.numbers import gain
+
+    reply = application.portfolio.positions()
+    lines = [
+        f"  {row.side.value} {row.size} {row.epic}, {gain(row.pl, row.currency).text} now"
+        for row in reply.data.positions
+    ]
+    title = f"Close all {len(lines)} position(s) · {application.env} · account {reply.account_id}"
+    return "\n".join([title, *lines])

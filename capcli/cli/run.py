@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from capcli.services.reply import Reply
 
 _COMPLETING = "_CAPCLI_COMPLETE"
+_SENDING = frozenset({"execute", "close", "positions amend", "orders amend", "orders cancel"})
 
 
 def main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = None) -> int:
@@ -134,5 +135,5 @@ def _bug(call: Call, error: Exception) -> int:
         call.outlet.talk(masked("".join(traceback.format_exception(error)), call.outlet.environ))
     what = masked(f"{type(error).__name__}: {error}", call.outlet.environ).replace("\n", " ")
     message = f"A bug in capcli, not in your command: {what}. Run it with -vv for the traceback."
-    look = "capcli positions" if call.command in {"execute", "close"} else "capcli health"
+    look = "capcli positions" if call.command in _SENDING else "capcli health"
     return _stopped(call, Problem("BUG", message, int(Exit.BUG), next=look))

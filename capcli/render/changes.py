@@ -1,0 +1,115 @@
+"""What became of an amendment, a cancellation, a partial close and a close of everything."""
+
+from functools import singledispatch
+from typing import Any
+
+from capcli.domain.attempt import AttemptState, Protection
+from capcli.domain.money import plain, short
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.numbers import NOTHING, gain
+from capcli.services.amending import Amendment
+from capcli.services.cancelling import Cancellation
+from capcli.services.closing_all import AllClosings, CloseResult
+from capcli.services.order_amending import OrderAmendment
+from capcli.services.reducing import Reduction
+
+Rows = list[tuple[str, Cell]]
+_COLUMNS = (
+    Column(""),
+    Column("Market"),
+    Column("Size", right=True),
+    Column("Closed at", right=True),
+    Column("P&L", right=True),
+    Column("Finding", prose=True),
+    Column("Deal"),
+)
+
+
+@singledispatch
+def view(data: Any) -> list[Block]:
+    """Return the blocks of a result."""
+    raise TypeError(type(data).__name__)
+
+
+@view.register
+def _(data: Amendment) -> list[Block]:
+    rows: Rows = [*_state(data.state, data.protected), ("Stop", _stop(data)), ("Limit", _limit(data))]
+    return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
+
+
+@view.register
+def _(data: OrderAmendment) -> list[Block]:
+    until = f"{data.good_till:%Y-%m-%d %H:%M:%S}Z" if data.good_till else "until cancelled"
+    rows: Rows = [
+        *_state(data.state, data.protected),
+        ("Level", Cell(plain(data.level))),
+        ("Stop", _stop(data)),
+        ("Limit", _limit(data)),
+        ("Good till", Cell(until)),
+    ]
+    return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
+
+
+@view.register
+def _(data: Cancellation) -> list[Block]:
+    rows = _state(data.state, Protection.NOT_ASKED)
+    return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
+
+
+@view.register
+def _(data: Reduction) -> list[Block]:
+    rows = _state(data.state, Protection.NOT_ASKED)
+    left = "not seen" if data.remaining is None else short(data.remaining)
+    rows.append(("Still open", Cell(f"{left} of {short(data.size_before)}")))
+    if data.opened_deal_id:
+        rows.append(("Opened", Cell(data.opened_deal_id, Tone.BAD)))
+    return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
+
+
+@view.register
+def _(data: AllClosings) -> list[Block]:
+    if not data.closings:
+        return [Line(Cell(data.sentence))]
+    table = Table(_COLUMNS, tuple(_closing(row) for row in data.closings), ids_last=True)
+    return [Line(Cell(data.sentence, Tone.STRONG)), table]
+
+
+def _closing(row: CloseResult) -> tuple[Cell, ...]:
+    return (
+        Cell("✓", Tone.GOOD) if row.closed else Cell("✗", Tone.BAD),
+        Cell(row.epic),
+        Cell(f"{row.side.value} {short(row.size)}"),
+        NOTHING if row.level is None else Cell(plain(row.level)),
+        NOTHING if row.pl is None else gain(row.pl, row.currency),
+        Cell(row.sentence, Tone.PLAIN if row.closed else Tone.BAD),
+        Cell(row.deal_id),
+    )
+
+
+def _told(sentence: str, rows: Rows) -> list[Block]:
+    return [Line(Cell(sentence, Tone.STRONG)), Pairs(tuple(rows))]
+
+
+def _state(state: AttemptState | None, protected: Protection) -> Rows:
+    if state is None:
+        return []
+    good = state is AttemptState.LANDED and protected is not Protection.NO
+    return [("State", Cell(state.value.lower(), Tone.GOOD if good else Tone.BAD))]
+
+
+def _stop(data: Amendment | OrderAmendment) -> Cell:
+    if data.stop_level is None and not data.trailing:
+        return Cell("NO STOP", Tone.WARN)
+    level = "" if data.stop_level is None else plain(data.stop_level)
+    if data.trailing and data.stop_distance is not None:
+        return Cell(f"{level} trailing by {short(data.stop_distance)}".strip())
+    return Cell(f"{level} guaranteed" if data.guaranteed else level)
+
+
+def _limit(data: Amendment | OrderAmendment) -> Cell:
+    return Cell("none", Tone.DIM) if data.limit_level is None else Cell(plain(data.limit_level))
+
+
+def _ids(deal_id: str, attempt_id: str | None, following: str | None) -> Rows:
+    named = (("Deal", deal_id), ("Attempt", attempt_id), ("Next", following))
+    return [(name, Cell(value)) for name, value in named if value]
