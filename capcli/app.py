@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from capcli.services.confirms import Confirms
     from capcli.services.evidence import Witness
     from capcli.services.execution import Executions, Sending
+    from capcli.services.executions_log import ExecutionsLog
     from capcli.services.health import Health
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from capcli.services.ports import SessionCache
     from capcli.services.previews import Previews
     from capcli.services.reducing import Reductions
+    from capcli.services.resolving import Resolutions
     from capcli.services.search import Patience
+    from capcli.services.settling import Settlements
     from capcli.store.journal import SqliteJournal
 
 T = TypeVar("T")
@@ -174,7 +177,7 @@ class App:
             return self._around.transport
         from capcli.paper.transport import PaperTransport
 
-        return PaperTransport(self.folders.paper, self._around.clock)
+        return PaperTransport(self.folders.paper, self._around.clock, sleep=self._around.sleep)
 
     def _session_cache(self) -> "SessionCache":
         from capcli.credentials.sessions import FileSessionCache
@@ -342,6 +345,36 @@ class App:
             FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
             confirmation_needed=self.settings.require_confirm,
         )
+
+    @property
+    def settlements(self) -> "Settlements":
+        from capcli.services.settling import Settlements
+        from capcli.store.lock import FileAccountLock
+
+        around = self._around
+        lock = FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s)
+        return self._once(
+            "settlements",
+            lambda: Settlements(
+                self.desk, self._witness(), lock, sleep=around.sleep, account=self.settings.account
+            ),
+        )
+
+    @property
+    def resolutions(self) -> "Resolutions":
+        from capcli.services.resolving import Resolutions
+        from capcli.store.lock import FileAccountLock
+
+        lock = FileAccountLock(self.folders.locks, wait_s=self._around.lock_wait_s)
+        return self._once(
+            "resolutions", lambda: Resolutions(self.desk, self.settlements, self._witness(), lock)
+        )
+
+    @property
+    def executions_log(self) -> "ExecutionsLog":
+        from capcli.services.executions_log import ExecutionsLog
+
+        return self._once("executions_log", lambda: ExecutionsLog(self.env, self.journal))
 
     def _witness(self) -> "Witness":
         from capcli.services.evidence import Witness

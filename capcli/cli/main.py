@@ -36,7 +36,7 @@ class Root(Group):
         "logout": ("capcli.cli.session:logout_app", "End the broker session; --forget removes the key."),
         "health": ("capcli.cli.health:app", "Find out why something does not work."),
         "config": ("capcli.cli.config:app", "Effective settings and where each comes from."),
-        "paper": ("capcli.cli.paper:app", "The built-in paper broker: status, reset, serve."),
+        "paper": ("capcli.cli.paper:app", "The built-in paper broker: status, reset, serve, faults."),
         "mcp": ("capcli.cli.mcp:app", "The server for AI assistants."),
         "help": ("capcli.cli.topics:app", "Read about exit-codes, environment, output or preview."),
     }

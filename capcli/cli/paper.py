@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from capcli.paper.state import PaperFaults
 
 app = new_app(
-    "The built-in paper broker: status, reset, serve.",
+    "The built-in paper broker: status, reset, serve, faults.",
     no_args_is_help=True,
     epilog=epilog("capcli paper status\ncapcli paper reset --confirm"),
 )
@@ -220,12 +220,4 @@ def _with_faults(ctx: typer.Context, use: "Callable[[App], PaperFaults]") -> Non
 
     call = ctx.find_root().obj
     call.check_form(PaperFaults)
-    data = use(call.build())
-    if call.json or call.options.csv or call.options.fields:
-        finish(call, Reply(data), "paper")
-    from capcli.render.paper import faults_view
-    from capcli.render.text import Subject, paint
-
-    subject = Subject("paper", None).line()
-    blocks = [*([subject] if subject else []), *faults_view(data)]
-    call.outlet.result(paint(blocks, call.outlet.look(no_colour=call.options.no_colour)))
+    finish(call, Reply(use(call.build())), "paper")

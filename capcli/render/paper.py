@@ -6,8 +6,12 @@ from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import money
 
 
-def view(data: PaperStatus) -> list[Block]:
-    """Return the blocks of the state."""
+def view(data: PaperStatus | PaperFaults) -> list[Block]:
+    """Return the blocks of the state, or of what is set to go wrong."""
+    return _status(data) if isinstance(data, PaperStatus) else _faults(data)
+
+
+def _status(data: PaperStatus) -> list[Block]:
     rows = [
         ("Market time", Cell(f"{data.market_time:%Y-%m-%d %H:%M:%S}Z")),
         ("Seed", Cell(data.seed)),
@@ -28,8 +32,7 @@ def view(data: PaperStatus) -> list[Block]:
     return [Pairs(tuple(rows)), Table(columns, accounts)]
 
 
-def faults_view(data: PaperFaults) -> list[Block]:
-    """Return the blocks of what is set to go wrong."""
+def _faults(data: PaperFaults) -> list[Block]:
     if not data.faults:
         return [Line(Cell("No faults are set. capcli paper faults set --help lists them."))]
     columns = (Column("Fault"), Column("On"), Column("Value"), Column("Until"), Column("Effect", prose=True))

@@ -35,6 +35,7 @@ def finished(environ, *words, **options):
     return process.returncode, out, err
 
 
+@pytest.mark.imports
 @pytest.mark.parametrize(
     "words",
     [

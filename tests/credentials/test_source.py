@@ -134,6 +134,7 @@ def test_no_repr_error_or_traceback_holds_a_secret(store, tmp_path):
         assert secret not in text
 
 
+@pytest.mark.imports
 def test_keyring_is_not_loaded_while_the_environment_is_complete():
     code = (
         "import sys\n"

@@ -19,6 +19,9 @@ TERMINAL_ONLY = {
     "paper status": "the simulator is the user's bench; its accounts show up in cap_account_list",
     "paper reset": "forgets every deal",
     "paper serve": "runs until it is stopped",
+    "paper faults": "a bad day is set by the person who tries a script against it",
+    "paper faults set": "the same",
+    "paper faults clear": "the same",
     "mcp serve": "it is this server",
     "help": "pages to read; every tool carries its own description",
 }

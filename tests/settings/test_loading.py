@@ -409,6 +409,7 @@ def test_limit_keeps_its_digits(limit):
     assert str(read(environ={"CAP_MAX_POSITION_SIZE": f"{limit:f}"}).max_position_size) == str(limit)
 
 
+@pytest.mark.imports
 def test_reading_settings_loads_nothing_heavy():
     heavy = ["httpx", "pydantic", "keyring", "rich", "sqlite3", "msgspec"]
     code = f"import sys, capcli.settings; print([m for m in {heavy} if m in sys.modules])"
