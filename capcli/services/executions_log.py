@@ -1,0 +1,112 @@
+"""What this machine sent, from its journal alone: asked, sent, answered, what it became, and when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from capcli.domain.account import OrderType
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.market import Side
+from capcli.domain.order import Kind
+from capcli.errors import UsageError
+from capcli.services.documents import StoredOrder, read_order
+from capcli.services.ports import Journal
+from capcli.services.reply import Reply
+
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRecord:
+    """One attempt. Asked: epic to `limit`. Sent: `method`, `path`, `sent_at`. The rest is what became of it.
+
+    Prices in the instrument's currency, times UTC; what an attempt is not about (a close has no size of its
+    own) or what is not known is None.
+    """
+
+    attempt_id: str
+    preview_id: str | None
+    account_id: str
+    kind: Kind
+    epic: str | None
+    side: Side | None
+    size: Decimal | None
+    order_type: OrderType | None
+    entry: Decimal | None
+    stop_level: Decimal | None
+    limit_level: Decimal | None
+    method: str
+    path: str
+    created_at: datetime
+    sent_at: datetime | None
+    http_status: int | None
+    error_code: str | None
+    deal_reference: str | None
+    state: AttemptState
+    changed_at: datetime
+    evidence: Evidence
+    protected: Protection
+    deal_ids: tuple[str, ...]
+    filled_size: Decimal | None
+    level: Decimal | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionsFound:
+    """The latest attempts of this environment on this machine, newest first."""
+
+    executions: tuple[ExecutionRecord, ...]
+
+
+class ExecutionsLog:
+    """Reads the journal. Asks the broker nothing."""
+
+    def __init__(self, env: str, journal: Journal) -> None:
+        self._env = env
+        self._journal = journal
+
+    def latest(self, count: int = 20) -> Reply[ExecutionsFound]:
+        """Return the latest attempts. Raises UsageError for a count that is not 1 to 1000."""
+        if not 1 <= count <= MOST:
+            raise UsageError(
+                f"--last is 1 to {MOST}, not {count}.", next="capcli history executions --last 20"
+            )
+        attempts = self._journal.attempts(self._env, limit=count)
+        return Reply(ExecutionsFound(tuple(map(self._record, attempts))))
+
+    def _record(self, attempt: AttemptRecord) -> ExecutionRecord:
+        order = self._order(attempt)
+        request = order.request if order else None
+        return ExecutionRecord(
+            attempt_id=attempt.attempt_id,
+            preview_id=attempt.preview_id,
+            account_id=attempt.account_id,
+            kind=attempt.kind,
+            epic=request.epic if request else None,
+            side=request.side if request else None,
+            size=request.size if request else None,
+            order_type=order.order_type if order else None,
+            entry=order.entry if order else None,
+            stop_level=order.stop_level if order else None,
+            limit_level=order.limit_level if order else None,
+            method=attempt.method,
+            path=attempt.path,
+            created_at=attempt.created_at,
+            sent_at=attempt.sent_at,
+            http_status=attempt.http_status,
+            error_code=attempt.error_code,
+            deal_reference=attempt.deal_reference,
+            state=attempt.state,
+            changed_at=self._journal.moved_at(attempt.attempt_id) or attempt.created_at,
+            evidence=attempt.evidence,
+            protected=attempt.protected,
+            deal_ids=attempt.deal_ids,
+            filled_size=attempt.size,
+            level=attempt.level,
+            note=attempt.note,
+        )
+
+    def _order(self, attempt: AttemptRecord) -> StoredOrder | None:
+        preview = self._journal.preview(attempt.preview_id) if attempt.preview_id else None
+        return read_order(preview.document) if preview else None

@@ -1,0 +1,156 @@
+"""Resolve: a person's verdict on an attempt that evidence does not settle, never against the evidence."""
+
+from typing import Any
+
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.match import Finding, Verdict
+from capcli.errors import EvidenceAgainst, NotConfirmed, UsageError
+from capcli.services import ids as typed
+from capcli.services.casework import Desk
+from capcli.services.evidence import Witness, landing_facts
+from capcli.services.ports import AccountLock
+from capcli.services.reply import Reply
+from capcli.services.settling import Settled, Settlements, problem_of
+
+_NOT_PLACED = "a person settled that it was not placed"
+# What "not placed" makes of an attempt: what was acknowledged was turned down, what left no trace never came.
+_NO = {AttemptState.ABSENT: AttemptState.NOT_SENT, AttemptState.ACKED: AttemptState.REJECTED}
+_NO_CHANGE = _NO | dict.fromkeys((AttemptState.UNKNOWN, AttemptState.SENDING), AttemptState.ABSENT)
+
+
+class Resolutions:
+    """Records what a person says became of an attempt. Looks first: what can be settled needs no person."""
+
+    def __init__(self, desk: Desk, settlements: Settlements, witness: Witness, lock: AccountLock) -> None:
+        self._desk = desk
+        self._settlements = settlements
+        self._witness = witness
+        self._lock = lock
+
+    def resolve(
+        self,
+        attempt_id: str,
+        *,
+        landed: str | None = None,
+        not_placed: bool = False,
+        confirmed: bool = False,
+    ) -> Reply[Settled]:
+        """Settle an attempt as a person says; with neither option, show what it may have become.
+
+        Raises AttemptUnknown, AttemptElsewhere, NotConfirmed, EvidenceAgainst, UsageError, Busy.
+        """
+        if landed is not None and not_placed:
+            raise UsageError("--landed and --not-placed exclude each other.", next="capcli resolve --help")
+        deal_id = None if landed is None else typed.deal_id(landed)
+        attempt = self._settlements.find(attempt_id)
+        if (deal_id or not_placed) and not confirmed:
+            raise NotConfirmed(
+                f"Not confirmed, so nothing was recorded about {attempt.attempt_id}.",
+                next=f"{_command(attempt, deal_id)} --confirm",
+            )
+        with self._lock(attempt.env, attempt.host, attempt.account_id):
+            held = self._desk.journal.attempt(attempt.attempt_id) or attempt
+            shown, finding = self._settlements.examine(held)
+            now = self._desk.journal.attempt(attempt.attempt_id) or held
+            finding = finding or self._look(now)
+            if deal_id is not None and self._is_open(now):
+                shown = self._landed(now, held.state, deal_id, finding)
+            elif not_placed and self._is_open(now):
+                shown = self._absent(now, held.state, finding)
+            elif (deal_id and deal_id not in now.deal_ids) or (
+                not_placed and now.state is AttemptState.LANDED
+            ):
+                raise EvidenceAgainst(
+                    f"{attempt.attempt_id} is settled already, otherwise than you say: {shown.sentence}",
+                    next=shown.next,
+                    state=now.state.value,
+                )
+        return Reply(shown, attempt.account_id, problem_of(shown))
+
+    def _look(self, attempt: AttemptRecord) -> Finding | None:
+        """Look for an order that is looked for no longer, or that waits for its confirmation."""
+        order = self._witness.order_of(attempt)
+        if order is None or not self._is_open(attempt):
+            return None
+        return self._witness.search.look(attempt, order.request)
+
+    def _is_open(self, attempt: AttemptRecord) -> bool:
+        return attempt.state.unresolved or attempt.state is AttemptState.ABSENT
+
+    def _landed(
+        self, attempt: AttemptRecord, before: AttemptState, deal_id: str, finding: Finding | None
+    ) -> Settled:
+        order = self._witness.order_of(attempt)
+        if order is None:
+            self._require_target(attempt, deal_id)
+            facts: dict[str, Any] = {"deal_ids": (deal_id,), "protected": Protection.UNCHECKED}
+            return self._record(attempt, before, AttemptState.LANDED, facts)
+        trace = finding.naming(deal_id) if finding is not None else None
+        if trace is None:
+            raise EvidenceAgainst(
+                f"{deal_id} is no deal that {attempt.attempt_id} may have become."
+                + (" The account could not be read; try again." if finding is None else ""),
+                next=f"capcli resolve {attempt.attempt_id}",
+                candidates=list(finding.deals) if finding else [],
+            )
+        facts = landing_facts(order.request, trace) | {"evidence": Evidence.HUMAN}
+        settled = self._witness.land(attempt, facts)
+        return self._settlements.told(before, settled, None)
+
+    def _require_target(self, attempt: AttemptRecord, deal_id: str) -> None:
+        target = attempt.path.rsplit("/", 1)[1]
+        if deal_id != target:
+            raise EvidenceAgainst(
+                f"{attempt.attempt_id} is about {target}, not about {deal_id}.",
+                next=f"capcli resolve {attempt.attempt_id} --landed {target}",
+                candidates=[target],
+            )
+
+    def _absent(self, attempt: AttemptRecord, before: AttemptState, finding: Finding | None) -> Settled:
+        order = self._witness.order_of(attempt)
+        if order is not None:
+            self._require_no_trace(attempt, finding)
+        to_state = (_NO_CHANGE if order is None else _NO).get(attempt.state)
+        early = attempt.state.unresolved and not self._witness.search.is_quiet(attempt)
+        if to_state is None or early:
+            raise EvidenceAgainst(
+                f"It is too early to say that {attempt.attempt_id} was not placed: its trace may be late.",
+                next=f"capcli reconcile {attempt.attempt_id} --wait",
+                candidates=[],
+            )
+        return self._record(attempt, before, to_state, {"note": _NOT_PLACED})
+
+    def _require_no_trace(self, attempt: AttemptRecord, finding: Finding | None) -> None:
+        if finding is None:
+            raise EvidenceAgainst(
+                f"The account could not be read to the end, so nothing says that {attempt.attempt_id} "
+                "was not placed. Nothing was recorded.",
+                next=f"capcli resolve {attempt.attempt_id}",
+                candidates=[],
+            )
+        if finding.verdict is not Verdict.NOTHING_THERE and any(trace.sure for trace in finding.traces):
+            raise EvidenceAgainst(
+                f"A deal that fits {attempt.attempt_id} exists: {', '.join(finding.deals)}. "
+                "Nothing was recorded.",
+                next=f"capcli resolve {attempt.attempt_id} --landed {finding.deals[0]}",
+                candidates=list(finding.deals),
+            )
+
+    def _record(
+        self, attempt: AttemptRecord, before: AttemptState, to_state: AttemptState, facts: dict[str, Any]
+    ) -> Settled:
+        self._desk.journal.move(
+            attempt.attempt_id,
+            attempt.state,
+            to_state,
+            at=self._desk.clock(),
+            evidence=Evidence.HUMAN,
+            **facts,
+        )
+        settled = self._desk.journal.attempt(attempt.attempt_id) or attempt
+        return self._settlements.told(before, settled, None)
+
+
+def _command(attempt: AttemptRecord, deal_id: str | None) -> str:
+    verdict = "--not-placed" if deal_id is None else f"--landed {deal_id}"
+    return f"capcli resolve {attempt.attempt_id} {verdict}"

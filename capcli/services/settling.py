@@ -1,0 +1,253 @@
+"""Reconcile: settle what is unresolved on this account as far as evidence allows, one pass or until it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.market import Side
+from capcli.domain.match import Finding
+from capcli.domain.order import Kind
+from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
+from capcli.services import ids as typed
+from capcli.services.casework import Desk
+from capcli.services.evidence import Witness
+from capcli.services.ports import AccountLock
+from capcli.services.reply import Reply
+from capcli.services.verdicts import execution_reply
+
+_NAMES = {Kind.CLOSE: "close", Kind.AMEND: "amendment", Kind.CANCEL: "cancellation"}
+_WORST_FIRST = (Exit.MAY_BE_LIVE, Exit.NO_STOP)
+# What reconcile brings to an end is its success, whatever the end is.
+_ENDS_WELL = {
+    AttemptState.NOT_SENT,
+    AttemptState.REFUSED,
+    AttemptState.REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one attempt. `candidates` are deals that fit while nothing is decided.
+
+    `epic`, `side` and `size` are None for a close, an amendment and a cancellation, which are about a deal.
+    """
+
+    attempt_id: str
+    preview_id: str | None
+    kind: Kind
+    epic: str | None
+    side: Side | None
+    size: Decimal | None
+    state_before: AttemptState
+    state: AttemptState
+    evidence: Evidence
+    protected: Protection
+    deal_ids: tuple[str, ...]
+    candidates: tuple[str, ...]
+    exit_code: int
+    sentence: str
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """All attempts that were looked at; `undecided` of them may still be live."""
+
+    attempts: tuple[Settled, ...]
+    undecided: int
+
+
+class Settlements:
+    """Settles attempts inside the account lock. `account` is the one that the user asked for, if any."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        witness: Witness,
+        lock: AccountLock,
+        *,
+        sleep: Callable[[float], None],
+        account: str | None,
+    ) -> None:
+        self._desk = desk
+        self._witness = witness
+        self._lock = lock
+        self._sleep = sleep
+        self._account = account
+
+    def reconcile(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
+        """Look once at every attempt that is unresolved, or at one; also at orders presumed not placed.
+
+        Raises AttemptUnknown, AttemptElsewhere, and Busy while another process is sending.
+        """
+        account_id, wanted = self._wanted(attempt_id)
+        return _reply(self._pass(account_id, wanted), account_id)
+
+    def wait(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
+        """Look again and again until waiting decides nothing more. Other commands proceed between looks."""
+        account_id, wanted = self._wanted(attempt_id)
+        before: dict[str, AttemptState] = {}
+        while True:
+            try:
+                rows = self._pass(account_id, wanted)
+            except Busy:
+                rows = None
+            if rows is not None:
+                before = {row.attempt_id: row.state_before for row in rows} | before
+                # What a pass settled is no longer unresolved for the next one.
+                wanted = wanted or tuple(before)
+                if not any(self._may_yet_be_decided(row) for row in rows):
+                    kept = [replace(row, state_before=before[row.attempt_id]) for row in rows]
+                    return _reply(kept, account_id)
+            self._sleep(self._witness.patience.pause_s)
+
+    def find(self, attempt_id: str) -> AttemptRecord:
+        """Return an attempt of this environment, host and account."""
+        desk = self._desk
+        attempt = desk.journal.attempt(typed.attempt_id(attempt_id))
+        if attempt is None:
+            raise AttemptUnknown(
+                f"No attempt has the id {typed.attempt_id(attempt_id)}.", next="capcli history executions"
+            )
+        if (attempt.env, attempt.host) != (desk.env, desk.broker.host):
+            raise AttemptElsewhere(
+                f"{attempt.attempt_id} was made on {attempt.env} ({attempt.host}), this is {desk.env} "
+                f"({desk.broker.host}).",
+                next=f"capcli reconcile {attempt.attempt_id} --env {attempt.env}",
+            )
+        if self._account not in {None, attempt.account_id}:
+            raise AttemptElsewhere(
+                f"{attempt.attempt_id} belongs to account {attempt.account_id}, this is {self._account}.",
+                next=f"capcli reconcile {attempt.attempt_id} --account {attempt.account_id}",
+            )
+        return attempt
+
+    def examine(self, attempt: AttemptRecord) -> tuple[Settled, Finding | None]:
+        """Settle one attempt inside the lock, which the caller holds."""
+        settled, finding = self._witness.examine(attempt)
+        return self.told(attempt.state, settled, finding), finding
+
+    def told(self, before: AttemptState, attempt: AttemptRecord, finding: Finding | None) -> Settled:
+        """Say what is known of an attempt by now."""
+        order = self._witness.order_of(attempt)
+        if order is None:
+            return _change_told(before, attempt)
+        undecided = attempt.state.unresolved
+        candidates = finding.deals if finding is not None and undecided else ()
+        told = execution_reply(attempt, order, replayed=False)
+        code = Exit.DONE if attempt.state in _ENDS_WELL else told.exit_code
+        several = f" It may be any of {', '.join(candidates)}." if candidates else ""
+        return Settled(
+            attempt_id=attempt.attempt_id,
+            preview_id=attempt.preview_id,
+            kind=attempt.kind,
+            epic=order.request.epic,
+            side=order.request.side,
+            size=order.request.size,
+            state_before=before,
+            state=attempt.state,
+            evidence=attempt.evidence,
+            protected=attempt.protected,
+            deal_ids=attempt.deal_ids,
+            candidates=candidates,
+            exit_code=int(code),
+            sentence=told.data.sentence + several,
+            next=f"capcli resolve {attempt.attempt_id}" if candidates else told.data.next,
+        )
+
+    def _wanted(self, attempt_id: str | None) -> tuple[str, tuple[str, ...]]:
+        if attempt_id is not None:
+            attempt = self.find(attempt_id)
+            return attempt.account_id, (attempt.attempt_id,)
+        return self._account or self._desk.broker.session().account_id, ()
+
+    def _pass(self, account_id: str, wanted: tuple[str, ...]) -> list[Settled]:
+        desk = self._desk
+        with self._lock(desk.env, desk.broker.host, account_id):
+            return [self.examine(attempt)[0] for attempt in self._attempts(account_id, wanted)]
+
+    def _attempts(self, account_id: str, wanted: tuple[str, ...]) -> list[AttemptRecord]:
+        journal, desk = self._desk.journal, self._desk
+        if wanted:
+            return [found for one in wanted if (found := journal.attempt(one)) is not None]
+        # Those that are open first: a deal that fits two lost orders is the later one's.
+        unresolved = journal.unresolved(desk.env, desk.broker.host, account_id)
+        return [*unresolved, *self._witness.search.watched(account_id)]
+
+    def _may_yet_be_decided(self, row: Settled) -> bool:
+        """Say whether waiting can decide it: not where several deals fit, which takes a person."""
+        if not row.state.unresolved:
+            return False
+        attempt = self._desk.journal.attempt(row.attempt_id)
+        several = len(row.candidates) > 1 and attempt is not None and self._witness.search.is_quiet(attempt)
+        return not several
+
+
+def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
+    deal_id = attempt.path.rsplit("/", 1)[1]
+    what = f"The {_NAMES[attempt.kind]} of {deal_id}"
+    undecided = attempt.state.unresolved
+    if undecided:
+        sentence = f"{what} was sent, and nothing shows yet what became of it."
+    elif attempt.state is AttemptState.LANDED:
+        sentence = f"{what} is done."
+    else:
+        why = f" ({attempt.note.rstrip('.')})" if attempt.note else ""
+        sentence = f"{what} was not made{why}."
+    code = Exit.DONE
+    if undecided:
+        code = Exit.MAY_BE_LIVE
+    elif attempt.protected is Protection.NO:
+        code = Exit.NO_STOP
+    look = "orders" if attempt.path.startswith("/workingorders") else "positions"
+    return Settled(
+        attempt_id=attempt.attempt_id,
+        preview_id=None,
+        kind=attempt.kind,
+        epic=None,
+        side=None,
+        size=None,
+        state_before=before,
+        state=attempt.state,
+        evidence=attempt.evidence,
+        protected=attempt.protected,
+        deal_ids=(deal_id,),
+        candidates=(deal_id,) if undecided else (),
+        exit_code=int(code),
+        sentence=sentence,
+        next=f"capcli resolve {attempt.attempt_id}" if undecided else f"capcli {look}",
+    )
+
+
+def _reply(rows: list[Settled], account_id: str) -> Reply[Reconciliation]:
+    undecided = sum(row.state.unresolved for row in rows)
+    return Reply(Reconciliation(tuple(rows), undecided), account_id, _problem(rows))
+
+
+def _problem(rows: list[Settled]) -> Problem | None:
+    for code in _WORST_FIRST:
+        worst = [row for row in rows if row.exit_code == code]
+        if worst:
+            return problem_of(worst[0], others=len(worst) - 1)
+    return None
+
+
+def problem_of(row: Settled, *, others: int = 0) -> Problem | None:
+    """Return the problem that an attempt is, if it is one."""
+    if row.exit_code == Exit.DONE:
+        return None
+    more = f" The same holds for {others} more." if others else ""
+    code = "MAY_BE_LIVE" if row.exit_code == Exit.MAY_BE_LIVE else "NO_STOP"
+    return Problem(
+        code,
+        row.sentence + more,
+        row.exit_code,
+        next=row.next,
+        details={
+            "attempt_id": row.attempt_id,
+            "state": row.state.value,
+            "deal_ids": list(row.candidates or row.deal_ids),
+        },
+        assistant_error=False,
+    )
