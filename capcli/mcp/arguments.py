@@ -42,7 +42,8 @@ Number = Annotated[
     BeforeValidator(_decimal),
     _schema(type=["number", "string"], exclusiveMinimum=0),
 ]
-MaybeNumber = Annotated[Number | None, _schema(type=["number", "string", "null"], exclusiveMinimum=0)]
+# The bound of an optional number is checked all the same; written out in every tool it costs too much.
+MaybeNumber = Annotated[Number | None, _schema(type=["number", "string", "null"])]
 MaybeTime = Annotated[
     Annotated[datetime, BeforeValidator(_instant)] | None,
     _schema(type=["string", "null"], pattern=r"^\d{4}-\d\d-\d\d"),

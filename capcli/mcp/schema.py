@@ -20,12 +20,22 @@ class _Numbers(GenerateJsonSchema):
         return {"type": "number"}
 
 
-def output_schema(result: type, *, warns: bool = False) -> Schema:
-    """Describe a result dataclass beside `env` and `account_id`; `warns`: an `error` can stand beside it."""
-    found = TypeAdapter(result).json_schema(mode="serialization", schema_generator=_Numbers)
-    schema: Schema = _lean(found, found.get("$defs", {}))
+def output_schema(result: type, *, warns: bool = False, also: type | None = None) -> Schema:
+    """Describe a result dataclass beside `env` and `account_id`; `warns`: an `error` can stand beside it.
+
+    `also` is a second result that the tool can have; the keys of both stand side by side.
+    """
+    schema = _described(result)
+    if also is not None:
+        schema["properties"] = {**schema["properties"], **_described(also)["properties"]}
     error: Schema = {"error": {"type": "object"}} if warns else {}
     schema["properties"] = {**schema["properties"], **error, **_NAMES}
+    return schema
+
+
+def _described(result: type) -> Schema:
+    found = TypeAdapter(result).json_schema(mode="serialization", schema_generator=_Numbers)
+    schema: Schema = _lean(found, found.get("$defs", {}))
     return schema
 
 

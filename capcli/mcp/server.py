@@ -38,7 +38,15 @@ def build_server(face: "Face") -> "FastMCP[Any]":
     """Make the server with every tool. Settings are looked at only when a tool is called."""
     from fastmcp import FastMCP
 
-    from capcli.mcp import account, market, session, trading_execute, trading_preview, trading_read
+    from capcli.mcp import (
+        account,
+        market,
+        session,
+        trading_change,
+        trading_execute,
+        trading_preview,
+        trading_read,
+    )
     from capcli.mcp.middleware import ShortRefusals
     from capcli.mcp.resources import add_resources
 
@@ -51,7 +59,7 @@ def build_server(face: "Face") -> "FastMCP[Any]":
         mask_error_details=True,
         dereference_schemas=False,
     )
-    toolsets = (session, market, account, trading_read, trading_preview, trading_execute)
+    toolsets = (session, market, account, trading_read, trading_preview, trading_execute, trading_change)
     for toolset in toolsets:
         for tool in toolset.tools(face):
             server.add_tool(tool)

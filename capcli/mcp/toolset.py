@@ -42,12 +42,16 @@ def tool(
     toolset: str,
     *,
     warns: bool = False,
+    also: type | None = None,
 ) -> FunctionTool:
-    """Make a tool of a method; its name is the method's. `warns`: an `error` can stand beside the data."""
+    """Make a tool of a method; its name is the method's.
+
+    `warns`: an `error` can stand beside the data; `also`: what some arguments make of the result.
+    """
     return Lean.from_function(
         call,
         description=about,
         annotations=hints,
         tags={toolset},
-        output_schema=output_schema(result, warns=warns),
+        output_schema=output_schema(result, warns=warns, also=also),
     )

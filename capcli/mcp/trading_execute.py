@@ -7,11 +7,12 @@ from fastmcp.tools import FunctionTool, ToolResult
 from capcli.app import App
 from capcli.domain.order import Kind
 from capcli.errors import Busy
-from capcli.mcp.arguments import Id, PreviewId, Seconds, Yes
+from capcli.mcp.arguments import Id, MaybeNumber, PreviewId, Seconds, Yes
 from capcli.mcp.face import Face
 from capcli.mcp.flights import PATIENCE_S
 from capcli.mcp.toolset import TRADES, tool
 from capcli.services.closing import Closing
+from capcli.services.reducing import Reduction
 from capcli.services.reply import Reply
 from capcli.services.verdicts import Execution
 
@@ -54,17 +55,24 @@ class TradingExecuteTools:
             lambda app: _so_far(app, preview_id),
         )
 
-    # The close is proved by reading the book for a few seconds whatever these two say; they are the
-    # official server's arguments.
+    # The close of a whole position is proved by reading the book for a few seconds whatever these two say;
+    # they are the official server's arguments. One of a part is an order, whose verdict can be waited for.
     def cap_trade_positions_close(
         self,
         deal_id: Id,
         confirm: Yes = False,
-        wait_for_confirm: bool = True,  # noqa: ARG002
-        timeout_s: Seconds = 15.0,  # noqa: ARG002
+        wait_for_confirm: bool = True,
+        timeout_s: Seconds = 15.0,
+        size: MaybeNumber = None,
     ) -> ToolResult:
+        if size is None:
+            return self._face.send(
+                lambda app: app.closings.close(deal_id, confirmed=confirm), lambda _: _closing(deal_id)
+            )
+        wait_s = _wait(timeout_s, wanted=wait_for_confirm)
         return self._face.send(
-            lambda app: app.closings.close(deal_id, confirmed=confirm), lambda app: _closing(app, deal_id)
+            lambda app: app.reductions.reduce(deal_id, size, confirmed=confirm, wait_s=wait_s),
+            lambda _: _reducing(deal_id),
         )
 
 
@@ -87,9 +95,17 @@ def _so_far(app: App, preview_id: str) -> Reply[Execution]:
     return replace(reply, problem=replace(reply.problem, assistant_error=False))
 
 
-def _closing(app: App, deal_id: str) -> Reply[Closing]:  # noqa: ARG001
+def _closing(deal_id: str) -> Reply[Closing]:
     raise Busy(
         f"The close of {deal_id} is still under way and goes on. Closing it again is safe.",
+        next=f"capcli positions {deal_id}",
+    )
+
+
+def _reducing(deal_id: str) -> Reply[Reduction]:
+    raise Busy(
+        f"The partial close of {deal_id} is still under way and goes on. Do not send it again: look at the "
+        "position.",
         next=f"capcli positions {deal_id}",
     )
 
@@ -118,9 +134,11 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_positions_close,
-            "Close a position at market. confirm=true after the user agreed. Same as: capcli close",
+            "Close a position, or size of it. confirm=true after a yes. Same as: capcli close",
             Closing,
             TRADES,
             _SET,
+            warns=True,
+            also=Reduction,
         ),
     ]

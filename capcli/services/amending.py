@@ -36,7 +36,7 @@ from capcli.services.legs import (
 )
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply
-from capcli.services.sights import Sight, position_sight, write_asked
+from capcli.services.sights import Ended, Sight, position_sight, write_asked
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 
@@ -49,7 +49,7 @@ class Amendment:
 
     deal_id: str
     attempt_id: str | None
-    state: AttemptState | None
+    state: Ended | None
     epic: str
     side: Side
     size: Decimal
@@ -58,8 +58,6 @@ class Amendment:
     limit_level: Decimal | None
     trailing: bool
     guaranteed: bool
-    stop_before: Decimal | None
-    limit_before: Decimal | None
     protected: Protection
     retry_safe: bool
     sentence: str
@@ -284,7 +282,7 @@ class Amendments:
         self,
         plan: _Plan,
         attempt: AttemptRecord | None,
-        state: AttemptState | None,
+        state: Ended | None,
         row: Position | None,
         told: str | Problem,
     ) -> Reply[Amendment]:
@@ -303,8 +301,6 @@ class Amendments:
             limit_level=shown.limit,
             trailing=shown.trail is not None,
             guaranteed=shown.guaranteed,
-            stop_before=plan.before.stop,
-            limit_before=plan.before.limit,
             protected=_protected(plan, shown, state),
             retry_safe=True,
             sentence=told if isinstance(told, str) else told.message,
@@ -325,7 +321,7 @@ def _with_guarantee(request: OrderRequest, plan: _Plan) -> OrderRequest:
     return replace(request, stop=stop, guaranteed=plan.after.guaranteed and stop is not None)
 
 
-def _protected(plan: _Plan, shown: Bracket, state: AttemptState | None) -> Protection:
+def _protected(plan: _Plan, shown: Bracket, state: Ended | None) -> Protection:
     if not plan.after.has_stop:
         return Protection.NOT_ASKED
     if state is AttemptState.UNKNOWN:

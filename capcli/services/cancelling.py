@@ -15,7 +15,7 @@ from capcli.services.changes import Change, Changer
 from capcli.services.documents import write_baseline
 from capcli.services.ports import Broker
 from capcli.services.reply import Reply
-from capcli.services.sights import Sight, filled_as, order_sight
+from capcli.services.sights import Ended, Sight, filled_as, order_sight
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 _SLACK = timedelta(seconds=2)
@@ -30,7 +30,7 @@ class Cancellation:
 
     deal_id: str
     attempt_id: str
-    state: AttemptState
+    state: Ended
     epic: str
     side: Side
     type: OrderType
@@ -188,7 +188,7 @@ def was_filled(deal_id: str, position: Position, **details: str) -> DealUnknown:
 def _reply(
     order: WorkingOrder,
     attempt: AttemptRecord,
-    state: AttemptState,
+    state: Ended,
     sentence: str,
     problem: Problem | None = None,
 ) -> Reply[Cancellation]:

@@ -40,7 +40,7 @@ from capcli.services.legs import (
 )
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply
-from capcli.services.sights import Sight, amended_order_sight, filled_as, write_asked
+from capcli.services.sights import Ended, Sight, amended_order_sight, filled_as, write_asked
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 _HELP = "capcli orders amend --help"
@@ -65,7 +65,7 @@ class OrderAmendment:
 
     deal_id: str
     attempt_id: str | None
-    state: AttemptState | None
+    state: Ended | None
     epic: str
     side: Side
     type: OrderType
@@ -364,7 +364,7 @@ def _no_stop(plan: _Plan, seen: Bracket) -> Problem:
 def _reply(
     plan: _Plan,
     attempt: AttemptRecord | None,
-    state: AttemptState | None,
+    state: Ended | None,
     row: WorkingOrder | None,
     said: str | Problem,
 ) -> Reply[OrderAmendment]:

@@ -4,15 +4,18 @@ import json
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from capcli.domain.account import Position
-from capcli.domain.attempt import AttemptRecord
+from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.bracket import Bracket, Target, order_shows, position_shows
 from capcli.domain.order import POSITIONS_PATH, Kind
 from capcli.errors import CapcliError, DealUnknown
 from capcli.services.documents import write_baseline
 from capcli.services.ports import Broker
+
+Ended = Literal[AttemptState.LANDED, AttemptState.UNKNOWN]
+"""How a change that was sent and not refused can end."""
 
 
 class Sight(StrEnum):

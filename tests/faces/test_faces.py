@@ -13,6 +13,7 @@ from fastmcp import Client
 
 from capcli.app import App
 from capcli.domain.account import OrderType
+from capcli.domain.bracket import Change
 from capcli.domain.market import Resolution, Side
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger
 from capcli.errors import CapcliError
@@ -188,6 +189,34 @@ STEPS = (
         lambda seen: {"deal_id": seen["execute"]["deal_id"]},
     ),
     Step("orders", lambda app, _: app.portfolio.orders(), "cap_trade_orders_list"),
+    Step(
+        "amend",
+        lambda app, seen: app.amendments.amend(
+            seen["execute"]["deal_id"], Change(Leg(LegForm.LEVEL, Decimal("24.75"))), confirmed=True
+        ),
+        "cap_trade_positions_amend",
+        lambda seen: {"deal_id": seen["execute"]["deal_id"], "stop_level": "24.75", "confirm": True},
+    ),
+    Step(
+        "amend_nothing",
+        lambda app, seen: app.amendments.amend(
+            seen["execute"]["deal_id"], Change(Leg(LegForm.LEVEL, Decimal("24.75"))), confirmed=True
+        ),
+        "cap_trade_positions_amend",
+        lambda seen: {"deal_id": seen["execute"]["deal_id"], "stop_level": 24.75, "confirm": True},
+    ),
+    Step(
+        "cancel",
+        lambda app, seen: app.cancellations.cancel(seen["resting"]["deal_id"], confirmed=True),
+        "cap_trade_orders_cancel",
+        lambda seen: {"deal_id": seen["resting"]["deal_id"], "confirm": True},
+    ),
+    Step(
+        "reduce",
+        lambda app, seen: app.reductions.reduce(seen["execute"]["deal_id"], Decimal("0.5"), confirmed=True),
+        "cap_trade_positions_close",
+        lambda seen: {"deal_id": seen["execute"]["deal_id"], "size": 0.5, "confirm": True},
+    ),
     Step(
         "close",
         lambda app, seen: app.closings.close(seen["execute"]["deal_id"], confirmed=True),

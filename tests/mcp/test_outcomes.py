@@ -114,6 +114,11 @@ WRONG = [
     ("cap_trade_execute_position", {"preview_id": "p_abcdefghijkl", "confirm": "yes"}, "confirm"),
     ("cap_trade_execute_position", {"preview_id": "p_abcdefghijkl", "timeout_s": -1}, "timeout_s"),
     ("cap_trade_positions_close", {"deal_id": "../positions/D1", "confirm": True}, "deal_id"),
+    ("cap_trade_positions_close", {"deal_id": "D1", "size": 0, "confirm": True}, "size"),
+    ("cap_trade_orders_cancel", {"deal_id": "../positions/D1", "confirm": True}, "deal_id"),
+    ("cap_trade_positions_amend", {"deal_id": "D1", "stop_level": 0, "confirm": True}, "stop_level"),
+    ("cap_trade_positions_amend", {"deal_id": "D1", "remove_stop": "yes", "confirm": True}, "remove_stop"),
+    ("cap_trade_positions_amend", {"deal_id": "D1", "stop_level": 1, "confirm": "true"}, "confirm"),
     ("cap_trade_positions_get", {"deal_id": "..\u2044x"}, "deal_id"),
     ("cap_trade_confirm_get", {"deal_reference": "a/b"}, "deal_reference"),
     ("cap_market_get", {"epic": "SIL VER"}, "epic"),
@@ -147,7 +152,7 @@ async def test_wrong_settings_still_list_every_tool(own_home, era: str, environ:
     face = Face(lambda: App.build(environ={"CAPCLI_HOME": str(own_home), **environ}))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
-        assert len(await client.list_tools()) == 22
+        assert len(await client.list_tools()) == 24
         said = await ask("cap_account_list")
         assert (said.is_error, said.code) == (True, code)
         assert any(name in said.text for name in (*environ, "CAP_IDENTIFIER"))

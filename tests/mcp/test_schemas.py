@@ -14,7 +14,13 @@ from tests.mcp.conftest import ERAS
 pytestmark = pytest.mark.anyio
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
-TRADES = {"cap_trade_execute_position", "cap_trade_execute_working_order", "cap_trade_positions_close"}
+TRADES = {
+    "cap_trade_execute_position",
+    "cap_trade_execute_working_order",
+    "cap_trade_positions_close",
+    "cap_trade_positions_amend",
+    "cap_trade_orders_cancel",
+}
 
 LEGS = [f"{leg}_{form}" for leg in ("stop", "profit") for form in ("level", "distance", "amount")]
 OFFICIAL: dict[str, list[str]] = {
@@ -40,6 +46,7 @@ OFFICIAL: dict[str, list[str]] = {
     "cap_trade_execute_position": ["preview_id", "confirm", "wait_for_confirm", "timeout_s"],
     "cap_trade_execute_working_order": ["preview_id", "confirm", "wait_for_confirm", "timeout_s"],
     "cap_trade_positions_close": ["deal_id", "confirm", "wait_for_confirm", "timeout_s"],
+    "cap_trade_orders_cancel": ["deal_id", "confirm", "wait_for_confirm", "timeout_s"],
 }
 
 

@@ -1,0 +1,91 @@
+"""Tools that change what is there: legs of a position, a waiting order. Each needs its own confirm=true."""
+
+from fastmcp.tools import FunctionTool, ToolResult
+
+from capcli.app import App
+from capcli.domain.bracket import Change
+from capcli.errors import Busy
+from capcli.mcp.arguments import Id, MaybeNumber, Seconds, Yes, leg
+from capcli.mcp.face import Face
+from capcli.mcp.toolset import TRADES, tool
+from capcli.services.amending import Amendment
+from capcli.services.cancelling import Cancellation
+from capcli.services.reply import Reply
+
+_SET = "trading_execute"
+
+
+class TradingChangeTools:
+    def __init__(self, face: Face) -> None:
+        self._face = face
+
+    def cap_trade_positions_amend(  # noqa: PLR0917 - named as the preview tools name them
+        self,
+        deal_id: Id,
+        stop_level: MaybeNumber = None,
+        stop_distance: MaybeNumber = None,
+        profit_level: MaybeNumber = None,
+        profit_distance: MaybeNumber = None,
+        remove_stop: Yes = False,
+        remove_profit: Yes = False,
+        guaranteed_stop: bool = False,
+        trailing_stop: bool = False,
+        confirm: Yes = False,
+    ) -> ToolResult:
+        def amend(app: App) -> Reply[Amendment]:
+            change = Change(
+                stop=leg("stop", stop_level, stop_distance, None),
+                limit=leg("profit", profit_level, profit_distance, None),
+                no_stop=remove_stop,
+                no_limit=remove_profit,
+                trailing=trailing_stop,
+                guaranteed=guaranteed_stop,
+            )
+            return app.amendments.amend(deal_id, change, confirmed=confirm)
+
+        return self._face.send(amend, lambda _: _under_way("amendment", deal_id, "positions"))
+
+    # The cancellation is proved by reading for a few seconds whatever these two say; they are the official
+    # server's arguments.
+    def cap_trade_orders_cancel(
+        self,
+        deal_id: Id,
+        confirm: Yes = False,
+        wait_for_confirm: bool = True,  # noqa: ARG002
+        timeout_s: Seconds = 15.0,  # noqa: ARG002
+    ) -> ToolResult:
+        return self._face.send(
+            lambda app: app.cancellations.cancel(deal_id, confirmed=confirm),
+            lambda _: _under_way("cancellation", deal_id, "orders"),
+        )
+
+
+def _under_way(what: str, deal_id: str, where: str) -> Reply[Amendment | Cancellation]:
+    raise Busy(
+        f"The {what} of {deal_id} is still under way and goes on. The same call again is safe.",
+        next=f"capcli {where} {deal_id}",
+    )
+
+
+def tools(face: Face) -> list[FunctionTool]:
+    """Return the tools that change positions and working orders."""
+    do = TradingChangeTools(face)
+    return [
+        tool(
+            do.cap_trade_positions_amend,
+            "Change a position's legs; unnamed ones stay. confirm=true after a yes. "
+            "Same as: capcli positions amend",
+            Amendment,
+            TRADES,
+            _SET,
+            warns=True,
+        ),
+        tool(
+            do.cap_trade_orders_cancel,
+            "Cancel a working order. confirm=true after a yes. Same as: capcli orders cancel",
+            Cancellation,
+            TRADES,
+            _SET,
+            warns=True,
+        ),
+    ]
