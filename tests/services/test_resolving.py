@@ -1,0 +1,172 @@
+"""Resolve: a person decides where evidence does not, and never against it."""
+
+from typing import Any
+
+import pytest
+
+from capcli.domain.attempt import AttemptState, Evidence, Protection
+from tests.services.test_settling import GAP_S, QUIET_S, by_hand, events, held, lose, make_absent, reconcile
+from tests.support.clock import Time
+from tests.support.desk import Seat, refusal, stop_at
+from tests.support.fixtures import Seats
+from tests.support.tap import says
+
+S = AttemptState
+
+
+def resolve(seat: Seat, attempt_id: str, **said: Any) -> Any:
+    return seat.app.resolutions.resolve(attempt_id, confirmed=said.pop("confirmed", True), **said)
+
+
+def several(seats: Seats, **changes: Any) -> tuple[Seat, str]:
+    seat, hand = seats(), seats()
+    attempt_id = lose(seat, landed=True, **changes)
+    by_hand(hand)
+    return seat, attempt_id
+
+
+def test_without_a_verdict_it_shows_what_fits(seats: Seats) -> None:
+    seat, attempt_id = several(seats)
+    reply = resolve(seat, attempt_id, confirmed=False)
+    assert (reply.exit_code, set(reply.data.candidates)) == (8, set(seat.book()))
+
+
+def test_the_deal_that_a_person_names_is_the_order(seats: Seats) -> None:
+    seat, attempt_id = several(seats, stop=stop_at("24.50"))
+    ours = next(row.deal_id for row in seat.app.broker.positions() if row.stop_level)
+    assert resolve(seat, attempt_id).data.candidates[0] == ours
+    reply = resolve(seat, attempt_id, landed=ours)
+    row = reply.data
+    assert (reply.exit_code, row.state, row.evidence) == (0, S.LANDED, Evidence.HUMAN)
+    assert (row.deal_ids, row.protected) == ((ours,), Protection.YES)
+    assert "a person named the deal" in row.sentence
+    assert seat.open(size="2").state is S.LANDED
+
+
+def test_a_deal_without_the_stop_that_was_asked_is_told(seats: Seats) -> None:
+    seat, attempt_id = several(seats, stop=stop_at("24.50"))
+    bare = next(row.deal_id for row in seat.app.broker.positions() if not row.stop_level)
+    assert resolve(seat, attempt_id, landed=bare).exit_code == 9
+
+
+def test_a_deal_that_does_not_fit_is_refused(seats: Seats) -> None:
+    seat, attempt_id = several(seats)
+    error = refusal(lambda: resolve(seat, attempt_id, landed="somebody-elses"))
+    assert (error.code, int(error.exit_code)) == ("EVIDENCE_AGAINST", 5)
+    assert set(error.details["candidates"]) == set(seat.book())
+    assert held(seat, attempt_id).state is S.UNKNOWN
+
+
+def test_not_placed_is_refused_while_a_deal_fits(seats: Seats) -> None:
+    seat, attempt_id = several(seats)
+    assert refusal(lambda: resolve(seat, attempt_id, not_placed=True)).code == "EVIDENCE_AGAINST"
+    assert held(seat, attempt_id).state is S.UNKNOWN
+
+
+def test_an_order_without_a_trace_is_settled_by_a_person(seat: Seat) -> None:
+    attempt_id = make_absent(seat)
+    assert resolve(seat, attempt_id).exit_code == 8
+    reply = resolve(seat, attempt_id, not_placed=True)
+    assert (reply.exit_code, reply.data.state, reply.data.evidence) == (0, S.NOT_SENT, Evidence.HUMAN)
+    assert reply.data.sentence == "It was not placed: a person settled that."
+    assert reconcile(seat).data.attempts == ()
+
+
+def test_a_day_later_a_person_still_can(seat: Seat, time: Time) -> None:
+    attempt_id = make_absent(seat)
+    time.tick(3 * 86_400)
+    assert resolve(seat, attempt_id, not_placed=True).data.state is S.NOT_SENT
+
+
+def test_an_order_that_landed_late_is_not_said_away(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    attempt_id = make_absent(seat)
+    by_hand(hand)
+    error = refusal(lambda: resolve(seat, attempt_id, not_placed=True))
+    assert (error.code, held(seat, attempt_id).state) == ("EVIDENCE_AGAINST", S.LANDED)
+    assert events(seat, "late_landing") == [attempt_id]
+
+
+def test_it_is_too_early_before_the_quiet_period_is_over(seat: Seat) -> None:
+    attempt_id = lose(seat, landed=False)
+    error = refusal(lambda: resolve(seat, attempt_id, not_placed=True))
+    assert (error.code, error.next) == ("EVIDENCE_AGAINST", f"capcli reconcile {attempt_id} --wait")
+
+
+def test_an_account_that_cannot_be_read_supports_no_verdict(seat: Seat) -> None:
+    attempt_id = make_absent(seat)
+    seat.tap.breaks("GET", "/positions", before=says(500, text=""), times=99)
+    assert refusal(lambda: resolve(seat, attempt_id, not_placed=True)).code == "EVIDENCE_AGAINST"
+    assert held(seat, attempt_id).state is S.ABSENT
+
+
+def test_what_landed_is_told_whatever_a_person_says(seat: Seat) -> None:
+    attempt_id = lose(seat, landed=True)
+    (deal,) = seat.book()
+    reply = resolve(seat, attempt_id, landed=deal)
+    assert (reply.data.state, reply.data.evidence) == (S.LANDED, Evidence.INFERRED)
+    assert refusal(lambda: resolve(seat, attempt_id, landed="another")).code == "EVIDENCE_AGAINST"
+
+
+@pytest.mark.parametrize("said", [{"landed": "d1"}, {"not_placed": True}])
+def test_a_verdict_needs_a_confirmation(seat: Seat, said: dict[str, Any]) -> None:
+    attempt_id = make_absent(seat)
+    error = refusal(lambda: resolve(seat, attempt_id, confirmed=False, **said))
+    words = "--not-placed" if "not_placed" in said else "--landed d1"
+    assert (error.code, error.next) == ("NOT_CONFIRMED", f"capcli resolve {attempt_id} {words} --confirm")
+
+
+def test_one_verdict_at_a_time(seat: Seat) -> None:
+    error = refusal(lambda: resolve(seat, "a_000000000001", landed="d1", not_placed=True))
+    assert int(error.exit_code) == 2
+
+
+def test_an_acknowledged_order_that_left_no_trace_can_be_called_off(seat: Seat) -> None:
+    seat.confirms_after(9999)
+    attempt_id = seat.execute(seat.preview().preview_id).data.attempt_id
+    (deal,) = seat.book()
+    seat.app.broker.send("DELETE", f"/positions/{deal}", None)
+    seat.tap.breaks("GET", "/history/activity", before=says(200, {"activities": []}), times=99)
+    assert refusal(lambda: resolve(seat, attempt_id, not_placed=True)).code == "EVIDENCE_AGAINST"
+    seat.time.tick(QUIET_S + GAP_S)
+    reply = resolve(seat, attempt_id, not_placed=True)
+    assert (reply.data.state, reply.data.evidence, reply.exit_code) == (S.REJECTED, Evidence.HUMAN, 0)
+
+
+def hang_a_close(seat: Seat) -> tuple[str, str]:
+    """Leave a close whose process died in the middle; return its attempt and its deal."""
+    deal = seat.open().deal_id or ""
+
+    class Gone(BaseException):
+        pass
+
+    def die(*_: object, **__: object) -> None:
+        raise Gone
+
+    real = seat.app.broker.send
+    seat.app.broker.send = die  # type: ignore[method-assign,assignment]
+    with pytest.raises(Gone):
+        seat.app.closings.close(deal, confirmed=True)
+    seat.app.broker.send = real  # type: ignore[method-assign]
+    (attempt,) = seat.app.journal.unresolved("paper", "paper", seat.app.broker.account_id or "")
+    return attempt.attempt_id, deal
+
+
+@pytest.mark.parametrize(("said", "state"), [("not_placed", S.ABSENT), ("landed", S.LANDED)])
+def test_a_close_that_hangs_while_nothing_can_be_read_is_settled_by_a_person(
+    seat: Seat, said: str, state: AttemptState
+) -> None:
+    attempt_id, deal = hang_a_close(seat)
+    seat.tap.breaks("GET", f"/positions/{deal}", before=says(500, text=""), times=99)
+    verdict: dict[str, Any] = {"landed": deal} if said == "landed" else {"not_placed": True}
+    if said == "not_placed":
+        assert refusal(lambda: resolve(seat, attempt_id, **verdict)).code == "EVIDENCE_AGAINST"
+    seat.time.tick(QUIET_S)
+    row = resolve(seat, attempt_id, **verdict).data
+    assert (row.state, row.evidence, row.deal_ids) == (state, Evidence.HUMAN, (deal,))
+
+
+def test_a_close_is_about_its_own_deal(seat: Seat) -> None:
+    attempt_id, deal = hang_a_close(seat)
+    error = refusal(lambda: resolve(seat, attempt_id, landed="another"))
+    assert error.details["candidates"] == [deal]
