@@ -5,13 +5,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.match import FILLED
 from capcli.domain.money import plain, short
-from capcli.domain.order import Kind, LegForm
+from capcli.domain.order import Kind, Leg, LegForm
 from capcli.errors import Exit, Problem
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder
+from capcli.services.legs import change_words
 from capcli.services.reply import Reply
 
 
@@ -180,15 +182,21 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         message = f"{landed} Its stop is not as asked: the broker has {plain(attempt.stop_level)}, "
         return _no_stop("STOP_DIFFERS", f"{message}asked was {_asked_stop(order)}.", look)
     wanted = f" at {plain(order.stop_level)}" if order.stop_level else ""
-    if attempt.kind is Kind.WORKING and not attempt.note:
-        message = f"{landed} It waits WITHOUT its stop{wanted}. Set it in the platform, or cancel it there."
-        return _no_stop("NO_STOP", message, look)
-    message = (
-        f"{landed} Position is open WITHOUT its stop{wanted}. "
-        "Set it in the platform now, or close the position."
-    )
-    close = f"capcli close {attempt.deal_ids[0]} --confirm" if attempt.deal_ids else look
-    return _no_stop("NO_STOP", message, close)
+    waits = attempt.kind is Kind.WORKING and not attempt.note
+    where = "It waits" if waits else "Position is open"
+    command = _setting_stop(attempt, order, "orders" if waits else "positions") or look
+    return _no_stop("NO_STOP", f"{landed} {where} WITHOUT its stop{wanted}. Set it now: {command}", command)
+
+
+def _setting_stop(attempt: AttemptRecord, order: StoredOrder, where: str) -> str | None:
+    """Return the command that gives the deal the stop that was asked for, if the deal is known."""
+    request, stop = order.request, order.request.stop
+    if stop is not None and stop.form is LegForm.AMOUNT and order.stop_level is not None:
+        stop = Leg(LegForm.LEVEL, order.stop_level)
+    if not attempt.deal_ids or stop is None:
+        return None
+    words = change_words(Change(stop=stop, trailing=request.trailing, guaranteed=request.guaranteed))
+    return " ".join([f"capcli {where} amend {attempt.deal_ids[0]}", *words, "--confirm"])
 
 
 def _asked_stop(order: StoredOrder) -> str:

@@ -336,7 +336,8 @@ def test_a_stop_that_the_broker_dropped_is_told_at_once(seat: Seat) -> None:
         reply = seat.execute(shown.preview_id)
     assert (reply.data.state, reply.exit_code, reply.problem.code) == (S.LANDED, 9, "NO_STOP")
     assert "WITHOUT its stop at 24.5" in reply.problem.message
-    assert reply.problem.next == f"capcli close {reply.data.deal_id} --confirm"
+    command = f"capcli positions amend {reply.data.deal_id} --stop 24.5 --confirm"
+    assert (reply.problem.next, reply.problem.message.endswith(command)) == (command, True)
     assert not reply.problem.assistant_error
 
 

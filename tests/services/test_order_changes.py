@@ -1,7 +1,6 @@
-"""Amending and cancelling working orders: all of it is sent again, and a fill is never told as a cancellation."""
+"""Amending and cancelling working orders: all is sent again, and a fill is never told as a cancellation."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -203,7 +202,8 @@ def test_two_lost_answers_are_doubt_that_ends(seat: Seat, time: Time) -> None:
     deal = place(seat)
     seat.tap.breaks("PUT", "/workingorders", before=LOST, times=2)
     assert amend(seat, deal, "27").exit_code == 8
-    assert refusal(seat.open).next == "capcli orders"
+    blocked = refusal(seat.open)
+    assert blocked.next == f"capcli reconcile {blocked.details['attempt_id']}"
     time.tick(121)
     seat.open()
     assert states(seat, Kind.AMEND) == [S.ABSENT]
@@ -260,10 +260,10 @@ def test_an_unknown_or_cancelled_order_is_said_to_be_gone(seat: Seat) -> None:
 
 
 @pytest.fixture
-def filled(seat: Seat) -> Iterator[tuple[str, str]]:
+def filled(seat: Seat) -> tuple[str, str]:
     near = seat.app.markets.quote(("SILVER",)).data.quotes[0].offer - D("0.05")
     deal = place(seat, str(near))
-    yield deal, fill(seat, deal)
+    return deal, fill(seat, deal)
 
 
 def test_a_filled_order_is_named_with_its_position(seat: Seat, filled: tuple[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Closing part of a position and closing all: an opposite order that only ever reduces, and one close each (E7)."""
+"""Closing part of a position and closing all: an order that only reduces, one close each (E7)."""
 
 from decimal import Decimal
 from typing import Any
