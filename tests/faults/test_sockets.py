@@ -66,9 +66,9 @@ class Line:
         """Arm the proxy when the client is about to send, and not before."""
         real = self.app.broker.send
 
-        def send(*args: Any) -> Any:
+        def send(*args: Any, **options: Any) -> Any:
             breaking(self.proxy)
-            return real(*args)
+            return real(*args, **options)
 
         patch.setattr(self.app.broker, "send", send)
 
