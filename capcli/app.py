@@ -299,28 +299,31 @@ class App:
 
     @property
     def closings(self) -> "Closings":
+        return self._once("closings", lambda: self._closings(self._on_interrupt))
+
+    def _closings(self, on_interrupt: Callable[[], None]) -> "Closings":
         from capcli.services.closing import Closings
 
-        return self._once(
-            "closings",
-            lambda: Closings(
-                self.desk,
-                ids=self._around.ids,
-                sleep=self._around.sleep,
-                confirmation_needed=self.settings.require_confirm,
-                on_interrupt=self._on_interrupt,
-            ),
+        return Closings(
+            self.desk,
+            ids=self._around.ids,
+            sleep=self._around.sleep,
+            confirmation_needed=self.settings.require_confirm,
+            on_interrupt=on_interrupt,
         )
 
     @property
     def closings_of_all(self) -> "ClosingsOfAll":
+        return self._once("closings_of_all", self._closings_of_all)
+
+    def _closings_of_all(self) -> "ClosingsOfAll":
         from capcli.services.closing_all import ClosingsOfAll
 
-        return self._once(
-            "closings_of_all",
-            lambda: ClosingsOfAll(
-                self.desk, self.closings, confirmation_needed=self.settings.require_confirm
-            ),
+        return ClosingsOfAll(
+            self.desk,
+            self._closings,
+            confirmation_needed=self.settings.require_confirm,
+            on_interrupt=self._on_interrupt,
         )
 
     @property

@@ -1,12 +1,14 @@
 """Close every position, each by its own close: what fails is told and does not stop the others."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from threading import Event
 
 from capcli.domain.account import Position
 from capcli.domain.market import Side
 from capcli.domain.money import cents, short
-from capcli.errors import CapcliError, DealUnknown, Exit, Problem
+from capcli.errors import CapcliError, DealUnknown, Exit, Interrupted, Problem
 from capcli.services.casework import Desk
 from capcli.services.closing import Closing, Closings
 from capcli.services.reply import Reply
@@ -51,14 +53,24 @@ class AllClosings:
 class ClosingsOfAll:
     """Closes the book. Running it again goes on with what is still open."""
 
-    def __init__(self, desk: Desk, closings: Closings, *, confirmation_needed: bool) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        make: Callable[[Callable[[], None]], Closings],
+        *,
+        confirmation_needed: bool,
+        on_interrupt: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`make` returns closings that call back at the first Ctrl-C."""
         self._desk = desk
-        self._closings = closings
+        self._make = make
         self._confirmation_needed = confirmation_needed
+        self._on_interrupt = on_interrupt
 
     def close_all(self, *, confirmed: bool) -> Reply[AllClosings]:
         """Close every open position of the active account, one after the other.
 
+        Ctrl-C lets the close that is under way finish and starts no other.
         Raises NotConfirmed, TradingOff, LiveLocked, and what reading the book raises. Problem
         CLOSE_INCOMPLETE carries the exit code of the worst: 8 before 6 before any other.
         """
@@ -71,32 +83,50 @@ class ClosingsOfAll:
         )
         book = self._desk.broker.positions()
         account_id = self._desk.broker.account_id
-        done = [self._close(position) for position in book]
+        stopped = Event()
+
+        def stop() -> None:
+            stopped.set()
+            self._on_interrupt()
+
+        closings = self._make(stop)
+        done = [
+            (_interrupted(position), None) if stopped.is_set() else _close(closings, position)
+            for position in book
+        ]
         return _reply(done, account_id, self._desk.broker.account_currency)
 
-    def _close(self, position: Position) -> "tuple[CloseResult, Closing | None]":
-        try:
-            closing = self._closings.close(position.deal_id, confirmed=True).data
-        except DealUnknown:
-            return _gone(position), None
-        except CapcliError as error:
-            return _failed(position, error), None
-        result = CloseResult(
-            deal_id=closing.deal_id,
-            epic=closing.epic,
-            side=closing.side,
-            size=closing.size,
-            closed=True,
-            attempt_id=closing.attempt_id,
-            level=closing.level,
-            pl=closing.pl,
-            currency=closing.currency,
-            code=None,
-            exit_code=0,
-            sentence=closing.sentence,
-            next=None,
-        )
-        return result, closing
+
+def _close(closings: Closings, position: Position) -> tuple[CloseResult, Closing | None]:
+    try:
+        closing = closings.close(position.deal_id, confirmed=True).data
+    except DealUnknown:
+        return _gone(position), None
+    except CapcliError as error:
+        return _failed(position, error), None
+    result = CloseResult(
+        deal_id=closing.deal_id,
+        epic=closing.epic,
+        side=closing.side,
+        size=closing.size,
+        closed=True,
+        attempt_id=closing.attempt_id,
+        level=closing.level,
+        pl=closing.pl,
+        currency=closing.currency,
+        code=None,
+        exit_code=0,
+        sentence=closing.sentence,
+        next=None,
+    )
+    return result, closing
+
+
+def _interrupted(position: Position) -> CloseResult:
+    error = Interrupted(
+        "Interrupted before its turn: nothing was sent for it.", next=f"capcli close {position.deal_id}"
+    )
+    return _failed(position, error)
 
 
 def _gone(position: Position) -> CloseResult:
@@ -125,7 +155,7 @@ def _failed(position: Position, error: CapcliError) -> CloseResult:
 
 
 def _reply(
-    done: "list[tuple[CloseResult, Closing | None]]", account_id: str | None, currency: str | None
+    done: list[tuple[CloseResult, Closing | None]], account_id: str | None, currency: str | None
 ) -> Reply[AllClosings]:
     results = tuple(result for result, _ in done)
     failed = [result for result in results if not result.closed]

@@ -11,6 +11,7 @@ from capcli.domain.attempt import AttemptState, Evidence, Protection
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Leg, LegForm
+from capcli.errors import JournalUnreadable
 from capcli.services.amending import Amendment
 from capcli.services.portfolio import PositionRow
 from capcli.services.reply import Reply
@@ -409,3 +410,53 @@ def test_a_lost_order_is_still_found_after_its_position_was_given_a_stop(seat: S
     (deal,) = seat.book()
     assert amend(seat, deal, stop=stop_at("25")).exit_code == 0
     assert seat.execute(preview).data.state is S.LANDED
+
+
+def test_leaving_before_the_send_changes_nothing(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = seat.open(**HELD).deal_id
+
+    def leave(_: Any, *, on_interrupt: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("capcli.services.changes.uninterrupted", leave)
+    with pytest.raises(KeyboardInterrupt):
+        amend(seat, deal, stop=stop_at("25"))
+    assert (states(seat), puts(seat)) == ([S.NOT_SENT], [])
+
+
+def test_leaving_after_the_send_is_doubt_that_the_book_ends(
+    seat: Seat, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = seat.open(**HELD).deal_id
+
+    def too_late(work: Any, *, on_interrupt: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr("capcli.services.changes.Changer._finish", lambda *_: None)
+            work()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("capcli.services.changes.uninterrupted", too_late)
+    reply = amend(seat, deal, stop=stop_at("25"))
+    assert (reply.exit_code, states(seat)) == (8, [S.SENDING])
+    time.tick(121)
+    seat.open(size="2")
+    assert states(seat) == [S.LANDED]
+
+
+def test_nothing_is_sent_before_the_journal_holds_it(seat: Seat) -> None:
+    deal = seat.open(**HELD).deal_id
+    seen: list[AttemptState] = []
+    seat.tap.breaks("PUT", "/positions", before=lambda _: seen.extend(states(seat)))
+    amend(seat, deal, stop=stop_at("25"))
+    assert seen == [S.SENDING]
+
+
+def test_a_journal_that_fails_after_the_send_is_doubt(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = seat.open(**HELD).deal_id
+
+    def full(*_: Any, **__: Any) -> None:
+        raise JournalUnreadable("The disk is full.")
+
+    monkeypatch.setattr("capcli.services.changes.Changer.record", full)
+    reply = amend(seat, deal, stop=stop_at("25"))
+    assert (reply.exit_code, states(seat)) == (8, [S.SENDING])

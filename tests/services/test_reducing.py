@@ -279,3 +279,22 @@ def test_one_that_somebody_else_closed_first_counts_as_closed(seat: Seat) -> Non
     reply = close_all(seat)
     assert (reply.exit_code, reply.data.closed) == (0, 2)
     assert {row.deal_id for row in reply.data.closings} == {first, second}
+
+
+def test_the_first_interrupt_lets_the_close_under_way_finish_and_starts_no_other(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (seat.open(size="1").deal_id for _ in range(2))
+
+    def once_interrupted(work: Any, *, on_interrupt: Any) -> Any:
+        on_interrupt()
+        return work()
+
+    monkeypatch.setattr("capcli.services.closing.uninterrupted", once_interrupted)
+    reply = close_all(seat)
+    assert (reply.exit_code, reply.data.closed, reply.data.failed) == (130, 1, 1)
+    assert [(row.deal_id, row.code) for row in reply.data.closings] == [
+        (first, None),
+        (second, "INTERRUPTED"),
+    ]
+    assert seat.book() == [second]

@@ -1,0 +1,142 @@
+"""The legs of a deal under any change: none is lost that was not named, and loosening is always noticed."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capcli.domain.bracket import (
+    Bracket,
+    Change,
+    Ground,
+    Target,
+    amended,
+    keeps_stop,
+    loosened,
+    order_body,
+    position_body,
+)
+from capcli.domain.market import Side
+from capcli.domain.money import on_grid
+from capcli.domain.order import Leg, LegForm
+
+D = Decimal
+PRICE, STEP = D("30.00"), D("0.01")
+levels = st.integers(1, 100_000).map(lambda number: D(number) / 1000)
+legs = st.builds(Leg, st.sampled_from([LegForm.LEVEL, LegForm.DISTANCE]), levels)
+brackets = st.builds(
+    lambda stop, limit, trail, guaranteed: Bracket(
+        stop, limit, trail if stop else None, guaranteed and stop is not None and trail is None
+    ),
+    st.none() | levels,
+    st.none() | levels,
+    st.none() | levels,
+    st.booleans(),
+)
+changes = st.builds(
+    Change,
+    stop=st.none() | legs,
+    limit=st.none() | legs,
+    no_stop=st.booleans(),
+    no_limit=st.booleans(),
+)
+sides = st.sampled_from(list(Side))
+
+
+def ground(side: Side) -> Ground:
+    return Ground(PRICE, side, STEP)
+
+
+@given(brackets, st.none() | legs, sides)
+def test_a_change_of_the_limit_alone_keeps_the_stop(before: Bracket, leg: Leg | None, side: Side) -> None:
+    after = amended(before, Change(limit=leg, no_limit=leg is None), ground(side))
+    assert (after.trail, after.guaranteed) == (before.trail, before.guaranteed)
+    assert before.trail is not None or after.stop == before.stop
+    assert (after.limit is None) is (leg is None)
+
+
+@given(brackets, changes, sides)
+def test_a_change_that_does_not_name_the_limit_keeps_it(before: Bracket, change: Change, side: Side) -> None:
+    after = amended(before, change, ground(side))
+    if change.limit is None and not change.no_limit:
+        assert after.limit == before.limit
+    if change.stop is None and not change.no_stop:
+        assert after.has_stop is before.has_stop
+
+
+@given(brackets, changes, sides)
+def test_every_leg_is_in_the_body_with_its_digits(before: Bracket, change: Change, side: Side) -> None:
+    after = amended(before, change, ground(side))
+    body = json.loads(position_body(after), parse_float=Decimal, parse_int=Decimal)
+    assert body["profitLevel"] == after.limit
+    assert body.get("stopDistance") == after.trail
+    assert body.get("stopLevel") == (None if after.trail is not None else after.stop)
+    assert ("guaranteedStop" in body, "trailingStop" in body) == (after.guaranteed, after.trail is not None)
+    assert len(body) >= 2, "an empty body changes nothing"
+
+
+@given(brackets, changes, sides)
+def test_whoever_could_lose_more_afterwards_was_told(before: Bracket, change: Change, side: Side) -> None:
+    after = amended(before, change, ground(side))
+    told = loosened(before, after, side)
+    worse = before.stop is not None and (
+        after.stop is None or (after.stop < before.stop if side is Side.BUY else after.stop > before.stop)
+    )
+    assert not worse or told
+    assert not (before.limit is not None and after.limit is None) or told
+    assert not (before.guaranteed and not after.guaranteed) or told
+
+
+@given(brackets, sides)
+def test_nothing_named_loosens_nothing_fixed(before: Bracket, side: Side) -> None:
+    after = amended(before, Change(), ground(side))
+    assert before.trail is not None or (after == before and not loosened(before, after, side))
+
+
+@given(levels, sides)
+def test_a_distance_is_never_made_smaller_by_the_grid(distance: Decimal, side: Side) -> None:
+    change = Change(stop=Leg(LegForm.DISTANCE, distance), limit=Leg(LegForm.DISTANCE, distance))
+    after = amended(Bracket(None, None), change, ground(side))
+    assert after.stop is not None
+    assert after.limit is not None
+    for level in (after.stop, after.limit):
+        assert on_grid(level, STEP)
+        assert distance <= abs(level - PRICE) < distance + STEP
+    assert (after.stop < PRICE < after.limit) is (side is Side.BUY)
+
+
+def test_a_trailing_stop_that_starts_anew_lower_is_loosened() -> None:
+    before = Bracket(D(29), None, D(2))
+    after = amended(before, Change(limit=Leg(LegForm.LEVEL, D(40))), ground(Side.BUY))
+    assert after == Bracket(D("28.00"), D(40), D(2))
+    assert loosened(before, after, Side.BUY) == ("moves the stop away, from 29 to 28.00",)
+
+
+def test_a_wider_trail_is_loosened_even_where_the_level_is_not_told() -> None:
+    before, after = Bracket(None, None, D(1)), Bracket(D(28), None, D(2))
+    assert loosened(before, after, Side.BUY) == ("lets the stop trail by 2 instead of 1",)
+
+
+def test_an_order_is_sent_whole() -> None:
+    until = datetime(2026, 12, 31, tzinfo=UTC)
+    target = Target(Bracket(D("23.50"), D("26"), None, guaranteed=True), D("24.20"), until)
+    assert order_body(target, endless=False) == (
+        b'{"level":24.20,"goodTillDate":"2026-12-31T00:00:00","guaranteedStop":true,"stopLevel":23.50,'
+        b'"profitLevel":26}'
+    )
+    endless = Target(Bracket(D("23.5"), None, D("0.7")), D("24.20"))
+    assert order_body(endless, endless=True) == (
+        b'{"level":24.20,"timeInForce":"GOOD_TILL_CANCELLED","trailingStop":true,"stopDistance":0.7}'
+    )
+
+
+def test_a_stop_of_another_kind_is_not_the_one_that_was_asked_for() -> None:
+    fixed, trailing = Bracket(D(28), None), Bracket(D(28), None, D(2))
+    assert keeps_stop(fixed, fixed)
+    assert keeps_stop(Bracket(D("28.5"), D(40), D("2.0")), trailing)
+    assert not keeps_stop(trailing, fixed)
+    assert not keeps_stop(fixed, trailing)
+    assert not keeps_stop(fixed, Bracket(D(28), None, None, guaranteed=True))
+    assert keeps_stop(Bracket(D(28), None, None, guaranteed=True), fixed)
