@@ -102,7 +102,12 @@ class Call:
         check_fields(kind, self.options.fields)
 
     def confirmed(
-        self, act: "Callable[[bool], Reply[T]]", *, given: bool, summary: Callable[[], str]
+        self,
+        act: "Callable[[bool], Reply[T]]",
+        *,
+        given: bool,
+        summary: Callable[[], str],
+        question: str = "Send it?",
     ) -> "Reply[T]":
         """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed."""
         try:
@@ -110,12 +115,12 @@ class Call:
         except NotConfirmed:
             if self.json or not self.outlet.interactive:
                 raise
-        self._ask(summary())
+        self._ask(f"{summary()}\n{question}")
         return act(True)
 
-    def _ask(self, summary: str) -> None:
+    def _ask(self, question: str) -> None:
         try:
-            answer = self.outlet.ask(f"{summary}\nSend it? [y/N] ")
+            answer = self.outlet.ask(f"{question} [y/N] ")
         except EOFError:
             answer = ""
         if answer.strip().lower() not in {"y", "yes"}:

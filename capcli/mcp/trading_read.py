@@ -2,12 +2,14 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
-from capcli.mcp.arguments import Id, Seconds
+from capcli.mcp.arguments import Id, Limit, MaybeText, Seconds
 from capcli.mcp.face import Face
 from capcli.mcp.flights import LONGEST_S
-from capcli.mcp.toolset import READS, tool
+from capcli.mcp.toolset import READS, SETTLES, tool
 from capcli.services.confirms import ConfirmShown
+from capcli.services.executions_log import ExecutionsFound
 from capcli.services.portfolio import OrdersFound, PositionsFound
+from capcli.services.settling import Reconciliation
 
 _SET = "trading_read"
 # The last look takes its time too.
@@ -38,6 +40,12 @@ class TradingReadTools:
             lambda app: app.confirms.wait(deal_reference, wait_s=wait_s, pause_s=pause_s)
         )
 
+    def cap_trade_reconcile(self, attempt_id: MaybeText = None) -> ToolResult:
+        return self._face.answer(lambda app: app.settlements.reconcile(attempt_id))
+
+    def cap_trade_executions(self, last: Limit = 20) -> ToolResult:
+        return self._face.answer(lambda app: app.executions_log.latest(last))
+
 
 def tools(face: Face) -> list[FunctionTool]:
     """Return the tools that read positions, orders and confirmations."""
@@ -63,6 +71,21 @@ def tools(face: Face) -> list[FunctionTool]:
             do.cap_trade_confirm_wait,
             "Wait for the broker's verdict, 45 s at most",
             ConfirmShown,
+            READS,
+            _SET,
+        ),
+        tool(
+            do.cap_trade_reconcile,
+            "Settle lost orders. Same as: capcli reconcile",
+            Reconciliation,
+            SETTLES,
+            _SET,
+            warns=True,
+        ),
+        tool(
+            do.cap_trade_executions,
+            "What was sent. Same as: capcli history executions",
+            ExecutionsFound,
             READS,
             _SET,
         ),

@@ -5,9 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from capcli.domain.account import OrderType
-from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.market import Side
-from capcli.domain.order import Kind
 from capcli.errors import UsageError
 from capcli.services.documents import StoredOrder, read_order
 from capcli.services.ports import Journal
@@ -18,7 +17,7 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRecord:
-    """One attempt. Asked: epic to `limit`. Sent: `method`, `path`, `sent_at`. The rest is what became of it.
+    """One attempt. Asked: epic to `limit`. Sent: `path`, `sent_at`. The rest is what became of it.
 
     Prices in the instrument's currency, times UTC; what an attempt is not about (a close has no size of its
     own) or what is not known is None.
@@ -27,7 +26,7 @@ class ExecutionRecord:
     attempt_id: str
     preview_id: str | None
     account_id: str
-    kind: Kind
+    kind: str
     epic: str | None
     side: Side | None
     size: Decimal | None
@@ -35,7 +34,6 @@ class ExecutionRecord:
     entry: Decimal | None
     stop_level: Decimal | None
     limit_level: Decimal | None
-    method: str
     path: str
     created_at: datetime
     sent_at: datetime | None
@@ -44,10 +42,9 @@ class ExecutionRecord:
     deal_reference: str | None
     state: AttemptState
     changed_at: datetime
-    evidence: Evidence
-    protected: Protection
+    evidence: str
+    protected: str
     deal_ids: tuple[str, ...]
-    filled_size: Decimal | None
     level: Decimal | None
     note: str
 
@@ -90,7 +87,6 @@ class ExecutionsLog:
             entry=order.entry if order else None,
             stop_level=order.stop_level if order else None,
             limit_level=order.limit_level if order else None,
-            method=attempt.method,
             path=attempt.path,
             created_at=attempt.created_at,
             sent_at=attempt.sent_at,
@@ -102,7 +98,6 @@ class ExecutionsLog:
             evidence=attempt.evidence,
             protected=attempt.protected,
             deal_ids=attempt.deal_ids,
-            filled_size=attempt.size,
             level=attempt.level,
             note=attempt.note,
         )

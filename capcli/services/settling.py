@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.attempt import AttemptRecord, AttemptState, Protection
 from capcli.domain.market import Side
 from capcli.domain.match import Finding
 from capcli.domain.order import Kind
@@ -30,19 +30,19 @@ _ENDS_WELL = {
 class Settled:
     """What became of one attempt. `candidates` are deals that fit while nothing is decided.
 
+    `kind`, `state_before` and `evidence` are plain words here: a shorter schema for assistants.
     `epic`, `side` and `size` are None for a close, an amendment and a cancellation, which are about a deal.
     """
 
     attempt_id: str
     preview_id: str | None
-    kind: Kind
+    kind: str
     epic: str | None
     side: Side | None
     size: Decimal | None
-    state_before: AttemptState
+    state_before: str
     state: AttemptState
-    evidence: Evidence
-    protected: Protection
+    evidence: str
     deal_ids: tuple[str, ...]
     candidates: tuple[str, ...]
     exit_code: int
@@ -87,7 +87,7 @@ class Settlements:
     def wait(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
         """Look again and again until waiting decides nothing more. Other commands proceed between looks."""
         account_id, wanted = self._wanted(attempt_id)
-        before: dict[str, AttemptState] = {}
+        before: dict[str, str] = {}
         while True:
             try:
                 rows = self._pass(account_id, wanted)
@@ -148,7 +148,6 @@ class Settlements:
             state_before=before,
             state=attempt.state,
             evidence=attempt.evidence,
-            protected=attempt.protected,
             deal_ids=attempt.deal_ids,
             candidates=candidates,
             exit_code=int(code),
@@ -211,7 +210,6 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
         state_before=before,
         state=attempt.state,
         evidence=attempt.evidence,
-        protected=attempt.protected,
         deal_ids=(deal_id,),
         candidates=(deal_id,) if undecided else (),
         exit_code=int(code),

@@ -27,6 +27,8 @@ READS = (
     ("login",),
     ("login", "--status"),
     ("logout",),
+    ("reconcile",),
+    ("history", "executions"),
     ("help", "exit-codes"),
 )
 

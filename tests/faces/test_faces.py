@@ -189,6 +189,19 @@ STEPS = (
         lambda seen: {"deal_id": seen["execute"]["deal_id"]},
     ),
     Step("orders", lambda app, _: app.portfolio.orders(), "cap_trade_orders_list"),
+    Step("reconcile", lambda app, _: app.settlements.reconcile(), "cap_trade_reconcile"),
+    Step(
+        "reconcile_one",
+        lambda app, seen: app.settlements.reconcile(seen["execute"]["attempt_id"]),
+        "cap_trade_reconcile",
+        lambda seen: {"attempt_id": seen["execute"]["attempt_id"]},
+    ),
+    Step(
+        "executions",
+        lambda app, _: app.executions_log.latest(2),
+        "cap_trade_executions",
+        lambda _: {"last": 2},
+    ),
     Step(
         "amend",
         lambda app, seen: app.amendments.amend(

@@ -13,6 +13,7 @@ from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
 
 TERMINAL_ONLY = {
+    "resolve": "a person's word, given where a person types",
     "config": "settings are the user's; cap_health names a wrong one, a preview's checks name the limits",
     "config get": "the same",
     "config path": "files of the user's machine",

@@ -152,7 +152,7 @@ async def test_wrong_settings_still_list_every_tool(own_home, era: str, environ:
     face = Face(lambda: App.build(environ={"CAPCLI_HOME": str(own_home), **environ}))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
-        assert len(await client.list_tools()) == 24
+        assert len(await client.list_tools()) == 26
         said = await ask("cap_account_list")
         assert (said.is_error, said.code) == (True, code)
         assert any(name in said.text for name in (*environ, "CAP_IDENTIFIER"))

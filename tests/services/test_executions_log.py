@@ -35,12 +35,8 @@ def test_what_was_asked_sent_answered_and_became_is_told_newest_first(seat: Seat
         Decimal(44),
         Side.SELL,
     )
-    assert (market.size, market.stop_level, market.filled_size) == (
-        Decimal("1.5"),
-        Decimal("24.50"),
-        Decimal("1.5"),
-    )
-    assert (market.evidence, market.http_status, market.method) == (Evidence.CONFIRM, 200, "POST")
+    assert (market.size, market.stop_level) == (Decimal("1.5"), Decimal("24.50"))
+    assert (market.evidence, market.http_status, market.path) == (Evidence.CONFIRM, 200, "/positions")
     assert market.sent_at is not None
     assert market.changed_at >= market.sent_at >= market.created_at
 

@@ -38,7 +38,7 @@ def test_the_deal_that_a_person_names_is_the_order(seats: Seats) -> None:
     reply = resolve(seat, attempt_id, landed=ours)
     row = reply.data
     assert (reply.exit_code, row.state, row.evidence) == (0, S.LANDED, Evidence.HUMAN)
-    assert (row.deal_ids, row.protected) == ((ours,), Protection.YES)
+    assert (row.deal_ids, held(seat, attempt_id).protected) == ((ours,), Protection.YES)
     assert "a person named the deal" in row.sentence
     assert seat.open(size="2").state is S.LANDED
 

@@ -73,9 +73,9 @@ def test_an_order_that_landed_is_inferred(seat: Seat) -> None:
     reply = reconcile(seat, attempt_id)
     row = only(reply)
     assert (reply.exit_code, row.state_before, row.state) == (0, S.UNKNOWN, S.LANDED)
-    assert (row.evidence, row.protected, list(row.deal_ids)) == (
+    assert held(seat, attempt_id).protected is Protection.YES
+    assert (row.evidence, list(row.deal_ids)) == (
         Evidence.INFERRED,
-        Protection.YES,
         seat.book(),
     )
     assert len(seat.tap.orders()) == 1
@@ -205,7 +205,7 @@ def test_what_landed_and_was_closed_again_is_found_in_the_activity(seat: Seat) -
     seat.time.tick(2)
     reply = reconcile(seat)
     row = only(reply)
-    assert (reply.exit_code, row.state, row.deal_ids, row.protected) == (0, S.LANDED, (deal,), "not_asked")
+    assert (reply.exit_code, row.state, row.deal_ids) == (0, S.LANDED, (deal,))
     assert row.sentence.startswith("Bought 1.5 SILVER at ")
     assert "It is closed already." in row.sentence
     assert row.next == "capcli positions"
@@ -290,7 +290,8 @@ def test_what_was_left_after_netting_is_read_back_with_its_stop(seats: Seats) ->
     by_hand(hand, "SELL", "1")
     lose(seat, landed=True, stop=stop_at("24.50"))
     row = only(reconcile(seat))
-    assert (row.state, row.protected, row.deal_ids[0]) == (S.LANDED, "yes", seat.book()[0])
+    assert (row.state, row.deal_ids[0]) == (S.LANDED, seat.book()[0])
+    assert held(seat, row.attempt_id).protected is Protection.YES
 
 
 def test_an_opposite_deal_that_was_closed_by_hand_is_no_trace_of_an_order(seats: Seats) -> None:

@@ -1,0 +1,82 @@
+"""`capcli reconcile` and `capcli resolve`: what became of an order whose answer was lost."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from capcli.cli.call import Call
+from capcli.cli.run import run
+from capcli.cli.tree import command, new_app
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.services.reply import Reply
+    from capcli.services.settling import Settled
+
+reconcile_app, resolve_app = new_app(), new_app()
+_WAITING = "Looking until it is decided, which can take three minutes. Ctrl-C stops; nothing is sent.\n"
+
+
+@command(reconcile_app, "reconcile", example="capcli reconcile\ncapcli reconcile a_7k2m9x4q1zab --wait")
+def reconcile(
+    ctx: typer.Context,
+    attempt: Annotated[
+        str | None, typer.Argument(metavar="[ATTEMPT]", help="Only this one; else all that are open.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Look again until it is decided.")] = False,
+) -> None:
+    """Settle orders whose answer was lost.
+
+    From what the broker shows; sends nothing. One deal that fits decides at one look; that there is none
+    takes two looks after a quiet period. Exit code 8 while anything may still be live, 9 when an order
+    landed without its stop.
+    """
+    from capcli.services.settling import Reconciliation
+
+    call: Call = ctx.find_root().obj
+
+    def use(application: "App") -> "Reply[Reconciliation]":
+        if not wait:
+            return application.settlements.reconcile(attempt)
+        call.talk(_WAITING)
+        return application.settlements.wait(attempt)
+
+    run(ctx, use, Reconciliation)
+
+
+@command(
+    resolve_app,
+    "resolve",
+    example="capcli resolve a_7k2m9x4q1zab\ncapcli resolve a_7k2m9x4q1zab --not-placed --confirm",
+)
+def resolve(
+    ctx: typer.Context,
+    attempt: Annotated[str, typer.Argument(metavar="ATTEMPT", help="As `capcli reconcile` shows it.")],
+    landed: Annotated[
+        str | None, typer.Option("--landed", metavar="DEAL", help="It became this deal.")
+    ] = None,
+    not_placed: Annotated[bool, typer.Option("--not-placed", help="It never reached the market.")] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", "--yes", help="Record it without a question.")
+    ] = False,
+) -> None:
+    """Say what became of a lost order.
+
+    A person's word, where the evidence does not settle it. Without a verdict it shows the deals that fit.
+    A verdict that the evidence contradicts is refused.
+    """
+    from capcli.services.settling import Settled
+
+    call: Call = ctx.find_root().obj
+
+    def use(application: "App") -> "Reply[Settled]":
+        resolutions = application.resolutions
+        verdict = "was not placed" if landed is None else f"became {landed}"
+        return call.confirmed(
+            lambda yes: resolutions.resolve(attempt, landed=landed, not_placed=not_placed, confirmed=yes),
+            given=confirm,
+            summary=lambda: f"{attempt} {verdict}. The journal will hold that as your word.",
+            question="Record it?",
+        )
+
+    run(ctx, use, Settled)
