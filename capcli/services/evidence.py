@@ -55,10 +55,8 @@ class Witness:
         if attempt.state is AttemptState.CLAIMED:
             note = "the process that claimed it ended before sending"
             return self._move(attempt, AttemptState.NOT_SENT, note=note), None
-        if attempt.kind is Kind.CLOSE:
-            return self._settle_close(attempt), None
-        if attempt.kind in {Kind.AMEND, Kind.CANCEL}:
-            return self._settle_change(attempt), None
+        if attempt.kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL}:
+            return self._settled_change(attempt), None
         if attempt.state is AttemptState.SENDING:
             note = "the process that sent it ended before the answer"
             attempt = self._move(attempt, AttemptState.UNKNOWN, note=note)
@@ -132,6 +130,12 @@ class Witness:
         if still_open and quiet:
             return self._move(attempt, AttemptState.ABSENT, note="the position is still open")
         return attempt
+
+    def _settled_change(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Settle what is repeated by deal id; once it is settled it is looked at no more."""
+        if not attempt.state.unresolved:
+            return attempt
+        return self._settle_close(attempt) if attempt.kind is Kind.CLOSE else self._settle_change(attempt)
 
     def _settle_change(self, attempt: AttemptRecord) -> AttemptRecord:
         """Settle an amendment or a cancellation; like a close it may be under way without the lock."""

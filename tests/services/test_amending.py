@@ -460,3 +460,24 @@ def test_a_journal_that_fails_after_the_send_is_doubt(seat: Seat, monkeypatch: p
     monkeypatch.setattr("capcli.services.changes.Changer.record", full)
     reply = amend(seat, deal, stop=stop_at("25"))
     assert (reply.exit_code, states(seat)) == (8, [S.SENDING])
+
+
+def test_an_amendment_that_is_settled_is_told_again_and_looked_at_no_more(seat: Seat, time: Time) -> None:
+    deal = seat.open(**HELD).deal_id
+    done = amend(seat, deal, stop=stop_at("25")).data.attempt_id
+    seat.tap.breaks("PUT", "/positions", before=LOST, times=2)
+    lost = amend(seat, deal, stop=stop_at("26")).data.attempt_id
+    time.tick(121)
+    for attempt_id, state in ((lost, S.ABSENT), (lost, S.ABSENT), (done, S.LANDED)):
+        reply = seat.app.settlements.reconcile(attempt_id)
+        assert [row.state for row in reply.data.attempts] == [state]
+
+
+def test_a_close_that_is_settled_is_looked_at_no_more(seat: Seat, time: Time) -> None:
+    deal = seat.open().deal_id or ""
+    seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
+    error = refusal(lambda: seat.app.closings.close(deal, confirmed=True))
+    time.tick(121)
+    for _ in range(2):
+        reply = seat.app.settlements.reconcile(error.details["attempt_id"])
+        assert [row.state for row in reply.data.attempts] == [S.ABSENT]
