@@ -104,6 +104,16 @@ class Books:
             moves = db.execute("SELECT * FROM events WHERE to_state IS NOT NULL ORDER BY seq").fetchall()
         return cls(previews, attempts, tuple(dict(row) for row in moves if row["attempt_id"]))
 
+    @classmethod
+    def of_all(cls, paths: Iterable[Path]) -> "Books":
+        """Read several homes' journals as if they were one; ids are random, so none is in two."""
+        found = [cls.read(path) for path in paths]
+        return cls(
+            {name: row for books in found for name, row in books.previews.items()},
+            {name: row for books in found for name, row in books.attempts.items()},
+            tuple(move for books in found for move in books.moves),
+        )
+
     def attempt_of(self, preview_id: str) -> Mapping[str, Any] | None:
         return next((row for row in self.attempts.values() if row["preview_id"] == preview_id), None)
 
@@ -140,6 +150,11 @@ class Evidence:
     def posts(self) -> int:
         """Count the order POSTs that the broker got."""
         return sum(one.is_order and one.reached for one in self.seam)
+
+    def posts_of(self, preview_id: str) -> int:
+        """Count the POSTs of a preview's body, wherever they ended."""
+        body = self.books.previews[preview_id]["body_sha256"]
+        return sum(one.is_order and one.body_sha256 == body for one in self.seam)
 
     def orders_of(self, preview_id: str) -> int:
         """Count the broker's orders that look like a preview's."""

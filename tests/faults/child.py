@@ -39,7 +39,7 @@ class Job:
     """What one child does. `point` and `deed` (kill, hold, suspend) say what befalls it, and where.
 
     `slow_s` delays the answer of the order, and nothing else; `lose` drops it. `hold` writes a line and waits
-    for one.
+    for one. `served`: the broker is another process, named in `settings`. `gate`: copies wait for a line.
     """
 
     home: str
@@ -51,6 +51,8 @@ class Job:
     lose: bool = False
     copies: int = 0
     lock_wait_s: float = 20
+    served: bool = False
+    gate: bool = False
 
     def write(self) -> str:
         return json.dumps(asdict(self))
@@ -160,6 +162,8 @@ def _after(slow: Fault, fault: Fault | None) -> Fault:
 
 def build(job: Job) -> App:
     home = Path(job.home)
+    if job.served:
+        return App.build(environ={"CAPCLI_HOME": job.home, **job.settings})
     inner = PaperTransport(home / "paper.db", utc_now)
     wire = FaultTransport(inner, journal=home / "journal.db", log=home / "seam.jsonl")
     fault = order_fault(job)
@@ -196,6 +200,8 @@ def run_many(job: Job) -> int:
             Path(job.home, f"told-{number}.json").write_text(told.write())
             os._exit(0)
         started.append(pid)
+    if job.gate:
+        perform("hold")
     os.close(gate_in)
     for pid in started:
         os.waitpid(pid, 0)

@@ -1,18 +1,40 @@
-"""`capcli.paper.serve` in a process of its own; `python -m tests.faults.served PAPER_DB` says its address."""
+"""`capcli.paper.serve` in a process of its own; `python -m tests.faults.served OPTIONS` says its address.
 
+With a log it keeps the broker's own count of the order POSTs: a line when one arrives, with what the journal
+said at that instant, and one when the broker takes it up.
+"""
+
+import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from tests.store.builders import CHILD_ENV
 
 
+@dataclass(frozen=True)
+class Serving:
+    """What is served. `latency_s` passes between an order's arrival and its acceptance, in real seconds."""
+
+    paper: str
+    journal: str = ""
+    log: str = ""
+    factor: float = 1
+    latency_s: float = 0
+
+
 @contextmanager
-def served(paper: Path) -> Iterator[tuple[str, int]]:
+def served(paper: Path, **options: Any) -> Iterator[tuple[str, int]]:
     """Serve a paper broker's file over loopback HTTP; yield its host and port."""
-    command = [sys.executable, "-m", "tests.faults.served", str(paper)]
+    what = json.dumps(asdict(Serving(str(paper), **options)))
+    command = [sys.executable, "-m", "tests.faults.served", what]
     with subprocess.Popen(command, text=True, env=CHILD_ENV, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -23,14 +45,50 @@ def served(paper: Path) -> Iterator[tuple[str, int]]:
 
 
 def main() -> None:
-    from capcli.app import utc_now
     from capcli.paper.serve import serve
+    from tests.faults.scaled import FastTime
 
     def ready(address: str) -> None:
         sys.stdout.write(f"{address}\n")
         sys.stdout.flush()
 
-    serve(Path(sys.argv[1]), port=0, clock=utc_now, ready=ready)
+    what = Serving(**json.loads(sys.argv[1]))
+    if what.log:
+        _count(what)
+    serve(Path(what.paper), port=0, clock=FastTime(what.factor).now, ready=ready)
+
+
+def _count(what: Serving) -> None:
+    """Put the log in front of the broker, inside its process."""
+    from capcli.paper.broker import PaperBroker
+    from capcli.paper.messages import Request, Response
+    from tests.faults.wire import FaultTransport, Forward
+
+    journal = Path(what.journal) if what.journal else None
+    real = PaperBroker.handle
+
+    def handle(self: PaperBroker, request: Request) -> Response:
+        answers: list[Response] = []
+
+        def broker(_request: httpx.Request) -> httpx.Response:
+            answers.append(real(self, request))
+            return httpx.Response(200)
+
+        wire = FaultTransport(httpx.MockTransport(broker), journal=journal, log=Path(what.log))
+        asked = httpx.Request(request.method, f"http://paper{request.path}", content=request.body)
+        if request.method != "POST" or not request.path.endswith(("/positions", "/workingorders")):
+            return real(self, request)
+
+        def slow(passed: httpx.Request, forward: Forward) -> httpx.Response:
+            time.sleep(what.latency_s)
+            return forward(passed)
+
+        wire.on("POST", "/", slow)
+        wire.handle_request(asked)
+        return answers[0]
+
+    owner: Any = PaperBroker
+    owner.handle = handle
 
 
 if __name__ == "__main__":

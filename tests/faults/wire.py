@@ -9,6 +9,7 @@ A fault gets the request and a way to pass it on, and answers or raises as the n
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ class FaultTransport(httpx.BaseTransport):
         if self.log is None:
             return
         entry = {"what": what, "method": seen.method, "path": seen.path, "body": seen.body.decode()}
-        line = json.dumps(entry | {"durable": seen.durable}).encode() + b"\n"
+        line = json.dumps(entry | {"durable": seen.durable, "at": time.time()}).encode() + b"\n"
         handle = os.open(self.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         try:
             os.write(handle, line)
