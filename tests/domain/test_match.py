@@ -4,10 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from capcli.domain.account import OrderType, Position, WorkingOrder
+from capcli.domain.account import Activity, OrderType, Position, WorkingOrder
 from capcli.domain.market import MarketStatus, Side
-from capcli.domain.match import Lost, matching_orders, matching_positions
+from capcli.domain.match import Lost, Seen, Verdict, find, matching_orders, matching_positions
 from capcli.domain.order import Trigger
 
 from .builders import NOW, a_quote, an_order, level
@@ -95,3 +97,237 @@ def test_a_waiting_order_fits_a_lost_one(changes: dict[str, Any], *, fits: bool)
 def test_every_deal_that_fits_is_named() -> None:
     twins = (POSITION, replace(POSITION, deal_id="newer"))
     assert matching_positions(LOST, twins) == twins
+
+
+NOTHING = Seen((), (), ())
+LOST_ORDER = replace(LOST, request=replace(LOST.request, trigger=Trigger(D(27))))
+OPPOSITE = replace(POSITION, deal_id="old", side=Side.SELL, size=D(1), opened_at=NOW - timedelta(hours=1))
+
+
+def row(deal_id: str, **changes: Any) -> Activity:
+    facts: dict[str, Any] = {
+        "at": NOW + timedelta(seconds=1),
+        "epic": "SILVER",
+        "deal_id": deal_id,
+        "source": "USER",
+        "type": "POSITION",
+        "status": "ACCEPTED",
+        "size": D("1.5"),
+        "level": D(30),
+        "side": Side.BUY,
+        "deal_reference": None,
+        "working_order_id": None,
+    }
+    return Activity(**(facts | changes))
+
+
+def order_row(deal_id: str = "o1", **changes: Any) -> Activity:
+    return row(deal_id, type="WORKING_ORDER", **changes)
+
+
+def seen(*rows: Activity, positions: Any = (), orders: Any = ()) -> Seen:
+    """A look whose activity is given oldest first, as it happened."""
+    return Seen(tuple(positions), tuple(orders), tuple(reversed(rows)))
+
+
+OPENED = row("new")
+CLOSED = row("new", side=Side.SELL, source="SL", at=NOW + timedelta(seconds=9))
+REFUSED = order_row(status="REJECTED", level=None)
+FILL = row("new", working_order_id="o1", at=NOW + timedelta(seconds=5))
+MADE = order_row(level=D(27))
+EXECUTED = order_row(level=D("26.99"), status="EXECUTED", at=NOW + timedelta(seconds=5))
+V = Verdict
+
+
+@pytest.mark.parametrize(
+    ("look", "verdict", "deals"),
+    [
+        (NOTHING, V.NOTHING_THERE, ()),
+        (seen(positions=[POSITION]), V.LANDED, ("new",)),
+        (seen(OPENED, positions=[POSITION]), V.LANDED, ("new",)),
+        (seen(positions=[POSITION, replace(POSITION, deal_id="b")]), V.UNDECIDED, ("new", "b")),
+        (seen(OPENED, CLOSED), V.LANDED, ("new",)),
+        (seen(OPENED, CLOSED, positions=[replace(POSITION, deal_id="b")]), V.UNDECIDED, ("b", "new")),
+        (seen(OPENED), V.UNDECIDED, ("new",)),
+        (seen(replace(OPENED, level=None), CLOSED), V.UNDECIDED, ("new",)),
+        (seen(replace(OPENED, size=None), CLOSED), V.UNDECIDED, ("new",)),
+        (seen(CLOSED), V.NOTHING_THERE, ()),
+        (seen(replace(OPENED, side=Side.SELL), replace(CLOSED, side=Side.BUY)), V.NOTHING_THERE, ()),
+        (seen(replace(OPENED, source="SL")), V.NOTHING_THERE, ()),
+        (seen(replace(OPENED, at=NOW - timedelta(seconds=3)), CLOSED), V.NOTHING_THERE, ()),
+        (seen(replace(OPENED, epic="GOLD"), CLOSED), V.NOTHING_THERE, ()),
+        (seen(replace(OPENED, deal_id="old"), replace(CLOSED, deal_id="old")), V.NOTHING_THERE, ()),
+        (seen(REFUSED), V.REJECTED, ()),
+        (seen(replace(REFUSED, side=None)), V.NOTHING_THERE, ()),
+        (seen(replace(REFUSED, size=D(2))), V.NOTHING_THERE, ()),
+        (seen(REFUSED, replace(REFUSED, deal_id="o2")), V.UNDECIDED, ()),
+        (seen(REFUSED, positions=[POSITION]), V.UNDECIDED, ("new",)),
+        (seen(order_row()), V.UNDECIDED, ()),
+        (seen(order_row(), order_row(status="CANCELLED")), V.NOTHING_THERE, ()),
+        (seen(order_row("new"), orders=[ORDER]), V.NOTHING_THERE, ()),
+        (seen(MADE, EXECUTED, positions=[replace(POSITION, working_order_id="o1")]), V.NOTHING_THERE, ()),
+    ],
+)
+def test_what_a_look_proves_about_a_market_order(
+    look: Seen, verdict: Verdict, deals: tuple[str, ...]
+) -> None:
+    found = find(LOST, look)
+    assert (found.verdict, found.deals) == (verdict, deals)
+
+
+FILLED = replace(POSITION, working_order_id="o1")
+
+
+@pytest.mark.parametrize(
+    ("look", "verdict", "deals"),
+    [
+        (NOTHING, V.NOTHING_THERE, ()),
+        (seen(orders=[ORDER]), V.LANDED, ("new",)),
+        (seen(MADE, EXECUTED, FILL, positions=[FILLED]), V.LANDED, ("new",)),
+        (seen(MADE, positions=[FILLED]), V.LANDED, ("new",)),
+        (seen(MADE, EXECUTED, FILL), V.UNDECIDED, ("new",)),
+        (seen(MADE, EXECUTED, FILL, CLOSED), V.LANDED, ("new",)),
+        (seen(MADE, EXECUTED), V.UNDECIDED, ("o1",)),
+        (seen(MADE), V.UNDECIDED, ("o1",)),
+        (seen(MADE, replace(MADE, status="CANCELLED")), V.LANDED, ("o1",)),
+        (seen(MADE, replace(MADE, status="EXPIRED")), V.LANDED, ("o1",)),
+        (seen(MADE, replace(MADE, status="REJECTED")), V.LANDED, ("o1",)),
+        (seen(replace(MADE, level=None), replace(MADE, status="CANCELLED")), V.UNDECIDED, ("o1",)),
+        (seen(replace(MADE, level=D(28)), positions=[FILLED]), V.NOTHING_THERE, ()),
+        (seen(positions=[FILLED]), V.UNDECIDED, ("new",)),
+        (seen(REFUSED), V.REJECTED, ()),
+        (seen(MADE, replace(MADE, status="CANCELLED"), orders=[ORDER]), V.UNDECIDED, ("new", "o1")),
+    ],
+)
+def test_what_a_look_proves_about_a_working_order(
+    look: Seen, verdict: Verdict, deals: tuple[str, ...]
+) -> None:
+    found = find(LOST_ORDER, look)
+    assert (found.verdict, found.deals) == (verdict, deals)
+
+
+def netting(size: str, **sizes: str) -> Lost:
+    order = an_order(size, stop=level("24.5"))
+    known = frozenset(sizes) | {"order-of-old"}
+    return Lost(order, NOW, known, {name: D(text) for name, text in sizes.items()})
+
+
+def hidden(size: str) -> Activity:
+    return order_row("hidden", size=D(size))
+
+
+CUT = row("old", size=D(1), working_order_id=None)
+REST = replace(POSITION, deal_id="rest", size=D("0.5"), working_order_id="hidden")
+
+
+@pytest.mark.parametrize(
+    ("lost", "look", "verdict", "deals"),
+    [
+        (netting("1", old="3"), seen(positions=[replace(OPPOSITE, size=D(2))]), V.LANDED, ("old",)),
+        (netting("1", old="3"), seen(positions=[replace(OPPOSITE, size=D("2.5"))]), V.NOTHING_THERE, ()),
+        (netting("1", old="1"), seen(CUT), V.UNDECIDED, ("old",)),
+        (netting("1", old="1"), seen(hidden("1"), CUT), V.LANDED, ("old",)),
+        (netting("1.5", old="1"), seen(hidden("1.5"), CUT, positions=[REST]), V.LANDED, ("rest", "old")),
+        (netting("1.5", old="1"), seen(CUT, positions=[REST]), V.UNDECIDED, ("rest", "old")),
+        (netting("1", old="1"), seen(replace(CUT, source="TP")), V.NOTHING_THERE, ()),
+        (netting("1", old="1"), seen(replace(CUT, epic="GOLD")), V.NOTHING_THERE, ()),
+        (netting("1", old="1"), seen(positions=[OPPOSITE]), V.NOTHING_THERE, ()),
+    ],
+)
+def test_what_netting_took_and_opened_together_is_the_order(
+    lost: Lost, look: Seen, verdict: Verdict, deals: tuple[str, ...]
+) -> None:
+    found = find(lost, look)
+    assert (found.verdict, found.deals) == (verdict, deals)
+
+
+def test_a_deal_that_fits_the_stop_comes_first() -> None:
+    bare = replace(POSITION, deal_id="bare", stop_level=None)
+    assert find(LOST, seen(positions=[bare, POSITION])).deals == ("new", "bare")
+    assert find(LOST, seen(positions=[bare])).verdict is V.LANDED
+
+
+IDS = st.sampled_from(["a", "b", "c", "old", "order-of-old"])
+SIDES = st.sampled_from([Side.BUY, Side.SELL])
+SIZES = st.sampled_from([D(1), D("1.5"), D("1.50"), D(2)])
+SECONDS = st.integers(-5, 200)
+
+
+@st.composite
+def activities(draw: st.DrawFn) -> Activity:
+    return row(
+        draw(IDS),
+        type=draw(st.sampled_from(["POSITION", "WORKING_ORDER", "EDIT_STOP_AND_LIMIT", "SYSTEM"])),
+        status=draw(st.sampled_from(["ACCEPTED", "REJECTED", "EXECUTED", "CANCELLED", "EXPIRED"])),
+        source=draw(st.sampled_from(["USER", "SYSTEM", "SL", "TP"])),
+        side=draw(SIDES | st.none()),
+        size=draw(SIZES | st.none()),
+        level=draw(st.sampled_from([D(27), D(30)]) | st.none()),
+        epic=draw(st.sampled_from(["SILVER", "GOLD"])),
+        working_order_id=draw(IDS | st.none()),
+        at=NOW + timedelta(seconds=draw(SECONDS)),
+    )
+
+
+@st.composite
+def open_deals(draw: st.DrawFn) -> Position:
+    return replace(
+        POSITION,
+        deal_id=draw(IDS),
+        side=draw(SIDES),
+        size=draw(SIZES),
+        working_order_id=draw(IDS | st.none()),
+        opened_at=NOW + timedelta(seconds=draw(SECONDS)),
+    )
+
+
+@st.composite
+def waiting_orders(draw: st.DrawFn) -> WorkingOrder:
+    return replace(ORDER, deal_id=draw(IDS), side=draw(SIDES), size=draw(SIZES))
+
+
+def few(one: st.SearchStrategy[Any]) -> Any:
+    return st.lists(one, max_size=4, unique_by=lambda row: row.deal_id).map(tuple)
+
+
+LOOKS = st.builds(
+    Seen, few(open_deals()), few(waiting_orders()), st.lists(activities(), max_size=7).map(tuple)
+)
+LOSSES = st.sampled_from([LOST, LOST_ORDER, netting("1.5", old="2")])
+
+
+@given(LOSSES, LOOKS)
+def test_one_sure_trace_and_nothing_else_is_a_landing(lost: Lost, look: Seen) -> None:
+    found = find(lost, look)
+    sure = [trace for trace in found.traces if trace.sure]
+    assert (found.verdict is V.LANDED) == (len(sure) == len(found.traces) == 1 and not found.rejected)
+    assert (found.verdict is V.NOTHING_THERE) == (not found.traces and not found.rejected)
+
+
+@given(LOSSES, LOOKS)
+def test_a_deal_that_somebody_accounts_for_is_never_what_was_opened(lost: Lost, look: Seen) -> None:
+    found = find(lost, look)
+    opened = {deal for trace in found.traces for deal in trace.deal_ids if deal not in lost.sizes}
+    assert not opened & lost.known
+    assert not set(found.rejected) & lost.known
+
+
+@given(LOSSES, LOOKS)
+def test_what_happened_before_the_send_changes_nothing(lost: Lost, look: Seen) -> None:
+    since = NOW - timedelta(seconds=2)
+    later = replace(look, activity=tuple(row for row in look.activity if row.at >= since))
+    assert find(lost, look).verdict is find(lost, later).verdict
+
+
+@given(LOSSES, LOOKS)
+def test_the_order_of_the_lists_changes_no_verdict(lost: Lost, look: Seen) -> None:
+    turned = replace(look, positions=look.positions[::-1], orders=look.orders[::-1])
+    assert find(lost, look).verdict is find(lost, turned).verdict
+
+
+@given(LOOKS, open_deals())
+def test_an_equal_deal_more_never_leaves_nothing_there(look: Seen, deal: Position) -> None:
+    twin = replace(deal, deal_id="twin", side=Side.BUY, size=D("1.5"), working_order_id=None, opened_at=NOW)
+    found = find(LOST, replace(look, positions=(*look.positions, twin)))
+    assert found.verdict in {V.LANDED, V.UNDECIDED}
+    assert "twin" in found.deals
