@@ -38,6 +38,26 @@ def test_the_stored_bytes_go_out_as_they_are(venue: Venue) -> None:
     assert request.extensions["timeout"]["read"] == 30.0
 
 
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_nothing_leaves_on_another_account(venue: Venue, method: str) -> None:
+    broker = venue.broker(cache=Cache(stored()))
+
+    result = broker.send(method, "/positions/deal-1", None, account_id="somebody-elses")
+
+    assert result.delivery is Delivery.NOT_CONNECTED
+    assert result.detail == f"the session is on account {stored().account_id}, not on somebody-elses"
+    assert not venue.requests
+
+
+def test_on_its_own_account_it_leaves(venue: Venue) -> None:
+    venue.on("POST /positions", answer({"dealReference": REFERENCE}))
+    broker = venue.broker(cache=Cache(stored()))
+
+    result = broker.send("POST", "/positions", BODY, account_id=stored().account_id)
+
+    assert result.deal_reference == REFERENCE
+
+
 def test_a_delete_has_no_body(venue: Venue) -> None:
     venue.on(f"DELETE /positions/{shapes.DEAL}", httpx.Response(200))
 

@@ -544,6 +544,23 @@ def test_a_session_of_another_account_taken_over_between_the_reads_sends_nothing
     assert seat.execute(shown.preview_id).exit_code == 0
 
 
+def test_an_order_whose_session_moved_at_the_last_moment_is_not_sent(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = seat.preview()
+    real = seat.app.broker._pace.order
+
+    def moved() -> None:
+        real()
+        seat.app.accounts.use(SECOND_ACCOUNT)
+
+    monkeypatch.setattr(seat.app.broker._pace, "order", moved)
+    reply = seat.execute(shown.preview_id)
+    assert (reply.data.state, reply.exit_code) == (S.NOT_SENT, 7)
+    assert f"the session is on account {SECOND_ACCOUNT}, not on {FIRST_ACCOUNT}" in reply.data.sentence
+    assert not seat.tap.orders()
+
+
 def test_a_switch_just_before_the_send_ends_in_a_refusal(seats: Seats) -> None:
     seat, other = seats(), seats()
     shown = seat.preview()
