@@ -1,6 +1,6 @@
 """What may be the order whose answer was lost, in book and activity (order protocol, Reconcile). Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -187,9 +187,19 @@ def _netted(lost: Lost, seen: Seen) -> list[Trace]:
     shrunk = cut.keys() <= {row.deal_id for row in seen.positions}
     note = f"It reduced {len(cut)} position(s)"
     deals = (*(row.deal_id for row in opened), *cut)
-    level = opened[0].level if opened else None
+    level = opened[0].level if opened else _price(lost, seen, cut.keys())
     sure = len(hidden) == 1 or (shrunk and not rest and not hidden)
     return [Trace(deals, opened, level, lost.request.size, next(iter(hidden), None), note, sure)]
+
+
+def _price(lost: Lost, seen: Seen, deals: Collection[str]) -> Decimal | None:
+    """Return the price that the order reduced the first of these deals at."""
+    prices = (
+        row.level
+        for row in reversed(seen.activity)
+        if row.deal_id in deals and row.side is lost.request.side and row.at >= lost.since
+    )
+    return next(prices, None)
 
 
 def _reductions(lost: Lost, seen: Seen) -> dict[str, Decimal]:

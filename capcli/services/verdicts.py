@@ -53,6 +53,7 @@ _HOW = {
     Evidence.INFERRED: " The answer was lost; this is the one new deal in the book that fits.",
     Evidence.HUMAN: " The answer was lost; a person named the deal.",
 }
+_BY_TRACES = " The answer was lost; what the account shows since then fits this order alone."
 _LATE = " It had been presumed not placed and landed late."
 _TOO_MANY = 429
 _UNAUTHORISED = 401
@@ -213,7 +214,9 @@ def _no_stop(code: str, message: str, command: str) -> Problem:
 
 def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
     late = _LATE if attempt.absent_seen_at is not None else ""
-    return _told(attempt, order) + _HOW.get(attempt.evidence, "") + late
+    inferred = attempt.evidence is Evidence.INFERRED
+    how = _BY_TRACES if inferred and attempt.note else _HOW.get(attempt.evidence, "")
+    return _told(attempt, order) + how + late
 
 
 def _told(attempt: AttemptRecord, order: StoredOrder) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
 from capcli.services.settling import Settled
@@ -281,7 +282,8 @@ def test_an_order_that_reduced_opposite_deals_is_found_by_what_they_lost(seats: 
     attempt_id = lose(seat, landed=True)
     row = only(reconcile(seat))
     assert (row.state, row.exit_code, len(row.deal_ids)) == (S.LANDED, 0, 2)
-    assert "It reduced 2 position(s)." in row.sentence
+    assert row.sentence.startswith("Bought 1.5 SILVER at ")
+    assert "It reduced 2 position(s). The answer was lost; what the account shows" in row.sentence
     assert held(seat, attempt_id).order_id
 
 
@@ -510,6 +512,28 @@ def test_a_close_that_hangs_is_settled_by_the_book(seat: Seat, closed: bool) -> 
     row = only(reconcile(seat))
     assert (row.state, row.exit_code) == (S.LANDED if closed else S.ABSENT, 0)
     assert (deal in row.sentence, row.deal_ids) == (True, (deal,))
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_an_amendment_that_hangs_is_settled_by_the_position(seat: Seat, made: bool) -> None:
+    deal = seat.open(stop=stop_at("24.50")).deal_id or ""
+    seat.time.tick(2)
+    seat.tap.breaks("PUT", "/positions", **{"after" if made else "before": LOST}, times=2)
+
+    def hide(_: httpx.Request) -> httpx.Response | None:
+        return says(500, text="") if "PUT /positions" in " ".join(seat.tap.seen()) else None
+
+    seat.tap.breaks("GET", f"/positions/{deal}", before=hide, times=99)
+    change = Change(stop=stop_at("25"))
+    reply = seat.app.amendments.amend(deal, change, confirmed=True)
+    assert reply.exit_code == 8
+    row = only(reconcile(seat))
+    assert (row.state, row.exit_code, row.next) == (S.UNKNOWN, 8, f"capcli resolve {row.attempt_id}")
+    seat.tap.mend()
+    seat.time.tick(QUIET_S)
+    row = only(reconcile(seat))
+    assert (row.state, row.exit_code, row.deal_ids) == (S.LANDED if made else S.ABSENT, 0, (deal,))
+    assert row.sentence.startswith(f"The amendment of {deal} ")
 
 
 def test_the_numbers_of_a_twin_count_not_its_digits(seat: Seat) -> None:
