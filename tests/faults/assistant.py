@@ -19,13 +19,14 @@ _EXITS = {"MAY_BE_LIVE": 8, "IN_PROGRESS": 10, "BUSY": 10}
 @asynccontextmanager
 async def assistant(settings: dict[str, str], cwd: Path) -> AsyncIterator["Client[Any]"]:
     """Start a server of its own and connect to it."""
-    environ = environment(Path(settings["CAPCLI_HOME"]), **_rest(settings))
+    environ = environment(Path(settings["CAPCLI_HOME"]), **rest(settings))
     transport = StdioTransport(sys.executable, SERVE, env=environ, cwd=str(cwd), keep_alive=False)
     async with Client(transport, mode="auto") as client:
         yield client
 
 
-def _rest(settings: dict[str, str]) -> dict[str, str]:
+def rest(settings: dict[str, str]) -> dict[str, str]:
+    """Return the settings without the home."""
     return {name: value for name, value in settings.items() if name != "CAPCLI_HOME"}
 
 

@@ -94,6 +94,18 @@ class Hand:
             assert self.broker.send("DELETE", f"/positions/{position.deal_id}", None).status == 200
         self._time.tick(1)
 
+    def near(self, below: str = "0.05") -> str:
+        """Return a level at which a limit order to buy is filled before long."""
+        return str(self.broker.market("SILVER").quote.offer - Decimal(below))
+
+    def waits_for_fills(self) -> None:
+        """Let time pass until no working order waits; each of them became a position."""
+        for _ in range(500):
+            self._time.tick(60)
+            if not self.broker.orders():
+                return
+        raise AssertionError("the price never came there")
+
     def moves_to(self, account_id: str) -> None:
         self._time.tick(1)
         self.broker.switch_account(account_id)

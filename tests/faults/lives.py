@@ -5,12 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any
 
 from capcli.app import App
 from capcli.paper.state import reset, set_fault, switches
@@ -23,6 +24,7 @@ from tests.faults.wire import Seen, read_log
 from tests.store.builders import CHILD_ENV
 
 KILLED = -9
+ALONE: AbstractContextManager[Any] = nullcontext()
 _PATIENCE_S = 60
 # A preview that a killed process left unused is taken again while it is this young (real seconds).
 _YOUNG_S = 6
@@ -80,13 +82,15 @@ class Broker:
 
 
 @contextmanager
-def a_broker(folder: Path, factor: float, *, journal: Path | None = None) -> Iterator[Broker]:
+def a_broker(
+    folder: Path, factor: float, *, journal: Path | None = None, latency_s: float = _LATENCY_S
+) -> Iterator[Broker]:
     """Serve a broker that takes a moment to accept an order, and another one to answer."""
     fast, paper, log = FastTime(factor), folder / "paper.db", folder / "seam.jsonl"
     reset(paper, start=MONDAY, limits=False, at=fast.now())
     switches(paper, at=fast.now(), confirm_delay_ms=int(100 * factor))
     set_fault(paper, "delay", at=fast.now(), on="orders", value=_ANSWER_S)
-    options = {"log": str(log), "factor": factor, "latency_s": _LATENCY_S}
+    options = {"log": str(log), "factor": factor, "latency_s": latency_s}
     with served(paper, journal=str(journal or ""), **options) as (host, port):
         yield Broker(f"http://{host}:{port}", paper, log, fast)
 
@@ -166,10 +170,13 @@ class Life:
         assert len(sends) == times
         return Span(median(lives), median(sends))
 
-    def kill_one(self, span: Span) -> bool:
-        """Start a process and kill it at a random moment; say whether it lived that long."""
+    def kill_one(self, span: Span, turn: AbstractContextManager[Any] = ALONE) -> bool:
+        """Start a process and kill it at a random moment; say whether it lived that long.
+
+        `turn` is held while the process lives, not while its end is settled.
+        """
         preview_id = self.preview()
-        with self.process(preview_id) as process:
+        with turn, self.process(preview_id) as process:
             try:
                 out = process.communicate(timeout=span.moment(self.chance))
             except subprocess.TimeoutExpired:

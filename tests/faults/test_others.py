@@ -101,3 +101,22 @@ def _amended(bench: Bench, deal: str, change: Change) -> Any:
 @cases("H3", "H4")
 def test_case(case: Case, bench: Bench) -> None:
     _amend(case, bench)
+
+
+@cases("H5")
+def test_case_cancel_of_a_filled_order(case: Case, bench: Bench) -> None:
+    hand = bench.hand()
+    placed = bench.execute(bench.preview(order(level=hand.near())))
+    attempt = bench.app.journal.attempt(placed.attempt_id)
+    assert attempt is not None
+    (deal,) = attempt.deal_ids
+    bench.told.clear()
+    bench.wire.on("DELETE", "/workingorders/", meanwhile(hand.waits_for_fills))
+    told = tell("", lambda: bench.app.cancellations.cancel(deal, confirmed=True))
+    bench.told.append(told)
+    found = bench.evidence()
+    assert violations(found) == []
+    assert (told.exit, case.first.reads(told.sentence)) == (case.first.exit, True), told
+    (row,) = [row for row in found.books.attempts.values() if row["kind"] == "CANCEL"]
+    assert row["state"] == case.first.recorded
+    assert (found.posts, len(found.ledger.positions)) == (case.posts, 1)

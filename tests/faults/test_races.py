@@ -1,14 +1,16 @@
-"""Group D in process: threads of two faces, and the same order twice."""
+"""Group D and C13 in process: threads of two faces, calls that nobody waits for, and the same order twice."""
 
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import httpx
 import pytest
+from fastmcp.tools import ToolResult
 
+from capcli.mcp.flights import Flights
 from tests.faults.bench import Bench, order, tell
 from tests.faults.checker import Told, violations
 from tests.faults.matrix import Case, cases
-from tests.faults.wire import ALWAYS, before, not_before
+from tests.faults.wire import ALWAYS, before, meanwhile, not_before
 
 
 @cases("D3")
@@ -60,3 +62,29 @@ def test_an_unresolved_order_blocks_the_next_and_no_close(state: str, bench: Ben
     told = tell("", lambda: bench.app.closings.close(deal.deal_ids[0], confirmed=True))
     assert told.exit == 0
     assert violations(bench.evidence()) == []
+
+
+@cases("C13")
+def test_case_a_cancelled_call(case: Case, bench: Bench) -> None:
+    """What sends runs on a thread of its own; whoever asked for it has left."""
+    flights, arrived, release = Flights(), Event(), Event()
+
+    def waits() -> None:
+        arrived.set()
+        assert release.wait(10)
+
+    bench.wire.on("POST", "/positions", meanwhile(waits))
+    preview_id = bench.preview()
+
+    def work() -> ToolResult:
+        bench.execute(preview_id)
+        return ToolResult("sent")
+
+    assert flights.start(work) is not None
+    assert arrived.wait(10)
+    bench.judge(case, case.first, None, preview_id)
+    busy = bench.execute(preview_id, bench.process())
+    assert (busy.exit, busy.state) == (10, "SENDING"), "a second call does not send beside it"
+    release.set()
+    flights.finish(10)
+    bench.finish(case, preview_id)

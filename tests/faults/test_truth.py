@@ -1,12 +1,27 @@
 """Group E: the answer of the POST is lost, and what the broker shows afterwards is hard to read."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
-from tests.faults.bench import Bench
-from tests.faults.checker import counts
+from capcli.paper.state import set_fault
+from tests.faults.bench import Bench, order
+from tests.faults.checker import Told, counts, violations
 from tests.faults.matrix import Case, cases
-from tests.faults.wire import ALWAYS, Fault, after, before, cut_body, instead
+from tests.faults.wire import (
+    ALWAYS,
+    Fault,
+    Forward,
+    Json,
+    after,
+    before,
+    cut_body,
+    edited,
+    instead,
+    late_rows,
+    meanwhile,
+)
 
 BLIND: dict[str, Fault] = {
     "E5": instead(500, {"errorCode": "java.lang.NullPointerException"}),
@@ -89,3 +104,153 @@ def test_two_lost_orders_do_not_share_a_deal(bench: Bench) -> None:
     deals = [bench.app.journal.attempt(one.attempt_id) for one in told]
     assert [one.state for one in told] == ["LANDED", "LANDED"]
     assert len({deal for one in deals if one for deal in one.deal_ids}) == 2
+
+
+@cases("E3")
+def test_case_landed_and_closed_before_anybody_looked(case: Case, bench: Bench) -> None:
+    hand = bench.hand()
+    lose_the_answer(bench)
+    preview_id = bench.preview()
+    bench.judge(case, case.first, bench.execute(preview_id), preview_id)
+    hand.closes_all()
+    bench.finish(case, preview_id)
+
+
+LATE: dict[str, Callable[[Bench], None]] = {
+    "rows missing": lambda bench: bench.wire.on(
+        "GET", "/history/activity", late_rows(bench.time.now, 70), times=ALWAYS
+    ),
+    "rows without a level first": lambda bench: set_fault(
+        bench.paper, "activity-late", at=bench.time.now(), value="70"
+    ),
+}
+
+
+@cases("E4")
+@pytest.mark.parametrize("late", LATE)
+def test_case_activity_is_late(case: Case, late: str, bench: Bench) -> None:
+    hand = bench.hand()
+    lose_the_answer(bench)
+    preview_id = bench.preview()
+    bench.judge(case, case.first, bench.execute(preview_id), preview_id)
+    hand.closes_all()
+    LATE[late](bench)
+    for _ in range(6):
+        told = bench.execute(preview_id)
+        assert told.state == "UNKNOWN", "what is late is not absent"
+        bench.time.tick(11)
+    bench.time.tick(60)
+    told = bench.execute(preview_id)
+    assert case.then is not None
+    bench.judge(case, case.then, told, preview_id)
+    assert counts(case, bench.evidence()) == []
+
+
+@cases("E7")
+def test_case_netting(case: Case, bench: Bench) -> None:
+    bench.hand().trades("SELL", "1.5")
+    lose_the_answer(bench)
+    bench.play(case)
+    assert bench.evidence().ledger.positions == ()
+
+
+def opposite_there(body: Json) -> Json:
+    """Show a position of the other side that no order of ours ever touches, as hedging accounts do."""
+    twin = {"market": body["positions"][0]["market"], "position": dict(body["positions"][0]["position"])}
+    twin["position"] |= {"direction": "SELL", "dealId": "hedge", "dealReference": "p_hedge"}
+    return body | {"positions": [*body["positions"], twin]}
+
+
+@cases("E8")
+def test_case_hedging(case: Case, bench: Bench) -> None:
+    """The paper broker nets, so the opposite position is written into its answers."""
+    bench.hand().trades("BUY", "1.5")
+    bench.time.tick(90)
+    bench.wire.on("GET", "/positions", edited(opposite_there), times=ALWAYS)
+    lose_the_answer(bench)
+    preview_id = bench.preview()
+    told = bench.execute(preview_id)
+    bench.judge(case, case.first, told, preview_id)
+    told = bench.settle(preview_id)
+    assert case.then is not None
+    bench.judge(case, case.then, told, preview_id)
+    attempt = bench.app.journal.attempt(told.attempt_id)
+    assert attempt is not None
+    assert len(attempt.deal_ids) == 1, "it reduced nothing"
+    assert set(attempt.deal_ids) <= set(bench.evidence().ledger.positions)
+    assert counts(case, bench.evidence()) == []
+
+
+@cases("E9")
+@pytest.mark.parametrize("before_orders", [True, False])
+def test_case_filled_between_the_reads(case: Case, before_orders: bool, bench: Bench) -> None:
+    """Orders are read first: what fills after that is in both lists, and what filled before is in one."""
+    hand = bench.hand()
+    bench.wire.on("POST", "/workingorders", after(httpx.ReadTimeout))
+    preview_id = bench.preview(order(level=hand.near()))
+    bench.judge(case, case.first, bench.execute(preview_id), preview_id)
+    bench.wire.on("GET", "/workingorders", meanwhile(hand.waits_for_fills, first=before_orders))
+    bench.execute(preview_id)
+    bench.finish(case, preview_id)
+    ending = ": it was filled. " if before_orders else " is waiting. "
+    assert ending in bench.told[-1].sentence
+
+
+@cases("E10")
+def test_case_late_landing(case: Case, bench: Bench) -> None:
+    """The request is held up on its way for minutes, longer than anybody waits."""
+    held: list[Callable[[], object]] = []
+
+    def holds(request: httpx.Request, forward: Forward) -> httpx.Response:
+        held.append(lambda: forward(request))
+        raise httpx.ReadTimeout("scripted")
+
+    bench.wire.on("POST", "/positions", holds)
+    preview_id = bench.preview()
+    assert bench.execute(preview_id).state == "UNKNOWN"
+    told = bench.settle(preview_id)
+    bench.judge(case, case.first, told, preview_id)
+    (late,) = held
+    late()
+    bench.time.tick(5)
+    bench.finish(case, preview_id)
+    assert "late" in bench.told[-1].sentence, "it is said, not only recorded"
+
+
+def test_a_late_landing_is_reported_by_the_next_order(bench: Bench) -> None:
+    """Whatever opens risk looks again for what was presumed absent."""
+    held: list[Callable[[], object]] = []
+
+    def holds(request: httpx.Request, forward: Forward) -> httpx.Response:
+        held.append(lambda: forward(request))
+        raise httpx.ReadTimeout("scripted")
+
+    bench.wire.on("POST", "/positions", holds)
+    lost = bench.preview()
+    bench.execute(lost)
+    assert bench.settle(lost).state == "ABSENT"
+    held[0]()
+    bench.time.tick(5)
+    bench.execute(bench.preview(order("2")))
+    found = bench.evidence()
+    assert found.books.state_of(lost) == "LANDED"
+    assert violations(found) == []
+
+
+@cases("E12")
+def test_case_rejected_in_activity(case: Case, bench: Bench) -> None:
+    """Somebody else takes the money in the moment before the order arrives."""
+    hand = bench.hand()
+    takes_the_money = meanwhile(lambda: hand.trades("BUY", "3000"), after(httpx.ReadTimeout))
+    bench.wire.on("POST", "/positions", takes_the_money)
+    bench.play(case, order("2500"))
+
+
+def test_a_refusal_of_somebody_elses_order_is_not_ours(bench: Bench) -> None:
+    hand = bench.hand()
+    bench.wire.on("POST", "/positions", before(httpx.ReadTimeout))
+    preview_id = bench.preview()
+    bench.execute(preview_id)
+    hand.trades("BUY", "90000")
+    told: Told = bench.settle(preview_id)
+    assert told.state == "ABSENT"
