@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
+from capcli.errors import CapcliError
 from tests.faults.bench import FIRST_ACCOUNT, SECOND_ACCOUNT, Bench, order
 from tests.faults.checker import violations
 from tests.faults.wire import (
+    ALWAYS,
     Fault,
     Forward,
     after,
@@ -22,6 +24,7 @@ from tests.faults.wire import (
     before,
     cut_body,
     instead,
+    meanwhile,
     passes,
     session_lost,
     too_many,
@@ -120,6 +123,24 @@ class Desk(RuleBasedStateMachine):
             self.bench.execute(preview_id)
             assert self.bench.evidence().posts == before_it.posts
 
+    @rule(blind=st.sampled_from([None, "/positions", "/workingorders", "/history/activity"]))
+    def reconcile(self, blind: str | None) -> None:
+        """Look at everything that is open, now and then with one read that breaks off."""
+        posts = self.bench.evidence().posts
+        if blind is not None:
+            self.bench.wire.on("GET", blind, cut_body(), times=ALWAYS)
+        with suppress(CapcliError):
+            self.bench.app.settlements.reconcile()
+        self.bench.wire.mend()
+        assert self.bench.evidence().posts == posts
+
+    @rule(preview_id=previews)
+    def a_person_says_it_was_not_placed(self, preview_id: str) -> None:
+        attempt = self.bench.evidence().books.attempt_of(preview_id)
+        if attempt is not None:
+            with suppress(CapcliError):
+                self.bench.app.resolutions.resolve(attempt["id"], not_placed=True, confirmed=True)
+
     @rule(seconds=st.sampled_from([1, 30, 70, 130]))
     def wait(self, seconds: int) -> None:
         self.bench.time.tick(seconds)
@@ -133,6 +154,20 @@ class Desk(RuleBasedStateMachine):
         self.hand.moves_to(SECOND_ACCOUNT)
         self.bench.restart()
         self.bench.wire.on("GET", "/session", session_lost())
+        self.hand.moves_to(FIRST_ACCOUNT)
+
+    @rule(account=st.sampled_from([FIRST_ACCOUNT, SECOND_ACCOUNT]))
+    def the_next_login_is_on(self, account: str) -> None:
+        """Previews of the other account stay where they were made."""
+        self.hand.moves_to(account)
+        self.bench.app.forget_session()
+        self.bench.restart()
+
+    @rule(preview_id=previews, at=st.sampled_from(["/session", "/positions", "/workingorders", "/markets"]))
+    def the_session_moves_in_the_middle(self, preview_id: str, at: str) -> None:
+        """Somebody switches the account while an execution reads, and its session ends there."""
+        self.bench.wire.on("GET", at, meanwhile(lambda: self.hand.moves_to(SECOND_ACCOUNT), session_lost()))
+        self._run(lambda: self.bench.execute(preview_id))
         self.hand.moves_to(FIRST_ACCOUNT)
 
     @invariant()
