@@ -1,0 +1,67 @@
+"""Each protection holds by itself: what it guards stays whole while those beside it are taken away."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from capcli.store import journal
+from capcli.store.lock import FileAccountLock
+from tests.faults.bench import Bench, order
+from tests.faults.checker import violations
+from tests.faults.wire import after, meanwhile
+
+
+@contextmanager
+def open_door(_self: FileAccountLock, *_of: str) -> Iterator[None]:
+    yield
+
+
+def test_without_the_lock_the_claim_lets_one_send(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second process executes the preview while the first one reads; both hold the account."""
+    monkeypatch.setattr(FileAccountLock, "__call__", open_door)
+    preview_id, other = bench.preview(), bench.process()
+    bench.wire.on("GET", "/workingorders", meanwhile(lambda: bench.execute(preview_id, other)))
+    told = bench.execute(preview_id)
+    found = bench.evidence()
+    assert (found.posts, len(found.ledger.orders), told.replayed) == (1, 1, True)
+    assert violations(found) == []
+
+
+def test_without_the_state_of_the_preview_its_attempt_is_the_only_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second lock on a preview: no second attempt fits in the table."""
+    monkeypatch.setattr(FileAccountLock, "__call__", open_door)
+    monkeypatch.setattr(journal, "_CLAIM", "SELECT * FROM previews WHERE id = ? AND expires_at > ?")
+    preview_id, other = bench.preview(), bench.process()
+    bench.wire.on("GET", "/workingorders", meanwhile(lambda: bench.execute(preview_id, other)))
+    told = bench.execute(preview_id)
+    found = bench.evidence()
+    assert (found.posts, len(found.ledger.orders), told.replayed) == (1, 1, True)
+    assert violations(found) == []
+
+
+def test_the_lock_keeps_two_orders_from_passing_one_limit(bench: Bench) -> None:
+    """Claims are per preview: only the lock stands between the look and the send of two of them."""
+    bench.restart(CAP_MAX_ORDERS_PER_DAY="1")
+    first, second = bench.preview(), bench.preview(order("2"))
+    other = bench.process(CAP_MAX_ORDERS_PER_DAY="1")
+    bench.wire.on("GET", "/workingorders", meanwhile(lambda: bench.execute(second, other)))
+    assert bench.execute(first).state == "LANDED"
+    assert bench.told[0].exit == 10
+    assert bench.execute(second).exit == 5
+    found = bench.evidence()
+    assert (found.posts, violations(found)) == (1, [])
+
+
+def test_an_order_that_may_be_live_keeps_the_next_one_back(bench: Bench) -> None:
+    """In the moment after the send another process looks: the journal tells it, not the broker."""
+    second, other = bench.preview(order("2")), bench.process()
+    bench.wire.on(
+        "POST", "/positions", meanwhile(lambda: bench.execute(second, other), after(httpx.ReadTimeout))
+    )
+    bench.execute(bench.preview())
+    assert bench.told[0].exit == 10
+    assert bench.evidence().posts == 1
