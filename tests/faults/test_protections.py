@@ -1,7 +1,8 @@
 """Each protection holds by itself: what it guards stays whole while those beside it are taken away."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import pytest
@@ -41,6 +42,20 @@ def test_without_the_state_of_the_preview_its_attempt_is_the_only_one(
     found = bench.evidence()
     assert (found.posts, len(found.ledger.orders), told.replayed) == (1, 1, True)
     assert violations(found) == []
+
+
+def test_a_preview_that_was_claimed_stays_claimed_without_its_attempt(bench: Bench) -> None:
+    """Somebody tidies the journal up: the preview itself still says that it was used."""
+    preview_id = bench.preview()
+    assert bench.execute(preview_id).state == "LANDED"
+    bench.time.tick(90)
+    bench.app.close()
+    with closing(sqlite3.connect(bench.journal)) as db, db:
+        db.execute("DROP TRIGGER attempts_are_not_deleted")
+        db.execute("DELETE FROM attempts")
+    bench.restart()
+    assert bench.execute(preview_id).exit != 0
+    assert bench.evidence().posts == 1
 
 
 def test_the_lock_keeps_two_orders_from_passing_one_limit(bench: Bench) -> None:
