@@ -545,3 +545,23 @@ def test_the_numbers_of_a_twin_count_not_its_digits(seat: Seat) -> None:
 def test_the_side_of_a_twin_counts(seat: Seat) -> None:
     seat.open()
     assert seat.execute(seat.preview(side=Side.SELL).preview_id).exit_code == 0
+
+
+def test_a_trace_after_the_first_clean_look_begins_the_count_again(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    attempt_id = lose(seat, landed=False)
+    seat.time.tick(QUIET_S)
+    reconcile(seat)
+    assert held(seat, attempt_id).absent_seen_at is not None
+    by_hand(hand)
+    by_hand(hand)
+    assert only(reconcile(seat)).state is S.UNKNOWN
+    assert held(seat, attempt_id).absent_seen_at is None
+
+
+def test_the_deal_of_another_attempt_is_no_candidate(seat: Seat) -> None:
+    lose(seat, landed=True)
+    (first,) = only(reconcile(seat)).deal_ids
+    lose(seat, landed=True)
+    (second,) = only(reconcile(seat)).deal_ids
+    assert first != second
