@@ -16,7 +16,7 @@ from typing import Any
 from capcli.app import App
 from capcli.paper.state import reset, set_fault, switches
 from tests.faults.bench import order, tell
-from tests.faults.checker import Books, Evidence, Ledger, Told, violations
+from tests.faults.checker import OPEN, Books, Evidence, Ledger, Told, violations
 from tests.faults.processes import MONDAY
 from tests.faults.scaled import FastTime
 from tests.faults.served import served
@@ -26,6 +26,7 @@ from tests.store.builders import CHILD_ENV
 KILLED = -9
 ALONE: AbstractContextManager[Any] = nullcontext()
 _PATIENCE_S = 60
+_RECONCILED_S = 240
 # A preview that a killed process left unused is taken again while it is this young (real seconds).
 _YOUNG_S = 6
 _LATENCY_S, _ANSWER_S = 0.06, "0.06"
@@ -142,8 +143,11 @@ class Life:
         return preview.preview_id
 
     def process(self, preview_id: str) -> "subprocess.Popen[str]":
-        factor = f"{self.broker.fast.factor:g}"
-        command = [sys.executable, "-m", "tests.faults.scaled", factor, "execute", preview_id, "--confirm"]
+        return self.command("execute", preview_id, "--confirm")
+
+    def command(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a command line of this user."""
+        command = [sys.executable, "-m", "tests.faults.scaled", f"{self.broker.fast.factor:g}", *arguments]
         environ = {name: value for name, value in CHILD_ENV.items() if not name.startswith("CAP")}
         return subprocess.Popen(
             command,
@@ -205,11 +209,15 @@ class Life:
         return "SENDING, it arrived" if there else "SENDING, on its way"
 
     def _settle(self, preview_id: str) -> None:
-        """`capcli reconcile --wait`; then the same command again, which must send nothing."""
-        self.app.settlements.wait()
-        books = Books.read(self.journal)
-        if books.attempt_of(preview_id) is None:
+        """Reconcile what is open; then the same command again, which must send nothing."""
+        attempt = Books.read(self.journal).attempt_of(preview_id)
+        if attempt is None:
             return
+        if attempt["state"] in OPEN:
+            with self.command("reconcile", "--wait") as process:
+                out = process.communicate(timeout=_RECONCILED_S)
+            absent = Books.read(self.journal).state_of(preview_id) == "ABSENT"
+            assert process.returncode == (8 if absent else 0), out
         executions = self.app.executions
         told = tell(preview_id, lambda: executions.execute(preview_id, confirmed=True))
         assert told.replayed, told

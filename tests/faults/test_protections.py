@@ -3,13 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import httpx
 import pytest
 
 from capcli.store import journal
 from capcli.store.lock import FileAccountLock
-from tests.faults.bench import Bench, order
+from tests.faults.bench import SECOND_ACCOUNT, Bench, order
 from tests.faults.checker import violations
 from tests.faults.wire import after, meanwhile
 
@@ -42,6 +43,25 @@ def test_without_the_state_of_the_preview_its_attempt_is_the_only_one(
     found = bench.evidence()
     assert (found.posts, len(found.ledger.orders), told.replayed) == (1, 1, True)
     assert violations(found) == []
+
+
+def test_a_sender_whose_claim_was_settled_meanwhile_stops(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its write of SENDING finds another state, and that is looked at."""
+    monkeypatch.setattr(FileAccountLock, "__call__", open_door)
+    preview_id, other = bench.preview(), bench.process()
+    real = bench.app.journal.move
+
+    def move(attempt_id: str, from_state: Any, to_state: Any, **facts: Any) -> bool:
+        if to_state == "SENDING":
+            assert bench.execute(preview_id, other).state == "NOT_SENT"
+        return real(attempt_id, from_state, to_state, **facts)
+
+    monkeypatch.setattr(bench.app.journal, "move", move)
+    assert bench.execute(preview_id).state == "NOT_SENT"
+    found = bench.evidence()
+    assert (found.posts, violations(found)) == (0, [])
 
 
 def test_a_preview_that_was_claimed_stays_claimed_without_its_attempt(bench: Bench) -> None:
@@ -80,3 +100,23 @@ def test_an_order_that_may_be_live_keeps_the_next_one_back(bench: Bench) -> None
     bench.execute(bench.preview())
     assert bench.told[0].exit == 10
     assert bench.evidence().posts == 1
+
+
+def test_a_session_that_moves_after_the_last_look_carries_no_order(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread switches the account when everything has been checked and claimed."""
+    preview_id = bench.preview()
+    real = bench.app.journal.claim
+
+    def claim(*args: Any, **facts: Any) -> Any:
+        claimed = real(*args, **facts)
+        bench.time.tick(1)
+        bench.app.broker.switch_account(SECOND_ACCOUNT)
+        return claimed
+
+    monkeypatch.setattr(bench.app.journal, "claim", claim)
+    told = bench.execute(preview_id)
+    found = bench.evidence()
+    assert (told.state, told.exit, found.posts) == ("NOT_SENT", 7, 0)
+    assert violations(found) == []
