@@ -91,14 +91,17 @@ def test_the_lock_keeps_two_orders_from_passing_one_limit(bench: Bench) -> None:
     assert (found.posts, violations(found)) == (1, [])
 
 
-def test_an_order_that_may_be_live_keeps_the_next_one_back(bench: Bench) -> None:
-    """In the moment after the send another process looks: the journal tells it, not the broker."""
+def test_without_the_lock_an_order_that_may_be_live_keeps_the_next_one_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the moment before the send another process looks: the journal tells it, not the broker."""
+    monkeypatch.setattr(FileAccountLock, "__call__", open_door)
     second, other = bench.preview(order("2")), bench.process()
     bench.wire.on(
         "POST", "/positions", meanwhile(lambda: bench.execute(second, other), after(httpx.ReadTimeout))
     )
     bench.execute(bench.preview())
-    assert bench.told[0].exit == 10
+    assert (bench.told[0].exit, bench.told[0].code) == (10, "BLOCKED")
     assert bench.evidence().posts == 1
 
 
