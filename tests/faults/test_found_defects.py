@@ -1,4 +1,4 @@
-"""Defects found by the matrix that are still to be decided on; each fails until then."""
+"""Defects that the matrix found: an order that counted twice for the day, a connection left open."""
 
 import gc
 import os
