@@ -294,8 +294,7 @@ class App:
         from capcli.services.reducing import Reductions
 
         # Only the paper broker is known to net: the broker's account preferences are not read.
-        netting = self.settings.env is Env.PAPER
-        return self._once("reductions", lambda: Reductions(self.desk, self._sending(), lambda: netting))
+        return self._once("reductions", lambda: Reductions(self.desk, self._sending()))
 
     @property
     def closings(self) -> "Closings":

@@ -128,6 +128,10 @@ class CapitalBroker:
         """GET /accounts: all accounts of the login on this host."""
         return tuple(map(translate.account, self._get(wire.Accounts, "accounts").accounts))
 
+    def hedging(self) -> bool:
+        """Say whether opposite deals stand side by side on the active account, or reduce each other."""
+        return self._get(wire.Preferences, "accounts", "preferences").hedging_mode
+
     def search(self, term: str | None) -> tuple[MarketRow, ...]:
         """Return the markets whose name loosely matches, or all of them for None."""
         if term is not None and not term.strip():

@@ -95,6 +95,10 @@ class Accounts(Shape, frozen=True):
     accounts: tuple[AccountRow, ...]
 
 
+class Preferences(Shape, frozen=True):
+    hedging_mode: bool
+
+
 class MarketSummary(Shape, frozen=True):
     """A market in a search result, and beside a position or an order."""
 

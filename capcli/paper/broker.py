@@ -43,6 +43,7 @@ ROUTES = (
     Route("PUT", "/session", sessions.switch),
     Route("DELETE", "/session", sessions.log_out),
     Route("GET", "/accounts", sessions.list_accounts),
+    Route("GET", "/accounts/preferences", sessions.preferences),
     Route("GET", "/markets", markets.listing),
     Route("GET", "/markets/{epic}", markets.show),
     Route("GET", "/prices/{epic}", prices.listing),

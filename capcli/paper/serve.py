@@ -106,6 +106,10 @@ def _quiet_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class CutShort(Exception):
+    """The client went before its request was whole: no broker acts on half a request."""
+
+
 class _App:
     """ASGI over the broker; each request runs in a thread, so a slow one holds up no other."""
 
@@ -115,7 +119,11 @@ class _App:
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            response = await self._answer(scope, await _body(receive))
+            try:
+                body = await _body(receive)
+            except CutShort:
+                return
+            response = await self._answer(scope, body)
             if response.mishap:
                 await spoil(scope, receive, send, response, response.mishap)
             else:
@@ -135,6 +143,8 @@ async def _body(receive: Receive) -> bytes | None:
     parts, size, more = [], 0, True
     while more:
         event = await receive()
+        if event["type"] == "http.disconnect":
+            raise CutShort
         parts.append(event.get("body", b""))
         size += len(parts[-1])
         if size > MAX_BODY:

@@ -1,6 +1,5 @@
 """Close part of a position: one opposite order of that size, on an account that nets, sent at most once."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,9 +14,9 @@ from capcli.domain.order import POSITIONS_PATH, Kind, OrderRequest, order_body
 from capcli.errors import CapcliError, ChecksFailed, DuplicateOrder, Exit, Problem, Refused, UsageError
 from capcli.services import ids as typed
 from capcli.services.blocking import refuse_while_unresolved
-from capcli.services.casework import Desk, Scene, active_on, judge, look
+from capcli.services.casework import Scene, active_on, judge, look
 from capcli.services.documents import StoredOrder, write_baseline, write_order
-from capcli.services.execution import Executions, Sending
+from capcli.services.execution import Executions
 from capcli.services.legs import require
 from capcli.services.reply import Reply
 from capcli.services.trading_gate import require_confirmation, require_trading
@@ -53,11 +52,7 @@ class Reduction:
 
 
 class Reductions(Executions):
-    """Closes parts of positions. `netting` says whether opposite orders reduce on this account."""
-
-    def __init__(self, desk: Desk, sending: Sending, netting: Callable[[], bool]) -> None:
-        super().__init__(desk, sending)
-        self._netting = netting
+    """Closes parts of positions, on accounts where opposite orders reduce each other."""
 
     def reduce(
         self, deal_id: str, size: Decimal, *, confirmed: bool, again: bool = False, wait_s: float = 15.0
@@ -72,23 +67,24 @@ class Reductions(Executions):
         if size <= 0:
             raise UsageError(f"The size must be above 0, not {size}.", next="capcli close --help")
         require_trading(self._desk.policy, "The close")
-        self._require_netting(deal_id)
         require_confirmation(
             self._desk.policy,
             confirmed=confirmed,
             needed=self._sending.confirmation_needed,
             command=_command(deal_id, size),
         )
+        self._require_netting(deal_id)
         position = self._desk.broker.position(deal_id)
         account_id = self._desk.broker.account_id or ""
         with self._sending.lock(self._desk.env, self._desk.broker.host, account_id):
             return self._reduce_locked(position, size, account_id, again=again, wait_s=wait_s)
 
     def _require_netting(self, deal_id: str) -> None:
-        if not self._netting():
+        # API page 9.4: with hedging an opposite order would open a second position beside the first.
+        if self._desk.broker.hedging():
             raise Refused(
-                "Part of a position can be closed only where opposite orders reduce it. Whether this account "
-                "nets or hedges cannot be read yet, so nothing was sent. Closing all of it is possible.",
+                "This account hedges: an opposite order would open a second position, so part of one cannot "
+                "be closed. Nothing was sent. Closing all of it is possible.",
                 next=f"capcli close {deal_id}",
             )
 

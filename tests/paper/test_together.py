@@ -1,6 +1,7 @@
 """Several threads, several processes and the loopback server, all on one file."""
 
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -142,3 +143,17 @@ def test_the_transport_is_the_broker_behind_httpx(path):
         }
     assert [row["epic"] for row in found.json()["markets"]] == ["SILVER", "PAAS"]
     assert found.headers["date"] == "Fri, 20 Nov 2026 15:30:00 GMT"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a console signal would reach the test run as well")
+def test_half_a_request_is_not_acted_on(client):
+    """A DELETE announces a body and dies before it is whole: without the rest it would close a deal."""
+    deal = client.buy()
+    with served(client.path) as http:
+        address = (http.base_url.host, http.base_url.port)
+        tokens = f"CST: {client.tokens['cst']}\r\nX-SECURITY-TOKEN: {client.tokens['x-security-token']}\r\n"
+        head = f"DELETE /api/v1/positions/{deal} HTTP/1.1\r\nHost: 127.0.0.1\r\n{tokens}"
+        with socket.create_connection(address) as half:
+            half.sendall(f"{head}Content-Length: 10\r\n\r\n{{".encode())
+        http.get("/time")
+    assert [row["dealId"] for row in client.positions()] == [deal]

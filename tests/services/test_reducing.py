@@ -106,11 +106,14 @@ def test_a_book_with_both_sides_is_one_of_a_hedging_account(seat: Seat) -> None:
     assert "hedges" in refusal(lambda: reducible(book, deal, D(1))).message
 
 
-def test_it_is_not_offered_where_the_account_may_hedge(seats: Seats) -> None:
-    seat = seats(CAP_ENV="demo", CAP_ALLOW_TRADING="true")
-    error = refusal(lambda: reduce(seat, "D1", "2"))
-    assert (error.code, error.next) == ("REFUSED", "capcli close D1")
-    assert seat.tap.requests == []
+def test_it_is_not_offered_where_the_account_hedges(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    sent = len(seat.tap.orders())
+    hedging = httpx.Response(200, json={"hedgingMode": True, "leverages": {}})
+    seat.tap.breaks("GET", "/accounts/preferences", before=hedging)
+    error = refusal(lambda: reduce(seat, deal, "2"))
+    assert (error.code, error.next) == ("REFUSED", f"capcli close {deal}")
+    assert len(seat.tap.orders()) == sent
 
 
 @pytest.mark.parametrize(
