@@ -62,6 +62,7 @@ def session(caller: Caller) -> None:
     caller.call("GET", "/session")
     caller.call("GET", "/ping")
     caller.call("GET", "/accounts")
+    caller.call("GET", "/accounts/preferences")
     others = [row for row in logged_in["accounts"] if row["accountId"] != logged_in["currentAccountId"]]
     caller.call("PUT", "/session", {"accountId": "0000000000001"})
     if others:
