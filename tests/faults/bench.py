@@ -197,8 +197,8 @@ class Bench:
         found = self.evidence()
         assert violations(found) + counts(case, found) == []
         assert found.posts == before, "the second step sent something"
-        if case.second:
-            self.judge(case, case.second, told, preview_id)
+        if case.then:
+            self.judge(case, case.then, told, preview_id)
 
     def play(self, case: Case, request: OrderRequest | None = None, **options: Any) -> Told:
         """Preview, execute, compare; then the second step. The wire is broken by the caller before."""

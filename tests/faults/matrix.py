@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One id. `needs` are the capabilities that it waits for, `then_needs` those of its second step.
+    """One id.
 
     `posts` order POSTs reach the broker, and `orders` of them become orders there. The second step runs the
     same preview again, which brings an unresolved attempt as far as evidence allows and sends nothing.
@@ -60,26 +60,16 @@ class Case:
     posts: int
     orders: int
     tier: tuple[str, ...]
-    needs: tuple[str, ...] = ()
     then: Outcome | None = None
-    then_needs: tuple[str, ...] = ()
-
-    @property
-    def second(self) -> Outcome | None:
-        """Return what the second step must give, once nothing is missing for it."""
-        return None if self.then_needs else self.then
 
 
 def _case(name: str, entry: dict[str, Any]) -> Case:
-    lists = {key: tuple(entry[key]) for key in ("tier", "needs", "then_needs") if key in entry}
     then = Outcome(**entry["then"]) if "then" in entry else None
     rest = {key: entry[key] for key in ("title", "how", "posts", "orders")}
-    return Case(id=name, first=Outcome(**entry["first"]), then=then, **rest, **lists)
+    return Case(id=name, first=Outcome(**entry["first"]), then=then, tier=tuple(entry["tier"]), **rest)
 
 
 CASES = {name: _case(name, entry) for name, entry in tomllib.loads(FILE.read_text()).items()}
-WAITING = {name: case.needs for name, case in CASES.items() if case.needs}
-HALF = {name: case.then_needs for name, case in CASES.items() if case.then_needs and not case.needs}
 COVERED: set[str] = set()
 
 

@@ -98,14 +98,14 @@ class Home:
 
     def finish(self, case: Case, preview_id: str) -> Told:
         """Play the second step in a new process and compare what is due with the matrix."""
-        if case.second and case.second.state == "ABSENT":
+        if case.then and case.then.state == "ABSENT":
             self.reconcile()
         told = self.run(preview_id)
         assert told is not None
         found = self.evidence()
         assert violations(found) + counts(case, found) == []
-        if case.second:
-            self.judge(case, case.second, told, preview_id)
+        if case.then:
+            self.judge(case, case.then, told, preview_id)
         return told
 
 

@@ -168,8 +168,8 @@ def test_case(case: Case, small: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     again = small.execute(preview_id)
     found = small.evidence()
     assert violations(found) + counts(case, found) == []
-    assert case.second is not None
-    assert mismatches(case, case.second, again, found, preview_id) == []
+    assert case.then is not None
+    assert mismatches(case, case.then, again, found, preview_id) == []
 
 
 def _first(case: Case, disk: Mounted | Limited) -> Outcome:
