@@ -227,8 +227,8 @@ def _false_words(found: Evidence) -> Iterable[str]:
 
 
 def _agrees(told: str, held: str) -> bool:
-    # A late landing corrects a presumption; no other verdict is ever taken back.
-    return told == held or (told, held) == ("ABSENT", "LANDED")
+    # A late landing or a person corrects a presumption; no other verdict is ever taken back.
+    return told == held or (told == "ABSENT" and held in {"LANDED", "NOT_SENT"})
 
 
 def _illegal_moves(books: Books) -> Iterable[str]:
