@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _CLOCK_SLACK = timedelta(seconds=5)
 _LEAST_FREE_BYTES = 50_000_000
+_MOST_ATTEMPTS = 1000
 
 
 def probes(app: "App") -> tuple[Probe, ...]:
@@ -102,8 +103,20 @@ def _trading(app: "App") -> Finding:
 
 
 def _unresolved(app: "App") -> Finding:
-    open_attempts = app.journal.unresolved(app.env, app.broker.host, app.broker.account_id or "")
-    if open_attempts:
-        ids = ", ".join(attempt.attempt_id for attempt in open_attempts)
-        return Finding(f"unresolved: {ids}; new orders are refused", "capcli reconcile", warning=True)
-    return Finding("no attempt is unresolved")
+    active, host = app.broker.account_id, app.broker.host
+    found = [
+        attempt
+        for attempt in app.journal.attempts(app.env, limit=_MOST_ATTEMPTS)
+        if attempt.host == host and attempt.state.unresolved
+    ]
+    if not found:
+        return Finding("no attempt is unresolved")
+    found.reverse()
+    ids = ", ".join(
+        attempt.attempt_id + ("" if attempt.account_id == active else f" (account {attempt.account_id})")
+        for attempt in found
+    )
+    here = any(attempt.account_id == active for attempt in found)
+    # Without an id only the active account is settled.
+    fix = "capcli reconcile" if here else f"capcli reconcile {found[0].attempt_id}"
+    return Finding(f"unresolved: {ids}; new orders there are refused", fix, warning=True)

@@ -112,19 +112,20 @@ class Call:
         """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed."""
         try:
             return act(given)
-        except NotConfirmed:
+        except NotConfirmed as refusal:
             if self.json or not self.outlet.interactive:
                 raise
-        self._ask(f"{summary()}\n{question}")
+            command = refusal.next
+        self._ask(f"{summary()}\n{question}", command)
         return act(True)
 
-    def _ask(self, question: str) -> None:
+    def _ask(self, question: str, command: str | None) -> None:
         try:
             answer = self.outlet.ask(f"{question} [y/N] ")
         except EOFError:
             answer = ""
         if answer.strip().lower() not in {"y", "yes"}:
-            raise NotConfirmed("You did not say yes, so nothing was sent.")
+            raise NotConfirmed("You did not say yes, so nothing was sent.", next=command)
 
     def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write a reply as it was asked for; its problem goes to stderr, or into the document."""

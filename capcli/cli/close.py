@@ -121,5 +121,6 @@ def _summary_of_all(application: "App") -> str:
         f"  {row.side.value} {row.size} {row.epic}, {gain(row.pl, row.currency).text} now"
         for row in reply.data.positions
     ]
-    title = f"Close all {len(lines)} position(s) · {application.env} · account {reply.account_id}"
+    what = "the only position" if len(lines) == 1 else f"all {len(lines)} positions"
+    title = f"Close {what} · {application.env} · account {reply.account_id}"
     return "\n".join([title, *lines])

@@ -15,7 +15,8 @@ app = new_app()
 def health(
     ctx: typer.Context,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this check; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this check and those it needs; repeatable."),
     ] = None,
 ) -> None:
     """Find out why something does not work.

@@ -86,6 +86,14 @@ class Outlet:
 
     def ask(self, question: str, *, hidden: bool = False) -> str:
         """Ask a person and return the answer. Raises EOFError when there is none."""
+        try:
+            return self._asked(question, hidden=hidden)
+        except (EOFError, KeyboardInterrupt):
+            # What is said next does not belong on the question's line.
+            self.talk("\n")
+            raise
+
+    def _asked(self, question: str, *, hidden: bool) -> str:
         if hidden:
             from getpass import getpass
 

@@ -56,7 +56,7 @@ def login(
         done = LoginDone(application.settings.profile, None, None, note)
         finish(call, Reply(done), application.env)
         return
-    credentials = _read(call, stdin=stdin)
+    credentials = _read(call, application, stdin=stdin)
     finish(call, _store(call, application, credentials), application.env)
 
 
@@ -67,7 +67,7 @@ def _status(application: "App") -> "Reply[LoginStatus]":
     return Reply(LoginStatus(found.profile, found.source, found.api_key, found.identifier))
 
 
-def _read(call: "Call", *, stdin: bool) -> "Credentials":
+def _read(call: "Call", application: "App", *, stdin: bool) -> "Credentials":
     from capcli.credentials.form import from_json
 
     if stdin:
@@ -75,9 +75,14 @@ def _read(call: "Call", *, stdin: bool) -> "Credentials":
     if call.json or not call.outlet.interactive:
         raise UsageError(
             "Nobody can be asked here. Give the credentials as JSON on stdin, with --stdin.",
-            next="capcli login --stdin",
+            next=f"{_login_command(call, application)} --stdin < credentials.json",
         )
     return _asked(call)
+
+
+def _login_command(call: "Call", application: "App") -> str:
+    profile = call.options.profile
+    return f"capcli login --env {application.env}" + (f" --profile {profile}" if profile else "")
 
 
 def _asked(call: "Call") -> "Credentials":

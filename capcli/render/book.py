@@ -46,11 +46,12 @@ def view(data: Any) -> list[Block]:
 def _(data: PositionsFound) -> list[Block]:
     if not data.positions:
         return [Line(Cell("No open positions."))]
-    rows = tuple(_position(row) for row in data.positions)
+    mixed = any(row.currency != data.totals.currency for row in data.positions)
+    rows = tuple(_position(row, mixed=mixed) for row in data.positions)
     return [Table(_POSITION_COLUMNS, rows, ids_last=True), _totals(data.totals)]
 
 
-def _position(row: PositionRow) -> tuple[Cell, ...]:
+def _position(row: PositionRow, *, mixed: bool) -> tuple[Cell, ...]:
     digits = places(row.bid, row.offer, row.level)
     return (
         _market(row),
@@ -58,7 +59,7 @@ def _position(row: PositionRow) -> tuple[Cell, ...]:
         Cell(price(row.level, digits)),
         Cell(price(row.bid if row.side is Side.BUY else row.offer, digits)),
         gain(row.pl, row.currency),
-        NOTHING if row.margin is None else Cell(money(row.margin)),
+        NOTHING if row.margin is None else Cell(money(row.margin, row.currency if mixed else None)),
         _stop(row, digits),
         NOTHING if row.stop_distance_pct is None else Cell(percent(row.stop_distance_pct)),
         price_cell(row.limit_level, digits),

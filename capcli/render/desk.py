@@ -25,8 +25,18 @@ def view(data: Any) -> list[Block]:
 def _(data: HealthReport) -> list[Block]:
     columns = (Column(""), Column("Check"), Column("Finding", prose=True), Column("Fix", prose=True))
     bad = [check for check in data.checks if check.status is HealthStatus.FAILED]
-    verdict = Cell(f"{len(bad)} check(s) failed.", Tone.BAD) if bad else Cell("Healthy.", Tone.GOOD)
+    warnings = sum(check.status is HealthStatus.WARNING for check in data.checks)
+    if bad:
+        verdict = Cell(f"{_counted(len(bad), 'check')} failed.", Tone.BAD)
+    elif warnings:
+        verdict = Cell(f"Healthy, with {_counted(warnings, 'warning')}.", Tone.WARN)
+    else:
+        verdict = Cell("Healthy.", Tone.GOOD)
     return [Table(columns, tuple(_check(check) for check in data.checks)), Line(verdict)]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _check(check: HealthCheck) -> tuple[Cell, ...]:

@@ -116,7 +116,7 @@ class Executions:
         if preview is None:
             raise PreviewUnknown(
                 f"No preview has the id {preview_id}. Nothing was sent.",
-                next="capcli preview SILVER --size 1",
+                next="capcli preview --help",
             )
         return preview
 
@@ -185,7 +185,7 @@ class Executions:
                 raise DuplicateOrder(
                     f"The same order was sent at {other.sent_at:%H:%M:%S}Z ({other.attempt_id}). Nothing was "
                     "sent now. To send it a second time on purpose, add --again.",
-                    next=f"capcli execute {preview.preview_id} --again",
+                    next=f"capcli execute {preview.preview_id} --again --confirm",
                     attempt_id=other.attempt_id,
                 )
 

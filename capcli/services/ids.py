@@ -13,9 +13,7 @@ _DEAL = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z_\-]{0,62}[0-9A-Za-z])?")
 
 def preview_id(text: str) -> str:
     """Return a preview id as it is stored; case and surrounding dashes do not matter. Raises UsageError."""
-    return _shaped(
-        text, _PREVIEW, "preview id", "p_ and 12 letters or digits", "capcli preview SILVER --size 1"
-    )
+    return _shaped(text, _PREVIEW, "preview id", "p_ and 12 letters or digits", "capcli preview --help")
 
 
 def attempt_id(text: str) -> str:

@@ -108,7 +108,13 @@ TABLE = (
         "DEBUG, INFO, WARNING, ERROR or CRITICAL",
         "How much is told on stderr",
     ),
-    Setting("CAP_WS_ENABLED", values.boolean, True, _YES_NO, "Accepted; streams are always on"),
+    Setting(
+        "CAP_WS_ENABLED",
+        values.boolean,
+        True,
+        _YES_NO,
+        "Accepted for compatibility; there are no streams yet",
+    ),
     Setting(
         "CAP_MAX_RISK_PCT",
         values.decimal("0", "100"),

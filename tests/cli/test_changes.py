@@ -68,7 +68,7 @@ def test_each_of_them_asks_on_a_terminal_and_says_what_it_is_about(capcli, answe
         (("orders", "amend", order, "--at", "27"), "Amend (--at 27): LIMIT order to BUY 2 SILVER at 26"),
         (("orders", "cancel", order), "Cancel: LIMIT order to BUY 2 SILVER"),
         (("close", deal, "--size", "0.5"), "Close 0.5 of BUY 1.5 SILVER"),
-        (("close", "--all"), "Close all 1 position(s)"),
+        (("close", "--all"), "Close the only position"),
     ):
         done = capcli(*words, typed=f"{answer}\n")
         assert done.code == (0 if answer == "y" else 5), done

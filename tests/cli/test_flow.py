@@ -45,6 +45,8 @@ def test_anything_but_yes_sends_nothing(capcli):
         preview_id = capcli("preview", "SILVER", "--size", "1", "-q").out.strip()
         refused = capcli("execute", preview_id, typed=answer)
         assert (refused.code, "nothing was sent" in refused.err) == (5, True)
+        assert f"capcli execute {preview_id} --confirm" in refused.err
+        assert ("[y/N] \n" in refused.err) is (answer == "")
     assert capcli("positions", "--json").data["positions"] == []
 
 
@@ -69,7 +71,8 @@ def test_the_same_order_twice_within_a_minute_needs_again(capcli):
     assert capcli("execute", first, "--confirm").code == 0
     twin = capcli("execute", second, "--confirm", "--json")
     assert (twin.code, twin.error["code"]) == (5, "DUPLICATE")
-    assert capcli("execute", second, "--confirm", "--again").code == 0
+    assert twin.error["next"] == f"capcli execute {second} --again --confirm"
+    assert capcli(*twin.error["next"].split()[1:]).code == 0
 
 
 def test_closing_asks_with_the_position_and_its_result(capcli):
@@ -120,3 +123,15 @@ def test_a_quiet_preview_prints_its_id_alone(capcli):
     assert result.err == ""
     assert result.out.startswith("p_")
     assert len(result.out.strip()) == 14
+
+
+def test_margins_name_their_currency_where_they_are_not_all_in_the_account_s(capcli):
+    capcli.time.now += timedelta(days=2)
+    capcli.bought()
+    assert "JPY" not in capcli("positions").out
+    preview_id = capcli("preview", "USDJPY", "--size", "100", "-q").out.strip()
+    assert capcli("execute", preview_id, "--confirm").code == 0
+    rows = {row["epic"]: row for row in capcli("positions", "--json").data["positions"]}
+    shown = capcli("positions").out
+    for epic, currency in (("USDJPY", "JPY"), ("SILVER", "USD")):
+        assert f"{float(rows[epic]['margin']):,.2f} {currency}" in shown

@@ -83,6 +83,18 @@ def test_a_blocked_order_names_the_attempt_and_health_the_command(capcli, tap, a
     assert blocked.error["next"] == f"capcli reconcile {attempt}"
     health = capcli("health", "--json", around=around).data["checks"]
     assert [row["fix"] for row in health if row["name"] == "unresolved"] == ["capcli reconcile"]
+    assert "Healthy, with 1 warning." in capcli("health", around=around).out
+
+
+def test_health_names_what_is_unresolved_on_another_account(capcli, tap, around):
+    attempt = lose(capcli, tap, around, landed=False)
+    accounts = capcli("accounts", "--json", around=around).data["accounts"]
+    used = next(row["account_id"] for row in accounts if row["active"])
+    other = next(row["account_id"] for row in accounts if not row["active"])
+    checks = capcli("health", "--account", other, "--json", around=around).data["checks"]
+    row = next(row for row in checks if row["name"] == "unresolved")
+    assert (row["status"], row["fix"]) == ("warning", f"capcli reconcile {attempt}")
+    assert f"{attempt} (account {used})" in row["message"]
 
 
 def test_a_person_settles_what_left_no_trace(capcli, tap, around):

@@ -99,3 +99,8 @@ def test_forgetting_leaves_the_profile_so_nothing_falls_back_to_paper(capcli, ke
 def test_paper_needs_neither(capcli):
     assert "Paper needs no credentials" in capcli("login").out
     assert capcli("logout", "--forget").code == 0
+
+
+def test_without_a_terminal_the_same_login_is_proposed_with_its_credentials_on_stdin(capcli):
+    told = capcli("login", "--env", "demo", "--profile", "second", "--json")
+    assert told.error["next"] == "capcli login --env demo --profile second --stdin < credentials.json"
