@@ -10,7 +10,7 @@ from capcli.domain.account import Account, OrderType
 from capcli.domain.market import Distance, Market, MarketStatus, OrderRules, Side
 from capcli.domain.money import EXACT, ceil_to, floor_to, on_grid, percent_of, plain, short
 from capcli.domain.order import Kind, LegForm, OrderRequest
-from capcli.domain.sizing import Figures, LegFigures, estimated_entry
+from capcli.domain.sizing import Figures, LegFigures, leg_base
 
 
 class Rule(StrEnum):
@@ -111,7 +111,8 @@ def market_open(case: Case) -> Check:
     if case.request.kind is Kind.MARKET and case.market.rules.market_orders is False:
         return Check(Rule.MARKET_OPEN, False, f"{case.request.epic} takes no market orders")
     passed = status is MarketStatus.TRADEABLE or resting
-    return Check(Rule.MARKET_OPEN, passed, f"{case.request.epic} is {status.value}")
+    wait = "; a working order can wait" if resting else ""
+    return Check(Rule.MARKET_OPEN, passed, f"{case.request.epic} is {status.value}{wait}")
 
 
 def size_range(case: Case) -> Check:
@@ -222,32 +223,30 @@ def _leg_form_fault(case: Case, rule: Rule, leg: LegFigures) -> str | None:
         )
     if leg.form is LegForm.LEVEL and not on_grid(leg.level, step):
         return _off_step(leg.level, step)
-    if leg.form is LegForm.DISTANCE and not on_grid(leg.distance, step):
-        return _off_step(leg.distance, step)
+    asked = case.request.stop if rule is Rule.STOP else case.request.limit
+    if asked is not None and leg.form is LegForm.DISTANCE and not on_grid(asked.value, step):
+        return _off_step(asked.value, step)
     return None
 
 
 def _place_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple[bool, str]:
     word = rule.value
-    price = _leg_base(case)
+    price = leg_base(case.request, case.market)
     sign, side = (-1, "below") if below else (1, "above")
     away = (leg.level - price) * sign
     if away <= 0 or leg.level <= 0:
         owner = f"a {case.request.side.value}'s {word}"
         return False, f"{owner} belongs {side} {plain(price)}, not at {plain(leg.level)}"
     nearest, farthest = _nearest(case, rule).at(price), case.rules.max_stop_distance.at(price)
+    step = case.rules.price_step
+    outward, inward = (floor_to, ceil_to) if below else (ceil_to, floor_to)
     if away < nearest:
-        return False, f"{word} {plain(leg.level)} is nearer than {short(price + sign * nearest)} allows"
+        bound = f"at {'most' if below else 'least'} {plain(outward(price + sign * nearest, step))}"
+        return False, f"{word} {plain(leg.level)} is too near: {bound}"
     if away > farthest:
-        return False, f"{word} {plain(leg.level)} is farther than {short(price + sign * farthest)} allows"
+        bound = f"at {'least' if below else 'most'} {plain(inward(price + sign * farthest, step))}"
+        return False, f"{word} {plain(leg.level)} is too far: {bound}"
     return True, f"{plain(leg.level)} is {short(percent_of(away, price))} % {side} {plain(price)}"
-
-
-def _leg_base(case: Case) -> Decimal:
-    # A position's legs are judged against the side it closes at (API page 9.5), an order's against its level.
-    if case.request.trigger is not None:
-        return estimated_entry(case.request, case.market)
-    return case.market.quote.exit(case.request.side)
 
 
 def _nearest(case: Case, rule: Rule) -> Distance:

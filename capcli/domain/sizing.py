@@ -61,17 +61,29 @@ def estimated_entry(request: OrderRequest, market: Market) -> Decimal:
     return request.trigger.level if request.trigger else market.quote.entry(request.side)
 
 
-def leg_level(leg: Leg, *, entry: Decimal, below: bool, size: Decimal) -> Decimal:
-    """Return the price of a leg; a distance or an amount is counted from the entry, below or above it."""
+def leg_base(request: OrderRequest, market: Market) -> Decimal:
+    """Return the price that distances count from: an order's own level, else the side a position closes at.
+
+    API page 6.4: "from current price". A stop at a distance therefore loses the spread besides.
+    """
+    return request.trigger.level if request.trigger else market.quote.exit(request.side)
+
+
+def leg_level(
+    leg: Leg, *, entry: Decimal, base: Decimal, below: bool, size: Decimal, rate: Decimal
+) -> Decimal:
+    """Return the price of a leg, below or above the entry.
+
+    A distance counts from `base`. An amount (account currency, at `rate` for one of the instrument's) counts
+    from the entry.
+    """
     if leg.form is LegForm.LEVEL:
         return leg.value
-    distance = leg.value if leg.form is LegForm.DISTANCE else EXACT.divide(leg.value, size)
+    if leg.form is LegForm.DISTANCE:
+        return base - leg.value if below else base + leg.value
+    distance = EXACT.divide(leg.value, size * rate)
     level = entry - distance if below else entry + distance
-    return (
-        level.quantize(max_places(entry, leg.value), ROUND_HALF_EVEN, EXACT)
-        if leg.form is LegForm.AMOUNT
-        else level
-    )
+    return level.quantize(max_places(entry, leg.value), ROUND_HALF_EVEN, EXACT)
 
 
 def max_places(*numbers: Decimal) -> Decimal:
@@ -92,8 +104,8 @@ def _figures(request: OrderRequest, market: Market, account: Account, rate: Deci
     # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
     margin_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
     margin = None if margin_pct is None else cents(entry * request.size * rate * margin_pct / 100)
-    stop = _leg(request, request.stop, entry, account, rate, is_stop=True)
-    limit = _leg(request, request.limit, entry, account, rate, is_stop=False)
+    stop = _leg(request, request.stop, market, account, rate, is_stop=True)
+    limit = _leg(request, request.limit, market, account, rate, is_stop=False)
     return Figures(
         entry=entry,
         spread=market.quote.spread,
@@ -116,17 +128,18 @@ def _figures(request: OrderRequest, market: Market, account: Account, rate: Deci
 
 
 def _leg(
-    request: OrderRequest, leg: Leg | None, entry: Decimal, account: Account, rate: Decimal, *, is_stop: bool
+    request: OrderRequest, leg: Leg | None, market: Market, account: Account, rate: Decimal, *, is_stop: bool
 ) -> LegFigures | None:
     if leg is None:
         return None
     below = (request.side is Side.BUY) is is_stop
-    level = leg_level(leg, entry=entry, below=below, size=request.size)
+    entry, base = estimated_entry(request, market), leg_base(request, market)
+    level = leg_level(leg, entry=entry, base=base, below=below, size=request.size, rate=rate)
     # Signed towards the purpose: a stop on the right side loses, a limit on the right side gains.
     distance = entry - level if below else level - entry
     amount = cents(distance * request.size * rate)
     if leg.form is LegForm.AMOUNT:
-        amount = cents(leg.value * rate)
+        amount = cents(leg.value)
     return LegFigures(
         form=leg.form,
         level=level,

@@ -63,7 +63,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_market_get,
-            "A market's dealing rules, hours, fees and quote. Same as: capcli markets show",
+            "A market's rules, hours, fees and quote. Same as: capcli markets show",
             MarketShown,
             READS,
             _SET,

@@ -76,7 +76,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_health,
-            "Why does it not work? Every check with its fix. Same as: capcli health",
+            "Why does it not work? Checks and fixes. Same as: capcli health",
             HealthReport,
             READS,
             _SET,

@@ -27,8 +27,14 @@ def sentences(data: Preview) -> Iterator[tuple[str, str]]:
     yield "Limit", _limit(data)
     yield "Reward : risk", _ratio(data)
     yield "Overnight", _overnight(data)
-    yield "Price age", f"{short(data.price_age_s)} s since the broker stamped these prices."
+    yield "Price age", _price_age(data)
     yield "Checks", _checks(data)
+
+
+def _price_age(data: Preview) -> str:
+    if data.price_age_s is None:
+        return f"Unknown: these are the last prices of a market that is {data.market_status.value}."
+    return f"{short(data.price_age_s)} s since the broker stamped these prices."
 
 
 def _side(data: Preview) -> str:

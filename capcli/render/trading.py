@@ -111,7 +111,9 @@ def _cost_rows(data: Preview) -> Rows:
     else:
         fee = gain(data.overnight.amount, data.account_currency)
         overnight = Cell(f"{fee.text} a night ({percent(data.overnight.rate_pct)})", fee.tone)
-    return [("Overnight", overnight), ("Price age", Cell(f"{short(data.price_age_s)} s"))]
+    age = data.price_age_s
+    known = f"unknown, the market is {data.market_status.value}" if age is None else f"{short(age)} s"
+    return [("Overnight", overnight), ("Price age", Cell(known))]
 
 
 def _ending(data: Preview) -> list[Block]:

@@ -1,5 +1,7 @@
 """Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +13,7 @@ from capcli.domain.market import Market, OrderRules
 from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.policy import Case, Policy
 from capcli.domain.sizing import figures
-from capcli.errors import RulesMissing, UnreadableAnswer
+from capcli.errors import CapcliError, RulesMissing, UnreadableAnswer
 from capcli.services.conversion import conversion_rate
 from capcli.services.fanout import together
 from capcli.services.ports import Broker, Clock, Journal
@@ -48,6 +50,18 @@ def active_on(broker: Broker, account_id: str) -> str:
     """
     active = broker.session().account_id
     return active if active == account_id else broker.switch_account(account_id).account_id
+
+
+@contextmanager
+def returning(broker: Broker) -> Iterator[None]:
+    """Leave the active account as it was found: which one that is stays the user's choice."""
+    before = broker.account_id
+    try:
+        yield
+    finally:
+        if before is not None and broker.account_id not in {None, before}:
+            with suppress(CapcliError):
+                broker.switch_account(before)
 
 
 def look(desk: Desk, request: OrderRequest, *, with_orders: bool, account_id: str | None = None) -> Scene:

@@ -8,7 +8,7 @@ from typing import Any
 
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import PreviewRecord, PreviewState
-from capcli.domain.market import Market, MarketStatus, Side
+from capcli.domain.market import Market, MarketStatus, Quote, Side
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, order_body
 from capcli.domain.policy import Case, Check, evaluate
 from capcli.domain.sizing import Figures, LegFigures, Overnight
@@ -39,7 +39,7 @@ class Preview:
     bid: Decimal
     offer: Decimal
     price_at: datetime
-    price_age_s: Decimal
+    price_age_s: Decimal | None
     entry: Decimal
     spread: Decimal
     spread_pct: Decimal
@@ -110,7 +110,7 @@ class Previews:
             bid=quote.bid,
             offer=quote.offer,
             price_at=quote.at,
-            price_age_s=_age(self._desk.broker.broker_time() or now, quote.at),
+            price_age_s=_age(self._desk.broker.broker_time() or now, quote),
             **_shared(case.figures),
             checks=checks,
             body=order_body(request, case.order_type).decode(),
@@ -201,8 +201,12 @@ def _shared(figures: Figures) -> dict[str, Any]:
     return {field.name: getattr(figures, field.name) for field in fields(figures)}
 
 
-def _age(now: datetime, at: datetime) -> Decimal:
-    return max(Decimal(0), Decimal(str(round((now - at).total_seconds(), 1))))
+def _age(now: datetime, quote: Quote) -> Decimal | None:
+    # The details of a market say when they were sent, not when its last price was made (API page 5.1): while
+    # it trades that is the same, while it is closed nothing is known.
+    if quote.status is not MarketStatus.TRADEABLE:
+        return None
+    return max(Decimal(0), Decimal(str(round((now - quote.at).total_seconds(), 1))))
 
 
 def _problem(preview: Preview) -> Problem | None:

@@ -39,7 +39,7 @@ def test_amounts_are_converted_and_prices_are_not() -> None:
     found = figures(an_order("10", stop=distance("0.5")), MARKET, ACCOUNT, D("0.9"))
     assert (found.notional, found.entry) == (D("270.18"), D("30.02"))
     assert found.stop
-    assert (found.stop.level, found.stop.amount) == (D("29.52"), D("4.50"))
+    assert (found.stop.level, found.stop.amount) == (D("29.50"), D("4.68"))
 
 
 def test_an_amount_is_the_loss_that_it_says() -> None:
@@ -80,5 +80,13 @@ def test_money_is_the_plain_product(price: Decimal, size: Decimal, side: Side, a
     assert found.notional == cents(entry * size)
     assert found.margin == cents(entry * size / 10)
     assert found.stop
-    assert found.stop.amount == cents(away * size)
-    assert found.stop.level == (entry - away if side is Side.BUY else entry + away)
+    # The distance counts from the price that closes the position, so the stop costs the spread besides.
+    assert found.stop.amount == cents((away + D("0.02")) * size)
+    assert found.stop.level == (price - away if side is Side.BUY else price + D("0.02") + away)
+
+
+def test_an_amount_is_account_currency_whatever_the_market_trades_in() -> None:
+    found = figures(an_order("10", stop=amount("20")), MARKET, ACCOUNT, D("0.5"))
+    assert found.stop
+    assert found.stop.amount == D("20.00")
+    assert found.stop.level == D("30.02") - 20 / (10 * D("0.5"))

@@ -1,0 +1,28 @@
+"""Work on another account does not change which one is active, and a closed market's price has no age."""
+
+import pytest
+
+from capcli.domain.attempt import AttemptState
+from tests.support.desk import Seat
+from tests.support.fixtures import Seats
+
+from .test_execution import SECOND_ACCOUNT
+
+
+def test_executing_on_another_account_leaves_the_choice_as_it_was(seat: Seat) -> None:
+    first = seat.app.broker.login().account_id
+    seat.app.accounts.use(SECOND_ACCOUNT)
+    preview = seat.preview()
+    seat.app.accounts.use(first)
+
+    reply = seat.execute(preview.preview_id)
+
+    assert (reply.data.state, reply.account_id) == (AttemptState.LANDED, SECOND_ACCOUNT)
+    assert seat.app.broker.session().account_id == first
+
+
+@pytest.mark.parametrize(("epic", "known"), [("SILVER", True), ("BWMN", False)])
+def test_only_a_market_that_trades_has_a_price_of_known_age(seats: Seats, epic: str, known: bool) -> None:
+    preview = seats().preview(epic, "1")
+
+    assert (preview.price_age_s is not None) is known
