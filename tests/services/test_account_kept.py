@@ -3,10 +3,8 @@
 import pytest
 
 from capcli.domain.attempt import AttemptState
-from tests.support.desk import Seat
+from tests.support.desk import SECOND_ACCOUNT, Seat
 from tests.support.fixtures import Seats
-
-from .test_execution import SECOND_ACCOUNT
 
 
 def test_executing_on_another_account_leaves_the_choice_as_it_was(seat: Seat) -> None:
