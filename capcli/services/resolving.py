@@ -1,9 +1,11 @@
 """Resolve: a person's verdict on an attempt that evidence does not settle, never against the evidence."""
 
+from dataclasses import replace
 from typing import Any
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.match import Finding, Verdict
+from capcli.domain.order import Kind
 from capcli.errors import EvidenceAgainst, NotConfirmed, UsageError
 from capcli.services import ids as typed
 from capcli.services.casework import Desk
@@ -65,6 +67,8 @@ class Resolutions:
                     next=shown.next,
                     state=now.state.value,
                 )
+            elif deal_id is None and not not_placed and self._is_open(now):
+                shown = self._asking(now, shown, finding)
         return Reply(shown, attempt.account_id, problem_of(shown))
 
     def _look(self, attempt: AttemptRecord) -> Finding | None:
@@ -73,6 +77,33 @@ class Resolutions:
         if order is None or not self._is_open(attempt):
             return None
         return self._witness.search.look(attempt, order.request)
+
+    def _asking(self, attempt: AttemptRecord, shown: Settled, finding: Finding | None) -> Settled:
+        """Say what a person can answer: which deal fits, or that none does yet."""
+        command = f"capcli resolve {attempt.attempt_id}"
+        known = shown.sentence.removesuffix(f" To settle: {command}")
+        if self._witness.order_of(attempt) is None:
+            answers = f"{command} --landed {shown.deal_ids[0]}, or --not-placed"
+            return replace(shown, sentence=f"{known} If you know: {answers}.", next="capcli resolve --help")
+        if finding is None:
+            return replace(
+                shown,
+                sentence=f"{known} The account could not be read, so no deals are listed.",
+                next=command,
+            )
+        if finding.deals:
+            listed = "" if shown.candidates else f" It may be {' or '.join(finding.deals)}."
+            return replace(
+                shown,
+                candidates=finding.deals,
+                sentence=f"{known}{listed} Say which: {command} --landed DEAL",
+                next="capcli orders" if attempt.kind is Kind.WORKING else "capcli positions",
+            )
+        known = f"{known} No deal fits it yet."
+        early = attempt.state.unresolved and not self._witness.search.is_quiet(attempt)
+        if attempt.state in _NO and not early:
+            return replace(shown, sentence=known, next=f"{command} --not-placed")
+        return replace(shown, sentence=known, next=f"capcli reconcile {attempt.attempt_id} --wait")
 
     def _is_open(self, attempt: AttemptRecord) -> bool:
         return attempt.state.unresolved or attempt.state is AttemptState.ABSENT

@@ -17,6 +17,7 @@ from capcli.services.reply import Reply
 from capcli.services.verdicts import execution_reply
 
 _NAMES = {Kind.CLOSE: "close", Kind.AMEND: "amendment", Kind.CANCEL: "cancellation"}
+_MAYBE = "The order may be live. Do not send it again."
 _WORST_FIRST = (Exit.MAY_BE_LIVE, Exit.NO_STOP)
 # What reconcile brings to an end is its success, whatever the end is.
 _ENDS_WELL = {
@@ -137,7 +138,9 @@ class Settlements:
         candidates = finding.deals if finding is not None and undecided else ()
         told = execution_reply(attempt, order, replayed=False)
         code = Exit.DONE if attempt.state in _ENDS_WELL else told.exit_code
-        several = f" It may be any of {', '.join(candidates)}." if candidates else ""
+        sentence, command = told.data.sentence, told.data.next
+        if undecided:
+            sentence, command = self._undecided(attempt, finding)
         return Settled(
             attempt_id=attempt.attempt_id,
             preview_id=attempt.preview_id,
@@ -151,9 +154,31 @@ class Settlements:
             deal_ids=attempt.deal_ids,
             candidates=candidates,
             exit_code=int(code),
-            sentence=told.data.sentence + several,
-            next=f"capcli resolve {attempt.attempt_id}" if candidates else told.data.next,
+            sentence=sentence,
+            next=command,
         )
+
+    def _undecided(self, attempt: AttemptRecord, finding: Finding | None) -> tuple[str, str]:
+        """Say what was looked at and what may decide it, and the command that goes on from there."""
+        resolve = f"capcli resolve {attempt.attempt_id}"
+        wait = f"capcli reconcile {attempt.attempt_id} --wait"
+        acked = attempt.state is AttemptState.ACKED
+        if finding is None:
+            why = (
+                "The broker has not confirmed it yet" if acked else "The account could not be read to the end"
+            )
+            return f"{_MAYBE} {why}.", wait
+        if finding.deals:
+            which = "It may be" if len(finding.deals) == 1 else "It may be any of"
+            return f"{_MAYBE} {which} {', '.join(finding.deals)}.", resolve
+        if finding.rejected:
+            return f"{_MAYBE} Its activity shows {len(finding.rejected)} refusals that fit.", wait
+        nothing = f"{_MAYBE} No trace yet in positions, working orders and activity."
+        if acked:
+            return f"{nothing} The broker acknowledged it, so that proves nothing.", resolve
+        patience = self._witness.patience
+        when = f"from {patience.quiet_s:g} s after the send, in two looks {patience.gap_s:g} s apart"
+        return f"{nothing} Absence counts {when}.", wait
 
     def _wanted(self, attempt_id: str | None) -> tuple[str, tuple[str, ...]]:
         if attempt_id is not None:

@@ -55,6 +55,15 @@ def test_reconcile_says_8_until_it_is_decided(capcli, tap, around):
     first = capcli("reconcile", "--json", around=around)
     assert (first.code, first.json["ok"], first.data["undecided"]) == (8, False, 1)
     assert first.data["attempts"][0]["attempt_id"] == attempt
+    assert first.error["message"] == (
+        "The order may be live. Do not send it again. "
+        "No trace yet in positions, working orders and activity. "
+        "Absence counts from 120 s after the send, in two looks 30 s apart."
+    )
+    assert first.error["next"] == f"capcli reconcile {attempt} --wait"
+    asked = capcli("resolve", attempt, "--json", around=around)
+    assert asked.error["message"].endswith(" No deal fits it yet.")
+    assert asked.error["next"] == f"capcli reconcile {attempt} --wait"
     waited = capcli("reconcile", attempt, "--wait", "--json", around=around)
     row = waited.data["attempts"][0]
     assert (waited.code, row["state_before"], row["state"]) == (8, "UNKNOWN", "ABSENT")
@@ -100,7 +109,10 @@ def test_health_names_what_is_unresolved_on_another_account(capcli, tap, around)
 def test_a_person_settles_what_left_no_trace(capcli, tap, around):
     attempt = lose(capcli, tap, around, landed=False)
     capcli("reconcile", attempt, "--wait", around=around)
-    assert capcli("resolve", attempt, around=around).code == 8
+    open_still = capcli("resolve", attempt, "--json", around=around)
+    assert open_still.code == 8
+    assert "To settle" not in open_still.error["message"]
+    assert open_still.error["next"] == f"capcli resolve {attempt} --not-placed"
     unsaid = capcli("resolve", attempt, "--not-placed", around=around)
     assert (unsaid.code, f"capcli resolve {attempt} --not-placed --confirm" in unsaid.err) == (5, True)
     asked = capcli("resolve", attempt, "--not-placed", typed="n\n", around=around)

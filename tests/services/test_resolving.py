@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from capcli.domain.attempt import AttemptState, Evidence, Protection
@@ -29,6 +30,9 @@ def test_without_a_verdict_it_shows_what_fits(seats: Seats) -> None:
     seat, attempt_id = several(seats)
     reply = resolve(seat, attempt_id, confirmed=False)
     assert (reply.exit_code, set(reply.data.candidates)) == (8, set(seat.book()))
+    assert f"Say which: capcli resolve {attempt_id} --landed DEAL" in reply.data.sentence
+    assert all(deal in reply.data.sentence for deal in seat.book())
+    assert reply.data.next == "capcli positions"
 
 
 def test_the_deal_that_a_person_names_is_the_order(seats: Seats) -> None:
@@ -170,3 +174,22 @@ def test_a_close_is_about_its_own_deal(seat: Seat) -> None:
     attempt_id, deal = hang_a_close(seat)
     error = refusal(lambda: resolve(seat, attempt_id, landed="another"))
     assert error.details["candidates"] == [deal]
+
+
+def test_an_acknowledged_order_waits_for_its_confirmation_and_lists_what_fits(seat: Seat) -> None:
+    seat.confirms_after(3600)
+    done = seat.execute(seat.preview().preview_id, wait_s=0).data
+    assert done.state is S.ACKED
+    row = seat.app.settlements.reconcile(done.attempt_id).data.attempts[0]
+    assert row.sentence.endswith("The broker has not confirmed it yet.")
+    assert row.next == f"capcli reconcile {done.attempt_id} --wait"
+    shown = resolve(seat, done.attempt_id, confirmed=False).data
+    assert list(shown.candidates) == seat.book()
+    assert f"It may be {seat.book()[0]}. Say which" in shown.sentence
+
+
+def test_a_look_that_fails_says_so(seat: Seat) -> None:
+    attempt_id = lose(seat, landed=False)
+    seat.tap.breaks("GET", "/positions", before=httpx.ReadTimeout("slow"), times=5)
+    row = seat.app.settlements.reconcile(attempt_id).data.attempts[0]
+    assert row.sentence.endswith("The account could not be read to the end.")
