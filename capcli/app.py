@@ -428,9 +428,19 @@ class App:
 
     @property
     def paper(self) -> "PaperDesk":
-        from capcli.paper_desk import PaperDesk
+        return self._once("paper", self._paper)
 
-        return self._once("paper", lambda: PaperDesk(self.folders.paper, self._around.clock))
+    def _paper(self) -> "PaperDesk":
+        from capcli.paper_desk import PaperDesk
+        from capcli.store.lock import FileAccountLock
+
+        return PaperDesk(
+            self.folders.paper,
+            self._around.clock,
+            lambda: self.journal,
+            FileAccountLock(self.folders.locks, wait_s=self._around.lock_wait_s),
+            HOSTS[Env.PAPER].removeprefix("http://"),
+        )
 
     def close(self) -> None:
         """Close connections and files; the broker session stays for the next command."""

@@ -1,21 +1,46 @@
 """What people do to the embedded paper broker: look at it, start it over, serve it to other clients."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
+
 if TYPE_CHECKING:
     from capcli.paper.state import PaperFaults, PaperStatus
+    from capcli.services.ports import AccountLock, Journal
+
+_RESET = "the paper broker was reset"
+_ALL = 1_000_000
+# How an order ends whose broker has forgotten it.
+_ENDS = {
+    AttemptState.CLAIMED: (AttemptState.NOT_SENT,),
+    AttemptState.SENDING: (AttemptState.ABSENT, AttemptState.NOT_SENT),
+    AttemptState.UNKNOWN: (AttemptState.ABSENT, AttemptState.NOT_SENT),
+    AttemptState.ACKED: (AttemptState.REJECTED,),
+    AttemptState.ABSENT: (AttemptState.NOT_SENT,),
+}
 
 
 class PaperDesk:
-    """The paper broker's state file, for the `paper` commands."""
+    """The paper broker's state file, for the `paper` commands; `host` is the embedded one's."""
 
-    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], datetime],
+        journal: Callable[[], "Journal"],
+        lock: "AccountLock",
+        host: str,
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._journal = journal
+        self._lock = lock
+        self._host = host
 
     def status(self) -> "PaperStatus":
         """Return seed, market time, accounts and counts. Amounts in each account's currency."""
@@ -26,11 +51,44 @@ class PaperDesk:
     def reset(
         self, *, seed: str | None = None, start: datetime | None = None, limits: bool = True
     ) -> "PaperStatus":
-        """Forget every deal and start over with fresh accounts, at `start` (UTC) or now."""
+        """Forget every deal and start over with fresh accounts, at `start` (UTC) or now.
+
+        What was lost among the forgotten orders is settled in the journal: it would block new ones for ever.
+        Raises Busy while an order with an open end is being sent; then nothing was reset.
+        """
         from capcli.paper.state import reset
 
-        reset(self._path, seed=seed, start=start, limits=limits, at=self._clock())
-        return self.status()
+        waiting = self._open_attempts()
+        with ExitStack() as held:
+            for account_id in sorted({attempt.account_id for attempt in waiting}):
+                held.enter_context(self._lock("paper", self._host, account_id))
+            reset(self._path, seed=seed, start=start, limits=limits, at=self._clock())
+            settled = tuple(attempt.attempt_id for attempt in waiting if self._end(attempt.attempt_id))
+        return replace(self.status(), settled=settled)
+
+    def _open_attempts(self) -> tuple[AttemptRecord, ...]:
+        """Return what may be live at the embedded broker, and the orders that were presumed not placed."""
+        found = self._journal().attempts("paper", limit=_ALL)
+        return tuple(
+            one
+            for one in reversed(found)
+            if one.host == self._host
+            and (one.state.unresolved or (one.state is AttemptState.ABSENT and one.preview_id is not None))
+        )
+
+    def _end(self, attempt_id: str) -> bool:
+        """Bring an attempt to the end that a reset is for it; False when it had come to one by itself."""
+        journal = self._journal()
+        attempt = journal.attempt(attempt_id)
+        if attempt is None or attempt.state not in _ENDS:
+            return False
+        state = attempt.state
+        for to_state in _ENDS[state]:
+            facts = {"note": _RESET, "evidence": Evidence.HUMAN}
+            if not journal.move(attempt_id, state, to_state, at=self._clock(), **facts):
+                return False
+            state = to_state
+        return True
 
     def faults(self) -> "PaperFaults":
         """Return what is set to go wrong."""

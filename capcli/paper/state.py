@@ -37,6 +37,7 @@ class PaperStatus:
     working_orders: int
     deals_closed: int
     faults: int  # how many are set
+    settled: tuple[str, ...] = ()  # attempts without an answer that a reset ended in the journal
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,14 @@ def _status(data: PaperStatus) -> list[Block]:
         (Cell(account.account_id), Cell(account.name), Cell(money(account.cash, account.currency)))
         for account in data.accounts
     )
-    return [Pairs(tuple(rows)), Table(columns, accounts)]
+    return [*_settled(data.settled), Pairs(tuple(rows)), Table(columns, accounts)]
+
+
+def _settled(attempts: tuple[str, ...]) -> list[Block]:
+    if not attempts:
+        return []
+    text = f"Settled in the journal, since the broker forgot what they were: {', '.join(attempts)}."
+    return [Line(Cell(text, Tone.STRONG))]
 
 
 def _faults(data: PaperFaults) -> list[Block]:

@@ -123,6 +123,19 @@ def test_a_person_settles_what_left_no_trace(capcli, tap, around):
     assert capcli("reconcile", around=around).code == 0
 
 
+def test_a_paper_reset_settles_what_was_lost_there(capcli, tap, around):
+    attempt = lose(capcli, tap, around, landed=True)
+    done = capcli("paper", "reset", "--confirm", around=around)
+    assert (done.code, attempt in done.out) == (0, True)
+    rows = capcli("history", "executions", "--json", around=around).data["executions"]
+    assert [(row["attempt_id"], row["state"]) for row in rows] == [(attempt, "NOT_SENT")]
+    again = capcli("paper", "reset", "--confirm", "--json", around=around)
+    assert again.data["settled"] == []
+    capcli("logout", around=around)
+    preview = capcli("preview", "SILVER", "--size", "2", "-q", around=around).out.strip()
+    assert capcli("execute", preview, "--confirm", around=around).code == 0
+
+
 def test_a_verdict_against_the_evidence_is_refused(capcli, tap, around):
     attempt = lose(capcli, tap, around, landed=True)
     refused = capcli("resolve", attempt, "--not-placed", "--yes", "--json", around=around)
