@@ -174,7 +174,7 @@ def test_an_equal_order_within_a_minute_needs_again(seat: Seat, time: Time) -> N
     seat.open()
     twin = seat.preview().preview_id
     error = refusal(lambda: seat.execute(twin))
-    assert (error.code, error.next) == ("DUPLICATE", f"capcli execute {twin} --again")
+    assert (error.code, error.next) == ("DUPLICATE", f"capcli execute {twin} --again --confirm")
     assert ready(seat, twin)
     assert seat.execute(twin, again=True).exit_code == 0
     time.tick(61)
