@@ -21,7 +21,7 @@ from capcli.errors import (
 )
 from capcli.services import ids
 from capcli.services.blocking import refuse_while_unresolved
-from capcli.services.casework import Desk, Scene, active_on, judge, look
+from capcli.services.casework import Desk, Scene, active_on, judge, look, returning
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_order, write_baseline
 from capcli.services.evidence import Witness
@@ -88,6 +88,7 @@ class Executions:
                 held.enter_context(self._sending.lock(preview.env, preview.host, preview.account_id))
             except Busy:
                 return self.so_far(preview.preview_id)
+            held.enter_context(returning(self._desk.broker))
             attempt = self._desk.journal.attempt_of(preview.preview_id)
             if attempt is not None:
                 return self._replay(self._witness.settle(attempt), preview)

@@ -8,7 +8,7 @@ from capcli.domain.match import Finding, Verdict
 from capcli.domain.order import Kind
 from capcli.errors import EvidenceAgainst, NotConfirmed, UsageError
 from capcli.services import ids as typed
-from capcli.services.casework import Desk
+from capcli.services.casework import Desk, returning
 from capcli.services.evidence import Witness, landing_facts
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply
@@ -50,7 +50,10 @@ class Resolutions:
                 f"Not confirmed, so nothing was recorded about {attempt.attempt_id}.",
                 next=f"{_command(attempt, deal_id)} --confirm",
             )
-        with self._lock(attempt.env, attempt.host, attempt.account_id):
+        with (
+            self._lock(attempt.env, attempt.host, attempt.account_id),
+            returning(self._desk.broker),
+        ):
             held = self._desk.journal.attempt(attempt.attempt_id) or attempt
             shown, finding = self._settlements.examine(held)
             now = self._desk.journal.attempt(attempt.attempt_id) or held

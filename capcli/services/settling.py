@@ -10,7 +10,7 @@ from capcli.domain.match import Finding
 from capcli.domain.order import Kind
 from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
 from capcli.services import ids as typed
-from capcli.services.casework import Desk
+from capcli.services.casework import Desk, returning
 from capcli.services.evidence import Witness
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply
@@ -188,7 +188,7 @@ class Settlements:
 
     def _pass(self, account_id: str, wanted: tuple[str, ...]) -> list[Settled]:
         desk = self._desk
-        with self._lock(desk.env, desk.broker.host, account_id):
+        with self._lock(desk.env, desk.broker.host, account_id), returning(desk.broker):
             return [self.examine(attempt)[0] for attempt in self._attempts(account_id, wanted)]
 
     def _attempts(self, account_id: str, wanted: tuple[str, ...]) -> list[AttemptRecord]:
