@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from capcli.paper.state import PaperFaults, PaperStatus
     from capcli.services.ports import AccountLock, Journal
 
-_RESET = "the paper broker was reset"
+_RESET = "the paper broker was reset, and what became of this order went with its book"
 _ALL = 1_000_000
 # How an order ends whose broker has forgotten it.
 _ENDS = {

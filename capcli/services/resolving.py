@@ -14,7 +14,7 @@ from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply
 from capcli.services.settling import Settled, Settlements, problem_of
 
-_NOT_PLACED = "a person settled that it was not placed"
+_NOT_PLACED = "it was not placed: a person settled that"
 # What "not placed" makes of an attempt: what was acknowledged was turned down, what left no trace never came.
 _NO = {AttemptState.ABSENT: AttemptState.NOT_SENT, AttemptState.ACKED: AttemptState.REJECTED}
 _NO_CHANGE = _NO | dict.fromkeys((AttemptState.UNKNOWN, AttemptState.SENDING), AttemptState.ABSENT)

@@ -47,7 +47,6 @@ class Execution:
     error_code: str | None
 
 
-_BY_A_PERSON = "It was not placed: a person settled that."
 _NO_REASON = {Evidence.INFERRED: "its activity gives no reason"}
 _HOW = {
     Evidence.INFERRED: " The answer was lost; this is the one new deal in the book that fits.",
@@ -109,17 +108,22 @@ def _next_after_landing(attempt: AttemptRecord) -> str:
     return f"capcli {'orders' if orders else 'positions'} {deal}".strip()
 
 
+def _by_hand(attempt: AttemptRecord) -> str | None:
+    """Return what was settled without the broker's word, as its note tells it; else None."""
+    if attempt.evidence is not Evidence.HUMAN:
+        return None
+    return f"{attempt.note[:1].upper()}{attempt.note[1:].rstrip('.')}."
+
+
 def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.state is AttemptState.LANDED:
         return _unprotected(attempt, order)
     if attempt.state is AttemptState.NOT_SENT:
-        human = attempt.evidence is Evidence.HUMAN
-        message = _BY_A_PERSON if human else f"Nothing was sent: {attempt.note.rstrip('.')}."
+        message = _by_hand(attempt) or f"Nothing was sent: {attempt.note.rstrip('.')}."
         return _settled("NOT_SENT", message, Exit.UNREACHABLE, order, retry=True)
     if attempt.state is AttemptState.REJECTED:
         reason = attempt.error_code or _NO_REASON.get(attempt.evidence, "no reason given")
-        human = attempt.evidence is Evidence.HUMAN
-        message = _BY_A_PERSON if human else f"Broker said no: {reason}. Nothing opened."
+        message = _by_hand(attempt) or f"Broker said no: {reason}. Nothing opened."
         return _settled("REJECTED", message, Exit.BROKER_REFUSED, order)
     if attempt.state is AttemptState.REFUSED:
         return _refused(attempt, order)

@@ -18,7 +18,9 @@ def test_an_order_without_an_answer_blocks_no_longer(seat: Seat) -> None:
     assert seat.app.paper.reset().settled == (attempt_id,)
     ended = held(seat, attempt_id)
     assert (ended.state, ended.evidence) == (S.NOT_SENT, Evidence.HUMAN)
-    assert ended.note == "the paper broker was reset"
+    assert ended.preview_id
+    told = seat.execute(ended.preview_id).data.sentence
+    assert "The paper broker was reset, and what became of this order went with its book." in told
     assert seat.open(size="2").state is S.LANDED
     assert seat.app.paper.reset().settled == ()
 
