@@ -145,6 +145,11 @@ class App:
         return self.settings.env.value
 
     @property
+    def environ(self) -> Mapping[str, str]:
+        """Return the process environment that the settings were read from. It may hold secrets."""
+        return self._environ
+
+    @property
     def clock(self) -> Callable[[], datetime]:
         return self._around.clock
 
@@ -153,23 +158,34 @@ class App:
         return self._once("broker", self._broker)
 
     def _broker(self) -> "CapitalBroker":
+        settings = self.settings
+        return self._broker_at(
+            settings.api_url or HOSTS[settings.env], self._session_cache(), settings.account
+        )
+
+    def broker_of(self, env: str) -> "CapitalBroker":
+        """Return a broker of another environment with the same credentials, which keeps no session.
+
+        For the one question of `health` whether refused credentials belong there; the caller closes it.
+        """
+        return self._broker_at(HOSTS[Env(env)], None, None)
+
+    def _broker_at(self, address: str, cache: "SessionCache | None", account: str | None) -> "CapitalBroker":
         from capcli.broker.client import CapitalBroker
         from capcli.store.pace import FilePaceBook
 
-        settings = self.settings
+        around = self._around
         return CapitalBroker(
-            settings.api_url or HOSTS[settings.env],
+            address,
             lambda: self.credentials.load(),  # noqa: PLW0108  looked up only when a login is needed
-            clock=self._around.clock,
-            cache=self._session_cache(),
-            wanted_account=settings.account,
+            clock=around.clock,
+            cache=cache,
+            wanted_account=account,
             transport=self._transport(),
-            read_timeout_s=settings.http_timeout_s,
-            monotonic=self._around.monotonic,
-            sleep=self._around.sleep,
-            pace_book=FilePaceBook(
-                self.folders.locks, settings.api_url or HOSTS[settings.env], self._around.monotonic
-            ),
+            read_timeout_s=self.settings.http_timeout_s,
+            monotonic=around.monotonic,
+            sleep=around.sleep,
+            pace_book=FilePaceBook(self.folders.locks, address, around.monotonic),
         )
 
     def _transport(self) -> Any:
@@ -190,6 +206,19 @@ class App:
             (settings.profile, self.env, host, settings.account or "", self.credentials.fingerprint_hint())
         )
         return FileSessionCache(folder, key)
+
+    @property
+    def host(self) -> str:
+        """Name the broker's host without asking it anything."""
+        return (self.settings.api_url or HOSTS[self.settings.env]).partition("://")[2]
+
+    @property
+    def session_place(self) -> str:
+        """Say where the session is kept for the next command."""
+        from capcli.credentials.sessions import FileSessionCache
+
+        cache = self._session_cache()
+        return cache.describe() if isinstance(cache, FileSessionCache) else "not cached"
 
     def forget_session(self) -> None:
         """Drop the session that is kept for the next command: other credentials are about to be used."""
@@ -417,7 +446,7 @@ class App:
         from capcli.checkup import probes
         from capcli.services.health import Health
 
-        return Health(probes(self), self._known_account)
+        return Health(probes(self), self._known_account, time.monotonic)
 
     def _known_account(self) -> str | None:
         try:

@@ -5,8 +5,10 @@ CapcliError                          exit 1   a bug in capcli
 ├── ConfigError                      exit 3
 │   ├── SettingInvalid  SettingUnknown  NotEnforced
 │   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
-│   └── AccountUnknown  JournalUnreadable  StateFolderUnusable
+│   ├── AccountUnknown  JournalUnreadable  StateFolderUnusable
+│   └── ClientConfigBroken  ServerSilent
 ├── LoginRefused                     exit 4
+│   └── EnvironmentMismatch
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
@@ -14,7 +16,7 @@ CapcliError                          exit 1   a bug in capcli
 ├── BrokerRefused                    exit 6
 │   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
 ├── Unreachable                      exit 7
-│   └── ReadTimeout
+│   └── ReadTimeout  NotTheBroker
 ├── CloseUnknown                     exit 8
 ├── Busy                             exit 10
 │   └── AttemptUnresolved  LateLanding
@@ -166,12 +168,30 @@ class StateFolderUnusable(ConfigError):
     code = "STATE_FOLDER"
 
 
+class ClientConfigBroken(ConfigError):
+    """An assistant's config that names capcli and cannot start it."""
+
+    code = "CLIENT_CONFIG"
+
+
+class ServerSilent(ConfigError):
+    """The MCP server does not start on this machine."""
+
+    code = "SERVER_SILENT"
+
+
 class LoginRefused(CapcliError):
     """The broker refused the key, the user or the password."""
 
     code = "LOGIN_REFUSED"
     exit_code = Exit.LOGIN
     retry_safe = True
+
+
+class EnvironmentMismatch(LoginRefused):
+    """The credentials belong to the other environment."""
+
+    code = "ENV_MISMATCH"
 
 
 class Refused(CapcliError):
@@ -302,6 +322,12 @@ class ReadTimeout(Unreachable):
     """A read took too long."""
 
     code = "TIMEOUT"
+
+
+class NotTheBroker(Unreachable):
+    """Something between this machine and the broker answered in its place: a proxy, a captive portal."""
+
+    code = "NOT_THE_BROKER"
 
 
 class CloseUnknown(CapcliError):

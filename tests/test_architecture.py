@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "broker": {"services.ports", "domain", "errors"},
     "store": {"services.ports", "domain", *EVERYBODY},
     "credentials": {"services.ports", "domain", "settings", *EVERYBODY},
+    "assistants": {"settings", *EVERYBODY},
     "paper": {"domain", *EVERYBODY},
     # Result types are all that render knows of the services and of the paper broker.
     "render": {"domain", "services", "errors", "settings", "paper.state"},
@@ -33,6 +34,8 @@ MAY_IMPORT = {
         "credentials.source",
         "paper.state",
         "mcp.server",
+        # Written even where the settings cannot be read, so that there is no app.
+        "checkup.report",
     },
     "mcp": {"services", "render.envelope", "errors", "app", "domain", "settings", "system"},
 }

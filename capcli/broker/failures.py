@@ -16,10 +16,10 @@ from capcli.errors import (
     DealUnknown,
     EpicUnknown,
     LoginRefused,
+    NotTheBroker,
     RateLimited,
     ReadTimeout,
     Unreachable,
-    UnreadableAnswer,
 )
 
 TEXT_LIMIT = 160
@@ -190,12 +190,12 @@ def login_refused(status: int, body: bytes) -> CapcliError:
     )
 
 
-def not_json(endpoint: str, status: int) -> UnreadableAnswer:
+def not_json(endpoint: str, status: int) -> NotTheBroker:
     """Return the error for an answer that does not look like the broker's."""
     what = "a redirect" if status // 100 == 3 else "no JSON"  # noqa: PLR2004
-    return UnreadableAnswer(
-        f"The answer to {endpoint} is {what} (status {status}). A proxy or captive portal between this "
-        "machine and the broker is a likely cause.",
+    return NotTheBroker(
+        f"Server not responding: the answer to {endpoint} is {what} (status {status}), so it is not the "
+        "broker's. A proxy or captive portal between this machine and the broker is a likely cause.",
         next=HEALTH,
         http_status=status,
     )

@@ -1,41 +1,75 @@
 """`capcli health`: why does it not work?"""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app
 from capcli.errors import ConfigError, UsageError
+from capcli.services.reply import Reply
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.cli.call import Call
+    from capcli.render.results import SupportReport
+    from capcli.services.health import HealthReport
 
 app = new_app()
 
 
-@command(app, "health", example="capcli health\ncapcli health --only login --only market_data --json")
+@command(app, "health", example="capcli health\ncapcli health --only login --json\ncapcli health --report")
 def health(
     ctx: typer.Context,
     only: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this check and those it needs; repeatable."),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Markdown for a support request, without secrets.")
+    ] = False,
 ) -> None:
     """Find out why something does not work.
 
     Every check says what it found and the exact fix. Nothing is traded and nobody is asked. The exit code
-    is that of the first failed check; warnings exit 0.
+    is that of the first failed check; warnings exit 0. All of it takes at most a minute, or the seconds of
+    --timeout.
     """
+    from capcli.render.results import SupportReport
     from capcli.services.health import HealthReport, settings_failed
 
     call = ctx.find_root().obj
-    call.check_form(HealthReport)
+    call.check_form(SupportReport if report else HealthReport)
+    application = None
     try:
         application = call.build()
     except ConfigError as error:
-        finish(call, settings_failed(error), None)
-        return
-    call.note_default(application)
+        found = settings_failed(error)
+    else:
+        call.note_default(application)
+        found = _checked(call, application, tuple(only or ()))
+    env = application.env if application else None
+    if report:
+        # In Markdown the environment stands in the text; the account stays out of it.
+        finish(call, _written(call, application, found), env if call.json else None)
+    finish(call, found, env)
+
+
+def _checked(call: "Call", application: "App", only: tuple[str, ...]) -> "Reply[HealthReport]":
+    from capcli.services.health import WITHIN_S
+
     names = application.health.names
-    for name in only or ():
+    for name in only:
         if name not in names:
             raise UsageError(f"--only is {name[:60]!a}. Allowed: {', '.join(names)}.", next="capcli health")
-    finish(call, application.health.run(tuple(only or ())), application.env)
+    within_s = application.settings.http_timeout_s if call.options.timeout else WITHIN_S
+    return application.health.run(only, within_s=within_s)
+
+
+def _written(call: "Call", application: "App | None", found: "Reply[HealthReport]") -> "Reply[SupportReport]":
+    from capcli.checkup.report import markdown
+    from capcli.render.results import SupportReport
+
+    text = markdown(found.data, found.problem, call.outlet.environ, application)
+    call.talk("Read it once before you send it on.\n")
+    return Reply(SupportReport(found.data.healthy, text), None, found.problem)

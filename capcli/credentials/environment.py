@@ -85,11 +85,19 @@ def _origins(environ: Mapping[str, str]) -> tuple[_Origin, ...]:
         there = " and ".join(origin.variable for origin in found.values())
         raise CredentialsMissing(
             f"The environment has {there}, but not {' and '.join(missing)}. The keychain is not asked for the"
-            " rest. Nothing was sent. Set what is missing, or unset the others.",
+            f" rest. Nothing was sent. Set what is missing, or unset the others.{_zsh(missing)}",
             next="capcli help environment",
             missing=missing,
         )
     return tuple(found.values())
+
+
+def _zsh(missing: list[str]) -> str:
+    if "CAP_API_PASSWORD" not in missing:
+        return ""
+    return (
+        " If the shell said `event not found`, the password has an exclamation mark: put it in single quotes."
+    )
 
 
 def _origin(name: str, environ: Mapping[str, str]) -> _Origin | None:

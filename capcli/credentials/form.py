@@ -98,3 +98,16 @@ def masked(identifier: str) -> str:
     """Show an e-mail address as `j***@example.com`, anything else by its first character."""
     name, at, domain = identifier.rpartition("@")
     return f"{name[:1]}***@{domain}" if at and name else f"{identifier[:1]}***"
+
+
+def slips(credentials: Credentials) -> tuple[str, ...]:
+    """Name what looks wrong in credentials that a broker refused; none of them is repeated."""
+    found = {
+        "the password has a backslash before its exclamation mark, which a shell may have put there; in a"
+        " shell, wrap the password in single quotes": "\\!" in credentials.password,
+        "the password equals the API key": credentials.password == credentials.api_key,
+        "the password is the e-mail address": credentials.password == credentials.identifier,
+        "the API key is an e-mail address; key and user may be exchanged": "@" in credentials.api_key,
+        "the user is no e-mail address": "@" not in credentials.identifier,
+    }
+    return tuple(text for text, applies in found.items() if applies)

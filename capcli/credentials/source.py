@@ -7,7 +7,7 @@ from hashlib import sha256
 from capcli.credentials import environment
 from capcli.credentials.form import key_ending, masked
 from capcli.credentials.keychain import DEADLINE_S, INTERACTIVE_DEADLINE_S, Keychain
-from capcli.errors import CredentialsMissing, UsageError
+from capcli.errors import ConfigError, CredentialsMissing, UsageError
 from capcli.services.ports import Credentials
 from capcli.settings import Env, Settings
 
@@ -52,6 +52,14 @@ class CredentialSource:
     def keychain(self) -> Keychain:
         deadline_s = INTERACTIVE_DEADLINE_S if self.interactive else DEADLINE_S
         return Keychain(self.profile, self.env, deadline_s)
+
+    @property
+    def in_environment(self) -> bool:
+        """Say whether the environment names credentials, complete or not: then the keychain is not asked."""
+        try:
+            return bool(environment.variables(self.environ))
+        except ConfigError:
+            return True
 
     def load(self) -> Credentials:
         """Return the credentials.

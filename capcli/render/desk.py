@@ -4,7 +4,7 @@ from functools import singledispatch
 from typing import Any
 
 from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
-from capcli.render.results import Places, SettingsFound, SettingShown, Topic
+from capcli.render.results import Places, SettingsFound, SettingShown, SupportReport, Topic
 from capcli.services.health import HealthCheck, HealthReport, HealthStatus
 
 _MARKS = {
@@ -90,3 +90,8 @@ def _(data: Places) -> list[Block]:
 @view.register
 def _(data: Topic) -> list[Block]:
     return [Page(data.text)]
+
+
+@view.register
+def _(data: SupportReport) -> list[Block]:
+    return [Page(data.report)]

@@ -79,3 +79,11 @@ class Topic:
 
     topic: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupportReport:
+    """A health report as Markdown for a support request, secrets and account ids taken out."""
+
+    healthy: bool
+    report: str

@@ -33,6 +33,7 @@ _VIEWS = {
     "LoginStatus": "session",
     "LogoutDone": "session",
     "HealthReport": "desk",
+    "SupportReport": "desk",
     "PaperStatus": "paper",
     "PaperFaults": "paper",
     "SettingsFound": "desk",

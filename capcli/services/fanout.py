@@ -29,6 +29,25 @@ def together(*reads: Callable[[], Any]) -> list[Any]:
     return [found[place] for place in range(len(reads))]
 
 
+def bounded(work: Callable[[], T], *, wait_s: float) -> T:
+    """Run work on its own thread and wait for it at most so long. Raises TimeoutError; the work goes on."""
+    results: _Results = SimpleQueue()
+    Thread(target=_run, args=(0, work, results), daemon=True).start()
+    left = wait_s
+    while True:
+        try:
+            _, value, error = results.get(timeout=max(0, min(left, _LONGEST_WAIT_S)))
+            break
+        except Empty:
+            left -= _LONGEST_WAIT_S
+            if left <= 0:
+                raise TimeoutError from None
+    if error is not None:
+        raise error
+    result: T = value
+    return result
+
+
 def _next(results: _Results) -> tuple[int, Any, BaseException | None]:
     while True:
         try:

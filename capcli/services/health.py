@@ -4,8 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from capcli.errors import CapcliError, Problem
+from capcli.errors import CapcliError, Problem, ReadTimeout
+from capcli.services.fanout import bounded
 from capcli.services.reply import Reply
+
+WITHIN_S = 60.0
+# Checks that look at this machine alone still get their chance when time is up.
+_LEAST_S = 0.5
 
 
 class HealthStatus(StrEnum):
@@ -57,22 +62,32 @@ class HealthReport:
 class Health:
     """Runs the probes in order."""
 
-    def __init__(self, probes: tuple[Probe, ...], account_id: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        probes: tuple[Probe, ...],
+        account_id: Callable[[], str | None],
+        monotonic: Callable[[], float],
+    ) -> None:
         self._probes = probes
         self._account_id = account_id
+        self._monotonic = monotonic
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(probe.name for probe in self._probes)
 
-    def run(self, only: tuple[str, ...] = ()) -> Reply[HealthReport]:
-        """Run the probes (with `only`, those and what they need). The first failure gives the exit code."""
+    def run(self, only: tuple[str, ...] = (), *, within_s: float = WITHIN_S) -> Reply[HealthReport]:
+        """Run the probes (with `only`, those and what they need). The first failure gives the exit code.
+
+        A probe that is not done `within_s` seconds after the start of all has failed.
+        """
         wanted = self._with_needs(only) if only else set(self.names)
         checks: list[HealthCheck] = []
         first: CapcliError | None = None
+        end = self._monotonic() + within_s
         for probe in self._probes:
             if probe.name in wanted:
-                check, error = _check(probe, checks)
+                check, error = _check(probe, checks, max(end - self._monotonic(), _LEAST_S), within_s)
                 checks.append(check)
                 first = first or error
         report = HealthReport(first is None, tuple(checks))
@@ -96,7 +111,9 @@ def settings_failed(error: CapcliError) -> Reply[HealthReport]:
     return Reply(report, None, _unhealthy(report, error))
 
 
-def _check(probe: Probe, before: list[HealthCheck]) -> tuple[HealthCheck, CapcliError | None]:
+def _check(
+    probe: Probe, before: list[HealthCheck], wait_s: float, within_s: float
+) -> tuple[HealthCheck, CapcliError | None]:
     broken = [
         check.name
         for check in before
@@ -105,7 +122,13 @@ def _check(probe: Probe, before: list[HealthCheck]) -> tuple[HealthCheck, Capcli
     if broken:
         return HealthCheck(probe.name, HealthStatus.SKIPPED, f"needs {', '.join(broken)}", None, None), None
     try:
-        finding = probe.run()
+        finding = bounded(probe.run, wait_s=wait_s)
+    except TimeoutError:
+        late = ReadTimeout(
+            f"Server not responding: {probe.name} was not done {within_s:g} s after the first check began.",
+            next=f"capcli health --only {probe.name}",
+        )
+        return HealthCheck(probe.name, HealthStatus.FAILED, late.message, late.next, late.code), late
     except CapcliError as error:
         return HealthCheck(probe.name, HealthStatus.FAILED, error.message, error.next, error.code), error
     status = HealthStatus.WARNING if finding.warning else HealthStatus.OK

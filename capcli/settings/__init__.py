@@ -2,7 +2,7 @@
 
 from capcli.settings.config_file import write_profile, write_setting
 from capcli.settings.loading import SettingRow, Settings, load
-from capcli.settings.table import CREDENTIAL_NAMES, TABLE, Setting
+from capcli.settings.table import CREDENTIAL_NAMES, TABLE, Setting, did_you_mean
 from capcli.settings.values import Env, slip
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Setting",
     "SettingRow",
     "Settings",
+    "did_you_mean",
     "load",
     "slip",
     "write_profile",

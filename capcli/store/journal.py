@@ -97,6 +97,16 @@ class SqliteJournal:
         rows = self._db.rows("SELECT * FROM attempts WHERE id = ?", (attempt_id,))
         return self._read(attempt_of, rows[0]) if rows else None
 
+    def check(self) -> None:
+        """Have SQLite look through the whole file. Raises JournalUnreadable for a damaged one."""
+        found = [str(row[0]) for row in self._db.rows("PRAGMA quick_check(1)")]
+        if found != ["ok"]:
+            raise JournalUnreadable(
+                f"The journal {self._db.path} is damaged ({found[0][:100]}). It is not written to any more:"
+                " trading stops. Keep the file and restore a copy of it.",
+                next="capcli config path",
+            )
+
     def attempt_of(self, preview_id: str) -> AttemptRecord | None:
         rows = self._db.rows("SELECT * FROM attempts WHERE preview_id = ?", (preview_id,))
         return self._read(attempt_of, rows[0]) if rows else None

@@ -10,7 +10,7 @@ import pytest
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import Resolution, Side
-from capcli.errors import BrokerRefused, DealUnknown, EpicUnknown, UnreadableAnswer, UsageError
+from capcli.errors import BrokerRefused, DealUnknown, EpicUnknown, NotTheBroker, UsageError
 
 from . import shapes
 from .venue import START, Cache, Venue, answer, refusal, stored
@@ -263,7 +263,7 @@ def test_a_confirm_is_none_until_the_broker_knows_it(warm: Venue) -> None:
 def test_a_404_page_of_a_proxy_is_no_answer_about_a_confirm(warm: Venue) -> None:
     warm.on("GET /confirms/o_1", httpx.Response(404, content=b"<html>no such page</html>"))
 
-    with pytest.raises(UnreadableAnswer, match="proxy"):
+    with pytest.raises(NotTheBroker, match="proxy"):
         broker(warm).confirm("o_1")
 
 

@@ -18,6 +18,7 @@ from capcli.errors import (
     BrokerRefused,
     CapcliError,
     LoginRefused,
+    NotTheBroker,
     RateLimited,
     ReadTimeout,
     Unreachable,
@@ -146,7 +147,7 @@ def test_a_real_closed_port_is_named() -> None:
 def test_a_page_in_place_of_json_names_a_proxy(venue: Venue, page: httpx.Response) -> None:
     venue.on("GET /positions", page)
 
-    with pytest.raises(UnreadableAnswer, match="proxy"):
+    with pytest.raises(NotTheBroker, match="proxy"):
         positions(venue)
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from capcli.broker import wire
-from capcli.errors import UnreadableAnswer
+from capcli.errors import NotTheBroker, UnreadableAnswer
 
 from . import shapes
 
@@ -34,7 +34,7 @@ def test_fields_that_nobody_documented_are_ignored() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"\xff\xfe", b'{"status":"\xff"}', b'{"x":' + b"[" * 5000])
 def test_what_is_not_json_points_at_a_proxy(body: bytes) -> None:
-    with pytest.raises(UnreadableAnswer, match="proxy"):
+    with pytest.raises(NotTheBroker, match="proxy"):
         wire.decode(body, wire.Status, "GET /ping")
 
 

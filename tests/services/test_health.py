@@ -49,6 +49,6 @@ def test_the_first_failure_gives_the_exit_code() -> None:
         raise Unreachable("down", next="capcli health")
 
     probes = (Probe("a", lambda: Finding("fine")), Probe("b", fails), Probe("c", fails, needs=("b",)))
-    reply = Health(probes, lambda: None).run()
+    reply = Health(probes, lambda: None, lambda: 0.0).run()
     assert [check.status.value for check in reply.data.checks] == ["ok", "failed", "skipped"]
     assert (reply.exit_code, reply.problem and reply.problem.code) == (7, "NETWORK")

@@ -1,0 +1,193 @@
+"""What is wrong with a client's entry for capcli: command, interpreter, placeholders, unsaved changes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from capcli import __version__
+from capcli.assistants.places import Assistant
+from capcli.assistants.reading import OURS, Config, Entry
+from capcli.settings import CREDENTIAL_NAMES, TABLE, did_you_mean, slip
+
+_ASK_S = 10
+_SECRETS = ("CAP_API_KEY", "CAP_API_PASSWORD")
+_RESTART = "quit the client fully (not only its window) and open it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One finding. With `stops` the client cannot use the server; otherwise it can."""
+
+    text: str
+    fix: str
+    stops: bool = True
+
+
+def doubts(config: Config, environ: Mapping[str, str], now: datetime) -> tuple[Doubt, ...]:
+    """Return everything that is wrong with a config, the worst first. Starts nothing but `--version`."""
+    where = f"{config.assistant.title}'s config {config.file}"
+    if config.broken:
+        return (Doubt(f"{where} {config.broken}, so the client starts no server", f"mend {config.file}"),)
+    found = [
+        Doubt(f"{config.assistant.title}, server {entry.name}: {doubt.text}", doubt.fix, doubt.stops)
+        for entry in config.entries
+        for doubt in (*_command(entry, environ), *_settings(entry, config))
+    ]
+    if started_before_saved(config.assistant, config.file, now):
+        found.append(
+            Doubt(
+                f"{config.assistant.title} was started before its config was saved, so it does not know the"
+                " present one",
+                _RESTART,
+                stops=False,
+            )
+        )
+    return tuple(sorted(found, key=lambda doubt: not doubt.stops))
+
+
+def _command(entry: Entry, environ: Mapping[str, str]) -> Iterator[Doubt]:
+    if entry.disabled:
+        yield Doubt("it is switched off in the client", "enable it in the client", stops=False)
+    if not entry.command:
+        yield Doubt("it has no command", "name the full path of capcli as its command")
+        return
+    place = shutil.which(entry.command, path=environ.get("PATH"))
+    if place is None:
+        yield Doubt(
+            f"Server not responding: its command {entry.command} is not there",
+            f"name the full path instead: {_own_command()}",
+        )
+        return
+    if not os.path.isabs(entry.command):  # noqa: PTH117
+        yield Doubt(
+            f"its command {entry.command} has no full path; a client that is started from the desktop may"
+            " not find it",
+            f"name the full path instead: {place}",
+            stops=False,
+        )
+    yield from _program(entry, place)
+    if not _serves(entry.args):
+        yield Doubt("it does not start `mcp serve`", 'end its args with "mcp", "serve"')
+
+
+def _serves(args: tuple[str, ...]) -> bool:
+    words = [word for word in args if not word.startswith("-")]
+    return any(pair == ("mcp", "serve") for pair in pairwise(words))
+
+
+def _program(entry: Entry, place: str) -> Iterator[Doubt]:
+    """Ask the entry's own program for its version, where it is an interpreter or capcli itself."""
+    name = re.split(r"[/\\]", place)[-1].lower().removesuffix(".exe")
+    if re.fullmatch(r"python[0-9.w]*", name):
+        if "-m" not in entry.args or OURS not in entry.args:
+            return
+        question: tuple[str, ...] = (place, "-m", OURS, "--version")
+        what = f"its Python {place}"
+        missing = Doubt(
+            f"Server not responding: {what} has no capcli: the wrong interpreter",
+            f"name this one instead: {_own_command()}",
+        )
+    elif name == OURS:
+        question, what = (place, "--version"), f"its {place}"
+        missing = Doubt(
+            f"Server not responding: {what} does not start; its Python may be gone",
+            f"name this one instead: {_own_command()}",
+        )
+    else:
+        return
+    version = _version(question)
+    if version is None:
+        yield missing
+    elif version != __version__:
+        yield Doubt(
+            f"{what} is capcli {version}, this is {__version__}",
+            f"upgrade it, or name this one instead: {_own_command()}",
+            stops=False,
+        )
+
+
+def _version(question: tuple[str, ...]) -> str | None:
+    """Return what a capcli says of its version, None when none answers."""
+    bare = {name: text for name, text in os.environ.items() if not name.startswith(("CAP_", "PYTHON"))}
+    try:
+        answer = subprocess.run(  # noqa: S603  the user's own client starts the same program
+            question,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_ASK_S,
+            check=False,
+            env=bare,
+            cwd=Path(question[0]).anchor or None,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    words = answer.stdout.split()
+    return words[-1] if answer.returncode == 0 and words and words[0] == OURS else None
+
+
+def _own_command() -> str:
+    """Name this installation's command."""
+    script = Path(sys.executable).with_name("capcli.exe" if sys.platform == "win32" else OURS)
+    return str(script) if script.exists() else f"{sys.executable} -m capcli"
+
+
+def _settings(entry: Entry, config: Config) -> Iterator[Doubt]:
+    for name, text in entry.env.items():
+        if not name.startswith("CAP_"):
+            continue
+        known = (*(setting.name for setting in TABLE), *CREDENTIAL_NAMES)
+        if name not in known:
+            yield Doubt(f"there is no setting {name}.{did_you_mean(name, known)}", f"mend {config.file}")
+        elif config.assistant.expands and "${" in text:
+            continue
+        elif problem := slip(text):
+            yield Doubt(f"{name} is {problem}", f"mend {config.file}")
+        elif name in _SECRETS and text.strip():
+            yield Doubt(
+                f"{name} stands there in plain text",
+                "capcli login keeps it in the keychain; then take it out of the config",
+                stops=False,
+            )
+
+
+def started_before_saved(assistant: Assistant, file: Path, now: datetime) -> bool:
+    """Say whether the client runs since before its config was last changed; False where it cannot be told."""
+    try:
+        unsaved_s = now.timestamp() - file.stat().st_mtime
+    except OSError:
+        return False
+    # The client's oldest process is the one that read the config.
+    return assistant.program is not None and max(_ages(assistant.program), default=0) > unsaved_s
+
+
+def _ages(program: str) -> list[int]:
+    """Return for how many seconds each of this user's processes of a program has run; none without `ps`."""
+    ps = shutil.which("ps")
+    if ps is None or sys.platform == "win32":
+        return []
+    try:
+        # `etime` is the one form of a process's age that Linux and macOS both know.
+        listed = subprocess.run(  # noqa: S603  a fixed question to the system's own ps
+            (ps, "-xo", "etime=,comm="), capture_output=True, text=True, timeout=_ASK_S, check=False
+        ).stdout
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
+    rows = [line.strip().partition(" ") for line in listed.splitlines()]
+    return [_seconds(age) for age, _, command in rows if re.search(program, command.strip())]
+
+
+def _seconds(age: str) -> int:
+    """Read ps's `[[days-]hours:]minutes:seconds`."""
+    days, _, clock = age.rpartition("-")
+    seconds = 0
+    for part in clock.split(":"):
+        seconds = seconds * 60 + int(part)
+    return int(days or 0) * 86_400 + seconds

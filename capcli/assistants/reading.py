@@ -1,0 +1,121 @@
+"""Reads a client's config and finds the entries that start capcli."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from capcli.assistants.places import ASSISTANTS, Assistant, config_file
+
+OURS = "capcli"
+_LARGEST_FILE = 32_000_000
+# A string, or a comment, or a comma before a closing bracket (VS Code and others take JSON with comments).
+_LOOSE = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Entry:
+    """One server in a client's config. `env` may hold secrets, so there is no repr."""
+
+    name: str
+    command: str | None
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    disabled: bool
+
+    def __repr__(self) -> str:
+        return f"Entry({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A client's config as far as it is about us; `broken` says where it cannot be read."""
+
+    assistant: Assistant
+    file: Path
+    entries: tuple[Entry, ...] = ()
+    broken: str | None = None
+
+
+def configs(environ: Mapping[str, str]) -> tuple[Config, ...]:
+    """Return the configs that start capcli or, where they cannot be read, name it."""
+    found = (_read(each, file) for each in ASSISTANTS if (file := config_file(each, environ)) is not None)
+    return tuple(config for config in found if config is not None and (config.entries or config.broken))
+
+
+def _read(assistant: Assistant, file: Path) -> Config | None:
+    try:
+        if file.stat().st_size > _LARGEST_FILE:
+            return None
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        return Config(assistant, file, broken=f"cannot be read: {why}")
+    try:
+        content = tomllib.loads(text) if assistant.toml else _json(text)
+    except ValueError as error:
+        # A config that is broken for other reasons than ours is somebody else's finding.
+        return Config(assistant, file, broken=_where(error)) if OURS in text else None
+    return Config(assistant, file, _entries(content, assistant.key))
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except ValueError:
+        if not _LOOSE.search(text):
+            raise
+    # Positions stay as they were, for the message.
+    return json.loads(_LOOSE.sub(_blanked, text))
+
+
+def _blanked(found: re.Match[str]) -> str:
+    text = found.group()
+    return text if text.startswith('"') else re.sub(r"[^\n]", " ", text)
+
+
+def _where(error: ValueError) -> str:
+    """Say where a parser gave up; its own text is left out where it quotes the file."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg.lower()}"
+    if isinstance(error, tomllib.TOMLDecodeError):
+        place = re.search(r"\(at [^)]*\)", str(error))
+        return f"is not valid TOML {place.group() if place else ''}".rstrip()
+    return "is not valid JSON"
+
+
+def _entries(content: Any, key: str) -> tuple[Entry, ...]:
+    servers = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(servers, dict):
+        return ()
+    found = (_entry(name, each) for name, each in servers.items() if isinstance(each, dict))
+    return tuple(entry for entry in found if _is_ours(entry))
+
+
+def _entry(name: str, fields: dict[str, Any]) -> Entry:
+    command, args, env = fields.get("command"), fields.get("args"), fields.get("env")
+    return Entry(
+        name,
+        command if isinstance(command, str) else None,
+        tuple(str(word) for word in args) if isinstance(args, list) else (),
+        {str(key): str(value) for key, value in env.items()} if isinstance(env, dict) else {},
+        disabled=fields.get("disabled") is True or fields.get("enabled") is False,
+    )
+
+
+def _is_ours(entry: Entry) -> bool:
+    words = (entry.command or "", *entry.args)
+    return entry.name == OURS or any(_stem(word) == OURS for word in words)
+
+
+def _stem(word: str) -> str:
+    """Return the last part of a path, Windows' included, without `.exe` and version marks."""
+    last = re.split(r"[/\\]", word)[-1].lower().removesuffix(".exe")
+    return re.split(r"[=<>@\[]", last)[0]

@@ -1,0 +1,101 @@
+"""Checks of this machine: settings, files, keychain, credentials, what may be sent, what is unresolved."""
+
+import shutil
+from typing import TYPE_CHECKING
+
+from capcli.errors import StateFolderUnusable
+from capcli.services.health import Finding
+from capcli.system import private_folder
+
+if TYPE_CHECKING:
+    from capcli.app import App
+
+_LEAST_FREE_BYTES = 50_000_000
+_MOST_ATTEMPTS = 1000
+_OWN_DEFAULTS = "the official server's own limits (1.0, 1.0, 3 positions, 20 orders a day) do not apply here"
+
+
+def settings(app: "App") -> Finding:
+    found = app.settings
+    return Finding(f"env {app.env} ({found.env_source}), profile {found.profile}")
+
+
+def state_folder(app: "App") -> Finding:
+    folder = private_folder(app.folders.state)
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StateFolderUnusable(f"{folder} cannot be looked at: {error.strerror}") from error
+    if free < _LEAST_FREE_BYTES:
+        return Finding(f"{folder} has {free // 1_000_000} MB left", "free some disk space", warning=True)
+    return Finding(f"{folder} is private and writable")
+
+
+def journal(app: "App") -> Finding:
+    app.journal.check()
+    previews = app.journal.previews(app.env, limit=1)
+    return Finding(
+        "whole and readable" + (f", last preview {previews[0].preview_id}" if previews else ", empty")
+    )
+
+
+def keychain(app: "App") -> Finding:
+    """Name the keychain; it matters only where the credentials come from it."""
+    if app.env == "paper":
+        return Finding("not needed on paper")
+    if app.credentials.in_environment:
+        return Finding("not asked: the environment has the credentials")
+    return Finding(app.credentials.keychain.check())
+
+
+def credentials(app: "App") -> Finding:
+    found = app.credentials.describe()
+    return Finding(found.source if found.api_key is None else f"{found.source}, key {found.api_key}")
+
+
+def trading(app: "App") -> Finding:
+    if app.env == "live":
+        return Finding(
+            "locked: the go-live checklist is not complete", "capcli --env demo health", warning=True
+        )
+    if not app.settings.allow_trading:
+        return Finding("off: CAP_ALLOW_TRADING is not true, so nothing can be sent")
+    return Finding(f"on for {app.env}")
+
+
+def limits(app: "App") -> Finding:
+    """Say which limits are set; on live, none is a warning."""
+    found = app.settings
+    values = {
+        "CAP_ALLOWED_EPICS": found.allowed_epics,
+        "CAP_MAX_POSITION_SIZE": found.max_position_size,
+        "CAP_MAX_WORKING_ORDER_SIZE": found.max_working_order_size,
+        "CAP_MAX_OPEN_POSITIONS": found.max_open_positions,
+        "CAP_MAX_ORDERS_PER_DAY": found.max_orders_per_day,
+    }
+    there = [name for name, value in values.items() if value is not None]
+    if there:
+        return Finding(f"set: {', '.join(there)}")
+    if app.env == "paper":
+        return Finding("none set")
+    return Finding(f"none set; {_OWN_DEFAULTS}", "capcli help environment", warning=app.env == "live")
+
+
+def unresolved(app: "App") -> Finding:
+    active, host = app.broker.account_id, app.broker.host
+    found = [
+        attempt
+        for attempt in app.journal.attempts(app.env, limit=_MOST_ATTEMPTS)
+        if attempt.host == host and attempt.state.unresolved
+    ]
+    if not found:
+        return Finding("no attempt is unresolved")
+    found.reverse()
+    ids = ", ".join(
+        attempt.attempt_id + ("" if attempt.account_id == active else f" (account {attempt.account_id})")
+        for attempt in found
+    )
+    here = any(attempt.account_id == active for attempt in found)
+    # Without an id only the active account is settled.
+    fix = "capcli reconcile" if here else f"capcli reconcile {found[0].attempt_id}"
+    return Finding(f"unresolved: {ids}; new orders there are refused", fix, warning=True)

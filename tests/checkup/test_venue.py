@@ -1,0 +1,93 @@
+"""The checks at the broker: what a refused login may mean, and which epics it has."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from capcli.app import App, Surroundings
+from capcli.paper.transport import PaperTransport
+from capcli.services.health import HealthCheck
+from tests.support.clock import Time
+
+DEMO = "demo-api-capital.backend-capital.com"
+LIVE = "api-capital.backend-capital.com"
+LOGIN = {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
+
+
+class Hosts(httpx.BaseTransport):
+    """Hosts on the wire; those in `takes` are a paper broker, the others refuse every login."""
+
+    def __init__(self, folder: Path, time: Time, *takes: str, refusal: str = "error.invalid.details") -> None:
+        self.takes = takes
+        self.refusal = refusal
+        self.seen: list[tuple[str, str]] = []
+        self._paper = PaperTransport(folder / "broker.db", time.now)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append((request.url.host, f"{request.method} {request.url.path}"))
+        is_login = (request.method, request.url.path) == ("POST", "/api/v1/session")
+        if is_login and request.url.host not in self.takes:
+            return httpx.Response(401, json={"errorCode": self.refusal})
+        return self._paper.handle_request(request)
+
+
+def app(folder: Path, hosts: Hosts, time: Time, **environ: str) -> App:
+    around = Surroundings(clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=hosts)
+    return App.build(environ={"CAPCLI_HOME": str(folder / "home"), **environ}, around=around)
+
+
+def check(found: App, name: str) -> HealthCheck:
+    checks = found.health.run((name,)).data.checks
+    return next(each for each in checks if each.name == name)
+
+
+@pytest.mark.parametrize(("env", "other", "theirs"), [("live", "demo", DEMO), ("demo", "live", LIVE)])
+def test_credentials_of_the_other_environment_are_tried_there_once(tmp_path, env, other, theirs):
+    time = Time()
+    hosts = Hosts(tmp_path, time, theirs)
+    found = app(tmp_path, hosts, time, CAP_ENV=env, **LOGIN)
+    reply = found.health.run(("login",))
+    login = reply.data.checks[-1]
+    assert (reply.exit_code, login.code) == (4, "ENV_MISMATCH")
+    assert login.message.startswith(f"Environment mismatch: {env} refused these credentials and {other} took")
+    assert login.fix == f"capcli health --env {other}"
+    there = [what for host, what in hosts.seen if host == theirs]
+    assert there.count("POST /api/v1/session") == 1
+    assert there[-1] == "DELETE /api/v1/session"
+
+
+def test_credentials_that_nobody_takes_stay_an_authentication_failure(tmp_path):
+    time = Time()
+    found = app(tmp_path, Hosts(tmp_path, time), time, CAP_ENV="demo", **LOGIN)
+    login = check(found, "login")
+    assert login.code == "LOGIN_REFUSED"
+    assert login.message.startswith("Authentication failed: ")
+    assert "not the login password" in login.message
+    assert "Tried once on live: refused there as well." in login.message
+
+
+def test_a_broker_of_ones_own_address_is_the_only_one_asked(tmp_path):
+    time = Time()
+    hosts = Hosts(tmp_path, time)
+    own = {"CAP_API_URL": "http://127.0.0.1:9", "CAP_ENV": "demo"}
+    assert check(app(tmp_path, hosts, time, **own, **LOGIN), "login").code == "LOGIN_REFUSED"
+    assert {host for host, _ in hosts.seen} == {"127.0.0.1"}
+
+
+def test_a_password_that_the_shell_changed_is_recognised_without_showing_it(tmp_path):
+    time = Time()
+    odd = LOGIN | {"CAP_API_PASSWORD": "sun\\!shine"}
+    login = check(app(tmp_path, Hosts(tmp_path, time), time, CAP_ENV="demo", **odd), "login")
+    assert "a backslash before its exclamation mark" in login.message
+    assert "shine" not in login.message
+
+
+def test_epics_that_the_broker_does_not_have_are_reported(tmp_path):
+    time = Time()
+    hosts = Hosts(tmp_path, time, DEMO)
+    wrong = app(tmp_path, hosts, time, CAP_ENV="demo", CAP_ALLOWED_EPICS="SILVER,SILVR", **LOGIN)
+    told = check(wrong, "allowed_epics")
+    assert (told.status.value, "SILVR" in told.message, "SILVER," in told.message) == ("warning", True, False)
+    right = app(tmp_path, hosts, time, CAP_ENV="demo", CAP_ALLOWED_EPICS="SILVER,GOLD", **LOGIN)
+    assert check(right, "allowed_epics").status.value == "ok"
