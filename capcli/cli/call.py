@@ -1,7 +1,8 @@
 """One command from its line to its answer: options, the app that it builds, questions, and the writing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from capcli.cli.globals import Globals
@@ -127,8 +128,22 @@ class Call:
         if answer.strip().lower() not in {"y", "yes"}:
             raise NotConfirmed("You did not say yes, so nothing was sent.", next=command)
 
+    def addressed(self, command: str | None) -> str | None:
+        """Return a next command for the env, profile and account that this line was typed for."""
+        words = (command or "").split()
+        if command is None or self.env is None or words[:1] != ["capcli"] or {"help", "--help"} & set(words):
+            return command
+        given = (
+            ("--env", self.options.env),
+            ("--profile", self.options.profile),
+            ("--account", self.options.account),
+        )
+        same = [f" {name} {quote(text)}" for name, text in given if text and name not in words]
+        return "".join(["capcli", *same, command.removeprefix("capcli")])
+
     def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write a reply as it was asked for; its problem goes to stderr, or into the document."""
+        reply = self._addressed(reply)
         if self.json:
             from capcli.render.envelope import document, encode
 
@@ -138,6 +153,14 @@ class Call:
         self.outlet.result(self._text(reply, env, explain=explain))
         if reply.problem is not None:
             self.complain(reply.problem)
+
+    def _addressed(self, reply: "Reply[Any]") -> "Reply[Any]":
+        problem, data = reply.problem, reply.data
+        if problem is not None:
+            problem = replace(problem, next=self.addressed(problem.next))
+        if isinstance(getattr(data, "next", None), str):
+            data = replace(data, next=self.addressed(data.next))
+        return replace(reply, data=data, problem=problem)
 
     def _text(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> str:
         from capcli.render import text

@@ -97,6 +97,7 @@ def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = 
 def _stopped(call: Call, problem: Problem) -> int:
     if problem.next is None and problem.exit_code == Exit.USAGE:
         problem = replace(problem, next=f"capcli {call.command} --help".replace("  ", " "))
+    problem = replace(problem, next=call.addressed(problem.next))
     if call.json:
         from capcli.render.envelope import encode, failure
 
