@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from capcli.errors import CapcliError
 from capcli.settings import Env, Settings, load
-from capcli.system import Folders, folders
+from capcli.system import Folders, folders, private_folder
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
@@ -265,6 +265,19 @@ class App:
             max_orders_per_day=settings.max_orders_per_day,
             max_drift_pct=settings.max_drift_pct,
         )
+
+    def is_first_without_limits(self) -> bool:
+        """Say whether this is the first run of this user without any of the official server's limits."""
+        settings = self.settings
+        if any((settings.max_position_size, settings.max_working_order_size)):
+            return False
+        if settings.max_open_positions or settings.max_orders_per_day:
+            return False
+        try:
+            (private_folder(self.folders.cache) / "told-no-limits").open("x").close()
+        except (OSError, CapcliError):
+            return False
+        return True
 
     @property
     def accounts(self) -> "Accounts":

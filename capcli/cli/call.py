@@ -19,6 +19,11 @@ _LEVELS = {"DEBUG": 2, "INFO": 1}
 
 ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
+_NO_LIMITS = (
+    "No limit is set. The defaults of the broker's own MCP server (1.0 and 1.0 for sizes, 3 positions, 20 orders"
+    " a day) do not apply here: set CAP_MAX_POSITION_SIZE, CAP_MAX_WORKING_ORDER_SIZE, CAP_MAX_OPEN_POSITIONS"
+    " and CAP_MAX_ORDERS_PER_DAY. This is said once.\n"
+)
 
 
 @dataclass(slots=True)
@@ -82,9 +87,11 @@ class Call:
         self.outlet.talk(ON_ITS_WAY)
 
     def note_default(self, app: "App") -> None:
-        """Say on stderr that paper was taken because nobody chose."""
+        """Say on stderr that paper was taken because nobody chose; once, that no limits are set."""
         if app.settings.env_source == "default":
             self.talk(_BY_DEFAULT)
+        elif app.env != "paper" and "CAP_API_KEY" in self.outlet.environ and app.is_first_without_limits():
+            self.talk(_NO_LIMITS)
 
     def talk(self, text: str) -> None:
         """Say something beside the result, unless it was asked to be quiet."""

@@ -47,3 +47,11 @@ def test_the_report_is_written_where_settings_cannot_be_read(capcli):
 )
 def test_what_is_taken_out(text, clean):
     assert redacted(text, {}) == clean
+
+
+def test_who_comes_from_the_official_server_is_told_once_that_its_limits_are_not_there(capcli):
+    login = {"CAP_API_KEY": "k", "CAP_IDENTIFIER": "u", "CAP_API_PASSWORD": "p"}
+    own = login | {"CAP_API_URL": "http://127.0.0.1:9"}
+    assert "do not apply here" not in capcli("positions", env=own | {"CAP_MAX_OPEN_POSITIONS": "3"}).err
+    assert "do not apply here" in capcli("positions", env=own).err
+    assert "do not apply here" not in capcli("positions", env=own).err
