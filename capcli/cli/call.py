@@ -20,7 +20,7 @@ _LEVELS = {"DEBUG": 2, "INFO": 1}
 ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
 _NO_LIMITS = (
-    "No limit is set. The defaults of the broker's own MCP server (1.0 and 1.0 for sizes, 3 positions, 20 orders"
+    "No limit is set. The defaults of the broker's own MCP server (sizes 1.0 and 1.0, 3 positions, 20 orders"
     " a day) do not apply here: set CAP_MAX_POSITION_SIZE, CAP_MAX_WORKING_ORDER_SIZE, CAP_MAX_OPEN_POSITIONS"
     " and CAP_MAX_ORDERS_PER_DAY. This is said once.\n"
 )
