@@ -13,7 +13,12 @@ def main() -> int:
     from capcli.cli.outlet import Outlet
     from capcli.cli.run import main as run
 
-    return run(sys.argv[1:], Outlet.of_process())
+    code = run(sys.argv[1:], Outlet.of_process(), last=True)
+    import signal
+
+    # The answer is out: a Ctrl-C while Python takes itself down must not change the exit code any more.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return code
 
 
 if __name__ == "__main__":

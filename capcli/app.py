@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from capcli.services.portfolio import Portfolio
     from capcli.services.ports import SessionCache
     from capcli.services.previews import Previews
+    from capcli.services.recall import Recall
     from capcli.services.reducing import Reductions
     from capcli.services.resolving import Resolutions
     from capcli.services.search import Patience
@@ -99,13 +100,13 @@ class App:
         environ: Mapping[str, str],
         *,
         around: Surroundings | None = None,
-        on_interrupt: Callable[[], None] = lambda: None,
+        recall: "Recall | None" = None,
     ) -> None:
         self.settings = settings
         self.folders = places
         self._environ = environ
         self._around = around or Surroundings()
-        self._on_interrupt = on_interrupt
+        self._recall = recall
         self._built: dict[str, Any] = {}
         self._lock = RLock()
 
@@ -116,7 +117,7 @@ class App:
         *,
         environ: Mapping[str, str] | None = None,
         around: Surroundings | None = None,
-        on_interrupt: Callable[[], None] = lambda: None,
+        recall: "Recall | None" = None,
         new_profile: bool = False,
     ) -> "App":
         """Read the settings and return the app. Raises UsageError and ConfigError."""
@@ -132,7 +133,7 @@ class App:
             timeout=options.timeout,
             new_profile=new_profile,
         )
-        return cls(settings, places, environ, around=around, on_interrupt=on_interrupt)
+        return cls(settings, places, environ, around=around, recall=recall)
 
     def _once(self, name: str, build: Callable[[], T]) -> T:
         with self._lock:
@@ -152,6 +153,13 @@ class App:
     @property
     def clock(self) -> Callable[[], datetime]:
         return self._around.clock
+
+    @property
+    def recall(self) -> "Recall":
+        """Return what calls back the sends of this app; a new one where the caller has none."""
+        from capcli.services.recall import Recall
+
+        return self._once("recall", lambda: self._recall or Recall())
 
     @property
     def broker(self) -> "CapitalBroker":
@@ -326,7 +334,7 @@ class App:
             sleep=around.sleep,
             monotonic=around.monotonic,
             confirmation_needed=self.settings.require_confirm,
-            on_interrupt=self._on_interrupt,
+            recall=self.recall,
             account=self.settings.account,
             patience=self._patience(),
         )
@@ -340,9 +348,9 @@ class App:
 
     @property
     def closings(self) -> "Closings":
-        return self._once("closings", lambda: self._closings(self._on_interrupt))
+        return self._once("closings", self._closings)
 
-    def _closings(self, on_interrupt: Callable[[], None]) -> "Closings":
+    def _closings(self) -> "Closings":
         from capcli.services.closing import Closings
 
         return Closings(
@@ -350,7 +358,7 @@ class App:
             ids=self._around.ids,
             sleep=self._around.sleep,
             confirmation_needed=self.settings.require_confirm,
-            on_interrupt=on_interrupt,
+            recall=self.recall,
         )
 
     @property
@@ -360,12 +368,7 @@ class App:
     def _closings_of_all(self) -> "ClosingsOfAll":
         from capcli.services.closing_all import ClosingsOfAll
 
-        return ClosingsOfAll(
-            self.desk,
-            self._closings,
-            confirmation_needed=self.settings.require_confirm,
-            on_interrupt=self._on_interrupt,
-        )
+        return ClosingsOfAll(self.desk, self.closings, confirmation_needed=self.settings.require_confirm)
 
     @property
     def amendments(self) -> "Amendments":
@@ -440,7 +443,7 @@ class App:
     def _changer(self) -> "Changer":
         from capcli.services.changes import Changer
 
-        return Changer(self.desk, self._around.ids, self._around.sleep, self._on_interrupt)
+        return Changer(self.desk, self._around.ids, self._around.sleep, self.recall)
 
     @property
     def confirms(self) -> "Confirms":

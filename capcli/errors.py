@@ -17,7 +17,7 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
 ├── Unreachable                      exit 7
 │   └── ReadTimeout  NotTheBroker
-├── CloseUnknown                     exit 8
+├── CloseUnknown  MayBeLive          exit 8
 ├── Busy                             exit 10
 │   └── AttemptUnresolved  LateLanding
 ├── RateLimited                      exit 11
@@ -334,6 +334,13 @@ class CloseUnknown(CapcliError):
     """The answer to a close was lost and the position could not be read back."""
 
     code = "CLOSE_UNKNOWN"
+    exit_code = Exit.MAY_BE_LIVE
+
+
+class MayBeLive(CapcliError):
+    """Something was sent and nobody waited for its answer."""
+
+    code = "MAY_BE_LIVE"
     exit_code = Exit.MAY_BE_LIVE
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from capcli.cli.globals import Globals
 from capcli.cli.outlet import Outlet
-from capcli.errors import NotConfirmed, Problem, UsageError
+from capcli.errors import MayBeLive, NotConfirmed, Problem, UsageError
+from capcli.services.recall import Recall
 
 if TYPE_CHECKING:
     from capcli.app import App, Options, Surroundings
@@ -36,7 +37,8 @@ class Call:
     options: Globals = field(default_factory=Globals)
     path: list[str] = field(default_factory=list)
     env: str | None = None
-    sending: bool = False
+    recall: Recall = field(default_factory=Recall)
+    written: int | None = None
     listening: bool = False
     _apps: "list[App]" = field(default_factory=list)
 
@@ -56,7 +58,7 @@ class Call:
             settings.pop("options", None) or self.app_options(),
             environ=settings.pop("environ", None) or self.outlet.environ,
             around=self.around,
-            on_interrupt=self._interrupted,
+            recall=self.recall,
             **settings,
         )
         self._apps.append(app)
@@ -81,10 +83,6 @@ class Call:
     def close(self) -> None:
         for app in self._apps:
             app.close()
-
-    def _interrupted(self) -> None:
-        self.sending = True
-        self.outlet.talk(ON_ITS_WAY)
 
     def note_default(self, app: "App") -> None:
         """Say on stderr that paper was taken because nobody chose; once, that no limits are set."""
@@ -116,16 +114,36 @@ class Call:
         given: bool,
         summary: Callable[[], str],
         question: str = "Send it?",
+        left: "Callable[[], Reply[T]] | None" = None,
     ) -> "Reply[T]":
-        """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed."""
+        """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed.
+
+        `left` tells what is known when the person does not wait for the end; Interrupted, MayBeLive.
+        """
         try:
-            return act(given)
+            return self._sent(lambda: act(given), left)
         except NotConfirmed as refusal:
             if self.json or not self.outlet.interactive:
                 raise
             command = refusal.next
         self._ask(f"{summary()}\n{question}", command)
-        return act(True)
+        return self._sent(lambda: act(True), left)
+
+    def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
+        from capcli.cli.shield import shielded
+
+        return shielded(
+            work, self.recall, on_wait=lambda: self.outlet.talk(ON_ITS_WAY), left=left or self._left_behind
+        )
+
+    def _left_behind(self) -> "Reply[Any]":
+        latest = self.recall.latest
+        raise MayBeLive(
+            f"Interrupted while the broker's answer to {latest} was awaited: it may have been carried out. Do"
+            " not send it again before you looked.",
+            next=f"capcli reconcile {latest}" if latest else "capcli positions",
+            attempt_id=latest,
+        )
 
     def _ask(self, question: str, command: str | None) -> None:
         try:
@@ -151,6 +169,12 @@ class Call:
     def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write a reply as it was asked for; its problem goes to stderr, or into the document."""
         reply = self._addressed(reply)
+        self._write(reply, env, explain=explain)
+        self.written = reply.exit_code
+        if self.outlet.lost and self.recall.latest:
+            self.talk_on_order(reply)
+
+    def _write(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> None:
         if self.json:
             from capcli.render.envelope import document, encode
 
@@ -160,6 +184,11 @@ class Call:
         self.outlet.result(self._text(reply, env, explain=explain))
         if reply.problem is not None:
             self.complain(reply.problem)
+
+    def talk_on_order(self, reply: "Reply[Any]") -> None:
+        """Say on stderr, quiet or not, what became of what was sent: stdout did not take it."""
+        sentence = getattr(reply.data, "sentence", "")
+        self.outlet.talk(f"{sentence} See: {self.addressed('capcli history executions')}\n")
 
     def _addressed(self, reply: "Reply[Any]") -> "Reply[Any]":
         problem, data = reply.problem, reply.data

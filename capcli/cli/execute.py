@@ -41,6 +41,7 @@ def execute(
             lambda yes: executions.execute(preview_id, confirmed=yes, again=again),
             given=confirm,
             summary=lambda: _summary(application, preview_id),
+            left=lambda: executions.left_behind(preview_id),
         )
 
     run(ctx, use, Execution)

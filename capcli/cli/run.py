@@ -1,7 +1,7 @@
 """Runs a command line. The only place where errors become exit codes."""
 
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +21,38 @@ _COMPLETING = "_CAPCLI_COMPLETE"
 _SENDING = frozenset({"execute", "close", "positions amend", "orders amend", "orders cancel"})
 
 
-def main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = None) -> int:
-    """Run one command line and return its exit code. Nothing but the outlet is written to."""
+def main(
+    argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = None, *, last: bool = False
+) -> int:
+    """Run one command line and return its exit code. Nothing but the outlet is written to.
+
+    `last`: nothing of this process comes after it, so Ctrl-C stays without effect where a verdict is told.
+    """
+    from capcli.cli.shield import handler_kept
+
+    with nullcontext() if last else handler_kept():
+        return _main(argv, outlet, around)
+
+
+def _main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None") -> int:
     call = Call(outlet, around, json=wants_json(argv))
     try:
         with redirect_stdout(outlet.stdout), redirect_stderr(outlet.stderr):
             code = _answer(call, argv)
             outlet.flush()
+    except KeyboardInterrupt:
+        code = int(Exit.INTERRUPTED) if call.written is None else call.written
     finally:
-        call.close()
+        with suppress(KeyboardInterrupt):
+            call.close()
         if call.listening:
             from capcli.cli.log import stop
 
             stop()
-    return code or int(Exit.BUG if outlet.lost else Exit.DONE)
+    if outlet.lost and not code:
+        # An order that was sent is never told by the code of a bug: its script would think it unplaced.
+        return int(Exit.MAY_BE_LIVE if call.recall.latest else Exit.BUG)
+    return code
 
 
 def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line for each kind of ending
@@ -47,7 +65,8 @@ def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line 
     except TyperException as error:
         return _misread(call, error)
     except (KeyboardInterrupt, typer.Abort):
-        return _stopped(call, _interruption(call))
+        # What is told already stands, with its own exit code.
+        return _stopped(call, _interruption(call)) if call.written is None else call.written
     except BrokenPipeError as error:
         # Help pages are written by the library; a command's own result is guarded in the outlet.
         return _bug(call, error) if call.env else call.outlet.silence()
@@ -116,13 +135,12 @@ def _misread(call: Call, error: TyperException) -> int:
 
 
 def _interruption(call: Call) -> Problem:
-    if call.sending:
+    if call.command == "reconcile":
         return Problem(
             "MAY_BE_LIVE",
-            "Interrupted while the broker's answer was on its way: it may have been carried out. Do not "
-            "send it again before you looked.",
+            "Interrupted. What is undecided stays so and may be live: do not send it again.",
             int(Exit.MAY_BE_LIVE),
-            next="capcli positions",
+            next="capcli reconcile --wait",
         )
     return Problem("INTERRUPTED", "Interrupted. Nothing was sent.", int(Exit.INTERRUPTED), retry_safe=True)
 

@@ -11,14 +11,15 @@ from capcli.errors import (
     BrokerRefused,
     Busy,
     CapcliError,
+    Interrupted,
     JournalUnreadable,
     LoginRefused,
     RateLimited,
     Unreachable,
 )
 from capcli.services.casework import Desk
-from capcli.services.fanout import uninterrupted
 from capcli.services.ports import Ids
+from capcli.services.recall import Recall
 from capcli.services.sights import Sight
 
 T = TypeVar("T")
@@ -51,17 +52,12 @@ class Changer:
     desk: Desk
     ids: Ids
     sleep: Callable[[float], None]
-    on_interrupt: Callable[[], None]
+    recall: Recall
 
     def carry_out(self, change: Change[T], account_id: str) -> T:
         """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed."""
-        attempt = self._open(change, account_id)
-        try:
-            return uninterrupted(lambda: self._send(attempt, change), on_interrupt=self.on_interrupt)
-        except KeyboardInterrupt:
-            if self.move(attempt, AttemptState.NOT_SENT, note="interrupted before the send"):
-                raise
-            return change.doubt(attempt, "interrupted while the answer was awaited")
+        self.recall.ask()
+        return self._send(self._open(change, account_id), change)
 
     def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
         """Compare and set; False when somebody else settled the attempt first."""
@@ -97,6 +93,11 @@ class Changer:
         return attempt
 
     def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:
+        try:
+            self.recall.go(attempt.attempt_id)
+        except Interrupted:
+            self.move(attempt, AttemptState.NOT_SENT, note="interrupted before the send")
+            raise
         facts = {"sent_at": self.desk.clock(), "broker_time_at_send": self.desk.broker.broker_time()}
         if not self.move(attempt, AttemptState.SENDING, **facts):
             raise Busy(

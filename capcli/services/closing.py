@@ -25,6 +25,7 @@ from capcli.errors import (
     Busy,
     CapcliError,
     CloseUnknown,
+    Interrupted,
     JournalUnreadable,
     LoginRefused,
     RateLimited,
@@ -34,8 +35,8 @@ from capcli.services import ids as typed
 from capcli.services.casework import Desk
 from capcli.services.documents import write_baseline
 from capcli.services.evidence import is_open
-from capcli.services.fanout import uninterrupted
 from capcli.services.ports import Ids
+from capcli.services.recall import Recall
 from capcli.services.reply import Reply
 from capcli.services.trading_gate import require_confirmation, require_trading
 
@@ -79,19 +80,19 @@ class Closings:
         ids: Ids,
         sleep: Callable[[float], None],
         confirmation_needed: bool,
-        on_interrupt: Callable[[], None] = lambda: None,
+        recall: Recall | None = None,
     ) -> None:
         self._desk = desk
         self._ids = ids
         self._sleep = sleep
         self._confirmation_needed = confirmation_needed
-        self._on_interrupt = on_interrupt
+        self._recall = recall or Recall()
 
     def close(self, deal_id: str, *, confirmed: bool) -> Reply[Closing]:
         """Close a whole position at market and prove it.
 
-        Raises DealUnknown, NotConfirmed, TradingOff, LiveLocked, BrokerRefused, Unreachable (it is still
-        open), and CloseUnknown when it may or may not be.
+        Raises Interrupted (called back before the send), DealUnknown, NotConfirmed, TradingOff, LiveLocked,
+        BrokerRefused, Unreachable (it is still open), and CloseUnknown when it may or may not be.
         """
         deal_id = typed.deal_id(deal_id)
         require_trading(self._desk.policy, "The close")
@@ -101,14 +102,10 @@ class Closings:
             needed=self._confirmation_needed,
             command=f"capcli close {deal_id}",
         )
+        self._recall.ask()
         position = self._desk.broker.position(deal_id)
         attempt = self._open_attempt(position)
-        try:
-            return uninterrupted(lambda: self._carry_out(attempt, position), on_interrupt=self._on_interrupt)
-        except KeyboardInterrupt:
-            if self._move(attempt, AttemptState.NOT_SENT, note="interrupted before the send"):
-                raise
-            raise _in_doubt(attempt, position, "interrupted while the answer was awaited") from None
+        return self._carry_out(attempt, position)
 
     def _open_attempt(self, position: Position) -> AttemptRecord:
         desk, path = self._desk, f"{POSITIONS_PATH}/{position.deal_id}"
@@ -130,6 +127,11 @@ class Closings:
         return attempt
 
     def _carry_out(self, attempt: AttemptRecord, position: Position) -> Reply[Closing]:
+        try:
+            self._recall.go(attempt.attempt_id)
+        except Interrupted:
+            self._move(attempt, AttemptState.NOT_SENT, note="interrupted before the send")
+            raise
         facts = {"sent_at": self._desk.clock(), "broker_time_at_send": self._desk.broker.broker_time()}
         if not self._move(attempt, AttemptState.SENDING, **facts):
             raise Busy(

@@ -1,9 +1,7 @@
 """Close every position, each by its own close: what fails is told and does not stop the others."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from threading import Event
 
 from capcli.domain.account import Position
 from capcli.domain.market import Side
@@ -53,24 +51,15 @@ class AllClosings:
 class ClosingsOfAll:
     """Closes the book. Running it again goes on with what is still open."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        make: Callable[[Callable[[], None]], Closings],
-        *,
-        confirmation_needed: bool,
-        on_interrupt: Callable[[], None] = lambda: None,
-    ) -> None:
-        """`make` returns closings that call back at the first Ctrl-C."""
+    def __init__(self, desk: Desk, closings: Closings, *, confirmation_needed: bool) -> None:
         self._desk = desk
-        self._make = make
+        self._closings = closings
         self._confirmation_needed = confirmation_needed
-        self._on_interrupt = on_interrupt
 
     def close_all(self, *, confirmed: bool) -> Reply[AllClosings]:
         """Close every open position of the active account, one after the other.
 
-        Ctrl-C lets the close that is under way finish and starts no other.
+        Called back, the close that is under way finishes and no other is sent.
         Raises NotConfirmed, TradingOff, LiveLocked, and what reading the book raises. Problem
         CLOSE_INCOMPLETE carries the exit code of the worst: 8 before 6 before any other.
         """
@@ -83,17 +72,7 @@ class ClosingsOfAll:
         )
         book = self._desk.broker.positions()
         account_id = self._desk.broker.account_id
-        stopped = Event()
-
-        def stop() -> None:
-            stopped.set()
-            self._on_interrupt()
-
-        closings = self._make(stop)
-        done = [
-            (_interrupted(position), None) if stopped.is_set() else _close(closings, position)
-            for position in book
-        ]
+        done = [_close(self._closings, position) for position in book]
         return _reply(done, account_id, self._desk.broker.account_currency)
 
 
@@ -102,6 +81,9 @@ def _close(closings: Closings, position: Position) -> tuple[CloseResult, Closing
         closing = closings.close(position.deal_id, confirmed=True).data
     except DealUnknown:
         return _gone(position), None
+    except Interrupted as error:
+        stopped = Interrupted(error.message, next=f"capcli close {position.deal_id}")
+        return _failed(position, stopped), None
     except CapcliError as error:
         return _failed(position, error), None
     result = CloseResult(
@@ -120,13 +102,6 @@ def _close(closings: Closings, position: Position) -> tuple[CloseResult, Closing
         next=None,
     )
     return result, closing
-
-
-def _interrupted(position: Position) -> CloseResult:
-    error = Interrupted(
-        "Interrupted before its turn: nothing was sent for it.", next=f"capcli close {position.deal_id}"
-    )
-    return _failed(position, error)
 
 
 def _gone(position: Position) -> CloseResult:

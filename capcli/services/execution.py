@@ -14,6 +14,7 @@ from capcli.errors import (
     CapcliError,
     ChecksFailed,
     DuplicateOrder,
+    Interrupted,
     PreviewElsewhere,
     PreviewExpired,
     PreviewNotExecutable,
@@ -25,8 +26,8 @@ from capcli.services.casework import Desk, Scene, active_on, judge, look, return
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_order, write_baseline
 from capcli.services.evidence import Witness
-from capcli.services.fanout import uninterrupted
 from capcli.services.ports import AccountLock, Ids
+from capcli.services.recall import Recall
 from capcli.services.reply import Reply
 from capcli.services.search import DEFAULT, Patience
 from capcli.services.trading_gate import require_confirmation, require_trading
@@ -48,7 +49,7 @@ class Sending:
     sleep: Callable[[float], None]
     monotonic: Callable[[], float]
     confirmation_needed: bool
-    on_interrupt: Callable[[], None]
+    recall: Recall
     account: str | None = None
     patience: Patience = DEFAULT
 
@@ -111,6 +112,20 @@ class Executions:
                 next=f"capcli execute {preview.preview_id}",
             )
         return self._replay(attempt, preview)
+
+    def left_behind(self, preview_id: str) -> Reply[Execution]:
+        """Return what is known of an execution whose answer nobody waits for: one under way may be live.
+
+        Raises PreviewUnknown, and Interrupted where nothing was sent.
+        """
+        preview = self._find(ids.preview_id(preview_id))
+        attempt = self._desk.journal.attempt_of(preview.preview_id)
+        if attempt is None:
+            raise Interrupted(f"Interrupted. Nothing was sent for {preview.preview_id}.")
+        if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
+            note = "interrupted while the answer was awaited"
+            attempt = replace(attempt, state=AttemptState.UNKNOWN, note=note)
+        return execution_reply(attempt, read_order(preview.document), replayed=False)
 
     def _find(self, preview_id: str) -> PreviewRecord:
         preview = self._desk.journal.preview(preview_id)
@@ -215,12 +230,7 @@ class Executions:
         claimed = self._desk.journal.claim(preview.preview_id, attempt, now=now)
         if claimed is None:
             return self._lost_the_claim(preview)
-        work = lambda: self._send(attempt, claimed, order, wait_s)  # noqa: E731
-        try:
-            sent = uninterrupted(work, on_interrupt=self._sending.on_interrupt)
-        except KeyboardInterrupt:
-            sent = self._leave(attempt)
-        return execution_reply(sent, order, replayed=False)
+        return execution_reply(self._send(attempt, claimed, order, wait_s), order, replayed=False)
 
     def _new_attempt(self, preview: PreviewRecord, baseline: bytes, now: datetime) -> AttemptRecord:
         return AttemptRecord(
@@ -247,7 +257,15 @@ class Executions:
     def _send(
         self, attempt: AttemptRecord, preview: PreviewRecord, order: StoredOrder, wait_s: float
     ) -> AttemptRecord:
-        """Send the stored bytes once. Whatever happens after that, the order may be live."""
+        """Send the stored bytes once. Whatever happens after that, the order may be live.
+
+        Raises Interrupted when it was called back before that.
+        """
+        try:
+            self._sending.recall.go(attempt.attempt_id)
+        except Interrupted:
+            self._move(attempt, AttemptState.NOT_SENT, note="interrupted before the send")
+            raise
         facts = {"sent_at": self._desk.clock(), "broker_time_at_send": self._desk.broker.broker_time()}
         if not self._move(attempt, AttemptState.SENDING, **facts):
             return self._held(attempt)
@@ -276,13 +294,6 @@ class Executions:
             now = self._desk.clock()
             self._desk.journal.note(attempt.attempt_id, "late_answer", at=now, detail=facts)
         return self._held(attempt)
-
-    def _leave(self, attempt: AttemptRecord) -> AttemptRecord:
-        """Go at the second Ctrl-C: an order that is not out yet is called back, any other may be live."""
-        with suppress(CapcliError):
-            if self._move(attempt, AttemptState.NOT_SENT, note="interrupted before the send"):
-                return self._held(attempt)
-        return self._in_doubt(attempt, "interrupted while the answer was awaited")
 
     def _in_doubt(self, attempt: AttemptRecord, note: str) -> AttemptRecord:
         with suppress(CapcliError):

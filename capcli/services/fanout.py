@@ -61,18 +61,3 @@ def _run(place: int, read: Callable[[], Any], results: _Results) -> None:
         results.put((place, read(), None))
     except BaseException as error:  # noqa: BLE001  handed to the caller's thread
         results.put((place, None, error))
-
-
-def uninterrupted(work: Callable[[], T], *, on_interrupt: Callable[[], None]) -> T:
-    """Run work on its own thread; the first Ctrl-C is noted and waited through, the second is raised."""
-    results: _Results = SimpleQueue()
-    Thread(target=_run, args=(0, work, results), daemon=True).start()
-    try:
-        _, value, error = _next(results)
-    except KeyboardInterrupt:
-        on_interrupt()
-        _, value, error = _next(results)
-    if error is not None:
-        raise error
-    result: T = value
-    return result

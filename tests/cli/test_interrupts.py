@@ -58,3 +58,34 @@ def test_a_close_is_waited_for_too(capcli, impatient):
     deal = capcli.bought()
     closed = capcli("close", deal, "--yes", "--json", around=impatient(1))
     assert (closed.code, closed.data["state"]) == (0, "LANDED")
+
+
+class Late(PaperTransport):
+    """Presses Ctrl-C when a read comes in after the first close."""
+
+    closed = False
+
+    def handle_request(self, request):
+        if request.method == "DELETE":
+            self.closed = True
+        elif self.closed and request.method == "GET":
+            _thread.interrupt_main()
+            time.sleep(0.3)
+            self.closed = False
+        return super().handle_request(request)
+
+
+def test_closing_all_tells_what_it_closed_whenever_it_is_interrupted(capcli):
+    for _ in range(3):
+        capcli.bought()
+        capcli.time.sleep(61)
+    around = Surroundings(
+        clock=capcli.time.clock,
+        sleep=capcli.time.sleep,
+        monotonic=capcli.time.monotonic,
+        transport=Late(capcli.home / "paper.db", capcli.time.clock),
+    )
+    done = capcli("close", "--all", "--confirm", "--json", around=around)
+    assert (done.code, done.error["code"]) == (130, "CLOSE_INCOMPLETE")
+    assert (done.data["closed"], done.data["failed"]) == (1, 2)
+    assert len(capcli("positions", "--json").data["positions"]) == 2

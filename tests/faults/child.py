@@ -22,6 +22,7 @@ import httpx
 
 from capcli.app import App, Surroundings, utc_now
 from capcli.broker.client import CapitalBroker
+from capcli.cli.shield import shielded
 from capcli.paper.transport import PaperTransport
 from capcli.services.execution import Executions
 from capcli.store import db
@@ -171,12 +172,21 @@ def build(job: Job) -> App:
         wire.on("POST", path, fault, times=99)
     around = Surroundings(transport=wire, lock_wait_s=job.lock_wait_s)
     environ = {"CAPCLI_HOME": job.home, **job.settings}
-    return App.build(environ=environ, around=around, on_interrupt=lambda: say("waiting"))
+    return App.build(environ=environ, around=around)
 
 
 def execute(job: Job, preview_id: str) -> Told:
     with closing(build(job)) as app:
-        return tell(preview_id, lambda: app.executions.execute(preview_id, confirmed=True))
+        executions = app.executions
+        return tell(
+            preview_id,
+            lambda: shielded(
+                lambda: executions.execute(preview_id, confirmed=True),
+                app.recall,
+                on_wait=lambda: say("waiting"),
+                left=lambda: executions.left_behind(preview_id),
+            ),
+        )
 
 
 def run(job: Job) -> int:

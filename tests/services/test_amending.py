@@ -412,35 +412,26 @@ def test_a_lost_order_is_still_found_after_its_position_was_given_a_stop(seat: S
     assert seat.execute(preview).data.state is S.LANDED
 
 
-def test_leaving_before_the_send_changes_nothing(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_amendment_that_is_called_back_before_the_send_changes_nothing(seat: Seat) -> None:
     deal = seat.open(**HELD).deal_id
-
-    def leave(_: Any, *, on_interrupt: Any) -> Any:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("capcli.services.changes.uninterrupted", leave)
-    with pytest.raises(KeyboardInterrupt):
-        amend(seat, deal, stop=stop_at("25"))
-    assert (states(seat), puts(seat)) == ([S.NOT_SENT], [])
+    seat.app.recall.call_back()
+    assert refusal(lambda: amend(seat, deal, stop=stop_at("25"))).exit_code == 130
+    assert (states(seat), puts(seat)) == ([], [])
 
 
-def test_leaving_after_the_send_is_doubt_that_the_book_ends(
-    seat: Seat, time: Time, monkeypatch: pytest.MonkeyPatch
+def test_an_amendment_that_is_called_back_at_the_last_moment_is_not_sent(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deal = seat.open(**HELD).deal_id
+    opens = seat.app.journal.open_attempt
 
-    def too_late(work: Any, *, on_interrupt: Any) -> Any:
-        with monkeypatch.context() as patch:
-            patch.setattr("capcli.services.changes.Changer._finish", lambda *_: None)
-            work()
-        raise KeyboardInterrupt
+    def called_back(attempt: Any) -> None:
+        opens(attempt)
+        seat.app.recall.call_back()
 
-    monkeypatch.setattr("capcli.services.changes.uninterrupted", too_late)
-    reply = amend(seat, deal, stop=stop_at("25"))
-    assert (reply.exit_code, states(seat)) == (8, [S.SENDING])
-    time.tick(121)
-    seat.open(size="2")
-    assert states(seat) == [S.LANDED]
+    monkeypatch.setattr(seat.app.journal, "open_attempt", called_back)
+    assert refusal(lambda: amend(seat, deal, stop=stop_at("25"))).exit_code == 130
+    assert (states(seat), puts(seat)) == ([S.NOT_SENT], [])
 
 
 def test_nothing_is_sent_before_the_journal_holds_it(seat: Seat) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -252,33 +253,20 @@ def test_the_evidence_of_a_close_is_recorded(seat: Seat) -> None:
     assert (kept.evidence, kept.deal_ids, kept.level) == (Evidence.CONFIRM, (done.deal_id,), done.level)
 
 
-def test_the_second_ctrl_c_leaves_a_close_in_doubt(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_close_that_is_called_back_before_the_send_is_not_sent(seat: Seat) -> None:
     deal = seat.open().deal_id
-
-    def leave(work: Any, *, on_interrupt: Any) -> Any:
-        work()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("capcli.services.closing.uninterrupted", leave)
+    seat.tap.breaks("GET", f"/positions/{deal}", before=call_back(seat))
     error = refusal(lambda: close(seat, deal))
-    assert isinstance(error, CloseUnknown)
-    assert "closing again is safe" in error.message
-
-
-def test_a_ctrl_c_before_the_close_is_sent_calls_it_back(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
-    deal = seat.open().deal_id
-    kept: list[Any] = []
-
-    def too_late(work: Any, *, on_interrupt: Any) -> Any:
-        kept.append(work)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("capcli.services.closing.uninterrupted", too_late)
-    with pytest.raises(KeyboardInterrupt):
-        close(seat, deal)
-    assert refusal(kept[0]).code == "BUSY"
+    assert (error.exit_code, error.code) == (130, "INTERRUPTED")
     assert seat.tap.seen("DELETE") == []
     assert closes(seat) == [AttemptState.NOT_SENT]
+
+
+def call_back(seat: Seat) -> Callable[[Any], None]:
+    def press(_: Any) -> None:
+        seat.app.recall.call_back()
+
+    return press
 
 
 def test_a_journal_that_fails_after_the_close_was_sent_leaves_doubt(

@@ -672,39 +672,40 @@ def test_a_journal_that_fails_after_the_send_leaves_the_order_in_doubt(
     assert len(seat.tap.orders()) == 1
 
 
-def test_the_second_ctrl_c_leaves_and_says_that_the_order_may_be_live(
-    seat: Seat, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_left_behind_on_its_way_may_be_live(seat: Seat) -> None:
     preview_id = seat.preview().preview_id
+    told: list[Any] = []
 
-    def left_alone(work: Any, *, on_interrupt: Any) -> Any:
-        with pytest.raises(Crash):
-            work()
-        raise KeyboardInterrupt
+    def leave(_: httpx.Request) -> None:
+        told.append(seat.app.executions.left_behind(preview_id))
 
-    seat.tap.breaks("POST", "/positions", before=crash)
-    monkeypatch.setattr("capcli.services.execution.uninterrupted", left_alone)
-    reply = seat.execute(preview_id)
-    assert (reply.data.state, reply.exit_code) == (S.UNKNOWN, 8)
-
-
-def crash(_: httpx.Request) -> None:
-    raise Crash
+    seat.tap.breaks("POST", "/positions", before=leave)
+    assert seat.execute(preview_id).data.state is S.LANDED
+    assert (told[0].data.state, told[0].exit_code) == (S.UNKNOWN, 8)
+    assert seat.app.executions.left_behind(preview_id).data.state is S.LANDED
 
 
-def test_a_ctrl_c_before_the_send_calls_the_order_back(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_that_is_called_back_before_the_send_is_not_sent(seat: Seat) -> None:
     preview_id = seat.preview().preview_id
-    kept: list[Any] = []
-
-    def too_late(work: Any, *, on_interrupt: Any) -> Any:
-        kept.append(work)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("capcli.services.execution.uninterrupted", too_late)
-    reply = seat.execute(preview_id)
-    assert (reply.data.state, reply.exit_code) == (S.NOT_SENT, 7)
-    assert kept[0]().state is S.NOT_SENT
+    assert refusal(lambda: seat.app.executions.left_behind(preview_id)).code == "INTERRUPTED"
+    assert seat.app.recall.call_back()
+    assert refusal(lambda: seat.execute(preview_id)).exit_code == 130
     assert not seat.tap.orders()
+    attempt = seat.app.journal.attempt_of(preview_id)
+    assert attempt is not None
+    assert attempt.state is S.NOT_SENT
+
+
+def test_what_has_begun_to_be_sent_is_not_called_back(seat: Seat) -> None:
+    preview_id = seat.preview().preview_id
+    answers: list[bool] = []
+
+    def press(_: httpx.Request) -> None:
+        answers.append(seat.app.recall.call_back())
+
+    seat.tap.breaks("POST", "/positions", before=press)
+    assert seat.execute(preview_id).data.state is S.LANDED
+    assert answers == [False]
 
 
 def test_a_limit_on_orders_of_the_day_counts_what_others_sent(seats: Seats, time: Time) -> None:

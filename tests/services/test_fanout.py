@@ -4,7 +4,7 @@ from threading import Event
 
 import pytest
 
-from capcli.services.fanout import together, uninterrupted
+from capcli.services.fanout import bounded, together
 
 
 def ctrl_c() -> None:
@@ -46,34 +46,15 @@ def test_the_first_failure_is_raised() -> None:
         together(lambda: 1, fails)
 
 
-def test_the_first_ctrl_c_is_noted_and_waited_through() -> None:
-    noted = Event()
+def test_bounded_work_returns_raises_or_is_late() -> None:
+    assert bounded(lambda: 7, wait_s=5) == 7
 
-    def work() -> str:
-        ctrl_c()
-        assert noted.wait(5)
-        return "done"
-
-    assert uninterrupted(work, on_interrupt=noted.set) == "done"
-
-
-def test_the_second_ctrl_c_leaves_the_work_behind() -> None:
-    noted, left = Event(), Event()
-
-    def work() -> bool:
-        ctrl_c()
-        assert noted.wait(5)
-        ctrl_c()
-        return left.wait(5)
-
-    with pytest.raises(KeyboardInterrupt):
-        uninterrupted(work, on_interrupt=noted.set)
-    left.set()
-
-
-def test_what_the_work_raises_reaches_the_caller() -> None:
-    def work() -> None:
+    def fails() -> None:
         raise LookupError("no")
 
     with pytest.raises(LookupError):
-        uninterrupted(work, on_interrupt=lambda: None)
+        bounded(fails, wait_s=5)
+    held = Event()
+    with pytest.raises(TimeoutError):
+        bounded(lambda: held.wait(5), wait_s=0.05)
+    held.set()

@@ -284,16 +284,13 @@ def test_one_that_somebody_else_closed_first_counts_as_closed(seat: Seat) -> Non
     assert {row.deal_id for row in reply.data.closings} == {first, second}
 
 
-def test_the_first_interrupt_lets_the_close_under_way_finish_and_starts_no_other(
-    seat: Seat, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_closing_all_that_is_called_back_finishes_the_close_under_way_and_starts_no_other(seat: Seat) -> None:
     first, second = (seat.open(size="1").deal_id for _ in range(2))
 
-    def once_interrupted(work: Any, *, on_interrupt: Any) -> Any:
-        on_interrupt()
-        return work()
+    def press(_: Any) -> None:
+        seat.app.recall.call_back()
 
-    monkeypatch.setattr("capcli.services.closing.uninterrupted", once_interrupted)
+    seat.tap.breaks("DELETE", f"/positions/{first}", before=press)
     reply = close_all(seat)
     assert (reply.exit_code, reply.data.closed, reply.data.failed) == (130, 1, 1)
     assert [(row.deal_id, row.code) for row in reply.data.closings] == [
