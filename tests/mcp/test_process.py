@@ -94,6 +94,7 @@ def test_stdout_carries_only_the_protocol_and_a_dotenv_is_not_read(own_home: Pat
     assert b"Traceback" not in err
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a process can catch")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(own_home: Path, tmp_path: Path, number: signal.Signals) -> None:
@@ -131,6 +132,7 @@ raise SystemExit(main(Options()))
 """
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that a process can catch")
 def test_a_signal_lets_the_order_under_way_finish(own_home: Path, tmp_path: Path) -> None:
     silver = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": 24.5}
@@ -149,6 +151,7 @@ def test_a_signal_lets_the_order_under_way_finish(own_home: Path, tmp_path: Path
         assert process.wait(timeout=20) == 0
 
 
+@pytest.mark.faults
 def test_a_client_that_leaves_does_not_take_the_order_along(own_home: Path, tmp_path: Path) -> None:
     silver = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": 24.5}
     with started(own_home, tmp_path, code=["-c", SLOW_ORDERS]) as process:
@@ -195,6 +198,7 @@ def test_on_a_terminal_it_says_what_it_is(own_home: Path, tmp_path: Path) -> Non
     assert "Ctrl-C" in line
 
 
+@pytest.mark.faults
 def test_a_client_that_died_is_no_bug(own_home: Path, tmp_path: Path) -> None:
     with started(own_home, tmp_path) as process:
         greet(process)
