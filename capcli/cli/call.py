@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from capcli.cli.globals import Globals
@@ -17,6 +18,7 @@ T = TypeVar("T")
 _LEVELS = {"DEBUG": 2, "INFO": 1}
 
 ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
+PACED = "Waiting {} s for the broker's rate limit, which all capcli processes of this user share.\n"
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
 
 
@@ -51,6 +53,7 @@ class Call:
             environ=settings.pop("environ", None) or self.outlet.environ,
             around=self.around,
             on_interrupt=self._interrupted,
+            on_wait=self._waits,
             **settings,
         )
         self._apps.append(app)
@@ -79,6 +82,9 @@ class Call:
     def _interrupted(self) -> None:
         self.sending = True
         self.outlet.talk(ON_ITS_WAY)
+
+    def _waits(self, seconds: float) -> None:
+        self.talk(PACED.format(ceil(seconds)))
 
     def note_default(self, app: "App") -> None:
         """Say on stderr that paper was taken because nobody chose."""

@@ -53,6 +53,11 @@ class CredentialSource:
         deadline_s = INTERACTIVE_DEADLINE_S if self.interactive else DEADLINE_S
         return Keychain(self.profile, self.env, deadline_s)
 
+    @property
+    def in_keychain(self) -> bool:
+        """Say whether the keychain would be asked: never on paper, nor when the environment has a set."""
+        return self.env is not Env.PAPER and not environment.variables(self.environ)
+
     def load(self) -> Credentials:
         """Return the credentials.
 
