@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ TRANSIT_S = 0.5
 
 BULK_GAP_S = WINDOW_S / REQUESTS
 BULK_CREDIT_S = 0.05
+BULK_SLACK_S = 0.01
+_ALIKE = 3
 BACKOFF_S = (1.0, 2.0, 4.0)
 """Waits after a 429. The broker sends no Retry-After."""
 
@@ -86,6 +89,10 @@ class _Ask:
     def place(self) -> tuple[int, float, int]:
         return (self.lane, self.asked, self.number)
 
+    @property
+    def start(self) -> float:
+        return (self.until or 0.0) - TRANSIT_S - WINDOW_S
+
     def not_before(self, allowance: Allowance) -> float:
         if self.kind is RequestKind.LOGIN:
             return max(allowance.paused_until, allowance.login_after)
@@ -100,8 +107,9 @@ class Pace:
     """Lets requests go by lane and arrival. `clock` and `sleep` count monotonic seconds.
 
     A request counts from its start until a second after its answer, for the broker counted it somewhere in
-    between: so no second at the broker holds more than it allows, however slow either side is. `told` hears
-    how many seconds a wait takes that a person would notice.
+    between: so no second at the broker holds more than it allows, however slow either side is. Pages of a
+    download are all alike: of their time only what one takes longer than the quickest counts, for what all
+    of them take shifts all alike. `told` hears how many seconds a wait takes that a person would notice.
     """
 
     def __init__(
@@ -114,6 +122,7 @@ class Pace:
         self._clock = clock
         self._book = book or OwnBook()
         self._told = told
+        self._pages: deque[float] = deque(maxlen=20)
         self.sleep = sleep
 
     @contextmanager
@@ -127,7 +136,8 @@ class Pace:
             self._wait(ask)
             yield
         finally:
-            self._book.update(lambda allowance: _left(allowance, ask, self._clock()))
+            counted = self._counted(ask)
+            self._book.update(lambda allowance: _left(allowance, ask, counted))
 
     def back_off(self, seconds: float, *, login: bool = False) -> None:
         """Let no request of this user go for a while (no login, after a 429 on one)."""
@@ -139,6 +149,16 @@ class Pace:
             return replace(allowance, paused_until=max(allowance.paused_until, until))
 
         self._book.update(pause)
+
+    def _counted(self, ask: _Ask) -> float:
+        """Return the latest instant at which the broker may have counted a request."""
+        now = self._clock()
+        if ask.lane is not Lane.BULK or ask.until is None:
+            return now
+        took = now - ask.start
+        quickest = min(self._pages) if len(self._pages) >= _ALIKE else 0.0
+        self._pages.append(took)
+        return min(now, ask.start + max(0.0, took - quickest) + BULK_SLACK_S)
 
     def _wait(self, ask: _Ask) -> None:
         slept, told = 0.0, False
@@ -207,28 +227,26 @@ def _started(allowance: Allowance, ask: _Ask, now: float) -> Allowance:
     return started
 
 
-def _left(allowance: Allowance, ask: _Ask, now: float) -> Allowance:
-    """Count a request from now on by when it was over, which is no later than was assumed at its start."""
+def _left(allowance: Allowance, ask: _Ask, counted: float) -> Allowance:
+    """Count a request by when it was over, where that is sooner than was assumed at its start."""
     if ask.until is None:
         return replace(allowance, waiting=tuple(one for one in allowance.waiting if one.number != ask.number))
-    assumed, late = ask.until, now - (ask.until - TRANSIT_S - WINDOW_S) >= TRANSIT_S
-    if late or assumed not in allowance.taken:
+    if counted - ask.start >= TRANSIT_S or ask.until not in allowance.taken:
         return allowance
     taken = list(allowance.taken)
-    taken[taken.index(assumed)] = now + WINDOW_S
+    taken[taken.index(ask.until)] = counted + WINDOW_S
     over = replace(allowance, taken=tuple(sorted(taken)))
-    start = assumed - TRANSIT_S - WINDOW_S
     if ask.kind is RequestKind.LOGIN:
-        return replace(over, login_after=_sooner(over.login_after, start, now, LOGIN_GAP_S))
+        return replace(over, login_after=_sooner(over.login_after, ask, counted, LOGIN_GAP_S))
     if ask.kind is RequestKind.ORDER:
-        return replace(over, order_after=_sooner(over.order_after, start, now, ORDER_GAP_S))
+        return replace(over, order_after=_sooner(over.order_after, ask, counted, ORDER_GAP_S))
     return over
 
 
-def _sooner(after: float, start: float, now: float, gap_s: float) -> float:
+def _sooner(after: float, ask: _Ask, counted: float, gap_s: float) -> float:
     """Return when the next may begin: counted from the answer, unless somebody else set it meanwhile."""
-    mine = abs(after - (start + TRANSIT_S + gap_s)) < _MARGIN_S
-    return now + gap_s if mine else after
+    mine = abs(after - (ask.start + TRANSIT_S + gap_s)) < _MARGIN_S
+    return counted + gap_s if mine else after
 
 
 class Openings:

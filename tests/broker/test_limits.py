@@ -16,7 +16,12 @@ from .venue import Time
 
 Plan = list[tuple[RequestKind, Lane, float, float]]
 PLANS = st.lists(
-    st.tuples(st.sampled_from(RequestKind), st.sampled_from(Lane), st.floats(0, 0.6), st.floats(0, 0.45)),
+    st.tuples(
+        st.sampled_from(RequestKind),
+        st.sampled_from([Lane.ORDERS, Lane.READS]),
+        st.floats(0, 0.6),
+        st.floats(0, 0.45),
+    ),
     max_size=60,
 )
 
@@ -74,6 +79,25 @@ def test_a_download_never_takes_ten_at_once_and_misses_nothing() -> None:
 
     assert all(later - earlier > 0.05 for earlier, later in pairwise(starts))
     assert 199 / (starts[-1] - starts[0]) > 9.9
+
+
+@given(st.lists(st.floats(0, 0.3), min_size=20, max_size=60))
+def test_pages_that_are_all_slow_cost_a_download_nothing_and_one_that_is_slower_counts(
+    delays: list[float],
+) -> None:
+    """Each page takes 80 ms, and its own delay before the broker counts it."""
+    delays = [0.0] * 12 + delays
+    seen = Record().play([(RequestKind.PLAIN, Lane.BULK, 0, 0.08 + delay) for delay in delays])
+    counted = [start + 0.02 + delay for (_, start, _), delay in zip(seen, delays, strict=True)]
+
+    # A page that is held up is overtaken by none: a download is one page after the other.
+    assert all(later - first > 1.0 for first, later in zip(counted, counted[10:], strict=False))
+
+
+def test_a_download_of_slow_pages_gets_its_share() -> None:
+    starts = Record().starts(200, Lane.BULK, latency=0.08)
+
+    assert 199 / (starts[-1] - starts[0]) > 9.7
 
 
 def test_an_order_goes_before_whoever_waits_already() -> None:

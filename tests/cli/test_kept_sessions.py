@@ -3,12 +3,14 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
 
 from capcli.app import Surroundings
+from capcli.credentials import source
 from capcli.paper.transport import PaperTransport
 from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT
 from tests.support.tap import Tap
@@ -182,6 +184,22 @@ def test_a_locked_keychain_is_told_and_the_session_is_there_once_it_is_open(logg
 
     assert logged_in("positions").code == 0
     assert logged_in.logins() == 0
+
+
+def test_a_silent_keychain_is_waited_for_once_and_told(logged_in, monkeypatch):
+    """Neither for the session nor for the credentials again: a command ends after one deadline."""
+    released, calls = Event(), []
+
+    def wait(*_args):
+        calls.append("asked")
+        released.wait(10)
+
+    monkeypatch.setattr(Memory, "get_password", wait)
+    monkeypatch.setattr(source, "DEADLINE_S", 0.2)
+    told = logged_in("positions")
+    released.set()
+
+    assert (told.code, told.error["code"], calls) == (3, "KEYCHAIN_SILENT", ["asked"])
 
 
 def test_accounts_use_holds_for_the_next_commands_and_beyond_a_new_session(logged_in):

@@ -647,7 +647,7 @@ def test_a_process_that_died_is_settled_by_the_next(
     def die(*_: object, **__: object) -> None:
         raise Crash
 
-    place = (seat.app.journal, "move") if last_words == "CLAIMED" else (seat.app.broker, "send")
+    place = (seat.app.journal, "move") if last_words == "CLAIMED" else (seat.app.order_desk.broker, "send")
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
         seat.execute(preview_id)
