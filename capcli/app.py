@@ -192,9 +192,9 @@ class App:
 
     def _secrets(self) -> "Credentials":
         """Read the credentials, once a login needs them. Raises as CredentialSource.load does."""
-        silent = self._session_cache.trouble
+        silent = self._session_cache.just_failed()
         if isinstance(silent, KeychainSilent):
-            # One deadline a process: a keychain that did not answer for the session is not asked again.
+            # One deadline a command: a keychain that did not answer for the session is not asked again.
             raise silent
         return self.credentials.load()
 

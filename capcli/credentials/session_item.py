@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from capcli.credentials.keychain import load_backend, within
@@ -18,6 +19,8 @@ T = TypeVar("T")
 LONGEST_ITEM = 1200
 """In UTF-16 units: the Windows store ends at 1280, the others far beyond."""
 
+_MOMENT_S = 5.0
+_LEFT_ALONE_S = 60.0
 _USER = "capcli"
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
@@ -116,13 +119,18 @@ def _stored(backend: "KeyringBackend", item: str, text: str) -> bool:
 class FirstUsableCache:
     """The `SessionCache` port: the keychain where there is one, else the file. Never raises.
 
-    A keychain that fails once (missing, locked, silent) is left alone for the rest of the process: its
-    deadline is waited for once. `trouble` is what it said.
+    A keychain that fails (missing, locked, silent) is left alone for the rest of a command: its deadline is
+    waited for once. A process that goes on asks it again after a minute. `trouble` is what it said.
     """
 
     keychain: KeychainSessionCache | None
     file: FileSessionCache
     trouble: CapcliError | None = field(default=None, init=False)
+    _since: float = field(default=0, init=False)
+
+    def just_failed(self) -> CapcliError | None:
+        """Return what the keychain said a moment ago: asking again would cost a second deadline."""
+        return self.trouble if monotonic() - self._since < _MOMENT_S else None
 
     def load(self) -> StoredSession | None:
         return self._asked(lambda keychain: keychain.load(), lambda: None) or self.file.load()
@@ -152,12 +160,13 @@ class FirstUsableCache:
         return f"{self.file.describe()}; the keychain is not used ({self.trouble.code})"
 
     def _asked(self, use: Callable[[KeychainSessionCache], T], otherwise: Callable[[], T]) -> T:
-        if self.keychain is None or self.trouble is not None:
+        left_alone = self.trouble is not None and monotonic() - self._since < _LEFT_ALONE_S
+        if self.keychain is None or left_alone:
             return otherwise()
         try:
-            return use(self.keychain)
+            found = use(self.keychain)
         except CapcliError as error:
-            self.trouble = error
-        except Exception as error:  # noqa: BLE001  whatever a backend raises costs one login and no command
-            self.trouble = CapcliError(type(error).__name__)
-        return otherwise()
+            self.trouble, self._since = error, monotonic()
+            return otherwise()
+        self.trouble = None
+        return found

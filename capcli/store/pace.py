@@ -7,13 +7,15 @@ from hashlib import sha256
 from math import inf, isnan
 from pathlib import Path
 from threading import Lock
-from time import sleep
+from time import monotonic, sleep
 
 from capcli.errors import CapcliError
 from capcli.services.ports import Allowance, Lane, Ticket
 from capcli.system import file_lock
 
-_WAIT_S = 2.0
+_WAIT_S = 1.0
+# A file that failed, or whose holder is stopped, is not waited for at every request.
+_LEFT_ALONE_S = 10.0
 # Held for a tenth of a millisecond: who finds it taken looks again soon.
 _LOOK_AGAIN_S = 0.002
 # Monotonic clocks count from the machine's start: what lies further ahead was written before the last one.
@@ -35,15 +37,20 @@ class SharedNumbers:
 
     file: Path
     _own: Numbers = ()
+    _again_at: float = 0
     _lock: Lock = field(default_factory=Lock)
 
     def update(self, change: Callable[[Numbers], Numbers]) -> Numbers:
         """Replace the numbers by what `change` makes of them, one caller at a time. It may run twice."""
         with self._lock:
-            try:
-                self._own = self._shared(change)
-            except (OSError, CapcliError):
-                self._own = change(self._own)
+            if monotonic() >= self._again_at:
+                try:
+                    self._own = self._shared(change)
+                except (OSError, CapcliError):
+                    self._again_at = monotonic() + _LEFT_ALONE_S
+                else:
+                    return self._own
+            self._own = change(self._own)
             return self._own
 
     def _shared(self, change: Callable[[Numbers], Numbers]) -> Numbers:

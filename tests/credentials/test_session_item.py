@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import keyring.errors
 import pytest
 
+from capcli.credentials import session_item
 from capcli.credentials.session_item import FirstUsableCache, KeychainSessionCache
 from capcli.credentials.sessions import FileSessionCache
 from capcli.errors import KeychainLocked, KeychainSilent
 from capcli.services.ports import StoredSession
 
-from .stores import Failing, Forgetful, Hanging
+from .stores import Failing, Forgetful, Hanging, Store
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
 SESSION = StoredSession("cst-S3cr3t", "tok-S3cr3t", "42", "7", "USD", 60, AT, "0123456789abcdef")
@@ -151,6 +152,21 @@ def test_a_silent_keychain_costs_one_deadline_a_process(use_store, tmp_path):
 
     assert 0.2 <= time.monotonic() - began < 0.4
     assert isinstance(cache.trouble, KeychainSilent)
+
+
+def test_a_long_process_asks_a_keychain_again_that_was_locked_at_first(use_store, tmp_path, monkeypatch):
+    use_store(Failing(keyring.errors.KeyringLocked))
+    cache = first_usable(tmp_path / "run", in_keychain())
+    cache.save(SESSION)
+    assert isinstance(cache.just_failed(), KeychainLocked)
+    use_store(Store())
+
+    now = time.monotonic() + 61
+    monkeypatch.setattr(session_item, "monotonic", lambda: now)
+    cache.save(SESSION)
+
+    assert cache.just_failed() is None
+    assert cache.describe() == "keychain item capcli/main/demo/session"
 
 
 def test_a_keychain_that_forgets_leaves_the_file(use_store, tmp_path):

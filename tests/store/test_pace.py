@@ -12,6 +12,7 @@ from capcli.broker.limits import Openings, Pace
 from capcli.services.ports import Allowance, Lane, Ticket
 from capcli.store.login_lock import FileLoginLock
 from capcli.store.pace import FileOpenings, FilePaceBook
+from capcli.system import file_lock
 from tests.support.clock import Time
 
 from .builders import CHILD_ENV
@@ -107,6 +108,20 @@ def test_without_a_usable_folder_the_process_paces_itself(tmp_path):
         request(pace)
 
     assert clock.monotonic() == pytest.approx(1.005)
+
+
+def test_a_file_whose_holder_is_stopped_is_waited_for_once(tmp_path):
+    clock = Time()
+    pace = Pace(clock.monotonic, clock.sleep, book(tmp_path, clock))
+    request(pace)
+    (file,) = tmp_path.glob("pace-*")
+    began = time.monotonic()
+
+    with file_lock(file, wait_s=0):
+        for _ in range(5):
+            request(pace)
+
+    assert 0.9 < time.monotonic() - began < 2
 
 
 def test_the_hours_orders_are_counted_for_all_processes(tmp_path):
