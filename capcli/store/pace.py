@@ -60,9 +60,10 @@ class SharedNumbers:
             after = change(_numbers(before))
             content = b"".join(map(_NUMBER.pack, after))
             if content != before:
-                # In append mode a write goes to the end, so the file is emptied first.
-                handle.truncate(0)
+                # Never emptied first: file systems hurry to the disk what is written after that.
+                handle.seek(0)
                 handle.write(content)
+                handle.truncate()
         return after
 
 
