@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -51,6 +52,8 @@ HOSTS = {
 }
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 12
+_PACED = "Waiting {} s for the broker's rate limit, which all capcli processes of this user share."
+_LOGIN_ELSEWHERE = "Waiting for another capcli process that is logging in."
 
 
 def utc_now() -> datetime:
@@ -101,7 +104,7 @@ class App:
         *,
         around: Surroundings | None = None,
         on_interrupt: Callable[[], None] = lambda: None,
-        on_wait: Callable[[float], None] = lambda _seconds: None,
+        on_wait: Callable[[str], None] = lambda _why: None,
     ) -> None:
         self.settings = settings
         self.folders = places
@@ -120,7 +123,7 @@ class App:
         environ: Mapping[str, str] | None = None,
         around: Surroundings | None = None,
         on_interrupt: Callable[[], None] = lambda: None,
-        on_wait: Callable[[float], None] = lambda _seconds: None,
+        on_wait: Callable[[str], None] = lambda _why: None,
         new_profile: bool = False,
     ) -> "App":
         """Read the settings and return the app. Raises UsageError and ConfigError."""
@@ -176,8 +179,8 @@ class App:
             pace_book=FilePaceBook(locks, self._url, self._around.monotonic),
             openings_book=FileOpenings(locks, self._url),
             openings_an_hour=OPENINGS_AN_HOUR if settings.env is Env.DEMO else None,
-            login_lock=FileLoginLock(locks, self._login_key),
-            on_wait=self._on_wait,
+            login_lock=FileLoginLock(locks, self._login_key, told=lambda: self._on_wait(_LOGIN_ELSEWHERE)),
+            on_wait=lambda seconds: self._on_wait(_PACED.format(ceil(seconds))),
         )
 
     @property

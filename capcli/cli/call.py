@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from capcli.cli.globals import Globals
@@ -18,7 +17,6 @@ T = TypeVar("T")
 _LEVELS = {"DEBUG": 2, "INFO": 1}
 
 ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
-PACED = "Waiting {} s for the broker's rate limit, which all capcli processes of this user share.\n"
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
 
 
@@ -83,8 +81,8 @@ class Call:
         self.sending = True
         self.outlet.talk(ON_ITS_WAY)
 
-    def _waits(self, seconds: float) -> None:
-        self.talk(PACED.format(ceil(seconds)))
+    def _waits(self, why: str) -> None:
+        self.talk(f"{why}\n")
 
     def note_default(self, app: "App") -> None:
         """Say on stderr that paper was taken because nobody chose."""

@@ -149,6 +149,16 @@ def test_the_files_are_private_and_small(tmp_path):
     assert max(file.stat().st_size for file in locks.iterdir()) == 8000
 
 
+def test_a_long_wait_for_another_login_is_told_once(tmp_path):
+    told: list[str] = []
+    with FileLoginLock(tmp_path, "key")():
+        for wait_s in (0.5, 1.5):
+            with FileLoginLock(tmp_path, "key", wait_s=wait_s, told=lambda: told.append("waits"))():
+                pass
+
+    assert told == ["waits"]
+
+
 def test_a_login_lock_that_is_held_or_unusable_is_not_waited_for_without_end(tmp_path):
     (tmp_path / "file").write_text("")
     began = time.monotonic()
