@@ -17,7 +17,7 @@ _MARGIN_S = 0.005
 WINDOW_S = 1 + _MARGIN_S
 LOGIN_GAP_S = 1 + _MARGIN_S
 ORDER_GAP_S = 0.1 + _MARGIN_S
-TRANSIT_S = 0.5
+TRANSIT_S = 2.0
 """A request whose answer is out counts as arrived after this time, so a hung or killed one blocks nobody."""
 
 BULK_GAP_S = WINDOW_S / REQUESTS

@@ -13,9 +13,9 @@ from capcli.errors import CapcliError
 from capcli.services.ports import Allowance, Lane, Ticket
 from capcli.system import file_lock
 
-_WAIT_S = 1.0
+_WAIT_S = 5.0
 # A file that failed, or whose holder is stopped, is not waited for at every request.
-_LEFT_ALONE_S = 10.0
+_LEFT_ALONE_S = 60.0
 # Held for a tenth of a millisecond: who finds it taken looks again soon.
 _LOOK_AGAIN_S = 0.002
 # Monotonic clocks count from the machine's start: what lies further ahead was written before the last one.

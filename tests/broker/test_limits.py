@@ -20,7 +20,7 @@ PLANS = st.lists(
         st.sampled_from(RequestKind),
         st.sampled_from([Lane.ORDERS, Lane.READS]),
         st.floats(0, 0.6),
-        st.floats(0, 0.45),
+        st.floats(0, 1.9),
     ),
     max_size=60,
 )
@@ -139,14 +139,15 @@ def test_a_ticket_of_a_killed_process_holds_nobody_up() -> None:
         assert time.elapsed <= 1.3
 
 
-def test_ten_requests_of_a_killed_process_count_for_a_second_and_a_half() -> None:
+def test_ten_requests_of_a_killed_process_count_for_three_seconds() -> None:
     time, book = Time(), OwnBook()
     pace = Pace(time.monotonic, time.sleep, book)
-    for _ in range(10):
-        pace.turn(Lane.READS).__enter__()
+    under_way = [pace.turn(Lane.READS) for _ in range(10)]
+    for turn in under_way:
+        turn.__enter__()
 
     with Pace(time.monotonic, time.sleep, book).turn(Lane.ORDERS):
-        assert 1.0 < time.elapsed < 1.6
+        assert 3.0 < time.elapsed < 3.1
 
 
 def test_whoever_is_interrupted_while_waiting_leaves_the_queue() -> None:

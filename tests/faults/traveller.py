@@ -19,6 +19,8 @@ from capcli.domain.market import Resolution
 from capcli.errors import CapcliError
 from capcli.services.ports import Lane
 
+STEP_S = 0.1
+
 
 @dataclass
 class Trip:
@@ -37,8 +39,12 @@ class Trip:
 
 @dataclass
 class Told:
-    """What a process tells: the wait for each turn (seconds), pages, the state of its order, its errors."""
+    """What a process tells: the wait for each turn (seconds), pages, the state of its order, its errors.
 
+    `stalled` are the seconds in which it was too slow itself to ask again in time.
+    """
+
+    stalled: float = 0
     waits: list[float] = field(default_factory=list)
     pages: int = 0
     state: str = ""
@@ -48,12 +54,15 @@ class Told:
 def measure(told: Told) -> None:
     """Note how long each request of this process waits for its turn."""
     real = Pace.turn
+    given = [time.monotonic()]
 
     @contextmanager
     def turn(self: Pace, lane: Lane, kind: RequestKind = RequestKind.PLAIN) -> Iterator[None]:
         began = time.monotonic()
+        told.stalled += max(0.0, began - given[-1] - STEP_S) if told.waits else 0
         with real(self, lane, kind):
-            told.waits.append(time.monotonic() - began)
+            given.append(time.monotonic())
+            told.waits.append(given[-1] - began)
             yield
 
     owner: Any = Pace

@@ -10,6 +10,7 @@ import pytest
 
 from capcli.broker.limits import Openings, Pace
 from capcli.services.ports import Allowance, Lane, Ticket
+from capcli.store import pace as pace_file
 from capcli.store.login_lock import FileLoginLock
 from capcli.store.pace import FileOpenings, FilePaceBook
 from capcli.system import file_lock
@@ -110,7 +111,8 @@ def test_without_a_usable_folder_the_process_paces_itself(tmp_path):
     assert clock.monotonic() == pytest.approx(1.005)
 
 
-def test_a_file_whose_holder_is_stopped_is_waited_for_once(tmp_path):
+def test_a_file_whose_holder_is_stopped_is_waited_for_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(pace_file, "_WAIT_S", 0.3)
     clock = Time()
     pace = Pace(clock.monotonic, clock.sleep, book(tmp_path, clock))
     request(pace)
@@ -121,7 +123,7 @@ def test_a_file_whose_holder_is_stopped_is_waited_for_once(tmp_path):
         for _ in range(5):
             request(pace)
 
-    assert 0.9 < time.monotonic() - began < 2
+    assert 0.3 < time.monotonic() - began < 1.5
 
 
 def test_the_hours_orders_are_counted_for_all_processes(tmp_path):
