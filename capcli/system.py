@@ -116,7 +116,7 @@ def file_lock(
 if sys.platform == "win32":
     import msvcrt
 
-    _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT
+    _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_BINARY
 
     def _try_lock(handle: IO[bytes]) -> bool:
         handle.seek(0)
@@ -133,7 +133,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    _LOCK_FLAGS = os.O_RDWR | os.O_CREAT
 
     def _try_lock(handle: IO[bytes]) -> bool:
         try:
