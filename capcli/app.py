@@ -6,15 +6,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from capcli.errors import CapcliError
+from capcli.errors import CapcliError, KeychainSilent
 from capcli.settings import Env, Settings, load
 from capcli.system import Folders, folders, private_folder
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
+    from capcli.credentials.session_item import FirstUsableCache
     from capcli.credentials.source import CredentialSource
     from capcli.domain.policy import Policy
     from capcli.paper_desk import PaperDesk
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
-    from capcli.services.ports import SessionCache
+    from capcli.services.ports import Credentials, SessionCache
     from capcli.services.previews import Previews
     from capcli.services.recall import Recall
     from capcli.services.reducing import Reductions
@@ -51,6 +53,8 @@ HOSTS = {
 }
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 12
+_PACED = "Waiting {} s for the broker's rate limit, which all capcli processes of this user share."
+_LOGIN_ELSEWHERE = "Waiting for another capcli process that is logging in."
 
 
 def utc_now() -> datetime:
@@ -101,12 +105,14 @@ class App:
         *,
         around: Surroundings | None = None,
         recall: "Recall | None" = None,
+        on_wait: Callable[[str], None] = lambda _why: None,
     ) -> None:
         self.settings = settings
         self.folders = places
         self._environ = environ
         self._around = around or Surroundings()
         self._recall = recall
+        self._on_wait = on_wait
         self._built: dict[str, Any] = {}
         self._lock = RLock()
 
@@ -118,6 +124,7 @@ class App:
         environ: Mapping[str, str] | None = None,
         around: Surroundings | None = None,
         recall: "Recall | None" = None,
+        on_wait: Callable[[str], None] = lambda _why: None,
         new_profile: bool = False,
     ) -> "App":
         """Read the settings and return the app. Raises UsageError and ConfigError."""
@@ -133,7 +140,7 @@ class App:
             timeout=options.timeout,
             new_profile=new_profile,
         )
-        return cls(settings, places, environ, around=around, recall=recall)
+        return cls(settings, places, environ, around=around, recall=recall, on_wait=on_wait)
 
     def _once(self, name: str, build: Callable[[], T]) -> T:
         with self._lock:
@@ -166,10 +173,7 @@ class App:
         return self._once("broker", self._broker)
 
     def _broker(self) -> "CapitalBroker":
-        settings = self.settings
-        return self._broker_at(
-            settings.api_url or HOSTS[settings.env], self._session_cache(), settings.account
-        )
+        return self._broker_at(self._url, self._session_cache, self.settings.account)
 
     def broker_of(self, env: str) -> "CapitalBroker":
         """Return a broker of another environment with the same credentials, which keeps no session.
@@ -180,12 +184,14 @@ class App:
 
     def _broker_at(self, address: str, cache: "SessionCache | None", account: str | None) -> "CapitalBroker":
         from capcli.broker.client import CapitalBroker
-        from capcli.store.pace import FilePaceBook
+        from capcli.broker.limits import OPENINGS_AN_HOUR
+        from capcli.store.login_lock import FileLoginLock
+        from capcli.store.pace import FileOpenings, FilePaceBook
 
-        around = self._around
+        around, locks = self._around, self.folders.locks
         return CapitalBroker(
             address,
-            lambda: self.credentials.load(),  # noqa: PLW0108  looked up only when a login is needed
+            self._secrets,
             clock=around.clock,
             cache=cache,
             wanted_account=account,
@@ -193,8 +199,31 @@ class App:
             read_timeout_s=self.settings.http_timeout_s,
             monotonic=around.monotonic,
             sleep=around.sleep,
-            pace_book=FilePaceBook(self.folders.locks, address, around.monotonic),
+            pace_book=FilePaceBook(locks, address, around.monotonic),
+            openings_book=FileOpenings(locks, address),
+            openings_an_hour=OPENINGS_AN_HOUR if self.settings.env is Env.DEMO else None,
+            login_lock=FileLoginLock(
+                locks, self._login_key(address), told=lambda: self._on_wait(_LOGIN_ELSEWHERE)
+            ),
+            on_wait=lambda seconds: self._on_wait(_PACED.format(ceil(seconds))),
         )
+
+    @property
+    def _url(self) -> str:
+        return self.settings.api_url or HOSTS[self.settings.env]
+
+    def _login_key(self, address: str) -> str:
+        """Tell one login from another; the account is no part of it, for one key logs in once a second."""
+        hint = self.credentials.fingerprint_hint()
+        return f"{self.settings.profile}\n{self.env}\n{address}\n{hint}"
+
+    def _secrets(self) -> "Credentials":
+        """Read the credentials, once a login needs them. Raises as CredentialSource.load does."""
+        silent = self._session_cache.just_failed()
+        if isinstance(silent, KeychainSilent):
+            # One deadline a command: a keychain that did not answer for the session is not asked again.
+            raise silent
+        return self.credentials.load()
 
     def _transport(self) -> Any:
         if self._around.transport is not None or self.settings.env is not Env.PAPER:
@@ -203,34 +232,38 @@ class App:
 
         return PaperTransport(self.folders.paper, self._around.clock, sleep=self._around.sleep)
 
-    def _session_cache(self) -> "SessionCache":
+    @property
+    def _session_cache(self) -> "FirstUsableCache":
+        return self._once("session_cache", self._build_session_cache)
+
+    def _build_session_cache(self) -> "FirstUsableCache":
+        from capcli.credentials.session_item import FirstUsableCache, KeychainSessionCache
         from capcli.credentials.sessions import FileSessionCache
 
-        settings = self.settings
-        host = settings.api_url or HOSTS[settings.env]
+        settings, keychain = self.settings, self.credentials.keychain
+        account = settings.account or ""
         # Paper tokens guard nothing, so they may rest in the cache folder where there is no runtime folder.
         folder = self.folders.cache if settings.env is Env.PAPER else self.folders.runtime
-        key = "\n".join(
-            (settings.profile, self.env, host, settings.account or "", self.credentials.fingerprint_hint())
+        file = FileSessionCache(folder, self._login_key(self._url), account)
+        if not self.credentials.in_keychain:
+            return FirstUsableCache(None, file)
+        return FirstUsableCache(
+            KeychainSessionCache(f"{keychain.item}/session", self._url, account, keychain.deadline_s), file
         )
-        return FileSessionCache(folder, key)
+
+    @property
+    def session_place(self) -> str:
+        """Say where the session rests between commands: keychain item, file, or nowhere."""
+        return self._session_cache.describe()
 
     @property
     def host(self) -> str:
         """Name the broker's host without asking it anything."""
-        return (self.settings.api_url or HOSTS[self.settings.env]).partition("://")[2]
-
-    @property
-    def session_place(self) -> str:
-        """Say where the session is kept for the next command."""
-        from capcli.credentials.sessions import FileSessionCache
-
-        cache = self._session_cache()
-        return cache.describe() if isinstance(cache, FileSessionCache) else "not cached"
+        return self._url.partition("://")[2]
 
     def forget_session(self) -> None:
-        """Drop the session that is kept for the next command: other credentials are about to be used."""
-        self._session_cache().drop()
+        """Drop the sessions that are kept for the next command: other credentials are about to be used."""
+        self._session_cache.forget()
 
     @property
     def credentials(self) -> "CredentialSource":
@@ -252,12 +285,19 @@ class App:
 
     @property
     def desk(self) -> "Desk":
-        return self._once("desk", self._desk)
+        return self._once("desk", lambda: self._desk(self.broker))
 
-    def _desk(self) -> "Desk":
+    @property
+    def order_desk(self) -> "Desk":
+        """The same desk for what changes something at the broker: its requests go first."""
+        from capcli.services.ports import Lane
+
+        return self._once("order_desk", lambda: self._desk(self.broker.in_lane(Lane.ORDERS)))
+
+    def _desk(self, broker: "CapitalBroker") -> "Desk":
         from capcli.services.casework import Desk
 
-        return Desk(self.env, self.broker, self.journal, self._policy(), self._around.clock)
+        return Desk(self.env, broker, self.journal, self._policy(), self._around.clock)
 
     def _policy(self) -> "Policy":
         from capcli.domain.policy import Policy
@@ -321,7 +361,7 @@ class App:
     def _executions(self) -> "Executions":
         from capcli.services.execution import Executions
 
-        return Executions(self.desk, self._sending())
+        return Executions(self.order_desk, self._sending())
 
     def _sending(self) -> "Sending":
         from capcli.services.execution import Sending
@@ -344,7 +384,7 @@ class App:
         from capcli.services.reducing import Reductions
 
         # Only the paper broker is known to net: the broker's account preferences are not read.
-        return self._once("reductions", lambda: Reductions(self.desk, self._sending()))
+        return self._once("reductions", lambda: Reductions(self.order_desk, self._sending()))
 
     @property
     def closings(self) -> "Closings":
@@ -354,7 +394,7 @@ class App:
         from capcli.services.closing import Closings
 
         return Closings(
-            self.desk,
+            self.order_desk,
             ids=self._around.ids,
             sleep=self._around.sleep,
             confirmation_needed=self.settings.require_confirm,
@@ -368,7 +408,9 @@ class App:
     def _closings_of_all(self) -> "ClosingsOfAll":
         from capcli.services.closing_all import ClosingsOfAll
 
-        return ClosingsOfAll(self.desk, self.closings, confirmation_needed=self.settings.require_confirm)
+        return ClosingsOfAll(
+            self.order_desk, self.closings, confirmation_needed=self.settings.require_confirm
+        )
 
     @property
     def amendments(self) -> "Amendments":
@@ -403,7 +445,7 @@ class App:
         return self._once(
             "settlements",
             lambda: Settlements(
-                self.desk, self._witness(), lock, sleep=around.sleep, account=self.settings.account
+                self.order_desk, self._witness(), lock, sleep=around.sleep, account=self.settings.account
             ),
         )
 
@@ -414,7 +456,7 @@ class App:
 
         lock = FileAccountLock(self.folders.locks, wait_s=self._around.lock_wait_s)
         return self._once(
-            "resolutions", lambda: Resolutions(self.desk, self.settlements, self._witness(), lock)
+            "resolutions", lambda: Resolutions(self.order_desk, self.settlements, self._witness(), lock)
         )
 
     @property
@@ -426,7 +468,7 @@ class App:
     def _witness(self) -> "Witness":
         from capcli.services.evidence import Witness
 
-        return Witness(self.desk, self._around.sleep, self._around.monotonic, self._patience())
+        return Witness(self.order_desk, self._around.sleep, self._around.monotonic, self._patience())
 
     def _patience(self) -> "Patience":
         from capcli.services.search import Patience
@@ -443,7 +485,7 @@ class App:
     def _changer(self) -> "Changer":
         from capcli.services.changes import Changer
 
-        return Changer(self.desk, self._around.ids, self._around.sleep, self.recall)
+        return Changer(self.order_desk, self._around.ids, self._around.sleep, self.recall)
 
     @property
     def confirms(self) -> "Confirms":

@@ -92,7 +92,7 @@ def file_lock(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[IO[bytes]]:
-    """Hold an exclusive kernel lock on a file, and lend the open file (`a+b`) meanwhile.
+    """Hold an exclusive kernel lock on a file, and lend the open file (`r+b`) meanwhile.
 
     The kernel frees it when the process dies, kill -9 included.
 
@@ -100,7 +100,7 @@ def file_lock(
     """
     private_folder(path.parent)
     deadline = clock() + wait_s
-    with path.open("a+b") as handle:
+    with os.fdopen(os.open(path, _LOCK_FLAGS, 0o600), "r+b") as handle:
         make_private(path)
         while not _try_lock(handle):
             if clock() >= deadline:
@@ -116,6 +116,8 @@ def file_lock(
 if sys.platform == "win32":
     import msvcrt
 
+    _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_BINARY
+
     def _try_lock(handle: IO[bytes]) -> bool:
         handle.seek(0)
         try:
@@ -130,6 +132,8 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+
+    _LOCK_FLAGS = os.O_RDWR | os.O_CREAT
 
     def _try_lock(handle: IO[bytes]) -> bool:
         try:

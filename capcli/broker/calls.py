@@ -9,7 +9,7 @@ from capcli.broker.failures import (
     network_failure,
     rate_limited,
 )
-from capcli.broker.limits import BACKOFF_S, Pace
+from capcli.broker.limits import BACKOFF_S, Pace, RequestKind
 from capcli.broker.transport import Ask, Headers, Reply, Wire
 from capcli.errors import CapcliError
 
@@ -33,7 +33,8 @@ class Calls:
             reply = self._answer(ask, headers, login=login)
             if not is_busy(reply.status):
                 return reply
-            self._pace.sleep(wait_s)
+            # Written down for all processes of the user: none of them goes on into the limit.
+            self._pace.back_off(wait_s, login=login)
         reply = self._answer(ask, headers, login=login)
         if is_busy(reply.status):
             raise rate_limited(ask.endpoint, LOGIN_RETRY_AFTER_S if login else int(BACKOFF_S[-1] * 2))
@@ -51,12 +52,9 @@ class Calls:
 
     def _attempt(self, ask: Ask, headers: Headers, *, login: bool) -> Reply | CapcliError:
         """Return the answer, or the error of a connection that broke. Raises what no repeating mends."""
-        if login:
-            self._pace.login()
-        else:
-            self._pace.request()
         try:
-            return self._wire.exchange(ask, headers)
+            with self._pace.turn(ask.lane, RequestKind.LOGIN if login else RequestKind.PLAIN):
+                return self._wire.exchange(ask, headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             dropped = isinstance(error, DROPPED)
             failure = network_failure(error, ask.endpoint, self._wire.host, self._wire.read_timeout_s)

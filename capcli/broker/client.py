@@ -1,12 +1,14 @@
 """The broker as typed calls, in domain values: implements `services.ports.Broker`."""
 
+import copy
 import re
 import shlex
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import httpx
 
@@ -19,12 +21,13 @@ from capcli.broker.failures import (
     clean,
     connect_reason,
     error_code,
+    is_busy,
     is_not_found,
     printable,
     refused,
     text_of,
 )
-from capcli.broker.limits import Pace
+from capcli.broker.limits import BACKOFF_S, Openings, Pace, RequestKind
 from capcli.broker.session import Live, Sessions
 from capcli.broker.transport import Ask, Headers, Reply, Wire
 from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
@@ -32,7 +35,15 @@ from capcli.domain.attempt import Answer, Delivery
 from capcli.domain.market import Candle, Market, MarketRow, Resolution, is_epic
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
 from capcli.errors import CapcliError, DealUnknown, EpicUnknown, UsageError
-from capcli.services.ports import Clock, Credentials, PaceBook, SessionCache
+from capcli.services.ports import (
+    Clock,
+    Credentials,
+    Lane,
+    LoginLock,
+    OpeningsBook,
+    PaceBook,
+    SessionCache,
+)
 
 _Shape = TypeVar("_Shape")
 
@@ -50,7 +61,8 @@ class CapitalBroker:
     """Capital.com, or anything that speaks its REST contract, as one `Broker`.
 
     `transport` is the seam for the paper broker and for faults; `read_timeout_s` touches reads only.
-    `monotonic` (seconds) and `sleep` drive the pacing, `clock` everything that is a date.
+    `monotonic` (seconds) and `sleep` drive the pacing, `clock` everything that is a date; the books and the
+    lock are what the processes of a user share. `on_wait` hears the seconds of a wait for the rate limit.
     """
 
     def __init__(
@@ -66,13 +78,24 @@ class CapitalBroker:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         pace_book: PaceBook | None = None,
+        openings_book: OpeningsBook | None = None,
+        openings_an_hour: int | None = None,
+        login_lock: LoginLock = nullcontext,
+        on_wait: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._clock = clock
+        self.lane = Lane.READS
         self._wire = Wire(base_url, clock=clock, transport=transport, read_timeout_s=read_timeout_s)
-        self._pace = Pace(monotonic, sleep, pace_book)
+        self._pace = Pace(monotonic, sleep, pace_book, on_wait)
+        self._openings = Openings(clock, openings_book, openings_an_hour)
         self._calls = Calls(self._wire, self._pace)
         self._sessions = Sessions(
-            self._calls, credentials, clock=clock, cache=cache, wanted_account=wanted_account
+            self._calls,
+            credentials,
+            clock=clock,
+            cache=cache,
+            wanted_account=wanted_account,
+            lock=login_lock,
         )
 
     @property
@@ -89,6 +112,16 @@ class CapitalBroker:
     def account_currency(self) -> str | None:
         """Return the currency of that account, without a request."""
         return self._sessions.account_currency
+
+    def in_lane(self, lane: Lane) -> Self:
+        """Return this broker for requests of another lane; session, connections and limits stay shared."""
+        other = copy.copy(self)
+        other.lane = lane
+        return other
+
+    def opening_wait_s(self) -> int:
+        """Return how long no order can be opened, since the hour's are used up (seconds); 0 for now."""
+        return self._openings.wait_s()
 
     def close(self) -> None:
         """Close the connections; the session stays alive at the broker."""
@@ -116,7 +149,7 @@ class CapitalBroker:
 
     def server_time(self) -> datetime:
         """GET /time, which needs no login."""
-        ask = Ask("GET", ("time",))
+        ask = Ask("GET", ("time",), lane=self.lane)
         reply = self._calls.patient(ask, Headers())
         return translate.from_millis(_decoded(reply, wire.ServerTime, ask.endpoint).server_time)
 
@@ -214,7 +247,7 @@ class CapitalBroker:
 
     def confirm(self, deal_reference: str) -> Confirm | None:
         """Return the verdict, or None while the broker does not know the reference (API page 9.1)."""
-        ask = Ask("GET", ("confirms", deal_reference))
+        ask = Ask("GET", ("confirms", deal_reference), lane=self.lane)
         reply = self._sessions.read(ask)
         if is_not_found(reply.status, reply.body):
             return None
@@ -233,27 +266,33 @@ class CapitalBroker:
         """Send one mutation, once, and say what came back. Raises nothing that a network can cause.
 
         A missing or old session is renewed before, by requests of its own; when that fails the answer is
-        NOT_CONNECTED with the reason, as when the session is not on `account_id`. Raises UsageError for a
-        path that is not ours.
+        NOT_CONNECTED with the reason, as when the session is not on `account_id` or the hour has no order
+        left. Raises UsageError for a path that is not ours.
         """
-        ask = Ask(method, _segments(method, path), body=body)
+        ask = Ask(method, _segments(method, path), body=body, lane=self.lane)
         try:
             live = self._sessions.live()
             self._wire.open()
         except CapcliError as error:
             return Answer(Delivery.NOT_CONNECTED, detail=clean(error.message))
-        if method == "POST" and path in {POSITIONS_PATH, ORDERS_PATH}:
-            self._pace.order()
-        else:
-            self._pace.request()
-        if account_id is not None and (elsewhere := self._elsewhere(live, account_id)):
-            return Answer(Delivery.NOT_CONNECTED, detail=elsewhere)
+        opens = method == "POST" and path in {POSITIONS_PATH, ORDERS_PATH}
+        kind = RequestKind.ORDER if opens else RequestKind.PLAIN
+        if opens and (wait_s := self._openings.take()):
+            return Answer(Delivery.NOT_CONNECTED, detail=f"the hour's orders are used up for {wait_s} s")
+        with self._pace.turn(self.lane, kind):
+            if account_id is not None and (elsewhere := self._elsewhere(live, account_id)):
+                return Answer(Delivery.NOT_CONNECTED, detail=elsewhere)
+            return self._send_now(ask, live)
+
+    def _send_now(self, ask: Ask, live: Live) -> Answer:
         try:
             reply = self._wire.exchange(ask, live.tokens.headers, mutation=True)
         except NOT_SENT as error:
             return Answer(Delivery.NOT_CONNECTED, detail=f"{type(error).__name__}: {connect_reason(error)}")
         except Exception as error:  # noqa: BLE001 - whatever it was, the request may have arrived
             return Answer(Delivery.LOST, detail=type(error).__name__)
+        if is_busy(reply.status):
+            self._pace.back_off(BACKOFF_S[0])
         self._sessions.adopt(live, reply)
         return _answer(reply)
 
@@ -263,13 +302,13 @@ class CapitalBroker:
         return f"the session is on account {there.pop()}, not on {account_id}" if there else None
 
     def _get(self, shape: type[_Shape], *segments: str, query: Mapping[str, str] = _NO_QUERY) -> _Shape:
-        ask = Ask("GET", segments, query)
+        ask = Ask("GET", segments, query, lane=self.lane)
         return _decoded(self._sessions.read(ask), shape, ask.endpoint)
 
     def _market(self, epic: str) -> Market:
         if not is_epic(epic):
             raise _epic_unknown(epic)
-        ask = Ask("GET", ("markets", epic))
+        ask = Ask("GET", ("markets", epic), lane=self.lane)
         reply = self._sessions.read(ask)
         try:
             details = _decoded(reply, wire.MarketDetails, ask.endpoint)
@@ -283,7 +322,7 @@ class CapitalBroker:
         for epic in epics:
             if not is_epic(epic):
                 raise _epic_unknown(epic)
-        ask = Ask("GET", ("markets",), {"epics": ",".join(epics)})
+        ask = Ask("GET", ("markets",), {"epics": ",".join(epics)}, lane=self.lane)
         reply = self._sessions.read(ask)
         # Whether one unknown epic fails the whole call is not documented (API page 6.7). Asked one by one,
         # the unknown one is named.
@@ -303,7 +342,7 @@ class CapitalBroker:
     def _candles(self, epic: str, query: Mapping[str, str]) -> tuple[Candle, ...]:
         if not is_epic(epic):
             raise _epic_unknown(epic)
-        ask = Ask("GET", ("prices", epic), query)
+        ask = Ask("GET", ("prices", epic), query, lane=self.lane)
         reply = self._sessions.read(ask)
         if is_not_found(reply.status, reply.body):
             # An empty window is a 404 too, sometimes without a code (API page 11): the market itself tells.

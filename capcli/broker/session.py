@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -24,11 +25,12 @@ from capcli.broker.failures import (
 from capcli.broker.transport import API_KEY, Ask, Headers, Reply, Tokens
 from capcli.domain.account import Session
 from capcli.errors import BrokerRefused, LoginRefused, UnreadableAnswer
-from capcli.services.ports import Clock, Credentials, SessionCache, StoredSession
+from capcli.services.ports import Clock, Credentials, LoginLock, SessionCache, StoredSession
 
 # The broker ends a session about an hour after its creation, used or not (API page 2.5).
 RENEW_AFTER = timedelta(minutes=50)
 SESSION = ("session",)
+_MOST_RENEWALS = 3
 _OK = 200
 _UNAUTHORIZED = 401
 
@@ -49,7 +51,8 @@ class Sessions:
     """One login of one user, shared by the threads of the process.
 
     `credentials` is asked only when a login is needed. `wanted_account` is asserted after every login;
-    without one, the account that the session was last on.
+    without one, the account that the session was last on. `lock` lets one process at a time log in: who
+    waited for it looks into the cache first, and takes over the session that is there by then.
     """
 
     def __init__(
@@ -60,8 +63,10 @@ class Sessions:
         clock: Clock,
         cache: SessionCache | None = None,
         wanted_account: str | None = None,
+        lock: LoginLock = nullcontext,
     ) -> None:
         self._calls = calls
+        self._login_lock = lock
         self._credentials = credentials
         self._clock = clock
         self._cache = cache
@@ -71,6 +76,7 @@ class Sessions:
         self._last_account: str | None = None
         self._cache_read = False
         self._generation = 0
+        self._apart = False
 
     @property
     def account_id(self) -> str | None:
@@ -91,16 +97,19 @@ class Sessions:
         with self._lock:
             live = self._loaded()
             if live is None or self._is_old(live.stored):
-                return self._login()
-            if self._wanted in {None, live.stored.account_id}:
-                return live
-            return self._move(live, self._wanted or "")
+                return self._log_in(instead_of=live)[0]
+            return self._on_wanted(live)
 
     def login(self, *, force: bool) -> Session:
         """Return the session in use, or a new one when forced."""
         with self._lock:
             self._loaded()
-            stored = (self._login() if force else self.live()).stored
+            if not force:
+                stored = self.live().stored
+            else:
+                self._apart = False
+                with self._login_lock():
+                    stored = self._login().stored
             return Session(stored.client_id, stored.account_id, stored.currency, stored.timezone_offset)
 
     def read(self, ask: Ask) -> Reply:
@@ -113,7 +122,7 @@ class Sessions:
             return
         with self._lock:
             if self._live is not None and self._live.generation == used.generation:
-                self._keep(_with_tokens(self._live.stored, reply.tokens), used.generation)
+                self._follow(_with_tokens(self._live.stored, reply.tokens), used.generation)
 
     def details(self) -> Session:
         """Return GET /session, and remember the account that it names."""
@@ -121,7 +130,7 @@ class Sessions:
         found = _details(reply)
         with self._lock:
             if self._live is not None and self._live.generation == used.generation:
-                self._keep(_on_account(self._live.stored, found), used.generation)
+                self._follow(_on_account(self._live.stored, found), used.generation)
         return translate.session(found)
 
     def switch(self, account_id: str) -> Session:
@@ -144,19 +153,22 @@ class Sessions:
             finally:
                 self._forget(live)
                 self._last_account = None
+                if self._cache is not None:
+                    self._cache.drop()
             return reply.status == _OK
 
     def _read(self, ask: Ask) -> tuple[Live, Reply]:
-        live, renewed = self.live(), False
+        live, renewals = self.live(), 0
         while True:
             reply = self._calls.patient(ask, live.tokens.headers)
             if not is_session_lost(reply.status, reply.code):
                 self.adopt(live, reply)
                 return live, reply
-            if renewed:
+            if renewals == _MOST_RENEWALS:
                 self._forget(live)
                 raise session_expired()
-            live, renewed = self._renew(live)
+            live, newest = self._renew(live)
+            renewals = _MOST_RENEWALS if newest else renewals + 1
 
     def _loaded(self) -> Live | None:
         if self._live is None and not self._cache_read and self._cache is not None:
@@ -174,8 +186,18 @@ class Sessions:
 
     def _keep(self, stored: StoredSession, generation: int) -> Live:
         """Use a session of ours, and let the cache hold it."""
-        if self._cache is not None and (self._live is None or self._live.stored != stored):
+        if self._cache is not None and not self._apart:
             self._cache.save(stored)
+        return self._use(stored, generation)
+
+    def _follow(self, stored: StoredSession, generation: int) -> Live:
+        """Use what became of a session; the cache follows while it holds that one, and no newer or none."""
+        changed = self._live is not None and self._live.stored != stored
+        if self._cache is not None and changed and self._is_cached(stored):
+            self._cache.save(stored)
+        return self._use(stored, generation)
+
+    def _use(self, stored: StoredSession, generation: int) -> Live:
         self._cache_read = True
         self._live = Live(stored, generation)
         self._last_account = stored.account_id
@@ -187,8 +209,12 @@ class Sessions:
                 return
             self._live = None
             self._cache_read = True
-            if self._cache is not None:
+            if self._cache is not None and self._is_cached(live.stored):
                 self._cache.drop()
+
+    def _is_cached(self, stored: StoredSession) -> bool:
+        held = self._cache.load() if self._cache is not None and not self._apart else None
+        return held is not None and held.created_at == stored.created_at
 
     def _is_old(self, stored: StoredSession) -> bool:
         # abs: a creation in the future means that our clock was set back, and says nothing about the age.
@@ -197,32 +223,49 @@ class Sessions:
     def _renew(self, lost: Live) -> tuple[Live, bool]:
         """Return a session in place of a lost one, and whether it is as new as one can be.
 
-        It may be another thread's login, another process's (the cache holds a younger one), or our own.
+        It may be another thread's login, another process's (the cache holds other tokens), or our own.
         """
         with self._lock:
             if self._live is not None and self._live.generation != lost.generation:
                 return self.live(), True
+            return self._log_in(instead_of=lost)
+
+    def _log_in(self, *, instead_of: Live | None) -> tuple[Live, bool]:
+        """Take the session that another process made meanwhile, or log in; say whether it was a login.
+
+        Tokens that another process saw rotated are as good as a new session (API page 2.2). Where it moved
+        the session to another account, this process goes on apart, on the account where it was.
+        """
+        with self._login_lock():
             other = self._cache.load() if self._cache is not None else None
-            if other is not None and other.created_at > lost.stored.created_at:
-                self._take(other)
-                return self.live(), False
-            return self._login(), True
+            if other is None or self._is_old(other) or not _is_newer(other, instead_of):
+                return self._login(), True
+            if instead_of is not None and _was_moved(other, instead_of.stored):
+                self._apart = True
+                return self._login(), True
+            self._take(other)
+        return self._on_wanted(self._live or Live(other, self._generation)), False
+
+    def _on_wanted(self, live: Live) -> Live:
+        if self._wanted in {None, live.stored.account_id}:
+            return live
+        return self._move(live, self._wanted or "")
 
     def _login(self) -> Live:
         target = self._wanted or self._last_account
-        reply = self._post_login()
+        secret = self._credentials()
+        reply = self._post_login(secret)
         if reply.status != _OK:
             raise login_refused(reply.status, reply.body)
         found = wire.decode(reply.body, wire.Login, "POST /session")
-        stored = self._stored(found, reply.tokens)
+        stored = self._stored(found, reply.tokens, secret.fingerprint)
         self._generation += 1
         if target in {None, stored.account_id}:
             return self._keep(stored, self._generation)
         known = tuple(account.account_id for account in found.accounts)
         return self._leave(Live(stored, self._generation), target or "", known)
 
-    def _post_login(self) -> Reply:
-        secret = self._credentials()
+    def _post_login(self, secret: Credentials) -> Reply:
         if not secret.api_key.isascii() or not secret.api_key.isprintable():
             raise LoginRefused(
                 "401 Unauthorized: the API key holds characters that no key has. Copy it again.", next=LOGIN
@@ -238,7 +281,7 @@ class Sessions:
             login=True,
         )
 
-    def _stored(self, found: wire.Login, tokens: Tokens | None) -> StoredSession:
+    def _stored(self, found: wire.Login, tokens: Tokens | None, fingerprint: str) -> StoredSession:
         if tokens is None:
             raise UnreadableAnswer("The broker's answer to POST /session has no session tokens.", next=HEALTH)
         return StoredSession(
@@ -249,6 +292,7 @@ class Sessions:
             currency=found.currency_iso_code,
             timezone_offset=int(found.timezone_offset),
             created_at=self._clock(),
+            fingerprint=fingerprint,
         )
 
     def _leave(self, live: Live, target: str, known: tuple[str, ...]) -> Live:
@@ -262,11 +306,11 @@ class Sessions:
         """Put a session that came from the cache on the wanted account; it may be there already."""
         reply = self._calls.patient(Ask("GET", SESSION), live.tokens.headers)
         if is_session_lost(reply.status, reply.code):
-            return self._login()
+            return self._renew(live)[0]
         found = _details(reply)
         stored = _on_account(_with_tokens(live.stored, reply.tokens), found)
         if found.account_id == target:
-            return self._keep(stored, live.generation)
+            return self._follow(stored, live.generation)
         return self._put_account(Live(stored, live.generation), target)[0]
 
     def _put_account(self, live: Live, target: str) -> tuple[Live, wire.SessionDetails]:
@@ -286,9 +330,9 @@ class Sessions:
                 f"The broker stayed on account {found.account_id} and did not switch to {target}.",
                 next="capcli accounts",
             )
-        self._generation += 1
+        fresh, self._generation = self._live is None, self._generation + 1
         kept = _on_account(_with_tokens(stored, check.tokens), found)
-        return self._keep(kept, self._generation), found
+        return (self._keep if fresh else self._follow)(kept, self._generation), found
 
     def _accounts(self, live: Live) -> tuple[str, ...]:
         reply = self._calls.patient(Ask("GET", ("accounts",)), live.tokens.headers)
@@ -296,6 +340,18 @@ class Sessions:
             return ()
         rows = wire.decode(reply.body, wire.Accounts, "GET /accounts").accounts
         return tuple(row.account_id for row in rows)
+
+
+def _is_newer(other: StoredSession, lost: Live | None) -> bool:
+    """Say whether the cache holds more than what was lost: a later login, or tokens rotated elsewhere."""
+    if lost is None:
+        return True
+    mine = lost.stored
+    return other.created_at >= mine.created_at and Tokens(other.cst, other.security_token) != lost.tokens
+
+
+def _was_moved(other: StoredSession, mine: StoredSession) -> bool:
+    return other.created_at == mine.created_at and other.account_id != mine.account_id
 
 
 def _details(reply: Reply) -> wire.SessionDetails:

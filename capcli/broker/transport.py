@@ -14,7 +14,7 @@ import httpx
 from capcli import __version__
 from capcli.broker.failures import clean, error_code
 from capcli.errors import ConfigError, UsageError
-from capcli.services.ports import Clock
+from capcli.services.ports import Clock, Lane
 
 PREFIX = "/api/v1"
 CST = "CST"
@@ -27,12 +27,16 @@ _JSON = MappingProxyType({"content-type": "application/json"})
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request before it has headers. `body` may hold a password: it never shows."""
+    """A request before it has headers. `body` may hold a password: it never shows.
+
+    What does not say its lane belongs to the session, for which everybody waits.
+    """
 
     method: str
     segments: tuple[str, ...]
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = field(default=None, repr=False)
+    lane: Lane = Lane.ORDERS
 
     @property
     def endpoint(self) -> str:

@@ -43,7 +43,7 @@ def keychain(app: "App") -> Finding:
     """Name the keychain; it matters only where the credentials come from it."""
     if app.env == "paper":
         return Finding("not needed on paper")
-    if app.credentials.in_environment:
+    if not app.credentials.in_keychain:
         return Finding("not asked: the environment has the credentials")
     return Finding(app.credentials.keychain.check())
 

@@ -59,6 +59,7 @@ class Call:
             environ=settings.pop("environ", None) or self.outlet.environ,
             around=self.around,
             recall=self.recall,
+            on_wait=self._waits,
             **settings,
         )
         self._apps.append(app)
@@ -83,6 +84,9 @@ class Call:
     def close(self) -> None:
         for app in self._apps:
             app.close()
+
+    def _waits(self, why: str) -> None:
+        self.talk(f"{why}\n")
 
     def note_default(self, app: "App") -> None:
         """Say on stderr that paper was taken because nobody chose; once, that no limits are set."""

@@ -155,6 +155,8 @@ def _out(application: "App", *, forget: bool) -> "Reply[LogoutDone]":
     if application.env == "paper":
         return Reply(LogoutDone(ended=False, forgotten=False, note="Paper holds no credentials to forget."))
     reply = application.accounts.logout()
+    if forget:
+        application.forget_session()
     forgotten = forget and remove(settings.profile, settings.env)
     ended = "Session ended." if reply.data.ended else "There was no session."
     kept = "" if not forget else " Credentials removed." if forgotten else " No credentials were stored."

@@ -16,6 +16,7 @@ from capcli.services.ports import StoredSession
 from capcli.system import private_folder
 
 _LARGEST_FILE = 16_384
+_TEXTS = ("cst", "security_token", "account_id", "client_id", "currency")
 _FAILURES = (OSError, ValueError, TypeError, KeyError, RecursionError, CapcliError)
 
 
@@ -23,34 +24,42 @@ _FAILURES = (OSError, ValueError, TypeError, KeyError, RecursionError, CapcliErr
 class FileSessionCache:
     """A SessionCache in one file (0600) of a folder that only we can enter; with no folder it keeps nothing.
 
-    `key` is any text that tells sessions apart (fingerprint, env, host); the file name is its hash.
+    `key` is any text that tells logins apart (fingerprint, env, host), `account` the one that was asked for,
+    if any; the file name is made of their hashes.
     """
 
     folder: Path | None
     key: str
+    account: str = ""
 
     @property
     def file(self) -> Path | None:
         if self.folder is None:
             return None
-        return self.folder / f"session-{sha256(self.key.encode()).hexdigest()[:32]}.json"
+        account = f"-{_hash(self.account)[:8]}" if self.account else ""
+        return self.folder / f"session-{_hash(self.key)}{account}.json"
 
     def load(self) -> StoredSession | None:
         with suppress(*_FAILURES):
             if self.file is not None and _is_ours(self.file.parent):
-                return _session(json.loads(_read_private(self.file)))
+                return session_of(json.loads(_read_private(self.file)))
         return None
 
     def save(self, session: StoredSession) -> None:
         with suppress(*_FAILURES):
             if self.file is not None and _prepared(self.file.parent):
-                fields = asdict(session) | {"created_at": session.created_at.isoformat()}
-                _write_private(self.file, json.dumps(fields).encode())
+                _write_private(self.file, json.dumps(fields_of(session)).encode())
 
     def drop(self) -> None:
         with suppress(*_FAILURES):
             if self.file is not None:
                 self.file.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Forget the sessions of all accounts of the key."""
+        with suppress(*_FAILURES):
+            for file in self.folder.glob(f"session-{_hash(self.key)}*.json") if self.folder else ():
+                file.unlink(missing_ok=True)
 
     def describe(self) -> str:
         """Say where sessions are kept, for `health`."""
@@ -61,8 +70,18 @@ class FileSessionCache:
         return f"file {self.file}" if usable else "not cached (no private folder on this machine)"
 
 
-def _session(fields: Any) -> StoredSession:
-    texts = {name: fields[name] for name in ("cst", "security_token", "account_id", "client_id", "currency")}
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:32]
+
+
+def fields_of(session: StoredSession) -> dict[str, Any]:
+    """Return a session as JSON holds it."""
+    return asdict(session) | {"created_at": session.created_at.isoformat()}
+
+
+def session_of(fields: Any) -> StoredSession:
+    """Read a session from JSON. Raises ValueError, TypeError or KeyError for anything else."""
+    texts = {name: fields[name] for name in _TEXTS} | {"fingerprint": fields.get("fingerprint", "")}
     offset, created_at = fields["timezone_offset"], datetime.fromisoformat(fields["created_at"])
     if not all(isinstance(text, str) for text in texts.values()) or type(offset) is not int:
         raise ValueError

@@ -54,12 +54,17 @@ class CredentialSource:
         return Keychain(self.profile, self.env, deadline_s)
 
     @property
-    def in_environment(self) -> bool:
-        """Say whether the environment names credentials, complete or not: then the keychain is not asked."""
+    def in_keychain(self) -> bool:
+        """Say whether the keychain is asked: never on paper, nor when the environment names credentials.
+
+        Complete or not: an incomplete set is never completed from the keychain.
+        """
+        if self.env is Env.PAPER:
+            return False
         try:
-            return bool(environment.variables(self.environ))
+            return not environment.variables(self.environ)
         except ConfigError:
-            return True
+            return False
 
     def load(self) -> Credentials:
         """Return the credentials.

@@ -19,6 +19,7 @@ from capcli.errors import (
     PreviewExpired,
     PreviewNotExecutable,
     PreviewUnknown,
+    RateLimited,
 )
 from capcli.services import ids
 from capcli.services.blocking import refuse_while_unresolved
@@ -75,7 +76,7 @@ class Executions:
 
         `wait_s` bounds the wait for the broker's verdict (seconds, 0 for none), never the send itself.
         Raises PreviewUnknown, PreviewExpired, PreviewNotExecutable, PreviewElsewhere, NotConfirmed,
-        TradingOff, LiveLocked, ChecksFailed, DuplicateOrder, Busy: then nothing was sent.
+        TradingOff, LiveLocked, ChecksFailed, DuplicateOrder, RateLimited, Busy: then nothing was sent.
         """
         preview = self._find(ids.preview_id(preview_id))
         self._belongs_here(preview, kind)
@@ -179,9 +180,21 @@ class Executions:
         self._refuse_twin(preview, again=again)
         scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)
         self._check_again(preview, order, scene)
+        self._require_room(_preview_again(preview))
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._desk.broker.account_id)
         return self._claim_and_send(preview, order, write_baseline(scene.positions, scene.orders), wait_s)
+
+    def _require_room(self, command: str) -> None:
+        """Refuse an order beyond the hour's before it is claimed. Raises RateLimited."""
+        wait_s = self._desk.broker.opening_wait_s()
+        if wait_s:
+            raise RateLimited(
+                "Rate limit exceeded: this hour's opening orders are used up (1000 on demo). "
+                f"Nothing was sent. Wait {wait_s} s.",
+                next=command,
+                retry_after_s=wait_s,
+            )
 
     def _require_account(self, preview: PreviewRecord, account_id: str | None) -> None:
         if account_id != preview.account_id:

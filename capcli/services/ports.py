@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from hashlib import sha256
 from math import inf
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
@@ -38,7 +39,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StoredSession:
-    """A broker session that outlives the process: tokens, and what they belong to."""
+    """A broker session that outlives the process: tokens, and what they belong to.
+
+    `fingerprint` is that of the credentials it was made with.
+    """
 
     cst: str
     security_token: str
@@ -47,35 +51,87 @@ class StoredSession:
     currency: str
     timezone_offset: int
     created_at: datetime
+    fingerprint: str = ""
 
     def __repr__(self) -> str:
         return f"StoredSession(account_id={self.account_id!r})"
 
 
 class SessionCache(Protocol):
-    """Keeps one session per key fingerprint, env and host; never raises: a lost cache costs one login."""
+    """Keeps one session per key, env, host and account; never raises: a lost cache costs one login."""
 
     def load(self) -> StoredSession | None: ...
 
     def save(self, session: StoredSession) -> None: ...
 
-    def drop(self) -> None: ...
+    def drop(self) -> None:
+        """Forget this session."""
+        ...
+
+    def forget(self) -> None:
+        """Forget the sessions of all accounts: other credentials are about to be used."""
+        ...
+
+    def describe(self) -> str:
+        """Say where sessions are kept, for `health`."""
+        ...
+
+
+LoginLock = Callable[[], AbstractContextManager[None]]
+"""Lets one process at a time log in with a key. It never raises: without it only the sharing is lost."""
+
+
+class Lane(IntEnum):
+    """Who goes first when the broker's allowance is short. Inside a lane, first come first served."""
+
+    ORDERS = 0
+    """Orders, closes, amendments, cancellations, and the reads that make them safe."""
+    READS = 1
+    """What somebody waits for."""
+    BULK = 2
+    """Long downloads: what the others leave, in even steps so that nobody waits long behind them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Starts:
-    """When the latest requests began, oldest first, and when the next login and order may (seconds)."""
+class Ticket:
+    """A request that waits for its turn: since when, not before when, and when it is taken for given up."""
 
-    recent: tuple[float, ...] = ()
+    number: int
+    lane: Lane
+    asked: float
+    ready: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is used of the broker's allowance, in seconds of the monotonic clock.
+
+    `taken` holds until when each of the latest requests counts, soonest first; the others say when the next
+    login, order and download may begin, and until when all wait after a 429.
+    """
+
+    taken: tuple[float, ...] = ()
     login_after: float = -inf
     order_after: float = -inf
+    bulk_after: float = -inf
+    paused_until: float = -inf
+    waiting: tuple[Ticket, ...] = ()
 
 
 class PaceBook(Protocol):
-    """Where starting times are written down, so that all processes of a user share one allowance."""
+    """Where the allowance is written down, so that all processes of a user share it."""
 
-    def update(self, change: Callable[[Starts], Starts]) -> Starts:
-        """Replace the starting times by what `change` makes of them, one caller at a time."""
+    def update(self, change: Callable[[Allowance], Allowance]) -> Allowance:
+        """Replace the allowance by what `change` makes of it, one caller at a time."""
+        ...
+
+
+class OpeningsBook(Protocol):
+    """When orders were opened lately (seconds since 1970, oldest first), for all processes of a user."""
+
+    def update(self, change: Callable[[tuple[float, ...]], tuple[float, ...]]) -> tuple[float, ...]:
+        """Replace the times by what `change` makes of them, one caller at a time."""
         ...
 
 
@@ -99,6 +155,14 @@ class Broker(Protocol):
     @property
     def account_currency(self) -> str | None:
         """Return the currency of that account, without a request."""
+        ...
+
+    def in_lane(self, lane: Lane) -> Self:
+        """Return this broker, with the same session and connections, for requests of another lane."""
+        ...
+
+    def opening_wait_s(self) -> int:
+        """Return how long no order can be opened, since the hour's are used up (seconds); 0 for now."""
         ...
 
     def login(self, *, force: bool = False) -> Session: ...

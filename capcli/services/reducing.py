@@ -61,7 +61,7 @@ class Reductions(Executions):
 
         Raises UsageError, Refused (the account may hedge), DealUnknown, NotConfirmed, TradingOff, LiveLocked,
         ChecksFailed (it is not the oldest, or the size does not fit), AttemptUnresolved, DuplicateOrder,
-        Busy: then nothing was sent.
+        RateLimited, Busy: then nothing was sent.
         """
         deal_id = typed.deal_id(deal_id)
         if size <= 0:
@@ -104,6 +104,7 @@ class Reductions(Executions):
         order = StoredOrder(request, None, case.figures.entry, None, None)
         preview = self._preview(order, account_id)
         self._refuse_same_again(preview, target, size, again=again)
+        self._require_room(_command(target.deal_id, size))
         self._require_same(account_id, self._desk.broker.account_id, position)
         self._desk.journal.save_preview(preview)
         baseline = write_baseline(scene.positions, scene.orders)

@@ -75,7 +75,7 @@ def test_a_read_waits_through_429(venue: Venue) -> None:
     venue.on("GET /positions", busy, busy, busy, FLAT)
 
     assert positions(venue) == ()
-    assert venue.time.slept == [1.0, 2.0, 4.0]
+    assert sum(venue.time.slept) == pytest.approx(1.0 + 2.0 + 4.0)
 
 
 def test_429_for_ever_says_how_long_to_wait(venue: Venue) -> None:

@@ -1,6 +1,8 @@
 """Logging in, keeping and rotating tokens, and standing on the right account."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import httpx
@@ -146,6 +148,113 @@ def test_a_younger_session_that_is_dead_too_leads_to_a_login(venue: Venue) -> No
     broker.positions()
 
     assert venue.seen().count("POST /session") == 1
+
+
+def test_tokens_that_another_process_saw_rotated_are_taken_instead_of_a_login(venue: Venue) -> None:
+    cache = Cache(stored())
+    broker = venue.broker(cache=cache)
+    assert broker.account_id == FIRST
+    cache.stored = stored(name="rotated")
+    venue.on("GET /positions", LOST, answer(FLAT))
+
+    broker.positions()
+
+    assert [tokens(each) for each in venue.requests] == ["cached-cst", "rotated-cst"]
+
+
+def test_a_session_that_another_process_moved_to_another_account_is_left_to_it(venue: Venue) -> None:
+    """Whoever is in the middle of something stays on its account, and the choice of the other stands."""
+    cache = Cache(stored(FIRST))
+    broker = venue.broker(cache=cache)
+    assert broker.account_id == FIRST
+    cache.stored = moved = stored(SECOND, name="moved")
+    venue.on("GET /positions", LOST, answer(FLAT, tokens="rotated"))
+
+    broker.positions()
+
+    assert broker.account_id == FIRST
+    assert venue.seen() == ["GET /positions", "POST /session", "GET /positions"]
+    assert cache.stored == moved
+
+
+def test_a_session_that_is_always_replaced_and_always_dead_is_given_up(venue: Venue) -> None:
+    cache = Cache(stored())
+    broker = venue.broker(cache=cache)
+
+    def dead(_: httpx.Request) -> httpx.Response:
+        cache.stored = stored(name=f"rotated{len(venue.requests)}")
+        return LOST
+
+    venue.on("GET /positions", dead)
+
+    with pytest.raises(LoginRefused, match=r"^Session expired"):
+        broker.positions()
+
+    assert len(venue.requests) < 10
+
+
+def test_a_rotation_does_not_replace_a_newer_session_in_the_cache(venue: Venue) -> None:
+    cache = Cache(stored())
+    broker = venue.broker(cache=cache)
+    venue.on("GET /ping", answer({"status": "OK"}, tokens="rotated"))
+    assert broker.account_id == FIRST
+    cache.stored = newer = stored(name="newer", created_at=START + timedelta(minutes=1))
+
+    broker.ping()
+
+    assert cache.stored == newer
+
+
+def test_a_rotation_does_not_bring_back_a_session_that_was_dropped(venue: Venue) -> None:
+    """As by a login with another key, while this process was at work."""
+    cache = Cache(stored())
+    broker = venue.broker(cache=cache)
+    venue.on("GET /ping", answer({"status": "OK"}, tokens="rotated"))
+    assert broker.account_id == FIRST
+    cache.stored = None
+
+    broker.ping()
+
+    assert cache.stored is None
+
+
+def test_whoever_waited_for_another_processs_login_takes_its_session(venue: Venue) -> None:
+    cache = Cache()
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        cache.stored = stored(name="theirs")
+        yield
+
+    venue.on("GET /positions", answer(FLAT))
+
+    venue.broker(cache=cache, lock=lock).positions()
+
+    assert [tokens(each) for each in venue.requests] == ["theirs-cst"]
+
+
+def test_an_old_session_that_another_process_renewed_is_taken(venue: Venue) -> None:
+    cache = Cache(stored(created_at=START - timedelta(minutes=55)))
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        cache.stored = stored(name="theirs")
+        yield
+
+    venue.on("GET /positions", answer(FLAT))
+
+    venue.broker(cache=cache, lock=lock).positions()
+
+    assert [tokens(each) for each in venue.requests] == ["theirs-cst"]
+
+
+def test_a_session_says_which_credentials_it_was_made_with(venue: Venue) -> None:
+    cache = Cache()
+
+    venue.broker(cache=cache).login()
+
+    assert cache.stored is not None
+    assert cache.stored.fingerprint == Credentials(KEY, USER, PASSWORD).fingerprint
 
 
 def test_rotated_tokens_are_used_and_cached(venue: Venue) -> None:
@@ -377,7 +486,7 @@ def test_a_login_waits_through_429_and_then_says_so(venue: Venue) -> None:
         venue.broker().login()
 
     assert venue.logins == 0
-    assert [each for each in venue.time.slept if each in {1.0, 2.0, 4.0}] == [1.0, 2.0, 4.0]
+    assert sum(venue.time.slept) == pytest.approx(1.0 + 2.0 + 4.0, abs=0.01)
     assert caught.value.details["retry_after_s"] == 60
 
 

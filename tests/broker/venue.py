@@ -2,13 +2,14 @@
 
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import httpx
 
 from capcli.broker.client import CapitalBroker
-from capcli.services.ports import Credentials, StoredSession
+from capcli.services.ports import Credentials, LoginLock, StoredSession
 
 from . import shapes
 
@@ -55,6 +56,11 @@ class Cache:
         self.stored = None
         self.drops += 1
 
+    forget = drop
+
+    def describe(self) -> str:
+        return "memory"
+
 
 def stored(account: str = shapes.FIRST, name: str = "cached", created_at: datetime = START) -> StoredSession:
     return StoredSession(f"{name}-cst", f"{name}-xst", account, "10000001", "USD", 3, created_at)
@@ -97,7 +103,9 @@ class Venue:
     def seen(self) -> list[str]:
         return [f"{each.method} {each.url.path.removeprefix('/api/v1')}" for each in self.requests]
 
-    def broker(self, *, cache: Cache | None = None, wanted: str | None = None) -> CapitalBroker:
+    def broker(
+        self, *, cache: Cache | None = None, wanted: str | None = None, lock: LoginLock = nullcontext
+    ) -> CapitalBroker:
         return CapitalBroker(
             "https://broker.example",
             lambda: Credentials(KEY, USER, PASSWORD),
@@ -107,6 +115,7 @@ class Venue:
             transport=httpx.MockTransport(self.handle),
             monotonic=self.time.monotonic,
             sleep=self.time.sleep,
+            login_lock=lock,
         )
 
     def _login(self, request: httpx.Request) -> httpx.Response:

@@ -1,7 +1,8 @@
 """`capcli.paper.serve` in a process of its own; `python -m tests.faults.served OPTIONS` says its address.
 
 With a log it keeps the broker's own count of the order POSTs: a line when one arrives, with what the journal
-said at that instant, and one when the broker takes it up.
+said at that instant, and one when the broker takes it up. With `traffic` it writes a line for every request:
+when the broker counted it, what it was and how it was answered.
 """
 
 import json
@@ -28,6 +29,7 @@ class Serving:
     paper: str
     journal: str = ""
     log: str = ""
+    traffic: str = ""
     factor: float = 1
     latency_s: float = 0
 
@@ -57,7 +59,45 @@ def main() -> None:
     what = Serving(**json.loads(sys.argv[1]))
     if what.log:
         _count(what)
+    if what.traffic:
+        _watch(Path(what.traffic))
     serve(Path(what.paper), port=0, clock=FastTime(what.factor).now, ready=ready)
+
+
+@dataclass(frozen=True)
+class Passed:
+    """One request as the broker saw it; `at` in seconds since 1970."""
+
+    at: float
+    method: str
+    path: str
+    status: int
+
+
+def traffic(log: Path) -> list[Passed]:
+    """Return the requests in the order in which the broker counted them."""
+    return sorted(
+        (Passed(**json.loads(line)) for line in log.read_text().splitlines()), key=lambda one: one.at
+    )
+
+
+def _watch(log: Path) -> None:
+    """Write down what passes the broker's door, inside its process."""
+    from capcli.paper.broker import PaperBroker
+    from capcli.paper.messages import Request, Response
+
+    real = PaperBroker.handle
+
+    def handle(self: PaperBroker, request: Request) -> Response:
+        response = real(self, request)
+        path = request.path.removeprefix("/api/v1")
+        passed = Passed(request.at.timestamp(), request.method, path, response.status)
+        with log.open("a") as stream:
+            stream.write(json.dumps(asdict(passed)) + "\n")
+        return response
+
+    owner: Any = PaperBroker
+    owner.handle = handle
 
 
 def _count(what: Serving) -> None:

@@ -64,13 +64,14 @@ class Line:
 
     def breaks(self, breaking: Breaking, patch: pytest.MonkeyPatch) -> None:
         """Arm the proxy when the client is about to send, and not before."""
-        real = self.app.broker.send
+        broker = self.app.order_desk.broker
+        real = broker.send
 
         def send(*args: Any, **options: Any) -> Any:
             breaking(self.proxy)
             return real(*args, **options)
 
-        patch.setattr(self.app.broker, "send", send)
+        patch.setattr(broker, "send", send)
 
     def execute(self, preview_id: str) -> Told:
         told = tell(preview_id, lambda: self.app.executions.execute(preview_id, confirmed=True))

@@ -12,10 +12,12 @@ import httpx
 import pytest
 
 from capcli.app import Options
+from capcli.broker.limits import RequestKind
 from capcli.domain.attempt import AttemptState, Evidence, PreviewState
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Trigger
 from capcli.errors import Busy
+from capcli.services.ports import Lane
 from tests.support.clock import Time
 from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at
 from tests.support.fixtures import Seats
@@ -548,13 +550,17 @@ def test_an_order_whose_session_moved_at_the_last_moment_is_not_sent(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = seat.preview()
-    real = seat.app.broker._pace.order
+    pace = seat.app.broker._pace
+    real = pace.turn
 
-    def moved() -> None:
-        real()
-        seat.app.accounts.use(SECOND_ACCOUNT)
+    @contextmanager
+    def moved(lane: Lane, kind: RequestKind = RequestKind.PLAIN) -> Iterator[None]:
+        with real(lane, kind):
+            if kind is RequestKind.ORDER:
+                seat.app.accounts.use(SECOND_ACCOUNT)
+            yield
 
-    monkeypatch.setattr(seat.app.broker._pace, "order", moved)
+    monkeypatch.setattr(pace, "turn", moved)
     reply = seat.execute(shown.preview_id)
     assert (reply.data.state, reply.exit_code) == (S.NOT_SENT, 7)
     assert f"the session is on account {SECOND_ACCOUNT}, not on {FIRST_ACCOUNT}" in reply.data.sentence
@@ -641,7 +647,7 @@ def test_a_process_that_died_is_settled_by_the_next(
     def die(*_: object, **__: object) -> None:
         raise Crash
 
-    place = (seat.app.journal, "move") if last_words == "CLAIMED" else (seat.app.broker, "send")
+    place = (seat.app.journal, "move") if last_words == "CLAIMED" else (seat.app.order_desk.broker, "send")
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
         seat.execute(preview_id)

@@ -1,0 +1,172 @@
+"""Broker sessions in the keychain, beside the credentials; a file where the keychain does not work."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from capcli.credentials.keychain import load_backend, within
+from capcli.credentials.sessions import FileSessionCache, fields_of, session_of
+from capcli.errors import CapcliError
+from capcli.services.ports import StoredSession
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+T = TypeVar("T")
+
+LONGEST_ITEM = 1200
+"""In UTF-16 units: the Windows store ends at 1280, the others far beyond."""
+
+_MOMENT_S = 5.0
+_LEFT_ALONE_S = 60.0
+_USER = "capcli"
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class KeychainSessionCache:
+    """One keychain item with the sessions of a profile and env: one for each account that was asked for.
+
+    They belong to one host; those of another host are not seen, and replaced. Raises what the keychain does.
+    """
+
+    item: str
+    host: str
+    account: str
+    deadline_s: float
+
+    def load(self) -> StoredSession | None:
+        """Return the session for this host and account, or None. Reads this one item only."""
+        return _readable(self._sessions(self._text()).get(self.account))
+
+    def save(self, session: StoredSession) -> bool:
+        """Put the session in, and the oldest others out that do not fit; False when it alone does not."""
+        sessions = self._sessions(self._text())
+        sessions.pop(self.account, None)
+        # The last one in is the newest: what is in the way goes from the front.
+        sessions[self.account] = fields_of(session)
+        while len(sessions) > 1 and _length(self._written(sessions)) > LONGEST_ITEM:
+            del sessions[next(iter(sessions))]
+        text = self._written(sessions)
+        if _length(text) > LONGEST_ITEM:
+            return False
+        return self._within(lambda backend: _stored(backend, self.item, text))
+
+    def drop(self) -> None:
+        """Take the session of this account out."""
+        sessions = self._sessions(self._text())
+        if sessions.pop(self.account, None) is None:
+            return
+        text = self._written(sessions)
+        if sessions:
+            self._within(lambda backend: backend.set_password(self.item, _USER, text))
+        else:
+            self.forget()
+
+    def forget(self) -> None:
+        """Remove the item, with the sessions of all accounts."""
+
+        def remove(backend: "KeyringBackend") -> None:
+            if backend.get_password(self.item, _USER) is not None:
+                backend.delete_password(self.item, _USER)
+
+        self._within(remove)
+
+    def check(self) -> None:
+        """Ask the keychain for the item, and nothing else."""
+        self._text()
+
+    def _text(self) -> str | None:
+        return self._within(lambda backend: backend.get_password(self.item, _USER))
+
+    def _sessions(self, text: str | None) -> dict[str, Any]:
+        try:
+            document = json.loads(text or "{}")
+            sessions = document.get("sessions", {}) if document.get("host") == self.host else {}
+            return {account: sessions[account] for account in sessions}
+        except _UNREADABLE:
+            return {}
+
+    def _written(self, sessions: dict[str, Any]) -> str:
+        return json.dumps(
+            {"host": self.host, "sessions": sessions}, ensure_ascii=False, separators=(",", ":")
+        )
+
+    def _within(self, use: "Callable[[KeyringBackend], T]") -> T:
+        return within(lambda: use(load_backend()), self.deadline_s)
+
+
+def _readable(fields: Any) -> StoredSession | None:
+    try:
+        return session_of(fields)
+    except _UNREADABLE:
+        return None
+
+
+def _length(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _stored(backend: "KeyringBackend", item: str, text: str) -> bool:
+    """Write, and read back: a store that forgets would cost a login at every command."""
+    backend.set_password(item, _USER, text)
+    return backend.get_password(item, _USER) == text
+
+
+@dataclass(slots=True)
+class FirstUsableCache:
+    """The `SessionCache` port: the keychain where there is one, else the file. Never raises.
+
+    A keychain that fails (missing, locked, silent) is left alone for the rest of a command: its deadline is
+    waited for once. A process that goes on asks it again after a minute. `trouble` is what it said.
+    """
+
+    keychain: KeychainSessionCache | None
+    file: FileSessionCache
+    trouble: CapcliError | None = field(default=None, init=False)
+    _since: float = field(default=0, init=False)
+
+    def just_failed(self) -> CapcliError | None:
+        """Return what the keychain said a moment ago: asking again would cost a second deadline."""
+        return self.trouble if monotonic() - self._since < _MOMENT_S else None
+
+    def load(self) -> StoredSession | None:
+        return self._asked(lambda keychain: keychain.load(), lambda: None) or self.file.load()
+
+    def save(self, session: StoredSession) -> None:
+        if self._asked(lambda keychain: keychain.save(session), lambda: False):
+            # From a time when the keychain was locked.
+            self.file.drop()
+        else:
+            self.file.save(session)
+
+    def drop(self) -> None:
+        self._asked(lambda keychain: keychain.drop(), lambda: None)
+        self.file.drop()
+
+    def forget(self) -> None:
+        self._asked(lambda keychain: keychain.forget(), lambda: None)
+        self.file.forget()
+
+    def describe(self) -> str:
+        """Say where sessions are kept, and why not in the keychain; asks it where nobody has yet."""
+        self._asked(lambda keychain: keychain.check(), lambda: None)
+        if self.keychain is None:
+            return self.file.describe()
+        if self.trouble is None:
+            return f"keychain item {self.keychain.item}"
+        return f"{self.file.describe()}; the keychain is not used ({self.trouble.code})"
+
+    def _asked(self, use: Callable[[KeychainSessionCache], T], otherwise: Callable[[], T]) -> T:
+        left_alone = self.trouble is not None and monotonic() - self._since < _LEFT_ALONE_S
+        if self.keychain is None or left_alone:
+            return otherwise()
+        try:
+            found = use(self.keychain)
+        except CapcliError as error:
+            self.trouble, self._since = error, monotonic()
+            return otherwise()
+        self.trouble = None
+        return found

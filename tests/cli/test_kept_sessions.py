@@ -1,0 +1,253 @@
+"""Consecutive commands share one login, and nobody else's: what is kept where, and when it is dropped."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+
+from capcli.app import Surroundings
+from capcli.credentials import source
+from capcli.paper.transport import PaperTransport
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT
+from tests.support.tap import Tap
+
+KEYS = json.dumps({"api_key": "paper", "identifier": "paper", "password": "paper"})
+ENVIRONMENT = {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
+ITEM, SESSION = "capcli/main/demo", "capcli/main/demo/session"
+
+
+class Memory(KeyringBackend):
+    """A keychain that writes down which items were read; locked for a time if a test says so."""
+
+    priority = 9
+
+    def __init__(self):
+        super().__init__()
+        self.items, self.read, self.locked = {}, [], False
+
+    def get_password(self, service, username):
+        self.read.append(service)
+        if self.locked:
+            raise keyring.errors.KeyringLocked
+        return self.items.get(service)
+
+    def set_password(self, service, username, password):
+        if self.locked:
+            raise keyring.errors.KeyringLocked
+        self.items[service] = password
+
+    def delete_password(self, service, username):
+        del self.items[service]
+
+
+@pytest.fixture
+def keychain(monkeypatch):
+    memory = Memory()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", memory)
+    return memory
+
+
+@dataclass
+class Demo:
+    """Commands on demo, whose broker is a paper broker behind a tap."""
+
+    capcli: object
+    tap: Tap
+    runtime: Path
+
+    def __call__(self, *words, env=None, stdin=""):
+        time = self.capcli.time
+        around = Surroundings(
+            clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=self.tap
+        )
+        environ = {"XDG_RUNTIME_DIR": str(self.runtime), **(env or {})}
+        return self.capcli("--env", "demo", "--json", *words, env=environ, stdin=stdin, around=around)
+
+    def logins(self):
+        return self.tap.seen().count("POST /session")
+
+    def files(self):
+        return list(self.runtime.glob("capcli/session-*"))
+
+
+@pytest.fixture
+def demo(capcli, tmp_path):
+    (tmp_path / "run").mkdir(mode=0o700)
+    tap = Tap(PaperTransport(tmp_path / "demo.db", capcli.time.clock))
+    return Demo(capcli, tap, tmp_path / "run")
+
+
+@pytest.fixture
+def logged_in(demo, keychain):
+    assert demo("login", "--stdin", stdin=KEYS).code == 0
+    assert demo("positions").code == 0
+    keychain.read.clear()
+    demo.tap.requests.clear()
+    return demo
+
+
+def test_a_warm_command_makes_its_requests_and_reads_the_session_item_alone(logged_in, keychain):
+    assert logged_in("positions").code == 0
+
+    assert logged_in.tap.seen() == ["GET /positions"]
+    assert keychain.read == [SESSION]
+    assert logged_in.files() == []
+
+
+def test_the_item_holds_what_the_session_belongs_to_and_no_credential(logged_in, keychain):
+    document = json.loads(keychain.items[SESSION])
+
+    (session,) = document["sessions"].values()
+    assert document["host"] == "https://demo-api-capital.backend-capital.com"
+    assert session["account_id"] == FIRST_ACCOUNT
+    assert len(session["fingerprint"]) == 16
+    assert "password" not in keychain.items[SESSION]
+    assert len(keychain.items[SESSION]) < 1280
+
+
+def test_credentials_of_the_environment_leave_the_keychain_alone(demo, keychain):
+    for _ in range(2):
+        assert demo("positions", env=ENVIRONMENT).code == 0
+
+    assert demo.logins() == 1
+    assert keychain.read == []
+    assert len(demo.files()) == 1
+
+
+def test_another_key_in_the_environment_has_a_session_of_its_own(demo):
+    assert demo("positions", env=ENVIRONMENT).code == 0
+    assert demo("positions", env=ENVIRONMENT | {"CAP_API_KEY": "another"}).code == 4
+    assert demo("positions", env=ENVIRONMENT).code == 0
+
+    assert demo.logins() == 2
+
+
+def test_two_profiles_never_see_each_others_session(logged_in, keychain):
+    assert logged_in("--profile", "second", "login", "--stdin", stdin=KEYS).code == 0
+    logged_in.tap.requests.clear()
+
+    assert logged_in("--profile", "second", "positions").code == 0
+    assert logged_in.logins() == 1
+    assert logged_in("positions").code == 0
+    assert logged_in.logins() == 1
+    sessions = [json.loads(keychain.items[item])["sessions"] for item in keychain.items if "session" in item]
+    assert sessions[0][""]["cst"] != sessions[1][""]["cst"]
+
+
+def test_another_host_gets_a_login_and_never_the_tokens(logged_in):
+    elsewhere = {"CAP_API_URL": "https://elsewhere.example"}
+    logged_in.capcli.time.sleep(2)
+
+    assert logged_in("positions", env=elsewhere).code == 0
+
+    login, read = logged_in.tap.requests
+    assert (login.method, login.url.host) == ("POST", "elsewhere.example")
+    assert "cst" not in login.headers
+    assert read.url.host == "elsewhere.example"
+
+
+def test_a_new_login_makes_the_old_session_unusable(logged_in, keychain):
+    before = keychain.items[SESSION]
+
+    assert logged_in("login", "--stdin", stdin=KEYS).code == 0
+    assert SESSION not in keychain.items
+    assert logged_in("positions").code == 0
+
+    assert keychain.items[SESSION] != before
+
+
+@pytest.mark.parametrize("words", [("logout",), ("logout", "--forget")])
+def test_logging_out_drops_the_session(logged_in, keychain, words):
+    assert logged_in(*words).code == 0
+
+    assert SESSION not in keychain.items
+    assert logged_in.tap.seen() == ["DELETE /session"]
+
+
+def test_forgetting_drops_the_sessions_of_all_accounts(logged_in, keychain):
+    assert logged_in("--account", SECOND_ACCOUNT, "positions").code == 0
+
+    assert logged_in("logout", "--forget").code == 0
+
+    assert keychain.items == {}
+
+
+def test_a_locked_keychain_is_told_and_the_session_is_there_once_it_is_open(logged_in, keychain):
+    keychain.locked = True
+    assert logged_in("positions").error["code"] == "KEYCHAIN_LOCKED"
+    assert logged_in.tap.seen() == []
+    keychain.locked = False
+
+    assert logged_in("positions").code == 0
+    assert logged_in.logins() == 0
+
+
+def test_a_silent_keychain_is_waited_for_once_and_told(logged_in, monkeypatch):
+    """Neither for the session nor for the credentials again: a command ends after one deadline."""
+    released, calls = Event(), []
+
+    def wait(*_args):
+        calls.append("asked")
+        released.wait(10)
+
+    monkeypatch.setattr(Memory, "get_password", wait)
+    monkeypatch.setattr(source, "DEADLINE_S", 0.2)
+    told = logged_in("positions")
+    released.set()
+
+    assert (told.code, told.error["code"], calls) == (3, "KEYCHAIN_SILENT", ["asked"])
+
+
+def test_accounts_use_holds_for_the_next_commands_and_beyond_a_new_session(logged_in):
+    assert logged_in("accounts", "use", SECOND_ACCOUNT).code == 0
+
+    assert logged_in("positions").json["account_id"] == SECOND_ACCOUNT
+    logged_in.capcli.time.sleep(3000)
+    logged_in.tap.requests.clear()
+    assert logged_in("positions").json["account_id"] == SECOND_ACCOUNT
+    assert logged_in.logins() == 1
+
+
+def test_the_account_option_goes_first_and_leaves_the_choice(logged_in):
+    logged_in("accounts", "use", SECOND_ACCOUNT)
+
+    assert logged_in("--account", FIRST_ACCOUNT, "positions").json["account_id"] == FIRST_ACCOUNT
+    assert logged_in("positions").json["account_id"] == SECOND_ACCOUNT
+    assert logged_in("--account", FIRST_ACCOUNT, "positions").json["account_id"] == FIRST_ACCOUNT
+
+
+def test_using_an_account_beside_a_default_one_is_told_to_end_with_the_command(logged_in):
+    default = {"CAP_DEFAULT_ACCOUNT_ID": FIRST_ACCOUNT}
+
+    done = logged_in("accounts", "use", SECOND_ACCOUNT, env=default)
+
+    assert (done.code, done.data["account_id"]) == (0, SECOND_ACCOUNT)
+    assert f"the next command is on {FIRST_ACCOUNT} again" in done.err
+    assert logged_in("positions", env=default).json["account_id"] == FIRST_ACCOUNT
+
+
+def test_a_session_that_the_broker_ended_is_renewed_without_a_word(logged_in):
+    logged_in.capcli.time.sleep(700)
+
+    done = logged_in("positions")
+
+    assert (done.code, done.err) == (0, "")
+    assert logged_in.tap.seen() == ["GET /positions", "POST /session", "GET /positions"]
+
+
+def test_a_wait_for_the_rate_limit_is_told_unless_it_was_asked_to_be_quiet(logged_in):
+    for words, told in (((), True), (("--quiet",), False)):
+        logged_in.tap.breaks("GET", "/positions", before=too_many(), times=2)
+        done = logged_in(*words, "positions")
+        assert done.code == 0
+        assert ("Waiting 2 s for the broker's rate limit" in done.err) is told
+
+
+def too_many():
+    from tests.support.tap import says
+
+    return says(429, {"errorCode": "error.too-many.requests"})
