@@ -170,6 +170,8 @@ class App:
             pace_book=FilePaceBook(
                 self.folders.locks, settings.api_url or HOSTS[settings.env], self._around.monotonic
             ),
+            # The embedded paper broker is reached over no wire, and its password is public.
+            sealed_login=settings.env is not Env.PAPER,
         )
 
     def _transport(self) -> Any:

@@ -45,6 +45,7 @@ HEAVY = {
     "msgspec",
     "rich",
     "keyring",
+    "cryptography",
     "fastmcp",
     "mcp",
     "uvicorn",

@@ -66,13 +66,19 @@ class CapitalBroker:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         pace_book: PaceBook | None = None,
+        sealed_login: bool = True,
     ) -> None:
         self._clock = clock
         self._wire = Wire(base_url, clock=clock, transport=transport, read_timeout_s=read_timeout_s)
         self._pace = Pace(monotonic, sleep, pace_book)
         self._calls = Calls(self._wire, self._pace)
         self._sessions = Sessions(
-            self._calls, credentials, clock=clock, cache=cache, wanted_account=wanted_account
+            self._calls,
+            credentials,
+            clock=clock,
+            cache=cache,
+            wanted_account=wanted_account,
+            sealed_login=sealed_login,
         )
 
     @property

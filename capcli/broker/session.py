@@ -1,5 +1,6 @@
 """Who is logged in: logs in on demand, keeps the tokens, asserts the account. Shows the tokens to nobody."""
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ import msgspec
 
 from capcli.broker import translate, wire
 from capcli.broker.calls import Calls
+from capcli.broker.encryption import LoginKey, login_body, read_key
 from capcli.broker.failures import (
     HEALTH,
     LOGIN,
@@ -17,7 +19,9 @@ from capcli.broker.failures import (
     account_unknown,
     base_code,
     is_session_lost,
+    json_object,
     login_refused,
+    not_json,
     refused,
     session_expired,
 )
@@ -29,8 +33,11 @@ from capcli.services.ports import Clock, Credentials, SessionCache, StoredSessio
 # The broker ends a session about an hour after its creation, used or not (API page 2.5).
 RENEW_AFTER = timedelta(minutes=50)
 SESSION = ("session",)
+ENCRYPTION_KEY = Ask("GET", (*SESSION, "encryptionKey"))
 _OK = 200
+_NOT_FOUND = 404
 _UNAUTHORIZED = 401
+_LOG = logging.getLogger("capcli.broker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ class Sessions:
     """One login of one user, shared by the threads of the process.
 
     `credentials` is asked only when a login is needed. `wanted_account` is asserted after every login;
-    without one, the account that the session was last on.
+    without one, the account that the session was last on. `sealed_login` encrypts the password with the key
+    that the broker offers.
     """
 
     def __init__(
@@ -60,12 +68,14 @@ class Sessions:
         clock: Clock,
         cache: SessionCache | None = None,
         wanted_account: str | None = None,
+        sealed_login: bool = True,
     ) -> None:
         self._calls = calls
         self._credentials = credentials
         self._clock = clock
         self._cache = cache
         self._wanted = wanted_account
+        self._sealed_login = sealed_login
         self._lock = threading.RLock()
         self._live: Live | None = None
         self._last_account: str | None = None
@@ -228,15 +238,31 @@ class Sessions:
                 "401 Unauthorized: the API key holds characters that no key has. Copy it again.", next=LOGIN
             )
         # Without the old tokens: stale ones can break a login (API page 2.2).
+        headers = Headers({API_KEY: secret.api_key})
+        # In one expression: no local of this frame may hold the body, and with it the password.
         return self._calls.patient(
-            Ask(
-                "POST",
-                SESSION,
-                body=msgspec.json.encode({"identifier": secret.identifier, "password": secret.password}),
-            ),
-            Headers({API_KEY: secret.api_key}),
-            login=True,
+            Ask("POST", SESSION, body=login_body(secret, self._login_key(headers))), headers, login=True
         )
+
+    def _login_key(self, headers: Headers) -> LoginKey | None:
+        """Return the key to seal the password with, or None where the broker has none that can be used.
+
+        Whatever else stops the question stops the login: only the broker's own word makes it a plain one.
+        """
+        if not self._sealed_login:
+            return None
+        reply = self._calls.patient(ENCRYPTION_KEY, headers)
+        if reply.status == _NOT_FOUND:
+            _LOG.info("the broker offers no key for the password; it goes as it is, inside TLS")
+            return None
+        if reply.status != _OK:
+            raise login_refused(reply.status, reply.body)
+        if json_object(reply.body) is None:
+            raise not_json(ENCRYPTION_KEY.endpoint, reply.status)
+        key = read_key(reply.body)
+        if key is None:
+            _LOG.info("the broker's key for the password cannot be used; it goes as it is, inside TLS")
+        return key
 
     def _stored(self, found: wire.Login, tokens: Tokens | None) -> StoredSession:
         if tokens is None:
