@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
-    from capcli.services.ports import SessionCache
+    from capcli.services.ports import Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
     from capcli.services.reducing import Reductions
     from capcli.services.resolving import Resolutions
@@ -55,6 +55,29 @@ _ID_LENGTH = 12
 def utc_now() -> datetime:
     """Return the present as aware UTC."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A session cache that tells of the tokens it is given or holds."""
+
+    cache: "SessionCache"
+    on_secret: Callable[..., None]
+
+    def load(self) -> "StoredSession | None":
+        return self._tell(self.cache.load())
+
+    def save(self, session: "StoredSession") -> None:
+        self._tell(session)
+        self.cache.save(session)
+
+    def drop(self) -> None:
+        self.cache.drop()
+
+    def _tell(self, session: "StoredSession | None") -> "StoredSession | None":
+        if session is not None:
+            self.on_secret(session.cst, session.security_token)
+        return session
 
 
 def random_id(prefix: str) -> str:
@@ -100,12 +123,14 @@ class App:
         *,
         around: Surroundings | None = None,
         on_interrupt: Callable[[], None] = lambda: None,
+        on_secret: Callable[..., None] = lambda *_: None,
     ) -> None:
         self.settings = settings
         self.folders = places
         self._environ = environ
         self._around = around or Surroundings()
         self._on_interrupt = on_interrupt
+        self._on_secret = on_secret
         self._built: dict[str, Any] = {}
         self._lock = RLock()
 
@@ -117,9 +142,13 @@ class App:
         environ: Mapping[str, str] | None = None,
         around: Surroundings | None = None,
         on_interrupt: Callable[[], None] = lambda: None,
+        on_secret: Callable[..., None] = lambda *_: None,
         new_profile: bool = False,
     ) -> "App":
-        """Read the settings and return the app. Raises UsageError and ConfigError."""
+        """Read the settings and return the app. Raises UsageError and ConfigError.
+
+        `on_secret` is told every credential and token that comes up, so that logs can mask them.
+        """
         environ = dict(os.environ if environ is None else environ)
         options = options or Options()
         places = folders(environ)
@@ -132,7 +161,7 @@ class App:
             timeout=options.timeout,
             new_profile=new_profile,
         )
-        return cls(settings, places, environ, around=around, on_interrupt=on_interrupt)
+        return cls(settings, places, environ, around=around, on_interrupt=on_interrupt, on_secret=on_secret)
 
     def _once(self, name: str, build: Callable[[], T]) -> T:
         with self._lock:
@@ -159,9 +188,9 @@ class App:
         settings = self.settings
         return CapitalBroker(
             settings.api_url or HOSTS[settings.env],
-            lambda: self.credentials.load(),  # noqa: PLW0108  looked up only when a login is needed
+            self._secrets,
             clock=self._around.clock,
-            cache=self._session_cache(),
+            cache=_Told(self._session_cache(), self._on_secret),
             wanted_account=settings.account,
             transport=self._transport(),
             read_timeout_s=settings.http_timeout_s,
@@ -173,6 +202,13 @@ class App:
             # The embedded paper broker is reached over no wire, and its password is public.
             sealed_login=settings.env is not Env.PAPER,
         )
+
+    def _secrets(self) -> "Credentials":
+        """Read the credentials, which happens only when a login is needed."""
+        found = self.credentials.load()
+        if self.settings.env is not Env.PAPER:
+            self._on_secret(found.api_key, found.identifier, found.password)
+        return found
 
     def _transport(self) -> Any:
         if self._around.transport is not None or self.settings.env is not Env.PAPER:

@@ -12,6 +12,7 @@ MAY_IMPORT = {
     "domain": set(),
     "errors": set(),
     "system": {"errors"},
+    "log": set(),
     "settings": {"domain", *EVERYBODY},
     "services": {"domain", "errors"},
     "broker": {"services.ports", "domain", "errors"},
@@ -25,6 +26,7 @@ MAY_IMPORT = {
         "render",
         "errors",
         "app",
+        "log",
         "domain",
         "settings",
         "system",
@@ -34,7 +36,7 @@ MAY_IMPORT = {
         "paper.state",
         "mcp.server",
     },
-    "mcp": {"services", "render.envelope", "errors", "app", "domain", "settings", "system"},
+    "mcp": {"services", "render.envelope", "errors", "app", "log", "domain", "settings", "system"},
 }
 # The composition root and its two sides: what they wire is everything.
 ROOTS = {"app", "checkup", "paper_desk", "__main__", "__init__"}

@@ -10,11 +10,10 @@ from capcli.errors import NotConfirmed, Problem, UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App, Options, Surroundings
+    from capcli.log import Redaction
     from capcli.services.reply import Reply
 
 T = TypeVar("T")
-
-_LEVELS = {"DEBUG": 2, "INFO": 1}
 
 ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
@@ -31,8 +30,9 @@ class Call:
     path: list[str] = field(default_factory=list)
     env: str | None = None
     sending: bool = False
-    listening: bool = False
     _apps: "list[App]" = field(default_factory=list)
+    _redaction: "Redaction | None" = None
+    _deaf: Callable[[], None] | None = None
 
     @property
     def command(self) -> str:
@@ -51,20 +51,34 @@ class Call:
             environ=settings.pop("environ", None) or self.outlet.environ,
             around=self.around,
             on_interrupt=self._interrupted,
+            on_secret=self.redaction.learn,
             **settings,
         )
         self._apps.append(app)
         self.env = app.env
-        self._listen(_LEVELS.get(app.settings.log_level, 0))
+        self._listen(app.settings.log_level)
         return app
 
-    def _listen(self, wanted: int) -> None:
-        """Log as much as the option or CAP_LOG_LEVEL asks for, whichever is more."""
-        if verbose := max(self.options.verbose, wanted):
-            from capcli.cli.log import listen
+    @property
+    def redaction(self) -> "Redaction":
+        """Return what takes the secrets of this command out of a text."""
+        if self._redaction is None:
+            from capcli.log import Redaction
 
-            listen(self.outlet.stderr, verbose, self.outlet.environ)
-            self.listening = True
+            self._redaction = Redaction(self.outlet.environ)
+        return self._redaction
+
+    def _listen(self, level: str) -> None:
+        """Log as much as the option or CAP_LOG_LEVEL asks for, whichever is more."""
+        from capcli.log import listen, louder
+
+        self._stop_listening()
+        self._deaf = listen(self.outlet.stderr, louder(level, self.options.verbose), self.redaction)
+
+    def _stop_listening(self) -> None:
+        if self._deaf is not None:
+            self._deaf()
+            self._deaf = None
 
     def app_options(self) -> "Options":
         from capcli.app import Options
@@ -75,6 +89,7 @@ class Call:
     def close(self) -> None:
         for app in self._apps:
             app.close()
+        self._stop_listening()
 
     def _interrupted(self) -> None:
         self.sending = True

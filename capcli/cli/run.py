@@ -30,10 +30,6 @@ def main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = No
             outlet.flush()
     finally:
         call.close()
-        if call.listening:
-            from capcli.cli.log import stop
-
-            stop()
     return code or int(Exit.BUG if outlet.lost else Exit.DONE)
 
 
@@ -127,13 +123,12 @@ def _interruption(call: Call) -> Problem:
 
 
 def _bug(call: Call, error: Exception) -> int:
-    from capcli.cli.log import masked
-
+    clean = call.redaction.clean
     if call.options.verbose > 1:
         import traceback
 
-        call.outlet.talk(masked("".join(traceback.format_exception(error)), call.outlet.environ))
-    what = masked(f"{type(error).__name__}: {error}", call.outlet.environ).replace("\n", " ")
+        call.outlet.talk(clean("".join(traceback.format_exception(error))))
+    what = clean(f"{type(error).__name__}: {error}").replace("\n", " ")
     message = f"A bug in capcli, not in your command: {what}. Run it with -vv for the traceback."
     look = "capcli positions" if call.command in _SENDING else "capcli health"
     return _stopped(call, Problem("BUG", message, int(Exit.BUG), next=look))
