@@ -15,6 +15,7 @@ from capcli.system import Folders, folders
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
+    from capcli.credentials.sessions import FileSessionCache
     from capcli.credentials.source import CredentialSource
     from capcli.domain.policy import Policy
     from capcli.paper_desk import PaperDesk
@@ -217,7 +218,7 @@ class App:
 
         return PaperTransport(self.folders.paper, self._around.clock, sleep=self._around.sleep)
 
-    def _session_cache(self) -> "SessionCache":
+    def _session_cache(self) -> "FileSessionCache":
         from capcli.credentials.sessions import FileSessionCache
 
         settings = self.settings
@@ -232,6 +233,18 @@ class App:
     def forget_session(self) -> None:
         """Drop the session that is kept for the next command: other credentials are about to be used."""
         self._session_cache().drop()
+
+    @property
+    def session_place(self) -> str:
+        """Say where the session rests between two commands."""
+        return self._session_cache().describe()
+
+    def take_session(self, trial: "App") -> None:
+        """Keep the session of another app's login for the next command; what was kept before is gone."""
+        trial.forget_session()
+        self.forget_session()
+        if (held := trial.broker.held_session) is not None:
+            self._session_cache().save(held)
 
     @property
     def credentials(self) -> "CredentialSource":

@@ -32,7 +32,7 @@ from capcli.domain.attempt import Answer, Delivery
 from capcli.domain.market import Candle, Market, MarketRow, Resolution, is_epic
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
 from capcli.errors import CapcliError, DealUnknown, EpicUnknown, UsageError
-from capcli.services.ports import Clock, Credentials, PaceBook, SessionCache
+from capcli.services.ports import Clock, Credentials, PaceBook, SessionCache, StoredSession
 
 _Shape = TypeVar("_Shape")
 
@@ -95,6 +95,11 @@ class CapitalBroker:
     def account_currency(self) -> str | None:
         """Return the currency of that account, without a request."""
         return self._sessions.account_currency
+
+    @property
+    def held_session(self) -> StoredSession | None:
+        """Return the session in use with its tokens, for whoever keeps it; no request."""
+        return self._sessions.held
 
     def close(self) -> None:
         """Close the connections; the session stays alive at the broker."""

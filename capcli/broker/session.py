@@ -96,6 +96,13 @@ class Sessions:
             live = self._loaded()
             return live.stored.currency if live else None
 
+    @property
+    def held(self) -> StoredSession | None:
+        """Return the session in use, without a request."""
+        with self._lock:
+            live = self._loaded()
+            return live.stored if live else None
+
     def live(self) -> Live:
         """Return a session that is young enough and on the wanted account, logging in when there is none."""
         with self._lock:
