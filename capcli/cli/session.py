@@ -121,8 +121,10 @@ def _out(call: "Call", application: "App", *, forget: bool) -> "Reply[LogoutDone
         reply = application.accounts.logout()
         said = "Session ended." if reply.data.ended else "There was no session."
         return Reply(LogoutDone(reply.data.ended, forgotten=False, note=said), reply.account_id)
-    ended, said = _ended(application)
+    # First what the keychain may refuse: then nothing has happened yet.
     forgotten = _forgotten(call, application)
+    ended, said = _ended(application)
+    application.forget_session()
     kept = "Credentials removed." if forgotten else "No credentials were stored."
     if application.credentials.in_environment:
         kept += " Those in the environment stay in use until you unset them."
@@ -142,7 +144,6 @@ def _forgotten(call: "Call", application: "App") -> bool:
     from capcli.credentials.source import forget
 
     settings = application.settings
-    application.forget_session()
     try:
         return forget(settings.profile, settings.env, interactive=call.outlet.interactive)
     except KeychainMissing:
