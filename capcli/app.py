@@ -125,6 +125,7 @@ class App:
         around: Surroundings | None = None,
         on_interrupt: Callable[[], None] = lambda: None,
         on_secret: Callable[..., None] = lambda *_: None,
+        interactive: bool = False,
     ) -> None:
         self.settings = settings
         self.folders = places
@@ -132,6 +133,7 @@ class App:
         self._around = around or Surroundings()
         self._on_interrupt = on_interrupt
         self._on_secret = on_secret
+        self._interactive = interactive
         self._built: dict[str, Any] = {}
         self._lock = RLock()
 
@@ -144,11 +146,13 @@ class App:
         around: Surroundings | None = None,
         on_interrupt: Callable[[], None] = lambda: None,
         on_secret: Callable[..., None] = lambda *_: None,
+        interactive: bool = False,
         new_profile: bool = False,
     ) -> "App":
         """Read the settings and return the app. Raises UsageError and ConfigError.
 
-        `on_secret` is told every credential and token that comes up, so that logs can mask them.
+        `on_secret` is told every credential and token that comes up, so that logs can mask them. With a
+        person there (`interactive`) the keychain's own window may stay open for a minute.
         """
         environ = dict(os.environ if environ is None else environ)
         options = options or Options()
@@ -162,7 +166,15 @@ class App:
             timeout=options.timeout,
             new_profile=new_profile,
         )
-        return cls(settings, places, environ, around=around, on_interrupt=on_interrupt, on_secret=on_secret)
+        return cls(
+            settings,
+            places,
+            environ,
+            around=around,
+            on_interrupt=on_interrupt,
+            on_secret=on_secret,
+            interactive=interactive,
+        )
 
     def _once(self, name: str, build: Callable[[], T]) -> T:
         with self._lock:
@@ -253,7 +265,7 @@ class App:
     def _credentials(self) -> "CredentialSource":
         from capcli.credentials.source import CredentialSource
 
-        return CredentialSource(self.settings, self._environ)
+        return CredentialSource(self.settings, self._environ, interactive=self._interactive)
 
     @property
     def journal(self) -> "SqliteJournal":

@@ -52,6 +52,7 @@ class Call:
             around=self.around,
             on_interrupt=self._interrupted,
             on_secret=self.redaction.learn,
+            interactive=self.outlet.interactive and not self.json,
             **settings,
         )
         self._apps.append(app)

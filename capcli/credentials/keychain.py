@@ -5,6 +5,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -202,13 +203,28 @@ def within(call: Callable[[], T], deadline_s: float) -> T:
             answers.put((None, error))
 
     threading.Thread(target=run, name="capcli-keychain", daemon=True).start()
-    try:
-        value, error = answers.get(timeout=deadline_s)
-    except queue.Empty:
-        raise _silent(deadline_s) from None
+    answer = _awaited(answers, deadline_s)
+    if answer is None:
+        raise _silent(deadline_s)
+    value, error = answer
     if error is not None:
         raise _explained(error)
     return value  # type: ignore[return-value]  # None only where T allows it
+
+
+def _awaited(answers: "queue.SimpleQueue[T]", deadline_s: float) -> T | None:
+    """Return the answer, or None. With a person there, say after the usual time what is waited for."""
+    with suppress(queue.Empty):
+        return answers.get(timeout=min(deadline_s, DEADLINE_S))
+    if deadline_s > DEADLINE_S:
+        import logging
+
+        logging.getLogger("capcli.keychain").warning(
+            "no answer yet; the keychain may be asking for its password in a window"
+        )
+        with suppress(queue.Empty):
+            return answers.get(timeout=deadline_s - DEADLINE_S)
+    return None
 
 
 def _silent(deadline_s: float) -> KeychainSilent:

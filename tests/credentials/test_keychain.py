@@ -92,6 +92,18 @@ def test_window_that_nobody_answers_ends_at_the_deadline(use_store, use):
     assert caught.value.next == "capcli login --status"
 
 
+def test_a_person_is_told_what_is_waited_for_before_the_deadline(use_store, monkeypatch, caplog):
+    monkeypatch.setattr("capcli.credentials.keychain.DEADLINE_S", 0.03)
+    use_store(Hanging())
+    with pytest.raises(KeychainSilent, match=r"within 0.06 s"):
+        chain(0.06).load()
+    assert "asking for its password in a window" in caplog.text
+    caplog.clear()
+    with pytest.raises(KeychainSilent):
+        chain(0.03).load()
+    assert caplog.text == ""
+
+
 def test_process_ends_although_the_keychain_still_hangs():
     code = (
         f"import keyring, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
