@@ -4,12 +4,13 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from capcli.errors import CapcliError
+from capcli.errors import CapcliError, ConfigError
 from capcli.settings import Env, Settings, load
 from capcli.system import Folders, folders
 
@@ -254,9 +255,11 @@ class App:
     def take_session(self, trial: "App") -> None:
         """Keep the session of another app's login for the next command; what was kept before is gone."""
         trial.forget_session()
-        self.forget_session()
-        if (held := trial.broker.held_session) is not None:
-            self._session_cache().save(held)
+        with suppress(ConfigError):
+            # An incomplete set in the environment: until it is gone, no command comes to a session.
+            self.forget_session()
+            if (held := trial.broker.held_session) is not None:
+                self._session_cache().save(held)
 
     @property
     def credentials(self) -> "CredentialSource":

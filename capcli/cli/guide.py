@@ -74,9 +74,18 @@ class Login:
     def piped(self) -> "Reply[LoginDone]":
         """Take the credentials from stdin. The keychain comes first: without one there is nothing to do."""
         from capcli.credentials.form import from_json
+        from capcli.system import is_terminal
 
+        stdin = self.call.outlet.stdin
+        if is_terminal(stdin):
+            raise UsageError(
+                "--stdin reads JSON from a file or a pipe; typed here, it would stand on the screen."
+                " Nothing was sent.",
+                next=self._command(),
+            )
         backend = self._keychain()
-        return self._stored(from_json(self.call.outlet.stdin.read(), "stdin"), backend)
+        # Windows shells begin what they pipe with a byte order mark.
+        return self._stored(from_json(stdin.read().removeprefix("\ufeff"), "stdin"), backend)
 
     def guided(self) -> "Reply[LoginDone]":
         """Ask for the credentials, and again when they are refused. Raises UsageError where nobody is."""

@@ -6,7 +6,7 @@ import typer
 
 from capcli.cli.run import finish, run
 from capcli.cli.tree import command, new_app
-from capcli.errors import CapcliError, KeychainMissing, RateLimited, Unreachable, UsageError
+from capcli.errors import CapcliError, ConfigError, KeychainMissing, RateLimited, Unreachable, UsageError
 from capcli.services.reply import Reply
 
 if TYPE_CHECKING:
@@ -124,7 +124,6 @@ def _out(call: "Call", application: "App", *, forget: bool) -> "Reply[LogoutDone
     # First what the keychain may refuse: then nothing has happened yet.
     forgotten = _forgotten(call, application)
     ended, said = _ended(application)
-    application.forget_session()
     kept = "Credentials removed." if forgotten else "No credentials were stored."
     if application.credentials.in_environment:
         kept += " Those in the environment stay in use until you unset them."
@@ -135,8 +134,13 @@ def _ended(application: "App") -> tuple[bool, str]:
     """End the session as far as that works: credentials are forgotten whether the broker hears it or not."""
     try:
         ended = application.accounts.logout().data.ended
+        application.forget_session()
     except (Unreachable, RateLimited):
+        application.forget_session()
         return False, "The broker could not be told; the session ends there by itself within ten minutes."
+    except ConfigError:
+        # Such as an incomplete set in the environment: no command comes to a session with that.
+        return False, "No session was ended: the credentials in the environment cannot be read."
     return ended, "Session ended." if ended else "There was no session."
 
 

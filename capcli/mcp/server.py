@@ -83,6 +83,7 @@ def _warm() -> None:
 def main(options: Options, verbose: int = 0) -> int:
     """Serve over stdio until the client closes it or a signal ends it. Returns the exit code."""
     server, face = _loaded(options, verbose)
+    threading.excepthook = _tell_of_crash
     _leave_cleanly_on_signals(face)
     if sys.stdin is not None and sys.stdin.isatty():
         sys.stderr.write(_introduction(server, face))
@@ -113,6 +114,14 @@ def _loaded(options: Options, verbose: int) -> "tuple[FastMCP[Any], Face]":
         gc.freeze()
         gc.enable()
     return server, face
+
+
+def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
+    """Say where a thread stopped. Python's own hook would print what was on the wire, too."""
+    from capcli.mcp.face import log_bug
+
+    if crash.exc_value is not None:
+        log_bug(crash.exc_value)
 
 
 def _built(options: Options, verbose: int, redaction: Redaction) -> App:

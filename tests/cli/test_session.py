@@ -277,3 +277,19 @@ def test_credentials_are_forgotten_although_the_broker_cannot_be_told(
     assert (gone.code, keychain) == (0, {})
     assert "could not be told" in gone.out
     assert list((runtime / "capcli").glob("session-*")) == []
+
+
+def test_an_incomplete_environment_does_not_leave_a_login_half_done(capcli, keychain, broker):
+    env = {"CAP_API_KEY": "other"}
+    done = capcli("login", "--env", "demo", "--stdin", stdin="\ufeff" + GOOD, env=env, around=broker())
+    assert (done.code, list(keychain)) == (0, [("capcli/main/demo", "capcli")])
+    assert "unset them to use these" in done.err
+    assert 'env = "demo"' in (capcli.home / "config.toml").read_text()
+    gone = capcli("logout", "--forget", "--env", "demo", env=env, around=broker())
+    assert (gone.code, keychain) == (0, {})
+    assert "stay in use until you unset them" in gone.out
+
+
+def test_json_is_not_typed_at_a_terminal(capcli, host, broker):
+    done = capcli("login", "--env", "demo", "--stdin", typed=GOOD, around=broker())
+    assert (done.code, host.seen, "it would stand on the screen" in done.err) == (2, [], True)
