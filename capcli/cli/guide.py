@@ -72,7 +72,7 @@ class Login:
     application: "App"
 
     def piped(self) -> "Reply[LoginDone]":
-        """Take the credentials from stdin. The keychain comes first: without one there is nothing to do."""
+        """Take the credentials from stdin. The keychain goes before the broker: without one nothing is kept."""
         from capcli.credentials.form import from_json
         from capcli.system import is_terminal
 
@@ -83,9 +83,9 @@ class Login:
                 " Nothing was sent.",
                 next=self._command(),
             )
-        backend = self._keychain()
         # Windows shells begin what they pipe with a byte order mark.
-        return self._stored(from_json(stdin.read().removeprefix("\ufeff"), "stdin"), backend)
+        credentials = from_json(stdin.read().removeprefix("\ufeff"), "stdin")
+        return self._stored(credentials, self._keychain())
 
     def guided(self) -> "Reply[LoginDone]":
         """Ask for the credentials, and again when they are refused. Raises UsageError where nobody is."""
