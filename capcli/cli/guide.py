@@ -72,7 +72,7 @@ class Login:
     application: "App"
 
     def piped(self) -> "Reply[LoginDone]":
-        """Take the credentials from stdin. The keychain goes before the broker: without one nothing is kept."""
+        """Take the credentials from stdin. The keychain goes before the broker: without it nothing rests."""
         from capcli.credentials.form import from_json
         from capcli.system import is_terminal
 
