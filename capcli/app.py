@@ -4,13 +4,14 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from capcli.errors import CapcliError, KeychainSilent
+from capcli.errors import CapcliError, ConfigError, KeychainSilent
 from capcli.settings import Env, Settings, load
 from capcli.system import Folders, folders, private_folder
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
-    from capcli.services.ports import Credentials, SessionCache
+    from capcli.services.ports import Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
     from capcli.services.recall import Recall
     from capcli.services.reducing import Reductions
@@ -60,6 +61,29 @@ _LOGIN_ELSEWHERE = "Waiting for another capcli process that is logging in."
 def utc_now() -> datetime:
     """Return the present as aware UTC."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A session cache that tells of the tokens it is given or holds."""
+
+    cache: "SessionCache"
+    on_secret: Callable[..., None]
+
+    def load(self) -> "StoredSession | None":
+        return self._tell(self.cache.load())
+
+    def save(self, session: "StoredSession") -> None:
+        self._tell(session)
+        self.cache.save(session)
+
+    def drop(self) -> None:
+        self.cache.drop()
+
+    def _tell(self, session: "StoredSession | None") -> "StoredSession | None":
+        if session is not None:
+            self.on_secret(session.cst, session.security_token)
+        return session
 
 
 def random_id(prefix: str) -> str:
@@ -94,6 +118,21 @@ class Surroundings:
     transport: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Who is at the other end.
+
+    `recall` calls back what is not sent yet; `on_wait` is told why a command waits; `on_secret` is told every
+    credential and token that comes up, so that logs can mask them. With a person there (`interactive`) the
+    keychain's own window may stay open for a minute.
+    """
+
+    recall: "Recall | None" = None
+    on_wait: Callable[[str], None] = lambda _why: None
+    on_secret: Callable[..., None] = lambda *_: None
+    interactive: bool = False
+
+
 class App:
     """Everything a face needs, built on first use. One per process; `close` it at the end."""
 
@@ -104,15 +143,13 @@ class App:
         environ: Mapping[str, str],
         *,
         around: Surroundings | None = None,
-        recall: "Recall | None" = None,
-        on_wait: Callable[[str], None] = lambda _why: None,
+        presence: Presence | None = None,
     ) -> None:
         self.settings = settings
         self.folders = places
         self._environ = environ
         self._around = around or Surroundings()
-        self._recall = recall
-        self._on_wait = on_wait
+        self._presence = presence or Presence()
         self._built: dict[str, Any] = {}
         self._lock = RLock()
 
@@ -123,8 +160,7 @@ class App:
         *,
         environ: Mapping[str, str] | None = None,
         around: Surroundings | None = None,
-        recall: "Recall | None" = None,
-        on_wait: Callable[[str], None] = lambda _why: None,
+        presence: Presence | None = None,
         new_profile: bool = False,
     ) -> "App":
         """Read the settings and return the app. Raises UsageError and ConfigError."""
@@ -140,7 +176,7 @@ class App:
             timeout=options.timeout,
             new_profile=new_profile,
         )
-        return cls(settings, places, environ, around=around, recall=recall, on_wait=on_wait)
+        return cls(settings, places, environ, around=around, presence=presence)
 
     def _once(self, name: str, build: Callable[[], T]) -> T:
         with self._lock:
@@ -166,7 +202,7 @@ class App:
         """Return what calls back the sends of this app; a new one where the caller has none."""
         from capcli.services.recall import Recall
 
-        return self._once("recall", lambda: self._recall or Recall())
+        return self._once("recall", lambda: self._presence.recall or Recall())
 
     @property
     def broker(self) -> "CapitalBroker":
@@ -193,7 +229,7 @@ class App:
             address,
             self._secrets,
             clock=around.clock,
-            cache=cache,
+            cache=None if cache is None else _Told(cache, self._presence.on_secret),
             wanted_account=account,
             transport=self._transport(),
             read_timeout_s=self.settings.http_timeout_s,
@@ -203,9 +239,11 @@ class App:
             openings_book=FileOpenings(locks, address),
             openings_an_hour=OPENINGS_AN_HOUR if self.settings.env is Env.DEMO else None,
             login_lock=FileLoginLock(
-                locks, self._login_key(address), told=lambda: self._on_wait(_LOGIN_ELSEWHERE)
+                locks, self._login_key(address), told=lambda: self._presence.on_wait(_LOGIN_ELSEWHERE)
             ),
-            on_wait=lambda seconds: self._on_wait(_PACED.format(ceil(seconds))),
+            on_wait=lambda seconds: self._presence.on_wait(_PACED.format(ceil(seconds))),
+            # The embedded paper broker is reached over no wire, and its password is public.
+            sealed_login=self.settings.env is not Env.PAPER,
         )
 
     @property
@@ -223,7 +261,10 @@ class App:
         if isinstance(silent, KeychainSilent):
             # One deadline a command: a keychain that did not answer for the session is not asked again.
             raise silent
-        return self.credentials.load()
+        found = self.credentials.load()
+        if self.settings.env is not Env.PAPER:
+            self._presence.on_secret(found.api_key, found.identifier, found.password)
+        return found
 
     def _transport(self) -> Any:
         if self._around.transport is not None or self.settings.env is not Env.PAPER:
@@ -265,6 +306,15 @@ class App:
         """Drop the sessions that are kept for the next command: other credentials are about to be used."""
         self._session_cache.forget()
 
+    def take_session(self, trial: "App") -> None:
+        """Keep the session of another app's login for the next command; what was kept before is gone."""
+        trial.forget_session()
+        with suppress(ConfigError):
+            # An incomplete set in the environment: until it is gone, no command comes to a session.
+            self.forget_session()
+            if (held := trial.broker.held_session) is not None:
+                self._session_cache.save(held)
+
     @property
     def credentials(self) -> "CredentialSource":
         return self._once("credentials", self._credentials)
@@ -272,7 +322,7 @@ class App:
     def _credentials(self) -> "CredentialSource":
         from capcli.credentials.source import CredentialSource
 
-        return CredentialSource(self.settings, self._environ)
+        return CredentialSource(self.settings, self._environ, interactive=self._presence.interactive)
 
     @property
     def journal(self) -> "SqliteJournal":

@@ -12,6 +12,7 @@ MAY_IMPORT = {
     "domain": set(),
     "errors": set(),
     "system": {"errors"},
+    "log": set(),
     "settings": {"domain", *EVERYBODY},
     "services": {"domain", "errors"},
     "broker": {"services.ports", "domain", "errors"},
@@ -26,6 +27,7 @@ MAY_IMPORT = {
         "render",
         "errors",
         "app",
+        "log",
         "domain",
         "settings",
         "system",
@@ -37,7 +39,7 @@ MAY_IMPORT = {
         # Written even where the settings cannot be read, so that there is no app.
         "checkup.report",
     },
-    "mcp": {"services", "render.envelope", "errors", "app", "domain", "settings", "system"},
+    "mcp": {"services", "render.envelope", "errors", "app", "log", "domain", "settings", "system"},
 }
 # The composition root and its two sides: what they wire is everything.
 ROOTS = {"app", "checkup", "paper_desk", "__main__", "__init__"}
@@ -48,6 +50,7 @@ HEAVY = {
     "msgspec",
     "rich",
     "keyring",
+    "cryptography",
     "fastmcp",
     "mcp",
     "uvicorn",

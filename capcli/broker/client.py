@@ -43,6 +43,7 @@ from capcli.services.ports import (
     OpeningsBook,
     PaceBook,
     SessionCache,
+    StoredSession,
 )
 
 _Shape = TypeVar("_Shape")
@@ -82,6 +83,7 @@ class CapitalBroker:
         openings_an_hour: int | None = None,
         login_lock: LoginLock = nullcontext,
         on_wait: Callable[[float], None] = lambda _seconds: None,
+        sealed_login: bool = True,
     ) -> None:
         self._clock = clock
         self.lane = Lane.READS
@@ -96,6 +98,7 @@ class CapitalBroker:
             cache=cache,
             wanted_account=wanted_account,
             lock=login_lock,
+            sealed_login=sealed_login,
         )
 
     @property
@@ -122,6 +125,11 @@ class CapitalBroker:
     def opening_wait_s(self) -> int:
         """Return how long no order can be opened, since the hour's are used up (seconds); 0 for now."""
         return self._openings.wait_s()
+
+    @property
+    def held_session(self) -> StoredSession | None:
+        """Return the session in use with its tokens, for whoever keeps it; no request."""
+        return self._sessions.held
 
     def close(self) -> None:
         """Close the connections; the session stays alive at the broker."""

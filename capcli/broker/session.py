@@ -1,5 +1,6 @@
 """Who is logged in: logs in on demand, keeps the tokens, asserts the account. Shows the tokens to nobody."""
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -10,6 +11,7 @@ import msgspec
 
 from capcli.broker import translate, wire
 from capcli.broker.calls import Calls
+from capcli.broker.encryption import LoginKey, login_body, read_key
 from capcli.broker.failures import (
     HEALTH,
     LOGIN,
@@ -18,7 +20,9 @@ from capcli.broker.failures import (
     account_unknown,
     base_code,
     is_session_lost,
+    json_object,
     login_refused,
+    not_json,
     refused,
     session_expired,
 )
@@ -31,8 +35,11 @@ from capcli.services.ports import Clock, Credentials, LoginLock, SessionCache, S
 RENEW_AFTER = timedelta(minutes=50)
 SESSION = ("session",)
 _MOST_RENEWALS = 3
+ENCRYPTION_KEY = Ask("GET", (*SESSION, "encryptionKey"))
 _OK = 200
+_NOT_FOUND = 404
 _UNAUTHORIZED = 401
+_LOG = logging.getLogger("capcli.broker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class Sessions:
     `credentials` is asked only when a login is needed. `wanted_account` is asserted after every login;
     without one, the account that the session was last on. `lock` lets one process at a time log in: who
     waited for it looks into the cache first, and takes over the session that is there by then.
+    `sealed_login` encrypts the password with the key that the broker offers.
     """
 
     def __init__(
@@ -64,6 +72,7 @@ class Sessions:
         cache: SessionCache | None = None,
         wanted_account: str | None = None,
         lock: LoginLock = nullcontext,
+        sealed_login: bool = True,
     ) -> None:
         self._calls = calls
         self._login_lock = lock
@@ -71,6 +80,7 @@ class Sessions:
         self._clock = clock
         self._cache = cache
         self._wanted = wanted_account
+        self._sealed_login = sealed_login
         self._lock = threading.RLock()
         self._live: Live | None = None
         self._last_account: str | None = None
@@ -91,6 +101,13 @@ class Sessions:
         with self._lock:
             live = self._loaded()
             return live.stored.currency if live else None
+
+    @property
+    def held(self) -> StoredSession | None:
+        """Return the session in use, without a request."""
+        with self._lock:
+            live = self._loaded()
+            return live.stored if live else None
 
     def live(self) -> Live:
         """Return a session that is young enough and on the wanted account, logging in when there is none."""
@@ -271,15 +288,31 @@ class Sessions:
                 "401 Unauthorized: the API key holds characters that no key has. Copy it again.", next=LOGIN
             )
         # Without the old tokens: stale ones can break a login (API page 2.2).
+        headers = Headers({API_KEY: secret.api_key})
+        # In one expression: no local of this frame may hold the body, and with it the password.
         return self._calls.patient(
-            Ask(
-                "POST",
-                SESSION,
-                body=msgspec.json.encode({"identifier": secret.identifier, "password": secret.password}),
-            ),
-            Headers({API_KEY: secret.api_key}),
-            login=True,
+            Ask("POST", SESSION, body=login_body(secret, self._login_key(headers))), headers, login=True
         )
+
+    def _login_key(self, headers: Headers) -> LoginKey | None:
+        """Return the key to seal the password with, or None where the broker has none that can be used.
+
+        Whatever else stops the question stops the login: only the broker's own word makes it a plain one.
+        """
+        if not self._sealed_login:
+            return None
+        reply = self._calls.patient(ENCRYPTION_KEY, headers)
+        if reply.status == _NOT_FOUND:
+            _LOG.info("the broker offers no key for the password; it goes as it is, inside TLS")
+            return None
+        if reply.status != _OK:
+            raise login_refused(reply.status, reply.body)
+        if json_object(reply.body) is None:
+            raise not_json(ENCRYPTION_KEY.endpoint, reply.status)
+        key = read_key(reply.body)
+        if key is None:
+            _LOG.info("the broker's key for the password cannot be used; it goes as it is, inside TLS")
+        return key
 
     def _stored(self, found: wire.Login, tokens: Tokens | None, fingerprint: str) -> StoredSession:
         if tokens is None:

@@ -61,6 +61,13 @@ class Login(Shape, frozen=True):
     streaming_host: str | None = None
 
 
+class EncryptionKey(Shape, frozen=True):
+    """GET /session/encryptionKey. `timeStamp` is epoch milliseconds."""
+
+    encryption_key: str
+    time_stamp: int
+
+
 class SessionDetails(Shape, frozen=True):
     """GET /session."""
 

@@ -11,12 +11,11 @@ from capcli.errors import MayBeLive, NotConfirmed, Problem, UsageError
 from capcli.services.recall import Recall
 
 if TYPE_CHECKING:
-    from capcli.app import App, Options, Surroundings
+    from capcli.app import App, Options, Presence, Surroundings
+    from capcli.log import Redaction
     from capcli.services.reply import Reply
 
 T = TypeVar("T")
-
-_LEVELS = {"DEBUG": 2, "INFO": 1}
 
 ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
@@ -39,8 +38,9 @@ class Call:
     env: str | None = None
     recall: Recall = field(default_factory=Recall)
     written: int | None = None
-    listening: bool = False
     _apps: "list[App]" = field(default_factory=list)
+    _redaction: "Redaction | None" = None
+    _deaf: Callable[[], None] | None = None
 
     @property
     def command(self) -> str:
@@ -58,22 +58,44 @@ class Call:
             settings.pop("options", None) or self.app_options(),
             environ=settings.pop("environ", None) or self.outlet.environ,
             around=self.around,
-            recall=self.recall,
-            on_wait=self._waits,
+            presence=self._presence(),
             **settings,
         )
         self._apps.append(app)
         self.env = app.env
-        self._listen(_LEVELS.get(app.settings.log_level, 0))
+        self._listen(app.settings.log_level)
         return app
 
-    def _listen(self, wanted: int) -> None:
-        """Log as much as the option or CAP_LOG_LEVEL asks for, whichever is more."""
-        if verbose := max(self.options.verbose, wanted):
-            from capcli.cli.log import listen
+    @property
+    def redaction(self) -> "Redaction":
+        """Return what takes the secrets of this command out of a text."""
+        if self._redaction is None:
+            from capcli.log import Redaction
 
-            listen(self.outlet.stderr, verbose, self.outlet.environ)
-            self.listening = True
+            self._redaction = Redaction(self.outlet.environ)
+        return self._redaction
+
+    def _listen(self, level: str) -> None:
+        """Log as much as the option or CAP_LOG_LEVEL asks for, whichever is more."""
+        from capcli.log import listen, louder
+
+        self._stop_listening()
+        self._deaf = listen(self.outlet.stderr, louder(level, self.options.verbose), self.redaction)
+
+    def _stop_listening(self) -> None:
+        if self._deaf is not None:
+            self._deaf()
+            self._deaf = None
+
+    def _presence(self) -> "Presence":
+        from capcli.app import Presence
+
+        return Presence(
+            recall=self.recall,
+            on_wait=lambda why: self.talk(f"{why}\n"),
+            on_secret=self.redaction.learn,
+            interactive=self.outlet.interactive and not self.json,
+        )
 
     def app_options(self) -> "Options":
         from capcli.app import Options
@@ -84,9 +106,7 @@ class Call:
     def close(self) -> None:
         for app in self._apps:
             app.close()
-
-    def _waits(self, why: str) -> None:
-        self.talk(f"{why}\n")
+        self._stop_listening()
 
     def note_default(self, app: "App") -> None:
         """Say on stderr that paper was taken because nobody chose; once, that no limits are set."""

@@ -20,4 +20,4 @@ def serve(ctx: typer.Context) -> None:
     from capcli.mcp.server import main
 
     call = ctx.find_root().obj
-    raise typer.Exit(main(call.app_options()) or 0)
+    raise typer.Exit(main(call.app_options(), call.options.verbose) or 0)

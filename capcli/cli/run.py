@@ -45,10 +45,6 @@ def _main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None") ->
     finally:
         with suppress(KeyboardInterrupt):
             call.close()
-        if call.listening:
-            from capcli.cli.log import stop
-
-            stop()
     if outlet.lost and not code:
         # An order that was sent is never told by the code of a bug: its script would think it unplaced.
         return int(Exit.MAY_BE_LIVE if call.recall.latest else Exit.BUG)
@@ -146,13 +142,12 @@ def _interruption(call: Call) -> Problem:
 
 
 def _bug(call: Call, error: Exception) -> int:
-    from capcli.cli.log import masked
-
+    clean = call.redaction.clean
     if call.options.verbose > 1:
         import traceback
 
-        call.outlet.talk(masked("".join(traceback.format_exception(error)), call.outlet.environ))
-    what = masked(f"{type(error).__name__}: {error}", call.outlet.environ).replace("\n", " ")
+        call.outlet.talk(clean("".join(traceback.format_exception(error))))
+    what = clean(f"{type(error).__name__}: {error}").replace("\n", " ")
     message = f"A bug in capcli, not in your command: {what}. Run it with -vv for the traceback."
     look = "capcli positions" if call.command in _SENDING else "capcli health"
     return _stopped(call, Problem("BUG", message, int(Exit.BUG), next=look))

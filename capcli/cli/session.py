@@ -1,27 +1,21 @@
 """`capcli login` and `capcli logout`: credentials are tried at the broker before the keychain keeps them."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from capcli.cli.run import finish, run
 from capcli.cli.tree import command, new_app
-from capcli.errors import Interrupted, UsageError
+from capcli.errors import CapcliError, ConfigError, KeychainMissing, RateLimited, Unreachable, UsageError
 from capcli.services.reply import Reply
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.cli.call import Call
-    from capcli.render.results import LoginDone, LoginStatus, LogoutDone
-    from capcli.services.ports import Credentials
+    from capcli.errors import Problem
+    from capcli.render.results import LoginStatus, LogoutDone
 
 login_app, logout_app = new_app(), new_app()
-_GUIDE = """Your API key comes from Capital.com: Settings, then API integrations.
-  1. Switch on two-factor authentication first.
-  2. Generate a key. You set a password for it there: its own, not the one of your login.
-  3. Key and password are shown once. Keep them out of chats and shared files.
-"""
-_SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
 
 
 @command(
@@ -29,7 +23,7 @@ _SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
     "login",
     example="capcli login --env demo\n"
     "capcli login --env demo --stdin < credentials.json\n"
-    "capcli login --status",
+    "capcli login --status --check",
 )
 def login(
     ctx: typer.Context,
@@ -37,6 +31,7 @@ def login(
         bool, typer.Option("--stdin", help='Read {"api_key", "identifier", "password"} as JSON.')
     ] = False,
     status: Annotated[bool, typer.Option("--status", help="Only say where the credentials are.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="With --status: log in with them, too.")] = False,
 ) -> None:
     """Check your API key and keep it in the keychain.
 
@@ -47,90 +42,59 @@ def login(
 
     call = ctx.find_root().obj
     if status:
-        run(ctx, _status, LoginStatus)
+        run(ctx, lambda application: _status(application, check=check), LoginStatus)
         return
+    if check:
+        raise UsageError(
+            "--check goes with --status. Nothing was sent.", next="capcli login --status --check"
+        )
     call.check_form(LoginDone)
-    application = call.build(new_profile=True)
+    _log_in(call, stdin=stdin)
+
+
+def _log_in(call: "Call", *, stdin: bool) -> None:
+    from capcli.cli import guide
+    from capcli.render.results import LoginDone
+
+    application = guide.chosen(call, stdin=stdin)
     if application.env == "paper":
         note = "Paper needs no credentials. For your own account: capcli login --env demo"
-        done = LoginDone(application.settings.profile, None, None, note)
-        finish(call, Reply(done), application.env)
+        profile = application.settings.profile
+        finish(call, Reply(LoginDone(profile, None, None, None, (), note, None)), application.env)
         return
-    credentials = _read(call, application, stdin=stdin)
-    finish(call, _store(call, application, credentials), application.env)
+    work = guide.Login(call, application)
+    finish(call, work.piped() if stdin else work.guided(), application.env)
 
 
-def _status(application: "App") -> "Reply[LoginStatus]":
+def _status(application: "App", *, check: bool) -> "Reply[LoginStatus]":
+    """Say where the credentials are; with `check` what the broker says to them."""
     from capcli.render.results import LoginStatus
 
     found = application.credentials.describe()
-    return Reply(LoginStatus(found.profile, found.source, found.api_key, found.identifier))
-
-
-def _read(call: "Call", application: "App", *, stdin: bool) -> "Credentials":
-    from capcli.credentials.form import from_json
-
-    if stdin:
-        return from_json(call.outlet.stdin.read(), "stdin")
-    if call.json or not call.outlet.interactive:
-        raise UsageError(
-            "Nobody can be asked here. Give the credentials as JSON on stdin, with --stdin.",
-            next=f"{_login_command(call, application)} --stdin < credentials.json",
-        )
-    return _asked(call)
-
-
-def _login_command(call: "Call", application: "App") -> str:
-    profile = call.options.profile
-    return f"capcli login --env {application.env}" + (f" --profile {profile}" if profile else "")
-
-
-def _asked(call: "Call") -> "Credentials":
-    from capcli.credentials.form import checked
-    from capcli.services.ports import Credentials
-
-    call.talk(_GUIDE)
-    try:
-        key = call.outlet.ask("API key (hidden): ", hidden=True)
-        user = call.outlet.ask("E-mail address of the account: ")
-        password = call.outlet.ask("API key's own password (hidden): ", hidden=True)
-    except EOFError:
-        raise Interrupted("No answer. Nothing was sent or stored.") from None
-    return Credentials(
-        *(checked(name, text, "typed") for name, text in zip(_SECRETS, (key, user, password), strict=True))
+    problem = _refusal(application) if check else None
+    held = application.accounts.held()
+    age = application.clock() - found.key_stored_at if found.key_stored_at else None
+    status = LoginStatus(
+        profile=found.profile,
+        source=found.source,
+        backend=found.backend,
+        session=application.session_place,
+        api_key=found.api_key,
+        identifier=found.identifier,
+        key_stored_at=found.key_stored_at,
+        key_age_days=max(age.days, 0) if age else None,
+        logged_in=problem is None if check else None,
     )
+    return Reply(status, held.account_id, problem)
 
 
-def _store(call: "Call", application: "App", credentials: "Credentials") -> "Reply[LoginDone]":
-    """Log in with the credentials, then keep them and make their environment the profile's."""
-    from capcli.credentials.source import store_credentials
-    from capcli.render.results import LoginDone
-    from capcli.settings import write_profile
-
-    settings = application.settings
-    tried = _tried(call, application, credentials)
-    item = store_credentials(settings.profile, settings.env, credentials)
-    application.forget_session()
-    write_profile(application.folders, settings.profile, settings.env)
-    if any(call.outlet.environ.get(name + ending) for name in _SECRETS for ending in ("", "_FILE", "_CMD")):
-        call.talk("Credentials in the environment go before the keychain's; unset them to use these.\n")
-    note = f"Logged in on {settings.env}; the credentials are in the keychain."
-    return Reply(LoginDone(settings.profile, item, tried.data.currency, note), tried.account_id)
-
-
-def _tried(call: "Call", application: "App", credentials: "Credentials") -> Reply[Any]:
-    from capcli.app import Options
-
-    values = (credentials.api_key, credentials.identifier, credentials.password)
-    environ = {
-        name: value for name, value in call.outlet.environ.items() if not name.startswith(_SECRETS)
-    } | dict(zip(_SECRETS, values, strict=True))
-    given = call.options
-    options = Options(application.env, given.profile, given.account, given.timeout)
-    trial = call.build(options=options, environ=environ, new_profile=True)
-    reply = trial.accounts.login(force=True)
-    trial.forget_session()
-    return reply
+def _refusal(application: "App") -> "Problem | None":
+    try:
+        # A session that is held would say nothing about the key.
+        application.accounts.login(force=True)
+    except CapcliError as error:
+        return error.problem()
+    return None
 
 
 @command(logout_app, "logout", example="capcli logout\ncapcli logout --forget --env demo")
@@ -144,20 +108,49 @@ def logout(
     """
     from capcli.render.results import LogoutDone
 
-    run(ctx, lambda application: _out(application, forget=forget), LogoutDone)
+    call = ctx.find_root().obj
+    run(ctx, lambda application: _out(call, application, forget=forget), LogoutDone)
 
 
-def _out(application: "App", *, forget: bool) -> "Reply[LogoutDone]":
-    from capcli.credentials.source import forget as remove
+def _out(call: "Call", application: "App", *, forget: bool) -> "Reply[LogoutDone]":
     from capcli.render.results import LogoutDone
 
-    settings = application.settings
     if application.env == "paper":
         return Reply(LogoutDone(ended=False, forgotten=False, note="Paper holds no credentials to forget."))
-    reply = application.accounts.logout()
-    if forget:
+    if not forget:
+        reply = application.accounts.logout()
+        said = "Session ended." if reply.data.ended else "There was no session."
+        return Reply(LogoutDone(reply.data.ended, forgotten=False, note=said), reply.account_id)
+    # First what the keychain may refuse: then nothing has happened yet.
+    forgotten = _forgotten(call, application)
+    ended, said = _ended(application)
+    kept = "Credentials removed." if forgotten else "No credentials were stored."
+    if application.credentials.in_environment:
+        kept += " Those in the environment stay in use until you unset them."
+    return Reply(LogoutDone(ended, forgotten, f"{said} {kept}"))
+
+
+def _ended(application: "App") -> tuple[bool, str]:
+    """End the session as far as that works: credentials are forgotten whether the broker hears it or not."""
+    try:
+        ended = application.accounts.logout().data.ended
         application.forget_session()
-    forgotten = forget and remove(settings.profile, settings.env)
-    ended = "Session ended." if reply.data.ended else "There was no session."
-    kept = "" if not forget else " Credentials removed." if forgotten else " No credentials were stored."
-    return Reply(LogoutDone(reply.data.ended, forgotten, ended + kept), reply.account_id)
+    except (Unreachable, RateLimited):
+        application.forget_session()
+        return False, "The broker could not be told; the session ends there by itself within ten minutes."
+    except ConfigError:
+        # Such as an incomplete set in the environment: no command comes to a session with that.
+        return False, "No session was ended: the credentials in the environment cannot be read."
+    return ended, "Session ended." if ended else "There was no session."
+
+
+def _forgotten(call: "Call", application: "App") -> bool:
+    from capcli.credentials.source import forget
+
+    settings = application.settings
+    try:
+        return forget(settings.profile, settings.env, interactive=call.outlet.interactive)
+    except KeychainMissing:
+        if application.credentials.in_environment:
+            return False
+        raise

@@ -73,9 +73,12 @@ def _environment() -> str:
         default = f"default {written(setting.default)}"
         rule = "" if setting.enforced else " Not enforced yet, so it is refused."
         lines += [setting.name, f"    {setting.about}.{rule}", f"    {setting.allowed}; {default}"]
-    lines += ["", "Credentials, each plain or with _FILE (a private file) or _CMD (a command):"]
+    lines += ["", "Credentials, all three or none; each plain, or with one of the endings below:"]
     lines += [f"    {name}" for name in CREDENTIALS]
     lines += [
+        "    _FILE  the full path of a private file (0600) that holds it",
+        "    _CMD   a command that prints it; run without a shell, stopped after 10 s",
+        "    Or in systemd's $CREDENTIALS_DIRECTORY as cap_api_key, cap_identifier, cap_api_password.",
         "    Without them the keychain is used: capcli login.",
         "",
         "CAPCLI_HOME      one folder for config.toml, journal, paper broker and cache",

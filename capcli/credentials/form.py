@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 
 from capcli.errors import ConfigError, CredentialsMissing, SettingInvalid
@@ -39,12 +40,13 @@ def _problem(name: str, value: str) -> str | None:
     return slip(value)
 
 
-def to_json(credentials: Credentials) -> str:
+def to_json(credentials: Credentials, stored_at: datetime) -> str:
     """Write the one value that a keychain item holds. Raises ConfigError when it would not fit."""
     fields = {
         "api_key": credentials.api_key,
         "identifier": credentials.identifier,
         "password": credentials.password,
+        "stored_at": stored_at.isoformat(timespec="seconds"),
     }
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     length = len(text.encode("utf-16-le", "surrogatepass")) // 2
@@ -73,6 +75,15 @@ def from_json(text: str, place: str) -> Credentials:
     return Credentials(
         **{key: checked(name, fields[key], f"{key}, {place}") for key, name in _FIELDS.items()}
     )
+
+
+def stored_at(text: str) -> datetime | None:
+    """Return when the key in an item was first stored; None where the item does not say."""
+    try:
+        found = datetime.fromisoformat(json.loads(text)["stored_at"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return found if found.tzinfo else None
 
 
 def _object(text: str, place: str) -> dict[str, Any]:

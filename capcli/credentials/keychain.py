@@ -5,10 +5,12 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from capcli.credentials.form import from_json, to_json
+from capcli.credentials.form import from_json, stored_at, to_json
 from capcli.errors import (
     CapcliError,
     ConfigError,
@@ -36,6 +38,23 @@ _UNSAFE = ("keyring.backends.null", "keyring.backends.chainer", "keyrings.alt")
 _INSTEAD = "Without a keychain, set CAP_API_KEY, CAP_IDENTIFIER and CAP_API_PASSWORD (or _FILE, or _CMD)."
 
 
+_KNOWN = {
+    "keyring.backends.SecretService": "Secret Service",
+    "keyring.backends.macOS": "macOS Keychain",
+    "keyring.backends.Windows": "Windows Credential Manager",
+    "keyring.backends.kwallet": "KWallet",
+    "keyring.backends.libsecret": "Secret Service (libsecret)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an item holds, and since when the key is there (None where the item does not say)."""
+
+    credentials: Credentials
+    stored_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Keychain:
     """The keychain item of one profile and env."""
@@ -50,14 +69,29 @@ class Keychain:
 
     def load(self) -> Credentials | None:
         """Return the stored credentials, or None. Raises the Keychain errors, and ConfigError for garbage."""
-        text = self._within(lambda backend: backend.get_password(self.item, _USER))
-        return None if text is None else from_json(text, f"the keychain item {self.item}")
+        kept, _ = self.look()
+        return kept.credentials if kept else None
 
-    def save(self, credentials: Credentials) -> None:
-        """Store the credentials and read them back. Raises the Keychain errors, ConfigError when too long."""
-        text = to_json(credentials)
+    def look(self) -> tuple[Kept | None, str]:
+        """Return what the item holds, and the backend's name. Raises as `load` does."""
+        text, backend = self._within(
+            lambda backend: (backend.get_password(self.item, _USER), backend_name(backend))
+        )
+        return None if text is None else self._read(text), backend
+
+    def _read(self, text: str) -> Kept:
+        return Kept(from_json(text, f"the keychain item {self.item}"), stored_at(text))
+
+    def save(self, credentials: Credentials, *, at: datetime) -> None:
+        """Store the credentials and read them back; a key that was there keeps the time of its storing.
+
+        Raises the Keychain errors, and ConfigError when they are too long.
+        """
+        to_json(credentials, at)  # what does not fit is refused before the keychain is opened
 
         def store(backend: "KeyringBackend") -> bool:
+            since = _since(backend.get_password(self.item, _USER), credentials.api_key)
+            text = to_json(credentials, since or at)
             backend.set_password(self.item, _USER, text)
             return backend.get_password(self.item, _USER) == text
 
@@ -79,11 +113,34 @@ class Keychain:
         return self._within(remove)
 
     def check(self) -> str:
-        """Name the backend that would be used. Raises the Keychain errors."""
-        return self._within(lambda backend: f"{type(backend).__module__}.{type(backend).__qualname__}")
+        """Open the keychain and name its backend; what the item holds does not matter.
+
+        Raises the Keychain errors.
+        """
+
+        def opened(backend: "KeyringBackend") -> str:
+            backend.get_password(self.item, _USER)
+            return backend_name(backend)
+
+        return self._within(opened)
 
     def _within(self, use: "Callable[[KeyringBackend], T]") -> T:
         return within(lambda: use(load_backend()), self.deadline_s)
+
+
+def _since(text: str | None, api_key: str) -> datetime | None:
+    """Return when an item that holds this very key got it."""
+    try:
+        found = from_json(text, "the keychain item") if text else None
+    except CapcliError:
+        return None
+    return stored_at(text) if text and found and found.api_key == api_key else None
+
+
+def backend_name(backend: "KeyringBackend") -> str:
+    """Name a store for people."""
+    kind = type(backend)
+    return _KNOWN.get(kind.__module__, f"{kind.__module__}.{kind.__qualname__}")
 
 
 def load_backend() -> "KeyringBackend":
@@ -146,13 +203,28 @@ def within(call: Callable[[], T], deadline_s: float) -> T:
             answers.put((None, error))
 
     threading.Thread(target=run, name="capcli-keychain", daemon=True).start()
-    try:
-        value, error = answers.get(timeout=deadline_s)
-    except queue.Empty:
-        raise _silent(deadline_s) from None
+    answer = _awaited(answers, deadline_s)
+    if answer is None:
+        raise _silent(deadline_s)
+    value, error = answer
     if error is not None:
         raise _explained(error)
     return value  # type: ignore[return-value]  # None only where T allows it
+
+
+def _awaited(answers: "queue.SimpleQueue[T]", deadline_s: float) -> T | None:
+    """Return the answer, or None. With a person there, say after the usual time what is waited for."""
+    with suppress(queue.Empty):
+        return answers.get(timeout=min(deadline_s, DEADLINE_S))
+    if deadline_s > DEADLINE_S:
+        import logging
+
+        logging.getLogger("capcli.keychain").warning(
+            "no answer yet; the keychain may be asking for its password in a window"
+        )
+        with suppress(queue.Empty):
+            return answers.get(timeout=deadline_s - DEADLINE_S)
+    return None
 
 
 def _silent(deadline_s: float) -> KeychainSilent:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from capcli.credentials import environment
 from capcli.credentials.form import key_ending, masked
-from capcli.credentials.keychain import DEADLINE_S, INTERACTIVE_DEADLINE_S, Keychain
-from capcli.errors import ConfigError, CredentialsMissing, UsageError
+from capcli.credentials.keychain import DEADLINE_S, INTERACTIVE_DEADLINE_S, Kept, Keychain
+from capcli.errors import CapcliError, CredentialsMissing, UsageError
 from capcli.services.ports import Credentials
 from capcli.settings import Env, Settings
 
@@ -23,6 +24,10 @@ class CredentialStatus:
     source: str
     api_key: str | None
     identifier: str | None
+    backend: str | None = None
+    key_stored_at: datetime | None = None
+    """When the keychain first got this key, the best that is known of its age: a key lives for a year unless
+    another time was chosen (API page 2.1). None for a key of the environment."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,9 +54,16 @@ class CredentialSource:
         return self.settings.profile
 
     @property
+    def in_environment(self) -> bool:
+        """Say whether the environment names credentials, which then go before the keychain's."""
+        try:
+            return bool(environment.variables(self.environ))
+        except CapcliError:
+            return True
+
+    @property
     def keychain(self) -> Keychain:
-        deadline_s = INTERACTIVE_DEADLINE_S if self.interactive else DEADLINE_S
-        return Keychain(self.profile, self.env, deadline_s)
+        return _keychain(self.profile, self.env, interactive=self.interactive)
 
     @property
     def in_keychain(self) -> bool:
@@ -59,12 +71,7 @@ class CredentialSource:
 
         Complete or not: an incomplete set is never completed from the keychain.
         """
-        if self.env is Env.PAPER:
-            return False
-        try:
-            return not environment.variables(self.environ)
-        except ConfigError:
-            return False
+        return self.env is not Env.PAPER and not self.in_environment
 
     def load(self) -> Credentials:
         """Return the credentials.
@@ -74,24 +81,48 @@ class CredentialSource:
         """
         if self.env is Env.PAPER:
             return PAPER
-        found = environment.read(self.environ) or self.keychain.load()
-        if found is None:
+        return environment.read(self.environ) or self._kept()[0].credentials
+
+    def _kept(self) -> tuple[Kept, str]:
+        """Return what the keychain holds, and its backend's name."""
+        kept, backend = self.keychain.look()
+        if kept is None:
             raise CredentialsMissing(
                 f"There are no credentials for {self.env} in profile {self.profile}: none in the environment,"
-                " none in the keychain. Nothing was sent.",
+                f" none in the keychain ({backend}). Nothing was sent.",
                 next=login_command(self.profile, self.env),
             )
-        return found
+        return kept, backend
 
     def describe(self) -> CredentialStatus:
         """Say where the credentials come from, with the key's last four characters. Raises as `load` does."""
         if self.env is Env.PAPER:
             return CredentialStatus(self.env, self.profile, "none needed on paper", None, None)
-        found = self.load()
-        names = environment.variables(self.environ)
-        source = f"environment ({', '.join(names)})" if names else f"keychain item {self.keychain.item}"
+        found = environment.read(self.environ)
+        if found is not None:
+            names = ", ".join(environment.variables(self.environ))
+            return self._status(f"environment ({names})", found)
+        kept, backend = self._kept()
+        return self._status(
+            f"keychain item {self.keychain.item}", kept.credentials, backend, stored_at=kept.stored_at
+        )
+
+    def _status(
+        self,
+        source: str,
+        found: Credentials,
+        backend: str | None = None,
+        *,
+        stored_at: datetime | None = None,
+    ) -> CredentialStatus:
         return CredentialStatus(
-            self.env, self.profile, source, key_ending(found.api_key), masked(found.identifier)
+            self.env,
+            self.profile,
+            source,
+            key_ending(found.api_key),
+            masked(found.identifier),
+            backend,
+            stored_at,
         )
 
     def fingerprint_hint(self) -> str:
@@ -112,17 +143,26 @@ def login_command(profile: str, env: Env) -> str:
     return f"capcli login --env {env}{named}"
 
 
+def check_keychain(profile: str, env: Env, *, interactive: bool) -> str:
+    """Open the keychain before anything is asked or sent, and name it. Raises the Keychain errors."""
+    return _keychain(profile, env, interactive=interactive).check()
+
+
 def store_credentials(
-    profile: str, env: Env, credentials: Credentials, *, deadline_s: float = INTERACTIVE_DEADLINE_S
+    profile: str, env: Env, credentials: Credentials, *, at: datetime, interactive: bool = False
 ) -> str:
     """Store credentials in the keychain and name the item. Raises UsageError on paper."""
     if env is Env.PAPER:
         raise UsageError("Paper needs no credentials. Nothing was stored.", next="capcli login --env demo")
-    keychain = Keychain(profile, env, deadline_s)
-    keychain.save(credentials)
+    keychain = _keychain(profile, env, interactive=interactive)
+    keychain.save(credentials, at=at)
     return keychain.item
 
 
-def forget(profile: str, env: Env, *, deadline_s: float = INTERACTIVE_DEADLINE_S) -> bool:
+def forget(profile: str, env: Env, *, interactive: bool = False) -> bool:
     """Remove credentials from the keychain; False when there were none. Raises the Keychain errors."""
-    return env is not Env.PAPER and Keychain(profile, env, deadline_s).delete()
+    return env is not Env.PAPER and _keychain(profile, env, interactive=interactive).delete()
+
+
+def _keychain(profile: str, env: Env, *, interactive: bool) -> Keychain:
+    return Keychain(profile, env, INTERACTIVE_DEADLINE_S if interactive else DEADLINE_S)

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from capcli import __version__
-from capcli.app import App, Options
+from capcli.app import App, Options, Presence
+from capcli.log import Redaction, listen, louder
 
 if TYPE_CHECKING:
     from fastmcp import FastMCP
@@ -79,9 +80,10 @@ def _warm() -> None:
     import key_value.aio.stores.memory  # noqa: F401
 
 
-def main(options: Options) -> int:
+def main(options: Options, verbose: int = 0) -> int:
     """Serve over stdio until the client closes it or a signal ends it. Returns the exit code."""
-    server, face = _loaded(options)
+    server, face = _loaded(options, verbose)
+    threading.excepthook = _tell_of_crash
     _leave_cleanly_on_signals(face)
     if sys.stdin is not None and sys.stdin.isatty():
         sys.stderr.write(_introduction(server, face))
@@ -97,19 +99,36 @@ def main(options: Options) -> int:
     return 0
 
 
-def _loaded(options: Options) -> "tuple[FastMCP[Any], Face]":
+def _loaded(options: Options, verbose: int) -> "tuple[FastMCP[Any], Face]":
     # Collecting while modules are loaded finds nothing and costs an eighth of the start; what is loaded
     # stays, so later collections need not look at it.
     gc.disable()
     try:
         from capcli.mcp.face import Face
 
-        face = Face(lambda: App.build(options))
+        redaction = Redaction(os.environ)
+        face = Face(lambda: _built(options, verbose, redaction))
         server = build_server(face)
+        listen(sys.stderr, louder("WARNING", verbose), redaction)
     finally:
         gc.freeze()
         gc.enable()
     return server, face
+
+
+def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
+    """Say where a thread stopped. Python's own hook would print what was on the wire, too."""
+    from capcli.mcp.face import log_bug
+
+    if crash.exc_value is not None:
+        log_bug(crash.exc_value)
+
+
+def _built(options: Options, verbose: int, redaction: Redaction) -> App:
+    """Read the settings. Only then it is known how much to log."""
+    app = App.build(options, presence=Presence(on_secret=redaction.learn))
+    listen(sys.stderr, louder(app.settings.log_level, verbose), redaction)
+    return app
 
 
 async def _serve(server: "FastMCP[Any]") -> None:

@@ -1,29 +1,43 @@
 """Results of the commands that only a terminal has: login and logout, configuration, help topics."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from capcli.services.accounts import AccountRow
 from capcli.settings import SettingRow
 
 
 @dataclass(frozen=True, slots=True)
 class LoginDone:
-    """What a login did. `stored_in` names the keychain item, None where nothing was stored."""
+    """What a login did. `stored_in` names the keychain item and `backend` the keychain, None on paper."""
 
     profile: str
     stored_in: str | None
+    backend: str | None
     currency: str | None
+    accounts: tuple[AccountRow, ...]
     note: str
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class LoginStatus:
-    """Where the credentials come from, with as much of them as may be shown."""
+    """Where the credentials come from, with as much of them as may be shown.
+
+    `session` says where tokens rest. The key's age counts from its first storing here, None where that is
+    unknown. `logged_in` is None unless the broker was asked.
+    """
 
     profile: str
     source: str
+    backend: str | None
+    session: str
     api_key: str | None
     identifier: str | None
+    key_stored_at: datetime | None
+    key_age_days: int | None
+    logged_in: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,20 +65,37 @@ def _(data: SessionShown) -> list[Block]:
 def _(data: LoginDone) -> list[Block]:
     rows = [("Profile", Cell(data.profile))]
     if data.stored_in:
-        rows.append(("Stored in", Cell(f"keychain item {data.stored_in}")))
-    if data.currency:
-        rows.append(("Currency", Cell(data.currency)))
+        rows.append(("Stored in", Cell(f"{data.backend}, item {data.stored_in}")))
+    for number, row in enumerate(data.accounts):
+        active = ", active" if row.active else ""
+        text = f"{row.account_id} {row.name}, {money(row.equity)} {row.currency}{active}"
+        rows.append(("" if number else "Accounts", Cell(text)))
+    if data.next:
+        rows.append(("Next", Cell(data.next)))
     return [Line(Cell(data.note, Tone.STRONG)), Pairs(tuple(rows))]
 
 
 @view.register
 def _(data: LoginStatus) -> list[Block]:
     rows = [("Profile", Cell(data.profile)), ("Credentials", Cell(data.source))]
+    if data.backend:
+        rows.append(("Keychain", Cell(data.backend)))
     if data.api_key:
-        rows.append(("API key", Cell(data.api_key)))
+        rows += [("API key", Cell(data.api_key)), ("Key age", Cell(_age(data)))]
     if data.identifier:
         rows.append(("User", Cell(data.identifier)))
+    rows.append(("Session", Cell(data.session)))
+    if data.logged_in is not None:
+        said = Cell("works", Tone.GOOD) if data.logged_in else Cell("refused", Tone.BAD)
+        rows.append(("Login now", said))
     return [Pairs(tuple(rows))]
+
+
+def _age(data: LoginStatus) -> str:
+    if data.key_stored_at is None:
+        return "unknown"
+    days = "1 day" if data.key_age_days == 1 else f"{data.key_age_days} days"
+    return f"{days} (stored {data.key_stored_at:%Y-%m-%d}); a key lives for a year by default"
 
 
 @view.register

@@ -68,14 +68,6 @@ class SessionCache(Protocol):
         """Forget this session."""
         ...
 
-    def forget(self) -> None:
-        """Forget the sessions of all accounts: other credentials are about to be used."""
-        ...
-
-    def describe(self) -> str:
-        """Say where sessions are kept, for `health`."""
-        ...
-
 
 LoginLock = Callable[[], AbstractContextManager[None]]
 """Lets one process at a time log in with a key. It never raises: without it only the sharing is lost."""

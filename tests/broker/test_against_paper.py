@@ -44,7 +44,12 @@ def capital(tmp_path: Path, time: PaperTime, cache: Cache) -> Iterator[CapitalBr
 
 
 def paper(
-    folder: Path, time: PaperTime, cache: Cache | None = None, *, password: str = "paper"
+    folder: Path,
+    time: PaperTime,
+    cache: Cache | None = None,
+    *,
+    password: str = "paper",
+    sealed_login: bool = False,
 ) -> CapitalBroker:
     return CapitalBroker(
         "http://paper",
@@ -54,6 +59,7 @@ def paper(
         transport=PaperTransport(folder / "paper.db", time.now),
         monotonic=time.monotonic,
         sleep=time.sleep,
+        sealed_login=sealed_login,
     )
 
 
@@ -247,3 +253,10 @@ def test_logging_out(capital: CapitalBroker, cache: Cache) -> None:
 
     assert capital.logout()
     assert cache.stored is None
+
+
+def test_an_encrypted_login_is_opened_there(tmp_path: Path, time: PaperTime) -> None:
+    assert paper(tmp_path, time, sealed_login=True).login().account_id
+
+    with pytest.raises(LoginRefused, match="Authentication failed"):
+        paper(tmp_path, time, password="other", sealed_login=True).login()

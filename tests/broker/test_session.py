@@ -30,7 +30,7 @@ def test_the_first_read_logs_in_without_old_tokens(venue: Venue) -> None:
 
     assert venue.broker(cache=cache).positions() == ()
 
-    login, read = venue.requests
+    _, login, read = venue.requests
     assert login.headers["x-cap-api-key"] == KEY
     assert tokens(login) is None
     assert login.content == f'{{"identifier":"{USER}","password":"{PASSWORD}"}}'.encode()

@@ -1,8 +1,11 @@
 """Login and logout: tried at the broker, then kept in the keychain; never in argv, never on paper."""
 
 import json
+from datetime import timedelta
 
+import httpx
 import keyring
+import keyring.errors
 import pytest
 from keyring.backend import KeyringBackend
 
@@ -37,15 +40,44 @@ def keychain(monkeypatch):
     return memory.items
 
 
+class Host(httpx.BaseTransport):
+    """The paper broker in the place of another host, and what arrived there."""
+
+    def __init__(self, capcli):
+        self.seen = []
+        self.answers = {}
+        self._paper = PaperTransport(capcli.home.parent / "demo.db", capcli.time.clock)
+
+    def handle_request(self, request):
+        line = f"{request.method} {request.url.path.removeprefix('/api/v1')}"
+        self.seen.append(line)
+        answer = self.answers.get(line)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer or self._paper.handle_request(request)
+
+
 @pytest.fixture
-def broker(capcli):
-    """The paper broker in the place of the demo host."""
+def host(capcli):
+    return Host(capcli)
+
+
+@pytest.fixture
+def broker(capcli, host):
     return lambda: Surroundings(
-        clock=capcli.time.clock,
-        sleep=capcli.time.sleep,
-        monotonic=capcli.time.monotonic,
-        transport=PaperTransport(capcli.home.parent / "demo.db", capcli.time.clock),
+        clock=capcli.time.clock, sleep=capcli.time.sleep, monotonic=capcli.time.monotonic, transport=host
     )
+
+
+@pytest.fixture
+def types(monkeypatch):
+    """Answer the hidden questions, one after the other; the last answer for ever."""
+
+    def answer(*words):
+        left = list(words)
+        monkeypatch.setattr("getpass.getpass", lambda prompt, stream: left.pop(0) if left[1:] else left[0])
+
+    return answer
 
 
 def test_a_login_that_works_is_kept_and_makes_demo_the_default(capcli, keychain, broker):
@@ -71,7 +103,10 @@ def test_typed_credentials_are_asked_for_one_by_one(capcli, keychain, broker, mo
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: asked.append(prompt) or "paper")
     done = capcli("login", "--env", "demo", typed="paper\n", around=broker())
     assert (done.code, len(asked)) == (0, 2)
-    assert "two-factor" in done.err
+    assert "Two-Factor Authentication: switch it on first" in done.err
+    assert "no advice" in done.err
+    assert "keychain: tests.cli.test_session.Memory" in done.err
+    assert "Next" in done.out
     assert keychain
 
 
@@ -104,3 +139,161 @@ def test_paper_needs_neither(capcli):
 def test_without_a_terminal_the_same_login_is_proposed_with_its_credentials_on_stdin(capcli):
     told = capcli("login", "--env", "demo", "--profile", "second", "--json")
     assert told.error["next"] == "capcli login --env demo --profile second --stdin < credentials.json"
+
+
+@pytest.mark.parametrize(("typed", "env"), [("\npaper\n", "demo"), ("LIVE\npaper\n", "live")])
+def test_a_person_who_named_no_environment_is_asked_and_demo_is_proposed(
+    capcli, keychain, broker, types, typed, env
+):
+    types("paper")
+    done = capcli("login", typed=typed, around=broker())
+    assert (done.code, (f"capcli/main/{env}", "capcli") in keychain) == (0, True)
+    assert "Environment [demo]: " in done.err
+    assert f'env = "{env}"' in (capcli.home / "config.toml").read_text()
+
+
+def test_choosing_paper_needs_no_login(capcli, host, broker):
+    done = capcli("login", typed="paper\n", around=broker())
+    assert (done.code, "Paper needs no credentials" in done.out, host.seen) == (0, True, [])
+
+
+def test_an_environment_that_is_none_is_asked_for_three_times(capcli, host, broker):
+    done = capcli("login", typed="test\nprod\nx\ndemo\n", around=broker())
+    assert (done.code, done.err.count("Type demo, live or paper"), host.seen) == (2, 3, [])
+
+
+def test_credentials_on_stdin_for_no_named_environment_are_not_read(capcli, host, broker):
+    done = capcli("login", "--stdin", stdin=GOOD, around=broker())
+    assert (done.code, host.seen) == (2, [])
+    assert "capcli login --env demo --stdin < credentials.json" in done.err
+
+
+def test_a_slip_and_a_wrong_password_may_be_typed_again(capcli, keychain, broker, types):
+    types("paper", "'paper'", "paper", "login-password", "paper", "paper")
+    done = capcli("login", "--env", "demo", typed="paper\npaper\npaper\n", around=broker())
+    assert done.code == 0
+    assert "still wrapped in quotes" in done.err
+    assert "Authentication failed" in done.err
+    assert done.err.count("Nothing was stored. Type all three again") == 2
+    assert "login-password" not in done.err
+    assert keychain
+
+
+def test_the_third_refusal_ends_it_and_nothing_is_stored(capcli, keychain, host, broker, types):
+    types("paper", "no", "paper", "no", "paper", "no", "paper")
+    done = capcli("login", "--env", "demo", typed="paper\n" * 5, around=broker())
+    assert (done.code, host.seen.count("POST /session"), keychain) == (4, 3, {})
+    assert not (capcli.home / "config.toml").exists()
+
+
+def test_the_wrong_environment_is_said_plainly_and_not_asked_again(capcli, keychain, host, broker, types):
+    types("paper")
+    host.answers["POST /session"] = httpx.Response(401, json={"errorCode": "error.null.accountId"})
+    done = capcli("login", "--env", "demo", "--profile", "second", typed="paper\n" * 3, around=broker())
+    assert (done.code, host.seen.count("POST /session"), keychain) == (4, 1, {})
+    assert "Environment mismatch: this login has no account on demo. The key was made for live." in done.err
+    assert "capcli login --env live --profile second" in done.err
+
+
+def test_a_locked_keychain_is_told_before_anybody_types_or_the_broker_is_asked(
+    capcli, keychain, host, broker, types, monkeypatch
+):
+    def locked(*_):
+        raise keyring.errors.KeyringLocked
+
+    types("paper")
+    monkeypatch.setattr(Memory, "get_password", locked)
+    for words, typed in (((), "paper\n"), (("--stdin",), None)):
+        done = capcli("login", "--env", "demo", *words, stdin=GOOD, typed=typed, around=broker())
+        assert (done.code, "The keychain is locked" in done.err) == (3, True)
+        assert "API key" not in done.err
+    assert host.seen == []
+
+
+def test_a_login_names_the_accounts_the_keychain_and_the_next_command(capcli, keychain, broker):
+    done = capcli("login", "--env", "demo", "--stdin", "--json", stdin=GOOD, around=broker())
+    assert [row["currency"] for row in done.data["accounts"]] == ["USD", "EUR"]
+    assert done.json["account_id"] == done.data["accounts"][0]["account_id"]
+    assert (done.data["backend"], done.data["next"]) == (
+        "tests.cli.test_session.Memory",
+        "capcli --env demo health",
+    )
+
+
+def test_the_session_of_a_login_serves_the_next_command(capcli, keychain, host, broker, tmp_path):
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    env = {"XDG_RUNTIME_DIR": str(runtime)}
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, env=env, around=broker())
+    assert capcli("positions", env=env, around=broker()).code == 0
+    assert host.seen.count("POST /session") == 1
+    place = capcli("login", "--status", "--json", env=env, around=broker()).data["session"]
+    assert place.startswith(("file ", "keychain item capcli/main/demo/session"))
+
+
+def test_status_tells_the_age_of_the_key_and_asks_nobody(capcli, keychain, host, broker):
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    capcli.time.now += timedelta(days=40)
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    asked = len(host.seen)
+    shown = capcli("login", "--status", "--json", around=broker())
+    assert (shown.data["key_age_days"], shown.data["logged_in"], len(host.seen)) == (40, None, asked)
+    assert shown.data["key_stored_at"].startswith("2026-11-21")
+    assert "40 days" in capcli("login", "--status", around=broker()).out
+
+
+def test_the_age_of_a_key_in_the_environment_is_unknown(capcli, broker):
+    env = {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
+    shown = capcli("login", "--status", env=env, around=broker())
+    assert (shown.code, "Key age      unknown" in shown.out) == (0, True)
+
+
+def test_a_checked_status_logs_in_anew(capcli, keychain, host, broker):
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    before = host.seen.count("POST /session")
+    shown = capcli("login", "--status", "--check", "--json", around=broker())
+    assert (shown.code, shown.data["logged_in"], host.seen.count("POST /session")) == (0, True, before + 1)
+    assert shown.json["account_id"]
+
+
+def test_a_checked_status_that_is_refused_is_exit_4_and_still_a_status(capcli, keychain, host, broker):
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    host.answers["POST /session"] = httpx.Response(401, json={"errorCode": "error.invalid.api.key"})
+    shown = capcli("login", "--status", "--check", "--json", around=broker())
+    assert (shown.code, shown.data["logged_in"], shown.error["code"]) == (4, False, "LOGIN_REFUSED")
+    assert shown.data["source"] == "keychain item capcli/main/demo"
+
+
+def test_check_alone_is_refused(capcli, host, broker):
+    done = capcli("login", "--check", "--env", "demo", around=broker())
+    assert (done.code, host.seen) == (2, [])
+
+
+def test_credentials_are_forgotten_although_the_broker_cannot_be_told(
+    capcli, keychain, host, broker, tmp_path
+):
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    env = {"XDG_RUNTIME_DIR": str(runtime)}
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, env=env, around=broker())
+    host.answers["DELETE /session"] = httpx.ConnectError("down")
+    gone = capcli("logout", "--forget", env=env, around=broker())
+    assert (gone.code, keychain) == (0, {})
+    assert "could not be told" in gone.out
+    assert list((runtime / "capcli").glob("session-*")) == []
+
+
+def test_an_incomplete_environment_does_not_leave_a_login_half_done(capcli, keychain, broker):
+    env = {"CAP_API_KEY": "other"}
+    done = capcli("login", "--env", "demo", "--stdin", stdin="\ufeff" + GOOD, env=env, around=broker())
+    assert (done.code, ("capcli/main/demo", "capcli") in keychain) == (0, True)
+    assert "unset them to use these" in done.err
+    assert 'env = "demo"' in (capcli.home / "config.toml").read_text()
+    gone = capcli("logout", "--forget", "--env", "demo", env=env, around=broker())
+    assert (gone.code, keychain) == (0, {})
+    assert "stay in use until you unset them" in gone.out
+
+
+def test_json_is_not_typed_at_a_terminal(capcli, host, broker):
+    done = capcli("login", "--env", "demo", "--stdin", typed=GOOD, around=broker())
+    assert (done.code, host.seen, "it would stand on the screen" in done.err) == (2, [], True)

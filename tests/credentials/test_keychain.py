@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import keyring.backends.chainer
@@ -29,6 +30,7 @@ from capcli.settings import Env
 
 from .stores import Failing, Forgetful, Hanging, Store
 
+AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 CREDENTIALS = Credentials("kEy-0123456789", "jane@example.com", "Secr3t!")
 
 
@@ -37,19 +39,36 @@ def chain(deadline_s: float = 3.0, *, profile: str = "main", env: Env = Env.DEMO
 
 
 def test_credentials_come_back_from_one_item(store):
-    chain().save(CREDENTIALS)
+    chain().save(CREDENTIALS, at=AT)
     assert chain().load() == CREDENTIALS
     assert list(store.items) == [("capcli/main/demo", "capcli")]
 
 
 def test_profiles_and_envs_do_not_share_items(store):
-    chain().save(CREDENTIALS)
+    chain().save(CREDENTIALS, at=AT)
     assert chain(env=Env.LIVE).load() is None
     assert chain(profile="other").load() is None
 
 
+def test_a_key_keeps_the_time_of_its_first_storing_and_another_key_gets_its_own(store):
+    later = AT + timedelta(days=30)
+    chain().save(CREDENTIALS, at=AT)
+    chain().save(Credentials(CREDENTIALS.api_key, "jane@example.com", "typed anew"), at=later)
+    kept, _ = chain().look()
+    assert (kept.credentials.password, kept.stored_at) == ("typed anew", AT)
+    chain().save(Credentials("another-key-1234", "jane@example.com", "p4ss"), at=later)
+    assert chain().look()[0].stored_at == later
+
+
+@pytest.mark.parametrize("stamp", ["", ',"stored_at":"2026-11-25"', ',"stored_at":7', ',"stored_at":"x"'])
+def test_an_item_without_a_time_has_a_key_of_unknown_age(store, stamp):
+    text = f'{{"api_key":"kkkk","identifier":"i","password":"p"{stamp}}}'
+    store.set_password("capcli/main/demo", "capcli", text)
+    assert chain().look()[0].stored_at is None
+
+
 def test_deleting_what_is_missing_is_fine(store):
-    chain().save(CREDENTIALS)
+    chain().save(CREDENTIALS, at=AT)
     assert chain().delete() is True
     assert chain().delete() is False
     assert chain().load() is None
@@ -61,7 +80,7 @@ def test_backend_is_named(store):
 
 @pytest.mark.parametrize(
     "use",
-    [Keychain.load, Keychain.delete, lambda chain: chain.save(CREDENTIALS)],
+    [Keychain.load, Keychain.delete, lambda chain: chain.save(CREDENTIALS, at=AT)],
     ids=["load", "delete", "save"],
 )
 def test_window_that_nobody_answers_ends_at_the_deadline(use_store, use):
@@ -71,6 +90,18 @@ def test_window_that_nobody_answers_ends_at_the_deadline(use_store, use):
         use(chain(0.05))
     assert time.monotonic() - start < 2
     assert caught.value.next == "capcli login --status"
+
+
+def test_a_person_is_told_what_is_waited_for_before_the_deadline(use_store, monkeypatch, caplog):
+    monkeypatch.setattr("capcli.credentials.keychain.DEADLINE_S", 0.03)
+    use_store(Hanging())
+    with pytest.raises(KeychainSilent, match=r"within 0.06 s"):
+        chain(0.06).load()
+    assert "asking for its password in a window" in caplog.text
+    caplog.clear()
+    with pytest.raises(KeychainSilent):
+        chain(0.03).load()
+    assert caplog.text == ""
 
 
 def test_process_ends_although_the_keychain_still_hangs():
@@ -109,7 +140,7 @@ class PromptDismissedException(Exception):
 )
 def test_backend_s_error_is_told_in_our_words(use_store, raised, told):
     use_store(Failing(raised))
-    for call in (chain().load, lambda: chain().save(CREDENTIALS)):
+    for call in (chain().load, lambda: chain().save(CREDENTIALS, at=AT)):
         with pytest.raises(ConfigError) as caught:
             call()
         assert type(caught.value) is told
@@ -141,7 +172,7 @@ class Weak(Store):
 def test_store_that_does_not_protect_or_keep_is_refused(use_store, backend, told):
     use_store(backend())
     with pytest.raises(told):
-        chain().save(CREDENTIALS)
+        chain().save(CREDENTIALS, at=AT)
 
 
 @pytest.fixture
@@ -178,7 +209,7 @@ def test_machine_without_a_keychain_says_what_else_works(no_choice):
 
 def test_credentials_that_would_not_fit_are_refused(store):
     with pytest.raises(ConfigError, match="a keychain item holds 1000"):
-        chain().save(Credentials("k" * 500, "i" * 300, "p" * 300))
+        chain().save(Credentials("k" * 500, "i" * 300, "p" * 300), at=AT)
     assert store.items == {}
 
 
@@ -199,7 +230,7 @@ def test_json_from_a_pipe_may_use_the_variable_s_word():
 
 @given(st.text(min_size=1, max_size=60).filter(lambda text: text.isprintable() and text == text.strip()))
 def test_stored_text_fits_every_store_and_comes_back(password):
-    stored = to_json(Credentials("k", "i", "x" + password))
+    stored = to_json(Credentials("k", "i", "x" + password), AT)
     assert from_json(stored, "item").password == "x" + password
 
 

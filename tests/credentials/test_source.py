@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from capcli.system import Folders
 
 from .stores import Failing
 
+AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 NOWHERE = Folders(Path("/nonexistent"), Path("/nonexistent"), Path("/nonexistent"), None)
 PLAIN = {
     "CAP_API_KEY": "envkey-12345678",
@@ -44,13 +46,13 @@ def test_complete_environment_never_opens_the_keychain(use_store):
 
 
 def test_incomplete_environment_is_not_completed_from_the_keychain(store):
-    store_credentials("main", Env.DEMO, STORED)
+    store_credentials("main", Env.DEMO, STORED, at=AT)
     with pytest.raises(CredentialsMissing, match="not CAP_IDENTIFIER and CAP_API_PASSWORD"):
         source(environ={"CAP_API_KEY": "envkey-12345678"}).load()
 
 
 def test_stored_credentials_are_found_again_until_forgotten(store):
-    assert store_credentials("main", Env.DEMO, STORED) == "capcli/main/demo"
+    assert store_credentials("main", Env.DEMO, STORED, at=AT) == "capcli/main/demo"
     assert source().load() == STORED
     assert forget("main", Env.DEMO) is True
     assert forget("main", Env.DEMO) is False
@@ -82,17 +84,20 @@ def test_absent_keychain_never_falls_back_to_paper(use_store):
 
 def test_nothing_is_stored_for_paper(store):
     with pytest.raises(UsageError):
-        store_credentials("main", Env.PAPER, STORED)
+        store_credentials("main", Env.PAPER, STORED, at=AT)
     assert forget("main", Env.PAPER) is False
     assert store.items == {}
 
 
 def test_description_shows_where_and_hardly_what(store):
-    store_credentials("main", Env.LIVE, STORED)
+    store_credentials("main", Env.LIVE, STORED, at=AT)
     found = source("live").describe()
     assert found.source == "keychain item capcli/main/live"
     assert (found.api_key, found.identifier) == ("…4321", "j***@example.com")
+    assert found.backend.endswith("stores.Store")
+    assert found.key_stored_at == AT
     named = source(environ=PLAIN).describe()
+    assert (named.backend, named.key_stored_at) == (None, None)
     assert named.source == "environment (CAP_API_KEY, CAP_IDENTIFIER, CAP_API_PASSWORD)"
 
 

@@ -80,6 +80,7 @@ class Hand:
             transport=PaperTransport(path, time.now),
             monotonic=time.monotonic,
             sleep=time.sleep,
+            sealed_login=False,
         )
 
     def trades(self, side: str = "BUY", size: str = "1.5", epic: str = "SILVER") -> None:

@@ -123,8 +123,8 @@ class Slow(PaperTransport):
         return super().handle_request(request)
 
 build = App.build
-def slow(options):
-    app = build(options)
+def slow(options, **more):
+    app = build(options, **more)
     app._around = Surroundings(transport=Slow(app.folders.paper, utc_now))
     return app
 App.build = slow

@@ -1,0 +1,92 @@
+"""What comes out of the root logger, whoever logs."""
+
+import io
+import logging
+
+import pytest
+
+from capcli.log import Redaction, listen, louder
+
+KEY, USER, PASSWORD = "kEy-0123456789", "jane.doe@example.com", 'Secr3t "ü" \\!'
+CST, TOKEN = "c5t0c5t0c5t0", "x3cur1tyt0k3n"
+ENVIRON = {"CAP_API_KEY": KEY, "CAP_IDENTIFIER": USER, "CAP_API_PASSWORD": PASSWORD}
+
+
+def logged(name: str, message: str, *arguments: object, level: str = "DEBUG", **options: object) -> str:
+    stream = io.StringIO()
+    stop = listen(stream, level, Redaction(ENVIRON))
+    try:
+        logging.getLogger(name).error(message, *arguments, **options)  # type: ignore[arg-type]
+    finally:
+        stop()
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["capcli", "httpx", "httpcore.http11", "keyring.backend", ""])
+@pytest.mark.parametrize("secret", [KEY, USER, PASSWORD, repr(PASSWORD), repr(PASSWORD.encode())])
+def test_what_the_environment_holds_is_masked_in_every_spelling(name, secret):
+    told = logged(name, "it was %s, and went on", secret)
+    assert "***" in told
+    assert "Secr3t" not in told
+    assert "and went on" in told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"return_value=(b'HTTP/1.1', 200, b'OK', [(b'CST', b'{CST}'), (b'X-SECURITY-TOKEN', b'{CST}')])",
+        f'{{"cst":"{CST}","x-security-token": "{CST}"}}',
+        f"CST: {CST}\r\nX-SECURITY-TOKEN: {CST}\r\n",
+        f"X-CAP-API-KEY={CST}",
+        f'{{"identifier": "{CST}", "password": "{CST} \\" {CST}", "api_key": "{CST}"}}',
+        f"{{'identifier': '{CST}', 'api_password': '{CST}'}}",
+        f"CAP_API_PASSWORD={CST} with blanks {CST}",
+        f"Set-Cookie: id={CST}; path=/; b={CST}",
+        f"(b'Authorization', b'Basic {CST}')",
+        f"https://user:{CST}@proxy.example:3128/",
+        f"{CST}@example.com",
+    ],
+)
+def test_what_stands_where_secrets_stand_is_masked_unseen(line):
+    assert CST not in logged("httpcore.http11", "%s", line)
+
+
+def test_tokens_are_masked_as_soon_as_they_are_known():
+    redaction = Redaction({})
+    assert redaction.clean(f"Illegal header value b'{TOKEN}'") == f"Illegal header value b'{TOKEN}'"
+    redaction.learn(TOKEN)
+    assert redaction.clean(f"Illegal header value b'{TOKEN}'") == "Illegal header value b'***'"
+    assert TOKEN not in repr(redaction)
+
+
+def test_a_traceback_is_masked_too():
+    told = logged("capcli", "it broke", exc_info=ValueError(f"bad header {KEY}"))
+    assert "ValueError: bad header ***" in told
+
+
+def test_harmless_text_stays_as_it_is():
+    text = "The API password is the key's own, not the login password. GET /positions (identifier kept)."
+    assert Redaction(ENVIRON).clean(text) == text
+
+
+@pytest.mark.parametrize(
+    ("level", "verbose", "wanted"),
+    [
+        *(("WARNING", 0, "WARNING"), ("ERROR", 0, "ERROR"), ("WARNING", 1, "INFO"), ("ERROR", 2, "DEBUG")),
+        *(("DEBUG", 0, "DEBUG"), ("DEBUG", 1, "DEBUG"), ("INFO", 3, "DEBUG")),
+    ],
+)
+def test_option_and_setting_the_louder_one_counts(level, verbose, wanted):
+    assert louder(level, verbose) == wanted
+
+
+def test_requests_are_told_at_debug_and_the_loggers_are_left_as_they_were():
+    root, httpx = logging.getLogger(), logging.getLogger("httpx")
+    before = (root.handlers[:], root.level, httpx.level)
+    for level, told in (("INFO", ""), ("DEBUG", "INFO httpx: GET\n")):
+        stream = io.StringIO()
+        stop = listen(stream, level, Redaction({}))
+        httpx.info("GET")
+        stop()
+        assert stream.getvalue() == told
+    assert (root.handlers[:], root.level, httpx.level) == before
