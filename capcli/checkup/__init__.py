@@ -21,6 +21,7 @@ def probes(app: "App") -> tuple[Probe, ...]:
         Probe("journal", partial(machine.journal, app), needs=("state_folder",)),
         Probe("keychain", partial(machine.keychain, app)),
         Probe("credentials", partial(machine.credentials, app), needs=("keychain",)),
+        Probe("key_age", partial(machine.key_age, app), needs=("credentials",)),
         Probe("broker_clock", partial(venue.broker_clock, app)),
         Probe("login", partial(venue.login, app), needs=("credentials", "broker_clock")),
         Probe("account", partial(venue.account, app), needs=("login",)),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _LEAST_FREE_BYTES = 50_000_000
 _MOST_ATTEMPTS = 1000
+_KEY_DAYS, _KEY_WARNS_DAYS = 365, 30
 _OWN_DEFAULTS = "the official server's own limits (1.0, 1.0, 3 positions, 20 orders a day) do not apply here"
 
 
@@ -51,6 +52,24 @@ def keychain(app: "App") -> Finding:
 def credentials(app: "App") -> Finding:
     found = app.credentials.describe()
     return Finding(found.source if found.api_key is None else f"{found.source}, key {found.api_key}")
+
+
+def key_age(app: "App") -> Finding:
+    """Warn in the last days of a key's year (API page 2.1)."""
+    stored = app.credentials.describe().key_stored_at
+    if stored is None:
+        return Finding("not known: the key was not stored by capcli login")
+    days = (app.clock() - stored).days
+    left = _KEY_DAYS - days
+    said = f"stored {stored:%Y-%m-%d}, {days} days ago"
+    if left > _KEY_WARNS_DAYS:
+        return Finding(said)
+    when = f"ends in about {left} days" if left > 0 else "is over"
+    return Finding(
+        f"{said}; a key lives for a year by default, which {when}",
+        "generate a new key under Settings > API integrations, then capcli login",
+        warning=True,
+    )
 
 
 def trading(app: "App") -> Finding:

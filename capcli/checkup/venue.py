@@ -50,7 +50,9 @@ def _explained(app: "App", refusal: LoginRefused) -> CapcliError:
         tried = f" Tried once on {other}: {verdict}."
     found = slips(app.credentials.load())
     looks = f" Look again: {'; '.join(found)}." if found else ""
-    return LoginRefused(f"{refusal.message}{tried}{looks}", next=refusal.next, **refusal.details)
+    since = app.credentials.describe().key_stored_at
+    worked = f" These credentials worked when they were stored on {since:%Y-%m-%d}." if since else ""
+    return LoginRefused(f"{refusal.message}{tried}{looks}{worked}", next=refusal.next, **refusal.details)
 
 
 def _tried_on(app: "App", other: str) -> str | None:

@@ -58,7 +58,7 @@ class Call:
             settings.pop("options", None) or self.app_options(),
             environ=settings.pop("environ", None) or self.outlet.environ,
             around=self.around,
-            presence=self._presence(),
+            presence=self._presence(interactive=settings.pop("interactive", True)),
             **settings,
         )
         self._apps.append(app)
@@ -87,14 +87,14 @@ class Call:
             self._deaf()
             self._deaf = None
 
-    def _presence(self) -> "Presence":
+    def _presence(self, *, interactive: bool) -> "Presence":
         from capcli.app import Presence
 
         return Presence(
             recall=self.recall,
             on_wait=lambda why: self.talk(f"{why}\n"),
             on_secret=self.redaction.learn,
-            interactive=self.outlet.interactive and not self.json,
+            interactive=interactive and self.outlet.interactive and not self.json,
         )
 
     def app_options(self) -> "Options":

@@ -42,7 +42,8 @@ def health(
     call.check_form(SupportReport if report else HealthReport)
     application = None
     try:
-        application = call.build()
+        # No check waits for an answer in the keychain's own window.
+        application = call.build(interactive=False)
     except ConfigError as error:
         found = settings_failed(error)
     else:

@@ -40,7 +40,7 @@ class Face:
         """Name the environment, or None while the settings are wrong."""
         try:
             return self.app().env
-        except CapcliError:
+        except Exception:  # noqa: BLE001  asked while another failure is told; it must not be lost for this one
             return None
 
     def close(self) -> None:

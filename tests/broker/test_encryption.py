@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from capcli.broker.client import CapitalBroker
 from capcli.broker.encryption import load_key
-from capcli.errors import ConfigError, LoginRefused, Unreachable, NotTheBroker
+from capcli.errors import ConfigError, LoginRefused, NotTheBroker, Unreachable
 from capcli.services.ports import Credentials
 
 from .venue import KEY, KEY_ENDPOINT, PASSWORD, USER, Step, Venue, answer, refusal

@@ -1,0 +1,85 @@
+"""The checks of this machine that need a keychain or a limit to look at."""
+
+from datetime import timedelta
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+
+from capcli.app import App, Surroundings
+from capcli.credentials.source import store_credentials
+from capcli.services.health import HealthCheck
+from capcli.services.ports import Credentials
+from capcli.settings import Env
+from tests.support.clock import START, Time
+
+
+class Memory(KeyringBackend):
+    priority = 9
+
+    def __init__(self):
+        super().__init__()
+        self.items = {}
+
+    def get_password(self, service, username):
+        return self.items.get((service, username))
+
+    def set_password(self, service, username, password):
+        self.items[service, username] = password
+
+    def delete_password(self, service, username):
+        del self.items[service, username]
+
+
+@pytest.fixture
+def stored(monkeypatch):
+    """A key that was stored when time began."""
+    monkeypatch.setattr(keyring.core, "_keyring_backend", Memory())
+    store_credentials("main", Env.DEMO, Credentials("k3yk3yk3y", "a@example.com", "pa55"), at=START)
+
+
+def check(tmp_path, name: str, *, days: int = 0, **environ: str) -> HealthCheck:
+    time = Time()
+    time.tick(timedelta(days=days).total_seconds())
+    around = Surroundings(clock=time.now, sleep=time.sleep, monotonic=time.monotonic)
+    environ = {"CAPCLI_HOME": str(tmp_path / "home"), "CAP_ENV": "demo"} | environ
+    with_needs = App.build(environ=environ, around=around).health.run((name,)).data.checks
+    return next(each for each in with_needs if each.name == name)
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    ("days", "status", "says"),
+    [
+        (0, "ok", "stored 2026-03-02, 0 days ago"),
+        (334, "ok", "334 days ago"),
+        (335, "warning", "ends in about 30 days"),
+        (366, "warning", "is over"),
+    ],
+)
+def test_a_key_is_warned_of_in_the_last_days_of_its_year(tmp_path, days, status, says):
+    found = check(tmp_path, "key_age", days=days)
+    assert (found.status.value, says in found.message) == (status, True)
+
+
+def test_the_age_of_a_key_in_the_environment_is_not_known(tmp_path):
+    login = {"CAP_API_KEY": "k", "CAP_IDENTIFIER": "u", "CAP_API_PASSWORD": "p"}
+    assert check(tmp_path, "key_age", **login).message.startswith("not known")
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_keychain_in_use_is_named(tmp_path):
+    assert check(tmp_path, "keychain").message.endswith("Memory")
+
+
+def test_a_keychain_that_is_missing_is_a_failure_only_where_it_is_needed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    assert check(tmp_path, "keychain").code == "KEYCHAIN_MISSING"
+    assert check(tmp_path, "keychain", CAP_API_KEY="k").status.value == "ok"
+    assert check(tmp_path, "keychain", CAP_ENV="paper").status.value == "ok"
+
+
+def test_live_without_any_limit_is_a_warning(tmp_path):
+    assert check(tmp_path, "limits", CAP_ENV="live").status.value == "warning"
+    assert check(tmp_path, "limits", CAP_ENV="live", CAP_MAX_POSITION_SIZE="1").status.value == "ok"
+    assert check(tmp_path, "limits").status.value == "ok"
