@@ -227,7 +227,12 @@ def test_using_an_account_beside_a_default_one_is_told_to_end_with_the_command(l
 
     assert (done.code, done.data["account_id"]) == (0, SECOND_ACCOUNT)
     assert f"the next command is on {FIRST_ACCOUNT} again" in done.err
-    assert logged_in("positions", env=default).json["account_id"] == FIRST_ACCOUNT
+    logged_in.tap.requests.clear()
+    for _ in range(2):
+        assert logged_in("positions", env=default).json["account_id"] == FIRST_ACCOUNT
+    assert logged_in.logins() == 0
+    assert logged_in.tap.seen()[-1] == "GET /positions"
+    assert logged_in.tap.seen().count("PUT /session") == 1
 
 
 def test_a_session_that_the_broker_ended_is_renewed_without_a_word(logged_in):
