@@ -148,8 +148,18 @@ class CapitalBroker:
         return self._sessions.details()
 
     def switch_account(self, account_id: str) -> Session:
-        """Make an account the active one. Raises ConfigError that lists the accounts there are."""
+        """Make an account the active one, for this process and those that share its session.
+
+        Raises ConfigError that lists the accounts there are.
+        """
         return self._sessions.switch(account_id)
+
+    def visit_account(self, account_id: str) -> Session:
+        """Go to an account for a while; other processes stay on the one that was chosen.
+
+        Raises ConfigError that lists the accounts there are.
+        """
+        return self._sessions.visit(account_id)
 
     def ping(self) -> bool:
         """Renew the session's idle time; say whether the broker answered OK."""

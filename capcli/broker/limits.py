@@ -20,6 +20,9 @@ ORDER_GAP_S = 0.1 + _MARGIN_S
 TRANSIT_S = 2.0
 """A request whose answer is out counts as arrived after this time, so a hung or killed one blocks nobody."""
 
+ORDER_TRANSIT_S = 0.5
+"""Shorter: the next order, on another account perhaps, is not to wait long for a slow answer."""
+
 BULK_GAP_S = WINDOW_S / REQUESTS
 BULK_CREDIT_S = 0.05
 BULK_SLACK_S = 0.01
@@ -219,7 +222,7 @@ def _started(allowance: Allowance, ask: _Ask, now: float) -> Allowance:
     if ask.kind is RequestKind.LOGIN:
         return replace(started, login_after=now + TRANSIT_S + LOGIN_GAP_S)
     if ask.kind is RequestKind.ORDER:
-        return replace(started, order_after=now + TRANSIT_S + ORDER_GAP_S)
+        return replace(started, order_after=now + ORDER_TRANSIT_S + ORDER_GAP_S)
     if ask.lane is Lane.BULK:
         # By the plan, not by the clock: a step that came a little late is made up for.
         planned = max(started.bulk_after, now - BULK_CREDIT_S)
@@ -237,15 +240,17 @@ def _left(allowance: Allowance, ask: _Ask, counted: float) -> Allowance:
     taken[taken.index(ask.until)] = counted + WINDOW_S
     over = replace(allowance, taken=tuple(sorted(taken)))
     if ask.kind is RequestKind.LOGIN:
-        return replace(over, login_after=_sooner(over.login_after, ask, counted, LOGIN_GAP_S))
+        assumed = ask.start + TRANSIT_S
+        return replace(over, login_after=_sooner(over.login_after, assumed, counted, LOGIN_GAP_S))
     if ask.kind is RequestKind.ORDER:
-        return replace(over, order_after=_sooner(over.order_after, ask, counted, ORDER_GAP_S))
+        assumed = ask.start + ORDER_TRANSIT_S
+        return replace(over, order_after=_sooner(over.order_after, assumed, counted, ORDER_GAP_S))
     return over
 
 
-def _sooner(after: float, ask: _Ask, counted: float, gap_s: float) -> float:
+def _sooner(after: float, assumed: float, counted: float, gap_s: float) -> float:
     """Return when the next may begin: counted from the answer, unless somebody else set it meanwhile."""
-    mine = abs(after - (ask.start + TRANSIT_S + gap_s)) < _MARGIN_S
+    mine = abs(after - (assumed + gap_s)) < _MARGIN_S
     return counted + gap_s if mine else after
 
 

@@ -87,6 +87,7 @@ class Sessions:
         self._cache_read = False
         self._generation = 0
         self._apart = False
+        self._configured = self._chosen = wanted_account
 
     @property
     def account_id(self) -> str | None:
@@ -151,7 +152,19 @@ class Sessions:
         return translate.session(found)
 
     def switch(self, account_id: str) -> Session:
-        """Make an account the active one. Raises ConfigError with the accounts there are."""
+        """Make an account the active one, here and for whoever shares the session by the cache.
+
+        Raises ConfigError with the accounts there are.
+        """
+        with self._lock:
+            session = self.visit(account_id)
+            self._chosen = account_id
+            if self._live is not None:
+                self._follow(replace(self._live.stored, chosen=account_id), self._live.generation)
+            return session
+
+    def visit(self, account_id: str) -> Session:
+        """Go to an account; those who share the session stay on the one that was chosen. Raises as switch."""
         with self._lock:
             session = self.details()
             if session.account_id != account_id:
@@ -191,15 +204,26 @@ class Sessions:
         if self._live is None and not self._cache_read and self._cache is not None:
             self._cache_read = True
             stored = self._cache.load()
-            if stored is not None:
+            if stored is not None and not self._is_astray(stored):
                 self._take(stored)
         return self._live
+
+    def _is_astray(self, stored: StoredSession) -> bool:
+        """Say whether a session is away from its chosen account: another process is at work there, or died.
+
+        It is left alone, and a login goes to the chosen account instead.
+        """
+        if self._configured is not None or stored.chosen in {"", stored.account_id}:
+            return False
+        self._chosen = self._last_account = stored.chosen
+        return True
 
     def _take(self, stored: StoredSession) -> None:
         """Use a session that the cache holds."""
         self._generation += 1
         self._live = Live(stored, self._generation)
         self._last_account = stored.account_id
+        self._chosen = self._configured or stored.chosen or stored.account_id
 
     def _keep(self, stored: StoredSession, generation: int) -> Live:
         """Use a session of ours, and let the cache hold it."""
@@ -218,6 +242,7 @@ class Sessions:
         self._cache_read = True
         self._live = Live(stored, generation)
         self._last_account = stored.account_id
+        self._chosen = self._chosen or stored.chosen or stored.account_id
         return self._live
 
     def _forget(self, live: Live) -> None:
@@ -257,8 +282,11 @@ class Sessions:
             other = self._cache.load() if self._cache is not None else None
             if other is None or self._is_old(other) or not _is_newer(other, instead_of):
                 return self._login(), True
+            if instead_of is None and self._is_astray(other):
+                return self._login(), True
             if instead_of is not None and _was_moved(other, instead_of.stored):
-                self._apart = True
+                # A visit ends by itself; a choice of the user stands in the cache.
+                self._apart = other.chosen in {"", other.account_id}
                 return self._login(), True
             self._take(other)
         return self._on_wanted(self._live or Live(other, self._generation)), False
@@ -277,6 +305,7 @@ class Sessions:
         found = wire.decode(reply.body, wire.Login, "POST /session")
         stored = self._stored(found, reply.tokens, secret.fingerprint)
         self._generation += 1
+        stored = replace(stored, chosen=self._chosen or target or stored.account_id)
         if target in {None, stored.account_id}:
             return self._keep(stored, self._generation)
         known = tuple(account.account_id for account in found.accounts)
@@ -364,7 +393,8 @@ class Sessions:
                 next="capcli accounts",
             )
         fresh, self._generation = self._live is None, self._generation + 1
-        kept = _on_account(_with_tokens(stored, check.tokens), found)
+        moved = _on_account(_with_tokens(stored, check.tokens), found)
+        kept = replace(moved, chosen=self._chosen or target)
         return (self._keep if fresh else self._follow)(kept, self._generation), found
 
     def _accounts(self, live: Live) -> tuple[str, ...]:

@@ -81,7 +81,9 @@ def fields_of(session: StoredSession) -> dict[str, Any]:
 
 def session_of(fields: Any) -> StoredSession:
     """Read a session from JSON. Raises ValueError, TypeError or KeyError for anything else."""
-    texts = {name: fields[name] for name in _TEXTS} | {"fingerprint": fields.get("fingerprint", "")}
+    texts = {name: fields[name] for name in _TEXTS} | {
+        name: fields.get(name, "") for name in ("fingerprint", "chosen")
+    }
     offset, created_at = fields["timezone_offset"], datetime.fromisoformat(fields["created_at"])
     if not all(isinstance(text, str) for text in texts.values()) or type(offset) is not int:
         raise ValueError

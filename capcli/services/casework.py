@@ -49,7 +49,7 @@ def active_on(broker: Broker, account_id: str) -> str:
     A login, of this or of another process, may have landed on the preferred account (API page 2.6).
     """
     active = broker.session().account_id
-    return active if active == account_id else broker.switch_account(account_id).account_id
+    return active if active == account_id else broker.visit_account(account_id).account_id
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def returning(broker: Broker) -> Iterator[None]:
     finally:
         if before is not None and broker.account_id not in {None, before}:
             with suppress(CapcliError):
-                broker.switch_account(before)
+                broker.visit_account(before)
 
 
 def look(desk: Desk, request: OrderRequest, *, with_orders: bool, account_id: str | None = None) -> Scene:

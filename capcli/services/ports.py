@@ -41,7 +41,8 @@ class Credentials:
 class StoredSession:
     """A broker session that outlives the process: tokens, and what they belong to.
 
-    `fingerprint` is that of the credentials it was made with.
+    `fingerprint` is that of the credentials it was made with. `chosen` is the account that the user is on;
+    the session may be on another one for the time of an order there.
     """
 
     cst: str
@@ -52,6 +53,7 @@ class StoredSession:
     timezone_offset: int
     created_at: datetime
     fingerprint: str = ""
+    chosen: str = ""
 
     def __repr__(self) -> str:
         return f"StoredSession(account_id={self.account_id!r})"
@@ -165,7 +167,13 @@ class Broker(Protocol):
         """GET /session: the account as the broker sees it now."""
         ...
 
-    def switch_account(self, account_id: str) -> Session: ...
+    def switch_account(self, account_id: str) -> Session:
+        """Make an account the active one, for this process and the next ones."""
+        ...
+
+    def visit_account(self, account_id: str) -> Session:
+        """Go to an account for a while; the next processes stay on the one that was chosen."""
+        ...
 
     def ping(self) -> bool: ...
 

@@ -150,6 +150,15 @@ def test_ten_requests_of_a_killed_process_count_for_three_seconds() -> None:
         assert 3.0 < time.elapsed < 3.1
 
 
+def test_an_order_waits_half_a_second_at_most_for_the_answer_of_another() -> None:
+    time, book = Time(), OwnBook()
+    other = Pace(time.monotonic, time.sleep, book).turn(Lane.ORDERS, RequestKind.ORDER)
+    other.__enter__()
+
+    with Pace(time.monotonic, time.sleep, book).turn(Lane.ORDERS, RequestKind.ORDER):
+        assert 0.1 < time.elapsed < 0.7
+
+
 def test_whoever_is_interrupted_while_waiting_leaves_the_queue() -> None:
     time, book = Time(), OwnBook()
     book.update(lambda _: Allowance(taken=(5.0,) * 10))

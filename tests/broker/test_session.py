@@ -423,6 +423,21 @@ def test_switching_to_an_unknown_account_lists_the_accounts(venue: Venue) -> Non
     assert broker.account_id == FIRST
 
 
+def test_a_visit_leaves_the_choice_and_a_switch_makes_one(venue: Venue) -> None:
+    switching(venue)
+    cache = Cache(stored(FIRST))
+    broker = venue.broker(cache=cache)
+
+    broker.visit_account(SECOND)
+    visiting = cache.stored
+    broker.switch_account(SECOND)
+
+    assert visiting is not None
+    assert cache.stored is not None
+    assert (visiting.account_id, visiting.chosen) == (SECOND, FIRST)
+    assert (cache.stored.account_id, cache.stored.chosen) == (SECOND, SECOND)
+
+
 def test_session_reports_the_account_that_the_broker_sees(venue: Venue) -> None:
     venue.on("GET /session", answer(shapes.session_body(SECOND)))
     broker = venue.broker(cache=Cache(stored(FIRST)))

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from capcli.domain.attempt import AttemptState
-from tests.support.desk import SECOND_ACCOUNT, Seat
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat
 from tests.support.fixtures import Seats
 
 
@@ -18,6 +18,42 @@ def test_executing_on_another_account_leaves_the_choice_as_it_was(seat: Seat) ->
 
     assert (reply.data.state, reply.account_id) == (AttemptState.LANDED, SECOND_ACCOUNT)
     assert seat.app.broker.session().account_id == first
+
+
+def visiting(seats: Seats) -> tuple[Seat, str]:
+    """A process that is at work on the second account, while the first one is chosen."""
+    seat = seats()
+    seat.app.accounts.use(FIRST_ACCOUNT)
+    seat.app.broker.visit_account(SECOND_ACCOUNT)
+    return seat, FIRST_ACCOUNT
+
+
+def test_a_process_that_starts_during_work_on_another_account_is_on_the_chosen_one(seats: Seats) -> None:
+    busy, chosen = visiting(seats)
+    other = seats()
+
+    assert other.app.portfolio.positions().account_id == chosen
+    assert busy.app.broker.session().account_id == SECOND_ACCOUNT
+    assert busy.tap.seen().count("POST /session") == 1, "its session was left alone"
+
+
+def test_a_process_that_ran_during_work_on_another_account_goes_on_where_it_was(seats: Seats) -> None:
+    first = seats()
+    first.app.accounts.use(FIRST_ACCOUNT)
+    running = seats()
+    running.app.portfolio.positions()
+    first.app.broker.visit_account(SECOND_ACCOUNT)
+
+    assert running.app.portfolio.positions().account_id == FIRST_ACCOUNT
+    assert first.app.broker.session().account_id == SECOND_ACCOUNT
+
+
+def test_after_a_kill_during_work_on_another_account_one_login_leads_back(seats: Seats) -> None:
+    _killed, chosen = visiting(seats)
+    later = [seats() for _ in range(2)]
+
+    assert [seat.app.portfolio.positions().account_id for seat in later] == [chosen] * 2
+    assert [seat.tap.seen().count("POST /session") for seat in later] == [1, 0]
 
 
 @pytest.mark.parametrize(("epic", "known"), [("SILVER", True), ("BWMN", False)])
