@@ -45,6 +45,9 @@ class Causes:
 
     def of_end(self, attempt: AttemptRecord) -> Ending | None:
         """Say what ended the deal of a close or a cancellation; None while that cannot be known."""
+        others = self._others(attempt)
+        if proven := [other for other in others if _is_proven(other)]:
+            return _instead(attempt, proven[-1])
         try:
             rows = self.search.activity(_sent(attempt) - _SLACK)
         except CapcliError:
@@ -57,10 +60,8 @@ class Causes:
             return None
         if last is not None and (cause := _own_cause(attempt, last)):
             return Ending(cause)
-        maker = self._maker(attempt, last.at if last else None)
-        if maker.attempt_id == attempt.attempt_id:
-            return Ending()
-        return Ending(f"{_DID[attempt.kind]} by {maker.attempt_id} instead")
+        maker = _last_before(last.at if last else None, others, attempt)
+        return Ending() if maker is attempt else _instead(attempt, maker)
 
     def superseding(self, attempt: AttemptRecord) -> AttemptRecord | None:
         """Return the latest amendment of the same deal that was made, or may have been, after this one."""
@@ -71,15 +72,6 @@ class Causes:
         """Return the later amendment that asked for the same, and was sent since the deal did not show it."""
         later = self.superseding(attempt)
         return later if later is not None and read_asked(later) == read_asked(attempt) else None
-
-    def _maker(self, attempt: AttemptRecord, at: datetime | None) -> AttemptRecord:
-        others = self._others(attempt)
-        proven = [other for other in others if _is_proven(other)]
-        if proven:
-            return proven[-1]
-        sent = sorted((*others, attempt), key=_sent)
-        in_time = [one for one in sent if at is None or _sent(one) <= at + _SLACK]
-        return in_time[-1] if in_time else attempt
 
     def _others(self, attempt: AttemptRecord) -> list[AttemptRecord]:
         """Return the other attempts to do the same to this deal that were made or may have been, as sent."""
@@ -98,6 +90,16 @@ class Causes:
 
 def _sent(attempt: AttemptRecord) -> datetime:
     return attempt.broker_time_at_send or attempt.sent_at or attempt.created_at
+
+
+def _last_before(at: datetime | None, others: list[AttemptRecord], attempt: AttemptRecord) -> AttemptRecord:
+    """Return the last of these attempts that was sent before something happened at the broker."""
+    sent = [one for one in (*others, attempt) if at is None or _sent(one) <= at + _SLACK]
+    return max(sent, key=_sent, default=attempt)
+
+
+def _instead(attempt: AttemptRecord, maker: AttemptRecord) -> Ending:
+    return Ending(f"{_DID[attempt.kind]} by {maker.attempt_id} instead")
 
 
 def _is_proven(attempt: AttemptRecord) -> bool:

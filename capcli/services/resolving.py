@@ -86,8 +86,8 @@ class Resolutions:
         command = f"capcli resolve {attempt.attempt_id}"
         known = shown.sentence.removesuffix(f" To settle: {command}")
         if self._witness.order_of(attempt) is None:
-            answers = f"{command} --landed {shown.deal_ids[0]}, or --not-placed"
-            return replace(shown, sentence=f"{known} If you know: {answers}.", next="capcli resolve --help")
+            answers = f"--not-placed, or: {command} --landed {shown.deal_ids[0]}"
+            return replace(shown, sentence=f"{known} If you know: {answers}", next="capcli resolve --help")
         if finding is None:
             return replace(
                 shown,
