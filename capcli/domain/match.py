@@ -1,7 +1,14 @@
-"""What may be the order whose answer was lost, in book and activity (order protocol, Reconcile). Pure."""
+"""What may be the order whose answer was lost, in book and activity (order protocol, Reconcile). Pure.
+
+A trace proves a landing only where it cannot be anything else: created between the send (less 2 s for the
+clocks) and the end of the quiet period, and by no other lost order of the same epic, side and size. The
+broker executes within seconds, and its slowest witness is about a minute late (API page 10.1): what comes
+after the quiet period may as well be a trade by hand, so a person decides. What a deal was opened with its
+first activity row tells, for a person may have changed it since; the list counts until that row is there.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -22,33 +29,69 @@ _ENDED = {
 }
 CLOSED = "It is closed already"
 FILLED = "It was filled"
+# How the note of an attempt that is presumed not placed names what it may be.
+POSSIBLE = "may be a late landing of it"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a lost order can have been created, by the broker's clock; without an end nothing is too late."""
+
+    since: datetime
+    until: datetime | None = None
+
+    @classmethod
+    def after(cls, sent_at: datetime, quiet: timedelta | None = None) -> "Window":
+        """Return the window of an order that was sent at an instant."""
+        return cls(sent_at - _SLACK, None if quiet is None else sent_at + quiet)
+
+    def holds(self, at: datetime | None) -> bool:
+        """Say whether something was created in time; what has no time is not known to be late."""
+        return at is None or (self.since <= at and not self.is_over(at))
+
+    def is_over(self, at: datetime | None) -> bool:
+        return at is not None and self.until is not None and at > self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another lost order of the same epic, side and size. `known` are the deals that it cannot be."""
+
+    attempt_id: str
+    window: Window
+    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An order without an answer. `sent_at` is the broker's clock; `known` are deals that others account for.
+    """An order without an answer; `known` are deals that others account for.
 
     `known` holds the ids of the baseline and of every other attempt, orders and positions alike; `sizes` the
-    sizes of the baseline's positions.
+    sizes of the baseline's positions; `rivals` are the orders that a trace of this one may belong to as well.
     """
 
     request: OrderRequest
-    sent_at: datetime
+    window: Window
     known: frozenset[str]
     sizes: Mapping[str, Decimal] = field(default_factory=dict)
+    rivals: tuple[Rival, ...] = ()
 
     @property
     def since(self) -> datetime:
-        return self.sent_at - _SLACK
+        return self.window.since
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One clean look at an account since the send; `activity` is newest first, with details."""
+    """One clean look at an account since the send; `activity` is newest first, with details.
+
+    `at` is the broker's clock at the look: what shows no time of its own happened before that.
+    """
 
     positions: tuple[Position, ...]
     orders: tuple[WorkingOrder, ...]
     activity: tuple[Activity, ...]
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +99,7 @@ class Trace:
     """One thing that the lost order may have become; `rows` are what is still there of it.
 
     One that is not `sure` speaks against absence and proves nothing yet: the rest of it is late or missing.
+    A `late` one was created, `at` that time, after the quiet period. `shared` are attempts that it fits too.
     """
 
     deal_ids: tuple[str, ...]
@@ -65,6 +109,14 @@ class Trace:
     order_id: str | None = None
     note: str = ""
     sure: bool = True
+    at: datetime | None = None
+    late: bool = False
+    shared: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Name its deals, or its order where no deal of it is seen."""
+        return self.deal_ids or tuple(filter(None, (self.order_id,)))
 
 
 class Verdict(StrEnum):
@@ -78,17 +130,22 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """All traces of a lost order, those that fit its stop first, and the ids of refused orders like it."""
+    """All traces of a lost order, those that fit its stop first, and the ids of refused orders like it.
+
+    `others` are the new deals of that epic and side that nothing but a person's word makes this order.
+    """
 
     traces: tuple[Trace, ...] = ()
     rejected: tuple[str, ...] = ()
+    others: tuple[Trace, ...] = ()
+    refused_for_sure: bool = True
 
     @property
     def verdict(self) -> Verdict:
         """Judge: several that fit prove nothing, and what is late proves nothing yet."""
         if not self.traces and not self.rejected:
             return Verdict.NOTHING_THERE
-        if not self.traces and len(self.rejected) == 1:
+        if not self.traces and len(self.rejected) == 1 and self.refused_for_sure:
             return Verdict.REJECTED
         if len(self.traces) == 1 and self.traces[0].sure and not self.rejected:
             return Verdict.LANDED
@@ -99,16 +156,78 @@ class Finding:
         """Name the deals of all traces."""
         return tuple(dict.fromkeys(deal for trace in self.traces for deal in trace.deal_ids))
 
+    @property
+    def in_time(self) -> tuple[Trace, ...]:
+        """Return the traces that were created within the quiet period."""
+        return tuple(trace for trace in self.traces if not trace.late)
+
+    @property
+    def late(self) -> tuple[Trace, ...]:
+        """Return the traces that were created later: late landings, or trades by hand."""
+        return tuple(trace for trace in self.traces if trace.late)
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Name the attempts that a trace fits as well."""
+        return tuple(dict.fromkeys(name for trace in self.traces for name in trace.shared))
+
     def naming(self, deal_id: str) -> Trace | None:
-        """Return the trace that a deal id belongs to."""
-        return next((one for one in self.traces if deal_id in {*one.deal_ids, one.order_id}), None)
+        """Return the trace that a deal id belongs to, else the new deal of that id."""
+        every = (*self.traces, *self.others)
+        return next((one for one in every if deal_id in {*one.deal_ids, one.order_id}), None)
 
 
 def find(lost: Lost, seen: Seen) -> Finding:
     """Return everything that the lost order may have become."""
     traces = _working(lost, seen) if lost.request.kind is Kind.WORKING else _market(lost, seen)
+    weighed = [one for trace in traces if (one := _weighed(lost, trace)) is not None]
+    refused = {order_id: at for order_id, at in _rejected(lost, seen).items() if lost.window.holds(at)}
+    shared = any(rival.window.holds(at) for rival in lost.rivals for at in refused.values())
     fits_stop = _fits_stop(lost.request)
-    return Finding(tuple(sorted(traces, key=lambda one: not fits_stop(one))), _rejected(lost, seen))
+    return Finding(
+        tuple(sorted(weighed, key=lambda one: (one.late, not fits_stop(one)))),
+        tuple(refused),
+        tuple(_others(lost, seen, {deal for one in weighed for deal in one.ids})),
+        refused_for_sure=not shared,
+    )
+
+
+def _weighed(lost: Lost, trace: Trace) -> Trace | None:
+    """Hold a trace against the times and against the other lost orders; None where it is one of those."""
+    in_time = lost.window.holds(trace.at)
+    rivals = tuple(
+        rival.attempt_id
+        for rival in lost.rivals
+        if rival.window.holds(trace.at) and rival.known.isdisjoint(trace.deal_ids)
+    )
+    if not in_time and (rivals or trace.size not in {None, lost.request.size}):
+        return None
+    if not in_time:
+        return replace(trace, sure=False, late=True)
+    return replace(trace, sure=False, shared=rivals) if rivals else trace
+
+
+def _others(lost: Lost, seen: Seen, named: Collection[str]) -> Iterator[Trace]:
+    """Return the new deals of this epic and side that are no trace: a person may know better."""
+    request, working = lost.request, lost.request.kind is Kind.WORKING
+    for row in _new_positions(lost, seen.positions):
+        if row.deal_id not in named:
+            yield _listed(row, row.size, sure=False)
+    for order in _new_orders(lost, seen.orders) if working else ():
+        if order.deal_id not in named:
+            yield _waiting(order, sure=False)
+    for deal_id, rows in _histories(lost, seen, _ORDER if working else _POSITION):
+        first = rows[0]
+        if deal_id not in named and (first.epic, first.side) == (request.epic, request.side):
+            yield Trace((deal_id,), (), first.level, first.size, sure=False, at=first.at)
+
+
+def _listed(row: Position, size: Decimal | None, *, sure: bool = True) -> Trace:
+    return Trace((row.deal_id,), (row,), row.level, size, row.working_order_id, sure=sure, at=row.opened_at)
+
+
+def _waiting(row: WorkingOrder, *, sure: bool = True) -> Trace:
+    return Trace((row.deal_id,), (row,), row.level, row.size, row.deal_id, sure=sure, at=row.created_at)
 
 
 def _fits_stop(request: OrderRequest) -> Callable[[Trace], bool]:
@@ -120,11 +239,6 @@ def _fits_stop(request: OrderRequest) -> Callable[[Trace], bool]:
     )
 
 
-def matching_positions(lost: Lost, book: tuple[Position, ...]) -> tuple[Position, ...]:
-    """Return the new positions that the order may have become. Stops never exclude: one may be dropped."""
-    return tuple(row for row in _new_positions(lost, book) if row.size == lost.request.size)
-
-
 def _new_positions(lost: Lost, book: tuple[Position, ...]) -> Iterator[Position]:
     request = lost.request
     for row in book:
@@ -133,29 +247,51 @@ def _new_positions(lost: Lost, book: tuple[Position, ...]) -> Iterator[Position]
             yield row
 
 
-def matching_orders(lost: Lost, waiting: tuple[WorkingOrder, ...]) -> tuple[WorkingOrder, ...]:
-    """Return the new working orders that the order may have become."""
+def _new_orders(lost: Lost, waiting: tuple[WorkingOrder, ...]) -> Iterator[WorkingOrder]:
     request = lost.request
-    level = request.trigger.level if request.trigger else None
-    return tuple(
-        row
-        for row in waiting
-        if (row.epic, row.side, row.size, row.level) == (request.epic, request.side, request.size, level)
-        and row.created_at >= lost.since
-        and row.deal_id not in lost.known
-    )
+    for row in waiting:
+        same = (row.epic, row.side) == (request.epic, request.side) and row.created_at >= lost.since
+        if same and row.deal_id not in lost.known:
+            yield row
 
 
 def _market(lost: Lost, seen: Seen) -> list[Trace]:
+    fits, maybe = _opened(lost, seen)
+    fits += _opened_and_gone(lost, seen)
+    fits = fits or _netted(lost, seen)
+    named = {deal for trace in fits for deal in trace.deal_ids}
+    found = fits + [trace for trace in maybe if named.isdisjoint(trace.deal_ids)]
+    return found or _hidden_only(lost, seen)
+
+
+def _opened(lost: Lost, seen: Seen) -> tuple[list[Trace], list[Trace]]:
+    """Return the new positions that were opened with the order's size, and those that may have been."""
+    size = lost.request.size
+    openings = {deal_id: rows[0] for deal_id, rows in _histories(lost, seen, _POSITION)}
+    ordered = {order_id: rows[0].size for order_id, rows in _histories(lost, seen, _ORDER)}
     # What a working order became is no market order: that one leaves no EXECUTED row.
     filled = {row.deal_id for row in seen.activity if row.type == _ORDER and row.status == "EXECUTED"}
-    found = [
-        Trace((row.deal_id,), (row,), row.level, row.size, row.working_order_id)
-        for row in matching_positions(lost, seen.positions)
-        if row.working_order_id not in filled
-    ]
-    found += _opened_and_gone(lost, seen)
-    return found or _netted(lost, seen) or _hidden_only(lost, seen)
+    fits, maybe = [], []
+    for row in _new_positions(lost, seen.positions):
+        first = openings.get(row.deal_id)
+        opened = first.size if first is not None and _is_opening(lost, first) else None
+        if row.working_order_id in filled:
+            continue
+        if size == (row.size if opened is None else opened):
+            fits.append(_listed(row, size))
+        elif opened is None or _may_be_of(row, ordered, size):
+            maybe.append(_listed(row, row.size, sure=False))
+    return fits, maybe
+
+
+def _may_be_of(row: Position, ordered: Mapping[str, Decimal | None], size: Decimal) -> bool:
+    """Say whether a position that was opened with another size may come from an order of this size."""
+    order_id = row.working_order_id
+    return order_id is not None and ordered.get(order_id) in {None, size}
+
+
+def _is_opening(lost: Lost, row: Activity) -> bool:
+    return row.source not in _CLOSERS and row.status in _MADE and row.side in {None, lost.request.side}
 
 
 def _opened_and_gone(lost: Lost, seen: Seen) -> Iterator[Trace]:
@@ -163,12 +299,13 @@ def _opened_and_gone(lost: Lost, seen: Seen) -> Iterator[Trace]:
     listed = {row.deal_id for row in seen.positions}
     for deal_id, rows in _histories(lost, seen, _POSITION):
         first = rows[0]
-        opened = first.source not in _CLOSERS and first.status in _MADE and first.working_order_id is None
-        if deal_id in listed or not opened or not _fits(lost, first):
+        if deal_id in listed or first.working_order_id is not None:
+            continue
+        if not _is_opening(lost, first) or not _fits(lost, first):
             continue
         closed = any(row.side is not None and row.side is not lost.request.side for row in rows[1:])
         sure = closed and None not in {first.size, first.level, first.side}
-        yield Trace((deal_id,), (), first.level, first.size, None, CLOSED, sure)
+        yield Trace((deal_id,), (), first.level, first.size, None, CLOSED, sure, first.at)
 
 
 def _netted(lost: Lost, seen: Seen) -> list[Trace]:
@@ -181,25 +318,27 @@ def _netted(lost: Lost, seen: Seen) -> list[Trace]:
     opened = tuple(row for row in _new_positions(lost, seen.positions) if row.size == rest)
     if len(opened) != (1 if rest else 0):
         return []
-    hidden = _hidden(lost, seen)
+    hidden = tuple(_hidden(lost, seen))
     # A position that is gone may have been closed by hand: then only the order's own row tells. One that is
     # smaller was reduced by an order (API page 9.4).
     shrunk = cut.keys() <= {row.deal_id for row in seen.positions}
     note = f"It reduced {len(cut)} position(s)"
     deals = (*(row.deal_id for row in opened), *cut)
-    level = opened[0].level if opened else _price(lost, seen, cut.keys())
+    first = _first_cut(lost, seen, cut.keys())
+    level = opened[0].level if opened else (first.level if first else None)
     sure = len(hidden) == 1 or (shrunk and not rest and not hidden)
-    return [Trace(deals, opened, level, lost.request.size, next(iter(hidden), None), note, sure)]
+    at = opened[0].opened_at if opened else (first.at if first else seen.at)
+    return [Trace(deals, opened, level, lost.request.size, next(iter(hidden), None), note, sure, at)]
 
 
-def _price(lost: Lost, seen: Seen, deals: Collection[str]) -> Decimal | None:
-    """Return the price that the order reduced the first of these deals at."""
-    prices = (
-        row.level
+def _first_cut(lost: Lost, seen: Seen, deals: Collection[str]) -> Activity | None:
+    """Return the row that tells when and at which price the order reduced the first of these deals."""
+    cuts = (
+        row
         for row in reversed(seen.activity)
         if row.deal_id in deals and row.side is lost.request.side and row.at >= lost.since
     )
-    return next(prices, None)
+    return next(cuts, None)
 
 
 def _reductions(lost: Lost, seen: Seen) -> dict[str, Decimal]:
@@ -219,47 +358,55 @@ def _reductions(lost: Lost, seen: Seen) -> dict[str, Decimal]:
     return cut
 
 
-def _hidden(lost: Lost, seen: Seen) -> tuple[str, ...]:
-    """Return the ids of the orders like ours that were accepted at once: market orders leave such rows."""
+def _hidden(lost: Lost, seen: Seen) -> dict[str, datetime]:
+    """Return the orders like ours that were accepted at once, and when: market orders leave such rows."""
     waiting = {row.deal_id for row in seen.orders}
-    return tuple(
-        order_id
+    return {
+        order_id: rows[0].at
         for order_id, rows in _histories(lost, seen, _ORDER)
         if order_id not in waiting
         and _fits(lost, rows[0])
         and {row.status for row in rows} <= _MADE
         and rows[0].size is not None
-    )
+    }
 
 
 def _hidden_only(lost: Lost, seen: Seen) -> list[Trace]:
-    explained = {row.working_order_id for row in seen.positions}
+    """Return those orders where nothing else shows; a listed position that does not fit explains none."""
     return [
-        Trace((), (), None, None, order_id, sure=False)
-        for order_id in _hidden(lost, seen)
-        if order_id not in explained
+        Trace((), (), None, None, order_id, sure=False, at=at) for order_id, at in _hidden(lost, seen).items()
     ]
 
 
 def _working(lost: Lost, seen: Seen) -> list[Trace]:
-    found = [
-        Trace((row.deal_id,), (row,), row.level, row.size, row.deal_id)
-        for row in matching_orders(lost, seen.orders)
-    ]
-    waiting = {row.deal_id for row in seen.orders}
     histories = dict(_histories(lost, seen, _ORDER))
+    found = list(_still_waiting(lost, seen, histories))
+    waiting = {row.deal_id for row in seen.orders}
     found += [
         _ended(lost, seen, order_id, rows)
         for order_id, rows in histories.items()
         if order_id not in waiting and _fits(lost, rows[0]) and _is_made(lost, rows[0])
     ]
-    # Its own rows may be late: until they tell, a position like it may be what it became.
+    # Its own rows may be late: until they tell, a new position may be what it became, whatever is left of it.
     found += [
-        Trace((row.deal_id,), (row,), row.level, row.size, row.working_order_id, sure=False)
-        for row in matching_positions(lost, seen.positions)
+        replace(_listed(row, row.size, sure=False), at=None)
+        for row in _new_positions(lost, seen.positions)
         if row.working_order_id is not None and row.working_order_id not in histories
     ]
     return found
+
+
+def _still_waiting(lost: Lost, seen: Seen, histories: Mapping[str, list[Activity]]) -> Iterator[Trace]:
+    """Find waiting orders that were made like the order: a person may have moved them since."""
+    trigger = lost.request.trigger
+    asked = (lost.request.size, trigger.level if trigger else None)
+    for row in _new_orders(lost, seen.orders):
+        made = next(iter(histories.get(row.deal_id, ())), None)
+        if made is None or made.status not in _MADE:
+            yield _waiting(row, sure=(row.size, row.level) == asked)
+        elif _fits(lost, made) and _is_made(lost, made):
+            told = (made.size or row.size, made.level or row.level)
+            yield _waiting(row, sure=told == asked)
 
 
 def _is_made(lost: Lost, row: Activity) -> bool:
@@ -269,21 +416,22 @@ def _is_made(lost: Lost, row: Activity) -> bool:
 
 def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace:
     """Tell what a working order that waits no longer became: a position (API page 9.6), or nothing."""
-    complete = None not in {rows[0].size, rows[0].level, rows[0].side}
+    complete, at = None not in {rows[0].size, rows[0].level, rows[0].side}, rows[0].at
     became = tuple(row for row in seen.positions if row.working_order_id == order_id)
     if became:
         deals = tuple(row.deal_id for row in became)
-        return Trace(deals, became, became[0].level, lost.request.size, order_id, FILLED, complete)
+        size = lost.request.size
+        return Trace(deals, became, became[0].level, size, order_id, FILLED, complete, at)
     last = rows[-1].status
     if last in _ENDED:
-        return Trace((order_id,), (), None, None, order_id, _ENDED[last], complete)
+        return Trace((order_id,), (), None, None, order_id, _ENDED[last], complete, at)
     filled = [row for row in seen.activity if row.type == _POSITION and row.working_order_id == order_id]
     if not filled:
-        return Trace((order_id,), (), None, None, order_id, sure=False)
+        return Trace((order_id,), (), None, None, order_id, sure=False, at=at)
     deals = tuple(dict.fromkeys(row.deal_id for row in filled))
     closed = complete and all(_is_closed(lost, seen, deal) for deal in deals)
     note = f"{FILLED} and is closed already"
-    return Trace(deals, (), filled[0].level, lost.request.size, order_id, note, closed)
+    return Trace(deals, (), filled[0].level, lost.request.size, order_id, note, closed, at)
 
 
 def _is_closed(lost: Lost, seen: Seen, deal_id: str) -> bool:
@@ -293,18 +441,17 @@ def _is_closed(lost: Lost, seen: Seen, deal_id: str) -> bool:
     )
 
 
-def _rejected(lost: Lost, seen: Seen) -> tuple[str, ...]:
+def _rejected(lost: Lost, seen: Seen) -> dict[str, datetime]:
     listed = {row.deal_id for row in seen.positions} | {row.deal_id for row in seen.orders}
-    found = [
-        order_id
+    return {
+        order_id: rows[0].at
         for order_id, rows in _histories(lost, seen, _ORDER)
         if order_id not in listed
         and {row.status for row in rows} == {"REJECTED"}
         and rows[0].size is not None
         and rows[0].side is not None
         and _fits(lost, rows[0])
-    ]
-    return tuple(found)
+    }
 
 
 def _fits(lost: Lost, row: Activity) -> bool:

@@ -1,6 +1,7 @@
 """What keeps new risk off an account: an attempt that is not settled, or one that landed late."""
 
 from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.match import POSSIBLE
 from capcli.domain.order import Kind
 from capcli.errors import AttemptUnresolved, LateLanding
 from capcli.services.casework import Desk
@@ -12,7 +13,8 @@ _NAMES = {Kind.CLOSE: "The close", Kind.AMEND: "The amendment", Kind.CANCEL: "Th
 def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: str = "") -> None:
     """Raise AttemptUnresolved while something of this account is not settled and evidence does not settle it.
 
-    Raises LateLanding, once, for an order of the last day that was presumed not placed and landed after all.
+    Raises LateLanding, once, for an order of the last day that was presumed not placed and landed after all,
+    and once for each deal that such an order may be and a person's trade as well.
     `why` says what would add risk, where that is not an order.
     """
     for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
@@ -22,6 +24,8 @@ def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: 
         landed = witness.settle(absent)
         if landed.state is AttemptState.LANDED:
             raise _late(landed)
+        if landed.note != absent.note and POSSIBLE in landed.note:
+            raise _perhaps_late(landed)
 
 
 def _blocked(other: AttemptRecord, why: str = "") -> AttemptUnresolved:
@@ -49,4 +53,15 @@ def _late(landed: AttemptRecord) -> LateLanding:
         next=f"capcli {look}",
         attempt_id=landed.attempt_id,
         deal_ids=list(landed.deal_ids),
+    )
+
+
+def _perhaps_late(absent: AttemptRecord) -> LateLanding:
+    found = absent.note.partition("; ")[2]
+    return LateLanding(
+        f"{absent.attempt_id} was presumed not placed, and {found}, or a trade by hand. "
+        "Nothing new was sent. Say which it is before you send another order.",
+        next=f"capcli resolve {absent.attempt_id}",
+        attempt_id=absent.attempt_id,
+        deal_ids=found.removesuffix(f" {POSSIBLE}").split(" or "),
     )

@@ -6,11 +6,12 @@ from typing import Any
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
-from capcli.domain.match import Finding, Trace, Verdict
+from capcli.domain.match import POSSIBLE, Finding, Trace, Verdict
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.errors import CapcliError, DealUnknown
 from capcli.services.casework import Desk, active_on
-from capcli.services.documents import StoredOrder, read_order
+from capcli.services.causes import Causes
+from capcli.services.documents import StoredOrder
 from capcli.services.ports import Broker
 from capcli.services.search import DEFAULT, Patience, Search
 from capcli.services.sights import Sight, filled_as, read_asked, sight_of
@@ -89,7 +90,20 @@ class Witness:
             )
         if attempt.state is AttemptState.UNKNOWN:
             return self._count_looks(attempt, nothing=verdict is Verdict.NOTHING_THERE)
-        return attempt
+        return self._note_possible(attempt, order, finding) if absent else attempt
+
+    def _note_possible(self, attempt: AttemptRecord, order: StoredOrder, finding: Finding) -> AttemptRecord:
+        """Keep in the journal what an order that was presumed not placed may have become after all."""
+        size = order.request.size
+        deals = [one for trace in finding.traces if trace.size in {None, size} for one in trace.ids]
+        absent = attempt.note.partition(";")[0]
+        note = f"{absent}; {' or '.join(deals)} {POSSIBLE}" if deals else absent
+        if note == attempt.note:
+            return attempt
+        if deals:
+            now, detail = self.desk.clock(), {"deal_ids": deals}
+            self.desk.journal.note(attempt.attempt_id, "possible_late_landing", at=now, detail=detail)
+        return self._observe(attempt, note=note)
 
     def land(self, attempt: AttemptRecord, facts: dict[str, Any]) -> AttemptRecord:
         """Record that an order landed; an alarm where it was presumed not placed."""
@@ -125,8 +139,7 @@ class Witness:
         deal_id = attempt.path.rsplit("/", 1)[1]
         still_open = is_open(self.desk.broker, deal_id, attempt.account_id)
         if still_open is False:
-            facts = {"deal_ids": (deal_id,), "protected": Protection.NOT_ASKED}
-            return self._move(attempt, AttemptState.LANDED, evidence=Evidence.INFERRED, **facts)
+            return self._end(attempt)
         if still_open and quiet:
             return self._move(attempt, AttemptState.ABSENT, note="the position is still open")
         return attempt
@@ -144,14 +157,38 @@ class Witness:
             return attempt
         sight, cancel = sight_of(self.desk.broker, attempt), attempt.kind is Kind.CANCEL
         if sight is Sight.GONE and (not cancel or filled_as(self.desk.broker, deal_id)):
-            return self._move(attempt, AttemptState.REJECTED, note="the deal was gone before it")
-        if sight is Sight.DONE or (sight is Sight.GONE and quiet):
-            stop = not cancel and read_asked(attempt).bracket.has_stop
-            facts = {"protected": Protection.YES if stop else Protection.NOT_ASKED, "deal_ids": (deal_id,)}
-            return self._move(attempt, AttemptState.LANDED, evidence=Evidence.INFERRED, **facts)
+            note = "the order was filled before it" if cancel else "the deal is gone"
+            return self._move(attempt, AttemptState.REJECTED, note=note)
+        if sight is Sight.GONE:
+            return self._end(attempt)
+        if sight is Sight.DONE:
+            return self._amended(attempt)
         if sight is Sight.NOT_YET and quiet:
-            return self._move(attempt, AttemptState.ABSENT, note="the deal does not show it")
+            later = None if cancel else Causes(self.search).superseding(attempt)
+            why = (
+                f"a later one, {later.attempt_id}, changed the deal" if later else "the deal does not show it"
+            )
+            return self._move(attempt, AttemptState.ABSENT, note=why)
         return attempt
+
+    def _amended(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Settle an amendment that the deal shows, which another one may have made."""
+        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.path.rsplit("/", 1)[1],)}
+        if other := Causes(self.search).made_by_another(attempt):
+            note = f"a later one, {other.attempt_id}, made the same change"
+            return self._move(attempt, AttemptState.REJECTED, **facts, note=note)
+        protected = Protection.YES if read_asked(attempt).bracket.has_stop else Protection.NOT_ASKED
+        return self._move(attempt, AttemptState.LANDED, **facts, protected=protected)
+
+    def _end(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Settle a close or a cancellation whose deal is gone by what ended the deal, once that is known."""
+        ending = Causes(self.search).of_end(attempt)
+        if ending is None:
+            return attempt
+        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.path.rsplit("/", 1)[1],)}
+        if ending.instead:
+            return self._move(attempt, AttemptState.REJECTED, **facts, note=ending.instead)
+        return self._move(attempt, AttemptState.LANDED, **facts, protected=Protection.NOT_ASKED)
 
     def _reaches(self, account_id: str) -> bool:
         try:
@@ -161,8 +198,7 @@ class Witness:
 
     def order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
         """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
-        preview = self.desk.journal.preview(attempt.preview_id) if attempt.preview_id else None
-        return read_order(preview.document) if preview else None
+        return self.search.order_of(attempt)
 
     def _await_confirm(self, deal_reference: str, wait_s: float) -> Confirm | None:
         deadline, pause = self.monotonic() + wait_s, _FIRST_POLL_S

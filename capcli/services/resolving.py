@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
-from capcli.domain.match import Finding, Verdict
+from capcli.domain.match import Finding
 from capcli.domain.order import Kind
 from capcli.errors import EvidenceAgainst, NotConfirmed, UsageError
 from capcli.services import ids as typed
@@ -86,8 +86,8 @@ class Resolutions:
         command = f"capcli resolve {attempt.attempt_id}"
         known = shown.sentence.removesuffix(f" To settle: {command}")
         if self._witness.order_of(attempt) is None:
-            answers = f"{command} --landed {shown.deal_ids[0]}, or --not-placed"
-            return replace(shown, sentence=f"{known} If you know: {answers}.", next="capcli resolve --help")
+            answers = f"--not-placed, or: {command} --landed {shown.deal_ids[0]}"
+            return replace(shown, sentence=f"{known} If you know: {answers}", next="capcli resolve --help")
         if finding is None:
             return replace(
                 shown,
@@ -95,11 +95,13 @@ class Resolutions:
                 next=command,
             )
         if finding.deals:
-            listed = "" if shown.candidates else f" It may be {' or '.join(finding.deals)}."
+            named = all(deal in known for deal in finding.deals)
+            listed = "" if named else f" It may be {' or '.join(finding.deals)}."
+            denied = "" if finding.in_time else f" (--not-placed if you opened {_it(finding)} yourself)"
             return replace(
                 shown,
                 candidates=finding.deals,
-                sentence=f"{known}{listed} Say which: {command} --landed DEAL",
+                sentence=f"{known}{listed} Say which{denied}: {command} --landed DEAL",
                 next="capcli orders" if attempt.kind is Kind.WORKING else "capcli positions",
             )
         known = f"{known} No deal fits it yet."
@@ -144,8 +146,10 @@ class Resolutions:
         order = self._witness.order_of(attempt)
         if order is not None:
             self._require_no_trace(attempt, finding)
-        to_state = (_NO_CHANGE if order is None else _NO).get(attempt.state)
         early = attempt.state.unresolved and not self._witness.search.is_quiet(attempt)
+        if order is not None and not early:
+            attempt = self._without_late(attempt, finding)
+        to_state = (_NO_CHANGE if order is None else _NO).get(attempt.state)
         if to_state is None or early:
             raise EvidenceAgainst(
                 f"It is too early to say that {attempt.attempt_id} was not placed: its trace may be late.",
@@ -153,6 +157,14 @@ class Resolutions:
                 candidates=[],
             )
         return self._record(attempt, before, to_state, {"note": _NOT_PLACED})
+
+    def _without_late(self, attempt: AttemptRecord, finding: Finding | None) -> AttemptRecord:
+        """Presume an order absent whose only traces came so late that a person may call them his own."""
+        if attempt.state is not AttemptState.UNKNOWN or finding is None or not finding.late:
+            return attempt
+        note, journal = "what came after the quiet period is somebody's own", self._desk.journal
+        journal.move(attempt.attempt_id, attempt.state, AttemptState.ABSENT, at=self._desk.clock(), note=note)
+        return journal.attempt(attempt.attempt_id) or attempt
 
     def _require_no_trace(self, attempt: AttemptRecord, finding: Finding | None) -> None:
         if finding is None:
@@ -162,12 +174,12 @@ class Resolutions:
                 next=f"capcli resolve {attempt.attempt_id}",
                 candidates=[],
             )
-        if finding.verdict is not Verdict.NOTHING_THERE and any(trace.sure for trace in finding.traces):
+        if finding.in_time:
+            ids = [one for trace in finding.in_time for one in trace.ids]
             raise EvidenceAgainst(
-                f"A deal that fits {attempt.attempt_id} exists: {', '.join(finding.deals)}. "
-                "Nothing was recorded.",
-                next=f"capcli resolve {attempt.attempt_id} --landed {finding.deals[0]}",
-                candidates=list(finding.deals),
+                f"What {attempt.attempt_id} may have become exists: {', '.join(ids)}. Nothing was recorded.",
+                next=f"capcli resolve {attempt.attempt_id} --landed {ids[0]}",
+                candidates=ids,
             )
 
     def _record(
@@ -188,3 +200,7 @@ class Resolutions:
 def _command(attempt: AttemptRecord, deal_id: str | None) -> str:
     verdict = "--not-placed" if deal_id is None else f"--landed {deal_id}"
     return f"capcli resolve {attempt.attempt_id} {verdict}"
+
+
+def _it(finding: Finding) -> str:
+    return "it" if len(finding.deals) == 1 else "them"

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord, AttemptState
-from capcli.domain.match import Finding, Lost, Seen, find
+from capcli.domain.market import Side
+from capcli.domain.match import Finding, Lost, Rival, Seen, Window, find
 from capcli.domain.order import OrderRequest
 from capcli.errors import CapcliError
 from capcli.services.casework import Desk, active_on
-from capcli.services.documents import read_baseline, read_sizes
+from capcli.services.documents import StoredOrder, read_baseline, read_order, read_sizes
 
 # Attempts of this long before a lost one may own what was opened since, as a working order that filled.
 _OWNERS = timedelta(days=30)
@@ -56,7 +58,13 @@ class Search:
         if self.desk.broker.account_id != attempt.account_id:
             return None
         known = read_baseline(attempt.baseline) | self._owned_by_others(attempt)
-        return find(Lost(request, sent, known, read_sizes(attempt.baseline)), seen)
+        sizes, rivals = read_sizes(attempt.baseline), self._rivals(attempt, request)
+        return find(Lost(request, self._window(sent), known, sizes, rivals), seen)
+
+    def order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
+        """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
+        preview = self.desk.journal.preview(attempt.preview_id) if attempt.preview_id else None
+        return read_order(preview.document) if preview else None
 
     def is_quiet(self, attempt: AttemptRecord) -> bool:
         """Say whether the send is so long ago, by the broker's clock, that a missing trace says something."""
@@ -95,17 +103,33 @@ class Search:
         # In this order: what fills or closes between two of the reads then shows in the later one.
         orders = self.desk.broker.orders()
         positions = self.desk.broker.positions()
-        return Seen(positions, orders, self._activity(since, self.broker_now()))
+        return Seen(positions, orders, self.activity(since), self.broker_now())
 
-    def _activity(self, since: datetime, now: datetime) -> tuple[Activity, ...]:
-        """Read the activity day by day: the broker refuses longer windows (API page 10.1)."""
+    def activity(self, since: datetime) -> tuple[Activity, ...]:
+        """Read the activity, newest first, day by day: the broker refuses longer windows (API page 10.1)."""
         rows: tuple[Activity, ...] = ()
-        until = min(now, since + _MOST_DAYS * _DAY)
+        until = min(self.broker_now(), since + _MOST_DAYS * _DAY)
         while since < until:
             end = min(since + _DAY, until)
             rows = self.desk.broker.activity(since, end) + rows
             since = end
         return rows
+
+    def _window(self, sent: datetime) -> Window:
+        return Window.after(sent, timedelta(seconds=self.patience.quiet_s))
+
+    def _rivals(self, attempt: AttemptRecord, request: OrderRequest) -> tuple[Rival, ...]:
+        """Return the other lost orders of this epic, side and size, open or looked for again."""
+        desk = self.desk
+        open_ones = desk.journal.unresolved(attempt.env, attempt.host, attempt.account_id)
+        return tuple(
+            Rival(other.attempt_id, self._window(sent), read_baseline(other.baseline))
+            for other in (*open_ones, *self.watched(attempt.account_id))
+            if other.attempt_id != attempt.attempt_id
+            and (sent := other.broker_time_at_send) is not None
+            and (order := self.order_of(other)) is not None
+            and _shape(order.request) == _shape(request)
+        )
 
     def _owned_by_others(self, attempt: AttemptRecord) -> frozenset[str]:
         since = attempt.created_at - _OWNERS
@@ -119,3 +143,7 @@ class Search:
             for deal in (*other.deal_ids, other.order_id)
             if deal
         )
+
+
+def _shape(request: OrderRequest) -> tuple[str, Side, Decimal]:
+    return request.epic, request.side, request.size

@@ -135,7 +135,8 @@ class Settlements:
         if order is None:
             return _change_told(before, attempt)
         undecided = attempt.state.unresolved
-        candidates = finding.deals if finding is not None and undecided else ()
+        may_be = undecided or attempt.state is AttemptState.ABSENT
+        candidates = finding.deals if finding is not None and may_be else ()
         told = execution_reply(attempt, order, replayed=False)
         code = Exit.DONE if attempt.state in _ENDS_WELL else told.exit_code
         sentence, command = told.data.sentence, told.data.next
@@ -169,8 +170,10 @@ class Settlements:
             )
             return f"{_MAYBE} {why}.", wait
         if finding.deals:
-            which = "It may be" if len(finding.deals) == 1 else "It may be any of"
-            return f"{_MAYBE} {which} {', '.join(finding.deals)}.", resolve
+            return f"{_MAYBE} {_candidates(finding)}", resolve
+        if finding.traces:
+            ids = ", ".join(one for trace in finding.traces for one in trace.ids)
+            return f"{_MAYBE} The activity shows an order like it ({ids}) and no deal of it yet.", wait
         if finding.rejected:
             return f"{_MAYBE} Its activity shows {len(finding.rejected)} refusals that fit.", wait
         nothing = f"{_MAYBE} No trace yet in positions, working orders and activity."
@@ -195,17 +198,32 @@ class Settlements:
         journal, desk = self._desk.journal, self._desk
         if wanted:
             return [found for one in wanted if (found := journal.attempt(one)) is not None]
-        # Those that are open first: a deal that fits two lost orders is the later one's.
         unresolved = journal.unresolved(desk.env, desk.broker.host, account_id)
         return [*unresolved, *self._witness.search.watched(account_id)]
 
     def _may_yet_be_decided(self, row: Settled) -> bool:
-        """Say whether waiting can decide it: not where several deals fit, which takes a person."""
+        """Say whether waiting can decide it: not where deals may be it once the quiet period is over.
+
+        What is late by then comes no more (API page 10.1), so that takes a person.
+        """
         if not row.state.unresolved:
             return False
         attempt = self._desk.journal.attempt(row.attempt_id)
-        several = len(row.candidates) > 1 and attempt is not None and self._witness.search.is_quiet(attempt)
-        return not several
+        if attempt is None or attempt.preview_id is None or not row.candidates:
+            return True
+        return not self._witness.search.is_quiet(attempt)
+
+
+def _candidates(finding: Finding) -> str:
+    """Say which deals it may be, and why that is not certain."""
+    which = "It may be" if len(finding.deals) == 1 else "It may be any of"
+    said = [f"{which} {', '.join(finding.deals)}."]
+    late = [f"{deal} at {trace.at:%H:%M:%S}Z" for trace in finding.late for deal in trace.deal_ids]
+    if late:
+        said.append(f"Opened so late that it may be a trade by hand: {', '.join(late)}.")
+    if finding.shared:
+        said.append(f"The same fits {', '.join(finding.shared)}.")
+    return " ".join(said)
 
 
 def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
@@ -218,7 +236,9 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
         sentence = f"{what} is done."
     else:
         why = f" ({attempt.note.rstrip('.')})" if attempt.note else ""
-        sentence = f"{what} was not made{why}."
+        # A later amendment may have replaced it: that it was never made is more than the deal tells.
+        ended = "is not in force" if attempt.kind is Kind.AMEND else "was not made"
+        sentence = f"{what} {ended}{why}."
     code = Exit.DONE
     if undecided:
         code = Exit.MAY_BE_LIVE

@@ -7,7 +7,7 @@ from decimal import Decimal
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
-from capcli.domain.match import FILLED
+from capcli.domain.match import FILLED, POSSIBLE
 from capcli.domain.money import plain, short
 from capcli.domain.order import Kind, Leg, LegForm
 from capcli.errors import Exit, Problem
@@ -63,7 +63,7 @@ def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: boo
     problem = _problem(attempt, order)
     sentence = problem.message if problem else _landed(attempt, order)
     if replayed:
-        sentence = _told_again(attempt, sentence)
+        sentence = _told_again(attempt, sentence, problem.next if problem else None)
         problem = problem and replace(problem, message=sentence)
     next_command = problem.next if problem else _next_after_landing(attempt)
     execution = Execution(
@@ -92,12 +92,17 @@ def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: boo
     return Reply(execution, attempt.account_id, problem)
 
 
-def _told_again(attempt: AttemptRecord, sentence: str) -> str:
+def _told_again(attempt: AttemptRecord, sentence: str, command: str | None) -> str:
     if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
         return sentence
+    told = f"{sentence} Nothing was sent now."
+    if command and sentence.endswith(command):
+        # A command stays last: what follows it would be copied with it.
+        before = sentence.rfind(". ", 0, -len(command)) + 1
+        told = f"{sentence[:before]} Nothing was sent now.{sentence[before:]}"
     if attempt.state is AttemptState.NOT_SENT or attempt.sent_at is None:
-        return f"Tried before: {sentence} Nothing was sent now."
-    return f"Already executed at {attempt.sent_at:%H:%M:%S}Z: {sentence} Nothing was sent now."
+        return f"Tried before: {told}"
+    return f"Already executed at {attempt.sent_at:%H:%M:%S}Z: {told}"
 
 
 def _next_after_landing(attempt: AttemptRecord) -> str:
@@ -144,10 +149,9 @@ def _may_be_live(attempt: AttemptRecord) -> Problem:
     message = f"The order may be live. Do not send it again. Run: {command}"
     if attempt.state is AttemptState.ABSENT:
         command = f"capcli resolve {attempt.attempt_id}"
-        message = (
-            f"{attempt.note.capitalize()}. Presumed not placed; a late landing will be reported. "
-            f"To settle: {command}"
-        )
+        known = f"{attempt.note[:1].upper()}{attempt.note[1:]}"
+        told = "a person has to say" if POSSIBLE in known else "a late landing will be reported"
+        message = f"{known}. Presumed not placed; {told}. To settle: {command}"
     return Problem(
         "MAY_BE_LIVE",
         message,
@@ -233,6 +237,8 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
         kind = order.order_type.value if order.order_type else "order"
         at = f" at {plain(request.trigger.level)}" if request.trigger else ""
         became = f": {attempt.note[0].lower()}{attempt.note[1:]}" if attempt.note else " is waiting"
+        if not attempt.note and attempt.level and request.trigger and attempt.level != request.trigger.level:
+            became = f" is waiting, now at {plain(attempt.level)}"
         return f"{kind} order to {request.side.value} {size} {request.epic}{at}{became}{stop}."
     verb = "Bought" if request.side is Side.BUY else "Sold"
     level = f" at {plain(attempt.level)}" if attempt.level is not None else ""

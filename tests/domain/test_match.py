@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from capcli.domain.account import Activity, OrderType, Position, WorkingOrder
 from capcli.domain.market import MarketStatus, Side
-from capcli.domain.match import Lost, Seen, Verdict, find, matching_orders, matching_positions
+from capcli.domain.match import Lost, Rival, Seen, Verdict, Window, find
 from capcli.domain.order import Trigger
 
 from .builders import NOW, a_quote, an_order, level
 
 D = Decimal
-LOST = Lost(an_order("1.5", stop=level("24.5")), NOW, frozenset({"old", "order-of-old"}))
+SENT = Window.after(NOW)
+LOST = Lost(an_order("1.5", stop=level("24.5")), SENT, frozenset({"old", "order-of-old"}))
 POSITION = Position(
     deal_id="new",
     epic="SILVER",
@@ -70,33 +71,27 @@ ORDER = WorkingOrder(
         ({"working_order_id": "order-of-old"}, False),
         ({"epic": "GOLD"}, False),
         ({"side": Side.SELL}, False),
-        ({"size": D("1.4")}, False),
     ],
 )
 def test_a_position_fits_a_lost_order(changes: dict[str, Any], *, fits: bool) -> None:
-    row = replace(POSITION, **changes)
-    assert matching_positions(LOST, (row,)) == ((row,) if fits else ())
+    found = find(LOST, Seen((replace(POSITION, **changes),), (), ()))
+    assert found.verdict is (Verdict.LANDED if fits else Verdict.NOTHING_THERE)
 
 
 @pytest.mark.parametrize(
-    ("changes", "fits"),
+    ("changes", "verdict"),
     [
-        ({}, True),
-        ({"level": D(28)}, False),
-        ({"deal_id": "old"}, False),
-        ({"created_at": NOW - timedelta(seconds=3)}, False),
-        ({"side": Side.SELL}, False),
+        ({}, Verdict.LANDED),
+        ({"level": D(28)}, Verdict.UNDECIDED),
+        ({"size": D(1)}, Verdict.UNDECIDED),
+        ({"deal_id": "old"}, Verdict.NOTHING_THERE),
+        ({"created_at": NOW - timedelta(seconds=3)}, Verdict.NOTHING_THERE),
+        ({"side": Side.SELL}, Verdict.NOTHING_THERE),
     ],
 )
-def test_a_waiting_order_fits_a_lost_one(changes: dict[str, Any], *, fits: bool) -> None:
-    lost = replace(LOST, request=replace(LOST.request, trigger=Trigger(D(27))))
-    row = replace(ORDER, **changes)
-    assert matching_orders(lost, (row,)) == ((row,) if fits else ())
-
-
-def test_every_deal_that_fits_is_named() -> None:
-    twins = (POSITION, replace(POSITION, deal_id="newer"))
-    assert matching_positions(LOST, twins) == twins
+def test_a_waiting_order_fits_a_lost_one(changes: dict[str, Any], verdict: Verdict) -> None:
+    found = find(LOST_ORDER, Seen((), (replace(ORDER, **changes),), ()))
+    assert found.verdict is verdict
 
 
 NOTHING = Seen((), (), ())
@@ -209,7 +204,7 @@ def test_what_a_look_proves_about_a_working_order(
 def netting(size: str, **sizes: str) -> Lost:
     order = an_order(size, stop=level("24.5"))
     known = frozenset(sizes) | {"order-of-old"}
-    return Lost(order, NOW, known, {name: D(text) for name, text in sizes.items()})
+    return Lost(order, SENT, known, {name: D(text) for name, text in sizes.items()})
 
 
 def hidden(size: str) -> Activity:
@@ -239,6 +234,134 @@ def test_what_netting_took_and_opened_together_is_the_order(
 ) -> None:
     found = find(lost, look)
     assert (found.verdict, found.deals) == (verdict, deals)
+
+
+SMALLER = replace(POSITION, size=D("0.5"), working_order_id="o1")
+
+
+@pytest.mark.parametrize(
+    ("look", "verdict", "deals"),
+    [
+        (seen(positions=[SMALLER]), V.UNDECIDED, ("new",)),
+        (seen(OPENED, positions=[SMALLER]), V.LANDED, ("new",)),
+        (seen(replace(OPENED, size=None), positions=[SMALLER]), V.UNDECIDED, ("new",)),
+        (seen(order_row(), positions=[SMALLER]), V.UNDECIDED, ("new",)),
+        (seen(row("new", size=D("0.5")), positions=[SMALLER]), V.UNDECIDED, ("new",)),
+        (seen(order_row(), row("new", size=D("0.5")), positions=[SMALLER]), V.UNDECIDED, ("new",)),
+        (
+            seen(order_row(size=D("0.5")), row("new", size=D("0.5")), positions=[SMALLER]),
+            V.NOTHING_THERE,
+            (),
+        ),
+        (
+            seen(row("new", size=D(2)), positions=[replace(POSITION, working_order_id=None)]),
+            V.NOTHING_THERE,
+            (),
+        ),
+        (seen(order_row("o9"), positions=[POSITION]), V.LANDED, ("new",)),
+        (seen(positions=[SMALLER, replace(POSITION, deal_id="b")]), V.UNDECIDED, ("new", "b")),
+    ],
+)
+def test_a_position_that_a_person_reduced_counts_with_the_size_that_it_was_opened_with(
+    look: Seen, verdict: Verdict, deals: tuple[str, ...]
+) -> None:
+    found = find(LOST, look)
+    assert (found.verdict, set(found.deals)) == (verdict, set(deals))
+
+
+def test_an_order_that_only_its_own_row_shows_is_not_explained_by_another_position() -> None:
+    other = replace(POSITION, size=D("0.5"), working_order_id="o2")
+    look = seen(order_row("o1"), order_row("o2", size=D("0.5")), row("new", size=D("0.5")), positions=[other])
+    found = find(LOST, look)
+    assert (found.verdict, [trace.ids for trace in found.traces]) == (V.UNDECIDED, [("o1",)])
+
+
+MOVED = replace(ORDER, level=D("27.2"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [
+        ((), V.UNDECIDED),
+        ((order_row("new", level=D(27)),), V.LANDED),
+        ((order_row("new", level=D(27)), order_row("new", level=D("27.2"), status="MODIFIED")), V.LANDED),
+        ((order_row("new", level=None),), V.UNDECIDED),
+        ((order_row("new", level=D("27.2")),), V.NOTHING_THERE),
+        ((order_row("new", level=D(27), size=D(2)),), V.NOTHING_THERE),
+    ],
+)
+def test_an_order_that_a_person_moved_counts_with_the_level_that_it_was_made_with(
+    rows: tuple[Activity, ...], verdict: Verdict
+) -> None:
+    found = find(LOST_ORDER, seen(*rows, orders=[MOVED]))
+    assert found.verdict is verdict
+    assert found.naming("new") is not None, "a person may know better than the rows"
+
+
+def test_a_person_may_name_any_new_deal_of_that_side_and_no_other() -> None:
+    others = (replace(POSITION, side=Side.SELL), replace(POSITION, deal_id="old"))
+    look = seen(row("gone", size=D(9)), positions=[replace(POSITION, deal_id="b", size=D(2)), *others])
+    found = find(LOST, look)
+    assert [found.naming(deal) is not None for deal in ("b", "gone", "new", "old")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+BOUNDED = replace(LOST, window=Window.after(NOW, timedelta(seconds=120)))
+
+
+def opened_after(seconds: int) -> Position:
+    return replace(POSITION, opened_at=NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(120, V.LANDED), (121, V.UNDECIDED)])
+def test_what_was_opened_after_the_quiet_period_is_no_verdict(seconds: int, verdict: Verdict) -> None:
+    found = find(BOUNDED, seen(positions=[opened_after(seconds)]))
+    assert (found.verdict, found.deals) == (verdict, ("new",))
+    assert bool(found.late) is (verdict is V.UNDECIDED)
+
+
+def test_a_refusal_after_the_quiet_period_is_another_orders() -> None:
+    late = replace(REFUSED, at=NOW + timedelta(seconds=121))
+    assert find(BOUNDED, seen(late)).verdict is V.NOTHING_THERE
+
+
+def test_a_reduction_whose_time_is_not_told_is_as_late_as_the_look() -> None:
+    reduced = seen(positions=[replace(OPPOSITE, size=D(2))])
+    lost = replace(netting("1", old="3"), window=BOUNDED.window)
+    looks = [replace(reduced, at=NOW + timedelta(seconds=seconds)) for seconds in (60, 600)]
+    assert [find(lost, look).verdict for look in looks] == [V.LANDED, V.UNDECIDED]
+
+
+def rival(sent_after: int, *known: str) -> Rival:
+    window = Window.after(NOW + timedelta(seconds=sent_after), timedelta(seconds=120))
+    return Rival("a_other", window, frozenset(known))
+
+
+@pytest.mark.parametrize(
+    ("other", "opened", "verdict"),
+    [
+        (rival(0), 1, V.UNDECIDED),
+        (rival(30), 30, V.UNDECIDED),
+        (rival(30), 27, V.LANDED),
+        (rival(0, "new"), 1, V.LANDED),
+        (rival(-300), 1, V.LANDED),
+        (rival(200), 201, V.NOTHING_THERE),
+        (rival(400), 201, V.UNDECIDED),
+    ],
+)
+def test_a_deal_that_another_lost_order_may_be_as_well_is_no_verdict(
+    other: Rival, opened: int, verdict: Verdict
+) -> None:
+    found = find(replace(BOUNDED, rivals=(other,)), seen(positions=[opened_after(opened)]))
+    assert found.verdict is verdict
+
+
+def test_a_refusal_that_another_lost_order_may_have_got_is_no_verdict() -> None:
+    assert find(replace(BOUNDED, rivals=(rival(0),)), seen(REFUSED)).verdict is V.UNDECIDED
 
 
 def test_a_deal_that_fits_the_stop_comes_first() -> None:

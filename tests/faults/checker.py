@@ -30,6 +30,7 @@ MAY_FOLLOW = {
     "ABSENT": {"LANDED", "NOT_SENT"},
 }
 _NOTHING_SENT = "Nothing was sent"
+_MAY_BE = "may be a late landing of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def _false_verdicts(found: Evidence) -> Iterable[str]:
     for row in found.books.attempts.values():
         order = found.books.order_of(row)
         if order is not None:
-            tally[order][_kind_of_state(row["state"])] += 1
+            tally[order][_kind_of(row)] += 1
     there = Counter(found.ledger.orders)
     for order, states in tally.items():
         if there[order] < states["placed"]:
@@ -208,10 +209,13 @@ def _false_verdicts(found: Evidence) -> Iterable[str]:
                 yield f"I3: {deal} is said to be closed, the broker has it open"
 
 
-def _kind_of_state(state: str) -> str:
+def _kind_of(row: Mapping[str, Any]) -> str:
+    state = row["state"]
     if state in PLACED:
         return "placed"
-    return "open" if state in OPEN else "not placed"
+    # A presumption that names the deal which speaks against it denies nothing: a person has to decide.
+    asked = state == "ABSENT" and _MAY_BE in row["note"]
+    return "open" if state in OPEN or asked else "not placed"
 
 
 def _false_words(found: Evidence) -> Iterable[str]:

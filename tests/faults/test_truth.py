@@ -214,7 +214,13 @@ def test_case_late_landing(case: Case, bench: Bench) -> None:
     late()
     bench.time.tick(5)
     bench.finish(case, preview_id)
-    assert "late" in bench.told[-1].sentence, "it is said, not only recorded"
+    (deal,) = bench.evidence().ledger.positions
+    assert deal in bench.told[-1].sentence, "it is said, not only recorded"
+    bench.app.resolutions.resolve(bench.told[-1].attempt_id, landed=deal, confirmed=True)
+    told = bench.execute(preview_id)
+    assert (told.state, told.exit) == ("LANDED", 0)
+    assert "landed late" in told.sentence
+    assert violations(bench.evidence()) == []
 
 
 def test_a_late_landing_is_reported_by_the_next_order(bench: Bench) -> None:
@@ -231,10 +237,27 @@ def test_a_late_landing_is_reported_by_the_next_order(bench: Bench) -> None:
     assert bench.settle(lost).state == "ABSENT"
     held[0]()
     bench.time.tick(5)
-    bench.execute(bench.preview(order("2")))
+    told = bench.execute(bench.preview(order("2")))
     found = bench.evidence()
-    assert found.books.state_of(lost) == "LANDED"
+    assert (told.code, told.exit) == ("LATE_LANDING", 10)
+    (deal,) = found.ledger.positions
+    assert deal in told.sentence
     assert violations(found) == []
+
+
+def test_two_lost_orders_alike_are_not_taken_for_each_other(bench: Bench) -> None:
+    """The first never arrived and the second did: naming the first again gives it nothing."""
+    bench.wire.on("POST", "/positions", before(httpx.ReadTimeout))
+    first = bench.preview()
+    bench.execute(first)
+    assert bench.settle(first).state == "ABSENT"
+    lose_the_answer(bench)
+    second = bench.preview()
+    assert bench.execute(second).state == "UNKNOWN"
+    assert bench.execute(first).state == "ABSENT"
+    assert bench.settle(second).state == "LANDED"
+    assert bench.execute(first).state == "ABSENT"
+    assert violations(bench.evidence()) == []
 
 
 @cases("E12")

@@ -267,7 +267,7 @@ def test_two_lost_amendments_are_told_as_doubt_and_can_be_made_again(seat: Seat,
     assert amend(seat, deal, stop=stop_at("25")).exit_code == 0
     time.tick(1)
     seat.open(size="2")
-    assert states(seat) == [S.LANDED, S.LANDED]
+    assert states(seat) == [S.REJECTED, S.LANDED]
 
 
 def test_a_lost_amendment_that_is_not_there_stops_blocking_after_two_minutes(seat: Seat, time: Time) -> None:

@@ -195,7 +195,7 @@ def test_a_lost_close_blocks_orders_only_until_the_position_is_gone(seat: Seat) 
     assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli reconcile {blocked.details['attempt_id']}")
     close(seat, deal)
     assert seat.open(size="2").state is AttemptState.LANDED
-    assert closes(seat) == [AttemptState.LANDED, AttemptState.LANDED]
+    assert closes(seat) == [AttemptState.REJECTED, AttemptState.LANDED]
 
 
 def test_a_lost_close_of_a_position_that_stays_open_stops_blocking_after_two_minutes(

@@ -79,6 +79,43 @@ def test_the_same_preview_again_replays_and_sends_nothing(seat: Seat) -> None:
     assert len(seat.tap.requests) == before
 
 
+def test_a_replayed_sentence_ends_in_its_command_and_nothing_else(seat: Seat) -> None:
+    shown = seat.preview(stop=stop_at("24.50"))
+    seat.tap.breaks("POST", "/positions", before=httpx.ReadTimeout("no answer"))
+    seat.execute(shown.preview_id)
+    seat.time.tick(2)
+    told = seat.execute(shown.preview_id)
+    assert told.data.sentence.endswith(
+        f": The order may be live. Do not send it again. Nothing was sent now. Run: {told.data.next}"
+    )
+    for pause in (121, 31):
+        seat.time.tick(pause)
+        told = seat.execute(shown.preview_id)
+    assert told.data.state is S.ABSENT
+    assert told.data.sentence.endswith(
+        f"a late landing will be reported. Nothing was sent now. To settle: {told.data.next}"
+    )
+    assert told.problem.message == told.data.sentence
+
+
+def test_a_replay_of_a_position_without_its_stop_ends_in_the_command_that_sets_it(seat: Seat) -> None:
+    def without_stop(request: httpx.Request) -> httpx.Response:
+        body = seat.tap._inner.handle_request(request).json()
+        for row in body["positions"]:
+            row["position"].pop("stopLevel", None)
+        return httpx.Response(200, json=body)
+
+    seat.tap.breaks("GET", "/positions", before=without_stop, times=9)
+    shown = seat.preview(stop=stop_at("24.50"))
+    seat.execute(shown.preview_id)
+    told = seat.execute(shown.preview_id)
+    assert (told.exit_code, told.problem.code) == (9, "NO_STOP")
+    assert told.data.sentence.endswith(
+        f"WITHOUT its stop at 24.50. Nothing was sent now. Set it now: {told.data.next}"
+    )
+    assert told.data.next.endswith("--confirm")
+
+
 def test_an_id_is_read_whatever_its_case_and_dashes(seat: Seat) -> None:
     preview_id = seat.preview().preview_id
     assert seat.execute(f" --{preview_id.upper()}- ").exit_code == 0

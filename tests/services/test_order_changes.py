@@ -319,7 +319,7 @@ def test_a_cancellation_without_proof_is_doubt_that_ends(seat: Seat, time: Time)
     assert cancel(seat, deal).exit_code == 0
     time.tick(121)
     seat.open()
-    assert states(seat, Kind.CANCEL) == [S.LANDED, S.LANDED]
+    assert states(seat, Kind.CANCEL) == [S.REJECTED, S.LANDED]
 
 
 def test_an_order_that_vanished_with_nothing_to_tell_why_is_doubt(seat: Seat) -> None:

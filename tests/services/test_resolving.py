@@ -6,7 +6,20 @@ import httpx
 import pytest
 
 from capcli.domain.attempt import AttemptState, Evidence, Protection
-from tests.services.test_settling import GAP_S, QUIET_S, by_hand, events, held, lose, make_absent, reconcile
+from tests.services.test_settling import (
+    GAP_S,
+    QUIET_S,
+    RESTING,
+    activity,
+    by_hand,
+    events,
+    held,
+    lose,
+    make_absent,
+    make_late,
+    moved_by_hand,
+    reconcile,
+)
 from tests.support.clock import Time
 from tests.support.desk import Seat, refusal, stop_at
 from tests.support.fixtures import Seats
@@ -82,10 +95,86 @@ def test_a_day_later_a_person_still_can(seat: Seat, time: Time) -> None:
     assert resolve(seat, attempt_id, not_placed=True).data.state is S.NOT_SENT
 
 
-def test_an_order_that_landed_late_is_not_said_away(seats: Seats) -> None:
+def late_trade(seats: Seats, *, absent: bool) -> tuple[Seat, str, str]:
+    """Let somebody trade the same by hand, after the quiet period of an order that did not land."""
     seat, hand = seats(), seats()
-    attempt_id = make_absent(seat)
+    attempt_id = make_absent(seat) if absent else lose(seat, landed=False)
+    seat.time.tick(QUIET_S)
     by_hand(hand)
+    (deal,) = seat.book()
+    return seat, attempt_id, deal
+
+
+@pytest.mark.parametrize("absent", [True, False])
+def test_a_possible_late_landing_is_what_a_person_says(seats: Seats, *, absent: bool) -> None:
+    seat, attempt_id, deal = late_trade(seats, absent=absent)
+    shown = resolve(seat, attempt_id, confirmed=False).data
+    assert shown.candidates == (deal,)
+    command = f"capcli resolve {attempt_id} --landed DEAL"
+    assert f"Say which (--not-placed if you opened it yourself): {command}" in shown.sentence
+    row = resolve(seat, attempt_id, landed=deal).data
+    assert (row.state, row.evidence, row.deal_ids) == (S.LANDED, Evidence.HUMAN, (deal,))
+    assert events(seat, "late_landing") == ([attempt_id] if absent else [])
+
+
+@pytest.mark.parametrize("absent", [True, False])
+def test_a_trade_by_hand_after_the_quiet_period_can_be_said_to_be_one(seats: Seats, *, absent: bool) -> None:
+    seat, attempt_id, _ = late_trade(seats, absent=absent)
+    row = resolve(seat, attempt_id, not_placed=True).data
+    assert (row.state, row.evidence) == (S.NOT_SENT, Evidence.HUMAN)
+    assert reconcile(seat).data.attempts == ()
+
+
+def test_a_live_order_that_a_person_reduced_is_not_said_away(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    attempt_id = lose(seat, landed=True, size="2")
+    by_hand(hand, "SELL", "1")
+    activity(seat, lambda _: [])
+    seat.time.tick(QUIET_S + GAP_S)
+    (deal,) = seat.book()
+    error = refusal(lambda: resolve(seat, attempt_id, not_placed=True))
+    assert (error.code, deal in error.message) == ("EVIDENCE_AGAINST", True)
+    assert error.next == f"capcli resolve {attempt_id} --landed {deal}"
+    row = resolve(seat, attempt_id, landed=deal).data
+    assert (row.state, row.deal_ids) == (S.LANDED, (deal,))
+
+
+def test_a_live_working_order_that_a_person_moved_can_be_named_and_not_said_away(seat: Seat) -> None:
+    attempt_id = lose(seat, "/workingorders", landed=True, trigger=RESTING)
+    deal = moved_by_hand(seat, "20.2")
+    activity(seat, lambda _: [])
+    seat.time.tick(QUIET_S + GAP_S)
+    error = refusal(lambda: resolve(seat, attempt_id, not_placed=True))
+    assert (error.code, deal in error.message) == ("EVIDENCE_AGAINST", True)
+    assert resolve(seat, attempt_id, landed=deal).data.state is S.LANDED
+
+
+def test_a_person_may_name_a_new_deal_of_another_size_whatever_its_rows_say(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    attempt_id = lose(seat, landed=False, size="2")
+    by_hand(hand, "BUY", "1")
+    (deal,) = seat.book()
+    row = resolve(seat, attempt_id, landed=deal).data
+    assert (row.state, row.evidence, row.deal_ids) == (S.LANDED, Evidence.HUMAN, (deal,))
+
+
+@pytest.mark.parametrize("which", ["baseline", "owned", "other side"])
+def test_a_deal_that_cannot_be_the_order_is_refused_by_any_name(seats: Seats, which: str) -> None:
+    seat, hand = seats(), seats()
+    if which == "baseline":
+        by_hand(hand, "BUY", "1")
+    attempt_id = make_absent(seat)
+    if which == "owned":
+        seat.open(size="2")
+    if which == "other side":
+        by_hand(hand, "SELL", "1")
+    (deal,) = seat.book()
+    error = refusal(lambda: resolve(seat, attempt_id, landed=deal))
+    assert (error.code, held(seat, attempt_id).state) == ("EVIDENCE_AGAINST", S.ABSENT)
+
+
+def test_an_order_that_landed_late_is_not_said_away(seat: Seat) -> None:
+    attempt_id = make_late(seat)
     error = refusal(lambda: resolve(seat, attempt_id, not_placed=True))
     assert (error.code, held(seat, attempt_id).state) == ("EVIDENCE_AGAINST", S.LANDED)
     assert events(seat, "late_landing") == [attempt_id]

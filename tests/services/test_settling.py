@@ -147,20 +147,29 @@ def make_absent(seat: Seat, **changes: Any) -> str:
     return attempt_id
 
 
-def test_a_late_landing_is_an_alarm_of_reconcile(seats: Seats) -> None:
-    seat, hand = seats(), seats()
-    attempt_id = make_absent(seat)
-    by_hand(hand)
+def make_late(seat: Seat) -> str:
+    """Let an order be placed in time and shown by nothing until it is presumed absent."""
+    attempt_id = lose(seat, landed=True)
+    seat.tap.breaks("GET", "/positions", before=says(200, {"positions": []}), times=99)
+    activity(seat, lambda _: [])
+    for pause in (QUIET_S, GAP_S):
+        seat.time.tick(pause)
+        reconcile(seat)
+    assert held(seat, attempt_id).state is S.ABSENT
+    seat.tap.mend()
+    return attempt_id
+
+
+def test_a_late_landing_is_an_alarm_of_reconcile(seat: Seat) -> None:  # E10
+    attempt_id = make_late(seat)
     row = only(reconcile(seat))
     assert (row.state, row.exit_code, list(row.deal_ids)) == (S.LANDED, 0, seat.book())
     assert row.sentence.endswith("It had been presumed not placed and landed late.")
     assert events(seat, "late_landing") == [attempt_id]
 
 
-def test_a_late_landing_stops_the_next_order_once(seats: Seats) -> None:
-    seat, hand = seats(), seats()
-    attempt_id = make_absent(seat)
-    by_hand(hand)
+def test_a_late_landing_stops_the_next_order_once(seat: Seat) -> None:
+    attempt_id = make_late(seat)
     shown = seat.preview(size="2")
     error = refusal(lambda: seat.execute(shown.preview_id))
     assert (error.code, int(error.exit_code)) == ("LATE_LANDING", 10)
@@ -170,13 +179,146 @@ def test_a_late_landing_stops_the_next_order_once(seats: Seats) -> None:
     assert seat.execute(shown.preview_id).exit_code == 0
 
 
-def test_a_late_landing_is_told_by_its_own_preview(seats: Seats) -> None:
-    seat, hand = seats(), seats()
-    attempt_id = make_absent(seat)
-    by_hand(hand)
+def test_a_late_landing_is_told_by_its_own_preview(seat: Seat) -> None:
+    attempt_id = make_late(seat)
     preview_id = held(seat, attempt_id).preview_id or ""
     reply = seat.execute(preview_id)
     assert (reply.data.state, reply.exit_code, reply.data.replayed) == (S.LANDED, 0, True)
+
+
+def test_a_hand_trade_long_after_the_send_is_no_late_landing_but_may_be_one(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    attempt_id = make_absent(seat)
+    by_hand(hand)
+    reply = reconcile(seat)
+    row, (deal,) = only(reply), seat.book()
+    assert (row.state, reply.exit_code, row.candidates) == (S.ABSENT, 8, (deal,))
+    assert f"; {deal} may be a late landing of it. Presumed not placed; a person has to say." in row.sentence
+    assert row.next == f"capcli resolve {attempt_id}"
+    assert events(seat, "possible_late_landing") == [attempt_id]
+    only(reconcile(seat))
+    assert events(seat, "possible_late_landing") == [attempt_id], "it is told once in the journal"
+    told = seat.execute(held(seat, attempt_id).preview_id or "").data
+    assert (told.state, told.sentence.count(deal)) == (S.ABSENT, 1)
+
+
+def test_a_possible_late_landing_stops_the_next_order_once(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    attempt_id = make_absent(seat)
+    by_hand(hand)
+    shown = seat.preview(size="2")
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (error.code, int(error.exit_code)) == ("LATE_LANDING", 10)
+    assert (error.details["attempt_id"], error.details["deal_ids"]) == (attempt_id, seat.book())
+    assert (error.next, len(seat.tap.orders())) == (f"capcli resolve {attempt_id}", 1)
+    seat.time.tick(1)
+    assert seat.execute(shown.preview_id).exit_code == 0
+
+
+def test_a_hand_trade_after_the_quiet_period_leaves_an_open_attempt_to_a_person(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    lose(seat, landed=False)
+    seat.time.tick(QUIET_S)
+    by_hand(hand)
+    reply = seat.app.settlements.wait()
+    row = only(reply)
+    assert (row.state, reply.exit_code, list(row.candidates)) == (S.UNKNOWN, 8, seat.book())
+    assert "Opened so late that it may be a trade by hand: " in row.sentence
+
+
+def test_of_two_lost_orders_alike_the_one_that_landed_is_told_so_whichever_is_named(seat: Seat) -> None:
+    first = make_absent(seat)
+    second = lose(seat, landed=True)
+    row = only(reconcile(seat, first))
+    assert (row.state, row.candidates, row.deal_ids) == (S.ABSENT, (), ())
+    replayed = seat.execute(held(seat, first).preview_id or "").data
+    assert replayed.state is S.ABSENT
+    row = only(reconcile(seat, second))
+    assert (row.state, list(row.deal_ids)) == (S.LANDED, seat.book())
+    assert [one.state for one in reconcile(seat).data.attempts] == [S.ABSENT]
+    assert not events(seat, "late_landing")
+
+
+def test_a_deal_that_two_lost_orders_sent_at_the_same_time_may_be_decides_nothing(seat: Seat) -> None:
+    first = lose(seat, landed=False)
+    for pause in (QUIET_S, GAP_S):
+        seat.time.tick(pause)
+        reconcile(seat)
+    second = lose(seat, landed=True)
+    # As two machines would: their windows lie on each other.
+    db = seat.app.journal._db
+    with db.transaction() as connection:
+        connection.execute(
+            """UPDATE attempts SET broker_time_at_send =
+            (SELECT broker_time_at_send FROM attempts WHERE id = ?) WHERE id = ?""",
+            (second, first),
+        )
+    for named, other in ((first, second), (second, first)):
+        row = only(reconcile(seat, named))
+        assert (row.deal_ids, list(row.candidates)) == ((), seat.book())
+        assert row.state is held(seat, named).state is not S.LANDED
+        assert row.state is S.ABSENT or f"The same fits {other}." in row.sentence
+
+
+def test_an_order_that_a_person_reduced_is_found_as_it_was_opened(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    attempt_id = lose(seat, landed=True, size="2", stop=stop_at("24.50"))
+    by_hand(hand, "SELL", "1")
+    reply = reconcile(seat)
+    row = only(reply)
+    assert (reply.exit_code, row.state, list(row.deal_ids)) == (0, S.LANDED, seat.book())
+    assert row.sentence.startswith("Bought 2 SILVER at ")
+    assert held(seat, attempt_id).protected is Protection.YES
+
+
+def test_an_order_that_a_person_reduced_is_never_absent_while_its_rows_are_late(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    attempt_id = lose(seat, landed=True, size="2")
+    by_hand(hand, "SELL", "1")
+    activity(seat, lambda _: [])
+    for pause in (QUIET_S, GAP_S, GAP_S):
+        seat.time.tick(pause)
+        row = only(reconcile(seat))
+        assert (row.state, list(row.candidates)) == (S.UNKNOWN, seat.book())
+    assert row.next == f"capcli resolve {attempt_id}"
+
+
+def moved_by_hand(seat: Seat, level: str) -> str:
+    (order,) = seat.app.broker.orders()
+    body = f'{{"level":{level}}}'.encode()
+    assert seat.app.broker.send("PUT", f"/workingorders/{order.deal_id}", body).status == 200
+    seat.time.tick(1)
+    return order.deal_id
+
+
+def test_a_working_order_that_a_person_moved_is_found_as_it_was_made(seat: Seat) -> None:
+    lose(seat, "/workingorders", landed=True, trigger=RESTING)
+    deal = moved_by_hand(seat, "20.2")
+    reply = reconcile(seat)
+    row = only(reply)
+    assert (reply.exit_code, row.state, row.deal_ids) == (0, S.LANDED, (deal,))
+    assert row.sentence.startswith("LIMIT order to BUY 1.5 SILVER at 20 is waiting, now at 20.2.")
+    assert row.next == f"capcli orders {deal}"
+
+
+def test_a_working_order_that_a_person_moved_is_never_absent_while_its_rows_are_late(seat: Seat) -> None:
+    lose(seat, "/workingorders", landed=True, trigger=RESTING)
+    deal = moved_by_hand(seat, "20.2")
+    activity(seat, lambda _: [])
+    for pause in (QUIET_S, GAP_S, GAP_S):
+        seat.time.tick(pause)
+        row = only(reconcile(seat))
+        assert (row.state, row.candidates) == (S.UNKNOWN, (deal,))
+
+
+def test_a_hand_trade_of_another_size_is_nothing_of_ours_once_its_rows_say_so(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    attempt_id = lose(seat, landed=False, size="2")
+    by_hand(hand, "BUY", "1")
+    for pause in (QUIET_S, GAP_S):
+        seat.time.tick(pause)
+        reconcile(seat)
+    assert held(seat, attempt_id).state is S.ABSENT
 
 
 def test_after_a_day_nobody_looks_any_more(seats: Seats, time: Time) -> None:
