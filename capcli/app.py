@@ -345,13 +345,7 @@ class App:
     def _closings(self, on_interrupt: Callable[[], None]) -> "Closings":
         from capcli.services.closing import Closings
 
-        return Closings(
-            self.desk,
-            ids=self._around.ids,
-            sleep=self._around.sleep,
-            confirmation_needed=self.settings.require_confirm,
-            on_interrupt=on_interrupt,
-        )
+        return Closings(self._changer(on_interrupt), confirmation_needed=self.settings.require_confirm)
 
     @property
     def closings_of_all(self) -> "ClosingsOfAll":
@@ -437,10 +431,10 @@ class App:
         needed = self.settings.require_confirm
         return self._once("cancellations", lambda: Cancellations(self._changer(), confirmation_needed=needed))
 
-    def _changer(self) -> "Changer":
+    def _changer(self, on_interrupt: Callable[[], None] | None = None) -> "Changer":
         from capcli.services.changes import Changer
 
-        return Changer(self.desk, self._around.ids, self._around.sleep, self._on_interrupt)
+        return Changer(self.desk, self._around.ids, self._around.sleep, on_interrupt or self._on_interrupt)
 
     @property
     def confirms(self) -> "Confirms":

@@ -241,7 +241,7 @@ class CapitalBroker:
             live = self._sessions.live()
             self._wire.open()
         except CapcliError as error:
-            return Answer(Delivery.NOT_CONNECTED, detail=clean(error.message))
+            return Answer(Delivery.NOT_CONNECTED, error_code=error.code, detail=clean(error.message))
         if method == "POST" and path in {POSITIONS_PATH, ORDERS_PATH}:
             self._pace.order()
         else:

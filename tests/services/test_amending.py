@@ -419,8 +419,9 @@ def test_leaving_before_the_send_changes_nothing(seat: Seat, monkeypatch: pytest
         raise KeyboardInterrupt
 
     monkeypatch.setattr("capcli.services.changes.uninterrupted", leave)
-    with pytest.raises(KeyboardInterrupt):
-        amend(seat, deal, stop=stop_at("25"))
+    error = refusal(lambda: amend(seat, deal, stop=stop_at("25")))
+    assert (error.code, int(error.exit_code)) == ("INTERRUPTED", 130)
+    assert "Its stop and limit are as before." in error.message
     assert (states(seat), puts(seat)) == ([S.NOT_SENT], [])
 
 
@@ -476,8 +477,8 @@ def test_an_amendment_that_is_settled_is_told_again_and_looked_at_no_more(seat: 
 def test_a_close_that_is_settled_is_looked_at_no_more(seat: Seat, time: Time) -> None:
     deal = seat.open().deal_id or ""
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
-    error = refusal(lambda: seat.app.closings.close(deal, confirmed=True))
+    lost = seat.app.closings.close(deal, confirmed=True).data.attempt_id
     time.tick(121)
     for _ in range(2):
-        reply = seat.app.settlements.reconcile(error.details["attempt_id"])
+        reply = seat.app.settlements.reconcile(lost)
         assert [row.state for row in reply.data.attempts] == [S.ABSENT]

@@ -702,7 +702,8 @@ def test_a_ctrl_c_before_the_send_calls_the_order_back(seat: Seat, monkeypatch: 
 
     monkeypatch.setattr("capcli.services.execution.uninterrupted", too_late)
     reply = seat.execute(preview_id)
-    assert (reply.data.state, reply.exit_code) == (S.NOT_SENT, 7)
+    assert (reply.data.state, reply.exit_code) == (S.NOT_SENT, 130)
+    assert seat.execute(preview_id).exit_code == 130
     assert kept[0]().state is S.NOT_SENT
     assert not seat.tap.orders()
 

@@ -82,7 +82,7 @@ def test_only_the_oldest_can_be_reduced(seat: Seat, time: Time) -> None:
     time.tick(5)
     young = seat.open(size="5").deal_id
     error = refusal(lambda: reduce(seat, young, "2"))
-    assert (error.code, error.next) == ("CHECKS_FAILED", f"capcli close {young}")
+    assert (error.code, error.next) == ("CHECKS_FAILED", f"capcli close {old} --size 2")
     assert old in error.message
     assert reduce(seat, old, "2").exit_code == 0
     assert sizes(seat) == {old: D(3), young: D(5)}
@@ -293,7 +293,7 @@ def test_the_first_interrupt_lets_the_close_under_way_finish_and_starts_no_other
         on_interrupt()
         return work()
 
-    monkeypatch.setattr("capcli.services.closing.uninterrupted", once_interrupted)
+    monkeypatch.setattr("capcli.services.changes.uninterrupted", once_interrupted)
     reply = close_all(seat)
     assert (reply.exit_code, reply.data.closed, reply.data.failed) == (130, 1, 1)
     assert [(row.deal_id, row.code) for row in reply.data.closings] == [
