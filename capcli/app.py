@@ -443,13 +443,7 @@ class App:
     def _closings(self) -> "Closings":
         from capcli.services.closing import Closings
 
-        return Closings(
-            self.order_desk,
-            ids=self._around.ids,
-            sleep=self._around.sleep,
-            confirmation_needed=self.settings.require_confirm,
-            recall=self.recall,
-        )
+        return Closings(self._changer(), confirmation_needed=self.settings.require_confirm)
 
     @property
     def closings_of_all(self) -> "ClosingsOfAll":

@@ -17,9 +17,9 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
 ├── Unreachable                      exit 7
 │   └── ReadTimeout  NotTheBroker
-├── CloseUnknown  MayBeLive          exit 8
+├── MayBeLive                        exit 8
 ├── Busy                             exit 10
-│   └── AttemptUnresolved  LateLanding
+│   └── AttemptUnresolved  LateLanding  UnderWay  PartUnderWay
 ├── RateLimited                      exit 11
 └── Interrupted                      exit 130
 """
@@ -27,7 +27,7 @@ CapcliError                          exit 1   a bug in capcli
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class Exit(IntEnum):
@@ -54,6 +54,7 @@ class Problem:
 
     `assistant_error` is false for outcomes that an assistant must not retry (an order that landed without
     its stop, or that may be live): they are results there, so that retry-on-error loops stay asleep.
+    `account_id` and `data` (ids and their state) stand in for a result where a command was stopped.
     """
 
     code: str
@@ -63,6 +64,8 @@ class Problem:
     retry_safe: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
     assistant_error: bool = True
+    account_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CapcliError(Exception):
@@ -71,17 +74,34 @@ class CapcliError(Exception):
     code: ClassVar[str] = "BUG"
     exit_code: ClassVar[Exit] = Exit.BUG
     retry_safe: ClassVar[bool] = False
+    assistant_error: ClassVar[bool] = True
 
     def __init__(self, message: str, *, next: str | None = None, **details: Any) -> None:  # noqa: A002
         super().__init__(message)
         self.message = message
         self.next = next
         self.details = details
+        self.account_id: str | None = None
+        self.data: dict[str, Any] = {}
+
+    def about(self, account_id: str | None, **known: str) -> Self:
+        """Name the account, and the preview and the attempt that it concerns; what was named before stays."""
+        self.account_id = self.account_id or account_id
+        self.data = known | self.data
+        return self
 
     def problem(self) -> Problem:
         """Return the error as the value that both faces render."""
         return Problem(
-            self.code, self.message, int(self.exit_code), self.next, self.retry_safe, dict(self.details)
+            self.code,
+            self.message,
+            int(self.exit_code),
+            self.next,
+            self.retry_safe,
+            dict(self.details),
+            self.assistant_error,
+            self.account_id,
+            dict(self.data),
         )
 
 
@@ -330,13 +350,6 @@ class NotTheBroker(Unreachable):
     code = "NOT_THE_BROKER"
 
 
-class CloseUnknown(CapcliError):
-    """The answer to a close was lost and the position could not be read back."""
-
-    code = "CLOSE_UNKNOWN"
-    exit_code = Exit.MAY_BE_LIVE
-
-
 class MayBeLive(CapcliError):
     """Something was sent and nobody waited for its answer."""
 
@@ -364,6 +377,19 @@ class LateLanding(Busy):
     code = "LATE_LANDING"
 
 
+class UnderWay(Busy):
+    """What an assistant asked for takes longer than a call may: it goes on, so this is no failure."""
+
+    code = "IN_PROGRESS"
+    assistant_error = False
+
+
+class PartUnderWay(UnderWay):
+    """The same for a partial close: unlike a preview or a whole close, a second one would close more."""
+
+    retry_safe = False
+
+
 class RateLimited(CapcliError):
     """Too many requests; `retry_after_s` in the details says how long to wait."""
 
@@ -378,3 +404,13 @@ class Interrupted(CapcliError):
     code = "INTERRUPTED"
     exit_code = Exit.INTERRUPTED
     retry_safe = True
+
+
+def kind_of(code: str | None) -> type[CapcliError] | None:
+    """Return the error that has a code, as the journal keeps it; None when none has."""
+    kinds: list[type[CapcliError]] = [CapcliError]
+    for kind in kinds:
+        if kind.code == code and kind is not CapcliError:
+            return kind
+        kinds += kind.__subclasses__()
+    return None

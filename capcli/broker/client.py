@@ -34,7 +34,7 @@ from capcli.domain.account import Account, Activity, Confirm, Position, Session,
 from capcli.domain.attempt import Answer, Delivery
 from capcli.domain.market import Candle, Market, MarketRow, Resolution, is_epic
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
-from capcli.errors import CapcliError, DealUnknown, EpicUnknown, UsageError
+from capcli.errors import CapcliError, DealUnknown, EpicUnknown, RateLimited, UsageError
 from capcli.services.ports import (
     Clock,
     Credentials,
@@ -292,11 +292,12 @@ class CapitalBroker:
             live = self._sessions.live()
             self._wire.open()
         except CapcliError as error:
-            return Answer(Delivery.NOT_CONNECTED, detail=clean(error.message))
+            return Answer(Delivery.NOT_CONNECTED, error_code=error.code, detail=clean(error.message))
         opens = method == "POST" and path in {POSITIONS_PATH, ORDERS_PATH}
         kind = RequestKind.ORDER if opens else RequestKind.PLAIN
         if opens and (wait_s := self._openings.take()):
-            return Answer(Delivery.NOT_CONNECTED, detail=f"the hour's orders are used up for {wait_s} s")
+            detail = f"the hour's orders are used up for {wait_s} s"
+            return Answer(Delivery.NOT_CONNECTED, error_code=RateLimited.code, detail=detail)
         with self._pace.turn(self.lane, kind):
             if account_id is not None and (elsewhere := self._elsewhere(live, account_id)):
                 return Answer(Delivery.NOT_CONNECTED, detail=elsewhere)

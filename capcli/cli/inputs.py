@@ -35,9 +35,7 @@ def above_zero(option: str, text: str, hint: str = "") -> Decimal:
 
 def _unusable(option: str, text: str, why: str) -> UsageError:
     typed = ascii(text[:60])
-    return UsageError(
-        f"{option} is {typed}: {why}. Nothing was sent.", next="capcli preview --help", option=option
-    )
+    return UsageError(f"{option} is {typed}: {why}. Nothing was sent.", option=option)
 
 
 def leg(name: str, level: str | None, distance: str | None, amount: str | None) -> Leg | None:
@@ -50,10 +48,7 @@ def leg(name: str, level: str | None, distance: str | None, amount: str | None) 
     given = [(option, form, text) for option, form, text in forms if text is not None]
     if len(given) > 1:
         names = " and ".join(option for option, _, _ in given)
-        raise UsageError(
-            f"{names} exclude each other: a {name} is given once. Nothing was sent.",
-            next="capcli preview --help",
-        )
+        raise UsageError(f"{names} exclude each other: a {name} is given once. Nothing was sent.")
     return next((Leg(form, above_zero(option, text)) for option, form, text in given), None)
 
 

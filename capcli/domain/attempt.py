@@ -94,7 +94,8 @@ class Delivery(StrEnum):
 class Answer:
     """What came back for one mutation, reduced to what a verdict may rest on.
 
-    `error_code` is set only when the body is a JSON object with a text `errorCode`; `detail` is for people.
+    `error_code` is set only when the body is a JSON object with a text `errorCode`, and without a connection
+    to our own code of what kept the request here; `detail` is for people.
     """
 
     delivery: Delivery

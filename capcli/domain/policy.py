@@ -126,8 +126,13 @@ def size_step(case: Case) -> Check:
     if on_grid(size, step):
         return Check(Rule.SIZE_STEP, True, f"{short(size)} is in steps of {short(step)}")
     down, up = floor_to(size, step), ceil_to(size, step)
-    near = f"{short(down)} or {short(up)}" if down > 0 else short(up)
+    near = _either(down, up)
     return Check(Rule.SIZE_STEP, False, f"{short(size)} is off the step of {short(step)}; nearest: {near}")
+
+
+def _either(down: Decimal, up: Decimal) -> str:
+    """Name the values on both sides; 0 is none that could be asked for."""
+    return f"{short(down)} or {short(up)}" if down > 0 else short(up)
 
 
 def max_size(case: Case) -> Check | None:
@@ -246,7 +251,15 @@ def _place_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple
     if away > farthest:
         bound = f"at {'least' if below else 'most'} {plain(inward(price + sign * farthest, step))}"
         return False, f"{word} {plain(leg.level)} is too far: {bound}"
-    return True, f"{plain(leg.level)} is {short(percent_of(away, price))} % {side} {plain(price)}"
+    far = f"{short(percent_of(away, price))} % {side} {_base(case)} {plain(price)}"
+    return True, f"{plain(leg.level)} is {far}"
+
+
+def _base(case: Case) -> str:
+    """Name what a leg is measured from: where a position would close now, or an order's own level."""
+    if case.request.trigger is not None:
+        return "the order's level"
+    return "the bid" if case.request.side is Side.BUY else "the offer"
 
 
 def _nearest(case: Case, rule: Rule) -> Distance:
@@ -288,7 +301,7 @@ def drift(case: Case) -> Check | None:
 
 def _off_step(level: Decimal, step: Decimal) -> str:
     down, up = floor_to(level, step), ceil_to(level, step)
-    return f"{plain(level)} is off the price step of {short(step)}; nearest: {short(down)} or {short(up)}"
+    return f"{plain(level)} is off the price step of {short(step)}; nearest: {_either(down, up)}"
 
 
 RULES: tuple[Callable[[Case], Check | None], ...] = (

@@ -10,7 +10,7 @@ from typing import Any
 from fastmcp.tools import ToolResult
 
 from capcli.app import App
-from capcli.errors import CapcliError, NotConfirmed, Problem
+from capcli.errors import CapcliError, DuplicateOrder, NotConfirmed, Problem, UnderWay
 from capcli.mcp.flights import Flights
 from capcli.mcp.schema import numbers
 from capcli.render.envelope import encode, error_document, plain
@@ -65,7 +65,22 @@ class Face:
         flight = self.flights.start(lambda: self._called(ask))
         if flight is None:
             return self._failed(_STOPPING)
-        return flight.wait(self.flights.patience_s) or self.answer(meanwhile)
+        return (
+            flight.wait(self.flights.patience_s)
+            or self.flights.glance(lambda: self._seen(meanwhile))
+            or flight.wait(0)
+            or self._failed(_IN_DOUBT)
+        )
+
+    def _seen(self, meanwhile: Ask) -> ToolResult:
+        """Say how far it got. What goes wrong here says nothing about what is being sent."""
+        try:
+            return self._answered(meanwhile(self.app()))
+        except UnderWay as error:
+            return self._failed(error.problem())
+        except Exception as error:  # noqa: BLE001  a failure to look must not read as a failure to send
+            log_bug(error)
+            return self._failed(_IN_DOUBT)
 
     def _called(self, ask: Ask) -> ToolResult:
         return self._guarded(lambda: self._answered(ask(self.app())))
@@ -74,7 +89,7 @@ class Face:
         try:
             return work()
         except CapcliError as error:
-            return self._failed(error.problem())
+            return self._failed(_for_assistants(error.problem()))
         except Exception as error:  # noqa: BLE001 - the assistant must not read what a library says
             log_bug(error)
             return self._failed(_BUG)
@@ -89,21 +104,24 @@ class Face:
         return self._answered(reply)
 
     def _answered(self, reply: Reply[Any]) -> ToolResult:
-        problem = reply.problem
+        problem = None if reply.problem is None else _for_assistants(reply.problem)
         document = plain(reply.data)
         if problem is not None:
             document["error"] = error_document(problem)
         document |= {"env": self.env, "account_id": reply.account_id}
-        if problem is not None and problem.assistant_error:
-            return ToolResult(said(problem), numbers(document), is_error=True)
-        return ToolResult(encode(document).decode(), numbers(document))
+        return _result(problem, document)
 
     def _failed(self, problem: Problem) -> ToolResult:
-        document = {"error": error_document(problem), "env": self.env, "account_id": None}
-        return ToolResult(said(problem), numbers(document), is_error=True)
+        document = plain(problem.data)
+        document |= {"error": error_document(problem), "env": self.env, "account_id": problem.account_id}
+        return _result(problem, document)
 
 
-_ASK_FIRST = "show the user the preview; after a yes make the same call with confirm=true"
+# An assistant confirms by its own call; pointing it at a terminal would lead around the user.
+_ASK_FIRST = {
+    NotConfirmed.code: "show the user the preview; after a yes make the same call with confirm=true",
+    DuplicateOrder.code: "ask the user; after a yes to one more make the same call with again=true",
+}
 _BUG = Problem(
     "BUG",
     "A bug in capcli stopped this call; its place is on the server's stderr. If something was being sent, "
@@ -118,6 +136,14 @@ _SLOW = Problem(
     next="capcli health",
     retry_safe=True,
 )
+_IN_DOUBT = Problem(
+    "MAY_BE_LIVE",
+    "There was no answer in time, and how far it got could not be read: it may be live. Do not send it "
+    "again before you looked at the positions and the working orders.",
+    exit_code=8,
+    next="capcli positions",
+    assistant_error=False,
+)
 _STOPPING = Problem(
     "BUSY", "The server is stopping. Nothing was sent.", exit_code=10, next="capcli health", retry_safe=True
 )
@@ -125,9 +151,17 @@ _STOPPING = Problem(
 
 def said(problem: Problem) -> str:
     """Say a problem in one line."""
-    # An assistant confirms by its own call; pointing it at a terminal would lead around the user.
-    following = _ASK_FIRST if problem.code == NotConfirmed.code else problem.next
-    return f"{problem.code}: {problem.message}" + (f" Next: {following}" if following else "")
+    return f"{problem.code}: {problem.message}" + (f" Next: {problem.next}" if problem.next else "")
+
+
+def _for_assistants(problem: Problem) -> Problem:
+    return replace(problem, next=_ASK_FIRST.get(problem.code, problem.next))
+
+
+def _result(problem: Problem | None, document: dict[str, Any]) -> ToolResult:
+    if problem is not None and problem.assistant_error:
+        return ToolResult(said(problem), numbers(document), is_error=True)
+    return ToolResult(encode(document).decode(), numbers(document))
 
 
 def log_bug(error: BaseException) -> None:

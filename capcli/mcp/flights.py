@@ -9,6 +9,7 @@ from fastmcp.tools import ToolResult
 
 # Clients give up after about 60 s, some without listening to what comes then.
 PATIENCE_S = 40.0
+GLANCE_S = 4.0
 LONGEST_S = 45.0
 
 
@@ -41,8 +42,11 @@ class Flight:
 class Flights:
     """Keeps track of what is being sent, so that the process does not end beneath it. Times in seconds."""
 
-    def __init__(self, patience_s: float = PATIENCE_S, longest_s: float = LONGEST_S) -> None:
+    def __init__(
+        self, patience_s: float = PATIENCE_S, longest_s: float = LONGEST_S, glance_s: float = GLANCE_S
+    ) -> None:
         self.patience_s = patience_s
+        self.glance_s = glance_s
         self.longest_s = longest_s
         self._lock = Lock()
         self._airborne: set[Flight] = set()
@@ -60,9 +64,16 @@ class Flights:
 
     def look(self, work: Callable[[], ToolResult]) -> ToolResult | None:
         """Make a call that sends nothing; None when it takes too long. Nothing waits for its end."""
+        return self._look(work, self.longest_s)
+
+    def glance(self, work: Callable[[], ToolResult]) -> ToolResult | None:
+        """Look for what became of a call that used up its patience: the rest of the time is short."""
+        return self._look(work, self.glance_s)
+
+    def _look(self, work: Callable[[], ToolResult], longest_s: float) -> ToolResult | None:
         flight = Flight(work, lambda _: None)
         flight.start()
-        return flight.wait(self.longest_s)
+        return flight.wait(longest_s)
 
     def _land(self, flight: Flight) -> None:
         with self._lock:

@@ -71,7 +71,7 @@ def tools(face: Face) -> list[FunctionTool]:
         tool(do.cap_market_quote, "Live prices. Same as: capcli quote", QuotesFound, READS, _SET),
         tool(
             do.cap_market_prices,
-            "Candles, oldest first. Times are UTC. Same as: capcli prices",
+            "Candles, oldest first, in UTC. Same as: capcli prices",
             CandlesFound,
             READS,
             _SET,

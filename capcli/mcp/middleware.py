@@ -1,18 +1,19 @@
-"""Turns refused arguments into one short line with a stable code."""
+"""Turns unknown tools and refused arguments into one short line with a stable code."""
 
 from typing import Any
 
-from fastmcp.exceptions import ValidationError
+from fastmcp.exceptions import DisabledError, NotFoundError, ValidationError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
 _SHOWN = 4
+_LONGEST_NAME = 60
 
 
 class ShortRefusals(Middleware):
-    """Says which argument is wrong and why, without the library's links and internals."""
+    """Says which tool or argument is wrong and why, without the library's links and internals."""
 
     async def on_call_tool(
         self,
@@ -23,22 +24,25 @@ class ShortRefusals(Middleware):
             return await call_next(context)
         except PydanticError as error:
             return refusal(_faults(error))
+        except (DisabledError, NotFoundError):
+            name = ascii(context.message.name[:_LONGEST_NAME])
+            return refusal([f"there is no tool {name}"], "TOOL_UNKNOWN")
         except ValidationError as error:
             cause = error.__cause__
             return refusal(_faults(cause) if isinstance(cause, PydanticError) else [str(error)])
 
 
-def refusal(faults: list[str]) -> ToolResult:
-    """Return the result for arguments that cannot be read."""
+def refusal(faults: list[str], code: str = "USAGE") -> ToolResult:
+    """Return the result for a call that cannot be read."""
     message = f"{'; '.join(faults[:_SHOWN])}. Nothing was sent."
     error: dict[str, Any] = {
-        "code": "USAGE",
+        "code": code,
         "message": message,
         "next": None,
         "retry_safe": True,
         "details": {},
     }
-    return ToolResult(f"USAGE: {message}", {"error": error, "env": None, "account_id": None}, is_error=True)
+    return ToolResult(f"{code}: {message}", {"error": error, "env": None, "account_id": None}, is_error=True)
 
 
 def _faults(error: PydanticError) -> list[str]:

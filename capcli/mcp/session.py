@@ -69,7 +69,7 @@ def tools(face: Face) -> list[FunctionTool]:
         tool(do.cap_session_logout, "End the session. Same as: capcli logout", LoggedOut, SETTLES, _SET),
         tool(
             do.cap_session_switch_account,
-            "Make another account the active one. Same as: capcli accounts use",
+            "Switch the active account. Same as: capcli accounts use",
             SessionShown,
             SETTLES,
             _SET,

@@ -4,7 +4,7 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.app import App
 from capcli.domain.bracket import Change
-from capcli.errors import Busy
+from capcli.errors import UnderWay
 from capcli.mcp.arguments import Id, MaybeNumber, Seconds, Yes, leg
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import TRADES, tool
@@ -61,7 +61,7 @@ class TradingChangeTools:
 
 
 def _under_way(what: str, deal_id: str, where: str) -> Reply[Amendment | Cancellation]:
-    raise Busy(
+    raise UnderWay(
         f"The {what} of {deal_id} is still under way and goes on. The same call again is safe.",
         next=f"capcli {where} {deal_id}",
     )
@@ -73,7 +73,7 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_trade_positions_amend,
-            "Change a position's legs; unnamed ones stay. confirm=true after a yes. "
+            "Change a position's legs; others stay. confirm=true after a yes. "
             "Same as: capcli positions amend",
             Amendment,
             TRADES,

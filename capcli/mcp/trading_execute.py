@@ -6,7 +6,7 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.app import App
 from capcli.domain.order import Kind
-from capcli.errors import Busy
+from capcli.errors import Busy, UnderWay
 from capcli.mcp.arguments import Id, MaybeNumber, PreviewId, Seconds, Yes
 from capcli.mcp.face import Face
 from capcli.mcp.flights import PATIENCE_S
@@ -57,22 +57,26 @@ class TradingExecuteTools:
 
     # The close of a whole position is proved by reading the book for a few seconds whatever these two say;
     # they are the official server's arguments. One of a part is an order, whose verdict can be waited for.
-    def cap_trade_positions_close(
+    def cap_trade_positions_close(  # noqa: PLR0917 - ours come after the official ones
         self,
         deal_id: Id,
         confirm: Yes = False,
         wait_for_confirm: bool = True,
         timeout_s: Seconds = 15.0,
         size: MaybeNumber = None,
+        again: Yes = False,
     ) -> ToolResult:
         if size is None:
             return self._face.send(
                 lambda app: app.closings.close(deal_id, confirmed=confirm), lambda _: _closing(deal_id)
             )
         wait_s = _wait(timeout_s, wanted=wait_for_confirm)
+        begun: list[str] = []
         return self._face.send(
-            lambda app: app.reductions.reduce(deal_id, size, confirmed=confirm, wait_s=wait_s),
-            lambda _: _reducing(deal_id),
+            lambda app: app.reductions.reduce(
+                deal_id, size, confirmed=confirm, again=again, wait_s=wait_s, begun=begun.append
+            ),
+            lambda app: app.reductions.part_so_far(deal_id, size, begun[0] if begun else None),
         )
 
 
@@ -84,28 +88,21 @@ def _so_far(app: App, preview_id: str) -> Reply[Execution]:
     """Return the state of an order that is still under way: no failure, so nobody retries it as one."""
     try:
         reply = app.executions.so_far(preview_id)
-    except Busy:
-        raise Busy(
+    except Busy as busy:
+        raise UnderWay(
             f"{preview_id} is still being worked on and may be sent any moment. Ask again with the same "
             "preview_id: it is sent once.",
             next=f"capcli execute {preview_id}",
-        ) from None
+        ).about(busy.account_id, **busy.data) from None
     if reply.problem is None or not reply.data.state.unresolved:
         return reply
     return replace(reply, problem=replace(reply.problem, assistant_error=False))
 
 
 def _closing(deal_id: str) -> Reply[Closing]:
-    raise Busy(
-        f"The close of {deal_id} is still under way and goes on. Closing it again is safe.",
-        next=f"capcli positions {deal_id}",
-    )
-
-
-def _reducing(deal_id: str) -> Reply[Reduction]:
-    raise Busy(
-        f"The partial close of {deal_id} is still under way and goes on. Do not send it again: look at the "
-        "position.",
+    raise UnderWay(
+        f"The close of {deal_id} is still under way and goes on. Look at the position; closing it again "
+        "is safe.",
         next=f"capcli positions {deal_id}",
     )
 
@@ -116,8 +113,7 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_trade_execute_position,
-            "Send a previewed market order, once. confirm=true after the user agreed. "
-            "Same as: capcli execute",
+            "Send a previewed market order, once. confirm=true after a yes. Same as: capcli execute",
             Execution,
             TRADES,
             _SET,
@@ -125,8 +121,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_execute_working_order,
-            "Send a previewed working order, once. confirm=true after the user agreed. "
-            "Same as: capcli execute",
+            "Send a previewed working order, once. confirm=true after a yes. Same as: capcli execute",
             Execution,
             TRADES,
             _SET,

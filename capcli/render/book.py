@@ -67,11 +67,12 @@ def _position(row: PositionRow, *, mixed: bool) -> tuple[Cell, ...]:
     )
 
 
-def _stop(row: PositionRow, digits: int) -> Cell:
+def _stop(row: PositionRow | OrderRow, digits: int) -> Cell:
+    kind = "guaranteed" if row.guaranteed else "trailing" if row.trailing else ""
     if row.stop_level is None:
-        return Cell("NO STOP", Tone.WARN)
-    kind = " guaranteed" if row.guaranteed else " trailing" if row.trailing else ""
-    return Cell(price(row.stop_level, digits) + kind)
+        # The distance of a trailing stop has no level while its order waits.
+        return Cell("trailing") if row.trailing else Cell("NO STOP", Tone.WARN)
+    return Cell(f"{price(row.stop_level, digits)} {kind}".strip())
 
 
 def _market(row: PositionRow) -> Cell:
@@ -95,7 +96,6 @@ def _(data: OrdersFound) -> list[Block]:
 
 def _order(row: OrderRow) -> tuple[Cell, ...]:
     digits = places(row.bid, row.offer, row.level)
-    stop = Cell("NO STOP", Tone.WARN) if row.stop_level is None else Cell(price(row.stop_level, digits))
     return (
         Cell(row.epic, Tone.STRONG),
         Cell(f"{row.side.value} {row.type.value}"),
@@ -104,7 +104,7 @@ def _order(row: OrderRow) -> tuple[Cell, ...]:
         price_cell(row.bid, digits),
         price_cell(row.offer, digits),
         price_cell(row.distance, digits),
-        stop,
+        _stop(row, digits),
         price_cell(row.limit_level, digits),
         Cell(f"{row.good_till:%Y-%m-%d %H:%M}Z" if row.good_till else "until cancelled"),
         Cell(row.deal_id),

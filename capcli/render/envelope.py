@@ -68,15 +68,17 @@ def document(
 
 
 def failure(command: str, env: str | None, problem: Problem) -> dict[str, Any]:
-    """Return the envelope of a command that was stopped before it had a result."""
-    return {
+    """Return the envelope of a command that was stopped before it had a result; `data` are ids, if any."""
+    envelope: dict[str, Any] = {
         "ok": False,
         "schema": SCHEMA,
         "command": command,
         "env": env,
-        "account_id": None,
-        "error": error_document(problem),
+        "account_id": problem.account_id,
     }
+    if problem.data:
+        envelope["data"] = plain(problem.data)
+    return envelope | {"error": error_document(problem)}
 
 
 def rows_key(kind: Any) -> str | None:

@@ -104,7 +104,8 @@ def _leg(data: Preview, leg: LegFigures, when: str, sign: int) -> str:
         far = f"{_price(high, data)} - {_price(low, data)}"
         how = f"{short(data.size)} x {distance}{_times(data)}, where {distance} = {far}"
     return (
-        f"Closes {when} {level}, {percent(leg.distance_pct)} from the entry: {amount} = {how}. "
+        f"Closes {when} {level}, {percent(leg.distance_pct)} from the entry {_price(data.entry, data)}: "
+        f"{amount} = {how}. "
         f"That is {percent(leg.equity_pct)} of {_cash(data.equity, data)} equity."
     )
 

@@ -3,7 +3,7 @@
 from functools import singledispatch
 from typing import Any
 
-from capcli.domain.attempt import Protection
+from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
 from capcli.domain.order import LegForm
 from capcli.domain.policy import Check
@@ -178,5 +178,7 @@ def _(data: Closing) -> list[Block]:
         rows.append(("Opened at", Cell(price(data.open_level, digits))))
         rows.append(("Closed at", Cell(price(data.level, digits))))
         rows.append(("P&L", gain(data.pl, data.currency)))
+    if data.state is not AttemptState.LANDED:
+        rows.insert(0, ("State", Cell(data.state.value.lower(), Tone.BAD)))
     rows.append(("Attempt", Cell(data.attempt_id)))
     return [Line(Cell(data.sentence, Tone.STRONG)), Pairs(tuple(rows))]

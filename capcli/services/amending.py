@@ -35,7 +35,7 @@ from capcli.services.legs import (
     require_legs,
 )
 from capcli.services.ports import AccountLock
-from capcli.services.reply import Reply
+from capcli.services.reply import Reply, about
 from capcli.services.sights import Ended, Sight, position_sight, write_asked
 from capcli.services.trading_gate import require_confirmation, require_trading
 
@@ -115,7 +115,7 @@ class Amendments:
         )
         self._desk.broker.position(deal_id)
         account_id = self._desk.broker.account_id or ""
-        with self._lock(self._desk.env, self._desk.broker.host, account_id):
+        with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
             return self._amend_locked(deal_id, change, account_id)
 
     def _amend_locked(self, deal_id: str, change: Change, account_id: str) -> Reply[Amendment]:

@@ -8,15 +8,25 @@ from decimal import Decimal
 from typing import Any
 
 from capcli.domain.account import Account, Activity, OrderType, Position, WorkingOrder
-from capcli.domain.attempt import AttemptRecord
+from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.market import Market, OrderRules
 from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.policy import Case, Policy
 from capcli.domain.sizing import figures
-from capcli.errors import CapcliError, RulesMissing, UnreadableAnswer
+from capcli.errors import (
+    CapcliError,
+    Exit,
+    Interrupted,
+    JournalUnreadable,
+    RulesMissing,
+    Unreachable,
+    UnreadableAnswer,
+    kind_of,
+)
 from capcli.services.conversion import conversion_rate
 from capcli.services.fanout import together
 from capcli.services.ports import Broker, Clock, Journal
+from capcli.services.recall import Recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +188,35 @@ def foreign_orders(rows: tuple[Activity, ...], ours: list[AttemptRecord]) -> set
         and row.status in {"ACCEPTED", "CREATED"}
         and row.deal_id not in known
     }
+
+
+def begin(desk: Desk, recall: Recall, attempt: AttemptRecord) -> None:
+    """Let a send begin. Raises Interrupted when it was called back: then it is settled as not sent."""
+    try:
+        recall.go(attempt.attempt_id)
+    except Interrupted:
+        facts = {"error_code": Interrupted.code, "note": "interrupted before the send"}
+        with suppress(CapcliError):
+            desk.journal.move(
+                attempt.attempt_id, AttemptState.CLAIMED, AttemptState.NOT_SENT, at=desk.clock(), **facts
+            )
+        raise
+
+
+def failed_after(error: Exception) -> str:
+    """Say what went wrong once something was out: it must not read as "nothing was sent"."""
+    if isinstance(error, JournalUnreadable):
+        return error.message
+    return f"{type(error).__name__} after the send: {error}"
+
+
+_FIXES = {Exit.LOGIN: "capcli login", Exit.CONFIG: "capcli health"}
+# Before a send only a login can meet the limit: wait as long as after one that was refused for it.
+_AFTER_LOGINS_S = 60
+
+
+def not_sent(code: str | None, message: str, again: str) -> CapcliError:
+    """Return the error of something that was not sent, by its cause: the network where none is known."""
+    kind = kind_of(code) or Unreachable
+    wait = {"retry_after_s": _AFTER_LOGINS_S} if kind.exit_code is Exit.RATE_LIMITED else {}
+    return kind(message, next=_FIXES.get(kind.exit_code, again), **wait)

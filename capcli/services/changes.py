@@ -1,7 +1,8 @@
 """Changes that are safe to repeat by deal id (PUT of all legs, DELETE): recorded, sent, read back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
@@ -15,11 +16,11 @@ from capcli.errors import (
     JournalUnreadable,
     LoginRefused,
     RateLimited,
-    Unreachable,
 )
-from capcli.services.casework import Desk
+from capcli.services.casework import Desk, begin, failed_after, not_sent
 from capcli.services.ports import Ids
 from capcli.services.recall import Recall
+from capcli.services.reply import about
 from capcli.services.sights import Sight
 
 T = TypeVar("T")
@@ -57,7 +58,9 @@ class Changer:
     def carry_out(self, change: Change[T], account_id: str) -> T:
         """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed."""
         self.recall.ask()
-        return self._send(self._open(change, account_id), change)
+        attempt = self._open(change, account_id)
+        with about(account_id, lambda: self._known(attempt)):
+            return self._send(attempt, change)
 
     def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
         """Compare and set; False when somebody else settled the attempt first."""
@@ -94,21 +97,45 @@ class Changer:
 
     def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:
         try:
-            self.recall.go(attempt.attempt_id)
+            begin(self.desk, self.recall, attempt)
         except Interrupted:
-            self.move(attempt, AttemptState.NOT_SENT, note="interrupted before the send")
-            raise
-        facts = {"sent_at": self.desk.clock(), "broker_time_at_send": self.desk.broker.broker_time()}
+            raise Interrupted(
+                f"Interrupted: nothing was sent. {change.unchanged}", next=change.command
+            ) from None
+        facts: dict[str, Any] = {
+            "sent_at": self.desk.clock(),
+            "broker_time_at_send": self.desk.broker.broker_time(),
+        }
         if not self.move(attempt, AttemptState.SENDING, **facts):
             raise Busy(
                 f"{change.name} was called off by another process. Nothing was sent.", next=change.command
             )
-        sending = self.desk.journal.attempt(attempt.attempt_id) or attempt
-        answer = self.desk.broker.send(change.method, change.path, change.body, account_id=attempt.account_id)
+        sending = replace(attempt, state=AttemptState.SENDING, **facts)
         try:
+            answer = self.desk.broker.send(
+                change.method, change.path, change.body, account_id=attempt.account_id
+            )
             return self._finish(sending, change, answer)
-        except JournalUnreadable as error:
-            return change.doubt(sending, error.message)
+        except Exception as error:
+            if self._is_verdict(attempt, error):
+                raise
+            return change.doubt(sending, failed_after(error))
+
+    def _is_verdict(self, attempt: AttemptRecord, error: Exception) -> bool:
+        """Say whether an error tells what the journal holds; any other one leaves it open what was done."""
+        if not isinstance(error, CapcliError) or isinstance(error, JournalUnreadable):
+            return False
+        with suppress(CapcliError):
+            held = self.desk.journal.attempt(attempt.attempt_id)
+            return held is not None and not held.state.unresolved
+        return False
+
+    def _known(self, attempt: AttemptRecord) -> dict[str, str]:
+        state = attempt.state
+        with suppress(CapcliError):
+            state = (self.desk.journal.attempt(attempt.attempt_id) or attempt).state
+        deal_id = attempt.path.rsplit("/", 1)[1]
+        return {"deal_id": deal_id, "attempt_id": attempt.attempt_id, "state": state.value}
 
     def _finish(self, attempt: AttemptRecord, change: Change[T], answer: Answer) -> T:
         if answer.delivery is Delivery.LOST and self._look(change, wait=False) is Sight.NOT_YET:
@@ -121,7 +148,8 @@ class Changer:
         if answer.delivery is Delivery.NOT_CONNECTED:
             self.record(attempt, AttemptState.NOT_SENT, answer)
             why = answer.detail.rstrip(".")
-            raise Unreachable(f"Nothing was sent: {why}. {change.unchanged}", next=change.command)
+            message = f"Nothing was sent: {why}. {change.unchanged}"
+            raise not_sent(answer.error_code, message, change.command)
         if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
             self.record(attempt, AttemptState.REFUSED, answer)
             raise refusal(change, answer)
@@ -141,16 +169,16 @@ class Changer:
 
 def refusal(change: Change[T], answer: Answer) -> CapcliError:
     """Return the error for a change that the broker refused; nothing changed."""
+    name = f"{change.name[:1].lower()}{change.name[1:]}"
     if answer.status == _TOO_MANY:
         return RateLimited(
-            f"Rate limit exceeded: {change.name.lower()} was refused unread. {change.unchanged} Wait 30 s.",
+            f"Rate limit exceeded: {name} was refused unread. {change.unchanged} Wait 30 s.",
             next=change.command,
             retry_after_s=30,
         )
     if answer.status == _UNAUTHORISED:
         return LoginRefused(
-            f"Session expired: {change.name.lower()} was refused unread ({answer.error_code}). "
-            f"{change.unchanged}",
+            f"Session expired: {name} was refused unread ({answer.error_code}). {change.unchanged}",
             next=change.command,
         )
     return BrokerRefused(

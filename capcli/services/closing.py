@@ -4,59 +4,38 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from hashlib import sha256
-from typing import Any
 
 from capcli.domain.account import Confirm, Position
-from capcli.domain.attempt import (
-    Answer,
-    AttemptRecord,
-    AttemptState,
-    Delivery,
-    Evidence,
-    Protection,
-    classify,
-)
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.market import Side
 from capcli.domain.money import cents, plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind
-from capcli.errors import (
-    BrokerRefused,
-    Busy,
-    CapcliError,
-    CloseUnknown,
-    Interrupted,
-    JournalUnreadable,
-    LoginRefused,
-    RateLimited,
-    Unreachable,
-)
+from capcli.errors import CapcliError, Exit, Problem
 from capcli.services import ids as typed
-from capcli.services.casework import Desk
+from capcli.services.changes import Change, Changer, refusal
 from capcli.services.documents import write_baseline
 from capcli.services.evidence import is_open
-from capcli.services.ports import Ids
-from capcli.services.recall import Recall
 from capcli.services.reply import Reply
+from capcli.services.sights import Ended, Sight
 from capcli.services.trading_gate import require_confirmation, require_trading
 
-_LOOKS_S = (0.0, 0.3, 0.7, 1.5)
 _CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
-_UNAUTHORISED, _GONE, _TOO_MANY = 401, 404, 429
+_GONE = 404
+_SIGHTS = {True: Sight.NOT_YET, False: Sight.GONE, None: Sight.UNREADABLE}
 _SLACK = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A closed position. `level`, `pl` in `currency` of the instrument; `pl_account` in account currency.
+    """A closed position, or what is known of it. `level` and `pl` in the instrument's `currency`.
 
     `level` and the P&L are None when the broker confirmed no closing price (the position is closed all the
-    same); `pl_account` also where the account has another currency, since only the broker knows its rate.
+    same); `pl_account` (in account currency) also where that is another one: only the broker knows its rate.
     """
 
     deal_id: str
     attempt_id: str
-    state: AttemptState
+    state: Ended
     epic: str
     side: Side
     size: Decimal
@@ -67,32 +46,25 @@ class Closing:
     pl_account: Decimal | None
     account_currency: str | None
     closed_at: datetime | None
+    retry_safe: bool
     sentence: str
+    next: str | None
 
 
 class Closings:
     """Closes positions. Never blocked by limits or by unresolved attempts: closing takes risk away."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        *,
-        ids: Ids,
-        sleep: Callable[[float], None],
-        confirmation_needed: bool,
-        recall: Recall | None = None,
-    ) -> None:
-        self._desk = desk
-        self._ids = ids
-        self._sleep = sleep
+    def __init__(self, changer: Changer, *, confirmation_needed: bool) -> None:
+        self._changer = changer
+        self._desk = changer.desk
         self._confirmation_needed = confirmation_needed
-        self._recall = recall or Recall()
 
     def close(self, deal_id: str, *, confirmed: bool) -> Reply[Closing]:
         """Close a whole position at market and prove it.
 
         Raises Interrupted (called back before the send), DealUnknown, NotConfirmed, TradingOff, LiveLocked,
-        BrokerRefused, Unreachable (it is still open), and CloseUnknown when it may or may not be.
+        BrokerRefused, and what keeps it from being sent: then it is still open. Problem CLOSE_UNKNOWN when it
+        may or may not be.
         """
         deal_id = typed.deal_id(deal_id)
         require_trading(self._desk.policy, "The close")
@@ -102,91 +74,41 @@ class Closings:
             needed=self._confirmation_needed,
             command=f"capcli close {deal_id}",
         )
-        self._recall.ask()
+        self._changer.recall.ask()
         position = self._desk.broker.position(deal_id)
-        attempt = self._open_attempt(position)
-        return self._carry_out(attempt, position)
+        return self._changer.carry_out(self._change(position), self._desk.broker.account_id or "")
 
-    def _open_attempt(self, position: Position) -> AttemptRecord:
-        desk, path = self._desk, f"{POSITIONS_PATH}/{position.deal_id}"
-        attempt = AttemptRecord(
-            attempt_id=self._ids("a_"),
+    def _change(self, position: Position) -> Change[Reply[Closing]]:
+        broker, account_id = self._desk.broker, self._desk.broker.account_id or ""
+        return Change(
             kind=Kind.CLOSE,
-            env=desk.env,
-            host=desk.broker.host,
-            account_id=desk.broker.account_id or "",
             method="DELETE",
-            path=path,
-            preview_id=None,
-            state=AttemptState.CLAIMED,
-            body_sha256=sha256(b"").hexdigest(),
+            path=f"{POSITIONS_PATH}/{position.deal_id}",
+            body=None,
             baseline=write_baseline((position,), ()),
-            created_at=desk.clock(),
+            name=f"The close of {position.deal_id}",
+            command=f"capcli close {position.deal_id}",
+            unchanged=f"{position.deal_id} is still open.",
+            look=lambda: _SIGHTS[is_open(broker, position.deal_id, account_id)],
+            conclude=lambda attempt, answer, sight: self._conclude(position, attempt, answer, sight),
+            doubt=lambda attempt, why: self._unknown(position, attempt, why),
         )
-        desk.journal.open_attempt(attempt)
-        return attempt
 
-    def _carry_out(self, attempt: AttemptRecord, position: Position) -> Reply[Closing]:
-        try:
-            self._recall.go(attempt.attempt_id)
-        except Interrupted:
-            self._move(attempt, AttemptState.NOT_SENT, note="interrupted before the send")
-            raise
-        facts = {"sent_at": self._desk.clock(), "broker_time_at_send": self._desk.broker.broker_time()}
-        if not self._move(attempt, AttemptState.SENDING, **facts):
-            raise Busy(
-                f"The close of {position.deal_id} was called off by another process. Nothing was sent.",
-                next=f"capcli close {position.deal_id}",
-            )
-        sending = self._desk.journal.attempt(attempt.attempt_id) or attempt
-        answer = self._desk.broker.send("DELETE", attempt.path, None, account_id=attempt.account_id)
-        try:
-            return self._finish(sending, position, answer)
-        except JournalUnreadable as error:
-            raise _in_doubt(attempt, position, error.message) from error
-
-    def _finish(self, attempt: AttemptRecord, position: Position, answer: Answer) -> Reply[Closing]:
-        if answer.delivery is Delivery.LOST and self._is_open(attempt) is True:
-            # By deal id a close cannot hit twice: once the row is read as open, sending again is safe. The
-            # second answer speaks for itself alone, so only the book tells what became of both.
-            again = self._desk.broker.send("DELETE", attempt.path, None, account_id=attempt.account_id)
-            return self._look(attempt, position, Answer(Delivery.LOST, detail=again.detail))
-        if answer.delivery is Delivery.NOT_CONNECTED:
-            self._record(attempt, AttemptState.NOT_SENT, answer)
-            raise Unreachable(
-                f"Nothing was sent: {answer.detail.rstrip('.')}. {position.deal_id} is still open.",
-                next=f"capcli close {position.deal_id}",
-            )
-        if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
-            self._record(attempt, AttemptState.REFUSED, answer)
-            raise _refusal(position, answer)
-        return self._look(attempt, position, answer)
-
-    def _look(self, attempt: AttemptRecord, position: Position, answer: Answer) -> Reply[Closing]:
+    def _conclude(
+        self, position: Position, attempt: AttemptRecord, answer: Answer, sight: Sight
+    ) -> Reply[Closing]:
         """Let the book say whether the position is gone, whatever the answer was."""
-        if self._is_open(attempt, until_gone=True) is False:
+        if sight is Sight.GONE:
             confirm = self._confirm(attempt, position, answer, self._is_closing)
             self._land(attempt, answer, confirm)
-            return self._reply(attempt, position, confirm, already=answer.status == _GONE)
+            return self._closed(position, attempt, confirm, already=answer.status == _GONE)
         rejected = self._confirm(attempt, position, answer, self._is_rejection)
         if rejected is not None:
             said = replace(answer, error_code=rejected.reason or "no reason given")
-            self._record(attempt, AttemptState.REJECTED, said)
-            raise _refusal(position, said)
-        self._record(attempt, AttemptState.UNKNOWN, answer)
-        raise _in_doubt(attempt, position, answer.detail or "no clear answer")
-
-    def _is_open(self, attempt: AttemptRecord, *, until_gone: bool = False) -> bool | None:
-        """Read the row back, a few times: True open, False gone, None when no read could tell."""
-        deal_id = attempt.path.rsplit("/", 1)[1]
-        seen: bool | None = None
-        for pause in _LOOKS_S:
-            self._sleep(pause)
-            now = is_open(self._desk.broker, deal_id, attempt.account_id)
-            seen = seen if now is None else now
-            if now is False or (now and not until_gone):
-                break
-        return seen
+            self._changer.record(attempt, AttemptState.REJECTED, said)
+            raise refusal(self._change(position), said)
+        self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+        return self._unknown(position, attempt, answer.detail or "no clear answer")
 
     def _confirm(
         self,
@@ -198,7 +120,7 @@ class Closings:
         """Return the confirmation of this close, never the opening one that shares its reference."""
         reference = answer.deal_reference or f"p_{position.deal_id}"
         for pause in _CONFIRM_LOOKS_S:
-            self._sleep(pause)
+            self._changer.sleep(pause)
             try:
                 confirm = self._desk.broker.confirm(reference)
             except CapcliError:
@@ -222,7 +144,7 @@ class Closings:
         held = self._desk.journal.attempt(attempt.attempt_id) or attempt
         if held.state is AttemptState.LANDED:
             return
-        self._move(
+        self._changer.move(
             held,
             AttemptState.LANDED,
             http_status=answer.status,
@@ -234,26 +156,37 @@ class Closings:
             size=confirm.size if confirm else None,
         )
 
-    def _record(self, attempt: AttemptRecord, state: AttemptState, answer: Answer) -> None:
-        facts = {"http_status": answer.status, "error_code": answer.error_code, "note": answer.detail}
-        self._move(attempt, state, **facts)
-
-    def _move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
-        return self._desk.journal.move(
-            attempt.attempt_id, attempt.state, state, at=self._desk.clock(), **facts
+    def _unknown(self, position: Position, attempt: AttemptRecord, why: str) -> Reply[Closing]:
+        problem = Problem(
+            "CLOSE_UNKNOWN",
+            f"The close of {position.deal_id} was sent and the position was not seen to be gone "
+            f"({why.rstrip('.')}). It may still be open; closing again is safe.",
+            int(Exit.MAY_BE_LIVE),
+            next=f"capcli positions {position.deal_id}",
+            retry_safe=True,
+            details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
+            assistant_error=False,
         )
+        return self._reply(position, attempt, None, problem)
+
+    def _closed(
+        self, position: Position, attempt: AttemptRecord, confirm: Confirm | None, *, already: bool
+    ) -> Reply[Closing]:
+        pl = None if confirm is None or confirm.level is None else _profit(position, confirm.level)
+        told = _sentence(position, confirm.level if confirm else None, pl, already=already)
+        return self._reply(position, attempt, confirm, told)
 
     def _reply(
-        self, attempt: AttemptRecord, position: Position, confirm: Confirm | None, *, already: bool
+        self, position: Position, attempt: AttemptRecord, confirm: Confirm | None, told: str | Problem
     ) -> Reply[Closing]:
-        broker = self._desk.broker
+        problem = told if isinstance(told, Problem) else None
+        currency = self._desk.broker.account_currency
         level = confirm.level if confirm else None
         pl = None if level is None else _profit(position, level)
-        same = broker.account_currency == position.currency
         closing = Closing(
             deal_id=position.deal_id,
             attempt_id=attempt.attempt_id,
-            state=AttemptState.LANDED,
+            state=AttemptState.UNKNOWN if problem else AttemptState.LANDED,
             epic=position.epic,
             side=position.side,
             size=position.size,
@@ -261,12 +194,14 @@ class Closings:
             level=level,
             pl=pl,
             currency=position.currency,
-            pl_account=cents(pl) if pl is not None and same else None,
-            account_currency=broker.account_currency,
+            pl_account=cents(pl) if pl is not None and currency == position.currency else None,
+            account_currency=currency,
             closed_at=confirm.at if confirm else None,
-            sentence=_sentence(position, level, pl, already=already),
+            retry_safe=True,
+            sentence=told if isinstance(told, str) else told.message,
+            next=problem.next if problem else "capcli accounts",
         )
-        return Reply(closing, broker.account_id)
+        return Reply(closing, attempt.account_id, problem)
 
 
 def _profit(position: Position, level: Decimal) -> Decimal:
@@ -287,32 +222,3 @@ def _sentence(position: Position, level: Decimal | None, pl: Decimal | None, *, 
 def _is_fresh(confirm: Confirm, attempt: AttemptRecord) -> bool:
     since = attempt.broker_time_at_send
     return since is None or confirm.at is None or confirm.at >= since - _SLACK
-
-
-def _refusal(position: Position, answer: Answer) -> CapcliError:
-    still = f"{position.deal_id} is still open."
-    if answer.status == _TOO_MANY:
-        return RateLimited(
-            f"Rate limit exceeded: the close was refused unread. {still} Wait 30 s.",
-            next=f"capcli close {position.deal_id}",
-            retry_after_s=30,
-        )
-    if answer.status == _UNAUTHORISED:
-        return LoginRefused(
-            f"Session expired: the close was refused unread ({answer.error_code}). {still}",
-            next=f"capcli close {position.deal_id}",
-        )
-    return BrokerRefused(
-        f"Broker said no: {answer.error_code}. {still}",
-        next=f"capcli positions {position.deal_id}",
-        broker_code=answer.error_code,
-    )
-
-
-def _in_doubt(attempt: AttemptRecord, position: Position, why: str) -> CloseUnknown:
-    return CloseUnknown(
-        f"The close of {position.deal_id} was sent and the position was not seen to be gone "
-        f"({why.rstrip('.')}). It may still be open; closing again is safe.",
-        next=f"capcli positions {position.deal_id}",
-        attempt_id=attempt.attempt_id,
-    )

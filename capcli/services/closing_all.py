@@ -78,14 +78,17 @@ class ClosingsOfAll:
 
 def _close(closings: Closings, position: Position) -> tuple[CloseResult, Closing | None]:
     try:
-        closing = closings.close(position.deal_id, confirmed=True).data
+        reply = closings.close(position.deal_id, confirmed=True)
     except DealUnknown:
         return _gone(position), None
     except Interrupted as error:
         stopped = Interrupted(error.message, next=f"capcli close {position.deal_id}")
-        return _failed(position, stopped), None
+        return _failed(position, stopped.problem()), None
     except CapcliError as error:
-        return _failed(position, error), None
+        return _failed(position, error.problem()), None
+    closing = reply.data
+    if reply.problem is not None:
+        return replace(_failed(position, reply.problem), attempt_id=closing.attempt_id), None
     result = CloseResult(
         deal_id=closing.deal_id,
         epic=closing.epic,
@@ -106,12 +109,12 @@ def _close(closings: Closings, position: Position) -> tuple[CloseResult, Closing
 
 def _gone(position: Position) -> CloseResult:
     opened = f"{position.side.value} {short(position.size)} {position.epic}"
-    failed = _failed(position, CapcliError(f"{opened} was closed before its turn came."))
+    failed = _failed(position, CapcliError(f"{opened} was closed before its turn came.").problem())
     return replace(failed, closed=True, code=None, exit_code=0)
 
 
-def _failed(position: Position, error: CapcliError) -> CloseResult:
-    attempt_id = error.details.get("attempt_id")
+def _failed(position: Position, problem: Problem) -> CloseResult:
+    attempt_id = problem.data.get("attempt_id")
     return CloseResult(
         deal_id=position.deal_id,
         epic=position.epic,
@@ -122,10 +125,10 @@ def _failed(position: Position, error: CapcliError) -> CloseResult:
         level=None,
         pl=None,
         currency=position.currency,
-        code=error.code,
-        exit_code=int(error.exit_code),
-        sentence=error.message,
-        next=error.next,
+        code=problem.code,
+        exit_code=problem.exit_code,
+        sentence=problem.message,
+        next=problem.next,
     )
 
 

@@ -8,7 +8,13 @@ from capcli.domain.order import Leg, LegForm, OrderRequest, wire_time
 _FORMS = {LegForm.LEVEL: "", LegForm.DISTANCE: "-distance", LegForm.AMOUNT: "-amount"}
 
 
-def preview_command(request: OrderRequest, order_type: OrderType | None = None) -> str:
+SOME_TIME = "YYYY-MM-DDTHH:MM"
+"""What stands for a time that the user has to choose."""
+
+
+def preview_command(
+    request: OrderRequest, order_type: OrderType | None = None, *, good_till: str | None = None
+) -> str:
     """Return the command that previews this order again, with its stop, its limit and its level."""
     words = ["capcli preview", request.epic, f"--size {short(request.size)}"]
     if request.side is Side.SELL:
@@ -18,7 +24,7 @@ def preview_command(request: OrderRequest, order_type: OrderType | None = None) 
         if order_type is not None:
             words.append(f"--type {order_type.value.lower()}")
         if request.trigger.good_till is not None:
-            words.append(f"--good-till {wire_time(request.trigger.good_till)}Z")
+            words.append(f"--good-till {good_till or wire_time(request.trigger.good_till) + 'Z'}")
     words += [*_leg("stop", request.stop), *_leg("limit", request.limit)]
     words += ["--trailing"] * request.trailing + ["--guaranteed"] * request.guaranteed
     return " ".join(words)

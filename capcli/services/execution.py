@@ -1,6 +1,6 @@
 """Execute: a preview is sent at most once, and nothing is said about it without evidence (order protocol)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,13 +23,22 @@ from capcli.errors import (
 )
 from capcli.services import ids
 from capcli.services.blocking import refuse_while_unresolved
-from capcli.services.casework import Desk, Scene, active_on, judge, look, returning
+from capcli.services.casework import (
+    Desk,
+    Scene,
+    active_on,
+    begin,
+    failed_after,
+    judge,
+    look,
+    returning,
+)
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_order, write_baseline
 from capcli.services.evidence import Witness
 from capcli.services.ports import AccountLock, Ids
 from capcli.services.recall import Recall
-from capcli.services.reply import Reply
+from capcli.services.reply import Reply, about
 from capcli.services.search import DEFAULT, Patience
 from capcli.services.trading_gate import require_confirmation, require_trading
 from capcli.services.verdicts import Execution, execution_reply
@@ -79,7 +88,13 @@ class Executions:
         TradingOff, LiveLocked, ChecksFailed, DuplicateOrder, RateLimited, Busy: then nothing was sent.
         """
         preview = self._find(ids.preview_id(preview_id))
-        self._belongs_here(preview, kind)
+        with about(self._account_here(preview), lambda: self._known(preview)):
+            self._belongs_here(preview, kind)
+            return self._execute(preview, confirmed=confirmed, again=again, wait_s=wait_s)
+
+    def _execute(
+        self, preview: PreviewRecord, *, confirmed: bool, again: bool, wait_s: float
+    ) -> Reply[Execution]:
         attempt = self._desk.journal.attempt_of(preview.preview_id)
         if attempt is not None and not self._is_open(attempt):
             return self._replay(attempt, preview)
@@ -96,6 +111,22 @@ class Executions:
                 return self._replay(self._witness.settle(attempt), preview)
             return self._send_locked(preview, again=again, wait_s=wait_s)
 
+    def _account_here(self, preview: PreviewRecord) -> str | None:
+        """Return a preview's account, unless it is one of another environment."""
+        here = (preview.env, preview.host) == (self._desk.env, self._desk.broker.host)
+        return preview.account_id if here else None
+
+    def _known(self, preview: PreviewRecord) -> dict[str, str]:
+        """Return what an error shows of a preview: its id, its attempt if there is one, and the state."""
+        known, now = {"preview_id": preview.preview_id}, self._desk.clock()
+        with suppress(CapcliError):
+            attempt = self._desk.journal.attempt_of(preview.preview_id)
+            if attempt is not None:
+                return known | {"attempt_id": attempt.attempt_id, "state": attempt.state.value}
+        ready = preview.state is PreviewState.READY
+        state = PreviewState.EXPIRED if ready and preview.expires_at <= now else preview.state
+        return known | {"state": state.value}
+
     def _is_open(self, attempt: AttemptRecord) -> bool:
         """Say whether evidence may still change what is known of an attempt."""
         return attempt.state.unresolved or self._witness.search.is_watched(attempt)
@@ -108,10 +139,11 @@ class Executions:
         preview = self._find(ids.preview_id(preview_id))
         attempt = self._desk.journal.attempt_of(preview.preview_id)
         if attempt is None:
-            raise Busy(
+            busy = Busy(
                 f"Another order is being sent on this account, and {preview.preview_id} has not been sent.",
                 next=f"capcli execute {preview.preview_id}",
             )
+            raise busy.about(self._account_here(preview), **self._known(preview))
         return self._replay(attempt, preview)
 
     def left_behind(self, preview_id: str) -> Reply[Execution]:
@@ -209,7 +241,7 @@ class Executions:
 
     def _refuse_twin(self, preview: PreviewRecord, *, again: bool) -> None:
         since = self._desk.clock() - _TWIN_WINDOW
-        for other in self._desk.journal.recent(preview.env, preview.host, preview.account_id, since):
+        for other in self._lately(preview, since):
             if self._is_twin(other, preview) and other.state not in _NOTHING_OPENED and not again:
                 raise DuplicateOrder(
                     f"The same order was sent at {other.sent_at:%H:%M:%S}Z ({other.attempt_id}). Nothing was "
@@ -217,6 +249,10 @@ class Executions:
                     next=f"capcli execute {preview.preview_id} --again --confirm",
                     attempt_id=other.attempt_id,
                 )
+
+    def _lately(self, preview: PreviewRecord, since: datetime) -> Iterable[AttemptRecord]:
+        """Return the attempts on a preview's account that are too young for the same order once more."""
+        return self._desk.journal.recent(preview.env, preview.host, preview.account_id, since)
 
     def _is_twin(self, other: AttemptRecord, preview: PreviewRecord) -> bool:
         """Say whether an attempt sent the same order: as numbers, for 1.5 and 1.50 are one size."""
@@ -274,23 +310,19 @@ class Executions:
 
         Raises Interrupted when it was called back before that.
         """
-        try:
-            self._sending.recall.go(attempt.attempt_id)
-        except Interrupted:
-            self._move(attempt, AttemptState.NOT_SENT, note="interrupted before the send")
-            raise
+        begin(self._desk, self._sending.recall, attempt)
         facts = {"sent_at": self._desk.clock(), "broker_time_at_send": self._desk.broker.broker_time()}
         if not self._move(attempt, AttemptState.SENDING, **facts):
             return self._held(attempt)
-        answer = self._desk.broker.send(
-            preview.method, preview.path, preview.body, account_id=preview.account_id
-        )
         try:
+            answer = self._desk.broker.send(
+                preview.method, preview.path, preview.body, account_id=preview.account_id
+            )
             sent = self._record(attempt, answer)
             if sent.state is AttemptState.ACKED:
                 sent = self._witness.conclude(sent, order, wait_s=wait_s)
         except Exception as error:  # noqa: BLE001  a full disk or a bug here must not read as "nothing was sent"
-            return self._in_doubt(attempt, f"{type(error).__name__} after the send: {error}")
+            return self._in_doubt(attempt, failed_after(error))
         return sent
 
     def _record(self, attempt: AttemptRecord, answer: Answer) -> AttemptRecord:

@@ -23,13 +23,14 @@ from capcli.domain.bracket import (
 from capcli.domain.market import Side
 from capcli.domain.money import plain
 from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm, OrderRequest, Trigger, wire_time
-from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
+from capcli.errors import BrokerRefused, CapcliError, ChecksFailed, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
 from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.cancelling import find_order, told, was_filled
 from capcli.services.casework import Scene, judge, look, order_rules
 from capcli.services.changes import Change as Sending
 from capcli.services.changes import Changer
+from capcli.services.commands import SOME_TIME
 from capcli.services.evidence import Witness
 from capcli.services.legs import (
     change_words,
@@ -39,7 +40,7 @@ from capcli.services.legs import (
     require_legs,
 )
 from capcli.services.ports import AccountLock
-from capcli.services.reply import Reply
+from capcli.services.reply import Reply, about
 from capcli.services.sights import Ended, Sight, amended_order_sight, filled_as, write_asked
 from capcli.services.trading_gate import require_confirmation, require_trading
 
@@ -131,7 +132,7 @@ class OrderAmendments:
         )
         find_order(self._desk.broker, deal_id)
         account_id = self._desk.broker.account_id or ""
-        with self._lock(self._desk.env, self._desk.broker.host, account_id):
+        with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
             plan = self._plan(deal_id, change, account_id)
             if order_shows(plan.order, plan.target):
                 sentence = f"Nothing to change: {_has(plan)} Nothing was sent."
@@ -175,7 +176,13 @@ class OrderAmendments:
         risks = tuple(_risks(plan))
         moved = [policy.entry_level] if plan.level != plan.order.level else []
         until = [policy.good_till] if plan.change.good_till else []
-        require_legs(case, *moved, *until, *([policy.epic_allowed] if risks else []))
+        try:
+            require_legs(case, *moved, *until, *([policy.epic_allowed] if risks else []))
+        except ChecksFailed as error:
+            if error.details["failed"] == [policy.Rule.GOOD_TILL]:
+                other = amend_order_command(plan.order.deal_id, replace(plan.change, good_till=None))
+                error.next = f"{other} --good-till {SOME_TIME}"
+            raise
         if risks:
             what = f"this amendment {' and '.join(risks)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)

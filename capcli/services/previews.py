@@ -10,11 +10,12 @@ from capcli.domain.account import OrderType
 from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.market import Market, MarketStatus, Quote, Side
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, order_body
-from capcli.domain.policy import Case, Check, evaluate
+from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.sizing import Figures, LegFigures, Overnight
 from capcli.errors import Exit, Problem, UsageError
 from capcli.services import ids
 from capcli.services.casework import Desk, judge, look
+from capcli.services.commands import SOME_TIME, preview_command
 from capcli.services.documents import StoredOrder, write_order
 from capcli.services.ports import Ids
 from capcli.services.reply import Reply
@@ -88,7 +89,7 @@ class Previews:
         case = judge(self._desk, scene, request, order_type)
         preview = self._compose(case)
         self._store(preview, case, scene.account_id)
-        return Reply(preview, scene.account_id, _problem(preview))
+        return Reply(preview, scene.account_id, _problem(preview, request))
 
     def _compose(self, case: Case) -> Preview:
         now, request, quote = self._desk.clock(), case.request, case.market.quote
@@ -209,7 +210,7 @@ def _age(now: datetime, quote: Quote) -> Decimal | None:
     return max(Decimal(0), Decimal(str(round((now - quote.at).total_seconds(), 1))))
 
 
-def _problem(preview: Preview) -> Problem | None:
+def _problem(preview: Preview, request: OrderRequest) -> Problem | None:
     if preview.executable:
         return None
     reasons = "; ".join(f"{check.rule.value}: {check.reason}" for check in preview.failed)
@@ -220,7 +221,14 @@ def _problem(preview: Preview) -> Problem | None:
         message=f"{len(preview.failed)} of {len(preview.checks)} checks failed, so this preview cannot be "
         f"executed. {reasons}",
         exit_code=int(Exit.REFUSED),
-        next=f"capcli config get {own}" if own else f"capcli markets show {preview.epic}",
+        next=f"capcli config get {own}" if own else _remedy(preview, request),
         retry_safe=True,
         details={"failed": [check.rule.value for check in preview.failed]},
     )
+
+
+def _remedy(preview: Preview, request: OrderRequest) -> str:
+    """Return the command that helps: the market's rules, but for a time, which only the user can choose."""
+    if [check.rule for check in preview.failed] == [Rule.GOOD_TILL]:
+        return preview_command(request, preview.order_type, good_till=SOME_TIME)
+    return f"capcli markets show {preview.epic}"

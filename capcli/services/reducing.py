@@ -1,29 +1,41 @@
 """Close part of a position: one opposite order of that size, on an account that nets, sent at most once."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 
 from capcli.domain import policy
 from capcli.domain.account import Position
-from capcli.domain.attempt import AttemptState, Evidence, PreviewRecord, PreviewState
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, PreviewRecord, PreviewState
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind, OrderRequest, order_body
-from capcli.errors import CapcliError, ChecksFailed, DuplicateOrder, Exit, Problem, Refused, UsageError
+from capcli.errors import (
+    CapcliError,
+    ChecksFailed,
+    DuplicateOrder,
+    Exit,
+    PartUnderWay,
+    Problem,
+    Refused,
+    UsageError,
+)
 from capcli.services import ids as typed
-from capcli.services.blocking import refuse_while_unresolved
+from capcli.services.blocking import refuse_while_order_unresolved
 from capcli.services.casework import Scene, active_on, judge, look
-from capcli.services.documents import StoredOrder, write_baseline, write_order
+from capcli.services.documents import StoredOrder, read_sizes, write_baseline, write_order
 from capcli.services.execution import Executions
 from capcli.services.legs import require
-from capcli.services.reply import Reply
+from capcli.services.reply import Reply, about
 from capcli.services.trading_gate import require_confirmation, require_trading
 from capcli.services.verdicts import Execution
 
 # Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
 _LIFE = timedelta(seconds=5)
+_SLOWEST = timedelta(days=1)
+_ONCE = "Do not send it again: look at the position."
 _RULES = (policy.market_open, policy.size_range, policy.size_step)
 
 
@@ -55,10 +67,18 @@ class Reductions(Executions):
     """Closes parts of positions, on accounts where opposite orders reduce each other."""
 
     def reduce(
-        self, deal_id: str, size: Decimal, *, confirmed: bool, again: bool = False, wait_s: float = 15.0
+        self,
+        deal_id: str,
+        size: Decimal,
+        *,
+        confirmed: bool,
+        again: bool = False,
+        wait_s: float = 15.0,
+        begun: Callable[[str], None] = lambda _: None,
     ) -> Reply[Reduction]:
         """Close part of a position by one opposite order, sent at most once.
 
+        `begun` is told the preview id before the order is sent, for `part_so_far` meanwhile.
         Raises UsageError, Refused (the account may hedge), DealUnknown, NotConfirmed, TradingOff, LiveLocked,
         ChecksFailed (it is not the oldest, or the size does not fit), AttemptUnresolved, DuplicateOrder,
         RateLimited, Busy: then nothing was sent.
@@ -76,8 +96,29 @@ class Reductions(Executions):
         self._require_netting(deal_id)
         position = self._desk.broker.position(deal_id)
         account_id = self._desk.broker.account_id or ""
-        with self._sending.lock(self._desk.env, self._desk.broker.host, account_id):
-            return self._reduce_locked(position, size, account_id, again=again, wait_s=wait_s)
+        with about(account_id), self._sending.lock(self._desk.env, self._desk.broker.host, account_id):
+            return self._reduce_locked(position, size, account_id, again=again, wait_s=wait_s, begun=begun)
+
+    def part_so_far(self, deal_id: str, size: Decimal, preview_id: str | None) -> Reply[Reduction]:
+        """Return what the journal holds about a partial close at this moment; asks and sends nothing.
+
+        Raises PartUnderWay while it has not had its turn to be sent.
+        """
+        attempt = self._desk.journal.attempt_of(preview_id) if preview_id else None
+        preview = self._desk.journal.preview(preview_id) if preview_id else None
+        if attempt is None or preview is None:
+            raise PartUnderWay(
+                f"The partial close of {deal_id} is still under way and may be sent any moment. {_ONCE}",
+                next=f"capcli positions {deal_id}",
+            ).about(self._desk.broker.account_id, deal_id=deal_id)
+        reply = self._replay(attempt, preview)
+        problem = reply.problem
+        if problem is not None and attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
+            message = f"The partial close of {deal_id} is under way and goes on. {_ONCE}"
+            problem = replace(problem, message=message, next=f"capcli positions {deal_id}")
+        before = read_sizes(attempt.baseline).get(deal_id, size)
+        told = _reduction(reply.data, deal_id, before, size, None, None, problem)
+        return Reply(told, attempt.account_id, problem)
 
     def _require_netting(self, deal_id: str) -> None:
         # API page 9.4: with hedging an opposite order would open a second position beside the first.
@@ -89,14 +130,19 @@ class Reductions(Executions):
             )
 
     def _reduce_locked(
-        self, position: Position, size: Decimal, account_id: str, *, again: bool, wait_s: float
+        self,
+        position: Position,
+        size: Decimal,
+        account_id: str,
+        *,
+        again: bool,
+        wait_s: float,
+        begun: Callable[[str], None],
     ) -> Reply[Reduction]:
         """Look at the whole book inside the lock, and send only what can do nothing but reduce."""
         request = OrderRequest(position.epic, position.side.opposite, size)
         self._require_same(account_id, active_on(self._desk.broker, account_id), position)
-        refuse_while_unresolved(
-            self._desk, self._witness, account_id, "a partial close is an order of its own"
-        )
+        refuse_while_order_unresolved(self._desk, self._witness, account_id, position)
         scene = look(self._desk, request, with_orders=True, account_id=account_id)
         target = reducible(scene.positions, position.deal_id, size)
         case = judge(self._desk, scene, request, None)
@@ -107,9 +153,11 @@ class Reductions(Executions):
         self._require_room(_command(target.deal_id, size))
         self._require_same(account_id, self._desk.broker.account_id, position)
         self._desk.journal.save_preview(preview)
-        baseline = write_baseline(scene.positions, scene.orders)
-        reply = self._claim_and_send(preview, order, baseline, wait_s)
-        return self._told(reply, target, scene, size)
+        begun(preview.preview_id)
+        with about(account_id, lambda: self._known(preview)):
+            baseline = write_baseline(scene.positions, scene.orders)
+            reply = self._claim_and_send(preview, order, baseline, wait_s)
+            return self._told(reply, target, scene, size)
 
     def _require_same(self, account_id: str, active: str | None, position: Position) -> None:
         if active != account_id:
@@ -129,6 +177,13 @@ class Reductions(Executions):
                 next=f"{_command(target.deal_id, size)} --again --confirm",
                 **error.details,
             ) from None
+
+    def _lately(self, preview: PreviewRecord, since: datetime) -> Iterator[AttemptRecord]:
+        """Count from the end of an attempt: who was told to wait for a slow one asks again after that."""
+        for other in super()._lately(preview, since - _SLOWEST):
+            ended = self._desk.journal.moved_at(other.attempt_id)
+            if max(filter(None, (other.sent_at, ended))) >= since:
+                yield other
 
     def _preview(self, order: StoredOrder, account_id: str) -> PreviewRecord:
         body, now = order_body(order.request, None), self._desk.clock()
@@ -164,24 +219,8 @@ class Reductions(Executions):
         elif problem is not None and done.state not in {AttemptState.UNKNOWN, AttemptState.ACKED}:
             # A plain order of this size is not what was asked for: the way to try again is this close.
             problem = replace(problem, next=_command(target.deal_id, size))
-        reduction = Reduction(
-            deal_id=target.deal_id,
-            preview_id=done.preview_id,
-            attempt_id=done.attempt_id,
-            state=done.state,
-            epic=target.epic,
-            side=target.side,
-            size=size,
-            size_before=target.size,
-            remaining=left,
-            level=done.level,
-            evidence=done.evidence,
-            opened_deal_id=opened.deal_id if opened else None,
-            retry_safe=problem.retry_safe if problem else False,
-            sentence=problem.message if problem else _sentence(done, target, size, left),
-            next=problem.next if problem else f"capcli positions {target.deal_id}",
-        )
-        return Reply(reduction, reply.account_id, problem)
+        told = _reduction(done, target.deal_id, target.size, size, left, opened, problem)
+        return Reply(told, reply.account_id, problem)
 
     def _settled(self, reply: Reply[Execution]) -> Reply[Execution]:
         """Ask the witness once more: the answer may be lost and the reduction there to be seen."""
@@ -228,10 +267,13 @@ def reducible(book: tuple[Position, ...], deal_id: str, size: Decimal) -> Positi
         )
     older = [row for row in same if row.opened_at <= target.opened_at]
     if older:
+        oldest = min(older, key=lambda row: row.opened_at)
         raise ChecksFailed(
             f"A partial close reduces the oldest {target.side.value} of {target.epic} first, which is "
-            f"{min(older, key=lambda row: row.opened_at).deal_id}, not {deal_id}. Nothing was sent.",
-            next=f"capcli close {deal_id}",
+            f"{oldest.deal_id}, not {deal_id}. Nothing was sent.",
+            next=_command(oldest.deal_id, size)
+            if size < oldest.size
+            else f"capcli positions {oldest.deal_id}",
         )
     return target
 
@@ -240,10 +282,39 @@ def _command(deal_id: str, size: Decimal) -> str:
     return f"capcli close {deal_id} --size {short(size)}"
 
 
-def _sentence(done: Execution, target: Position, size: Decimal, left: Decimal | None) -> str:
+def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
+    done: Execution,
+    deal_id: str,
+    before: Decimal,
+    size: Decimal,
+    left: Decimal | None,
+    opened: Position | None,
+    problem: Problem | None,
+) -> Reduction:
+    """Put together what is told of a partial close; the order's side is the opposite of the position's."""
+    return Reduction(
+        deal_id=deal_id,
+        preview_id=done.preview_id,
+        attempt_id=done.attempt_id,
+        state=done.state,
+        epic=done.epic,
+        side=done.side.opposite,
+        size=size,
+        size_before=before,
+        remaining=left,
+        level=done.level,
+        evidence=done.evidence,
+        opened_deal_id=opened.deal_id if opened else None,
+        retry_safe=problem.retry_safe if problem else False,
+        sentence=problem.message if problem else _sentence(done, before, size, left),
+        next=problem.next if problem else f"capcli positions {deal_id}",
+    )
+
+
+def _sentence(done: Execution, before: Decimal, size: Decimal, left: Decimal | None) -> str:
     at = f" at {plain(done.level)}" if done.level is not None and done.evidence is Evidence.CONFIRM else ""
     stays = "the rest stays open" if left is None else f"{short(left)} stays open"
-    opened = f"{target.side.value} {short(target.size)} {target.epic}"
+    opened = f"{done.side.opposite.value} {short(before)} {done.epic}"
     return f"Closed {short(size)} of {opened}{at}; {stays}."
 
 

@@ -1,9 +1,11 @@
 """What a use case hands to a face: the data, the account it is about, and the problem beside it, if any."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from capcli.errors import Problem
+from capcli.errors import CapcliError, Problem
 
 T = TypeVar("T")
 
@@ -19,3 +21,13 @@ class Reply(Generic[T]):
     @property
     def exit_code(self) -> int:
         return self.problem.exit_code if self.problem else 0
+
+
+@contextmanager
+def about(account_id: str | None, known: Callable[[], Mapping[str, str]] = dict) -> Iterator[None]:
+    """Let an error name the account, and the preview and the attempt that are known by then."""
+    try:
+        yield
+    except CapcliError as error:
+        error.about(account_id, **known())
+        raise

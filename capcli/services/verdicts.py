@@ -11,6 +11,7 @@ from capcli.domain.match import FILLED, POSSIBLE
 from capcli.domain.money import plain, short
 from capcli.domain.order import Kind, Leg, LegForm
 from capcli.errors import Exit, Problem
+from capcli.services.casework import not_sent
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder
 from capcli.services.legs import change_words
@@ -124,8 +125,7 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.state is AttemptState.LANDED:
         return _unprotected(attempt, order)
     if attempt.state is AttemptState.NOT_SENT:
-        message = _by_hand(attempt) or f"Nothing was sent: {attempt.note.rstrip('.')}."
-        return _settled("NOT_SENT", message, Exit.UNREACHABLE, order, retry=True)
+        return _not_sent(attempt, order)
     if attempt.state is AttemptState.REJECTED:
         reason = attempt.error_code or _NO_REASON.get(attempt.evidence, "no reason given")
         message = _by_hand(attempt) or f"Broker said no: {reason}. Nothing opened."
@@ -161,6 +161,16 @@ def _may_be_live(attempt: AttemptRecord) -> Problem:
         details={"attempt_id": attempt.attempt_id, "state": attempt.state.value, "seen": attempt.note},
         assistant_error=False,
     )
+
+
+def _not_sent(attempt: AttemptRecord, order: StoredOrder) -> Problem:
+    """Tell that nothing was sent with the exit code of its cause: a login, an interrupt, else the network."""
+    told = _by_hand(attempt)
+    message = told or f"Nothing was sent: {attempt.note.rstrip('.')}."
+    code = None if told else attempt.error_code
+    cause = not_sent(code, message, preview_command(order.request, order.order_type)).problem()
+    details = dict(cause.details) | ({"cause": cause.code} if code else {})
+    return replace(cause, code="NOT_SENT", retry_safe=True, details=details)
 
 
 def _refused(attempt: AttemptRecord, order: StoredOrder) -> Problem:

@@ -4,9 +4,13 @@ import json
 import os
 from pathlib import Path
 
+import httpx
 import pytest
 
+from capcli.app import Surroundings
+from capcli.paper.transport import PaperTransport
 from tests.cli.test_output import shape
+from tests.support.tap import Tap
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "changes.json"
 
@@ -120,3 +124,23 @@ def test_rows_of_close_all_can_be_chosen(capcli):
     capcli.bought()
     done = capcli("close", "--all", "--confirm", "--json", "--fields", "epic,closed")
     assert done.data["closings"] == [{"epic": "SILVER", "closed": True}]
+
+
+def test_an_order_whose_stop_trails_says_so(capcli):
+    resting(capcli, "--stop-distance", "2", "--trailing")
+    assert "trailing" in capcli("orders").out
+
+
+def test_a_close_that_may_have_happened_is_a_result(capcli):
+    deal = capcli.bought()
+    tap = Tap(PaperTransport(capcli.home / "paper.db", capcli.time.clock))
+    tap.breaks("DELETE", "/positions", before=httpx.ReadTimeout("no answer"), times=4)
+    clock = capcli.time
+    around = Surroundings(clock=clock.clock, sleep=clock.sleep, monotonic=clock.monotonic, transport=tap)
+    done = capcli("close", deal, "--confirm", "--json", around=around)
+    assert (done.code, done.error["code"], done.data["state"]) == (8, "CLOSE_UNKNOWN", "UNKNOWN")
+    assert done.json["account_id"]
+    assert done.error["retry_safe"] is done.data["retry_safe"] is True
+    shown = capcli("close", deal, "--confirm", around=around)
+    assert "unknown" in shown.out
+    assert "closing again is safe" in shown.err

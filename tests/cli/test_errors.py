@@ -134,3 +134,38 @@ def test_the_next_command_is_for_the_same_environment_and_account(capcli):
 
 def test_an_option_that_cannot_be_read_is_not_repeated(capcli):
     assert "nowhere" not in str(capcli("positions", "--env", "nowhere", "--json").error["next"])
+
+
+def test_a_size_of_zero_points_at_the_command_that_was_typed(capcli):
+    done = capcli("close", "D1", "--size", "0", "--json")
+    assert (done.code, done.error["next"]) == (2, "capcli close --help")
+    done = capcli("preview", "SILVER", "--size", "0", "--json")
+    assert (done.code, done.error["next"]) == (2, "capcli preview --help")
+
+
+def test_a_distance_below_the_first_step_is_not_sent_to_0(capcli):
+    done = capcli("preview", "SILVER", "--size", "1", "--stop-distance", "0.0001", "--json")
+    assert done.code == 5
+    assert "nearest: 0.001" in done.error["message"]
+
+
+def test_an_expiry_in_the_past_proposes_the_command_with_a_time_to_choose(capcli):
+    words = ("preview", "SILVER", "--size", "1", "--at", "26")
+    done = capcli(*words, "--good-till", "2020-01-01", "--json")
+    assert done.error["next"] == (
+        "capcli preview SILVER --size 1 --at 26 --type limit --good-till YYYY-MM-DDTHH:MM"
+    )
+    order = capcli(*words, "--json").data["preview_id"]
+    deal = capcli("execute", order, "--confirm", "--json").data["deal_id"]
+    done = capcli("orders", "amend", deal, "--good-till", "2020-01-01", "--confirm", "--json")
+    assert done.error["next"] == f"capcli orders amend {deal} --good-till YYYY-MM-DDTHH:MM"
+    assert done.json["account_id"]
+
+
+def test_a_refused_execute_names_account_and_preview(capcli):
+    preview_id = capcli("preview", "SILVER", "--size", "1", "-q").out.strip()
+    done = capcli("execute", preview_id, "--json")
+    assert (done.code, done.error["code"]) == (5, "NOT_CONFIRMED")
+    assert done.data == {"preview_id": preview_id, "state": "READY"}
+    assert done.json["account_id"]
+    assert list(done.json) == ["ok", "schema", "command", "env", "account_id", "data", "error"]

@@ -1,18 +1,20 @@
 """What an assistant is told when something is wrong: codes, isError, and no word of the libraries."""
 
 from threading import Event
+from time import monotonic, sleep
 
 import httpx
 import pytest
 from fastmcp import Client
 
 from capcli.app import App
+from capcli.errors import JournalUnreadable
 from capcli.mcp.face import Face
 from capcli.mcp.flights import Flights
 from capcli.mcp.server import build_server
 from tests.mcp.conftest import Assistant
 from tests.mcp.test_day import SILVER, orders
-from tests.support.desk import Seat
+from tests.support.desk import FIRST_ACCOUNT, Seat
 
 pytestmark = pytest.mark.anyio
 
@@ -249,3 +251,136 @@ async def test_a_confirmation_is_waited_for(ask: Assistant, seat: Seat) -> None:
 
     assert unknown["state"] == "PENDING"
     assert 40 < waited < 60
+
+
+async def test_a_slow_partial_close_is_told_so_far_and_not_closed_twice_by_a_retry(
+    seat: Seat, era: str
+) -> None:
+    arrived, release = Event(), Event()
+    deal = seat.open(size="5").deal_id
+
+    def slow(_: httpx.Request) -> None:
+        arrived.set()
+        release.wait(10)
+
+    face = Face(lambda: seat.app, Flights(patience_s=0.3))
+    async with Client(build_server(face), mode=era) as client:
+        ask = Assistant(client)
+        seat.tap.breaks("POST", "/positions", before=slow)
+        call = {"deal_id": deal, "size": 1, "confirm": True}
+
+        said = await ask("cap_trade_positions_close", **call)
+
+        assert arrived.is_set()
+        assert (said.is_error, said.code, said.data["state"]) == (False, "IN_PROGRESS", "SENDING")
+        assert (said.data["retry_safe"], said.data["error"]["retry_safe"]) == (False, False)
+        assert said.data["attempt_id"].startswith("a_")
+        assert (said.data["size_before"], said.data["remaining"]) == (5, None)
+        release.set()
+        _landed(face)
+        seat.time.tick(59)
+
+        refused = await ask("cap_trade_positions_close", **call)
+
+        assert (refused.is_error, refused.code) == (True, "DUPLICATE")
+        assert "again=true" in refused.data["error"]["next"]
+        assert orders(seat) == 2
+        meant = await ask("cap_trade_positions_close", **call, again=True)
+        assert (meant.is_error, meant.data["remaining"]) == (False, 3)
+
+
+def _landed(face: Face) -> None:
+    while face.flights._airborne:
+        sleep(0.01)
+
+
+async def test_a_partial_close_that_waits_for_its_turn_is_no_error_and_not_safe_to_repeat(
+    seat: Seat, era: str
+) -> None:
+    release = Event()
+    deal = seat.open(size="5").deal_id
+    face = Face(lambda: seat.app, Flights(patience_s=0.3))
+    async with Client(build_server(face), mode=era) as client:
+        ask = Assistant(client)
+        seat.tap.breaks("GET", "/markets/SILVER", before=lambda _: release.wait(10) and None)
+
+        said = await ask("cap_trade_positions_close", deal_id=deal, size=1, confirm=True)
+
+        assert (said.is_error, said.code, said.data["deal_id"]) == (False, "IN_PROGRESS", deal)
+        assert said.data["error"]["retry_safe"] is False
+        release.set()
+        _landed(face)
+
+
+async def test_a_slow_whole_close_is_no_error(seat: Seat, era: str) -> None:
+    release = Event()
+    deal = seat.open().deal_id
+    face = Face(lambda: seat.app, Flights(patience_s=0.3))
+    async with Client(build_server(face), mode=era) as client:
+        seat.tap.breaks("DELETE", "/positions", before=lambda _: release.wait(10) and None)
+        said = await Assistant(client)("cap_trade_positions_close", deal_id=deal, confirm=True)
+        assert (said.is_error, said.code, said.data["error"]["retry_safe"]) == (False, "IN_PROGRESS", True)
+        release.set()
+        _landed(face)
+
+
+@pytest.mark.parametrize("broken", ["slow", "failing"])
+async def test_a_look_that_fails_while_an_order_is_out_does_not_say_that_nothing_was_sent(
+    seat: Seat, era: str, broken: str
+) -> None:
+    release = Event()
+    face = Face(lambda: seat.app, Flights(patience_s=0.3, glance_s=0.3))
+    async with Client(build_server(face), mode=era) as client:
+        ask = Assistant(client)
+        preview = await ask.works("cap_trade_preview_position", **SILVER)
+        seat.tap.breaks("POST", "/positions", before=lambda _: release.wait(10) and None)
+
+        def look(_: str) -> None:
+            release.wait(10 if broken == "slow" else 0)
+            raise JournalUnreadable("Nothing was recorded.")
+
+        seat.app.executions.so_far = look  # type: ignore[method-assign,assignment]
+        started = monotonic()
+        said = await ask("cap_trade_execute_position", preview_id=preview["preview_id"], confirm=True)
+        release.set()
+
+        assert monotonic() - started < 5
+        assert (said.is_error, said.code) == (False, "MAY_BE_LIVE")
+        assert said.data["error"]["retry_safe"] is False
+        assert "Nothing was" not in said.text
+        assert "No order was sent" not in said.text
+        _landed(face)
+
+
+def test_a_call_and_the_look_after_it_end_within_45_s() -> None:
+    flights = Flights()
+    assert flights.patience_s + flights.glance_s < flights.longest_s == 45
+
+
+async def test_a_close_in_doubt_is_a_result_with_its_attempt(ask: Assistant, seat: Seat) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("DELETE", "/positions", before=httpx.ReadError("reset"), times=2)
+
+    said = await ask("cap_trade_positions_close", deal_id=deal, confirm=True)
+
+    assert (said.is_error, said.code, said.data["state"]) == (False, "CLOSE_UNKNOWN", "UNKNOWN")
+    assert (said.data["retry_safe"], said.data["account_id"]) == (True, FIRST_ACCOUNT)
+    assert said.data["attempt_id"] == said.data["error"]["details"]["attempt_id"]
+
+
+async def test_what_was_refused_names_its_preview_and_account(ask: Assistant) -> None:
+    preview = await ask.works("cap_trade_preview_position", **SILVER)
+
+    said = await ask("cap_trade_execute_position", preview_id=preview["preview_id"])
+
+    assert (said.code, said.data["account_id"]) == ("NOT_CONFIRMED", FIRST_ACCOUNT)
+    assert (said.data["preview_id"], said.data["state"]) == (preview["preview_id"], "READY")
+    assert said.data["error"]["next"] in said.text
+    assert "capcli execute" not in str(said.data)
+
+
+async def test_an_unknown_tool_has_a_code(ask: Assistant) -> None:
+    said = await ask("cap_trade_everything")
+
+    assert (said.is_error, said.code) == (True, "TOOL_UNKNOWN")
+    assert "there is no tool 'cap_trade_everything'" in said.text

@@ -11,12 +11,12 @@ from capcli.domain.attempt import AttemptState, Evidence, Protection
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Leg, LegForm
-from capcli.errors import JournalUnreadable
+from capcli.errors import JournalUnreadable, LoginRefused
 from capcli.services.amending import Amendment
 from capcli.services.portfolio import PositionRow
 from capcli.services.reply import Reply
 from tests.support.clock import Time
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.desk import FIRST_ACCOUNT, Seat, refusal, refuse_logins, stop_at
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -304,6 +304,8 @@ def test_an_amendment_that_was_not_made_says_why(
     seat.tap.breaks("PUT", "/positions", before=answer)
     error = refusal(lambda: amend(seat, deal, stop=stop_at("25")))
     assert (error.code, int(error.exit_code), states(seat)) == (code, exit_code, [state])
+    assert (error.data["deal_id"], error.data["state"], error.account_id) == (deal, state, FIRST_ACCOUNT)
+    assert error.data["attempt_id"].startswith("a_")
     assert row(seat, deal).stop_level == D("24.50")
     assert error.message.count("as before") == 1
 
@@ -467,8 +469,25 @@ def test_an_amendment_that_is_settled_is_told_again_and_looked_at_no_more(seat: 
 def test_a_close_that_is_settled_is_looked_at_no_more(seat: Seat, time: Time) -> None:
     deal = seat.open().deal_id or ""
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
-    error = refusal(lambda: seat.app.closings.close(deal, confirmed=True))
+    lost = seat.app.closings.close(deal, confirmed=True).data.attempt_id
     time.tick(121)
     for _ in range(2):
-        reply = seat.app.settlements.reconcile(error.details["attempt_id"])
+        reply = seat.app.settlements.reconcile(lost)
         assert [row.state for row in reply.data.attempts] == [S.ABSENT]
+
+
+def test_a_bug_after_the_send_leaves_doubt(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = seat.open(**HELD).deal_id
+    monkeypatch.setattr("capcli.services.amending.position_sight", lambda *_: 1 / 0)
+    reply = amend(seat, deal, stop=stop_at("25"))
+    assert (reply.exit_code, reply.data.state) == (8, S.UNKNOWN)
+    assert "ZeroDivisionError after the send" in reply.data.sentence
+
+
+def test_an_amendment_that_a_login_kept_here_ends_with_its_exit_code(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = seat.open(**HELD).deal_id
+    refuse_logins(seat, monkeypatch, LoginRefused("no"))
+    error = refusal(lambda: amend(seat, deal, stop=stop_at("25")))
+    assert (int(error.exit_code), error.next, states(seat)) == (4, "capcli login", [S.NOT_SENT])

@@ -9,7 +9,7 @@ from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protect
 from capcli.domain.bracket import Change
 from capcli.domain.order import Kind
 from tests.services.test_settling import GAP_S, QUIET_S, RESTING, activity, held, reconcile
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.desk import Seat, stop_at
 from tests.support.tap import says
 
 S = AttemptState
@@ -30,7 +30,7 @@ def close(seat: Seat, deal: str) -> Any:
 def lose_a_close(seat: Seat, deal: str, broken: Any = LOST) -> AttemptRecord:
     """Close a position whose close never reaches the broker; return the attempt."""
     seat.tap.breaks("DELETE", "/positions", before=broken, times=2)
-    assert refusal(lambda: close(seat, deal)).code == "CLOSE_UNKNOWN"
+    assert close(seat, deal).problem.code == "CLOSE_UNKNOWN"
     seat.tap.mend()
     return attempts(seat, Kind.CLOSE)[-1]
 
@@ -81,7 +81,7 @@ def test_the_last_of_several_lost_closes_is_the_one_that_closed(seat: Seat) -> N
         return says(500, text="") if len(seat.tap.seen("DELETE")) > sent else None
 
     seat.tap.breaks("GET", f"/positions/{deal}", before=blind, times=99)
-    assert refusal(lambda: close(seat, deal)).code == "CLOSE_UNKNOWN"
+    assert close(seat, deal).problem.code == "CLOSE_UNKNOWN"
     seat.tap.mend()
     second = attempts(seat, Kind.CLOSE)[-1]
     seat.time.tick(2)

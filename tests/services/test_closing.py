@@ -8,10 +8,10 @@ import pytest
 from capcli.domain.attempt import AttemptState, Evidence
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
-from capcli.errors import CloseUnknown, DealUnknown, JournalUnreadable
+from capcli.errors import CapcliError, DealUnknown, JournalUnreadable, LoginRefused, Problem, RateLimited
 from capcli.services.reply import Reply
 from tests.support.clock import Time
-from tests.support.desk import SECOND_ACCOUNT, Seat, refusal, stop_at
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, refuse_logins, stop_at
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -21,6 +21,14 @@ LOST = httpx.ReadTimeout("no answer")
 
 def close(seat: Seat, deal_id: str | None) -> Reply:
     return seat.app.closings.close(deal_id or "", confirmed=True)
+
+
+def doubt(seat: Seat, deal_id: str | None) -> Problem:
+    """Close a position, and return the problem of a close that nobody saw the end of."""
+    reply = close(seat, deal_id)
+    assert reply.problem is not None
+    assert (reply.data.state, reply.problem.code) == (AttemptState.UNKNOWN, "CLOSE_UNKNOWN")
+    return reply.problem
 
 
 def equity(seat: Seat) -> Decimal:
@@ -79,9 +87,7 @@ def test_a_close_that_never_arrived_is_sent_again_on_the_same_deal(seat: Seat) -
 def test_two_lost_closes_of_an_open_position_are_told_as_doubt(seat: Seat) -> None:
     deal = seat.open().deal_id
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
-    error = refusal(lambda: close(seat, deal))
-    assert isinstance(error, CloseUnknown)
-    assert int(error.exit_code) == 8
+    assert doubt(seat, deal).exit_code == 8
     assert closes(seat) == [AttemptState.UNKNOWN]
     assert close(seat, deal).exit_code == 0
 
@@ -90,9 +96,7 @@ def test_a_second_try_that_found_no_connection_does_not_say_that_nothing_was_sen
     deal = seat.open().deal_id
     seat.tap.breaks("DELETE", "/positions", before=LOST)
     seat.tap.breaks("DELETE", "/positions", before=httpx.ConnectError("refused"))
-    error = refusal(lambda: close(seat, deal))
-    assert isinstance(error, CloseUnknown)
-    assert "Nothing was sent" not in error.message
+    assert "Nothing was sent" not in doubt(seat, deal).message
 
 
 def test_a_position_that_its_stop_closed_first_is_closed(seat: Seat) -> None:
@@ -119,7 +123,6 @@ def _close_elsewhere(seat: Seat, path: str) -> None:
         (says(400, {"errorCode": "error.some.reason"}), "BROKER_REFUSED", 6),
         (says(401, {"errorCode": "error.invalid.session.token"}), "LOGIN_REFUSED", 4),
         (httpx.ConnectError("refused"), "NETWORK", 7),
-        (says(502, text="bad gateway"), "CLOSE_UNKNOWN", 8),
     ],
 )
 def test_a_close_that_was_not_done_says_why_and_leaves_it_open(
@@ -129,6 +132,10 @@ def test_a_close_that_was_not_done_says_why_and_leaves_it_open(
     seat.tap.breaks("DELETE", "/positions", before=answer)
     error = refusal(lambda: close(seat, deal))
     assert (error.code, int(error.exit_code)) == (code, exit_code)
+    (state,) = closes(seat)
+    attempt_id = seat.app.journal.attempts("paper", limit=1)[0].attempt_id
+    assert error.data == {"deal_id": deal, "attempt_id": attempt_id, "state": state.value}
+    assert error.account_id == FIRST_ACCOUNT
     assert seat.book() == [deal]
     assert len(seat.tap.seen("DELETE")) == 1
 
@@ -183,14 +190,14 @@ def test_a_deal_that_is_unknown_on_another_account_is_not_closed(seats: Seats) -
         return says(502, text="")
 
     seat.tap.breaks("DELETE", "/positions", before=switch)
-    assert isinstance(refusal(lambda: close(seat, deal)), CloseUnknown)
+    doubt(seat, deal)
     assert closes(seat) == [AttemptState.UNKNOWN]
 
 
 def test_a_lost_close_blocks_orders_only_until_the_position_is_gone(seat: Seat) -> None:
     deal = seat.open().deal_id
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
-    refusal(lambda: close(seat, deal))
+    doubt(seat, deal)
     blocked = refusal(lambda: seat.open(size="2"))
     assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli reconcile {blocked.details['attempt_id']}")
     close(seat, deal)
@@ -203,7 +210,7 @@ def test_a_lost_close_of_a_position_that_stays_open_stops_blocking_after_two_min
 ) -> None:
     deal = seat.open().deal_id
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
-    refusal(lambda: close(seat, deal))
+    doubt(seat, deal)
     time.tick(121)
     seat.open(size="2")
     assert closes(seat) == [AttemptState.ABSENT]
@@ -259,7 +266,7 @@ def test_a_close_that_is_called_back_before_the_send_is_not_sent(seat: Seat) -> 
     error = refusal(lambda: close(seat, deal))
     assert (error.exit_code, error.code) == (130, "INTERRUPTED")
     assert seat.tap.seen("DELETE") == []
-    assert closes(seat) == [AttemptState.NOT_SENT]
+    assert closes(seat) == []
 
 
 def call_back(seat: Seat) -> Callable[[Any], None]:
@@ -281,5 +288,37 @@ def test_a_journal_that_fails_after_the_close_was_sent_leaves_doubt(
         return real()
 
     monkeypatch.setattr(seat.app.journal._db, "transaction", after_the_send)
-    assert isinstance(refusal(lambda: close(seat, deal)), CloseUnknown)
+    doubt(seat, deal)
     assert seat.book() == []
+
+
+def test_a_close_in_doubt_says_what_an_amendment_in_doubt_says(seat: Seat) -> None:
+    opened = seat.open()
+    seat.tap.breaks("DELETE", "/positions", before=says(502, text="bad gateway"))
+    reply = close(seat, opened.deal_id)
+    assert reply.problem is not None
+    assert (reply.exit_code, reply.problem.assistant_error, reply.account_id) == (8, False, FIRST_ACCOUNT)
+    assert (reply.problem.retry_safe, reply.data.retry_safe, reply.data.pl) == (True, True, None)
+    assert reply.data.attempt_id == reply.problem.details["attempt_id"]
+    assert reply.data.next == f"capcli positions {opened.deal_id}"
+
+
+def test_a_bug_after_the_close_was_sent_is_doubt_and_no_crash(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = seat.open().deal_id
+    monkeypatch.setattr("capcli.services.closing.is_open", lambda *_: 1 / 0)
+    assert "ZeroDivisionError after the send" in doubt(seat, deal).message
+    assert seat.book() == []
+
+
+@pytest.mark.parametrize(("error", "exit_code"), [(LoginRefused("no"), 4), (RateLimited("no"), 11)])
+def test_a_close_that_a_login_kept_here_ends_with_its_exit_code(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch, error: CapcliError, exit_code: int
+) -> None:
+    deal = seat.open().deal_id
+    refuse_logins(seat, monkeypatch, error)
+    stopped = refusal(lambda: close(seat, deal))
+    assert (int(stopped.exit_code), stopped.data["state"]) == (exit_code, "NOT_SENT")
+    assert f"Nothing was sent: no. {deal} is still open." in stopped.message
+    assert closes(seat) == [AttemptState.NOT_SENT]

@@ -16,10 +16,10 @@ from capcli.broker.limits import RequestKind
 from capcli.domain.attempt import AttemptState, Evidence, PreviewState
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Trigger
-from capcli.errors import Busy
+from capcli.errors import Busy, CapcliError, CredentialsMissing, LoginRefused, RateLimited
 from capcli.services.ports import Lane
 from tests.support.clock import Time
-from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, refuse_logins, stop_at
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -278,6 +278,40 @@ def test_what_came_back_proves_this_much(
     assert (again.data.state, again.exit_code, again.data.replayed) == (state, exit_code, True)
     assert len(seat.tap.orders()) == 1
     assert seat.book() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "following"),
+    [
+        (LoginRefused("wrong key"), 4, "capcli login"),
+        (CredentialsMissing("no key"), 3, "capcli health"),
+        (RateLimited("too many", retry_after_s=60), 11, "capcli preview SILVER --size 1.5"),
+    ],
+)
+def test_an_order_that_a_login_kept_here_ends_with_its_exit_code_and_replays_it(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch, error: CapcliError, exit_code: int, following: str
+) -> None:
+    shown = seat.preview()
+    refuse_logins(seat, monkeypatch, error)
+    for reply in (seat.execute(shown.preview_id), seat.execute(shown.preview_id)):
+        assert (reply.data.state, reply.problem.code, reply.exit_code) == (S.NOT_SENT, "NOT_SENT", exit_code)
+        assert (reply.problem.details["cause"], reply.problem.next) == (error.code, following)
+        assert f"Nothing was sent: {error.message}." in reply.data.sentence
+    assert not seat.tap.orders()
+
+
+def test_a_refusal_names_the_preview_its_state_and_the_account(seats: Seats, time: Time) -> None:
+    seat = seats()
+    shown = seat.preview()
+    error = refusal(lambda: seat.app.executions.execute(shown.preview_id, confirmed=False))
+    assert (error.code, error.account_id) == ("NOT_CONFIRMED", FIRST_ACCOUNT)
+    assert error.data == {"preview_id": shown.preview_id, "state": "READY"}
+    other = seats(CAP_ENV="demo", CAP_API_KEY="k", CAP_IDENTIFIER="i", CAP_API_PASSWORD="p")
+    elsewhere = refusal(lambda: other.execute(shown.preview_id))
+    assert (elsewhere.account_id, elsewhere.data["preview_id"]) == (None, shown.preview_id)
+    time.tick(121)
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (error.code, error.data["state"]) == ("PREVIEW_EXPIRED", "EXPIRED")
 
 
 def test_replaying_what_was_not_sent_does_not_call_it_executed(seat: Seat) -> None:
@@ -733,6 +767,7 @@ def test_an_order_that_is_called_back_before_the_send_is_not_sent(seat: Seat) ->
     assert refusal(lambda: seat.app.executions.left_behind(preview_id)).code == "INTERRUPTED"
     assert seat.app.recall.call_back()
     assert refusal(lambda: seat.execute(preview_id)).exit_code == 130
+    assert seat.execute(preview_id).exit_code == 130
     assert not seat.tap.orders()
     attempt = seat.app.journal.attempt_of(preview_id)
     assert attempt is not None

@@ -6,14 +6,16 @@ from typing import Any
 import httpx
 import pytest
 
+from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptState, Evidence, PreviewState
+from capcli.domain.bracket import Change
 from capcli.domain.market import Side
-from capcli.domain.order import Kind
+from capcli.domain.order import Kind, Trigger
 from capcli.services.closing_all import AllClosings
 from capcli.services.reducing import Reduction
 from capcli.services.reply import Reply
 from tests.support.clock import Time
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.desk import FIRST_ACCOUNT, Seat, refusal, stop_at
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -82,7 +84,7 @@ def test_only_the_oldest_can_be_reduced(seat: Seat, time: Time) -> None:
     time.tick(5)
     young = seat.open(size="5").deal_id
     error = refusal(lambda: reduce(seat, young, "2"))
-    assert (error.code, error.next) == ("CHECKS_FAILED", f"capcli close {young}")
+    assert (error.code, error.next) == ("CHECKS_FAILED", f"capcli close {old} --size 2")
     assert old in error.message
     assert reduce(seat, old, "2").exit_code == 0
     assert sizes(seat) == {old: D(3), young: D(5)}
@@ -154,8 +156,52 @@ def test_an_unresolved_attempt_refuses_it_and_the_whole_close_stays_possible(sea
     deal = seat.open(size="5").deal_id or ""
     seat.tap.breaks("POST", "/positions", before=LOST)
     assert seat.execute(seat.preview(size="3").preview_id).exit_code == 8
-    assert refusal(lambda: reduce(seat, deal, "2")).code == "BLOCKED"
+    error = refusal(lambda: reduce(seat, deal, "2"))
+    assert (error.code, error.account_id) == ("BLOCKED", FIRST_ACCOUNT)
+    assert f"Closing all of it stays possible: capcli close {deal}" in error.message
     assert seat.app.closings.close(deal, confirmed=True).exit_code == 0
+
+
+def test_only_unresolved_orders_of_its_market_keep_anybody_from_closing_a_part(
+    seat: Seat, time: Time
+) -> None:
+    deal, other = seat.open(size="5").deal_id or "", seat.open("GOLD", "0.1").deal_id or ""
+    waiting = seat.open(size="2", trigger=Trigger(D("20.5"), OrderType.LIMIT, None)).deal_id or ""
+    for method, path in (("PUT", "/positions"), ("DELETE", "/positions"), ("DELETE", "/workingorders")):
+        seat.tap.breaks(method, path, before=LOST, times=2)
+    seat.app.amendments.amend(deal, Change(stop_at("24")), confirmed=True)
+    seat.app.cancellations.cancel(waiting, confirmed=True)
+    assert seat.app.closings.close(other, confirmed=True).exit_code == 8
+    held = seat.app.journal.unresolved("paper", seat.app.broker.host, FIRST_ACCOUNT)
+    assert [row.kind for row in held] == [Kind.AMEND, Kind.CANCEL, Kind.CLOSE]
+    assert reduce(seat, deal, "2").data.remaining == D(3)
+
+
+def test_a_lost_order_of_another_market_keeps_nobody_from_closing_a_part(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    seat.tap.breaks("POST", "/positions", before=LOST)
+    assert seat.execute(seat.preview("GOLD", "0.1").preview_id).exit_code == 8
+    assert reduce(seat, deal, "2").data.remaining == D(3)
+
+
+def test_a_slow_one_counts_from_its_end(seat: Seat, time: Time) -> None:
+    deal = seat.open(size="5").deal_id
+    seat.tap.breaks("POST", "/positions", before=lambda _: time.tick(70))
+    assert reduce(seat, deal, "1").exit_code == 0
+    time.tick(50)
+    error = refusal(lambda: reduce(seat, deal, "1"))
+    assert (error.code, error.account_id) == ("DUPLICATE", FIRST_ACCOUNT)
+    time.tick(11)
+    assert reduce(seat, deal, "1").data.remaining == D(3)
+
+
+def test_a_newer_one_as_large_as_the_oldest_points_at_the_oldest_and_closes_nothing(
+    seat: Seat, time: Time
+) -> None:
+    old = seat.open(size="2").deal_id or ""
+    time.tick(5)
+    young = seat.open(size="5").deal_id
+    assert refusal(lambda: reduce(seat, young, "2")).next == f"capcli positions {old}"
 
 
 def test_the_same_again_within_a_minute_has_to_be_meant(seat: Seat, time: Time) -> None:

@@ -92,3 +92,21 @@ def refusal(work: Callable[[], Any]) -> CapcliError:
     except CapcliError as error:
         return error
     raise AssertionError(f"nothing stopped it: {result}")
+
+
+def refuse_logins(seat: Seat, monkeypatch: Any, error: CapcliError) -> None:
+    """Let the session end just before the next mutation, and refuse to make another."""
+    broker = seat.app.order_desk.broker
+    real = broker.send
+
+    def send(*args: Any, **options: Any) -> Any:
+        def live() -> Any:
+            raise error
+
+        monkeypatch.setattr(seat.app.broker._sessions, "live", live)
+        try:
+            return real(*args, **options)
+        finally:
+            monkeypatch.undo()
+
+    monkeypatch.setattr(broker, "send", send)
