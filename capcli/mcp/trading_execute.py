@@ -87,7 +87,7 @@ def _wait(timeout_s: float, *, wanted: bool) -> float:
 def _so_far(app: App, preview_id: str) -> Reply[Execution]:
     """Return the state of an order that is still under way: no failure, so nobody retries it as one."""
     try:
-        reply = app.executions.so_far(preview_id)
+        reply = app.executions.so_far(preview_id, replayed=False)
     except Busy as busy:
         raise UnderWay(
             f"{preview_id} is still being worked on and may be sent any moment. Ask again with the same "

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Context, Decimal
 
 from capcli.domain.market import Side
-from capcli.domain.money import plain, short
+from capcli.domain.money import percent_of, plain, short
 from capcli.domain.order import LegForm
 from capcli.domain.sizing import LegFigures
 from capcli.render.numbers import gain, money, percent, places, price
@@ -104,10 +104,19 @@ def _leg(data: Preview, leg: LegFigures, when: str, sign: int) -> str:
         far = f"{_price(high, data)} - {_price(low, data)}"
         how = f"{short(data.size)} x {distance}{_times(data)}, where {distance} = {far}"
     return (
-        f"Closes {when} {level}, {percent(leg.distance_pct)} from the entry {_price(data.entry, data)}: "
-        f"{amount} = {how}. "
+        f"Closes {when} {level}, {percent(leg.distance_pct)} from the entry {_price(data.entry, data)}"
+        f"{_from_now(data, leg.level)}: {amount} = {how}. "
         f"That is {percent(leg.equity_pct)} of {_cash(data.equity, data)} equity."
     )
+
+
+def _from_now(data: Preview, level: Decimal) -> str:
+    """Name the other base: the check counts from the price at which the position would close now."""
+    if data.order_type is not None:
+        return ""
+    name, now = ("bid", data.bid) if data.side is Side.BUY else ("offer", data.offer)
+    far = percent(percent_of(abs(level - now), now))
+    return f" ({far} from the {name} {_price(now, data)}, which the check counts from)"
 
 
 def _ratio(data: Preview) -> str:

@@ -131,9 +131,10 @@ class Executions:
         """Say whether evidence may still change what is known of an attempt."""
         return attempt.state.unresolved or self._witness.search.is_watched(attempt)
 
-    def so_far(self, preview_id: str) -> Reply[Execution]:
+    def so_far(self, preview_id: str, *, replayed: bool = True) -> Reply[Execution]:
         """Return what the journal holds about an execution at this moment; asks and sends nothing.
 
+        `replayed` is false where the caller's own sending is meant.
         Raises PreviewUnknown, and Busy while it has not had its turn to be sent.
         """
         preview = self._find(ids.preview_id(preview_id))
@@ -144,7 +145,7 @@ class Executions:
                 next=f"capcli execute {preview.preview_id}",
             )
             raise busy.about(self._account_here(preview), **self._known(preview))
-        return self._replay(attempt, preview)
+        return execution_reply(attempt, read_order(preview.document), replayed=replayed)
 
     def left_behind(self, preview_id: str) -> Reply[Execution]:
         """Return what is known of an execution whose answer nobody waits for: one under way may be live.
@@ -245,7 +246,7 @@ class Executions:
             if self._is_twin(other, preview) and other.state not in _NOTHING_OPENED and not again:
                 raise DuplicateOrder(
                     f"The same order was sent at {other.sent_at:%H:%M:%S}Z ({other.attempt_id}). Nothing was "
-                    "sent now. To send it a second time on purpose, add --again.",
+                    "sent now. To send it a second time on purpose, add --again (again=true).",
                     next=f"capcli execute {preview.preview_id} --again --confirm",
                     attempt_id=other.attempt_id,
                 )

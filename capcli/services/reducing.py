@@ -25,12 +25,12 @@ from capcli.errors import (
 from capcli.services import ids as typed
 from capcli.services.blocking import refuse_while_order_unresolved
 from capcli.services.casework import Scene, active_on, judge, look
-from capcli.services.documents import StoredOrder, read_sizes, write_baseline, write_order
+from capcli.services.documents import StoredOrder, read_order, read_sizes, write_baseline, write_order
 from capcli.services.execution import Executions
 from capcli.services.legs import require
 from capcli.services.reply import Reply, about
 from capcli.services.trading_gate import require_confirmation, require_trading
-from capcli.services.verdicts import Execution
+from capcli.services.verdicts import Execution, execution_reply
 
 # Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
 _LIFE = timedelta(seconds=5)
@@ -111,7 +111,7 @@ class Reductions(Executions):
                 f"The partial close of {deal_id} is still under way and may be sent any moment. {_ONCE}",
                 next=f"capcli positions {deal_id}",
             ).about(self._desk.broker.account_id, deal_id=deal_id)
-        reply = self._replay(attempt, preview)
+        reply = execution_reply(attempt, read_order(preview.document), replayed=False)
         problem = reply.problem
         if problem is not None and attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
             message = f"The partial close of {deal_id} is under way and goes on. {_ONCE}"

@@ -193,6 +193,7 @@ async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: 
 
         assert arrived.is_set()
         assert (said.is_error, said.code, said.data["state"]) == (False, "IN_PROGRESS", "SENDING")
+        assert said.data["replayed"] is False
         release.set()
         assert face.flights.finish(10)
         assert len(seat.book()) == 1
@@ -335,7 +336,7 @@ async def test_a_look_that_fails_while_an_order_is_out_does_not_say_that_nothing
         preview = await ask.works("cap_trade_preview_position", **SILVER)
         seat.tap.breaks("POST", "/positions", before=lambda _: release.wait(10) and None)
 
-        def look(_: str) -> None:
+        def look(_: str, **__: bool) -> None:
             release.wait(10 if broken == "slow" else 0)
             raise JournalUnreadable("Nothing was recorded.")
 
