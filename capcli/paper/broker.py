@@ -1,8 +1,9 @@
 """The paper broker's one entrance: a request comes in, an answer goes out, all state is in paper.db."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from capcli.paper import history, limits, markets, mishaps, orders, positions, prices, sessions, world
@@ -15,6 +16,8 @@ from capcli.paper.settle import is_due, settle
 from capcli.paper.store import Store, reading, writing
 from capcli.paper.tape import Tape
 from capcli.paper.times import to_ms
+
+Enter = Callable[[Desk, Mapping[str, str], bytes], Reply]
 
 
 class Route(NamedTuple):
@@ -59,7 +62,15 @@ ROUTES = (
     Route("GET", "/confirms/{dealReference}", history.confirm),
     Route("GET", "/history/activity", history.activity),
 )
-TIME, SESSION = f"{PREFIX}/time", f"{PREFIX}/session"
+TIME = f"{PREFIX}/time"
+# Before a login: the API key is all that they ask for.
+AT_THE_DOOR = MappingProxyType(
+    {
+        (f"{PREFIX}/session", "POST"): sessions.log_in,
+        (f"{PREFIX}/session/encryptionKey", "GET"): sessions.encryption_key,
+    }
+)
+OPEN_PATHS = frozenset({TIME, *(path for path, _ in AT_THE_DOOR)})
 
 
 class PaperBroker:
@@ -85,20 +96,20 @@ def _answer(desk: Desk, request: Request) -> Response:
     path = request.path.rstrip("/")  # the published sentiment examples end in a slash
     if (request.method, path) == ("GET", TIME):
         return answer(desk, 200, {"serverTime": desk.now})
-    if (request.method, path) == ("POST", SESSION):
-        return _log_in(desk, request)
+    if enter := AT_THE_DOOR.get((path, request.method)):
+        return _enter(desk, request, enter)
     matches = [(route, args) for route in ROUTES if (args := route.arguments(path)) is not None]
     for route, args in matches:
         if route.method == request.method:
             return _authenticated(desk, request, route, args)
-    return without_code(desk, 405 if matches or path == TIME else 404, request.path)
+    return without_code(desk, 405 if matches or path in OPEN_PATHS else 404, request.path)
 
 
-def _log_in(desk: Desk, request: Request) -> Response:
+def _enter(desk: Desk, request: Request, enter: Enter) -> Response:
     with writing(desk.db):
         settle(desk)
         try:
-            reply = sessions.log_in(desk, request.headers, request.body)
+            reply = enter(desk, request.headers, request.body)
         except Refusal as refusal:
             return refused(desk, refusal.status, refusal.code)
     return answer(desk, 200, reply.body, reply.session)

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from capcli.paper import book, limits, money
+from capcli.paper import book, encryption, limits, money
 from capcli.paper.book import Account
 from capcli.paper.catalogue import COMMODITIES, CRYPTO, FOREX, INDICES, SHARES
 from capcli.paper.desk import Call, Desk, Reply, Session
@@ -41,20 +41,38 @@ def _expired(row: sqlite3.Row, settings: Settings, at: int) -> bool:
     return bool(capped or at - row["used_ms"] > IDLE_MS)
 
 
+def encryption_key(desk: Desk, headers: Mapping[str, str], _body: bytes) -> Reply:
+    """Its time is real time, as that of sessions: a fast market takes nothing from the five minutes."""
+    _check_key(headers)
+    if desk.settings.limits:
+        limits.spend(desk.db, desk.at, limits.REQUESTS)
+    return Reply({"encryptionKey": encryption.public_key(desk.db), "timeStamp": desk.at})
+
+
 def log_in(desk: Desk, headers: Mapping[str, str], body: bytes) -> Reply:
+    _check_key(headers)
+    if desk.settings.limits:
+        limits.spend(desk.db, desk.at, limits.LOGINS)
+    login = decode(body, Login)
+    if (login.identifier, _password(desk, login)) != (IDENTIFIER, PASSWORD):
+        raise Refusal(401, "error.invalid.details")
+    accounts = book.accounts(desk.db)
+    active = next(account for account in accounts if account.preferred)
+    return Reply(_login_body(desk, active, accounts), _begin(desk, active.account_id))
+
+
+def _check_key(headers: Mapping[str, str]) -> None:
     key = headers.get("x-cap-api-key")
     if not key:
         raise Refusal(400, "error.null.api.key")
     if key != API_KEY:
         raise Refusal(401, "error.invalid.api.key")
-    if desk.settings.limits:
-        limits.spend(desk.db, desk.at, limits.LOGINS)
-    login = decode(body, Login)
-    if (login.identifier, login.password) != (IDENTIFIER, PASSWORD):
-        raise Refusal(401, "error.invalid.details")
-    accounts = book.accounts(desk.db)
-    active = next(account for account in accounts if account.preferred)
-    return Reply(_login_body(desk, active, accounts), _begin(desk, active.account_id))
+
+
+def _password(desk: Desk, login: Login) -> str | None:
+    if login.password and login.encryptedPassword:
+        return encryption.opened(desk.db, login.password, desk.at)
+    return login.password
 
 
 def _begin(desk: Desk, account_id: str) -> Session:

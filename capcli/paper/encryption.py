@@ -1,0 +1,73 @@
+"""The encrypted login: one RSA key a paper world, and what a client seals with it (API page 2.4)."""
+
+import sqlite3
+from base64 import b64decode, b64encode
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from capcli.paper.refusal import Refusal
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+BITS = 2048
+VALID_MS = 300_000  # assumption: how long a timeStamp is accepted is unknown (API page 17)
+_NAME = "login_key"
+_DIGITS = 18
+
+
+def public_key(db: sqlite3.Connection) -> str:
+    """DER SubjectPublicKeyInfo in base64; the key is made at the first call. Needs a write transaction."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    public = (_stored(db) or _make(db)).public_key()
+    return b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+
+def opened(db: sqlite3.Connection, sealed: str, at_ms: int) -> str:
+    """The password inside, once its timestamp is good.
+
+    Assumption: what cannot be opened and what is too old is refused like a wrong password (API page 4.2).
+    """
+    password, stamp = _parts(_decrypted(db, sealed))
+    if stamp is None or abs(at_ms - stamp) > VALID_MS:
+        raise Refusal(401, "error.invalid.details")
+    return password
+
+
+def _decrypted(db: sqlite3.Connection, sealed: str) -> bytes:
+    """Nothing where the text was not sealed with this world's key."""
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+    key = _stored(db)
+    if key is None:
+        return b""
+    with suppress(ValueError):
+        return b64decode(key.decrypt(b64decode(sealed, validate=True), PKCS1v15()), validate=True)
+    return b""
+
+
+def _parts(plain: bytes) -> tuple[str, int | None]:
+    """Split at the last bar: a password may hold one. Assumption: it is UTF-8 (API page 2.4)."""
+    password, _, stamp = plain.decode(errors="replace").rpartition("|")
+    return password, int(stamp) if stamp.isdecimal() and stamp.isascii() and len(stamp) <= _DIGITS else None
+
+
+def _stored(db: sqlite3.Connection) -> "RSAPrivateKey | None":
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    row = db.execute("SELECT value FROM settings WHERE name = ?", (_NAME,)).fetchone()
+    if row is None:
+        return None
+    return load_der_private_key(b64decode(row[0]), password=None)  # type: ignore[return-value]
+
+
+def _make(db: sqlite3.Connection) -> "RSAPrivateKey":
+    """It lies in the file in the clear: the password that it guards is public."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = rsa.generate_private_key(65_537, BITS)
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    db.execute("INSERT INTO settings VALUES (?, ?)", (_NAME, b64encode(der).decode()))
+    return key
