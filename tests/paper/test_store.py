@@ -51,3 +51,13 @@ def test_a_connection_that_comes_back_after_closing_is_closed(path):
         store.close()
     with pytest.raises(sqlite3.ProgrammingError):
         db.execute("SELECT 1")
+
+
+def test_a_file_of_an_older_version_gets_the_tables_it_lacks(path):
+    with closing(Store(path)) as store, store.lent() as db:
+        db.execute("INSERT INTO faults VALUES ('a', 'b')")
+        db.execute("DROP TABLE preferences")
+        db.execute("PRAGMA user_version = 1")
+    with closing(Store(path)) as store, store.lent() as db:
+        assert db.execute("SELECT count(*) FROM preferences").fetchone()[0] == 0
+        assert db.execute("SELECT count(*) FROM faults").fetchone()[0] == 1
