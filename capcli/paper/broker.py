@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from capcli.paper import (
+    faults,
     history,
     limits,
     markets,
@@ -19,7 +20,7 @@ from capcli.paper import (
     world,
 )
 from capcli.paper.answers import answer, refused, without_code
-from capcli.paper.armed import armed
+from capcli.paper.armed import armed, strike
 from capcli.paper.desk import Call, Desk, Reply, Session
 from capcli.paper.messages import PREFIX, Request, Response
 from capcli.paper.refusal import Refusal
@@ -131,11 +132,19 @@ def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, 
     session: Session | None = None
     try:
         session = sessions.admit(desk.db, desk.settings, request.headers, desk.at)
+        session = _rotated(desk, session)
         _count(desk)
         reply = _run(Call(desk, session, request.query, request.body, args), route)
     except Refusal as refusal:
         return refused(desk, refusal.status, refusal.code, session)
     return answer(desk, 200, reply.body, reply.session or session)
+
+
+def _rotated(desk: Desk, session: Session) -> Session:
+    if faults.ROTATE_TOKENS not in desk.faults:
+        return session
+    with writing(desk.db):
+        return sessions.rotated(desk, session) if strike(desk, faults.ROTATE_TOKENS) else session
 
 
 def _count(desk: Desk) -> None:

@@ -24,7 +24,7 @@ _SYMBOLS: Mapping[str, str] = {"USD": "$", "EUR": "€"}
 
 def admit(db: sqlite3.Connection, settings: Settings, headers: Mapping[str, str], at: int) -> Session:
     """The session of a request's tokens, renewed."""
-    cst, token = headers.get("cst"), headers.get("x-security-token")
+    cst, token = _tokens(headers)
     if not cst:
         raise Refusal(401, "error.null.client.token")
     row = db.execute("SELECT * FROM sessions WHERE cst = ?", (cst,)).fetchone()
@@ -35,14 +35,27 @@ def admit(db: sqlite3.Connection, settings: Settings, headers: Mapping[str, str]
     return Session(row["cst"], row["token"], row["account_id"])
 
 
+def _tokens(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    return headers.get("cst"), headers.get("x-security-token")
+
+
 def _expired(row: sqlite3.Row, settings: Settings, at: int) -> bool:
     capped = settings.session_cap and at - row["created_ms"] > CAP_MS
     return bool(capped or at - row["used_ms"] > IDLE_MS)
 
 
+def rotated(desk: Desk, session: Session) -> Session:
+    """The same session under new tokens; the old ones are dead (API page 2.2)."""
+    fresh = Session(secrets.token_hex(16), secrets.token_hex(20), session.account_id)
+    row = (fresh.cst, fresh.token, session.cst)
+    desk.db.execute("UPDATE sessions SET cst = ?, token = ? WHERE cst = ?", row)
+    return fresh
+
+
 def encryption_key(desk: Desk, headers: Mapping[str, str], _body: bytes) -> Reply:
     """Its time is real time, as that of sessions: a fast market takes nothing from the five minutes."""
     _check_key(headers)
+    _check_leftovers(desk, headers)
     if desk.settings.limits:
         limits.spend(desk.db, desk.at, limits.REQUESTS)
     return Reply({"encryptionKey": encryption.public_key(desk.db), "timeStamp": desk.at})
@@ -50,6 +63,7 @@ def encryption_key(desk: Desk, headers: Mapping[str, str], _body: bytes) -> Repl
 
 def log_in(desk: Desk, headers: Mapping[str, str], body: bytes) -> Reply:
     _check_key(headers)
+    _check_leftovers(desk, headers)
     if desk.settings.limits:
         limits.spend(desk.db, desk.at, limits.LOGINS)
     login = decode(body, Login)
@@ -66,6 +80,12 @@ def _check_key(headers: Mapping[str, str]) -> None:
         raise Refusal(400, "error.null.api.key")
     if key != API_KEY:
         raise Refusal(401, "error.invalid.api.key")
+
+
+def _check_leftovers(desk: Desk, headers: Mapping[str, str]) -> None:
+    """Dead tokens on the calls of a login break it; living ones do no harm (API page 2.2)."""
+    if any(_tokens(headers)):
+        admit(desk.db, desk.settings, headers, desk.at)
 
 
 def _password(desk: Desk, login: Login) -> str | None:

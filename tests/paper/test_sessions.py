@@ -44,6 +44,18 @@ def test_a_failed_login_says_why_and_carries_no_tokens(path, headers, body, stat
     assert "CST" not in answer.headers
 
 
+def test_dead_tokens_break_the_calls_of_a_login_and_living_ones_do_not(client):
+    living, dead = {**KEY, **client.tokens}, {**KEY, **client.tokens, "x-security-token": "old"}
+    assert client.send("POST", "/session", KEYS, living).status == 200
+    assert client.send("GET", "/session/encryptionKey", headers=living).status == 200
+    for answer in (
+        client.send("POST", "/session", KEYS, dead),
+        client.send("GET", "/session/encryptionKey", headers=dead),
+    ):
+        assert (answer.status, answer.code) == (401, "error.invalid.session.token")
+        assert "CST" not in answer.headers
+
+
 def test_missing_and_wrong_tokens_are_two_errors(client):
     missing = client.send("GET", "/accounts", headers={})
     wrong = client.send("GET", "/accounts", headers={**client.tokens, "x-security-token": "other"})
