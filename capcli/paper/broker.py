@@ -12,11 +12,14 @@ from capcli.paper import (
     limits,
     markets,
     mishaps,
+    navigation,
     orders,
     positions,
     preferences,
     prices,
+    sentiment,
     sessions,
+    watchlists,
     world,
 )
 from capcli.paper.answers import answer, refused, without_code
@@ -62,7 +65,17 @@ ROUTES = (
     Route("PUT", "/accounts/preferences", preferences.update),
     Route("GET", "/markets", markets.listing),
     Route("GET", "/markets/{epic}", markets.show),
+    Route("GET", "/marketnavigation", navigation.roots),
+    Route("GET", "/marketnavigation/{nodeId}", navigation.node),
     Route("GET", "/prices/{epic}", prices.listing),
+    Route("GET", "/clientsentiment", sentiment.listing),
+    Route("GET", "/clientsentiment/{marketId}", sentiment.show),
+    Route("GET", "/watchlists", watchlists.listing),
+    Route("POST", "/watchlists", watchlists.create),
+    Route("GET", "/watchlists/{watchlistId}", watchlists.show),
+    Route("PUT", "/watchlists/{watchlistId}", watchlists.add),
+    Route("DELETE", "/watchlists/{watchlistId}", watchlists.delete),
+    Route("DELETE", "/watchlists/{watchlistId}/{epic}", watchlists.remove),
     Route("GET", "/positions", positions.listing),
     Route("POST", "/positions", positions.create),
     Route("GET", "/positions/{dealId}", positions.show),
@@ -136,7 +149,7 @@ def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, 
         _count(desk)
         reply = _run(Call(desk, session, request.query, request.body, args), route)
     except Refusal as refusal:
-        return refused(desk, refusal.status, refusal.code, session)
+        return refused(desk, refusal.status, refusal.code, session if refusal.tokens else None)
     return answer(desk, 200, reply.body, reply.session or session)
 
 

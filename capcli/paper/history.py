@@ -14,6 +14,7 @@ from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.records import find_confirm
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS, SECOND_MS, account_local, parse, stamp
+from capcli.paper.wire import whole
 
 DEFAULT_PERIOD_S = 600
 LONGEST_PERIOD_S = 86_400
@@ -99,10 +100,10 @@ def _instant(query: Mapping[str, str], name: str) -> int | None:
 
 
 def _period(query: Mapping[str, str]) -> int:
-    text = query.get("lastPeriod", str(DEFAULT_PERIOD_S))
-    if not text.isdecimal() or not text.isascii() or not 1 <= int(text) <= LONGEST_PERIOD_S:
+    seconds = whole(query.get("lastPeriod", str(DEFAULT_PERIOD_S)), most=LONGEST_PERIOD_S)
+    if seconds is None:
         raise Refusal(400, "error.invalid.daterange")
-    return int(text)
+    return seconds
 
 
 _Term = tuple[str, bool, frozenset[str]]

@@ -11,6 +11,7 @@ from capcli.paper.path import SPANS, index_of, start_of
 from capcli.paper.refusal import Refusal
 from capcli.paper.tape import RESOLUTIONS, Candle
 from capcli.paper.times import SECOND_MS, market_local, parse, stamp_seconds
+from capcli.paper.wire import whole
 
 DEFAULT_BARS = 10
 MAX_BARS = 1000
@@ -46,10 +47,10 @@ def _window(query: Mapping[str, str], now: int) -> Window:
 
 
 def _bars(query: Mapping[str, str]) -> int:
-    text = query.get("max", str(DEFAULT_BARS))
-    if not text.isdecimal() or not text.isascii() or not 1 <= int(text) <= MAX_BARS:
+    bars = whole(query.get("max", str(DEFAULT_BARS)), most=MAX_BARS)
+    if bars is None:
         raise Refusal(400, "error.invalid.max")
-    return int(text)
+    return bars
 
 
 def _instant(query: Mapping[str, str], name: str) -> int | None:

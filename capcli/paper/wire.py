@@ -61,6 +61,15 @@ class NewPreferences(msgspec.Struct, frozen=True):
     hedgingMode: bool | None = None  # noqa: N815
 
 
+class NewWatchlist(msgspec.Struct, frozen=True):
+    name: str | None = None
+    epics: tuple[str, ...] | None = None
+
+
+class WatchlistEntry(msgspec.Struct, frozen=True):
+    epic: str | None = None
+
+
 def decode(body: bytes, shape: type[_Body]) -> _Body:
     """Refuses with the name of the first wrong field; the broker's own code for it is not documented."""
     try:
@@ -81,6 +90,13 @@ def encode(value: Any) -> bytes:
 
 def given(value: Decimal | bool | UnsetType | None) -> bool:
     return value is not UNSET and value is not None
+
+
+def whole(text: str, *, most: int) -> int | None:
+    """A number of a query, from 1 to `most`; None for everything else."""
+    if not text.isdecimal() or not text.isascii() or len(text) > _DIGITS:
+        return None
+    return int(text) if 1 <= int(text) <= most else None
 
 
 def plain(number: Decimal) -> Decimal:
