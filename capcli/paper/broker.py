@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from capcli.paper import (
     faults,
+    funding,
     history,
     limits,
     markets,
@@ -19,6 +20,7 @@ from capcli.paper import (
     prices,
     sentiment,
     sessions,
+    transactions,
     watchlists,
     world,
 )
@@ -63,6 +65,7 @@ ROUTES = (
     Route("GET", "/accounts", sessions.list_accounts),
     Route("GET", "/accounts/preferences", preferences.show),
     Route("PUT", "/accounts/preferences", preferences.update),
+    Route("POST", "/accounts/topUp", funding.top_up),
     Route("GET", "/markets", markets.listing),
     Route("GET", "/markets/{epic}", markets.show),
     Route("GET", "/marketnavigation", navigation.roots),
@@ -87,6 +90,7 @@ ROUTES = (
     Route("DELETE", "/workingorders/{dealId}", orders.delete),
     Route("GET", "/confirms/{dealReference}", history.confirm),
     Route("GET", "/history/activity", history.activity),
+    Route("GET", "/history/transactions", transactions.listing),
 )
 TIME = f"{PREFIX}/time"
 # Before a login: the API key is all that they ask for.

@@ -13,8 +13,8 @@ from capcli.paper import armed, faults
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.records import find_confirm
 from capcli.paper.refusal import Refusal
-from capcli.paper.times import DAY_MS, SECOND_MS, account_local, parse, stamp
-from capcli.paper.wire import whole
+from capcli.paper.times import DAY_MS, SECOND_MS, account_local, stamp
+from capcli.paper.wire import queried, whole
 
 DEFAULT_PERIOD_S = 600
 LONGEST_PERIOD_S = 86_400
@@ -76,7 +76,7 @@ def _emptied(shown: dict[str, Any], row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _window(query: Mapping[str, str], now: int) -> tuple[int, int]:
-    first, last = _instant(query, "from"), _instant(query, "to")
+    first, last = queried(query, "from"), queried(query, "to")
     if first is None and last is None:
         return now - _period(query) * SECOND_MS, now
     if first is None:
@@ -88,15 +88,6 @@ def _window(query: Mapping[str, str], now: int) -> tuple[int, int]:
     if not 0 <= last - first <= DAY_MS:
         raise Refusal(400, "error.invalid.daterange")
     return first, last
-
-
-def _instant(query: Mapping[str, str], name: str) -> int | None:
-    if name not in query:
-        return None
-    ms = parse(query[name])
-    if ms is None:
-        raise Refusal(400, f"error.invalid.{name}")
-    return ms
 
 
 def _period(query: Mapping[str, str]) -> int:

@@ -1,5 +1,6 @@
 """JSON in and out: request bodies to structs with exact decimals, replies to bytes with JSON numbers."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -7,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from capcli.paper.refusal import Refusal
+from capcli.paper.times import parse
 
 Number = Decimal | UnsetType | None
 Flag = bool | UnsetType | None
@@ -70,6 +72,10 @@ class WatchlistEntry(msgspec.Struct, frozen=True):
     epic: str | None = None
 
 
+class TopUp(msgspec.Struct, frozen=True):
+    amount: Decimal | None = None
+
+
 def decode(body: bytes, shape: type[_Body]) -> _Body:
     """Refuses with the name of the first wrong field; the broker's own code for it is not documented."""
     try:
@@ -97,6 +103,16 @@ def whole(text: str, *, most: int) -> int | None:
     if not text.isdecimal() or not text.isascii() or len(text) > _DIGITS:
         return None
     return int(text) if 1 <= int(text) <= most else None
+
+
+def queried(query: Mapping[str, str], name: str) -> int | None:
+    """An instant of a query in milliseconds; refuses every form but the published one (API page 5.1)."""
+    if name not in query:
+        return None
+    ms = parse(query[name])
+    if ms is None:
+        raise Refusal(400, f"error.invalid.{name}")
+    return ms
 
 
 def plain(number: Decimal) -> Decimal:
