@@ -9,7 +9,7 @@ from tests.contract import examples
 from tests.contract.examples import Example
 from tests.contract.fields import OBJECTS, optional, problems, shape_of
 from tests.contract.stage import SETTINGS, Stage, Worlds
-from tests.paper.client import Answer, Client
+from tests.paper.client import Answer
 
 PUBLISHED = examples.document()
 RESPONSES = examples.responses(PUBLISHED)
@@ -29,18 +29,6 @@ REFUSED_AS_IT_STANDS = {
 }
 ASKED = ("CST", "X-SECURITY-TOKEN")
 _VALUE = re.compile(r": -?\d+(\.\d+)?$")
-
-
-@pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
-    return Worlds(tmp_path_factory.mktemp("worlds"))
-
-
-@pytest.fixture(autouse=True)
-def _every_broker_closed():
-    yield
-    while Client.opened:
-        Client.opened.pop().close()
 
 
 def test_the_published_examples_are_here():
