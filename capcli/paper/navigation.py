@@ -18,6 +18,7 @@ from capcli.paper.wire import whole
 ROOT = "hierarchy_v1"
 LONGEST = 500
 _SHOWN = 10  # of the lists that rank markets
+_LOOKED_AT = 1_000  # rows of activity
 _METALS = ("GOLD", "SILVER", "PLATINUM", "PALLADIUM", "COPPER")
 _OILS = ("OIL_CRUDE", "OIL_BRENT")
 _MAJORS = ("EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "USDCAD", "NZDUSD")
@@ -45,8 +46,10 @@ def _most_traded(_call: Call) -> Iterable[Market]:
 
 def _recently_traded(call: Call) -> Iterable[Market]:
     """By the active account within a day, the latest first."""
-    query = "SELECT epic FROM activity WHERE account_id = ? AND at_ms > ? ORDER BY at_ms DESC, id DESC"
-    rows = call.desk.db.execute(query, (call.account_id, call.desk.now - DAY_MS)).fetchall()
+    query = (
+        "SELECT epic FROM activity WHERE account_id = ? AND at_ms > ? ORDER BY at_ms DESC, id DESC LIMIT ?"
+    )
+    rows = call.desk.db.execute(query, (call.account_id, call.desk.now - DAY_MS, _LOOKED_AT)).fetchall()
     return [MARKETS[epic] for epic in dict.fromkeys(row["epic"] for row in rows)][:_SHOWN]
 
 
