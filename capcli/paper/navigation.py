@@ -47,7 +47,8 @@ def _most_traded(_call: Call) -> Iterable[Market]:
 def _recently_traded(call: Call) -> Iterable[Market]:
     """By the active account within a day, the latest first."""
     query = (
-        "SELECT epic FROM activity WHERE account_id = ? AND at_ms > ? ORDER BY at_ms DESC, id DESC LIMIT ?"
+        "SELECT epic FROM activity WHERE account_id = ? AND at_ms > ?"
+        " AND type IN ('POSITION', 'WORKING_ORDER') ORDER BY at_ms DESC, id DESC LIMIT ?"
     )
     rows = call.desk.db.execute(query, (call.account_id, call.desk.now - DAY_MS, _LOOKED_AT)).fetchall()
     return [MARKETS[epic] for epic in dict.fromkeys(row["epic"] for row in rows)][:_SHOWN]
