@@ -199,6 +199,9 @@ def set_fault(
       band             stop and limit must be within --value percent of the price (1)
       expire-session   the session dies at the next request; once
       switch-account   somebody else switches the preferred account; once
+      rotate-tokens    the answer brings new tokens, the old ones are dead; once
+      key-paused       401 error.invalid.api.key to every login, as of a paused key
+      no-account       401 error.null.accountId to reads, as of a login without accounts
     """
     _with_faults(
         ctx,

@@ -6,9 +6,26 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from capcli.paper import history, limits, markets, mishaps, orders, positions, prices, sessions, world
+from capcli.paper import (
+    faults,
+    funding,
+    history,
+    limits,
+    markets,
+    mishaps,
+    navigation,
+    orders,
+    positions,
+    preferences,
+    prices,
+    sentiment,
+    sessions,
+    transactions,
+    watchlists,
+    world,
+)
 from capcli.paper.answers import answer, refused, without_code
-from capcli.paper.armed import armed
+from capcli.paper.armed import armed, strike
 from capcli.paper.desk import Call, Desk, Reply, Session
 from capcli.paper.messages import PREFIX, Request, Response
 from capcli.paper.refusal import Refusal
@@ -46,10 +63,22 @@ ROUTES = (
     Route("PUT", "/session", sessions.switch),
     Route("DELETE", "/session", sessions.log_out),
     Route("GET", "/accounts", sessions.list_accounts),
-    Route("GET", "/accounts/preferences", sessions.preferences),
+    Route("GET", "/accounts/preferences", preferences.show),
+    Route("PUT", "/accounts/preferences", preferences.update),
+    Route("POST", "/accounts/topUp", funding.top_up),
     Route("GET", "/markets", markets.listing),
     Route("GET", "/markets/{epic}", markets.show),
+    Route("GET", "/marketnavigation", navigation.roots),
+    Route("GET", "/marketnavigation/{nodeId}", navigation.node),
     Route("GET", "/prices/{epic}", prices.listing),
+    Route("GET", "/clientsentiment", sentiment.listing),
+    Route("GET", "/clientsentiment/{marketId}", sentiment.show),
+    Route("GET", "/watchlists", watchlists.listing),
+    Route("POST", "/watchlists", watchlists.create),
+    Route("GET", "/watchlists/{watchlistId}", watchlists.show),
+    Route("PUT", "/watchlists/{watchlistId}", watchlists.add),
+    Route("DELETE", "/watchlists/{watchlistId}", watchlists.delete),
+    Route("DELETE", "/watchlists/{watchlistId}/{epic}", watchlists.remove),
     Route("GET", "/positions", positions.listing),
     Route("POST", "/positions", positions.create),
     Route("GET", "/positions/{dealId}", positions.show),
@@ -61,6 +90,7 @@ ROUTES = (
     Route("DELETE", "/workingorders/{dealId}", orders.delete),
     Route("GET", "/confirms/{dealReference}", history.confirm),
     Route("GET", "/history/activity", history.activity),
+    Route("GET", "/history/transactions", transactions.listing),
 )
 TIME = f"{PREFIX}/time"
 # Before a login: the API key is all that they ask for.
@@ -119,11 +149,19 @@ def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, 
     session: Session | None = None
     try:
         session = sessions.admit(desk.db, desk.settings, request.headers, desk.at)
+        session = _rotated(desk, session)
         _count(desk)
         reply = _run(Call(desk, session, request.query, request.body, args), route)
     except Refusal as refusal:
-        return refused(desk, refusal.status, refusal.code, session)
+        return refused(desk, refusal.status, refusal.code, session if refusal.tokens else None)
     return answer(desk, 200, reply.body, reply.session or session)
+
+
+def _rotated(desk: Desk, session: Session) -> Session:
+    if faults.ROTATE_TOKENS not in desk.faults:
+        return session
+    with writing(desk.db):
+        return sessions.rotated(desk, session) if strike(desk, faults.ROTATE_TOKENS) else session
 
 
 def _count(desk: Desk) -> None:

@@ -20,9 +20,11 @@ NO_REFERENCE, TOO_MANY = "no-reference", "too-many"
 CONFIRM_LATE, CONFIRM_NEVER, STALE_CONFIRM = "confirm-late", "confirm-never", "stale-confirm"
 ACTIVITY_LATE, DEAL_LATE, DROP_STOP, BAND = "activity-late", "deal-late", "drop-stop", "band"
 EXPIRE_SESSION, SWITCH_ACCOUNT = "expire-session", "switch-account"
+ROTATE_TOKENS, KEY_PAUSED, NO_ACCOUNT = "rotate-tokens", "key-paused", "no-account"
 
 _BOOK = ("positions", "workingorders")
 _HISTORY = f"{PREFIX}/history/activity"
+_LOGIN_KEY = f"{PREFIX}/session/encryptionKey"
 _LONGEST_S = 86_400
 _STATUS = re.compile(r"([45]\d\d)(-before|-after)?", re.ASCII)
 
@@ -102,7 +104,7 @@ def kinds(method: str, path: str) -> frozenset[str]:
         found.add(CONFIRMS)
     elif (method, path.rstrip("/")) == ("GET", _HISTORY):
         found.add(ACTIVITY)
-    elif (method, head) == ("POST", "session"):
+    elif (method, head) == ("POST", "session") or path.rstrip("/") == _LOGIN_KEY:
         found.add(LOGIN)
     return frozenset(found)
 
@@ -205,5 +207,8 @@ _TABLE = (
     ),
     Spec(EXPIRE_SESSION, "the session dies at the next request", ALL, times=1),
     Spec(SWITCH_ACCOUNT, "somebody else switches the preferred account", ALL, times=1),
+    Spec(ROTATE_TOKENS, "the answer brings new tokens, the old ones are dead", ALL, times=1),
+    Spec(KEY_PAUSED, "401 error.invalid.api.key, as of a paused key", LOGIN, movable=False, moment=BEFORE),
+    Spec(NO_ACCOUNT, "401 error.null.accountId, as of a login without accounts", READS, moment=BEFORE),
 )
 SPECS: Mapping[str, Spec] = MappingProxyType({spec.name: spec for spec in _TABLE})

@@ -13,12 +13,16 @@ from capcli.paper import armed, faults
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.records import find_confirm
 from capcli.paper.refusal import Refusal
-from capcli.paper.times import DAY_MS, SECOND_MS, account_local, parse, stamp
+from capcli.paper.times import DAY_MS, SECOND_MS, account_local, stamp
+from capcli.paper.wire import queried, whole
 
 DEFAULT_PERIOD_S = 600
 LONGEST_PERIOD_S = 86_400
 _INCOMPLETE_MS = 10_000  # of a late row: it has level 0 at first (API page 10.1)
 _TERM = re.compile(r"(epic|source|status|type)(==|!=)([\w.,-]+)")
+_BAD_FILTER = "error.invalid.filter"  # assumption: its code is not published, nor is any limit
+_MOST_TERMS, _MOST_VALUES = 20, 100
+_Term = tuple[str, bool, tuple[str, ...]]  # of a column: its values, and whether one of them or none of them
 
 
 def confirm(call: Call) -> Reply:
@@ -30,17 +34,26 @@ def confirm(call: Call) -> Reply:
 
 def activity(call: Call) -> Reply:
     first, last = _window(call.query, call.desk.now)
-    matches = _filter(call.query.get("filter", ""))
+    terms = [*_filter(call.query.get("filter", "")), *_deal(call.query)]
     detailed = call.query.get("detailed", "false").lower() == "true"
-    query = (
-        "SELECT * FROM activity WHERE account_id = ? AND at_ms BETWEEN ? AND ? ORDER BY at_ms DESC, id DESC"
-    )
-    rows = call.desk.db.execute(query, (call.account_id, first, last)).fetchall()
-    deal = call.query.get("dealId")
-    found = [row for row in rows if (not deal or row["deal_id"] == deal) and _passes(row, matches)]
+    rows = _rows(call, first, last, terms)
     if faults.ACTIVITY_LATE in call.desk.faults:
-        return Reply({"activities": _late(call.desk, found, detailed=detailed)})
-    return Reply({"activities": [_row(row, detailed=detailed) for row in found]})
+        return Reply({"activities": _late(call.desk, rows, detailed=detailed)})
+    return Reply({"activities": [_row(row, detailed=detailed) for row in rows]})
+
+
+def _rows(call: Call, first: int, last: int, terms: list[_Term]) -> list[sqlite3.Row]:
+    """Newest first."""
+    where = "".join(
+        f" AND {field} {'IN' if wanted else 'NOT IN'} ({', '.join('?' * len(values))})"
+        for field, wanted, values in terms
+    )
+    query = (
+        f"SELECT * FROM activity WHERE account_id = ? AND at_ms BETWEEN ? AND ?{where}"  # noqa: S608  (ours)
+        " ORDER BY at_ms DESC, id DESC"
+    )
+    values = (value for _, _, values in terms for value in values)
+    return call.desk.db.execute(query, (call.account_id, first, last, *values)).fetchall()
 
 
 def _row(row: sqlite3.Row, *, detailed: bool) -> dict[str, Any]:
@@ -75,7 +88,7 @@ def _emptied(shown: dict[str, Any], row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _window(query: Mapping[str, str], now: int) -> tuple[int, int]:
-    first, last = _instant(query, "from"), _instant(query, "to")
+    first, last = queried(query, "from"), queried(query, "to")
     if first is None and last is None:
         return now - _period(query) * SECOND_MS, now
     if first is None:
@@ -89,37 +102,31 @@ def _window(query: Mapping[str, str], now: int) -> tuple[int, int]:
     return first, last
 
 
-def _instant(query: Mapping[str, str], name: str) -> int | None:
-    if name not in query:
-        return None
-    ms = parse(query[name])
-    if ms is None:
-        raise Refusal(400, f"error.invalid.{name}")
-    return ms
-
-
 def _period(query: Mapping[str, str]) -> int:
-    text = query.get("lastPeriod", str(DEFAULT_PERIOD_S))
-    if not text.isdecimal() or not text.isascii() or not 1 <= int(text) <= LONGEST_PERIOD_S:
+    seconds = whole(query.get("lastPeriod", str(DEFAULT_PERIOD_S)), most=LONGEST_PERIOD_S)
+    if seconds is None:
         raise Refusal(400, "error.invalid.daterange")
-    return int(text)
+    return seconds
 
 
-_Term = tuple[str, bool, frozenset[str]]
+def _deal(query: Mapping[str, str]) -> list[_Term]:
+    return [("deal_id", True, (deal,))] if (deal := query.get("dealId")) else []
 
 
 def _filter(text: str) -> list[_Term]:
     """`field==a,b;field!=c`: every term must hold, a comma means any of (API page 10.1)."""
-    return [_term(part) for part in text.split(";") if part]
+    parts = [part for part in text.split(";") if part]
+    if len(parts) > _MOST_TERMS:
+        raise Refusal(400, _BAD_FILTER)
+    return [_term(part) for part in parts]
 
 
 def _term(text: str) -> _Term:
     match = _TERM.fullmatch(text)
     if not match:
-        raise Refusal(400, "error.invalid.filter")
+        raise Refusal(400, _BAD_FILTER)
     field, operator, values = match.groups()
-    return field, operator == "==", frozenset(values.split(","))
-
-
-def _passes(row: sqlite3.Row, terms: list[_Term]) -> bool:
-    return all((row[field] in values) is wanted for field, wanted, values in terms)
+    names = tuple(dict.fromkeys(values.split(",")))
+    if len(names) > _MOST_VALUES:
+        raise Refusal(400, _BAD_FILTER)
+    return field, operator == "==", names

@@ -42,7 +42,7 @@ def summary(desk: Desk, market: Market) -> dict[str, Any]:
     }
 
 
-def _row(desk: Desk, market: Market) -> dict[str, Any]:
+def row(desk: Desk, market: Market) -> dict[str, Any]:
     """The row of searches and lists."""
     return {**summary(desk, market), "pipPosition": max(market.decimals - 1, 0), "tickSize": market.step}
 
@@ -64,6 +64,16 @@ def _day(desk: Desk, market: Market, quote: Quote) -> dict[str, Decimal]:
         "low": market.price(bar.low),
         "netChange": market.price(change),
         "percentageChange": (Decimal(100 * change) / before).quantize(_FOUR_PLACES),
+    }
+
+
+def days(desk: Desk) -> dict[str, tuple[Decimal, Decimal]]:
+    """Change and range of the day in percent, of every market that has traded in it."""
+    shown = {epic: _day(desk, market, desk.quote(market)) for epic, market in MARKETS.items()}
+    return {
+        epic: (day["percentageChange"], 100 * (day["high"] - day["low"]) / day["low"])
+        for epic, day in shown.items()
+        if day
     }
 
 
@@ -146,12 +156,12 @@ def known(epic: str) -> Market:
 
 
 def listing(call: Call) -> Reply:
-    """A search wins over epics when both are sent; neither lists everything."""
+    """A search wins over epics when both are sent; neither lists everything (API page 6.7)."""
     if "searchTerm" in call.query:
-        return Reply({"markets": [_row(call.desk, m) for m in _search(call.query["searchTerm"])]})
+        return Reply({"markets": [row(call.desk, m) for m in _search(call.query["searchTerm"])]})
     if "epics" in call.query:
         return Reply({"marketDetails": [details(call.desk, m) for m in _named(call.query["epics"])]})
-    return Reply({"markets": [_row(call.desk, market) for market in MARKETS.values()]})
+    return Reply({"markets": [row(call.desk, market) for market in MARKETS.values()]})
 
 
 def _search(term: str) -> list[Market]:
@@ -171,9 +181,10 @@ def _squashed(text: str) -> str:
 
 
 def _named(epics: str) -> list[Market]:
+    """Assumption: more than 50 and an unknown one among them fail the call (API page 17)."""
     names = [name.strip() for name in epics.split(",") if name.strip()]
     if not names:
         raise Refusal(400, "error.null.epic")
     if len(names) > MAX_EPICS:
         raise Refusal(400, "error.invalid.epics")
-    return [known(name) for name in names]
+    return [known(name) for name in dict.fromkeys(names)]

@@ -68,6 +68,14 @@ def _status(desk: Desk, request: Request, fault: Fault, _response: Response) -> 
     return _page(desk, fault.status, page)
 
 
+def _paused(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return refused(desk, 401, "error.invalid.api.key")
+
+
+def _no_account(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return refused(desk, 401, "error.null.accountId")
+
+
 def _java(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
     return refused(desk, 500, _JAVA)
 
@@ -94,6 +102,8 @@ OUTCOMES: Mapping[str, Callable[[Desk, Request, Fault, Response], Response]] = M
     {
         faults.DROP_BEFORE: _lost,
         faults.TOO_MANY: _too_many,
+        faults.KEY_PAUSED: _paused,
+        faults.NO_ACCOUNT: _no_account,
         faults.STATUS: _status,
         faults.JAVA_CODE: _java,
         faults.REDIRECT: _redirect,

@@ -10,7 +10,8 @@ from capcli.paper.markets import known
 from capcli.paper.path import SPANS, index_of, start_of
 from capcli.paper.refusal import Refusal
 from capcli.paper.tape import RESOLUTIONS, Candle
-from capcli.paper.times import SECOND_MS, market_local, parse, stamp_seconds
+from capcli.paper.times import SECOND_MS, market_local, stamp_seconds
+from capcli.paper.wire import queried, whole
 
 DEFAULT_BARS = 10
 MAX_BARS = 1000
@@ -40,25 +41,21 @@ def _window(query: Mapping[str, str], now: int) -> Window:
     level = RESOLUTIONS.get(query.get("resolution", "MINUTE"))
     if level is None:
         raise Refusal(400, "error.invalid.resolution")
-    window = Window(level, _bars(query), _instant(query, "from"), _instant(query, "to"))
+    window = Window(level, _bars(query), _second(query, "from"), _second(query, "to"))
     _check_range(window, now // SECOND_MS)
     return window
 
 
 def _bars(query: Mapping[str, str]) -> int:
-    text = query.get("max", str(DEFAULT_BARS))
-    if not text.isdecimal() or not text.isascii() or not 1 <= int(text) <= MAX_BARS:
+    bars = whole(query.get("max", str(DEFAULT_BARS)), most=MAX_BARS)
+    if bars is None:
         raise Refusal(400, "error.invalid.max")
-    return int(text)
+    return bars
 
 
-def _instant(query: Mapping[str, str], name: str) -> int | None:
-    if name not in query:
-        return None
-    ms = parse(query[name])
-    if ms is None:
-        raise Refusal(400, f"error.invalid.{name}")
-    return ms // SECOND_MS
+def _second(query: Mapping[str, str], name: str) -> int | None:
+    ms = queried(query, name)
+    return None if ms is None else ms // SECOND_MS
 
 
 def _check_range(window: Window, now: int) -> None:

@@ -2,7 +2,10 @@
 
 
 class Refusal(Exception):
-    def __init__(self, status: int, code: str) -> None:
+    """`tokens`: whether the answer carries the session's tokens; two published ones do not (API page 2.2)."""
+
+    def __init__(self, status: int, code: str, *, tokens: bool = True) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
+        self.tokens = tokens

@@ -7,7 +7,6 @@ from typing import Any
 
 from capcli.paper import book, encryption, limits, money
 from capcli.paper.book import Account
-from capcli.paper.catalogue import COMMODITIES, CRYPTO, FOREX, INDICES, SHARES
 from capcli.paper.desk import Call, Desk, Reply, Session
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import ACCOUNT_OFFSET_HOURS
@@ -25,7 +24,7 @@ _SYMBOLS: Mapping[str, str] = {"USD": "$", "EUR": "€"}
 
 def admit(db: sqlite3.Connection, settings: Settings, headers: Mapping[str, str], at: int) -> Session:
     """The session of a request's tokens, renewed."""
-    cst, token = headers.get("cst"), headers.get("x-security-token")
+    cst, token = _tokens(headers)
     if not cst:
         raise Refusal(401, "error.null.client.token")
     row = db.execute("SELECT * FROM sessions WHERE cst = ?", (cst,)).fetchone()
@@ -36,14 +35,27 @@ def admit(db: sqlite3.Connection, settings: Settings, headers: Mapping[str, str]
     return Session(row["cst"], row["token"], row["account_id"])
 
 
+def _tokens(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    return headers.get("cst"), headers.get("x-security-token")
+
+
 def _expired(row: sqlite3.Row, settings: Settings, at: int) -> bool:
     capped = settings.session_cap and at - row["created_ms"] > CAP_MS
     return bool(capped or at - row["used_ms"] > IDLE_MS)
 
 
+def rotated(desk: Desk, session: Session) -> Session:
+    """The same session under new tokens; the old ones are dead (API page 2.2)."""
+    fresh = Session(secrets.token_hex(16), secrets.token_hex(20), session.account_id)
+    row = (fresh.cst, fresh.token, session.cst)
+    desk.db.execute("UPDATE sessions SET cst = ?, token = ? WHERE cst = ?", row)
+    return fresh
+
+
 def encryption_key(desk: Desk, headers: Mapping[str, str], _body: bytes) -> Reply:
     """Its time is real time, as that of sessions: a fast market takes nothing from the five minutes."""
     _check_key(headers)
+    _check_leftovers(desk, headers)
     if desk.settings.limits:
         limits.spend(desk.db, desk.at, limits.REQUESTS)
     return Reply({"encryptionKey": encryption.public_key(desk.db), "timeStamp": desk.at})
@@ -51,6 +63,7 @@ def encryption_key(desk: Desk, headers: Mapping[str, str], _body: bytes) -> Repl
 
 def log_in(desk: Desk, headers: Mapping[str, str], body: bytes) -> Reply:
     _check_key(headers)
+    _check_leftovers(desk, headers)
     if desk.settings.limits:
         limits.spend(desk.db, desk.at, limits.LOGINS)
     login = decode(body, Login)
@@ -67,6 +80,12 @@ def _check_key(headers: Mapping[str, str]) -> None:
         raise Refusal(400, "error.null.api.key")
     if key != API_KEY:
         raise Refusal(401, "error.invalid.api.key")
+
+
+def _check_leftovers(desk: Desk, headers: Mapping[str, str]) -> None:
+    """Dead tokens on the calls of a login break it; living ones do no harm (API page 2.2)."""
+    if any(_tokens(headers)):
+        admit(desk.db, desk.settings, headers, desk.at)
 
 
 def _password(desk: Desk, login: Login) -> str | None:
@@ -157,12 +176,3 @@ def ping(_call: Call) -> Reply:
 def list_accounts(call: Call) -> Reply:
     rows = [{**_account_row(call.desk, a), "status": "ENABLED"} for a in book.accounts(call.desk.db)]
     return Reply({"accounts": rows})
-
-
-def preferences(_call: Call) -> Reply:
-    """Every account nets, at the leverage that its class of market has (API page 6.3)."""
-    leverages = {
-        kind.name: {"current": kind.leverage, "available": [*(1,) * (kind.leverage > 1), kind.leverage]}
-        for kind in (FOREX, INDICES, COMMODITIES, SHARES, CRYPTO)
-    }
-    return Reply({"hedgingMode": False, "leverages": leverages})

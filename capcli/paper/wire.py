@@ -1,5 +1,6 @@
 """JSON in and out: request bodies to structs with exact decimals, replies to bytes with JSON numbers."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -7,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from capcli.paper.refusal import Refusal
+from capcli.paper.times import parse
 
 Number = Decimal | UnsetType | None
 Flag = bool | UnsetType | None
@@ -56,6 +58,24 @@ class AccountChoice(msgspec.Struct, frozen=True):
     accountId: str | None = None  # noqa: N815
 
 
+class NewPreferences(msgspec.Struct, frozen=True):
+    leverages: dict[str, int] | None = None
+    hedgingMode: bool | None = None  # noqa: N815
+
+
+class NewWatchlist(msgspec.Struct, frozen=True):
+    name: str | None = None
+    epics: tuple[str, ...] | None = None
+
+
+class WatchlistEntry(msgspec.Struct, frozen=True):
+    epic: str | None = None
+
+
+class TopUp(msgspec.Struct, frozen=True):
+    amount: Decimal | None = None
+
+
 def decode(body: bytes, shape: type[_Body]) -> _Body:
     """Refuses with the name of the first wrong field; the broker's own code for it is not documented."""
     try:
@@ -78,6 +98,23 @@ def given(value: Decimal | bool | UnsetType | None) -> bool:
     return value is not UNSET and value is not None
 
 
+def whole(text: str, *, most: int) -> int | None:
+    """A number of a query, from 1 to `most`; None for everything else."""
+    if not text.isdecimal() or not text.isascii() or len(text) > _DIGITS:
+        return None
+    return int(text) if 1 <= int(text) <= most else None
+
+
+def queried(query: Mapping[str, str], name: str) -> int | None:
+    """An instant of a query in milliseconds; refuses every form but the published one (API page 5.1)."""
+    if name not in query:
+        return None
+    ms = parse(query[name])
+    if ms is None:
+        raise Refusal(400, f"error.invalid.{name}")
+    return ms
+
+
 def plain(number: Decimal) -> Decimal:
     """Without an exponent: 1E+2 is a number in JSON but not what the broker writes."""
     exponent = number.as_tuple().exponent
@@ -93,4 +130,4 @@ def _sane(value: object) -> bool:
 
 def _field(message: str) -> str:
     _, _, path = message.partition("`$.")
-    return path.strip("`") or "body"
+    return path.strip("`").partition("[")[0] or "body"

@@ -1,5 +1,6 @@
 """Record the cassettes anew: `python -m tests.contract.record` against a paper broker over loopback HTTP.
 
+`python -m tests.contract.record session markets` records those two alone.
 `python -m tests.contract.record --demo` records the same calls against the demo host, with the credentials of
 CAP_API_KEY, CAP_IDENTIFIER and CAP_API_PASSWORD. It trades the smallest sizes there and leaves nothing open.
 """
@@ -54,14 +55,18 @@ def _announced(stdout: object) -> str:
     raise AssertionError("the paper broker did not start")
 
 
-def record(base_url: str, credentials: Credentials) -> None:
-    """Run every scenario against a broker and write what went over the wire."""
+def record(base_url: str, credentials: Credentials, only: list[str]) -> None:
+    """Run every scenario, or those named, against a broker and write what went over the wire."""
     FOLDER.mkdir(exist_ok=True)
     for name, scenario in SCENARIOS.items():
+        if only and name not in only:
+            continue
         (FOLDER / f"{name}.yaml").unlink(missing_ok=True)
         with recorder("all").use_cassette(f"{name}.yaml"), httpx.Client(base_url=base_url) as http:
             scenario(Caller(http, credentials.api_key, credentials.identifier, credentials.password))
         print(f"recorded {name}")
+    if only and "client_day" not in only:
+        return
     (FOLDER / "client_day.yaml").unlink(missing_ok=True)
     with recorder("all").use_cassette("client_day.yaml"):
         broker = CapitalBroker(base_url, lambda: credentials, clock=lambda: datetime.now(UTC))
@@ -75,12 +80,16 @@ def main() -> None:
     parser.add_argument(
         "--demo", action="store_true", help="record against the demo host, with CAP_ credentials"
     )
-    if parser.parse_args().demo:
+    parser.add_argument(
+        "only", nargs="*", choices=[*SCENARIOS, "client_day", []], help="these cassettes alone"
+    )
+    asked = parser.parse_args()
+    if asked.demo:
         names = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
-        record(HOSTS[Env.DEMO], Credentials(*(os.environ[name] for name in names)))
+        record(HOSTS[Env.DEMO], Credentials(*(os.environ[name] for name in names)), asked.only)
         return
     with paper() as base_url:
-        record(base_url, Credentials("paper", "paper", "paper"))
+        record(base_url, Credentials("paper", "paper", "paper"), asked.only)
 
 
 if __name__ == "__main__":

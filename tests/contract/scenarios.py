@@ -141,10 +141,58 @@ def orders(caller: Caller) -> None:
     caller.call("GET", "/workingorders")
 
 
+def browsing(caller: Caller) -> None:
+    """The tree of categories, sentiment, and a watchlist's life; and what they refuse."""
+    caller.login()
+    caller.call("GET", "/marketnavigation")
+    caller.call("GET", "/marketnavigation/hierarchy_v1.commons_group")
+    caller.call("GET", "/marketnavigation/hierarchy_v1.commodities?limit=2")
+    caller.call("GET", "/marketnavigation/hierarchy_v1.commodities?limit=0")
+    caller.call("GET", "/marketnavigation/hierarchy_v1.nothing")
+    caller.call("GET", "/clientsentiment/?marketIds=SILVER,NATURALGAS")
+    caller.call("GET", "/clientsentiment/SILVER")
+    caller.call("GET", "/clientsentiment/NOTFOUND")
+    time.sleep(1)
+    made = {"name": "Lorem", "epics": ["SILVER", "NOTFOUND"]}
+    watchlist = caller.call("POST", "/watchlists", made).json()["watchlistId"]
+    caller.call("POST", "/watchlists", {"name": "Lorem ipsum dolor sit amet"})
+    caller.call("GET", "/watchlists")
+    caller.call("PUT", f"/watchlists/{watchlist}", {"epic": "NATURALGAS"})
+    caller.call("PUT", f"/watchlists/{watchlist}", {"epic": "NOTFOUND"})
+    caller.call("GET", f"/watchlists/{watchlist}")
+    time.sleep(1)
+    caller.call("DELETE", f"/watchlists/{watchlist}/SILVER")
+    caller.call("DELETE", f"/watchlists/{watchlist}/SILVER")
+    caller.call("DELETE", f"/watchlists/{watchlist}")
+    caller.call("DELETE", f"/watchlists/{watchlist}")
+    caller.call("GET", f"/watchlists/{watchlist}")
+
+
+def account(caller: Caller) -> None:
+    """Preferences, play money and transactions; only on a demo account, and left as they were."""
+    caller.login()
+    chosen = caller.call("GET", "/accounts/preferences").json()
+    leverages = {group: row["current"] for group, row in chosen["leverages"].items()}
+    caller.call("PUT", "/accounts/preferences", {"leverages": {"INDICES": 600}})
+    caller.call("PUT", "/accounts/preferences", {"leverages": {"INDICES": 10}})
+    caller.call("GET", "/accounts/preferences")
+    caller.call(
+        "PUT", "/accounts/preferences", {"leverages": leverages, "hedgingMode": chosen["hedgingMode"]}
+    )
+    caller.call("POST", "/accounts/topUp", {"amount": 500000})
+    caller.call("POST", "/accounts/topUp", {"amount": 20})
+    time.sleep(1)
+    caller.call("POST", "/accounts/topUp", {"amount": -20})
+    caller.call("GET", "/history/transactions?lastPeriod=30&type=DEPOSIT")
+    caller.call("GET", "/history/transactions?from=2026-11-18")
+
+
 SCENARIOS: dict[str, Callable[[Caller], None]] = {
     "session": session,
     "markets": markets,
     "prices": prices,
     "positions": positions,
     "orders": orders,
+    "browsing": browsing,
+    "account": account,
 }

@@ -23,6 +23,11 @@ class Answer:
         self.json = json.loads(self.text, parse_float=Decimal, parse_int=Decimal)
 
     @property
+    def plain(self) -> dict:
+        """With the numbers that any JSON reader makes of it."""
+        return json.loads(self.text)
+
+    @property
     def code(self) -> str:
         return self.json["errorCode"]
 

@@ -53,6 +53,7 @@ def prompt(client):
         ("GET /history/transactions", "reads"),
         ("GET /session", "reads"),
         ("POST /session", "login"),
+        ("GET /session/encryptionKey", "login reads"),
         ("PUT /session", ""),
         ("GET /markets/SILVER", "reads"),
     ],
@@ -379,3 +380,33 @@ def test_two_brokers_in_one_process_see_one_world(path):
     request = Request("POST", f"{PREFIX}/session", {}, {"x-cap-api-key": "paper"}, b"{}", FRIDAY)
     assert [broker.handle(request).status for _ in range(2)] == [0, 401]
     broker.close()
+
+
+def test_rotated_tokens_come_with_the_answer_and_the_old_ones_are_dead(client):
+    upset(client, "rotate-tokens")
+    before = dict(client.tokens)
+    refused = client.get("/markets/NOPE")
+    assert refused.code == "error.not-found.epic"
+    assert client.get("/ping").code == "error.invalid.session.token"
+    client.adopt(refused)
+    assert all(client.tokens[name] != before[name] for name in before)
+    assert client.get("/ping").status == 200
+    assert left(client) == {}
+
+
+def test_a_paused_key_opens_no_door_and_leaves_the_sessions_alone(client):
+    upset(client, "key-paused")
+    key = {"x-cap-api-key": "paper"}
+    for answer in (
+        client.send("POST", "/session", KEYS, key),
+        client.send("GET", "/session/encryptionKey", headers=key),
+    ):
+        assert (answer.status, answer.code) == (401, "error.invalid.api.key")
+    assert client.get("/ping").status == 200
+
+
+def test_a_login_without_accounts_fails_at_the_first_read(client):
+    upset(client, "no-account")
+    client.login()
+    answer = client.get("/accounts")
+    assert (answer.status, answer.code) == (401, "error.null.accountId")

@@ -67,6 +67,10 @@ def test_a_rejected_opening_is_a_rejected_order_and_nothing_else(client, form):
         ("epic!=GOLD;type==POSITION", 1),
         ("source!=SYSTEM;status==ACCEPTED", 4),
         ("status==REJECTED", 0),
+        ("epic==GOLD;epic!=GOLD", 0),
+        ("epic!=GOLD,SILVER", 0),
+        ("epic!=PLATINUM;;", 6),
+        ("epic==gold", 0),
     ],
 )
 def test_filters(client, query, expected):
@@ -103,6 +107,9 @@ def test_windows(client):
         ("to=2026-11-20T15:30:01", "error.invalid.daterange"),
         ("lastPeriod=86401", "error.invalid.daterange"),
         ("filter=size==1", "error.invalid.filter"),
+        ("filter=epic==A%3Bepic", "error.invalid.filter"),
+        ("filter=" + "epic!=A%3B" * 21, "error.invalid.filter"),
+        ("filter=epic==" + ",".join(map(str, range(101))), "error.invalid.filter"),
     ],
 )
 def test_refusals(client, query, code):

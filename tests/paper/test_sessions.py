@@ -44,6 +44,18 @@ def test_a_failed_login_says_why_and_carries_no_tokens(path, headers, body, stat
     assert "CST" not in answer.headers
 
 
+def test_dead_tokens_break_the_calls_of_a_login_and_living_ones_do_not(client):
+    living, dead = {**KEY, **client.tokens}, {**KEY, **client.tokens, "x-security-token": "old"}
+    assert client.send("POST", "/session", KEYS, living).status == 200
+    assert client.send("GET", "/session/encryptionKey", headers=living).status == 200
+    for answer in (
+        client.send("POST", "/session", KEYS, dead),
+        client.send("GET", "/session/encryptionKey", headers=dead),
+    ):
+        assert (answer.status, answer.code) == (401, "error.invalid.session.token")
+        assert "CST" not in answer.headers
+
+
 def test_missing_and_wrong_tokens_are_two_errors(client):
     missing = client.send("GET", "/accounts", headers={})
     wrong = client.send("GET", "/accounts", headers={**client.tokens, "x-security-token": "other"})
@@ -55,13 +67,6 @@ def test_every_authenticated_answer_carries_tokens_even_a_refusal(client):
     for answer in (client.get("/ping"), client.get("/markets/NOPE"), client.get("/markets?searchTerm=")):
         assert answer.headers["CST"] == client.tokens["cst"]
         assert answer.headers["X-SECURITY-TOKEN"] == client.tokens["x-security-token"]
-
-
-def test_preferences_say_that_the_account_nets_and_at_what_leverage(client):
-    body = client.get("/accounts/preferences").json
-    assert body["hedgingMode"] is False
-    assert set(body["leverages"]) == {"SHARES", "CURRENCIES", "INDICES", "CRYPTOCURRENCIES", "COMMODITIES"}
-    assert all(group["current"] in group["available"] for group in body["leverages"].values())
 
 
 def test_a_session_dies_ten_minutes_after_its_last_use(client):

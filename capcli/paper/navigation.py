@@ -1,0 +1,151 @@
+"""The tree of market categories (API pages 6.7, 13).
+
+Assumption: published are three groups, the leaves of one and a leaf of another; the rest of the tree and what
+belongs where are this module's.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from capcli.paper import hours, markets
+from capcli.paper.catalogue import COMMODITIES, CRYPTO, FOREX, GOLD, INDICES, MARKETS, SHARES, Market
+from capcli.paper.desk import Call, Reply
+from capcli.paper.refusal import Refusal
+from capcli.paper.times import DAY_MS
+from capcli.paper.wire import whole
+
+ROOT = "hierarchy_v1"
+LONGEST = 500
+_SHOWN = 10  # of the lists that rank markets
+_LOOKED_AT = 1_000  # rows of activity
+_METALS = ("GOLD", "SILVER", "PLATINUM", "PALLADIUM", "COPPER")
+_OILS = ("OIL_CRUDE", "OIL_BRENT")
+_MAJORS = ("EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "USDCAD", "NZDUSD")
+_NEW = ("XRPUSD", "SOLUSD", "MSTR", "BWMN")
+
+Pick = Callable[[Call], Iterable[Market]]
+
+
+class Leaf(NamedTuple):
+    name: str
+    pick: Pick
+
+
+def _epics(*epics: str) -> Pick:
+    return lambda _call: [MARKETS[epic] for epic in epics]
+
+
+def _where(test: Callable[[Market], bool]) -> Pick:
+    return lambda _call: filter(test, MARKETS.values())
+
+
+def _most_traded(_call: Call) -> Iterable[Market]:
+    return sorted(MARKETS.values(), key=lambda market: -market.kind.ticks_a_minute)[:_SHOWN]
+
+
+def _recently_traded(call: Call) -> Iterable[Market]:
+    """By the active account within a day, the latest first."""
+    query = (
+        "SELECT epic FROM activity WHERE account_id = ? AND at_ms > ?"
+        " AND type IN ('POSITION', 'WORKING_ORDER') ORDER BY at_ms DESC, id DESC LIMIT ?"
+    )
+    rows = call.desk.db.execute(query, (call.account_id, call.desk.now - DAY_MS, _LOOKED_AT)).fetchall()
+    return [MARKETS[epic] for epic in dict.fromkeys(row["epic"] for row in rows)][:_SHOWN]
+
+
+def _movers(sign: int) -> Pick:
+    """Markets whose day points one way, the strongest first."""
+
+    def pick(call: Call) -> Iterable[Market]:
+        moves = {epic: sign * day[0] for epic, day in markets.days(call.desk).items() if sign * day[0] > 0}
+        return [MARKETS[epic] for epic in sorted(moves, key=moves.__getitem__, reverse=True)][:_SHOWN]
+
+    return pick
+
+
+def _most_volatile(call: Call) -> Iterable[Market]:
+    ranges = {epic: day[1] for epic, day in markets.days(call.desk).items()}
+    return [MARKETS[epic] for epic in sorted(ranges, key=ranges.__getitem__, reverse=True)][:_SHOWN]
+
+
+def _trades_on_saturdays(market: Market) -> bool:
+    return not market.suspended and market.hours.is_open(hours.MONDAY + 5 * hours.DAY)
+
+
+def _of_class(*names: str) -> Pick:
+    return _where(lambda market: market.kind.name in names)
+
+
+def _shares(currency: str) -> Pick:
+    return _where(lambda market: market.kind is SHARES and market.currency == currency)
+
+
+# Group, and its leaves by the last part of their ids; without a last part the leaf is the whole group.
+_TREE: Mapping[str, Mapping[str, Leaf]] = MappingProxyType(
+    {
+        "commons": {
+            "most_traded": Leaf("Most Traded", _most_traded),
+            "recently_traded": Leaf("Recently Traded", _recently_traded),
+            "new": Leaf("New", _epics(*_NEW)),
+            "top_gainers": Leaf("Top Risers", _movers(1)),
+            "top_losers": Leaf("Top Fallers", _movers(-1)),
+            "most_volatile": Leaf("Most Volatile", _most_volatile),
+            "weekend_trading": Leaf("Weekend Trading", _where(_trades_on_saturdays)),
+        },
+        "commodities": {
+            "": Leaf("All Commodities", _of_class(COMMODITIES.name, GOLD.name)),
+            "metals": Leaf("Metals", _epics(*_METALS)),
+            "energies": Leaf("Energies", _epics(*_OILS, "NATURALGAS")),
+            "agricultural": Leaf("Agricultural", _epics("COCOA", "COFFEEARABICA")),
+        },
+        "oil_markets": {"": Leaf("Oil Markets", _epics(*_OILS))},
+        "currencies": {
+            "": Leaf("All Forex", _of_class(FOREX.name)),
+            "major": Leaf("Major Pairs", _epics(*_MAJORS)),
+        },
+        "indices": {"": Leaf("All Indices", _of_class(INDICES.name))},
+        "shares": {
+            "": Leaf("All Shares", _of_class(SHARES.name)),
+            "us": Leaf("United States", _shares("USD")),
+            "eu": Leaf("Euro Area", _shares("EUR")),
+            "gb": Leaf("United Kingdom", _shares("GBP")),
+            "jp": Leaf("Japan", _shares("JPY")),
+        },
+        "crypto_currencies": {"": Leaf("All Cryptocurrencies", _of_class(CRYPTO.name))},
+    }
+)
+_GROUP = "_group"
+
+
+def _id(*parts: str) -> str:
+    return ".".join((ROOT, *filter(None, parts)))
+
+
+_LEAVES: Mapping[str, Leaf] = MappingProxyType(
+    {_id(group, name): leaf for group, leaves in _TREE.items() for name, leaf in leaves.items()}
+)
+
+
+def roots(_call: Call) -> Reply:
+    names = [f"{group}{_GROUP}" for group in _TREE]
+    return Reply({"nodes": [{"id": _id(name), "name": name} for name in names]})
+
+
+def node(call: Call) -> Reply:
+    """A group's nodes or a leaf's markets; an unknown node is an empty one (assumption, API page 6.7)."""
+    node_id, limit = call.args[0], _limit(call)
+    if leaf := _LEAVES.get(node_id):
+        rows = [markets.row(call.desk, market) for market in list(leaf.pick(call))[:limit]]
+        return Reply({"nodes": [], "markets": rows})
+    group = node_id.removeprefix(f"{ROOT}.").removesuffix(_GROUP)
+    leaves = _TREE.get(group, {}) if node_id == _id(f"{group}{_GROUP}") else {}
+    return Reply({"nodes": [{"id": _id(group, name), "name": leaf.name} for name, leaf in leaves.items()]})
+
+
+def _limit(call: Call) -> int:
+    """Counts markets; the published refusal carries no tokens (API page 2.2)."""
+    limit = whole(call.query.get("limit", str(LONGEST)), most=LONGEST)
+    if limit is None:
+        raise Refusal(400, "error.invalid.limit", tokens=False)
+    return limit

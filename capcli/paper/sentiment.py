@@ -1,0 +1,47 @@
+"""How the clients of a market are positioned: invented shares that drift from day to day (API page 6.8)."""
+
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from capcli.paper.catalogue import Market
+from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.markets import known
+from capcli.paper.refusal import Refusal
+from capcli.paper.times import DAY_MS
+
+_HUNDRED = Decimal("100.00")
+_LEAST, _MOST = 1_500, 9_400  # hundredths of a percent; most clients are long most of the time
+
+
+def listing(call: Call) -> Reply:
+    """Assumption: without ids it is refused; which code that has is not documented."""
+    ids = [name.strip() for name in call.query.get("marketIds", "").split(",") if name.strip()]
+    if not ids:
+        raise Refusal(400, "error.null.marketIds")
+    return Reply({"clientSentiments": [_row(call.desk, known(market_id)) for market_id in ids]})
+
+
+def show(call: Call) -> Reply:
+    return Reply(_row(call.desk, known(call.args[0])))
+
+
+def _row(desk: Desk, market: Market) -> dict[str, Any]:
+    day, into = divmod(desk.now, DAY_MS)
+    before, after = (_share(desk, market, day + shift) for shift in (0, 1))
+    long = Decimal(before + (after - before) * into // DAY_MS) / 100
+    return {
+        "marketId": market.epic,
+        "longPositionPercentage": long,
+        "shortPositionPercentage": _HUNDRED - long,
+    }
+
+
+def _share(desk: Desk, market: Market, day: int) -> int:
+    """A market keeps its temper: three parts its own, one part the day's."""
+    own, todays = (_draw(f"{desk.settings.seed}|{market.epic}|{text}") for text in ("", str(day)))
+    return _LEAST + (_MOST - _LEAST) * (3 * own + todays) // (4 * 65_535)
+
+
+def _draw(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=2).digest(), "big")

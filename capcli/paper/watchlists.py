@@ -1,0 +1,80 @@
+"""Watchlists: named lists of markets that belong to the login, whichever account is active (API page 6.9)."""
+
+import sqlite3
+from typing import Any
+
+from capcli.paper.book import next_serial
+from capcli.paper.catalogue import MARKETS
+from capcli.paper.desk import Call, Reply
+from capcli.paper.markets import known, row
+from capcli.paper.refusal import Refusal
+from capcli.paper.wire import NewWatchlist, WatchlistEntry, decode
+
+LONGEST_NAME = 20
+_DONE = {"status": "SUCCESS"}
+
+
+def listing(call: Call) -> Reply:
+    rows = call.desk.db.execute("SELECT id, name FROM watchlists ORDER BY id").fetchall()
+    return Reply({"watchlists": [_row(found) for found in rows]})
+
+
+def _row(found: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": str(found["id"]),
+        "name": found["name"],
+        "editable": True,
+        "deleteable": True,
+        "defaultSystemWatchlist": False,
+    }
+
+
+def create(call: Call) -> Reply:
+    """Unknown epics are left out and said to be, the list is made all the same."""
+    body = decode(call.body, NewWatchlist)
+    if not 1 <= len(body.name or "") <= LONGEST_NAME:
+        raise Refusal(400, "error.size.createwatchlistrequest.name", tokens=False)
+    asked = dict.fromkeys(body.epics or ())
+    held = [epic for epic in asked if epic in MARKETS]
+    list_id = next_serial(call.desk.db)
+    call.desk.db.execute("INSERT INTO watchlists VALUES (?, ?, ?)", (list_id, body.name, ",".join(held)))
+    status = "SUCCESS" if len(held) == len(asked) else "SUCCESS_NOT_ALL_INSTRUMENTS_ADDED"
+    return Reply({"watchlistId": str(list_id), "status": status})
+
+
+def show(call: Call) -> Reply:
+    epics = _held(call, "error.invalid.watchlist")
+    return Reply({"markets": [row(call.desk, MARKETS[epic]) for epic in epics]})
+
+
+def add(call: Call) -> Reply:
+    """Assumption: one that is there already stays, and an unknown list is refused as on DELETE."""
+    epics = _held(call, "error.not-found.watchlist")
+    epic = known(decode(call.body, WatchlistEntry).epic or "").epic
+    return _keep(call, [*dict.fromkeys((*epics, epic))])
+
+
+def remove(call: Call) -> Reply:
+    epics = _held(call, "error.not-found.watchlist")
+    if call.args[1] not in epics:
+        raise Refusal(404, "error.not-found.epic")
+    return _keep(call, [epic for epic in epics if epic != call.args[1]])
+
+
+def delete(call: Call) -> Reply:
+    _held(call, "error.not-found.watchlist")
+    call.desk.db.execute("DELETE FROM watchlists WHERE id = ?", (call.args[0],))
+    return Reply(_DONE)
+
+
+def _held(call: Call, unknown: str) -> list[str]:
+    """The epics of the list that the path names; GET and DELETE have different codes for none."""
+    found = call.desk.db.execute("SELECT epics FROM watchlists WHERE id = ?", (call.args[0],)).fetchone()
+    if found is None:
+        raise Refusal(404, unknown)
+    return [epic for epic in found["epics"].split(",") if epic]
+
+
+def _keep(call: Call, epics: list[str]) -> Reply:
+    call.desk.db.execute("UPDATE watchlists SET epics = ? WHERE id = ?", (",".join(epics), call.args[0]))
+    return Reply(_DONE)
