@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from capcli.paper import book, money, records
+from capcli.paper import book, ledger, money, records
 from capcli.paper.alarms import arm
 from capcli.paper.book import Account, Legs, Position
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Desk
+from capcli.paper.ledger import TRADE, Entry
 from capcli.paper.records import Affected, Deal
 
 
@@ -113,8 +114,8 @@ def _book_profit(desk: Desk, position: Position, size: Decimal, price: Decimal) 
     owner = _owner(desk, position.account_id)
     rate = money.rate(desk, MARKETS[position.epic].currency, owner.currency)
     amount = money.cents(money.profit(position, price, size) * rate)
-    book.book_cash(desk.db, owner.account_id, owner.cash + amount)
-    records.trade_closed(desk, position, amount)
+    entry = Entry(owner.account_id, desk.now, TRADE, "Trade closed", amount, position.epic, position.deal_id)
+    ledger.post(desk.db, entry)
 
 
 def _owner(desk: Desk, account_id: str) -> Account:

@@ -152,12 +152,3 @@ def activity(desk: Desk, deal: Deal, *, kind: str, source: str, status: str) -> 
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         row,
     )
-
-
-def trade_closed(desk: Desk, position: Position, amount: Decimal) -> None:
-    row = (position.account_id, desk.now, position.epic, str(amount), position.deal_id)
-    desk.db.execute(
-        "INSERT INTO transactions (account_id, at_ms, epic, type, note, amount, deal_id)"
-        " VALUES (?, ?, ?, 'TRADE', 'Trade closed', ?, ?)",
-        row,
-    )

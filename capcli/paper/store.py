@@ -4,12 +4,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
 BUSY_SECONDS = 20.0
-VERSION = 1  # of the tables below
+VERSION = 2  # of the tables below
 _WAL_TRIES = 200
 
 TABLES = {
@@ -31,13 +31,14 @@ TABLES = {
     "activity": """id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, deal_id TEXT,
         source TEXT, type TEXT, status TEXT, details BLOB""",
     "transactions": """id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, type TEXT,
-        note TEXT, amount TEXT, deal_id TEXT""",
+        note TEXT, amount TEXT, deal_id TEXT, currency TEXT, status TEXT""",
 }
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS hits_by_bucket ON hits (bucket, at_ms)",
     "CREATE INDEX IF NOT EXISTS alarms_by_time ON alarms (wake_s)",
     "CREATE INDEX IF NOT EXISTS activity_by_account ON activity (account_id, at_ms)",
     "CREATE INDEX IF NOT EXISTS confirms_by_age ON confirms (recorded_ms)",
+    "CREATE INDEX IF NOT EXISTS transactions_by_account ON transactions (account_id, at_ms)",
 )
 
 
@@ -136,9 +137,31 @@ def _create(db: sqlite3.Connection) -> None:
     with writing(db):
         for name, columns in TABLES.items():
             db.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+            _widen(db, name, columns)
         for index in _INDEXES:
             db.execute(index)
+        _complete(db)
         db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _widen(db: sqlite3.Connection, table: str, columns: str) -> None:
+    """Gives an older file the columns that have come since: they stand at the end of their tables."""
+    present = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+    with closing(sqlite3.connect(":memory:")) as model:
+        model.execute(f"CREATE TABLE {table} ({columns})")
+        wanted = model.execute(f"PRAGMA table_info({table})").fetchall()
+    for _, name, kind, *_ in wanted:
+        if name not in present:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+
+
+def _complete(db: sqlite3.Connection) -> None:
+    """Fills columns of rows that are older than these."""
+    db.execute(
+        "UPDATE transactions SET status = 'PROCESSED', currency = ("
+        "SELECT currency FROM accounts WHERE accounts.account_id = transactions.account_id"
+        ") WHERE status IS NULL"
+    )
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from capcli.paper import ledger
 from capcli.paper.store import TABLES, writing
 from capcli.paper.times import to_ms
 
@@ -89,14 +90,12 @@ def create(db: sqlite3.Connection, settings: Settings) -> Settings:
     # Deal ids begin at the time of the reset: a client's journal never meets an old id again.
     db.execute("INSERT INTO settings VALUES ('serial', ?)", (settings.epoch_ms,))
     for index, opening in enumerate(OPENINGS):
-        row = (opening.account_id, opening.name, opening.currency, str(opening.cash), int(index == 0))
-        db.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", row)
-        deposit = (opening.account_id, settings.market_ms(settings.epoch_ms), str(opening.cash))
+        row = (opening.account_id, opening.name, opening.currency, "0.00", int(index == 0))
         db.execute(
-            "INSERT INTO transactions (account_id, at_ms, type, note, amount)"
-            " VALUES (?, ?, 'DEPOSIT', 'Deposit', ?)",
-            deposit,
+            "INSERT INTO accounts (account_id, name, currency, cash, preferred) VALUES (?, ?, ?, ?, ?)", row
         )
+        began = settings.market_ms(settings.epoch_ms)
+        ledger.post(db, ledger.Entry(opening.account_id, began, ledger.DEPOSIT, "Deposit", opening.cash))
     return settings
 
 

@@ -4,6 +4,7 @@ from contextlib import closing
 import pytest
 
 from capcli.paper.store import Store, reading, writing
+from tests.paper.client import Client
 
 
 def write_by_half(db):
@@ -51,3 +52,56 @@ def test_a_connection_that_comes_back_after_closing_is_closed(path):
         store.close()
     with pytest.raises(sqlite3.ProgrammingError):
         db.execute("SELECT 1")
+
+
+OLD_TABLES = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE faults (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE accounts (account_id TEXT PRIMARY KEY, name TEXT, currency TEXT, cash TEXT, preferred INTEGER);
+CREATE TABLE sessions
+    (cst TEXT PRIMARY KEY, token TEXT, account_id TEXT, created_ms INTEGER, used_ms INTEGER);
+CREATE TABLE hits (bucket TEXT, at_ms INTEGER);
+CREATE TABLE positions (deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, size TEXT,
+    level TEXT, leverage INTEGER, order_id TEXT, created_ms INTEGER, stop TEXT, profit TEXT,
+    guaranteed INTEGER, trail TEXT, trail_since INTEGER);
+CREATE TABLE orders (deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, type TEXT,
+    size TEXT, level TEXT, leverage INTEGER, created_ms INTEGER, good_till_ms INTEGER, stop_offset TEXT,
+    profit_offset TEXT, guaranteed INTEGER, trail TEXT);
+CREATE TABLE alarms (deal_id TEXT PRIMARY KEY, since_s INTEGER, wake_s INTEGER);
+CREATE TABLE confirms (reference TEXT PRIMARY KEY, account_id TEXT, recorded_ms INTEGER,
+    visible_ms INTEGER, body BLOB);
+CREATE TABLE activity (id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, deal_id TEXT,
+    source TEXT, type TEXT, status TEXT, details BLOB);
+CREATE TABLE transactions (id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, type TEXT,
+    note TEXT, amount TEXT, deal_id TEXT);
+CREATE INDEX alarms_by_time ON alarms (wake_s);
+INSERT INTO settings VALUES ('seed', 'capcli'), ('epoch_ms', '1795188600000'), ('start_ms', NULL),
+    ('speed', '1'), ('limits', 'False'), ('session_cap', 'False'), ('confirm_delay_ms', NULL),
+    ('serial', '1795188600004');
+INSERT INTO accounts VALUES ('100482915730264817', 'USD paper', 'USD', '10000.00', 1),
+    ('100482915730264825', 'EUR paper', 'EUR', '5000.00', 0);
+INSERT INTO transactions (account_id, at_ms, type, note, amount)
+    VALUES ('100482915730264817', 1795188600000, 'DEPOSIT', 'Deposit', '10000.00'),
+    ('100482915730264825', 1795188600000, 'DEPOSIT', 'Deposit', '5000.00');
+INSERT INTO positions VALUES ('0e3bf9f6-0001-54c4-0000-01a1f9b7a2b9', '100482915730264817', 'SILVER', 'BUY',
+    '2', '33.000', 10, 'o', 1795188600000, '32.000', NULL, 0, NULL, 1795188600);
+INSERT INTO alarms VALUES ('0e3bf9f6-0001-54c4-0000-01a1f9b7a2b9', 1795188601, 1795188602);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_the_first_version_goes_on(path):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(OLD_TABLES)
+    client = Client(path)
+    client.login()
+    deal = client.buy("GOLD", 1)
+    client.delete(f"/positions/{deal}")
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT type, currency, status FROM transactions ORDER BY id").fetchall()
+    assert rows == [
+        ("DEPOSIT", "USD", "PROCESSED"),
+        ("DEPOSIT", "EUR", "PROCESSED"),
+        ("TRADE", "USD", "PROCESSED"),
+    ]
