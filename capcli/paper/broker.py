@@ -5,7 +5,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from capcli.paper import history, limits, markets, mishaps, orders, positions, prices, sessions, world
+from capcli.paper import (
+    history,
+    limits,
+    markets,
+    mishaps,
+    orders,
+    positions,
+    preferences,
+    prices,
+    sessions,
+    world,
+)
 from capcli.paper.answers import answer, refused, without_code
 from capcli.paper.armed import armed
 from capcli.paper.desk import Call, Desk, Reply, Session
@@ -43,7 +54,8 @@ ROUTES = (
     Route("PUT", "/session", sessions.switch),
     Route("DELETE", "/session", sessions.log_out),
     Route("GET", "/accounts", sessions.list_accounts),
-    Route("GET", "/accounts/preferences", sessions.preferences),
+    Route("GET", "/accounts/preferences", preferences.show),
+    Route("PUT", "/accounts/preferences", preferences.update),
     Route("GET", "/markets", markets.listing),
     Route("GET", "/markets/{epic}", markets.show),
     Route("GET", "/prices/{epic}", prices.listing),

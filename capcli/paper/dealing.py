@@ -11,6 +11,7 @@ from capcli.paper.book import Account, Legs, Position
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Desk
 from capcli.paper.ledger import TRADE, Entry
+from capcli.paper.preferences import leverage_of
 from capcli.paper.records import Affected, Deal
 
 
@@ -72,7 +73,7 @@ def _open(desk: Desk, trade: Trade) -> Affected:
         trade.direction,
         trade.size,
         trade.price,
-        trade.market.kind.leverage,
+        leverage_of(desk.db, trade.account_id, trade.market),
         trade.order_id,
         desk.now,
         trade.legs,

@@ -13,6 +13,7 @@ from capcli.paper.book import Legs, Order
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.preferences import leverage_of
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import order_deal
@@ -115,7 +116,7 @@ def _new_order(call: Call, body: NewOrder) -> Order:
         type=_type(body),
         size=checks.size(body, market),
         level=_level(body),
-        leverage=market.kind.leverage,
+        leverage=leverage_of(call.desk.db, call.account_id, market),
         created_ms=call.desk.now,
         good_till_ms=_good_till(call.desk, body.goodTillDate),
         stop_offset=None,

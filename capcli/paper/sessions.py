@@ -7,7 +7,6 @@ from typing import Any
 
 from capcli.paper import book, limits, money
 from capcli.paper.book import Account
-from capcli.paper.catalogue import COMMODITIES, CRYPTO, FOREX, INDICES, SHARES
 from capcli.paper.desk import Call, Desk, Reply, Session
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import ACCOUNT_OFFSET_HOURS
@@ -139,12 +138,3 @@ def ping(_call: Call) -> Reply:
 def list_accounts(call: Call) -> Reply:
     rows = [{**_account_row(call.desk, a), "status": "ENABLED"} for a in book.accounts(call.desk.db)]
     return Reply({"accounts": rows})
-
-
-def preferences(_call: Call) -> Reply:
-    """Every account nets, at the leverage that its class of market has (API page 6.3)."""
-    leverages = {
-        kind.name: {"current": kind.leverage, "available": [*(1,) * (kind.leverage > 1), kind.leverage]}
-        for kind in (FOREX, INDICES, COMMODITIES, SHARES, CRYPTO)
-    }
-    return Reply({"hedgingMode": False, "leverages": leverages})

@@ -16,6 +16,7 @@ TABLES = {
     "settings": "name TEXT PRIMARY KEY, value TEXT",
     "faults": "name TEXT PRIMARY KEY, value TEXT",
     "accounts": "account_id TEXT PRIMARY KEY, name TEXT, currency TEXT, cash TEXT, preferred INTEGER",
+    "preferences": "account_id TEXT, name TEXT, value INTEGER, PRIMARY KEY (account_id, name)",
     "sessions": "cst TEXT PRIMARY KEY, token TEXT, account_id TEXT, created_ms INTEGER, used_ms INTEGER",
     "hits": "bucket TEXT, at_ms INTEGER",
     "positions": """deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, size TEXT,

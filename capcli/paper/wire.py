@@ -56,6 +56,11 @@ class AccountChoice(msgspec.Struct, frozen=True):
     accountId: str | None = None  # noqa: N815
 
 
+class NewPreferences(msgspec.Struct, frozen=True):
+    leverages: dict[str, int] | None = None
+    hedgingMode: bool | None = None  # noqa: N815
+
+
 def decode(body: bytes, shape: type[_Body]) -> _Body:
     """Refuses with the name of the first wrong field; the broker's own code for it is not documented."""
     try:
@@ -93,4 +98,4 @@ def _sane(value: object) -> bool:
 
 def _field(message: str) -> str:
     _, _, path = message.partition("`$.")
-    return path.strip("`") or "body"
+    return path.strip("`").partition("[")[0] or "body"

@@ -57,13 +57,6 @@ def test_every_authenticated_answer_carries_tokens_even_a_refusal(client):
         assert answer.headers["X-SECURITY-TOKEN"] == client.tokens["x-security-token"]
 
 
-def test_preferences_say_that_the_account_nets_and_at_what_leverage(client):
-    body = client.get("/accounts/preferences").json
-    assert body["hedgingMode"] is False
-    assert set(body["leverages"]) == {"SHARES", "CURRENCIES", "INDICES", "CRYPTOCURRENCIES", "COMMODITIES"}
-    assert all(group["current"] in group["available"] for group in body["leverages"].values())
-
-
 def test_a_session_dies_ten_minutes_after_its_last_use(client):
     for _ in range(3):
         client.wait(seconds=599)

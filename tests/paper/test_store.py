@@ -105,3 +105,13 @@ def test_a_file_of_the_first_version_goes_on(path):
         ("DEPOSIT", "EUR", "PROCESSED"),
         ("TRADE", "USD", "PROCESSED"),
     ]
+
+
+def test_a_file_of_an_older_version_gets_the_tables_it_lacks(path):
+    with closing(Store(path)) as store, store.lent() as db:
+        db.execute("INSERT INTO faults VALUES ('a', 'b')")
+        db.execute("DROP TABLE preferences")
+        db.execute("PRAGMA user_version = 1")
+    with closing(Store(path)) as store, store.lent() as db:
+        assert db.execute("SELECT count(*) FROM preferences").fetchone()[0] == 0
+        assert db.execute("SELECT count(*) FROM faults").fetchone()[0] == 1
