@@ -196,6 +196,7 @@ def set_fault(
     \b
     the deal and the session
       drop-stop        the stop of an order is silently not set
+      closed-text      a closed market is a 400 with a sentence, not a rejected confirm
       band             stop and limit must be within --value percent of the price (1)
       expire-session   the session dies at the next request; once
       switch-account   somebody else switches the preferred account; once

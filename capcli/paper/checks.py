@@ -2,10 +2,12 @@
 
 from decimal import Decimal
 
-from capcli.paper import book, limits
+from capcli.paper import book, faults, limits
+from capcli.paper.armed import strike
 from capcli.paper.book import Account
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Call
+from capcli.paper.preferences import hedges
 from capcli.paper.refusal import Refusal
 from capcli.paper.wire import NewPosition, plain
 
@@ -44,7 +46,16 @@ def size(body: NewPosition, rules: Market) -> Decimal:
     return plain(body.size)
 
 
+def guarantees(call: Call) -> bool:
+    """Hedging accounts have no guaranteed stops (API page 9.4)."""
+    return not hedges(call.desk.db, call.account_id)
+
+
+def say_closed(call: Call, market: Market) -> None:
+    """Both answers of a closed market were seen (API page 15): this one while its fault is set."""
+    if strike(call.desk, faults.CLOSED_TEXT):
+        raise Refusal(400, f"{market.name} is currently closed for trading.")
+
+
 def owner(call: Call) -> Account:
-    account = book.account(call.desk.db, call.account_id)
-    assert account, "a session's account exists"
-    return account
+    return book.owner(call.desk.db, call.account_id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from capcli.paper import book
+from capcli.paper.times import SECOND_MS
 
 DEPOSIT, TRADE, SWAP = "DEPOSIT", "TRADE", "SWAP"
 PROCESSED = "PROCESSED"
@@ -28,13 +29,13 @@ class Entry:
 
 def post(db: sqlite3.Connection, entry: Entry) -> None:
     """Inside a write transaction."""
-    owner = book.account(db, entry.account_id)
-    assert owner, "every booking belongs to an account of the same database"
+    owner = book.owner(db, entry.account_id)
     book.book_cash(db, owner.account_id, owner.cash + entry.amount)
     row = (
         entry.account_id, entry.at_ms, entry.epic, entry.type, entry.note, str(entry.amount), entry.deal_id,
         owner.currency, PROCESSED,
     )  # fmt: skip
+    book.watch_margin(db, owner.account_id, entry.at_ms // SECOND_MS)
     db.execute(
         "INSERT INTO transactions"
         " (account_id, at_ms, epic, type, note, amount, deal_id, currency, status)"

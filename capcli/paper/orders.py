@@ -100,6 +100,7 @@ def create(call: Call) -> Reply:
     order = _with_legs(order, kept(call.desk, _legs(call, order, body)))
     reference = records.new_reference(call.desk)
     if MARKETS[order.epic].suspended:
+        checks.say_closed(call, MARKETS[order.epic])
         _reject(call.desk, order, reference)
     else:
         _keep(call.desk, order, reference, _CREATED)
@@ -185,7 +186,8 @@ def _check_level(desk: Desk, order: Order, market: Market) -> None:
 def _legs(call: Call, order: Order, body: Bracket) -> Legs:
     market = MARKETS[order.epic]
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
-    anchor = Anchor(market, order.long, order.level, order.level, order.size, rate, farthest(call.desk))
+    band, guarantees = farthest(call.desk), checks.guarantees(call)
+    anchor = Anchor(market, order.long, order.level, order.level, order.size, rate, band, guarantees)
     return brackets.resolve(anchor, body)
 
 

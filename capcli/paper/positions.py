@@ -10,14 +10,14 @@ from capcli.paper.armed import farthest, kept, listed
 from capcli.paper.book import Legs, Position
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import MARKETS, Market
-from capcli.paper.dealing import Trade, Unaffordable, attempt, close, confirm_status, execute, hidden_order
+from capcli.paper.dealing import Rejected, Trade, attempt, close, confirm_status, execute, hidden_order
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import account_local, stamp
 from capcli.paper.wire import Bracket, NewPosition, decode
 
-MARKET_CLOSED, NO_FUNDS = "MARKET_CLOSED", "INSUFFICIENT_FUNDS"
+MARKET_CLOSED = "MARKET_CLOSED"
 _UNKNOWN = "error.not-found.dealId"
 
 
@@ -75,6 +75,7 @@ def create(call: Call) -> Reply:
     trade = _trade(call, body)
     reference = records.new_reference(call.desk)
     if not call.desk.trades(trade.market):
+        checks.say_closed(call, trade.market)
         _reject(call.desk, trade, reference, MARKET_CLOSED)
     else:
         _deal(call.desk, trade, reference)
@@ -88,7 +89,8 @@ def _trade(call: Call, body: NewPosition) -> Trade:
     quote = call.desk.quote(market)
     entry, exit_ = (quote.offer, quote.bid) if direction == book.BUY else (quote.bid, quote.offer)
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
-    anchor = Anchor(market, direction == book.BUY, exit_, entry, size, rate, farthest(call.desk))
+    band, guarantees = farthest(call.desk), checks.guarantees(call)
+    anchor = Anchor(market, direction == book.BUY, exit_, entry, size, rate, band, guarantees)
     legs = kept(call.desk, brackets.resolve(anchor, body))
     order_id = records.new_deal_id(call.desk, call.account_id)
     return Trade(call.account_id, market, direction, size, entry, legs, order_id)
@@ -97,12 +99,12 @@ def _trade(call: Call, body: NewPosition) -> Trade:
 def _deal(desk: Desk, trade: Trade, reference: str) -> None:
     deal = hidden_order(trade, reference)
     try:
-        with attempt(desk):
+        with attempt(desk, trade.account_id):
             for source in ("USER", "SYSTEM"):
                 records.activity(desk, deal, kind="WORKING_ORDER", source=source, status="ACCEPTED")
             affected = execute(desk, trade)
-    except Unaffordable:
-        _reject(desk, trade, reference, NO_FUNDS)
+    except Rejected as rejected:
+        _reject(desk, trade, reference, rejected.reason)
     else:
         records.confirm(desk, deal, confirm_status(affected), affected)
 
@@ -119,7 +121,7 @@ def amend(call: Call) -> Reply:
     body = decode(call.body, Bracket)
     if body != Bracket():
         position = replace(position, legs=_new_legs(call, position, body), trail_since=call.desk.second)
-        book.save_position(call.desk.db, position)
+        book.save_legs(call.desk.db, position)
         arm(call.desk, position, call.desk.second + 1)
     deal = records.deal_of(position)
     records.confirm(call.desk, deal, "AMENDED", (Affected(position.deal_id, "AMENDED"),))
@@ -131,7 +133,15 @@ def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
     market = MARKETS[position.epic]
     price = money.closing_price(position, call.desk.quote(market))
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
-    anchor = Anchor(market, position.long, price, position.level, position.size, rate)
+    anchor = Anchor(
+        market,
+        position.long,
+        price,
+        position.level,
+        position.size,
+        rate,
+        guarantees=checks.guarantees(call),
+    )
     return brackets.resolve(anchor, body)
 
 
