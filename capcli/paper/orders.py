@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from msgspec import structs
@@ -39,12 +40,16 @@ _DELETED = _Mark("DELETED", "DELETED", "CANCELLED")
 
 def listing(call: Call) -> Reply:
     rows = listed(call.desk, book.orders_of(call.desk.db, call.account_id))
-    return Reply({"workingOrders": [_row(call.desk, order) for order in rows]})
+    shown = cache(partial(_market, call.desk))  # one look at a market, however many rows it has
+    return Reply({"workingOrders": [_row(order, shown(order.epic)) for order in rows]})
 
 
-def _row(desk: Desk, order: Order) -> dict[str, Any]:
-    market = MARKETS[order.epic]
-    return {"workingOrderData": _order(order, market), "marketData": markets.summary(desk, market)}
+def _market(desk: Desk, epic: str) -> dict[str, Any]:
+    return markets.summary(desk, MARKETS[epic])
+
+
+def _row(order: Order, market: dict[str, Any]) -> dict[str, Any]:
+    return {"workingOrderData": _order(order, MARKETS[order.epic]), "marketData": market}
 
 
 def _order(order: Order, market: Market) -> dict[str, Any]:

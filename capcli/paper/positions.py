@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any
 
 from capcli.paper import book, brackets, checks, markets, money, records
@@ -23,19 +24,23 @@ _UNKNOWN = "error.not-found.dealId"
 
 def listing(call: Call) -> Reply:
     rows = listed(call.desk, book.positions_of(call.desk.db, call.account_id))
-    return Reply({"positions": [_row(call.desk, position) for position in rows]})
+    shown = cache(partial(_market, call.desk))  # one look at a market, however many rows it has
+    return Reply({"positions": [_row(call.desk, position, shown(position.epic)) for position in rows]})
 
 
 def show(call: Call) -> Reply:
     shown = listed(call.desk, [_owned(call)])
     if not shown:
         raise Refusal(404, _UNKNOWN)
-    return Reply(_row(call.desk, shown[0]))
+    return Reply(_row(call.desk, shown[0], _market(call.desk, shown[0].epic)))
 
 
-def _row(desk: Desk, position: Position) -> dict[str, Any]:
-    market = MARKETS[position.epic]
-    return {"position": _position(desk, position, market), "market": markets.summary(desk, market)}
+def _market(desk: Desk, epic: str) -> dict[str, Any]:
+    return markets.summary(desk, MARKETS[epic])
+
+
+def _row(desk: Desk, position: Position, market: dict[str, Any]) -> dict[str, Any]:
+    return {"position": _position(desk, position, MARKETS[position.epic]), "market": market}
 
 
 def _position(desk: Desk, position: Position, market: Market) -> dict[str, Any]:
