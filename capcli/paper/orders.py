@@ -189,6 +189,7 @@ def _check_level(desk: Desk, order: Order, market: Market) -> None:
 
 
 def _legs(call: Call, order: Order, body: Bracket) -> Legs:
+    checks.guarantee_demanded(call, body)
     market = MARKETS[order.epic]
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
     band, guarantees = farthest(call.desk), checks.guarantees(call)

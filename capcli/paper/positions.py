@@ -94,6 +94,7 @@ def _trade(call: Call, body: NewPosition) -> Trade:
     quote = call.desk.quote(market)
     entry, exit_ = (quote.offer, quote.bid) if direction == book.BUY else (quote.bid, quote.offer)
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
+    checks.guarantee_demanded(call, body)
     band, guarantees = farthest(call.desk), checks.guarantees(call)
     anchor = Anchor(market, direction == book.BUY, exit_, entry, size, rate, band, guarantees)
     legs = kept(call.desk, brackets.resolve(anchor, body))
@@ -135,6 +136,7 @@ def amend(call: Call) -> Reply:
 
 
 def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
+    checks.guarantee_demanded(call, body)
     market = MARKETS[position.epic]
     price = money.closing_price(position, call.desk.quote(market))
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)

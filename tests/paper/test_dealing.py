@@ -1,5 +1,7 @@
 """What bites: funds, closed markets, hedging, guaranteed stops, and a confirm for every kind of deal."""
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -147,6 +149,37 @@ def test_the_nearest_guaranteed_stop_is_the_number_in_the_refusal(client):
     assert bound <= bid * Decimal("0.98") < bound + Decimal("0.001")
     assert client.post("/positions", **form, stopLevel=bound + Decimal("0.001")).status == 400
     assert client.post("/positions", **form, stopLevel=bound).status == 200
+
+
+def test_a_guaranteed_stop_that_fires_costs_no_premium(client):
+    client.sell("NATURALGAS", 1000, stopDistance=Decimal("0.1"), guaranteedStop=True)
+    (position,) = client.positions()
+    for _ in range(400):
+        client.wait(hours=6)
+        client.login()
+        if not client.positions():
+            break
+    (row,) = [row for row in client.activity() if row["source"] == "SL"]
+    assert (row["details"]["level"], row["details"]["guaranteedStop"]) == (position["stopLevel"], True)
+    with closing(sqlite3.connect(client.path)) as db:
+        kinds = {kind for (kind,) in db.execute("SELECT type FROM transactions")}
+    assert kinds - {"SWAP"} == {"DEPOSIT", "TRADE"}
+
+
+def test_an_account_can_demand_guaranteed_stops_and_want_them_restated(client):
+    """API page 15, 33: the code is the broker's, double l and all."""
+    code = "error.vallidation.guaranteed-stop-loss.required"
+    deal = client.buy(stopDistance=3, guaranteedStop=True)
+    state.set_fault(client.path, "stop-demanded", at=client.now, times=3)
+    for answer in (
+        client.post("/positions", epic="SILVER", direction="BUY", size=1, stopDistance=3),
+        client.post("/workingorders", epic="SILVER", direction="BUY", size=1, type="LIMIT", level=20),
+        client.put(f"/positions/{deal}", stopDistance=3),
+    ):
+        assert (answer.status, answer.code) == (400, code)
+    state.set_fault(client.path, "stop-demanded", at=client.now)
+    assert client.put(f"/positions/{deal}", stopDistance=3, guaranteedStop=True).status == 200
+    assert client.delete(f"/positions/{deal}").status == 200
 
 
 def test_a_guarantee_that_is_not_restated_is_gone(client):
