@@ -54,6 +54,12 @@ _INDEXES = (
 )
 
 
+class _Connection(sqlite3.Connection):
+    """Those of one store take turns at writing: waiting for SQLite's lock is sleeping, longer each time."""
+
+    turn: Lock
+
+
 class Store:
     """Connections are lent out, so any thread may use the store; other processes share the file."""
 
@@ -61,13 +67,14 @@ class Store:
         self.path = path
         self._idle: list[sqlite3.Connection] = []
         self._lock = Lock()
+        self._turn = Lock()
         self._closed = False
 
     @contextmanager
     def lent(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             db = self._idle.pop() if self._idle else None
-        db = db or _open(self.path)
+        db = db or _open(self.path, self._turn)
         try:
             yield db
         finally:
@@ -100,19 +107,35 @@ def reading(db: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def writing(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
+    with _turn_of(db):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def _turn_of(db: sqlite3.Connection) -> Iterator[None]:
+    """Without it after a while: what holds it up may be another process, and that is SQLite's to tell."""
+    turn = db.turn if isinstance(db, _Connection) else Lock()
+    taken = turn.acquire(timeout=BUSY_SECONDS)
     try:
         yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
+    finally:
+        if taken:
+            turn.release()
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, turn: Lock) -> sqlite3.Connection:
     _make_private(path)
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
+    )
+    db.turn = turn
     try:
         _use_wal(db)
         db.execute("PRAGMA synchronous = NORMAL")
