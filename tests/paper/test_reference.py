@@ -373,6 +373,6 @@ def test_any_sequence_of_trades_has_the_figures_of_the_reference(prices, sequenc
 
 @pytest.mark.soak
 @given(long_days)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_many_sequences_of_trades_have_the_figures_of_the_reference(prices, sequence):
     trade_through(prices, sequence)
