@@ -151,10 +151,9 @@ def oldest_against(db: sqlite3.Connection, account_id: str, epic: str, direction
     return _position(row) if row else None
 
 
-def all_positions(db: sqlite3.Connection) -> tuple[Position, ...]:
-    """Of all accounts, oldest first."""
-    rows = db.execute("SELECT * FROM positions ORDER BY account_id, deal_id").fetchall()
-    return tuple(map(_position, rows))
+def accounts_with_positions(db: sqlite3.Connection) -> tuple[Account, ...]:
+    query = "SELECT * FROM accounts WHERE account_id IN (SELECT account_id FROM holdings) ORDER BY account_id"
+    return tuple(map(_account, db.execute(query).fetchall()))
 
 
 def holdings_of(db: sqlite3.Connection, account_id: str) -> tuple[Holding, ...]:

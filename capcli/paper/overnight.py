@@ -1,9 +1,11 @@
 """The overnight fee: every open position is charged or credited at 17:00 in New York (API page 14.6)."""
 
 from dataclasses import replace
+from decimal import Decimal
+from functools import cache, partial
 
 from capcli.paper import book, ledger, money, records
-from capcli.paper.book import Alarm, Position
+from capcli.paper.book import Account, Alarm
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.desk import Desk
 from capcli.paper.ledger import SWAP, Entry
@@ -23,28 +25,33 @@ def charge(desk: Desk, alarm: Alarm) -> None:
     An alarm at 0 is of a file from before there were fees: it charges nothing and sets the next one.
     """
     here = desk.moved_to(alarm.wake) if alarm.wake else desk
-    positions = book.all_positions(desk.db)
-    if not positions:
+    accounts = book.accounts_with_positions(desk.db)
+    if not accounts:
         book.drop_alarm(desk.db, OVERNIGHT)
         return
     if alarm.wake:
-        for position in positions:
-            _charge(here, position)
+        for owner in accounts:
+            _charge(here, owner)
     second = next_overnight_charge(here.now) // SECOND_MS
     book.set_alarm(desk.db, OVERNIGHT, second, second, FEE)
 
 
-def _charge(desk: Desk, position: Position) -> None:
+def _charge(desk: Desk, owner: Account) -> None:
     """A fee that rounds to nothing is not booked."""
-    market = MARKETS[position.epic]
-    owner = book.owner(desk.db, position.account_id)
-    middle = desk.quote(market).mid
-    rate = market.kind.long_rate if position.long else market.kind.short_rate
-    fee = middle * position.size * rate * PERCENT
-    amount = money.cents(fee * money.rate(desk, market.currency, owner.currency))
-    if not amount:
-        return
-    entry = Entry(owner.account_id, desk.now, SWAP, "Overnight fee", amount, position.epic)
-    ledger.post(desk.db, entry)
-    deal = replace(records.deal_of(position), level=middle)
-    records.activity(desk, deal, kind="SWAP", source="SYSTEM", status="ACCEPTED")
+    middles = cache(partial(_middle, desk))
+    rates = cache(partial(money.rate, desk))
+    entries = []
+    for position in book.positions_of(desk.db, owner.account_id):
+        market, middle = MARKETS[position.epic], middles(position.epic)
+        percent = market.kind.long_rate if position.long else market.kind.short_rate
+        fee = middle * position.size * percent * PERCENT
+        if amount := money.cents(fee * rates(market.currency, owner.currency)):
+            entries.append(Entry(owner.account_id, desk.now, SWAP, "Overnight fee", amount, position.epic))
+            deal = replace(records.deal_of(position), level=middle)
+            records.activity(desk, deal, kind="SWAP", source="SYSTEM", status="ACCEPTED")
+    if entries:
+        ledger.post(desk.db, *entries)
+
+
+def _middle(desk: Desk, epic: str) -> Decimal:
+    return desk.quote(MARKETS[epic]).mid
