@@ -196,6 +196,8 @@ def set_fault(
     \b
     the deal and the session
       drop-stop        the stop of an order is silently not set
+      closed-text      a closed market is a 400 with a sentence, not a rejected confirm
+      stop-demanded    400 for an order or a bracket without a guaranteed stop
       band             stop and limit must be within --value percent of the price (1)
       expire-session   the session dies at the next request; once
       switch-account   somebody else switches the preferred account; once

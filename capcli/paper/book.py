@@ -1,8 +1,11 @@
-"""Accounts, positions, working orders and alarms as rows of paper.db."""
+"""Accounts, positions with their sums, working orders and alarms as rows of paper.db."""
 
 import sqlite3
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
+
+from capcli.paper.store import DEAL, FEE, MARGIN, OVERNIGHT
 
 BUY, SELL = "BUY", "SELL"
 
@@ -82,6 +85,30 @@ class Order:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """All rows of one account, market, side and leverage together; `cost` is the sum of size x level."""
+
+    epic: str
+    direction: str
+    leverage: int
+    size: Decimal
+    cost: Decimal
+
+    @property
+    def long(self) -> bool:
+        return self.direction == BUY
+
+
+class Alarm(NamedTuple):
+    """What it stands under is a deal, an account or OVERNIGHT, as its rank says."""
+
+    name: str
+    since: int
+    wake: int
+    rank: int
+
+
 def opposite(direction: str) -> str:
     return SELL if direction == BUY else BUY
 
@@ -93,6 +120,12 @@ def accounts(db: sqlite3.Connection) -> tuple[Account, ...]:
 def account(db: sqlite3.Connection, account_id: str) -> Account | None:
     row = db.execute("SELECT * FROM accounts WHERE account_id = ?", (account_id,)).fetchone()
     return _account(row) if row else None
+
+
+def owner(db: sqlite3.Connection, account_id: str) -> Account:
+    found = account(db, account_id)
+    assert found, "every deal, booking and session belongs to an account of the same database"
+    return found
 
 
 def book_cash(db: sqlite3.Connection, account_id: str, cash: Decimal) -> None:
@@ -109,23 +142,76 @@ def positions_of(db: sqlite3.Connection, account_id: str) -> tuple[Position, ...
     return tuple(map(_position, db.execute(query, (account_id,)).fetchall()))
 
 
+def oldest_against(db: sqlite3.Connection, account_id: str, epic: str, direction: str) -> Position | None:
+    """The row that a trade nets against first."""
+    query = (
+        "SELECT * FROM positions WHERE account_id = ? AND epic = ? AND direction = ? ORDER BY deal_id LIMIT 1"
+    )
+    row = db.execute(query, (account_id, epic, opposite(direction))).fetchone()
+    return _position(row) if row else None
+
+
+def accounts_with_positions(db: sqlite3.Connection) -> tuple[Account, ...]:
+    query = "SELECT * FROM accounts WHERE account_id IN (SELECT account_id FROM holdings) ORDER BY account_id"
+    return tuple(map(_account, db.execute(query).fetchall()))
+
+
+def holdings_of(db: sqlite3.Connection, account_id: str) -> tuple[Holding, ...]:
+    query = "SELECT epic, direction, leverage, size, cost FROM holdings WHERE account_id = ?"
+    rows = db.execute(query, (account_id,)).fetchall()
+    return tuple(
+        Holding(epic, direction, leverage, Decimal(size), Decimal(cost))
+        for epic, direction, leverage, size, cost in rows
+    )
+
+
 def position(db: sqlite3.Connection, deal_id: str) -> Position | None:
     row = db.execute("SELECT * FROM positions WHERE deal_id = ?", (deal_id,)).fetchone()
     return _position(row) if row else None
 
 
-def save_position(db: sqlite3.Connection, p: Position) -> None:
+def add_position(db: sqlite3.Connection, p: Position) -> None:
     values = (
         p.deal_id, p.account_id, p.epic, p.direction, str(p.size), str(p.level), p.leverage, p.order_id,
-        p.created_ms, _text(p.legs.stop), _text(p.legs.profit), p.legs.guaranteed, _text(p.legs.trail),
-        p.trail_since,
+        p.created_ms, *_legs(p.legs), p.trail_since,
     )  # fmt: skip
-    db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    db.execute("INSERT INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    _hold(db, p, p.size, 1)
 
 
-def drop_position(db: sqlite3.Connection, deal_id: str) -> None:
-    db.execute("DELETE FROM positions WHERE deal_id = ?", (deal_id,))
-    drop_alarm(db, deal_id)
+def reduce_position(db: sqlite3.Connection, p: Position, by: Decimal) -> None:
+    """The row keeps its id with what is left, and goes when nothing is."""
+    left = p.size - by
+    _hold(db, p, -by, 0 if left else -1)
+    if left:
+        db.execute("UPDATE positions SET size = ? WHERE deal_id = ?", (str(left), p.deal_id))
+    else:
+        db.execute("DELETE FROM positions WHERE deal_id = ?", (p.deal_id,))
+        drop_alarm(db, p.deal_id)
+
+
+def save_legs(db: sqlite3.Connection, p: Position) -> None:
+    columns = "stop = ?, profit = ?, guaranteed = ?, trail = ?, trail_since = ?"
+    row = (*_legs(p.legs), p.trail_since, p.deal_id)
+    db.execute(f"UPDATE positions SET {columns} WHERE deal_id = ?", row)  # noqa: S608  (our own columns)
+
+
+def _legs(legs: Legs) -> tuple[str | None, str | None, bool, str | None]:
+    return _text(legs.stop), _text(legs.profit), legs.guaranteed, _text(legs.trail)
+
+
+def _hold(db: sqlite3.Connection, p: Position, size: Decimal, deals: int) -> None:
+    """Moves the sums, in Decimal: SQLite would add them as floats."""
+    key = (p.account_id, p.epic, p.direction, p.leverage)
+    where = "WHERE account_id = ? AND epic = ? AND direction = ? AND leverage = ?"
+    row = db.execute(f"SELECT deals, size, cost FROM holdings {where}", key).fetchone()  # noqa: S608
+    before = (row[0], Decimal(row[1]), Decimal(row[2])) if row else (0, Decimal(0), Decimal(0))
+    count = before[0] + deals
+    if not count:
+        db.execute(f"DELETE FROM holdings {where}", key)  # noqa: S608
+        return
+    values = (*key, count, str(before[1] + size), str(before[2] + size * p.level))
+    db.execute("INSERT OR REPLACE INTO holdings VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def orders_of(db: sqlite3.Connection, account_id: str) -> tuple[Order, ...]:
@@ -152,19 +238,33 @@ def drop_order(db: sqlite3.Connection, deal_id: str) -> None:
     drop_alarm(db, deal_id)
 
 
-def set_alarm(db: sqlite3.Connection, deal_id: str, since: int, wake: int) -> None:
-    db.execute("INSERT OR REPLACE INTO alarms VALUES (?, ?, ?)", (deal_id, since, wake))
+def set_alarm(db: sqlite3.Connection, name: str, since: int, wake: int, rank: int = DEAL) -> None:
+    db.execute("INSERT OR REPLACE INTO alarms VALUES (?, ?, ?, ?)", (name, since, wake, rank))
 
 
-def drop_alarm(db: sqlite3.Connection, deal_id: str) -> None:
-    db.execute("DELETE FROM alarms WHERE deal_id = ?", (deal_id,))
+def drop_alarm(db: sqlite3.Connection, name: str) -> None:
+    db.execute("DELETE FROM alarms WHERE deal_id = ?", (name,))
 
 
-def next_alarm(db: sqlite3.Connection, until: int) -> tuple[str, int, int] | None:
-    """The earliest alarm at or before a second: deal, searched from, wakes at."""
-    query = "SELECT deal_id, since_s, wake_s FROM alarms WHERE wake_s <= ? ORDER BY wake_s, deal_id LIMIT 1"
+def watch_margin(db: sqlite3.Connection, account_id: str, second: int) -> None:
+    """Whatever changes an account's cash or positions has its margin looked at from the next second on."""
+    set_alarm(db, account_id, second + 1, second + 1, MARGIN)
+
+
+def expect_fee(db: sqlite3.Connection, second: int) -> None:
+    """The overnight alarm of the first open position; one that is set stays."""
+    row = (OVERNIGHT, second, second, FEE)
+    db.execute("INSERT OR IGNORE INTO alarms VALUES (?, ?, ?, ?)", row)
+
+
+def next_alarm(db: sqlite3.Connection, until: int) -> Alarm | None:
+    """The earliest alarm at or before a second."""
+    query = (
+        "SELECT deal_id, since_s, wake_s, rank FROM alarms WHERE wake_s <= ?"
+        " ORDER BY wake_s, rank, deal_id LIMIT 1"
+    )
     row = db.execute(query, (until,)).fetchone()
-    return tuple(row) if row else None
+    return Alarm(*row) if row else None
 
 
 def next_serial(db: sqlite3.Connection) -> int:

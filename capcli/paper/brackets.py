@@ -22,10 +22,11 @@ class Anchor:
     size: Decimal
     rate: Decimal  # instrument to account currency
     farthest: Decimal | None = None  # percent of the price, where it is nearer than the market's rule
+    guarantees: bool = True  # whether the account may have guaranteed stops
 
 
 def resolve(anchor: Anchor, bracket: Bracket) -> Legs:
-    _check_flags(anchor.market, bracket)
+    _check_flags(anchor, bracket)
     stop = _stop_level(anchor, bracket)
     profit = _profit_level(anchor, bracket)
     guaranteed = bracket.guaranteedStop is True
@@ -54,16 +55,16 @@ def _profit_fields(bracket: Bracket) -> tuple[Number, Number, Number]:
     return bracket.profitLevel, bracket.profitDistance, bracket.profitAmount
 
 
-def _check_flags(market: Market, bracket: Bracket) -> None:
+def _check_flags(anchor: Anchor, bracket: Bracket) -> None:
     """The codes are this simulator's own: the real ones are not documented (API page 17)."""
     guaranteed, trailing = bracket.guaranteedStop is True, bracket.trailingStop is True
     if sum(map(given, _stop_fields(bracket))) > 1 or (guaranteed and trailing):
         raise Refusal(400, "error.validation.stop")
     if sum(map(given, _profit_fields(bracket))) > 1:
         raise Refusal(400, "error.validation.profit")
-    if guaranteed and not names_a_stop(bracket):
+    if guaranteed and not (names_a_stop(bracket) and anchor.guarantees):
         raise Refusal(400, "error.validation.guaranteed-stop")
-    if trailing and (not given(bracket.stopDistance) or not market.kind.trailing):
+    if trailing and (not given(bracket.stopDistance) or not anchor.market.kind.trailing):
         raise Refusal(400, "error.validation.trailing-stop")
 
 

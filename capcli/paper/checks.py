@@ -2,12 +2,14 @@
 
 from decimal import Decimal
 
-from capcli.paper import book, limits
+from capcli.paper import book, faults, limits
+from capcli.paper.armed import peek, spend, strike
 from capcli.paper.book import Account
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Call
+from capcli.paper.preferences import hedges
 from capcli.paper.refusal import Refusal
-from capcli.paper.wire import NewPosition, plain
+from capcli.paper.wire import Bracket, NewPosition, plain
 
 
 def pace(call: Call) -> None:
@@ -44,7 +46,24 @@ def size(body: NewPosition, rules: Market) -> Decimal:
     return plain(body.size)
 
 
+def guarantees(call: Call) -> bool:
+    """Hedging accounts have no guaranteed stops (API page 9.4)."""
+    return not hedges(call.desk.db, call.account_id)
+
+
+def guarantee_demanded(call: Call, bracket: Bracket) -> None:
+    """Some accounts take nothing without a guaranteed stop, and want it restated (API page 4.2, sic)."""
+    fault = peek(call.desk, faults.STOP_DEMANDED)
+    if fault and bracket.guaranteedStop is not True:
+        spend(call.desk, fault)
+        raise Refusal(400, "error.vallidation.guaranteed-stop-loss.required")
+
+
+def say_closed(call: Call, market: Market) -> None:
+    """Both answers of a closed market were seen (API page 15): this one while its fault is set."""
+    if strike(call.desk, faults.CLOSED_TEXT):
+        raise Refusal(400, f"{market.name} is currently closed for trading.")
+
+
 def owner(call: Call) -> Account:
-    account = book.account(call.desk.db, call.account_id)
-    assert account, "a session's account exists"
-    return account
+    return book.owner(call.desk.db, call.account_id)

@@ -1,18 +1,25 @@
-"""Trades: netting against open rows oldest first, opening, closing and booking the result (API page 9.4)."""
+"""Trades: netting against open rows oldest first, opening, closing and booking the result (API page 9.4).
+
+A hedging account nets nothing: its opposite rows stand side by side.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from capcli.paper import book, ledger, money, records
+from capcli.paper import book, ledger, money, overnight, records
 from capcli.paper.alarms import arm
-from capcli.paper.book import Account, Legs, Position
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.book import Legs, Position
+from capcli.paper.catalogue import Market
 from capcli.paper.desk import Desk
 from capcli.paper.ledger import TRADE, Entry
-from capcli.paper.preferences import leverage_of
+from capcli.paper.preferences import hedges, leverage_of
 from capcli.paper.records import Affected, Deal
+
+# Words of the broker's open set (API page 7). RISK_CHECK: the account was short of margin before the order;
+# INSUFFICIENT_FUNDS: the order would make it so.
+NO_FUNDS, RISK_CHECK, STOP_REFUSED = "INSUFFICIENT_FUNDS", "RISK_CHECK", "STOP_OR_LIMIT_NOT_ALLOWED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +35,24 @@ class Trade:
     announces_order: bool = False  # activity of the new row names the working order
 
 
-class Unaffordable(Exception):
-    """Undoes the savepoint and becomes a rejected confirm."""
+class Rejected(Exception):
+    """Undoes the savepoint and becomes a rejected confirm; the reason is one of the broker's words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @contextmanager
-def attempt(desk: Desk) -> Iterator[None]:
-    """On missing funds everything inside is undone."""
+def attempt(desk: Desk, account_id: str) -> Iterator[None]:
+    """What is rejected is undone as a whole; who was short of margin before it is told so."""
     desk.db.execute("SAVEPOINT attempt")
     try:
         yield
-    except Unaffordable:
+    except Rejected as rejected:
         desk.db.execute("ROLLBACK TO attempt")
+        if rejected.reason == NO_FUNDS and _is_short(desk, account_id):
+            raise Rejected(RISK_CHECK) from None
         raise
     finally:
         desk.db.execute("RELEASE attempt")
@@ -47,21 +60,28 @@ def attempt(desk: Desk) -> Iterator[None]:
 
 def execute(desk: Desk, trade: Trade) -> tuple[Affected, ...]:
     """Nets first, opens what is left; only new risk has to be affordable."""
-    affected, rest = _net(desk, trade)
+    hedging = hedges(desk.db, trade.account_id)
+    if hedging and trade.legs.guaranteed:
+        raise Rejected(STOP_REFUSED)
+    affected, rest = ([], trade.size) if hedging else _net(desk, trade)
     if rest:
         legs = trade.legs if trade.guards_excess or not affected else Legs()
         affected.append(_open(desk, replace(trade, size=rest, legs=legs)))
-        _check_funds(desk, trade.account_id)
+        if _is_short(desk, trade.account_id):
+            raise Rejected(NO_FUNDS)
     return tuple(affected)
 
 
+def _is_short(desk: Desk, account_id: str) -> bool:
+    return money.figures(desk, book.owner(desk.db, account_id)).available < 0
+
+
 def _net(desk: Desk, trade: Trade) -> tuple[list[Affected], Decimal]:
-    affected, rest = [], trade.size
-    for row in book.positions_of(desk.db, trade.account_id):
-        if rest and row.epic == trade.market.epic and row.direction != trade.direction:
-            part = min(rest, row.size)
-            affected.append(close(desk, row, part, trade.price, "USER"))
-            rest -= part
+    affected, rest, side = [], trade.size, (trade.account_id, trade.market.epic, trade.direction)
+    while rest and (row := book.oldest_against(desk.db, *side)):
+        part = min(rest, row.size)
+        affected.append(close(desk, row, part, trade.price, "USER"))
+        rest -= part
     return affected, rest
 
 
@@ -79,7 +99,9 @@ def _open(desk: Desk, trade: Trade) -> Affected:
         trade.legs,
         desk.second,
     )
-    book.save_position(desk.db, position)
+    book.add_position(desk.db, position)
+    book.watch_margin(desk.db, position.account_id, desk.second)
+    overnight.expect(desk)
     arm(desk, position, desk.second + 1)
     affected = Affected(position.deal_id, "OPENED")
     deal = records.deal_of(position)
@@ -89,11 +111,6 @@ def _open(desk: Desk, trade: Trade) -> Affected:
     return affected
 
 
-def _check_funds(desk: Desk, account_id: str) -> None:
-    if money.figures(desk, _owner(desk, account_id)).available < 0:
-        raise Unaffordable
-
-
 def close(desk: Desk, position: Position, size: Decimal, price: Decimal, source: str) -> Affected:
     """All or part of one row; the remainder keeps its deal id, level, stop and profit."""
     _book_profit(desk, position, size, price)
@@ -101,28 +118,21 @@ def close(desk: Desk, position: Position, size: Decimal, price: Decimal, source:
         records.deal_of(position), direction=book.opposite(position.direction), size=size, level=price
     )
     records.activity(desk, deal, kind="POSITION", source=source, status="ACCEPTED")
+    book.reduce_position(desk.db, position, size)
     if size < position.size:
-        book.save_position(desk.db, replace(position, size=position.size - size))
         affected, status = Affected(position.deal_id, "PARTIALLY_CLOSED"), "PARTIALLY_CLOSED"
     else:
-        book.drop_position(desk.db, position.deal_id)
         affected, status = Affected(position.deal_id, "FULLY_CLOSED"), "CLOSED"
     records.confirm(desk, deal, status, (affected,))
     return affected
 
 
 def _book_profit(desk: Desk, position: Position, size: Decimal, price: Decimal) -> None:
-    owner = _owner(desk, position.account_id)
-    rate = money.rate(desk, MARKETS[position.epic].currency, owner.currency)
-    amount = money.cents(money.profit(position, price, size) * rate)
+    owner = book.owner(desk.db, position.account_id)
+    gain = money.profit(position, price, size)
+    amount = money.cents(money.converted(desk, position.epic, gain, owner))
     entry = Entry(owner.account_id, desk.now, TRADE, "Trade closed", amount, position.epic, position.deal_id)
     ledger.post(desk.db, entry)
-
-
-def _owner(desk: Desk, account_id: str) -> Account:
-    owner = book.account(desk.db, account_id)
-    assert owner, "every deal belongs to an account of the same database"
-    return owner
 
 
 def confirm_status(affected: tuple[Affected, ...]) -> str:

@@ -21,6 +21,7 @@ CONFIRM_LATE, CONFIRM_NEVER, STALE_CONFIRM = "confirm-late", "confirm-never", "s
 ACTIVITY_LATE, DEAL_LATE, DROP_STOP, BAND = "activity-late", "deal-late", "drop-stop", "band"
 EXPIRE_SESSION, SWITCH_ACCOUNT = "expire-session", "switch-account"
 ROTATE_TOKENS, KEY_PAUSED, NO_ACCOUNT = "rotate-tokens", "key-paused", "no-account"
+CLOSED_TEXT, STOP_DEMANDED = "closed-text", "stop-demanded"
 
 _BOOK = ("positions", "workingorders")
 _HISTORY = f"{PREFIX}/history/activity"
@@ -199,6 +200,8 @@ _TABLE = (
     Spec(ACTIVITY_LATE, "rows come late, with level 0 first", ACTIVITY, movable=False, value=_late("61")),
     Spec(DEAL_LATE, "new deals are in no list at first", POSITIONS, movable=False, value=_late("5")),
     Spec(DROP_STOP, "the stop of an order is silently not set", movable=False),
+    Spec(CLOSED_TEXT, "a closed market is a 400 with a sentence, not a rejected confirm", movable=False),
+    Spec(STOP_DEMANDED, "400 for an order or a bracket without a guaranteed stop", ALL, movable=False),
     Spec(
         BAND,
         "stop and limit must be within so much of the price",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from capcli.paper import book
+from capcli.paper.times import SECOND_MS
 
 DEPOSIT, TRADE, SWAP = "DEPOSIT", "TRADE", "SWAP"
 PROCESSED = "PROCESSED"
@@ -26,18 +27,21 @@ class Entry:
     deal_id: str | None = None
 
 
-def post(db: sqlite3.Connection, entry: Entry) -> None:
-    """Inside a write transaction."""
-    owner = book.account(db, entry.account_id)
-    assert owner, "every booking belongs to an account of the same database"
-    book.book_cash(db, owner.account_id, owner.cash + entry.amount)
-    row = (
-        entry.account_id, entry.at_ms, entry.epic, entry.type, entry.note, str(entry.amount), entry.deal_id,
-        owner.currency, PROCESSED,
-    )  # fmt: skip
-    db.execute(
+def post(db: sqlite3.Connection, *entries: Entry) -> None:
+    """Bookings of one account and one instant, inside a write transaction."""
+    owner = book.owner(db, entries[0].account_id)
+    book.book_cash(db, owner.account_id, sum((entry.amount for entry in entries), owner.cash))
+    book.watch_margin(db, owner.account_id, entries[0].at_ms // SECOND_MS)
+    db.executemany(
         "INSERT INTO transactions"
         " (account_id, at_ms, epic, type, note, amount, deal_id, currency, status)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        row,
+        [_row(entry, owner.currency) for entry in entries],
     )
+
+
+def _row(entry: Entry, currency: str) -> tuple[object, ...]:
+    return (
+        entry.account_id, entry.at_ms, entry.epic, entry.type, entry.note, str(entry.amount), entry.deal_id,
+        currency, PROCESSED,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from msgspec import structs
@@ -39,12 +40,16 @@ _DELETED = _Mark("DELETED", "DELETED", "CANCELLED")
 
 def listing(call: Call) -> Reply:
     rows = listed(call.desk, book.orders_of(call.desk.db, call.account_id))
-    return Reply({"workingOrders": [_row(call.desk, order) for order in rows]})
+    shown = cache(partial(_market, call.desk))  # one look at a market, however many rows it has
+    return Reply({"workingOrders": [_row(order, shown(order.epic)) for order in rows]})
 
 
-def _row(desk: Desk, order: Order) -> dict[str, Any]:
-    market = MARKETS[order.epic]
-    return {"workingOrderData": _order(order, market), "marketData": markets.summary(desk, market)}
+def _market(desk: Desk, epic: str) -> dict[str, Any]:
+    return markets.summary(desk, MARKETS[epic])
+
+
+def _row(order: Order, market: dict[str, Any]) -> dict[str, Any]:
+    return {"workingOrderData": _order(order, MARKETS[order.epic]), "marketData": market}
 
 
 def _order(order: Order, market: Market) -> dict[str, Any]:
@@ -100,6 +105,7 @@ def create(call: Call) -> Reply:
     order = _with_legs(order, kept(call.desk, _legs(call, order, body)))
     reference = records.new_reference(call.desk)
     if MARKETS[order.epic].suspended:
+        checks.say_closed(call, MARKETS[order.epic])
         _reject(call.desk, order, reference)
     else:
         _keep(call.desk, order, reference, _CREATED)
@@ -183,9 +189,11 @@ def _check_level(desk: Desk, order: Order, market: Market) -> None:
 
 
 def _legs(call: Call, order: Order, body: Bracket) -> Legs:
+    checks.guarantee_demanded(call, body)
     market = MARKETS[order.epic]
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
-    anchor = Anchor(market, order.long, order.level, order.level, order.size, rate, farthest(call.desk))
+    band, guarantees = farthest(call.desk), checks.guarantees(call)
+    anchor = Anchor(market, order.long, order.level, order.level, order.size, rate, band, guarantees)
     return brackets.resolve(anchor, body)
 
 

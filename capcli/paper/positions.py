@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any
 
 from capcli.paper import book, brackets, checks, markets, money, records
@@ -10,32 +11,36 @@ from capcli.paper.armed import farthest, kept, listed
 from capcli.paper.book import Legs, Position
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import MARKETS, Market
-from capcli.paper.dealing import Trade, Unaffordable, attempt, close, confirm_status, execute, hidden_order
+from capcli.paper.dealing import Rejected, Trade, attempt, close, confirm_status, execute, hidden_order
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import account_local, stamp
 from capcli.paper.wire import Bracket, NewPosition, decode
 
-MARKET_CLOSED, NO_FUNDS = "MARKET_CLOSED", "INSUFFICIENT_FUNDS"
+MARKET_CLOSED = "MARKET_CLOSED"
 _UNKNOWN = "error.not-found.dealId"
 
 
 def listing(call: Call) -> Reply:
     rows = listed(call.desk, book.positions_of(call.desk.db, call.account_id))
-    return Reply({"positions": [_row(call.desk, position) for position in rows]})
+    shown = cache(partial(_market, call.desk))  # one look at a market, however many rows it has
+    return Reply({"positions": [_row(call.desk, position, shown(position.epic)) for position in rows]})
 
 
 def show(call: Call) -> Reply:
     shown = listed(call.desk, [_owned(call)])
     if not shown:
         raise Refusal(404, _UNKNOWN)
-    return Reply(_row(call.desk, shown[0]))
+    return Reply(_row(call.desk, shown[0], _market(call.desk, shown[0].epic)))
 
 
-def _row(desk: Desk, position: Position) -> dict[str, Any]:
-    market = MARKETS[position.epic]
-    return {"position": _position(desk, position, market), "market": markets.summary(desk, market)}
+def _market(desk: Desk, epic: str) -> dict[str, Any]:
+    return markets.summary(desk, MARKETS[epic])
+
+
+def _row(desk: Desk, position: Position, market: dict[str, Any]) -> dict[str, Any]:
+    return {"position": _position(desk, position, MARKETS[position.epic]), "market": market}
 
 
 def _position(desk: Desk, position: Position, market: Market) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def create(call: Call) -> Reply:
     trade = _trade(call, body)
     reference = records.new_reference(call.desk)
     if not call.desk.trades(trade.market):
+        checks.say_closed(call, trade.market)
         _reject(call.desk, trade, reference, MARKET_CLOSED)
     else:
         _deal(call.desk, trade, reference)
@@ -88,7 +94,9 @@ def _trade(call: Call, body: NewPosition) -> Trade:
     quote = call.desk.quote(market)
     entry, exit_ = (quote.offer, quote.bid) if direction == book.BUY else (quote.bid, quote.offer)
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
-    anchor = Anchor(market, direction == book.BUY, exit_, entry, size, rate, farthest(call.desk))
+    checks.guarantee_demanded(call, body)
+    band, guarantees = farthest(call.desk), checks.guarantees(call)
+    anchor = Anchor(market, direction == book.BUY, exit_, entry, size, rate, band, guarantees)
     legs = kept(call.desk, brackets.resolve(anchor, body))
     order_id = records.new_deal_id(call.desk, call.account_id)
     return Trade(call.account_id, market, direction, size, entry, legs, order_id)
@@ -97,12 +105,12 @@ def _trade(call: Call, body: NewPosition) -> Trade:
 def _deal(desk: Desk, trade: Trade, reference: str) -> None:
     deal = hidden_order(trade, reference)
     try:
-        with attempt(desk):
+        with attempt(desk, trade.account_id):
             for source in ("USER", "SYSTEM"):
                 records.activity(desk, deal, kind="WORKING_ORDER", source=source, status="ACCEPTED")
             affected = execute(desk, trade)
-    except Unaffordable:
-        _reject(desk, trade, reference, NO_FUNDS)
+    except Rejected as rejected:
+        _reject(desk, trade, reference, rejected.reason)
     else:
         records.confirm(desk, deal, confirm_status(affected), affected)
 
@@ -119,7 +127,7 @@ def amend(call: Call) -> Reply:
     body = decode(call.body, Bracket)
     if body != Bracket():
         position = replace(position, legs=_new_legs(call, position, body), trail_since=call.desk.second)
-        book.save_position(call.desk.db, position)
+        book.save_legs(call.desk.db, position)
         arm(call.desk, position, call.desk.second + 1)
     deal = records.deal_of(position)
     records.confirm(call.desk, deal, "AMENDED", (Affected(position.deal_id, "AMENDED"),))
@@ -128,10 +136,19 @@ def amend(call: Call) -> Reply:
 
 
 def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
+    checks.guarantee_demanded(call, body)
     market = MARKETS[position.epic]
     price = money.closing_price(position, call.desk.quote(market))
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
-    anchor = Anchor(market, position.long, price, position.level, position.size, rate)
+    anchor = Anchor(
+        market,
+        position.long,
+        price,
+        position.level,
+        position.size,
+        rate,
+        guarantees=checks.guarantees(call),
+    )
     return brackets.resolve(anchor, body)
 
 

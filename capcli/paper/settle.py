@@ -1,12 +1,16 @@
 """Catching up: everything that fell due since the last request happens, in time order, for all accounts."""
 
-from capcli.paper import book, records
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from capcli.paper import book, closeout, overnight, records
 from capcli.paper.alarms import EXPIRED, Event, arm, next_event
-from capcli.paper.book import Order, Position
+from capcli.paper.book import Alarm, Order, Position
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.dealing import Trade, Unaffordable, attempt, close, execute
+from capcli.paper.dealing import Rejected, Trade, attempt, close, execute
 from capcli.paper.desk import Desk
 from capcli.paper.records import Deal
+from capcli.paper.store import DEAL, FEE, MARGIN
 
 
 def is_due(desk: Desk) -> bool:
@@ -16,14 +20,18 @@ def is_due(desk: Desk) -> bool:
 def settle(desk: Desk) -> None:
     """Inside a write transaction; a second call at the same instant finds nothing."""
     while alarm := book.next_alarm(desk.db, desk.second):
-        deal_id, since, wake = alarm
-        deal = book.position(desk.db, deal_id) or book.order(desk.db, deal_id)
-        if deal is None:
-            book.drop_alarm(desk.db, deal_id)
-        elif event := next_event(desk, deal, since, wake):
-            _happen(desk.moved_to(event.second), deal, event)
-        else:
-            arm(desk, deal, wake + 1)
+        _RINGS[alarm.rank](desk, alarm)
+
+
+def _look(desk: Desk, alarm: Alarm) -> None:
+    """At a deal."""
+    deal = book.position(desk.db, alarm.name) or book.order(desk.db, alarm.name)
+    if deal is None:
+        book.drop_alarm(desk.db, alarm.name)
+    elif event := next_event(desk, deal, alarm.since, alarm.wake):
+        _happen(desk.moved_to(event.second), deal, event)
+    else:
+        arm(desk, deal, alarm.wake + 1)
 
 
 def _happen(desk: Desk, deal: Position | Order, event: Event) -> None:
@@ -52,12 +60,17 @@ def _fill(desk: Desk, order: Order, event: Event) -> None:
         announces_order=True,
     )
     try:
-        with attempt(desk):
+        with attempt(desk, trade.account_id):
             execute(desk, trade)
-    except Unaffordable:
+    except Rejected:
         records.activity(desk, order_deal(order), kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
     else:
         records.activity(desk, order_deal(order), kind="WORKING_ORDER", source="USER", status="EXECUTED")
+
+
+_RINGS: Mapping[int, Callable[[Desk, Alarm], None]] = MappingProxyType(
+    {DEAL: _look, FEE: overnight.charge, MARGIN: closeout.look}
+)
 
 
 def order_deal(order: Order, reference: str | None = None) -> Deal:

@@ -5,12 +5,15 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 
 BUSY_SECONDS = 20.0
 VERSION = 2  # of the tables below
 _WAL_TRIES = 200
+DEAL, FEE, MARGIN = 0, 1, 2  # ranks of alarms
+OVERNIGHT = "overnight"  # what the alarm of the fee stands under
 
 TABLES = {
     "settings": "name TEXT PRIMARY KEY, value TEXT",
@@ -26,8 +29,12 @@ TABLES = {
     "orders": """deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, type TEXT, size TEXT,
         level TEXT, leverage INTEGER, created_ms INTEGER, good_till_ms INTEGER, stop_offset TEXT,
         profit_offset TEXT, guaranteed INTEGER, trail TEXT""",
-    # When a deal next needs a look: prices are a function of time, so that instant is known ahead.
-    "alarms": "deal_id TEXT PRIMARY KEY, since_s INTEGER, wake_s INTEGER",
+    # The positions' sums by market, side and leverage: equity and margin need no look at each of them.
+    "holdings": """account_id TEXT, epic TEXT, direction TEXT, leverage INTEGER, deals INTEGER, size TEXT,
+        cost TEXT, PRIMARY KEY (account_id, epic, direction, leverage)""",
+    # When a deal, an account's margin or the overnight fee next needs a look: prices are a function of
+    # time, so that instant is known ahead. Those of one second ring in the order of their ranks.
+    "alarms": "deal_id TEXT PRIMARY KEY, since_s INTEGER, wake_s INTEGER, rank INTEGER",
     "confirms": """reference TEXT PRIMARY KEY, account_id TEXT, recorded_ms INTEGER, visible_ms INTEGER,
         body BLOB""",
     "activity": """id INTEGER PRIMARY KEY, account_id TEXT, at_ms INTEGER, epic TEXT, deal_id TEXT,
@@ -37,11 +44,21 @@ TABLES = {
 }
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS hits_by_bucket ON hits (bucket, at_ms)",
-    "CREATE INDEX IF NOT EXISTS alarms_by_time ON alarms (wake_s)",
+    "DROP INDEX IF EXISTS alarms_by_time",
+    "CREATE INDEX IF NOT EXISTS alarms_in_order ON alarms (wake_s, rank, deal_id)",
+    "CREATE INDEX IF NOT EXISTS positions_by_age ON positions (account_id, deal_id)",
+    "CREATE INDEX IF NOT EXISTS positions_by_side ON positions (account_id, epic, direction, deal_id)",
+    "CREATE INDEX IF NOT EXISTS orders_by_age ON orders (account_id, deal_id)",
     "CREATE INDEX IF NOT EXISTS activity_by_account ON activity (account_id, at_ms)",
     "CREATE INDEX IF NOT EXISTS confirms_by_age ON confirms (recorded_ms)",
     "CREATE INDEX IF NOT EXISTS transactions_by_account ON transactions (account_id, at_ms)",
 )
+
+
+class _Connection(sqlite3.Connection):
+    """Those of one store take turns at writing: waiting for SQLite's lock is sleeping, longer each time."""
+
+    turn: Lock
 
 
 class Store:
@@ -51,13 +68,14 @@ class Store:
         self.path = path
         self._idle: list[sqlite3.Connection] = []
         self._lock = Lock()
+        self._turn = Lock()
         self._closed = False
 
     @contextmanager
     def lent(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             db = self._idle.pop() if self._idle else None
-        db = db or _open(self.path)
+        db = db or _open(self.path, self._turn)
         try:
             yield db
         finally:
@@ -90,19 +108,35 @@ def reading(db: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def writing(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
+    with _turn_of(db):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def _turn_of(db: sqlite3.Connection) -> Iterator[None]:
+    """Without it after a while: what holds it up may be another process, and that is SQLite's to tell."""
+    turn = db.turn if isinstance(db, _Connection) else Lock()
+    taken = turn.acquire(timeout=BUSY_SECONDS)
     try:
         yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
+    finally:
+        if taken:
+            turn.release()
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, turn: Lock) -> sqlite3.Connection:
     _make_private(path)
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
+    )
+    db.turn = turn
     try:
         _use_wal(db)
         db.execute("PRAGMA synchronous = NORMAL")
@@ -158,12 +192,29 @@ def _widen(db: sqlite3.Connection, table: str, columns: str) -> None:
 
 
 def _complete(db: sqlite3.Connection) -> None:
-    """Fills columns of rows that are older than these."""
+    """Fills in what rows of an older file lack."""
     db.execute(
         "UPDATE transactions SET status = 'PROCESSED', currency = ("
         "SELECT currency FROM accounts WHERE accounts.account_id = transactions.account_id"
         ") WHERE status IS NULL"
     )
+    db.execute("UPDATE alarms SET rank = 0 WHERE rank IS NULL")
+    if db.execute("SELECT NOT EXISTS (SELECT 1 FROM holdings)").fetchone()[0]:
+        _sum_up(db)
+
+
+def _sum_up(db: sqlite3.Connection) -> None:
+    """Holdings of positions that are older than them, and alarms that ring at once."""
+    columns = "account_id, epic, direction, leverage, size, level"
+    sums: dict[tuple[object, ...], tuple[int, Decimal, Decimal]] = {}
+    for *key, size, level in db.execute(f"SELECT {columns} FROM positions").fetchall():  # noqa: S608
+        deals, total, cost = sums.get(tuple(key), (0, Decimal(0), Decimal(0)))
+        sums[tuple(key)] = (deals + 1, total + Decimal(size), cost + Decimal(size) * Decimal(level))
+    rows = [(*key, deals, str(size), str(cost)) for key, (deals, size, cost) in sums.items()]
+    db.executemany("INSERT INTO holdings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    accounts = sorted({str(key[0]) for key in sums})
+    alarms = [(account, MARGIN) for account in accounts] + [(OVERNIGHT, FEE)] * bool(accounts)
+    db.executemany("INSERT OR IGNORE INTO alarms VALUES (?, 0, 0, ?)", alarms)
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -40,7 +40,8 @@ def act(client: Client, step: object) -> None:
         for position in client.positions()[:1]:
             before = client.balance(index(client))["balance"]
             client.delete(f"/positions/{position['dealId']}")
-            assert client.balance(index(client))["balance"] == before
+            moved = client.balance(index(client))["balance"] - before
+            assert abs(moved) <= Decimal("0.01"), "the open profit of several rows is rounded once"
     else:
         other = client.get("/accounts").json["accounts"][1 - index(client)]["accountId"]
         client.adopt(client.put("/session", accountId=other))

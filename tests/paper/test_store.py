@@ -1,5 +1,6 @@
 import sqlite3
 from contextlib import closing
+from decimal import Decimal
 
 import pytest
 
@@ -84,7 +85,7 @@ INSERT INTO transactions (account_id, at_ms, type, note, amount)
     VALUES ('100482915730264817', 1795188600000, 'DEPOSIT', 'Deposit', '10000.00'),
     ('100482915730264825', 1795188600000, 'DEPOSIT', 'Deposit', '5000.00');
 INSERT INTO positions VALUES ('0e3bf9f6-0001-54c4-0000-01a1f9b7a2b9', '100482915730264817', 'SILVER', 'BUY',
-    '2', '33.000', 10, 'o', 1795188600000, '32.000', NULL, 0, NULL, 1795188600);
+    '2', '33.000', 10, 'o', 1795188600000, '20.000', NULL, 0, NULL, 1795188600);
 INSERT INTO alarms VALUES ('0e3bf9f6-0001-54c4-0000-01a1f9b7a2b9', 1795188601, 1795188602);
 PRAGMA user_version = 1;
 """
@@ -96,14 +97,20 @@ def test_a_file_of_the_first_version_goes_on(path):
         old.executescript(OLD_TABLES)
     client = Client(path)
     client.login()
+    (position,) = client.positions()
+    assert client.balance()["profitLoss"] == position["upl"].quantize(Decimal("0.01"))
+    assert client.balance()["available"] < client.balance()["balance"]
     deal = client.buy("GOLD", 1)
     client.delete(f"/positions/{deal}")
+    client.wait(hours=7)
+    client.login()
     with closing(sqlite3.connect(path)) as db:
         rows = db.execute("SELECT type, currency, status FROM transactions ORDER BY id").fetchall()
     assert rows == [
         ("DEPOSIT", "USD", "PROCESSED"),
         ("DEPOSIT", "EUR", "PROCESSED"),
         ("TRADE", "USD", "PROCESSED"),
+        ("SWAP", "USD", "PROCESSED"),
     ]
 
 

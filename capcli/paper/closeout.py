@@ -1,0 +1,89 @@
+"""Margin close-out: an account whose equity is below half of its margin in use loses positions.
+
+The largest loss goes first, in the account's currency, of equal ones the oldest; only where the market
+trades, and only until equity is half of the margin again (API page 14.5; the order is an assumption). Working
+orders stay. The instant is found ahead, by what bars of falling length can cost the account at worst.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import cache
+
+from capcli.paper import book, money
+from capcli.paper.book import Account, Alarm, Holding, Position
+from capcli.paper.catalogue import MARKETS
+from capcli.paper.dealing import close
+from capcli.paper.desk import Desk
+from capcli.paper.money import Extent
+from capcli.paper.path import LEAF, SPANS, index_of, start_of
+from capcli.paper.store import MARGIN
+
+CLOSE_OUT = "CLOSE_OUT"
+_LONGEST = 1  # the level of a day's bars
+
+
+def look(desk: Desk, alarm: Alarm) -> None:
+    """Closes what has to be closed in the alarm's second, or moves it to the next that needs a look.
+
+    An alarm at 0 is of a file from before there were close-outs: it looks at the present.
+    """
+    here = desk.moved_to(alarm.wake) if alarm.wake else desk
+    owner = book.owner(desk.db, alarm.name)
+    holdings = book.holdings_of(desk.db, owner.account_id)
+    if not holdings:
+        book.drop_alarm(desk.db, owner.account_id)
+    elif not money.figures(here, owner).must_close:
+        _wake(here, owner, _safe_until(here, owner, holdings) + 1)
+    elif not _close_out(here, owner):
+        _wake(here, owner, _next_open(here, holdings))
+
+
+def _wake(desk: Desk, owner: Account, second: int) -> None:
+    book.set_alarm(desk.db, owner.account_id, second, second, MARGIN)
+
+
+def _next_open(desk: Desk, holdings: tuple[Holding, ...]) -> int:
+    """No market of these trades now."""
+    markets = {MARKETS[holding.epic] for holding in holdings}
+    return min(market.hours.next_open(desk.second + 1) for market in markets)
+
+
+def _close_out(desk: Desk, owner: Account) -> bool:
+    """Whether anything could be closed."""
+    closed = False
+    for position in _worst_first(desk, owner):
+        price = money.closing_price(position, desk.quote(MARKETS[position.epic]))
+        close(desk, position, position.size, price, CLOSE_OUT)
+        closed = True
+        if not money.figures(desk, book.owner(desk.db, owner.account_id)).must_close:
+            break
+    return closed
+
+
+def _worst_first(desk: Desk, owner: Account) -> list[Position]:
+    rows = book.positions_of(desk.db, owner.account_id)
+    trading = [row for row in rows if desk.trades(MARKETS[row.epic])]
+    return sorted(trading, key=lambda row: money.converted(desk, row.epic, money.upl(desk, row), owner))
+
+
+def _safe_until(desk: Desk, owner: Account, holdings: tuple[Holding, ...]) -> int:
+    """The end of the longest bar around this second in which even the worst prices close nothing."""
+    for level in range(_LONGEST, LEAF + 1):
+        start = start_of(level, index_of(level, desk.second))
+        end = start + SPANS[level] - 1
+        if _survives(desk, owner, holdings, start, end):
+            return end
+    return desk.second
+
+
+def _survives(desk: Desk, owner: Account, holdings: tuple[Holding, ...], first: int, last: int) -> bool:
+    """As `money.figures`, with each price and rate at the end of its extent that hurts."""
+    extent: Callable[[str], Extent] = cache(lambda epic: money.extent(desk, MARKETS[epic], first, last))
+    profit = margin = Decimal(0)
+    for holding in holdings:
+        prices = extent(holding.epic)
+        low, high = money.rates(extent, MARKETS[holding.epic].currency, owner.currency)
+        worst = money.worth(holding, prices.low_bid if holding.long else prices.high_offer)
+        profit += worst * (high if worst < 0 else low)
+        margin += money.margin(holding, prices.high_mid) * high
+    return not money.Figures(owner.cash, money.cents(profit), money.cents(margin)).must_close

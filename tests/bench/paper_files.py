@@ -1,0 +1,67 @@
+"""Paper files of any size: many closed deals, many open positions."""
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from capcli.paper import book, ledger, overnight, records, world
+from capcli.paper.alarms import arm
+from capcli.paper.book import Legs, Position
+from capcli.paper.catalogue import MARKETS
+from capcli.paper.dealing import close
+from capcli.paper.desk import Desk
+from capcli.paper.ledger import Entry
+from capcli.paper.state import reset
+from capcli.paper.store import Store, writing
+from capcli.paper.tape import Tape
+from capcli.paper.times import to_ms
+
+EPICS = ("SILVER", "GOLD", "EURUSD", "BTCUSD", "ETHUSD", "SOLUSD", "XRPUSD", "LTCUSD")
+CASH = Decimal("100000000.00")
+
+
+def fill(path: Path, *, closed: int, opened: int, at: datetime) -> None:
+    """A day of history ends at `at`: deals that opened and closed again, then positions that stay open."""
+    reset(path, limits=False, at=at)
+    with closing(Store(path)) as store, store.lent() as db:
+        settings = world.load_or_create(db, to_ms(at))
+        desk = Desk(db, Tape(settings.seed), settings, to_ms(at), to_ms(at))
+        with writing(db):
+            account = book.accounts(db)[0].account_id
+            ledger.post(db, Entry(account, desk.now, ledger.DEPOSIT, "Deposit", CASH))
+            for number in range(closed):
+                _round_trip(desk.moved_to(desk.second - 86_400 * 30 + number * 25), account, number)
+            for number in range(opened):
+                _open(desk, account, number, guarded=True)
+
+
+def _open(desk: Desk, account: str, number: int, *, guarded: bool) -> Position:
+    market = MARKETS[EPICS[number % len(EPICS)]]
+    quote = desk.quote(market)
+    stop = market.on_grid(quote.bid * Decimal("0.7")) if guarded and number % 2 else None
+    position = Position(
+        records.new_deal_id(desk, account), account, market.epic, book.BUY, market.min_size * 50, quote.offer,
+        market.kind.leverage, records.new_deal_id(desk, account), desk.now, Legs(stop), desk.second,
+    )  # fmt: skip
+    book.add_position(desk.db, position)
+    deal = records.deal_of(position)
+    records.confirm(desk, deal, "OPEN", (records.Affected(position.deal_id, "OPENED"),))
+    records.activity(desk, deal, kind="POSITION", source="USER", status="ACCEPTED")
+    if guarded:
+        overnight.expect(desk)
+        book.watch_margin(desk.db, account, desk.second)
+        arm(desk, position, desk.second + 1)
+    return position
+
+
+def _round_trip(desk: Desk, account: str, number: int) -> None:
+    position = _open(desk, account, number, guarded=False)
+    close(desk, position, position.size, position.level, "USER")
+    book.drop_alarm(desk.db, account)
+
+
+def rows(path: Path, table: str) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])

@@ -1,0 +1,105 @@
+"""Margin close-out: at half of the margin, the largest loss first, only where the market trades."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from capcli.paper.ledger import Entry, post
+from capcli.paper.state import reset
+from capcli.paper.store import Store, writing
+from capcli.paper.times import to_ms
+from tests.paper.client import FRIDAY, Client
+
+SECOND = timedelta(seconds=1)
+MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def closed_out(client: Client) -> list[dict]:
+    return [row for row in client.activity() if row["source"] == "CLOSE_OUT"]
+
+
+def pass_until_closed_out(client: Client, days: int = 30) -> list[dict]:
+    for _ in range(days * 4):
+        client.wait(hours=6)
+        client.login()
+        if rows := closed_out(client):
+            return rows
+    raise AssertionError("nothing was closed out")
+
+
+def ratio(client: Client) -> object:
+    balance = client.balance()
+    margin = balance["balance"] - balance["available"]
+    return margin and balance["balance"] / margin
+
+
+def withdraw(client: Client, account_id: str, amount: int) -> None:
+    entry = Entry(account_id, to_ms(client.now), "WITHDRAWAL", "Withdrawal", Decimal(-amount))
+    with closing(Store(client.path)) as store, store.lent() as db, writing(db):
+        post(db, entry)
+
+
+def instant(row: dict) -> datetime:
+    return datetime.fromisoformat(row["dateUTC"]).replace(tzinfo=UTC)
+
+
+def test_it_comes_in_the_second_in_which_equity_is_below_half_of_the_margin(client):
+    client.sell("DE40", 9.2)
+    (row,) = pass_until_closed_out(client)
+    again = Client(client.path.with_name("second.db"))
+    reset(again.path, limits=False, at=FRIDAY)
+    again.login()
+    again.sell("DE40", 9.2)
+    again.now = instant(row) - 30 * SECOND
+    again.login()
+    for _ in range(30):
+        assert ratio(again) >= Decimal("0.5")
+        assert len(again.positions()) == 1
+        again.wait(seconds=1)
+    assert again.positions() == []
+    assert (row["type"], row["status"], row["details"]["direction"]) == ("POSITION", "ACCEPTED", "BUY")
+
+
+def test_the_largest_loss_goes_first_and_no_more_than_is_needed(client):
+    small, large = client.sell("DE40", 3), client.sell("DE40", 6)
+    winner = client.buy(size=10)
+    (row,) = pass_until_closed_out(client)
+    assert row["dealId"] == large
+    assert [p["dealId"] for p in client.positions()] == [small, winner]
+    assert ratio(client) > 0.5
+
+
+def test_what_is_needed_waits_for_the_market_to_open(client):
+    client.now = datetime(2026, 11, 20, 20, 59, tzinfo=UTC)
+    client.login()
+    deal = client.sell("DE40", 8)
+    client.now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    account = client.login().json["currentAccountId"]
+    withdraw(client, account, 8_000)
+    client.wait(seconds=1)
+    assert ratio(client) < 0.5
+    assert [p["dealId"] for p in client.positions()] == [deal]
+    client.now = MONDAY.replace(hour=0, minute=59, second=59)
+    client.login()
+    assert len(client.positions()) == 1
+    client.wait(seconds=1)
+    client.login()
+    assert client.positions() == []
+    assert instant(closed_out(client)[0]) == MONDAY.replace(hour=1)
+
+
+@pytest.mark.parametrize("hours", [1, 24, 240])
+def test_an_account_with_room_is_left_alone(client, hours):
+    client.sell("DE40", 2)
+    client.wait(hours=hours)
+    client.login()
+    assert len(client.positions()) == 1
+
+
+def test_working_orders_stay(client):
+    client.order(level=20)
+    client.sell("DE40", 9.2)
+    pass_until_closed_out(client)
+    assert len(client.orders()) == 1
