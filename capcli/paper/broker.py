@@ -1,7 +1,6 @@
 """The paper broker's one entrance: a request comes in, an answer goes out, all state is in paper.db."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ from capcli.paper.messages import PREFIX, Request, Response
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import is_due, settle
 from capcli.paper.store import Store, reading, writing
-from capcli.paper.tape import Tape
 from capcli.paper.times import to_ms
 
 
@@ -67,14 +65,14 @@ class PaperBroker:
 
     def __init__(self, path: Path) -> None:
         self._store = Store(path)
-        self._tape: Callable[[str], Tape] = lru_cache(2)(Tape)
+        self._tapes = world.Tapes()
 
     def handle(self, request: Request) -> Response:
         at = to_ms(request.at)
         with self._store.lent() as db:
             settings = world.load_or_create(db, at)
             met = armed(db, request.method, request.path, at)
-            desk = Desk(db, self._tape(settings.seed), settings, at, settings.market_ms(at), met)
+            desk = Desk(db, self._tapes.of(db, settings), settings, at, settings.market_ms(at), met)
             return mishaps.meet(desk, request, _answer) if met else _answer(desk, request)
 
     def close(self) -> None:

@@ -40,11 +40,11 @@ class Desk:
         return replace(self, now=second * 1000)
 
     def quote(self, market: Market) -> Quote:
-        bid, second = self.tape.last(market, self.second)
-        return Quote(market.price(bid), market.price(bid + market.spread), second, bid)
+        last = self.tape.last(market, self.second)
+        return Quote(market.price(last.bid), market.price(last.offer), last.second, last.bid)
 
     def trades(self, market: Market) -> bool:
-        return not market.suspended and market.hours.is_open(self.second)
+        return not market.suspended and self.tape.hours(market).is_open(self.second)
 
 
 @dataclass(frozen=True, slots=True)

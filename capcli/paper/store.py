@@ -9,12 +9,13 @@ from pathlib import Path
 from threading import Lock
 
 BUSY_SECONDS = 20.0
-VERSION = 1  # of the tables below
+VERSION = 2  # of the tables below
 _WAL_TRIES = 200
 
 TABLES = {
     "settings": "name TEXT PRIMARY KEY, value TEXT",
     "faults": "name TEXT PRIMARY KEY, value TEXT",
+    "replays": "epic TEXT PRIMARY KEY, level INTEGER, source TEXT, rounded INTEGER, bars BLOB",
     "accounts": "account_id TEXT PRIMARY KEY, name TEXT, currency TEXT, cash TEXT, preferred INTEGER",
     "sessions": "cst TEXT PRIMARY KEY, token TEXT, account_id TEXT, created_ms INTEGER, used_ms INTEGER",
     "hits": "bucket TEXT, at_ms INTEGER",
