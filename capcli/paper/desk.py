@@ -10,6 +10,8 @@ from capcli.paper.catalogue import Market
 from capcli.paper.tape import Tape
 from capcli.paper.world import Settings
 
+STREAM_URL = "wss://localhost/"  # where nothing is served
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
@@ -31,6 +33,7 @@ class Desk:
     at: int  # real time, ms: sessions, limits, confirm delays
     now: int  # market time, ms: everything else
     faults: frozenset[str] = frozenset()  # names of those that this request meets
+    stream: str = STREAM_URL  # its address, to which a client adds `connect` (API page 1)
 
     @property
     def second(self) -> int:

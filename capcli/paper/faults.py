@@ -11,7 +11,7 @@ from capcli.paper.messages import PREFIX
 
 BEFORE, AFTER = "before", "after"
 ORDERS, CHANGES, CONFIRMS, POSITIONS, ACTIVITY = "orders", "changes", "confirms", "positions", "activity"
-READS, LOGIN, ALL = "reads", "login", "all"
+READS, LOGIN, ALL, STREAM = "reads", "login", "all", "stream"
 KINDS = (ORDERS, CHANGES, CONFIRMS, POSITIONS, ACTIVITY, READS, LOGIN, ALL)
 
 DROP_BEFORE, DROP_AFTER, HALF_BODY, DELAY = "drop-before", "drop-after", "half-body", "delay"
@@ -20,6 +20,7 @@ NO_REFERENCE, TOO_MANY = "no-reference", "too-many"
 CONFIRM_LATE, CONFIRM_NEVER, STALE_CONFIRM = "confirm-late", "confirm-never", "stale-confirm"
 ACTIVITY_LATE, DEAL_LATE, DROP_STOP, BAND = "activity-late", "deal-late", "drop-stop", "band"
 EXPIRE_SESSION, SWITCH_ACCOUNT = "expire-session", "switch-account"
+STREAM_CUT, IDLE_CUT, BARS_LOST, ONE_STREAM = "stream-cut", "idle-cut", "bars-lost", "one-stream"
 
 _BOOK = ("positions", "workingorders")
 _HISTORY = f"{PREFIX}/history/activity"
@@ -205,5 +206,9 @@ _TABLE = (
     ),
     Spec(EXPIRE_SESSION, "the session dies at the next request", ALL, times=1),
     Spec(SWITCH_ACCOUNT, "somebody else switches the preferred account", ALL, times=1),
+    Spec(STREAM_CUT, "every stream is cut off", STREAM, movable=False, times=1),
+    Spec(IDLE_CUT, "a stream without a frame for so long is cut", STREAM, movable=False, value=_late("60")),
+    Spec(BARS_LOST, "bars do not arrive on the stream, quotes do", STREAM, movable=False),
+    Spec(ONE_STREAM, "a second stream of an account gets no prices", STREAM, movable=False),
 )
 SPECS: Mapping[str, Spec] = MappingProxyType({spec.name: spec for spec in _TABLE})
