@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-_NAME = "capcli paper broker"
+_NAME = "Paper broker of capcli"
 _LASTS = timedelta(days=365)
 _RENEWED_BEFORE = timedelta(days=30)
 _AHEAD = timedelta(hours=1)  # for clocks that disagree a little

@@ -114,10 +114,10 @@ class Channel:
         return to_ms(self._clock())
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
-        await receive()
         if scope["path"] != CONNECT or len(self._listeners) >= MAX_SOCKETS:
-            await _refuse(send, 404 if scope["path"] != CONNECT else 503)
+            await refuse(receive, send, 404 if scope["path"] != CONNECT else 503)
             return
+        await receive()
         await send({"type": "websocket.accept"})
         listener = Listener(scope, send, self._at())
         self._listeners.add(listener)
@@ -219,10 +219,10 @@ class _Pulse:
         cut = cut and await asyncio.to_thread(self._broker.strike, faults.STREAM_CUT, at)
         idle = outlook.faults.get(faults.IDLE_CUT)
         for listener in tuple(self._listeners):
-            if listener.cst in csts and listener.cst not in outlook.alive:
-                listener.end(1000)
-            elif cut or at - listener.heard > LIFE_MS or (idle and at - listener.moved > idle.ms):
+            if cut or at - listener.heard > LIFE_MS or (idle and at - listener.moved > idle.ms):
                 listener.drop()
+            elif listener.cst in csts and listener.cst not in outlook.alive:
+                listener.end(1000)
 
     def _quotes(self, feed: Feed, after: int, now: int, at: int) -> None:
         wanted = {epic: m for one in self._listeners for epic, m in one.conversation.quotes.items()}
@@ -256,6 +256,8 @@ def _frames(texts: Iterable[str]) -> Frames:
     return Frames(listed, sum(map(len, listed)))
 
 
-async def _refuse(send: Send, status: int) -> None:
+async def refuse(receive: Receive, send: Send, status: int) -> None:
+    """Answers a handshake with an error."""
+    await receive()
     await send({"type": "websocket.http.response.start", "status": status, "headers": []})
     await send({"type": "websocket.http.response.body", "body": b""})

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from capcli.paper.broker import SESSION, PaperBroker
 from capcli.paper.certificates import Certificate
-from capcli.paper.channel import MAX_FRAME, Channel
+from capcli.paper.channel import MAX_FRAME, Channel, refuse
 from capcli.paper.cuts import Event, Receive, Send, lending, reply, spoil
 from capcli.paper.messages import Request, Response
 
@@ -165,6 +165,8 @@ class _App:
     async def _stream(self, scope: Event, receive: Receive, send: Send) -> None:
         if _is_local(_headers(scope).get("host", "localhost")):
             await self._channel(scope, receive, send)
+        else:
+            await refuse(receive, send, 403)
 
     async def _answer(self, scope: Event, body: bytes | None) -> Response:
         if body is None:

@@ -93,8 +93,9 @@ def test_a_result_that_cannot_be_written_is_not_a_success(environ):
 @POSIX
 def test_the_paper_broker_is_served_until_ctrl_c(environ):
     with start(environ, "paper", "serve", "--port", "0", "--env", "paper") as process:
-        url, ready = process.stdout.readline().strip(), process.stdout.readline()
+        url, stream, ready = (process.stdout.readline().strip() for _ in range(3))
         assert url.startswith("http://127.0.0.1:")
+        assert stream == f"{url.replace('http', 'ws')}/"
         assert ready.startswith("Ready.")
         with urlopen(f"{url}/api/v1/time", timeout=5) as answer:
             assert answer.status == 200
