@@ -7,9 +7,10 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from capcli.paper import faults, stream
 from capcli.paper.broker import Outlook, PaperBroker
@@ -28,6 +29,7 @@ _PULSE_S = 0.02
 _LOOK_MS = 250  # from one look at sessions, settings and faults to the next
 _STALL_S = 5  # a pulse that is later than that, after a machine's sleep, prints only so much
 _LAST_WORDS_S = 2  # for the close frame of a socket that does not read
+_Found = TypeVar("_Found")
 
 
 class Frames(NamedTuple):
@@ -172,6 +174,7 @@ class _Pulse:
         self._at = at
         self._outlook: Outlook | None = None
         self._feed: Feed | None = None
+        self._thread: ThreadPoolExecutor | None = None
         self._printed = 0  # market time up to which everything was printed
 
     @property
@@ -179,13 +182,19 @@ class _Pulse:
         return self._outlook.faults if self._outlook else ()
 
     async def run(self) -> None:
+        self._outlook, self.looked = None, 0
         try:
-            while self._listeners:
-                await self._beat()
-                await asyncio.sleep(_PULSE_S)
+            with ThreadPoolExecutor(1) as self._thread:
+                while self._listeners:
+                    await self._beat()
+                    await asyncio.sleep(_PULSE_S)
         finally:
             for listener in tuple(self._listeners):
                 listener.drop()
+
+    async def _apart(self, act: Callable[..., _Found], *arguments: object) -> _Found:
+        """In a thread of its own: requests that wait for the file may hold all the others."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, act, *arguments)
 
     async def _beat(self) -> None:
         at = self._at()
@@ -204,7 +213,7 @@ class _Pulse:
         self.looked = at
         csts = {listener.cst for listener in self._listeners if listener.cst}
         try:
-            outlook = await asyncio.to_thread(self._broker.outlook, csts, at)
+            outlook = await self._apart(self._broker.outlook, csts, at)
         except sqlite3.OperationalError:  # another process holds the file: the next look will do
             return
         if self._outlook is None or outlook.settings != self._outlook.settings:
@@ -216,7 +225,7 @@ class _Pulse:
 
     async def _end_those_whose_time_is_over(self, outlook: Outlook, csts: set[str], at: int) -> None:
         cut = faults.STREAM_CUT in outlook.faults
-        cut = cut and await asyncio.to_thread(self._broker.strike, faults.STREAM_CUT, at)
+        cut = cut and await self._apart(self._broker.strike, faults.STREAM_CUT, at)
         idle = outlook.faults.get(faults.IDLE_CUT)
         for listener in tuple(self._listeners):
             if cut or at - listener.heard > LIFE_MS or (idle and at - listener.moved > idle.ms):
@@ -239,7 +248,7 @@ class _Pulse:
         lines = {key: line for one in self._listeners for key, line in one.conversation.bars.items()}
         for line in lines.values():
             for bar in feed.bars(line.market, RESOLUTIONS[line.resolution], line.kind, after, now):
-                if faults.BARS_LOST in self.faults and await asyncio.to_thread(
+                if faults.BARS_LOST in self.faults and await self._apart(
                     self._broker.strike, faults.BARS_LOST, at
                 ):
                     continue

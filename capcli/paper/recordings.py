@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.hours import Openness
-from capcli.paper.path import PARTS, SPANS, Bar, Path, Shape, merge, start_of
+from capcli.paper.path import SPANS, Bar, Path, Shape, start_of
 
 COLUMNS = 10  # the bar's opening second, four bid prices and four offer prices in steps, its volume
 _NEVER = 1 << 62  # seconds: later than any clock
@@ -83,20 +83,14 @@ class _Played(Path):
     def bar(self, shape: Shape, level: int, index: int) -> Bar:
         if level > self._level:
             return super().bar(shape, level, index)
-        return self._recorded(index) if level == self._level else self._merged(shape, level, index)
+        return self._merged(level, index)
 
-    def _recorded(self, index: int) -> Bar:
-        row = bisect_left(self._starts, start_of(self._level, index))
-        return Bar(*(column[row] for column in self._columns))
-
-    def _merge(self, shape: Shape, level: int, index: int) -> Bar:
-        parts = range(index * PARTS[level], (index + 1) * PARTS[level])
-        return merge([self.bar(shape, level + 1, part) for part in parts if self._has(level + 1, part)])
-
-    def _has(self, level: int, index: int) -> bool:
+    def _merge(self, level: int, index: int) -> Bar:
+        """All bars that begin in a span, as one; there is one at least."""
         start = start_of(level, index)
-        row = bisect_left(self._starts, start)
-        return row < len(self._starts) and self._starts[row] < start + SPANS[level]
+        first, end = bisect_left(self._starts, start), bisect_left(self._starts, start + SPANS[level])
+        opens, highs, lows, closes, volumes = (column[first:end] for column in self._columns)
+        return Bar(opens[0], max(highs), min(lows), closes[-1], sum(volumes))
 
 
 @dataclass(frozen=True, slots=True)

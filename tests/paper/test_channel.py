@@ -186,6 +186,89 @@ def test_a_second_stream_gets_prices_too_unless_the_fault_is_set(client):
     play(client, story)
 
 
+def test_a_new_stream_hears_nothing_of_the_time_before_it(client):
+    async def story(_channel, opened):
+        first = opened()
+        await first.say("marketData.subscribe", epics=["EURUSD"])
+        await asyncio.sleep(0.05)
+        first.leave()
+        await first.task
+        await asyncio.sleep(0.05)
+        client.wait(seconds=4)
+        second, since = opened(), client.now
+        await second.say("marketData.subscribe", epics=["EURUSD"])
+        await asyncio.sleep(0.05)
+        client.wait(seconds=2)
+        await until(lambda: second.quotes)
+        assert second.quotes[0]["timestamp"] > since.timestamp() * 1000
+
+    play(client, story)
+
+
+def test_a_quiet_socket_is_cut_when_the_fault_is_set_and_a_ping_keeps_it(client):
+    """Quirk 31 of the API page: cut after a minute without a frame, which a ping every 30 s cured."""
+
+    async def story(_channel, opened):
+        set_fault(client.path, "idle-cut", at=client.now)
+        quiet, busy = opened(), opened()
+        for wire in (quiet, busy):
+            await wire.say("OHLCMarketData.subscribe", epics=["GOLD"], resolutions=["HOUR"])
+        client.wait(seconds=40)
+        await busy.say("ping")
+        client.wait(seconds=25)
+        await until(lambda: quiet.code)
+        assert (quiet.code, busy.code) == (1006, None)
+
+    play(client, story)
+
+
+def test_a_stream_can_be_cut_once(client):
+    async def story(_channel, opened):
+        wire = opened()
+        await wire.say("ping")
+        set_fault(client.path, "stream-cut", at=client.now)
+        client.wait(seconds=1)
+        await until(lambda: wire.code)
+        assert wire.code == 1006
+        again = opened()
+        await again.say("ping")
+        client.wait(seconds=1)
+        await asyncio.sleep(0.1)
+        assert again.code is None
+
+    play(client, story)
+
+
+def test_bars_come_twice_at_their_close_and_can_get_lost_while_quotes_go_on(client):
+    """Quirk 30 of the API page."""
+
+    async def story(_channel, opened):
+        wire = opened()
+
+        def bars():
+            return [frame["payload"] for frame in wire.frames if frame["destination"] == "ohlc.event"]
+
+        await wire.say("OHLCMarketData.subscribe", epics=["SILVER"])
+        await wire.say("marketData.subscribe", epics=["SILVER"])
+        await asyncio.sleep(0.05)
+        client.wait(seconds=59)
+        await until(lambda: wire.quotes)
+        assert bars() == []
+        client.wait(seconds=1)
+        await until(bars)
+        assert [(bar["priceType"], bar["t"]) for bar in bars()] == [("bid", opening), ("ask", opening)]
+        set_fault(client.path, "bars-lost", at=client.now)
+        seen = len(wire.quotes)
+        for _ in range(2):
+            client.wait(seconds=31)
+            await asyncio.sleep(0.1)
+        assert len(wire.quotes) > seen
+        assert len(bars()) == 2
+
+    opening = int(FRIDAY.timestamp()) * 1000
+    play(client, story)
+
+
 def test_no_more_than_so_many_connections_are_taken(client):
     async def story(_channel, opened):
         wires = [opened() for _ in range(MAX_SOCKETS)]

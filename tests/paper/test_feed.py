@@ -94,6 +94,17 @@ def test_a_bar_is_printed_once_when_it_closes_and_is_the_candle(resolution):
     assert closed.volume == bar.volume
 
 
+@pytest.mark.parametrize(
+    ("resolution", "opening"),
+    [("DAY", datetime(2026, 11, 20, tzinfo=UTC)), ("WEEK", datetime(2026, 11, 16, tzinfo=UTC))],
+)
+def test_days_close_at_midnight_and_weeks_on_monday(resolution, opening):
+    level = RESOLUTIONS[resolution]
+    end = int(opening.timestamp()) * 1000 + (1 if resolution == "DAY" else 7) * 86_400_000
+    (closed,) = Feed(TAPE).bars(SILVER, level, CLASSIC, end - 1, end)
+    assert closed.start == opening.timestamp()
+
+
 def test_a_bar_without_a_tick_is_not_printed():
     saturday = int(datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()) * 1000
     for kind in (CLASSIC, HEIKIN_ASHI):
