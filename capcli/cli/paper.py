@@ -302,6 +302,7 @@ def set_fault(
       stream-cut       every open stream is cut off; once
       idle-cut         a stream without a frame for --value seconds (60) is cut off
       bars-lost        bars do not arrive, quotes do
+      bars-again       a subscription to bars begins with the last three
       one-stream       a second stream of an account gets no prices
     """
     _with_faults(

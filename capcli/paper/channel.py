@@ -16,9 +16,10 @@ from capcli.paper import faults, stream
 from capcli.paper.broker import Outlook, PaperBroker
 from capcli.paper.cuts import CONNECTION, Event, Receive, Send
 from capcli.paper.feed import Feed
+from capcli.paper.path import SPANS
 from capcli.paper.stream import BarLine, Conversation, Message, Unreadable
 from capcli.paper.tape import RESOLUTIONS
-from capcli.paper.times import to_ms
+from capcli.paper.times import SECOND_MS, to_ms
 
 CONNECT = "/connect"
 LIFE_MS = 600_000  # from a message to the next (API page 12.4)
@@ -28,6 +29,7 @@ MAX_WAITING = 8 << 20  # characters of unsent frames
 _PULSE_S = 0.02
 _LOOK_MS = 250  # from one look at sessions, settings and faults to the next
 _STALL_S = 5  # a pulse that is later than that, after a machine's sleep, prints only so much
+_STALE_BARS = 3
 _LAST_WORDS_S = 2  # for the close frame of a socket that does not read
 _Found = TypeVar("_Found")
 
@@ -138,14 +140,19 @@ class Channel:
     async def _listen(self, listener: Listener, receive: Receive) -> None:
         while (event := await receive())["type"] != "websocket.disconnect":
             listener.moved = self._at()
-            reply = await self._reply(listener, event.get("text"))
-            listener.put(Frames([reply], len(reply)), self._at())
+            listener.put(_frames(await self._answers(listener, event.get("text"))), self._at())
 
-    async def _reply(self, listener: Listener, text: str | None) -> str:
+    async def _answers(self, listener: Listener, text: str | None) -> list[str]:
         try:
             message = stream.read(text)
         except Unreadable:
-            return stream.error(None, stream.BAD_MESSAGE)
+            return [stream.error(None, stream.BAD_MESSAGE)]
+        before = set(listener.conversation.bars)
+        reply = await self._reply(listener, message)
+        new = [line for key, line in listener.conversation.bars.items() if key not in before]
+        return [reply, *await self._pulse.stale(new)]
+
+    async def _reply(self, listener: Listener, message: Message) -> str:
         at = self._at()
         session = await asyncio.to_thread(self._broker.admit, message.cst, message.securityToken, at)
         if session is None:
@@ -243,6 +250,20 @@ class _Pulse:
             mine = [printed[epic] for epic in listener.conversation.quotes]
             texts = [text for frames in mine for text in frames.texts]
             listener.put(Frames(texts, sum(frames.size for frames in mine)), at)
+
+    async def stale(self, lines: list[BarLine]) -> list[str]:
+        """Bars that are long over, as seen after a reconnect (API page 12.3)."""
+        if not lines or self._feed is None or faults.BARS_AGAIN not in self.faults:
+            return []
+        if not await self._apart(self._broker.strike, faults.BARS_AGAIN, self._at()):
+            return []
+        texts = []
+        for line in lines:
+            level = RESOLUTIONS[line.resolution]
+            since = self._printed - _STALE_BARS * SPANS[level] * SECOND_MS
+            for bar in self._feed.bars(line.market, level, line.kind, since, self._printed):
+                texts += stream.bar_events(line, bar)
+        return texts
 
     async def _bars(self, feed: Feed, after: int, now: int, at: int) -> None:
         lines = {key: line for one in self._listeners for key, line in one.conversation.bars.items()}

@@ -20,7 +20,8 @@ NO_REFERENCE, TOO_MANY = "no-reference", "too-many"
 CONFIRM_LATE, CONFIRM_NEVER, STALE_CONFIRM = "confirm-late", "confirm-never", "stale-confirm"
 ACTIVITY_LATE, DEAL_LATE, DROP_STOP, BAND = "activity-late", "deal-late", "drop-stop", "band"
 EXPIRE_SESSION, SWITCH_ACCOUNT = "expire-session", "switch-account"
-STREAM_CUT, IDLE_CUT, BARS_LOST, ONE_STREAM = "stream-cut", "idle-cut", "bars-lost", "one-stream"
+STREAM_CUT, IDLE_CUT, ONE_STREAM = "stream-cut", "idle-cut", "one-stream"
+BARS_LOST, BARS_AGAIN = "bars-lost", "bars-again"
 
 _BOOK = ("positions", "workingorders")
 _HISTORY = f"{PREFIX}/history/activity"
@@ -209,6 +210,7 @@ _TABLE = (
     Spec(STREAM_CUT, "every stream is cut off", STREAM, movable=False, times=1),
     Spec(IDLE_CUT, "a stream without a frame for so long is cut", STREAM, movable=False, value=_late("60")),
     Spec(BARS_LOST, "bars do not arrive on the stream, quotes do", STREAM, movable=False),
+    Spec(BARS_AGAIN, "a subscription to bars begins with old ones", STREAM, movable=False),
     Spec(ONE_STREAM, "a second stream of an account gets no prices", STREAM, movable=False),
 )
 SPECS: Mapping[str, Spec] = MappingProxyType({spec.name: spec for spec in _TABLE})

@@ -269,6 +269,24 @@ def test_bars_come_twice_at_their_close_and_can_get_lost_while_quotes_go_on(clie
     play(client, story)
 
 
+def test_old_bars_can_come_again_after_a_subscription(client):
+    set_fault(client.path, "bars-again", at=client.now, times=1)
+
+    async def story(_channel, opened):
+        wire = opened()
+        await asyncio.sleep(0.1)
+        for epic in ("SILVER", "GOLD"):
+            await wire.say("OHLCMarketData.subscribe", epics=[epic])
+        await asyncio.sleep(0.1)
+        bars = [frame["payload"] for frame in wire.frames if frame["destination"] == "ohlc.event"]
+        assert [(bar["epic"], bar["priceType"], opening - bar["t"]) for bar in bars] == [
+            ("SILVER", side, minutes * 60_000) for minutes in (3, 2, 1) for side in ("bid", "ask")
+        ]
+
+    opening = int(FRIDAY.timestamp()) * 1000
+    play(client, story)
+
+
 def test_no_more_than_so_many_connections_are_taken(client):
     async def story(_channel, opened):
         wires = [opened() for _ in range(MAX_SOCKETS)]
