@@ -157,17 +157,12 @@ class Tape:
 
     def last(self, market: Market, second: int) -> Print:
         """The latest tick at or before an instant; before a recording begins, its first price."""
-        when = self.hours(market).last_open(min(second, SUSPENDED_SINCE) if market.suspended else second)
-        recording = self._recordings.get(market.epic)
-        at = max(when, recording.first) if recording else when
-        index, place = divmod(at - start_of(LEAF, 0), SPANS[LEAF])
-        bid = self.line(market, offer=False).ticks(index)[place]
-        offer = (
-            self.line(market, offer=True).ticks(index)[place].close
-            if recording
-            else bid.close + market.spread
-        )
-        return Print(bid.close, offer, when if when == at else second, bid.volume)
+        if recording := self._recordings.get(market.epic):
+            return _last_recorded(recording, second)
+        when = market.hours.last_open(min(second, SUSPENDED_SINCE) if market.suspended else second)
+        index, place = _leaf(when)
+        tick = self._path.ticks(market.shape, index)[place]
+        return Print(tick.close, tick.close + market.spread, when, tick.volume)
 
     def fold(self, market: Market, first: int, last: int, *, offer: bool = False) -> Bar | None:
         """All ticks from `first` to `last`, both included, as one bar; None when there was none."""
@@ -214,6 +209,18 @@ class Tape:
             return None
         search = _Search(self.line(market, offer=offer), self.hours(market), barrier, first, last)
         return search.among(0, range(index_of(0, first), index_of(0, last) + 1))
+
+
+def _leaf(second: int) -> tuple[int, int]:
+    """The leaf of a second, and its place there."""
+    return divmod(second - start_of(LEAF, 0), SPANS[LEAF])
+
+
+def _last_recorded(recording: Recording, second: int) -> Print:
+    when = recording.hours.last_open(second)
+    index, place = _leaf(max(when, recording.first))
+    bid, offer = recording.bids.ticks(index)[place], recording.offers.ticks(index)[place]
+    return Print(bid.close, offer.close, when if when >= recording.first else second, bid.volume)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capcli.paper.catalogue import MARKETS
@@ -180,6 +180,7 @@ destinations = st.sampled_from(["ping", "marketData.subscribe", "OHLCMarketData.
 
 
 @given(destinations, values, values)
+@settings(deadline=None)
 def test_whatever_is_sent_gets_an_answer(destination, payload, correlation):
     frame = json.dumps({"destination": destination, "payload": payload, "correlationId": correlation})
     try:

@@ -83,7 +83,7 @@ def test_every_price_stays_near_its_middle(market, seed, second):
 
 
 @given(markets, instants, st.integers(1, 200), st.booleans(), st.integers(60, 9_000))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_crossing_is_the_first_tick_that_hits(market, second, offset, rising, span):
     level = TAPE.last(market, second).bid + (offset if rising else -offset)
     barrier = Fixed(level, rising)
@@ -95,7 +95,7 @@ def test_a_crossing_is_the_first_tick_that_hits(market, second, offset, rising, 
 
 
 @given(markets, instants, st.integers(10, 400), st.booleans(), st.integers(60, 9_000))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_trailing_crossing_is_the_first_tick_that_came_back_far_enough(
     market, second, distance, rising, span
 ):
