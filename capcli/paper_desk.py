@@ -1,13 +1,16 @@
 """What people do to the embedded paper broker: look at it, start it over, serve it to other clients."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
+from capcli.system import private_folder
 
 if TYPE_CHECKING:
     from capcli.paper.state import PaperFaults, PaperStatus
@@ -49,9 +52,20 @@ class PaperDesk:
         return status(self._path, self._clock())
 
     def reset(
-        self, *, seed: str | None = None, start: datetime | None = None, limits: bool = True
+        self,
+        *,
+        seed: str | None = None,
+        start: datetime | None = None,
+        speed: Decimal = Decimal(1),
+        ticks: int | None = None,
+        replays: Mapping[str, Path] = MappingProxyType({}),
+        limits: bool = True,
     ) -> "PaperStatus":
-        """Forget every deal and start over with fresh accounts, at `start` (UTC) or now.
+        """Forget every deal and start over with fresh accounts.
+
+        The market's clock begins at `start` (UTC), else with the first replayed bar, else it is real time.
+        `speed` is market time in real time, `ticks` a second of each market on the stream, and `replays` are
+        files of candles by epic. Raises UsageError for a file that cannot be played; then nothing was reset.
 
         What was lost among the forgotten orders is settled in the journal: it would block new ones for ever.
         Raises Busy while an order with an open end is being sent; then nothing was reset.
@@ -62,7 +76,17 @@ class PaperDesk:
         with ExitStack() as held:
             for account_id in sorted({attempt.account_id for attempt in waiting}):
                 held.enter_context(self._lock("paper", self._host, account_id))
-            reset(self._path, seed=seed, start=start, limits=limits, at=self._clock())
+            with _readable("capcli paper reset --help"):
+                reset(
+                    self._path,
+                    seed=seed,
+                    start=start,
+                    speed=speed,
+                    ticks=ticks,
+                    replays=replays,
+                    limits=limits,
+                    at=self._clock(),
+                )
             settled = tuple(attempt.attempt_id for attempt in waiting if self._end(attempt.attempt_id))
         return replace(self.status(), settled=settled)
 
@@ -120,23 +144,33 @@ class PaperDesk:
             clear_faults(self._path, name, at=self._clock())
         return self.faults()
 
-    def serve(self, port: int, *, ready: Callable[[str], None]) -> None:
-        """Serve the paper broker over loopback HTTP until it is stopped; `ready` gets the base URL."""
-        from capcli.paper.serve import serve
+    def serve(self, port: int, *, tls: bool, ready: Callable[[str, str, Path | None], None]) -> None:
+        """Serve requests and stream over loopback until it is stopped.
 
-        serve(self._path, port=port, clock=self._clock, ready=ready)
+        `ready` gets the base URL, the stream's URL and, with TLS, the file that a client is to trust.
+        """
+        from capcli.paper.certificates import certificate
+        from capcli.paper.serve import serve, stream_address
+
+        files = certificate(private_folder(self._path.parent), self._clock()) if tls else None
+
+        def announce(url: str) -> None:
+            ready(url, stream_address(url), files and files.authority)
+
+        serve(self._path, port=port, certificate=files, clock=self._clock, ready=announce)
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _readable(then: str = "capcli paper faults set --help") -> Iterator[None]:
     from capcli.errors import UsageError
+    from capcli.paper.candle_files import BadReplay
     from capcli.paper.faults import BadFault
     from capcli.settings.table import did_you_mean
 
     try:
         yield
+    except BadReplay as error:
+        raise UsageError(f"--replay: {error} Nothing was changed.", next=then, option="--replay") from None
     except BadFault as error:
         hint = did_you_mean(error.typed, error.known) if error.typed else ""
-        raise UsageError(
-            f"{error}{hint} Nothing was changed.", next="capcli paper faults set --help"
-        ) from None
+        raise UsageError(f"{error}{hint} Nothing was changed.", next=then) from None

@@ -1,6 +1,8 @@
 """`capcli paper`: the built-in broker, its state, and serving it to other clients."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,12 +10,14 @@ import typer
 from capcli.cli.inputs import instant
 from capcli.cli.run import finish
 from capcli.cli.tree import command, epilog, new_app
+from capcli.domain.money import NotANumber, parse_decimal
 from capcli.errors import NotConfirmed, UsageError
 from capcli.services.reply import Reply
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.paper.state import PaperFaults
+    from capcli.render.results import Served
 
 app = new_app(
     "The built-in paper broker: status, reset, serve, faults.",
@@ -38,6 +42,19 @@ capcli paper faults clear                        a good day again"""
 Seed = Annotated[str | None, typer.Option(metavar="TEXT", help="Other prices: any text.")]
 Start = Annotated[str | None, typer.Option(metavar="TIME", help="The market's clock begins here (UTC).")]
 NoLimits = Annotated[bool, typer.Option("--no-limits", help="No request limits, for tests.")]
+Speed = Annotated[
+    str | None,
+    typer.Option(metavar="X", help="Market time in real time; 1440 is a day a minute."),
+]
+Ticks = Annotated[
+    int | None,
+    typer.Option(min=1, max=250, metavar="N", help="Ticks a second of every open market on the stream."),
+]
+Replay = Annotated[
+    list[str] | None,
+    typer.Option(metavar="EPIC=FILE", help="Play a file's candles as this market; may be given again."),
+]
+FASTEST = 10_000
 
 
 @app.callback()
@@ -55,20 +72,35 @@ def status(ctx: typer.Context) -> None:
     finish(call, Reply(call.build().paper.status()), "paper")
 
 
-@command(app, "reset", example="capcli paper reset --confirm\ncapcli paper reset --seed crash --confirm")
+@command(
+    app,
+    "reset",
+    example="capcli paper reset --confirm\ncapcli paper reset --seed crash --confirm\n"
+    "capcli paper reset --replay SILVER=silver.csv --speed 60 --confirm",
+)
 def reset(
     ctx: typer.Context,
+    *,
     seed: Seed = None,
     start: Start = None,
+    speed: Speed = None,
+    ticks: Ticks = None,
+    replay: Replay = None,
     no_limits: NoLimits = False,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Without a question.")] = False,
 ) -> None:
-    """Forget every paper deal and start over with fresh accounts."""
+    """Forget every paper deal and start over with fresh accounts.
+
+    A file to replay is CSV, JSON lines or Parquet with the columns time (UTC), bid_open, bid_high, bid_low,
+    bid_close, ask_open, ask_high, ask_low, ask_close, volume. Plain open, high, low, close are bids, and the
+    market's spread is added. The clock then begins with its first bar; without a bar the market is closed.
+    Sessions, request limits and faults keep to real time, however fast the market's clock runs.
+    """
     from capcli.paper.state import PaperStatus
 
     call = ctx.find_root().obj
     call.check_form(PaperStatus)
-    begin = instant("--start", start)
+    world = _world(seed=seed, start=start, speed=speed, ticks=ticks, replay=replay, no_limits=no_limits)
     application = call.build()
 
     def act(yes: bool) -> "Reply[Any]":
@@ -77,29 +109,44 @@ def reset(
                 "A reset forgets every paper deal. Not confirmed, so nothing was changed.",
                 next="capcli paper reset --confirm",
             )
-        return Reply(application.paper.reset(seed=seed, start=begin, limits=not no_limits))
+        return Reply(application.paper.reset(**world))
 
     reply = call.confirmed(act, given=confirm, summary=lambda: "This forgets every paper deal.")
     finish(call, reply, "paper")
 
 
-@command(app, "serve", example="capcli paper serve --port 8330")
+@command(
+    app,
+    "serve",
+    example="capcli paper serve --port 8330\ncapcli paper serve --tls\n"
+    "capcli paper serve --speed 1440 --replay SILVER=silver.csv",
+)
 def serve(
     ctx: typer.Context,
+    *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback port; 0 takes a free one.")] = 8330,
+    tls: Annotated[bool, typer.Option("--tls", help="https and wss, with a certificate made here.")] = False,
     seed: Seed = None,
     start: Start = None,
+    speed: Speed = None,
+    ticks: Ticks = None,
+    replay: Replay = None,
     no_limits: NoLimits = False,
 ) -> None:
     """Serve the paper broker over loopback HTTP, for other clients.
 
-    Key, user and password are all `paper`. Ctrl-C ends it. It shares its state with the commands here.
+    Requests and the price stream share the port. Key, user and password are all `paper`. Ctrl-C ends it. It
+    shares its state with the commands here; options from --seed on are for a state that does not exist yet,
+    `capcli paper reset --help` says what they mean.
     """
+    from capcli.render.results import Served
+
     call = ctx.find_root().obj
+    world = _world(seed=seed, start=start, speed=speed, ticks=ticks, replay=replay, no_limits=no_limits)
     application = call.build()
-    _prepare(application, seed=seed, start=start, no_limits=no_limits)
+    _prepare(application, world)
     try:
-        application.paper.serve(port, ready=lambda url: _announce(call, url))
+        application.paper.serve(port, tls=tls, ready=lambda *served: _announce(call, Served(*served)))
     except OSError as error:
         raise UsageError(
             f"--port {port} cannot be used: {error.strerror}. Take another, or 0 for a free one.",
@@ -109,32 +156,83 @@ def serve(
         raise typer.Exit(0) from None
 
 
-def _prepare(application: "App", *, seed: str | None, start: str | None, no_limits: bool) -> None:
+def _world(
+    *,
+    seed: str | None,
+    start: str | None,
+    speed: str | None,
+    ticks: int | None,
+    replay: list[str] | None,
+    no_limits: bool,
+) -> dict[str, Any]:
+    """What was asked of a new world; nothing for the usual one. Raises UsageError."""
+    asked = {
+        "seed": seed,
+        "start": instant("--start", start),
+        "speed": _speed(speed),
+        "ticks": ticks,
+        "replays": _replays(replay or []) or None,
+        "limits": False if no_limits else None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _speed(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        speed = parse_decimal(text)
+    except NotANumber:
+        speed = Decimal(0)
+    if not 0 < speed <= FASTEST:
+        raise UsageError(
+            f"--speed is {text[:60]!a}: a number above 0, at most {FASTEST}. Nothing was changed.",
+            next="capcli paper reset --help",
+            option="--speed",
+        )
+    return speed
+
+
+def _replays(texts: list[str]) -> dict[str, Path]:
+    files = {}
+    for text in texts:
+        epic, given, file = text.partition("=")
+        if not (epic and given and file) or epic in files:
+            why = "is given twice" if epic in files else "is not EPIC=FILE"
+            raise UsageError(
+                f"--replay {text[:60]!a} {why}. Nothing was changed.",
+                next="capcli paper reset --help",
+                option="--replay",
+            )
+        files[epic] = Path(file)
+    return files
+
+
+def _prepare(application: "App", world: dict[str, Any]) -> None:
     """Start a world as asked for, unless there is one: then these are not for a serve to change."""
-    begin = instant("--start", start)
-    if seed is None and begin is None and not no_limits:
+    if not world:
         return
     if application.folders.paper.exists():
         raise UsageError(
-            "--seed, --start and --no-limits are set by the first serve or by a reset, and this paper broker "
-            "has its state already.",
+            "--seed, --start, --speed, --ticks, --replay and --no-limits are set by the first serve or by a "
+            "reset, and this paper broker has its state already. Nothing was changed.",
             next="capcli paper reset --help",
         )
-    application.paper.reset(seed=seed, start=begin, limits=not no_limits)
+    application.paper.reset(**world)
 
 
-def _announce(call: Any, url: str) -> None:
+def _announce(call: Any, served: "Served") -> None:
     if call.json:
         from capcli.render.envelope import document, encode
-        from capcli.render.results import Served
 
-        call.outlet.document(encode(document(call.command, "paper", Reply(Served(url, ready=True)))))
+        call.outlet.document(encode(document(call.command, "paper", Reply(served))))
         return
-    call.outlet.result(f"{url}\n")
+    call.outlet.result(f"{served.base_url}\n{served.stream_url}\n")
     if not call.options.quiet:
+        trust = f" SSL_CERT_FILE={served.certificate}" if served.certificate else ""
         call.outlet.result(
-            f"Ready. Use it with CAP_ENV=demo CAP_API_URL={url}; key, user and password are: paper. "
-            "Ctrl-C ends it.\n"
+            f"Ready. Use it with CAP_ENV=demo CAP_API_URL={served.base_url}{trust}; key, user and password "
+            "are: paper. Ctrl-C ends it.\n"
         )
 
 
@@ -204,6 +302,13 @@ def set_fault(
       rotate-tokens    the answer brings new tokens, the old ones are dead; once
       key-paused       401 error.invalid.api.key to every login, as of a paused key
       no-account       401 error.null.accountId to reads, as of a login without accounts
+    \b
+    the price stream of `capcli paper serve`
+      stream-cut       every open stream is cut off; once
+      idle-cut         a stream without a frame for --value seconds (60) is cut off
+      bars-lost        bars do not arrive, quotes do
+      bars-again       a subscription to bars begins with the last three
+      one-stream       a second stream of an account gets no prices
     """
     _with_faults(
         ctx,

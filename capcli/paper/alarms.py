@@ -30,9 +30,18 @@ class _Line(NamedTuple):
 
     @property
     def barrier(self) -> Fixed:
+        """In steps of its side of the quote."""
         market = self.market
-        steps = market.steps_above(self.level) if self.rising else market.steps_below(self.level)
-        return Fixed(steps - (market.spread if self.at_offer else 0), self.rising)
+        return Fixed(
+            market.steps_above(self.level) if self.rising else market.steps_below(self.level), self.rising
+        )
+
+    def price(self, desk: Desk, second: int) -> Decimal:
+        quote = desk.moved_to(second).quote(self.market)
+        return quote.offer if self.at_offer else quote.bid
+
+    def reached(self, price: Decimal) -> bool:
+        return price >= self.level if self.rising else price <= self.level
 
 
 def arm(desk: Desk, deal: Position | Order, since: int) -> None:
@@ -93,7 +102,7 @@ def _trailing_event(desk: Desk, position: Position, since: int, until: int) -> E
     assert trail is not None, "only asked of trailing stops"
     best = _best_steps(desk, position, since - 1)
     barrier = Trailing(best, int(trail / market.step), rising=not position.long)
-    second = desk.tape.crossing(market, barrier, since, until)
+    second = desk.tape.crossing(market, barrier, since, until, offer=not position.long)
     if second is None:
         return None
     level = stop_level(desk.moved_to(second - 1), position)
@@ -112,30 +121,27 @@ def _order_event(desk: Desk, order: Order, since: int, until: int) -> Event | No
 
 
 def _crossing(desk: Desk, line: _Line, cause: str, since: int, until: int) -> Event | None:
-    second = desk.tape.crossing(line.market, line.barrier, since, until)
+    second = desk.tape.crossing(line.market, line.barrier, since, until, offer=line.at_offer)
     return None if second is None else Event(second, cause, _landing(desk, line, second))
 
 
 def _landing(desk: Desk, line: _Line, second: int) -> Decimal:
     """The level itself, or the first tick when the price was beyond it before: a gap at the reopening."""
-    before = second - 1
-    if line.market.hours.is_open(before) and not line.barrier.hit(desk.tape.last(line.market, before).bid):
+    if desk.tape.follows(line.market, second) and not line.reached(line.price(desk, second - 1)):
         return line.level
-    quote = desk.moved_to(second).quote(line.market)
-    return quote.offer if line.at_offer else quote.bid
+    return line.price(desk, second)
 
 
 def _best(desk: Desk, position: Position, until: int) -> Decimal:
-    market = MARKETS[position.epic]
-    steps = _best_steps(desk, position, until)
-    return market.price(steps if position.long else steps + market.spread)
+    return MARKETS[position.epic].price(_best_steps(desk, position, until))
 
 
 def _best_steps(desk: Desk, position: Position, until: int) -> int:
-    """The best bid from the second of arming on; while the market is closed, its last tick."""
+    """The best price to close at from the second of arming on; while the market is closed, its last tick."""
     market = MARKETS[position.epic]
-    first = desk.tape.last(market, position.trail_since).bid
-    bar = desk.tape.fold(market, position.trail_since, until)
+    last = desk.tape.last(market, position.trail_since)
+    first = last.bid if position.long else last.offer
+    bar = desk.tape.fold(market, position.trail_since, until, offer=not position.long)
     if bar is None:
         return first
     return max(first, bar.high) if position.long else min(first, bar.low)

@@ -54,6 +54,14 @@ def strike(desk: Desk, name: str) -> Fault | None:
     return fault
 
 
+def strike_stream(db: sqlite3.Connection, name: str, at_ms: int) -> bool:
+    """The same for a fault of streams, which meets no request."""
+    fault = next((one for one in holding(db, at_ms) if one.name == name), None)
+    if fault:
+        _spend(db, fault)
+    return fault is not None
+
+
 def peek(desk: Desk, name: str) -> Fault | None:
     """The same without counting; None when another process had the last of it."""
     if name not in desk.faults:
@@ -63,12 +71,16 @@ def peek(desk: Desk, name: str) -> Fault | None:
 
 
 def spend(desk: Desk, fault: Fault) -> None:
+    _spend(desk.db, fault)
+
+
+def _spend(db: sqlite3.Connection, fault: Fault) -> None:
     if fault.times is None:
         return
     if fault.times > 1:
-        put(desk.db, replace(fault, times=fault.times - 1))
+        put(db, replace(fault, times=fault.times - 1))
     else:
-        drop(desk.db, fault.name)
+        drop(db, fault.name)
 
 
 def listed(desk: Desk, deals: Sequence[_Deal]) -> Sequence[_Deal]:

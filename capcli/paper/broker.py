@@ -1,7 +1,6 @@
 """The paper broker's one entrance: a request comes in, an answer goes out, all state is in paper.db."""
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -25,14 +24,16 @@ from capcli.paper import (
     world,
 )
 from capcli.paper.answers import answer, refused, without_code
-from capcli.paper.armed import armed, strike
-from capcli.paper.desk import Call, Desk, Reply, Session
+from capcli.paper.armed import armed, holding, strike, strike_stream
+from capcli.paper.desk import STREAM_URL, Call, Desk, Reply, Session
+from capcli.paper.faults import STREAM, Fault
 from capcli.paper.messages import PREFIX, Request, Response
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import is_due, settle
 from capcli.paper.store import Store, reading, writing
 from capcli.paper.tape import Tape
 from capcli.paper.times import to_ms
+from capcli.paper.world import Settings
 
 Enter = Callable[[Desk, Mapping[str, str], bytes], Reply]
 
@@ -92,31 +93,63 @@ ROUTES = (
     Route("GET", "/history/activity", history.activity),
     Route("GET", "/history/transactions", transactions.listing),
 )
-TIME = f"{PREFIX}/time"
+TIME, SESSION = f"{PREFIX}/time", f"{PREFIX}/session"
 # Before a login: the API key is all that they ask for.
 AT_THE_DOOR = MappingProxyType(
     {
-        (f"{PREFIX}/session", "POST"): sessions.log_in,
-        (f"{PREFIX}/session/encryptionKey", "GET"): sessions.encryption_key,
+        (SESSION, "POST"): sessions.log_in,
+        (f"{SESSION}/encryptionKey", "GET"): sessions.encryption_key,
     }
 )
 OPEN_PATHS = frozenset({TIME, *(path for path, _ in AT_THE_DOOR)})
 
 
+class Outlook(NamedTuple):
+    settings: Settings
+    tape: Tape
+    alive: frozenset[str]  # the csts that still hold
+    faults: Mapping[str, Fault]
+
+
 class PaperBroker:
     """Safe to call from several threads, and beside other processes on the same file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, stream: str = STREAM_URL) -> None:
         self._store = Store(path)
-        self._tape: Callable[[str], Tape] = lru_cache(2)(Tape)
+        self._stream = stream
+        self._tapes = world.Tapes()
 
     def handle(self, request: Request) -> Response:
         at = to_ms(request.at)
         with self._store.lent() as db:
             settings = world.load_or_create(db, at)
             met = armed(db, request.method, request.path, at)
-            desk = Desk(db, self._tape(settings.seed), settings, at, settings.market_ms(at), met)
+            desk = Desk(
+                db, self._tapes.of(db, settings), settings, at, settings.market_ms(at), met, self._stream
+            )
             return mishaps.meet(desk, request, _answer) if met else _answer(desk, request)
+
+    def admit(self, cst: object, token: object, at_ms: int) -> Session | None:
+        """The session of a stream's message, renewed; None for tokens that are not valid."""
+        tokens = {"cst": str(cst or ""), "x-security-token": str(token or "")}
+        with self._store.lent() as db:
+            try:
+                return sessions.admit(db, world.load_or_create(db, at_ms), tokens, at_ms)
+            except Refusal:
+                return None
+
+    def outlook(self, csts: Collection[str], at_ms: int) -> Outlook:
+        """What streams need to know of the world by now, and which of their sessions live."""
+        with self._store.lent() as db:
+            settings = world.load_or_create(db, at_ms)
+            met = {fault.name: fault for fault in holding(db, at_ms) if fault.on == STREAM}
+            alive = sessions.alive(db, settings, csts, at_ms)
+            return Outlook(settings, self._tapes.of(db, settings), alive, met)
+
+    def strike(self, name: str, at_ms: int) -> bool:
+        """Whether a fault befalls a stream now, counted."""
+        with self._store.lent() as db, writing(db):
+            return strike_stream(db, name, at_ms)
 
     def close(self) -> None:
         self._store.close()

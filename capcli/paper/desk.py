@@ -10,6 +10,8 @@ from capcli.paper.catalogue import Market
 from capcli.paper.tape import Tape
 from capcli.paper.world import Settings
 
+STREAM_URL = "wss://localhost/"  # where nothing is served
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
@@ -31,6 +33,7 @@ class Desk:
     at: int  # real time, ms: sessions, limits, confirm delays
     now: int  # market time, ms: everything else
     faults: frozenset[str] = frozenset()  # names of those that this request meets
+    stream: str = STREAM_URL  # its address, to which a client adds `connect` (API page 1)
 
     @property
     def second(self) -> int:
@@ -40,11 +43,11 @@ class Desk:
         return replace(self, now=second * 1000)
 
     def quote(self, market: Market) -> Quote:
-        bid, second = self.tape.last(market, self.second)
-        return Quote(market.price(bid), market.price(bid + market.spread), second, bid)
+        last = self.tape.last(market, self.second)
+        return Quote(market.price(last.bid), market.price(last.offer), last.second, last.bid)
 
     def trades(self, market: Market) -> bool:
-        return not market.suspended and market.hours.is_open(self.second)
+        return not market.suspended and self.tape.hours(market).is_open(self.second)
 
 
 @dataclass(frozen=True, slots=True)

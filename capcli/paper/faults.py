@@ -11,7 +11,7 @@ from capcli.paper.messages import PREFIX
 
 BEFORE, AFTER = "before", "after"
 ORDERS, CHANGES, CONFIRMS, POSITIONS, ACTIVITY = "orders", "changes", "confirms", "positions", "activity"
-READS, LOGIN, ALL = "reads", "login", "all"
+READS, LOGIN, ALL, STREAM = "reads", "login", "all", "stream"
 KINDS = (ORDERS, CHANGES, CONFIRMS, POSITIONS, ACTIVITY, READS, LOGIN, ALL)
 
 DROP_BEFORE, DROP_AFTER, HALF_BODY, DELAY = "drop-before", "drop-after", "half-body", "delay"
@@ -22,6 +22,8 @@ ACTIVITY_LATE, DEAL_LATE, DROP_STOP, BAND = "activity-late", "deal-late", "drop-
 EXPIRE_SESSION, SWITCH_ACCOUNT = "expire-session", "switch-account"
 ROTATE_TOKENS, KEY_PAUSED, NO_ACCOUNT = "rotate-tokens", "key-paused", "no-account"
 CLOSED_TEXT, STOP_DEMANDED = "closed-text", "stop-demanded"
+STREAM_CUT, IDLE_CUT, ONE_STREAM = "stream-cut", "idle-cut", "one-stream"
+BARS_LOST, BARS_AGAIN = "bars-lost", "bars-again"
 
 _BOOK = ("positions", "workingorders")
 _HISTORY = f"{PREFIX}/history/activity"
@@ -213,5 +215,10 @@ _TABLE = (
     Spec(ROTATE_TOKENS, "the answer brings new tokens, the old ones are dead", ALL, times=1),
     Spec(KEY_PAUSED, "401 error.invalid.api.key, as of a paused key", LOGIN, movable=False, moment=BEFORE),
     Spec(NO_ACCOUNT, "401 error.null.accountId, as of a login without accounts", READS, moment=BEFORE),
+    Spec(STREAM_CUT, "every stream is cut off", STREAM, movable=False, times=1),
+    Spec(IDLE_CUT, "a stream without a frame for so long is cut", STREAM, movable=False, value=_late("60")),
+    Spec(BARS_LOST, "bars do not arrive on the stream, quotes do", STREAM, movable=False),
+    Spec(BARS_AGAIN, "a subscription to bars begins with old ones", STREAM, movable=False),
+    Spec(ONE_STREAM, "a second stream of an account gets no prices", STREAM, movable=False),
 )
 SPECS: Mapping[str, Spec] = MappingProxyType({spec.name: spec for spec in _TABLE})

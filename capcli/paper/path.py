@@ -92,10 +92,6 @@ class Path:
         """The ten one-second ticks of a leaf, each a bar of one price."""
         return self._ticks(shape, index)
 
-    def tick(self, shape: Shape, second: int) -> int:
-        index, place = divmod(second - MONDAY, SPANS[LEAF])
-        return self._ticks(shape, index)[place].close
-
     def _draw(self, shape: Shape, name: str, index: int) -> bytes:
         return blake2b(f"{shape.epic}|{name}|{index}".encode(), key=self._key).digest()
 

@@ -99,17 +99,17 @@ def _aligned(level: int, second: int) -> int:
 
 
 def _candle(market: Market, candle: Candle) -> dict[str, Any]:
-    bar, ms = candle.bar, candle.start * SECOND_MS
+    bar, offers, ms = candle.bar, candle.offers, candle.start * SECOND_MS
     return {
         "snapshotTime": stamp_seconds(market_local(ms)),
         "snapshotTimeUTC": stamp_seconds(ms),
-        "openPrice": _pair(market, bar.open),
-        "closePrice": _pair(market, bar.close),
-        "highPrice": _pair(market, bar.high),
-        "lowPrice": _pair(market, bar.low),
+        "openPrice": _pair(market, bar.open, offers.open),
+        "closePrice": _pair(market, bar.close, offers.close),
+        "highPrice": _pair(market, bar.high, offers.high),
+        "lowPrice": _pair(market, bar.low, offers.low),
         "lastTradedVolume": bar.volume,
     }
 
 
-def _pair(market: Market, steps: int) -> dict[str, Any]:
-    return {"bid": market.price(steps), "ask": market.price(steps + market.spread)}
+def _pair(market: Market, bid: int, offer: int) -> dict[str, Any]:
+    return {"bid": market.price(bid), "ask": market.price(offer)}

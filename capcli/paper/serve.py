@@ -5,16 +5,22 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from capcli.paper.broker import PaperBroker
+from capcli.paper.broker import SESSION, PaperBroker
+from capcli.paper.certificates import Certificate
+from capcli.paper.channel import MAX_FRAME, Channel, refuse
 from capcli.paper.cuts import Event, Receive, Send, lending, reply, spoil
 from capcli.paper.messages import Request, Response
+
+if TYPE_CHECKING:
+    from uvicorn import Config
 
 MAX_BODY = 1 << 20
 _PLAIN = MappingProxyType({"Content-Type": "application/json"})
@@ -25,26 +31,54 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int,
+    certificate: Certificate | None = None,
     clock: Callable[[], datetime],
     ready: Callable[[str], None],
 ) -> None:
-    """Runs until Ctrl-C or SIGTERM; `ready` is told the address once connections are accepted."""
+    """Runs until Ctrl-C or SIGTERM; `ready` is told the address once connections are accepted.
+
+    With a certificate it speaks TLS. Open connections are closed at the end.
+    """
     import uvicorn
-    from uvicorn.protocols.http.h11_impl import H11Protocol
 
     if not is_loopback(host):
         raise ValueError(f"the paper broker listens on loopback addresses only, not on {host}")
+
+    class Announcing(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready(address)
+
+    with _bound(host, port) as listener, _quiet_signals():
+        address = _address(host, listener, secure=certificate is not None)
+        with closing(PaperBroker(path, stream=stream_address(address))) as broker:
+            Announcing(_config(_App(broker, clock), certificate)).run([listener])
+
+
+def _config(application: "_App", certificate: Certificate | None) -> "Config":
+    from uvicorn import Config
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     class Cuttable(H11Protocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self.app = lending(self.app, transport)
 
-    broker = PaperBroker(path)
-    config = uvicorn.Config(
-        _App(broker, clock),
+    class CuttableStream(WebSocketsSansIOProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            self.app = lending(self.app, self.transport)
+
+    return Config(
+        application,
         http=Cuttable,
-        ws="none",
+        ws=CuttableStream,
+        ws_max_size=MAX_FRAME,
+        ws_ping_interval=None,  # keeping alive is the client's part (API page 12.4)
+        ws_per_message_deflate=False,
+        ssl_certfile=certificate and certificate.chain,
+        ssl_keyfile=certificate and certificate.key,
         lifespan="off",
         log_config=None,
         log_level="critical",
@@ -54,14 +88,10 @@ def serve(
         timeout_graceful_shutdown=5,
     )
 
-    class Announcing(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            ready(_address(host, listener))
 
-    with _bound(host, port) as listener, _quiet_signals():
-        Announcing(config).run([listener])
-    broker.close()
+def stream_address(address: str) -> str:
+    """Where the stream of a served broker is; a client adds `connect` (API page 1)."""
+    return f"ws{address.removeprefix('http')}/"
 
 
 def is_loopback(host: str) -> bool:
@@ -86,9 +116,9 @@ def _bound(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family)
 
 
-def _address(host: str, listener: socket.socket) -> str:
-    port = listener.getsockname()[1]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _address(host: str, listener: socket.socket, *, secure: bool) -> str:
+    name, port = f"[{host}]" if ":" in host else host, listener.getsockname()[1]
+    return f"http{'s' if secure else ''}://{name}:{port}"
 
 
 @contextmanager
@@ -116,9 +146,12 @@ class _App:
     def __init__(self, broker: PaperBroker, clock: Callable[[], datetime]) -> None:
         self._broker = broker
         self._clock = clock
+        self._channel = Channel(broker, clock)
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "websocket":
+            await self._stream(scope, receive, send)
+        elif scope["type"] == "http":
             try:
                 body = await _body(receive)
             except CutShort:
@@ -129,13 +162,22 @@ class _App:
             else:
                 await reply(send, response)
 
+    async def _stream(self, scope: Event, receive: Receive, send: Send) -> None:
+        if _is_local(_headers(scope).get("host", "localhost")):
+            await self._channel(scope, receive, send)
+        else:
+            await refuse(receive, send, 403)
+
     async def _answer(self, scope: Event, body: bytes | None) -> Response:
         if body is None:
             return Response(413, _PLAIN, b"{}")
         request = _request(scope, body, self._clock())
         if not _is_local(request.headers.get("host", "localhost")):
             return Response(403, _PLAIN, b"{}")
-        return await asyncio.to_thread(self._broker.handle, request)
+        response = await asyncio.to_thread(self._broker.handle, request)
+        if request.path == SESSION and request.method != "GET":
+            self._channel.look()
+        return response
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -155,5 +197,8 @@ async def _body(receive: Receive) -> bytes | None:
 
 def _request(scope: Event, body: bytes, at: datetime) -> Request:
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    return Request(scope["method"], scope["path"], query, headers, body, at)
+    return Request(scope["method"], scope["path"], query, _headers(scope), body, at)
+
+
+def _headers(scope: Event) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}

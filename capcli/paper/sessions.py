@@ -2,7 +2,7 @@
 
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from capcli.paper import book, encryption, limits, money
@@ -15,7 +15,6 @@ from capcli.paper.world import Settings
 
 API_KEY = IDENTIFIER = PASSWORD = "paper"  # noqa: S105  (public, there is nothing to protect)
 CLIENT_ID = "10048291"
-STREAM = "wss://localhost/"
 IDLE_MS = 600_000
 CAP_MS = 3_600_000
 _TOUCH_MS = 100  # a session used again within this time is not written again
@@ -59,6 +58,13 @@ def encryption_key(desk: Desk, headers: Mapping[str, str], _body: bytes) -> Repl
     if desk.settings.limits:
         limits.spend(desk.db, desk.at, limits.REQUESTS)
     return Reply({"encryptionKey": encryption.public_key(desk.db), "timeStamp": desk.at})
+
+
+def alive(db: sqlite3.Connection, settings: Settings, csts: Collection[str], at: int) -> frozenset[str]:
+    """Those of some sessions that would still be admitted."""
+    marks = ", ".join("?" * len(csts))
+    rows = db.execute(f"SELECT * FROM sessions WHERE cst IN ({marks})", tuple(csts))  # noqa: S608  (marks)
+    return frozenset(row["cst"] for row in rows if not _expired(row, settings, at))
 
 
 def log_in(desk: Desk, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -109,7 +115,7 @@ def _login_body(desk: Desk, active: Account, accounts: tuple[Account, ...]) -> d
         "currencyIsoCode": active.currency,
         "currencySymbol": _SYMBOLS[active.currency],
         "currentAccountId": active.account_id,
-        "streamingHost": STREAM,
+        "streamingHost": desk.stream,
         "accounts": [_account_row(desk, account) for account in accounts],
         "clientId": CLIENT_ID,
         "timezoneOffset": ACCOUNT_OFFSET_HOURS,
@@ -143,7 +149,7 @@ def show(call: Call) -> Reply:
             "timezoneOffset": ACCOUNT_OFFSET_HOURS,
             "locale": "en",
             "currency": account.currency,
-            "streamEndpoint": STREAM,
+            "streamEndpoint": call.desk.stream,
         }
     )
 

@@ -1,19 +1,24 @@
 """The paper world from outside: start it anew, look at it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 
-from capcli.paper import armed, book, faults, world
+from capcli.paper import armed, book, candle_files, faults, recordings, world
 from capcli.paper.desk import Desk
 from capcli.paper.faults import Fault
+from capcli.paper.path import SPANS
+from capcli.paper.recordings import Bars
 from capcli.paper.settle import settle
 from capcli.paper.store import Store, writing
-from capcli.paper.tape import Tape
-from capcli.paper.times import from_ms, to_ms
+from capcli.paper.tape import RESOLUTIONS
+from capcli.paper.times import SECOND_MS, from_ms, to_ms
+
+NORMAL_SPEED = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +30,28 @@ class PaperAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class PaperReplay:
+    """A market that plays a file's candles; it is closed before the first, in gaps and after the last."""
+
+    epic: str
+    source: str
+    resolution: str
+    first: datetime
+    until: datetime  # the end of the last bar
+    bars: int
+    rounded: int  # how many of the file's numbers lay between the market's price steps
+
+
+@dataclass(frozen=True, slots=True)
 class PaperStatus:
     path: Path
     seed: str
     started: datetime  # real time of the reset
     market_time: datetime
     speed: Decimal
+    ticks: int | None  # a second of every open market on the stream; None: as many as it trades
     limits: bool
+    replays: tuple[PaperReplay, ...]
     accounts: tuple[PaperAccount, ...]
     open_positions: int
     working_orders: int
@@ -62,14 +82,28 @@ def reset(
     *,
     seed: str | int | None = None,
     start: datetime | None = None,
+    speed: Decimal = NORMAL_SPEED,
+    ticks: int | None = None,
+    replays: Mapping[str, Path] = MappingProxyType({}),
     limits: bool = True,
     at: datetime,
 ) -> None:
-    """Forgets everything; the market's time runs on from `start`, without it on real time."""
+    """Forgets everything; the market's time runs from `start` on, `speed` times as fast as real time.
+
+    Without a start it begins with the first bar that is replayed, or now. Raises candle_files.BadReplay
+    before anything was changed.
+    """
+    recorded = [candle_files.read(epic, file) for epic, file in replays.items()]
+    settings = world.Settings(
+        world.DEFAULT_SEED if seed is None else str(seed),
+        to_ms(at),
+        to_ms(start) if start else None,
+        speed,
+        limits,
+        ticks=ticks,
+    )
     with closing(Store(path)) as store, store.lent() as db:
-        world.recreate(
-            db, seed=world.DEFAULT_SEED if seed is None else str(seed), start=start, limits=limits, at=at
-        )
+        world.recreate(db, settings, recorded)
 
 
 def switches(
@@ -131,7 +165,7 @@ def status(path: Path, at: datetime) -> PaperStatus:
 def _opened(path: Path, at: datetime) -> Iterator[Desk]:
     with closing(Store(path)) as store, store.lent() as db:
         settings = world.load_or_create(db, to_ms(at))
-        yield Desk(db, Tape(settings.seed), settings, to_ms(at), settings.market_ms(to_ms(at)))
+        yield Desk(db, world.tape(db, settings), settings, to_ms(at), settings.market_ms(to_ms(at)))
 
 
 def _status(path: Path, desk: Desk) -> PaperStatus:
@@ -142,12 +176,27 @@ def _status(path: Path, desk: Desk) -> PaperStatus:
         started=from_ms(desk.settings.epoch_ms),
         market_time=from_ms(desk.now),
         speed=desk.settings.speed,
+        ticks=desk.settings.ticks,
         limits=desk.settings.limits,
+        replays=tuple(map(_replay, recordings.load(desk.db))),
         accounts=tuple(accounts),
         open_positions=_count(desk, "SELECT count(*) FROM positions"),
         working_orders=_count(desk, "SELECT count(*) FROM orders"),
         deals_closed=_count(desk, "SELECT count(*) FROM transactions WHERE type = 'TRADE'"),
         faults=len(armed.holding(desk.db, desk.at)),
+    )
+
+
+def _replay(bars: Bars) -> PaperReplay:
+    span = SPANS[bars.level]
+    return PaperReplay(
+        bars.epic,
+        bars.source,
+        next(name for name, level in RESOLUTIONS.items() if level == bars.level),
+        from_ms(bars.starts[0] * SECOND_MS),
+        from_ms((bars.starts[-1] + span) * SECOND_MS),
+        len(bars.starts),
+        bars.rounded,
     )
 
 

@@ -18,6 +18,7 @@ OVERNIGHT = "overnight"  # what the alarm of the fee stands under
 TABLES = {
     "settings": "name TEXT PRIMARY KEY, value TEXT",
     "faults": "name TEXT PRIMARY KEY, value TEXT",
+    "replays": "epic TEXT PRIMARY KEY, level INTEGER, source TEXT, rounded INTEGER, bars BLOB",
     "accounts": "account_id TEXT PRIMARY KEY, name TEXT, currency TEXT, cash TEXT, preferred INTEGER",
     "preferences": "account_id TEXT, name TEXT, value INTEGER, PRIMARY KEY (account_id, name)",
     "watchlists": "id INTEGER PRIMARY KEY, name TEXT, epics TEXT",

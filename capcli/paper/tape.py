@@ -1,15 +1,18 @@
 """What the markets of one seed have printed: quotes, candles and crossings, masked by their opening hours.
 
-Seconds are market time since 1970. While a market is closed its path runs on unseen.
+Seconds are market time since 1970. While a market is closed its path runs on unseen. A market that is
+replayed prints what its recording says, and nothing where that has no bar.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from capcli.paper.catalogue import Market
 from capcli.paper.hours import Openness
-from capcli.paper.path import LEAF, SPANS, Bar, Path, index_of, merge, start_of
+from capcli.paper.path import LEAF, SPANS, Bar, Path, Shape, index_of, merge, start_of
+from capcli.paper.recordings import Recording
 
 # Path level of each resolution on the wire.
 RESOLUTIONS = {
@@ -26,15 +29,36 @@ SUSPENDED_SINCE = 1_672_763_400  # 2023-01-03 16:30 UTC: the suspended share's l
 
 
 class Print(NamedTuple):
-    """A bid in steps and the second it was printed."""
+    """Bid and offer in steps, the second they were printed and how many ticks that second had."""
 
     bid: int
+    offer: int
     second: int
+    ticks: int
 
 
 class Candle(NamedTuple):
+    """A bar of bids and one of offers, by their opening second."""
+
     start: int
     bar: Bar
+    offers: Bar
+
+
+class Timetable(Protocol):
+    """When prices are printed; `hours.Hours` says what each answer is."""
+
+    def openness(self, first: int, last: int) -> Openness: ...
+    def is_open(self, second: int) -> bool: ...
+    def last_open(self, second: int) -> int: ...
+    def next_open(self, second: int) -> int: ...
+
+
+class Line(Protocol):
+    """One side of a market's quote: its bars, and the ten ticks of a leaf."""
+
+    def bar(self, level: int, index: int) -> Bar: ...
+    def ticks(self, index: int) -> tuple[Bar, ...]: ...
 
 
 class Barrier(Protocol):
@@ -87,80 +111,153 @@ class Trailing:
         return bid >= best + self.distance if self.rising else bid <= best - self.distance
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A market's line of the synthetic path, `shift` steps above it."""
+
+    path: Path
+    shape: Shape
+    shift: int
+
+    def bar(self, level: int, index: int) -> Bar:
+        return _shifted(self.path.bar(self.shape, level, index), self.shift)
+
+    def ticks(self, index: int) -> tuple[Bar, ...]:
+        ticks = self.path.ticks(self.shape, index)
+        return tuple(_shifted(tick, self.shift) for tick in ticks) if self.shift else ticks
+
+
+def _shifted(bar: Bar, by: int) -> Bar:
+    return Bar(bar.open + by, bar.high + by, bar.low + by, bar.close + by, bar.volume) if by else bar
+
+
 class Tape:
-    def __init__(self, seed: str) -> None:
+    """All markets of one world. Offers lie a spread above the bids, unless a recording has its own."""
+
+    def __init__(self, seed: str, recordings: Mapping[str, Recording] = MappingProxyType({})) -> None:
         self._path = Path(seed)
+        self._recordings = recordings
+
+    def hours(self, market: Market) -> Timetable:
+        """When the market prints; a recording knows nothing of opening hours but its bars."""
+        recording = self._recordings.get(market.epic)
+        return recording.hours if recording else market.hours
+
+    def follows(self, market: Market, second: int) -> bool:
+        """Whether its price came from the second before without a gap."""
+        recording = self._recordings.get(market.epic)
+        if recording and recording.hours.begins(second):
+            return False
+        return self.hours(market).is_open(second - 1)
+
+    def line(self, market: Market, *, offer: bool) -> Line:
+        if recording := self._recordings.get(market.epic):
+            return recording.offers if offer else recording.bids
+        return _Drawn(self._path, market.shape, market.spread if offer else 0)
 
     def last(self, market: Market, second: int) -> Print:
-        """The latest tick at or before an instant."""
+        """The latest tick at or before an instant; before a recording begins, its first price."""
+        if recording := self._recordings.get(market.epic):
+            return _last_recorded(recording, second)
         when = market.hours.last_open(min(second, SUSPENDED_SINCE) if market.suspended else second)
-        return Print(self._path.tick(market.shape, when), when)
+        index, place = _leaf(when)
+        tick = self._path.ticks(market.shape, index)[place]
+        return Print(tick.close, tick.close + market.spread, when, tick.volume)
 
-    def fold(self, market: Market, first: int, last: int) -> Bar | None:
+    def fold(self, market: Market, first: int, last: int, *, offer: bool = False) -> Bar | None:
         """All ticks from `first` to `last`, both included, as one bar; None when there was none."""
         if market.suspended:
             last = min(last, SUSPENDED_SINCE)
-        weeks = range(index_of(0, first), index_of(0, last) + 1)
-        return self._fold_all(market, 0, weeks, first, last)
+        fold = _Fold(self.line(market, offer=offer), self.hours(market), first, last)
+        return fold.among(0, range(index_of(0, first), index_of(0, last) + 1))
 
-    def candle(self, market: Market, level: int, start: int, now: int) -> Bar | None:
-        return self.fold(market, start, min(start + SPANS[level] - 1, now))
+    def candle(self, market: Market, level: int, start: int, now: int, *, offer: bool = False) -> Bar | None:
+        return self.fold(market, start, min(start + SPANS[level] - 1, now), offer=offer)
 
     def candles_back(self, market: Market, level: int, first: int, last: int) -> Iterator[Candle]:
         """Candles whose ticks lie in `first` to `last`, latest first; empty ones are skipped over."""
-        second = self.last(market, last).second
+        hours, second = self.hours(market), self.last(market, last).second
         while second >= first:
             start = start_of(level, index_of(level, second))
             if bar := self.candle(market, level, start, last):
-                yield Candle(start, bar)
-            second = market.hours.last_open(start - 1)
+                yield Candle(start, bar, self.offers(market, level, start, last, bar))
+            second = hours.last_open(start - 1)
 
     def candles_on(self, market: Market, level: int, first: int, last: int) -> Iterator[Candle]:
         """The same forward."""
-        end = self.last(market, last).second
-        second = market.hours.next_open(first)
+        hours, end = self.hours(market), self.last(market, last).second
+        second = hours.next_open(first)
         while second <= end:
             start = start_of(level, index_of(level, second))
             if bar := self.candle(market, level, start, end):
-                yield Candle(start, bar)
-            second = market.hours.next_open(start + SPANS[level])
+                yield Candle(start, bar, self.offers(market, level, start, end, bar))
+            second = hours.next_open(start + SPANS[level])
 
-    def crossing(self, market: Market, barrier: Barrier, first: int, last: int) -> int | None:
-        """The first open second from `first` to `last`, both included, whose bid hits the barrier."""
+    def offers(self, market: Market, level: int, start: int, now: int, bids: Bar) -> Bar:
+        """The offers of a candle whose bids are known."""
+        if market.epic not in self._recordings:
+            return _shifted(bids, market.spread)
+        bar = self.candle(market, level, start, now, offer=True)
+        assert bar, "a recording has both sides of a bar"
+        return bar
+
+    def crossing(
+        self, market: Market, barrier: Barrier, first: int, last: int, *, offer: bool = False
+    ) -> int | None:
+        """The first open second from `first` to `last`, both included, whose price hits the barrier."""
         if market.suspended:
             return None
-        search = _Search(self._path, market, barrier, first, last)
-        weeks = range(index_of(0, first), index_of(0, last) + 1)
-        return search.among(0, weeks)
+        search = _Search(self.line(market, offer=offer), self.hours(market), barrier, first, last)
+        return search.among(0, range(index_of(0, first), index_of(0, last) + 1))
 
-    def _fold_all(self, market: Market, level: int, indices: range, first: int, last: int) -> Bar | None:
-        parts = [self._fold(market, level, index, first, last) for index in indices]
-        bars = [bar for bar in parts if bar]
+
+def _leaf(second: int) -> tuple[int, int]:
+    """The leaf of a second, and its place there."""
+    return divmod(second - start_of(LEAF, 0), SPANS[LEAF])
+
+
+def _last_recorded(recording: Recording, second: int) -> Print:
+    when = recording.hours.last_open(second)
+    index, place = _leaf(max(when, recording.first))
+    bid, offer = recording.bids.ticks(index)[place], recording.offers.ticks(index)[place]
+    return Print(bid.close, offer.close, when if when >= recording.first else second, bid.volume)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """One walk over the bars between two seconds, entering only those that lie there in part."""
+
+    line: Line
+    hours: Timetable
+    first: int
+    last: int
+
+    def among(self, level: int, indices: range) -> Bar | None:
+        bars = [bar for index in indices if (bar := self._within(level, index))]
         return merge(bars) if bars else None
 
-    def _fold(self, market: Market, level: int, index: int, first: int, last: int) -> Bar | None:
+    def _within(self, level: int, index: int) -> Bar | None:
         start = start_of(level, index)
         end = start + SPANS[level] - 1
-        if end < first or start > last:
+        if end < self.first or start > self.last:
             return None
-        inside = first <= start and end <= last
-        openness = market.hours.openness(start, end)
+        openness = self.hours.openness(start, end)
         if openness is Openness.NONE:
             return None
-        if inside and openness is Openness.ALL:
-            return self._path.bar(market.shape, level, index)
+        if self.first <= start and end <= self.last and openness is Openness.ALL:
+            return self.line.bar(level, index)
         if level == LEAF:
-            ticks = self._path.ticks(market.shape, index)
-            return merge(ticks[max(0, first - start) : last - start + 1])
-        return self._fold_all(market, level + 1, _below(level, index), first, last)
+            ticks = self.line.ticks(index)
+            return merge(ticks[max(0, self.first - start) : self.last - start + 1])
+        return self.among(level + 1, _below(level, index))
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
     """One walk over the bars between two seconds, entering only those that can hit."""
 
-    path: Path
-    market: Market
+    line: Line
+    hours: Timetable
     barrier: Barrier
     first: int
     last: int
@@ -176,16 +273,16 @@ class _Search:
         end = start + SPANS[level] - 1
         if end < self.first or start > self.last:
             return None
-        openness = self.market.hours.openness(start, end)
+        openness = self.hours.openness(start, end)
         if openness is Openness.NONE:
             return None
         whole = self.first <= start and end <= self.last and openness is Openness.ALL
-        if self.barrier.clears(self.path.bar(self.market.shape, level, index), whole=whole):
+        if self.barrier.clears(self.line.bar(level, index), whole=whole):
             return None
         return self._in_ticks(index, start) if level == LEAF else self.among(level + 1, _below(level, index))
 
     def _in_ticks(self, index: int, start: int) -> int | None:
-        for second, tick in enumerate(self.path.ticks(self.market.shape, index), start):
+        for second, tick in enumerate(self.line.ticks(index), start):
             if self.first <= second <= self.last and self.barrier.hit(tick.close):
                 return second
         return None

@@ -1,14 +1,16 @@
 """The paper world's settings, clock and accounts: read from paper.db, filled in on first use."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from capcli.paper import ledger
+from capcli.paper import ledger, recordings
+from capcli.paper.recordings import Bars
 from capcli.paper.store import TABLES, writing
-from capcli.paper.times import to_ms
+from capcli.paper.tape import Tape
+from capcli.paper.times import SECOND_MS
 
 DEFAULT_SEED = "capcli"
 
@@ -37,6 +39,8 @@ class Settings:
     limits: bool = True
     session_cap: bool = False  # sessions die after an hour however busy (API page 2.5)
     confirm_delay_ms: int | None = None  # for every confirm; None: decided per reference
+    ticks: int | None = None  # a second of every open market on the stream; None: as many as it trades
+    replays: str | None = None  # what tells this world's recordings from another's
 
     def market_ms(self, at_ms: int) -> int:
         if self.start_ms is None:
@@ -57,6 +61,8 @@ def load(db: sqlite3.Connection) -> Settings | None:
         rows.get("limits") == "True",
         rows.get("session_cap") == "True",
         _number(rows.get("confirm_delay_ms")),
+        _number(rows.get("ticks")),
+        rows.get("replays"),
     )
 
 
@@ -74,15 +80,20 @@ def load_or_create(db: sqlite3.Connection, at_ms: int) -> Settings:
         return create(db, Settings(DEFAULT_SEED, at_ms))
 
 
-def recreate(
-    db: sqlite3.Connection, *, seed: str, start: datetime | None, limits: bool, at: datetime
-) -> Settings:
-    """Everything forgotten, in one transaction: other processes see the old world or the new one."""
-    settings = Settings(seed, to_ms(at), start_ms=to_ms(start) if start else None, limits=limits)
+def recreate(db: sqlite3.Connection, wanted: Settings, replays: Sequence[Bars] = ()) -> Settings:
+    """Everything forgotten, in one transaction: other processes see the old world or the new one.
+
+    A world of its own pace begins now, one with recordings where the first of them does.
+    """
+    start = wanted.start_ms
+    if start is None and replays:
+        start = min(bars.starts[0] for bars in replays) * SECOND_MS
+    elif start is None and wanted.speed != 1:
+        start = wanted.epoch_ms
     with writing(db):
         for table in TABLES:
             db.execute(f"DELETE FROM {table}")  # noqa: S608  (names from our own table)
-        return create(db, settings)
+        return create(db, replace(wanted, start_ms=start, replays=recordings.save(db, replays)))
 
 
 def create(db: sqlite3.Connection, settings: Settings) -> Settings:
@@ -116,3 +127,23 @@ def switch(
 
 def _number(text: str | None) -> int | None:
     return None if text is None else int(text)
+
+
+class Tapes:
+    """The tapes of the last worlds of a file; one that comes up again is not drawn anew."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str | None], Tape] = {}
+
+    def of(self, db: sqlite3.Connection, settings: Settings) -> Tape:
+        key = (settings.seed, settings.replays)
+        if key not in self._kept:
+            if len(self._kept) > 1:
+                self._kept.pop(next(iter(self._kept)), None)
+            self._kept[key] = tape(db, settings)
+        return self._kept[key]
+
+
+def tape(db: sqlite3.Connection, settings: Settings) -> Tape:
+    recorded = recordings.load(db) if settings.replays else ()
+    return Tape(settings.seed, recordings.playing(settings.seed, recorded))

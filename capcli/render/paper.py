@@ -1,7 +1,7 @@
 """The paper broker's state."""
 
 from capcli.domain.money import short
-from capcli.paper.state import PaperFault, PaperFaults, PaperStatus
+from capcli.paper.state import PaperFault, PaperFaults, PaperReplay, PaperStatus
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import money
 
@@ -17,6 +17,7 @@ def _status(data: PaperStatus) -> list[Block]:
         ("Seed", Cell(data.seed)),
         ("Started", Cell(f"{data.started:%Y-%m-%d %H:%M:%S}Z")),
         ("Speed", Cell(f"{short(data.speed)}x")),
+        ("Ticks", Cell("as traded" if data.ticks is None else f"{data.ticks} a second")),
         ("Request limits", Cell("on" if data.limits else "off")),
         ("Open positions", Cell(str(data.open_positions))),
         ("Working orders", Cell(str(data.working_orders))),
@@ -29,7 +30,21 @@ def _status(data: PaperStatus) -> list[Block]:
         (Cell(account.account_id), Cell(account.name), Cell(money(account.cash, account.currency)))
         for account in data.accounts
     )
-    return [*_settled(data.settled), Pairs(tuple(rows)), Table(columns, accounts)]
+    return [*_settled(data.settled), Pairs(tuple(rows)), Table(columns, accounts), *_replays(data.replays)]
+
+
+def _replays(replays: tuple[PaperReplay, ...]) -> list[Block]:
+    if not replays:
+        return []
+    names = ("Replay", "File", "Resolution", "First", "Until", "Bars", "Rounded")
+    columns = tuple(Column(name, right=name in {"Bars", "Rounded"}) for name in names)
+    return [Table(columns, tuple(map(_replay, replays)))]
+
+
+def _replay(replay: PaperReplay) -> tuple[Cell, ...]:
+    first, until = (f"{instant:%Y-%m-%d %H:%M:%S}Z" for instant in (replay.first, replay.until))
+    numbers = (str(replay.bars), str(replay.rounded))
+    return tuple(map(Cell, (replay.epic, replay.source, replay.resolution, first, until, *numbers)))
 
 
 def _settled(attempts: tuple[str, ...]) -> list[Block]:

@@ -81,10 +81,12 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The paper broker's address while it is served."""
+    """The paper broker's addresses while it is served; a client adds `connect` to the stream's."""
 
     base_url: str
-    ready: bool
+    stream_url: str
+    certificate: Path | None = None  # what a client is to trust, where it speaks TLS
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)

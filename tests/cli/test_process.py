@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -93,8 +95,9 @@ def test_a_result_that_cannot_be_written_is_not_a_success(environ):
 @POSIX
 def test_the_paper_broker_is_served_until_ctrl_c(environ):
     with start(environ, "paper", "serve", "--port", "0", "--env", "paper") as process:
-        url, ready = process.stdout.readline().strip(), process.stdout.readline()
+        url, stream, ready = (process.stdout.readline().strip() for _ in range(3))
         assert url.startswith("http://127.0.0.1:")
+        assert stream == f"{url.replace('http', 'ws')}/"
         assert ready.startswith("Ready.")
         with urlopen(f"{url}/api/v1/time", timeout=5) as answer:
             assert answer.status == 200
@@ -116,6 +119,54 @@ def test_another_client_trades_on_the_served_paper_broker(environ):
         process.wait(10)
     assert (code, json.loads(out)["env"]) == (0, "demo"), err
     assert (off[0], json.loads(off[1])["error"]["code"]) == (5, "TRADING_OFF")
+
+
+@POSIX
+@pytest.mark.faults
+def test_a_client_that_trusts_its_certificate_uses_the_broker_over_tls(environ):
+    with start(environ, "paper", "serve", "--port", "0", "--tls", "--no-limits", "--json") as process:
+        served = json.loads(process.stdout.readline())["data"]
+        assert served["base_url"].startswith("https://127.0.0.1:")
+        assert served["stream_url"].startswith("wss://127.0.0.1:")
+        other = environ | {
+            "CAP_ENV": "demo",
+            "CAP_API_URL": served["base_url"],
+            **dict.fromkeys(("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD"), "paper"),
+        }
+        refused = finished(other, "accounts", "--json")
+        accepted = finished(other | {"SSL_CERT_FILE": served["certificate"]}, "accounts", "--json")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert json.loads(refused[1])["error"]["code"] == "NETWORK"
+    assert accepted[0] == 0, accepted[2]
+
+
+@POSIX
+@pytest.mark.faults
+def test_two_processes_see_the_same_fast_clock_and_the_same_replayed_prices(environ, tmp_path):
+    rows = [f"2026-03-03T{i // 60:02}:{i % 60:02},32,33,31,32.{i:03},5" for i in range(600)]
+    (tmp_path / "silver.csv").write_text("\n".join(("time,open,high,low,close,volume", *rows, "")))
+    words = ("--speed", "120", "--replay", f"SILVER={tmp_path / 'silver.csv'}", "--no-limits")
+    with start(environ, "paper", "serve", "--port", "0", "--json", *words) as process:
+        url = json.loads(process.stdout.readline())["data"]["base_url"]
+        before = _market_seconds(url)
+        status = json.loads(finished(environ, "paper", "status", "--json")[1])["data"]
+        after = _market_seconds(url)
+        embedded = datetime.fromisoformat(status["market_time"]).timestamp()
+        assert before <= embedded <= after + 1
+        assert after - before > 20
+        asked = finished(environ, "prices", "SILVER", "--resolution", "1m", "--json")
+        candles = json.loads(asked[1], parse_float=Decimal)["data"]
+        assert {str(row["bid_close"]) for row in candles["candles"][:-1]} <= {
+            f"32.{i:03}" for i in range(600)
+        }
+        process.terminate()
+        process.wait(10)
+
+
+def _market_seconds(url):
+    with urlopen(f"{url}/api/v1/time", timeout=5) as answer:
+        return json.load(answer)["serverTime"] / 1000
 
 
 def test_options_of_a_first_serve_are_refused_on_an_existing_state(environ):

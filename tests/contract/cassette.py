@@ -11,6 +11,7 @@ HOST = "http://broker.test"
 SECRET_HEADERS = {"cst", "x-security-token", "x-cap-api-key", "cookie"}
 DROPPED_HEADERS = {"set-cookie", "server", "user-agent", "accept-encoding", "connection", "content-length"}
 CREDENTIALS = {"identifier", "password", "encryptedPassword"}
+_STREAM = re.compile(r'"wss?://127\.0\.0\.1:\d+/"')  # a served paper broker's, on another port each time
 _OWNER = re.compile(r'("(?:accountId|currentAccountId|clientId)"\s*:\s*)"(\d+)"')
 
 
@@ -38,8 +39,8 @@ class Scrubber:
             for name, values in response["headers"].items()
             if name.lower() not in DROPPED_HEADERS
         }
-        text = response["body"]["string"]
-        response["body"]["string"] = self._owners(text.decode()).encode()
+        text = _STREAM.sub('"wss://localhost/"', response["body"]["string"].decode())
+        response["body"]["string"] = self._owners(text).encode()
         return response
 
     def _body(self, body: bytes) -> bytes:

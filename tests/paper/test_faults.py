@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from capcli.paper.broker import PaperBroker
-from capcli.paper.faults import KINDS, SPECS, BadFault, fault, kinds
+from capcli.paper.faults import KINDS, SPECS, STREAM, BadFault, fault, kinds
 from capcli.paper.messages import PREFIX, Cut, Request
 from capcli.paper.state import clear_faults, faults_set, reset, set_fault, status, switches
 from tests.paper.client import FRIDAY, KEYS, Client
@@ -66,7 +66,7 @@ def test_kinds_of_requests(line, expected):
 @pytest.mark.parametrize("name", SPECS)
 def test_every_fault_has_usable_defaults_and_says_what_it_does(name):
     found = fault(name, on=None, value=None, times=None, until_ms=None)
-    assert found.on in KINDS
+    assert found.on in {*KINDS, STREAM}
     assert SPECS[name].effect
 
 
@@ -84,6 +84,8 @@ def test_every_fault_has_usable_defaults_and_says_what_it_does(name):
         ("drop-after", {"value": "1"}, "takes no value"),
         ("drop-after", {"on": "order"}, "no requests 'order'"),
         ("drop-stop", {"on": "reads"}, "meets orders and no other"),
+        ("delay", {"on": "stream"}, "no requests 'stream'"),
+        ("idle-cut", {"on": "reads"}, "meets stream and no other"),
         ("drop-after", {"times": 0}, "at least one"),
     ],
 )

@@ -1,0 +1,148 @@
+"""What the stream prints between two instants: ticks and closed bars, a function of the tape as quotes are.
+
+A price moves at most once a second; the ticks of a second differ in what is bid and offered at it.
+Instants are market time in milliseconds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+from math import ceil
+from typing import NamedTuple
+from zlib import crc32
+
+from capcli.paper.catalogue import Market
+from capcli.paper.path import SPANS, Bar, index_of, start_of
+from capcli.paper.tape import Candle, Print, Tape
+from capcli.paper.times import SECOND_MS
+
+MOST_TICKS = 250  # of a market in a second of real time
+CLASSIC, HEIKIN_ASHI = "classic", "heikin-ashi"
+_LOOKBACK = 64  # bars: each counts half of the one after it, so what came before is below any price step
+_BEGINNING = -62_135_596_800
+_DEPTH = 20  # of the largest deal is the most that is bid or offered at once
+
+
+class Tick(NamedTuple):
+    """A quote as it was printed. Sizes are in units of the market."""
+
+    epic: str
+    bid: Decimal
+    bid_size: Decimal
+    offer: Decimal
+    offer_size: Decimal
+    ms: int
+
+
+class Prices(NamedTuple):
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
+class Closed(NamedTuple):
+    """A bar that is over: bids, offers and how often it ticked."""
+
+    start: int  # seconds
+    bids: Prices
+    offers: Prices
+    volume: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Depth:
+    """How much a market shows at its prices: between a half and all of `most` steps of its size."""
+
+    key: int
+    most: int
+    step: Decimal
+
+    def size(self, ms: int, side: int) -> Decimal:
+        mixed = ((ms * 2 + side) * 2_654_435_761 ^ self.key) & 0xFFFF_FFFF
+        mixed = (mixed ^ mixed >> 15) * 2_246_822_519 & 0xFFFF_FFFF
+        return self.step * max(1, self.most - (self.most // 2 * (mixed >> 16) >> 16))
+
+
+class Feed:
+    """The prints of one world. `ticks` fixes how many a second has; without it that is what it trades."""
+
+    def __init__(self, tape: Tape, *, ticks: int | None = None, speed: Decimal = Decimal(1)) -> None:
+        self._tape = tape
+        self._fixed = ticks
+        # A fast clock packs more market time into a second than a client can be sent.
+        self._most = min(MOST_TICKS, max(1, int(MOST_TICKS / speed)))
+        self._stride = max(1, ceil(speed / MOST_TICKS))
+        self._depths: dict[str, _Depth] = {}
+
+    def ticks(self, market: Market, after: int, until: int) -> Iterator[Tick]:
+        """Those later than `after`, up to `until`."""
+        first = after // SECOND_MS
+        for second in range(first + -first % self._stride, until // SECOND_MS + 1, self._stride):
+            last = self._tape.last(market, second)
+            if last.second == second:
+                yield from self._within(market, last, after, until)
+
+    def _within(self, market: Market, last: Print, after: int, until: int) -> Iterator[Tick]:
+        bid, offer = market.price(last.bid), market.price(last.offer)
+        count, start, size = self._count(market, last), last.second * SECOND_MS, self._depth(market).size
+        for i in range(max(0, (after - start) * count // SECOND_MS), count):
+            ms = start + SECOND_MS * i // count
+            if ms > until:
+                return
+            if ms > after:
+                yield Tick(market.epic, bid, size(ms, 1), offer, size(ms, 2), ms)
+
+    def _depth(self, market: Market) -> "_Depth":
+        if market.epic not in self._depths:
+            most = int(market.max_size / market.size_step / _DEPTH)
+            self._depths[market.epic] = _Depth(crc32(market.epic.encode()), most, market.size_step)
+        return self._depths[market.epic]
+
+    def _count(self, market: Market, last: Print) -> int:
+        """None only in a second that traded nothing and changed nothing since the one looked at before."""
+        if self._fixed is not None:
+            return min(self._fixed, self._most)
+        if last.ticks and self._stride == 1:
+            return min(last.ticks, self._most)
+        return int(self._tape.last(market, last.second - self._stride)[:2] != last[:2])
+
+    def bars(self, market: Market, level: int, kind: str, after: int, until: int) -> Iterator[Closed]:
+        """Bars that closed later than `after`, up to `until`; none for a bar without a tick."""
+        span = SPANS[level]
+        first = index_of(level, after // SECOND_MS)
+        for index in range(first, index_of(level, until // SECOND_MS)):
+            start = start_of(level, index)
+            if after < (start + span) * SECOND_MS:
+                yield from self._bar(market, level, kind, start)
+
+    def _bar(self, market: Market, level: int, kind: str, start: int) -> Iterator[Closed]:
+        end = start + SPANS[level] - 1
+        back = self._tape.candles_back(market, level, start if kind == CLASSIC else _BEGINNING, end)
+        candles = list(islice(back, 1 if kind == CLASSIC else _LOOKBACK))[::-1]
+        if candles and candles[-1].start == start:
+            yield _closed(market, kind, candles)
+
+
+def _closed(market: Market, kind: str, candles: list[Candle]) -> Closed:
+    if kind == CLASSIC:
+        bids, offers = (_prices(market, bar) for bar in candles[-1][1:])
+    else:
+        bids = heikin_ashi(market, [candle.bar for candle in candles])
+        offers = heikin_ashi(market, [candle.offers for candle in candles])
+    return Closed(candles[-1].start, bids, offers, candles[-1].bar.volume)
+
+
+def _prices(market: Market, bar: Bar) -> Prices:
+    return Prices(*map(market.price, bar[:4]))
+
+
+def heikin_ashi(market: Market, bars: list[Bar]) -> Prices:
+    """The last of some bars smoothed: opens at the middle of the one before, closes at its own mean."""
+    middle, close = Decimal(bars[0].open + bars[0].close) / 2, Decimal(0)
+    for number, bar in enumerate(bars):
+        middle = (middle + close) / 2 if number else middle
+        close = Decimal(bar.open + bar.high + bar.low + bar.close) / 4
+    high, low = max(Decimal(bars[-1].high), middle, close), min(Decimal(bars[-1].low), middle, close)
+    return Prices(*(market.price(int(steps.to_integral_value())) for steps in (middle, high, low, close)))

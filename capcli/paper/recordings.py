@@ -1,0 +1,173 @@
+"""A market's recorded candles: kept in paper.db as one block, played as a path that says what they say.
+
+There is no price where there is no bar: before the first, after the last and in gaps the market is closed.
+"""
+
+import sqlite3
+import sys
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+from capcli.paper.catalogue import MARKETS
+from capcli.paper.hours import Openness
+from capcli.paper.path import SPANS, Bar, Path, Shape, start_of
+
+COLUMNS = 10  # the bar's opening second, four bid prices and four offer prices in steps, its volume
+_NEVER = 1 << 62  # seconds: later than any clock
+
+
+class Bars(NamedTuple):
+    """One market's candles as read from a file."""
+
+    epic: str
+    level: int  # of the path: how long a bar is
+    source: str  # the file's name
+    rounded: int  # how many of its numbers were between the market's price steps
+    columns: tuple["array[int]", ...]
+
+    @property
+    def starts(self) -> "array[int]":
+        return self.columns[0]
+
+
+@dataclass(frozen=True)
+class RecordedHours:
+    """When a recording prints: inside its bars.
+
+    A span with a bar counts as open as a whole, for the path has nothing else in it.
+    """
+
+    starts: Sequence[int]
+    span: int
+
+    def openness(self, first: int, last: int) -> Openness:
+        begun = bisect_right(self.starts, last)
+        return Openness.ALL if begun and self.starts[begun - 1] + self.span > first else Openness.NONE
+
+    def is_open(self, second: int) -> bool:
+        return self.openness(second, second) is Openness.ALL
+
+    def begins(self, second: int) -> bool:
+        """Whether a bar opens then; its price need not be near the close before it."""
+        index = bisect_left(self.starts, second)
+        return index < len(self.starts) and self.starts[index] == second
+
+    def last_open(self, second: int) -> int:
+        """The latest second with a price at or before `second`; long ago when there is none."""
+        begun = bisect_right(self.starts, second)
+        return min(second, self.starts[begun - 1] + self.span - 1) if begun else -_NEVER
+
+    def next_open(self, second: int) -> int:
+        """The earliest at or after `second`; never when there is none."""
+        if self.is_open(second):
+            return second
+        index = bisect_left(self.starts, second)
+        return self.starts[index] if index < len(self.starts) else _NEVER
+
+
+class _Played(Path):
+    """One side of a recording: its bars as they are, merged above, divided below like any other path's."""
+
+    def __init__(self, seed: str, bars: Bars, columns: Sequence[Sequence[int]]) -> None:
+        super().__init__(seed)
+        self._level = bars.level
+        self._starts = bars.starts
+        self._columns = columns
+        self._merged = lru_cache(4_096)(self._merge)
+
+    def bar(self, shape: Shape, level: int, index: int) -> Bar:
+        if level > self._level:
+            return super().bar(shape, level, index)
+        return self._merged(level, index)
+
+    def _merge(self, level: int, index: int) -> Bar:
+        """All bars that begin in a span, as one; there is one at least."""
+        start = start_of(level, index)
+        first, end = bisect_left(self._starts, start), bisect_left(self._starts, start + SPANS[level])
+        opens, highs, lows, closes, volumes = (column[first:end] for column in self._columns)
+        return Bar(opens[0], max(highs), min(lows), closes[-1], sum(volumes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    path: Path
+    shape: Shape
+
+    def bar(self, level: int, index: int) -> Bar:
+        return self.path.bar(self.shape, level, index)
+
+    def ticks(self, index: int) -> tuple[Bar, ...]:
+        return self.path.ticks(self.shape, index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Offers:
+    """The offers inside a bar find their own way, but never below the bid of the same second."""
+
+    own: _Side
+    bids: _Side
+
+    def bar(self, level: int, index: int) -> Bar:
+        return self.own.bar(level, index)
+
+    def ticks(self, index: int) -> tuple[Bar, ...]:
+        pairs = zip(self.own.ticks(index), self.bids.ticks(index), strict=True)
+        return tuple(max(offer, bid) for offer, bid in pairs)
+
+
+class Recording:
+    """A market that is replayed: its two lines and its hours."""
+
+    def __init__(self, seed: str, bars: Bars) -> None:
+        shape = MARKETS[bars.epic].shape
+        _, bo, bh, bl, bc, ao, ah, al, ac, volume = bars.columns
+        self.first = bars.starts[0]
+        self.hours = RecordedHours(bars.starts, SPANS[bars.level])
+        self.bids = _Side(_Played(seed, bars, (bo, bh, bl, bc, volume)), shape)
+        self.offers = _Offers(_Side(_Played(seed, bars, (ao, ah, al, ac, volume)), shape), self.bids)
+
+
+def save(db: sqlite3.Connection, recordings: Iterable[Bars]) -> str | None:
+    """Inside a write transaction; returns what tells these recordings from all others."""
+    mark = blake2b(digest_size=16)
+    for bars in recordings:
+        block = b"".join(_little(column).tobytes() for column in bars.columns)
+        row = (bars.epic, bars.level, bars.source, bars.rounded, block)
+        db.execute("INSERT INTO replays VALUES (?, ?, ?, ?, ?)", row)
+    rows = db.execute("SELECT * FROM replays ORDER BY epic").fetchall()
+    for row in rows:
+        mark.update(f"{row['epic']}|{row['level']}|".encode() + row["bars"])
+    return mark.hexdigest() if rows else None
+
+
+def load(db: sqlite3.Connection) -> tuple[Bars, ...]:
+    rows = db.execute("SELECT * FROM replays ORDER BY epic").fetchall()
+    return tuple(_bars(row) for row in rows)
+
+
+def _bars(row: sqlite3.Row) -> Bars:
+    return Bars(row["epic"], row["level"], row["source"], row["rounded"], _columns(row["bars"]))
+
+
+def playing(seed: str, recordings: Iterable[Bars]) -> Mapping[str, Recording]:
+    return {bars.epic: Recording(seed, bars) for bars in recordings}
+
+
+def _columns(block: bytes) -> tuple["array[int]", ...]:
+    width = len(block) // COLUMNS
+    parts = (array("q", block[i * width : (i + 1) * width]) for i in range(COLUMNS))
+    return tuple(_little(part) for part in parts)
+
+
+def _little(column: "array[int]") -> "array[int]":
+    """The same bytes on every machine."""
+    if sys.byteorder == "little":
+        return column
+    swapped = array("q", column)
+    swapped.byteswap()
+    return swapped

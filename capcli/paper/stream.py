@@ -1,0 +1,203 @@
+"""One client of the price stream: what it asks, what it gets, what it has subscribed to (API page 12).
+
+No sockets here: texts come in, texts go out. Codes that no source documents are marked as ours.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.desk import Session
+from capcli.paper.feed import CLASSIC, HEIKIN_ASHI, Closed, Tick
+from capcli.paper.tape import RESOLUTIONS
+from capcli.paper.times import SECOND_MS
+from capcli.paper.wire import encode
+
+MAX_EPICS = 40
+KINDS = (CLASSIC, HEIKIN_ASHI)
+PROCESSED, UNKNOWN_EPIC = "PROCESSED", "error.not-found.epic"
+BAD_TOKEN, TOO_MANY = "error.invalid.session.token", "error.too-many.requests"
+# Ours: no source shows what the broker says to these (API pages 12.5, 17).
+BAD_MESSAGE, BAD_DESTINATION, BAD_EPICS = (
+    "error.invalid.message",
+    "error.invalid.destination",
+    "error.invalid.epics",
+)
+PING, QUOTES, NO_QUOTES = "ping", "marketData.subscribe", "marketData.unsubscribe"
+BARS, NO_BARS = "OHLCMarketData.subscribe", "OHLCMarketData.unsubscribe"
+SUBSCRIBES = (QUOTES, BARS)
+DESTINATIONS = (PING, QUOTES, NO_QUOTES, BARS, NO_BARS)
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A client's frame; a field of the wrong type is as good as none."""
+
+    destination: Any = None
+    correlationId: Any = None  # noqa: N815
+    cst: Any = None
+    securityToken: Any = None  # noqa: N815
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    epics: list[str] | None = None
+    resolutions: list[str] | None = None
+    type: str | None = None
+    types: list[str] | None = None
+
+
+class BarLine(NamedTuple):
+    """Bars of one market, resolution and kind, as they are subscribed to."""
+
+    market: Market
+    resolution: str
+    kind: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.market.epic}:{self.resolution}:{self.kind}"
+
+
+class Unreadable(Exception):
+    """A frame that is no message."""
+
+
+class _Refused(Exception):
+    pass
+
+
+def read(text: str | bytes | None) -> Message:
+    """The message in a frame. Raises Unreadable for what is no JSON object, and for a binary frame."""
+    if not isinstance(text, str):
+        raise Unreadable
+    try:
+        return msgspec.json.decode(text, type=Message)
+    except (msgspec.MsgspecError, RecursionError):
+        raise Unreadable from None
+
+
+@dataclass
+class Conversation:
+    """The subscriptions of one connection, and the session of its last message."""
+
+    session: Session | None = None
+    quotes: dict[str, Market] = field(default_factory=dict)
+    bars: dict[str, BarLine] = field(default_factory=dict)
+
+    def answer(self, message: Message, session: Session | None) -> str:
+        """The reply to a message of that session; None stands for tokens that are not valid."""
+        if message.destination not in DESTINATIONS:
+            return error(message, BAD_DESTINATION)
+        if session is None:
+            return error(message, BAD_TOKEN)
+        self.session = session
+        try:
+            return _reply(message, self._act(message))
+        except _Refused as refused:
+            return error(message, str(refused))
+
+    def _act(self, message: Message) -> dict[str, Any]:
+        if message.destination == PING:
+            return {}
+        wanted = _wanted(message)
+        epics = list(dict.fromkeys(wanted.epics or ()))
+        if not epics:
+            raise _Refused(BAD_EPICS)
+        known = [MARKETS[epic] for epic in epics if epic in MARKETS]
+        if message.destination in SUBSCRIBES:
+            self._room(known)
+        done = {epic: UNKNOWN_EPIC for epic in epics if epic not in MARKETS}
+        if message.destination in {QUOTES, NO_QUOTES}:
+            self._turn_quotes(message, known)
+            return {"subscriptions": dict.fromkeys((market.epic for market in known), PROCESSED) | done}
+        lines = list(_lines(message, wanted, known))
+        self._turn_bars(message, lines)
+        return {"subscriptions": dict.fromkeys((line.key for line in lines), PROCESSED) | done}
+
+    def _room(self, markets: Iterable[Market]) -> None:
+        """Forty instruments a connection, whether for quotes, for bars or for both."""
+        epics = {*self.quotes, *(line.market.epic for line in self.bars.values())}
+        if len(epics | {market.epic for market in markets}) > MAX_EPICS:
+            raise _Refused(BAD_EPICS)
+
+    def _turn_quotes(self, message: Message, markets: Iterable[Market]) -> None:
+        for market in markets:
+            self.quotes.pop(market.epic, None)
+            if message.destination == QUOTES:
+                self.quotes[market.epic] = market
+
+    def _turn_bars(self, message: Message, lines: Iterable[BarLine]) -> None:
+        for line in lines:
+            self.bars.pop(line.key, None)
+            if message.destination == BARS:
+                self.bars[line.key] = line
+
+
+def _wanted(message: Message) -> _Wanted:
+    try:
+        return msgspec.json.decode(message.payload, type=_Wanted | None) or _Wanted()
+    except msgspec.ValidationError as bad:
+        _, _, name = str(bad).partition("`$.")
+        raise _Refused(f"error.invalid.{name.strip('`').partition('[')[0] or 'payload'}") from None
+
+
+def _lines(message: Message, wanted: _Wanted, markets: list[Market]) -> Iterator[BarLine]:
+    """One a market, resolution and kind; an unsubscription without them means all (API page 12.2)."""
+    if message.destination == BARS:
+        resolutions, kinds = wanted.resolutions or ["MINUTE"], [wanted.type or CLASSIC]
+    else:
+        resolutions, kinds = wanted.resolutions or list(RESOLUTIONS), wanted.types or list(KINDS)
+    if not set(resolutions) <= set(RESOLUTIONS):
+        raise _Refused("error.invalid.resolution")
+    if not set(kinds) <= set(KINDS):
+        raise _Refused("error.invalid.type")
+    return (BarLine(market, name, kind) for market in markets for name in resolutions for kind in kinds)
+
+
+def _reply(message: Message, payload: dict[str, Any]) -> str:
+    head = {"status": "OK", "destination": message.destination, **_correlated(message)}
+    return encode({**head, "payload": payload}).decode()
+
+
+def error(message: Message | None, code: str, *, inside: bool = False) -> str:
+    """An ERROR frame: the code at its top, or in its payload, where one refusal was seen (API page 12.5)."""
+    message = message or Message()
+    place: dict[str, Any] = {"payload": {"errorCode": code}} if inside else {"errorCode": code}
+    destination = message.destination if isinstance(message.destination, str) else ""
+    return encode({"status": "ERROR", "destination": destination, **_correlated(message), **place}).decode()
+
+
+def _correlated(message: Message) -> dict[str, Any]:
+    given = message.correlationId
+    return {"correlationId": given} if isinstance(given, str | int) else {}
+
+
+def quote_event(tick: Tick) -> str:
+    return (
+        f'{{"status":"OK","destination":"quote","payload":{{"epic":"{tick.epic}","product":"CFD",'
+        f'"bid":{tick.bid},"bidQty":{tick.bid_size},"ofr":{tick.offer},"ofrQty":{tick.offer_size},'
+        f'"timestamp":{tick.ms}}}}}'
+    )
+
+
+def bar_events(line: BarLine, bar: Closed) -> list[str]:
+    """Two frames a bar (API page 12.3)."""
+    events = []
+    for side, prices in (("bid", bar.bids), ("ask", bar.offers)):
+        payload = {
+            "resolution": line.resolution,
+            "epic": line.market.epic,
+            "type": line.kind,
+            "priceType": side,
+            "t": bar.start * SECOND_MS,
+            "o": prices.open,
+            "h": prices.high,
+            "l": prices.low,
+            "c": prices.close,
+            "lastTradedVolume": bar.volume,
+        }
+        events.append(encode({"status": "OK", "destination": "ohlc.event", "payload": payload}).decode())
+    return events
