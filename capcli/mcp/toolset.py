@@ -17,7 +17,8 @@ SETTLES = ToolAnnotations(
 STORES = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
 )
-# Idempotent by preview id or deal id: the same call again sends nothing.
+# Idempotent by preview id or deal id: the same call again sends nothing. The close of a part is not, so its
+# repetition within a minute is refused.
 TRADES = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
 )
