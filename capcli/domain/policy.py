@@ -251,7 +251,15 @@ def _place_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple
     if away > farthest:
         bound = f"at {'least' if below else 'most'} {plain(inward(price + sign * farthest, step))}"
         return False, f"{word} {plain(leg.level)} is too far: {bound}"
-    return True, f"{plain(leg.level)} is {short(percent_of(away, price))} % {side} {plain(price)}"
+    far = f"{short(percent_of(away, price))} % {side} {_base(case)} {plain(price)}"
+    return True, f"{plain(leg.level)} is {far}"
+
+
+def _base(case: Case) -> str:
+    """Name what a leg is measured from: where a position would close now, or an order's own level."""
+    if case.request.trigger is not None:
+        return "the order's level"
+    return "the bid" if case.request.side is Side.BUY else "the offer"
 
 
 def _nearest(case: Case, rule: Rule) -> Distance:
