@@ -47,10 +47,7 @@ class Window:
 
     def holds(self, at: datetime | None) -> bool:
         """Say whether something was created in time; what has no time is not known to be late."""
-        return at is None or (self.since <= at and not self.is_over(at))
-
-    def is_over(self, at: datetime | None) -> bool:
-        return at is not None and self.until is not None and at > self.until
+        return at is None or (self.since <= at and (self.until is None or at <= self.until))
 
 
 @dataclass(frozen=True, slots=True)
