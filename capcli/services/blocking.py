@@ -1,8 +1,8 @@
 """What keeps new risk off an account: an attempt that is not settled, or one that landed late."""
 
 from capcli.domain.attempt import AttemptRecord, AttemptState
-from capcli.domain.match import POSSIBLE
 from capcli.domain.order import Kind
+from capcli.domain.traces import POSSIBLE
 from capcli.errors import AttemptUnresolved, LateLanding
 from capcli.services.casework import Desk
 from capcli.services.evidence import Witness
