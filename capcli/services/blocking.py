@@ -2,8 +2,8 @@
 
 from capcli.domain.account import Position
 from capcli.domain.attempt import AttemptRecord, AttemptState
-from capcli.domain.match import POSSIBLE
 from capcli.domain.order import Kind
+from capcli.domain.traces import POSSIBLE
 from capcli.errors import AttemptUnresolved, LateLanding
 from capcli.services.casework import Desk
 from capcli.services.evidence import Witness

@@ -6,8 +6,8 @@ from typing import Any
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
-from capcli.domain.match import POSSIBLE, Finding, Trace, Verdict
 from capcli.domain.order import Kind, LegForm, OrderRequest
+from capcli.domain.traces import POSSIBLE, Finding, Trace, Verdict
 from capcli.errors import CapcliError, DealUnknown
 from capcli.services.casework import Desk, active_on
 from capcli.services.causes import Causes

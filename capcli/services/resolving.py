@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
-from capcli.domain.match import Finding
 from capcli.domain.order import Kind
+from capcli.domain.traces import Finding
 from capcli.errors import EvidenceAgainst, NotConfirmed, UsageError
 from capcli.services import ids as typed
 from capcli.services.casework import Desk, returning

@@ -7,8 +7,9 @@ from decimal import Decimal
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.market import Side
-from capcli.domain.match import Finding, Lost, Rival, Seen, Window, find
+from capcli.domain.match import find
 from capcli.domain.order import OrderRequest
+from capcli.domain.traces import Finding, Lost, Rival, Seen, Window
 from capcli.errors import CapcliError
 from capcli.services.casework import Desk, active_on
 from capcli.services.documents import StoredOrder, read_baseline, read_order, read_sizes

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Protection
 from capcli.domain.market import Side
-from capcli.domain.match import Finding
 from capcli.domain.order import Kind
+from capcli.domain.traces import Finding
 from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
 from capcli.services import ids as typed
 from capcli.services.casework import Desk, returning

@@ -7,9 +7,10 @@ from decimal import Decimal
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
-from capcli.domain.match import FILLED, POSSIBLE
+from capcli.domain.match import FILLED
 from capcli.domain.money import plain, short
 from capcli.domain.order import Kind, Leg, LegForm
+from capcli.domain.traces import POSSIBLE
 from capcli.errors import Exit, Problem
 from capcli.services.casework import not_sent
 from capcli.services.commands import preview_command

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from capcli.domain.account import Activity, OrderType, Position, WorkingOrder
 from capcli.domain.market import MarketStatus, Side
-from capcli.domain.match import Lost, Rival, Seen, Verdict, Window, find
+from capcli.domain.match import find
 from capcli.domain.order import Trigger
+from capcli.domain.traces import Lost, Rival, Seen, Verdict, Window
 
 from .builders import NOW, a_quote, an_order, level
 

@@ -283,6 +283,15 @@ def test_an_order_that_a_person_reduced_is_never_absent_while_its_rows_are_late(
     assert row.next == f"capcli resolve {attempt_id}"
 
 
+def test_an_order_that_only_its_own_row_shows_is_told_as_that(seat: Seat) -> None:
+    lose(seat, landed=True)
+    seat.tap.breaks("GET", "/positions", before=says(200, {"positions": []}), times=99)
+    activity(seat, lambda rows: [row for row in rows if row["type"] == "WORKING_ORDER"])
+    row = only(reconcile(seat))
+    assert (row.state, row.candidates) == (S.UNKNOWN, ())
+    assert "The activity shows an order like it (" in row.sentence
+
+
 def moved_by_hand(seat: Seat, level: str) -> str:
     (order,) = seat.app.broker.orders()
     body = f'{{"level":{level}}}'.encode()

@@ -1,0 +1,155 @@
+"""What a lost order is looked for by, and what was found of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from capcli.domain.account import Activity, Position, WorkingOrder
+from capcli.domain.order import OrderRequest
+
+_SLACK = timedelta(seconds=2)
+# How the note of an attempt that is presumed not placed names what it may be.
+POSSIBLE = "may be a late landing of it"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a lost order can have been created, by the broker's clock; without an end nothing is too late."""
+
+    since: datetime
+    until: datetime | None = None
+
+    @classmethod
+    def after(cls, sent_at: datetime, quiet: timedelta | None = None) -> "Window":
+        """Return the window of an order that was sent at an instant."""
+        return cls(sent_at - _SLACK, None if quiet is None else sent_at + quiet)
+
+    def holds(self, at: datetime | None) -> bool:
+        """Say whether something was created in time; what has no time is not known to be late."""
+        return at is None or (self.since <= at and (self.until is None or at <= self.until))
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another lost order of the same epic, side and size. `known` are the deals that it cannot be."""
+
+    attempt_id: str
+    window: Window
+    known: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An order without an answer; `known` are deals that others account for.
+
+    `known` holds the ids of the baseline and of every other attempt, orders and positions alike; `sizes` the
+    sizes of the baseline's positions; `rivals` are the orders that a trace of this one may belong to as well.
+    """
+
+    request: OrderRequest
+    window: Window
+    known: frozenset[str]
+    sizes: Mapping[str, Decimal] = field(default_factory=dict)
+    rivals: tuple[Rival, ...] = ()
+
+    @property
+    def since(self) -> datetime:
+        return self.window.since
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One clean look at an account since the send; `activity` is newest first, with details.
+
+    `at` is the broker's clock at the look: what shows no time of its own happened before that.
+    """
+
+    positions: tuple[Position, ...]
+    orders: tuple[WorkingOrder, ...]
+    activity: tuple[Activity, ...]
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One thing that the lost order may have become; `rows` are what is still there of it.
+
+    One that is not `sure` speaks against absence and proves nothing yet: the rest of it is late or missing.
+    A `late` one was created, `at` that time, after the quiet period. `shared` are attempts that it fits too.
+    """
+
+    deal_ids: tuple[str, ...]
+    rows: tuple[Position, ...] | tuple[WorkingOrder, ...] = ()
+    level: Decimal | None = None
+    size: Decimal | None = None
+    order_id: str | None = None
+    note: str = ""
+    sure: bool = True
+    at: datetime | None = None
+    late: bool = False
+    shared: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Name its deals, or its order where no deal of it is seen."""
+        return self.deal_ids or tuple(filter(None, (self.order_id,)))
+
+
+class Verdict(StrEnum):
+    """What a look proves: one trace, one refusal, nothing there, or nothing at all."""
+
+    LANDED = "landed"
+    REJECTED = "rejected"
+    NOTHING_THERE = "nothing there"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """All traces of a lost order, those that fit its stop first, and the ids of refused orders like it.
+
+    `others` are the new deals of that epic and side that nothing but a person's word makes this order.
+    """
+
+    traces: tuple[Trace, ...] = ()
+    rejected: tuple[str, ...] = ()
+    others: tuple[Trace, ...] = ()
+    refused_for_sure: bool = True
+
+    @property
+    def verdict(self) -> Verdict:
+        """Judge: several that fit prove nothing, and what is late proves nothing yet."""
+        if not self.traces and not self.rejected:
+            return Verdict.NOTHING_THERE
+        if not self.traces and len(self.rejected) == 1 and self.refused_for_sure:
+            return Verdict.REJECTED
+        if len(self.traces) == 1 and self.traces[0].sure and not self.rejected:
+            return Verdict.LANDED
+        return Verdict.UNDECIDED
+
+    @property
+    def deals(self) -> tuple[str, ...]:
+        """Name the deals of all traces."""
+        return tuple(dict.fromkeys(deal for trace in self.traces for deal in trace.deal_ids))
+
+    @property
+    def in_time(self) -> tuple[Trace, ...]:
+        """Return the traces that were created within the quiet period."""
+        return tuple(trace for trace in self.traces if not trace.late)
+
+    @property
+    def late(self) -> tuple[Trace, ...]:
+        """Return the traces that were created later: late landings, or trades by hand."""
+        return tuple(trace for trace in self.traces if trace.late)
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Name the attempts that a trace fits as well."""
+        return tuple(dict.fromkeys(name for trace in self.traces for name in trace.shared))
+
+    def naming(self, deal_id: str) -> Trace | None:
+        """Return the trace that a deal id belongs to, else the new deal of that id."""
+        every = (*self.traces, *self.others)
+        return next((one for one in every if deal_id in {*one.deal_ids, one.order_id}), None)
