@@ -45,7 +45,7 @@ def _wake(desk: Desk, owner: Account, second: int) -> None:
 def _next_open(desk: Desk, holdings: tuple[Holding, ...]) -> int:
     """No market of these trades now."""
     markets = {MARKETS[holding.epic] for holding in holdings}
-    return min(market.hours.next_open(desk.second + 1) for market in markets)
+    return min(desk.tape.hours(market).next_open(desk.second + 1) for market in markets)
 
 
 def _close_out(desk: Desk, owner: Account) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from capcli.paper.book import Account, Holding, Position, holdings_of
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Desk, Quote
+from capcli.paper.path import Bar
 
 CENT = PERCENT = Decimal("0.01")
 DOLLAR = "USD"
@@ -118,11 +119,14 @@ class Extent(NamedTuple):
 
 
 def extent(desk: Desk, market: Market, first: int, last: int) -> Extent:
-    before = desk.tape.last(market, first).bid
-    bar = desk.tape.fold(market, first, last)
-    low, high = (min(before, bar.low), max(before, bar.high)) if bar else (before, before)
-    bids = market.price(low), market.price(high)
-    return Extent(*bids, *(market.price(steps + market.spread) for steps in (low, high)))
+    before = desk.tape.last(market, first)
+    bids = _reach(before.bid, desk.tape.fold(market, first, last))
+    offers = _reach(before.offer, desk.tape.fold(market, first, last, offer=True))
+    return Extent(*(market.price(steps) for steps in (*bids, *offers)))
+
+
+def _reach(before: int, bar: Bar | None) -> tuple[int, int]:
+    return (min(before, bar.low), max(before, bar.high)) if bar else (before, before)
 
 
 def rates(extent_of: Callable[[str], Extent], source: str, target: str) -> tuple[Decimal, Decimal]:

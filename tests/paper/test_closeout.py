@@ -3,6 +3,8 @@
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +105,29 @@ def test_working_orders_stay(client):
     client.sell("DE40", 9.2)
     pass_until_closed_out(client)
     assert len(client.orders()) == 1
+
+
+def recorded(folder: Path, asks: tuple[str, ...]) -> Path:
+    """Minutes whose bids never move; only what is asked does."""
+    lines = ["time,bid_open,bid_high,bid_low,bid_close,ask_open,ask_high,ask_low,ask_close,volume"]
+    for minute, (before, after) in enumerate(pairwise(("30.02", *asks))):
+        low, high = sorted((before, after))
+        lines.append(f"2026-11-20T15:{minute:02}:00Z,30,30,30,30,{before},{high},{low},{after},60")
+    file = folder / "asks.csv"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_a_recorded_offer_closes_out_a_short_although_no_bid_moved(path, tmp_path):
+    asks = ("30.02",) * 10 + ("33.00",) * 2
+    reset(path, limits=False, replays={"SILVER": recorded(tmp_path, asks)}, at=FRIDAY)
+    short = Client(path, FRIDAY)
+    short.login()
+    short.sell(size=3000)
+    short.wait(minutes=5)
+    assert len(short.positions()) == 1
+    short.wait(minutes=7)
+    assert short.positions() == []
+    (row,) = closed_out(short)
+    assert 31 < row["details"]["level"] < 33
+    assert short.quote()[0] == 30
