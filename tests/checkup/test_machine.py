@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import keyring
 import pytest
-from keyring.backend import KeyringBackend
 
 from capcli.app import App, Surroundings
 from capcli.credentials.source import store_credentials
@@ -12,23 +11,7 @@ from capcli.services.health import HealthCheck
 from capcli.services.ports import Credentials
 from capcli.settings import Env
 from tests.support.clock import START, Time
-
-
-class Memory(KeyringBackend):
-    priority = 9
-
-    def __init__(self):
-        super().__init__()
-        self.items = {}
-
-    def get_password(self, service, username):
-        return self.items.get((service, username))
-
-    def set_password(self, service, username, password):
-        self.items[service, username] = password
-
-    def delete_password(self, service, username):
-        del self.items[service, username]
+from tests.support.keychain import Memory
 
 
 @pytest.fixture

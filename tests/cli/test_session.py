@@ -7,30 +7,13 @@ import httpx
 import keyring
 import keyring.errors
 import pytest
-from keyring.backend import KeyringBackend
 
 from capcli.app import Surroundings
 from capcli.paper.transport import PaperTransport
+from tests.support.keychain import Memory
 
 GOOD = json.dumps({"api_key": "paper", "identifier": "paper", "password": "paper"})
 BAD = json.dumps({"api_key": "paper", "identifier": "paper", "password": "login-password"})
-
-
-class Memory(KeyringBackend):
-    priority = 9
-
-    def __init__(self):
-        super().__init__()
-        self.items = {}
-
-    def get_password(self, service, username):
-        return self.items.get((service, username))
-
-    def set_password(self, service, username, password):
-        self.items[service, username] = password
-
-    def delete_password(self, service, username):
-        del self.items[service, username]
 
 
 @pytest.fixture
@@ -215,7 +198,7 @@ def test_a_login_names_the_accounts_the_keychain_and_the_next_command(capcli, ke
     assert [row["currency"] for row in done.data["accounts"]] == ["USD", "EUR"]
     assert done.json["account_id"] == done.data["accounts"][0]["account_id"]
     assert (done.data["backend"], done.data["next"]) == (
-        "tests.cli.test_session.Memory",
+        "tests.support.keychain.Memory",
         "capcli --env demo health",
     )
 
