@@ -88,7 +88,7 @@ def test_typed_credentials_are_asked_for_one_by_one(capcli, keychain, broker, mo
     assert (done.code, len(asked)) == (0, 2)
     assert "Two-Factor Authentication: switch it on first" in done.err
     assert "no advice" in done.err
-    assert "keychain: tests.cli.test_session.Memory" in done.err
+    assert "keychain: tests.support.keychain.Memory" in done.err
     assert "Next" in done.out
     assert keychain
 
