@@ -6,7 +6,7 @@ import time_machine
 
 SATURDAY = 5
 DAY_S = 86_400
-# All processes share one Saturday to the millisecond, as they share one clock: some look at each other's times.
+# All processes share one Saturday, as they share one clock: some look at the times of others.
 LARGEST_SKEW_S = 0.0005
 TRIES = 100
 

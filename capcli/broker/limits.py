@@ -13,7 +13,7 @@ from capcli.services.ports import Allowance, Clock, Lane, OpeningsBook, PaceBook
 
 REQUESTS = 10
 # The broker counts in milliseconds of its own clock.
-_MARGIN_S = 0.01
+_MARGIN_S = 0.005
 WINDOW_S = 1 + _MARGIN_S
 LOGIN_GAP_S = 1 + _MARGIN_S
 ORDER_GAP_S = 0.1 + _MARGIN_S

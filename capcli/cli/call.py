@@ -216,6 +216,9 @@ class Call:
 
     def _addressed(self, reply: "Reply[Any]") -> "Reply[Any]":
         problem, data = reply.problem, reply.data
+        if self.command == "login" and problem is None:
+            # What it was typed for is the profile's own from now on.
+            return reply
         if problem is not None:
             problem = replace(problem, next=self.addressed(problem.next))
         if isinstance(getattr(data, "next", None), str):

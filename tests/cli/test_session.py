@@ -199,7 +199,7 @@ def test_a_login_names_the_accounts_the_keychain_and_the_next_command(capcli, ke
     assert done.json["account_id"] == done.data["accounts"][0]["account_id"]
     assert (done.data["backend"], done.data["next"]) == (
         "tests.support.keychain.Memory",
-        "capcli --env demo health",
+        "capcli health",
     )
 
 

@@ -79,7 +79,8 @@ def test_commands_reach_only_their_broker(watched: dict[str, str], env: str, hos
     for words in COMMANDS:
         run(watched | LOGIN, *words, "--env", env)
     typed = {"api_key": "k3y", "identifier": "a@example.com", "password": "pa55"}
-    assert run(watched, "login", "--env", env, "--stdin", stdin=json.dumps(typed)).returncode == 7
+    with_keychain = watched | {"PYTHON_KEYRING_BACKEND": "tests.credentials.stores.Store"}
+    assert run(with_keychain, "login", "--env", env, "--stdin", stdin=json.dumps(typed)).returncode == 7
     assert contacted(watched) == {host}
 
 

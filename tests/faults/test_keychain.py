@@ -218,7 +218,7 @@ def test_a_window_that_nobody_answers_is_not_waited_for(
 
     assert error["code"] == "KEYCHAIN_SILENT"
     assert "within 3 s" in error["message"]
-    assert error["next"] == "capcli login --status"
+    assert error["next"] == "capcli --env demo login --status"
     assert here.logins == set()
 
 
