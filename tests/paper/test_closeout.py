@@ -12,6 +12,7 @@ from capcli.paper.ledger import Entry, post
 from capcli.paper.state import reset
 from capcli.paper.store import Store, writing
 from capcli.paper.times import to_ms
+from tests.paper import files
 from tests.paper.client import FRIDAY, Client
 
 SECOND = timedelta(seconds=1)
@@ -131,3 +132,64 @@ def test_a_recorded_offer_closes_out_a_short_although_no_bid_moved(path, tmp_pat
     (row,) = closed_out(short)
     assert 31 < row["details"]["level"] < 33
     assert short.quote()[0] == 30
+
+
+# A recording has spreads and pauses of its own.
+
+
+def played(client: Client, write, start: datetime, size: float) -> str:
+    """All that the account can take of SILVER, bought at the recording's first price."""
+    write(client.path.with_name("candles.csv"))
+    reset(client.path, limits=False, replays={"SILVER": client.path.with_name("candles.csv")}, at=start)
+    client.now = start + SECOND
+    client.login()
+    return client.buy(size=size)
+
+
+def replayed(client: Client, name: str) -> Client:
+    """Another client of the same world, on a file of its own."""
+    again = Client(client.path.with_name(name))
+    candles = client.path.with_name("candles.csv")
+    reset(again.path, limits=False, replays={"SILVER": candles}, at=files.CRASH_START)
+    again.now = files.CRASH_START + SECOND
+    again.login()
+    again.buy(size=2_950)
+    return again
+
+
+def test_a_crash_in_a_recording_closes_out_in_its_first_second_below_half(client):
+    deal = played(client, files.crash, files.CRASH_START, 2_950)
+    client.now = files.CRASH_START + timedelta(hours=1)
+    client.login()
+    (row,) = closed_out(client)
+    assert row["dealId"] == deal
+    assert files.CRASH_BAR <= instant(row) < files.CRASH_BAR + timedelta(minutes=1)
+    again = replayed(client, "second.db")
+    again.now = files.CRASH_BAR
+    again.login()
+    while again.now < instant(row):
+        assert ratio(again) >= Decimal("0.5")
+        again.wait(seconds=1)
+    assert again.positions() == []
+
+
+def test_a_gap_in_a_recording_closes_out_after_it(client):
+    played(client, files.weekend, files.FRIDAY_START, 3_190)
+    client.now = files.MONDAY_OPEN - SECOND
+    client.login()
+    assert len(client.positions()) == 1
+    client.now = files.MONDAY_OPEN + timedelta(hours=6)
+    client.login()
+    (row,) = closed_out(client)
+    assert files.MONDAY_OPEN <= instant(row) < files.MONDAY_OPEN + timedelta(hours=1)
+
+
+def test_after_the_last_bar_nothing_can_be_closed_and_nothing_hangs(client):
+    played(client, files.crash, files.CRASH_START, 100)
+    client.now = files.CRASH_START + timedelta(hours=2)
+    account = client.login().json["currentAccountId"]
+    withdraw(client, account, 9_900)
+    client.wait(days=60)
+    client.login()
+    assert ratio(client) < Decimal("0.5")
+    assert len(client.positions()) == 1
