@@ -16,7 +16,7 @@ CapcliError                          exit 1   a bug in capcli
 ├── BrokerRefused                    exit 6
 │   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
 ├── Unreachable                      exit 7
-│   └── ReadTimeout  NotTheBroker
+│   └── ReadTimeout  NotTheBroker  NameUnknown  TlsFailed
 ├── MayBeLive                        exit 8
 ├── Busy                             exit 10
 │   └── AttemptUnresolved  LateLanding  UnderWay  PartUnderWay
@@ -342,6 +342,18 @@ class ReadTimeout(Unreachable):
     """A read took too long."""
 
     code = "TIMEOUT"
+
+
+class NameUnknown(Unreachable):
+    """The broker's name is not known to this machine's resolver."""
+
+    code = "DNS"
+
+
+class TlsFailed(Unreachable):
+    """The broker's host could not prove who it is."""
+
+    code = "TLS"
 
 
 class NotTheBroker(Unreachable):

@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "broker": {"services.ports", "domain", "errors"},
     "store": {"services.ports", "domain", *EVERYBODY},
     "credentials": {"services.ports", "domain", "settings", *EVERYBODY},
-    "assistants": {"settings", *EVERYBODY},
+    # Credentials of a client's entry are only counted, never read.
+    "assistants": {"settings", "credentials.environment", *EVERYBODY},
     "paper": {"domain", *EVERYBODY},
     # Result types are all that render knows of the services and of the paper broker.
     "render": {"domain", "services", "errors", "settings", "paper.state"},

@@ -14,9 +14,16 @@ from pathlib import Path
 from capcli import __version__
 from capcli.assistants.places import Assistant
 from capcli.assistants.reading import OURS, Config, Entry
-from capcli.settings import CREDENTIAL_NAMES, TABLE, did_you_mean, slip
+from capcli.credentials.environment import variables
+from capcli.errors import CapcliError
+from capcli.settings import CREDENTIAL_NAMES, load, slip
+from capcli.system import folders
 
 _ASK_S = 10
+_OPTIONS = frozenset(
+    {"--env", "--profile", "--account", "--timeout", "--json", "--no-color"}
+    | {"--quiet", "-q", "--verbose", "-v", "-vv", "-vvv"}
+)
 _SECRETS = ("CAP_API_KEY", "CAP_API_PASSWORD")
 _RESTART = "quit the client fully (not only its window) and open it again"
 
@@ -34,11 +41,13 @@ def doubts(config: Config, environ: Mapping[str, str], now: datetime) -> tuple[D
     """Return everything that is wrong with a config, the worst first. Starts nothing but `--version`."""
     where = f"{config.assistant.title}'s config {config.file}"
     if config.broken:
-        return (Doubt(f"{where} {config.broken}, so the client starts no server", f"mend {config.file}"),)
+        return (
+            Doubt(f"{where} {config.broken}, so the client does not start capcli", f"mend {config.file}"),
+        )
     found = [
         Doubt(f"{config.assistant.title}, server {entry.name}: {doubt.text}", doubt.fix, doubt.stops)
         for entry in config.entries
-        for doubt in (*_command(entry, environ), *_settings(entry, config))
+        for doubt in (*_command(entry, environ), *_settings(entry, config, environ))
     ]
     if started_before_saved(config.assistant, config.file, now):
         found.append(
@@ -139,23 +148,68 @@ def _own_command() -> str:
     return str(script) if script.exists() else f"{sys.executable} -m capcli"
 
 
-def _settings(entry: Entry, config: Config) -> Iterator[Doubt]:
+def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Iterator[Doubt]:
+    """Read the entry's settings as its server will."""
+    mend = f"mend {config.file}"
+    unknown = [word for word in _own_words(entry) if word.startswith("-") and _option(word) not in _OPTIONS]
+    for word in unknown:
+        yield Doubt(f"`capcli mcp serve` has no option {_option(word)}", mend)
     for name, text in entry.env.items():
-        if not name.startswith("CAP_"):
+        if config.assistant.expands and "${" in text:
             continue
-        known = (*(setting.name for setting in TABLE), *CREDENTIAL_NAMES)
-        if name not in known:
-            yield Doubt(f"there is no setting {name}.{did_you_mean(name, known)}", f"mend {config.file}")
-        elif config.assistant.expands and "${" in text:
-            continue
-        elif problem := slip(text):
-            yield Doubt(f"{name} is {problem}", f"mend {config.file}")
+        if name in CREDENTIAL_NAMES and (problem := slip(text)):
+            yield Doubt(f"{name} is {problem}", mend)
         elif name in _SECRETS and text.strip():
             yield Doubt(
                 f"{name} stands there in plain text",
                 "capcli login keeps it in the keychain; then take it out of the config",
                 stops=False,
             )
+    try:
+        theirs = _environ(entry, config, environ)
+        load(theirs, folders(theirs), env=_value(entry, "--env"), profile=_value(entry, "--profile"))
+        variables(theirs)
+    except CapcliError as error:
+        yield Doubt(error.message.replace(" Nothing was sent.", ""), mend)
+
+
+def _environ(entry: Entry, config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the server will find, as if the client had filled in what it fills in."""
+    kept = {name: text for name, text in environ.items() if not name.startswith("CAP_")}
+    for name, text in entry.env.items():
+        filled = config.assistant.expands and "${" in text
+        if not filled:
+            kept[name] = text
+        elif name in CREDENTIAL_NAMES:
+            kept[name] = "filled in by the client"
+    return kept
+
+
+def _own_words(entry: Entry) -> tuple[str, ...]:
+    """Return the arguments that reach capcli itself, behind an interpreter or a launcher."""
+    places = [place for place, word in enumerate(entry.args) if word == OURS]
+    return entry.args[places[-1] + 1 :] if places else entry.args
+
+
+def _option(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _value(entry: Entry, option: str) -> str | None:
+    words = _own_words(entry)
+    for place, word in enumerate(words):
+        if word == option:
+            return words[place + 1] if place + 1 < len(words) else None
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def starts_capcli(entry: Entry) -> bool:
+    """Say whether an entry starts capcli itself, and not some launcher that may fetch it first."""
+    name = re.split(r"[/\\]", entry.command or "")[-1].lower().removesuffix(".exe")
+    interpreter = re.fullmatch(r"python[0-9.w]*", name) is not None and entry.args[:2] == ("-m", OURS)
+    return name == OURS or interpreter
 
 
 def started_before_saved(assistant: Assistant, file: Path, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from capcli.assistants.places import ASSISTANTS, Assistant, config_file
 
 OURS = "capcli"
+_KEYS = frozenset(assistant.key for assistant in ASSISTANTS)
 _LARGEST_FILE = 32_000_000
 # A string, or a comment, or a comma before a closing bracket (VS Code and others take JSON with comments).
 _LOOSE = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
@@ -32,7 +33,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A client's config as far as it is about us; `broken` says where it cannot be read."""
+    """A client's config as far as it is about us; `broken` says why the client cannot use it."""
 
     assistant: Assistant
     file: Path
@@ -56,12 +57,34 @@ def _read(assistant: Assistant, file: Path) -> Config | None:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         return Config(assistant, file, broken=f"cannot be read: {why}")
+    if not text.strip():
+        return Config(assistant, file, broken="is empty: nothing was saved in it")
     try:
         content = tomllib.loads(text) if assistant.toml else _json(text)
     except ValueError as error:
         # A config that is broken for other reasons than ours is somebody else's finding.
         return Config(assistant, file, broken=_where(error)) if OURS in text else None
-    return Config(assistant, file, _entries(content, assistant.key))
+    entries = tuple(entry for table in _tables(content, assistant) for entry in _entries(table))
+    return Config(assistant, file, entries, None if entries else _misplaced(content, assistant))
+
+
+def _tables(content: Any, assistant: Assistant) -> Iterator[Any]:
+    """Yield the client's tables of servers: for Claude Code those of its projects, too."""
+    if not isinstance(content, dict):
+        return
+    yield content.get(assistant.key)
+    projects = content.get("projects") if assistant.name == "claude-code" else None
+    for project in projects.values() if isinstance(projects, dict) else ():
+        if isinstance(project, dict):
+            yield project.get(assistant.key)
+
+
+def _misplaced(content: Any, assistant: Assistant) -> str | None:
+    """Say that capcli stands under a key that another client reads."""
+    for key in _KEYS - {assistant.key}:
+        if isinstance(content, dict) and _entries(content.get(key)):
+            return f"names capcli under {key}, and this client reads {assistant.key}"
+    return None
 
 
 def _json(text: str) -> Any:
@@ -91,8 +114,7 @@ def _where(error: ValueError) -> str:
     return "is not valid JSON"
 
 
-def _entries(content: Any, key: str) -> tuple[Entry, ...]:
-    servers = content.get(key) if isinstance(content, dict) else None
+def _entries(servers: Any) -> tuple[Entry, ...]:
     if not isinstance(servers, dict):
         return ()
     found = (_entry(name, each) for name, each in servers.items() if isinstance(each, dict))

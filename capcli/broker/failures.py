@@ -16,9 +16,11 @@ from capcli.errors import (
     DealUnknown,
     EpicUnknown,
     LoginRefused,
+    NameUnknown,
     NotTheBroker,
     RateLimited,
     ReadTimeout,
+    TlsFailed,
     Unreachable,
 )
 
@@ -198,6 +200,7 @@ def not_json(endpoint: str, status: int) -> NotTheBroker:
         "broker's. A proxy or captive portal between this machine and the broker is a likely cause.",
         next=HEALTH,
         http_status=status,
+        fix="sign in to this network in a browser, or take HTTPS_PROXY and ALL_PROXY out of the environment",
     )
 
 
@@ -213,6 +216,7 @@ def rate_limited(endpoint: str, retry_after_s: int) -> RateLimited:
         f"Wait {retry_after_s} s and try again.",
         next=HEALTH,
         retry_after_s=retry_after_s,
+        fix=f"wait {retry_after_s} s",
     )
 
 
@@ -222,7 +226,6 @@ def account_unknown(wanted: str, known: tuple[str, ...]) -> ConfigError:
     return ConfigError(
         f"Account {clean(wanted, 32)} is not one of this login's accounts ({there}). "
         "Set CAP_DEFAULT_ACCOUNT_ID or --account to one of them.",
-        next="capcli accounts",
         accounts=list(known),
     )
 
@@ -245,10 +248,12 @@ def network_failure(
 ) -> CapcliError:
     """Return the error for a read without an answer. httpx's own text is left out: it can quote a header."""
     if isinstance(error, NOT_SENT):
-        return Unreachable(
+        kind, fix = _cause_of(error)
+        return kind(
             f"Server not responding: {host} cannot be reached ({connect_reason(error)}). Nothing was sent.",
             next=HEALTH,
             host=host,
+            fix=fix,
         )
     if isinstance(error, httpx.TimeoutException):
         return ReadTimeout(
@@ -261,6 +266,16 @@ def network_failure(
         next=HEALTH,
         host=host,
     )
+
+
+def _cause_of(error: BaseException) -> tuple[type[Unreachable], str]:
+    """Return the kind of failure beneath httpx's, and what mends it."""
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return NameUnknown, "check this machine's network and its resolver (DNS), a VPN included"
+        if isinstance(cause, ssl.SSLError):
+            return TlsFailed, "name the authority of this network in SSL_CERT_FILE, or use another network"
+    return Unreachable, "check the network, HTTPS_PROXY and ALL_PROXY, and CAP_API_URL where it is set"
 
 
 def connect_reason(error: BaseException) -> str:

@@ -1,14 +1,15 @@
 """Checks for assistants: the clients' configs that start this server, and whether it starts."""
 
 import json
+import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
-from capcli.assistants.doubts import doubts
+from capcli.assistants.doubts import doubts, starts_capcli
+from capcli.assistants.reading import Entry
 from capcli.assistants.reading import configs as read_configs
 from capcli.errors import ClientConfigBroken, ServerSilent
 from capcli.services.health import Finding
@@ -17,7 +18,8 @@ from capcli.settings import CREDENTIAL_NAMES
 if TYPE_CHECKING:
     from capcli.app import App
 
-_START_S = 30.0
+_START_S = 20.0
+_MOST_STARTED = 2
 _PROTOCOL = "2025-11-25"
 _LIST = 2
 _SHOWN = 300
@@ -35,26 +37,39 @@ def configs(app: "App") -> Finding:
     )
     said = "; ".join(doubt.text for doubt in wrong)
     if wrong and wrong[0].stops:
-        raise ClientConfigBroken(f"{said}. Nothing was changed.", next=wrong[0].fix)
+        raise ClientConfigBroken(f"{said}. Nothing was changed.", fix=wrong[0].fix)
     if wrong:
         return Finding(said, wrong[0].fix, warning=True)
     return Finding(f"{', '.join(each.assistant.title for each in found)} can start capcli")
 
 
 def server(app: "App") -> Finding:
-    """Start the server as a client does and count its tools, where a client's config names it."""
-    if not any(config.entries for config in read_configs(app.environ)):
-        return Finding("not started: no assistant's config names it")
-    version, tools = _listed(app)
-    return Finding(f"starts, and lists {len(tools)} tools; capcli {version}")
+    """Start the server as each client does and count its tools. Raises ServerSilent."""
+    found = [
+        (config, entry)
+        for config in read_configs(app.environ)
+        for entry in config.entries
+        if starts_capcli(entry) and shutil.which(entry.command or "", path=app.environ.get("PATH"))
+    ]
+    if not found:
+        return Finding("not started: no assistant's config names it as a program of this machine")
+    said = []
+    for config, entry in found[:_MOST_STARTED]:
+        version, tools = _listed(entry, app.environ)
+        said.append(f"{config.assistant.title}: {len(tools)} tools of capcli {version}")
+    return Finding("; ".join(said))
 
 
-def _listed(app: "App") -> tuple[str, list[str]]:
-    """Return the version and the tools that a fresh server process tells. Raises ServerSilent."""
-    environ = without_credentials(app.environ)
-    command = (sys.executable, "-m", "capcli", "mcp", "serve")
-    with subprocess.Popen(  # noqa: S603  this very program
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
+def _listed(entry: Entry, environ: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return the version and the tools that the entry's server tells. Raises ServerSilent."""
+    theirs = {name: text for name, text in environ.items() if not name.startswith("CAP_")}
+    command = (entry.command or "", *entry.args)
+    with subprocess.Popen(  # noqa: S603  as the user's own client does
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=theirs | without_credentials(entry.env),
     ) as process:
         lines: SimpleQueue[bytes] = SimpleQueue()
         Thread(target=_hear, args=(process.stdout, lines), daemon=True).start()
@@ -70,7 +85,7 @@ def _listed(app: "App") -> tuple[str, list[str]]:
             return str(greeting.get("serverInfo", {}).get("version")), tools
     lines_said = [line.strip() for line in complaint.splitlines() if line.strip()]
     raise ServerSilent(
-        "Server not responding: `capcli mcp serve` does not start here: "
+        f"Server not responding: {' '.join(command)} does not start: "
         f"{' / '.join(lines_said[-_LAST_LINES:])[:_SHOWN] or 'it said nothing'}",
         next="capcli mcp serve",
     )

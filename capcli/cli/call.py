@@ -177,18 +177,26 @@ class Call:
         if answer.strip().lower() not in {"y", "yes"}:
             raise NotConfirmed("You did not say yes, so nothing was sent.", next=command)
 
-    def addressed(self, command: str | None) -> str | None:
-        """Return a next command for the env, profile and account that this line was typed for."""
+    def addressed(self, command: str | None, *, account: bool = True) -> str | None:
+        """Return a next command for the env, profile and (with `account`) account of this line."""
         words = (command or "").split()
+        if words == ["capcli", "login"] and self._is_headless:
+            # The environment goes before the keychain: a login would change nothing.
+            return "capcli help environment"
         if command is None or self.env is None or words[:1] != ["capcli"] or {"help", "--help"} & set(words):
             return command
         given = (
             ("--env", self.options.env),
             ("--profile", self.options.profile),
-            ("--account", self.options.account),
+            ("--account", self.options.account if account else None),
         )
         same = [f" {name} {quote(text)}" for name, text in given if text and name not in words]
         return "".join(["capcli", *same, command.removeprefix("capcli")])
+
+    @property
+    def _is_headless(self) -> bool:
+        places = ("CAP_API_KEY", "CAP_API_KEY_FILE", "CAP_API_KEY_CMD", "CREDENTIALS_DIRECTORY")
+        return any(self.outlet.environ.get(name) for name in places)
 
     def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write a reply as it was asked for; its problem goes to stderr, or into the document."""

@@ -1,5 +1,6 @@
 """`capcli health`: why does it not work?"""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,6 +50,7 @@ def health(
     else:
         call.note_default(application)
         found = _checked(call, application, tuple(only or ()))
+    found = _addressed(call, found)
     env = application.env if application else None
     if report:
         # In Markdown the environment stands in the text; the account stays out of it.
@@ -65,6 +67,16 @@ def _checked(call: "Call", application: "App", only: tuple[str, ...]) -> "Reply[
             raise UsageError(f"--only is {name[:60]!a}. Allowed: {', '.join(names)}.", next="capcli health")
     within_s = application.settings.http_timeout_s if call.options.timeout else WITHIN_S
     return application.health.run(only, within_s=within_s)
+
+
+def _addressed(call: "Call", found: "Reply[HealthReport]") -> "Reply[HealthReport]":
+    """Let every fix that is a command be one for the environment that was looked at."""
+    checks = tuple(
+        # What is unresolved may lie on another account than the one that was named.
+        replace(check, fix=call.addressed(check.fix, account=False))
+        for check in found.data.checks
+    )
+    return replace(found, data=replace(found.data, checks=checks))
 
 
 def _written(call: "Call", application: "App | None", found: "Reply[HealthReport]") -> "Reply[SupportReport]":

@@ -130,9 +130,15 @@ def _check(
         )
         return HealthCheck(probe.name, HealthStatus.FAILED, late.message, late.next, late.code), late
     except CapcliError as error:
-        return HealthCheck(probe.name, HealthStatus.FAILED, error.message, error.next, error.code), error
+        return HealthCheck(probe.name, HealthStatus.FAILED, error.message, _fix(error), error.code), error
     status = HealthStatus.WARNING if finding.warning else HealthStatus.OK
     return HealthCheck(probe.name, status, finding.message, finding.fix, None), None
+
+
+def _fix(error: CapcliError) -> str | None:
+    """Return what mends it: its own words for that, else its next command unless that is this very one."""
+    fix = error.details.get("fix")
+    return str(fix) if fix else None if error.next == "capcli health" else error.next
 
 
 def _unhealthy(report: HealthReport, error: CapcliError | None) -> Problem | None:

@@ -91,15 +91,34 @@ def test_placeholders_and_quotes_stop_the_server(text, says):
 
 
 def test_what_the_client_fills_in_is_no_placeholder():
-    there = entry(sys.executable, "-m", "capcli", *SERVE, CAP_API_KEY="${input:key}")
+    filled = dict.fromkeys(("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD"), "${input:x}")
+    there = entry(sys.executable, "-m", "capcli", *SERVE, **filled)
     assert found(there, "vscode") == []
     assert "placeholder" in found(there, "claude-desktop")[0]
 
 
 def test_a_secret_in_plain_text_is_told_and_not_repeated():
-    (said,) = found(entry(sys.executable, "-m", "capcli", *SERVE, CAP_API_KEY="k3yk3yk3y"))
+    rest = {"CAP_IDENTIFIER": "a@example.com", "CAP_API_PASSWORD_CMD": "pass show capital"}
+    (said,) = found(entry(sys.executable, "-m", "capcli", *SERVE, CAP_API_KEY="k3yk3yk3y", **rest))
     assert "CAP_API_KEY stands there in plain text" in said
     assert "k3yk3yk3y" not in said
+
+
+@pytest.mark.parametrize(
+    ("env", "args", "says"),
+    [
+        ({"CAP_ENV": "prod"}, (), "CAP_ENV is 'prod'"),
+        ({"CAP_ALLOW_TRADING": "yep"}, (), "CAP_ALLOW_TRADING is 'yep'"),
+        ({"CAP_REQUIRE_STOP": "true"}, (), "nothing enforces it yet"),
+        ({}, ("--profile", "nosuch"), "nosuch"),
+        ({"CAP_API_KEY_FILE": "/x"}, (), "but not CAP_IDENTIFIER and CAP_API_PASSWORD"),
+        ({}, ("--api-key", "SECRETKEY123"), "has no option --api-key"),
+    ],
+)
+def test_settings_that_the_server_would_refuse_are_refused_here(env, args, says):
+    said = found(entry(sys.executable, "-m", "capcli", *args, *SERVE, **env))
+    assert any(says in each for each in said), said
+    assert "SECRETKEY123" not in str(said)
 
 
 def test_a_setting_with_a_typing_slip():

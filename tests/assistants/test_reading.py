@@ -91,3 +91,21 @@ def _entry(env):
     from capcli.assistants.reading import Entry
 
     return Entry("capcli", "capcli", (), env, disabled=False)
+
+
+def test_servers_under_the_key_of_another_client_are_told(tmp_path):
+    saved(tmp_path, "vscode", json.dumps({"mcpServers": {"capcli": OURS}}))
+    (found,) = read(tmp_path)
+    assert found.broken == "names capcli under mcpServers, and this client reads servers"
+
+
+def test_an_empty_config_was_not_saved(tmp_path):
+    saved(tmp_path, "cursor", "")
+    (found,) = read(tmp_path)
+    assert found.broken == "is empty: nothing was saved in it"
+
+
+def test_claude_code_keeps_servers_for_each_project_too(tmp_path):
+    saved(tmp_path, "claude-code", json.dumps({"projects": {"/p": {"mcpServers": {"capcli": OURS}}}}))
+    (found,) = read(tmp_path)
+    assert [entry.name for entry in found.entries] == ["capcli"]

@@ -76,7 +76,8 @@ class Row:
     says: str
     code: str
     exit_code: int
-    next: str = "capcli login"
+    # The credentials come from the environment, where a login would change nothing.
+    next: str = "capcli help environment"
     environ: tuple[tuple[str, str], ...] = tuple(LOGIN.items())
 
 
@@ -116,7 +117,7 @@ ROWS = {
         breaks(socket.gaierror(-2, "Name or service not known")),
         "Server not responding",
         "DNS: the name is not known",
-        "NETWORK",
+        "DNS",
         7,
         "capcli health",
     ),
@@ -124,7 +125,7 @@ ROWS = {
         breaks(ssl.SSLCertVerificationError("certificate verify failed")),
         "Server not responding",
         "TLS",
-        "NETWORK",
+        "TLS",
         7,
         "capcli health",
     ),
