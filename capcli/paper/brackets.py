@@ -17,11 +17,12 @@ class Anchor:
 
     market: Market
     long: bool
-    price: Decimal  # the side that would close it, or the level of a working order
+    quote: Decimal  # the side that would close it: bounds are percent of it (API page 8.2)
+    price: Decimal  # where distances and bounds start: the quote again, or the level of a working order
     entry: Decimal  # where the deal opens: money amounts count from here
     size: Decimal
     rate: Decimal  # instrument to account currency
-    farthest: Decimal | None = None  # percent of the price, where it is nearer than the market's rule
+    farthest: Decimal | None = None  # percent of the quote, where it is nearer than the market's rule
     guarantees: bool = True  # whether the account may have guaranteed stops
 
 
@@ -100,12 +101,16 @@ def _check_profit(anchor: Anchor, profit: Decimal) -> None:
 
 
 def _check(anchor: Anchor, level: Decimal, name: str, nearest: Decimal, *, below: bool) -> None:
-    """The number in the text is a price level, itself allowed (API page 4.2)."""
+    """The number in the text is a price level, itself allowed (API page 4.2).
+
+    Assumption: of a working order the rules count from its own level (API pages 6.5, 8.2). It may lie so far
+    below the quote that the farther bound would be no price; it is the lowest price then.
+    """
     away = -1 if below else 1
     farthest = anchor.farthest or anchor.market.kind.max_stop
-    bounds = sorted(anchor.price * (1 + away * part * PERCENT) for part in (nearest, farthest))
+    bounds = sorted(anchor.price + away * part * PERCENT * anchor.quote for part in (nearest, farthest))
     step = anchor.market.step
-    low = (bounds[0] / step).to_integral_value(ROUND_CEILING) * step
+    low = max((bounds[0] / step).to_integral_value(ROUND_CEILING) * step, step)
     high = (bounds[1] / step).to_integral_value(ROUND_FLOOR) * step
     if level < low:
         raise Refusal(400, f"error.invalid.{name}.minvalue: {low}")

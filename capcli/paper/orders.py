@@ -193,7 +193,9 @@ def _legs(call: Call, order: Order, body: Bracket) -> Legs:
     market = MARKETS[order.epic]
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
     band, guarantees = farthest(call.desk), checks.guarantees(call)
-    anchor = Anchor(market, order.long, order.level, order.level, order.size, rate, band, guarantees)
+    quote = call.desk.quote(market)
+    closing = quote.bid if order.long else quote.offer
+    anchor = Anchor(market, order.long, closing, order.level, order.level, order.size, rate, band, guarantees)
     return brackets.resolve(anchor, body)
 
 

@@ -48,8 +48,6 @@ def test_a_creation_is_confirmed_with_the_order_as_the_deal(client):
         ({"goodTillDate": "2020-06-09T01:01:00"}, "error.not-in-future.goodTillDate"),
         ({"goodTillDate": "2026-12-09T01:01:00Z"}, "error.invalid.daterange"),
         ({"size": 0.01}, "error.invalid.size.minvalue: 0.1"),
-        ({"stopLevel": 21}, "error.invalid.stoploss.maxvalue: 19.998"),
-        ({"profitLevel": 19}, "error.invalid.takeprofit.minvalue: 20.002"),
         ({"stopLevel": 17, "stopAmount": 1}, "error.validation.stop"),
     ],
 )
@@ -57,6 +55,37 @@ def test_refusals(client, form, code):
     answer = client.post("/workingorders", **{**FORM, **form})
     assert (answer.status, answer.code) == (400, code)
     assert client.orders() == []
+
+
+@pytest.mark.parametrize(
+    ("direction", "leg", "away", "beyond"),
+    [
+        ("BUY", "stop", "-0.0001", 1000),
+        ("BUY", "stop", "-0.6", 1),
+        ("BUY", "profit", "0.0001", 1),
+        ("BUY", "profit", "0.6", 1000),
+        ("SELL", "stop", "0.0001", 1),
+        ("SELL", "stop", "0.6", 1000),
+        ("SELL", "profit", "-0.0001", 1000),
+        ("SELL", "profit", "-0.6", 1),
+    ],
+)
+def test_bounds_lie_a_percentage_of_the_quote_away_from_the_level(client, direction, leg, away, beyond):
+    bid, offer = client.quote()
+    level, closing = (25, bid) if direction == "BUY" else (40, offer)
+    form = {**FORM, "direction": direction, "level": level}
+    refused = client.post("/workingorders", **form, **{f"{leg}Level": beyond})
+    bound = Decimal(refused.code.split(": ")[1])
+    inward = bound - (level + Decimal(away) * closing)  # onto the grid, into what is allowed
+    assert abs(inward) < Decimal("0.001")
+    assert inward == 0 or (inward > 0) == ("minvalue" in refused.code)
+    client.order(**form, **{f"{leg}Level": bound})
+    assert client.orders()[0][f"{leg}Distance"] == bound - level
+
+
+def test_no_bound_of_a_low_order_is_below_the_lowest_price(client):
+    refused = client.post("/workingorders", **{**FORM, "level": 5}, stopLevel=-1)
+    assert refused.code == "error.invalid.stoploss.minvalue: 0.001"
 
 
 def test_a_date_makes_it_good_till_that_date(client):
