@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from capcli.paper.book import Legs
 from capcli.paper.catalogue import Market
 from capcli.paper.refusal import Refusal
-from capcli.paper.wire import Bracket, Number, given, plain
+from capcli.paper.wire import Bracket, Number, given
 
 PERCENT = Decimal("0.01")
 
@@ -80,9 +80,12 @@ def _profit_level(anchor: Anchor, bracket: Bracket) -> Decimal | None:
 
 
 def _level(anchor: Anchor, away: int, level: Number, distance: Number, amount: Number) -> Decimal | None:
-    """Distances are taken without their sign: working orders list them signed (API page 6.5)."""
+    """Always on the grid; a distance is taken without its sign: orders list it signed (API page 6.5).
+
+    Assumption: a level between two steps is put on the nearer one and not refused (API page 8.2).
+    """
     if isinstance(level, Decimal):
-        return plain(level)
+        return anchor.market.on_grid(level)
     if isinstance(distance, Decimal):
         return anchor.market.on_grid(anchor.price + away * abs(distance))
     if isinstance(amount, Decimal):

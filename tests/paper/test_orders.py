@@ -106,6 +106,23 @@ def test_an_amendment_keeps_what_it_omits_but_for_the_flags(client):
     assert order["guaranteedStop"] is False
 
 
+def test_levels_off_the_grid_are_put_on_it_and_stay_where_they_are(client):
+    deal = client.order(
+        level=20.000400000000003, stopLevel=17.000600000000002, profitLevel=22.999600000000001
+    )
+    for change in ({"goodTillDate": "2026-12-09T01:01:00"}, {"stopLevel": 17.0012}, {"level": 20.0004}):
+        (order,) = client.orders()
+        assert order["orderLevel"] == 20
+        assert order["stopDistance"] == Decimal("-2.999")
+        assert order["profitDistance"] == 3
+        assert client.put(f"/workingorders/{deal}", **change).status == 200
+
+
+def test_a_level_that_the_grid_makes_zero_is_refused(client):
+    answer = client.post("/workingorders", **{**FORM, "level": 0.0004})
+    assert (answer.status, answer.code) == (400, "error.invalid.level")
+
+
 def test_a_trailing_flag_falls_back_to_a_fixed_stop(client):
     deal = client.order(level=20, stopDistance=3, trailingStop=True)
     assert client.orders()[0]["trailingStop"] is True

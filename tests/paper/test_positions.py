@@ -121,6 +121,15 @@ def test_distances_count_from_the_closing_side_and_amounts_from_the_entry(client
     assert position["profitLevel"] == offer + Decimal("1.5")
 
 
+def test_levels_off_the_grid_are_put_on_it(client):
+    deal = client.buy(stopLevel=30.552999999999997, profitLevel=35.0004)
+    (position,) = client.positions()
+    assert (position["stopLevel"], position["profitLevel"]) == (Decimal("30.553"), 35)
+    client.put(f"/positions/{deal}", stopLevel=30.5526, profitLevel=35.000600000000001)
+    (position,) = client.positions()
+    assert (position["stopLevel"], position["profitLevel"]) == (Decimal("30.553"), Decimal("35.001"))
+
+
 def test_missing_funds_are_a_rejected_confirm(client):
     assert rejection(client, **{**BUY, "size": 10_000}) == "INSUFFICIENT_FUNDS"
     assert client.positions() == []
