@@ -48,6 +48,8 @@ def test_a_creation_is_confirmed_with_the_order_as_the_deal(client):
         ({"goodTillDate": "2020-06-09T01:01:00"}, "error.not-in-future.goodTillDate"),
         ({"goodTillDate": "2026-12-09T01:01:00Z"}, "error.invalid.daterange"),
         ({"size": 0.01}, "error.invalid.size.minvalue: 0.1"),
+        ({"size": 1e30}, "error.invalid.size.maxvalue: 100000"),
+        ({"size": 1e-30}, "error.invalid.size.minvalue: 0.1"),
         ({"stopLevel": 17, "stopAmount": 1}, "error.validation.stop"),
     ],
 )
