@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from msgspec import UNSET
+
 from capcli.paper.book import Legs
 from capcli.paper.catalogue import Market
 from capcli.paper.refusal import Refusal
@@ -41,11 +43,12 @@ def resolve(anchor: Anchor, bracket: Bracket) -> Legs:
 
 
 def names_a_stop(bracket: Bracket) -> bool:
-    return any(map(given, _stop_fields(bracket)))
+    """Also by a null."""
+    return any(field is not UNSET for field in _stop_fields(bracket))
 
 
 def names_a_profit(bracket: Bracket) -> bool:
-    return any(map(given, _profit_fields(bracket)))
+    return any(field is not UNSET for field in _profit_fields(bracket))
 
 
 def _stop_fields(bracket: Bracket) -> tuple[Number, Number, Number]:
@@ -59,11 +62,12 @@ def _profit_fields(bracket: Bracket) -> tuple[Number, Number, Number]:
 def _check_flags(anchor: Anchor, bracket: Bracket) -> None:
     """The codes are this simulator's own: the real ones are not documented (API page 17)."""
     guaranteed, trailing = bracket.guaranteedStop is True, bracket.trailingStop is True
-    if sum(map(given, _stop_fields(bracket))) > 1 or (guaranteed and trailing):
+    stops = sum(map(given, _stop_fields(bracket)))
+    if stops > 1 or (guaranteed and trailing):
         raise Refusal(400, "error.validation.stop")
     if sum(map(given, _profit_fields(bracket))) > 1:
         raise Refusal(400, "error.validation.profit")
-    if guaranteed and not (names_a_stop(bracket) and anchor.guarantees):
+    if guaranteed and not (stops and anchor.guarantees):
         raise Refusal(400, "error.validation.guaranteed-stop")
     if trailing and (not given(bracket.stopDistance) or not anchor.market.kind.trailing):
         raise Refusal(400, "error.validation.trailing-stop")

@@ -211,7 +211,10 @@ def _with_legs(order: Order, legs: Legs) -> Order:
 
 
 def amend(call: Call) -> Reply:
-    """What is left out keeps its value, but for the two flags (API page 6.5)."""
+    """What is left out keeps its value, but for the two flags (API page 6.5).
+
+    Assumption: a stop or profit field that is null removes the leg, as it does on a position (API page 9.5).
+    """
     order = _owned(call)
     body = decode(call.body, OrderChange)
     order = _moved(call.desk, order, body)

@@ -125,6 +125,30 @@ def test_a_level_that_the_grid_makes_zero_is_refused(client):
     assert (answer.status, answer.code) == (400, "error.invalid.level")
 
 
+@pytest.mark.parametrize("form", ["Level", "Distance", "Amount"])
+@pytest.mark.parametrize(("gone", "left"), [("stop", "profit"), ("profit", "stop")])
+def test_null_removes_a_leg_and_leaves_the_other(client, form, gone, left):
+    deal = client.order(level=20, stopDistance=3, profitDistance=2)
+    (before,) = client.orders()
+    assert client.put(f"/workingorders/{deal}", **{f"{gone}{form}": None}).status == 200
+    (order,) = client.orders()
+    assert f"{gone}Distance" not in order
+    assert order[f"{left}Distance"] == before[f"{left}Distance"]
+
+
+def test_null_beside_another_form_of_the_same_leg_removes_nothing(client):
+    deal = client.order(level=20, stopDistance=3, profitDistance=2)
+    client.put(f"/workingorders/{deal}", stopLevel=None, stopDistance=4)
+    assert client.orders()[0]["stopDistance"] == -4
+
+
+def test_a_guarantee_of_a_stop_that_null_removes_is_refused(client):
+    deal = client.order(level=20, stopDistance=3)
+    answer = client.put(f"/workingorders/{deal}", guaranteedStop=True, stopLevel=None)
+    assert (answer.status, answer.code) == (400, "error.validation.guaranteed-stop")
+    assert client.orders()[0]["stopDistance"] == -3
+
+
 def test_a_trailing_flag_falls_back_to_a_fixed_stop(client):
     deal = client.order(level=20, stopDistance=3, trailingStop=True)
     assert client.orders()[0]["trailingStop"] is True
