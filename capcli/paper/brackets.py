@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from msgspec import UNSET
+
 from capcli.paper.book import Legs
 from capcli.paper.catalogue import Market
 from capcli.paper.refusal import Refusal
-from capcli.paper.wire import Bracket, Number, given, plain
+from capcli.paper.wire import Bracket, Number, given
 
 PERCENT = Decimal("0.01")
 
@@ -17,11 +19,12 @@ class Anchor:
 
     market: Market
     long: bool
-    price: Decimal  # the side that would close it, or the level of a working order
+    quote: Decimal  # the side that would close it: bounds are percent of it (API page 8.2)
+    price: Decimal  # where distances and bounds start: the quote again, or the level of a working order
     entry: Decimal  # where the deal opens: money amounts count from here
     size: Decimal
     rate: Decimal  # instrument to account currency
-    farthest: Decimal | None = None  # percent of the price, where it is nearer than the market's rule
+    farthest: Decimal | None = None  # percent of the quote, where it is nearer than the market's rule
     guarantees: bool = True  # whether the account may have guaranteed stops
 
 
@@ -40,11 +43,12 @@ def resolve(anchor: Anchor, bracket: Bracket) -> Legs:
 
 
 def names_a_stop(bracket: Bracket) -> bool:
-    return any(map(given, _stop_fields(bracket)))
+    """Also by a null."""
+    return any(field is not UNSET for field in _stop_fields(bracket))
 
 
 def names_a_profit(bracket: Bracket) -> bool:
-    return any(map(given, _profit_fields(bracket)))
+    return any(field is not UNSET for field in _profit_fields(bracket))
 
 
 def _stop_fields(bracket: Bracket) -> tuple[Number, Number, Number]:
@@ -58,11 +62,12 @@ def _profit_fields(bracket: Bracket) -> tuple[Number, Number, Number]:
 def _check_flags(anchor: Anchor, bracket: Bracket) -> None:
     """The codes are this simulator's own: the real ones are not documented (API page 17)."""
     guaranteed, trailing = bracket.guaranteedStop is True, bracket.trailingStop is True
-    if sum(map(given, _stop_fields(bracket))) > 1 or (guaranteed and trailing):
+    stops = sum(map(given, _stop_fields(bracket)))
+    if stops > 1 or (guaranteed and trailing):
         raise Refusal(400, "error.validation.stop")
     if sum(map(given, _profit_fields(bracket))) > 1:
         raise Refusal(400, "error.validation.profit")
-    if guaranteed and not (names_a_stop(bracket) and anchor.guarantees):
+    if guaranteed and not (stops and anchor.guarantees):
         raise Refusal(400, "error.validation.guaranteed-stop")
     if trailing and (not given(bracket.stopDistance) or not anchor.market.kind.trailing):
         raise Refusal(400, "error.validation.trailing-stop")
@@ -79,9 +84,12 @@ def _profit_level(anchor: Anchor, bracket: Bracket) -> Decimal | None:
 
 
 def _level(anchor: Anchor, away: int, level: Number, distance: Number, amount: Number) -> Decimal | None:
-    """Distances are taken without their sign: working orders list them signed (API page 6.5)."""
+    """Always on the grid; a distance is taken without its sign: orders list it signed (API page 6.5).
+
+    Assumption: a level between two steps is put on the nearer one and not refused (API page 8.2).
+    """
     if isinstance(level, Decimal):
-        return plain(level)
+        return anchor.market.on_grid(level)
     if isinstance(distance, Decimal):
         return anchor.market.on_grid(anchor.price + away * abs(distance))
     if isinstance(amount, Decimal):
@@ -100,12 +108,16 @@ def _check_profit(anchor: Anchor, profit: Decimal) -> None:
 
 
 def _check(anchor: Anchor, level: Decimal, name: str, nearest: Decimal, *, below: bool) -> None:
-    """The number in the text is a price level, itself allowed (API page 4.2)."""
+    """The number in the text is a price level, itself allowed (API page 4.2).
+
+    Assumption: of a working order the rules count from its own level (API pages 6.5, 8.2). It may lie so far
+    below the quote that the farther bound would be no price; it is the lowest price then.
+    """
     away = -1 if below else 1
     farthest = anchor.farthest or anchor.market.kind.max_stop
-    bounds = sorted(anchor.price * (1 + away * part * PERCENT) for part in (nearest, farthest))
+    bounds = sorted(anchor.price + away * part * PERCENT * anchor.quote for part in (nearest, farthest))
     step = anchor.market.step
-    low = (bounds[0] / step).to_integral_value(ROUND_CEILING) * step
+    low = max((bounds[0] / step).to_integral_value(ROUND_CEILING) * step, step)
     high = (bounds[1] / step).to_integral_value(ROUND_FLOOR) * step
     if level < low:
         raise Refusal(400, f"error.invalid.{name}.minvalue: {low}")

@@ -19,7 +19,7 @@ from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import order_deal
 from capcli.paper.times import account_local, parse, stamp
-from capcli.paper.wire import Bracket, NewOrder, OrderChange, decode, plain
+from capcli.paper.wire import Bracket, NewOrder, OrderChange, decode
 
 LIMIT, STOP = "LIMIT", "STOP"
 _PERCENT = Decimal("0.01")
@@ -121,7 +121,7 @@ def _new_order(call: Call, body: NewOrder) -> Order:
         direction=direction,
         type=_type(body),
         size=checks.size(body, market),
-        level=_level(body),
+        level=_level(body, market),
         leverage=leverage_of(call.desk.db, call.account_id, market),
         created_ms=call.desk.now,
         good_till_ms=_good_till(call.desk, body.goodTillDate),
@@ -140,10 +140,11 @@ def _type(body: NewOrder) -> str:
     return body.type
 
 
-def _level(body: NewOrder) -> Decimal:
+def _level(body: NewOrder, market: Market) -> Decimal:
+    """Assumption: between two steps of the grid it is put on the nearer one (API page 8.2)."""
     if body.level is None:
         raise Refusal(400, "error.null.level")
-    return plain(body.level)
+    return market.on_grid(body.level)
 
 
 def _reject(desk: Desk, order: Order, reference: str) -> None:
@@ -193,7 +194,9 @@ def _legs(call: Call, order: Order, body: Bracket) -> Legs:
     market = MARKETS[order.epic]
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
     band, guarantees = farthest(call.desk), checks.guarantees(call)
-    anchor = Anchor(market, order.long, order.level, order.level, order.size, rate, band, guarantees)
+    quote = call.desk.quote(market)
+    closing = quote.bid if order.long else quote.offer
+    anchor = Anchor(market, order.long, closing, order.level, order.level, order.size, rate, band, guarantees)
     return brackets.resolve(anchor, body)
 
 
@@ -208,7 +211,10 @@ def _with_legs(order: Order, legs: Legs) -> Order:
 
 
 def amend(call: Call) -> Reply:
-    """What is left out keeps its value, but for the two flags (API page 6.5)."""
+    """What is left out keeps its value, but for the two flags (API page 6.5).
+
+    Assumption: a stop or profit field that is null removes the leg, as it does on a position (API page 9.5).
+    """
     order = _owned(call)
     body = decode(call.body, OrderChange)
     order = _moved(call.desk, order, body)
@@ -221,7 +227,7 @@ def amend(call: Call) -> Reply:
 
 
 def _moved(desk: Desk, order: Order, body: OrderChange) -> Order:
-    level = order.level if body.level is None else plain(body.level)
+    level = order.level if body.level is None else MARKETS[order.epic].on_grid(body.level)
     until = _good_till(desk, body.goodTillDate) if body.goodTillDate else order.good_till_ms
     if body.timeInForce == "GOOD_TILL_CANCELLED":
         until = None

@@ -96,7 +96,7 @@ def _trade(call: Call, body: NewPosition) -> Trade:
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
     checks.guarantee_demanded(call, body)
     band, guarantees = farthest(call.desk), checks.guarantees(call)
-    anchor = Anchor(market, direction == book.BUY, exit_, entry, size, rate, band, guarantees)
+    anchor = Anchor(market, direction == book.BUY, exit_, exit_, entry, size, rate, band, guarantees)
     legs = kept(call.desk, brackets.resolve(anchor, body))
     order_id = records.new_deal_id(call.desk, call.account_id)
     return Trade(call.account_id, market, direction, size, entry, legs, order_id)
@@ -143,6 +143,7 @@ def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
     anchor = Anchor(
         market,
         position.long,
+        price,
         price,
         position.level,
         position.size,

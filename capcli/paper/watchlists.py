@@ -48,10 +48,15 @@ def show(call: Call) -> Reply:
 
 
 def add(call: Call) -> Reply:
-    """Assumption: one that is there already stays, and an unknown list is refused as on DELETE."""
+    """Assumption: one that is there already stays, and an unknown list is refused as on DELETE.
+
+    Assumption: no market at all is refused as in a search (API page 4.2).
+    """
     epics = _held(call, "error.not-found.watchlist")
-    epic = known(decode(call.body, WatchlistEntry).epic or "").epic
-    return _keep(call, [*dict.fromkeys((*epics, epic))])
+    asked = decode(call.body, WatchlistEntry).epic
+    if not asked:
+        raise Refusal(400, "error.null.epic")
+    return _keep(call, [*dict.fromkeys((*epics, known(asked).epic))])
 
 
 def remove(call: Call) -> Reply:

@@ -14,6 +14,7 @@ Number = Decimal | UnsetType | None
 Flag = bool | UnsetType | None
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DIGITS = 13
+_BOUNDED = frozenset({"size"})  # refused with the bound that it breaks, however far beyond it (API page 4.2)
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 
 
@@ -85,7 +86,7 @@ def decode(body: bytes, shape: type[_Body]) -> _Body:
     except msgspec.DecodeError:
         raise Refusal(400, "error.invalid.body") from None
     for name in decoded.__struct_fields__:
-        if not _sane(getattr(decoded, name)):
+        if not _sane(name, getattr(decoded, name)):
             raise Refusal(400, f"error.invalid.{name}")
     return decoded
 
@@ -121,11 +122,11 @@ def plain(number: Decimal) -> Decimal:
     return number.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else number
 
 
-def _sane(value: object) -> bool:
+def _sane(name: str, value: object) -> bool:
     """Finite and of a magnitude that arithmetic keeps exact; the decoder lets "NaN" through."""
     if not isinstance(value, Decimal):
         return True
-    return value.is_finite() and (not value or abs(value.adjusted()) < _DIGITS)
+    return value.is_finite() and (name in _BOUNDED or not value or abs(value.adjusted()) < _DIGITS)
 
 
 def _field(message: str) -> str:

@@ -48,8 +48,8 @@ def test_a_creation_is_confirmed_with_the_order_as_the_deal(client):
         ({"goodTillDate": "2020-06-09T01:01:00"}, "error.not-in-future.goodTillDate"),
         ({"goodTillDate": "2026-12-09T01:01:00Z"}, "error.invalid.daterange"),
         ({"size": 0.01}, "error.invalid.size.minvalue: 0.1"),
-        ({"stopLevel": 21}, "error.invalid.stoploss.maxvalue: 19.998"),
-        ({"profitLevel": 19}, "error.invalid.takeprofit.minvalue: 20.002"),
+        ({"size": 1e30}, "error.invalid.size.maxvalue: 100000"),
+        ({"size": 1e-30}, "error.invalid.size.minvalue: 0.1"),
         ({"stopLevel": 17, "stopAmount": 1}, "error.validation.stop"),
     ],
 )
@@ -57,6 +57,37 @@ def test_refusals(client, form, code):
     answer = client.post("/workingorders", **{**FORM, **form})
     assert (answer.status, answer.code) == (400, code)
     assert client.orders() == []
+
+
+@pytest.mark.parametrize(
+    ("direction", "leg", "away", "beyond"),
+    [
+        ("BUY", "stop", "-0.0001", 1000),
+        ("BUY", "stop", "-0.6", 1),
+        ("BUY", "profit", "0.0001", 1),
+        ("BUY", "profit", "0.6", 1000),
+        ("SELL", "stop", "0.0001", 1),
+        ("SELL", "stop", "0.6", 1000),
+        ("SELL", "profit", "-0.0001", 1000),
+        ("SELL", "profit", "-0.6", 1),
+    ],
+)
+def test_bounds_lie_a_percentage_of_the_quote_away_from_the_level(client, direction, leg, away, beyond):
+    bid, offer = client.quote()
+    level, closing = (25, bid) if direction == "BUY" else (40, offer)
+    form = {**FORM, "direction": direction, "level": level}
+    refused = client.post("/workingorders", **form, **{f"{leg}Level": beyond})
+    bound = Decimal(refused.code.split(": ")[1])
+    inward = bound - (level + Decimal(away) * closing)  # onto the grid, into what is allowed
+    assert abs(inward) < Decimal("0.001")
+    assert inward == 0 or (inward > 0) == ("minvalue" in refused.code)
+    client.order(**form, **{f"{leg}Level": bound})
+    assert client.orders()[0][f"{leg}Distance"] == bound - level
+
+
+def test_no_bound_of_a_low_order_is_below_the_lowest_price(client):
+    refused = client.post("/workingorders", **{**FORM, "level": 5}, stopLevel=-1)
+    assert refused.code == "error.invalid.stoploss.minvalue: 0.001"
 
 
 def test_a_date_makes_it_good_till_that_date(client):
@@ -75,6 +106,47 @@ def test_an_amendment_keeps_what_it_omits_but_for_the_flags(client):
     (order,) = client.orders()
     assert (order["orderLevel"], order["stopDistance"], order["profitDistance"]) == (19, -3, 2)
     assert order["guaranteedStop"] is False
+
+
+def test_levels_off_the_grid_are_put_on_it_and_stay_where_they_are(client):
+    deal = client.order(
+        level=20.000400000000003, stopLevel=17.000600000000002, profitLevel=22.999600000000001
+    )
+    for change in ({"goodTillDate": "2026-12-09T01:01:00"}, {"stopLevel": 17.0012}, {"level": 20.0004}):
+        (order,) = client.orders()
+        assert order["orderLevel"] == 20
+        assert order["stopDistance"] == Decimal("-2.999")
+        assert order["profitDistance"] == 3
+        assert client.put(f"/workingorders/{deal}", **change).status == 200
+
+
+def test_a_level_that_the_grid_makes_zero_is_refused(client):
+    answer = client.post("/workingorders", **{**FORM, "level": 0.0004})
+    assert (answer.status, answer.code) == (400, "error.invalid.level")
+
+
+@pytest.mark.parametrize("form", ["Level", "Distance", "Amount"])
+@pytest.mark.parametrize(("gone", "left"), [("stop", "profit"), ("profit", "stop")])
+def test_null_removes_a_leg_and_leaves_the_other(client, form, gone, left):
+    deal = client.order(level=20, stopDistance=3, profitDistance=2)
+    (before,) = client.orders()
+    assert client.put(f"/workingorders/{deal}", **{f"{gone}{form}": None}).status == 200
+    (order,) = client.orders()
+    assert f"{gone}Distance" not in order
+    assert order[f"{left}Distance"] == before[f"{left}Distance"]
+
+
+def test_null_beside_another_form_of_the_same_leg_removes_nothing(client):
+    deal = client.order(level=20, stopDistance=3, profitDistance=2)
+    client.put(f"/workingorders/{deal}", stopLevel=None, stopDistance=4)
+    assert client.orders()[0]["stopDistance"] == -4
+
+
+def test_a_guarantee_of_a_stop_that_null_removes_is_refused(client):
+    deal = client.order(level=20, stopDistance=3)
+    answer = client.put(f"/workingorders/{deal}", guaranteedStop=True, stopLevel=None)
+    assert (answer.status, answer.code) == (400, "error.validation.guaranteed-stop")
+    assert client.orders()[0]["stopDistance"] == -3
 
 
 def test_a_trailing_flag_falls_back_to_a_fixed_stop(client):

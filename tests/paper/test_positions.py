@@ -61,6 +61,11 @@ def test_created_dates_have_a_local_twin_three_hours_ahead(client):
         ({"size": 0.05}, "error.invalid.size.minvalue: 0.1"),
         ({"size": -1}, "error.invalid.size.minvalue: 0.1"),
         ({"size": 100001}, "error.invalid.size.maxvalue: 100000"),
+        ({"size": 1e30}, "error.invalid.size.maxvalue: 100000"),
+        ({"size": 1e-30}, "error.invalid.size.minvalue: 0.1"),
+        ({"size": -1e30}, "error.invalid.size.minvalue: 0.1"),
+        ({"size": "Infinity"}, "error.invalid.size"),
+        ({"size": "NaN"}, "error.invalid.size"),
         ({"size": 1.05}, "error.invalid.size"),
         ({"stopLevel": 20, "stopDistance": 1}, "error.validation.stop"),
         ({"profitLevel": 50, "profitAmount": 1}, "error.validation.profit"),
@@ -119,6 +124,15 @@ def test_distances_count_from_the_closing_side_and_amounts_from_the_entry(client
     (position,) = client.positions()
     assert position["stopLevel"] == bid - 1
     assert position["profitLevel"] == offer + Decimal("1.5")
+
+
+def test_levels_off_the_grid_are_put_on_it(client):
+    deal = client.buy(stopLevel=30.552999999999997, profitLevel=35.0004)
+    (position,) = client.positions()
+    assert (position["stopLevel"], position["profitLevel"]) == (Decimal("30.553"), 35)
+    client.put(f"/positions/{deal}", stopLevel=30.5526, profitLevel=35.000600000000001)
+    (position,) = client.positions()
+    assert (position["stopLevel"], position["profitLevel"]) == (Decimal("30.553"), Decimal("35.001"))
 
 
 def test_missing_funds_are_a_rejected_confirm(client):
@@ -321,7 +335,7 @@ def test_deal_ids_count_upwards_and_never_come_back_after_a_reset(client):
 
 @pytest.mark.parametrize("number", ['"NaN"', '"Infinity"', "1e999", "-1e30", "1e-300"])
 def test_numbers_no_account_could_hold_are_refused(client, number):
-    for field in ("size", "stopLevel", "stopDistance", "profitAmount"):
+    for field in ("stopLevel", "stopDistance", "profitAmount"):
         text = f'{{"epic": "SILVER", "direction": "BUY", "size": 1, "{field}": {number}}}'
         request = Request("POST", "/api/v1/positions", {}, client.tokens, text.encode(), client.now)
         response = client.broker.handle(request)

@@ -54,9 +54,15 @@ def test_markets_are_added_once_and_removed(client):
 def test_an_unknown_market_is_refused_and_so_is_one_that_is_not_in_the_list(client):
     list_id = create(client, epics=["SILVER"])
     assert refusal(client.put(f"/watchlists/{list_id}", epic="NOTFOUND")) == (404, "error.not-found.epic")
-    assert refusal(client.put(f"/watchlists/{list_id}")) == (404, "error.not-found.epic")
     assert refusal(client.delete(f"/watchlists/{list_id}/GOLD")) == (404, "error.not-found.epic")
     assert epics(client, list_id) == ["SILVER"]
+
+
+@pytest.mark.parametrize("body", [{}, {"epic": None}, {"epic": ""}])
+def test_an_addition_without_a_market_is_refused(client, body):
+    list_id = create(client)
+    assert refusal(client.put(f"/watchlists/{list_id}", **body)) == (400, "error.null.epic")
+    assert epics(client, list_id) == []
 
 
 def test_an_unknown_list_has_one_code_when_read_and_another_when_changed(client):
