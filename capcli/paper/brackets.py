@@ -8,7 +8,7 @@ from msgspec import UNSET
 from capcli.paper.book import Legs
 from capcli.paper.catalogue import Market
 from capcli.paper.refusal import Refusal
-from capcli.paper.wire import Bracket, Number, given
+from capcli.paper.wire import Bracket, Number, given, plain
 
 PERCENT = Decimal("0.01")
 
@@ -89,7 +89,7 @@ def _level(anchor: Anchor, away: int, level: Number, distance: Number, amount: N
     Assumption: a level between two steps is put on the nearer one and not refused (API page 8.2).
     """
     if isinstance(level, Decimal):
-        return anchor.market.on_grid(level)
+        return anchor.market.taken(plain(level))
     if isinstance(distance, Decimal):
         return anchor.market.on_grid(anchor.price + away * abs(distance))
     if isinstance(amount, Decimal):

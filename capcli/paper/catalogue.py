@@ -79,7 +79,14 @@ class Market:
     def on_grid(self, price: Decimal) -> Decimal:
         return (price / self.step).quantize(D(1)) * self.step
 
+    def taken(self, level: Decimal) -> Decimal:
+        """A level as it was sent, or the nearest on the grid; one beyond all bounds is left to them."""
+        if abs(level) > _BEYOND:
+            return level
+        return level if level % self.step == 0 else self.on_grid(level)
 
+
+_BEYOND = D(10) ** 12
 _KINDS = {
     "currency": FOREX,
     "index": INDICES,

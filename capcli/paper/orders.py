@@ -19,7 +19,7 @@ from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import order_deal
 from capcli.paper.times import account_local, parse, stamp
-from capcli.paper.wire import Bracket, NewOrder, OrderChange, decode
+from capcli.paper.wire import Bracket, NewOrder, OrderChange, decode, plain
 
 LIMIT, STOP = "LIMIT", "STOP"
 _PERCENT = Decimal("0.01")
@@ -144,7 +144,7 @@ def _level(body: NewOrder, market: Market) -> Decimal:
     """Assumption: between two steps of the grid it is put on the nearer one (API page 8.2)."""
     if body.level is None:
         raise Refusal(400, "error.null.level")
-    return market.on_grid(body.level)
+    return market.taken(plain(body.level))
 
 
 def _reject(desk: Desk, order: Order, reference: str) -> None:
@@ -227,7 +227,7 @@ def amend(call: Call) -> Reply:
 
 
 def _moved(desk: Desk, order: Order, body: OrderChange) -> Order:
-    level = order.level if body.level is None else MARKETS[order.epic].on_grid(body.level)
+    level = order.level if body.level is None else MARKETS[order.epic].taken(plain(body.level))
     until = _good_till(desk, body.goodTillDate) if body.goodTillDate else order.good_till_ms
     if body.timeInForce == "GOOD_TILL_CANCELLED":
         until = None
