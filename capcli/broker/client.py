@@ -280,9 +280,19 @@ class CapitalBroker:
         rows = self._get(wire.Activities, "history", "activity", query=query).activities
         return tuple(map(translate.activity, rows))
 
-    def send(self, method: str, path: str, body: bytes | None, *, account_id: str | None = None) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        *,
+        account_id: str | None = None,
+        ready: Callable[[], None] = lambda: None,
+    ) -> Answer:
         """Send one mutation, once, and say what came back. Raises nothing that a network can cause.
 
+        `ready` is called once session and turn are there, right before the first byte; what it raises keeps
+        the mutation here.
         A missing or old session is renewed before, by requests of its own; when that fails the answer is
         NOT_CONNECTED with the reason, as when the session is not on `account_id` or the hour has no order
         left. Raises UsageError for a path that is not ours.
@@ -301,6 +311,7 @@ class CapitalBroker:
         with self._pace.turn(self.lane, kind):
             if account_id is not None and (elsewhere := self._elsewhere(live, account_id)):
                 return Answer(Delivery.NOT_CONNECTED, detail=elsewhere)
+            ready()
             return self._send_now(ask, live)
 
     def _send_now(self, ask: Ask, live: Live) -> Answer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -190,17 +190,44 @@ def foreign_orders(rows: tuple[Activity, ...], ours: list[AttemptRecord]) -> set
     }
 
 
-def begin(desk: Desk, recall: Recall, attempt: AttemptRecord) -> None:
-    """Let a send begin. Raises Interrupted when it was called back: then it is settled as not sent."""
-    try:
-        recall.go(attempt.attempt_id)
-    except Interrupted:
-        facts = {"error_code": Interrupted.code, "note": "interrupted before the send"}
-        with suppress(CapcliError):
-            desk.journal.move(
-                attempt.attempt_id, AttemptState.CLAIMED, AttemptState.NOT_SENT, at=desk.clock(), **facts
-            )
-        raise
+class CalledOff(Exception):
+    """Another process settled the attempt before it was sent."""
+
+
+@dataclass(slots=True)
+class Start:
+    """The moment before an attempt's first byte: it may still be called back; then SENDING is made durable.
+
+    Called by the broker once nothing is left to wait for. `sending` is the attempt as the journal holds it
+    from then on, None while nothing can be out.
+    """
+
+    desk: Desk
+    recall: Recall
+    attempt: AttemptRecord
+    sending: AttemptRecord | None = None
+
+    def __call__(self) -> None:
+        """Raise Interrupted or CalledOff, and JournalUnreadable: then nothing leaves."""
+        attempt, journal = self.attempt, self.desk.journal
+        try:
+            self.recall.go(attempt.attempt_id)
+        except Interrupted:
+            facts = {"error_code": Interrupted.code, "note": "interrupted before the send"}
+            with suppress(CapcliError):
+                journal.move(
+                    attempt.attempt_id,
+                    attempt.state,
+                    AttemptState.NOT_SENT,
+                    at=self.desk.clock(),
+                    **facts,
+                )
+            raise
+        now = self.desk.clock()
+        times: dict[str, Any] = {"sent_at": now, "broker_time_at_send": self.desk.broker.broker_time()}
+        if not journal.move(attempt.attempt_id, attempt.state, AttemptState.SENDING, at=now, **times):
+            raise CalledOff
+        self.sending = replace(attempt, state=AttemptState.SENDING, **times)
 
 
 def failed_after(error: Exception) -> str:

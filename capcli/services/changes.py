@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +17,7 @@ from capcli.errors import (
     LoginRefused,
     RateLimited,
 )
-from capcli.services.casework import Desk, begin, failed_after, not_sent
+from capcli.services.casework import CalledOff, Desk, Start, failed_after, not_sent
 from capcli.services.ports import Ids
 from capcli.services.recall import Recall
 from capcli.services.reply import about
@@ -96,30 +96,30 @@ class Changer:
         return attempt
 
     def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:
-        try:
-            begin(self.desk, self.recall, attempt)
-        except Interrupted:
-            raise Interrupted(
-                f"Interrupted: nothing was sent. {change.unchanged}", next=change.command
-            ) from None
-        facts: dict[str, Any] = {
-            "sent_at": self.desk.clock(),
-            "broker_time_at_send": self.desk.broker.broker_time(),
-        }
-        if not self.move(attempt, AttemptState.SENDING, **facts):
-            raise Busy(
-                f"{change.name} was called off by another process. Nothing was sent.", next=change.command
-            )
-        sending = replace(attempt, state=AttemptState.SENDING, **facts)
+        start = Start(self.desk, self.recall, attempt)
         try:
             answer = self.desk.broker.send(
-                change.method, change.path, change.body, account_id=attempt.account_id
+                change.method, change.path, change.body, account_id=attempt.account_id, ready=start
             )
-            return self._finish(sending, change, answer)
+            return self._finish(start.sending or attempt, change, answer)
         except Exception as error:
+            if start.sending is None:
+                raise self._not_begun(error, change) from None
             if self._is_verdict(attempt, error):
                 raise
-            return change.doubt(sending, failed_after(error))
+            return change.doubt(start.sending, failed_after(error))
+
+    def _not_begun(self, error: Exception, change: Change[T]) -> Exception:
+        """Tell what kept a change from being sent in the words of that change."""
+        match error:
+            case Interrupted():
+                said = f"Interrupted: nothing was sent. {change.unchanged}"
+                return Interrupted(said, next=change.command)
+            case CalledOff():
+                said = f"{change.name} was called off by another process. Nothing was sent."
+                return Busy(said, next=change.command)
+            case _:
+                return error
 
     def _is_verdict(self, attempt: AttemptRecord, error: Exception) -> bool:
         """Say whether an error tells what the journal holds; any other one leaves it open what was done."""

@@ -24,10 +24,11 @@ from capcli.errors import (
 from capcli.services import ids
 from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.casework import (
+    CalledOff,
     Desk,
     Scene,
+    Start,
     active_on,
-    begin,
     failed_after,
     judge,
     look,
@@ -311,18 +312,20 @@ class Executions:
 
         Raises Interrupted when it was called back before that.
         """
-        begin(self._desk, self._sending.recall, attempt)
-        facts = {"sent_at": self._desk.clock(), "broker_time_at_send": self._desk.broker.broker_time()}
-        if not self._move(attempt, AttemptState.SENDING, **facts):
-            return self._held(attempt)
+        start = Start(self._desk, self._sending.recall, attempt)
         try:
             answer = self._desk.broker.send(
-                preview.method, preview.path, preview.body, account_id=preview.account_id
+                preview.method, preview.path, preview.body, account_id=preview.account_id, ready=start
             )
-            sent = self._record(attempt, answer)
+            sent = self._record(start.sending or attempt, answer)
             if sent.state is AttemptState.ACKED:
                 sent = self._witness.conclude(sent, order, wait_s=wait_s)
-        except Exception as error:  # noqa: BLE001  a full disk or a bug here must not read as "nothing was sent"
+        except CalledOff:
+            return self._held(attempt)
+        except Exception as error:
+            if start.sending is None:
+                raise
+            # A full disk or a bug here must not read as "nothing was sent".
             return self._in_doubt(attempt, failed_after(error))
         return sent
 
@@ -335,8 +338,7 @@ class Executions:
             "error_code": answer.error_code,
             "note": "" if state is AttemptState.ACKED else answer.detail,
         }
-        # From SENDING: that is what is durable when the answer arrives.
-        if not self._move(replace(attempt, state=AttemptState.SENDING), state, **facts):
+        if not self._move(attempt, state, **facts):
             now = self._desk.clock()
             self._desk.journal.note(attempt.attempt_id, "late_answer", at=now, detail=facts)
         return self._held(attempt)

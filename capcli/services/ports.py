@@ -221,9 +221,19 @@ class Broker(Protocol):
         """Return the detailed activity of a window of at most one day, newest first."""
         ...
 
-    def send(self, method: str, path: str, body: bytes | None, *, account_id: str | None = None) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        *,
+        account_id: str | None = None,
+        ready: Callable[[], None] = lambda: None,
+    ) -> Answer:
         """Send one mutation, once, and say what came back. Raises nothing that a network can cause.
 
+        `ready` is called when nothing is left to wait for, right before the first byte; what it raises keeps
+        the mutation here.
         With an `account_id`, nothing leaves while the session is on another account: NOT_CONNECTED.
         """
         ...

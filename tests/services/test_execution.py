@@ -718,7 +718,9 @@ def test_a_process_that_died_is_settled_by_the_next(
     def die(*_: object, **__: object) -> None:
         raise Crash
 
-    place = (seat.app.journal, "move") if last_words == "CLAIMED" else (seat.app.order_desk.broker, "send")
+    place = (
+        (seat.app.journal, "move") if last_words == "CLAIMED" else (seat.app.order_desk.broker, "_send_now")
+    )
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
         seat.execute(preview_id)
@@ -768,6 +770,26 @@ def test_an_order_that_is_called_back_before_the_send_is_not_sent(seat: Seat) ->
     assert seat.app.recall.call_back()
     assert refusal(lambda: seat.execute(preview_id)).exit_code == 130
     assert seat.execute(preview_id).exit_code == 130
+    assert not seat.tap.orders()
+    attempt = seat.app.journal.attempt_of(preview_id)
+    assert attempt is not None
+    assert attempt.state is S.NOT_SENT
+
+
+def test_an_order_that_waits_for_its_turn_is_not_sending_yet_and_can_be_called_back(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview_id = seat.preview().preview_id
+    seen: list[Any] = []
+
+    def waits(_self: Any, _live: Any, _account_id: str) -> None:
+        attempt = seat.app.journal.attempt_of(preview_id)
+        seen.append(attempt and attempt.state)
+        seat.app.recall.call_back()
+
+    monkeypatch.setattr("capcli.broker.client.CapitalBroker._elsewhere", waits)
+    error = refusal(lambda: seat.execute(preview_id))
+    assert (seen, error.exit_code) == ([S.CLAIMED], 130)
     assert not seat.tap.orders()
     attempt = seat.app.journal.attempt_of(preview_id)
     assert attempt is not None

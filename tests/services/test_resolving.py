@@ -236,11 +236,11 @@ def hang_a_close(seat: Seat) -> tuple[str, str]:
     def die(*_: object, **__: object) -> None:
         raise Gone
 
-    real = seat.app.order_desk.broker.send
-    seat.app.order_desk.broker.send = die  # type: ignore[method-assign]
+    real = seat.app.order_desk.broker._send_now
+    seat.app.order_desk.broker._send_now = die  # type: ignore[method-assign]
     with pytest.raises(Gone):
         seat.app.closings.close(deal, confirmed=True)
-    seat.app.order_desk.broker.send = real  # type: ignore[method-assign]
+    seat.app.order_desk.broker._send_now = real  # type: ignore[method-assign]
     (attempt,) = seat.app.journal.unresolved("paper", "paper", seat.app.broker.account_id or "")
     return attempt.attempt_id, deal
 

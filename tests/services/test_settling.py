@@ -520,7 +520,7 @@ def test_what_a_dead_process_left_is_settled(seats: Seats, monkeypatch: Any, sta
     def die(*_: object, **__: object) -> None:
         raise Crash
 
-    place = (seat.app.journal, "move") if state is S.CLAIMED else (seat.app.order_desk.broker, "send")
+    place = (seat.app.journal, "move") if state is S.CLAIMED else (seat.app.order_desk.broker, "_send_now")
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
         seat.execute(shown.preview_id)
