@@ -2,6 +2,8 @@
 
 import sys
 
+_INTERRUPTED = 130
+
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
@@ -10,15 +12,32 @@ def main() -> int:
 
         sys.stdout.write(f"capcli {__version__}\n")
         return 0
-    from capcli.cli.outlet import Outlet
-    from capcli.cli.run import main as run
+    code: int | None = None
+    try:
+        from capcli.cli.outlet import Outlet
+        from capcli.cli.run import main as run
 
-    code = run(sys.argv[1:], Outlet.of_process(), last=True)
-    import signal
+        code = run(sys.argv[1:], Outlet.of_process(), last=True)
+        import signal
 
-    # The answer is out: a Ctrl-C while Python takes itself down must not change the exit code any more.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return code
+        # The answer is out: a Ctrl-C while Python takes itself down must not change the exit code any more.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        if code is None:
+            _tell_interrupted()
+    return _INTERRUPTED if code is None else code
+
+
+def _tell_interrupted() -> None:
+    """Say it without anything that would have to be imported: nothing has begun yet."""
+    if "--json" in sys.argv:
+        sys.stdout.write(
+            '{"ok":false,"schema":"capcli/1","command":"","env":null,"account_id":null,'
+            '"error":{"code":"INTERRUPTED","message":"Interrupted. Nothing was sent.",'
+            '"next":null,"retry_safe":true,"details":{}}}\n'
+        )
+    else:
+        sys.stderr.write("error INTERRUPTED: Interrupted. Nothing was sent.\n")
 
 
 if __name__ == "__main__":

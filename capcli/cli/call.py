@@ -38,6 +38,7 @@ class Call:
     env: str | None = None
     recall: Recall = field(default_factory=Recall)
     written: int | None = None
+    about_order: bool = False
     _apps: "list[App]" = field(default_factory=list)
     _redaction: "Redaction | None" = None
     _deaf: Callable[[], None] | None = None
@@ -203,7 +204,8 @@ class Call:
         reply = self._addressed(reply)
         self._write(reply, env, explain=explain)
         self.written = reply.exit_code
-        if self.outlet.lost and self.recall.latest:
+        self.about_order = bool(self.recall.latest or getattr(reply.data, "attempt_id", None))
+        if self.outlet.lost and self.about_order:
             self.talk_on_order(reply)
 
     def _write(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> None:

@@ -47,7 +47,7 @@ def _main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None") ->
             call.close()
     if outlet.lost and not code:
         # An order that was sent is never told by the code of a bug: its script would think it unplaced.
-        return int(Exit.MAY_BE_LIVE if call.recall.latest else Exit.BUG)
+        return int(Exit.MAY_BE_LIVE if call.about_order else Exit.BUG)
     return code
 
 

@@ -166,6 +166,9 @@ def _problem(results: tuple[CloseResult, ...], failed: list[CloseResult]) -> Pro
         return None
     codes = [result.exit_code for result in failed]
     worst = next((int(code) for code in _WORST if int(code) in codes), codes[0])
+    if worst == int(Exit.INTERRUPTED) and any(result.attempt_id for result in results):
+        # Something was sent before the interruption: look before you go on.
+        worst = int(Exit.MAY_BE_LIVE)
     names = ", ".join(f"{result.side.value} {short(result.size)} {result.epic}" for result in failed)
     return Problem(
         "CLOSE_INCOMPLETE",

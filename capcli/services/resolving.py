@@ -1,15 +1,16 @@
 """Resolve: a person's verdict on an attempt that evidence does not settle, never against the evidence."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.order import Kind
 from capcli.domain.traces import Finding
-from capcli.errors import EvidenceAgainst, NotConfirmed, UsageError
+from capcli.errors import CapcliError, EvidenceAgainst, NotConfirmed, UsageError
 from capcli.services import ids as typed
 from capcli.services.casework import Desk, returning
-from capcli.services.evidence import Witness, landing_facts
+from capcli.services.evidence import Witness, is_open, landing_facts
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply
 from capcli.services.settling import Settled, Settlements, problem_of
@@ -119,6 +120,7 @@ class Resolutions:
         order = self._witness.order_of(attempt)
         if order is None:
             self._require_target(attempt, deal_id)
+            self._require_not_seen(attempt, deal_id)
             facts: dict[str, Any] = {"deal_ids": (deal_id,), "protected": Protection.UNCHECKED}
             return self._record(attempt, before, AttemptState.LANDED, facts)
         trace = finding.naming(deal_id) if finding is not None else None
@@ -140,6 +142,21 @@ class Resolutions:
                 f"{attempt.attempt_id} is about {target}, not about {deal_id}.",
                 next=f"capcli resolve {attempt.attempt_id} --landed {target}",
                 candidates=[target],
+            )
+
+    def _require_not_seen(self, attempt: AttemptRecord, deal_id: str) -> None:
+        """A person decides whose close or cancellation it was, never against what the book shows."""
+        broker, there = self._desk.broker, False
+        if attempt.kind is Kind.CLOSE:
+            there = is_open(broker, deal_id, attempt.account_id) is True
+        elif attempt.kind is Kind.CANCEL and broker.account_id == attempt.account_id:
+            with suppress(CapcliError):
+                there = any(order.deal_id == deal_id for order in broker.orders())
+        if there:
+            raise EvidenceAgainst(
+                f"{deal_id} is still there, so {attempt.attempt_id} did not take it away.",
+                next=f"capcli resolve {attempt.attempt_id} --not-placed",
+                candidates=[deal_id],
             )
 
     def _absent(self, attempt: AttemptRecord, before: AttemptState, finding: Finding | None) -> Settled:

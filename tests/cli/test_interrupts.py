@@ -86,6 +86,6 @@ def test_closing_all_tells_what_it_closed_whenever_it_is_interrupted(capcli):
         transport=Late(capcli.home / "paper.db", capcli.time.clock),
     )
     done = capcli("close", "--all", "--confirm", "--json", around=around)
-    assert (done.code, done.error["code"]) == (130, "CLOSE_INCOMPLETE")
+    assert (done.code, done.error["code"]) == (8, "CLOSE_INCOMPLETE")
     assert (done.data["closed"], done.data["failed"]) == (1, 2)
     assert len(capcli("positions", "--json").data["positions"]) == 2

@@ -338,7 +338,7 @@ def test_closing_all_that_is_called_back_finishes_the_close_under_way_and_starts
 
     seat.tap.breaks("DELETE", f"/positions/{first}", before=press)
     reply = close_all(seat)
-    assert (reply.exit_code, reply.data.closed, reply.data.failed) == (130, 1, 1)
+    assert (reply.exit_code, reply.data.closed, reply.data.failed) == (8, 1, 1)
     assert [(row.deal_id, row.code) for row in reply.data.closings] == [
         (first, None),
         (second, "INTERRUPTED"),

@@ -282,3 +282,9 @@ def test_a_look_that_fails_says_so(seat: Seat) -> None:
     seat.tap.breaks("GET", "/positions", before=httpx.ReadTimeout("slow"), times=5)
     row = seat.app.settlements.reconcile(attempt_id).data.attempts[0]
     assert row.sentence.endswith("The account could not be read to the end.")
+
+
+def test_a_close_of_what_is_still_open_is_not_done_whatever_a_person_says(seat: Seat) -> None:
+    attempt_id, deal = hang_a_close(seat)
+    assert refusal(lambda: resolve(seat, attempt_id, landed=deal)).code == "EVIDENCE_AGAINST"
+    assert seat.book() == [deal]
