@@ -60,7 +60,10 @@ class StoredSession:
 
 
 class SessionCache(Protocol):
-    """Keeps one session per key, env, host and account; never raises: a lost cache costs one login."""
+    """Keeps one session per key, env, host and account. A lost cache costs one login, so it never raises.
+
+    Only `take_all` does: sessions that cannot be taken out live on.
+    """
 
     def load(self) -> StoredSession | None: ...
 
@@ -68,6 +71,10 @@ class SessionCache(Protocol):
 
     def drop(self) -> None:
         """Forget this session."""
+        ...
+
+    def take_all(self) -> tuple[StoredSession, ...]:
+        """Take the sessions of all accounts out, for whoever ends them. Raises what the keychain does."""
         ...
 
 
