@@ -317,6 +317,16 @@ def test_ctrl_c_while_the_broker_tries_the_key_stores_nothing_and_says_so(
     assert "Interrupted. Nothing was stored." in done.err
 
 
+def test_ctrl_c_while_the_keychain_stores_the_key_promises_nothing(capcli, keychain, broker, monkeypatch):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Memory, "set_password", pressed)
+    done = capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    assert (done.code, "Nothing was" in done.err) == (130, False)
+    assert "login --status" in done.err
+
+
 def test_json_is_not_typed_at_a_terminal(capcli, host, broker):
     done = capcli("login", "--env", "demo", "--stdin", typed=GOOD, around=broker())
     assert (done.code, host.seen, "it would stand on the screen" in done.err) == (2, [], True)
