@@ -211,8 +211,9 @@ class Sessions:
 
     def _loaded(self) -> Live | None:
         if self._live is None and not self._cache_read and self._cache is not None:
-            self._cache_read = True
+            # Read only once it has answered: credentials that cannot be read are told every time.
             stored = self._cache.load()
+            self._cache_read = True
             if stored is not None and not self._is_astray(stored):
                 self._take(stored)
         return self._live

@@ -60,9 +60,10 @@ class StoredSession:
 
 
 class SessionCache(Protocol):
-    """Keeps one session per key, env, host and account. A lost cache costs one login, so it never raises.
+    """Keeps one session per key, env, host and account. A lost one costs one login and raises nothing.
 
-    Only `take_all` does: sessions that cannot be taken out live on.
+    `take_all` raises what the keychain does, for sessions that cannot be taken out live on. Every question
+    raises what is wrong with the credentials of the environment: nobody knows whose session it would be.
     """
 
     def load(self) -> StoredSession | None: ...
