@@ -4,9 +4,10 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from math import ceil
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -65,10 +66,17 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A session cache that tells of the tokens it is given or holds."""
+    """A session cache that tells of the tokens it is given or holds.
 
-    cache: "SessionCache"
+    It is looked for at the first question: its name needs the credentials, and not every request does.
+    """
+
+    find: "Callable[[], SessionCache]"
     on_secret: Callable[..., None]
+
+    @property
+    def cache(self) -> "SessionCache":
+        return self.find()
 
     def load(self) -> "StoredSession | None":
         return self._tell(self.cache.load())
@@ -79,6 +87,12 @@ class _Told:
 
     def drop(self) -> None:
         self.cache.drop()
+
+    def take_all(self) -> "tuple[StoredSession, ...]":
+        found = self.cache.take_all()
+        for session in found:
+            self._tell(session)
+        return found
 
     def _tell(self, session: "StoredSession | None") -> "StoredSession | None":
         if session is not None:
@@ -209,7 +223,7 @@ class App:
         return self._once("broker", self._broker)
 
     def _broker(self) -> "CapitalBroker":
-        return self._broker_at(self._url, self._session_cache, self.settings.account)
+        return self._broker_at(self._url, lambda: self._session_cache, self.settings.account)
 
     def broker_of(self, env: str) -> "CapitalBroker":
         """Return a broker of another environment with the same credentials, which keeps no session.
@@ -218,10 +232,11 @@ class App:
         """
         return self._broker_at(HOSTS[Env(env)], None, None)
 
-    def _broker_at(self, address: str, cache: "SessionCache | None", account: str | None) -> "CapitalBroker":
+    def _broker_at(
+        self, address: str, cache: "Callable[[], SessionCache] | None", account: str | None
+    ) -> "CapitalBroker":
         from capcli.broker.client import CapitalBroker
         from capcli.broker.limits import OPENINGS_AN_HOUR
-        from capcli.store.login_lock import FileLoginLock
         from capcli.store.pace import FileOpenings, FilePaceBook
 
         around, locks = self._around, self.folders.locks
@@ -238,13 +253,17 @@ class App:
             pace_book=FilePaceBook(locks, address, around.monotonic),
             openings_book=FileOpenings(locks, address),
             openings_an_hour=OPENINGS_AN_HOUR if self.settings.env is Env.DEMO else None,
-            login_lock=FileLoginLock(
-                locks, self._login_key(address), told=lambda: self._presence.on_wait(_LOGIN_ELSEWHERE)
-            ),
+            login_lock=lambda: self._login_lock(address),
             on_wait=lambda seconds: self._presence.on_wait(_PACED.format(ceil(seconds))),
             # The embedded paper broker is reached over no wire, and its password is public.
             sealed_login=self.settings.env is not Env.PAPER,
         )
+
+    def _login_lock(self, address: str) -> "AbstractContextManager[None]":
+        from capcli.store.login_lock import FileLoginLock
+
+        told = partial(self._presence.on_wait, _LOGIN_ELSEWHERE)
+        return FileLoginLock(self.folders.locks, self._login_key(address), told=told)()
 
     @property
     def _url(self) -> str:
@@ -291,6 +310,14 @@ class App:
         return FirstUsableCache(
             KeychainSessionCache(f"{keychain.item}/session", self._url, account, keychain.deadline_s), file
         )
+
+    def check_keychain(self) -> str:
+        """Open the keychain and name it. Raises its errors; the session cache then leaves it alone."""
+        try:
+            return self.credentials.keychain.check()
+        except CapcliError as error:
+            self._session_cache.leave_alone(error)
+            raise
 
     @property
     def session_place(self) -> str:

@@ -140,7 +140,10 @@ class CapitalBroker:
         return self._sessions.login(force=force)
 
     def logout(self) -> bool:
-        """End the session and forget its tokens; say whether there was one that the broker ended."""
+        """End the sessions of all accounts and forget their tokens; say whether the broker had one to end.
+
+        Raises what the keychain does, with nothing sent.
+        """
         return self._sessions.logout()
 
     def session(self) -> Session:

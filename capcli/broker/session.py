@@ -28,7 +28,7 @@ from capcli.broker.failures import (
 )
 from capcli.broker.transport import API_KEY, Ask, Headers, Reply, Tokens
 from capcli.domain.account import Session
-from capcli.errors import BrokerRefused, LoginRefused, UnreadableAnswer
+from capcli.errors import BrokerRefused, CapcliError, LoginRefused, UnreadableAnswer
 from capcli.services.ports import Clock, Credentials, LoginLock, SessionCache, StoredSession
 
 # The broker ends a session about an hour after its creation, used or not (API page 2.5).
@@ -173,19 +173,28 @@ class Sessions:
             return session
 
     def logout(self) -> bool:
-        """End the session here and at the broker; say whether the broker had one to end. Never logs in."""
+        """End the sessions of all accounts, here and at the broker. Never logs in.
+
+        Says whether the broker had one to end. Raises what the keychain does, before anything is sent; the
+        first that the broker could not be told is raised once it was told of the others.
+        """
         with self._lock:
-            live = self._loaded()
-            if live is None:
-                return False
+            stored = self._cache.take_all() if self._cache is not None else ()
+            held = [] if self._live is None else [self._live.tokens]
+            held += [Tokens(each.cst, each.security_token) for each in stored]
+            self._live, self._last_account, self._cache_read = None, None, True
+            return self._end(held)
+
+    def _end(self, held: list[Tokens]) -> bool:
+        ended, untold = False, None
+        for tokens in dict.fromkeys(held):
             try:
-                reply = self._calls.patient(Ask("DELETE", SESSION), live.tokens.headers)
-            finally:
-                self._forget(live)
-                self._last_account = None
-                if self._cache is not None:
-                    self._cache.drop()
-            return reply.status == _OK
+                ended |= self._calls.patient(Ask("DELETE", SESSION), tokens.headers).status == _OK
+            except CapcliError as error:
+                untold = untold or error
+        if untold is not None:
+            raise untold
+        return ended
 
     def _read(self, ask: Ask) -> tuple[Live, Reply]:
         live, renewals = self.live(), 0
@@ -202,8 +211,9 @@ class Sessions:
 
     def _loaded(self) -> Live | None:
         if self._live is None and not self._cache_read and self._cache is not None:
-            self._cache_read = True
+            # Read only once it has answered: credentials that cannot be read are told every time.
             stored = self._cache.load()
+            self._cache_read = True
             if stored is not None and not self._is_astray(stored):
                 self._take(stored)
         return self._live

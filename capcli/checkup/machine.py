@@ -1,6 +1,7 @@
 """Checks of this machine: settings, files, keychain, credentials, what may be sent, what is unresolved."""
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capcli.errors import StateFolderUnusable
@@ -23,6 +24,7 @@ def settings(app: "App") -> Finding:
 
 def state_folder(app: "App") -> Finding:
     folder = private_folder(app.folders.state)
+    _try_writing(folder)
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
@@ -30,6 +32,21 @@ def state_folder(app: "App") -> Finding:
     if free < _LEAST_FREE_BYTES:
         return Finding(f"{folder} has {free // 1_000_000} MB left", "free some disk space", warning=True)
     return Finding(f"{folder} is private and writable")
+
+
+def _try_writing(folder: Path) -> None:
+    """Write a private file there and remove it: rights alone tell neither a full nor a read-only disk."""
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".health-", buffering=0) as file:
+            file.write(b"capcli")
+    except OSError as error:
+        raise StateFolderUnusable(
+            f"{folder} cannot be written to ({error.strerror or error}), so nothing can be recorded or sent."
+            " Make it writable or free space there, or name another folder in CAPCLI_HOME.",
+            next="capcli config path",
+        ) from error
 
 
 def journal(app: "App") -> Finding:
@@ -46,7 +63,7 @@ def keychain(app: "App") -> Finding:
         return Finding("not needed on paper")
     if not app.credentials.in_keychain:
         return Finding("not asked: the environment has the credentials")
-    return Finding(app.credentials.keychain.check())
+    return Finding(app.check_keychain())
 
 
 def credentials(app: "App") -> Finding:

@@ -31,8 +31,10 @@ def use(
     """Make an account the active one, for the next commands too.
 
     They stay on it until `capcli logout`, with the same profile and environment, also when the session has
-    to be renewed. CAP_DEFAULT_ACCOUNT_ID and --account go first: with one of them a command is on that
-    account, whatever was used before, and leaves the choice of the others as it was.
+    to be renewed. After a logout a login lands on the account that the broker calls preferred, which may be
+    the one used last: `capcli accounts` shows it. CAP_DEFAULT_ACCOUNT_ID and --account go first: with one
+    of them a command is on that account, whatever was used before, and leaves the choice of the others as
+    it was.
     """
     from capcli.services.accounts import SessionShown
 

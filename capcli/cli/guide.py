@@ -61,7 +61,9 @@ def _ask(call: "Call", question: str, *, hidden: bool = False) -> str:
     try:
         return call.outlet.ask(question, hidden=hidden)
     except EOFError:
-        raise Interrupted("No answer. Nothing was sent or stored.") from None
+        raise Interrupted("No answer. Nothing was stored.") from None
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted. Nothing was stored.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,12 @@ class Login:
             )
         # Windows shells begin what they pipe with a byte order mark.
         credentials = from_json(stdin.read().removeprefix("\ufeff"), "stdin")
-        return self._stored(credentials, self._keychain())
+        backend = self._keychain()
+        try:
+            return self._stored(credentials, backend)
+        except LoginRefused as error:
+            refusal = _kept_out(error)
+        raise refusal
 
     def guided(self) -> "Reply[LoginDone]":
         """Ask for the credentials, and again when they are refused. Raises UsageError where nobody is."""
@@ -104,7 +111,7 @@ class Login:
                 return self._stored(self._typed(), backend)
             except (LoginRefused, SettingInvalid) as error:
                 if not left or _is_elsewhere(error):
-                    raise
+                    raise _kept_out(error) from None
                 call.complain(replace(error.problem(), next=None))
             call.outlet.talk("Nothing was stored. Type all three again, or leave with Ctrl-C.\n\n")
         raise AssertionError
@@ -181,6 +188,8 @@ class Login:
         try:
             trial.accounts.login(force=True)
             return trial.accounts.list()
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted. Nothing was stored.") from None
         except LoginRefused as error:
             trial.forget_session()
             if not _is_elsewhere(error):
@@ -201,3 +210,10 @@ class Login:
 
 def _is_elsewhere(error: LoginRefused | SettingInvalid) -> bool:
     return error.details.get("broker_code") == _NO_ACCOUNT
+
+
+def _kept_out(error: LoginRefused | SettingInvalid) -> LoginRefused | SettingInvalid:
+    """Say with a refusal that ends the login what it means for the keychain."""
+    if "Nothing was stored." in error.message:
+        return error
+    return type(error)(f"{error.message} Nothing was stored.", next=error.next, **error.details)

@@ -138,6 +138,11 @@ def _interruption(call: Call) -> Problem:
             int(Exit.MAY_BE_LIVE),
             next="capcli reconcile --wait",
         )
+    if call.command == "login":
+        # The keychain may have been at it.
+        said = "Interrupted. The status says whether something was stored."
+        status = "capcli login --status"
+        return Problem("INTERRUPTED", said, int(Exit.INTERRUPTED), next=status, retry_safe=True)
     return Problem("INTERRUPTED", "Interrupted. Nothing was sent.", int(Exit.INTERRUPTED), retry_safe=True)
 
 

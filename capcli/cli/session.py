@@ -6,7 +6,15 @@ import typer
 
 from capcli.cli.run import finish, run
 from capcli.cli.tree import command, new_app
-from capcli.errors import CapcliError, ConfigError, KeychainMissing, RateLimited, Unreachable, UsageError
+from capcli.errors import (
+    CapcliError,
+    CredentialsMissing,
+    KeychainMissing,
+    RateLimited,
+    SettingInvalid,
+    Unreachable,
+    UsageError,
+)
 from capcli.services.reply import Reply
 
 if TYPE_CHECKING:
@@ -41,6 +49,12 @@ def login(
     from capcli.render.results import LoginDone, LoginStatus
 
     call = ctx.find_root().obj
+    if status and stdin:
+        raise UsageError(
+            "--stdin brings credentials, and --status only looks at those that are there. Nothing was read"
+            " or sent.",
+            next="capcli login --status",
+        )
     if status:
         run(ctx, lambda application: _status(application, check=check), LoginStatus)
         return
@@ -104,7 +118,8 @@ def logout(
 ) -> None:
     """End the broker session; --forget removes the key.
 
-    The profile in config.toml stays, so the next command asks for a login and does not fall back to paper.
+    The sessions of all accounts end. The key stays, and the next command logs in with it. The profile in
+    config.toml stays too: after --forget the next command asks for a login and does not fall back to paper.
     """
     from capcli.render.results import LogoutDone
 
@@ -138,8 +153,8 @@ def _ended(application: "App") -> tuple[bool, str]:
     except (Unreachable, RateLimited):
         application.forget_session()
         return False, "The broker could not be told; the session ends there by itself within ten minutes."
-    except ConfigError:
-        # Such as an incomplete set in the environment: no command comes to a session with that.
+    except (CredentialsMissing, SettingInvalid):
+        # An incomplete set in the environment: no command comes to a session with that.
         return False, "No session was ended: the credentials in the environment cannot be read."
     return ended, "Session ended." if ended else "There was no session."
 

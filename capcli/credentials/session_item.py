@@ -74,6 +74,13 @@ class KeychainSessionCache:
 
         self._within(remove)
 
+    def take_all(self) -> tuple[StoredSession, ...]:
+        """Take the sessions of all accounts out. An item of another host stays as it is."""
+        sessions = self._sessions(self._text())
+        if sessions:
+            self.forget()
+        return tuple(filter(None, map(_readable, sessions.values())))
+
     def check(self) -> None:
         """Ask the keychain for the item, and nothing else."""
         self._text()
@@ -117,7 +124,7 @@ def _stored(backend: "KeyringBackend", item: str, text: str) -> bool:
 
 @dataclass(slots=True)
 class FirstUsableCache:
-    """The `SessionCache` port: the keychain where there is one, else the file. Never raises.
+    """The `SessionCache` port: the keychain where there is one, else the file. Only `take_all` raises.
 
     A keychain that fails (missing, locked, silent) is left alone for the rest of a command: its deadline is
     waited for once. A process that goes on asks it again after a minute. `trouble` is what it said.
@@ -131,6 +138,10 @@ class FirstUsableCache:
     def just_failed(self) -> CapcliError | None:
         """Return what the keychain said a moment ago: asking again would cost a second deadline."""
         return self.trouble if monotonic() - self._since < _MOMENT_S else None
+
+    def leave_alone(self, trouble: CapcliError) -> None:
+        """Take note of what the keychain said to somebody else, so that its deadline is waited for once."""
+        self.trouble, self._since = trouble, monotonic()
 
     def load(self) -> StoredSession | None:
         return self._asked(lambda keychain: keychain.load(), lambda: None) or self.file.load()
@@ -150,6 +161,13 @@ class FirstUsableCache:
         self._asked(lambda keychain: keychain.forget(), lambda: None)
         self.file.forget()
 
+    def take_all(self) -> tuple[StoredSession, ...]:
+        """Take the sessions of all accounts out. A keychain in trouble raises it, and nothing is taken."""
+        kept = self._asked(lambda keychain: keychain.take_all(), lambda: (), after_s=_MOMENT_S)
+        if self.keychain is not None and self.trouble is not None:
+            raise self.trouble
+        return kept + self.file.take_all()
+
     def describe(self) -> str:
         """Say where sessions are kept, and why not in the keychain; asks it where nobody has yet."""
         self._asked(lambda keychain: keychain.check(), lambda: None)
@@ -159,14 +177,20 @@ class FirstUsableCache:
             return f"keychain item {self.keychain.item}"
         return f"{self.file.describe()}; the keychain is not used ({self.trouble.code})"
 
-    def _asked(self, use: Callable[[KeychainSessionCache], T], otherwise: Callable[[], T]) -> T:
-        left_alone = self.trouble is not None and monotonic() - self._since < _LEFT_ALONE_S
+    def _asked(
+        self,
+        use: Callable[[KeychainSessionCache], T],
+        otherwise: Callable[[], T],
+        *,
+        after_s: float = _LEFT_ALONE_S,
+    ) -> T:
+        left_alone = self.trouble is not None and monotonic() - self._since < after_s
         if self.keychain is None or left_alone:
             return otherwise()
         try:
             found = use(self.keychain)
         except CapcliError as error:
-            self.trouble, self._since = error, monotonic()
+            self.leave_alone(error)
             return otherwise()
         self.trouble = None
         return found

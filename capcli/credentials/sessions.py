@@ -40,10 +40,7 @@ class FileSessionCache:
         return self.folder / f"session-{_hash(self.key)}{account}.json"
 
     def load(self) -> StoredSession | None:
-        with suppress(*_FAILURES):
-            if self.file is not None and _is_ours(self.file.parent):
-                return session_of(json.loads(_read_private(self.file)))
-        return None
+        return None if self.file is None else _read(self.file)
 
     def save(self, session: StoredSession) -> None:
         with suppress(*_FAILURES):
@@ -57,9 +54,20 @@ class FileSessionCache:
 
     def forget(self) -> None:
         """Forget the sessions of all accounts of the key."""
-        with suppress(*_FAILURES):
-            for file in self.folder.glob(f"session-{_hash(self.key)}*.json") if self.folder else ():
+        for file in self._files():
+            with suppress(*_FAILURES):
                 file.unlink(missing_ok=True)
+
+    def take_all(self) -> tuple[StoredSession, ...]:
+        """Take the sessions of all accounts of the key out."""
+        found = tuple(filter(None, map(_read, self._files())))
+        self.forget()
+        return found
+
+    def _files(self) -> tuple[Path, ...]:
+        with suppress(*_FAILURES):
+            return tuple(self.folder.glob(f"session-{_hash(self.key)}*.json")) if self.folder else ()
+        return ()
 
     def describe(self) -> str:
         """Say where sessions are kept, for `health`."""
@@ -90,6 +98,13 @@ def session_of(fields: Any) -> StoredSession:
     if created_at.tzinfo is None:
         raise ValueError
     return StoredSession(**texts, timezone_offset=offset, created_at=created_at)
+
+
+def _read(file: Path) -> StoredSession | None:
+    with suppress(*_FAILURES):
+        if _is_ours(file.parent):
+            return session_of(json.loads(_read_private(file)))
+    return None
 
 
 def _prepared(folder: Path) -> bool:

@@ -120,7 +120,10 @@ class Accounts:
         return Reply(Pong(self._broker.ping()), self._broker.account_id)
 
     def logout(self) -> Reply[LoggedOut]:
-        """End the session at the broker and forget its tokens."""
+        """End the sessions of all accounts at the broker and forget their tokens.
+
+        Raises what the keychain does: sessions that it does not give out live on.
+        """
         account_id = self._broker.account_id
         return Reply(LoggedOut(self._broker.logout()), account_id)
 

@@ -60,7 +60,11 @@ class StoredSession:
 
 
 class SessionCache(Protocol):
-    """Keeps one session per key, env, host and account; never raises: a lost cache costs one login."""
+    """Keeps one session per key, env, host and account. A lost one costs one login and raises nothing.
+
+    `take_all` raises what the keychain does, for sessions that cannot be taken out live on. Every question
+    raises what is wrong with the credentials of the environment: nobody knows whose session it would be.
+    """
 
     def load(self) -> StoredSession | None: ...
 
@@ -68,6 +72,10 @@ class SessionCache(Protocol):
 
     def drop(self) -> None:
         """Forget this session."""
+        ...
+
+    def take_all(self) -> tuple[StoredSession, ...]:
+        """Take the sessions of all accounts out, for whoever ends them. Raises what the keychain does."""
         ...
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from capcli.broker.client import CapitalBroker
-from capcli.errors import ConfigError, LoginRefused, RateLimited, Unreachable
+from capcli.errors import ConfigError, LoginRefused, RateLimited, ReadTimeout, Unreachable
 from capcli.services.ports import Credentials
 
 from . import shapes
@@ -454,6 +454,19 @@ def test_logging_out_forgets_the_session_even_when_the_broker_is_gone(venue: Ven
         venue.broker(cache=cache).logout()
 
     assert cache.stored is None
+
+
+def test_a_session_that_cannot_be_ended_does_not_keep_the_others_alive(venue: Venue) -> None:
+    venue.on("DELETE /session", httpx.ReadTimeout("slow"), answer({"status": "SUCCESS"}))
+    cache = Cache(stored())
+    broker = venue.broker(cache=cache)
+    assert broker.account_id == FIRST
+    cache.stored = stored(SECOND, name="other")
+
+    with pytest.raises(ReadTimeout):
+        broker.logout()
+
+    assert [request.headers["cst"] for request in venue.requests] == ["cached-cst", "other-cst"]
 
 
 def test_logging_out_never_logs_in(venue: Venue) -> None:

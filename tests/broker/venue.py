@@ -57,6 +57,11 @@ class Cache:
         self.stored = None
         self.drops += 1
 
+    def take_all(self) -> tuple[StoredSession, ...]:
+        found = () if self.stored is None else (self.stored,)
+        self.drop()
+        return found
+
     forget = drop
 
     def describe(self) -> str:

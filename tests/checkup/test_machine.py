@@ -66,3 +66,18 @@ def test_live_without_any_limit_is_a_warning(tmp_path):
     assert check(tmp_path, "limits", CAP_ENV="live").status.value == "warning"
     assert check(tmp_path, "limits", CAP_ENV="live", CAP_MAX_POSITION_SIZE="1").status.value == "ok"
     assert check(tmp_path, "limits").status.value == "ok"
+
+
+def test_a_state_folder_that_takes_no_file_is_not_called_writable(tmp_path):
+    resource = pytest.importorskip("resource")
+    assert check(tmp_path, "state_folder").message.endswith("is private and writable")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        found = check(tmp_path, "state_folder")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (found.status.value, found.code) == ("failed", "STATE_FOLDER")
+    assert f"{tmp_path / 'home'} cannot be written to" in found.message
+    assert "CAPCLI_HOME" in found.message
+    assert list((tmp_path / "home").glob(".health-*")) == []

@@ -91,3 +91,13 @@ def test_epics_that_the_broker_does_not_have_are_reported(tmp_path):
     assert (told.status.value, "SILVR" in told.message, "SILVER," in told.message) == ("warning", True, False)
     right = app(tmp_path, hosts, time, CAP_ENV="demo", CAP_ALLOWED_EPICS="SILVER,GOLD", **LOGIN)
     assert check(right, "allowed_epics").status.value == "ok"
+
+
+def test_the_clock_is_asked_for_although_the_credentials_are_incomplete(tmp_path):
+    time = Time()
+    hosts = Hosts(tmp_path, time)
+    reply = app(tmp_path, hosts, time, CAP_ENV="demo", CAP_API_KEY="alone").health.run()
+    by_name = {each.name: each for each in reply.data.checks}
+    assert by_name["credentials"].code == "CREDENTIALS_MISSING"
+    assert by_name["broker_clock"].status.value == "ok"
+    assert [what for _, what in hosts.seen] == ["GET /api/v1/time"]

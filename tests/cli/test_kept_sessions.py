@@ -166,6 +166,69 @@ def test_logging_out_drops_the_session(logged_in, keychain, words):
     assert logged_in.tap.seen() == ["DELETE /session"]
 
 
+@pytest.mark.parametrize("words", [("logout",), ("logout", "--forget")])
+def test_logging_out_ends_the_sessions_of_the_other_accounts_too(logged_in, keychain, words):
+    assert logged_in("--account", SECOND_ACCOUNT, "positions").code == 0
+    kept = json.loads(keychain.items[SESSION])["sessions"].values()
+    logged_in.tap.requests.clear()
+
+    assert logged_in(*words).code == 0
+
+    assert SESSION not in keychain.items
+    assert logged_in.tap.seen() == ["DELETE /session"] * 2
+    assert {request.headers["cst"] for request in logged_in.tap.requests} == {each["cst"] for each in kept}
+
+
+def test_logging_out_ends_and_removes_the_files_of_all_accounts(demo):
+    for words in ((), ("--account", SECOND_ACCOUNT)):
+        assert demo(*words, "positions", env=ENVIRONMENT).code == 0
+    assert len(demo.files()) == 2
+
+    gone = demo("logout", env=ENVIRONMENT)
+
+    assert (gone.code, gone.data["ended"], demo.files()) == (0, True, [])
+    assert demo.tap.seen().count("DELETE /session") == 2
+
+
+def test_logging_out_of_one_host_leaves_the_session_of_another(logged_in, keychain):
+    assert logged_in("logout", env={"CAP_API_URL": "https://elsewhere.example"}).data["ended"] is False
+
+    assert logged_in.tap.seen() == []
+    assert SESSION in keychain.items
+
+
+def test_logging_out_behind_a_locked_keychain_is_no_success(logged_in, keychain):
+    keychain.locked = True
+    told = logged_in("logout")
+    keychain.locked = False
+
+    assert (told.code, told.error["code"]) == (3, "KEYCHAIN_LOCKED")
+    assert logged_in.tap.seen() == []
+    assert logged_in("logout").data["ended"]
+
+
+def test_logging_out_without_a_keychain_is_no_success(demo, monkeypatch):
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    told = demo("logout")
+    assert (told.code, told.error["code"]) == (3, "KEYCHAIN_MISSING")
+
+
+@pytest.mark.parametrize(("words", "asked"), [(("logout",), 1), (("health",), 1), (("login", "--status"), 1)])
+def test_a_silent_keychain_costs_a_command_one_deadline(logged_in, monkeypatch, words, asked):
+    released, calls = Event(), []
+
+    def wait(*_args):
+        calls.append("asked")
+        released.wait(10)
+
+    monkeypatch.setattr(Memory, "get_password", wait)
+    monkeypatch.setattr(source, "DEADLINE_S", 0.2)
+    told = logged_in(*words)
+    released.set()
+
+    assert (told.code, told.error["code"], len(calls)) == (3, "KEYCHAIN_SILENT", asked)
+
+
 def test_forgetting_drops_the_sessions_of_all_accounts(logged_in, keychain):
     assert logged_in("--account", SECOND_ACCOUNT, "positions").code == 0
 

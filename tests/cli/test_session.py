@@ -35,7 +35,7 @@ class Host(httpx.BaseTransport):
         line = f"{request.method} {request.url.path.removeprefix('/api/v1')}"
         self.seen.append(line)
         answer = self.answers.get(line)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer or self._paper.handle_request(request)
 
@@ -275,6 +275,56 @@ def test_an_incomplete_environment_does_not_leave_a_login_half_done(capcli, keyc
     gone = capcli("logout", "--forget", "--env", "demo", env=env, around=broker())
     assert (gone.code, keychain) == (0, {})
     assert "stay in use until you unset them" in gone.out
+
+
+def test_stdin_beside_status_is_refused_and_not_ignored(capcli, keychain, host, broker):
+    done = capcli("login", "--status", "--stdin", "--env", "demo", stdin=GOOD, around=broker())
+    assert (done.code, host.seen, keychain) == (2, [], {})
+    assert "capcli login --status" in done.err
+
+
+def test_credentials_on_stdin_that_are_refused_are_told_not_to_be_stored(capcli, keychain, broker):
+    done = capcli("login", "--env", "demo", "--stdin", "--json", stdin=BAD, around=broker())
+    assert (done.code, done.error["code"]) == (4, "LOGIN_REFUSED")
+    assert done.error["message"].endswith("Nothing was stored.")
+
+
+@pytest.mark.parametrize("leaves", [EOFError, KeyboardInterrupt])
+def test_leaving_after_a_refused_try_does_not_claim_that_nothing_was_sent(
+    capcli, keychain, host, broker, monkeypatch, leaves
+):
+    answers = ["paper", "login-password"]
+
+    def answer(_prompt, stream):
+        if answers:
+            return answers.pop(0)
+        raise leaves
+
+    monkeypatch.setattr("getpass.getpass", answer)
+    done = capcli("login", "--env", "demo", typed="paper\n" * 3, around=broker())
+    assert (done.code, "POST /session" in host.seen, keychain) == (130, True, {})
+    assert "Nothing was stored." in done.err.splitlines()[-1]
+    assert "Nothing was sent" not in done.err
+
+
+def test_ctrl_c_while_the_broker_tries_the_key_stores_nothing_and_says_so(
+    capcli, keychain, host, broker, types
+):
+    types("paper")
+    host.answers["POST /session"] = KeyboardInterrupt()
+    done = capcli("login", "--env", "demo", typed="paper\n", around=broker())
+    assert (done.code, keychain) == (130, {})
+    assert "Interrupted. Nothing was stored." in done.err
+
+
+def test_ctrl_c_while_the_keychain_stores_the_key_promises_nothing(capcli, keychain, broker, monkeypatch):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Memory, "set_password", pressed)
+    done = capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    assert (done.code, "Nothing was" in done.err) == (130, False)
+    assert "login --status" in done.err
 
 
 def test_json_is_not_typed_at_a_terminal(capcli, host, broker):

@@ -194,3 +194,40 @@ def test_forgetting_takes_the_files_of_all_accounts_of_the_key(tmp_path):
 
     assert [cache.load() for cache in caches] == [None] * 3
     assert other.load() == SESSION
+
+
+def test_taking_all_sessions_out_empties_the_item_and_the_files(store, tmp_path):
+    other, filed = replace(SESSION, cst="other", account_id="43"), replace(SESSION, cst="filed")
+    in_keychain().save(SESSION)
+    in_keychain("43").save(other)
+    FileSessionCache(tmp_path / "run", "key", "44").save(filed)
+
+    assert set(first_usable(tmp_path / "run", in_keychain()).take_all()) == {SESSION, other, filed}
+
+    assert store.items == {}
+    assert first_usable(tmp_path / "run", in_keychain()).take_all() == ()
+
+
+def test_a_keychain_in_trouble_gives_no_sessions_out_and_the_file_keeps_its_own(use_store, tmp_path):
+    use_store(Failing(keyring.errors.KeyringLocked))
+    cache = first_usable(tmp_path / "run", in_keychain())
+    cache.file.save(SESSION)
+
+    for _ in range(2):
+        with pytest.raises(KeychainLocked):
+            cache.take_all()
+
+    assert cache.file.load() == SESSION
+
+
+def test_a_keychain_unlocked_since_gives_its_sessions_out_at_once(use_store, tmp_path, monkeypatch):
+    use_store(Failing(keyring.errors.KeyringLocked))
+    cache = first_usable(tmp_path / "run", in_keychain())
+    assert cache.load() is None
+    use_store(Store())
+    in_keychain().save(SESSION)
+
+    now = time.monotonic() + 6
+    monkeypatch.setattr(session_item, "monotonic", lambda: now)
+
+    assert cache.take_all() == (SESSION,)

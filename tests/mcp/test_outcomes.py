@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastmcp import Client
 
-from capcli.app import App
+from capcli.app import App, Surroundings
 from capcli.errors import JournalUnreadable
 from capcli.mcp.face import Face
 from capcli.mcp.flights import Flights
@@ -151,7 +151,9 @@ async def test_wrong_arguments(ask: Assistant, seat: Seat) -> None:
     ],
 )
 async def test_wrong_settings_still_list_every_tool(own_home, era: str, environ: dict, code: str) -> None:
-    face = Face(lambda: App.build(environ={"CAPCLI_HOME": str(own_home), **environ}))
+    clock = httpx.MockTransport(lambda _request: httpx.Response(200, json={"serverTime": 0}))
+    around = Surroundings(transport=clock)
+    face = Face(lambda: App.build(environ={"CAPCLI_HOME": str(own_home), **environ}, around=around))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         assert len(await client.list_tools()) == 26

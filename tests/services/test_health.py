@@ -31,7 +31,8 @@ def test_incomplete_credentials_are_told_not_raised(seats: Seats) -> None:
     found = statuses(seat)
     assert (found["credentials"], found["login"], found["trading"]) == ("failed", "skipped", "ok")
     assert seat.app.health.run(only=("login",)).exit_code == 3
-    assert not seat.tap.requests
+    # The clock needs no credentials, and nothing else is asked for without them.
+    assert set(seat.tap.seen()) == {"GET /time"}
 
 
 def test_an_unresolved_attempt_is_a_warning_with_its_id(seat: Seat) -> None:
