@@ -137,7 +137,7 @@ def test_a_client_that_trusts_its_certificate_uses_the_broker_over_tls(environ):
         accepted = finished(other | {"SSL_CERT_FILE": served["certificate"]}, "accounts", "--json")
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-    assert json.loads(refused[1])["error"]["code"] == "NETWORK"
+    assert json.loads(refused[1])["error"]["code"] == "TLS"
     assert accepted[0] == 0, accepted[2]
 
 
