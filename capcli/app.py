@@ -460,7 +460,6 @@ class App:
     def reductions(self) -> "Reductions":
         from capcli.services.reducing import Reductions
 
-        # Only the paper broker is known to net: the broker's account preferences are not read.
         return self._once("reductions", lambda: Reductions(self.order_desk, self._sending()))
 
     @property

@@ -10,14 +10,14 @@ from capcli.credentials.source import store_credentials
 from capcli.services.health import HealthCheck
 from capcli.services.ports import Credentials
 from capcli.settings import Env
+from tests.credentials.stores import Store
 from tests.support.clock import START, Time
-from tests.support.keychain import Memory
 
 
 @pytest.fixture
 def stored(monkeypatch):
     """A key that was stored when time began."""
-    monkeypatch.setattr(keyring.core, "_keyring_backend", Memory())
+    monkeypatch.setattr(keyring.core, "_keyring_backend", Store())
     store_credentials("main", Env.DEMO, Credentials("k3yk3yk3y", "a@example.com", "pa55"), at=START)
 
 
@@ -52,7 +52,7 @@ def test_the_age_of_a_key_in_the_environment_is_not_known(tmp_path):
 
 @pytest.mark.usefixtures("stored")
 def test_the_keychain_in_use_is_named(tmp_path):
-    assert check(tmp_path, "keychain").message.endswith("Memory")
+    assert check(tmp_path, "keychain").message.endswith("Store")
 
 
 def test_a_keychain_that_is_missing_is_a_failure_only_where_it_is_needed(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from capcli.app import Surroundings
 from capcli.paper.transport import PaperTransport
-from tests.support.keychain import Memory
+from tests.credentials.stores import Store
 
 GOOD = json.dumps({"api_key": "paper", "identifier": "paper", "password": "paper"})
 BAD = json.dumps({"api_key": "paper", "identifier": "paper", "password": "login-password"})
@@ -18,7 +18,7 @@ BAD = json.dumps({"api_key": "paper", "identifier": "paper", "password": "login-
 
 @pytest.fixture
 def keychain(monkeypatch):
-    memory = Memory()
+    memory = Store()
     monkeypatch.setattr(keyring.core, "_keyring_backend", memory)
     return memory.items
 
@@ -88,7 +88,7 @@ def test_typed_credentials_are_asked_for_one_by_one(capcli, keychain, broker, mo
     assert (done.code, len(asked)) == (0, 2)
     assert "Two-Factor Authentication: switch it on first" in done.err
     assert "no advice" in done.err
-    assert "keychain: tests.support.keychain.Memory" in done.err
+    assert "keychain: tests.credentials.stores.Store" in done.err
     assert "Next" in done.out
     assert keychain
 
@@ -185,7 +185,7 @@ def test_a_locked_keychain_is_told_before_anybody_types_or_the_broker_is_asked(
         raise keyring.errors.KeyringLocked
 
     types("paper")
-    monkeypatch.setattr(Memory, "get_password", locked)
+    monkeypatch.setattr(Store, "get_password", locked)
     for words, typed in (((), "paper\n"), (("--stdin",), None)):
         done = capcli("login", "--env", "demo", *words, stdin=GOOD, typed=typed, around=broker())
         assert (done.code, "The keychain is locked" in done.err) == (3, True)
@@ -198,7 +198,7 @@ def test_a_login_names_the_accounts_the_keychain_and_the_next_command(capcli, ke
     assert [row["currency"] for row in done.data["accounts"]] == ["USD", "EUR"]
     assert done.json["account_id"] == done.data["accounts"][0]["account_id"]
     assert (done.data["backend"], done.data["next"]) == (
-        "tests.support.keychain.Memory",
+        "tests.credentials.stores.Store",
         "capcli health",
     )
 
@@ -321,7 +321,7 @@ def test_ctrl_c_while_the_keychain_stores_the_key_promises_nothing(capcli, keych
     def pressed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Memory, "set_password", pressed)
+    monkeypatch.setattr(Store, "set_password", pressed)
     done = capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
     assert (done.code, "Nothing was" in done.err) == (130, False)
     assert "login --status" in done.err
