@@ -15,7 +15,6 @@ from capcli.paper.wire import queried, whole
 
 DEFAULT_BARS = 10
 MAX_BARS = 1000
-_BEGINNING = -62_135_596_800  # year 1: as far back as a date can be written
 
 
 class Window(NamedTuple):
@@ -89,7 +88,7 @@ def _forward(desk: Desk, market: Market, window: Window, first: int, last: int) 
 def _latest(desk: Desk, market: Market, window: Window) -> list[Candle]:
     last = desk.second if window.last is None else window.last
     end = min(desk.second, last + SPANS[window.level])
-    candles = desk.tape.candles_back(market, window.level, _BEGINNING, end)
+    candles = desk.tape.candles_back(market, window.level, desk.tape.first(market), end)
     return list(islice((c for c in candles if c.start <= last), window.bars))[::-1]
 
 
