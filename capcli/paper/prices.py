@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
+from capcli.paper import faults
+from capcli.paper.armed import strike
 from capcli.paper.catalogue import Market
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.markets import known
@@ -31,7 +33,8 @@ def listing(call: Call) -> Reply:
     window = _window(call.query, call.desk.now)
     candles = _candles(call.desk, market, window)
     if not candles:
-        raise Refusal(404, "error.prices.not-found")
+        bare = strike(call.desk, faults.NO_CODE) is not None
+        raise Refusal(404, "error.prices.not-found", bare=bare)
     rows = [_candle(market, candle) for candle in candles]
     return Reply({"prices": rows, "instrumentType": market.kind.name})
 
