@@ -284,9 +284,13 @@ def test_profit_in_the_account_currency_is_converted_at_mid(client):
     assert client.balance()["profitLoss"] == expected
 
 
-def test_available_is_equity_less_margin(client):
+def test_available_is_equity_less_margin_at_the_current_mid(client):
     client.buy(size=100)
+    opened = client.quote()
+    client.wait(hours=5)
+    client.login()
     bid, offer = client.quote()
+    assert abs(bid - opened[0]) > Decimal("0.01")
     balance = client.balance()
     margin = ((bid + offer) / 2 * 100 / 10).quantize(Decimal("0.01"))
     assert balance["available"] == balance["balance"] - margin
