@@ -276,12 +276,16 @@ def test_closing_moves_equity_by_exactly_what_was_shown(client, epic, size, seco
 
 
 def test_profit_in_the_account_currency_is_converted_at_mid(client):
-    client.buy("USDJPY", 10_000)
+    client.buy("USDJPY", 250_000)
     (position,) = client.positions()
     bid, offer = client.quote("USDJPY")
     expected = (position["upl"] / ((bid + offer) / 2)).quantize(Decimal("0.01"))
     assert position["currency"] == "JPY"
-    assert client.balance()["profitLoss"] == expected
+    balance = client.balance()
+    assert balance["profitLoss"] == expected
+    # The margin is on the mid too, so in dollars the price has no part in it.
+    margin = (Decimal(250_000) / position["leverage"]).quantize(Decimal("0.01"))
+    assert balance["balance"] - balance["available"] == margin
 
 
 def test_available_is_equity_less_margin_at_the_current_mid(client):
