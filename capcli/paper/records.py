@@ -69,13 +69,16 @@ def new_reference(desk: Desk) -> str:
 
 
 def creating_reference(desk: Desk, order: Order) -> str:
-    """Of the request that made a working order: its activity row, of the order's own instant, has it."""
+    """Of the request that made a working order: its activity row, of the order's own instant, has it.
+
+    A file that was filled by hand may lack the row: its orders still come to their ends.
+    """
     query = (
         "SELECT details FROM activity WHERE account_id = ? AND at_ms = ? AND deal_id = ?"
         " AND type = 'WORKING_ORDER' ORDER BY id LIMIT 1"
     )
     row = desk.db.execute(query, (order.account_id, order.created_ms, order.deal_id)).fetchone()
-    return str(json.loads(row["details"])["dealReference"])
+    return str(json.loads(row["details"])["dealReference"]) if row else f"o_{order.deal_id}"
 
 
 def confirm(desk: Desk, deal: Deal, status: str, affected: Sequence[Affected]) -> None:

@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -314,3 +316,13 @@ def test_what_became_of_an_order_names_the_reference_that_made_it(client):
     assert rows["EXPIRED"] == rows["ACCEPTED"] == expiring != rows["MODIFIED"]
     assert references(client, filled)["EXECUTED"] == filling
     assert references(client, rejected)["REJECTED"] == refused
+
+
+def test_an_order_without_its_first_row_still_expires(client):
+    client.order(level=20, goodTillDate="2026-11-20T16:00:00")
+    with closing(sqlite3.connect(client.path)) as db:
+        db.execute("DELETE FROM activity")
+        db.commit()
+    client.wait(hours=1)
+    client.login()
+    assert [row["status"] for row in client.activity()] == ["EXPIRED"]
