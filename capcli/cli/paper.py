@@ -297,7 +297,11 @@ def set_fault(
       closed-text      a closed market is a 400 with a sentence, not a rejected confirm
       stop-demanded    400 for an order or a bracket without a guaranteed stop
       band             stop and limit must be within --value percent of the price (1)
+      slippage         a market order fills --value percent worse than quoted (0.1)
+      part-fill        of a market order only --value percent is filled (50)
+      no-code          an empty price window is a 404 without an errorCode
       expire-session   the session dies at the next request; once
+      session-cap      a session dies --value seconds (3600) after its login, however busy
       switch-account   somebody else switches the preferred account; once
       rotate-tokens    the answer brings new tokens, the old ones are dead; once
       key-paused       401 error.invalid.api.key to every login, as of a paused key

@@ -26,6 +26,7 @@ class Anchor:
     rate: Decimal  # instrument to account currency
     farthest: Decimal | None = None  # percent of the quote, where it is nearer than the market's rule
     guarantees: bool = True  # whether the account may have guaranteed stops
+    signed: bool = False  # whether a distance may carry the sign with which orders list it
 
 
 def resolve(anchor: Anchor, bracket: Bracket) -> Legs:
@@ -84,17 +85,22 @@ def _profit_level(anchor: Anchor, bracket: Bracket) -> Decimal | None:
 
 
 def _level(anchor: Anchor, away: int, level: Number, distance: Number, amount: Number) -> Decimal | None:
-    """Always on the grid; a distance is taken without its sign: orders list it signed (API page 6.5).
+    """Always on the grid. A negative distance or amount points to the side where the bounds refuse it.
 
     Assumption: a level between two steps is put on the nearer one and not refused (API page 8.2).
     """
     if isinstance(level, Decimal):
         return anchor.market.taken(plain(level))
     if isinstance(distance, Decimal):
-        return anchor.market.on_grid(anchor.price + away * abs(distance))
+        return anchor.market.on_grid(anchor.price + away * _length(anchor, away, distance))
     if isinstance(amount, Decimal):
-        return anchor.market.on_grid(anchor.entry + away * abs(amount) / (anchor.size * anchor.rate))
+        return anchor.market.on_grid(anchor.entry + away * amount / (anchor.size * anchor.rate))
     return None
+
+
+def _length(anchor: Anchor, away: int, distance: Decimal) -> Decimal:
+    """Orders list what lies below them as negative, and a client may send that back (API page 6.5)."""
+    return abs(distance) if anchor.signed and away < 0 else distance
 
 
 def _check_stop(anchor: Anchor, stop: Decimal, *, guaranteed: bool) -> None:

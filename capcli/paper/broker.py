@@ -1,6 +1,7 @@
 """The paper broker's one entrance: a request comes in, an answer goes out, all state is in paper.db."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -120,6 +121,9 @@ class PaperBroker:
         self._tapes = world.Tapes()
 
     def handle(self, request: Request) -> Response:
+        """HEAD is answered like GET: whoever carries the answer leaves its body out."""
+        if request.method == "HEAD":
+            request = replace(request, method="GET")
         at = to_ms(request.at)
         with self._store.lent() as db:
             settings = world.load_or_create(db, at)
@@ -186,6 +190,8 @@ def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, 
         _count(desk)
         reply = _run(Call(desk, session, request.query, request.body, args), route)
     except Refusal as refusal:
+        if refusal.bare:
+            return without_code(desk, refusal.status, request.path)
         return refused(desk, refusal.status, refusal.code, session if refusal.tokens else None)
     return answer(desk, 200, reply.body, reply.session or session)
 

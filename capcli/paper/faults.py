@@ -22,6 +22,7 @@ ACTIVITY_LATE, DEAL_LATE, DROP_STOP, BAND = "activity-late", "deal-late", "drop-
 EXPIRE_SESSION, SWITCH_ACCOUNT = "expire-session", "switch-account"
 ROTATE_TOKENS, KEY_PAUSED, NO_ACCOUNT = "rotate-tokens", "key-paused", "no-account"
 CLOSED_TEXT, STOP_DEMANDED = "closed-text", "stop-demanded"
+SLIPPAGE, PART_FILL, NO_CODE, SESSION_CAP = "slippage", "part-fill", "no-code", "session-cap"
 STREAM_CUT, IDLE_CUT, ONE_STREAM = "stream-cut", "idle-cut", "one-stream"
 BARS_LOST, BARS_AGAIN = "bars-lost", "bars-again"
 
@@ -184,6 +185,10 @@ def _late(default: str) -> Value:
     return Value("seconds", _seconds, default)
 
 
+def _share(default: str) -> Value:
+    return Value("percent", _percent, default)
+
+
 _AFTER = Value("before or after the broker acted", _moment, AFTER)
 _TABLE = (
     Spec(DROP_BEFORE, "the request is lost on its way", moment=BEFORE),
@@ -208,9 +213,13 @@ _TABLE = (
         BAND,
         "stop and limit must be within so much of the price",
         movable=False,
-        value=Value("percent", _percent, "1"),
+        value=_share("1"),
     ),
+    Spec(SLIPPAGE, "a market order fills so much worse", movable=False, value=_share("0.1")),
+    Spec(PART_FILL, "of a market order only so much is filled", movable=False, value=_share("50")),
+    Spec(NO_CODE, "an empty price window is a 404 without a code", READS, movable=False),
     Spec(EXPIRE_SESSION, "the session dies at the next request", ALL, times=1),
+    Spec(SESSION_CAP, "a session dies so long after its login", ALL, movable=False, value=_late("3600")),
     Spec(SWITCH_ACCOUNT, "somebody else switches the preferred account", ALL, times=1),
     Spec(ROTATE_TOKENS, "the answer brings new tokens, the old ones are dead", ALL, times=1),
     Spec(KEY_PAUSED, "401 error.invalid.api.key, as of a paused key", LOGIN, movable=False, moment=BEFORE),

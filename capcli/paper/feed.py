@@ -20,7 +20,6 @@ from capcli.paper.times import SECOND_MS
 MOST_TICKS = 250  # of a market in a second of real time
 CLASSIC, HEIKIN_ASHI = "classic", "heikin-ashi"
 _LOOKBACK = 64  # bars: each counts half of the one after it, so what came before is below any price step
-_BEGINNING = -62_135_596_800
 _DEPTH = 20  # of the largest deal is the most that is bid or offered at once
 
 
@@ -119,7 +118,8 @@ class Feed:
 
     def _bar(self, market: Market, level: int, kind: str, start: int) -> Iterator[Closed]:
         end = start + SPANS[level] - 1
-        back = self._tape.candles_back(market, level, start if kind == CLASSIC else _BEGINNING, end)
+        first = start if kind == CLASSIC else self._tape.first(market)
+        back = self._tape.candles_back(market, level, first, end)
         candles = list(islice(back, 1 if kind == CLASSIC else _LOOKBACK))[::-1]
         if candles and candles[-1].start == start:
             yield _closed(market, kind, candles)

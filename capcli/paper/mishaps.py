@@ -39,6 +39,11 @@ def _disturb(desk: Desk, request: Request) -> None:
         ended = desk.db.execute("DELETE FROM sessions WHERE cst = ?", (request.headers.get("cst"),))
         if ended.rowcount:
             spend(desk, expiry)
+    if cap := peek(desk, faults.SESSION_CAP):
+        aged = (request.headers.get("cst"), desk.at - cap.ms)
+        ended = desk.db.execute("DELETE FROM sessions WHERE cst = ? AND created_ms < ?", aged)
+        if ended.rowcount:
+            spend(desk, cap)
 
 
 def _response(desk: Desk, request: Request, handle: Handle, outcome: Fault | None) -> Response:

@@ -196,7 +196,18 @@ def _legs(call: Call, order: Order, body: Bracket) -> Legs:
     band, guarantees = farthest(call.desk), checks.guarantees(call)
     quote = call.desk.quote(market)
     closing = quote.bid if order.long else quote.offer
-    anchor = Anchor(market, order.long, closing, order.level, order.level, order.size, rate, band, guarantees)
+    anchor = Anchor(
+        market,
+        order.long,
+        closing,
+        order.level,
+        order.level,
+        order.size,
+        rate,
+        band,
+        guarantees,
+        signed=True,
+    )
     return brackets.resolve(anchor, body)
 
 

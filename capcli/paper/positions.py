@@ -5,18 +5,18 @@ from decimal import Decimal
 from functools import cache, partial
 from typing import Any
 
-from capcli.paper import book, brackets, checks, markets, money, records
+from capcli.paper import book, brackets, checks, faults, markets, money, records
 from capcli.paper.alarms import arm, stop_level
-from capcli.paper.armed import farthest, kept, listed
+from capcli.paper.armed import farthest, kept, listed, strike
 from capcli.paper.book import Legs, Position
-from capcli.paper.brackets import Anchor
+from capcli.paper.brackets import PERCENT, Anchor
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.dealing import Rejected, Trade, attempt, close, confirm_status, execute, hidden_order
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import account_local, stamp
-from capcli.paper.wire import Bracket, NewPosition, decode
+from capcli.paper.wire import Bracket, NewPosition, decode, plain
 
 MARKET_CLOSED = "MARKET_CLOSED"
 _UNKNOWN = "error.not-found.dealId"
@@ -83,7 +83,7 @@ def create(call: Call) -> Reply:
         checks.say_closed(call, trade.market)
         _reject(call.desk, trade, reference, MARKET_CLOSED)
     else:
-        _deal(call.desk, trade, reference)
+        _deal(call.desk, _executed(call.desk, trade), reference)
     return Reply({"dealReference": reference})
 
 
@@ -100,6 +100,18 @@ def _trade(call: Call, body: NewPosition) -> Trade:
     legs = kept(call.desk, brackets.resolve(anchor, body))
     order_id = records.new_deal_id(call.desk, call.account_id)
     return Trade(call.account_id, market, direction, size, entry, legs, order_id)
+
+
+def _executed(desk: Desk, trade: Trade) -> Trade:
+    """At its quote and whole, unless a fault has it slip or fill in part (API pages 9.8, 17)."""
+    market = trade.market
+    if slip := strike(desk, faults.SLIPPAGE):
+        worse = trade.price * slip.number * PERCENT * (1 if trade.direction == book.BUY else -1)
+        trade = replace(trade, price=max(market.on_grid(trade.price + worse), market.step))
+    if part := strike(desk, faults.PART_FILL):
+        filled = trade.size * part.number * PERCENT
+        trade = replace(trade, size=max(plain(filled - filled % market.size_step), market.size_step))
+    return trade
 
 
 def _deal(desk: Desk, trade: Trade, reference: str) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
+from capcli.paper import faults
+from capcli.paper.armed import strike
 from capcli.paper.catalogue import Market
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.markets import known
@@ -15,7 +17,6 @@ from capcli.paper.wire import queried, whole
 
 DEFAULT_BARS = 10
 MAX_BARS = 1000
-_BEGINNING = -62_135_596_800  # year 1: as far back as a date can be written
 
 
 class Window(NamedTuple):
@@ -32,7 +33,8 @@ def listing(call: Call) -> Reply:
     window = _window(call.query, call.desk.now)
     candles = _candles(call.desk, market, window)
     if not candles:
-        raise Refusal(404, "error.prices.not-found")
+        bare = strike(call.desk, faults.NO_CODE) is not None
+        raise Refusal(404, "error.prices.not-found", bare=bare)
     rows = [_candle(market, candle) for candle in candles]
     return Reply({"prices": rows, "instrumentType": market.kind.name})
 
@@ -89,7 +91,7 @@ def _forward(desk: Desk, market: Market, window: Window, first: int, last: int) 
 def _latest(desk: Desk, market: Market, window: Window) -> list[Candle]:
     last = desk.second if window.last is None else window.last
     end = min(desk.second, last + SPANS[window.level])
-    candles = desk.tape.candles_back(market, window.level, _BEGINNING, end)
+    candles = desk.tape.candles_back(market, window.level, desk.tape.first(market), end)
     return list(islice((c for c in candles if c.start <= last), window.bars))[::-1]
 
 

@@ -1,5 +1,6 @@
 """What a deal leaves behind: ids, confirms, activity rows and transactions."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,7 +9,7 @@ from typing import Any
 
 from capcli.paper import faults
 from capcli.paper.armed import hides_confirm, strike
-from capcli.paper.book import Position, next_serial
+from capcli.paper.book import Order, Position, next_serial
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.desk import Desk
 from capcli.paper.times import DAY_MS, stamp
@@ -65,6 +66,19 @@ def new_reference(desk: Desk) -> str:
     text = f"{desk.settings.seed}|{next_serial(desk.db)}"
     digits = blake2b(text.encode(), digest_size=16).hexdigest()
     return f"o_{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
+
+
+def creating_reference(desk: Desk, order: Order) -> str:
+    """Of the request that made a working order: its activity row, of the order's own instant, has it.
+
+    A file that was filled by hand may lack the row: its orders still come to their ends.
+    """
+    query = (
+        "SELECT details FROM activity WHERE account_id = ? AND at_ms = ? AND deal_id = ?"
+        " AND type = 'WORKING_ORDER' ORDER BY id LIMIT 1"
+    )
+    row = desk.db.execute(query, (order.account_id, order.created_ms, order.deal_id)).fetchone()
+    return str(json.loads(row["details"])["dealReference"]) if row else f"o_{order.deal_id}"
 
 
 def confirm(desk: Desk, deal: Deal, status: str, affected: Sequence[Affected]) -> None:

@@ -2,10 +2,14 @@
 
 
 class Refusal(Exception):
-    """`tokens`: whether the answer carries the session's tokens; two published ones do not (API page 2.2)."""
+    """`tokens`: whether the answer carries the session's tokens; two published ones do not (API page 2.2).
 
-    def __init__(self, status: int, code: str, *, tokens: bool = True) -> None:
+    `bare`: whether it is without its code (API page 4.1).
+    """
+
+    def __init__(self, status: int, code: str, *, tokens: bool = True, bare: bool = False) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
         self.tokens = tokens
+        self.bare = bare

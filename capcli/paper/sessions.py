@@ -89,7 +89,11 @@ def _check_key(headers: Mapping[str, str]) -> None:
 
 
 def _check_leftovers(desk: Desk, headers: Mapping[str, str]) -> None:
-    """Dead tokens on the calls of a login break it; living ones do no harm (API page 2.2)."""
+    """Dead tokens on the calls of a login break it; living ones do no harm (API pages 2.2, 15).
+
+    Seen with tokens that had outlived their session. Assumption: ended, rotated and made-up ones do the same,
+    for they are opaque, and a broker that no longer holds a session cannot tell what became of it.
+    """
     if any(_tokens(headers)):
         admit(desk.db, desk.settings, headers, desk.at)
 

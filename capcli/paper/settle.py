@@ -39,7 +39,7 @@ def _happen(desk: Desk, deal: Position | Order, event: Event) -> None:
         close(desk, deal, deal.size, event.price, event.cause)
     elif event.cause == EXPIRED:
         book.drop_order(desk.db, deal.deal_id)
-        records.activity(desk, order_deal(deal), kind="WORKING_ORDER", source="SYSTEM", status="EXPIRED")
+        _tell(desk, deal, "SYSTEM", "EXPIRED")
     else:
         _fill(desk, deal, event)
 
@@ -63,9 +63,15 @@ def _fill(desk: Desk, order: Order, event: Event) -> None:
         with attempt(desk, trade.account_id):
             execute(desk, trade)
     except Rejected:
-        records.activity(desk, order_deal(order), kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
+        _tell(desk, order, "SYSTEM", "REJECTED")
     else:
-        records.activity(desk, order_deal(order), kind="WORKING_ORDER", source="USER", status="EXECUTED")
+        _tell(desk, order, "USER", "EXECUTED")
+
+
+def _tell(desk: Desk, order: Order, source: str, status: str) -> None:
+    """No request did this, so the row names the reference of the one that made the order (API page 10.1)."""
+    deal = order_deal(order, records.creating_reference(desk, order))
+    records.activity(desk, deal, kind="WORKING_ORDER", source=source, status=status)
 
 
 _RINGS: Mapping[int, Callable[[Desk, Alarm], None]] = MappingProxyType(
@@ -73,13 +79,13 @@ _RINGS: Mapping[int, Callable[[Desk, Alarm], None]] = MappingProxyType(
 )
 
 
-def order_deal(order: Order, reference: str | None = None) -> Deal:
+def order_deal(order: Order, reference: str) -> Deal:
     """A working order as confirms and activity show it."""
     return Deal(
         order.account_id,
         order.epic,
         order.deal_id,
-        reference or f"o_{order.deal_id}",
+        reference,
         order.direction,
         order.size,
         order.level,

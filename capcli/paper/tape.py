@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from capcli.paper.catalogue import Market
-from capcli.paper.hours import Openness
+from capcli.paper.hours import MONDAY, Openness
 from capcli.paper.path import LEAF, SPANS, Bar, Path, Shape, index_of, merge, start_of
 from capcli.paper.recordings import Recording
 
@@ -143,6 +143,11 @@ class Tape:
         recording = self._recordings.get(market.epic)
         return recording.hours if recording else market.hours
 
+    def first(self, market: Market) -> int:
+        """The second its candles begin. Days go back decades (API page 11); assumption: to one first day."""
+        recording = self._recordings.get(market.epic)
+        return recording.first if recording else MONDAY
+
     def follows(self, market: Market, second: int) -> bool:
         """Whether its price came from the second before without a gap."""
         recording = self._recordings.get(market.epic)
@@ -177,6 +182,7 @@ class Tape:
     def candles_back(self, market: Market, level: int, first: int, last: int) -> Iterator[Candle]:
         """Candles whose ticks lie in `first` to `last`, latest first; empty ones are skipped over."""
         hours, second = self.hours(market), self.last(market, last).second
+        first = max(first, self.first(market))
         while second >= first:
             start = start_of(level, index_of(level, second))
             if bar := self.candle(market, level, start, last):
@@ -186,7 +192,7 @@ class Tape:
     def candles_on(self, market: Market, level: int, first: int, last: int) -> Iterator[Candle]:
         """The same forward."""
         hours, end = self.hours(market), self.last(market, last).second
-        second = hours.next_open(first)
+        second = hours.next_open(max(first, self.first(market)))
         while second <= end:
             start = start_of(level, index_of(level, second))
             if bar := self.candle(market, level, start, end):

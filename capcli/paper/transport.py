@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class PaperTransport(httpx.BaseTransport):
                 self._clock(),
             )
         )
+        response = _carried(request.method, response)
         if response.mishap:
             return self._spoiled(request, response, response.mishap)
         return httpx.Response(
@@ -44,9 +46,8 @@ class PaperTransport(httpx.BaseTransport):
         if mishap.cut is Cut.BEFORE_ANSWER:
             raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
         broken = mishap.cut is Cut.IN_BODY
-        headers = {**response.headers, "Content-Length": str(len(response.body))}
         stream = _Body(response.body, request, broken=broken)
-        return httpx.Response(response.status, headers=headers, stream=stream, request=request)
+        return httpx.Response(response.status, headers=dict(response.headers), stream=stream, request=request)
 
     def _wait(self, request: httpx.Request, seconds: float) -> None:
         patience = request.extensions.get("timeout", {}).get("read")
@@ -58,6 +59,12 @@ class PaperTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         self._broker.close()
+
+
+def _carried(method: str, response: Response) -> Response:
+    """As it goes over a wire: with its length, and to a HEAD without its body."""
+    headers = {**response.headers, "Content-Length": str(len(response.body))}
+    return replace(response, headers=headers, body=b"" if method == "HEAD" else response.body)
 
 
 class _Body(httpx.SyncByteStream):

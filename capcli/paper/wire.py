@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import parse
@@ -85,8 +85,10 @@ def decode(body: bytes, shape: type[_Body]) -> _Body:
         raise Refusal(400, f"error.invalid.{_field(str(error))}") from None
     except msgspec.DecodeError:
         raise Refusal(400, "error.invalid.body") from None
-    for name in decoded.__struct_fields__:
-        if not _sane(name, getattr(decoded, name)):
+    numbers = [name for name in shape.__struct_fields__ if isinstance(getattr(decoded, name), Decimal)]
+    quoted = _texts(body) if numbers else frozenset()
+    for name in numbers:
+        if name in quoted or not _sane(name, getattr(decoded, name)):
             raise Refusal(400, f"error.invalid.{name}")
     return decoded
 
@@ -122,10 +124,14 @@ def plain(number: Decimal) -> Decimal:
     return number.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else number
 
 
-def _sane(name: str, value: object) -> bool:
-    """Finite and of a magnitude that arithmetic keeps exact; the decoder lets "NaN" through."""
-    if not isinstance(value, Decimal):
-        return True
+def _texts(body: bytes) -> frozenset[str]:
+    """The fields that are texts: numbers are JSON numbers (API page 5.2), and the decoder takes both."""
+    fields = msgspec.json.decode(body, type=dict[str, Raw])
+    return frozenset(name for name, value in fields.items() if bytes(value).startswith(b'"'))
+
+
+def _sane(name: str, value: Decimal) -> bool:
+    """Finite and of a magnitude that arithmetic keeps exact."""
     return value.is_finite() and (name in _BOUNDED or not value or abs(value.adjusted()) < _DIGITS)
 
 

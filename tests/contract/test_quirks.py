@@ -33,6 +33,37 @@ def opens(client, query, epic="SILVER"):
     return [bar["snapshotTimeUTC"] for bar in bars(client, query, epic)]
 
 
+def test_a_reduction_takes_the_oldest_row_whichever_is_named(client):  # 8
+    first, second = client.buy(), client.buy()
+    form = {"epic": "SILVER", "direction": "SELL", "size": 0.5}
+    client.post("/positions", **form, dealId=second, dealReference=f"p_{second}")
+    assert [(row["dealId"], row["size"]) for row in client.positions()] == [
+        (first, Decimal("0.5")),
+        (second, 1),
+    ]
+
+
+def test_a_filled_order_can_be_in_no_list_for_a_moment(client):  # 11
+    deal = client.order(level=client.quote()[1] - Decimal("0.008"))
+    executed = None
+    for _ in range(9_000):
+        client.wait(seconds=1)
+        if not client.orders():
+            executed = client.activity("lastPeriod=10")
+            break
+    state.set_fault(client.path, "deal-late", at=client.now, times=1)
+    assert client.positions() == client.orders() == []
+    assert (deal, "EXECUTED") in {(row["dealId"], row["status"]) for row in executed}
+    assert client.positions()[0]["workingOrderId"] == deal
+
+
+def test_an_activity_has_no_id_of_its_own(client):  # 12
+    client.buy()
+    plain = {"date", "dateUTC", "epic", "dealId", "source", "type", "status"}
+    assert {frozenset(row) for row in client.activity("")} == {frozenset(plain)}
+    assert {frozenset(row) for row in client.activity()} == {frozenset({*plain, "details"})}
+
+
 def test_activity_reaches_over_one_day_and_not_a_second_more(client):  # 14
     url = "/history/activity?from=2026-11-19T00:00:00&to=2026-11-20T00:00:0"
     assert client.get(f"{url}0").status == 200
@@ -101,10 +132,22 @@ def test_distance_rules_are_percent_of_the_quote(client):  # 21
     assert answer.code.startswith("error.invalid.stoploss.minvalue: ")
 
 
+def test_the_quote_that_distances_are_percent_of_is_the_live_one(client):  # 21
+    deal, before = client.buy(), client.quote()[0]
+    client.wait(hours=6)
+    client.login()
+    bid = client.quote()[0]
+    code = client.put(f"/positions/{deal}", stopLevel=1).code
+    low = Decimal(code.removeprefix("error.invalid.stoploss.minvalue: "))
+    assert abs(bid - before) > Decimal("0.01")
+    assert 0 <= low - bid * Decimal("0.4") < Decimal("0.001")
+
+
 def test_a_session_that_is_used_lives_on_unless_the_hard_cap_is_on(client):  # 23, default
     for cap, after in ((False, 200), (True, 401)):
         client.login()
-        state.switches(client.path, at=client.now, session_cap=cap)
+        if cap:
+            state.switches(client.path, at=client.now, session_cap=True)
         for _ in range(13):
             client.wait(minutes=5)
             last = client.get("/ping").status
@@ -202,6 +245,14 @@ def test_an_exception_of_the_backend_comes_as_a_code(client):  # 32
     state.set_fault(client.path, "java-code", at=client.now, on="positions", times=1)
     assert refusal(client.get("/positions")) == (500, "java.util.concurrent.TimeoutException")
     assert client.get("/positions").status == 200
+
+
+@pytest.mark.parametrize("url", ["/workingorders", "/positions"])
+def test_nothing_cancels_or_closes_all_at_once(client, url):  # 40
+    client.order(level=20)
+    client.buy()
+    assert client.delete(url).status == 405
+    assert len(client.orders()) == len(client.positions()) == 1
 
 
 def test_the_key_of_the_encrypted_login_is_a_real_one_of_2048_bits(client):  # 34, 41

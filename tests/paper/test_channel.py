@@ -127,6 +127,22 @@ def test_tokens_that_expired_are_refused_on_the_stream(client):
     play(client, story)
 
 
+@pytest.mark.parametrize("end", ["switch", "logout"])
+def test_a_switch_and_a_logout_end_their_streams_with_1000(client, end):
+    async def story(channel, opened):
+        wire = opened()
+        await wire.say("ping")
+        if end == "switch":
+            client.put("/session", accountId=client.get("/accounts").json["accounts"][1]["accountId"])
+        else:
+            client.delete("/session")
+        channel.look()
+        await until(lambda: wire.code)
+        assert wire.code == 1000
+
+    play(client, story)
+
+
 def test_the_hard_cap_of_a_session_ends_its_stream(client):
     switches(client.path, at=client.now, session_cap=True)
 

@@ -10,7 +10,7 @@ from capcli.paper.broker import PaperBroker
 from capcli.paper.faults import KINDS, SPECS, STREAM, BadFault, fault, kinds
 from capcli.paper.messages import PREFIX, Cut, Request
 from capcli.paper.state import clear_faults, faults_set, reset, set_fault, status, switches
-from tests.paper.client import FRIDAY, KEYS, Client
+from tests.paper.client import FRIDAY, KEYS, SATURDAY, Client
 
 ORDER = {"epic": "SILVER", "direction": "BUY", "size": 1}
 SECOND = "100482915730264825"
@@ -342,6 +342,38 @@ def test_the_band_tightens_between_quote_and_order(client):
     assert client.post("/positions", **ORDER, stopDistance=3).status == 200
 
 
+@pytest.mark.parametrize(("direction", "sign"), [("BUY", 1), ("SELL", -1)])
+def test_a_fill_slips_to_the_worse_side(client, direction, sign):
+    bid, offer = client.quote()
+    upset(client, "slippage", value="0.5", times=1)
+    confirm = client.confirm(client.post("/positions", **{**ORDER, "direction": direction}))
+    price = offer if direction == "BUY" else bid
+    assert abs(confirm["level"] - price * (1 + sign * Decimal("0.005"))) < Decimal("0.001")
+    assert client.positions()[0]["level"] == confirm["level"]
+    assert left(client) == {}
+
+
+def test_an_order_fills_in_part(client):
+    upset(client, "part-fill", value="33", times=2)
+    confirm = client.confirm(client.post("/positions", **{**ORDER, "size": 2}))
+    assert (confirm["status"], confirm["size"]) == ("OPEN", Decimal("0.6"))
+    (deal,) = [row["dealId"] for row in confirm["affectedDeals"]]
+    confirm = client.confirm(client.post("/positions", **{**ORDER, "direction": "SELL", "size": 0.6}))
+    assert (confirm["status"], confirm["size"]) == ("PARTIALLY_CLOSED", Decimal("0.1"))
+    assert [(row["dealId"], row["size"]) for row in client.positions()] == [(deal, Decimal("0.5"))]
+
+
+def test_an_empty_price_window_comes_without_a_code(client):
+    client.now = SATURDAY
+    client.login()
+    empty = "/prices/GBPUSD?from=2026-11-21T10:00:00&to=2026-11-21T10:05:00"
+    upset(client, "no-code", times=1)
+    assert client.get("/prices/SILVER").status == 200
+    answer = client.get(empty)
+    assert (answer.status, answer.json["error"], "errorCode" in answer.json) == (404, "Not Found", False)
+    assert client.get(empty).code == "error.prices.not-found"
+
+
 # The session.
 
 
@@ -359,6 +391,17 @@ def test_a_session_dies_in_the_middle_of_an_order(client):
     upset(client, "expire-session", on="orders")
     assert client.get("/ping").status == 200
     assert client.post("/positions", **ORDER).status == 401
+
+
+def test_a_busy_session_dies_an_hour_after_its_login(client):
+    upset(client, "session-cap")
+    for _ in range(7):
+        client.wait(minutes=8.5)
+        assert client.get("/ping").status == 200
+    client.wait(minutes=8.5)
+    assert client.get("/ping").code == "error.invalid.session.token"
+    client.login()
+    assert client.get("/ping").status == 200
 
 
 def test_somebody_else_switches_the_account(client):

@@ -22,6 +22,8 @@ def test_a_market_opening_leaves_three_rows_of_one_instant(client):
 
 def test_details_come_on_demand(client):
     client.buy(size=2)
+    assert client.activity("detailed=True") == client.activity("detailed=true")
+    assert client.activity("detailed=False") == client.activity("")
     row = client.activity("detailed=true")[0]
     assert row["details"]["dealReference"] == f"p_{row['dealId']}"
     assert (row["details"]["size"], row["details"]["direction"], row["details"]["marketName"]) == (
@@ -107,6 +109,13 @@ def test_windows(client):
         ("to=2026-11-20T15:30:01", "error.invalid.daterange"),
         ("lastPeriod=86401", "error.invalid.daterange"),
         ("filter=size==1", "error.invalid.filter"),
+        ("filter=status==DONE", "error.invalid.filter"),
+        ("filter=source!=USER,ME", "error.invalid.filter"),
+        ("filter=type==position", "error.invalid.filter"),
+        ("filter=epic=GOLD", "error.invalid.filter"),
+        ("detailed=xx", "error.invalid.detailed"),
+        ("detailed=", "error.invalid.detailed"),
+        ("detailed=1", "error.invalid.detailed"),
         ("filter=epic==A%3Bepic", "error.invalid.filter"),
         ("filter=" + "epic!=A%3B" * 21, "error.invalid.filter"),
         ("filter=epic==" + ",".join(map(str, range(101))), "error.invalid.filter"),

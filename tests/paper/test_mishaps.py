@@ -105,3 +105,11 @@ def test_what_is_set_here_happens_at_the_served_broker(client):
         upset(client, "redirect", on="reads")
         assert http.get("/positions").status_code == 307
         assert len(http.get("/positions").json()["positions"]) == 3
+
+
+def test_a_head_is_a_get_without_its_body(client, http):
+    for url in ("/positions", "/ping", "/time"):
+        full, head = http.get(url), http.head(url)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers == full.headers
+    assert (http.head("/positions/x").status_code, http.head("/accounts/topUp").status_code) == (404, 405)

@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -258,3 +260,69 @@ def test_an_order_without_funds_is_rejected_when_it_triggers(client):
     client.login()
     assert client.orders() == client.positions() == []
     assert "REJECTED" in [row["status"] for row in client.activity()]
+
+
+def test_the_distances_that_are_listed_can_be_sent_back(client):
+    for direction, level in (("BUY", 20), ("SELL", 50)):
+        deal = client.order(direction=direction, level=level, stopDistance=3, profitDistance=2)
+        before = client.orders()[-1]
+        listed = {name: before[name] for name in ("stopDistance", "profitDistance")}
+        assert client.put(f"/workingorders/{deal}", **listed).status == 200
+        assert client.orders()[-1] == before
+
+
+@pytest.mark.parametrize(
+    ("direction", "level", "field"),
+    [
+        ("BUY", 20, "profitDistance"),
+        ("SELL", 50, "stopDistance"),
+        ("BUY", 20, "stopAmount"),
+        ("BUY", 20, "profitAmount"),
+        ("SELL", 50, "profitAmount"),
+    ],
+)
+def test_a_sign_that_no_order_is_listed_with_is_refused(client, direction, level, field):
+    answer = client.post("/workingorders", **{**FORM, "direction": direction, "level": level, field: -3})
+    assert answer.status == 400
+    assert answer.code.startswith(("error.invalid.stoploss.", "error.invalid.takeprofit."))
+    assert client.orders() == []
+
+
+@pytest.mark.parametrize("field", ["size", "level", "stopDistance"])
+def test_a_number_that_is_a_text_is_refused(client, field):
+    answer = client.post("/workingorders", **{**FORM, field: "3"})
+    assert (answer.status, answer.code) == (400, f"error.invalid.{field}")
+    deal = client.order(level=20)
+    assert client.put(f"/workingorders/{deal}", level="19").code == "error.invalid.level"
+
+
+def references(client: Client, deal: str) -> dict[str, str]:
+    rows = [row for row in client.activity() if row["dealId"] == deal]
+    return {row["status"]: row["details"]["dealReference"] for row in rows}
+
+
+def test_what_became_of_an_order_names_the_reference_that_made_it(client):
+    expiring = client.post("/workingorders", **FORM, goodTillDate="2026-11-20T16:00:00").json["dealReference"]
+    level = near(client, "BUY", "LIMIT")
+    filling, refused = (
+        client.post("/workingorders", **{**FORM, "level": level, "size": size}).json["dealReference"]
+        for size in (1, 50_000)
+    )
+    expired, filled, rejected = (row["dealId"] for row in client.orders())
+    client.put(f"/workingorders/{expired}", level=19)
+    client.wait(hours=6)
+    client.login()
+    rows = references(client, expired)
+    assert rows["EXPIRED"] == rows["ACCEPTED"] == expiring != rows["MODIFIED"]
+    assert references(client, filled)["EXECUTED"] == filling
+    assert references(client, rejected)["REJECTED"] == refused
+
+
+def test_an_order_without_its_first_row_still_expires(client):
+    client.order(level=20, goodTillDate="2026-11-20T16:00:00")
+    with closing(sqlite3.connect(client.path)) as db:
+        db.execute("DELETE FROM activity")
+        db.commit()
+    client.wait(hours=1)
+    client.login()
+    assert [row["status"] for row in client.activity()] == ["EXPIRED"]

@@ -94,4 +94,5 @@ def test_ten_nights_away_are_ten_nights(client):
     client.buy(size=10)
     at(client, datetime(2026, 11, 30, 12, tzinfo=UTC))
     assert len(fees(client)) == 10
+    assert max(fees(client)) / min(fees(client)) > Decimal("0.7")  # none is of three nights (API page 17)
     assert 10_000 + sum(fees(client)) == client.balance()["deposit"]

@@ -276,17 +276,25 @@ def test_closing_moves_equity_by_exactly_what_was_shown(client, epic, size, seco
 
 
 def test_profit_in_the_account_currency_is_converted_at_mid(client):
-    client.buy("USDJPY", 10_000)
+    client.buy("USDJPY", 250_000)
     (position,) = client.positions()
     bid, offer = client.quote("USDJPY")
     expected = (position["upl"] / ((bid + offer) / 2)).quantize(Decimal("0.01"))
     assert position["currency"] == "JPY"
-    assert client.balance()["profitLoss"] == expected
+    balance = client.balance()
+    assert balance["profitLoss"] == expected
+    # The margin is on the mid too, so in dollars the price has no part in it.
+    margin = (Decimal(250_000) / position["leverage"]).quantize(Decimal("0.01"))
+    assert balance["balance"] - balance["available"] == margin
 
 
-def test_available_is_equity_less_margin(client):
+def test_available_is_equity_less_margin_at_the_current_mid(client):
     client.buy(size=100)
+    opened = client.quote()
+    client.wait(hours=5)
+    client.login()
     bid, offer = client.quote()
+    assert abs(bid - opened[0]) > Decimal("0.01")
     balance = client.balance()
     margin = ((bid + offer) / 2 * 100 / 10).quantize(Decimal("0.01"))
     assert balance["available"] == balance["balance"] - margin
@@ -340,3 +348,37 @@ def test_numbers_no_account_could_hold_are_refused(client, number):
         request = Request("POST", "/api/v1/positions", {}, client.tokens, text.encode(), client.now)
         response = client.broker.handle(request)
         assert (response.status, response.body.decode()) == (400, f'{{"errorCode":"error.invalid.{field}"}}')
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("size", "1"), ("stopLevel", "20"), ("stopDistance", "3"), ("profitAmount", "5")]
+)
+def test_a_number_that_is_a_text_is_refused(client, field, value):
+    """Numbers are JSON numbers; the one published exception is in an answer (API page 5.2)."""
+    answer = client.post("/positions", **{**BUY, field: value})
+    assert (answer.status, answer.code) == (400, f"error.invalid.{field}")
+    assert client.positions() == []
+
+
+@pytest.mark.parametrize(
+    ("direction", "field", "code"),
+    [
+        ("BUY", "stopDistance", "error.invalid.stoploss.maxvalue: "),
+        ("BUY", "stopAmount", "error.invalid.stoploss.maxvalue: "),
+        ("BUY", "profitDistance", "error.invalid.takeprofit.minvalue: "),
+        ("BUY", "profitAmount", "error.invalid.takeprofit.minvalue: "),
+        ("SELL", "stopDistance", "error.invalid.stoploss.minvalue: "),
+        ("SELL", "stopAmount", "error.invalid.stoploss.minvalue: "),
+        ("SELL", "profitDistance", "error.invalid.takeprofit.maxvalue: "),
+        ("SELL", "profitAmount", "error.invalid.takeprofit.maxvalue: "),
+    ],
+)
+def test_a_negative_distance_or_amount_lies_beyond_the_bounds(client, direction, field, code):
+    opened = client.open(direction, "SILVER", 1)
+    for answer in (
+        client.post("/positions", **{**BUY, "direction": direction, field: -3}),
+        client.put(f"/positions/{opened}", **{field: -3}),
+    ):
+        assert answer.status == 400
+        assert answer.code.startswith(code)
+    assert len(client.positions()) == 1

@@ -114,3 +114,21 @@ def test_two_brokers_with_one_seed_answer_the_same(client, tmp_path):
     other.login()
     for url in ("/prices/SILVER?max=50", "/prices/AAPL?resolution=DAY", "/markets/BTCUSD"):
         assert client.get(url).text == other.get(url).text
+
+
+YEAR_1, YEAR_1_LATER = "0001-01-01T00:00:00", "0001-01-02T00:00:00"
+
+
+@pytest.mark.parametrize(
+    "query", [f"to={YEAR_1}", f"from={YEAR_1}&to={YEAR_1_LATER}", "to=1970-01-04T23:59:59"]
+)
+def test_before_the_first_day_of_a_market_there_are_no_bars(client, query):
+    answer = client.get(f"/prices/SILVER?resolution=DAY&{query}")
+    assert (answer.status, answer.code) == (404, "error.prices.not-found")
+
+
+def test_a_market_has_a_first_day(client):
+    first = "1970-01-05T00:00:00"
+    for query in (f"from={YEAR_1}&max=1", f"to={first}"):
+        (bar,) = bars(client, f"SILVER?resolution=DAY&{query}")
+        assert bar["snapshotTimeUTC"] == first

@@ -44,16 +44,47 @@ def test_a_failed_login_says_why_and_carries_no_tokens(path, headers, body, stat
     assert "CST" not in answer.headers
 
 
-def test_dead_tokens_break_the_calls_of_a_login_and_living_ones_do_not(client):
-    living, dead = {**KEY, **client.tokens}, {**KEY, **client.tokens, "x-security-token": "old"}
+def test_living_tokens_on_the_calls_of_a_login_do_no_harm(client):
+    living = {**KEY, **client.tokens}
     assert client.send("POST", "/session", KEYS, living).status == 200
     assert client.send("GET", "/session/encryptionKey", headers=living).status == 200
+
+
+def idle(client: Client) -> None:
+    client.wait(minutes=11)
+
+
+def capped(client: Client) -> None:
+    state.switches(client.path, at=client.now, session_cap=True)
+    for _ in range(8):
+        client.wait(minutes=8)
+        client.get("/ping")
+
+
+def ended(client: Client) -> None:
+    client.delete("/session")
+
+
+def switched(client: Client) -> None:
+    client.put("/session", accountId=client.get("/accounts").json["accounts"][1]["accountId"])
+
+
+def made_up(client: Client) -> None:
+    client.tokens = dict.fromkeys(ROTATED, "old")
+
+
+@pytest.mark.parametrize("death", [idle, capped, ended, switched, made_up])
+def test_dead_tokens_break_the_calls_of_a_login_whatever_they_died_of(client, death):
+    """Of the first two it was seen (API page 15, 24); a broker cannot tell the others from them."""
+    death(client)
+    dead = {**KEY, **client.tokens}
     for answer in (
         client.send("POST", "/session", KEYS, dead),
         client.send("GET", "/session/encryptionKey", headers=dead),
     ):
         assert (answer.status, answer.code) == (401, "error.invalid.session.token")
         assert "CST" not in answer.headers
+    assert client.login().status == 200
 
 
 def test_missing_and_wrong_tokens_are_two_errors(client):

@@ -113,6 +113,8 @@ def test_served_and_in_process_answers_are_the_same(client):
             assert (there.status_code, there.text) == (here.status, here.text)
             assert {name: there.headers[name] for name in here.headers} == here.headers
             assert len(there.headers.get_list("date")) == 1
+            head = http.head(url)
+            assert (head.status_code, head.headers, head.content) == (here.status, there.headers, b"")
         assert (
             http.post("/positions", json={"epic": "SILVER", "direction": "BUY", "size": 1}).status_code == 200
         )

@@ -77,6 +77,9 @@ def test_windows(client):
         ("lastPeriod=0", "error.invalid.daterange"),
         ("lastPeriod=" + "9" * 5000, "error.invalid.daterange"),
         ("type=TULIPS", "error.invalid.type"),
+        ("type=", "error.invalid.type"),
+        ("type=TRADE,SWAP", "error.invalid.type"),
+        ("lastPeriod=soon", "error.invalid.daterange"),
     ],
 )
 def test_refusals(client, query, code):
