@@ -18,6 +18,7 @@ from capcli.system import Folders, folders, private_folder
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
+    from capcli.credentials.audit import AuditItem, ChainSeal
     from capcli.credentials.session_item import FirstUsableCache
     from capcli.credentials.source import CredentialSource
     from capcli.domain.policy import Policy
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from capcli.services.resolving import Resolutions
     from capcli.services.search import Patience
     from capcli.services.settling import Settlements
+    from capcli.services.verifying import Verification
     from capcli.store.journal import SqliteJournal
 
 T = TypeVar("T")
@@ -358,7 +360,47 @@ class App:
     def _journal(self) -> "SqliteJournal":
         from capcli.store.journal import SqliteJournal
 
-        return SqliteJournal(self.folders.journal)
+        return SqliteJournal(self.folders.journal, key=self._chain_key)
+
+    def _chain_key(self) -> bytes | None:
+        """Return the key of the event chain where the keychain is in use: not on paper, not headless."""
+        return self._seal.key() if self.credentials.in_keychain else None
+
+    @property
+    def _seal(self) -> "ChainSeal":
+        return self._once("seal", self._build_seal)
+
+    def _build_seal(self) -> "ChainSeal":
+        from capcli.credentials.audit import ChainSeal
+
+        return ChainSeal(
+            self._audit_item(), self.folders.locks / "audit.lock", self._session_cache.just_failed
+        )
+
+    def _audit_item(self) -> "AuditItem":
+        from capcli.credentials.audit import AuditItem
+
+        return AuditItem(self.folders.journal, self.credentials.keychain.deadline_s)
+
+    @property
+    def is_ahead_of_keychain(self) -> bool:
+        """Say whether this process wrote events that the keychain should hear of."""
+        journal = self._built.get("journal")
+        return journal is not None and journal.keyed_head != self._seal.anchored
+
+    def anchor(self) -> None:
+        """Have the keychain remember how far the journal came, if this process wrote to it."""
+        journal = self._built.get("journal")
+        if journal is not None and journal.keyed_head is not None:
+            self._seal.anchor(journal.keyed_head)
+
+    @property
+    def verification(self) -> "Verification":
+        from capcli.services.verifying import Verification
+
+        return self._once(
+            "verification", lambda: Verification(self.journal, self._audit_item(), self._around.clock)
+        )
 
     @property
     def desk(self) -> "Desk":
@@ -601,6 +643,7 @@ class App:
 
     def close(self) -> None:
         """Close connections and files; the broker session stays for the next command."""
+        self.anchor()
         for name in ("broker", "journal"):
             built = self._built.get(name)
             if built is not None:

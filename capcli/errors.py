@@ -5,7 +5,7 @@ CapcliError                          exit 1   a bug in capcli
 ├── ConfigError                      exit 3
 │   ├── SettingInvalid  SettingUnknown  NotEnforced
 │   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
-│   ├── AccountUnknown  JournalUnreadable  StateFolderUnusable
+│   ├── AccountUnknown  JournalUnreadable  JournalAltered  StateFolderUnusable
 │   └── ClientConfigBroken  ServerSilent
 ├── LoginRefused                     exit 4
 │   └── EnvironmentMismatch
@@ -179,6 +179,13 @@ class JournalUnreadable(ConfigError):
     """The journal cannot be read or written. It is never treated as empty: trading stops."""
 
     code = "JOURNAL_UNREADABLE"
+    retry_safe = False
+
+
+class JournalAltered(ConfigError):
+    """The journal is not as it was written: a row was altered, removed, moved or cut off."""
+
+    code = "JOURNAL_ALTERED"
     retry_safe = False
 
 

@@ -20,6 +20,7 @@ def probes(app: "App") -> tuple[Probe, ...]:
         Probe("state_folder", partial(machine.state_folder, app)),
         Probe("journal", partial(machine.journal, app), needs=("state_folder",)),
         Probe("keychain", partial(machine.keychain, app)),
+        Probe("audit_trail", partial(machine.audit_trail, app), needs=("journal", "keychain")),
         Probe("credentials", partial(machine.credentials, app), needs=("keychain",)),
         Probe("key_age", partial(machine.key_age, app), needs=("credentials",)),
         Probe("broker_clock", partial(venue.broker_clock, app)),

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capcli.errors import StateFolderUnusable
+from capcli.errors import JournalAltered, StateFolderUnusable
 from capcli.services.health import Finding
 from capcli.system import private_folder
 
@@ -55,6 +55,15 @@ def journal(app: "App") -> Finding:
     return Finding(
         "whole and readable" + (f", last preview {previews[0].preview_id}" if previews else ", empty")
     )
+
+
+def audit_trail(app: "App") -> Finding:
+    """Compare the journal with its event chain; the keychain is asked where it is in use."""
+    reply = app.verification.verify(ask_keychain=app.credentials.in_keychain)
+    if reply.problem is not None:
+        raise JournalAltered(reply.problem.message, next="capcli history verify")
+    keyed = f", {reply.data.keyed} of them sealed with a key" if reply.data.keyed else ""
+    return Finding(f"{reply.data.events} events, as they were written{keyed}")
 
 
 def keychain(app: "App") -> Finding:

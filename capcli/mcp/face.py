@@ -4,7 +4,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from fastmcp.tools import ToolResult
@@ -83,7 +83,14 @@ class Face:
             return self._failed(_IN_DOUBT)
 
     def _called(self, ask: Ask) -> ToolResult:
-        return self._guarded(lambda: self._answered(ask(self.app())))
+        result = self._guarded(lambda: self._answered(ask(self.app())))
+        self._anchored()
+        return result
+
+    def _anchored(self) -> None:
+        """Note in the keychain how far the journal came; the answer does not wait for it."""
+        if self._app is not None and self._app.is_ahead_of_keychain:
+            Thread(target=self._app.anchor, name="capcli-anchor", daemon=True).start()
 
     def _guarded(self, work: Callable[[], ToolResult]) -> ToolResult:
         try:

@@ -8,6 +8,7 @@ from capcli.domain.money import plain, short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.services.executions_log import ExecutionRecord, ExecutionsFound
 from capcli.services.settling import Reconciliation, Settled
+from capcli.services.verifying import Verified
 
 _COLUMNS = (
     Column("Sent"),
@@ -99,3 +100,16 @@ def _stop(row: ExecutionRecord) -> Cell:
 
 def _answer(row: ExecutionRecord) -> str:
     return row.error_code or ("" if row.http_status is None else str(row.http_status))
+
+
+@view.register
+def _(data: Verified) -> list[Block]:
+    verdict = (
+        Cell(f"The journal is as it was written: {data.events} events.", Tone.GOOD)
+        if data.intact
+        else Cell("The journal is not as it was written.", Tone.BAD)
+    )
+    columns = (Column("Table"), Column("Row"), Column("What", prose=True))
+    rows = tuple((Cell(row.table), Cell(row.row), Cell(row.fault, Tone.BAD)) for row in data.breaks)
+    found: list[Block] = [Table(columns, rows)] if rows else []
+    return [Line(verdict), *found, Line(Cell(data.note, Tone.DIM))]

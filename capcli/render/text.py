@@ -21,6 +21,7 @@ _VIEWS = {
     "Reconciliation": "settling",
     "Settled": "settling",
     "ExecutionsFound": "settling",
+    "Verified": "settling",
     "PositionsFound": "book",
     "OrdersFound": "book",
     "MarketsFound": "market",

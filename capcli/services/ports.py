@@ -308,6 +308,46 @@ class Journal(Protocol):
         """Append an event that changes no state (a decision, an alarm)."""
         ...
 
+    def inspect(self, key: bytes | None) -> "Inspection":
+        """Compare the journal with its event chain, whose keyed rows need the key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JournalBreak:
+    """A row of the journal that is not as its event chain tells: its table, its id or number, and what."""
+
+    table: str
+    row: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a walk along the journal's event chain found.
+
+    `hashes` are those of all events, first to last; `keyed` of them are sealed with the keychain's key, and
+    `unread` of those could not be checked since the key was not there.
+    """
+
+    events: int
+    keyed: int
+    hashes: tuple[str, ...]
+    breaks: tuple[JournalBreak, ...]
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Anchor:
+    """What the keychain keeps of a journal: the key of its chain, how many events it had, the last hash."""
+
+    key: bytes
+    count: int = 0
+    head: str = ""
+
+    def __repr__(self) -> str:
+        return f"Anchor(count={self.count})"
+
 
 class AccountLock(Protocol):
     """The lock that lets one process at a time send on an account."""

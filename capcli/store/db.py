@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -44,6 +44,14 @@ class Database:
         with self._guard, explained(self._path, self._wait_s):
             connection = self._opened()
             with _immediate(connection):
+                yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Read one state of the file; whoever writes meanwhile does not wait."""
+        with self._guard, explained(self._path, self._wait_s):
+            connection = self._opened()
+            with _begun(connection, "BEGIN"):
                 yield connection
 
     def close(self) -> None:
@@ -172,10 +180,14 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def _immediate(connection: sqlite3.Connection) -> AbstractContextManager[None]:
+    return _begun(connection, "BEGIN IMMEDIATE")
+
+
 @contextmanager
-def _immediate(connection: sqlite3.Connection) -> Iterator[None]:
+def _begun(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(begin)
         yield
         connection.execute("COMMIT")
     except BaseException:

@@ -1,5 +1,9 @@
-"""The event chain: one row for every change and decision, each with the hash of the row before it."""
+"""The event chain: one row for every change and decision, each with the hash of the row before it.
 
+With a key the hash is an HMAC, and says so in front; without one it is a plain SHA-256.
+"""
+
+import hmac
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -12,6 +16,7 @@ from typing import Any
 from capcli.store.records import stamp
 
 FIRST_HASH = "0" * 64
+KEYED = "hmac-sha256:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,11 @@ class Event:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def append(connection: sqlite3.Connection, event: Event) -> None:
-    """Add an event at the end of the chain. The caller holds the write lock, so the end stays the end."""
+def append(connection: sqlite3.Connection, event: Event, key: bytes | None = None) -> tuple[int, str]:
+    """Add an event at the end of the chain, and return its number and hash.
+
+    The caller holds the write lock, so the end stays the end.
+    """
     last = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
     seq, previous = (last["seq"] + 1, last["hash"]) if last else (1, FIRST_HASH)
     row = (
@@ -43,13 +51,17 @@ def append(connection: sqlite3.Connection, event: Event) -> None:
     connection.execute(
         """INSERT INTO events (seq, attempt_id, kind, at, from_state, to_state, detail, prev_hash, hash)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (*row, chain_hash(row)),
+        (*row, sealed := chain_hash(row, key)),
     )
+    return seq, sealed
 
 
-def chain_hash(row: tuple[Any, ...]) -> str:
+def chain_hash(row: tuple[Any, ...], key: bytes | None = None) -> str:
     """Hash a row without its last column: a JSON array from seq to prev_hash, ASCII, no spaces."""
-    return sha256(json.dumps(row, separators=(",", ":")).encode("ascii")).hexdigest()
+    text = json.dumps(row, separators=(",", ":")).encode("ascii")
+    if key is None:
+        return sha256(text).hexdigest()
+    return KEYED + hmac.new(key, text, sha256).hexdigest()
 
 
 def as_text(detail: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The journal of previews, attempts and events in SQLite. Nothing in it is ever deleted or given back."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any, TypeVar
 
 from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
 from capcli.errors import JournalUnreadable
+from capcli.services.ports import Inspection
+from capcli.store.audit import inspect
 from capcli.store.db import Database
 from capcli.store.events import Event, append
 from capcli.store.records import attempt_of, attempt_row, preview_of, preview_row, stamp
@@ -69,18 +72,38 @@ _EXPIRE = "UPDATE previews SET state = 'EXPIRED' WHERE id = ? AND state = 'READY
 class SqliteJournal:
     """The `Journal` port over one SQLite file. Safe to share between threads; opened on first use."""
 
-    def __init__(self, path: Path, *, database: Database | None = None) -> None:
+    def __init__(
+        self, path: Path, *, key: Callable[[], bytes | None] = lambda: None, database: Database | None = None
+    ) -> None:
         self._db = database or Database(path)
+        self._key = key
+        self.keyed_head: tuple[int, str] | None = None
+        """Number and hash of the last event that this process wrote with the chain's key."""
 
     def close(self) -> None:
         self._db.close()
 
-    def save_preview(self, preview: PreviewRecord) -> None:
-        detail = {"preview_id": preview.preview_id, "body_sha256": preview.body_sha256}
-        event = Event("preview", preview.created_at, to_state=preview.state, detail=detail)
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[sqlite3.Connection, Callable[[Event], None]]]:
+        """Open a transaction that adds to the chain. The key is fetched before others have to wait."""
+        key = self._key()
+        written: list[tuple[int, str]] = []
         with self._db.transaction() as connection:
+            yield connection, lambda event: written.append(append(connection, event, key))
+        if key is not None and written:
+            self.keyed_head = written[-1]
+
+    def inspect(self, key: bytes | None) -> Inspection:
+        """Compare the file with its event chain. Raises JournalUnreadable."""
+        with self._db.snapshot() as connection:
+            return inspect(connection, key)
+
+    def save_preview(self, preview: PreviewRecord) -> None:
+        detail = {"document": preview.document, **_named(preview)}
+        event = Event("preview", preview.created_at, to_state=preview.state, detail=detail)
+        with self._writing() as (connection, append):
             connection.execute(_INSERT_PREVIEW, preview_row(preview))
-            append(connection, event)
+            append(event)
 
     def preview(self, preview_id: str) -> PreviewRecord | None:
         rows = self._db.rows("SELECT * FROM previews WHERE id = ?", (preview_id,))
@@ -144,7 +167,7 @@ class SqliteJournal:
     def claim(self, preview_id: str, attempt: AttemptRecord, *, now: datetime) -> PreviewRecord | None:
         if attempt.preview_id != preview_id or attempt.state is not AttemptState.CLAIMED:
             raise ValueError(f"{attempt.attempt_id} is not a claim of {preview_id}")
-        with self._db.transaction() as connection:
+        with self._writing() as (connection, append):
             # All rows are fetched: a statement that is still open would keep the commit waiting.
             won = connection.execute(_CLAIM, (preview_id, stamp(now))).fetchall()
             if not won:
@@ -155,7 +178,7 @@ class SqliteJournal:
             # A preview that has an attempt was claimed before, whatever its state says: leave it CLAIMED.
             if connection.execute(_INSERT_ATTEMPT, attempt_row(attempt)).rowcount == 0:
                 return None
-            append(connection, _claimed(preview, attempt, now))
+            append(_claimed(preview, attempt, now))
             return preview
 
     def open_attempt(self, attempt: AttemptRecord) -> None:
@@ -163,9 +186,9 @@ class SqliteJournal:
             raise ValueError(f"{attempt.attempt_id} has a preview: it has to be claimed")
         detail = {"kind": attempt.kind, "body_sha256": attempt.body_sha256}
         opened = Event("open", attempt.created_at, attempt.attempt_id, None, attempt.state, detail)
-        with self._db.transaction() as connection:
+        with self._writing() as (connection, append):
             connection.execute(_INSERT_ATTEMPT, attempt_row(attempt))
-            append(connection, opened)
+            append(opened)
 
     def move(
         self,
@@ -189,19 +212,19 @@ class SqliteJournal:
     def _set(self, attempt_id: str, from_state: AttemptState, event: Event) -> bool:
         if unknown := event.detail.keys() - _FACTS:
             raise ValueError(f"Not a fact that a move may change: {', '.join(sorted(unknown))}")
-        with self._db.transaction() as connection:
+        with self._writing() as (connection, append):
             before = self._held(connection, attempt_id)
             if before.state is not from_state:
                 return False
             state = AttemptState(event.to_state or from_state)
             after = attempt_row(replace(before, state=state, **event.detail))
             connection.execute(_MOVE, after | {"from_state": from_state.value})
-            append(connection, event)
+            append(event)
             return True
 
     def note(self, attempt_id: str | None, kind: str, *, at: datetime, detail: Mapping[str, Any]) -> None:
-        with self._db.transaction() as connection:
-            append(connection, Event(kind, at, attempt_id, detail=detail))
+        with self._writing() as (_, append):
+            append(Event(kind, at, attempt_id, detail=detail))
 
     def _held(self, connection: sqlite3.Connection, attempt_id: str) -> AttemptRecord:
         row = connection.execute("SELECT * FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
@@ -229,5 +252,8 @@ def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:
 
 
 def _claimed(preview: PreviewRecord, attempt: AttemptRecord, now: datetime) -> Event:
-    detail = {"preview_id": preview.preview_id, "body_sha256": preview.body_sha256}
-    return Event("claim", now, attempt.attempt_id, PreviewState.READY, AttemptState.CLAIMED, detail)
+    return Event("claim", now, attempt.attempt_id, PreviewState.READY, AttemptState.CLAIMED, _named(preview))
+
+
+def _named(preview: PreviewRecord) -> dict[str, str]:
+    return {"preview_id": preview.preview_id, "body_sha256": preview.body_sha256}

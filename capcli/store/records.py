@@ -78,18 +78,18 @@ def attempt_row(attempt: AttemptRecord) -> dict[str, Any]:
         "created_at": stamp(attempt.created_at),
         "broker_time_at_send": _stamp_or_none(attempt.broker_time_at_send),
         "sent_at": _stamp_or_none(attempt.sent_at),
-        "deal_reference": _broker_text(attempt.deal_reference),
-        "order_id": _broker_text(attempt.order_id),
+        "deal_reference": broker_text(attempt.deal_reference),
+        "order_id": broker_text(attempt.order_id),
         "deal_ids": json.dumps(attempt.deal_ids),
         "evidence": attempt.evidence.value,
         "protected": attempt.protected.value,
         "http_status": attempt.http_status,
-        "error_code": _broker_text(attempt.error_code),
+        "error_code": broker_text(attempt.error_code),
         "level": _text(attempt.level),
         "size": _text(attempt.size),
         "stop_level": _text(attempt.stop_level),
         "absent_seen_at": _stamp_or_none(attempt.absent_seen_at),
-        "note": _broker_text(attempt.note),
+        "note": broker_text(attempt.note),
     }
 
 
@@ -136,7 +136,7 @@ def _stamp_or_none(at: datetime | None) -> str | None:
     return None if at is None else stamp(at)
 
 
-def _broker_text(text: str | None) -> str | None:
+def broker_text(text: str | None) -> str | None:
     # JSON can carry half a surrogate pair, SQLite cannot; a verdict must not be lost over it.
     return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
 

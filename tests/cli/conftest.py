@@ -8,11 +8,17 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
 
 from capcli.app import Surroundings
 from capcli.cli.outlet import Outlet
 from capcli.cli.run import main
+from capcli.paper.transport import PaperTransport
+from tests.support.tap import Tap
+
+KEYS = json.dumps({"api_key": "paper", "identifier": "paper", "password": "paper"})
 
 
 class Time:
@@ -96,3 +102,73 @@ class Cli:
 @pytest.fixture
 def capcli(tmp_path: Path) -> Cli:
     return Cli(tmp_path / "home")
+
+
+class Memory(KeyringBackend):
+    """A keychain that writes down which items were read; locked for a time if a test says so."""
+
+    priority = 9
+
+    def __init__(self):
+        super().__init__()
+        self.items, self.read, self.locked = {}, [], False
+
+    def get_password(self, service, username):
+        self.read.append(service)
+        if self.locked:
+            raise keyring.errors.KeyringLocked
+        return self.items.get(service)
+
+    def set_password(self, service, username, password):
+        if self.locked:
+            raise keyring.errors.KeyringLocked
+        self.items[service] = password
+
+    def delete_password(self, service, username):
+        del self.items[service]
+
+
+@pytest.fixture
+def keychain(monkeypatch):
+    memory = Memory()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", memory)
+    return memory
+
+
+@dataclass
+class Demo:
+    """Commands on demo, whose broker is a paper broker behind a tap."""
+
+    capcli: object
+    tap: Tap
+    runtime: Path
+
+    def __call__(self, *words, env=None, stdin=""):
+        time = self.capcli.time
+        around = Surroundings(
+            clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=self.tap
+        )
+        environ = {"XDG_RUNTIME_DIR": str(self.runtime), **(env or {})}
+        return self.capcli("--env", "demo", "--json", *words, env=environ, stdin=stdin, around=around)
+
+    def logins(self):
+        return self.tap.seen().count("POST /session")
+
+    def files(self):
+        return list(self.runtime.glob("capcli/session-*"))
+
+
+@pytest.fixture
+def demo(capcli, tmp_path):
+    (tmp_path / "run").mkdir(mode=0o700)
+    tap = Tap(PaperTransport(tmp_path / "demo.db", capcli.time.clock))
+    return Demo(capcli, tap, tmp_path / "run")
+
+
+@pytest.fixture
+def logged_in(demo, keychain):
+    assert demo("login", "--stdin", stdin=KEYS).code == 0
+    assert demo("positions").code == 0
+    keychain.read.clear()
+    demo.tap.requests.clear()
+    return demo

@@ -1,93 +1,16 @@
 """Consecutive commands share one login, and nobody else's: what is kept where, and when it is dropped."""
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 
-import keyring
 import pytest
-from keyring.backend import KeyringBackend
 
-from capcli.app import Surroundings
 from capcli.credentials import source
-from capcli.paper.transport import PaperTransport
+from tests.cli.conftest import KEYS, Memory
 from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT
-from tests.support.tap import Tap
 
-KEYS = json.dumps({"api_key": "paper", "identifier": "paper", "password": "paper"})
 ENVIRONMENT = {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
 ITEM, SESSION = "capcli/main/demo", "capcli/main/demo/session"
-
-
-class Memory(KeyringBackend):
-    """A keychain that writes down which items were read; locked for a time if a test says so."""
-
-    priority = 9
-
-    def __init__(self):
-        super().__init__()
-        self.items, self.read, self.locked = {}, [], False
-
-    def get_password(self, service, username):
-        self.read.append(service)
-        if self.locked:
-            raise keyring.errors.KeyringLocked
-        return self.items.get(service)
-
-    def set_password(self, service, username, password):
-        if self.locked:
-            raise keyring.errors.KeyringLocked
-        self.items[service] = password
-
-    def delete_password(self, service, username):
-        del self.items[service]
-
-
-@pytest.fixture
-def keychain(monkeypatch):
-    memory = Memory()
-    monkeypatch.setattr(keyring.core, "_keyring_backend", memory)
-    return memory
-
-
-@dataclass
-class Demo:
-    """Commands on demo, whose broker is a paper broker behind a tap."""
-
-    capcli: object
-    tap: Tap
-    runtime: Path
-
-    def __call__(self, *words, env=None, stdin=""):
-        time = self.capcli.time
-        around = Surroundings(
-            clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=self.tap
-        )
-        environ = {"XDG_RUNTIME_DIR": str(self.runtime), **(env or {})}
-        return self.capcli("--env", "demo", "--json", *words, env=environ, stdin=stdin, around=around)
-
-    def logins(self):
-        return self.tap.seen().count("POST /session")
-
-    def files(self):
-        return list(self.runtime.glob("capcli/session-*"))
-
-
-@pytest.fixture
-def demo(capcli, tmp_path):
-    (tmp_path / "run").mkdir(mode=0o700)
-    tap = Tap(PaperTransport(tmp_path / "demo.db", capcli.time.clock))
-    return Demo(capcli, tap, tmp_path / "run")
-
-
-@pytest.fixture
-def logged_in(demo, keychain):
-    assert demo("login", "--stdin", stdin=KEYS).code == 0
-    assert demo("positions").code == 0
-    keychain.read.clear()
-    demo.tap.requests.clear()
-    return demo
 
 
 def test_a_warm_command_makes_its_requests_and_reads_the_session_item_alone(logged_in, keychain):

@@ -1,0 +1,133 @@
+"""The keychain item that vouches for a journal: the key of its event chain, and where the chain ended.
+
+An order never fails for it: where the keychain cannot be asked, rows get a plain hash and say so.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from threading import RLock
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
+
+from capcli.credentials.keychain import load_backend, within
+from capcli.errors import CapcliError, ConfigError
+from capcli.services.ports import Anchor
+from capcli.system import file_lock
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+T = TypeVar("T")
+
+_USER = "capcli"
+_KEY_BYTES = 32
+_LEFT_ALONE_S = 60.0
+_LOCK_WAIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditItem:
+    """One item for each journal file of this user, named after its place. Raises what the keychain does."""
+
+    journal: Path
+    deadline_s: float
+
+    @property
+    def item(self) -> str:
+        place = sha256(str(self.journal.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        return f"capcli/journal/{place}"
+
+    def load(self) -> Anchor | None:
+        """Return what is remembered, None for a journal that was never anchored.
+
+        Raises ConfigError for an item that cannot be read.
+        """
+        text = self._within(lambda backend: backend.get_password(self.item, _USER))
+        return None if text is None else self._read(text)
+
+    def begin(self) -> Anchor:
+        """Store a new key and return what the keychain then gives back."""
+        self.save(Anchor(secrets.token_bytes(_KEY_BYTES)))
+        kept = self.load()
+        if kept is None:
+            raise ConfigError(f"The keychain took the item {self.item} and did not give it back.")
+        return kept
+
+    def save(self, anchor: Anchor) -> None:
+        document = {"key": anchor.key.hex(), "count": anchor.count, "head": anchor.head}
+        self._within(lambda backend: backend.set_password(self.item, _USER, json.dumps(document)))
+
+    def _read(self, text: str) -> Anchor:
+        try:
+            document = json.loads(text)
+            return Anchor(bytes.fromhex(document["key"]), int(document["count"]), str(document["head"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigError(
+                f"The keychain item {self.item} cannot be read ({type(error).__name__}), so nobody can vouch"
+                " for the journal any more.",
+                next="capcli history verify --accept",
+            ) from None
+
+    def _within(self, use: "Callable[[KeyringBackend], T]") -> T:
+        return within(lambda: use(load_backend()), self.deadline_s)
+
+
+@dataclass(slots=True)
+class ChainSeal:
+    """The chain's key for one process, asked for once, and the note of how far the chain came.
+
+    `just_failed` says what the keychain answered to others a moment ago: it is not asked again then.
+    Processes take turns at the item by a lock file, so that a key is made once and the end never moves back.
+    """
+
+    item: AuditItem
+    lock: Path
+    just_failed: Callable[[], CapcliError | None]
+    _key: bytes | None = field(default=None, init=False)
+    anchored: tuple[int, str] | None = field(default=None, init=False)
+    _failed_at: float | None = field(default=None, init=False)
+    _guard: RLock = field(default_factory=RLock, init=False)
+
+    def key(self) -> bytes | None:
+        """Return the chain's key, made at the first use; None while the keychain cannot be asked."""
+        with self._guard:
+            if self._key is None and not self._left_alone():
+                self._key = self._tried(self._found)
+            return self._key
+
+    def anchor(self, head: tuple[int, str] | None) -> None:
+        """Have the keychain remember the chain's end, if it knows an earlier one. It never raises."""
+        with self._guard:
+            if head is None or head == self.anchored or self._left_alone():
+                return
+            self._tried(lambda: self._moved_on(*head))
+            self.anchored = head
+
+    def _found(self) -> bytes:
+        found = self.item.load()
+        if found is None:
+            with file_lock(self.lock, wait_s=_LOCK_WAIT_S):
+                found = self.item.load() or self.item.begin()
+        return found.key
+
+    def _moved_on(self, count: int, head: str) -> None:
+        with file_lock(self.lock, wait_s=_LOCK_WAIT_S):
+            kept = self.item.load()
+            if kept is not None and kept.key == self._key and kept.count < count:
+                self.item.save(replace(kept, count=count, head=head))
+
+    def _tried(self, use: Callable[[], T]) -> T | None:
+        with suppress(CapcliError, OSError):
+            return use()
+        self._failed_at = monotonic()
+        return None
+
+    def _left_alone(self) -> bool:
+        if self.just_failed() is not None:
+            return True
+        return self._failed_at is not None and monotonic() - self._failed_at < _LEFT_ALONE_S

@@ -1,0 +1,124 @@
+"""`history verify`: the tamper check, with the keychain's part on demo and without it on paper."""
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+TRADE = {"CAP_ALLOW_TRADING": "true"}
+
+
+def tampered(home, *statements):
+    with closing(sqlite3.connect(home / "journal.db", isolation_level=None)) as raw:
+        raw.execute("PRAGMA foreign_keys=OFF")
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            raw.execute(statement)
+
+
+def anchor(keychain):
+    (text,) = (text for name, text in keychain.items.items() if name.startswith("capcli/journal/"))
+    return json.loads(text)
+
+
+@pytest.fixture
+def traded(logged_in):
+    preview = logged_in("preview", "SILVER", "--size", "1.5", env=TRADE).data["preview_id"]
+    assert logged_in("execute", preview, "--confirm", env=TRADE).code == 0
+    return logged_in
+
+
+def test_a_paper_journal_has_a_plain_hash_and_says_so(capcli):
+    capcli.bought()
+
+    found = capcli("history", "verify", "--json").data
+
+    assert (found["intact"], found["keyed"], found["anchored"]) == (True, 0, None)
+    assert "has no key here" in found["note"]
+
+
+def test_on_demo_the_chain_is_sealed_and_the_keychain_vouches_for_it(traded, keychain):
+    found = traded("history", "verify").data
+
+    assert found["intact"]
+    assert found["events"] == found["keyed"] == found["anchored"] == anchor(keychain)["count"] > 4
+
+
+def test_what_was_cut_off_is_told_by_the_keychain(traded, capcli):
+    tampered(capcli.home, "DELETE FROM events WHERE seq > 2", "DELETE FROM attempts")
+
+    result = traded("history", "verify")
+
+    assert (result.code, result.error["code"]) == (3, "JOURNAL_ALTERED")
+    assert "were cut off" in result.data["breaks"][0]["fault"]
+
+
+def test_a_journal_written_anew_without_the_key_is_told_by_the_keychain(traded, capcli):
+    for name in capcli.home.glob("journal.db*"):
+        name.unlink()
+    for _ in range(8):
+        capcli("--env", "paper", "preview", "SILVER", "--size", "1", "--json")
+
+    result = traded("history", "verify")
+
+    assert result.code == 3
+    assert "written anew or replaced" in result.data["breaks"][0]["fault"]
+
+
+def test_health_finds_it_too(traded, capcli):
+    tampered(capcli.home, "UPDATE events SET at = '2026-05-04T15:00:00.000000Z' WHERE seq = 2")
+
+    result = traded("health", "--only", "audit_trail")
+
+    assert result.code == 3
+    assert result.data["checks"][-1]["fix"] == "capcli history verify"
+
+
+def test_a_locked_keychain_stops_no_order_and_is_told(traded, keychain, capcli, monkeypatch):
+    preview = traded("preview", "GOLD", "--size", "1", env=TRADE).data["preview_id"]
+    before = anchor(keychain)["count"]
+    real = keychain.get_password
+
+    def no_journal(service, username):
+        if service.startswith("capcli/journal/"):
+            raise LookupError
+        return real(service, username)
+
+    with monkeypatch.context() as locked:
+        locked.setattr(keychain, "get_password", no_journal)
+        assert traded("execute", preview, "--confirm", env=TRADE).code == 0
+        assert "could not be asked" in traded("history", "verify").data["note"]
+
+    found = traded("history", "verify")
+
+    assert found.code == 0
+    assert found.data["keyed"] == before < found.data["events"]
+    assert "plain hash" in found.data["note"]
+
+
+def test_a_new_beginning_is_accepted_only_on_purpose(traded, capcli, keychain):
+    for name in capcli.home.glob("journal.db*"):
+        name.unlink()
+    traded("preview", "SILVER", "--size", "1", env=TRADE)
+    assert traded("history", "verify").code == 3
+
+    refused = traded("history", "verify", "--accept")
+    accepted = traded("history", "verify", "--accept", "--confirm")
+
+    assert refused.error["code"] == "NOT_CONFIRMED"
+    assert accepted.code == 0
+    assert accepted.data["anchored"] == accepted.data["events"] == anchor(keychain)["count"]
+    assert traded("history", "verify").code == 0
+
+
+def test_the_view_names_the_row(capcli):
+    capcli.bought()
+    tampered(capcli.home, "UPDATE attempts SET state = 'REJECTED'")
+
+    result = capcli("history", "verify")
+
+    assert "not as it was written" in result.out
+    assert "state: not what the events tell" in result.out
+    assert "next: capcli history executions" in result.err
