@@ -102,8 +102,8 @@ def _steps(path: str) -> list[str]:
 
 def _plain(name: str) -> str:
     """Return a name as it is compared; nothing is left of one that is all signs, such as `..`."""
-    words = "".join(letter if letter.isalnum() else " " for letter in name.removesuffix(_GROUP))
-    return " ".join(words.casefold().split())
+    words = "".join(letter if letter.isalnum() else " " for letter in name.casefold().removesuffix(_GROUP))
+    return " ".join(words.split())
 
 
 def _matching(step: str, nodes: tuple[Node, ...]) -> Node:

@@ -65,7 +65,8 @@ def watchlist(text: str) -> str:
     A name may hold what would change the meaning of a path: such a list is taken by its id.
     """
     cleaned = text.strip()
-    if not cleaned.isprintable() or not cleaned or len(cleaned) > _SHOWN or _NOT_IN_NAMES & set(cleaned):
+    odd = not cleaned.isprintable() or not cleaned.strip(".") or _NOT_IN_NAMES & set(cleaned)
+    if odd or len(cleaned) > _SHOWN:
         raise UsageError(
             f"{shown(text)} is not a watchlist's id or name. Nothing was sent.", next="capcli watchlists"
         )
