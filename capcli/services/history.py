@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from capcli.domain.account import Activity, Transaction
-from capcli.errors import BrokerRefused, UsageError
+from capcli.errors import BrokerRefused, Busy, UsageError
 from capcli.services import ids
 from capcli.services.booking import Booked, Totals, by_key, totals
 from capcli.services.fanout import together
@@ -209,12 +209,19 @@ class History:
     def _windows(
         self, windows: list[Window], read: Callable[[Broker, datetime, datetime | None], tuple[R, ...]]
     ) -> tuple[R, ...]:
-        """Read the windows newest first, a few at a time; long spans leave the way free for others."""
+        """Read the windows newest first, a few at a time; long spans leave the way free for others.
+
+        Raises Busy when the account was switched on the way: the rows would be of two accounts.
+        """
         broker = self.broker.in_lane(Lane.BULK) if len(windows) > _PATIENT_WINDOWS else self.broker
         pages: list[tuple[R, ...]] = []
+        accounts: set[str | None] = set()
         for place in range(0, len(windows), _AT_ONCE):
             several = windows[place : place + _AT_ONCE]
             pages += together(*(partial(read, broker, since, until) for since, until in several))
+            accounts.add(broker.account_id)
+            if len(accounts) > 1:
+                raise Busy("The account was switched while its history was read. Ask again.")
             self.told(len(pages), len(windows))
         return _joined(pages, [since for since, _ in windows])
 

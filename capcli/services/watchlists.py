@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from shlex import quote
 
 from capcli.domain.account import Watchlist
 from capcli.domain.attempt import Answer, Delivery
@@ -86,7 +87,7 @@ class Watchlists:
         name, wanted = _name(name), tuple(dict.fromkeys(map(ids.epic, epics)))
         if len(wanted) > _MOST_EPICS:
             raise UsageError(f"Name at most {_MOST_EPICS} epics, not {len(wanted)}.")
-        self._confirm(f"create {json.dumps(name)}", confirmed=confirmed)
+        self._confirm(f"create {quote(name)}", confirmed=confirmed)
         before = self._broker.watchlists()
         if taken := next((row for row in before if row.name.casefold() == name.casefold()), None):
             raise NameTaken(
@@ -111,7 +112,7 @@ class Watchlists:
         """Add a market; one that is in already stays. Raises EpicUnknown, WatchlistFixed and as `create`."""
         epic = ids.epic(epic)
         ids.watchlist(text)
-        self._confirm(f"add {json.dumps(text.strip())} {epic}", confirmed=confirmed)
+        self._confirm(f"add {quote(text.strip())} {epic}", confirmed=confirmed)
         found = self._changeable(text)
         if epic in (held := self._held(found)):
             return self._changed(found, held, f"{epic} is in {found.name!r} already. Nothing was sent.")
@@ -127,7 +128,7 @@ class Watchlists:
         """Take a market out. Raises NotInWatchlist, WatchlistFixed and as `create`."""
         epic = ids.epic(epic)
         ids.watchlist(text)
-        self._confirm(f"remove {json.dumps(text.strip())} {epic}", confirmed=confirmed)
+        self._confirm(f"remove {quote(text.strip())} {epic}", confirmed=confirmed)
         found = self._changeable(text)
         if epic not in (held := self._held(found)):
             there = ", ".join(held) or "nothing"
@@ -145,7 +146,7 @@ class Watchlists:
     def delete(self, text: str, *, confirmed: bool) -> Reply[WatchlistChange]:
         """Delete a whole list. Raises WatchlistUnknown, WatchlistFixed and as `create`."""
         ids.watchlist(text)
-        self._confirm(f"delete {json.dumps(text.strip())}", confirmed=confirmed)
+        self._confirm(f"delete {quote(text.strip())}", confirmed=confirmed)
         found = self._find(text)
         if not found.deletable or found.system:
             raise _fixed(found, "deleted")

@@ -129,6 +129,26 @@ def test_a_terminal_gets_colour_unless_told_otherwise(capcli):
     assert "\x1b[" in capcli("quote", "SILVER", env={"FORCE_COLOR": "1"}).out
 
 
+WIDE = (
+    ("history", "activity"),
+    ("history", "transactions"),
+    ("history", "report"),
+    ("watchlists", "create", "Metals", "GOLD"),
+    ("markets", "browse", "commodities/metals"),
+)
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_no_table_of_the_history_or_of_lists_is_cut(capcli, width):
+    deal = capcli.bought("--stop", "24.50")
+    capcli("close", deal, "--yes")
+    for words in WIDE:
+        result = capcli(*words, typed="", width=width, env={"NO_COLOR": "1"})
+        assert max(map(len, result.out.splitlines())) <= width, words
+        assert "…" not in result.out
+        assert deal in result.out or words[1] not in {"activity", "transactions"}
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("words", READS[:11], ids=" ".join)
 def test_nothing_is_cut_on_a_narrow_terminal(capcli, words, width):

@@ -30,7 +30,7 @@ def test_deleting_asks_a_person_and_refuses_a_script(capcli):
     capcli("watchlists", "create", "Metals", "GOLD")
     script = capcli("watchlists", "delete", "Metals")
     assert script.code == 5
-    assert 'capcli watchlists delete "Metals" --confirm' in script.err
+    assert "capcli watchlists delete Metals --confirm" in script.err
     no = capcli("watchlists", "delete", "Metals", typed="n\n")
     assert no.code == 5
     assert "Delete 'Metals' (GOLD)" in no.err

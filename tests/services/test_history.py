@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from capcli.domain.account import Activity
-from capcli.errors import UsageError
+from capcli.errors import Busy, UsageError
 from capcli.services.history import Span, Wanted
 from capcli.services.ports import Lane
 from tests.support.clock import START
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.desk import SECOND_ACCOUNT, Seat, refusal, stop_at
 from tests.support.tap import says
 
 DAY = timedelta(days=1)
@@ -194,6 +194,11 @@ def test_balances_are_not_claimed_while_the_cash_moves(seat: Seat) -> None:
     seat.tap.breaks("GET", "/history/transactions", after=meanwhile)
     report = seat.app.history.report(Span()).data
     assert (report.opening_balance, report.closing_balance) == (None, None)
+
+
+def test_rows_of_two_accounts_are_never_mixed(seat: Seat) -> None:
+    history = seat.app.history.telling(lambda *_: seat.app.broker.switch_account(SECOND_ACCOUNT) and None)
+    assert isinstance(refusal(lambda: history.activity(Span(length=timedelta(days=8)))), Busy)
 
 
 @pytest.mark.parametrize(
