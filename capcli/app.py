@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from capcli.paper_desk import PaperDesk
     from capcli.services.accounts import Accounts
     from capcli.services.amending import Amendments
+    from capcli.services.browsing import Browsing
     from capcli.services.cancelling import Cancellations
     from capcli.services.casework import Desk
     from capcli.services.changes import Changer
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
     from capcli.services.health import Health
+    from capcli.services.history import History
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from capcli.services.search import Patience
     from capcli.services.settling import Settlements
     from capcli.services.verifying import Verification
+    from capcli.services.watchlists import Watchlists
     from capcli.store.journal import SqliteJournal
 
 T = TypeVar("T")
@@ -457,6 +460,25 @@ class App:
         from capcli.services.markets import Markets
 
         return self._once("markets", lambda: Markets(self.broker, self._around.clock))
+
+    @property
+    def browsing(self) -> "Browsing":
+        from capcli.services.browsing import Browsing
+
+        return self._once("browsing", lambda: Browsing(self.broker))
+
+    @property
+    def history(self) -> "History":
+        from capcli.services.history import History
+
+        return self._once("history", lambda: History(self.broker))
+
+    @property
+    def watchlists(self) -> "Watchlists":
+        from capcli.services.watchlists import Watchlists
+
+        needed = self.settings.require_confirm
+        return self._once("watchlists", lambda: Watchlists(self.broker, confirmation_needed=needed))
 
     @property
     def portfolio(self) -> "Portfolio":

@@ -12,11 +12,13 @@ CapcliError                          exit 1   a bug in capcli
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
+│   ├── NameTaken
 │   └── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 ├── BrokerRefused                    exit 6
 │   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
+│   └── NodeUnknown  WatchlistUnknown  WatchlistFixed  NotInWatchlist
 ├── Unreachable                      exit 7
-│   └── ReadTimeout  NotTheBroker  NameUnknown  TlsFailed
+│   └── ReadTimeout  NotTheBroker  NameUnknown  TlsFailed  ChangeUnproved
 ├── MayBeLive                        exit 8
 ├── Busy                             exit 10
 │   └── AttemptUnresolved  LateLanding  UnderWay  PartUnderWay
@@ -259,6 +261,13 @@ class DuplicateOrder(Refused):
     code = "DUPLICATE"
 
 
+class NameTaken(Refused):
+    """A watchlist of this name is there already."""
+
+    code = "NAME_TAKEN"
+    retry_safe = True
+
+
 class PreviewUnknown(Refused):
     """No preview has this id."""
 
@@ -323,6 +332,34 @@ class DealUnknown(BrokerRefused):
     retry_safe = True
 
 
+class NodeUnknown(BrokerRefused):
+    """The tree of market categories has no node of this name."""
+
+    code = "NODE_UNKNOWN"
+    retry_safe = True
+
+
+class WatchlistUnknown(BrokerRefused):
+    """The login has no watchlist with this id or name."""
+
+    code = "WATCHLIST_UNKNOWN"
+    retry_safe = True
+
+
+class WatchlistFixed(BrokerRefused):
+    """The broker's own watchlists cannot be changed."""
+
+    code = "WATCHLIST_FIXED"
+    retry_safe = True
+
+
+class NotInWatchlist(BrokerRefused):
+    """The market is not in the watchlist."""
+
+    code = "NOT_IN_WATCHLIST"
+    retry_safe = True
+
+
 class RulesMissing(BrokerRefused):
     """The broker sent a market without the dealing rules that an order needs."""
 
@@ -349,6 +386,12 @@ class ReadTimeout(Unreachable):
     """A read took too long."""
 
     code = "TIMEOUT"
+
+
+class ChangeUnproved(Unreachable):
+    """The answer to a change of a watchlist was lost; the same command again looks first, so it is safe."""
+
+    code = "CHANGE_UNPROVED"
 
 
 class NameUnknown(Unreachable):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from types import MappingProxyType
 from typing import Self, TypeVar
 
@@ -30,11 +31,20 @@ from capcli.broker.failures import (
 from capcli.broker.limits import BACKOFF_S, Openings, Pace, RequestKind
 from capcli.broker.session import Live, Sessions
 from capcli.broker.transport import Ask, Headers, Reply, Wire
-from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
+from capcli.domain.account import (
+    Account,
+    Activity,
+    Confirm,
+    Position,
+    Session,
+    Transaction,
+    Watchlist,
+    WorkingOrder,
+)
 from capcli.domain.attempt import Answer, Delivery
-from capcli.domain.market import Candle, Market, MarketRow, Resolution, is_epic
+from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment, is_epic
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
-from capcli.errors import CapcliError, DealUnknown, EpicUnknown, RateLimited, UsageError
+from capcli.errors import BrokerRefused, CapcliError, DealUnknown, EpicUnknown, RateLimited, UsageError
 from capcli.services.ports import (
     Clock,
     Credentials,
@@ -53,9 +63,13 @@ EPICS_PER_CALL = 50
 DEFAULT_BARS = 10
 _OK = 200
 _SECOND = timedelta(seconds=1)
+_DAY_S = 86_400
+_SLACK_S = 60
 _SEGMENT = re.compile(r"[A-Za-z0-9_.\-]+")
 _MUTATIONS = frozenset({"POST", "PUT", "DELETE"})
 _NO_QUERY: Mapping[str, str] = MappingProxyType({})
+_NO_FILTER: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+LONGEST_NODE = 500
 
 
 class CapitalBroker:
@@ -274,14 +288,104 @@ class CapitalBroker:
             return None
         return translate.confirm(_decoded(reply, wire.Confirm, ask.endpoint), deal_reference, ask.endpoint)
 
-    def activity(self, start: datetime, end: datetime) -> tuple[Activity, ...]:
-        """Return the detailed activity of a window of at most one day, newest first."""
-        until = self._not_future(end)
-        if start > until:
+    def activity(
+        self,
+        start: datetime,
+        end: datetime | None,
+        *,
+        deal_id: str | None = None,
+        only: Mapping[str, tuple[str, ...]] = _NO_FILTER,
+    ) -> tuple[Activity, ...]:
+        """Return the detailed activity of a window of at most one day, newest first.
+
+        Without an end the window goes up to now and has at most a day, less a minute.
+
+        `only` names what a field (epic, source, status, type) must be one of. Raises UsageError for a word
+        that would change the meaning of the filter.
+        """
+        query = self._between(start, end)
+        if query is None:
             return ()
-        query = {"from": _wire_time(start), "to": _wire_time(until), "detailed": "true"}
+        query |= {"detailed": "true"}
+        query |= {"dealId": deal_id} if deal_id else {}
+        query |= {"filter": text} if (text := _fiql(only)) else {}
         rows = self._get(wire.Activities, "history", "activity", query=query).activities
-        return tuple(map(translate.activity, rows))
+        return tuple(row for row in map(translate.activity, rows) if end is not None or row.at >= start)
+
+    def transactions(
+        self, start: datetime, end: datetime | None, *, kind: str | None = None
+    ) -> tuple[Transaction, ...]:
+        """Return the account's bookings of a window, newest first, of one type or of all.
+
+        Without an end the window goes up to now and has at most a day, less a minute.
+        """
+        query = self._between(start, end)
+        if query is None:
+            return ()
+        query |= {"type": kind} if kind else {}
+        rows = self._get(wire.Transactions, "history", "transactions", query=query).transactions
+        found = (translate.transaction(row, "GET /history/transactions") for row in rows)
+        return tuple(row for row in found if end is not None or row.at >= start)
+
+    # The latest window has no end: a `to` of now may be the broker's future, which it refuses. Its seconds
+    # are counted back by the broker's own clock, so some more are asked for and cut off again.
+    def _between(self, start: datetime, end: datetime | None) -> dict[str, str] | None:
+        """Return the bounds of a window as the broker takes them, None for one that has not begun."""
+        if end is None:
+            now = self.broker_time() or self.server_time()
+            return {"lastPeriod": str(min(ceil((now - start).total_seconds()) + _SLACK_S, _DAY_S))}
+        until = self._not_future(end)
+        return None if start > until else {"from": _wire_time(start), "to": _wire_time(until)}
+
+    def navigation(
+        self, node_id: str | None, *, limit: int = LONGEST_NODE
+    ) -> tuple[tuple[Node, ...], tuple[MarketRow, ...]]:
+        """Return the nodes and the markets under a node, or under the root; an unknown one has neither."""
+        segments = ("marketnavigation",) if node_id is None else ("marketnavigation", node_id)
+        query = _NO_QUERY if node_id is None else {"limit": str(limit)}
+        page = self._get(wire.Navigation, *segments, query=query)
+        return tuple(map(translate.node, page.nodes)), tuple(map(translate.market_row, page.markets))
+
+    def sentiments(self, market_ids: tuple[str, ...]) -> tuple[Sentiment, ...]:
+        """Return how the clients of markets stand. Raises EpicUnknown for the first unknown one."""
+        try:
+            rows = self._sentiments(market_ids)
+        except EpicUnknown:
+            # The broker does not say which of them it does not know.
+            rows = {market_id: row for one in market_ids for market_id, row in self._sentiment(one).items()}
+        missing = [market_id for market_id in market_ids if market_id not in rows]
+        for market_id in missing:
+            rows |= self._sentiment(market_id)
+        return tuple(rows[market_id] for market_id in market_ids)
+
+    def _sentiments(self, market_ids: tuple[str, ...]) -> dict[str, Sentiment]:
+        query = {"marketIds": ",".join(market_ids)}
+        found = self._get(wire.Sentiments, "clientsentiment", query=query).client_sentiments
+        return {row.market_id: translate.sentiment(row) for row in found}
+
+    def _sentiment(self, market_id: str) -> dict[str, Sentiment]:
+        try:
+            row = self._get(wire.SentimentRow, "clientsentiment", market_id)
+        except EpicUnknown:
+            pass
+        else:
+            return {market_id: translate.sentiment(row)}
+        self.market(market_id)
+        raise BrokerRefused(
+            f"The broker has the market {clean(market_id, 64)} and no client sentiment for it.",
+            next=f"capcli markets show {clean(market_id, 64)}",
+            epic=clean(market_id, 64),
+        )
+
+    def watchlists(self) -> tuple[Watchlist, ...]:
+        """Return the watchlists of the login, its own and the broker's."""
+        return tuple(map(translate.watchlist, self._get(wire.Watchlists, "watchlists").watchlists))
+
+    def watchlist_markets(self, watchlist_id: str) -> tuple[MarketRow, ...]:
+        """Return the markets of a watchlist. Raises WatchlistUnknown."""
+        return tuple(
+            map(translate.market_row, self._get(wire.MarketList, "watchlists", watchlist_id).markets)
+        )
 
     def send(
         self,
@@ -414,6 +518,15 @@ def _window(start: datetime, end: datetime, resolution: Resolution) -> dict[str,
             f"A page of {resolution.value} candles spans at most {PAGE - 1} of them; ask for less at once."
         )
     return {"max": str(PAGE), "from": _wire_time(start), "to": _wire_time(end)}
+
+
+def _fiql(only: Mapping[str, tuple[str, ...]]) -> str:
+    """Write a filter of the activity (API page 10.1): `epic==GOLD,SILVER;status==REJECTED`."""
+    for field, words in only.items():
+        for word in words:
+            if not _SEGMENT.fullmatch(word):
+                raise UsageError(f"{clean(word, 60)!r} cannot be looked for as {field}.")
+    return ";".join(f"{field}=={','.join(words)}" for field, words in only.items() if words)
 
 
 def _wire_time(at: datetime) -> str:

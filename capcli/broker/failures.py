@@ -22,6 +22,7 @@ from capcli.errors import (
     ReadTimeout,
     TlsFailed,
     Unreachable,
+    WatchlistUnknown,
 )
 
 TEXT_LIMIT = 160
@@ -78,6 +79,7 @@ _NO_ACCOUNT = Meaning(
 )
 _EPIC = Meaning(EpicUnknown, "The broker has no market under this epic.", "capcli markets search TERM")
 _DEAL = Meaning(DealUnknown, "The broker has no position or order under this deal id.", "capcli positions")
+_WATCHLIST = Meaning(WatchlistUnknown, "The broker has no watchlist under this id.", "capcli watchlists")
 _SESSION = Meaning(
     LoginRefused,
     "Session expired: the broker ended the session and refused the new one as well. "
@@ -100,6 +102,8 @@ TABLE: Mapping[str, Meaning] = MappingProxyType(
         "error.not-found.dealId": _DEAL,
         "error.positions.dealId.not-found": _DEAL,
         "error.workingorders.dealId.not-found": _DEAL,
+        "error.invalid.watchlist": _WATCHLIST,
+        "error.not-found.watchlist": _WATCHLIST,
         **dict.fromkeys(SESSION_LOST, _SESSION),
     }
 )

@@ -332,3 +332,57 @@ class ActivityRow(Shape, frozen=True):
 
 class Activities(Shape, frozen=True):
     activities: tuple[ActivityRow, ...]
+
+
+class TransactionRow(Shape, frozen=True):
+    """`size` is money, as a text; deposits name no market (API page 10.2)."""
+
+    at: datetime = field(name="dateUtc")
+    transaction_type: str
+    size: str
+    currency: str
+    reference: str = ""
+    note: str = ""
+    instrument_name: str | None = None
+    status: str | None = None
+    deal_id: str | None = None
+
+
+class Transactions(Shape, frozen=True):
+    transactions: tuple[TransactionRow, ...]
+
+
+class NodeRow(Shape, frozen=True):
+    id: str
+    name: str
+
+
+class Navigation(Shape, frozen=True):
+    """A group has nodes and a leaf has markets; either can be absent (API page 6.7)."""
+
+    nodes: tuple[NodeRow, ...] = ()
+    markets: tuple[MarketSummary, ...] = ()
+
+
+class SentimentRow(Shape, frozen=True):
+    market_id: str
+    long_position_percentage: Decimal
+    short_position_percentage: Decimal
+
+
+class Sentiments(Shape, frozen=True):
+    client_sentiments: tuple[SentimentRow, ...]
+
+
+class WatchlistRow(Shape, frozen=True):
+    """The broker writes `deleteable` (API page 6.9)."""
+
+    id: str
+    name: str
+    editable: bool
+    deleteable: bool
+    default_system_watchlist: bool = False
+
+
+class Watchlists(Shape, frozen=True):
+    watchlists: tuple[WatchlistRow, ...]

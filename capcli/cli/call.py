@@ -151,7 +151,7 @@ class Call:
             if self.json or not self.outlet.interactive:
                 raise
             command = refusal.next
-        self._ask(f"{summary()}\n{question}", command)
+        self.ask(f"{summary()}\n{question}", command)
         return self._sent(lambda: act(True), left)
 
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
@@ -170,7 +170,8 @@ class Call:
             attempt_id=latest,
         )
 
-    def _ask(self, question: str, command: str | None) -> None:
+    def ask(self, question: str, command: str | None) -> None:
+        """Ask a person for a yes. Raises NotConfirmed with `command` as the next one."""
         try:
             answer = self.outlet.ask(f"{question} [y/N] ")
         except EOFError:

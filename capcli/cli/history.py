@@ -1,19 +1,39 @@
-"""`capcli history`: what happened, from the local journal."""
+"""`capcli history`: the broker's history of the account, and what was sent from here."""
 
-from typing import Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.inputs import instant, span
 from capcli.cli.run import finish, run
 from capcli.cli.tree import command, epilog, new_app
+from capcli.errors import UsageError
 
-app = new_app("What was sent from here, and what it became.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.services.history import History, Span
+
+app = new_app("Activity, bookings, realised P&L; what was sent from here.", no_args_is_help=True)
+
+_SECOND = timedelta(seconds=1)
+_Last = Annotated[str | None, typer.Option(metavar="SPAN", help="So long back: 90m, 24h, 7d, 2w.")]
+_From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="From this time (UTC).")]
+_To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="To this time (UTC).")]
+_Epics = Annotated[list[str] | None, typer.Option("--epic", metavar="EPIC", help="This market; repeatable.")]
+_Types = Annotated[
+    list[str] | None, typer.Option("--type", metavar="TYPE", help="The broker's word; repeatable.")
+]
+_Statuses = Annotated[
+    list[str] | None, typer.Option("--status", metavar="STATUS", help="The broker's word; repeatable.")
+]
+_Deal = Annotated[str | None, typer.Option("--deal", metavar="DEAL", help="Rows of this deal alone.")]
 
 
-@app.callback(epilog=epilog("capcli history executions --last 5"))
+@app.callback(epilog=epilog("capcli history report --last 30d\ncapcli history executions --last 5"))
 def history() -> None:
-    """Make it a group even while it has one command."""
+    pass
 
 
 @command(
@@ -68,3 +88,115 @@ def verify(
         question="Accept it?",
     )
     finish(call, reply, application.env)
+
+
+@command(
+    app,
+    "activity",
+    example="capcli history activity --last 24h\n"
+    "capcli history activity --from 2026-01-01 --to 2026-02-01 --epic GOLD --status REJECTED --csv",
+)
+def activity(
+    ctx: typer.Context,
+    *,
+    last: _Last = None,
+    start: _From = None,
+    end: _To = None,
+    epics: _Epics = None,
+    types: _Types = None,
+    statuses: _Statuses = None,
+    sources: Annotated[
+        list[str] | None, typer.Option("--source", metavar="SOURCE", help="USER, SYSTEM, SL, TP...")
+    ] = None,
+    deal: _Deal = None,
+) -> None:
+    """What happened on the account: orders, fills, closes, stops, rejections.
+
+    The last 7 days without a span, newest first. Longer spans are read a day at a time, which is all that
+    the broker gives at once. A row can appear up to two minutes late, and at first without its level.
+    """
+    from capcli.services.history import ActivityFound, Wanted
+
+    wanted = Wanted(_all(epics), _all(types), _all(statuses), _all(sources), deal)
+    when = _span("activity", last, start, end)
+    run(ctx, lambda application: _told(ctx, application).activity(when, wanted), ActivityFound)
+
+
+@command(
+    app,
+    "transactions",
+    example="capcli history transactions --last 90d --type SWAP\n"
+    "capcli history transactions --from 2026-01-01 --to 2026-02-01 --csv",
+)
+def transactions(
+    ctx: typer.Context,
+    *,
+    last: _Last = None,
+    start: _From = None,
+    end: _To = None,
+    epics: _Epics = None,
+    types: _Types = None,
+    statuses: _Statuses = None,
+    deal: _Deal = None,
+) -> None:
+    """What was booked: realised P&L, overnight fees, commissions, deposits.
+
+    The last 30 days without a span, newest first; amounts are in the account's currency, charges below 0.
+    """
+    from capcli.services.history import TransactionsFound, Wanted
+
+    wanted = Wanted(_all(epics), _all(types), _all(statuses), deal_id=deal)
+    when = _span("transactions", last, start, end)
+    run(ctx, lambda application: _told(ctx, application).transactions(when, wanted), TransactionsFound)
+
+
+@command(
+    app,
+    "report",
+    example="capcli history report --last 90d\ncapcli history report --from 2026-01-01 --by month --csv",
+)
+def report(
+    ctx: typer.Context,
+    *,
+    last: _Last = None,
+    start: _From = None,
+    end: _To = None,
+    by: Annotated[str, typer.Option(metavar="WHAT", help="market, day or month (UTC).")] = "market",
+) -> None:
+    """Realised P&L, costs and deposits of a span, in the account's currency.
+
+    The last 30 days without a span. It is made of the broker's bookings alone; open positions count once they
+    are closed. The closing balance is the cash of now without what was booked after the span.
+    """
+    from capcli.services.history import Report
+
+    when = _span("report", last, start, end)
+    run(ctx, lambda application: _told(ctx, application).report(when, by=by), Report)
+
+
+def _all(words: list[str] | None) -> tuple[str, ...]:
+    """Split repeated options and comma lists alike."""
+    return tuple(word for text in words or () for word in text.split(",") if word.strip())
+
+
+def _span(name: str, last: str | None, start: str | None, end: str | None) -> "Span":
+    from capcli.services.history import Span
+
+    if last is not None and (start is not None or end is not None):
+        raise UsageError("--last and --from/--to exclude each other.", next=f"capcli history {name} --help")
+    return Span(instant("--from", start), instant("--to", end), span("--last", last))
+
+
+def _told(ctx: typer.Context, application: "App") -> "History":
+    """Return the history that says how far it is, once a second after the first one."""
+    call: Call = ctx.find_root().obj
+    said = application.clock()
+
+    def told(done: int, windows: int) -> None:
+        nonlocal said
+        now = application.clock()
+        if done < windows and now - said > _SECOND:
+            said = now
+            call.talk(f"Read {done} of {windows} parts of the history.\n")
+
+    return application.history.telling(told)

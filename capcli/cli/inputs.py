@@ -1,7 +1,7 @@
 """Words of the command line become values, each with an error that names the option and what is allowed."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from capcli.domain.market import Resolution
@@ -10,6 +10,13 @@ from capcli.domain.order import Leg, LegForm
 from capcli.errors import UsageError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?")
+_SPAN = re.compile(r"(\d{1,4})([mhdw])")
+_UNITS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
 _RESOLUTIONS = {
     "1m": Resolution.MINUTE,
     "5m": Resolution.MINUTE_5,
@@ -83,3 +90,14 @@ def resolution(text: str) -> Resolution:
         raise UsageError(
             f"--resolution is {text[:60]!a}. Allowed: {allowed}.", next="capcli prices --help"
         ) from None
+
+
+def span(option: str, text: str | None) -> timedelta | None:
+    """Read a length of time such as 90m, 24h, 7d or 2w. Raises UsageError."""
+    if text is None:
+        return None
+    match = _SPAN.fullmatch(text.strip().lower())
+    length = int(match[1]) * _UNITS[match[2]] if match else timedelta(0)
+    if not length:
+        raise UsageError(f"{option} is {text[:60]!a}. Write 90m, 24h, 7d or 2w.", option=option)
+    return length

@@ -1,4 +1,4 @@
-"""`capcli markets`: find a market, and read its rules."""
+"""`capcli markets`: find a market, read its rules, and see how its clients stand."""
 
 from typing import Annotated
 
@@ -37,3 +37,38 @@ def show(ctx: typer.Context, epic: Annotated[str, typer.Argument(metavar="EPIC")
     from capcli.services.markets import MarketShown
 
     run(ctx, lambda application: application.markets.show(epic), MarketShown)
+
+
+@command(
+    app,
+    "browse",
+    example="capcli markets browse\ncapcli markets browse commodities/metals\n"
+    "capcli markets browse hierarchy_v1.commodities.metals --csv",
+)
+def browse(
+    ctx: typer.Context,
+    node: Annotated[
+        str | None,
+        typer.Argument(metavar="NODE", help="Id, or names from the top with / between.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many markets.")] = 500,
+) -> None:
+    """The tree of market categories: its top, or what is under a node.
+
+    A node is named by its id, or by names from the top: case, spaces and underscores do not matter, and the
+    beginning of a name is enough where it is the only one.
+    """
+    from capcli.services.browsing import Browsed
+
+    run(ctx, lambda application: application.browsing.browse(node, limit=limit), Browsed)
+
+
+@command(app, "sentiment", example="capcli markets sentiment SILVER GOLD")
+def sentiment(
+    ctx: typer.Context,
+    epics: Annotated[list[str], typer.Argument(metavar="EPIC...", help="1 to 50 markets.")],
+) -> None:
+    """How many of the broker's clients are long and short, in percent."""
+    from capcli.services.browsing import SentimentsFound
+
+    run(ctx, lambda application: application.browsing.sentiment(tuple(epics)), SentimentsFound)

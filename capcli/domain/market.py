@@ -222,6 +222,23 @@ class MarketRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """A node of the tree of market categories (API page 6.7)."""
+
+    node_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentiment:
+    """Shares of a market's clients that are long and short, in percent (API page 6.8)."""
+
+    market_id: str
+    long_pct: Decimal
+    short_pct: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Candle:
     """One bar; `time` is its opening instant. Prices in the instrument's currency, bid and ask."""
 

@@ -60,6 +60,10 @@ MaybeText = Annotated[
     Annotated[str, Field(max_length=100)] | None, _schema(type=["string", "null"], maxLength=100)
 ]
 Id = Annotated[str, Field(pattern=_ID)]
+NodeId = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.\- ]{0,119}$")]
+ListId = Annotated[str, Field(pattern=r"^[^/\\%?#]{1,60}$")]
+ListName = Annotated[str, Field(max_length=100)]
+Grouping = Annotated[str, _schema(enum=["market", "day", "month"])]
 MaybeId = Annotated[Id | None, _schema(type=["string", "null"], pattern=_ID)]
 PreviewId = Annotated[str, Field(pattern=r"^-*[pP]_[0-9A-Za-z]{12}-*$")]
 Direction = Annotated[Side, _schema(enum=[side.value for side in Side])]

@@ -4,9 +4,10 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.app import App
 from capcli.domain.market import Resolution
-from capcli.mcp.arguments import Epic, Epics, Limit, MaybeEpics, MaybeText, MaybeTime, Width
+from capcli.mcp.arguments import Epic, Epics, Limit, MaybeEpics, MaybeText, MaybeTime, NodeId, Width
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import READS, tool
+from capcli.services.browsing import Browsed, SentimentsFound
 from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuotesFound, ServerTime
 from capcli.services.reply import Reply
 
@@ -39,6 +40,15 @@ class MarketTools:
         return self._face.answer(
             lambda app: app.markets.prices(epic, resolution, last=max, start=from_date, end=to_date)
         )
+
+    def cap_market_navigation_root(self) -> ToolResult:
+        return self._face.answer(lambda app: app.browsing.browse())
+
+    def cap_market_navigation_node(self, node_id: NodeId) -> ToolResult:
+        return self._face.answer(lambda app: app.browsing.browse(node_id))
+
+    def cap_market_sentiment(self, market_id: Epic) -> ToolResult:
+        return self._face.answer(lambda app: app.browsing.sentiment((market_id,)))
 
     def cap_market_time(self) -> ToolResult:
         return self._face.answer(lambda app: app.markets.time())
@@ -73,6 +83,27 @@ def tools(face: Face) -> list[FunctionTool]:
             do.cap_market_prices,
             "Candles, oldest first, in UTC. Same as: capcli prices",
             CandlesFound,
+            READS,
+            _SET,
+        ),
+        tool(
+            do.cap_market_navigation_root,
+            "Top of the tree of markets. Same as: capcli markets browse",
+            Browsed,
+            READS,
+            _SET,
+        ),
+        tool(
+            do.cap_market_navigation_node,
+            "Nodes and markets under a node. Same as: capcli markets browse",
+            Browsed,
+            READS,
+            _SET,
+        ),
+        tool(
+            do.cap_market_sentiment,
+            "Percent of clients long and short. Same as: capcli markets sentiment",
+            SentimentsFound,
             READS,
             _SET,
         ),

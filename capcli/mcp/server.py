@@ -41,12 +41,14 @@ def build_server(face: "Face") -> "FastMCP[Any]":
 
     from capcli.mcp import (
         account,
+        history,
         market,
         session,
         trading_change,
         trading_execute,
         trading_preview,
         trading_read,
+        watchlists,
     )
     from capcli.mcp.middleware import ShortRefusals
     from capcli.mcp.resources import add_resources
@@ -60,7 +62,17 @@ def build_server(face: "Face") -> "FastMCP[Any]":
         mask_error_details=True,
         dereference_schemas=False,
     )
-    toolsets = (session, market, account, trading_read, trading_preview, trading_execute, trading_change)
+    toolsets = (
+        session,
+        market,
+        account,
+        history,
+        watchlists,
+        trading_read,
+        trading_preview,
+        trading_execute,
+        trading_change,
+    )
     for toolset in toolsets:
         for tool in toolset.tools(face):
             server.add_tool(tool)

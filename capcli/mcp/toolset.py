@@ -17,6 +17,13 @@ SETTLES = ToolAnnotations(
 STORES = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
 )
+# Changes what is only looked at; the same call again finds it done.
+ARRANGES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+DELETES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
+)
 # Idempotent by preview id or deal id: the same call again sends nothing. The close of a part is not, so its
 # repetition within a minute is refused.
 TRADES = ToolAnnotations(

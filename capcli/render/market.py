@@ -9,7 +9,7 @@ from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import change, percent, places, price, price_cell
 from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
 
-_SEARCH_COLUMNS = (
+SEARCH_COLUMNS = (
     Column("Epic"),
     Column("Name"),
     Column("Type"),
@@ -53,7 +53,12 @@ def _(data: MarketsFound) -> list[Block]:
         return [Line(Cell("No market matches."))]
     more = data.total - len(data.markets)
     note = [Line(Cell(f"{more} more; --limit {data.total} shows them.", Tone.DIM))] if more > 0 else []
-    return [Table(_SEARCH_COLUMNS, tuple(_found(row) for row in data.markets)), *note]
+    return [found_table(data.markets), *note]
+
+
+def found_table(rows: tuple[MarketRow, ...]) -> Table:
+    """Return markets as a table with their prices."""
+    return Table(SEARCH_COLUMNS, tuple(_found(row) for row in rows))
 
 
 def _found(row: MarketRow) -> tuple[Cell, ...]:
@@ -65,11 +70,12 @@ def _found(row: MarketRow) -> tuple[Cell, ...]:
         price_cell(row.bid, digits),
         price_cell(row.offer, digits),
         change(row.change_pct),
-        _status(row.status),
+        status_cell(row.status),
     )
 
 
-def _status(status: MarketStatus) -> Cell:
+def status_cell(status: MarketStatus) -> Cell:
+    """Say whether a market can be dealt in."""
     open_now = status is MarketStatus.TRADEABLE
     return Cell("open" if open_now else status.value, Tone.GOOD if open_now else Tone.WARN)
 
@@ -90,7 +96,7 @@ def _quote(row: QuoteRow) -> tuple[Cell, ...]:
         price_cell(row.low, digits),
         change(row.change_pct),
         Cell(row.currency),
-        _status(row.market_status),
+        status_cell(row.market_status),
         Cell(f"{row.at:%Y-%m-%d %H:%M:%S}Z"),
     )
 
@@ -135,7 +141,7 @@ def _prices(market: Market) -> list[tuple[str, Cell]]:
     both = f"{price(quote.bid, digits)} / {price(quote.offer, digits)} {market.currency}"
     return [
         ("Type", Cell(market.type.lower())),
-        ("Status", _status(quote.status)),
+        ("Status", status_cell(quote.status)),
         ("Bid / offer", Cell(f"{both}, at {quote.at:%H:%M:%S}Z")),
         ("Spread", Cell(price(quote.spread, digits))),
         ("Change today", change(market.change_pct)),

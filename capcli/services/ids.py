@@ -8,6 +8,10 @@ from capcli.errors import UsageError
 _PREVIEW = re.compile(r"p_[0-9a-z]{12}")
 _ATTEMPT = re.compile(r"a_[0-9a-z]{12}")
 _SHOWN = 60
+_NODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_\-]*(?:\.[0-9A-Za-z_\-]+)+")
+_LONGEST_NODE = 120
+_WATCHLIST = re.compile(r"[0-9A-Za-z][0-9A-Za-z_\-]{0,63}")
+_NOT_IN_NAMES = frozenset("/\\%?#")
 _DEAL = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z_\-]{0,62}[0-9A-Za-z])?")
 
 
@@ -48,6 +52,30 @@ def epic(text: str) -> str:
             next="capcli markets search silver",
         )
     return cleaned
+
+
+def is_node(text: str) -> bool:
+    """Say whether text has the form of a node id: words with points between them, nothing else."""
+    return text.isascii() and len(text) <= _LONGEST_NODE and bool(_NODE.fullmatch(text))
+
+
+def watchlist(text: str) -> str:
+    """Return what names a watchlist, an id or its own name. Raises UsageError for what can be neither.
+
+    A name may hold what would change the meaning of a path: such a list is taken by its id.
+    """
+    cleaned = text.strip()
+    odd = not cleaned.isprintable() or not cleaned.strip(".") or _NOT_IN_NAMES & set(cleaned)
+    if odd or len(cleaned) > _SHOWN:
+        raise UsageError(
+            f"{shown(text)} is not a watchlist's id or name. Nothing was sent.", next="capcli watchlists"
+        )
+    return cleaned
+
+
+def is_watchlist(text: str) -> bool:
+    """Say whether text can stand in a path as the id of a watchlist."""
+    return text.isascii() and bool(_WATCHLIST.fullmatch(text))
 
 
 def shown(text: str) -> str:

@@ -9,9 +9,18 @@ from hashlib import sha256
 from math import inf
 from typing import Any, Protocol, Self
 
-from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
+from capcli.domain.account import (
+    Account,
+    Activity,
+    Confirm,
+    Position,
+    Session,
+    Transaction,
+    Watchlist,
+    WorkingOrder,
+)
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
-from capcli.domain.market import Candle, Market, MarketRow, Resolution
+from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment
 
 Clock = Callable[[], datetime]
 """Returns the present as aware UTC."""
@@ -225,9 +234,39 @@ class Broker(Protocol):
         """Return the verdict, or None while the broker does not know the reference (404)."""
         ...
 
-    def activity(self, start: datetime, end: datetime) -> tuple[Activity, ...]:
-        """Return the detailed activity of a window of at most one day, newest first."""
+    def activity(
+        self,
+        start: datetime,
+        end: datetime | None,
+        *,
+        deal_id: str | None = None,
+        only: Mapping[str, tuple[str, ...]] = ...,
+    ) -> tuple[Activity, ...]:
+        """Return the detailed activity of a window of at most one day, newest first.
+
+        Without an end the window goes up to now.
+
+        `only` names what a field (epic, source, status, type) must be one of.
+        """
         ...
+
+    def transactions(
+        self, start: datetime, end: datetime | None, *, kind: str | None = None
+    ) -> tuple[Transaction, ...]:
+        """Return the account's bookings of a window, newest first; without an end, up to now."""
+        ...
+
+    def navigation(
+        self, node_id: str | None, *, limit: int = ...
+    ) -> tuple[tuple[Node, ...], tuple[MarketRow, ...]]:
+        """Return the nodes and the markets under a node, or under the root; an unknown one has neither."""
+        ...
+
+    def sentiments(self, market_ids: tuple[str, ...]) -> tuple[Sentiment, ...]: ...
+
+    def watchlists(self) -> tuple[Watchlist, ...]: ...
+
+    def watchlist_markets(self, watchlist_id: str) -> tuple[MarketRow, ...]: ...
 
     def send(
         self,

@@ -12,7 +12,14 @@ from capcli.broker.client import CapitalBroker
 from capcli.domain.account import Confirm, OrderType
 from capcli.domain.attempt import Delivery
 from capcli.domain.market import MarketStatus, Resolution, Side
-from capcli.errors import ConfigError, DealUnknown, EpicUnknown, LoginRefused
+from capcli.errors import (
+    ConfigError,
+    DealUnknown,
+    EpicUnknown,
+    LoginRefused,
+    UsageError,
+    WatchlistUnknown,
+)
 from capcli.paper.transport import PaperTransport
 from capcli.services.ports import Credentials
 
@@ -260,3 +267,46 @@ def test_an_encrypted_login_is_opened_there(tmp_path: Path, time: PaperTime) -> 
 
     with pytest.raises(LoginRefused, match="Authentication failed"):
         paper(tmp_path, time, password="other", sealed_login=True).login()
+
+
+def test_the_tree_leads_to_markets(capital: CapitalBroker) -> None:
+    groups, none = capital.navigation(None)
+    assert none == ()
+    leaves, _ = capital.navigation(groups[1].node_id)
+    metals = next(node for node in leaves if node.name == "Metals")
+    _, markets = capital.navigation(metals.node_id, limit=2)
+    assert [row.epic for row in markets] == ["GOLD", "SILVER"]
+    assert capital.navigation("hierarchy_v1.nothing") == ((), ())
+
+
+def test_sentiment_names_the_market_that_is_unknown(capital: CapitalBroker) -> None:
+    rows = capital.sentiments(("GOLD", "SILVER"))
+    assert [row.market_id for row in rows] == ["GOLD", "SILVER"]
+    with pytest.raises(EpicUnknown, match="NOPE"):
+        capital.sentiments(("GOLD", "NOPE"))
+
+
+def test_bookings_are_signed_money_without_the_demo_letter(capital: CapitalBroker) -> None:
+    capital.login()
+    (row,) = capital.transactions(START - timedelta(days=1), None)
+    assert (row.type, row.epic, row.amount, row.currency) == ("DEPOSIT", None, Decimal(10_000), "USD")
+    assert capital.transactions(START - timedelta(days=9), START - timedelta(days=8)) == ()
+    assert capital.transactions(START + timedelta(days=1), START + timedelta(days=2)) == ()
+    assert capital.transactions(START - timedelta(days=1), None, kind="TRADE") == ()
+
+
+def test_a_filter_is_written_in_the_brokers_words_and_carries_no_other(capital: CapitalBroker) -> None:
+    since = START - timedelta(hours=1)
+    assert capital.activity(since, None, only={"epic": ("GOLD", "SILVER"), "status": ("REJECTED",)}) == ()
+    with pytest.raises(UsageError, match="looked for"):
+        capital.activity(since, None, only={"epic": ("GOLD;status==REJECTED",)})
+
+
+def test_watchlists_are_read_and_an_unknown_one_has_an_error_of_its_own(capital: CapitalBroker) -> None:
+    assert capital.watchlists() == ()
+    capital.send("POST", "/watchlists", b'{"name": "Metals", "epics": ["GOLD"]}')
+    (made,) = capital.watchlists()
+    assert (made.name, made.editable, made.deletable, made.system) == ("Metals", True, True, False)
+    assert [row.epic for row in capital.watchlist_markets(made.watchlist_id)] == ["GOLD"]
+    with pytest.raises(WatchlistUnknown):
+        capital.watchlist_markets("1")

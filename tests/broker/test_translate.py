@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capcli.broker import translate, wire
-from capcli.domain.account import Position, WorkingOrder
+from capcli.domain.account import Position, Transaction, WorkingOrder
 from capcli.domain.market import Distance, Market, MarketStatus, RuleUnit, Side
 from capcli.errors import UnreadableAnswer
 
@@ -191,3 +191,39 @@ def test_times_with_an_offset_are_moved_to_utc() -> None:
     at = translate.utc(datetime.fromisoformat("2026-03-02T14:00:00+02:00"))
 
     assert (at, at.tzinfo) == (AT.replace(second=0), UTC)
+
+
+def booking(**changes: Any) -> Transaction:
+    body = {
+        "date": "2026-03-02T15:00:05.123",
+        "dateUtc": "2026-03-02T12:00:05.123",
+        "transactionType": "TRADE",
+        "size": "-12.50",
+        "currency": "USDd",
+        "reference": "123",
+        **changes,
+    }
+    row = wire.decode(shapes.encoded(body), wire.TransactionRow, "GET /history/transactions")
+    return translate.transaction(row, "GET /history/transactions")
+
+
+def test_a_booking_is_money_at_a_utc_time() -> None:
+    row = booking(instrumentName="GOLD", note="Trade closed", dealId="d1", status="PROCESSED")
+    assert row.at == datetime(2026, 3, 2, 12, 0, 5, 123_000, tzinfo=UTC)
+    assert (row.amount, row.currency, row.epic, row.deal_id) == (Decimal("-12.50"), "USD", "GOLD", "d1")
+
+
+def test_a_deposit_has_no_market_and_no_deal() -> None:
+    row = booking(transactionType="DEPOSIT", size="100")
+    assert (row.epic, row.deal_id, row.status, row.note) == (None, None, None, "")
+
+
+@pytest.mark.parametrize(("word", "currency"), [("EURd", "EUR"), ("EUR", "EUR"), ("usdd", "usdd")])
+def test_the_letter_that_demo_appends_to_a_currency_is_dropped(word: str, currency: str) -> None:
+    assert booking(currency=word).currency == currency
+
+
+@pytest.mark.parametrize("size", ["", "NaN", "1e3", "ten"])
+def test_an_amount_that_is_no_number_is_unreadable(size: str) -> None:
+    with pytest.raises(UnreadableAnswer, match="amount"):
+        booking(size=size)

@@ -29,7 +29,25 @@ READS = (
     ("logout",),
     ("reconcile",),
     ("history", "executions"),
+    ("history", "activity"),
+    ("history", "transactions"),
+    ("history", "report"),
+    ("markets", "browse"),
+    ("markets", "browse", "commodities/metals"),
+    ("markets", "sentiment", "SILVER", "GOLD"),
+    ("watchlists",),
     ("help", "exit-codes"),
+)
+
+
+# These have rows only once something was done.
+ROWS = (
+    ("watchlists", "create", "Metals", "GOLD"),
+    ("watchlists", "list"),
+    ("watchlists", "show", "Metals"),
+    ("history", "activity"),
+    ("history", "transactions"),
+    ("history", "report"),
 )
 
 
@@ -60,6 +78,10 @@ def test_the_keys_of_every_envelope_are_as_in_the_snapshot(capcli):
     for words in (*READS[:13], ("close", deal, "--yes"), *READS[13:]):
         name = "close" if words[0] == "close" else " ".join(words)
         seen[name] = shape(capcli(*words, "--json").json)
+    capcli.time.sleep(90)  # the same order within a minute is refused
+    capcli("close", capcli.bought("--stop", "24.50"), "--yes")
+    for words in ROWS:
+        seen[" ".join(words[:2])] = shape(capcli(*words, "--json").json)
     seen["execute"] = shape(capcli("execute", _preview(capcli), "--confirm", "--json").json)
     seen["error"] = shape(capcli("positions", "nosuchdeal", "--json").json)
     if os.environ.get("SNAPSHOTS") == "write":
@@ -105,6 +127,26 @@ def test_a_terminal_gets_colour_unless_told_otherwise(capcli):
         assert "\x1b[" not in capcli("quote", "SILVER", typed="", env=env).out
     assert "\x1b[" not in capcli("quote", "SILVER", "--no-color", typed="").out
     assert "\x1b[" in capcli("quote", "SILVER", env={"FORCE_COLOR": "1"}).out
+
+
+WIDE = (
+    ("history", "activity"),
+    ("history", "transactions"),
+    ("history", "report"),
+    ("watchlists", "create", "Metals", "GOLD"),
+    ("markets", "browse", "commodities/metals"),
+)
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_no_table_of_the_history_or_of_lists_is_cut(capcli, width):
+    deal = capcli.bought("--stop", "24.50")
+    capcli("close", deal, "--yes")
+    for words in WIDE:
+        result = capcli(*words, typed="", width=width, env={"NO_COLOR": "1"})
+        assert max(map(len, result.out.splitlines())) <= width, words
+        assert "…" not in result.out
+        assert deal in result.out or words[1] not in {"activity", "transactions"}
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

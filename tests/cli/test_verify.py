@@ -73,7 +73,7 @@ def test_health_finds_it_too(traded, capcli):
     result = traded("health", "--only", "audit_trail")
 
     assert result.code == 3
-    assert result.data["checks"][-1]["fix"] == "capcli history verify"
+    assert result.data["checks"][-1]["fix"] == "capcli --env demo history verify"
 
 
 def test_a_locked_keychain_stops_no_order_and_is_told(traded, keychain, capcli, monkeypatch):

@@ -21,6 +21,7 @@ from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
 from capcli.paper.state import reset, switches
 from capcli.render import envelope
+from capcli.services.history import Span, Wanted
 from capcli.services.reply import Reply
 from tests.support.clock import START, Time
 from tests.support.desk import Seat
@@ -108,6 +109,68 @@ STEPS = (
         lambda app, _: app.markets.prices("EURUSD", Resolution.HOUR, last=30),
         "cap_market_prices",
         lambda _: {"epic": "EURUSD", "resolution": "HOUR", "max": 30},
+    ),
+    Step("browse", lambda app, _: app.browsing.browse(), "cap_market_navigation_root"),
+    Step(
+        "browse_node",
+        lambda app, _: app.browsing.browse("hierarchy_v1.commodities.metals"),
+        "cap_market_navigation_node",
+        lambda _: {"node_id": "hierarchy_v1.commodities.metals"},
+    ),
+    Step(
+        "browse_name",
+        lambda app, _: app.browsing.browse("commodities"),
+        "cap_market_navigation_node",
+        lambda _: {"node_id": "commodities"},
+    ),
+    Step(
+        "sentiment",
+        lambda app, _: app.browsing.sentiment(("SILVER",)),
+        "cap_market_sentiment",
+        lambda _: {"market_id": "SILVER"},
+    ),
+    Step(
+        "watchlist_unconfirmed",
+        lambda app, _: app.watchlists.create("Metals", confirmed=False),
+        "cap_watchlists_create",
+        lambda _: {"name": "Metals"},
+    ),
+    Step(
+        "watchlist",
+        lambda app, _: app.watchlists.create("Metals", confirmed=True),
+        "cap_watchlists_create",
+        lambda _: {"name": "Metals", "confirm": True},
+    ),
+    Step(
+        "watchlist_add",
+        lambda app, _: app.watchlists.add("Metals", "GOLD", confirmed=True),
+        "cap_watchlists_add_market",
+        lambda _: {"watchlist_id": "Metals", "epic": "GOLD", "confirm": True},
+    ),
+    Step(
+        "watchlist_get",
+        lambda app, seen: app.watchlists.show(seen["watchlist"]["watchlist_id"]),
+        "cap_watchlists_get",
+        lambda seen: {"watchlist_id": seen["watchlist"]["watchlist_id"]},
+    ),
+    Step("watchlists", lambda app, _: app.watchlists.list(), "cap_watchlists_list"),
+    Step(
+        "watchlist_remove",
+        lambda app, _: app.watchlists.remove("Metals", "GOLD", confirmed=True),
+        "cap_watchlists_remove_market",
+        lambda _: {"watchlist_id": "Metals", "epic": "GOLD", "confirm": True},
+    ),
+    Step(
+        "watchlist_delete",
+        lambda app, _: app.watchlists.delete("Metals", confirmed=True),
+        "cap_watchlists_delete",
+        lambda _: {"watchlist_id": "Metals", "confirm": True},
+    ),
+    Step(
+        "watchlist_gone",
+        lambda app, _: app.watchlists.show("Metals"),
+        "cap_watchlists_get",
+        lambda _: {"watchlist_id": "Metals"},
     ),
     Step(
         "preview",
@@ -235,6 +298,19 @@ STEPS = (
         lambda app, seen: app.closings.close(seen["execute"]["deal_id"], confirmed=True),
         "cap_trade_positions_close",
         lambda seen: {"deal_id": seen["execute"]["deal_id"], "confirm": True},
+    ),
+    Step("activity", lambda app, _: app.history.activity(Span()), "cap_account_history_activity"),
+    Step(
+        "bookings",
+        lambda app, _: app.history.transactions(Span(), Wanted(types=("TRADE",))),
+        "cap_account_history_transactions",
+        lambda _: {"type": "TRADE"},
+    ),
+    Step(
+        "report",
+        lambda app, _: app.history.report(Span(), by="day"),
+        "cap_account_history_report",
+        lambda _: {"by": "day"},
     ),
     Step(
         "use",

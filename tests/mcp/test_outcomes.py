@@ -156,7 +156,7 @@ async def test_wrong_settings_still_list_every_tool(own_home, era: str, environ:
     face = Face(lambda: App.build(environ={"CAPCLI_HOME": str(own_home), **environ}, around=around))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
-        assert len(await client.list_tools()) == 26
+        assert len(await client.list_tools()) == 38
         said = await ask("cap_account_list")
         assert (said.is_error, said.code) == (True, code)
         assert any(name in said.text for name in (*environ, "CAP_IDENTIFIER"))

@@ -32,6 +32,17 @@ OFFICIAL: dict[str, list[str]] = {
     "cap_market_get": ["epic"],
     "cap_market_prices": ["epic", "resolution", "max", "from_date", "to_date"],
     "cap_account_list": [],
+    "cap_market_navigation_root": [],
+    "cap_market_navigation_node": ["node_id"],
+    "cap_market_sentiment": ["market_id"],
+    "cap_account_history_activity": ["from_date", "to_date"],
+    "cap_account_history_transactions": ["from_date", "to_date", "type"],
+    "cap_watchlists_list": [],
+    "cap_watchlists_get": ["watchlist_id"],
+    "cap_watchlists_create": ["name", "confirm"],
+    "cap_watchlists_add_market": ["watchlist_id", "epic", "confirm"],
+    "cap_watchlists_delete": ["watchlist_id", "confirm"],
+    "cap_watchlists_remove_market": ["watchlist_id", "epic", "confirm"],
     "cap_trade_positions_list": [],
     "cap_trade_positions_get": ["deal_id"],
     "cap_trade_orders_list": [],
@@ -105,10 +116,13 @@ async def test_the_defaults_are_the_official_ones(server: FastMCP[Any]) -> None:
     ]
 
 
-async def test_only_the_tools_that_trade_are_destructive(server: FastMCP[Any]) -> None:
+async def test_only_what_trades_or_deletes_is_destructive(server: FastMCP[Any]) -> None:
     tools = await listed(server, ERAS[0])
 
-    assert {tool["name"] for tool in tools if tool["annotations"]["destructiveHint"]} == TRADES
+    assert {tool["name"] for tool in tools if tool["annotations"]["destructiveHint"]} == {
+        *TRADES,
+        "cap_watchlists_delete",
+    }
     assert all(tool["annotations"]["idempotentHint"] for tool in tools if tool["name"] in TRADES)
     reading = {tool["name"] for tool in tools if tool["annotations"]["readOnlyHint"]}
     assert not reading & {name for name in reading if "preview" in name or "execute" in name}

@@ -1,0 +1,105 @@
+"""What bookings add up to: realised P&L, costs and deposits, as a whole and by market, day or month."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from types import MappingProxyType
+
+from capcli.domain.account import Transaction
+from capcli.errors import UsageError
+
+_NONE = Decimal(0)
+_NO_MARKET = ""
+# The broker's words (API page 7), by what they are to a trader; every other word counts as `other`.
+_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "TRADE": "realised_pl",
+        "TRADE_CORRECTION": "realised_pl",
+        "TRADE_SLIPPAGE_PROTECTION": "realised_pl",
+        "SWAP": "overnight",
+        "TRADE_COMMISSION": "commission",
+        "FX_COMMISSION": "commission",
+        "TRADE_COMMISSION_GSL": "guaranteed_premium",
+        "DEPOSIT": "deposits",
+        "WITHDRAWAL": "deposits",
+        "WITHDRAWAL_MONEY_BACK": "deposits",
+        "TRANSFER": "deposits",
+        "REFUND": "deposits",
+        "CHARGEBACK": "deposits",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums of bookings in the account's currency, charges below 0; `net` is all of them but `deposits`.
+
+    `closes` counts closings that were booked, a partial one as one; `wins` those with a P&L above 0, before
+    overnight fees and commissions.
+    """
+
+    realised_pl: Decimal
+    overnight: Decimal
+    commission: Decimal
+    guaranteed_premium: Decimal
+    other: Decimal
+    net: Decimal
+    deposits: Decimal
+    closes: int
+    wins: int
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The sums of one market, day or month. What belongs to no market has an empty key."""
+
+    key: str
+    realised_pl: Decimal
+    overnight: Decimal
+    commission: Decimal
+    guaranteed_premium: Decimal
+    other: Decimal
+    net: Decimal
+    deposits: Decimal
+    closes: int
+    wins: int
+
+
+_KEYS: Mapping[str, Callable[[Transaction], str]] = MappingProxyType(
+    {
+        "market": lambda row: row.epic or _NO_MARKET,
+        "day": lambda row: f"{row.at:%Y-%m-%d}",
+        "month": lambda row: f"{row.at:%Y-%m}",
+    }
+)
+
+
+def totals(rows: Iterable[Transaction]) -> Totals:
+    """Add bookings of one currency up."""
+    sums = dict.fromkeys(("realised_pl", "overnight", "commission", "guaranteed_premium", "other"), _NONE)
+    deposits, closes, wins = _NONE, 0, 0
+    for row in rows:
+        column = _COLUMNS.get(row.type, "other")
+        if column == "deposits":
+            deposits += row.amount
+        else:
+            sums[column] += row.amount
+        closes += row.type == "TRADE"
+        wins += row.type == "TRADE" and row.amount > 0
+    return Totals(**sums, net=sum(sums.values(), _NONE), deposits=deposits, closes=closes, wins=wins)
+
+
+def by_key(rows: Iterable[Transaction], by: str) -> tuple[Booked, ...]:
+    """Add bookings up by market, day or month, in that order. Raises UsageError for another word."""
+    key = _KEYS.get(by)
+    if key is None:
+        raise UsageError(f"A report is by {', '.join(_KEYS)}; not by {by[:20]!a}.")
+    groups: dict[str, list[Transaction]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return tuple(_booked(name, groups[name]) for name in sorted(groups))
+
+
+def _booked(name: str, rows: list[Transaction]) -> Booked:
+    sums = totals(rows)
+    return Booked(name, **{each.name: getattr(sums, each.name) for each in fields(sums)})
