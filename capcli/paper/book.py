@@ -17,6 +17,7 @@ class Account:
     currency: str
     cash: Decimal
     preferred: bool
+    edition: int  # of its positions: another one whenever one of them changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +275,12 @@ def next_serial(db: sqlite3.Connection) -> int:
 
 def _account(row: sqlite3.Row) -> Account:
     return Account(
-        row["account_id"], row["name"], row["currency"], Decimal(row["cash"]), bool(row["preferred"])
+        row["account_id"],
+        row["name"],
+        row["currency"],
+        Decimal(row["cash"]),
+        bool(row["preferred"]),
+        row["edition"],
     )
 
 

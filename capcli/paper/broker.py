@@ -30,6 +30,7 @@ from capcli.paper.faults import STREAM, Fault
 from capcli.paper.messages import PREFIX, Request, Response
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import is_due, settle
+from capcli.paper.shelf import Shelf
 from capcli.paper.store import Store, reading, writing
 from capcli.paper.tape import Tape
 from capcli.paper.times import to_ms
@@ -118,15 +119,15 @@ class PaperBroker:
         self._store = Store(path)
         self._stream = stream
         self._tapes = world.Tapes()
+        self._shelf = Shelf()
 
     def handle(self, request: Request) -> Response:
         at = to_ms(request.at)
         with self._store.lent() as db:
             settings = world.load_or_create(db, at)
             met = armed(db, request.method, request.path, at)
-            desk = Desk(
-                db, self._tapes.of(db, settings), settings, at, settings.market_ms(at), met, self._stream
-            )
+            tape, now = self._tapes.of(db, settings), settings.market_ms(at)
+            desk = Desk(db, tape, settings, at, now, met, self._stream, self._shelf)
             return mishaps.meet(desk, request, _answer) if met else _answer(desk, request)
 
     def admit(self, cst: object, token: object, at_ms: int) -> Session | None:

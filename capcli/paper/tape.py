@@ -4,13 +4,14 @@ Seconds are market time since 1970. While a market is closed its path runs on un
 replayed prints what its recording says, and nothing where that has no bar.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from capcli.paper.catalogue import Market
-from capcli.paper.hours import Openness
+from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.hours import MONDAY, Openness
 from capcli.paper.path import LEAF, SPANS, Bar, Path, Shape, index_of, merge, start_of
 from capcli.paper.recordings import Recording
 
@@ -25,6 +26,7 @@ RESOLUTIONS = {
     "MINUTE_5": 6,
     "MINUTE": 7,
 }
+_KEPT_EXTENTS = 4_096
 SUSPENDED_SINCE = 1_672_763_400  # 2023-01-03 16:30 UTC: the suspended share's last tick
 
 
@@ -35,6 +37,15 @@ class Print(NamedTuple):
     offer: int
     second: int
     ticks: int
+
+
+class Extent(NamedTuple):
+    """Between what prices, in steps, a market moved in some span of time, the one it came with included."""
+
+    low_bid: int
+    high_bid: int
+    low_offer: int
+    high_offer: int
 
 
 class Candle(NamedTuple):
@@ -137,6 +148,8 @@ class Tape:
     def __init__(self, seed: str, recordings: Mapping[str, Recording] = MappingProxyType({})) -> None:
         self._path = Path(seed)
         self._recordings = recordings
+        self._extents: Callable[[str, int, int], Extent] = lru_cache(_KEPT_EXTENTS)(self._extent)
+        self._open_leaves: dict[str, tuple[int, tuple[Bar, ...]]] = {}  # the last one of each market
 
     def hours(self, market: Market) -> Timetable:
         """When the market prints; a recording knows nothing of opening hours but its bars."""
@@ -159,15 +172,40 @@ class Tape:
         """The latest tick at or before an instant; before a recording begins, its first price."""
         if recording := self._recordings.get(market.epic):
             return _last_recorded(recording, second)
-        when = market.hours.last_open(min(second, SUSPENDED_SINCE) if market.suspended else second)
-        index, place = _leaf(when)
-        tick = self._path.ticks(market.shape, index)[place]
-        return Print(tick.close, tick.close + market.spread, when, tick.volume)
+        index, place = _leaf(second)
+        known, ticks = self._open_leaves.get(market.epic, (None, ()))
+        if known != index:
+            when = market.hours.last_open(min(second, SUSPENDED_SINCE) if market.suspended else second)
+            if when != second:
+                return _print(market, self._path.ticks(market.shape, _leaf(when)[0])[_leaf(when)[1]], when)
+            ticks = self._path.ticks(market.shape, index)
+            self._remember(market, index, ticks)
+        return _print(market, ticks[place], second)
+
+    def _remember(self, market: Market, index: int, ticks: tuple[Bar, ...]) -> None:
+        start = start_of(LEAF, index)
+        whole = market.hours.openness(start, start + SPANS[LEAF] - 1) is Openness.ALL
+        if whole and not market.suspended:
+            self._open_leaves[market.epic] = index, ticks
+
+    def extent(self, market: Market, level: int, index: int) -> Extent:
+        """Of one whole bar."""
+        return self._extents(market.epic, level, index)
+
+    def _extent(self, epic: str, level: int, index: int) -> Extent:
+        market, first = MARKETS[epic], start_of(level, index)
+        before, last = self.last(market, first), first + SPANS[level] - 1
+        bids = _stretched(before.bid, self.fold(market, first, last))
+        if epic not in self._recordings:
+            return Extent(*bids, *(bid + market.spread for bid in bids))
+        return Extent(*bids, *_stretched(before.offer, self.fold(market, first, last, offer=True)))
 
     def fold(self, market: Market, first: int, last: int, *, offer: bool = False) -> Bar | None:
         """All ticks from `first` to `last`, both included, as one bar; None when there was none."""
         if market.suspended:
             last = min(last, SUSPENDED_SINCE)
+        if last < first:
+            return None
         fold = _Fold(self.line(market, offer=offer), self.hours(market), first, last)
         return fold.among(0, range(index_of(0, first), index_of(0, last) + 1))
 
@@ -213,7 +251,15 @@ class Tape:
 
 def _leaf(second: int) -> tuple[int, int]:
     """The leaf of a second, and its place there."""
-    return divmod(second - start_of(LEAF, 0), SPANS[LEAF])
+    return divmod(second - MONDAY, SPANS[LEAF])
+
+
+def _print(market: Market, tick: Bar, second: int) -> Print:
+    return Print(tick.close, tick.close + market.spread, second, tick.volume)
+
+
+def _stretched(before: int, bar: Bar | None) -> tuple[int, int]:
+    return (min(before, bar.low), max(before, bar.high)) if bar else (before, before)
 
 
 def _last_recorded(recording: Recording, second: int) -> Print:
@@ -239,8 +285,6 @@ class _Fold:
     def _within(self, level: int, index: int) -> Bar | None:
         start = start_of(level, index)
         end = start + SPANS[level] - 1
-        if end < self.first or start > self.last:
-            return None
         openness = self.hours.openness(start, end)
         if openness is Openness.NONE:
             return None
@@ -249,7 +293,7 @@ class _Fold:
         if level == LEAF:
             ticks = self.line.ticks(index)
             return merge(ticks[max(0, self.first - start) : self.last - start + 1])
-        return self.among(level + 1, _below(level, index))
+        return self.among(level + 1, _below(level, index, self.first, self.last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,15 +315,15 @@ class _Search:
     def _within(self, level: int, index: int) -> int | None:
         start = start_of(level, index)
         end = start + SPANS[level] - 1
-        if end < self.first or start > self.last:
-            return None
         openness = self.hours.openness(start, end)
         if openness is Openness.NONE:
             return None
         whole = self.first <= start and end <= self.last and openness is Openness.ALL
         if self.barrier.clears(self.line.bar(level, index), whole=whole):
             return None
-        return self._in_ticks(index, start) if level == LEAF else self.among(level + 1, _below(level, index))
+        if level == LEAF:
+            return self._in_ticks(index, start)
+        return self.among(level + 1, _below(level, index, self.first, self.last))
 
     def _in_ticks(self, index: int, start: int) -> int | None:
         for second, tick in enumerate(self.line.ticks(index), start):
@@ -288,6 +332,8 @@ class _Search:
         return None
 
 
-def _below(level: int, index: int) -> range:
+def _below(level: int, index: int, first: int, last: int) -> range:
+    """The bars of the next level in this one that have a part between two seconds."""
     parts = SPANS[level] // SPANS[level + 1]
-    return range(index * parts, (index + 1) * parts)
+    start, end = index * parts, (index + 1) * parts
+    return range(max(start, index_of(level + 1, first)), min(end, index_of(level + 1, last) + 1))
