@@ -94,6 +94,19 @@ ROUTES = (
     Route("GET", "/history/activity", history.activity),
     Route("GET", "/history/transactions", transactions.listing),
 )
+
+
+def _first(path: str) -> str:
+    """What follows the prefix."""
+    return path.removeprefix(PREFIX + "/").partition("/")[0]
+
+
+_NEAR = MappingProxyType(
+    {
+        name: tuple(route for route in ROUTES if _first(PREFIX + route.template) == name)
+        for name in {_first(PREFIX + route.template) for route in ROUTES}
+    }
+)
 TIME, SESSION = f"{PREFIX}/time", f"{PREFIX}/session"
 # Before a login: the API key is all that they ask for.
 AT_THE_DOOR = MappingProxyType(
@@ -162,7 +175,8 @@ def _answer(desk: Desk, request: Request) -> Response:
         return answer(desk, 200, {"serverTime": desk.now})
     if enter := AT_THE_DOOR.get((path, request.method)):
         return _enter(desk, request, enter)
-    matches = [(route, args) for route in ROUTES if (args := route.arguments(path)) is not None]
+    near = _NEAR.get(_first(path), ())
+    matches = [(route, args) for route in near if (args := route.arguments(path)) is not None]
     for route, args in matches:
         if route.method == request.method:
             return _authenticated(desk, request, route, args)

@@ -3,15 +3,14 @@
 The sums are of whole price steps and exact; there is no rounding before the cents of the whole account.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import groupby
 from math import lcm
-from operator import attrgetter
 from typing import NamedTuple
 
-from capcli.paper.book import Account, Holding, holdings_of
+from capcli.paper.book import BUY, Account, Holding, holdings_of
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Desk
 
@@ -37,39 +36,42 @@ class Exposure(NamedTuple):
 
     stakes: tuple[tuple[str, tuple[Stake, ...]], ...]
     divisor: int
+    known: Mapping[tuple[Holding, ...], Stake]
 
     @property
     def markets(self) -> tuple[Market, ...]:
-        return tuple(stake.market for _, stakes in self.stakes for stake in stakes)
+        return tuple(stake.market for stake in self.known.values())
 
 
 def exposure_of(desk: Desk, owner: Account) -> Exposure:
     return desk.shelf.get("exposure", owner, partial(_exposure, desk, owner))
 
 
-def _exposure(desk: Desk, owner: Account, _before: Exposure | None) -> Exposure:
+def _exposure(desk: Desk, owner: Account, before: Exposure | None) -> Exposure:
     holdings = holdings_of(desk.db, owner.account_id)
-    multiple = lcm(*(holding.leverage for holding in holdings))
-    by_epic = attrgetter("epic")
-    stakes = [_stake(epic, rows, multiple) for epic, rows in groupby(sorted(holdings, key=by_epic), by_epic)]
-    stakes.sort(key=_currency)
-    return Exposure(
-        tuple((currency, tuple(rows)) for currency, rows in groupby(stakes, _currency)), 2 * multiple
-    )
+    multiple = lcm(*{holding.leverage for holding in holdings})
+    by_epic: dict[str, list[Holding]] = {}
+    for holding in holdings:
+        by_epic.setdefault(holding.epic, []).append(holding)
+    kept = before.known if before and before.divisor == 2 * multiple else {}
+    groups = map(tuple, by_epic.values())
+    known = {rows: kept.get(rows) or _stake(rows, multiple) for rows in groups}
+    stakes = groupby(sorted(known.values(), key=_currency), _currency)
+    return Exposure(tuple((currency, tuple(group)) for currency, group in stakes), 2 * multiple, known)
 
 
 def _currency(stake: Stake) -> str:
     return stake.market.currency
 
 
-def _stake(epic: str, holdings: Iterable[Holding], multiple: int) -> Stake:
-    market = MARKETS[epic]
+def _stake(holdings: Sequence[Holding], multiple: int) -> Stake:
+    market = MARKETS[holdings[0].epic]
     long = short = cost = weight = _NOTHING
     for holding in holdings:
-        size = holding.size * market.step
-        if holding.long:
-            long, cost = long + size, cost + holding.cost
+        size, paid = Decimal(holding.size) * market.step, Decimal(holding.cost)
+        if holding.direction == BUY:
+            long, cost = long + size, cost + paid
         else:
-            short, cost = short + size, cost - holding.cost
+            short, cost = short + size, cost - paid
         weight += size * (multiple // holding.leverage)
     return Stake(market, long, short, cost, weight)

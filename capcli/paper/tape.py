@@ -26,7 +26,7 @@ RESOLUTIONS = {
     "MINUTE_5": 6,
     "MINUTE": 7,
 }
-_KEPT_EXTENTS = 4_096
+_KEPT_EXTENTS, _KEPT_LEAVES = 4_096, 1_024
 SUSPENDED_SINCE = 1_672_763_400  # 2023-01-03 16:30 UTC: the suspended share's last tick
 
 
@@ -149,7 +149,7 @@ class Tape:
         self._path = Path(seed)
         self._recordings = recordings
         self._extents: Callable[[str, int, int], Extent] = lru_cache(_KEPT_EXTENTS)(self._extent)
-        self._open_leaves: dict[str, tuple[int, tuple[Bar, ...]]] = {}  # the last one of each market
+        self._open_leaves: Callable[[str, int], tuple[Print, ...]] = lru_cache(_KEPT_LEAVES)(self._open_leaf)
 
     def hours(self, market: Market) -> Timetable:
         """When the market prints; a recording knows nothing of opening hours but its bars."""
@@ -170,23 +170,25 @@ class Tape:
 
     def last(self, market: Market, second: int) -> Print:
         """The latest tick at or before an instant; before a recording begins, its first price."""
+        index, place = divmod(second - MONDAY, SPANS[LEAF])
+        prints = self._open_leaves(market.epic, index)
+        return prints[place] if prints else self._last_open(market, second)
+
+    def _last_open(self, market: Market, second: int) -> Print:
         if recording := self._recordings.get(market.epic):
             return _last_recorded(recording, second)
-        index, place = _leaf(second)
-        known, ticks = self._open_leaves.get(market.epic, (None, ()))
-        if known != index:
-            when = market.hours.last_open(min(second, SUSPENDED_SINCE) if market.suspended else second)
-            if when != second:
-                return _print(market, self._path.ticks(market.shape, _leaf(when)[0])[_leaf(when)[1]], when)
-            ticks = self._path.ticks(market.shape, index)
-            self._remember(market, index, ticks)
-        return _print(market, ticks[place], second)
+        when = market.hours.last_open(min(second, SUSPENDED_SINCE) if market.suspended else second)
+        index, place = _leaf(when)
+        return _print(market, self._path.ticks(market.shape, index)[place], when)
 
-    def _remember(self, market: Market, index: int, ticks: tuple[Bar, ...]) -> None:
-        start = start_of(LEAF, index)
+    def _open_leaf(self, epic: str, index: int) -> tuple[Print, ...]:
+        """What is printed in the seconds of a leaf, where that is so simple: drawn, and open all the time."""
+        market, start = MARKETS[epic], start_of(LEAF, index)
         whole = market.hours.openness(start, start + SPANS[LEAF] - 1) is Openness.ALL
-        if whole and not market.suspended:
-            self._open_leaves[market.epic] = index, ticks
+        if epic in self._recordings or market.suspended or not whole:
+            return ()
+        ticks = self._path.ticks(market.shape, index)
+        return tuple(_print(market, tick, second) for second, tick in enumerate(ticks, start))
 
     def extent(self, market: Market, level: int, index: int) -> Extent:
         """Of one whole bar."""
