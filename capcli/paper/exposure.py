@@ -44,7 +44,8 @@ class Exposure(NamedTuple):
 
 
 def exposure_of(desk: Desk, owner: Account) -> Exposure:
-    return desk.shelf.get("exposure", owner, partial(_exposure, desk, owner))
+    found: Exposure = desk.shelf.get("exposure", owner, partial(_exposure, desk, owner))
+    return found
 
 
 def _exposure(desk: Desk, owner: Account, before: Exposure | None) -> Exposure:

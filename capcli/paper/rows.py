@@ -28,6 +28,10 @@ class _Line(NamedTuple):
     size: Decimal
     created_ms: int
     trailing: Position | None  # its stop moves
+    row: sqlite3.Row  # what the database said of it
+
+
+_Lines = dict[str, _Line]  # by deal id
 
 
 class _Look(NamedTuple):
@@ -50,11 +54,11 @@ def shown(desk: Desk, position: Position) -> dict[str, Any]:
 
 def listing(desk: Desk, owner: Account) -> bytes:
     """All of an account's, oldest first; each as it is shown alone."""
-    kept: dict[sqlite3.Row, _Line] = desk.shelf.get("rows", owner, partial(_lines, desk.db, owner))
+    kept: _Lines = desk.shelf.get("rows", owner, partial(_lines, desk.db, owner))
     look = cache(partial(_look, desk))
     pieces = [b'{"positions":[']
     for line in listed(desk, tuple(kept.values())):
-        before, after, epic, long, level, size, _, trailing = line
+        before, after, epic, long, level, size, _, trailing, _ = line
         bid, offer, market = look(epic)
         profit = (bid - level if long else level - offer) * size
         stop = b"," + _members(_legs(trailing, stop_level(desk, trailing))) if trailing else b""
@@ -68,27 +72,32 @@ def _look(desk: Desk, epic: str) -> _Look:
     return _Look(quote.bid, quote.offer, b'},"market":%b}' % encode(markets.summary(desk, market)))
 
 
-def _lines(
-    db: sqlite3.Connection, owner: Account, before: dict[sqlite3.Row, _Line] | None
-) -> dict[sqlite3.Row, _Line]:
-    """By what the database says of each: a deal leaves all the others as they were."""
-    known = before or {}
-    rows = book.position_rows(db, owner.account_id)
-    return {row: known.get(row) or _line(book.read_position(row)) for row in rows}
+def _lines(db: sqlite3.Connection, owner: Account, before: _Lines | None) -> _Lines:
+    """A deal leaves all the others as they were: those are not encoded again."""
+    known, lines = before or {}, {}
+    for row in book.position_rows(db, owner.account_id):
+        deal_id = row[0]
+        old = known.get(deal_id)
+        lines[deal_id] = old if old and old.row == row else _line(row)
+    return lines
 
 
-def _line(position: Position) -> _Line:
+def _line(stored: sqlite3.Row) -> _Line:
+    position = book.read_position(stored)
     trailing = position if position.legs.trail is not None else None
     legs = {} if trailing else _legs(position, position.legs.stop)
+    row = encode({**_head(position), "upl": None, **_tail(position), **legs})
+    before, _, after = row.partition(b'"upl":null')
     return _Line(
-        b'{"position":{%b,"upl":' % _members(_head(position)),
-        b"," + _members({**_tail(position), **legs}),
+        b'{"position":%b"upl":' % before,
+        after[:-1],
         position.epic,
         position.long,
         position.level,
         position.size,
         position.created_ms,
         trailing,
+        stored,
     )
 
 

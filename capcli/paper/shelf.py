@@ -17,9 +17,10 @@ class Shelf:
     def get(self, kind: str, owner: Account, make: Callable[[_Made | None], _Made]) -> _Made:
         """What `make` made of this edition; it is given what it made of the one before."""
         key = (kind, owner.account_id)
-        edition, kept = self._kept.get(key, (None, None))
-        if edition != owner.edition:
-            kept = make(kept)
-            self._kept[key] = (owner.edition, kept)
-        made: _Made = kept
+        kept = self._kept.get(key)
+        if kept and kept[0] == owner.edition:
+            same: _Made = kept[1]
+            return same
+        made = make(kept[1] if kept else None)
+        self._kept[key] = (owner.edition, made)
         return made

@@ -26,7 +26,7 @@ RESOLUTIONS = {
     "MINUTE_5": 6,
     "MINUTE": 7,
 }
-_KEPT_EXTENTS, _KEPT_LEAVES = 4_096, 1_024
+_KEPT_EXTENTS, _KEPT_LEAVES, _KEPT_FOLDS = 4_096, 1_024, 8_192
 SUSPENDED_SINCE = 1_672_763_400  # 2023-01-03 16:30 UTC: the suspended share's last tick
 
 
@@ -149,6 +149,9 @@ class Tape:
         self._path = Path(seed)
         self._recordings = recordings
         self._extents: Callable[[str, int, int], Extent] = lru_cache(_KEPT_EXTENTS)(self._extent)
+        self._folds: Callable[[str, int, int, bool], Bar | None] = lru_cache(_KEPT_FOLDS)(
+            lambda epic, first, last, offer: self.fold(MARKETS[epic], first, last, offer=offer)
+        )
         self._open_leaves: Callable[[str, int], tuple[Print, ...]] = lru_cache(_KEPT_LEAVES)(self._open_leaf)
 
     def hours(self, market: Market) -> Timetable:
@@ -210,6 +213,16 @@ class Tape:
             return None
         fold = _Fold(self.line(market, offer=offer), self.hours(market), first, last)
         return fold.among(0, range(index_of(0, first), index_of(0, last) + 1))
+
+    def so_far(self, market: Market, first: int, now: int, *, offer: bool = False) -> Bar | None:
+        """`fold` of a span whose end moves on: what lies before the longest bar around now is kept."""
+        starts = (start_of(level, index_of(level, now)) for level in range(LEAF + 1))
+        cut = next((start for start in starts if start > first), None)
+        if cut is None:
+            return self.fold(market, first, now, offer=offer)
+        halves = self._folds(market.epic, first, cut - 1, offer), self._folds(market.epic, cut, now, offer)
+        bars = [bar for bar in halves if bar]
+        return merge(bars) if bars else None
 
     def candle(self, market: Market, level: int, start: int, now: int, *, offer: bool = False) -> Bar | None:
         return self.fold(market, start, min(start + SPANS[level] - 1, now), offer=offer)
