@@ -141,7 +141,7 @@ def _best_steps(desk: Desk, position: Position, until: int) -> int:
     market = MARKETS[position.epic]
     last = desk.tape.last(market, position.trail_since)
     first = last.bid if position.long else last.offer
-    bar = desk.tape.fold(market, position.trail_since, until, offer=not position.long)
+    bar = desk.tape.so_far(market, position.trail_since, until, offer=not position.long)
     if bar is None:
         return first
     return max(first, bar.high) if position.long else min(first, bar.low)

@@ -17,6 +17,7 @@ class Account:
     currency: str
     cash: Decimal
     preferred: bool
+    edition: int  # of its positions: another one whenever one of them changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +86,17 @@ class Order:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """All rows of one account, market, side and leverage together; `cost` is the sum of size x level."""
+class Holding(NamedTuple):
+    """All rows of one account, market, side and leverage together; `cost` is the sum of size x level.
+
+    Both sums are decimals in text, as they are stored.
+    """
 
     epic: str
     direction: str
     leverage: int
-    size: Decimal
-    cost: Decimal
-
-    @property
-    def long(self) -> bool:
-        return self.direction == BUY
+    size: str
+    cost: str
 
 
 class Alarm(NamedTuple):
@@ -137,9 +136,13 @@ def prefer(db: sqlite3.Connection, account_id: str) -> None:
 
 
 def positions_of(db: sqlite3.Connection, account_id: str) -> tuple[Position, ...]:
+    return tuple(map(read_position, position_rows(db, account_id)))
+
+
+def position_rows(db: sqlite3.Connection, account_id: str) -> list[sqlite3.Row]:
     """Oldest first: deal ids count upwards."""
     query = "SELECT * FROM positions WHERE account_id = ? ORDER BY deal_id"
-    return tuple(map(_position, db.execute(query, (account_id,)).fetchall()))
+    return db.execute(query, (account_id,)).fetchall()
 
 
 def oldest_against(db: sqlite3.Connection, account_id: str, epic: str, direction: str) -> Position | None:
@@ -148,7 +151,7 @@ def oldest_against(db: sqlite3.Connection, account_id: str, epic: str, direction
         "SELECT * FROM positions WHERE account_id = ? AND epic = ? AND direction = ? ORDER BY deal_id LIMIT 1"
     )
     row = db.execute(query, (account_id, epic, opposite(direction))).fetchone()
-    return _position(row) if row else None
+    return read_position(row) if row else None
 
 
 def accounts_with_positions(db: sqlite3.Connection) -> tuple[Account, ...]:
@@ -158,16 +161,12 @@ def accounts_with_positions(db: sqlite3.Connection) -> tuple[Account, ...]:
 
 def holdings_of(db: sqlite3.Connection, account_id: str) -> tuple[Holding, ...]:
     query = "SELECT epic, direction, leverage, size, cost FROM holdings WHERE account_id = ?"
-    rows = db.execute(query, (account_id,)).fetchall()
-    return tuple(
-        Holding(epic, direction, leverage, Decimal(size), Decimal(cost))
-        for epic, direction, leverage, size, cost in rows
-    )
+    return tuple(map(Holding._make, db.execute(query, (account_id,)).fetchall()))
 
 
 def position(db: sqlite3.Connection, deal_id: str) -> Position | None:
     row = db.execute("SELECT * FROM positions WHERE deal_id = ?", (deal_id,)).fetchone()
-    return _position(row) if row else None
+    return read_position(row) if row else None
 
 
 def add_position(db: sqlite3.Connection, p: Position) -> None:
@@ -274,15 +273,25 @@ def next_serial(db: sqlite3.Connection) -> int:
 
 def _account(row: sqlite3.Row) -> Account:
     return Account(
-        row["account_id"], row["name"], row["currency"], Decimal(row["cash"]), bool(row["preferred"])
+        row["account_id"],
+        row["name"],
+        row["currency"],
+        Decimal(row["cash"]),
+        bool(row["preferred"]),
+        row["edition"],
     )
 
 
-def _position(row: sqlite3.Row) -> Position:
-    fields = {**dict(row)}
-    stop, profit, guaranteed, trail = (fields.pop(name) for name in ("stop", "profit", "guaranteed", "trail"))
-    fields["size"], fields["level"] = Decimal(fields["size"]), Decimal(fields["level"])
-    return Position(**fields, legs=Legs(_number(stop), _number(profit), bool(guaranteed), _number(trail)))
+def read_position(row: sqlite3.Row) -> Position:
+    (
+        deal_id, account_id, epic, direction, size, level, leverage, order_id, created_ms,
+        stop, profit, guaranteed, trail, trail_since,
+    ) = row  # fmt: skip
+    legs = Legs(_number(stop), _number(profit), bool(guaranteed), _number(trail))
+    return Position(
+        deal_id, account_id, epic, direction, Decimal(size), Decimal(level), leverage, order_id, created_ms,
+        legs, trail_since,
+    )  # fmt: skip
 
 
 def _order(row: sqlite3.Row) -> Order:

@@ -31,6 +31,7 @@ from capcli.paper.faults import STREAM, Fault
 from capcli.paper.messages import PREFIX, Request, Response
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import is_due, settle
+from capcli.paper.shelf import Shelf
 from capcli.paper.store import Store, reading, writing
 from capcli.paper.tape import Tape
 from capcli.paper.times import to_ms
@@ -94,6 +95,19 @@ ROUTES = (
     Route("GET", "/history/activity", history.activity),
     Route("GET", "/history/transactions", transactions.listing),
 )
+
+
+def _first(path: str) -> str:
+    """What follows the prefix."""
+    return path.removeprefix(PREFIX + "/").partition("/")[0]
+
+
+_NEAR = MappingProxyType(
+    {
+        name: tuple(route for route in ROUTES if _first(PREFIX + route.template) == name)
+        for name in {_first(PREFIX + route.template) for route in ROUTES}
+    }
+)
 TIME, SESSION = f"{PREFIX}/time", f"{PREFIX}/session"
 # Before a login: the API key is all that they ask for.
 AT_THE_DOOR = MappingProxyType(
@@ -119,6 +133,7 @@ class PaperBroker:
         self._store = Store(path)
         self._stream = stream
         self._tapes = world.Tapes()
+        self._shelf = Shelf()
 
     def handle(self, request: Request) -> Response:
         """HEAD is answered like GET: whoever carries the answer leaves its body out."""
@@ -128,9 +143,8 @@ class PaperBroker:
         with self._store.lent() as db:
             settings = world.load_or_create(db, at)
             met = armed(db, request.method, request.path, at)
-            desk = Desk(
-                db, self._tapes.of(db, settings), settings, at, settings.market_ms(at), met, self._stream
-            )
+            tape, now = self._tapes.of(db, settings), settings.market_ms(at)
+            desk = Desk(db, tape, settings, at, now, met, self._stream, self._shelf)
             return mishaps.meet(desk, request, _answer) if met else _answer(desk, request)
 
     def admit(self, cst: object, token: object, at_ms: int) -> Session | None:
@@ -165,7 +179,8 @@ def _answer(desk: Desk, request: Request) -> Response:
         return answer(desk, 200, {"serverTime": desk.now})
     if enter := AT_THE_DOOR.get((path, request.method)):
         return _enter(desk, request, enter)
-    matches = [(route, args) for route in ROUTES if (args := route.arguments(path)) is not None]
+    near = _NEAR.get(_first(path), ())
+    matches = [(route, args) for route in near if (args := route.arguments(path)) is not None]
     for route, args in matches:
         if route.method == request.method:
             return _authenticated(desk, request, route, args)

@@ -5,18 +5,18 @@ trades, and only until equity is half of the margin again (API page 14.5; the or
 orders stay. The instant is found ahead, by what bars of falling length can cost the account at worst.
 """
 
-from collections.abc import Callable
-from decimal import Decimal
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from capcli.paper import book, money
-from capcli.paper.book import Account, Alarm, Holding, Position
-from capcli.paper.catalogue import MARKETS
+from capcli.paper.book import Account, Alarm, Position
+from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.dealing import close
 from capcli.paper.desk import Desk
-from capcli.paper.money import Extent
-from capcli.paper.path import LEAF, SPANS, index_of, start_of
+from capcli.paper.exposure import exposure_of
+from capcli.paper.path import LEAF, index_of, start_of
 from capcli.paper.store import MARGIN
+from capcli.paper.tape import Extent
 
 CLOSE_OUT = "CLOSE_OUT"
 _LONGEST = 1  # the level of a day's bars
@@ -29,22 +29,21 @@ def look(desk: Desk, alarm: Alarm) -> None:
     """
     here = desk.moved_to(alarm.wake) if alarm.wake else desk
     owner = book.owner(desk.db, alarm.name)
-    holdings = book.holdings_of(desk.db, owner.account_id)
-    if not holdings:
+    markets = exposure_of(desk, owner).markets
+    if not markets:
         book.drop_alarm(desk.db, owner.account_id)
     elif not money.figures(here, owner).must_close:
-        _wake(here, owner, _safe_until(here, owner, holdings) + 1)
+        _wake(here, owner, _safe_until(here, owner) + 1)
     elif not _close_out(here, owner):
-        _wake(here, owner, _next_open(here, holdings))
+        _wake(here, owner, _next_open(here, markets))
 
 
 def _wake(desk: Desk, owner: Account, second: int) -> None:
     book.set_alarm(desk.db, owner.account_id, second, second, MARGIN)
 
 
-def _next_open(desk: Desk, holdings: tuple[Holding, ...]) -> int:
+def _next_open(desk: Desk, markets: Iterable[Market]) -> int:
     """No market of these trades now."""
-    markets = {MARKETS[holding.epic] for holding in holdings}
     return min(desk.tape.hours(market).next_open(desk.second + 1) for market in markets)
 
 
@@ -66,24 +65,27 @@ def _worst_first(desk: Desk, owner: Account) -> list[Position]:
     return sorted(trading, key=lambda row: money.converted(desk, row.epic, money.upl(desk, row), owner))
 
 
-def _safe_until(desk: Desk, owner: Account, holdings: tuple[Holding, ...]) -> int:
+def _safe_until(desk: Desk, owner: Account) -> int:
     """The end of the longest bar around this second in which even the worst prices close nothing."""
     for level in range(_LONGEST, LEAF + 1):
-        start = start_of(level, index_of(level, desk.second))
-        end = start + SPANS[level] - 1
-        if _survives(desk, owner, holdings, start, end):
-            return end
+        index = index_of(level, desk.second)
+        if _survives(desk, owner, level, index):
+            return start_of(level, index + 1) - 1
     return desk.second
 
 
-def _survives(desk: Desk, owner: Account, holdings: tuple[Holding, ...], first: int, last: int) -> bool:
+def _survives(desk: Desk, owner: Account, level: int, index: int) -> bool:
     """As `money.figures`, with each price and rate at the end of its extent that hurts."""
-    extent: Callable[[str], Extent] = cache(lambda epic: money.extent(desk, MARKETS[epic], first, last))
-    profit = margin = Decimal(0)
-    for holding in holdings:
-        prices = extent(holding.epic)
-        low, high = money.rates(extent, MARKETS[holding.epic].currency, owner.currency)
-        worst = money.worth(holding, prices.low_bid if holding.long else prices.high_offer)
+    extent: Callable[[Market], Extent] = partial(desk.tape.extent, level=level, index=index)
+    exposure, profit, margin = exposure_of(desk, owner), money.NOTHING, money.NOTHING
+    for currency, stakes in exposure.stakes:
+        worst = load = money.NOTHING
+        for market, long, short, cost, weight in stakes:
+            low_bid, high_bid, _, high_offer = extent(market)
+            worst += low_bid * long - high_offer * short - cost
+            load += (high_bid + high_offer) * weight
+        low, high = money.rates(extent, currency, owner.currency)
         profit += worst * (high if worst < 0 else low)
-        margin += money.margin(holding, prices.high_mid) * high
-    return not money.Figures(owner.cash, money.cents(profit), money.cents(margin)).must_close
+        margin += load * high
+    used = money.cents(margin / exposure.divisor)
+    return not money.Figures(owner.cash, money.cents(profit), used).must_close

@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from capcli.paper.catalogue import Market
+from capcli.paper.shelf import Shelf
 from capcli.paper.tape import Tape
 from capcli.paper.world import Settings
 
@@ -34,6 +35,7 @@ class Desk:
     now: int  # market time, ms: everything else
     faults: frozenset[str] = frozenset()  # names of those that this request meets
     stream: str = STREAM_URL  # its address, to which a client adds `connect` (API page 1)
+    shelf: Shelf = field(default_factory=Shelf)
 
     @property
     def second(self) -> int:

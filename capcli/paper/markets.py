@@ -54,7 +54,7 @@ def _modes(desk: Desk, market: Market) -> list[str]:
 def _day(desk: Desk, market: Market, quote: Quote) -> dict[str, Decimal]:
     """High, low and change since UTC midnight; absent on a day without a tick."""
     midnight = (desk.now - desk.now % DAY_MS) // SECOND_MS
-    bar = desk.tape.fold(market, midnight, desk.second)
+    bar = desk.tape.so_far(market, midnight, desk.second)
     if bar is None:
         return {}
     before = desk.tape.last(market, midnight - 1).bid

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import NamedTuple
 
-from capcli.paper.book import Account, Holding, Position, holdings_of
+from capcli.paper.book import Account, Position
 from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Desk, Quote
-from capcli.paper.path import Bar
+from capcli.paper.exposure import exposure_of
+from capcli.paper.tape import Extent
 
 CENT = PERCENT = Decimal("0.01")
+NOTHING = Decimal(0)
 DOLLAR = "USD"
 
 
@@ -66,8 +67,8 @@ def converted(desk: Desk, epic: str, amount: Decimal, owner: Account) -> Decimal
     return amount * rate(desk, MARKETS[epic].currency, owner.currency)
 
 
-def closing_price(row: Position | Holding, quote: Quote) -> Decimal:
-    return quote.bid if row.long else quote.offer
+def closing_price(position: Position, quote: Quote) -> Decimal:
+    return quote.bid if position.long else quote.offer
 
 
 def profit(position: Position, price: Decimal, size: Decimal) -> Decimal:
@@ -80,56 +81,26 @@ def upl(desk: Desk, position: Position) -> Decimal:
     return profit(position, price, position.size)
 
 
-def worth(holding: Holding, price: Decimal) -> Decimal:
-    """The open profit of all its rows, in the instrument's currency."""
-    gain = price * holding.size - holding.cost
-    return gain if holding.long else -gain
-
-
-def margin(holding: Holding, middle: Decimal) -> Decimal:
-    """On the current mid, both sides of a hedge in full (API page 17), in the instrument's currency."""
-    return middle * holding.size / holding.leverage
-
-
 def figures(desk: Desk, owner: Account) -> Figures:
-    """Open profit and margin are each summed exactly and rounded once, however many rows make them."""
-    gains = used = Decimal(0)
-    for holding in holdings_of(desk.db, owner.account_id):
-        quote = desk.quote(MARKETS[holding.epic])
-        gains += converted(desk, holding.epic, worth(holding, closing_price(holding, quote)), owner)
-        used += converted(desk, holding.epic, margin(holding, quote.mid), owner)
-    return Figures(owner.cash, cents(gains), cents(used))
+    """Open profit and margin are each summed exactly and rounded once, however many rows make them.
+
+    Margin is on the current mid, both sides of a hedge in full (API page 17).
+    """
+    exposure, last, second = exposure_of(desk, owner), desk.tape.last, desk.second
+    gains = used = NOTHING
+    for currency, stakes in exposure.stakes:
+        gain = load = NOTHING
+        for market, long, short, cost, weight in stakes:
+            bid, offer, _, _ = last(market, second)
+            gain += bid * long - offer * short - cost
+            load += (bid + offer) * weight
+        price = rate(desk, currency, owner.currency)
+        gains += gain * price
+        used += load * price
+    return Figures(owner.cash, cents(gains), cents(used / exposure.divisor))
 
 
-class Extent(NamedTuple):
-    """Between what prices a market moved in some span of time, the price it came with included."""
-
-    low_bid: Decimal
-    high_bid: Decimal
-    low_offer: Decimal
-    high_offer: Decimal
-
-    @property
-    def low_mid(self) -> Decimal:
-        return (self.low_bid + self.low_offer) / 2
-
-    @property
-    def high_mid(self) -> Decimal:
-        return (self.high_bid + self.high_offer) / 2
-
-
-def extent(desk: Desk, market: Market, first: int, last: int) -> Extent:
-    before = desk.tape.last(market, first)
-    bids = _reach(before.bid, desk.tape.fold(market, first, last))
-    offers = _reach(before.offer, desk.tape.fold(market, first, last, offer=True))
-    return Extent(*(market.price(steps) for steps in (*bids, *offers)))
-
-
-def _reach(before: int, bar: Bar | None) -> tuple[int, int]:
-    return (min(before, bar.low), max(before, bar.high)) if bar else (before, before)
-
-
-def rates(extent_of: Callable[[str], Extent], source: str, target: str) -> tuple[Decimal, Decimal]:
+def rates(extent_of: Callable[[Market], Extent], source: str, target: str) -> tuple[Decimal, Decimal]:
     """The lowest and the highest rate that these extents allow."""
     if source == target:
         return Decimal(1), Decimal(1)
@@ -137,10 +108,16 @@ def rates(extent_of: Callable[[str], Extent], source: str, target: str) -> tuple
     return low / top, high / bottom
 
 
-def _dollar_extent(extent_of: Callable[[str], Extent], currency: str) -> tuple[Decimal, Decimal]:
+def _dollar_extent(extent_of: Callable[[Market], Extent], currency: str) -> tuple[Decimal, Decimal]:
     if currency == DOLLAR:
         return Decimal(1), Decimal(1)
-    if (pair := f"{currency}{DOLLAR}") in MARKETS:
-        return extent_of(pair).low_mid, extent_of(pair).high_mid
-    pair = f"{DOLLAR}{currency}"
-    return 1 / extent_of(pair).high_mid, 1 / extent_of(pair).low_mid
+    if pair := MARKETS.get(f"{currency}{DOLLAR}"):
+        return _middles(pair, extent_of(pair))
+    pair = MARKETS[f"{DOLLAR}{currency}"]
+    low, high = _middles(pair, extent_of(pair))
+    return 1 / high, 1 / low
+
+
+def _middles(market: Market, extent: Extent) -> tuple[Decimal, Decimal]:
+    lowest, highest = extent.low_bid + extent.low_offer, extent.high_bid + extent.high_offer
+    return market.price(lowest) / 2, market.price(highest) / 2

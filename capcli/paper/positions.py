@@ -2,20 +2,17 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from functools import cache, partial
-from typing import Any
 
-from capcli.paper import book, brackets, checks, faults, markets, money, records
-from capcli.paper.alarms import arm, stop_level
+from capcli.paper import book, brackets, checks, faults, money, records, rows
+from capcli.paper.alarms import arm
 from capcli.paper.armed import farthest, kept, listed, strike
 from capcli.paper.book import Legs, Position
 from capcli.paper.brackets import PERCENT, Anchor
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import MARKETS
 from capcli.paper.dealing import Rejected, Trade, attempt, close, confirm_status, execute, hidden_order
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
-from capcli.paper.times import account_local, stamp
 from capcli.paper.wire import Bracket, NewPosition, decode, plain
 
 MARKET_CLOSED = "MARKET_CLOSED"
@@ -23,55 +20,14 @@ _UNKNOWN = "error.not-found.dealId"
 
 
 def listing(call: Call) -> Reply:
-    rows = listed(call.desk, book.positions_of(call.desk.db, call.account_id))
-    shown = cache(partial(_market, call.desk))  # one look at a market, however many rows it has
-    return Reply({"positions": [_row(call.desk, position, shown(position.epic)) for position in rows]})
+    return Reply(rows.listing(call.desk, checks.owner(call)))
 
 
 def show(call: Call) -> Reply:
     shown = listed(call.desk, [_owned(call)])
     if not shown:
         raise Refusal(404, _UNKNOWN)
-    return Reply(_row(call.desk, shown[0], _market(call.desk, shown[0].epic)))
-
-
-def _market(desk: Desk, epic: str) -> dict[str, Any]:
-    return markets.summary(desk, MARKETS[epic])
-
-
-def _row(desk: Desk, position: Position, market: dict[str, Any]) -> dict[str, Any]:
-    return {"position": _position(desk, position, MARKETS[position.epic]), "market": market}
-
-
-def _position(desk: Desk, position: Position, market: Market) -> dict[str, Any]:
-    return {
-        "contractSize": 1,
-        "createdDate": stamp(account_local(position.created_ms)),
-        "createdDateUTC": stamp(position.created_ms),
-        "dealId": position.deal_id,
-        "dealReference": position.reference,
-        "workingOrderId": position.order_id,
-        "size": position.size,
-        "leverage": position.leverage,
-        "upl": money.upl(desk, position),
-        "direction": position.direction,
-        "level": position.level,
-        "currency": market.currency,
-        "guaranteedStop": position.legs.guaranteed,
-        **_legs(desk, position),
-    }
-
-
-def _legs(desk: Desk, position: Position) -> dict[str, Any]:
-    legs, stop = position.legs, stop_level(desk, position)
-    shown: dict[str, Any] = {}
-    if stop is not None:
-        shown["stopLevel"] = stop
-    if legs.profit is not None:
-        shown["profitLevel"] = legs.profit
-    if legs.trail is not None:
-        shown |= {"trailingStop": True, "stopDistance": legs.trail}
-    return shown
+    return Reply(rows.shown(call.desk, shown[0]))
 
 
 def create(call: Call) -> Reply:

@@ -66,5 +66,5 @@ def update(call: Call) -> Reply:
 
 def _check_switch(call: Call, *, hedging: bool) -> None:
     """Assumption: refused while positions are open; the code is invented (API page 17)."""
-    if hedging != hedges(call.desk.db, call.account_id) and book.positions_of(call.desk.db, call.account_id):
+    if hedging != hedges(call.desk.db, call.account_id) and book.holdings_of(call.desk.db, call.account_id):
         raise Refusal(400, "error.invalid.hedgingMode")

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 BUSY_SECONDS = 20.0
-VERSION = 2  # of the tables below
+VERSION = 3  # of the tables below
 _WAL_TRIES = 200
 DEAL, FEE, MARGIN = 0, 1, 2  # ranks of alarms
 OVERNIGHT = "overnight"  # what the alarm of the fee stands under
@@ -19,7 +19,8 @@ TABLES = {
     "settings": "name TEXT PRIMARY KEY, value TEXT",
     "faults": "name TEXT PRIMARY KEY, value TEXT",
     "replays": "epic TEXT PRIMARY KEY, level INTEGER, source TEXT, rounded INTEGER, bars BLOB",
-    "accounts": "account_id TEXT PRIMARY KEY, name TEXT, currency TEXT, cash TEXT, preferred INTEGER",
+    "accounts": """account_id TEXT PRIMARY KEY, name TEXT, currency TEXT, cash TEXT, preferred INTEGER,
+        edition INTEGER""",
     "preferences": "account_id TEXT, name TEXT, value INTEGER, PRIMARY KEY (account_id, name)",
     "watchlists": "id INTEGER PRIMARY KEY, name TEXT, epics TEXT",
     "sessions": "cst TEXT PRIMARY KEY, token TEXT, account_id TEXT, created_ms INTEGER, used_ms INTEGER",
@@ -53,6 +54,14 @@ _INDEXES = (
     "CREATE INDEX IF NOT EXISTS activity_by_account ON activity (account_id, at_ms)",
     "CREATE INDEX IF NOT EXISTS confirms_by_age ON confirms (recorded_ms)",
     "CREATE INDEX IF NOT EXISTS transactions_by_account ON transactions (account_id, at_ms)",
+)
+# Whoever changes an account's positions gives them a new edition, never seen before even where the change is
+# undone: what was made of an edition can be kept without looking at its rows again.
+_EDITION = "BEGIN UPDATE accounts SET edition = random() WHERE account_id = "
+_EDITIONS = (
+    f"CREATE TRIGGER IF NOT EXISTS positions_come AFTER INSERT ON positions {_EDITION} NEW.account_id; END",
+    f"CREATE TRIGGER IF NOT EXISTS positions_change AFTER UPDATE ON positions {_EDITION} NEW.account_id; END",
+    f"CREATE TRIGGER IF NOT EXISTS positions_go AFTER DELETE ON positions {_EDITION} OLD.account_id; END",
 )
 
 
@@ -175,8 +184,8 @@ def _create(db: sqlite3.Connection) -> None:
         for name, columns in TABLES.items():
             db.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
             _widen(db, name, columns)
-        for index in _INDEXES:
-            db.execute(index)
+        for definition in (*_INDEXES, *_EDITIONS):
+            db.execute(definition)
         _complete(db)
         db.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -200,6 +209,7 @@ def _complete(db: sqlite3.Connection) -> None:
         ") WHERE status IS NULL"
     )
     db.execute("UPDATE alarms SET rank = 0 WHERE rank IS NULL")
+    db.execute("UPDATE accounts SET edition = random() WHERE edition IS NULL")
     if db.execute("SELECT NOT EXISTS (SELECT 1 FROM holdings)").fetchone()[0]:
         _sum_up(db)
 

@@ -4,12 +4,13 @@ Seconds are market time since 1970. While a market is closed its path runs on un
 replayed prints what its recording says, and nothing where that has no bar.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from capcli.paper.catalogue import Market
+from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.hours import MONDAY, Openness
 from capcli.paper.path import LEAF, SPANS, Bar, Path, Shape, index_of, merge, start_of
 from capcli.paper.recordings import Recording
@@ -25,6 +26,7 @@ RESOLUTIONS = {
     "MINUTE_5": 6,
     "MINUTE": 7,
 }
+_KEPT_EXTENTS, _KEPT_LEAVES, _KEPT_FOLDS = 4_096, 1_024, 8_192
 SUSPENDED_SINCE = 1_672_763_400  # 2023-01-03 16:30 UTC: the suspended share's last tick
 
 
@@ -35,6 +37,15 @@ class Print(NamedTuple):
     offer: int
     second: int
     ticks: int
+
+
+class Extent(NamedTuple):
+    """Between what prices, in steps, a market moved in some span of time, the one it came with included."""
+
+    low_bid: int
+    high_bid: int
+    low_offer: int
+    high_offer: int
 
 
 class Candle(NamedTuple):
@@ -137,6 +148,11 @@ class Tape:
     def __init__(self, seed: str, recordings: Mapping[str, Recording] = MappingProxyType({})) -> None:
         self._path = Path(seed)
         self._recordings = recordings
+        self._extents: Callable[[str, int, int], Extent] = lru_cache(_KEPT_EXTENTS)(self._extent)
+        self._folds: Callable[[str, int, int, bool], Bar | None] = lru_cache(_KEPT_FOLDS)(
+            lambda epic, first, last, offer: self.fold(MARKETS[epic], first, last, offer=offer)
+        )
+        self._open_leaves: Callable[[str, int], tuple[Print, ...]] = lru_cache(_KEPT_LEAVES)(self._open_leaf)
 
     def hours(self, market: Market) -> Timetable:
         """When the market prints; a recording knows nothing of opening hours but its bars."""
@@ -162,19 +178,56 @@ class Tape:
 
     def last(self, market: Market, second: int) -> Print:
         """The latest tick at or before an instant; before a recording begins, its first price."""
+        index, place = divmod(second - MONDAY, SPANS[LEAF])
+        prints = self._open_leaves(market.epic, index)
+        return prints[place] if prints else self._last_open(market, second)
+
+    def _last_open(self, market: Market, second: int) -> Print:
         if recording := self._recordings.get(market.epic):
             return _last_recorded(recording, second)
         when = market.hours.last_open(min(second, SUSPENDED_SINCE) if market.suspended else second)
         index, place = _leaf(when)
-        tick = self._path.ticks(market.shape, index)[place]
-        return Print(tick.close, tick.close + market.spread, when, tick.volume)
+        return _print(market, self._path.ticks(market.shape, index)[place], when)
+
+    def _open_leaf(self, epic: str, index: int) -> tuple[Print, ...]:
+        """What is printed in the seconds of a leaf, where that is so simple: drawn, and open all the time."""
+        market, start = MARKETS[epic], start_of(LEAF, index)
+        whole = market.hours.openness(start, start + SPANS[LEAF] - 1) is Openness.ALL
+        if epic in self._recordings or market.suspended or not whole:
+            return ()
+        ticks = self._path.ticks(market.shape, index)
+        return tuple(_print(market, tick, second) for second, tick in enumerate(ticks, start))
+
+    def extent(self, market: Market, level: int, index: int) -> Extent:
+        """Of one whole bar."""
+        return self._extents(market.epic, level, index)
+
+    def _extent(self, epic: str, level: int, index: int) -> Extent:
+        market, first = MARKETS[epic], start_of(level, index)
+        before, last = self.last(market, first), first + SPANS[level] - 1
+        bids = _stretched(before.bid, self.fold(market, first, last))
+        if epic not in self._recordings:
+            return Extent(*bids, *(bid + market.spread for bid in bids))
+        return Extent(*bids, *_stretched(before.offer, self.fold(market, first, last, offer=True)))
 
     def fold(self, market: Market, first: int, last: int, *, offer: bool = False) -> Bar | None:
         """All ticks from `first` to `last`, both included, as one bar; None when there was none."""
         if market.suspended:
             last = min(last, SUSPENDED_SINCE)
+        if last < first:
+            return None
         fold = _Fold(self.line(market, offer=offer), self.hours(market), first, last)
         return fold.among(0, range(index_of(0, first), index_of(0, last) + 1))
+
+    def so_far(self, market: Market, first: int, now: int, *, offer: bool = False) -> Bar | None:
+        """`fold` of a span whose end moves on: what lies before the longest bar around now is kept."""
+        starts = (start_of(level, index_of(level, now)) for level in range(LEAF + 1))
+        cut = next((start for start in starts if start > first), None)
+        if cut is None:
+            return self.fold(market, first, now, offer=offer)
+        halves = self._folds(market.epic, first, cut - 1, offer), self._folds(market.epic, cut, now, offer)
+        bars = [bar for bar in halves if bar]
+        return merge(bars) if bars else None
 
     def candle(self, market: Market, level: int, start: int, now: int, *, offer: bool = False) -> Bar | None:
         return self.fold(market, start, min(start + SPANS[level] - 1, now), offer=offer)
@@ -219,7 +272,15 @@ class Tape:
 
 def _leaf(second: int) -> tuple[int, int]:
     """The leaf of a second, and its place there."""
-    return divmod(second - start_of(LEAF, 0), SPANS[LEAF])
+    return divmod(second - MONDAY, SPANS[LEAF])
+
+
+def _print(market: Market, tick: Bar, second: int) -> Print:
+    return Print(tick.close, tick.close + market.spread, second, tick.volume)
+
+
+def _stretched(before: int, bar: Bar | None) -> tuple[int, int]:
+    return (min(before, bar.low), max(before, bar.high)) if bar else (before, before)
 
 
 def _last_recorded(recording: Recording, second: int) -> Print:
@@ -245,8 +306,6 @@ class _Fold:
     def _within(self, level: int, index: int) -> Bar | None:
         start = start_of(level, index)
         end = start + SPANS[level] - 1
-        if end < self.first or start > self.last:
-            return None
         openness = self.hours.openness(start, end)
         if openness is Openness.NONE:
             return None
@@ -255,7 +314,7 @@ class _Fold:
         if level == LEAF:
             ticks = self.line.ticks(index)
             return merge(ticks[max(0, self.first - start) : self.last - start + 1])
-        return self.among(level + 1, _below(level, index))
+        return self.among(level + 1, _below(level, index, self.first, self.last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,15 +336,15 @@ class _Search:
     def _within(self, level: int, index: int) -> int | None:
         start = start_of(level, index)
         end = start + SPANS[level] - 1
-        if end < self.first or start > self.last:
-            return None
         openness = self.hours.openness(start, end)
         if openness is Openness.NONE:
             return None
         whole = self.first <= start and end <= self.last and openness is Openness.ALL
         if self.barrier.clears(self.line.bar(level, index), whole=whole):
             return None
-        return self._in_ticks(index, start) if level == LEAF else self.among(level + 1, _below(level, index))
+        if level == LEAF:
+            return self._in_ticks(index, start)
+        return self.among(level + 1, _below(level, index, self.first, self.last))
 
     def _in_ticks(self, index: int, start: int) -> int | None:
         for second, tick in enumerate(self.line.ticks(index), start):
@@ -294,6 +353,8 @@ class _Search:
         return None
 
 
-def _below(level: int, index: int) -> range:
+def _below(level: int, index: int, first: int, last: int) -> range:
+    """The bars of the next level in this one that have a part between two seconds."""
     parts = SPANS[level] // SPANS[level + 1]
-    return range(index * parts, (index + 1) * parts)
+    start, end = index * parts, (index + 1) * parts
+    return range(max(start, index_of(level + 1, first)), min(end, index_of(level + 1, last) + 1))

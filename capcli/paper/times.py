@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_UTC = EPOCH.replace(tzinfo=None)  # texts name no zone
 SECOND_MS = 1_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -36,7 +37,7 @@ def parse(text: str) -> int | None:
 
 
 def stamp(ms: int) -> str:
-    return from_ms(ms).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return (_EPOCH_UTC + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")
 
 
 def stamp_seconds(ms: int) -> str:

@@ -94,7 +94,8 @@ def decode(body: bytes, shape: type[_Body]) -> _Body:
 
 
 def encode(value: Any) -> bytes:
-    return _ENCODER.encode(value)
+    """Bytes are JSON already."""
+    return value if isinstance(value, bytes) else _ENCODER.encode(value)
 
 
 def given(value: Decimal | bool | UnsetType | None) -> bool:

@@ -103,7 +103,9 @@ def create(db: sqlite3.Connection, settings: Settings) -> Settings:
     for index, opening in enumerate(OPENINGS):
         row = (opening.account_id, opening.name, opening.currency, "0.00", int(index == 0))
         db.execute(
-            "INSERT INTO accounts (account_id, name, currency, cash, preferred) VALUES (?, ?, ?, ?, ?)", row
+            "INSERT INTO accounts (account_id, name, currency, cash, preferred, edition)"
+            " VALUES (?, ?, ?, ?, ?, random())",
+            row,
         )
         began = settings.market_ms(settings.epoch_ms)
         ledger.post(db, ledger.Entry(opening.account_id, began, ledger.DEPOSIT, "Deposit", opening.cash))

@@ -141,3 +141,29 @@ def test_a_closed_market_prints_nothing():
     assert market.hours.openness(saturday, saturday + 86_399) is Openness.NONE
     friday_night = int(datetime(2026, 11, 20, 21, 59, 59, tzinfo=UTC).timestamp())
     assert TAPE.last(market, saturday).second == friday_night
+
+
+@given(markets, instants, st.integers(0, 20 * 86_400), st.booleans())
+def test_what_is_kept_of_a_growing_span_is_the_span(market, first, length, offer):
+    for now in (first + length, first + length + 1, first + length + 40):
+        assert TAPE.so_far(market, first, now, offer=offer) == TAPE.fold(market, first, now, offer=offer)
+
+
+@given(st.sampled_from(list(MARKETS.values())), instants)
+def test_the_last_print_is_the_same_whatever_was_asked_before(market, second):
+    asked = TAPE.last(market, second)
+    assert [TAPE.last(market, second + shift) for shift in (9, 0, -9)][1] == asked
+    assert asked == Tape("a seed").last(market, second)
+    tick = TAPE.fold(market, asked.second, asked.second)
+    assert (asked.bid, asked.offer) == (tick.close, tick.close + market.spread)
+    assert TAPE.fold(market, asked.second + 1, second) is None
+
+
+@given(markets, st.integers(1, LEAF), instants)
+def test_an_extent_holds_every_print_of_its_bar(market, level, second):
+    index = index_of(level, second)
+    start = start_of(level, index)
+    extent = TAPE.extent(market, level, index)
+    prints = [TAPE.last(market, start + SPANS[level] * part // 10) for part in range(10)]
+    assert all(extent.low_bid <= one.bid <= extent.high_bid for one in prints)
+    assert all(extent.low_offer <= one.offer <= extent.high_offer for one in prints)
