@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from capcli.services.search import Patience
     from capcli.services.settling import Settlements
     from capcli.store.journal import SqliteJournal
+    from capcli.store.preferences import FilePreferences
 
 T = TypeVar("T")
 
@@ -253,11 +254,17 @@ class App:
             pace_book=FilePaceBook(locks, address, around.monotonic),
             openings_book=FileOpenings(locks, address),
             openings_an_hour=OPENINGS_AN_HOUR if self.settings.env is Env.DEMO else None,
+            preferences_book=self._preferences_book(address),
             login_lock=lambda: self._login_lock(address),
             on_wait=lambda seconds: self._presence.on_wait(_PACED.format(ceil(seconds))),
             # The embedded paper broker is reached over no wire, and its password is public.
             sealed_login=self.settings.env is not Env.PAPER,
         )
+
+    def _preferences_book(self, address: str) -> "FilePreferences":
+        from capcli.store.preferences import FilePreferences
+
+        return FilePreferences(self.folders.cache, address, self._around.clock)
 
     def _login_lock(self, address: str) -> "AbstractContextManager[None]":
         from capcli.store.login_lock import FileLoginLock
@@ -597,6 +604,7 @@ class App:
             lambda: self.journal,
             FileAccountLock(self.folders.locks, wait_s=self._around.lock_wait_s),
             HOSTS[Env.PAPER].removeprefix("http://"),
+            after_reset=self._preferences_book(HOSTS[Env.PAPER]).drop_all,
         )
 
     def close(self) -> None:

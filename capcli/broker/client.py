@@ -30,7 +30,15 @@ from capcli.broker.failures import (
 from capcli.broker.limits import BACKOFF_S, Openings, Pace, RequestKind
 from capcli.broker.session import Live, Sessions
 from capcli.broker.transport import Ask, Headers, Reply, Wire
-from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
+from capcli.domain.account import (
+    Account,
+    Activity,
+    Confirm,
+    Position,
+    Preferences,
+    Session,
+    WorkingOrder,
+)
 from capcli.domain.attempt import Answer, Delivery
 from capcli.domain.market import Candle, Market, MarketRow, Resolution, is_epic
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
@@ -42,6 +50,7 @@ from capcli.services.ports import (
     LoginLock,
     OpeningsBook,
     PaceBook,
+    PreferencesBook,
     SessionCache,
     StoredSession,
 )
@@ -56,6 +65,19 @@ _SECOND = timedelta(seconds=1)
 _SEGMENT = re.compile(r"[A-Za-z0-9_.\-]+")
 _MUTATIONS = frozenset({"POST", "PUT", "DELETE"})
 _NO_QUERY: Mapping[str, str] = MappingProxyType({})
+
+
+class NoPreferences:
+    """Keeps none: every look is a fresh one."""
+
+    def load(self, _account_id: str) -> Preferences | None:
+        return None
+
+    def save(self, _account_id: str, _preferences: Preferences) -> None:
+        pass
+
+    def drop(self, _account_id: str) -> None:
+        pass
 
 
 class CapitalBroker:
@@ -81,6 +103,7 @@ class CapitalBroker:
         pace_book: PaceBook | None = None,
         openings_book: OpeningsBook | None = None,
         openings_an_hour: int | None = None,
+        preferences_book: PreferencesBook | None = None,
         login_lock: LoginLock = nullcontext,
         on_wait: Callable[[float], None] = lambda _seconds: None,
         sealed_login: bool = True,
@@ -90,6 +113,7 @@ class CapitalBroker:
         self._wire = Wire(base_url, clock=clock, transport=transport, read_timeout_s=read_timeout_s)
         self._pace = Pace(monotonic, sleep, pace_book, on_wait)
         self._openings = Openings(clock, openings_book, openings_an_hour)
+        self._preferences = preferences_book or NoPreferences()
         self._calls = Calls(self._wire, self._pace)
         self._sessions = Sessions(
             self._calls,
@@ -184,7 +208,25 @@ class CapitalBroker:
 
     def hedging(self) -> bool:
         """Say whether opposite deals stand side by side on the active account, or reduce each other."""
-        return self._get(wire.Preferences, "accounts", "preferences").hedging_mode
+        return self.preferences().hedging
+
+    def preferences(self, *, fresh: bool = True) -> Preferences:
+        """GET /accounts/preferences of the active account; else one read in the last five minutes will do."""
+        before = self.account_id
+        kept = None if fresh or before is None else self._preferences.load(before)
+        if kept is not None:
+            return kept
+        found = translate.preferences(self._get(wire.Preferences, "accounts", "preferences"))
+        after = self.account_id
+        # A session that moved meanwhile leaves it open whose these are.
+        if after is not None and before in {None, after}:
+            self._preferences.save(after, found)
+        return found
+
+    def forget_preferences(self) -> None:
+        """Let the next look at the active account's preferences be a fresh one."""
+        if self.account_id is not None:
+            self._preferences.drop(self.account_id)
 
     def search(self, term: str | None) -> tuple[MarketRow, ...]:
         """Return the markets whose name loosely matches, or all of them for None."""

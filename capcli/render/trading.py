@@ -72,7 +72,8 @@ def _money_rows(data: Preview) -> Rows:
     rows = [("Notional", Cell(money(data.notional, currency)))]
     if data.margin is None or data.available_after is None:
         return [*rows, ("Margin", Cell("unknown: the broker sent no margin factor", Tone.BAD))]
-    factor = "" if data.margin_pct is None else f" ({percent(data.margin_pct)})"
+    chosen = f", your leverage {short(data.leverage)}" if data.leverage else ""
+    factor = "" if data.margin_pct is None else f" ({percent(data.margin_pct)}{chosen})"
     after = Cell(money(data.available_after, currency), Tone.BAD if data.available_after < 0 else Tone.PLAIN)
     return [*rows, ("Margin", Cell(money(data.margin, currency) + factor)), ("Available after", after)]
 

@@ -51,6 +51,8 @@ class Preview:
     notional: Decimal
     margin_pct: Decimal | None
     margin: Decimal | None
+    market_margin_pct: Decimal | None
+    leverage: Decimal | None
     equity: Decimal
     available: Decimal
     available_after: Decimal | None
