@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from capcli.credentials.source import CredentialSource
     from capcli.domain.policy import Policy
     from capcli.paper_desk import PaperDesk
+    from capcli.services.account_changes import AccountChanges
     from capcli.services.accounts import Accounts
     from capcli.services.amending import Amendments
     from capcli.services.cancelling import Cancellations
@@ -563,6 +564,23 @@ class App:
         from capcli.services.changes import Changer
 
         return Changer(self.order_desk, self._around.ids, self._around.sleep, self.recall)
+
+    @property
+    def account_changes(self) -> "AccountChanges":
+        return self._once("account_changes", self._account_changes)
+
+    def _account_changes(self) -> "AccountChanges":
+        from capcli.services.account_changes import AccountChanges
+        from capcli.store.lock import FileAccountLock
+
+        around = self._around
+        return AccountChanges(
+            self.order_desk,
+            FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
+            self.recall,
+            sleep=around.sleep,
+            confirmation_needed=self.settings.require_confirm,
+        )
 
     @property
     def confirms(self) -> "Confirms":

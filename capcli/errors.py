@@ -12,12 +12,14 @@ CapcliError                          exit 1   a bug in capcli
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
-│   └── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
+│   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
+│   └── DemoOnly
 ├── BrokerRefused                    exit 6
 │   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
 ├── Unreachable                      exit 7
 │   └── ReadTimeout  NotTheBroker  NameUnknown  TlsFailed
 ├── MayBeLive                        exit 8
+│   └── ChangeUnseen
 ├── Busy                             exit 10
 │   └── AttemptUnresolved  LateLanding  UnderWay  PartUnderWay
 ├── RateLimited                      exit 11
@@ -295,6 +297,13 @@ class EvidenceAgainst(Refused):
     retry_safe = False
 
 
+class DemoOnly(Refused):
+    """Something that exists with play money only."""
+
+    code = "DEMO_ONLY"
+    retry_safe = False
+
+
 class BrokerRefused(CapcliError):
     """The broker said no."""
 
@@ -367,6 +376,13 @@ class MayBeLive(CapcliError):
 
     code = "MAY_BE_LIVE"
     exit_code = Exit.MAY_BE_LIVE
+
+
+class ChangeUnseen(MayBeLive):
+    """Something that is no order was sent, and what became of it could not be read."""
+
+    code = "CHANGE_UNSEEN"
+    assistant_error = False
 
 
 class Busy(CapcliError):

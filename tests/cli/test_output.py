@@ -30,6 +30,7 @@ READS = (
     ("reconcile",),
     ("history", "executions"),
     ("help", "exit-codes"),
+    ("accounts", "preferences"),
 )
 
 

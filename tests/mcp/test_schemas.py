@@ -20,6 +20,7 @@ TRADES = {
     "cap_trade_positions_close",
     "cap_trade_positions_amend",
     "cap_trade_orders_cancel",
+    "cap_account_preferences_set",
 }
 
 LEGS = [f"{leg}_{form}" for leg in ("stop", "profit") for form in ("level", "distance", "amount")]
@@ -32,6 +33,9 @@ OFFICIAL: dict[str, list[str]] = {
     "cap_market_get": ["epic"],
     "cap_market_prices": ["epic", "resolution", "max", "from_date", "to_date"],
     "cap_account_list": [],
+    "cap_account_preferences_get": [],
+    "cap_account_preferences_set": ["hedging_mode", "leverages", "confirm"],
+    "cap_account_demo_topup": ["amount", "confirm"],
     "cap_trade_positions_list": [],
     "cap_trade_positions_get": ["deal_id"],
     "cap_trade_orders_list": [],
