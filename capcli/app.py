@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from capcli.services.evidence import Witness
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
+    from capcli.services.exposure import Exposures
     from capcli.services.health import Health
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
     from capcli.services.ports import Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
+    from capcli.services.proposals import Proposals
     from capcli.services.recall import Recall
     from capcli.services.reducing import Reductions
     from capcli.services.resolving import Resolutions
@@ -438,6 +440,18 @@ class App:
             "previews",
             lambda: Previews(self.desk, ids=self._around.ids, ttl_s=self.settings.preview_ttl_s),
         )
+
+    @property
+    def proposals(self) -> "Proposals":
+        from capcli.services.proposals import Proposals
+
+        return self._once("proposals", lambda: Proposals(self.desk, self.previews))
+
+    @property
+    def exposures(self) -> "Exposures":
+        from capcli.services.exposure import Exposures
+
+        return self._once("exposures", lambda: Exposures(self.broker))
 
     @property
     def executions(self) -> "Executions":

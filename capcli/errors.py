@@ -13,7 +13,7 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
-│   └── DemoOnly
+│   └── DemoOnly  RiskTooSmall
 ├── BrokerRefused                    exit 6
 │   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
 ├── Unreachable                      exit 7
@@ -302,6 +302,12 @@ class DemoOnly(Refused):
 
     code = "DEMO_ONLY"
     retry_safe = False
+
+
+class RiskTooSmall(Refused):
+    """The risk that was named does not pay for the smallest size."""
+
+    code = "RISK_TOO_SMALL"
 
 
 class BrokerRefused(CapcliError):

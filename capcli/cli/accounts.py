@@ -1,7 +1,7 @@
 """`capcli accounts`: what is in each account, and which one is used."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -163,7 +163,7 @@ def _amount(text: str) -> Decimal:
         ) from None
 
 
-def _left(what: str, look: str) -> "Reply[PreferencesSet | ToppedUp]":
+def _left(what: str, look: str) -> NoReturn:
     raise MayBeLive(
         f"Interrupted while the broker's answer was awaited: {what} may have been made. "
         "Look before you repeat it.",

@@ -10,6 +10,7 @@ from capcli.domain.order import Leg, LegForm
 from capcli.errors import UsageError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?")
+_ALL = 100
 _RESOLUTIONS = {
     "1m": Resolution.MINUTE,
     "5m": Resolution.MINUTE_5,
@@ -30,6 +31,14 @@ def above_zero(option: str, text: str, hint: str = "") -> Decimal:
         raise _unusable(option, text, str(error)) from None
     if number <= 0:
         raise _unusable(option, text, f"it must be above 0{hint}")
+    return number
+
+
+def risk(text: str) -> Decimal:
+    """Read a share of the equity such as `1%` or `0.5`, in percent. Raises UsageError."""
+    number = above_zero("--risk", text.strip().removesuffix("%").rstrip(), "; write 1% or 0.5%")
+    if number > _ALL:
+        raise _unusable("--risk", text, "it is a percentage of the equity, at most 100")
     return number
 
 

@@ -72,6 +72,13 @@ Id = Annotated[str, Field(pattern=_ID)]
 MaybeId = Annotated[Id | None, _schema(type=["string", "null"], pattern=_ID)]
 PreviewId = Annotated[str, Field(pattern=r"^-*[pP]_[0-9A-Za-z]{12}-*$")]
 Direction = Annotated[Side, _schema(enum=[side.value for side in Side])]
+MaybeDirection = Annotated[Side | None, _schema(enum=[*(side.value for side in Side), None])]
+Percent = Annotated[
+    Decimal,
+    Field(gt=0, le=100),
+    BeforeValidator(_decimal),
+    _schema(type=["number", "string"], exclusiveMinimum=0, maximum=100),
+]
 TriggerType = Annotated[OrderType, _schema(enum=[kind.value for kind in OrderType])]
 Width = Annotated[Resolution, _schema(enum=[width.value for width in Resolution])]
 Limit = Annotated[int, Field(ge=1, le=1000)]

@@ -17,6 +17,8 @@ _RATE_DIGITS = Context(prec=9)
 def sentences(data: Preview) -> Iterator[tuple[str, str]]:
     """Return the name of each field and what it means here."""
     yield "Side", _side(data)
+    if data.sizing:
+        yield "Size", data.sizing.arithmetic
     yield "Entry", _entry(data)
     yield "Spread", _spread(data)
     if data.conversion_rate != 1:

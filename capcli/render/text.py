@@ -11,6 +11,8 @@ from capcli.render.envelope import instant
 
 _VIEWS = {
     "Preview": "trading",
+    "Proposal": "proposal",
+    "ExposureFound": "exposure",
     "Execution": "trading",
     "Closing": "trading",
     "Amendment": "changes",

@@ -33,7 +33,7 @@ def view(data: Any) -> list[Block]:
 
 @view.register
 def _(data: Preview) -> list[Block]:
-    rows = (*_price_rows(data), *_money_rows(data), *_leg_rows(data), *_cost_rows(data))
+    rows = (*_size_rows(data), *_price_rows(data), *_money_rows(data), *_leg_rows(data), *_cost_rows(data))
     return [Pairs(rows, title=_title(data), tone=_tone(data), framed=True), *_ending(data)]
 
 
@@ -53,6 +53,10 @@ def _title(data: Preview) -> str:
     until = f", good till {data.good_till:%Y-%m-%d %H:%M:%S}Z" if data.good_till else ""
     refused = "" if data.executable else " · NOT EXECUTABLE"
     return f"{data.side.value}{kind} {short(data.size)} {data.epic} {at}{until}{refused}"
+
+
+def _size_rows(data: Preview) -> Rows:
+    return [("Size", Cell(data.sizing.arithmetic))] if data.sizing else []
 
 
 def _price_rows(data: Preview) -> Rows:
@@ -118,15 +122,18 @@ def _cost_rows(data: Preview) -> Rows:
 
 
 def _ending(data: Preview) -> list[Block]:
-    checks = Table(
-        (Column(""), Column("Check"), Column("Finding", prose=True)),
-        tuple(_check_row(check) for check in data.checks),
-    )
+    checks = check_table(data.checks)
     life = f"Preview {data.preview_id} expires at {data.expires_at:%H:%M:%S}Z, in {data.ttl_s} s."
     if not data.executable:
         return [checks, Line(Cell(f"Preview {data.preview_id} failed its checks and cannot be executed."))]
     command = f"capcli execute {data.preview_id} --confirm"
     return [checks, Line(Cell(life)), Line(Cell(command, Tone.STRONG))]
+
+
+def check_table(checks: tuple[Check, ...]) -> Table:
+    """Return every check with its finding."""
+    columns = (Column(""), Column("Check"), Column("Finding", prose=True))
+    return Table(columns, tuple(_check_row(check) for check in checks))
 
 
 def _check_row(check: Check) -> tuple[Cell, ...]:

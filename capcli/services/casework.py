@@ -134,9 +134,14 @@ def judge(
     order_type: OrderType | None,
     *,
     reference_entry: Decimal | None = None,
+    rate: Decimal | None = None,
 ) -> Case:
-    """Put what was seen and what is asked into the one case that the rules judge."""
-    rate = conversion_rate(desk.broker, scene.market.currency, scene.account.currency)
+    """Put what was seen and what is asked into the one case that the rules judge.
+
+    `rate` (account currency for one of the instrument's) is read where it is not known.
+    """
+    if rate is None:
+        rate = conversion_rate(desk.broker, scene.market.currency, scene.account.currency)
     return Case(
         policy=desk.policy,
         request=request,

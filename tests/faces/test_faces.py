@@ -61,6 +61,7 @@ RESTING = OrderRequest(
     "SILVER", Side.BUY, Decimal(2), trigger=Trigger(Decimal("20.5"), OrderType.LIMIT, None)
 )
 WRONG = OrderRequest("GOLD", Side.BUY, Decimal("0.0001"), stop=Leg(LegForm.LEVEL, Decimal(99999)))
+HUNDRED = Leg(LegForm.DISTANCE, Decimal(100))
 FIVE = Wanted(leverages={"COMMODITIES": Decimal(5)})
 SILVER_CALL = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": "24.50"}
 SHORT_CALL = {
@@ -189,6 +190,25 @@ STEPS = (
         lambda app, seen: app.portfolio.positions(seen["execute"]["deal_id"]),
         "cap_trade_positions_get",
         lambda seen: {"deal_id": seen["execute"]["deal_id"]},
+    ),
+    Step("exposure", lambda app, _: app.exposures.show(), "cap_trade_exposure"),
+    Step(
+        "proposal",
+        lambda app, _: app.proposals.propose("GOLD", Decimal(1)),
+        "cap_trade_propose",
+        lambda _: {"epic": "GOLD"},
+    ),
+    Step(
+        "one_side",
+        lambda app, _: app.proposals.propose("DE40", Decimal("0.5"), side=Side.SELL, stop=HUNDRED),
+        "cap_trade_propose",
+        lambda _: {"epic": "DE40", "risk_percent": 0.5, "direction": "SELL", "stop_distance": "100"},
+    ),
+    Step(
+        "too_small",
+        lambda app, _: app.proposals.propose("DE40", Decimal("0.0001"), side=Side.BUY, stop=HUNDRED),
+        "cap_trade_propose",
+        lambda _: {"epic": "DE40", "risk_percent": "0.0001", "direction": "BUY", "stop_distance": 100},
     ),
     Step("orders", lambda app, _: app.portfolio.orders(), "cap_trade_orders_list"),
     Step("reconcile", lambda app, _: app.settlements.reconcile(), "cap_trade_reconcile"),
