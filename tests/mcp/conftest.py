@@ -1,7 +1,9 @@
 """An in-memory client of the real server on the paper broker, in both protocol eras."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,3 +71,8 @@ def server(face: Face) -> FastMCP[Any]:
 async def ask(server: FastMCP[Any], era: str) -> AsyncIterator[Assistant]:
     async with Client(server, mode=era) as client:
         yield Assistant(client)
+
+
+def tool_count() -> int:
+    """Return how many tools the snapshot has."""
+    return len(json.loads((Path(__file__).parent / "snapshots" / "tools.json").read_text()))
