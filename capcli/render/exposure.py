@@ -55,7 +55,9 @@ def _stops(row: ExposureRow) -> Cell:
     missing = len(row.without_stop)
     if missing:
         return Cell(f"{missing} of {row.positions} UNBOUNDED", Tone.WARN)
-    return Cell("guaranteed", Tone.GOOD) if row.guaranteed == row.positions else Cell("set")
+    if row.guaranteed:
+        return Cell(f"{row.guaranteed} of {row.positions} guaranteed", Tone.GOOD)
+    return Cell("set")
 
 
 def _total(data: ExposureFound) -> Pairs:

@@ -212,7 +212,7 @@ class AccountChanges:
         if self._desk.policy.env == "live":
             raise DemoOnly(
                 f"Money is topped up here on demo and paper only. Nothing was sent. {_LIMITS}",
-                next=f"capcli --env demo accounts topup {plain(amount)}",
+                next=top_up_command(amount).replace("capcli", "capcli --env demo", 1),
             )
         if amount == 0 or abs(amount) > MOST:
             raise UsageError(
