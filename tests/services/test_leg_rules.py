@@ -82,7 +82,7 @@ def order_at(market: Market, side: Side, off: Decimal) -> Trigger | None:
     return Trigger(rounded(price * (1 + away * off / 100), market.rules.price_step or D(1)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     epic=st.sampled_from(EPICS),
     side=st.sampled_from(Side),
