@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from capcli.credentials.source import CredentialSource
     from capcli.domain.policy import Policy
     from capcli.paper_desk import PaperDesk
+    from capcli.services.account_changes import AccountChanges
     from capcli.services.accounts import Accounts
     from capcli.services.amending import Amendments
     from capcli.services.browsing import Browsing
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from capcli.services.evidence import Witness
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
+    from capcli.services.exposure import Exposures
     from capcli.services.health import Health
     from capcli.services.history import History
     from capcli.services.markets import Markets
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from capcli.services.portfolio import Portfolio
     from capcli.services.ports import Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
+    from capcli.services.proposals import Proposals
     from capcli.services.recall import Recall
     from capcli.services.reducing import Reductions
     from capcli.services.resolving import Resolutions
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from capcli.services.verifying import Verification
     from capcli.services.watchlists import Watchlists
     from capcli.store.journal import SqliteJournal
+    from capcli.store.preferences import FilePreferences
 
 T = TypeVar("T")
 
@@ -258,11 +262,17 @@ class App:
             pace_book=FilePaceBook(locks, address, around.monotonic),
             openings_book=FileOpenings(locks, address),
             openings_an_hour=OPENINGS_AN_HOUR if self.settings.env is Env.DEMO else None,
+            preferences_book=self._preferences_book(address),
             login_lock=lambda: self._login_lock(address),
             on_wait=lambda seconds: self._presence.on_wait(_PACED.format(ceil(seconds))),
             # The embedded paper broker is reached over no wire, and its password is public.
             sealed_login=self.settings.env is not Env.PAPER,
         )
+
+    def _preferences_book(self, address: str) -> "FilePreferences":
+        from capcli.store.preferences import FilePreferences
+
+        return FilePreferences(self.folders.cache, address, self._around.clock)
 
     def _login_lock(self, address: str) -> "AbstractContextManager[None]":
         from capcli.store.login_lock import FileLoginLock
@@ -496,6 +506,18 @@ class App:
         )
 
     @property
+    def proposals(self) -> "Proposals":
+        from capcli.services.proposals import Proposals
+
+        return self._once("proposals", lambda: Proposals(self.desk, self.previews))
+
+    @property
+    def exposures(self) -> "Exposures":
+        from capcli.services.exposure import Exposures
+
+        return self._once("exposures", lambda: Exposures(self.broker))
+
+    @property
     def executions(self) -> "Executions":
         return self._once("executions", self._executions)
 
@@ -622,6 +644,23 @@ class App:
         return Changer(self.order_desk, self._around.ids, self._around.sleep, self.recall)
 
     @property
+    def account_changes(self) -> "AccountChanges":
+        return self._once("account_changes", self._account_changes)
+
+    def _account_changes(self) -> "AccountChanges":
+        from capcli.services.account_changes import AccountChanges
+        from capcli.store.lock import FileAccountLock
+
+        around = self._around
+        return AccountChanges(
+            self.order_desk,
+            FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
+            self.recall,
+            sleep=around.sleep,
+            confirmation_needed=self.settings.require_confirm,
+        )
+
+    @property
     def confirms(self) -> "Confirms":
         from capcli.services.confirms import Confirms
 
@@ -661,6 +700,7 @@ class App:
             lambda: self.journal,
             FileAccountLock(self.folders.locks, wait_s=self._around.lock_wait_s),
             HOSTS[Env.PAPER].removeprefix("http://"),
+            after_reset=self._preferences_book(HOSTS[Env.PAPER]).drop_all,
         )
 
     def close(self) -> None:

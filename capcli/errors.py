@@ -12,14 +12,15 @@ CapcliError                          exit 1   a bug in capcli
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
-│   ├── NameTaken
-│   └── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
+│   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
+│   └── NameTaken  DemoOnly  RiskTooSmall
 ├── BrokerRefused                    exit 6
 │   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
 │   └── NodeUnknown  WatchlistUnknown  WatchlistFixed  NotInWatchlist
 ├── Unreachable                      exit 7
 │   └── ReadTimeout  NotTheBroker  NameUnknown  TlsFailed  ChangeUnproved
 ├── MayBeLive                        exit 8
+│   └── ChangeUnseen
 ├── Busy                             exit 10
 │   └── AttemptUnresolved  LateLanding  UnderWay  PartUnderWay
 ├── RateLimited                      exit 11
@@ -311,6 +312,19 @@ class EvidenceAgainst(Refused):
     retry_safe = False
 
 
+class DemoOnly(Refused):
+    """Something that exists with play money only."""
+
+    code = "DEMO_ONLY"
+    retry_safe = False
+
+
+class RiskTooSmall(Refused):
+    """The risk that was named does not pay for the smallest size."""
+
+    code = "RISK_TOO_SMALL"
+
+
 class BrokerRefused(CapcliError):
     """The broker said no."""
 
@@ -417,6 +431,13 @@ class MayBeLive(CapcliError):
 
     code = "MAY_BE_LIVE"
     exit_code = Exit.MAY_BE_LIVE
+
+
+class ChangeUnseen(MayBeLive):
+    """Something that is no order was sent, and what became of it could not be read."""
+
+    code = "CHANGE_UNSEEN"
+    assistant_error = False
 
 
 class Busy(CapcliError):

@@ -38,12 +38,15 @@ class PaperDesk:
         journal: Callable[[], "Journal"],
         lock: "AccountLock",
         host: str,
+        *,
+        after_reset: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._clock = clock
         self._journal = journal
         self._lock = lock
         self._host = host
+        self._after_reset = after_reset
 
     def status(self) -> "PaperStatus":
         """Return seed, market time, accounts and counts. Amounts in each account's currency."""
@@ -87,6 +90,7 @@ class PaperDesk:
                     limits=limits,
                     at=self._clock(),
                 )
+            self._after_reset()
             settled = tuple(attempt.attempt_id for attempt in waiting if self._end(attempt.attempt_id))
         return replace(self.status(), settled=settled)
 

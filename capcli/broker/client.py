@@ -36,6 +36,7 @@ from capcli.domain.account import (
     Activity,
     Confirm,
     Position,
+    Preferences,
     Session,
     Transaction,
     Watchlist,
@@ -52,6 +53,7 @@ from capcli.services.ports import (
     LoginLock,
     OpeningsBook,
     PaceBook,
+    PreferencesBook,
     SessionCache,
     StoredSession,
 )
@@ -70,6 +72,19 @@ _MUTATIONS = frozenset({"POST", "PUT", "DELETE"})
 _NO_QUERY: Mapping[str, str] = MappingProxyType({})
 _NO_FILTER: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 LONGEST_NODE = 500
+
+
+class NoPreferences:
+    """Keeps none: every look is a fresh one."""
+
+    def load(self, _account_id: str) -> Preferences | None:
+        return None
+
+    def save(self, _account_id: str, _preferences: Preferences) -> None:
+        pass
+
+    def drop(self, _account_id: str) -> None:
+        pass
 
 
 class CapitalBroker:
@@ -95,6 +110,7 @@ class CapitalBroker:
         pace_book: PaceBook | None = None,
         openings_book: OpeningsBook | None = None,
         openings_an_hour: int | None = None,
+        preferences_book: PreferencesBook | None = None,
         login_lock: LoginLock = nullcontext,
         on_wait: Callable[[float], None] = lambda _seconds: None,
         sealed_login: bool = True,
@@ -104,6 +120,7 @@ class CapitalBroker:
         self._wire = Wire(base_url, clock=clock, transport=transport, read_timeout_s=read_timeout_s)
         self._pace = Pace(monotonic, sleep, pace_book, on_wait)
         self._openings = Openings(clock, openings_book, openings_an_hour)
+        self._preferences = preferences_book or NoPreferences()
         self._calls = Calls(self._wire, self._pace)
         self._sessions = Sessions(
             self._calls,
@@ -198,7 +215,25 @@ class CapitalBroker:
 
     def hedging(self) -> bool:
         """Say whether opposite deals stand side by side on the active account, or reduce each other."""
-        return self._get(wire.Preferences, "accounts", "preferences").hedging_mode
+        return self.preferences().hedging
+
+    def preferences(self, *, fresh: bool = True) -> Preferences:
+        """GET /accounts/preferences of the active account; else one read in the last five minutes will do."""
+        before = self.account_id
+        kept = None if fresh or before is None else self._preferences.load(before)
+        if kept is not None:
+            return kept
+        found = translate.preferences(self._get(wire.Preferences, "accounts", "preferences"))
+        after = self.account_id
+        # A session that moved meanwhile leaves it open whose these are.
+        if after is not None and before in {None, after}:
+            self._preferences.save(after, found)
+        return found
+
+    def forget_preferences(self) -> None:
+        """Let the next look at the active account's preferences be a fresh one."""
+        if self.account_id is not None:
+            self._preferences.drop(self.account_id)
 
     def search(self, term: str | None) -> tuple[MarketRow, ...]:
         """Return the markets whose name loosely matches, or all of them for None."""

@@ -12,7 +12,9 @@ from capcli.domain.account import (
     Activity,
     AffectedDeal,
     Confirm,
+    Leverage,
     Position,
+    Preferences,
     Session,
     Transaction,
     Watchlist,
@@ -192,6 +194,11 @@ def candle(bar: wire.Bar) -> Candle:
         ask_close=bar.close_price.ask,
         volume=bar.last_traded_volume,
     )
+
+
+def preferences(row: wire.Preferences) -> Preferences:
+    leverages = {name: Leverage(one.current, one.available) for name, one in row.leverages.items()}
+    return Preferences(row.hedging_mode, leverages)
 
 
 def position(row: wire.PositionRow) -> Position:

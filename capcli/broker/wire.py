@@ -102,8 +102,14 @@ class Accounts(Shape, frozen=True):
     accounts: tuple[AccountRow, ...]
 
 
+class Leverage(Shape, frozen=True):
+    current: Decimal
+    available: tuple[Decimal, ...]
+
+
 class Preferences(Shape, frozen=True):
     hedging_mode: bool
+    leverages: dict[str, Leverage]
 
 
 class MarketSummary(Shape, frozen=True):

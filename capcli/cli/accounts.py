@@ -1,14 +1,18 @@
 """`capcli accounts`: what is in each account, and which one is used."""
 
-from typing import TYPE_CHECKING, Annotated
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from capcli.cli.run import run
 from capcli.cli.tree import command, epilog, new_app
+from capcli.errors import MayBeLive, UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App
+    from capcli.cli.call import Call
+    from capcli.services.account_changes import PreferencesSet, ToppedUp, Wanted
     from capcli.services.accounts import SessionShown
     from capcli.services.reply import Reply
 
@@ -50,3 +54,118 @@ def _use(ctx: typer.Context, application: "App", account_id: str) -> "Reply[Sess
             f"the next command is on {named} again.\n"
         )
     return reply
+
+
+Confirm = Annotated[bool, typer.Option("--confirm", "--yes", help="Send it without a question.")]
+_HEDGING = typer.Option("--hedging", metavar="on|off", help="Opposite deals side by side.")
+_LEVERAGE = typer.Option("--leverage", metavar="CLASS=N", help="Leverage of a class; repeat for more.")
+
+
+@command(
+    app,
+    "preferences",
+    example="capcli accounts preferences\n"
+    "capcli accounts preferences --leverage SHARES=5 --leverage INDICES=10 --confirm\n"
+    "capcli accounts preferences --hedging off",
+)
+def preferences(
+    ctx: typer.Context,
+    *,
+    hedging: Annotated[str | None, _HEDGING] = None,
+    leverage: Annotated[list[str] | None, _LEVERAGE] = None,
+    confirm: Confirm = False,
+) -> None:
+    """Hedging and leverage of the account; change them.
+
+    Without an option it shows them. A leverage is one of those that the broker lists for the class; 5 asks
+    for a margin of 20 % at least, and previews count with it. What is set is read back. The broker refuses
+    to switch hedging while positions are open.
+    """
+    from capcli.services.account_changes import PreferencesSet, PreferencesShown
+
+    call: Call = ctx.find_root().obj
+    if hedging is None and not leverage:
+        run(ctx, lambda application: application.account_changes.preferences(), PreferencesShown)
+        return
+    wanted = _wanted(hedging, leverage or [])
+
+    def use(application: "App") -> "Reply[PreferencesSet]":
+        return call.confirmed(
+            lambda yes: application.account_changes.prefer(wanted, confirmed=yes),
+            given=confirm,
+            summary=lambda: " ".join(application.account_changes.effects(wanted)),
+            left=lambda: _left("the change of preferences", "capcli accounts preferences"),
+        )
+
+    run(ctx, use, PreferencesSet)
+
+
+def _wanted(hedging: str | None, leverage: list[str]) -> "Wanted":
+    from capcli.services.account_changes import Wanted
+
+    modes = {None: None, "on": True, "off": False}
+    word = hedging.lower() if hedging else None
+    if word not in modes:
+        raise UsageError(f"--hedging is {hedging!a:.60}. Allowed: on, off.", option="--hedging")
+    return Wanted(modes[word], dict(map(_leverage, leverage)))
+
+
+def _leverage(text: str) -> tuple[str, Decimal]:
+    from capcli.cli.inputs import above_zero
+
+    name, equals, number = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"--leverage is {text[:60]!a}. Write SHARES=5.", option="--leverage")
+    return name.strip().upper(), above_zero("--leverage", number)
+
+
+@command(
+    app,
+    "topup",
+    example="capcli accounts topup 1000 --confirm\ncapcli accounts topup --confirm -- -500",
+)
+def topup(
+    ctx: typer.Context,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="In the account's currency.")],
+    *,
+    confirm: Confirm = False,
+) -> None:
+    """Put play money on a paper or demo account.
+
+    An amount below 0, written after `--`, takes money off. Documented limits: from -400,000 to 400,000 at a
+    time, at most 100,000 on the account afterwards, 100 a day. The account is read back to prove it. A live
+    account has no such thing.
+    """
+    from capcli.services.account_changes import ToppedUp
+
+    call: Call = ctx.find_root().obj
+    money = _amount(amount)
+
+    def use(application: "App") -> "Reply[ToppedUp]":
+        return call.confirmed(
+            lambda yes: application.account_changes.top_up(money, confirmed=yes),
+            given=confirm,
+            summary=lambda: f"Top up by {money:,f} · {application.env}",
+            left=lambda: _left("the top-up", "capcli accounts"),
+        )
+
+    run(ctx, use, ToppedUp)
+
+
+def _amount(text: str) -> Decimal:
+    from capcli.domain.money import NotANumber, parse_decimal
+
+    try:
+        return parse_decimal(text)
+    except NotANumber as error:
+        raise UsageError(
+            f"AMOUNT is {text[:60]!a}: {error}. Nothing was sent.", next="capcli accounts topup --help"
+        ) from None
+
+
+def _left(what: str, look: str) -> NoReturn:
+    raise MayBeLive(
+        f"Interrupted while the broker's answer was awaited: {what} may have been made. "
+        "Look before you repeat it.",
+        next=look,
+    )

@@ -17,6 +17,7 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
+_ALL = 100
 _RESOLUTIONS = {
     "1m": Resolution.MINUTE,
     "5m": Resolution.MINUTE_5,
@@ -37,6 +38,14 @@ def above_zero(option: str, text: str, hint: str = "") -> Decimal:
         raise _unusable(option, text, str(error)) from None
     if number <= 0:
         raise _unusable(option, text, f"it must be above 0{hint}")
+    return number
+
+
+def risk(text: str) -> Decimal:
+    """Read a share of the equity such as `1%` or `0.5`, in percent. Raises UsageError."""
+    number = above_zero("--risk", text.strip().removesuffix("%").rstrip(), "; write 1% or 0.5%")
+    if number > _ALL:
+        raise _unusable("--risk", text, "it is a percentage of the equity, at most 100")
     return number
 
 

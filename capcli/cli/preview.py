@@ -1,15 +1,18 @@
 """`capcli preview`: an order on paper before it is an order at the broker."""
 
+from decimal import Decimal
 from typing import Annotated
 
 import typer
 
+from capcli.cli import inputs
 from capcli.cli.inputs import above_zero, instant, leg
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.domain.order import OrderRequest, Trigger
+from capcli.domain.risk import ONE_UNIT
 from capcli.errors import UsageError
 
 app = new_app()
@@ -17,6 +20,7 @@ _EXAMPLE = (
     "capcli preview SILVER --size 1.5 --stop 24.50\n"
     "capcli preview GOLD --size 0.1 --sell --stop-distance 15 --limit-distance 30 --explain\n"
     "capcli preview EURUSD --size 1000 --at 1.05 --type limit --good-till 2026-12-31\n"
+    "capcli preview SILVER --risk 1% --stop 24.50\n"
     "id=$(capcli preview SILVER --size 1 --quiet)"
 )
 
@@ -30,7 +34,8 @@ def preview(
     ctx: typer.Context,
     epic: Annotated[str, typer.Argument(metavar="EPIC", help="Market, as in `capcli markets search`.")],
     *,
-    size: Annotated[str, _option("Units of the market.")],
+    size: Annotated[str | None, _option("Units of the market.")] = None,
+    risk: Annotated[str | None, _option("Or the size whose loss at the stop is that much.", "1%")] = None,
     sell: Annotated[bool, typer.Option("--sell", help="Sell instead of buy.")] = False,
     stop: Annotated[str | None, _option("Stop at this price.", "LEVEL")] = None,
     stop_distance: Annotated[str | None, _option("Stop this far from the price.")] = None,
@@ -55,7 +60,7 @@ def preview(
     request = OrderRequest(
         epic=epic,
         side=Side.SELL if sell else Side.BUY,
-        size=above_zero("--size", size, "; to sell, add --sell, the size stays positive"),
+        size=_size(epic, size, risk),
         stop=leg("stop", stop, stop_distance, stop_amount),
         limit=leg("limit", limit, limit_distance, limit_amount),
         trailing=trailing,
@@ -66,13 +71,27 @@ def preview(
     call.check_form(Preview)
     application = call.build()
     call.note_default(application)
-    reply = application.previews.preview(request)
+    reply = application.previews.preview(request, risk=None if risk is None else inputs.risk(risk))
     if call.options.quiet and not call.json:
         call.outlet.result(f"{reply.data.preview_id}\n")
         if reply.problem:
             call.complain(reply.problem)
         raise typer.Exit(reply.exit_code)
     finish(call, reply, application.env, explain=explain)
+
+
+def _size(epic: str, size: str | None, risk: str | None) -> Decimal:
+    """Return the size, or one unit where the risk is to decide it. Raises UsageError."""
+    if (size is None) is (risk is None):
+        given = "Neither --size nor --risk is" if size is None else "Both --size and --risk are"
+        raise UsageError(
+            f"{given} given: name one of them, the units or the share of the equity to risk.",
+            next=f"capcli preview {epic} --size 1" if size is None else "capcli preview --help",
+        )
+    if size is None:
+        inputs.risk(risk or "")
+        return ONE_UNIT
+    return above_zero("--size", size, "; to sell, add --sell, the size stays positive")
 
 
 def _trigger(at: str | None, type_: str | None, good_till: str | None) -> Trigger | None:

@@ -1,5 +1,6 @@
 """Accounts, positions and working orders as the broker reports them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +23,27 @@ class Account:
     equity: Decimal
     open_pl: Decimal
     available: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Leverage:
+    """The leverage chosen for a class of markets, and those that may be chosen (API page 6.3)."""
+
+    current: Decimal
+    available: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What an account has chosen: whether opposite deals stand side by side, and a leverage per class."""
+
+    hedging: bool
+    leverages: Mapping[str, Leverage]
+
+    def leverage(self, market_class: str) -> Decimal | None:
+        """Return the leverage chosen for a class; None where the broker lists none for it."""
+        found = self.leverages.get(market_class)
+        return found.current if found is not None and found.current > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,14 +242,20 @@ def _place_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple
     if away <= 0 or leg.level <= 0:
         owner = f"a {case.request.side.value}'s {word}"
         return False, f"{owner} belongs {side} {plain(price)}, not at {plain(leg.level)}"
-    nearest, farthest = _nearest(case, rule).at(price), case.rules.max_stop_distance.at(price)
+    # Percent are of the live quote, also for a leg measured from an order's level (API page 8.2).
+    live = case.market.quote.exit(case.request.side)
+    nearest, farthest = _nearest(case, rule).at(live), case.rules.max_stop_distance.at(live)
     step = case.rules.price_step
     outward, inward = (floor_to, ceil_to) if below else (ceil_to, floor_to)
     if away < nearest:
-        bound = f"at {'most' if below else 'least'} {plain(outward(price + sign * nearest, step))}"
+        least = outward(price + sign * nearest, step)
+        bound = (
+            f"at {'most' if below else 'least'} {plain(least)}" if least > 0 else "there is no room for one"
+        )
         return False, f"{word} {plain(leg.level)} is too near: {bound}"
     if away > farthest:
-        bound = f"at {'least' if below else 'most'} {plain(inward(price + sign * farthest, step))}"
+        most = max(inward(price + sign * farthest, step), step)
+        bound = f"at {'least' if below else 'most'} {plain(most)}"
         return False, f"{word} {plain(leg.level)} is too far: {bound}"
     far = f"{short(percent_of(away, price))} % {side} {_base(case)} {plain(price)}"
     return True, f"{plain(leg.level)} is {far}"

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
-from capcli.domain.account import Account
+from capcli.domain.account import Account, Preferences
 from capcli.domain.market import Market, Side
 from capcli.domain.money import EXACT, cents, percent_of
 from capcli.domain.order import Leg, LegForm, OrderRequest
 
 _RATIO = Decimal("0.01")
+_SHARE = Decimal("0.0001")
+_WHOLE = Decimal(100)
 # Levels that we work out (from a distance or an amount) are shown with the market's own precision at least.
 _WORKING_PLACES = Decimal("0.0000000001")
 
@@ -35,7 +37,10 @@ class Overnight:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What an order means in money. Prices in `currency`; amounts in `account_currency`."""
+    """What an order means in money. Prices in `currency`; amounts in `account_currency`.
+
+    `leverage` is the account's own choice where it asks for more margin than the market, else None.
+    """
 
     entry: Decimal
     spread: Decimal
@@ -47,6 +52,8 @@ class Figures:
     notional: Decimal
     margin_pct: Decimal | None
     margin: Decimal | None
+    market_margin_pct: Decimal | None
+    leverage: Decimal | None
     equity: Decimal
     available: Decimal
     available_after: Decimal | None
@@ -92,18 +99,56 @@ def max_places(*numbers: Decimal) -> Decimal:
     return max(Decimal(1).scaleb(min(exponent, 0)), _WORKING_PLACES)
 
 
-def figures(request: OrderRequest, market: Market, account: Account, rate: Decimal) -> Figures:
-    """Work out an order's figures; `rate` is account currency per unit of instrument currency."""
+@dataclass(frozen=True, slots=True)
+class _MarginRule:
+    """What share of its value a deal has to cover: the market's own, or more by the account's leverage."""
+
+    market_pct: Decimal | None
+    leverage: Decimal | None
+
+    @property
+    def pct(self) -> Decimal | None:
+        if self.leverage is None:
+            return self.market_pct
+        return (100 / self.leverage).quantize(_SHARE, ROUND_HALF_EVEN, EXACT).normalize(EXACT)
+
+    def of(self, value: Decimal) -> Decimal | None:
+        if self.market_pct is None:
+            return None
+        return cents(value * self.market_pct / 100 if self.leverage is None else value / self.leverage)
+
+
+def _margin_rule(market: Market, preferences: Preferences | None) -> _MarginRule:
+    """Return the larger of the market's factor and 100 / leverage (API page 14.5: to be safe)."""
+    # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
+    market_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
+    leverage = preferences.leverage(market.type) if preferences else None
+    if market_pct is None or leverage is None or market_pct * leverage >= _WHOLE:
+        return _MarginRule(market_pct, None)
+    return _MarginRule(market_pct, leverage)
+
+
+def figures(
+    request: OrderRequest,
+    market: Market,
+    account: Account,
+    rate: Decimal,
+    preferences: Preferences | None = None,
+) -> Figures:
+    """Work out an order's figures; `rate` is account currency per unit of instrument currency.
+
+    The margin follows the market's factor, or the leverage in `preferences` where that asks for more.
+    """
     with localcontext(EXACT):
-        return _figures(request, market, account, rate)
+        return _figures(request, market, account, rate, _margin_rule(market, preferences))
 
 
-def _figures(request: OrderRequest, market: Market, account: Account, rate: Decimal) -> Figures:
+def _figures(
+    request: OrderRequest, market: Market, account: Account, rate: Decimal, margins: _MarginRule
+) -> Figures:
     entry = estimated_entry(request, market)
     notional = cents(entry * request.size * rate)
-    # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
-    margin_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
-    margin = None if margin_pct is None else cents(entry * request.size * rate * margin_pct / 100)
+    margin = margins.of(entry * request.size * rate)
     stop = _leg(request, request.stop, market, account, rate, is_stop=True)
     limit = _leg(request, request.limit, market, account, rate, is_stop=False)
     return Figures(
@@ -115,8 +160,10 @@ def _figures(request: OrderRequest, market: Market, account: Account, rate: Deci
         account_currency=account.currency,
         conversion_rate=rate,
         notional=notional,
-        margin_pct=margin_pct,
+        margin_pct=margins.pct,
         margin=margin,
+        market_margin_pct=margins.market_pct,
+        leverage=margins.leverage,
         equity=account.equity,
         available=account.available,
         available_after=None if margin is None else account.available - margin,

@@ -2,9 +2,13 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
+from capcli.errors import UnderWay
+from capcli.mcp.arguments import MaybeFlag, MaybeLeverages, Signed, Yes
 from capcli.mcp.face import Face
-from capcli.mcp.toolset import READS, tool
+from capcli.mcp.toolset import READS, STORES, TRADES, tool
+from capcli.services.account_changes import PreferencesSet, PreferencesShown, ToppedUp, Wanted
 from capcli.services.accounts import AccountsFound
+from capcli.services.reply import Reply
 
 
 class AccountTools:
@@ -13,6 +17,28 @@ class AccountTools:
 
     def cap_account_list(self) -> ToolResult:
         return self._face.answer(lambda app: app.accounts.list())
+
+    def cap_account_preferences_get(self) -> ToolResult:
+        return self._face.answer(lambda app: app.account_changes.preferences())
+
+    def cap_account_preferences_set(
+        self, hedging_mode: MaybeFlag = None, leverages: MaybeLeverages = None, confirm: Yes = False
+    ) -> ToolResult:
+        named = {name: value for name, value in (leverages or {}).items() if value is not None}
+        return self._face.send(
+            lambda app: app.account_changes.prefer(Wanted(hedging_mode, named), confirmed=confirm),
+            lambda _: _under_way("change of preferences", "capcli accounts preferences"),
+        )
+
+    def cap_account_demo_topup(self, amount: Signed, confirm: Yes = False) -> ToolResult:
+        return self._face.send(
+            lambda app: app.account_changes.top_up(amount, confirmed=confirm),
+            lambda _: _under_way("top-up", "capcli accounts"),
+        )
+
+
+def _under_way(what: str, look: str) -> Reply[PreferencesSet | ToppedUp]:
+    raise UnderWay(f"The {what} is still under way and goes on. Look before you repeat it.", next=look)
 
 
 def tools(face: Face) -> list[FunctionTool]:
@@ -25,5 +51,28 @@ def tools(face: Face) -> list[FunctionTool]:
             AccountsFound,
             READS,
             "account",
-        )
+        ),
+        tool(
+            do.cap_account_preferences_get,
+            "Hedging mode and leverages. Same as: capcli accounts preferences",
+            PreferencesShown,
+            READS,
+            "account",
+        ),
+        tool(
+            do.cap_account_preferences_set,
+            "Set hedging or leverages. confirm=true after a yes. Same as: capcli accounts preferences",
+            PreferencesSet,
+            TRADES,
+            "account",
+            warns=True,
+        ),
+        tool(
+            do.cap_account_demo_topup,
+            "Play money, not on live. confirm=true after a yes. Same as: capcli accounts topup",
+            ToppedUp,
+            STORES,
+            "account",
+            warns=True,
+        ),
     ]

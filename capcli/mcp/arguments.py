@@ -44,6 +44,15 @@ Number = Annotated[
 ]
 # The bound of an optional number is checked all the same; written out in every tool it costs too much.
 MaybeNumber = Annotated[Number | None, _schema(type=["number", "string", "null"])]
+Signed = Annotated[
+    Decimal, Field(ge=-(10**6), le=10**6), BeforeValidator(_decimal), _schema(type=["number", "string"])
+]
+MaybeFlag = Annotated[Annotated[bool, Strict()] | None, _schema(type=["boolean", "null"])]
+MaybeLeverages = Annotated[
+    dict[Annotated[str, Field(pattern=r"^[A-Z_]{1,40}$")], Number | None] | None,
+    Field(max_length=30),
+    _schema(type=["object", "null"], additionalProperties={"type": ["number", "null"]}),
+]
 MaybeTime = Annotated[
     Annotated[datetime, BeforeValidator(_instant)] | None,
     _schema(type=["string", "null"], pattern=r"^\d{4}-\d\d-\d\d"),
@@ -67,6 +76,13 @@ Grouping = Annotated[str, _schema(enum=["market", "day", "month"])]
 MaybeId = Annotated[Id | None, _schema(type=["string", "null"], pattern=_ID)]
 PreviewId = Annotated[str, Field(pattern=r"^-*[pP]_[0-9A-Za-z]{12}-*$")]
 Direction = Annotated[Side, _schema(enum=[side.value for side in Side])]
+MaybeDirection = Annotated[Side | None, _schema(enum=[*(side.value for side in Side), None])]
+Percent = Annotated[
+    Decimal,
+    Field(gt=0, le=100),
+    BeforeValidator(_decimal),
+    _schema(type=["number", "string"], exclusiveMinimum=0, maximum=100),
+]
 TriggerType = Annotated[OrderType, _schema(enum=[kind.value for kind in OrderType])]
 Width = Annotated[Resolution, _schema(enum=[width.value for width in Resolution])]
 Limit = Annotated[int, Field(ge=1, le=1000)]

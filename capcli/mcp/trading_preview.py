@@ -1,12 +1,25 @@
 """Preview tools: check an order and store it under an id; nothing is sent."""
 
+from decimal import Decimal
+
 from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.domain.order import OrderRequest, Trigger
-from capcli.mcp.arguments import Direction, Epic, MaybeNumber, MaybeTime, Number, TriggerType, leg
+from capcli.mcp.arguments import (
+    Direction,
+    Epic,
+    MaybeDirection,
+    MaybeNumber,
+    MaybeTime,
+    Number,
+    Percent,
+    TriggerType,
+    leg,
+)
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import STORES, tool
 from capcli.services.previews import Preview
+from capcli.services.proposals import Proposal
 
 _SET = "trading_preview"
 
@@ -75,6 +88,20 @@ class TradingPreviewTools:
             )
         )
 
+    def cap_trade_propose(
+        self,
+        epic: Epic,
+        risk_percent: Percent = Decimal(1),
+        direction: MaybeDirection = None,
+        stop_level: MaybeNumber = None,
+        stop_distance: MaybeNumber = None,
+    ) -> ToolResult:
+        return self._face.answer(
+            lambda app: app.proposals.propose(
+                epic, risk_percent, side=direction, stop=leg("stop", stop_level, stop_distance, None)
+            )
+        )
+
 
 def tools(face: Face) -> list[FunctionTool]:
     """Return the preview tools."""
@@ -93,5 +120,13 @@ def tools(face: Face) -> list[FunctionTool]:
             Preview,
             STORES,
             _SET,
+        ),
+        tool(
+            do.cap_trade_propose,
+            "Size from risk, not advice; with a direction also a preview. Same as: capcli propose",
+            Proposal,
+            STORES,
+            _SET,
+            warns=True,
         ),
     ]

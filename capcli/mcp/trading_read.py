@@ -8,6 +8,7 @@ from capcli.mcp.flights import LONGEST_S
 from capcli.mcp.toolset import READS, SETTLES, tool
 from capcli.services.confirms import ConfirmShown
 from capcli.services.executions_log import ExecutionsFound
+from capcli.services.exposure import ExposureFound
 from capcli.services.portfolio import OrdersFound, PositionsFound
 from capcli.services.settling import Reconciliation
 
@@ -43,6 +44,9 @@ class TradingReadTools:
     def cap_trade_reconcile(self, attempt_id: MaybeText = None) -> ToolResult:
         return self._face.answer(lambda app: app.settlements.reconcile(attempt_id))
 
+    def cap_trade_exposure(self) -> ToolResult:
+        return self._face.answer(lambda app: app.exposures.show())
+
     def cap_trade_executions(self, last: Limit = 20) -> ToolResult:
         return self._face.answer(lambda app: app.executions_log.latest(last))
 
@@ -66,6 +70,13 @@ def tools(face: Face) -> list[FunctionTool]:
             _SET,
         ),
         tool(do.cap_trade_orders_list, "Working orders. Same as: capcli orders", OrdersFound, READS, _SET),
+        tool(
+            do.cap_trade_exposure,
+            "Notional, margin and loss at the stops, in total. Same as: capcli exposure",
+            ExposureFound,
+            READS,
+            _SET,
+        ),
         tool(do.cap_trade_confirm_get, "The broker's verdict on a request", ConfirmShown, READS, _SET),
         tool(
             do.cap_trade_confirm_wait,

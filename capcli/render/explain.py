@@ -17,6 +17,8 @@ _RATE_DIGITS = Context(prec=9)
 def sentences(data: Preview) -> Iterator[tuple[str, str]]:
     """Return the name of each field and what it means here."""
     yield "Side", _side(data)
+    if data.sizing:
+        yield "Size", data.sizing.arithmetic
     yield "Entry", _entry(data)
     yield "Spread", _spread(data)
     if data.conversion_rate != 1:
@@ -71,8 +73,17 @@ def _margin(data: Preview) -> str:
     if data.margin is None or data.available_after is None or data.margin_pct is None:
         return "Unknown: the broker sent no margin factor for this market."
     return (
-        f"{_cash(data.margin, data)} = {_product(data)} x {percent(data.margin_pct)}. It is set aside: "
+        f"{_cash(data.margin, data)} = {_product(data)} {_share(data)}. It is set aside: "
         f"{_cash(data.available_after, data)} stay available of {_cash(data.available, data)}."
+    )
+
+
+def _share(data: Preview) -> str:
+    if data.margin_pct is None or data.leverage is None or data.market_margin_pct is None:
+        return f"x {percent(data.margin_pct or Decimal(0))}"
+    return (
+        f"/ {short(data.leverage)}: your leverage for this class of markets (accounts preferences) asks for "
+        f"{percent(data.margin_pct)}, more than the market's own {percent(data.market_margin_pct)}"
     )
 
 

@@ -11,6 +11,8 @@ from capcli.render.envelope import instant
 
 _VIEWS = {
     "Preview": "trading",
+    "Proposal": "proposal",
+    "ExposureFound": "exposure",
     "Execution": "trading",
     "Closing": "trading",
     "Amendment": "changes",
@@ -37,6 +39,9 @@ _VIEWS = {
     "TransactionsFound": "history",
     "Report": "history",
     "AccountsFound": "session",
+    "PreferencesShown": "accounts",
+    "PreferencesSet": "accounts",
+    "ToppedUp": "accounts",
     "SessionShown": "session",
     "LoginDone": "session",
     "LoginStatus": "session",

@@ -33,7 +33,7 @@ def view(data: Any) -> list[Block]:
 
 @view.register
 def _(data: Preview) -> list[Block]:
-    rows = (*_price_rows(data), *_money_rows(data), *_leg_rows(data), *_cost_rows(data))
+    rows = (*_size_rows(data), *_price_rows(data), *_money_rows(data), *_leg_rows(data), *_cost_rows(data))
     return [Pairs(rows, title=_title(data), tone=_tone(data), framed=True), *_ending(data)]
 
 
@@ -55,6 +55,10 @@ def _title(data: Preview) -> str:
     return f"{data.side.value}{kind} {short(data.size)} {data.epic} {at}{until}{refused}"
 
 
+def _size_rows(data: Preview) -> Rows:
+    return [("Size", Cell(data.sizing.arithmetic))] if data.sizing else []
+
+
 def _price_rows(data: Preview) -> Rows:
     digits = places(data.bid, data.offer)
     bid, offer = price(data.bid, digits), price(data.offer, digits)
@@ -72,7 +76,8 @@ def _money_rows(data: Preview) -> Rows:
     rows = [("Notional", Cell(money(data.notional, currency)))]
     if data.margin is None or data.available_after is None:
         return [*rows, ("Margin", Cell("unknown: the broker sent no margin factor", Tone.BAD))]
-    factor = "" if data.margin_pct is None else f" ({percent(data.margin_pct)})"
+    chosen = f", your leverage {short(data.leverage)}" if data.leverage else ""
+    factor = "" if data.margin_pct is None else f" ({percent(data.margin_pct)}{chosen})"
     after = Cell(money(data.available_after, currency), Tone.BAD if data.available_after < 0 else Tone.PLAIN)
     return [*rows, ("Margin", Cell(money(data.margin, currency) + factor)), ("Available after", after)]
 
@@ -117,15 +122,18 @@ def _cost_rows(data: Preview) -> Rows:
 
 
 def _ending(data: Preview) -> list[Block]:
-    checks = Table(
-        (Column(""), Column("Check"), Column("Finding", prose=True)),
-        tuple(_check_row(check) for check in data.checks),
-    )
+    checks = check_table(data.checks)
     life = f"Preview {data.preview_id} expires at {data.expires_at:%H:%M:%S}Z, in {data.ttl_s} s."
     if not data.executable:
         return [checks, Line(Cell(f"Preview {data.preview_id} failed its checks and cannot be executed."))]
     command = f"capcli execute {data.preview_id} --confirm"
     return [checks, Line(Cell(life)), Line(Cell(command, Tone.STRONG))]
+
+
+def check_table(checks: tuple[Check, ...]) -> Table:
+    """Return every check with its finding."""
+    columns = (Column(""), Column("Check"), Column("Finding", prose=True))
+    return Table(columns, tuple(_check_row(check) for check in checks))
 
 
 def _check_row(check: Check) -> tuple[Cell, ...]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from capcli.domain.account import Account, Activity, OrderType, Position, WorkingOrder
+from capcli.domain.account import Account, Activity, OrderType, Position, Preferences, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.market import Market, OrderRules
 from capcli.domain.order import Kind, OrderRequest
@@ -51,6 +51,7 @@ class Scene:
     positions: tuple[Position, ...]
     orders: tuple[WorkingOrder, ...]
     orders_today: int
+    preferences: Preferences
 
 
 def active_on(broker: Broker, account_id: str) -> str:
@@ -86,11 +87,12 @@ def look(desk: Desk, request: OrderRequest, *, with_orders: bool, account_id: st
         lambda: broker.market(request.epic),
         broker.accounts,
         broker.positions,
+        lambda: broker.preferences(fresh=False),
     ]
     wants_orders = with_orders or (policy.max_open_positions is not None and request.kind is Kind.WORKING)
     if wants_orders:
         reads.append(broker.orders)
-    active, market, accounts, positions, *rest = together(*reads)
+    active, market, accounts, positions, preferences, *rest = together(*reads)
     return Scene(
         account_id=active,
         market=market,
@@ -99,6 +101,7 @@ def look(desk: Desk, request: OrderRequest, *, with_orders: bool, account_id: st
         positions=positions,
         orders=rest[0] if rest else (),
         orders_today=orders_today(desk, active),
+        preferences=preferences,
     )
 
 
@@ -131,16 +134,21 @@ def judge(
     order_type: OrderType | None,
     *,
     reference_entry: Decimal | None = None,
+    rate: Decimal | None = None,
 ) -> Case:
-    """Put what was seen and what is asked into the one case that the rules judge."""
-    rate = conversion_rate(desk.broker, scene.market.currency, scene.account.currency)
+    """Put what was seen and what is asked into the one case that the rules judge.
+
+    `rate` (account currency for one of the instrument's) is read where it is not known.
+    """
+    if rate is None:
+        rate = conversion_rate(desk.broker, scene.market.currency, scene.account.currency)
     return Case(
         policy=desk.policy,
         request=request,
         market=scene.market,
         rules=scene.rules,
         account=scene.account,
-        figures=figures(request, scene.market, scene.account, rate),
+        figures=figures(request, scene.market, scene.account, rate, scene.preferences),
         open_positions=len(scene.positions),
         waiting_orders=len(scene.orders),
         orders_today=scene.orders_today,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, classify
 from capcli.domain.order import Kind
@@ -167,7 +167,20 @@ class Changer:
         return seen
 
 
-def refusal(change: Change[T], answer: Answer) -> CapcliError:
+class Worded(Protocol):
+    """How a refusal is told: what was refused, what stays, and the command that does it again."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def unchanged(self) -> str: ...
+
+    @property
+    def command(self) -> str: ...
+
+
+def refusal(change: Worded, answer: Answer) -> CapcliError:
     """Return the error for a change that the broker refused; nothing changed."""
     name = f"{change.name[:1].lower()}{change.name[1:]}"
     if answer.status == _TOO_MANY:

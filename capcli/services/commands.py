@@ -1,5 +1,7 @@
 """Commands that a message proposes, written so that typing them does what the message says."""
 
+from decimal import Decimal
+
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.domain.money import short
@@ -13,10 +15,18 @@ SOME_TIME = "YYYY-MM-DDTHH:MM"
 
 
 def preview_command(
-    request: OrderRequest, order_type: OrderType | None = None, *, good_till: str | None = None
+    request: OrderRequest,
+    order_type: OrderType | None = None,
+    *,
+    good_till: str | None = None,
+    risk: Decimal | None = None,
 ) -> str:
-    """Return the command that previews this order again, with its stop, its limit and its level."""
-    words = ["capcli preview", request.epic, f"--size {short(request.size)}"]
+    """Return the command that previews this order again, with its stop, its limit and its level.
+
+    With a `risk` (percent of equity) that stands in place of the size.
+    """
+    size = f"--size {short(request.size)}" if risk is None else f"--risk {short(risk)}%"
+    words = ["capcli preview", request.epic, size]
     if request.side is Side.SELL:
         words.append("--sell")
     if request.trigger is not None:

@@ -14,6 +14,7 @@ from capcli.domain.account import (
     Activity,
     Confirm,
     Position,
+    Preferences,
     Session,
     Transaction,
     Watchlist,
@@ -146,6 +147,16 @@ class OpeningsBook(Protocol):
         ...
 
 
+class PreferencesBook(Protocol):
+    """Where the preferences of accounts rest for five minutes, for all processes of a user. Never raises."""
+
+    def load(self, account_id: str) -> Preferences | None: ...
+
+    def save(self, account_id: str, preferences: Preferences) -> None: ...
+
+    def drop(self, account_id: str) -> None: ...
+
+
 class Broker(Protocol):
     """One broker session. Reads raise the errors of `capcli.errors`; mutations answer with what came back.
 
@@ -204,6 +215,14 @@ class Broker(Protocol):
 
     def hedging(self) -> bool:
         """Say whether opposite deals stand side by side on the active account, or reduce each other."""
+        ...
+
+    def preferences(self, *, fresh: bool = True) -> Preferences:
+        """GET /accounts/preferences of the active account; else one read in the last five minutes will do."""
+        ...
+
+    def forget_preferences(self) -> None:
+        """Let the next look at the active account's preferences be a fresh one."""
         ...
 
     def search(self, term: str | None) -> tuple[MarketRow, ...]: ...

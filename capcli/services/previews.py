@@ -1,6 +1,6 @@
 """Preview: what an order would be, with every check at once, stored under an id that executes it once."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -9,12 +9,14 @@ from typing import Any
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.market import Market, MarketStatus, Quote, Side
+from capcli.domain.money import plain, short
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, order_body
 from capcli.domain.policy import Case, Check, Rule, evaluate
+from capcli.domain.risk import Sizing, sized
 from capcli.domain.sizing import Figures, LegFigures, Overnight
-from capcli.errors import Exit, Problem, UsageError
+from capcli.errors import ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
 from capcli.services import ids
-from capcli.services.casework import Desk, judge, look
+from capcli.services.casework import Desk, Scene, judge, look
 from capcli.services.commands import SOME_TIME, preview_command
 from capcli.services.documents import StoredOrder, write_order
 from capcli.services.ports import Ids
@@ -51,6 +53,8 @@ class Preview:
     notional: Decimal
     margin_pct: Decimal | None
     margin: Decimal | None
+    market_margin_pct: Decimal | None
+    leverage: Decimal | None
     equity: Decimal
     available: Decimal
     available_after: Decimal | None
@@ -58,6 +62,7 @@ class Preview:
     limit: LegFigures | None
     reward_to_risk: Decimal | None
     overnight: Overnight | None
+    sizing: Sizing | None
     checks: tuple[Check, ...]
     body: str
     created_at: datetime
@@ -69,6 +74,9 @@ class Preview:
         return tuple(check for check in self.checks if not check.passed)
 
 
+_ALL = Decimal(100)
+
+
 class Previews:
     """Makes previews and keeps them. Sends nothing."""
 
@@ -77,21 +85,33 @@ class Previews:
         self._ids = ids
         self._ttl_s = ttl_s
 
-    def preview(self, request: OrderRequest) -> Reply[Preview]:
+    def preview(self, request: OrderRequest, *, risk: Decimal | None = None) -> Reply[Preview]:
         """Check an order against the market, the account and the policy, and store it.
 
+        With `risk` (percent of equity) the request is for one unit, and the size is worked out from its stop.
         A preview whose checks fail is stored too and can never be executed (problem CHECKS_FAILED, exit 5).
-        Raises UsageError, EpicUnknown, RulesMissing and whatever a read raises; then nothing is stored.
+        Raises UsageError, EpicUnknown, RulesMissing, RiskTooSmall, ChecksFailed for a stop that limits no
+        loss, and whatever a read raises; then nothing is stored.
         """
         check_request(request)
-        scene = look(self._desk, request, with_orders=False)
-        order_type = _order_type(request, scene.market)
-        case = judge(self._desk, scene, request, order_type)
-        preview = self._compose(case)
-        self._store(preview, case, scene.account_id)
-        return Reply(preview, scene.account_id, _problem(preview, request))
+        if risk is not None:
+            check_risk(request, risk)
+        return self.of_scene(look(self._desk, request, with_orders=False), request, risk=risk)
 
-    def _compose(self, case: Case) -> Preview:
+    def of_scene(
+        self, scene: Scene, request: OrderRequest, *, risk: Decimal | None = None, rate: Decimal | None = None
+    ) -> Reply[Preview]:
+        """Check and store an order by a look that was just taken."""
+        order_type = _order_type(request, scene.market)
+        case = judge(self._desk, scene, request, order_type, rate=rate)
+        sizing = None
+        if risk is not None:
+            case, sizing = sized_case(self._desk, scene, case, risk)
+        preview = self._compose(case, sizing)
+        self._store(preview, case, scene.account_id)
+        return Reply(preview, scene.account_id, _problem(preview, case.request))
+
+    def _compose(self, case: Case, sizing: Sizing | None) -> Preview:
         now, request, quote = self._desk.clock(), case.request, case.market.quote
         checks = evaluate(case)
         passed = all(check.passed for check in checks)
@@ -113,6 +133,7 @@ class Previews:
             price_at=quote.at,
             price_age_s=_age(self._desk.broker.broker_time() or now, quote),
             **_shared(case.figures),
+            sizing=sizing,
             checks=checks,
             body=order_body(request, case.order_type).decode(),
             created_at=now,
@@ -146,6 +167,68 @@ class Previews:
                 created_at=preview.created_at,
                 expires_at=preview.expires_at,
             )
+        )
+
+
+def sized_case(desk: Desk, scene: Scene, unit: Case, risk: Decimal) -> tuple[Case, Sizing]:
+    """Turn the case of one unit into that of the size which the risk allows.
+
+    Raises RiskTooSmall with its arithmetic, and ChecksFailed when the stop limits no loss.
+    """
+    request = unit.request
+    found = sized(risk, request, unit.figures, scene.rules)
+    if found is None:
+        raise _no_loss_limited(unit)
+    if found.least_pct is not None:
+        raise _risk_too_small(request, unit.order_type, found.sizing, scene, found.least_pct)
+    request = replace(request, size=found.size)
+    rate = unit.figures.conversion_rate
+    return judge(desk, scene, request, unit.order_type, rate=rate), found.sizing
+
+
+def _no_loss_limited(unit: Case) -> ChecksFailed:
+    side, stop = unit.request.side, unit.figures.stop
+    where = "below" if side is Side.BUY else "above"
+    level = f", not at {plain(stop.level)}" if stop else ""
+    return ChecksFailed(
+        f"A {side.value}'s stop belongs {where} the entry {plain(unit.figures.entry)}{level}: it limits no "
+        "loss, so no size can be worked out. Nothing was sent.",
+        next="capcli preview --help",
+        failed=[Rule.STOP.value],
+    )
+
+
+def _risk_too_small(
+    request: OrderRequest, order_type: OrderType | None, sizing: Sizing, scene: Scene, least_pct: Decimal
+) -> RiskTooSmall:
+    least, equity = short(scene.rules.min_size), scene.account.equity
+    enough = f" That takes a risk of {short(least_pct)} %, or a nearer stop." if least_pct else ""
+    fits = Decimal(0) < least_pct <= _ALL
+    return RiskTooSmall(
+        f"Too small: {sizing.arithmetic} The least size of {request.epic} is {least}.{enough} "
+        "Nothing was sent.",
+        next=preview_command(request, order_type, risk=least_pct) if fits else "capcli accounts",
+        risk_pct=sizing.risk_pct,
+        equity=equity,
+        budget=sizing.budget,
+        loss_per_unit=sizing.loss_per_unit,
+        exact_size=sizing.exact_size,
+        min_size=scene.rules.min_size,
+        least_risk_pct=least_pct if fits else None,
+    )
+
+
+def check_risk(request: OrderRequest, risk: Decimal) -> None:
+    """Refuse a risk that no size can be worked out from. Raises UsageError."""
+    if not 0 < risk <= _ALL:
+        raise UsageError(
+            f"The risk is {short(risk)} %: it is a percentage of the equity, above 0 and at most 100.",
+            next="capcli preview --help",
+        )
+    if request.stop is None or request.stop.form is LegForm.AMOUNT:
+        raise UsageError(
+            "A risk needs a stop as a level or a distance: the size follows from how far away it is.",
+            next=f"capcli propose {request.epic} --risk {short(risk)}%",
         )
 
 

@@ -37,6 +37,11 @@ READS = (
     ("markets", "sentiment", "SILVER", "GOLD"),
     ("watchlists",),
     ("help", "exit-codes"),
+    ("accounts", "preferences"),
+    ("exposure",),
+    ("propose", "SILVER", "--risk", "1%"),
+    ("propose", "SILVER", "--risk", "1%", "--buy", "--stop", "24.50"),
+    ("preview", "SILVER", "--risk", "1%", "--stop", "24.50"),
 )
 
 

@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capcli.domain.account import Leverage, Preferences
 from capcli.domain.market import Side
 from capcli.domain.money import cents
 from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
@@ -69,6 +71,38 @@ def test_a_working_order_enters_at_its_own_level() -> None:
 def test_an_unknown_unit_of_the_margin_factor_is_no_margin() -> None:
     found = figures(an_order(), a_market(margin_factor_unit="POINTS"), ACCOUNT, D(1))
     assert (found.margin_pct, found.margin, found.available_after) == (None, None, None)
+
+
+def chosen(leverage: str, market_class: str = "COMMODITIES") -> Preferences:
+    return Preferences(hedging=False, leverages={market_class: Leverage(D(leverage), (D(1), D(leverage)))})
+
+
+@pytest.mark.parametrize(
+    ("leverage", "margin_pct", "margin", "told"),
+    [
+        ("5", "20", "60.04", "5"),
+        ("3", "33.3333", "100.07", "3"),
+        ("10", "10", "30.02", None),
+        ("20", "10", "30.02", None),
+    ],
+)
+def test_the_margin_follows_what_asks_for_more(
+    leverage: str, margin_pct: str, margin: str, told: str | None
+) -> None:
+    found = figures(an_order("10"), MARKET, ACCOUNT, D(1), chosen(leverage))
+    assert (found.margin_pct, found.margin) == (D(margin_pct), D(margin))
+    assert (found.leverage, found.market_margin_pct) == (D(told) if told else None, D(10))
+    assert found.available_after == ACCOUNT.available - D(margin)
+
+
+def test_a_class_without_a_leverage_keeps_the_markets_factor() -> None:
+    found = figures(an_order("10"), MARKET, ACCOUNT, D(1), chosen("1", "GOLD"))
+    assert (found.margin_pct, found.leverage) == (D(10), None)
+
+
+def test_a_leverage_makes_no_margin_where_the_market_has_no_factor() -> None:
+    found = figures(an_order(), a_market(margin_factor=None), ACCOUNT, D(1), chosen("2"))
+    assert (found.margin_pct, found.margin, found.leverage) == (None, None, None)
 
 
 @given(prices, sizes, st.sampled_from(Side), st.decimals(min_value="0.01", max_value="0.9", places=2))

@@ -20,6 +20,7 @@ TRADES = {
     "cap_trade_positions_close",
     "cap_trade_positions_amend",
     "cap_trade_orders_cancel",
+    "cap_account_preferences_set",
 }
 
 LEGS = [f"{leg}_{form}" for leg in ("stop", "profit") for form in ("level", "distance", "amount")]
@@ -43,6 +44,9 @@ OFFICIAL: dict[str, list[str]] = {
     "cap_watchlists_add_market": ["watchlist_id", "epic", "confirm"],
     "cap_watchlists_delete": ["watchlist_id", "confirm"],
     "cap_watchlists_remove_market": ["watchlist_id", "epic", "confirm"],
+    "cap_account_preferences_get": [],
+    "cap_account_preferences_set": ["hedging_mode", "leverages", "confirm"],
+    "cap_account_demo_topup": ["amount", "confirm"],
     "cap_trade_positions_list": [],
     "cap_trade_positions_get": ["deal_id"],
     "cap_trade_orders_list": [],

@@ -1,0 +1,23 @@
+"""`capcli exposure`: what is at stake."""
+
+import typer
+
+from capcli.cli.run import run
+from capcli.cli.tree import command, new_app
+
+app = new_app()
+
+
+@command(
+    app, "exposure", example="capcli exposure\ncapcli exposure --csv --fields group,name,net,loss_at_stops"
+)
+def exposure(ctx: typer.Context) -> None:
+    """What is at stake: notional, margin, loss at the stops.
+
+    By market, by class and by the instrument's currency, in account currency, with totals and percent of
+    equity. The loss counts from now, as if every stop was hit at its level: only a guaranteed one surely
+    fills there, and a position without a stop is in no bound. Working orders are not counted.
+    """
+    from capcli.services.exposure import ExposureFound
+
+    run(ctx, lambda application: application.exposures.show(), ExposureFound)

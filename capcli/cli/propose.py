@@ -1,0 +1,58 @@
+"""`capcli propose`: what a share of the equity would buy or sell."""
+
+from typing import Annotated
+
+import typer
+
+from capcli.cli.inputs import leg, risk
+from capcli.cli.run import finish
+from capcli.cli.tree import command, new_app
+from capcli.domain.market import Side
+from capcli.errors import UsageError
+
+app = new_app()
+_EXAMPLE = (
+    "capcli propose GOLD --risk 1%\n"
+    "capcli propose GOLD --risk 1% --buy\n"
+    "capcli propose SILVER --risk 0.5% --sell --stop-distance 0.80"
+)
+
+
+@command(app, "propose", example=_EXAMPLE)
+def propose(
+    ctx: typer.Context,
+    epic: Annotated[str, typer.Argument(metavar="EPIC", help="Market, as in `capcli markets search`.")],
+    *,
+    share: Annotated[str, typer.Option("--risk", metavar="1%", help="Share of the equity to risk.")],
+    buy: Annotated[bool, typer.Option("--buy", help="Make a preview of a buy.")] = False,
+    sell: Annotated[bool, typer.Option("--sell", help="Make a preview of a sale.")] = False,
+    stop: Annotated[str | None, typer.Option(metavar="LEVEL", help="Stop at this price.")] = None,
+    stop_distance: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Stop this far from the price.")
+    ] = None,
+) -> None:
+    """Work out the size that a risk allows; sends nothing.
+
+    Without a side both are shown, and nothing can be executed. With --buy or --sell there is a preview,
+    which `capcli execute` sends once. Without a stop it stands at 2 x ATR(14) of HOUR candles (Wilder's,
+    bid prices), never nearer than the market's minimum. Arithmetic, not advice.
+    """
+    from capcli.services.proposals import Proposal
+
+    if buy and sell:
+        raise UsageError(
+            "--buy and --sell exclude each other. Nothing was sent.", next="capcli propose --help"
+        )
+    side = Side.BUY if buy else Side.SELL if sell else None
+    call = ctx.find_root().obj
+    call.check_form(Proposal)
+    percent, given = risk(share), leg("stop", stop, stop_distance, None)
+    application = call.build()
+    call.note_default(application)
+    reply = application.proposals.propose(epic, percent, side=side, stop=given)
+    if call.options.quiet and not call.json and reply.data.preview_id:
+        call.outlet.result(f"{reply.data.preview_id}\n")
+        if reply.problem:
+            call.complain(reply.problem)
+        raise typer.Exit(reply.exit_code)
+    finish(call, reply, application.env)

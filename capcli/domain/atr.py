@@ -1,0 +1,29 @@
+"""Average true range: how far a market moves in a bar, after J. Welles Wilder. Bid prices."""
+
+from collections.abc import Iterator
+from decimal import Decimal, localcontext
+from itertools import pairwise
+
+from capcli.domain.market import Candle
+from capcli.domain.money import EXACT
+
+
+def average_true_range(candles: tuple[Candle, ...], period: int) -> Decimal | None:
+    """Return Wilder's ATR of closed candles, oldest first, in price units; None when there are too few.
+
+    It begins with the plain mean of the first `period` true ranges and then moves by 1 / period of each one.
+    """
+    with localcontext(EXACT):
+        ranges = tuple(_true_ranges(candles))
+        if len(ranges) < period:
+            return None
+        atr = sum(ranges[:period], Decimal(0)) / period
+        for one in ranges[period:]:
+            atr = (atr * (period - 1) + one) / period
+        return atr
+
+
+def _true_ranges(candles: tuple[Candle, ...]) -> Iterator[Decimal]:
+    """A bar's range counts from the close before it, so that gaps are in it."""
+    for before, bar in pairwise(candles):
+        yield max(bar.bid_high, before.bid_close) - min(bar.bid_low, before.bid_close)

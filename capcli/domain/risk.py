@@ -1,0 +1,78 @@
+"""The size that a risk allows: so much of the equity, divided by what one unit loses at the stop."""
+
+from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal, localcontext
+
+from capcli.domain.market import OrderRules, Side
+from capcli.domain.money import CENT, EXACT, ceil_to, floor_to, plain, short
+from capcli.domain.order import OrderRequest
+from capcli.domain.sizing import Figures
+
+ONE_UNIT = Decimal(1)
+"""The size of a request whose size is still to be found."""
+
+# As many digits as are shown, rounded against the user: so what is shown is what is worked with.
+_UP = Context(prec=12, rounding=ROUND_UP)
+_DOWN = Context(prec=8, rounding=ROUND_DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """How a size came about. `budget` and `loss_per_unit` in account currency, the spread included."""
+
+    risk_pct: Decimal
+    budget: Decimal
+    loss_per_unit: Decimal
+    exact_size: Decimal
+    arithmetic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """A size and its arithmetic. `least_pct` is the risk that the smallest size takes; None when it fits."""
+
+    size: Decimal
+    sizing: Sizing
+    least_pct: Decimal | None
+
+
+def sized(risk_pct: Decimal, unit: OrderRequest, figures: Figures, rules: OrderRules) -> Sized | None:
+    """Return the largest size on the step whose loss at the stop stays within the risk.
+
+    `unit` is a request for one unit with a stop as level or distance, and `figures` are its own. None when
+    the stop is on the wrong side of the entry, so that it limits no loss.
+    """
+    stop = figures.stop
+    if stop is None or stop.distance <= 0:
+        return None
+    with localcontext(EXACT):
+        budget = max((figures.equity * risk_pct / 100).quantize(CENT, ROUND_DOWN), Decimal("0.00"))
+        loss = _UP.plus(stop.distance * figures.conversion_rate)
+        exact = _DOWN.divide(budget, loss)
+        size, least = floor_to(exact, rules.size_step), ceil_to(rules.min_size, rules.size_step)
+        least_pct = None
+        if size < least:
+            least_pct = _least_pct(least * loss, figures.equity)
+    sizing = Sizing(risk_pct, budget, loss, exact, "")
+    step = f"rounded down to steps of {short(rules.size_step)}: {short(size)}."
+    told = f"{_told(sizing, unit.side, figures)}, {step}"
+    return Sized(size, replace(sizing, arithmetic=told), least_pct)
+
+
+def _least_pct(loss: Decimal, equity: Decimal) -> Decimal:
+    if equity <= 0:
+        return Decimal(0)
+    return (loss.quantize(CENT, ROUND_UP) * 100 / equity).quantize(CENT, ROUND_UP)
+
+
+def _told(sizing: Sizing, side: Side, figures: Figures) -> str:
+    stop, account = figures.stop, figures.account_currency
+    assert stop is not None
+    high, low = (figures.entry, stop.level) if side is Side.BUY else (stop.level, figures.entry)
+    times = "" if figures.conversion_rate == 1 else f" x {short(figures.conversion_rate)}"
+    budget, loss = f"{sizing.budget:,f}", short(sizing.loss_per_unit)
+    return (
+        f"{short(sizing.risk_pct)} % of {figures.equity:,f} {account} equity = {budget} {account}; one unit "
+        f"loses {loss} {account} at the stop = ({plain(high)} - {plain(low)}){times}, spread included; "
+        f"{budget} / {loss} = {short(sizing.exact_size)}"
+    )

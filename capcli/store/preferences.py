@@ -1,0 +1,89 @@
+"""What accounts have chosen, kept for five minutes in small private files that processes of a user share."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from capcli.domain.account import Leverage, Preferences
+from capcli.errors import CapcliError
+from capcli.services.ports import Clock
+from capcli.system import private_folder
+
+_LIFE = timedelta(minutes=5)
+_FAILURES = (OSError, CapcliError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePreferences:
+    """The `PreferencesBook` port over one file per host and account. A file that fails is a missing one."""
+
+    folder: Path
+    host: str
+    clock: Clock
+
+    def load(self, account_id: str) -> Preferences | None:
+        import json
+
+        with suppress(*_FAILURES):
+            raw = json.loads(self._file(account_id).read_bytes())
+            age = self.clock() - datetime.fromisoformat(raw["at"])
+            # A time ahead of ours is from a clock that was set back since.
+            if timedelta(0) <= age <= _LIFE:
+                return _read(raw)
+        return None
+
+    def save(self, account_id: str, preferences: Preferences) -> None:
+        import json
+        import tempfile
+
+        content = json.dumps({"at": self.clock().isoformat(), **_written(preferences)}).encode()
+        with suppress(*_FAILURES):
+            file = self._file(account_id)
+            handle, name = tempfile.mkstemp(dir=private_folder(file.parent), prefix=".preferences-")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(content)
+                Path(name).replace(file)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+
+    def drop(self, account_id: str) -> None:
+        with suppress(OSError):
+            self._file(account_id).unlink()
+
+    def drop_all(self) -> None:
+        """Forget every account of the host: it began anew."""
+        with suppress(OSError):
+            for file in self.folder.glob(f"preferences-{_short(self.host)}-*.json"):
+                file.unlink()
+
+    def _file(self, account_id: str) -> Path:
+        return self.folder / f"preferences-{_short(self.host)}-{_short(account_id)}.json"
+
+
+def _short(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _written(preferences: Preferences) -> dict[str, Any]:
+    leverages = {
+        name: [str(one.current), *map(str, one.available)] for name, one in preferences.leverages.items()
+    }
+    return {"hedging": preferences.hedging, "leverages": leverages}
+
+
+def _read(raw: dict[str, Any]) -> Preferences:
+    if type(raw["hedging"]) is not bool:
+        raise ValueError
+    return Preferences(raw["hedging"], {name: _leverage(row) for name, row in raw["leverages"].items()})
+
+
+def _leverage(row: list[str]) -> Leverage:
+    current, *available = map(Decimal, row)
+    return Leverage(current, tuple(available))

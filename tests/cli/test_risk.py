@@ -1,0 +1,82 @@
+"""Sizes by risk and the exposure on the command line: the arithmetic is on the screen and in the document."""
+
+import pytest
+
+LONG = (
+    ("propose", "SILVER", "--risk", "1%"),
+    ("propose", "EURUSD", "--risk", "1%", "--buy"),
+    ("propose", "SILVER", "--risk", "1%", "--stop", "24.50"),
+    ("preview", "SILVER", "--risk", "1%", "--stop", "24.50"),
+    ("preview", "SILVER", "--risk", "1%", "--stop", "24.50", "--explain"),
+    ("exposure",),
+)
+
+
+@pytest.mark.parametrize("words", LONG, ids=" ".join)
+def test_nothing_is_cut_on_a_narrow_terminal(capcli, words):
+    if words == ("exposure",):
+        capcli.bought("--stop", "24.50")
+        capcli.bought()
+    result = capcli(*words, typed="", width=60, env={"NO_COLOR": "1"})
+    assert result.code == 0
+    assert max(map(len, result.out.splitlines())) <= 60
+    assert "…" not in result.out
+
+
+def test_the_arithmetic_is_shown_to_people_and_scripts(capcli):
+    words = ("preview", "SILVER", "--risk", "1 %", "--stop", "24.50")
+    sizing = capcli(*words, "--json").data["sizing"]
+    assert (sizing["risk_pct"], sizing["budget"]) == (1, 100)
+    assert "rounded down to steps of 0.1" in sizing["arithmetic"]
+    told = capcli(*words).out
+    assert "1 % of 10,000.00 USD equity = 100.00 USD" in told
+    assert "rounded down to steps of 0.1" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Neither --size nor --risk"),
+        (("--size", "1", "--risk", "1%"), "Both --size and --risk"),
+        (("--risk", "some", "--stop", "24.50"), "not a plain number"),
+        (("--risk", "0%", "--stop", "24.50"), "above 0"),
+        (("--risk", "101%", "--stop", "24.50"), "at most 100"),
+        (("--risk", "-1%", "--stop", "24.50"), "above 0"),
+        (("--risk", "1%"), "needs a stop"),
+    ],
+)
+def test_size_and_risk_exclude_each_other_and_one_is_needed(capcli, words, said):
+    result = capcli("preview", "SILVER", *words, "--json")
+    assert (result.code, result.error["code"]) == (2, "USAGE")
+    assert said in result.error["message"]
+
+
+def test_a_proposal_without_a_side_cannot_be_executed(capcli):
+    shown = capcli("propose", "SILVER", "--risk", "1%")
+    assert "Arithmetic, not advice" in shown.out
+    assert "For a preview: capcli propose SILVER --risk 1% --buy (or --sell in its place)" in shown.out
+    assert "capcli execute" not in shown.out
+
+
+def test_the_command_that_a_proposal_names_makes_a_preview_that_executes(capcli):
+    shown = capcli("propose", "SILVER", "--risk", "1%", "--env", "paper", "--json").data
+    assert shown["next"] == "capcli --env paper propose SILVER --risk 1% --buy"
+    one = capcli(*shown["next"].split()[1:], "--quiet")
+    assert capcli("execute", one.out.strip(), "--confirm").code == 0
+
+
+def test_two_sides_at_once_are_a_usage_error(capcli):
+    assert capcli("propose", "SILVER", "--risk", "1%", "--buy", "--sell").code == 2
+
+
+def test_an_exposure_names_what_is_in_no_bound(capcli):
+    assert "nothing is at stake" in capcli("exposure").out
+    deal = capcli.bought()
+    shown = capcli("exposure")
+    assert f"Without a stop, so their loss is UNBOUNDED: {deal}" in shown.out
+    assert "1 of 1 UNBOUNDED" in shown.out
+    rows = capcli("exposure", "--json").data["exposure"]
+    assert [row["group"] for row in rows] == ["market", "class", "currency", "total"]
+    assert rows[-1]["without_stop"] == [deal]
+    table = capcli("exposure", "--csv", "--fields", "group,name,without_stop").out.splitlines()
+    assert table[1] == f"market,SILVER,{deal}"
