@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from types import MappingProxyType
 from typing import Self, TypeVar
 
@@ -30,7 +31,15 @@ from capcli.broker.failures import (
 from capcli.broker.limits import BACKOFF_S, Openings, Pace, RequestKind
 from capcli.broker.session import Live, Sessions
 from capcli.broker.transport import Ask, Headers, Reply, Wire
-from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
+from capcli.domain.account import (
+    Account,
+    Activity,
+    Confirm,
+    Position,
+    Session,
+    Transaction,
+    WorkingOrder,
+)
 from capcli.domain.attempt import Answer, Delivery
 from capcli.domain.market import Candle, Market, MarketRow, Resolution, is_epic
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
@@ -53,6 +62,8 @@ EPICS_PER_CALL = 50
 DEFAULT_BARS = 10
 _OK = 200
 _SECOND = timedelta(seconds=1)
+_DAY_S = 86_400
+_SLACK_S = 60
 _SEGMENT = re.compile(r"[A-Za-z0-9_.\-]+")
 _MUTATIONS = frozenset({"POST", "PUT", "DELETE"})
 _NO_QUERY: Mapping[str, str] = MappingProxyType({})
@@ -282,6 +293,31 @@ class CapitalBroker:
         query = {"from": _wire_time(start), "to": _wire_time(until), "detailed": "true"}
         rows = self._get(wire.Activities, "history", "activity", query=query).activities
         return tuple(map(translate.activity, rows))
+
+    def transactions(
+        self, start: datetime, end: datetime | None, *, kind: str | None = None
+    ) -> tuple[Transaction, ...]:
+        """Return the account's bookings of a window, newest first, of one type or of all.
+
+        Without an end the window goes up to now and has at most a day, less a minute.
+        """
+        query = self._between(start, end)
+        if query is None:
+            return ()
+        query |= {"type": kind} if kind else {}
+        rows = self._get(wire.Transactions, "history", "transactions", query=query).transactions
+        found = (translate.transaction(row, "GET /history/transactions") for row in rows)
+        return tuple(row for row in found if end is not None or row.at >= start)
+
+    # The latest window has no end: a `to` of now may be the broker's future, which it refuses. Its seconds
+    # are counted back by the broker's own clock, so some more are asked for and cut off again.
+    def _between(self, start: datetime, end: datetime | None) -> dict[str, str] | None:
+        """Return the bounds of a window as the broker takes them, None for one that has not begun."""
+        if end is None:
+            now = self.broker_time() or self.server_time()
+            return {"lastPeriod": str(min(ceil((now - start).total_seconds()) + _SLACK_S, _DAY_S))}
+        until = self._not_future(end)
+        return None if start > until else {"from": _wire_time(start), "to": _wire_time(until)}
 
     def send(
         self,

@@ -14,6 +14,7 @@ from capcli.domain.account import (
     Confirm,
     Position,
     Session,
+    Transaction,
     WorkingOrder,
 )
 from capcli.domain.market import (
@@ -30,11 +31,13 @@ from capcli.domain.market import (
     RuleUnit,
     Side,
 )
+from capcli.domain.money import NotANumber, parse_decimal
 from capcli.errors import UnreadableAnswer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SEGMENT = re.compile(r"(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})")
+_DEMO_CURRENCY = re.compile(r"[A-Z]{3}d")
 _ACCEPTED, _REJECTED = "ACCEPTED", "REJECTED"
 
 
@@ -290,3 +293,31 @@ def activity(row: wire.ActivityRow) -> Activity:
         deal_reference=details.deal_reference,
         working_order_id=details.working_order_id,
     )
+
+
+def transaction(row: wire.TransactionRow, endpoint: str) -> Transaction:
+    """Return a booking. Raises UnreadableAnswer for an amount that is no number."""
+    try:
+        amount = parse_decimal(row.size)
+    except NotANumber:
+        raise UnreadableAnswer(
+            f"The broker's answer to {endpoint} has the amount {clean(row.size, 40)!r}.",
+            next=HEALTH,
+            endpoint=endpoint,
+        ) from None
+    return Transaction(
+        at=utc(row.at),
+        type=row.transaction_type,
+        epic=row.instrument_name,
+        note=clean(row.note),
+        amount=amount,
+        currency=currency(row.currency),
+        reference=row.reference,
+        status=row.status,
+        deal_id=row.deal_id,
+    )
+
+
+def currency(word: str) -> str:
+    """Return a currency without the `d` that demo appends to it (API page 9.8)."""
+    return word[:3] if _DEMO_CURRENCY.fullmatch(word) else word

@@ -332,3 +332,21 @@ class ActivityRow(Shape, frozen=True):
 
 class Activities(Shape, frozen=True):
     activities: tuple[ActivityRow, ...]
+
+
+class TransactionRow(Shape, frozen=True):
+    """`size` is money, as a text; deposits name no market (API page 10.2)."""
+
+    at: datetime = field(name="dateUtc")
+    transaction_type: str
+    size: str
+    currency: str
+    reference: str = ""
+    note: str = ""
+    instrument_name: str | None = None
+    status: str | None = None
+    deal_id: str | None = None
+
+
+class Transactions(Shape, frozen=True):
+    transactions: tuple[TransactionRow, ...]

@@ -122,6 +122,21 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class Transaction:
+    """One booking; `amount` is money in the account's currency, charges below 0 (API page 10.2)."""
+
+    at: datetime
+    type: str
+    epic: str | None
+    note: str
+    amount: Decimal
+    currency: str
+    reference: str
+    status: str | None
+    deal_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """Who is logged in and on which account."""
 

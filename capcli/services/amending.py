@@ -19,7 +19,7 @@ from capcli.domain.bracket import (
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind, Leg, LegForm, OrderRequest
-from capcli.domain.policy import epic_allowed
+from capcli.domain.policy import epic_allowed, risk, stop_required
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
 from capcli.services.blocking import refuse_while_unresolved
@@ -37,6 +37,7 @@ from capcli.services.legs import (
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply, about
 from capcli.services.sights import Ended, Sight, position_sight, write_asked
+from capcli.services.standing import position_at_stop
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 
@@ -139,7 +140,7 @@ class Amendments:
         request = OrderRequest(
             position.epic, position.side, position.size, change.stop, change.limit, change.trailing
         )
-        scene = look(self._desk, request, with_orders=False)
+        scene = look(self._desk, request, with_orders=False, opening=False)
         self._require_account(scene, account_id, deal_id)
         ground = Ground(
             scene.market.quote.exit(position.side), position.side, order_rules(scene.market).price_step
@@ -162,9 +163,12 @@ class Amendments:
             )
 
     def _check(self, plan: _Plan, scene: Scene, request: OrderRequest, price: Decimal) -> None:
-        case = judge(self._desk, scene, _with_guarantee(request, plan), None)
+        deal_id = plan.position.deal_id
+        case = judge(self._desk, scene, _with_guarantee(request, plan), None, apart=deal_id)
+        at_stop = position_at_stop(plan.position, plan.after.stop, case.figures.conversion_rate)
+        case = replace(fitted(case, plan.change, plan.after, price), at_stop=at_stop)
         losses = loosened(plan.before, plan.after, plan.position.side)
-        require_legs(fitted(case, plan.change, plan.after, price), *([epic_allowed] if losses else []))
+        require_legs(case, *((epic_allowed, risk, stop_required) if losses else ()))
         if losses:
             what = f"this amendment {' and '.join(losses)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)

@@ -266,7 +266,7 @@ class Executions:
         case = judge(self._desk, scene, order.request, order.order_type, reference_entry=order.entry)
         failed = [check for check in evaluate(case) if not check.passed]
         if failed:
-            reasons = "; ".join(f"{check.rule.value}: {check.reason}" for check in failed)
+            reasons = "; ".join(check.words for check in failed)
             raise ChecksFailed(
                 f"A fresh look failed {len(failed)} check(s), so nothing was sent. {reasons}",
                 next=_preview_again(preview),

@@ -9,7 +9,15 @@ from hashlib import sha256
 from math import inf
 from typing import Any, Protocol, Self
 
-from capcli.domain.account import Account, Activity, Confirm, Position, Session, WorkingOrder
+from capcli.domain.account import (
+    Account,
+    Activity,
+    Confirm,
+    Position,
+    Session,
+    Transaction,
+    WorkingOrder,
+)
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
 from capcli.domain.market import Candle, Market, MarketRow, Resolution
 
@@ -227,6 +235,12 @@ class Broker(Protocol):
 
     def activity(self, start: datetime, end: datetime) -> tuple[Activity, ...]:
         """Return the detailed activity of a window of at most one day, newest first."""
+        ...
+
+    def transactions(
+        self, start: datetime, end: datetime | None, *, kind: str | None = None
+    ) -> tuple[Transaction, ...]:
+        """Return the account's bookings of a window, newest first; without an end, up to now."""
         ...
 
     def send(

@@ -143,7 +143,7 @@ class Reductions(Executions):
         request = OrderRequest(position.epic, position.side.opposite, size)
         self._require_same(account_id, active_on(self._desk.broker, account_id), position)
         refuse_while_order_unresolved(self._desk, self._witness, account_id, position)
-        scene = look(self._desk, request, with_orders=True, account_id=account_id)
+        scene = look(self._desk, request, with_orders=True, account_id=account_id, opening=False)
         target = reducible(scene.positions, position.deal_id, size)
         case = judge(self._desk, scene, request, None)
         require(case, *_RULES)
