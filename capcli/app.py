@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from capcli.services.evidence import Witness
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
+    from capcli.services.halting import Halting
     from capcli.services.health import Health
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from capcli.services.resolving import Resolutions
     from capcli.services.search import Patience
     from capcli.services.settling import Settlements
+    from capcli.store.halt import FileHalt
     from capcli.store.journal import SqliteJournal
 
 T = TypeVar("T")
@@ -103,6 +105,32 @@ class _Told:
 def random_id(prefix: str) -> str:
     """Return a new id: the prefix and 12 of `[0-9a-z]` from the operating system's randomness."""
     return prefix + "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+
+
+def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now) -> "Halting":
+    """Return the kill switch where the settings cannot be read: another process may be trading with its own."""
+    places = folders(dict(environ))
+
+    def journal() -> "SqliteJournal":
+        from capcli.store.journal import SqliteJournal
+
+        return SqliteJournal(places.journal)
+
+    return _halting(places, journal, clock)
+
+
+def _halt_switch(places: Folders) -> "FileHalt":
+    from capcli.store.halt import FileHalt
+
+    return FileHalt(places.halt)
+
+
+def _halting(
+    places: Folders, journal: "Callable[[], SqliteJournal]", clock: Callable[[], datetime]
+) -> "Halting":
+    from capcli.services.halting import Halting
+
+    return Halting(_halt_switch(places), journal, clock, pid=os.getpid())
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +402,15 @@ class App:
     def _desk(self, broker: "CapitalBroker") -> "Desk":
         from capcli.services.casework import Desk
 
-        return Desk(self.env, broker, self.journal, self._policy(), self._around.clock)
+        return Desk(self.env, broker, self.journal, self._policy(), self._around.clock, self._halt_switch)
+
+    @property
+    def _halt_switch(self) -> "FileHalt":
+        return _halt_switch(self.folders)
+
+    @property
+    def halting(self) -> "Halting":
+        return self._once("halting", lambda: _halting(self.folders, lambda: self.journal, self._around.clock))
 
     def _policy(self) -> "Policy":
         from capcli.domain.policy import Policy
@@ -412,7 +448,7 @@ class App:
     def accounts(self) -> "Accounts":
         from capcli.services.accounts import Accounts
 
-        return self._once("accounts", lambda: Accounts(self.broker))
+        return self._once("accounts", lambda: Accounts(self.broker, self._halt_switch))
 
     @property
     def markets(self) -> "Markets":
@@ -424,7 +460,7 @@ class App:
     def portfolio(self) -> "Portfolio":
         from capcli.services.portfolio import Portfolio
 
-        return self._once("portfolio", lambda: Portfolio(self.broker))
+        return self._once("portfolio", lambda: Portfolio(self.broker, self._halt_switch))
 
     @property
     def previews(self) -> "Previews":

@@ -10,7 +10,7 @@ CapcliError                          exit 1   a bug in capcli
 ├── LoginRefused                     exit 4
 │   └── EnvironmentMismatch
 ├── Refused                          exit 5   (nothing was sent)
-│   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
+│   ├── TradingOff  LiveLocked  Halted  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   └── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 ├── BrokerRefused                    exit 6
@@ -232,6 +232,12 @@ class LiveLocked(Refused):
     """A change on live before the go-live checklist is complete."""
 
     code = "LIVE_LOCKED"
+
+
+class Halted(Refused):
+    """Somebody halted: nothing that adds risk is sent until a person resumes."""
+
+    code = "HALTED"
 
 
 class NotConfirmed(Refused):

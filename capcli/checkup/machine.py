@@ -99,6 +99,13 @@ def trading(app: "App") -> Finding:
     return Finding(f"on for {app.env}")
 
 
+def halt(app: "App") -> Finding:
+    held = app.halting.held()
+    if held is None:
+        return Finding("not halted")
+    return Finding(f"{held.words}; nothing that adds risk is sent", "capcli resume", warning=True)
+
+
 def limits(app: "App") -> Finding:
     """Say which limits are set; on live, none is a warning."""
     found = app.settings

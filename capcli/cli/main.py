@@ -28,6 +28,8 @@ class Root(Group):
         "positions": ("capcli.cli.book:positions_app", "Open positions: P&L, margin, distance to the stop."),
         "orders": ("capcli.cli.book:orders_app", "Working orders."),
         "close": ("capcli.cli.close:app", "Close a position at market."),
+        "halt": ("capcli.cli.halt:halt_app", "Stop: nothing that adds risk is sent by anybody."),
+        "resume": ("capcli.cli.halt:resume_app", "Let orders be sent again after a halt."),
         "reconcile": ("capcli.cli.reconcile:reconcile_app", "Settle orders whose answer was lost."),
         "resolve": ("capcli.cli.reconcile:resolve_app", "Say what became of a lost order."),
         "history": ("capcli.cli.history:app", "What was sent from here, and what it became."),

@@ -32,6 +32,7 @@ _VIEWS = {
     "LoginDone": "session",
     "LoginStatus": "session",
     "LogoutDone": "session",
+    "HaltShown": "desk",
     "HealthReport": "desk",
     "SupportReport": "desk",
     "PaperStatus": "paper",

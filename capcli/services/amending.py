@@ -76,6 +76,10 @@ class _Plan:
     after: Bracket
 
     @property
+    def losses(self) -> tuple[str, ...]:
+        return loosened(self.before, self.after, self.position.side)
+
+    @property
     def opened(self) -> str:
         return f"{self.position.side.value} {short(self.position.size)} {self.position.epic}"
 
@@ -99,9 +103,10 @@ class Amendments:
     def amend(self, deal_id: str, change: Change, *, confirmed: bool) -> Reply[Amendment]:
         """Give a position the legs that are named; those that are not are kept.
 
-        Raises UsageError, DealUnknown, NotConfirmed, TradingOff, LiveLocked, ChecksFailed, AttemptUnresolved,
-        Busy, BrokerRefused, Unreachable: then its legs are as before. Problems: NO_STOP or STOP_DIFFERS when
-        the stop is not as asked, AMEND_UNKNOWN when that could not be seen.
+        Raises UsageError, DealUnknown, NotConfirmed, TradingOff, LiveLocked, Halted, ChecksFailed,
+        AttemptUnresolved, Busy, BrokerRefused, Unreachable: then its legs are as before.
+        Problems: NO_STOP or STOP_DIFFERS when the stop is not as asked, AMEND_UNKNOWN when that could not be
+        seen.
         """
         deal_id = typed.deal_id(deal_id)
         check_change(change, "capcli positions amend")
@@ -167,9 +172,10 @@ class Amendments:
         case = judge(self._desk, scene, _with_guarantee(request, plan), None, apart=deal_id)
         at_stop = position_at_stop(plan.position, plan.after.stop, case.figures.conversion_rate)
         case = replace(fitted(case, plan.change, plan.after, price), at_stop=at_stop)
-        losses = loosened(plan.before, plan.after, plan.position.side)
+        losses = plan.losses
         require_legs(case, *((epic_allowed, risk, stop_required) if losses else ()))
         if losses:
+            self._desk.refuse_while_halted("The amendment")
             what = f"this amendment {' and '.join(losses)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
 
@@ -187,6 +193,7 @@ class Amendments:
             look=lambda: position_sight(self._desk.broker, deal_id, plan.account_id, plan.after),
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
+            risk="The amendment" if plan.losses else None,
         )
 
     def _conclude(

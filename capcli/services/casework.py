@@ -17,6 +17,7 @@ from capcli.domain.sizing import Figures, figures
 from capcli.errors import (
     CapcliError,
     Exit,
+    Halted,
     Interrupted,
     JournalUnreadable,
     RulesMissing,
@@ -26,9 +27,18 @@ from capcli.errors import (
 )
 from capcli.services.conversion import conversion_rate
 from capcli.services.fanout import together
-from capcli.services.ports import Broker, Clock, Journal
+from capcli.services.halting import refuse_while_halted
+from capcli.services.ports import Broker, Clock, HaltSwitch, Journal
 from capcli.services.recall import Recall
-from capcli.services.standing import Book, counts_flights, flights, foreign_orders, orders_on, standing
+from capcli.services.standing import (
+    Book,
+    Flight,
+    counts_flights,
+    flights,
+    foreign_orders,
+    orders_on,
+    standing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,11 @@ class Desk:
     journal: Journal
     policy: Policy
     clock: Clock
+    halt: HaltSwitch
+
+    def refuse_while_halted(self, what: str) -> None:
+        """Raise Halted while somebody halted; `what` names the thing that is not sent then."""
+        refuse_while_halted(self.halt, what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +204,7 @@ def judge(
 
 
 def _book(desk: Desk, scene: Scene) -> Book:
-    afoot = ()
+    afoot: tuple[Flight, ...] = ()
     if counts_flights(desk.policy):
         place = (desk.env, desk.broker.host, scene.account_id)
         afoot = flights(desk.journal, place, scene.positions, scene.orders)
@@ -236,35 +251,48 @@ class Start:
     """The moment before an attempt's first byte: it may still be called back; then SENDING is made durable.
 
     Called by the broker once nothing is left to wait for. `sending` is the attempt as the journal holds it
-    from then on, None while nothing can be out.
+    from then on, None while nothing can be out. `risk` names what adds risk, which a halt keeps here.
     """
 
     desk: Desk
     recall: Recall
     attempt: AttemptRecord
+    risk: str | None = None
     sending: AttemptRecord | None = None
 
     def __call__(self) -> None:
-        """Raise Interrupted or CalledOff, and JournalUnreadable: then nothing leaves."""
+        """Raise Interrupted, Halted or CalledOff, and JournalUnreadable: then nothing leaves."""
         attempt, journal = self.attempt, self.desk.journal
+        self._refuse_halted(attempt)
         try:
             self.recall.go(attempt.attempt_id)
         except Interrupted:
-            facts = {"error_code": Interrupted.code, "note": "interrupted before the send"}
-            with suppress(CapcliError):
-                journal.move(
-                    attempt.attempt_id,
-                    attempt.state,
-                    AttemptState.NOT_SENT,
-                    at=self.desk.clock(),
-                    **facts,
-                )
+            self._give_up(attempt, Interrupted.code, "interrupted before the send")
             raise
         now = self.desk.clock()
         times: dict[str, Any] = {"sent_at": now, "broker_time_at_send": self.desk.broker.broker_time()}
         if not journal.move(attempt.attempt_id, attempt.state, AttemptState.SENDING, at=now, **times):
             raise CalledOff
-        self.sending = replace(attempt, state=AttemptState.SENDING, **times)
+        begun = replace(attempt, state=AttemptState.SENDING, **times)
+        # The last look: what was halted while this became durable is not sent either.
+        self._refuse_halted(begun)
+        self.sending = begun
+
+    def _refuse_halted(self, attempt: AttemptRecord) -> None:
+        if self.risk is None:
+            return
+        try:
+            self.desk.refuse_while_halted(self.risk)
+        except Halted as error:
+            self._give_up(attempt, Halted.code, error.message.partition(f". {self.risk}")[0])
+            raise
+
+    def _give_up(self, attempt: AttemptRecord, code: str, note: str) -> None:
+        facts = {"error_code": code, "note": note}
+        with suppress(CapcliError):
+            self.desk.journal.move(
+                attempt.attempt_id, attempt.state, AttemptState.NOT_SENT, at=self.desk.clock(), **facts
+            )
 
 
 def failed_after(error: Exception) -> str:

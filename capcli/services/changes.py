@@ -31,7 +31,10 @@ _UNAUTHORISED, _GONE, _TOO_MANY = 401, 404, 429
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[T]):
-    """One change, and how its end is told. `unchanged` says what stays when the broker refuses it."""
+    """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
+
+    `risk` names the change where it adds risk, which a halt keeps here.
+    """
 
     kind: Kind
     method: str
@@ -44,6 +47,7 @@ class Change(Generic[T]):
     look: Callable[[], Sight]
     conclude: Callable[[AttemptRecord, Answer, Sight], T]
     doubt: Callable[[AttemptRecord, str], T]
+    risk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Changer:
         return attempt
 
     def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:
-        start = Start(self.desk, self.recall, attempt)
+        start = Start(self.desk, self.recall, attempt, change.risk)
         try:
             answer = self.desk.broker.send(
                 change.method, change.path, change.body, account_id=attempt.account_id, ready=start

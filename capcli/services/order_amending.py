@@ -187,6 +187,7 @@ class OrderAmendments:
                 error.next = f"{other} --good-till {SOME_TIME}"
             raise
         if risks:
+            self._desk.refuse_while_halted("The amendment")
             what = f"this amendment {' and '.join(risks)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
 
@@ -204,6 +205,7 @@ class OrderAmendments:
             look=lambda: amended_order_sight(self._desk.broker, deal_id, plan.account_id, plan.target),
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
+            risk="The amendment" if tuple(_risks(plan)) else None,
         )
 
     def _conclude(

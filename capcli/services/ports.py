@@ -19,6 +19,7 @@ from capcli.domain.account import (
     WorkingOrder,
 )
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
+from capcli.domain.halt import Halt
 from capcli.domain.market import Candle, Market, MarketRow, Resolution
 
 Clock = Callable[[], datetime]
@@ -321,6 +322,20 @@ class Journal(Protocol):
     def note(self, attempt_id: str | None, kind: str, *, at: datetime, detail: Mapping[str, Any]) -> None:
         """Append an event that changes no state (a decision, an alarm)."""
         ...
+
+
+class HaltSwitch(Protocol):
+    """The kill switch that all processes of a user share."""
+
+    def read(self) -> Halt | None:
+        """Return the halt in force. Never raises: what cannot be read is a halt."""
+        ...
+
+    def set(self, halt: Halt) -> Halt:
+        """Halt, unless that is so already; return the halt in force."""
+        ...
+
+    def clear(self) -> None: ...
 
 
 class AccountLock(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from typing import ClassVar
 
 from capcli.domain import policy
 from capcli.domain.account import Position
@@ -65,6 +66,8 @@ class Reduction:
 
 class Reductions(Executions):
     """Closes parts of positions, on accounts where opposite orders reduce each other."""
+
+    _risk: ClassVar[str | None] = None
 
     def reduce(
         self,

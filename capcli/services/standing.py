@@ -14,6 +14,8 @@ from capcli.domain.sizing import Figures
 from capcli.services.documents import StoredOrder, read_baseline, read_order
 from capcli.services.ports import Journal
 
+Deal = Position | WorkingOrder
+
 _ORDERS = frozenset({Kind.MARKET, Kind.WORKING})
 _SLACK = timedelta(seconds=2)
 # The broker's words for bookings (API page 7). What trading brings and costs counts whole, money that comes
@@ -64,6 +66,10 @@ class Book:
     orders: tuple[WorkingOrder, ...]
     flights: tuple[Flight, ...] = ()
 
+    @property
+    def deals(self) -> tuple[Deal, ...]:
+        return (*self.positions, *self.orders)
+
     def count(self, kind: Kind) -> int:
         """Return how many positions (MARKET) or waiting orders (WORKING) there are, or are about to be."""
         there = len(self.positions) if kind is Kind.MARKET else len(self.orders)
@@ -91,7 +97,7 @@ def flights(
 
     Each deal in the book stands for one of them at most, by its ids, else by being new and equal.
     """
-    left: dict[str, Position | WorkingOrder] = {row.deal_id: row for row in (*positions, *orders)}
+    left = {row.deal_id: row for row in Book(positions, orders).deals}
     found = []
     for attempt in journal.unresolved(*place):
         preview = journal.preview(attempt.preview_id) if attempt.preview_id else None
@@ -106,7 +112,7 @@ def flights(
     return tuple(found)
 
 
-def _is(row: Position | WorkingOrder, flight: Flight) -> bool:
+def _is(row: Deal, flight: Flight) -> bool:
     attempt, request = flight.attempt, flight.order.request
     origin = row.working_order_id if isinstance(row, Position) else None
     if row.deal_id in attempt.deal_ids or (attempt.order_id or "-") in {row.deal_id, origin}:
@@ -133,7 +139,7 @@ def standing(
 
 def _losses(book: Book, epic: str, side: Side, apart: str | None) -> Iterator[tuple[str, Decimal | None]]:
     """Name everything in one market and direction, with its loss at stop in the instrument's currency."""
-    for row in (*book.positions, *book.orders):
+    for row in book.deals:
         if (row.epic, row.side) == (epic, side) and row.deal_id != apart:
             units = row.size * (row.contract_size if isinstance(row, Position) else 1)
             yield row.deal_id, loss_at(row.stop_level, row.level, units, side)
