@@ -108,7 +108,7 @@ def random_id(prefix: str) -> str:
 
 
 def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now) -> "Halting":
-    """Return the kill switch where the settings cannot be read: another process may be trading with its own."""
+    """Return the kill switch where the settings cannot be read: others may be trading with theirs."""
     places = folders(dict(environ))
 
     def journal() -> "SqliteJournal":
@@ -285,6 +285,7 @@ class App:
             on_wait=lambda seconds: self._presence.on_wait(_PACED.format(ceil(seconds))),
             # The embedded paper broker is reached over no wire, and its password is public.
             sealed_login=self.settings.env is not Env.PAPER,
+            dry_run=self.settings.dry_run,
         )
 
     def _login_lock(self, address: str) -> "AbstractContextManager[None]":
@@ -402,7 +403,15 @@ class App:
     def _desk(self, broker: "CapitalBroker") -> "Desk":
         from capcli.services.casework import Desk
 
-        return Desk(self.env, broker, self.journal, self._policy(), self._around.clock, self._halt_switch)
+        return Desk(
+            self.env,
+            broker,
+            self.journal,
+            self._policy(),
+            self._around.clock,
+            self._halt_switch,
+            dry_run=self.settings.dry_run,
+        )
 
     @property
     def _halt_switch(self) -> "FileHalt":
@@ -411,6 +420,11 @@ class App:
     @property
     def halting(self) -> "Halting":
         return self._once("halting", lambda: _halting(self.folders, lambda: self.journal, self._around.clock))
+
+    @property
+    def _confirmation_needed(self) -> bool:
+        # A dry run sends nothing that somebody would have to confirm.
+        return self.settings.require_confirm and not self.settings.dry_run
 
     def _policy(self) -> "Policy":
         from capcli.domain.policy import Policy
@@ -490,7 +504,7 @@ class App:
             ids=around.ids,
             sleep=around.sleep,
             monotonic=around.monotonic,
-            confirmation_needed=self.settings.require_confirm,
+            confirmation_needed=self._confirmation_needed,
             recall=self.recall,
             account=self.settings.account,
             patience=self._patience(),
@@ -509,7 +523,7 @@ class App:
     def _closings(self) -> "Closings":
         from capcli.services.closing import Closings
 
-        return Closings(self._changer(), confirmation_needed=self.settings.require_confirm)
+        return Closings(self._changer(), confirmation_needed=self._confirmation_needed)
 
     @property
     def closings_of_all(self) -> "ClosingsOfAll":
@@ -518,9 +532,7 @@ class App:
     def _closings_of_all(self) -> "ClosingsOfAll":
         from capcli.services.closing_all import ClosingsOfAll
 
-        return ClosingsOfAll(
-            self.order_desk, self.closings, confirmation_needed=self.settings.require_confirm
-        )
+        return ClosingsOfAll(self.order_desk, self.closings, confirmation_needed=self._confirmation_needed)
 
     @property
     def amendments(self) -> "Amendments":
@@ -542,7 +554,7 @@ class App:
             self._changer(),
             self._witness(),
             FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
-            confirmation_needed=self.settings.require_confirm,
+            confirmation_needed=self._confirmation_needed,
         )
 
     @property
@@ -589,7 +601,7 @@ class App:
     def cancellations(self) -> "Cancellations":
         from capcli.services.cancelling import Cancellations
 
-        needed = self.settings.require_confirm
+        needed = self._confirmation_needed
         return self._once("cancellations", lambda: Cancellations(self._changer(), confirmation_needed=needed))
 
     def _changer(self) -> "Changer":

@@ -424,6 +424,21 @@ class Interrupted(CapcliError):
     retry_safe = True
 
 
+class WouldSend(Exception):
+    """A dry run came to where something would be sent (method, path, body): nothing was, and all is well."""
+
+    def __init__(
+        self,
+        *requests: tuple[str, str, bytes | None],
+        account_id: str | None = None,
+        preview_id: str | None = None,
+    ) -> None:
+        super().__init__("dry run")
+        self.requests = requests
+        self.account_id = account_id
+        self.preview_id = preview_id
+
+
 def kind_of(code: str | None) -> type[CapcliError] | None:
     """Return the error that has a code, as the journal keeps it; None when none has."""
     kinds: list[type[CapcliError]] = [CapcliError]

@@ -25,10 +25,11 @@ def halt(
     *,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever meets it.")] = "",
 ) -> None:
-    """Stop: nothing that adds risk is sent from now on, on any environment and account, by anybody here.
+    """Stop: nothing that adds risk is sent by anybody.
 
-    Commands and assistants alike are refused, with what was confirmed already. Closing, cancelling and
-    tightening a stop stay possible. It asks no question, and works while the settings are wrong.
+    From now on commands and assistants alike are refused, on every environment and account of this user,
+    with what was confirmed already. Closing, cancelling and tightening a stop stay possible. It asks no
+    question, and works while the settings are wrong.
     """
     from capcli.services.halting import HaltShown
 
@@ -50,7 +51,10 @@ def resume(
     *,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Resume without a question.")] = False,
 ) -> None:
-    """Let orders be sent again after a halt. A person's decision: no assistant can do it."""
+    """Let orders be sent again after a halt.
+
+    It is a person's decision: assistants have no tool for it.
+    """
     from capcli.services.halting import HaltShown
 
     call: Call = ctx.find_root().obj

@@ -17,6 +17,7 @@ _VIEWS = {
     "OrderAmendment": "changes",
     "Cancellation": "changes",
     "Reduction": "changes",
+    "DryRun": "changes",
     "AllClosings": "changes",
     "Reconciliation": "settling",
     "Settled": "settling",

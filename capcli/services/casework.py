@@ -23,6 +23,7 @@ from capcli.errors import (
     RulesMissing,
     Unreachable,
     UnreadableAnswer,
+    WouldSend,
     kind_of,
 )
 from capcli.services.conversion import conversion_rate
@@ -51,6 +52,19 @@ class Desk:
     policy: Policy
     clock: Clock
     halt: HaltSwitch
+    dry_run: bool = False
+
+    def rehearse(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        account_id: str,
+        preview_id: str | None = None,
+    ) -> None:
+        """Raise WouldSend on a dry run: called once everything is checked, before anything is recorded."""
+        if self.dry_run:
+            raise WouldSend((method, path, body), account_id=account_id, preview_id=preview_id)
 
     def refuse_while_halted(self, what: str) -> None:
         """Raise Halted while somebody halted; `what` names the thing that is not sent then."""

@@ -60,8 +60,12 @@ class Changer:
     recall: Recall
 
     def carry_out(self, change: Change[T], account_id: str) -> T:
-        """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed."""
+        """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed.
+
+        Raises WouldSend on a dry run.
+        """
         self.recall.ask()
+        self.desk.rehearse(change.method, change.path, change.body, account_id)
         attempt = self._open(change, account_id)
         with about(account_id, lambda: self._known(attempt)):
             return self._send(attempt, change)

@@ -90,7 +90,7 @@ class Executions:
         `wait_s` bounds the wait for the broker's verdict (seconds, 0 for none), never the send itself.
         Raises PreviewUnknown, PreviewExpired, PreviewNotExecutable, PreviewElsewhere, NotConfirmed,
         TradingOff, LiveLocked, Halted, ChecksFailed, DuplicateOrder, RateLimited, Busy: then nothing was
-        sent.
+        sent. Raises WouldSend on a dry run, which leaves the preview as it was.
         """
         preview = self._find(ids.preview_id(preview_id))
         with about(self._account_here(preview), lambda: self._known(preview)):
@@ -223,6 +223,9 @@ class Executions:
         self._require_room(_preview_again(preview))
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._desk.broker.account_id)
+        self._desk.rehearse(
+            preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
+        )
         return self._claim_and_send(preview, order, write_baseline(scene.positions, scene.orders), wait_s)
 
     def _require_room(self, command: str) -> None:

@@ -155,6 +155,7 @@ class Reductions(Executions):
         self._refuse_same_again(preview, target, size, again=again)
         self._require_room(_command(target.deal_id, size))
         self._require_same(account_id, self._desk.broker.account_id, position)
+        self._desk.rehearse(preview.method, preview.path, preview.body, account_id)
         self._desk.journal.save_preview(preview)
         begun(preview.preview_id)
         with about(account_id, lambda: self._known(preview)):

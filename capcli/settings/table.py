@@ -89,7 +89,7 @@ TABLE = (
         "An order needs a confirmation of its own",
         bound=True,
     ),
-    Setting("CAP_DRY_RUN", values.boolean, False, _YES_NO, "Preview only, send nothing", enforced=False),
+    Setting("CAP_DRY_RUN", values.boolean, False, _YES_NO, "Show what would be sent, send nothing"),
     Setting(
         "CAP_DEFAULT_ACCOUNT_ID",
         values.account,
