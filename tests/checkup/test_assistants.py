@@ -53,7 +53,7 @@ def test_the_server_is_started_as_a_client_does_and_its_tools_counted(tmp_path, 
     configured(tmp_path)
     (server,) = app(tmp_path).health.run(("mcp_server",)).data.checks
     assert server.status.value == "ok"
-    assert server.message.startswith("Cursor: 26 tools of capcli ")
+    assert server.message.startswith("Cursor: 27 tools of capcli ")
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path):

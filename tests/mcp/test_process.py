@@ -194,7 +194,7 @@ def test_on_a_terminal_it_says_what_it_is(own_home: Path, tmp_path: Path) -> Non
 
     assert "MCP server" in line
     assert "env paper" in line
-    assert "26 tools" in line
+    assert "27 tools" in line
     assert "Ctrl-C" in line
 
 
@@ -218,6 +218,6 @@ def test_it_starts_while_the_settings_are_wrong(own_home: Path, tmp_path: Path) 
     with started(own_home, tmp_path, CAP_ENV="prod") as process:
         greet(process)
         say(process, {"id": 2, "method": "tools/list"})
-        assert len(hear(process)["result"]["tools"]) == 26
+        assert len(hear(process)["result"]["tools"]) == 27
         process.communicate(timeout=20)
     assert process.returncode == 0
