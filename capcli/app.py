@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
     from capcli.services.exposure import Exposures
+    from capcli.services.halting import Halting
     from capcli.services.health import Health
     from capcli.services.history import History
     from capcli.services.markets import Markets
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from capcli.services.settling import Settlements
     from capcli.services.verifying import Verification
     from capcli.services.watchlists import Watchlists
+    from capcli.store.halt import FileHalt
     from capcli.store.journal import SqliteJournal
     from capcli.store.preferences import FilePreferences
 
@@ -112,6 +114,32 @@ class _Told:
 def random_id(prefix: str) -> str:
     """Return a new id: the prefix and 12 of `[0-9a-z]` from the operating system's randomness."""
     return prefix + "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+
+
+def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now) -> "Halting":
+    """Return the kill switch where the settings cannot be read: others may be trading with theirs."""
+    places = folders(dict(environ))
+
+    def journal() -> "SqliteJournal":
+        from capcli.store.journal import SqliteJournal
+
+        return SqliteJournal(places.journal)
+
+    return _halting(places, journal, clock)
+
+
+def _halt_switch(places: Folders) -> "FileHalt":
+    from capcli.store.halt import FileHalt
+
+    return FileHalt(places.halt)
+
+
+def _halting(
+    places: Folders, journal: "Callable[[], SqliteJournal]", clock: Callable[[], datetime]
+) -> "Halting":
+    from capcli.services.halting import Halting
+
+    return Halting(_halt_switch(places), journal, clock, pid=os.getpid())
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +295,7 @@ class App:
             on_wait=lambda seconds: self._presence.on_wait(_PACED.format(ceil(seconds))),
             # The embedded paper broker is reached over no wire, and its password is public.
             sealed_login=self.settings.env is not Env.PAPER,
+            dry_run=self.settings.dry_run,
         )
 
     def _preferences_book(self, address: str) -> "FilePreferences":
@@ -429,7 +458,28 @@ class App:
     def _desk(self, broker: "CapitalBroker") -> "Desk":
         from capcli.services.casework import Desk
 
-        return Desk(self.env, broker, self.journal, self._policy(), self._around.clock)
+        return Desk(
+            self.env,
+            broker,
+            self.journal,
+            self._policy(),
+            self._around.clock,
+            self._halt_switch,
+            dry_run=self.settings.dry_run,
+        )
+
+    @property
+    def _halt_switch(self) -> "FileHalt":
+        return _halt_switch(self.folders)
+
+    @property
+    def halting(self) -> "Halting":
+        return self._once("halting", lambda: _halting(self.folders, lambda: self.journal, self._around.clock))
+
+    @property
+    def _confirmation_needed(self) -> bool:
+        # A dry run sends nothing that somebody would have to confirm.
+        return self.settings.require_confirm and not self.settings.dry_run
 
     def _policy(self) -> "Policy":
         from capcli.domain.policy import Policy
@@ -443,6 +493,10 @@ class App:
             max_working_order_size=settings.max_working_order_size,
             max_open_positions=settings.max_open_positions,
             max_orders_per_day=settings.max_orders_per_day,
+            max_risk_pct=settings.max_risk_pct,
+            max_margin_pct=settings.max_margin_pct,
+            max_daily_loss=settings.max_daily_loss,
+            require_stop=settings.require_stop,
             max_drift_pct=settings.max_drift_pct,
         )
 
@@ -463,7 +517,7 @@ class App:
     def accounts(self) -> "Accounts":
         from capcli.services.accounts import Accounts
 
-        return self._once("accounts", lambda: Accounts(self.broker))
+        return self._once("accounts", lambda: Accounts(self.broker, self._halt_switch))
 
     @property
     def markets(self) -> "Markets":
@@ -494,7 +548,7 @@ class App:
     def portfolio(self) -> "Portfolio":
         from capcli.services.portfolio import Portfolio
 
-        return self._once("portfolio", lambda: Portfolio(self.broker))
+        return self._once("portfolio", lambda: Portfolio(self.broker, self._halt_switch))
 
     @property
     def previews(self) -> "Previews":
@@ -536,7 +590,7 @@ class App:
             ids=around.ids,
             sleep=around.sleep,
             monotonic=around.monotonic,
-            confirmation_needed=self.settings.require_confirm,
+            confirmation_needed=self._confirmation_needed,
             recall=self.recall,
             account=self.settings.account,
             patience=self._patience(),
@@ -555,7 +609,7 @@ class App:
     def _closings(self) -> "Closings":
         from capcli.services.closing import Closings
 
-        return Closings(self._changer(), confirmation_needed=self.settings.require_confirm)
+        return Closings(self._changer(), confirmation_needed=self._confirmation_needed)
 
     @property
     def closings_of_all(self) -> "ClosingsOfAll":
@@ -564,9 +618,7 @@ class App:
     def _closings_of_all(self) -> "ClosingsOfAll":
         from capcli.services.closing_all import ClosingsOfAll
 
-        return ClosingsOfAll(
-            self.order_desk, self.closings, confirmation_needed=self.settings.require_confirm
-        )
+        return ClosingsOfAll(self.order_desk, self.closings, confirmation_needed=self._confirmation_needed)
 
     @property
     def amendments(self) -> "Amendments":
@@ -588,7 +640,7 @@ class App:
             self._changer(),
             self._witness(),
             FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
-            confirmation_needed=self.settings.require_confirm,
+            confirmation_needed=self._confirmation_needed,
         )
 
     @property
@@ -635,7 +687,7 @@ class App:
     def cancellations(self) -> "Cancellations":
         from capcli.services.cancelling import Cancellations
 
-        needed = self.settings.require_confirm
+        needed = self._confirmation_needed
         return self._once("cancellations", lambda: Cancellations(self._changer(), confirmation_needed=needed))
 
     def _changer(self) -> "Changer":

@@ -10,7 +10,7 @@ CapcliError                          exit 1   a bug in capcli
 ├── LoginRefused                     exit 4
 │   └── EnvironmentMismatch
 ├── Refused                          exit 5   (nothing was sent)
-│   ├── TradingOff  LiveLocked  NotConfirmed  ChecksFailed  DuplicateOrder
+│   ├── TradingOff  LiveLocked  Halted  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 │   └── NameTaken  DemoOnly  RiskTooSmall
@@ -242,6 +242,12 @@ class LiveLocked(Refused):
     """A change on live before the go-live checklist is complete."""
 
     code = "LIVE_LOCKED"
+
+
+class Halted(Refused):
+    """Somebody halted: nothing that adds risk is sent until a person resumes."""
+
+    code = "HALTED"
 
 
 class NotConfirmed(Refused):
@@ -487,6 +493,21 @@ class Interrupted(CapcliError):
     code = "INTERRUPTED"
     exit_code = Exit.INTERRUPTED
     retry_safe = True
+
+
+class WouldSend(Exception):
+    """A dry run came to where something would be sent (method, path, body): nothing was, and all is well."""
+
+    def __init__(
+        self,
+        *requests: tuple[str, str, bytes | None],
+        account_id: str | None = None,
+        preview_id: str | None = None,
+    ) -> None:
+        super().__init__("dry run")
+        self.requests = requests
+        self.account_id = account_id
+        self.preview_id = preview_id
 
 
 def kind_of(code: str | None) -> type[CapcliError] | None:

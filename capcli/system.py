@@ -31,6 +31,10 @@ class Folders:
         return self.state / "journal.db"
 
     @property
+    def halt(self) -> Path:
+        return self.state / "halted"
+
+    @property
     def paper(self) -> Path:
         return self.state / "paper.db"
 

@@ -45,7 +45,15 @@ from capcli.domain.account import (
 from capcli.domain.attempt import Answer, Delivery
 from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment, is_epic
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
-from capcli.errors import BrokerRefused, CapcliError, DealUnknown, EpicUnknown, RateLimited, UsageError
+from capcli.errors import (
+    BrokerRefused,
+    CapcliError,
+    DealUnknown,
+    EpicUnknown,
+    RateLimited,
+    UsageError,
+    WouldSend,
+)
 from capcli.services.ports import (
     Clock,
     Credentials,
@@ -114,7 +122,9 @@ class CapitalBroker:
         login_lock: LoginLock = nullcontext,
         on_wait: Callable[[float], None] = lambda _seconds: None,
         sealed_login: bool = True,
+        dry_run: bool = False,
     ) -> None:
+        self._dry_run = dry_run
         self._clock = clock
         self.lane = Lane.READS
         self._wire = Wire(base_url, clock=clock, transport=transport, read_timeout_s=read_timeout_s)
@@ -437,9 +447,12 @@ class CapitalBroker:
         the mutation here.
         A missing or old session is renewed before, by requests of its own; when that fails the answer is
         NOT_CONNECTED with the reason, as when the session is not on `account_id` or the hour has no order
-        left. Raises UsageError for a path that is not ours.
+        left. Raises UsageError for a path that is not ours,
+        and WouldSend on a dry run, whoever asks.
         """
         ask = Ask(method, _segments(method, path), body=body, lane=self.lane)
+        if self._dry_run:
+            raise WouldSend((method, path, body), account_id=self.account_id)
         try:
             live = self._sessions.live()
             self._wire.open()

@@ -108,6 +108,13 @@ def trading(app: "App") -> Finding:
     return Finding(f"on for {app.env}")
 
 
+def halt(app: "App") -> Finding:
+    held = app.halting.held()
+    if held is None:
+        return Finding("not halted")
+    return Finding(f"{held.words}; nothing that adds risk is sent", "capcli resume", warning=True)
+
+
 def limits(app: "App") -> Finding:
     """Say which limits are set; on live, none is a warning."""
     found = app.settings
@@ -117,6 +124,10 @@ def limits(app: "App") -> Finding:
         "CAP_MAX_WORKING_ORDER_SIZE": found.max_working_order_size,
         "CAP_MAX_OPEN_POSITIONS": found.max_open_positions,
         "CAP_MAX_ORDERS_PER_DAY": found.max_orders_per_day,
+        "CAP_MAX_RISK_PCT": found.max_risk_pct,
+        "CAP_MAX_MARGIN_PCT": found.max_margin_pct,
+        "CAP_MAX_DAILY_LOSS": found.max_daily_loss,
+        "CAP_REQUIRE_STOP": found.require_stop or None,
     }
     there = [name for name, value in values.items() if value is not None]
     if there:

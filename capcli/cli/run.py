@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from capcli.cli.call import Call
 from capcli.cli.globals import first_command, hoist, wants_json
 from capcli.cli.outlet import Outlet
-from capcli.errors import CapcliError, Exit, Problem, UsageError
+from capcli.errors import CapcliError, Exit, Problem, UsageError, WouldSend
 
 if TYPE_CHECKING:
     from capcli.app import App, Surroundings
@@ -100,7 +100,15 @@ def run(
     call.check_form(kind)
     app = app or call.build()
     call.note_default(app)
-    finish(call, use(app), app.env, explain=explain)
+    try:
+        reply = use(app)
+    except WouldSend as stop:
+        from capcli.services.dry_run import dry_reply
+
+        # What was asked to be shown are fields of a result that there is none of.
+        call.options = replace(call.options, fields=(), csv=False)
+        reply = dry_reply(stop)
+    finish(call, reply, app.env, explain=explain)
 
 
 def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:

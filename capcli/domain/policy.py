@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from capcli.domain.account import Account, OrderType
 from capcli.domain.market import Distance, Market, MarketStatus, OrderRules, Side
-from capcli.domain.money import EXACT, ceil_to, floor_to, on_grid, percent_of, plain, short
+from capcli.domain.money import EXACT, ceil_to, cents, floor_to, on_grid, percent_of, plain, short
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.domain.sizing import Figures, LegFigures, leg_base
 
@@ -26,6 +26,10 @@ class Rule(StrEnum):
     OPEN_POSITIONS = "open_positions"
     ORDERS_PER_DAY = "orders_per_day"
     FUNDS = "funds"
+    RISK = "risk"
+    MARGIN = "margin"
+    DAILY_LOSS = "daily_loss"
+    STOP_REQUIRED = "stop_required"
     ENTRY_LEVEL = "entry_level"
     GOOD_TILL = "good_till"
     STOP = "stop"
@@ -44,6 +48,12 @@ class Check:
     reason: str
     setting: str | None = None
 
+    @property
+    def words(self) -> str:
+        """Return the verdict in one phrase, with the setting that governs it."""
+        governed = f" ({self.setting})" if self.setting else ""
+        return f"{self.rule.value}: {self.reason}{governed}"
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -57,12 +67,42 @@ class Policy:
     max_working_order_size: Decimal | None = None
     max_open_positions: int | None = None
     max_orders_per_day: int | None = None
+    max_risk_pct: Decimal | None = None
+    max_margin_pct: Decimal | None = None
+    max_daily_loss: Decimal | None = None
+    require_stop: bool = False
     max_drift_pct: Decimal = Decimal("0.5")
 
 
 @dataclass(frozen=True, slots=True)
+class AtStop:
+    """What a deal loses when its stop is hit, in account currency; None without one: that has no bound."""
+
+    loss: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What counts beside the order, in account currency: the book, what is on its way, and the day so far.
+
+    `risk` is the loss at stop of the same market and direction, and `unprotected` names what has no stop
+    there. `margin` is what the account's figures do not hold yet, and `unpriced` names what nobody can tell
+    it of. `realised` are the bookings since 00:00 UTC.
+    """
+
+    risk: Decimal = Decimal(0)
+    unprotected: str | None = None
+    margin: Decimal = Decimal(0)
+    unpriced: str | None = None
+    realised: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """Everything that the rules look at. `reference_entry` is the preview's entry at execution."""
+    """Everything that the rules look at. `reference_entry` is the preview's entry at execution.
+
+    `at_stop` is given where a deal that is there is judged (an amendment), not the order in `figures`.
+    """
 
     policy: Policy
     request: OrderRequest
@@ -76,6 +116,8 @@ class Case:
     now: datetime
     order_type: OrderType | None = None
     reference_entry: Decimal | None = None
+    standing: Standing = Standing()
+    at_stop: AtStop | None = None
 
 
 def trading(case: Case) -> Check:
@@ -172,6 +214,92 @@ def funds(case: Case) -> Check:
     currency = case.figures.account_currency
     reason = f"margin {needed:,f} of {available:,f} {currency} available"
     return Check(Rule.FUNDS, needed <= available, reason)
+
+
+def risk(case: Case) -> Check | None:
+    """Judge the loss at stop of a trade: what is open, waits or is on its way in its market and direction.
+
+    Counted from the entry to the stop, the spread within; not what a gap, a fee or a guarantee costs besides.
+    """
+    percent, setting = case.policy.max_risk_pct, "CAP_MAX_RISK_PCT"
+    if percent is None:
+        return None
+    own, other = _at_stop(case), case.standing
+    bound = _share(case, percent)
+    if own is None:
+        return Check(
+            Rule.RISK, False, f"without a stop the loss has no bound; at most {bound.words}", setting
+        )
+    if other.unprotected is not None:
+        reason = f"{other.unprotected} has no stop, so the loss there has no bound; at most {bound.words}"
+        return Check(Rule.RISK, False, reason, setting)
+    there = f", {cents(other.risk):,f} of it there already" if other.risk else ""
+    loss = cents(own + other.risk)
+    reason = f"loss at stop {loss:,f}{there}, of at most {bound.words}"
+    return Check(Rule.RISK, loss <= bound.amount, reason, setting)
+
+
+def margin(case: Case) -> Check | None:
+    """Judge the margin in use once this order is open: the account's, what is on its way, and its own."""
+    percent, setting = case.policy.max_margin_pct, "CAP_MAX_MARGIN_PCT"
+    if percent is None:
+        return None
+    own, other = case.figures.margin, case.standing
+    if own is None or other.unpriced is not None:
+        what = other.unpriced or "this market, for which the broker sent no margin factor"
+        return Check(Rule.MARGIN, False, f"the margin cannot be known of {what}", setting)
+    # API page 14.1: what is not available is margin in use.
+    used = cents(case.account.equity - case.account.available + other.margin + own)
+    bound = _share(case, percent)
+    return Check(
+        Rule.MARGIN, used <= bound.amount, f"margin in use after {used:,f} of at most {bound.words}", setting
+    )
+
+
+def daily_loss(case: Case) -> Check | None:
+    """Judge the day: what was booked since 00:00 UTC, and what is being lost on open positions.
+
+    An open gain makes up for nothing, for it can still go.
+    """
+    most = case.policy.max_daily_loss
+    if most is None:
+        return None
+    booked, open_pl = cents(case.standing.realised), cents(min(case.account.open_pl, Decimal(0)))
+    lost = max(-(booked + open_pl), Decimal("0.00"))
+    reason = (
+        f"lost {lost:,f} today (UTC) of at most {most:,f} {case.account.currency}: "
+        f"booked {booked:,f}, open {open_pl:,f}"
+    )
+    return Check(Rule.DAILY_LOSS, lost < most, reason, "CAP_MAX_DAILY_LOSS")
+
+
+def stop_required(case: Case) -> Check | None:
+    if not case.policy.require_stop:
+        return None
+    has = _at_stop(case) is not None
+    reason = "it carries a stop" if has else "it carries no stop, and every order must"
+    return Check(Rule.STOP_REQUIRED, has, reason, "CAP_REQUIRE_STOP")
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """A part of the equity, as an amount and in words."""
+
+    amount: Decimal
+    words: str
+
+
+def _share(case: Case, percent: Decimal) -> _Share:
+    equity = max(case.account.equity, Decimal(0))
+    amount = cents(equity * percent / 100)
+    return _Share(amount, f"{amount:,f} {case.account.currency} ({short(percent)} % of equity {equity:,f})")
+
+
+def _at_stop(case: Case) -> Decimal | None:
+    """Return the loss at stop of what is judged, None without a stop. A stop in gain loses nothing."""
+    if case.at_stop is not None:
+        return case.at_stop.loss
+    return None if case.figures.stop is None else max(case.figures.stop.amount, Decimal(0))
 
 
 def entry_level(case: Case) -> Check | None:
@@ -321,6 +449,10 @@ RULES: tuple[Callable[[Case], Check | None], ...] = (
     open_positions,
     orders_per_day,
     funds,
+    risk,
+    margin,
+    daily_loss,
+    stop_required,
     entry_level,
     good_till,
     stop,

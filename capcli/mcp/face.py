@@ -10,10 +10,11 @@ from typing import Any
 from fastmcp.tools import ToolResult
 
 from capcli.app import App
-from capcli.errors import CapcliError, DuplicateOrder, NotConfirmed, Problem, UnderWay
+from capcli.errors import CapcliError, DuplicateOrder, NotConfirmed, Problem, UnderWay, WouldSend
 from capcli.mcp.flights import Flights
 from capcli.mcp.schema import numbers
 from capcli.render.envelope import encode, error_document, plain
+from capcli.services.dry_run import dry_reply
 from capcli.services.reply import Reply
 
 Ask = Callable[[App], Reply[Any]]
@@ -95,6 +96,8 @@ class Face:
     def _guarded(self, work: Callable[[], ToolResult]) -> ToolResult:
         try:
             return work()
+        except WouldSend as stop:
+            return self._answered(dry_reply(stop))
         except CapcliError as error:
             return self._failed(_for_assistants(error.problem()))
         except Exception as error:  # noqa: BLE001 - the assistant must not read what a library says

@@ -48,6 +48,11 @@ def _risk_policy(app: App) -> dict[str, Any]:
         "max_working_order_size": settings.max_working_order_size,
         "max_open_positions": settings.max_open_positions,
         "max_orders_per_day": settings.max_orders_per_day,
+        "max_risk_pct": settings.max_risk_pct,
+        "max_margin_pct": settings.max_margin_pct,
+        "max_daily_loss": settings.max_daily_loss,
+        "require_stop": settings.require_stop,
+        "dry_run": settings.dry_run,
         "max_drift_pct": settings.max_drift_pct,
         "preview_ttl_s": settings.preview_ttl_s,
     }

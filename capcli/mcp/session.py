@@ -4,10 +4,11 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.app import App
 from capcli.errors import CapcliError
-from capcli.mcp.arguments import Id, MaybeId, Yes
+from capcli.mcp.arguments import Id, MaybeId, Reason, Yes
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import READS, SETTLES, tool
 from capcli.services.accounts import LoggedOut, Pong, SessionShown
+from capcli.services.halting import HaltShown
 from capcli.services.health import HealthReport, settings_failed
 from capcli.services.reply import Reply
 
@@ -32,6 +33,9 @@ class SessionTools:
 
     def cap_session_switch_account(self, account_id: Id) -> ToolResult:
         return self._face.answer(lambda app: app.accounts.use(account_id))
+
+    def cap_halt(self, reason: Reason = "") -> ToolResult:
+        return self._face.answer(lambda app: app.halting.halt(reason, by="cap_halt"))
 
     def cap_health(self) -> ToolResult:
         return self._face.report(lambda app: app.health.run(), settings_failed)
@@ -71,6 +75,13 @@ def tools(face: Face) -> list[FunctionTool]:
             do.cap_session_switch_account,
             "Switch the active account. Same as: capcli accounts use",
             SessionShown,
+            SETTLES,
+            _SET,
+        ),
+        tool(
+            do.cap_halt,
+            "Stop all new risk at once, no confirmation. Only a person resumes. Same as: capcli halt",
+            HaltShown,
             SETTLES,
             _SET,
         ),

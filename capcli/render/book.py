@@ -44,11 +44,12 @@ def view(data: Any) -> list[Block]:
 
 @view.register
 def _(data: PositionsFound) -> list[Block]:
+    halt = [Line(Cell(f"{data.halt}. Resume with: capcli resume", Tone.BAD))] if data.halt else []
     if not data.positions:
-        return [Line(Cell("No open positions."))]
+        return [*halt, Line(Cell("No open positions."))]
     mixed = any(row.currency != data.totals.currency for row in data.positions)
     rows = tuple(_position(row, mixed=mixed) for row in data.positions)
-    return [Table(_POSITION_COLUMNS, rows, ids_last=True), _totals(data.totals)]
+    return [*halt, Table(_POSITION_COLUMNS, rows, ids_last=True), _totals(data.totals)]
 
 
 def _position(row: PositionRow, *, mixed: bool) -> tuple[Cell, ...]:

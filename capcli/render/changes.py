@@ -10,6 +10,7 @@ from capcli.render.numbers import NOTHING, gain
 from capcli.services.amending import Amendment
 from capcli.services.cancelling import Cancellation
 from capcli.services.closing_all import AllClosings, CloseResult
+from capcli.services.dry_run import DryRun
 from capcli.services.order_amending import OrderAmendment
 from capcli.services.reducing import Reduction
 
@@ -64,6 +65,12 @@ def _(data: Reduction) -> list[Block]:
     if data.opened_deal_id:
         rows.append(("Opened", Cell(data.opened_deal_id, Tone.BAD)))
     return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
+
+
+@view.register
+def _(data: DryRun) -> list[Block]:
+    asked = [Line(Cell(f"{row.method} {row.path} {row.body or ''}".rstrip())) for row in data.requests]
+    return [Line(Cell(data.sentence, Tone.STRONG)), *asked]
 
 
 @view.register

@@ -1,10 +1,11 @@
-"""Health, settings, places and help topics."""
+"""Health, the halt, settings, places and help topics."""
 
 from functools import singledispatch
 from typing import Any
 
 from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
 from capcli.render.results import Places, SettingsFound, SettingShown, SupportReport, Topic
+from capcli.services.halting import HaltShown
 from capcli.services.health import HealthCheck, HealthReport, HealthStatus
 
 _MARKS = {
@@ -42,6 +43,11 @@ def _counted(count: int, what: str) -> str:
 def _check(check: HealthCheck) -> tuple[Cell, ...]:
     fix = Cell(check.fix or "", Tone.STRONG)
     return _MARKS[check.status], Cell(check.name), Cell(check.message), fix
+
+
+@view.register
+def _(data: HaltShown) -> list[Block]:
+    return [Line(Cell(data.sentence, Tone.BAD if data.halted else Tone.GOOD))]
 
 
 @view.register

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from capcli.domain.account import Account
 from capcli.errors import AccountUnknown, UsageError
-from capcli.services.ports import Broker
+from capcli.services.ports import Broker, HaltSwitch
 from capcli.services.reply import Reply
 
 
@@ -37,7 +37,10 @@ class AccountsFound:
 
 @dataclass(frozen=True, slots=True)
 class SessionShown:
-    """The broker session. `logged_in` is false when none is held; nothing was asked of the broker then."""
+    """The broker session. `logged_in` is false when none is held; nothing was asked of the broker then.
+
+    `halt` says since when and why new risk is halted, None while it is not.
+    """
 
     logged_in: bool
     host: str
@@ -45,6 +48,7 @@ class SessionShown:
     currency: str | None
     client_id: str | None
     broker_time: datetime | None
+    halt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,9 @@ class Pong:
 class Accounts:
     """Reads accounts and handles the session."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, halt: HaltSwitch) -> None:
         self._broker = broker
+        self._halt = halt
 
     def list(self) -> Reply[AccountsFound]:
         """Return all accounts of the login and say which one is active."""
@@ -98,8 +103,13 @@ class Accounts:
             currency=session.currency,
             client_id=session.client_id,
             broker_time=self._broker.broker_time(),
+            halt=self._halted(),
         )
         return Reply(shown, session.account_id)
+
+    def _halted(self) -> str | None:
+        held = self._halt.read()
+        return held.words if held else None
 
     def held(self) -> Reply[SessionShown]:
         """Return what is known about the session without asking the broker."""
@@ -112,6 +122,7 @@ class Accounts:
             currency=broker.account_currency,
             client_id=None,
             broker_time=broker.broker_time(),
+            halt=self._halted(),
         )
         return Reply(shown, account_id)
 

@@ -19,7 +19,7 @@ from capcli.domain.bracket import (
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind, Leg, LegForm, OrderRequest
-from capcli.domain.policy import epic_allowed
+from capcli.domain.policy import epic_allowed, risk, stop_required
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
 from capcli.services.blocking import refuse_while_unresolved
@@ -37,6 +37,7 @@ from capcli.services.legs import (
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply, about
 from capcli.services.sights import Ended, Sight, position_sight, write_asked
+from capcli.services.standing import position_at_stop
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 
@@ -75,6 +76,10 @@ class _Plan:
     after: Bracket
 
     @property
+    def losses(self) -> tuple[str, ...]:
+        return loosened(self.before, self.after, self.position.side)
+
+    @property
     def opened(self) -> str:
         return f"{self.position.side.value} {short(self.position.size)} {self.position.epic}"
 
@@ -98,9 +103,10 @@ class Amendments:
     def amend(self, deal_id: str, change: Change, *, confirmed: bool) -> Reply[Amendment]:
         """Give a position the legs that are named; those that are not are kept.
 
-        Raises UsageError, DealUnknown, NotConfirmed, TradingOff, LiveLocked, ChecksFailed, AttemptUnresolved,
-        Busy, BrokerRefused, Unreachable: then its legs are as before. Problems: NO_STOP or STOP_DIFFERS when
-        the stop is not as asked, AMEND_UNKNOWN when that could not be seen.
+        Raises UsageError, DealUnknown, NotConfirmed, TradingOff, LiveLocked, Halted, ChecksFailed,
+        AttemptUnresolved, Busy, BrokerRefused, Unreachable: then its legs are as before.
+        Problems: NO_STOP or STOP_DIFFERS when the stop is not as asked, AMEND_UNKNOWN when that could not be
+        seen.
         """
         deal_id = typed.deal_id(deal_id)
         check_change(change, "capcli positions amend")
@@ -139,7 +145,7 @@ class Amendments:
         request = OrderRequest(
             position.epic, position.side, position.size, change.stop, change.limit, change.trailing
         )
-        scene = look(self._desk, request, with_orders=False)
+        scene = look(self._desk, request, with_orders=False, opening=False)
         self._require_account(scene, account_id, deal_id)
         ground = Ground(
             scene.market.quote.exit(position.side), position.side, order_rules(scene.market).price_step
@@ -162,10 +168,14 @@ class Amendments:
             )
 
     def _check(self, plan: _Plan, scene: Scene, request: OrderRequest, price: Decimal) -> None:
-        case = judge(self._desk, scene, _with_guarantee(request, plan), None)
-        losses = loosened(plan.before, plan.after, plan.position.side)
-        require_legs(fitted(case, plan.change, plan.after, price), *([epic_allowed] if losses else []))
+        deal_id = plan.position.deal_id
+        case = judge(self._desk, scene, _with_guarantee(request, plan), None, apart=deal_id)
+        at_stop = position_at_stop(plan.position, plan.after.stop, case.figures.conversion_rate)
+        case = replace(fitted(case, plan.change, plan.after, price), at_stop=at_stop)
+        losses = plan.losses
+        require_legs(case, *((epic_allowed, risk, stop_required) if losses else ()))
         if losses:
+            self._desk.refuse_while_halted("The amendment")
             what = f"this amendment {' and '.join(losses)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
 
@@ -183,6 +193,7 @@ class Amendments:
             look=lambda: position_sight(self._desk.broker, deal_id, plan.account_id, plan.after),
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
+            risk="The amendment" if plan.losses else None,
         )
 
     def _conclude(

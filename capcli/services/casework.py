@@ -1,32 +1,53 @@
 """Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
+from datetime import datetime, timedelta
+from decimal import Decimal, localcontext
 from typing import Any
 
-from capcli.domain.account import Account, Activity, OrderType, Position, Preferences, WorkingOrder
+from capcli.domain.account import (
+    Account,
+    Activity,
+    OrderType,
+    Position,
+    Preferences,
+    Transaction,
+    WorkingOrder,
+)
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.market import Market, OrderRules
+from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import Case, Policy
-from capcli.domain.sizing import figures
+from capcli.domain.policy import Case, Policy, Standing
+from capcli.domain.sizing import Figures, figures
 from capcli.errors import (
     CapcliError,
     Exit,
+    Halted,
     Interrupted,
     JournalUnreadable,
     RulesMissing,
     Unreachable,
     UnreadableAnswer,
+    WouldSend,
     kind_of,
 )
 from capcli.services.conversion import conversion_rate
 from capcli.services.fanout import together
-from capcli.services.ports import Broker, Clock, Journal
+from capcli.services.halting import refuse_while_halted
+from capcli.services.ports import Broker, Clock, HaltSwitch, Journal
 from capcli.services.recall import Recall
+from capcli.services.standing import (
+    Book,
+    Flight,
+    counts_flights,
+    flights,
+    foreign_orders,
+    orders_on,
+    standing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +59,24 @@ class Desk:
     journal: Journal
     policy: Policy
     clock: Clock
+    halt: HaltSwitch
+    dry_run: bool = False
+
+    def rehearse(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        account_id: str,
+        preview_id: str | None = None,
+    ) -> None:
+        """Raise WouldSend on a dry run: called once everything is checked, before anything is recorded."""
+        if self.dry_run:
+            raise WouldSend((method, path, body), account_id=account_id, preview_id=preview_id)
+
+    def refuse_while_halted(self, what: str) -> None:
+        """Raise Halted while somebody halted; `what` names the thing that is not sent then."""
+        refuse_while_halted(self.halt, what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +91,7 @@ class Scene:
     orders: tuple[WorkingOrder, ...]
     orders_today: int
     preferences: Preferences
+    bookings: tuple[Transaction, ...] = ()
 
 
 def active_on(broker: Broker, account_id: str) -> str:
@@ -75,13 +115,20 @@ def returning(broker: Broker) -> Iterator[None]:
                 broker.visit_account(before)
 
 
-def look(desk: Desk, request: OrderRequest, *, with_orders: bool, account_id: str | None = None) -> Scene:
+def look(
+    desk: Desk,
+    request: OrderRequest,
+    *,
+    with_orders: bool,
+    account_id: str | None = None,
+    opening: bool = True,
+) -> Scene:
     """Read everything a check needs, at the same time. Working orders only where a rule or a baseline asks.
 
-    `account_id` is the active account where that was just read. Raises EpicUnknown, RulesMissing and
-    whatever a read raises.
+    `account_id` is the active account where that was just read; the day so far counts only for what is
+    `opening`. Raises EpicUnknown, RulesMissing and whatever a read raises.
     """
-    broker, policy = desk.broker, desk.policy
+    broker = desk.broker
     reads: list[Any] = [
         lambda: account_id or broker.session().account_id,
         lambda: broker.market(request.epic),
@@ -89,20 +136,41 @@ def look(desk: Desk, request: OrderRequest, *, with_orders: bool, account_id: st
         broker.positions,
         lambda: broker.preferences(fresh=False),
     ]
-    wants_orders = with_orders or (policy.max_open_positions is not None and request.kind is Kind.WORKING)
-    if wants_orders:
-        reads.append(broker.orders)
-    active, market, accounts, positions, preferences, *rest = together(*reads)
+    more = _more_reads(desk, request, with_orders=with_orders, opening=opening)
+    active, market, accounts, positions, preferences, *rest = together(*reads, *more.values())
+    found = dict(zip(more, rest, strict=True))
     return Scene(
         account_id=active,
         market=market,
         rules=order_rules(market),
         account=active_account(accounts, active),
         positions=positions,
-        orders=rest[0] if rest else (),
-        orders_today=orders_today(desk, active),
+        orders=found.get("orders", ()),
+        orders_today=orders_today(desk, active, found.get("activity", ())) if opening else 0,
         preferences=preferences,
+        bookings=found.get("bookings", ()),
     )
+
+
+def _more_reads(
+    desk: Desk, request: OrderRequest, *, with_orders: bool, opening: bool
+) -> dict[str, Callable[[], Any]]:
+    """Return the reads that only some cases need: each limit on the day costs one while it is set."""
+    broker, policy = desk.broker, desk.policy
+    counts_waiting = policy.max_open_positions is not None and request.kind is Kind.WORKING
+    by_stop_or_margin = policy.max_risk_pct is not None or policy.max_margin_pct is not None
+    more: dict[str, Callable[[], Any]] = {}
+    if with_orders or counts_waiting or by_stop_or_margin:
+        more["orders"] = broker.orders
+    if opening and policy.max_orders_per_day is not None:
+        more["activity"] = lambda: broker.activity(broker_midnight(_now(desk)), _now(desk))
+    if opening and policy.max_daily_loss is not None:
+        more["bookings"] = lambda: broker.transactions(broker_midnight(_now(desk)), None)
+    return more
+
+
+def _now(desk: Desk) -> datetime:
+    return desk.broker.broker_time() or desk.clock()
 
 
 def order_rules(market: Market) -> OrderRules:
@@ -135,67 +203,71 @@ def judge(
     *,
     reference_entry: Decimal | None = None,
     rate: Decimal | None = None,
+    apart: str | None = None,
 ) -> Case:
     """Put what was seen and what is asked into the one case that the rules judge.
 
-    `rate` (account currency for one of the instrument's) is read where it is not known.
+    `rate` (account currency for one of the instrument's) is read where it is not known. `apart` is the deal
+    that is judged itself, where it is there already.
     """
     if rate is None:
         rate = conversion_rate(desk.broker, scene.market.currency, scene.account.currency)
+    money = figures(request, scene.market, scene.account, rate, scene.preferences)
+    book = _book(desk, scene)
     return Case(
         policy=desk.policy,
         request=request,
         market=scene.market,
         rules=scene.rules,
         account=scene.account,
-        figures=figures(request, scene.market, scene.account, rate, scene.preferences),
-        open_positions=len(scene.positions),
-        waiting_orders=len(scene.orders),
+        figures=money,
+        open_positions=book.count(Kind.MARKET),
+        waiting_orders=book.count(Kind.WORKING),
         orders_today=scene.orders_today,
         now=desk.clock(),
         order_type=order_type,
         reference_entry=reference_entry,
+        standing=_standing(book, request, money, scene.bookings, apart),
     )
 
 
-def orders_today(desk: Desk, account_id: str) -> int:
-    """Count the orders of this UTC day: ours from the journal, everybody else's from the activity.
+def _book(desk: Desk, scene: Scene) -> Book:
+    afoot: tuple[Flight, ...] = ()
+    if counts_flights(desk.policy):
+        place = (desk.env, desk.broker.host, scene.account_id)
+        afoot = flights(desk.journal, place, scene.positions, scene.orders)
+    return Book(scene.positions, scene.orders, afoot)
 
-    Costs nothing while no daily limit is set.
+
+def _standing(
+    book: Book,
+    request: OrderRequest,
+    money: Figures,
+    bookings: tuple[Transaction, ...],
+    apart: str | None,
+) -> Standing:
+    with localcontext(EXACT):
+        return standing(book, request, money, bookings, apart)
+
+
+def orders_today(desk: Desk, account_id: str, activity: tuple[Activity, ...]) -> int:
+    """Count the orders of this UTC day: ours from the journal at once, everybody else's from the activity.
+
+    The activity can be a minute late (API page 10.1), so two computers may overshoot by what both send in it.
     """
     if desk.policy.max_orders_per_day is None:
         return 0
-    now = desk.clock()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    ours = [
-        attempt
-        for attempt in desk.journal.recent(desk.env, desk.broker.host, account_id, midnight)
-        if attempt.kind in {Kind.MARKET, Kind.WORKING}
-    ]
-    broker_now = desk.broker.broker_time() or now
-    others = desk.broker.activity(broker_midnight(broker_now), broker_now)
-    return len(ours) + len(foreign_orders(others, ours))
+    place = (desk.env, desk.broker.host, account_id)
+    midnight = broker_midnight(desk.broker.broker_time() or desk.clock())
+    sent = desk.journal.recent(*place, min(midnight, desk.clock()) - timedelta(days=1))
+    begun = (attempt for attempt in desk.journal.unresolved(*place) if attempt.sent_at is None)
+    ours = orders_on(midnight, (*sent, *begun))
+    return len(ours) + len(foreign_orders(activity, sent, desk.journal))
 
 
 def broker_midnight(at: datetime) -> datetime:
     """Return the start of the UTC day at the broker."""
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def foreign_orders(rows: tuple[Activity, ...], ours: list[AttemptRecord]) -> set[str]:
-    """Return the ids of orders that were not ours.
-
-    Every order leaves a WORKING_ORDER/USER row on its order id, a market order too (API page 9.1).
-    """
-    known = {attempt.order_id for attempt in ours} | {deal for attempt in ours for deal in attempt.deal_ids}
-    return {
-        row.deal_id
-        for row in rows
-        if row.type == "WORKING_ORDER"
-        and row.source == "USER"
-        and row.status in {"ACCEPTED", "CREATED"}
-        and row.deal_id not in known
-    }
 
 
 class CalledOff(Exception):
@@ -207,35 +279,48 @@ class Start:
     """The moment before an attempt's first byte: it may still be called back; then SENDING is made durable.
 
     Called by the broker once nothing is left to wait for. `sending` is the attempt as the journal holds it
-    from then on, None while nothing can be out.
+    from then on, None while nothing can be out. `risk` names what adds risk, which a halt keeps here.
     """
 
     desk: Desk
     recall: Recall
     attempt: AttemptRecord
+    risk: str | None = None
     sending: AttemptRecord | None = None
 
     def __call__(self) -> None:
-        """Raise Interrupted or CalledOff, and JournalUnreadable: then nothing leaves."""
+        """Raise Interrupted, Halted or CalledOff, and JournalUnreadable: then nothing leaves."""
         attempt, journal = self.attempt, self.desk.journal
+        self._refuse_halted(attempt)
         try:
             self.recall.go(attempt.attempt_id)
         except Interrupted:
-            facts = {"error_code": Interrupted.code, "note": "interrupted before the send"}
-            with suppress(CapcliError):
-                journal.move(
-                    attempt.attempt_id,
-                    attempt.state,
-                    AttemptState.NOT_SENT,
-                    at=self.desk.clock(),
-                    **facts,
-                )
+            self._give_up(attempt, Interrupted.code, "interrupted before the send")
             raise
         now = self.desk.clock()
         times: dict[str, Any] = {"sent_at": now, "broker_time_at_send": self.desk.broker.broker_time()}
         if not journal.move(attempt.attempt_id, attempt.state, AttemptState.SENDING, at=now, **times):
             raise CalledOff
-        self.sending = replace(attempt, state=AttemptState.SENDING, **times)
+        begun = replace(attempt, state=AttemptState.SENDING, **times)
+        # The last look: what was halted while this became durable is not sent either.
+        self._refuse_halted(begun)
+        self.sending = begun
+
+    def _refuse_halted(self, attempt: AttemptRecord) -> None:
+        if self.risk is None:
+            return
+        try:
+            self.desk.refuse_while_halted(self.risk)
+        except Halted as error:
+            self._give_up(attempt, Halted.code, error.message.partition(f". {self.risk}")[0])
+            raise
+
+    def _give_up(self, attempt: AttemptRecord, code: str, note: str) -> None:
+        facts = {"error_code": code, "note": note}
+        with suppress(CapcliError):
+            self.desk.journal.move(
+                attempt.attempt_id, attempt.state, AttemptState.NOT_SENT, at=self.desk.clock(), **facts
+            )
 
 
 def failed_after(error: Exception) -> str:

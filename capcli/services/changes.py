@@ -31,7 +31,10 @@ _UNAUTHORISED, _GONE, _TOO_MANY = 401, 404, 429
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[T]):
-    """One change, and how its end is told. `unchanged` says what stays when the broker refuses it."""
+    """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
+
+    `risk` names the change where it adds risk, which a halt keeps here.
+    """
 
     kind: Kind
     method: str
@@ -44,6 +47,7 @@ class Change(Generic[T]):
     look: Callable[[], Sight]
     conclude: Callable[[AttemptRecord, Answer, Sight], T]
     doubt: Callable[[AttemptRecord, str], T]
+    risk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,12 @@ class Changer:
     recall: Recall
 
     def carry_out(self, change: Change[T], account_id: str) -> T:
-        """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed."""
+        """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed.
+
+        Raises WouldSend on a dry run.
+        """
         self.recall.ask()
+        self.desk.rehearse(change.method, change.path, change.body, account_id)
         attempt = self._open(change, account_id)
         with about(account_id, lambda: self._known(attempt)):
             return self._send(attempt, change)
@@ -96,7 +104,7 @@ class Changer:
         return attempt
 
     def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:
-        start = Start(self.desk, self.recall, attempt)
+        start = Start(self.desk, self.recall, attempt, change.risk)
         try:
             answer = self.desk.broker.send(
                 change.method, change.path, change.body, account_id=attempt.account_id, ready=start

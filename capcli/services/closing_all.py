@@ -1,12 +1,14 @@
 """Close every position, each by its own close: what fails is told and does not stop the others."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from capcli.domain.account import Position
 from capcli.domain.market import Side
 from capcli.domain.money import cents, short
-from capcli.errors import CapcliError, DealUnknown, Exit, Interrupted, Problem
+from capcli.errors import CapcliError, DealUnknown, Exit, Interrupted, Problem, WouldSend
 from capcli.services.casework import Desk
 from capcli.services.closing import Closing, Closings
 from capcli.services.reply import Reply
@@ -72,8 +74,19 @@ class ClosingsOfAll:
         )
         book = self._desk.broker.positions()
         account_id = self._desk.broker.account_id
+        if self._desk.dry_run and book:
+            raise WouldSend(*self._rehearsed(book), account_id=account_id)
         done = [_close(self._closings, position) for position in book]
         return _reply(done, account_id, self._desk.broker.account_currency)
+
+    def _rehearsed(self, book: tuple[Position, ...]) -> Iterator[tuple[str, str, bytes | None]]:
+        """Yield what each close would send; what is closed meanwhile needs none."""
+        for position in book:
+            try:
+                with suppress(DealUnknown):
+                    self._closings.close(position.deal_id, confirmed=True)
+            except WouldSend as stop:
+                yield from stop.requests
 
 
 def _close(closings: Closings, position: Position) -> tuple[CloseResult, Closing | None]:

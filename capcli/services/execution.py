@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord, PreviewState, classify
 from capcli.domain.order import Kind
@@ -68,6 +68,9 @@ class Sending:
 class Executions:
     """Sends previews. Every call leads to at most one POST, whatever crashes, repeats or races."""
 
+    # What a halt keeps from being sent, in words; None where it takes risk away.
+    _risk: ClassVar[str | None] = "The order"
+
     def __init__(self, desk: Desk, sending: Sending) -> None:
         self._desk = desk
         self._sending = sending
@@ -86,7 +89,8 @@ class Executions:
 
         `wait_s` bounds the wait for the broker's verdict (seconds, 0 for none), never the send itself.
         Raises PreviewUnknown, PreviewExpired, PreviewNotExecutable, PreviewElsewhere, NotConfirmed,
-        TradingOff, LiveLocked, ChecksFailed, DuplicateOrder, RateLimited, Busy: then nothing was sent.
+        TradingOff, LiveLocked, Halted, ChecksFailed, DuplicateOrder, RateLimited, Busy: then nothing was
+        sent. Raises WouldSend on a dry run, which leaves the preview as it was.
         """
         preview = self._find(ids.preview_id(preview_id))
         with about(self._account_here(preview), lambda: self._known(preview)):
@@ -197,6 +201,7 @@ class Executions:
         if preview.expires_at <= self._desk.clock():
             raise _expired(preview)
         require_trading(self._desk.policy, "The order")
+        self._desk.refuse_while_halted("The order")
         require_confirmation(
             self._desk.policy,
             confirmed=confirmed,
@@ -214,9 +219,13 @@ class Executions:
         self._refuse_twin(preview, again=again)
         scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)
         self._check_again(preview, order, scene)
+        self._desk.refuse_while_halted("The order")
         self._require_room(_preview_again(preview))
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._desk.broker.account_id)
+        self._desk.rehearse(
+            preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
+        )
         return self._claim_and_send(preview, order, write_baseline(scene.positions, scene.orders), wait_s)
 
     def _require_room(self, command: str) -> None:
@@ -266,7 +275,7 @@ class Executions:
         case = judge(self._desk, scene, order.request, order.order_type, reference_entry=order.entry)
         failed = [check for check in evaluate(case) if not check.passed]
         if failed:
-            reasons = "; ".join(f"{check.rule.value}: {check.reason}" for check in failed)
+            reasons = "; ".join(check.words for check in failed)
             raise ChecksFailed(
                 f"A fresh look failed {len(failed)} check(s), so nothing was sent. {reasons}",
                 next=_preview_again(preview),
@@ -312,7 +321,7 @@ class Executions:
 
         Raises Interrupted when it was called back before that.
         """
-        start = Start(self._desk, self._sending.recall, attempt)
+        start = Start(self._desk, self._sending.recall, attempt, self._risk)
         try:
             answer = self._desk.broker.send(
                 preview.method, preview.path, preview.body, account_id=preview.account_id, ready=start

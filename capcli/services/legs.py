@@ -90,7 +90,7 @@ def require(case: Case, *rules: Callable[[Case], Check | None]) -> None:
     verdicts = [rule(case) for rule in rules]
     failed = [check for check in verdicts if check is not None and not check.passed]
     if failed:
-        reasons = "; ".join(f"{check.rule.value}: {check.reason}" for check in failed)
+        reasons = "; ".join(check.words for check in failed)
         raise ChecksFailed(
             f"{len(failed)} check(s) failed, so nothing was sent. {reasons}",
             next=f"capcli markets show {case.request.epic}",

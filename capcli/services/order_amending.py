@@ -42,9 +42,11 @@ from capcli.services.legs import (
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply, about
 from capcli.services.sights import Ended, Sight, amended_order_sight, filled_as, write_asked
+from capcli.services.standing import order_at_stop
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 _HELP = "capcli orders amend --help"
+_RISK_RULES = (policy.epic_allowed, policy.risk, policy.stop_required)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class OrderAmendments:
             change.legs.trailing,
             trigger=Trigger(level, order.type, until),
         )
-        scene = look(self._desk, request, with_orders=False)
+        scene = look(self._desk, request, with_orders=False, opening=False)
         if scene.account_id != account_id:
             raise DealUnknown(
                 f"The session went to account {scene.account_id} meanwhile; {deal_id} is on {account_id}. "
@@ -170,20 +172,22 @@ class OrderAmendments:
         legs, named = plan.target.bracket, plan.change.legs
         if named.guaranteed and legs.stop is None:
             raise UsageError("There is no stop that could be guaranteed: name one.", next=_HELP)
-        case = fitted(
-            judge(self._desk, scene, _with_guarantee(request, plan), plan.order.type), named, legs, plan.level
-        )
+        order = plan.order
+        case = judge(self._desk, scene, _with_guarantee(request, plan), order.type, apart=order.deal_id)
+        at_stop = order_at_stop(order, plan.level, legs.stop, case.figures.conversion_rate)
+        case = replace(fitted(case, named, legs, plan.level), at_stop=at_stop)
         risks = tuple(_risks(plan))
         moved = [policy.entry_level] if plan.level != plan.order.level else []
         until = [policy.good_till] if plan.change.good_till else []
         try:
-            require_legs(case, *moved, *until, *([policy.epic_allowed] if risks else []))
+            require_legs(case, *moved, *until, *(_RISK_RULES if risks else ()))
         except ChecksFailed as error:
             if error.details["failed"] == [policy.Rule.GOOD_TILL]:
                 other = amend_order_command(plan.order.deal_id, replace(plan.change, good_till=None))
                 error.next = f"{other} --good-till {SOME_TIME}"
             raise
         if risks:
+            self._desk.refuse_while_halted("The amendment")
             what = f"this amendment {' and '.join(risks)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
 
@@ -201,6 +205,7 @@ class OrderAmendments:
             look=lambda: amended_order_sight(self._desk.broker, deal_id, plan.account_id, plan.target),
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
+            risk="The amendment" if tuple(_risks(plan)) else None,
         )
 
     def _conclude(

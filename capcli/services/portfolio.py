@@ -10,7 +10,7 @@ from capcli.domain.money import EXACT, cents
 from capcli.errors import DealUnknown
 from capcli.services import ids
 from capcli.services.casework import active_account
-from capcli.services.ports import Broker
+from capcli.services.ports import Broker, HaltSwitch
 from capcli.services.reply import Reply
 
 _PCT = Decimal("0.01")
@@ -56,10 +56,11 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class PositionsFound:
-    """The open positions of the active account."""
+    """The open positions of the active account; `halt` says since when and why new risk is halted."""
 
     positions: tuple[PositionRow, ...]
     totals: Totals
+    halt: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,9 @@ class OrdersFound:
 class Portfolio:
     """Reads the book. One request; a book in several currencies takes one more for its totals."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, halt: HaltSwitch) -> None:
         self._broker = broker
+        self._halt = halt
 
     def positions(self, deal_id: str | None = None) -> Reply[PositionsFound]:
         """Return all positions, or the one with this deal id. Raises DealUnknown."""
@@ -106,7 +108,9 @@ class Portfolio:
         else:
             book = (self._broker.position(ids.deal_id(deal_id)),)
         rows = tuple(position_row(position) for position in book)
-        return Reply(PositionsFound(rows, self._totals(rows, whole=deal_id is None)), self._broker.account_id)
+        held = self._halt.read()
+        totals = self._totals(rows, whole=deal_id is None)
+        return Reply(PositionsFound(rows, totals, held.words if held else None), self._broker.account_id)
 
     def _totals(self, rows: tuple[PositionRow, ...], *, whole: bool) -> Totals:
         currency = self._broker.account_currency

@@ -21,6 +21,7 @@ from capcli.domain.account import (
     WorkingOrder,
 )
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
+from capcli.domain.halt import Halt
 from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment
 
 Clock = Callable[[], datetime]
@@ -405,6 +406,20 @@ class Anchor:
 
     def __repr__(self) -> str:
         return f"Anchor(count={self.count})"
+
+
+class HaltSwitch(Protocol):
+    """The kill switch that all processes of a user share."""
+
+    def read(self) -> Halt | None:
+        """Return the halt in force. Never raises: what cannot be read is a halt."""
+        ...
+
+    def set(self, halt: Halt) -> Halt:
+        """Halt, unless that is so already; return the halt in force."""
+        ...
+
+    def clear(self) -> None: ...
 
 
 class AccountLock(Protocol):

@@ -296,7 +296,7 @@ def _age(now: datetime, quote: Quote) -> Decimal | None:
 def _problem(preview: Preview, request: OrderRequest) -> Problem | None:
     if preview.executable:
         return None
-    reasons = "; ".join(f"{check.rule.value}: {check.reason}" for check in preview.failed)
+    reasons = "; ".join(check.words for check in preview.failed)
     # Where one of the user's own settings forbids it, the market's rules are no help.
     own = next((check.setting for check in preview.failed if check.setting), None)
     return Problem(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from typing import ClassVar
 
 from capcli.domain import policy
 from capcli.domain.account import Position
@@ -65,6 +66,8 @@ class Reduction:
 
 class Reductions(Executions):
     """Closes parts of positions, on accounts where opposite orders reduce each other."""
+
+    _risk: ClassVar[str | None] = None
 
     def reduce(
         self,
@@ -143,7 +146,7 @@ class Reductions(Executions):
         request = OrderRequest(position.epic, position.side.opposite, size)
         self._require_same(account_id, active_on(self._desk.broker, account_id), position)
         refuse_while_order_unresolved(self._desk, self._witness, account_id, position)
-        scene = look(self._desk, request, with_orders=True, account_id=account_id)
+        scene = look(self._desk, request, with_orders=True, account_id=account_id, opening=False)
         target = reducible(scene.positions, position.deal_id, size)
         case = judge(self._desk, scene, request, None)
         require(case, *_RULES)
@@ -152,6 +155,7 @@ class Reductions(Executions):
         self._refuse_same_again(preview, target, size, again=again)
         self._require_room(_command(target.deal_id, size))
         self._require_same(account_id, self._desk.broker.account_id, position)
+        self._desk.rehearse(preview.method, preview.path, preview.body, account_id)
         self._desk.journal.save_preview(preview)
         begun(preview.preview_id)
         with about(account_id, lambda: self._known(preview)):

@@ -47,6 +47,11 @@ class Settings:
     max_working_order_size: Decimal | None
     max_open_positions: int | None
     max_orders_per_day: int | None
+    max_risk_pct: Decimal | None
+    max_margin_pct: Decimal | None
+    max_daily_loss: Decimal | None
+    require_stop: bool
+    dry_run: bool
     require_confirm: bool
     http_timeout_s: float
     log_level: str
@@ -219,6 +224,11 @@ def _settings(found: Mapping[str, _Found], profile: Profile, environ: Mapping[st
         max_working_order_size=value["max_working_order_size"],
         max_open_positions=value["max_open_positions"],
         max_orders_per_day=value["max_orders_per_day"],
+        max_risk_pct=value["max_risk_pct"],
+        max_margin_pct=value["max_margin_pct"],
+        max_daily_loss=value["max_daily_loss"],
+        require_stop=value["require_stop"],
+        dry_run=value["dry_run"],
         require_confirm=value["require_explicit_confirm"],
         http_timeout_s=value["http_timeout_s"],
         log_level=value["log_level"],

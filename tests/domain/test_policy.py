@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from capcli.domain.account import OrderType
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.order import Trigger
-from capcli.domain.policy import Rule, evaluate
+from capcli.domain.policy import Rule, Standing, evaluate
 
 from .builders import (
     ACCOUNT,
@@ -48,12 +48,17 @@ def test_every_failure_is_reported_at_once() -> None:
         "max_position_size": D(1),
         "max_open_positions": 0,
         "max_orders_per_day": 0,
+        "max_risk_pct": D(1),
+        "max_margin_pct": D(1),
+        "max_daily_loss": D(100),
     }
     request = an_order("5000.05", stop=level("31"), limit=level("29"), guaranteed=True)
     market = a_market(quote=a_quote(status=MarketStatus.CLOSED), guaranteed_stops=False)
     account = replace(ACCOUNT, available=D(1))
     case = a_case(request, policy=policy, market=market, account=account, reference_entry=D(20))
-    assert failed(case) == set(Rule) - {Rule.ENTRY_LEVEL, Rule.GOOD_TILL, Rule.TRAILING}
+    case = replace(case, standing=Standing(unprotected="D1", realised=D(-100)))
+    absent = {Rule.ENTRY_LEVEL, Rule.GOOD_TILL, Rule.TRAILING, Rule.STOP_REQUIRED}
+    assert failed(case) == set(Rule) - absent
 
 
 @pytest.mark.parametrize(

@@ -367,6 +367,19 @@ STEPS = (
         "cap_trade_preview_position",
         lambda _: SILVER_CALL,
     ),
+    Step(
+        "halt",
+        lambda app, _: app.halting.halt("enough", by="cap_halt"),
+        "cap_halt",
+        lambda _: {"reason": "enough"},
+    ),
+    Step(
+        "halted",
+        lambda app, seen: execute(app, seen["converted"]["preview_id"], Kind.MARKET),
+        "cap_trade_execute_position",
+        lambda seen: {"preview_id": seen["converted"]["preview_id"], "confirm": True},
+    ),
+    Step("halted_status", lambda app, _: app.accounts.held(), "cap_session_status"),
     Step("logout", lambda app, _: app.accounts.logout(), "cap_session_logout"),
 )
 

@@ -15,6 +15,7 @@ from capcli.mcp.server import build_server
 from tests.mcp.conftest import Assistant
 from tests.mcp.test_day import SILVER, orders
 from tests.support.desk import FIRST_ACCOUNT, Seat
+from tests.support.fixtures import Seats
 from tests.support.paths import tool_count
 
 pytestmark = pytest.mark.anyio
@@ -388,3 +389,16 @@ async def test_an_unknown_tool_has_a_code(ask: Assistant) -> None:
 
     assert (said.is_error, said.code) == (True, "TOOL_UNKNOWN")
     assert "there is no tool 'cap_trade_everything'" in said.text
+
+
+async def test_a_dry_run_is_a_result_with_the_request_in_it(seats: Seats) -> None:
+    dry = seats(CAP_DRY_RUN="true")
+    async with Client(build_server(Face(lambda: dry.app))) as client:
+        ask = Assistant(client)
+        preview = await ask.works("cap_trade_preview_position", **SILVER)
+
+        said = await ask("cap_trade_execute_position", preview_id=preview["preview_id"])
+
+    assert (said.is_error, said.data["dry_run"], orders(dry)) == (False, True, 0)
+    assert said.data["requests"][0]["body"] == preview["body"]
+    assert "nothing was sent" in said.text

@@ -139,8 +139,8 @@ def test_setting_that_could_not_be_read_again_is_not_written(folders, profile, k
 
 def test_rule_that_is_not_built_is_not_written(folders):
     with pytest.raises(NotEnforced):
-        write_setting(folders, "main", "require_stop", "true")
-    write_setting(folders, "main", "require_stop", "false")
+        write_setting(folders, "main", "approval", "human")
+    write_setting(folders, "main", "approval", "confirm")
     assert load({}, folders).env is Env.PAPER
 
 

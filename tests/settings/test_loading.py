@@ -189,11 +189,6 @@ def test_names_of_our_own_and_of_credentials_are_known():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("CAP_MAX_RISK_PCT", "1"),
-        ("CAP_MAX_MARGIN_PCT", "20"),
-        ("CAP_MAX_DAILY_LOSS", "100"),
-        ("CAP_REQUIRE_STOP", "true"),
-        ("CAP_DRY_RUN", "true"),
         ("CAP_APPROVAL", "human"),
     ],
 )

@@ -1,0 +1,75 @@
+"""`capcli halt` and `capcli resume`: the switch that stops new risk for every face and process."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from capcli.cli.call import Call
+from capcli.cli.run import finish, run
+from capcli.cli.tree import command, new_app
+from capcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.services.halting import HaltShown
+    from capcli.services.reply import Reply
+
+halt_app = new_app()
+resume_app = new_app()
+_BY_HALT, _BY_RESUME = "capcli halt", "capcli resume"
+
+
+@command(halt_app, "halt", example='capcli halt --reason "the assistant does not stop"')
+def halt(
+    ctx: typer.Context,
+    *,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever meets it.")] = "",
+) -> None:
+    """Stop: nothing that adds risk is sent by anybody.
+
+    From now on commands and assistants alike are refused, on every environment and account of this user,
+    with what was confirmed already. Closing, cancelling and tightening a stop stay possible. It asks no
+    question, and works while the settings are wrong.
+    """
+    from capcli.services.halting import HaltShown
+
+    call: Call = ctx.find_root().obj
+    call.check_form(HaltShown)
+    try:
+        app = call.build()
+    except ConfigError:
+        from capcli.app import halting_alone
+
+        finish(call, halting_alone(call.outlet.environ).halt(reason, by=_BY_HALT), None)
+    else:
+        finish(call, app.halting.halt(reason, by=_BY_HALT), app.env)
+
+
+@command(resume_app, "resume", example="capcli resume --confirm")
+def resume(
+    ctx: typer.Context,
+    *,
+    confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Resume without a question.")] = False,
+) -> None:
+    """Let orders be sent again after a halt.
+
+    It is a person's decision: assistants have no tool for it.
+    """
+    from capcli.services.halting import HaltShown
+
+    call: Call = ctx.find_root().obj
+
+    def use(app: "App") -> "Reply[HaltShown]":
+        return call.confirmed(
+            lambda yes: app.halting.resume(confirmed=yes, by=_BY_RESUME),
+            given=confirm,
+            summary=lambda: _summary(app),
+            question="Resume?",
+        )
+
+    run(ctx, use, HaltShown)
+
+
+def _summary(app: "App") -> str:
+    held = app.halting.held()
+    return "It is not halted any more." if held is None else f"It is {held.words}."

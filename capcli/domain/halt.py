@@ -1,0 +1,30 @@
+"""The kill switch as a value: since when, by whom, and why nothing that adds risk may be sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+REASON_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """A halt in force. `at` is None where the switch is on and what stands in it cannot be read."""
+
+    at: datetime | None
+    by: str
+    pid: int | None
+    reason: str
+
+    @property
+    def words(self) -> str:
+        """Say since when, by whom and why."""
+        if self.at is None:
+            return f"halted: {self.reason}"
+        why = f": {self.reason}" if self.reason else ""
+        return f"halted since {self.at:%Y-%m-%d %H:%M:%S}Z by {self.by} (process {self.pid}){why}"
+
+
+def tidy(reason: str) -> str:
+    """Return a reason on one line, at most so long as fits a message."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
+    return line[:REASON_LENGTH]

@@ -1,0 +1,99 @@
+"""Halt and resume: one switch that stops new risk for every face and process, and what it refuses."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from capcli.domain.halt import Halt, tidy
+from capcli.errors import CapcliError, Halted, NotConfirmed
+from capcli.services.ports import Clock, HaltSwitch, Journal
+from capcli.services.reply import Reply
+
+_RESUME = "capcli resume"
+_STAYS = "Closing, cancelling and tightening a stop stay possible."
+
+
+@dataclass(frozen=True, slots=True)
+class HaltShown:
+    """Whether new risk is halted, for every environment and account here; since when, by whom, and why."""
+
+    halted: bool
+    changed: bool
+    since: datetime | None
+    by: str | None
+    reason: str | None
+    sentence: str
+    next: str | None
+
+
+class Halting:
+    """Turns the switch. Halting asks for nothing; resuming is a person's."""
+
+    def __init__(self, switch: HaltSwitch, journal: Callable[[], Journal], clock: Clock, *, pid: int) -> None:
+        self._switch = switch
+        self._journal = journal
+        self._clock = clock
+        self._pid = pid
+
+    def halt(self, reason: str = "", *, by: str) -> Reply[HaltShown]:
+        """Let nobody send anything that adds risk from now on, what was confirmed before included.
+
+        Halting twice leaves the first halt as it is. Raises StateFolderUnusable: then nothing is halted.
+        """
+        mine = Halt(self._clock(), by, self._pid, tidy(reason))
+        before = self._switch.read()
+        held = self._switch.set(mine)
+        changed = before is None and held == mine
+        if changed:
+            # A journal that cannot be written must keep nobody from halting.
+            with suppress(CapcliError):
+                self._note("halt", by, mine.reason)
+        return Reply(_shown(held, changed=changed))
+
+    def resume(self, *, confirmed: bool, by: str) -> Reply[HaltShown]:
+        """Let orders be sent again. Raises NotConfirmed, JournalUnreadable: then it stays halted."""
+        held = self._switch.read()
+        if held is None:
+            return Reply(_released(changed=False))
+        if not confirmed:
+            raise NotConfirmed(f"Not confirmed, so it stays {held.words}.", next=f"{_RESUME} --confirm")
+        self._note("resume", by, held.reason)
+        self._switch.clear()
+        return Reply(_released(changed=True))
+
+    def held(self) -> Halt | None:
+        """Return the halt in force, None without one."""
+        return self._switch.read()
+
+    def _note(self, kind: str, by: str, reason: str) -> None:
+        detail = {"by": by, "pid": self._pid, "reason": reason}
+        self._journal().note(None, kind, at=self._clock(), detail=detail)
+
+
+def refuse_while_halted(switch: HaltSwitch, what: str) -> None:
+    """Raise Halted while the switch is on; `what` names the thing that was not sent."""
+    held = switch.read()
+    if held is not None:
+        raise Halted(
+            f"{held.words[0].upper()}{held.words[1:].rstrip('.')}. {what} was not sent. {_STAYS}",
+            next=_RESUME,
+            since=held.at.isoformat() if held.at else None,
+            by=held.by or None,
+            pid=held.pid,
+            reason=held.reason,
+        )
+
+
+def _shown(held: Halt, *, changed: bool) -> HaltShown:
+    what = f"Nothing that adds risk is sent from here, on any environment or account. {_STAYS}"
+    already = "" if changed else "Already "
+    words = held.words if already else f"{held.words[0].upper()}{held.words[1:]}"
+    return HaltShown(
+        True, changed, held.at, held.by or None, held.reason, f"{already}{words.rstrip('.')}. {what}", _RESUME
+    )
+
+
+def _released(*, changed: bool) -> HaltShown:
+    sentence = "Resumed: orders can be sent again." if changed else "Not halted: there was nothing to resume."
+    return HaltShown(False, changed, None, None, None, sentence, None)

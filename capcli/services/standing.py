@@ -1,0 +1,242 @@
+"""What counts beside a new order: the book, orders that are on their way, and what the day brought so far."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
+from capcli.domain.attempt import AttemptRecord
+from capcli.domain.market import Side
+from capcli.domain.order import Kind, OrderRequest
+from capcli.domain.policy import AtStop, Policy, Standing
+from capcli.domain.sizing import Figures
+from capcli.services.documents import StoredOrder, read_baseline, read_order
+from capcli.services.ports import Journal
+
+Deal = Position | WorkingOrder
+
+_ORDERS = frozenset({Kind.MARKET, Kind.WORKING})
+_SLACK = timedelta(seconds=2)
+# The broker's words for bookings (API page 7). What trading brings and costs counts whole, money that comes
+# and goes not at all; of every other word only a charge, so that no unknown credit hides a loss.
+_TRADING = frozenset(
+    {
+        "TRADE",
+        "TRADE_CORRECTION",
+        "TRADE_SLIPPAGE_PROTECTION",
+        "TRADE_COMMISSION",
+        "TRADE_COMMISSION_GSL",
+        "SWAP",
+        "FX_COMMISSION",
+        "CONVERSION",
+        "CORPORATE_ACTION",
+        "REBATE",
+    }
+)
+_ASIDE = frozenset(
+    {
+        "DEPOSIT",
+        "WITHDRAWAL",
+        "WITHDRAWAL_MONEY_BACK",
+        "TRANSFER",
+        "REFUND",
+        "CHARGEBACK",
+        "RESERVE",
+        "UNRESERVE",
+        "VOID",
+        "CREDIT_FACILITY",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """An order of ours that may be at the broker and shows in no list yet."""
+
+    attempt: AttemptRecord
+    order: StoredOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What is open, what waits, and what is on its way."""
+
+    positions: tuple[Position, ...]
+    orders: tuple[WorkingOrder, ...]
+    flights: tuple[Flight, ...] = ()
+
+    @property
+    def deals(self) -> tuple[Deal, ...]:
+        return (*self.positions, *self.orders)
+
+    def count(self, kind: Kind) -> int:
+        """Return how many positions (MARKET) or waiting orders (WORKING) there are, or are about to be."""
+        there = len(self.positions) if kind is Kind.MARKET else len(self.orders)
+        return there + sum(flight.attempt.kind is kind for flight in self.flights)
+
+
+def counts_flights(policy: Policy) -> bool:
+    """Say whether a limit is set that orders on their way count for."""
+    limits = (
+        policy.max_open_positions,
+        policy.max_orders_per_day,
+        policy.max_risk_pct,
+        policy.max_margin_pct,
+    )
+    return any(limit is not None for limit in limits)
+
+
+def flights(
+    journal: Journal,
+    place: tuple[str, str, str],
+    positions: tuple[Position, ...],
+    orders: tuple[WorkingOrder, ...],
+) -> tuple[Flight, ...]:
+    """Return the unsettled orders of an account (env, host, account) that the book does not show yet.
+
+    Each deal in the book stands for one of them at most, by its ids, else by being new and equal.
+    """
+    left = {row.deal_id: row for row in Book(positions, orders).deals}
+    found = []
+    for attempt in journal.unresolved(*place):
+        preview = journal.preview(attempt.preview_id) if attempt.preview_id else None
+        if attempt.kind not in _ORDERS or preview is None:
+            continue
+        flight = Flight(attempt, read_order(preview.document))
+        seen = next((deal_id for deal_id, row in left.items() if _is(row, flight)), None)
+        if seen is None:
+            found.append(flight)
+        else:
+            del left[seen]
+    return tuple(found)
+
+
+def _is(row: Deal, flight: Flight) -> bool:
+    attempt, request = flight.attempt, flight.order.request
+    origin = row.working_order_id if isinstance(row, Position) else None
+    if row.deal_id in attempt.deal_ids or (attempt.order_id or "-") in {row.deal_id, origin}:
+        return True
+    equal = (row.epic, row.side, row.size) == (request.epic, request.side, request.size)
+    return equal and row.deal_id not in read_baseline(attempt.baseline)
+
+
+def standing(
+    book: Book, request: OrderRequest, figures: Figures, bookings: Iterable[Transaction], apart: str | None
+) -> Standing:
+    """Work out what counts beside an order; `apart` is the deal that is judged itself, if it is there."""
+    losses = tuple(_losses(book, request.epic, request.side, apart))
+    bare = next((name for name, loss in losses if loss is None), None)
+    waiting, unpriced = _margins(book, request.epic, figures, apart)
+    return Standing(
+        risk=sum((loss for _, loss in losses if loss is not None), Decimal(0)) * figures.conversion_rate,
+        unprotected=bare,
+        margin=waiting,
+        unpriced=unpriced,
+        realised=realised(bookings),
+    )
+
+
+def _losses(book: Book, epic: str, side: Side, apart: str | None) -> Iterator[tuple[str, Decimal | None]]:
+    """Name everything in one market and direction, with its loss at stop in the instrument's currency."""
+    for row in book.deals:
+        if (row.epic, row.side) == (epic, side) and row.deal_id != apart:
+            units = row.size * (row.contract_size if isinstance(row, Position) else 1)
+            yield row.deal_id, loss_at(row.stop_level, row.level, units, side)
+    for flight in book.flights:
+        request, order = flight.order.request, flight.order
+        if (request.epic, request.side) == (epic, side):
+            yield flight.attempt.attempt_id, loss_at(order.stop_level, order.entry, request.size, side)
+
+
+def loss_at(stop: Decimal | None, level: Decimal, units: Decimal, side: Side) -> Decimal | None:
+    """Return what is lost at a stop, in the instrument's currency; 0 for one in gain, None without one."""
+    if stop is None:
+        return None
+    distance = level - stop if side is Side.BUY else stop - level
+    return max(distance, Decimal(0)) * units
+
+
+def _margins(book: Book, epic: str, figures: Figures, apart: str | None) -> tuple[Decimal, str | None]:
+    """Return the margin of what waits or is on its way in a market, and what nobody can tell it of."""
+    other = next((each for each in book.flights if each.order.request.epic != epic), None)
+    if other is not None:
+        return Decimal(0), f"{other.attempt.attempt_id}, an order in {other.order.request.epic} on its way"
+    sizes = [row.size * row.level for row in book.orders if row.epic == epic and row.deal_id != apart]
+    sizes += [each.order.request.size * each.order.entry for each in book.flights]
+    factor = (figures.margin_pct or Decimal(0)) * figures.conversion_rate / 100
+    return sum(sizes, Decimal(0)) * factor, None
+
+
+def realised(bookings: Iterable[Transaction]) -> Decimal:
+    """Add up what trading brought and cost, in account currency."""
+    return sum((_counted(row) for row in bookings), Decimal(0))
+
+
+def _counted(row: Transaction) -> Decimal:
+    if row.type in _ASIDE:
+        return Decimal(0)
+    return row.amount if row.type in _TRADING else min(row.amount, Decimal(0))
+
+
+def position_at_stop(position: Position, stop: Decimal | None, rate: Decimal) -> AtStop:
+    """Return what a position loses at a stop, in account currency (`rate` of one of the instrument's)."""
+    loss = loss_at(stop, position.level, position.size * position.contract_size, position.side)
+    return AtStop(None if loss is None else loss * rate)
+
+
+def order_at_stop(order: WorkingOrder, level: Decimal, stop: Decimal | None, rate: Decimal) -> AtStop:
+    """Return what an order at a level would lose at a stop once it is filled, in account currency."""
+    loss = loss_at(stop, level, order.size, order.side)
+    return AtStop(None if loss is None else loss * rate)
+
+
+def orders_on(midnight: datetime, sent: Iterable[AttemptRecord]) -> list[AttemptRecord]:
+    """Return our own orders of a UTC day by the broker's clock, where it was known, else by ours."""
+    orders = (attempt for attempt in sent if attempt.kind in _ORDERS)
+    return [
+        attempt
+        for attempt in orders
+        if (attempt.broker_time_at_send or attempt.sent_at or attempt.created_at) >= midnight
+    ]
+
+
+def foreign_orders(
+    rows: Iterable[Activity], ours: Iterable[AttemptRecord], journal: Journal
+) -> dict[str, Activity]:
+    """Return the orders that were not ours, by id.
+
+    Every order leaves a WORKING_ORDER/USER row on its order id, a market order too (API page 9.1). Ours are
+    known by order id, deal id or reference; one whose answer was lost, by an equal row since it was sent.
+    """
+    ours = tuple(ours)
+    known = {deal for each in ours for deal in (each.order_id, *each.deal_ids) if deal}
+    references = {each.deal_reference for each in ours if each.deal_reference}
+    found = {
+        row.deal_id: row
+        for row in rows
+        if row.type == "WORKING_ORDER"
+        and row.source == "USER"
+        and row.status in {"ACCEPTED", "CREATED"}
+        and row.deal_id not in known
+        and row.deal_reference not in references
+    }
+    for attempt in ours:
+        if attempt.order_id is None and not attempt.deal_ids:
+            found.pop(_lost(found, attempt, journal) or "", None)
+    return found
+
+
+def _lost(rows: dict[str, Activity], attempt: AttemptRecord, journal: Journal) -> str | None:
+    preview = journal.preview(attempt.preview_id) if attempt.preview_id else None
+    sent = attempt.broker_time_at_send or attempt.sent_at
+    if preview is None or sent is None:
+        return None
+    request = read_order(preview.document).request
+    wanted = (request.epic, request.side, request.size)
+    equal = (
+        deal_id
+        for deal_id, row in rows.items()
+        if (row.epic, row.side, row.size) == wanted and row.at >= sent - _SLACK
+    )
+    return next(equal, None)
