@@ -18,6 +18,7 @@ from capcli.system import Folders, folders, private_folder
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
+    from capcli.broker.stream import Socket, Streams
     from capcli.credentials.session_item import FirstUsableCache
     from capcli.credentials.source import CredentialSource
     from capcli.domain.policy import Policy
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from capcli.services.evidence import Witness
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
+    from capcli.services.glimpses import Glimpses
     from capcli.services.health import Health
+    from capcli.services.live_book import LivePortfolio
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from capcli.services.resolving import Resolutions
     from capcli.services.search import Patience
     from capcli.services.settling import Settlements
+    from capcli.services.watching import Watching
     from capcli.store.journal import SqliteJournal
 
 T = TypeVar("T")
@@ -210,6 +214,10 @@ class App:
     @property
     def clock(self) -> Callable[[], datetime]:
         return self._around.clock
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        return self._around.monotonic
 
     @property
     def recall(self) -> "Recall":
@@ -415,6 +423,70 @@ class App:
         from capcli.services.markets import Markets
 
         return self._once("markets", lambda: Markets(self.broker, self._around.clock))
+
+    @property
+    def streams(self) -> "Streams":
+        return self._once("streams", self._streams)
+
+    def _streams(self) -> "Streams":
+        import random
+
+        from capcli.broker.stream import Setting, Streams
+
+        around, on_paper = self._around, self.settings.env is Env.PAPER
+        setting = Setting(
+            connect=self._paper_socket if on_paper else self._web_socket(),
+            clock=around.clock,
+            monotonic=around.monotonic,
+            sleep=around.sleep,
+            chance=random.random,
+            url=self.settings.stream_url,
+            checked=not on_paper,
+        )
+        return Streams(self.broker, setting)
+
+    def _web_socket(self) -> "Callable[[str], Socket]":
+        from capcli.broker.stream_socket import connector
+
+        return connector(self.broker.trust)
+
+    def _paper_socket(self, _address: str) -> "Socket":
+        from capcli.paper.inprocess import InProcessSocket
+
+        return InProcessSocket(self.folders.paper, self._around.clock)
+
+    @property
+    def watching(self) -> "Watching":
+        from capcli.services.watching import Watching
+
+        return self._once("watching", lambda: Watching(self.broker, self.streams, self._around.clock))
+
+    @property
+    def live_portfolio(self) -> "LivePortfolio":
+        from capcli.services.live_book import LivePortfolio
+
+        around = self._around
+        return self._once(
+            "live_portfolio",
+            lambda: LivePortfolio(self.broker, self.watching, around.clock, around.sleep),
+        )
+
+    @property
+    def glimpses(self) -> "Glimpses":
+        from capcli.services.glimpses import Glimpses
+
+        around = self._around
+        return self._once(
+            "glimpses",
+            lambda: Glimpses(
+                self.broker,
+                self.streams,
+                self.watching,
+                self.live_portfolio,
+                clock=around.clock,
+                monotonic=around.monotonic,
+            ),
+        )
 
     @property
     def portfolio(self) -> "Portfolio":

@@ -33,6 +33,8 @@ class Root(Group):
         "history": ("capcli.cli.history:app", "What was sent from here, and what it became."),
         "quote": ("capcli.cli.quotes:quote_app", "Bid and offer of one or more markets."),
         "prices": ("capcli.cli.quotes:prices_app", "Candles."),
+        "watch": ("capcli.cli.live:watch_app", "Prices or positions, live from the stream."),
+        "alert": ("capcli.cli.live:alert_app", "Wait for a price."),
         "markets": ("capcli.cli.markets:app", "Find markets, and show their dealing rules and hours."),
         "accounts": ("capcli.cli.accounts:app", "Balance, equity and margin of each account; switch."),
         "login": ("capcli.cli.session:login_app", "Check your API key and keep it in the keychain."),

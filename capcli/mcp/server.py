@@ -43,6 +43,7 @@ def build_server(face: "Face") -> "FastMCP[Any]":
         account,
         market,
         session,
+        stream,
         trading_change,
         trading_execute,
         trading_preview,
@@ -60,7 +61,16 @@ def build_server(face: "Face") -> "FastMCP[Any]":
         mask_error_details=True,
         dereference_schemas=False,
     )
-    toolsets = (session, market, account, trading_read, trading_preview, trading_execute, trading_change)
+    toolsets = (
+        session,
+        market,
+        account,
+        trading_read,
+        trading_preview,
+        trading_execute,
+        trading_change,
+        stream,
+    )
     for toolset in toolsets:
         for tool in toolset.tools(face):
             server.add_tool(tool)

@@ -47,6 +47,9 @@ OFFICIAL: dict[str, list[str]] = {
     "cap_trade_execute_working_order": ["preview_id", "confirm", "wait_for_confirm", "timeout_s"],
     "cap_trade_positions_close": ["deal_id", "confirm", "wait_for_confirm", "timeout_s"],
     "cap_trade_orders_cancel": ["deal_id", "confirm", "wait_for_confirm", "timeout_s"],
+    "cap_stream_prices": ["epics", "duration_s", "update_interval_s"],
+    "cap_stream_alerts": ["alerts", "duration_s", "auto_close"],
+    "cap_stream_portfolio": ["duration_s", "update_interval_s"],
 }
 
 
