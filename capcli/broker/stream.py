@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -37,7 +38,6 @@ _UNAUTHORIZED = 401
 # The base in API page section 1; both environments stream from it.
 STREAM_URL = "wss://api-streaming-capital.backend-capital.com"
 _DOMAIN = "backend-capital.com"
-_LOOPBACK = ("127.", "localhost", "::1")
 _TOO_MANY = "error.too-many.requests"
 PING, QUOTES, NO_QUOTES = "ping", "marketData.subscribe", "marketData.unsubscribe"
 BARS, NO_BARS = "OHLCMarketData.subscribe", "OHLCMarketData.unsubscribe"
@@ -411,9 +411,16 @@ def is_own(address: str, api_host: str) -> bool:
     """Say whether a stream's address belongs to the broker whose requests go to `api_host`."""
     parts, api = urlsplit(address), urlsplit(f"//{api_host}").hostname or ""
     host = parts.hostname or ""
-    if api.startswith(_LOOPBACK):
-        return host.startswith(_LOOPBACK) and parts.scheme in {"ws", "wss"}
+    if _is_loopback(api):
+        return _is_loopback(host) and parts.scheme in {"ws", "wss"}
     return parts.scheme == "wss" and (host in {_DOMAIN, api} or host.endswith(f".{_DOMAIN}"))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _bar(payload: _Payload) -> list[Bar]:

@@ -354,10 +354,10 @@ def _wait_for(
         return
     missing = ", ".join(f"{level.way.value} {level.price:f}" for level in alarms.waiting)
     if plan.ending.asked:
-        raise Interrupted(f"Interrupted before {levels[0].epic} was {missing}.")
+        raise Interrupted(f"Interrupted before {levels[0].epic} was {missing}.").about(watched.account_id)
     raise AlertNotReached(
         f"{levels[0].epic} was not {missing} within {plan.lasts:g} s.", next=f"capcli quote {levels[0].epic}"
-    )
+    ).about(watched.account_id)
 
 
 class _Alerts:

@@ -26,7 +26,7 @@ _WIDEST, _NARROWEST = 40, 8
 _FRAME_LINES = 5
 _OPEN = "TRADEABLE"
 # What goes first where there is no room for everything.
-_LEAST_NEEDED = ("Received", "Spread", "Moved", "At", "Trend", "Deal", "Opened", "Offer", "Size")
+_LEAST_NEEDED = ("Received", "Spread", "Moved", "At", "Deal", "Trend", "Opened", "Offer", "Size")
 
 
 def sparkline(values: Sequence[Decimal], width: int, *, unicode: bool) -> str:

@@ -94,7 +94,7 @@ class Watch:
         """Return what came, and which markets went quiet. Raises what ends the stream for good."""
         told: list[Told | Quiet] = [*self._stream.receive(timeout_s)]
         for event in told:
-            if type(event) is Tick:
+            if type(event) is Tick and event.epic in self._seen_ms:
                 self._seen_ms[event.epic] = event.received_ms
         now = self._now_ms()
         if now - self._look_at_ms >= _LOOK_S * 1000:
