@@ -140,10 +140,10 @@ class Plan:
 def _watch_prices(plan: Plan, app: "App", epics: Sequence[str]) -> None:
     watched = app.watching.watch(epics)
     try:
-        if plan.on_screen and not plan.once:
+        if plan.on_screen:
             from capcli.render.live import Board
 
-            _on_screen(plan, app, watched, Board(watched))
+            (_once if plan.once else _on_screen)(plan, app, watched, Board(watched))
             return
         _as_lines(plan, app, watched)
     finally:
@@ -152,10 +152,12 @@ def _watch_prices(plan: Plan, app: "App", epics: Sequence[str]) -> None:
 
 def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
     from capcli.render.live import Screen
+    from capcli.render.text import Subject
 
     look = lambda: plan.look  # noqa: E731  the terminal may be resized at any time
     began, drawn_at = app.monotonic(), -_FRAME_S
-    with Screen(plan.call.outlet.stdout, look, board) as screen:
+    subject = Subject(app.env, source.account_id)
+    with Screen(plan.call.outlet.stdout, look, subject, board) as screen:
         while plan.goes_on(app, began):
             board.take(source.receive(_LOOK_S))
             if app.monotonic() - drawn_at >= max(_LOOK_S, min(plan.every, _FRAME_S)):
@@ -164,6 +166,21 @@ def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | B
                 screen.draw(_now_ms(app))
         _refresh(source, board)
         screen.draw(_now_ms(app))
+
+
+def _once(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
+    """Wait for the first tick of each market that is open, and write the table once."""
+    from capcli.render.live import drawn
+    from capcli.render.text import Subject
+
+    left = set(getattr(source, "markets", ()))
+    while left and plan.goes_on(app, 0):
+        told = source.receive(_LOOK_S)
+        board.take(told)
+        left -= {event.epic for event in told if isinstance(event, Tick | Quiet)}
+    _refresh(source, board)
+    subject = Subject(app.env, source.account_id)
+    plan.call.outlet.result(drawn(board, subject, plan.look, _now_ms(app)))
 
 
 def _refresh(source: Any, board: Any) -> None:
@@ -249,16 +266,16 @@ def _writer(call: Call, app: "App", account_id: str | None, *, book: bool = Fals
 
     if call.options.csv:
         return CsvLines(BOOK_FIELDS if book else TICK_FIELDS, call.options.fields)
-    return JsonLines(call.command, app.env, account_id, () if book else call.options.fields)
+    return JsonLines(call.command, app.env, account_id, call.options.fields)
 
 
 def _watch_book(plan: Plan, app: "App", _epics: Sequence[str]) -> None:
     book = app.live_portfolio.open()
     try:
-        if plan.on_screen and not plan.once:
+        if plan.on_screen:
             from capcli.render.live import BookBoard
 
-            _on_screen(plan, app, book, BookBoard())
+            (_once if plan.once else _on_screen)(plan, app, book, BookBoard())
             return
         _book_lines(plan, app, book)
     finally:
@@ -368,6 +385,7 @@ class _Alerts:
 
         self._call = plan.call
         self._human = plan.on_screen
+        self._where = f"{app.env}, account {account_id}"
         self._lines = JsonLines(plan.call.command, app.env, account_id)
         self._argv = argv
         self._running: list[threading.Thread] = []
@@ -391,9 +409,8 @@ class _Alerts:
         level, tick = fired.level, fired.tick
         if self._human:
             at = Clockface()(tick.at_ms)
-            self._call.outlet.result(
-                f"{level.epic} is {level.way.value} {level.price:f}: bid {tick.bid:f} at {at}\n"
-            )
+            reached = f"{level.epic} is {level.way.value} {level.price:f}"
+            self._call.outlet.result(f"{reached}: bid {tick.bid:f} at {at} ({self._where})\n")
         else:
             self._call.outlet.lines(self._lines.fired(fired, waiting))
         if self._argv:

@@ -14,6 +14,7 @@ from capcli.domain.stream import Quiet, Tick, Told
 from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone
 from capcli.render.numbers import NOTHING, gain, places, price
 from capcli.render.stream import Clockface, sentence
+from capcli.render.text import Subject, paint
 from capcli.services.live_book import LiveBook
 from capcli.services.watching import Watch
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=*#"
 _SAMPLES = 120
 _WIDEST, _NARROWEST = 40, 8
-_FRAME_LINES = 5
+_FRAME_LINES = 7
+_UNLIMITED = 10_000
 _OPEN = "TRADEABLE"
 # What goes first where there is no room for everything.
 _LEAST_NEEDED = ("Received", "Spread", "Moved", "At", "Deal", "Trend", "Opened", "Offer", "Size")
@@ -100,17 +102,23 @@ class BookBoard:
         self.book: LiveBook | None = None
         self.notice = ""
         self._trends: dict[str, deque[Decimal]] = {}
+        self._quiet: dict[str, Quiet] = {}
 
     def take(self, told: Sequence[Told | Quiet]) -> None:
+        """Note what came."""
         for event in told:
-            if not isinstance(event, Tick):
+            if isinstance(event, Tick):
+                self._quiet.pop(event.epic, None)
+            elif isinstance(event, Quiet):
+                self._quiet[event.epic] = event
+            else:
                 self.notice = sentence(event)
 
     def sample(self) -> None:
         for row in self.book.positions if self.book else ():
             self._trends.setdefault(row.deal_id, deque(maxlen=_SAMPLES)).append(row.pl)
 
-    def blocks(self, look: Look, height: int, _now_ms: int) -> list[Block]:
+    def blocks(self, look: Look, height: int, now_ms: int) -> list[Block]:
         """Return the table that fits, with its totals."""
         book = self.book
         if book is None or not book.positions:
@@ -127,23 +135,31 @@ class BookBoard:
                     "Opened": Cell(price(row.level, digits)),
                     "Now": Cell(price(row.price, digits)),
                     "P&L": gain(row.pl, row.currency),
+                    "State": self._state(row.epic, now_ms),
                     "Deal": Cell(row.deal_id),
                 }
             )
         trends = [self._trends.get(row.deal_id, deque()) for row in shown]
-        titles = ("Market", "Size", "Opened", "Now", "P&L", "Trend", "Deal")
+        titles = ("Market", "Size", "Opened", "Now", "P&L", "Trend", "State", "Deal")
         totals = book.totals
         known = NOTHING if totals.pl is None else gain(totals.pl, totals.currency)
         total = Line(Cell(f"Total {known.text}, {totals.count} open", known.tone))
         hidden = len(book.positions) - len(shown)
         return [_fitted(titles, rows, trends, look), total, *_below(hidden, self.notice)]
 
+    def _state(self, epic: str, now_ms: int) -> Cell:
+        quiet = self._quiet.get(epic)
+        return _state(quiet.status if quiet else _OPEN, quiet and quiet.since_ms, now_ms)
+
 
 class Screen:
     """The table of a board on a terminal, drawn over itself. A context manager."""
 
-    def __init__(self, stream: TextIO, look: Callable[[], Look], board: "Board | BookBoard") -> None:
+    def __init__(
+        self, stream: TextIO, look: Callable[[], Look], subject: Subject, board: "Board | BookBoard"
+    ) -> None:
         self._stream = stream
+        self._subject = subject
         self._look = look
         self._board = board
         self._live: Live | None = None
@@ -171,8 +187,6 @@ class Screen:
         """Show the board as it is now, in the size that the terminal has now."""
         from rich.text import Text
 
-        from capcli.render.text import paint
-
         if self._live is None:
             return
         look, size = self._look(), self._live.console.size
@@ -180,12 +194,20 @@ class Screen:
             # The terminal has wrapped the old table anew; drawing over it would leave pieces.
             self._live.console.clear()
         self._size = size
-        painted = paint(self._board.blocks(look, size.height, now_ms), look)
+        painted = drawn(self._board, self._subject, look, now_ms, height=size.height)
         self._live.update(Text.from_ansi(painted, no_wrap=True, overflow="crop"), refresh=True)
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
+
+
+def drawn(
+    board: "Board | BookBoard", subject: Subject, look: Look, now_ms: int, *, height: int = _UNLIMITED
+) -> str:
+    """Return the board as it stands, with the environment and the account on top."""
+    line = subject.line()
+    return paint([*([line] if line else []), *board.blocks(look, height, now_ms)], look)
 
 
 def _market_cells(row: Row, now_ms: int) -> dict[str, Cell]:
@@ -201,15 +223,15 @@ def _market_cells(row: Row, now_ms: int) -> dict[str, Cell]:
         "Moved": Cell(f"{move:+f}", tone),
         "At": Cell(at(tick.at_ms)[11:19] + "Z"),
         "Received": Cell(at(tick.received_ms)[11:19] + "Z"),
-        "State": _state(row, now_ms),
+        "State": _state(row.status, row.quiet_since, now_ms),
     }
 
 
-def _state(row: Row, now_ms: int) -> Cell:
-    if row.status != _OPEN:
-        return Cell(row.status.lower(), Tone.WARN)
-    if row.quiet_since is not None:
-        return Cell(f"silent {(now_ms - row.quiet_since) // 1000} s", Tone.BAD)
+def _state(status: str, quiet_since: int | None, now_ms: int) -> Cell:
+    if status != _OPEN:
+        return Cell(status.lower(), Tone.WARN)
+    if quiet_since is not None:
+        return Cell(f"silent {(now_ms - quiet_since) // 1000} s", Tone.BAD)
     return Cell("live", Tone.GOOD)
 
 

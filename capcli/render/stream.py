@@ -29,10 +29,10 @@ class Clockface:
 
 
 class JsonLines:
-    """Events as envelopes, one a line; `only` keeps these fields of a tick."""
+    """Events as envelopes, one a line; `only` keeps these fields of a tick, or of each position."""
 
     def __init__(self, command: str, env: str, account_id: str | None, only: tuple[str, ...] = ()) -> None:
-        check_names(only, TICK_FIELDS)
+        check_names(only, (*TICK_FIELDS, *BOOK_FIELDS))
         envelope = {
             "ok": True,
             "schema": SCHEMA,
@@ -70,8 +70,11 @@ class JsonLines:
 
     def book(self, book: LiveBook) -> str:
         """Write the positions at one instant."""
+        rows = [plain(row) for row in book.positions]
+        if self._only:
+            rows = [{name: row[name] for name in self._only if name in row} for row in rows]
         facts = {
-            "positions": book.positions,
+            "positions": rows,
             "totals": book.totals,
             "opened": book.opened,
             "closed": book.closed,

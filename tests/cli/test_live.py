@@ -62,6 +62,15 @@ def test_a_terminal_gets_a_table_that_is_drawn_over_itself(capcli):
     assert "{" not in result.out
 
 
+def test_once_on_a_terminal_is_a_table_too(capcli):
+    result = capcli("watch", "SILVER", SATURDAY_CLOSED, "--once", "--no-color", typed="", width=80)
+
+    assert result.out.startswith("paper · account ")
+    assert "closed" in result.out
+    assert "{" not in result.out
+    assert "\x1b[2K" not in result.out
+
+
 def test_positions_are_watched_with_their_totals(capcli):
     deal = capcli.bought()
 

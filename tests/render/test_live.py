@@ -6,12 +6,14 @@ from decimal import Decimal
 import pytest
 
 from capcli.broker.stream import Streams
+from capcli.domain.market import Side
 from capcli.domain.stream import Gap, Lost, Quiet, Tick
 from capcli.errors import UsageError
-from capcli.render import text
 from capcli.render.blocks import Look
-from capcli.render.live import Board, sparkline
+from capcli.render.live import Board, BookBoard, drawn, sparkline
 from capcli.render.stream import Clockface, CsvLines, JsonLines, sentence
+from capcli.render.text import Subject
+from capcli.services.live_book import LiveBook, LivePosition, LiveTotals
 from capcli.services.watching import Watching
 from tests.support.sockets import Exchange
 
@@ -52,7 +54,7 @@ def board(seat, time):
 
 def painted(board, width, *, height=24, unicode=True):
     look = Look(terminal=True, width=width, unicode=unicode)
-    return text.paint(board.blocks(look, height, 40_000), look)
+    return drawn(board, Subject(None, None), look, 40_000, height=height)
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120, 200])
@@ -70,7 +72,7 @@ def test_without_unicode_the_table_is_ascii(board):
 
 
 def test_a_low_screen_says_how_many_do_not_fit(board):
-    assert "2 more do not fit on this screen." in painted(board, 80, height=6)
+    assert "2 more do not fit on this screen." in painted(board, 80, height=8)
 
 
 def test_a_silent_market_a_closed_one_and_a_break_look_different(board):
@@ -83,6 +85,40 @@ def test_a_silent_market_a_closed_one_and_a_break_look_different(board):
     assert "The stream broke off: gone." in shown
     board.take([TICK])
     assert "silent" not in painted(board, 80)
+
+
+def book():
+    row = LivePosition(
+        "D-1", "GOLD", Side.SELL, Decimal(2), Decimal("2650.10"), Decimal(2651), Decimal("-1.80"), "USD"
+    )
+    return LiveBook((row,), LiveTotals("USD", Decimal("-1.80"), 1), 0)
+
+
+def test_positions_are_shown_with_their_total_and_the_state_of_their_feed():
+    board = BookBoard()
+    board.book = book()
+    board.take([Quiet("GOLD", "TRADEABLE", 10_000)])
+
+    shown = drawn(board, Subject("paper", "1"), Look(terminal=True, width=80), 40_000)
+
+    assert shown.startswith("paper · account 1\n")
+    assert "SELL 2" in shown
+    assert "silent 30 s" in shown
+    assert "Total -1.80 USD, 1 open" in shown
+
+
+def test_an_empty_book_says_so():
+    board = BookBoard()
+    assert "No open positions" in drawn(board, Subject(None, None), Look(terminal=True, width=80), 0)
+
+
+def test_positions_are_one_document_with_the_fields_that_were_picked():
+    lines = JsonLines("watch", "paper", "1", ("epic", "pl"))
+
+    data = json.loads(lines.book(book()))["data"]
+
+    assert (data["event"], data["positions"]) == ("portfolio", [{"epic": "GOLD", "pl": -1.8}])
+    assert data["totals"] == {"currency": "USD", "pl": -1.8, "count": 1}
 
 
 def test_a_tick_is_one_document_with_its_own_digits():
