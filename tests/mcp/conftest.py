@@ -1,7 +1,9 @@
 """An in-memory client of the real server on the paper broker, in both protocol eras."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from capcli.mcp.server import build_server
 from tests.support.desk import Seat
 
 ERAS = ("legacy", "2026-07-28")
+SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
+TOOLS = len(json.loads(SNAPSHOT.read_text()))
 
 
 @dataclass

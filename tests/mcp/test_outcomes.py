@@ -12,7 +12,7 @@ from capcli.errors import JournalUnreadable
 from capcli.mcp.face import Face
 from capcli.mcp.flights import Flights
 from capcli.mcp.server import build_server
-from tests.mcp.conftest import Assistant
+from tests.mcp.conftest import TOOLS, Assistant
 from tests.mcp.test_day import SILVER, orders
 from tests.support.desk import FIRST_ACCOUNT, Seat
 
@@ -156,7 +156,7 @@ async def test_wrong_settings_still_list_every_tool(own_home, era: str, environ:
     face = Face(lambda: App.build(environ={"CAPCLI_HOME": str(own_home), **environ}, around=around))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
-        assert len(await client.list_tools()) == 26
+        assert len(await client.list_tools()) == TOOLS
         said = await ask("cap_account_list")
         assert (said.is_error, said.code) == (True, code)
         assert any(name in said.text for name in (*environ, "CAP_IDENTIFIER"))

@@ -16,6 +16,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from capcli.app import App
+from tests.mcp.conftest import TOOLS
 from tests.support.paths import IMPORT_PATH
 
 pytestmark = pytest.mark.anyio
@@ -194,7 +195,7 @@ def test_on_a_terminal_it_says_what_it_is(own_home: Path, tmp_path: Path) -> Non
 
     assert "MCP server" in line
     assert "env paper" in line
-    assert "26 tools" in line
+    assert f"{TOOLS} tools" in line
     assert "Ctrl-C" in line
 
 
@@ -218,6 +219,6 @@ def test_it_starts_while_the_settings_are_wrong(own_home: Path, tmp_path: Path) 
     with started(own_home, tmp_path, CAP_ENV="prod") as process:
         greet(process)
         say(process, {"id": 2, "method": "tools/list"})
-        assert len(hear(process)["result"]["tools"]) == 26
+        assert len(hear(process)["result"]["tools"]) == TOOLS
         process.communicate(timeout=20)
     assert process.returncode == 0

@@ -2,18 +2,16 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastmcp import Client, FastMCP
 
 from capcli.mcp.schema import number
-from tests.mcp.conftest import ERAS
+from tests.mcp.conftest import ERAS, SNAPSHOT
 
 pytestmark = pytest.mark.anyio
 
-SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
 TRADES = {
     "cap_trade_execute_position",
     "cap_trade_execute_working_order",
