@@ -37,15 +37,21 @@ ForSeconds = Annotated[str | None, typer.Option("--for", metavar="S", help="End 
 
 @dataclass(slots=True)
 class Ending:
-    """Whether somebody asked the stream to end: Ctrl-C, or SIGTERM."""
+    """Whether somebody asked the stream to end: Ctrl-C, or SIGTERM.
 
+    Before it has begun both stop the command as they stop any other.
+    """
+
+    begun: bool = False
     asked: bool = False
-    by: int | None = None
 
     def __call__(self, number: int, _frame: object) -> None:
-        if self.asked and number == signal.SIGINT:
+        if number == signal.SIGINT and (self.asked or not self.begun):
             raise KeyboardInterrupt
-        self.asked, self.by = True, number
+        if not self.begun:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.asked = True
 
 
 @contextmanager
@@ -139,6 +145,7 @@ class Plan:
 
 def _watch_prices(plan: Plan, app: "App", epics: Sequence[str]) -> None:
     watched = app.watching.watch(epics)
+    plan.ending.begun = True
     try:
         if plan.on_screen:
             from capcli.render.live import Board
@@ -271,6 +278,7 @@ def _writer(call: Call, app: "App", account_id: str | None, *, book: bool = Fals
 
 def _watch_book(plan: Plan, app: "App", _epics: Sequence[str]) -> None:
     book = app.live_portfolio.open()
+    plan.ending.begun = True
     try:
         if plan.on_screen:
             from capcli.render.live import BookBoard
@@ -352,6 +360,7 @@ def _wait_for(
 
     alarms = Alarms(levels, repeat=repeat)
     watched = app.watching.watch(alarms.epics)
+    plan.ending.begun = True
     told = _Alerts(plan, app, watched.account_id, argv)
     began = app.monotonic()
     try:
@@ -484,8 +493,10 @@ def _program(text: str | None) -> list[str]:
 
 
 def _levels(epic: str, above: Sequence[str], below: Sequence[str]) -> "list[Level]":
+    from capcli.services import ids
     from capcli.services.alerting import Level, Way
 
+    epic = ids.epic(epic)
     levels = [Level(epic, Way.ABOVE, above_zero("--above", text)) for text in above]
     levels += [Level(epic, Way.BELOW, above_zero("--below", text)) for text in below]
     if not levels:

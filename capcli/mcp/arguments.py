@@ -60,7 +60,7 @@ MaybeText = Annotated[
     Annotated[str, Field(max_length=100)] | None, _schema(type=["string", "null"], maxLength=100)
 ]
 # What it holds is checked where it is used.
-MaybeCursor = Annotated[Annotated[str, Field(max_length=8192)] | None, _schema(type=["string", "null"])]
+MaybeCursor = Annotated[Annotated[str, Field(max_length=1 << 16)] | None, _schema(type=["string", "null"])]
 Id = Annotated[str, Field(pattern=_ID)]
 MaybeId = Annotated[Id | None, _schema(type=["string", "null"], pattern=_ID)]
 PreviewId = Annotated[str, Field(pattern=r"^-*[pP]_[0-9A-Za-z]{12}-*$")]

@@ -15,6 +15,7 @@ from capcli.domain.market import Candle, Resolution
 from capcli.domain.money import NotANumber, parse_decimal
 from capcli.domain.stream import Bar, Gap, Quiet, Tick, Told
 from capcli.errors import UsageError
+from capcli.services import ids
 from capcli.services.alerting import Alarms, Level, Way
 from capcli.services.live_book import LivePortfolio, LivePosition
 from capcli.services.ports import Broker, Clock, Streams
@@ -371,7 +372,8 @@ def _silent(watch: Watch, kept: Sequence[Tick]) -> dict[str, str]:
 def _asked(alerts: Mapping[str, Any]) -> list[tuple[str, Way | None, Decimal]]:
     """Read the levels of each market. Raises UsageError that shows the form."""
     found: list[tuple[str, Way | None, Decimal]] = []
-    for epic, given in alerts.items():
+    for name, given in alerts.items():
+        epic = ids.epic(name)
         if isinstance(given, Mapping):
             known = set(given) <= set(Way) and bool(given)
             pairs = [(Way(way), value) for way, value in given.items()] if known else [(None, None)]

@@ -1,9 +1,12 @@
 """`watch` and `alert` on the embedded paper broker: its stream runs in this process, over two queues."""
 
 import json
+import signal
 import sys
 
 import pytest
+
+from capcli.cli.live import Ending
 
 SATURDAY_CLOSED = "AAPL"
 
@@ -115,6 +118,21 @@ def test_an_unknown_epic_is_fatal_and_named(capcli):
 
     assert result.code == 6
     assert "did you mean GOLD?" in result.error["message"]
+
+
+def test_ctrl_c_stops_a_watch_that_has_not_begun_and_ends_one_that_has():
+    ending = Ending()
+    with pytest.raises(KeyboardInterrupt):
+        ending(signal.SIGINT, None)
+    ending.begun = True
+    ending(signal.SIGINT, None)
+    assert ending.asked
+    with pytest.raises(KeyboardInterrupt):
+        ending(signal.SIGINT, None)
+
+
+def test_spaces_around_an_epic_do_not_matter(capcli):
+    assert capcli("alert", " SILVER ", "--above", "1").code == 0
 
 
 def test_an_alert_ends_when_its_level_is_reached(capcli):
