@@ -18,6 +18,7 @@ from capcli.system import Folders, folders, private_folder
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
+    from capcli.broker.stream import Socket, Streams
     from capcli.credentials.audit import AuditItem, ChainSeal
     from capcli.credentials.session_item import FirstUsableCache
     from capcli.credentials.source import CredentialSource
@@ -37,9 +38,11 @@ if TYPE_CHECKING:
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
     from capcli.services.exposure import Exposures
+    from capcli.services.glimpses import Glimpses
     from capcli.services.halting import Halting
     from capcli.services.health import Health
     from capcli.services.history import History
+    from capcli.services.live_book import LivePortfolio
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from capcli.services.search import Patience
     from capcli.services.settling import Settlements
     from capcli.services.verifying import Verification
+    from capcli.services.watching import Watching
     from capcli.services.watchlists import Watchlists
     from capcli.store.halt import FileHalt
     from capcli.store.journal import SqliteJournal
@@ -247,6 +251,10 @@ class App:
     @property
     def clock(self) -> Callable[[], datetime]:
         return self._around.clock
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        return self._around.monotonic
 
     @property
     def recall(self) -> "Recall":
@@ -543,6 +551,70 @@ class App:
 
         needed = self.settings.require_confirm
         return self._once("watchlists", lambda: Watchlists(self.broker, confirmation_needed=needed))
+
+    @property
+    def streams(self) -> "Streams":
+        return self._once("streams", self._streams)
+
+    def _streams(self) -> "Streams":
+        import random
+
+        from capcli.broker.stream import Setting, Streams
+
+        around, on_paper = self._around, self.settings.env is Env.PAPER
+        setting = Setting(
+            connect=self._paper_socket if on_paper else self._web_socket(),
+            clock=around.clock,
+            monotonic=around.monotonic,
+            sleep=around.sleep,
+            chance=random.random,
+            url=self.settings.stream_url,
+            checked=not on_paper,
+        )
+        return Streams(self.broker, setting)
+
+    def _web_socket(self) -> "Callable[[str], Socket]":
+        from capcli.broker.stream_socket import connector
+
+        return connector(self.broker.trust)
+
+    def _paper_socket(self, _address: str) -> "Socket":
+        from capcli.paper.inprocess import InProcessSocket
+
+        return InProcessSocket(self.folders.paper, self._around.clock)
+
+    @property
+    def watching(self) -> "Watching":
+        from capcli.services.watching import Watching
+
+        return self._once("watching", lambda: Watching(self.broker, self.streams, self._around.clock))
+
+    @property
+    def live_portfolio(self) -> "LivePortfolio":
+        from capcli.services.live_book import LivePortfolio
+
+        around = self._around
+        return self._once(
+            "live_portfolio",
+            lambda: LivePortfolio(self.broker, self.watching, around.clock, around.sleep),
+        )
+
+    @property
+    def glimpses(self) -> "Glimpses":
+        from capcli.services.glimpses import Glimpses
+
+        around = self._around
+        return self._once(
+            "glimpses",
+            lambda: Glimpses(
+                self.broker,
+                self.streams,
+                self.watching,
+                self.live_portfolio,
+                clock=around.clock,
+                monotonic=around.monotonic,
+            ),
+        )
 
     @property
     def portfolio(self) -> "Portfolio":

@@ -148,10 +148,18 @@ class PaperDesk:
             clear_faults(self._path, name, at=self._clock())
         return self.faults()
 
-    def serve(self, port: int, *, tls: bool, ready: Callable[[str, str, Path | None], None]) -> None:
+    def serve(
+        self,
+        port: int,
+        *,
+        tls: bool,
+        ready: Callable[[str, str, Path | None], None],
+        ended: Callable[[int], None],
+    ) -> None:
         """Serve requests and stream over loopback until it is stopped.
 
-        `ready` gets the base URL, the stream's URL and, with TLS, the file that a client is to trust.
+        `ready` gets the base URL, the stream's URL and, with TLS, the file that a client is to trust; `ended`
+        how many quotes were sent on streams.
         """
         from capcli.paper.certificates import certificate
         from capcli.paper.serve import serve, stream_address
@@ -161,7 +169,7 @@ class PaperDesk:
         def announce(url: str) -> None:
             ready(url, stream_address(url), files and files.authority)
 
-        serve(self._path, port=port, certificate=files, clock=self._clock, ready=announce)
+        serve(self._path, port=port, certificate=files, clock=self._clock, ready=announce, ended=ended)
 
 
 @contextmanager

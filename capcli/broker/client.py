@@ -3,6 +3,7 @@
 import copy
 import re
 import shlex
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -30,7 +31,7 @@ from capcli.broker.failures import (
 )
 from capcli.broker.limits import BACKOFF_S, Openings, Pace, RequestKind
 from capcli.broker.session import Live, Sessions
-from capcli.broker.transport import Ask, Headers, Reply, Wire
+from capcli.broker.transport import Ask, Headers, Reply, Tokens, Wire
 from capcli.domain.account import (
     Account,
     Activity,
@@ -171,6 +172,15 @@ class CapitalBroker:
     def held_session(self) -> StoredSession | None:
         """Return the session in use with its tokens, for whoever keeps it; no request."""
         return self._sessions.held
+
+    def stream_tokens(self) -> Tokens:
+        """Return the tokens that a message on the stream carries, after a login where there are none."""
+        return self._sessions.live().tokens
+
+    @property
+    def trust(self) -> Callable[[], ssl.SSLContext]:
+        """Return what makes the TLS context of this process, for a stream on another host."""
+        return self._wire.trust
 
     def close(self) -> None:
         """Close the connections; the session stays alive at the broker."""

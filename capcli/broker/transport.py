@@ -100,6 +100,7 @@ class Wire:
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._seen: tuple[datetime, datetime] | None = None
+        self._trust: ssl.SSLContext | None = None
         self.host = httpx.URL(base_url).netloc.decode("ascii")
         self.read_timeout_s = read_timeout_s
 
@@ -168,8 +169,13 @@ class Wire:
         # Loading the CA bundle takes 20 to 34 ms, so it happens once and only for https. Elsewhere the
         # context has no CA at all: should TLS be spoken after all, it fails closed.
         if self._transport is None and self._root.startswith("https:"):
-            return httpx.create_ssl_context()
+            return self.trust()
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    def trust(self) -> ssl.SSLContext:
+        """Return the one TLS context of this process, loaded at the first use."""
+        self._trust = self._trust or httpx.create_ssl_context()
+        return self._trust
 
 
 def path_of(segments: tuple[str, ...]) -> str:

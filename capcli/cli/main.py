@@ -37,6 +37,8 @@ class Root(Group):
         "history": ("capcli.cli.history:app", "Activity, bookings, realised P&L; what was sent from here."),
         "quote": ("capcli.cli.quotes:quote_app", "Bid and offer of one or more markets."),
         "prices": ("capcli.cli.quotes:prices_app", "Candles."),
+        "watch": ("capcli.cli.live:watch_app", "Prices or positions, live from the stream."),
+        "alert": ("capcli.cli.live:alert_app", "Wait for a price."),
         "markets": ("capcli.cli.markets:app", "Find markets, and show their dealing rules and hours."),
         "watchlists": ("capcli.cli.watchlists:app", "Named lists of markets: show, make, change."),
         "accounts": ("capcli.cli.accounts:app", "Balance, equity and margin of each account; switch."),

@@ -24,6 +24,7 @@ class Outlet:
     environ: Mapping[str, str]
     columns: int | None = None
     lost: bool = field(default=False, init=False)
+    gone: bool = field(default=False, init=False)
 
     @classmethod
     def of_process(cls) -> "Outlet":
@@ -74,6 +75,11 @@ class Outlet:
             return
         self._guard(lambda: (self.stdout.flush(), raw.write(content + b"\n"), self.stdout.flush()))
 
+    def lines(self, text: str) -> None:
+        """Write lines that are complete, in one go and as UTF-8."""
+        if text:
+            self.document(text.encode()[:-1])
+
     def flush(self) -> None:
         """Bring out what a library wrote (help pages), while a closed pipe can still be forgiven."""
         self._guard(self.stdout.flush)
@@ -120,6 +126,7 @@ class Outlet:
 
     def silence(self) -> int:
         """Send what is still written to stdout nowhere; nobody reads it. Returns the exit code for that."""
+        self.gone = True
         with suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
         return 0

@@ -146,7 +146,12 @@ def serve(
     application = call.build()
     _prepare(application, world)
     try:
-        application.paper.serve(port, tls=tls, ready=lambda *served: _announce(call, Served(*served)))
+        application.paper.serve(
+            port,
+            tls=tls,
+            ready=lambda *served: _announce(call, Served(*served)),
+            ended=lambda quotes: call.talk(f"{quotes} quotes were sent on streams.\n") if quotes else None,
+        )
     except OSError as error:
         raise UsageError(
             f"--port {port} cannot be used: {error.strerror}. Take another, or 0 for a free one.",

@@ -69,6 +69,8 @@ MaybeText = Annotated[
     Annotated[str, Field(max_length=100)] | None, _schema(type=["string", "null"], maxLength=100)
 ]
 Reason = Annotated[str, Field(max_length=200)]
+# What it holds is checked where it is used.
+MaybeCursor = Annotated[Annotated[str, Field(max_length=1 << 16)] | None, _schema(type=["string", "null"])]
 Id = Annotated[str, Field(pattern=_ID)]
 NodeId = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.\- ]{0,119}$")]
 ListId = Annotated[str, Field(pattern=r"^[^/\\%?#]{1,60}$")]

@@ -4,7 +4,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from fastmcp.tools import ToolResult
@@ -52,6 +52,17 @@ class Face:
     def answer(self, ask: Ask) -> ToolResult:
         """Call a service that sends nothing and return its reply or its error. Never raises."""
         return self.flights.look(lambda: self._called(ask)) or self._failed(_SLOW)
+
+    async def listen(self, ask: "Callable[[App, Callable[[], bool]], Reply[Any]]") -> ToolResult:
+        """Call a service that listens for a while; a cancelled call tells it to stop. Never raises."""
+        from anyio.to_thread import run_sync
+
+        stop = Event()
+        work = lambda: self.answer(lambda app: ask(app, stop.is_set))  # noqa: E731
+        try:
+            return await run_sync(work, abandon_on_cancel=True)
+        finally:
+            stop.set()
 
     def report(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
         """Answer about the state of things: a problem is part of the report, not the failure of the call."""

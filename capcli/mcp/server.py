@@ -44,6 +44,7 @@ def build_server(face: "Face") -> "FastMCP[Any]":
         history,
         market,
         session,
+        stream,
         trading_change,
         trading_execute,
         trading_preview,
@@ -72,6 +73,7 @@ def build_server(face: "Face") -> "FastMCP[Any]":
         trading_preview,
         trading_execute,
         trading_change,
+        stream,
     )
     for toolset in toolsets:
         for tool in toolset.tools(face):

@@ -1,6 +1,6 @@
 """How a tool is declared: no docstrings (they import a parser), lean metadata, honest hints."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastmcp.tools import FunctionTool, ToolResult
@@ -43,7 +43,7 @@ class Lean(FunctionTool):
 
 
 def tool(
-    call: Callable[..., ToolResult],
+    call: Callable[..., ToolResult | Awaitable[ToolResult]],
     about: str,
     result: type,
     hints: ToolAnnotations,

@@ -114,6 +114,17 @@ class Channel:
         """Sessions may have ended: a switch or a logout ends their streams at once."""
         self._pulse.looked = 0
 
+    async def rest(self) -> None:
+        """Wait for the pulse to end, which it does by itself once nobody listens."""
+        if self._running is not None:
+            with suppress(asyncio.CancelledError):
+                await self._running
+
+    @property
+    def printed(self) -> int:
+        """How many quotes were handed to connections."""
+        return self._pulse.sent
+
     def _at(self) -> int:
         return to_ms(self._clock())
 
@@ -175,7 +186,7 @@ class _Pulse:
     """Fifty times a second: what was printed since the last time goes to those who asked for it."""
 
     def __init__(self, broker: PaperBroker, listeners: set[Listener], at: Callable[[], int]) -> None:
-        self.looked = 0
+        self.looked = self.sent = 0
         self._broker = broker
         self._listeners = listeners
         self._at = at
@@ -249,6 +260,7 @@ class _Pulse:
         for listener in self._listeners:
             mine = [printed[epic] for epic in listener.conversation.quotes]
             texts = [text for frames in mine for text in frames.texts]
+            self.sent += len(texts)
             listener.put(Frames(texts, sum(frames.size for frames in mine)), at)
 
     async def stale(self, lines: list[BarLine]) -> list[str]:

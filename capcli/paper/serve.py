@@ -34,8 +34,11 @@ def serve(
     certificate: Certificate | None = None,
     clock: Callable[[], datetime],
     ready: Callable[[str], None],
+    ended: Callable[[int], None] = lambda _quotes: None,
 ) -> None:
     """Runs until Ctrl-C or SIGTERM; `ready` is told the address once connections are accepted.
+
+    `ended` is told how many quotes went out on streams.
 
     With a certificate it speaks TLS. Open connections are closed at the end.
     """
@@ -52,7 +55,9 @@ def serve(
     with _bound(host, port) as listener, _quiet_signals():
         address = _address(host, listener, secure=certificate is not None)
         with closing(PaperBroker(path, stream=stream_address(address))) as broker:
-            Announcing(_config(_App(broker, clock), certificate)).run([listener])
+            application = _App(broker, clock)
+            Announcing(_config(application, certificate)).run([listener])
+            ended(application.quotes_sent)
 
 
 def _config(application: "_App", certificate: Certificate | None) -> "Config":
@@ -149,6 +154,10 @@ class _App:
         self._broker = broker
         self._clock = clock
         self._channel = Channel(broker, clock)
+
+    @property
+    def quotes_sent(self) -> int:
+        return self._channel.printed
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -1,6 +1,6 @@
 """What the use cases need from the outside, as Protocols. Adapters live in broker, store and credentials."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,7 @@ from capcli.domain.account import (
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
 from capcli.domain.halt import Halt
 from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment
+from capcli.domain.stream import Told
 
 Clock = Callable[[], datetime]
 """Returns the present as aware UTC."""
@@ -302,6 +303,33 @@ class Broker(Protocol):
         `ready` is called when nothing is left to wait for, right before the first byte; what it raises keeps
         the mutation here.
         With an `account_id`, nothing leaves while the session is on another account: NOT_CONNECTED.
+        """
+        ...
+
+
+class PriceStream(Protocol):
+    """One price stream, which comes back by itself after a break. For one thread."""
+
+    def add(self, epics: Sequence[str]) -> None:
+        """Subscribe to more markets. Raises UsageError above 40 in all."""
+        ...
+
+    def receive(self, timeout_s: float) -> list[Told]:
+        """Return what came, waiting at most so long for the first of it. Raises what nothing mends."""
+        ...
+
+    def close(self) -> list[Told]:
+        """End it; return what was sent before the broker knew."""
+        ...
+
+
+class Streams(Protocol):
+    """Opens price streams of the session."""
+
+    def open(self, epics: Sequence[str], bars: Resolution | None = None) -> PriceStream:
+        """Subscribe to quotes, or to closed bars, of at most 40 markets.
+
+        Raises UsageError for more, EpicUnknown, Unreachable, RateLimited, and what a login raises.
         """
         ...
 

@@ -113,7 +113,7 @@ TABLE = (
         values.boolean,
         True,
         _YES_NO,
-        "Accepted for compatibility; there are no streams yet",
+        "Accepted for compatibility; streams are always on",
     ),
     Setting(
         "CAP_MAX_RISK_PCT",

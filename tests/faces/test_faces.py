@@ -368,6 +368,38 @@ STEPS = (
         lambda _: SILVER_CALL,
     ),
     Step(
+        "stream_prices",
+        lambda app, _: app.glimpses.prices(("SILVER", "GOLD"), duration_s=0),
+        "cap_stream_prices",
+        lambda _: {"epics": ["SILVER", "GOLD"], "duration_s": 0},
+    ),
+    Step(
+        "stream_prices_on",
+        lambda app, seen: app.glimpses.prices(
+            ("SILVER",), duration_s=0, cursor=seen["stream_prices"]["cursor"]
+        ),
+        "cap_stream_prices",
+        lambda seen: {"epics": ["SILVER"], "duration_s": 0, "cursor": seen["stream_prices"]["cursor"]},
+    ),
+    Step(
+        "stream_alerts",
+        lambda app, _: app.glimpses.alerts({"SILVER": {"above": 99}}, duration_s=0),
+        "cap_stream_alerts",
+        lambda _: {"alerts": {"SILVER": {"above": 99}}, "duration_s": 0},
+    ),
+    Step(
+        "stream_portfolio",
+        lambda app, _: app.glimpses.portfolio(duration_s=0),
+        "cap_stream_portfolio",
+        lambda _: {"duration_s": 0},
+    ),
+    Step(
+        "stream_candles",
+        lambda app, _: app.glimpses.candles(("SILVER",), Resolution.MINUTE, duration_s=0),
+        "cap_stream_candles",
+        lambda _: {"epics": ["SILVER"], "duration_s": 0},
+    ),
+    Step(
         "halt",
         lambda app, _: app.halting.halt("enough", by="cap_halt"),
         "cap_halt",

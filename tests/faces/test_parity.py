@@ -36,6 +36,7 @@ TOOL_ONLY = {
     "cap_market_time",
     "cap_trade_confirm_get",
     "cap_trade_confirm_wait",
+    "cap_stream_candles",
 }
 COMMAND = re.compile(r"Same as: capcli ((?:[a-z]+ ?)+)")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from capcli.mcp.server import build_server
 from tests.support.desk import Seat
 
 ERAS = ("legacy", "2026-07-28")
+SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
 
 
 @dataclass

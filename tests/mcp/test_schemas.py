@@ -2,18 +2,16 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastmcp import Client, FastMCP
 
 from capcli.mcp.schema import number
-from tests.mcp.conftest import ERAS
+from tests.mcp.conftest import ERAS, SNAPSHOT
 
 pytestmark = pytest.mark.anyio
 
-SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
 TRADES = {
     "cap_trade_execute_position",
     "cap_trade_execute_working_order",
@@ -62,6 +60,9 @@ OFFICIAL: dict[str, list[str]] = {
     "cap_trade_execute_working_order": ["preview_id", "confirm", "wait_for_confirm", "timeout_s"],
     "cap_trade_positions_close": ["deal_id", "confirm", "wait_for_confirm", "timeout_s"],
     "cap_trade_orders_cancel": ["deal_id", "confirm", "wait_for_confirm", "timeout_s"],
+    "cap_stream_prices": ["epics", "duration_s", "update_interval_s"],
+    "cap_stream_alerts": ["alerts", "duration_s", "auto_close"],
+    "cap_stream_portfolio": ["duration_s", "update_interval_s"],
 }
 
 

@@ -1,0 +1,447 @@
+"""The broker's price stream (API page 12): subscribes, keeps alive, comes back after a break. No sockets.
+
+Every message carries the session's tokens; a broken stream is opened again, and what may be missing is told.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from ipaddress import ip_address
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from capcli.broker.failures import HEALTH, base_code, clean, is_session_lost, session_expired
+from capcli.broker.transport import Tokens
+from capcli.domain.account import Session
+from capcli.domain.market import Market, Resolution
+from capcli.domain.stream import MOST_EPICS, Bar, Gap, Lost, Tick, Told
+from capcli.errors import (
+    BrokerRefused,
+    CapcliError,
+    RateLimited,
+    Unreachable,
+    UnreadableAnswer,
+    UsageError,
+)
+from capcli.services.ports import Clock
+
+PING_S = 25.0  # a stream without frames was cut after a minute (API page 12.4)
+REPLY_S = 20.0
+_RETRY_TOKENS_S = 5.0
+_LAST_WORDS_S = 1.0
+_BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+_MOST_RENEWALS = 3
+_UNAUTHORIZED = 401
+# The base in API page section 1; both environments stream from it.
+STREAM_URL = "wss://api-streaming-capital.backend-capital.com"
+_DOMAIN = "backend-capital.com"
+_TOO_MANY = "error.too-many.requests"
+PING, QUOTES, NO_QUOTES = "ping", "marketData.subscribe", "marketData.unsubscribe"
+BARS, NO_BARS = "OHLCMarketData.subscribe", "OHLCMarketData.unsubscribe"
+_SUBSCRIBES = (QUOTES, BARS)
+_LOG = logging.getLogger("capcli.broker")
+
+
+class Socket(Protocol):
+    """One connection of texts. Everything raises ConnectionError once it is gone."""
+
+    def send(self, text: str) -> None: ...
+
+    def receive(self, timeout_s: float) -> Sequence[str | bytes]:
+        """Wait for a text, and return it with all that came with it; nothing when the time is up."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Line(Protocol):
+    """What a stream needs of the REST session it belongs to."""
+
+    def session(self) -> Session: ...
+
+    def market(self, epic: str) -> Market: ...
+
+    def stream_tokens(self) -> Tokens: ...
+
+    @property
+    def host(self) -> str: ...
+
+
+class _Payload(msgspec.Struct, frozen=True, gc=False):
+    epic: str | None = None
+    bid: Decimal | None = None
+    ofr: Decimal | None = None
+    timestamp: int | None = None
+    resolution: str | None = None
+    type: str | None = None
+    priceType: str | None = None  # noqa: N815
+    t: int | None = None
+    o: Decimal | None = None
+    h: Decimal | None = None
+    l: Decimal | None = None  # noqa: E741
+    c: Decimal | None = None
+    lastTradedVolume: Decimal | None = None  # noqa: N815
+    subscriptions: dict[str, str] | None = None
+    errorCode: str | None = None  # noqa: N815
+
+
+class _Frame(msgspec.Struct, frozen=True, gc=False):
+    destination: str = ""
+    status: str = ""
+    correlationId: str | None = None  # noqa: N815
+    payload: _Payload | None = None
+    errorCode: str | None = None  # noqa: N815
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How streams are opened. `url` overrides the host that the session names; `chance` is in [0, 1)."""
+
+    connect: Callable[[str], Socket]
+    clock: Clock
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    chance: Callable[[], float]
+    url: str | None = None
+    checked: bool = True
+
+
+class Streams:
+    """Opens price streams of one session."""
+
+    def __init__(self, line: Line, setting: Setting) -> None:
+        self._line = line
+        self._setting = setting
+
+    def open(self, epics: Sequence[str], bars: Resolution | None = None) -> "LiveStream":
+        """Subscribe to quotes, or to closed bars, of at most 40 markets.
+
+        Raises UsageError for more, EpicUnknown, Unreachable, RateLimited, and what a login raises.
+        """
+        stream = LiveStream(self._line, self._setting, bars)
+        stream.begin(epics)
+        return stream
+
+
+@dataclass(slots=True)
+class _Wait:
+    """A message whose answer is due."""
+
+    destination: str
+    until: float
+
+
+@dataclass(slots=True)
+class _Pulse:
+    """When to ping, when to try again, and how often that failed."""
+
+    ping_at: float = 0.0
+    retry_at: float = 0.0
+    failures: int = 0
+    renewals: int = 0
+    told: str = ""
+
+
+class LiveStream:
+    """One stream with all its reconnections. For one thread."""
+
+    def __init__(self, line: Line, setting: Setting, bars: Resolution | None) -> None:
+        self._line = line
+        self._setting = setting
+        self._bars = bars
+        self._epics: dict[str, None] = {}
+        self._socket: Socket | None = None
+        self._tokens: Tokens | None = None
+        self._waits: dict[str, _Wait] = {}
+        self._number = 0
+        self._pulse = _Pulse()
+        self._heard_ms = 0
+        self._decode = msgspec.json.Decoder(_Frame).decode
+
+    def begin(self, epics: Sequence[str]) -> None:
+        """Connect and subscribe; what fails here is raised."""
+        self._note(epics)
+        try:
+            self._connect()
+        except BaseException:
+            self._drop()
+            raise
+
+    def add(self, epics: Sequence[str]) -> None:
+        """Subscribe to more markets. Raises UsageError above 40."""
+        new = [epic for epic in epics if epic not in self._epics]
+        self._note(new)
+        if new and self._socket is not None:
+            try:
+                self._subscribe(new)
+            except ConnectionError as error:
+                self._fall(_why(error))
+
+    def receive(self, timeout_s: float) -> list[Told]:
+        """Return what came, waiting at most so long for the first of it. Raises what nothing mends."""
+        if self._socket is None:
+            return self._again(timeout_s)
+        try:
+            self._keep_alive()
+            return self._read(timeout_s)
+        except ConnectionError as error:
+            return self._fall(_why(error))
+
+    def close(self) -> list[Told]:
+        """End the subscriptions and the connection; return what was sent before the broker knew."""
+        told: list[Told] = []
+        try:
+            if self._socket is not None:
+                self._say(NO_QUOTES if self._bars is None else NO_BARS, {"epics": list(self._epics)})
+                self._settle(told, _LAST_WORDS_S)
+        except (ConnectionError, CapcliError) as error:
+            _LOG.info("the stream ended before its last words: %s", type(error).__name__)
+        finally:
+            self._drop()
+        return told
+
+    def _note(self, epics: Sequence[str]) -> None:
+        wanted = {**self._epics, **dict.fromkeys(epics)}
+        if not 1 <= len(wanted) <= MOST_EPICS:
+            raise UsageError(
+                f"A stream carries 1 to {MOST_EPICS} markets, not {len(wanted)}. Name fewer.",
+                next="capcli watch --help",
+            )
+        self._epics = wanted
+
+    def _connect(self) -> None:
+        session = self._line.session()
+        address = self._address(session.stream_url)
+        self._tokens = self._line.stream_tokens()
+        try:
+            self._socket = self._setting.connect(f"{address}/connect")
+            self._waits.clear()
+            self._pulse.ping_at = self._now() + PING_S
+            self._subscribe(self._epics)
+            self._settle([], REPLY_S)
+        except ConnectionError as error:
+            failure = Unreachable(
+                f"Server not responding: the price stream at {clean(urlsplit(address).netloc, 80)} "
+                f"({_why(error)}). Nothing was read.",
+                next=HEALTH,
+            )
+        else:
+            self._heard_ms = self._heard_ms or self._ms()
+            return
+        raise failure
+
+    def _address(self, named: str | None) -> str:
+        """Return where to connect. Raises UnreadableAnswer for a host that is not this broker's."""
+        if self._setting.url is not None:
+            return self._setting.url.rstrip("/")
+        address = (named or STREAM_URL).rstrip("/")
+        if self._setting.checked and not is_own(address, self._line.host):
+            raise UnreadableAnswer(
+                f"The broker names {clean(address, 80)} as its stream, which is no host of its own. Nothing "
+                "was sent there. If it is right, set CAP_STREAM_URL to it.",
+                next="capcli help environment",
+            )
+        return address
+
+    def _subscribe(self, epics: Sequence[str] | dict[str, None]) -> None:
+        payload: dict[str, Any] = {"epics": list(epics)}
+        if self._bars is not None:
+            payload["resolutions"] = [self._bars.value]
+        self._say(QUOTES if self._bars is None else BARS, payload)
+
+    def _say(self, destination: str, payload: dict[str, Any] | None = None) -> None:
+        if self._socket is None or self._tokens is None:
+            raise ConnectionError("not connected")
+        self._number += 1
+        number = str(self._number)
+        self._waits[number] = _Wait(destination, self._now() + REPLY_S)
+        frame = {
+            "destination": destination,
+            "correlationId": number,
+            "cst": self._tokens.cst,
+            "securityToken": self._tokens.security_token,
+        }
+        self._socket.send(msgspec.json.encode(frame | ({"payload": payload} if payload else {})).decode())
+
+    def _settle(self, told: list[Told], seconds: float) -> None:
+        """Read until every message is answered. Raises ConnectionError when that takes too long."""
+        ends = self._now() + seconds
+        while self._waits:
+            if self._now() >= ends:
+                raise ConnectionError("no answer to a subscription")
+            told += self._read(min(0.2, seconds))
+
+    def _keep_alive(self) -> None:
+        now = self._now()
+        if now < self._pulse.ping_at:
+            return
+        if any(wait.until < now for wait in self._waits.values()):
+            raise ConnectionError("no answer to a ping")
+        self._pulse.ping_at = now + PING_S
+        try:
+            tokens = self._line.stream_tokens()
+        except (Unreachable, RateLimited):
+            # The stream may well live on; its tokens are looked after a little later.
+            self._pulse.ping_at = now + _RETRY_TOKENS_S
+            return
+        if tokens == self._tokens:
+            self._say(PING)
+        else:
+            self._tokens = tokens
+            self._subscribe(self._epics)
+
+    def _read(self, timeout_s: float) -> list[Told]:
+        if self._socket is None:
+            raise ConnectionError("not connected")
+        texts = self._socket.receive(max(0.0, timeout_s))
+        told: list[Told] = []
+        if not texts:
+            return told
+        received = self._heard_ms = self._ms()
+        for text in texts:
+            try:
+                frame = self._decode(text)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                # Bare words such as `#ping` were seen (API page 12.4).
+                continue
+            payload = frame.payload
+            if frame.destination == "quote" and payload is not None:
+                if payload.epic and payload.bid is not None and payload.ofr is not None:
+                    at = payload.timestamp or received
+                    told.append(Tick(payload.epic, payload.bid, payload.ofr, at, received))
+            elif frame.destination == "ohlc.event" and payload is not None:
+                told += _bar(payload)
+            else:
+                self._answered(frame)
+        if told and self._pulse.failures:
+            self._pulse = _Pulse(ping_at=self._pulse.ping_at)
+        return told
+
+    def _answered(self, frame: _Frame) -> None:
+        payload = frame.payload or _Payload()
+        code = frame.errorCode or payload.errorCode
+        wait = self._waits.pop(frame.correlationId or "", None)
+        if code or frame.status == "ERROR":
+            self._refused(wait, base_code(code) or "ERROR")
+        elif wait is not None and wait.destination in _SUBSCRIBES:
+            self._pulse.renewals = 0
+            self._check(payload.subscriptions or {})
+
+    def _check(self, subscriptions: dict[str, str]) -> None:
+        """Look at the answer for each market: the broker refuses them one by one. Raises EpicUnknown."""
+        for key, word in subscriptions.items():
+            if word != "PROCESSED":
+                epic = key.partition(":")[0]
+                self._line.market(epic)
+                raise BrokerRefused(
+                    f"The broker does not stream {clean(epic, 64)}: {clean(word, 80)}.",
+                    next=f"capcli quote {clean(epic, 64)}",
+                )
+
+    def _refused(self, wait: _Wait | None, code: str) -> None:
+        if is_session_lost(_UNAUTHORIZED, code):
+            self._renew()
+        elif code == _TOO_MANY:
+            raise RateLimited(
+                "Rate limit exceeded: the broker allows one price stream an account, and another one is open "
+                "(another capcli watch or alert, or another program).",
+                next=HEALTH,
+                retry_after_s=int(_BACKOFF_S[-1]),
+            )
+        elif wait is not None and wait.destination in _SUBSCRIBES:
+            raise BrokerRefused(f"The broker refused the stream: {clean(code, 80)}.", next=HEALTH)
+
+    def _renew(self) -> None:
+        """Take new tokens and say everything again with them; the connection stays."""
+        self._pulse.renewals += 1
+        if self._pulse.renewals > _MOST_RENEWALS:
+            raise session_expired()
+        # The tokens may be good for requests and not for the stream only if they were renewed elsewhere.
+        self._line.session()
+        self._tokens = self._line.stream_tokens()
+        self._waits.clear()
+        self._subscribe(self._epics)
+
+    def _fall(self, reason: str) -> list[Told]:
+        self._drop()
+        self._wait_longer()
+        if self._pulse.told == reason:
+            return []
+        self._pulse.told = reason
+        return [Lost(self._ms(), reason)]
+
+    def _wait_longer(self) -> None:
+        step = _BACKOFF_S[min(self._pulse.failures, len(_BACKOFF_S) - 1)]
+        self._pulse.failures += 1
+        self._pulse.retry_at = self._now() + step * (0.5 + self._setting.chance() / 2)
+
+    def _again(self, timeout_s: float) -> list[Told]:
+        wait_s = self._pulse.retry_at - self._now()
+        if wait_s > 0:
+            self._setting.sleep(min(wait_s, timeout_s))
+            return []
+        before, reason = self._heard_ms, self._pulse.told
+        try:
+            self._connect()
+        except (Unreachable, RateLimited) as error:
+            return self._fall(error.message)
+        except ConnectionError as error:
+            return self._fall(_why(error))
+        self._pulse.told = ""
+        self._heard_ms = self._ms()
+        return [Gap(before, self._heard_ms, reason)]
+
+    def _drop(self) -> None:
+        socket, self._socket = self._socket, None
+        self._waits.clear()
+        if socket is not None:
+            socket.close()
+
+    def _now(self) -> float:
+        return self._setting.monotonic()
+
+    def _ms(self) -> int:
+        return int(self._setting.clock().timestamp() * 1000)
+
+
+def is_own(address: str, api_host: str) -> bool:
+    """Say whether a stream's address belongs to the broker whose requests go to `api_host`."""
+    parts, api = urlsplit(address), urlsplit(f"//{api_host}").hostname or ""
+    host = parts.hostname or ""
+    if _is_loopback(api):
+        return _is_loopback(host) and parts.scheme in {"ws", "wss"}
+    return parts.scheme == "wss" and (host in {_DOMAIN, api} or host.endswith(f".{_DOMAIN}"))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bar(payload: _Payload) -> list[Bar]:
+    prices = (payload.o, payload.h, payload.l, payload.c)
+    if payload.epic is None or payload.t is None or None in prices or payload.type not in {None, "classic"}:
+        return []
+    opened, high, low, close = (price or Decimal(0) for price in prices)
+    return [
+        Bar(
+            payload.epic,
+            payload.resolution or "",
+            payload.priceType or "bid",
+            payload.t,
+            opened,
+            high,
+            low,
+            close,
+            payload.lastTradedVolume,
+        )
+    ]
+
+
+def _why(error: ConnectionError) -> str:
+    return clean(str(error) or type(error).__name__, 120)

@@ -1,0 +1,520 @@
+"""`capcli watch` and `capcli alert`: what the stream tells, until it is ended."""
+
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from capcli.cli.call import Call
+from capcli.cli.inputs import above_zero
+from capcli.cli.tree import command, new_app
+from capcli.domain.stream import Quiet, Tick, Told
+from capcli.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.render.live import Board, BookBoard
+    from capcli.render.stream import CsvLines, JsonLines
+    from capcli.services.alerting import Fired, Level
+    from capcli.services.live_book import Book
+    from capcli.services.watching import Watch
+
+watch_app, alert_app = new_app(), new_app()
+_LOOK_S = 0.2
+_FRAME_S = 1.0
+_CHILD_S = 10.0
+_SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD", "CREDENTIALS_DIRECTORY")
+ForSeconds = Annotated[str | None, typer.Option("--for", metavar="S", help="End after so many seconds.")]
+
+
+@dataclass(slots=True)
+class Ending:
+    """Whether somebody asked the stream to end: Ctrl-C, or SIGTERM.
+
+    Before it has begun both stop the command as they stop any other.
+    """
+
+    begun: bool = False
+    asked: bool = False
+
+    def __call__(self, number: int, _frame: object) -> None:
+        if number == signal.SIGINT and (self.asked or not self.begun):
+            raise KeyboardInterrupt
+        if not self.begun:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.asked = True
+
+
+@contextmanager
+def _ending() -> Iterator[Ending]:
+    """Let the first Ctrl-C or SIGTERM end a stream in order; the second Ctrl-C ends it at once."""
+    ending = Ending()
+    if threading.current_thread() is not threading.main_thread():
+        yield ending
+        return
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, ending) for number in wanted}
+    try:
+        yield ending
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@command(
+    watch_app,
+    "watch",
+    example="capcli watch SILVER GOLD\ncapcli watch SILVER --every 0 --for 60 --json\n"
+    "capcli watch SILVER GOLD --once\ncapcli watch --positions",
+)
+def watch(
+    ctx: typer.Context,
+    epics: Annotated[list[str] | None, typer.Argument(metavar="[EPIC...]", help="1 to 40 markets.")] = None,
+    *,
+    positions: Annotated[
+        bool, typer.Option("--positions", help="The open positions: P&L from every tick.")
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="The first tick of each market, then end.")] = False,
+    lasts: ForSeconds = None,
+    every: Annotated[
+        str, typer.Option("--every", metavar="S", help="At most one line in S seconds each; 0 is every tick.")
+    ] = "1",
+) -> None:
+    """Prices or positions, live from the stream.
+
+    A table on a terminal, JSON lines elsewhere and with --json, rows with --csv. It goes on until Ctrl-C,
+    SIGTERM, the end of --for or a reader that leaves: all of these end with exit code 0. After a break it
+    connects again and says which ticks may be missing ("gap"). A market that stops ticking is told as
+    closed, or as silent. Times: "at" is the broker's, "received_at" is this computer's.
+    """
+    call: Call = ctx.find_root().obj
+    if bool(epics) == positions:
+        raise UsageError("Name the epics to watch, or --positions.", next="capcli watch --help")
+    if once and lasts is not None:
+        raise UsageError("--once and --for exclude each other.", next="capcli watch --help")
+    plan = Plan(call, once=once, lasts=_seconds("--for", lasts), every=_interval(every))
+    plan.check(book=positions)
+    app = call.build()
+    call.note_default(app)
+    with _ending() as ending:
+        plan.ending = ending
+        (_watch_book if positions else _watch_prices)(plan, app, epics or [])
+    raise typer.Exit(0)
+
+
+@dataclass(slots=True)
+class Plan:
+    """How long a stream goes on, and in which form it is written. Seconds."""
+
+    call: Call
+    once: bool
+    lasts: float | None
+    every: float
+    ending: Ending = None  # type: ignore[assignment]  # set before anything is streamed
+
+    @property
+    def on_screen(self) -> bool:
+        given = self.call.options
+        return not (self.call.json or given.csv or given.fields) and self.look.width is not None
+
+    @property
+    def look(self) -> Any:
+        return self.call.outlet.look(no_colour=self.call.options.no_colour)
+
+    def check(self, *, book: bool) -> None:
+        """Refuse unknown fields before anything is asked. Raises UsageError."""
+        from capcli.render.stream import BOOK_FIELDS, TICK_FIELDS, check_names
+
+        check_names(self.call.options.fields, BOOK_FIELDS if book else TICK_FIELDS)
+
+    def goes_on(self, app: "App", began: float) -> bool:
+        """Say whether nobody ended it yet."""
+        if self.ending.asked or self.call.outlet.gone or self.call.outlet.lost:
+            return False
+        return self.lasts is None or app.monotonic() - began < self.lasts
+
+
+def _watch_prices(plan: Plan, app: "App", epics: Sequence[str]) -> None:
+    watched = app.watching.watch(epics)
+    plan.ending.begun = True
+    try:
+        if plan.on_screen:
+            from capcli.render.live import Board
+
+            (_once if plan.once else _on_screen)(plan, app, watched, Board(watched))
+            return
+        _as_lines(plan, app, watched)
+    finally:
+        watched.close()
+
+
+def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
+    from capcli.render.live import Screen
+    from capcli.render.text import Subject
+
+    look = lambda: plan.look  # noqa: E731  the terminal may be resized at any time
+    began, drawn_at = app.monotonic(), -_FRAME_S
+    subject = Subject(app.env, source.account_id)
+    with Screen(plan.call.outlet.stdout, look, subject, board) as screen:
+        while plan.goes_on(app, began):
+            board.take(source.receive(_LOOK_S))
+            if app.monotonic() - drawn_at >= max(_LOOK_S, min(plan.every, _FRAME_S)):
+                drawn_at = app.monotonic()
+                _refresh(source, board)
+                screen.draw(_now_ms(app))
+        _refresh(source, board)
+        screen.draw(_now_ms(app))
+
+
+def _once(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
+    """Wait for the first tick of each market that is open, and write the table once."""
+    from capcli.render.live import drawn
+    from capcli.render.text import Subject
+
+    left = set(getattr(source, "markets", ()))
+    while left and plan.goes_on(app, 0):
+        told = source.receive(_LOOK_S)
+        board.take(told)
+        left -= {event.epic for event in told if isinstance(event, Tick | Quiet)}
+    _refresh(source, board)
+    subject = Subject(app.env, source.account_id)
+    plan.call.outlet.result(drawn(board, subject, plan.look, _now_ms(app)))
+
+
+def _refresh(source: Any, board: Any) -> None:
+    if hasattr(source, "snapshot"):
+        board.book = source.snapshot()
+    board.sample()
+
+
+def _as_lines(plan: Plan, app: "App", watched: "Watch") -> None:
+    from capcli.services.watching import Throttle
+
+    call, began = plan.call, app.monotonic()
+    lines = _Lines(call, _writer(call, app, watched.account_id))
+    throttle = Throttle(0 if plan.once else int(plan.every * 1000))
+    left = set(watched.markets)
+    while plan.goes_on(app, began) and (left or not plan.once):
+        told = throttle.pass_on(watched.receive(_LOOK_S), _now_ms(app))
+        if plan.once:
+            told = _firsts(told, left)
+            lines.take(told)
+            lines.shut(watched, left)
+        else:
+            lines.take(told)
+    if not plan.once:
+        rest: list[Told | Quiet] = [*watched.close()]
+        lines.take(throttle.pass_on(rest, _now_ms(app) + int(plan.every * 1000)))
+
+
+def _firsts(told: Sequence[Told | Quiet], left: set[str]) -> list[Told | Quiet]:
+    """Keep the first tick of each market that has not had one."""
+    kept: list[Told | Quiet] = []
+    for event in told:
+        if isinstance(event, Tick) and event.epic in left:
+            left.discard(event.epic)
+            kept.append(event)
+    return kept
+
+
+class _Lines:
+    """Writes events in the form that was asked for; what CSV has no row for goes to stderr."""
+
+    def __init__(self, call: Call, writer: "JsonLines | CsvLines") -> None:
+        self._call = call
+        self._writer = writer
+        if header := getattr(writer, "header", ""):
+            call.outlet.lines(header)
+
+    def take(self, told: Sequence[Told | Quiet]) -> None:
+        """Write everything of one read at once."""
+        text, ticks = "", [event for event in told if type(event) is Tick]
+        if len(ticks) < len(told):
+            others = [event for event in told if type(event) is not Tick]
+            text = "".join(self._other(event) for event in others)
+        self._call.outlet.lines(text + self._writer.ticks(ticks))
+
+    def _other(self, event: Told | Quiet) -> str:
+        from capcli.render.stream import JsonLines, sentence
+
+        if isinstance(self._writer, JsonLines):
+            return self._writer.told(event)
+        self._call.talk(sentence(event) + "\n")
+        return ""
+
+    def shut(self, watched: "Watch", left: set[str]) -> None:
+        """Write the last known price of markets from which no tick is to be expected."""
+        from capcli.render.stream import Clockface, JsonLines, tick_row
+
+        for epic in sorted(left):
+            if watched.since_ms(epic) is None:
+                continue
+            left.discard(epic)
+            first = watched.markets[epic].first
+            if isinstance(self._writer, JsonLines):
+                row = tick_row(first, Clockface()) | {"market_status": watched.status[epic]}
+                self._call.outlet.lines(self._writer.event("last", row))
+            else:
+                self._call.talk(f"{epic} is {watched.status[epic].lower()}: this is its last price.\n")
+                self._call.outlet.lines(self._writer.ticks([first]))
+
+
+def _writer(call: Call, app: "App", account_id: str | None, *, book: bool = False) -> "JsonLines | CsvLines":
+    from capcli.render.stream import BOOK_FIELDS, TICK_FIELDS, CsvLines, JsonLines
+
+    if call.options.csv:
+        return CsvLines(BOOK_FIELDS if book else TICK_FIELDS, call.options.fields)
+    return JsonLines(call.command, app.env, account_id, call.options.fields)
+
+
+def _watch_book(plan: Plan, app: "App", _epics: Sequence[str]) -> None:
+    book = app.live_portfolio.open()
+    plan.ending.begun = True
+    try:
+        if plan.on_screen:
+            from capcli.render.live import BookBoard
+
+            (_once if plan.once else _on_screen)(plan, app, book, BookBoard())
+            return
+        _book_lines(plan, app, book)
+    finally:
+        book.close()
+
+
+def _book_lines(plan: Plan, app: "App", book: "Book") -> None:
+    call, began, written = plan.call, app.monotonic(), -plan.every
+    writer = _writer(call, app, book.account_id, book=True)
+    lines = _Lines(call, writer)
+    call.outlet.lines(writer.book(book.snapshot()))
+    while not plan.once and plan.goes_on(app, began):
+        told = book.receive(_LOOK_S)
+        lines.take([event for event in told if type(event) is not Tick])
+        due = app.monotonic() - written >= plan.every
+        if due and (plan.every or any(type(event) is Tick for event in told)):
+            written = app.monotonic()
+            call.outlet.lines(writer.book(book.snapshot()))
+
+
+@command(
+    alert_app,
+    "alert",
+    example="capcli alert SILVER --above 31.50\n"
+    "capcli alert GOLD --below 2600 --exec 'notify-send {epic} {bid}' --repeat",
+)
+def alert(
+    ctx: typer.Context,
+    epic: Annotated[str, typer.Argument(metavar="EPIC")],
+    *,
+    above: Annotated[
+        list[str] | None, typer.Option("--above", metavar="L", help="When the bid is at L or above.")
+    ] = None,
+    below: Annotated[
+        list[str] | None, typer.Option("--below", metavar="L", help="When the bid is at L or below.")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option("--exec", metavar="CMD", help="Run this program each time; no shell.")
+    ] = None,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Go on: again each time the price comes back and crosses.")
+    ] = False,
+    lasts: ForSeconds = None,
+) -> None:
+    """Wait for a price.
+
+    Ends with exit code 0 once every level was reached. With --for, exit code 7 says that one was not
+    (ALERT_NOT_REACHED); Ctrl-C before that is 130, so `capcli alert ... && next` is safe. A level that the
+    price is beyond already is reached at once. With --repeat it goes on until it is ended, and both ends
+    are exit code 0.
+
+    In CMD, {epic} {way} {level} {bid} {offer} {at} are filled in, and the program finds them as
+    CAPCLI_EPIC, CAPCLI_WAY and so on; credentials are taken out of its environment. Its output and its
+    failure go to stderr.
+    """
+    call: Call = ctx.find_root().obj
+    if call.options.csv or call.options.fields:
+        raise UsageError("alert has no rows; take --json.", next="capcli alert --help")
+    levels = _levels(epic, above or [], below or [])
+    argv = _program(run)
+    plan = Plan(call, once=False, lasts=_seconds("--for", lasts), every=0)
+    app = call.build()
+    call.note_default(app)
+    with _ending() as ending:
+        plan.ending = ending
+        _wait_for(plan, app, levels, argv, repeat=repeat)
+    raise typer.Exit(0)
+
+
+def _wait_for(
+    plan: Plan, app: "App", levels: "Sequence[Level]", argv: Sequence[str], *, repeat: bool
+) -> None:
+    from capcli.services.alerting import Alarms, AlertNotReached
+
+    alarms = Alarms(levels, repeat=repeat)
+    watched = app.watching.watch(alarms.epics)
+    plan.ending.begun = True
+    told = _Alerts(plan, app, watched.account_id, argv)
+    began = app.monotonic()
+    try:
+        told.waiting(alarms.waiting)
+        while plan.goes_on(app, began) and (repeat or alarms.waiting):
+            events = watched.receive(_LOOK_S)
+            for event in events:
+                if type(event) is Tick:
+                    for fired in alarms.look(event):
+                        told.fired(fired, len(alarms.waiting))
+                else:
+                    told.other(event)
+    finally:
+        watched.close()
+        told.finish()
+    if repeat or not alarms.waiting or plan.call.outlet.gone:
+        return
+    missing = ", ".join(f"{level.way.value} {level.price:f}" for level in alarms.waiting)
+    if plan.ending.asked:
+        raise Interrupted(f"Interrupted before {levels[0].epic} was {missing}.").about(watched.account_id)
+    raise AlertNotReached(
+        f"{levels[0].epic} was not {missing} within {plan.lasts:g} s.", next=f"capcli quote {levels[0].epic}"
+    ).about(watched.account_id)
+
+
+class _Alerts:
+    """Tells what fired, and runs the program for it."""
+
+    def __init__(self, plan: Plan, app: "App", account_id: str | None, argv: Sequence[str]) -> None:
+        from capcli.render.stream import JsonLines
+
+        self._call = plan.call
+        self._human = plan.on_screen
+        self._where = f"{app.env}, account {account_id}"
+        self._lines = JsonLines(plan.call.command, app.env, account_id)
+        self._argv = argv
+        self._running: list[threading.Thread] = []
+
+    def waiting(self, levels: "Sequence[Level]") -> None:
+        if self._human:
+            words = ", ".join(f"{level.way.value} {level.price:f}" for level in levels)
+            self._call.talk(f"Waiting for {levels[0].epic} to be {words}. Ctrl-C ends it.\n")
+
+    def other(self, event: Told | Quiet) -> None:
+        from capcli.render.stream import sentence
+
+        if self._human:
+            self._call.talk(sentence(event) + "\n")
+        else:
+            self._call.outlet.lines(self._lines.told(event))
+
+    def fired(self, fired: "Fired", waiting: int) -> None:
+        from capcli.render.stream import Clockface
+
+        level, tick = fired.level, fired.tick
+        if self._human:
+            at = Clockface()(tick.at_ms)
+            reached = f"{level.epic} is {level.way.value} {level.price:f}"
+            self._call.outlet.result(f"{reached}: bid {tick.bid:f} at {at} ({self._where})\n")
+        else:
+            self._call.outlet.lines(self._lines.fired(fired, waiting))
+        if self._argv:
+            thread = threading.Thread(target=self._run, args=(fired,), daemon=True)
+            self._running.append(thread)
+            thread.start()
+
+    def finish(self) -> None:
+        """Give the programs that still run a moment to end."""
+        for thread in self._running:
+            thread.join(_CHILD_S)
+
+    def _run(self, fired: "Fired") -> None:
+        facts = _facts(fired)
+        argv = [_filled(word, facts) for word in self._argv]
+        try:
+            done = subprocess.run(  # noqa: S603  the user's own program, as argv, without a shell
+                argv,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                text=True,
+                errors="replace",
+                env=_without_secrets(self._call.outlet.environ, facts),
+            )
+        except OSError as error:
+            self._call.outlet.talk(f"--exec failed: {argv[0]} could not be run: {error.strerror}.\n")
+            return
+        self._call.outlet.talk(done.stdout + done.stderr)
+        if done.returncode:
+            self._call.outlet.talk(f"--exec failed: {argv[0]} ended with exit code {done.returncode}.\n")
+
+
+def _facts(fired: "Fired") -> dict[str, str]:
+    from capcli.render.stream import Clockface
+
+    level, tick = fired.level, fired.tick
+    return {
+        "epic": level.epic,
+        "way": level.way.value,
+        "level": f"{level.price:f}",
+        "bid": f"{tick.bid:f}",
+        "offer": f"{tick.offer:f}",
+        "at": Clockface()(tick.at_ms),
+    }
+
+
+def _filled(word: str, facts: Mapping[str, str]) -> str:
+    for name, value in facts.items():
+        word = word.replace(f"{{{name}}}", value)
+    return word
+
+
+def _without_secrets(environ: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in environ.items() if not name.startswith(_SECRETS)}
+    return kept | {f"CAPCLI_{name.upper()}": value for name, value in facts.items()}
+
+
+def _program(text: str | None) -> list[str]:
+    if text is None:
+        return []
+    try:
+        words = shlex.split(text, posix=os.name != "nt")
+    except ValueError as error:
+        words, why = [], f": {error}"
+    else:
+        why = ""
+    if not words:
+        raise UsageError(f"--exec holds no command{why}. Nothing was run.", next="capcli alert --help")
+    return words
+
+
+def _levels(epic: str, above: Sequence[str], below: Sequence[str]) -> "list[Level]":
+    from capcli.services import ids
+    from capcli.services.alerting import Level, Way
+
+    epic = ids.epic(epic)
+    levels = [Level(epic, Way.ABOVE, above_zero("--above", text)) for text in above]
+    levels += [Level(epic, Way.BELOW, above_zero("--below", text)) for text in below]
+    if not levels:
+        raise UsageError("Name a level: --above or --below.", next="capcli alert --help")
+    return levels
+
+
+def _seconds(option: str, text: str | None) -> float | None:
+    return None if text is None else _float(above_zero(option, text))
+
+
+def _interval(text: str) -> float:
+    return 0.0 if not text.strip("0.") and text.strip(".") else _float(above_zero("--every", text))
+
+
+def _float(seconds: Decimal) -> float:
+    return float(seconds)
+
+
+def _now_ms(app: "App") -> int:
+    return int(app.clock().timestamp() * 1000)

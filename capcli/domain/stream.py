@@ -1,0 +1,60 @@
+"""What a price stream tells. Ticks are plain tuples: ten thousand a second pass through.
+
+Instants are milliseconds since 1970, as the broker stamps them; `received_ms` is by our own clock.
+"""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+MOST_EPICS = 40
+
+
+class Tick(NamedTuple):
+    """Both prices of a market at one instant, in the instrument's currency."""
+
+    epic: str
+    bid: Decimal
+    offer: Decimal
+    at_ms: int
+    received_ms: int
+
+
+class Bar(NamedTuple):
+    """One side of a closed bar: `side` is bid or ask, `at_ms` its opening instant (API page 12.3)."""
+
+    epic: str
+    resolution: str
+    side: str
+    at_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal | None
+
+
+class Lost(NamedTuple):
+    """The stream broke off; it is being opened again."""
+
+    at_ms: int
+    reason: str
+
+
+class Gap(NamedTuple):
+    """The stream is back; ticks between these two instants may have been missed."""
+
+    from_ms: int
+    to_ms: int
+    reason: str
+
+
+class Quiet(NamedTuple):
+    """No tick of a market for a while: closed, or open with a silent feed. `status` is the market's."""
+
+    epic: str
+    status: str
+    since_ms: int
+
+
+Told = Tick | Bar | Lost | Gap
+"""What comes off the wire."""

@@ -1,0 +1,274 @@
+"""The live table on a terminal: what fits its width, a sparkline a row, and what is wrong below it.
+
+Drawn by rich, which loads only here.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Self, TextIO
+
+from capcli.domain.money import short
+from capcli.domain.stream import Quiet, Tick, Told
+from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone
+from capcli.render.numbers import NOTHING, gain, places, price
+from capcli.render.stream import Clockface, sentence
+from capcli.render.text import Subject, paint
+from capcli.services.live_book import LiveBook
+from capcli.services.watching import Watch
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+_BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=*#"
+_SAMPLES = 120
+_WIDEST, _NARROWEST = 40, 8
+_FRAME_LINES = 7
+_UNLIMITED = 10_000
+_OPEN = "TRADEABLE"
+# What goes first where there is no room for everything.
+_LEAST_NEEDED = ("Received", "Spread", "Moved", "At", "Deal", "Trend", "Opened", "Offer", "Size")
+
+
+def sparkline(values: Sequence[Decimal], width: int, *, unicode: bool) -> str:
+    """Draw the latest values as bars between their least and their greatest."""
+    shown = list(values)[-width:]
+    if not shown:
+        return ""
+    bars, low = _BARS if unicode else _ASCII_BARS, min(shown)
+    span = max(shown) - low
+    if span == 0:
+        return bars[0] * len(shown)
+    return "".join(bars[int((value - low) * (len(bars) - 1) / span)] for value in shown)
+
+
+@dataclass(slots=True)
+class Row:
+    """A market as it was seen last."""
+
+    tick: Tick
+    first: Decimal
+    status: str
+    trend: deque[Decimal] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    quiet_since: int | None = None
+
+
+class Board:
+    """The rows of a watch. `take` is cheap; `blocks` is called a few times a second."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.rows = {
+            epic: Row(one.first, one.market.quote.bid, one.market.quote.status.value)
+            for epic, one in watch.markets.items()
+        }
+        self.notice = ""
+
+    def take(self, told: Sequence[Told | Quiet]) -> None:
+        """Note what came."""
+        for event in told:
+            if isinstance(event, Tick):
+                row = self.rows.get(event.epic)
+                if row is not None:
+                    row.tick, row.quiet_since, row.status = event, None, _OPEN
+            elif isinstance(event, Quiet):
+                if event.epic in self.rows:
+                    self.rows[event.epic].quiet_since = event.since_ms
+                    self.rows[event.epic].status = event.status
+            else:
+                self.notice = sentence(event)
+
+    def sample(self) -> None:
+        """Take one step of time for the sparklines."""
+        for row in self.rows.values():
+            row.trend.append(row.tick.bid)
+
+    def blocks(self, look: Look, height: int, now_ms: int) -> list[Block]:
+        """Return the table that fits."""
+        room = max(1, height - _FRAME_LINES)
+        shown = list(self.rows.values())[:room]
+        titles = ("Epic", "Bid", "Offer", "Spread", "Moved", "Trend", "At", "Received", "State")
+        rows = [_market_cells(row, now_ms) for row in shown]
+        return [
+            _fitted(titles, rows, [row.trend for row in shown], look),
+            *_below(len(self.rows) - len(shown), self.notice),
+        ]
+
+
+class BookBoard:
+    """The open positions, and what they sum up to."""
+
+    def __init__(self) -> None:
+        self.book: LiveBook | None = None
+        self.notice = ""
+        self._trends: dict[str, deque[Decimal]] = {}
+        self._quiet: dict[str, Quiet] = {}
+
+    def take(self, told: Sequence[Told | Quiet]) -> None:
+        """Note what came."""
+        for event in told:
+            if isinstance(event, Tick):
+                self._quiet.pop(event.epic, None)
+            elif isinstance(event, Quiet):
+                self._quiet[event.epic] = event
+            else:
+                self.notice = sentence(event)
+
+    def sample(self) -> None:
+        for row in self.book.positions if self.book else ():
+            self._trends.setdefault(row.deal_id, deque(maxlen=_SAMPLES)).append(row.pl)
+
+    def blocks(self, look: Look, height: int, now_ms: int) -> list[Block]:
+        """Return the table that fits, with its totals."""
+        book = self.book
+        if book is None or not book.positions:
+            return [Line(Cell("No open positions. One that opens will be shown here.", Tone.DIM))]
+        room = max(1, height - _FRAME_LINES - 1)
+        shown = book.positions[:room]
+        rows = []
+        for row in shown:
+            digits = places(row.price, row.level)
+            rows.append(
+                {
+                    "Market": Cell(row.epic, Tone.STRONG),
+                    "Size": Cell(f"{row.side.value} {short(row.size)}"),
+                    "Opened": Cell(price(row.level, digits)),
+                    "Now": Cell(price(row.price, digits)),
+                    "P&L": gain(row.pl, row.currency),
+                    "State": self._state(row.epic, now_ms),
+                    "Deal": Cell(row.deal_id),
+                }
+            )
+        trends = [self._trends.get(row.deal_id, deque()) for row in shown]
+        titles = ("Market", "Size", "Opened", "Now", "P&L", "Trend", "State", "Deal")
+        totals = book.totals
+        known = NOTHING if totals.pl is None else gain(totals.pl, totals.currency)
+        total = Line(Cell(f"Total {known.text}, {totals.count} open", known.tone))
+        hidden = len(book.positions) - len(shown)
+        return [_fitted(titles, rows, trends, look), total, *_below(hidden, self.notice)]
+
+    def _state(self, epic: str, now_ms: int) -> Cell:
+        quiet = self._quiet.get(epic)
+        return _state(quiet.status if quiet else _OPEN, quiet and quiet.since_ms, now_ms)
+
+
+class Screen:
+    """The table of a board on a terminal, drawn over itself. A context manager."""
+
+    def __init__(
+        self, stream: TextIO, look: Callable[[], Look], subject: Subject, board: "Board | BookBoard"
+    ) -> None:
+        self._stream = stream
+        self._subject = subject
+        self._look = look
+        self._board = board
+        self._live: Live | None = None
+        self._size: tuple[int, int] | None = None
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.live import Live
+
+        look = self._look()
+        console = Console(
+            file=self._stream,
+            force_terminal=True,
+            color_system="standard" if look.colour else None,
+            legacy_windows=False,
+            markup=False,
+            highlight=False,
+            emoji=False,
+        )
+        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        self._live.start()
+        return self
+
+    def draw(self, now_ms: int) -> None:
+        """Show the board as it is now, in the size that the terminal has now."""
+        from rich.text import Text
+
+        if self._live is None:
+            return
+        look, size = self._look(), self._live.console.size
+        if self._size not in {None, size}:
+            # The terminal has wrapped the old table anew; drawing over it would leave pieces.
+            self._live.console.clear()
+        self._size = size
+        painted = drawn(self._board, self._subject, look, now_ms, height=size.height)
+        self._live.update(Text.from_ansi(painted, no_wrap=True, overflow="crop"), refresh=True)
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def drawn(
+    board: "Board | BookBoard", subject: Subject, look: Look, now_ms: int, *, height: int = _UNLIMITED
+) -> str:
+    """Return the board as it stands, with the environment and the account on top."""
+    line = subject.line()
+    return paint([*([line] if line else []), *board.blocks(look, height, now_ms)], look)
+
+
+def _market_cells(row: Row, now_ms: int) -> dict[str, Cell]:
+    tick, at = row.tick, Clockface()
+    digits = places(tick.bid, tick.offer)
+    move = tick.bid - row.first
+    tone = Tone.GOOD if move > 0 else Tone.BAD if move < 0 else Tone.PLAIN
+    return {
+        "Epic": Cell(tick.epic, Tone.STRONG),
+        "Bid": Cell(price(tick.bid, digits), tone),
+        "Offer": Cell(price(tick.offer, digits)),
+        "Spread": Cell(price(tick.offer - tick.bid, digits)),
+        "Moved": Cell(f"{move:+f}", tone),
+        "At": Cell(at(tick.at_ms)[11:19] + "Z"),
+        "Received": Cell(at(tick.received_ms)[11:19] + "Z"),
+        "State": _state(row.status, row.quiet_since, now_ms),
+    }
+
+
+def _state(status: str, quiet_since: int | None, now_ms: int) -> Cell:
+    if status != _OPEN:
+        return Cell(status.lower(), Tone.WARN)
+    if quiet_since is not None:
+        return Cell(f"silent {(now_ms - quiet_since) // 1000} s", Tone.BAD)
+    return Cell("live", Tone.GOOD)
+
+
+def _fitted(
+    titles: Sequence[str],
+    rows: Sequence[dict[str, Cell]],
+    trends: Sequence[Sequence[Decimal]],
+    look: Look,
+) -> Table:
+    """Keep as many columns as the width holds; the sparkline takes what they leave."""
+    width, kept = look.width or 80, list(titles)
+    widths = {
+        title: max([len(title), *(len(row[title].text) for row in rows if title in row)]) for title in titles
+    }
+
+    def used() -> int:
+        return sum(widths[title] + 2 for title in kept if title != "Trend") - 2
+
+    for title in _LEAST_NEEDED:
+        needed = used() + (_NARROWEST + 2 if "Trend" in kept else 0)
+        if needed <= width:
+            break
+        if title in kept:
+            kept.remove(title)
+    room = min(_WIDEST, max(_NARROWEST, width - used() - 2))
+    cells = []
+    for row, trend in zip(rows, trends, strict=True):
+        drawn = {**row, "Trend": Cell(sparkline(trend, room, unicode=look.unicode).ljust(room))}
+        cells.append(tuple(drawn[title] for title in kept))
+    words = {"Epic", "Market", "Trend", "State", "Deal"}
+    return Table(tuple(Column(title, right=title not in words) for title in kept), tuple(cells))
+
+
+def _below(hidden: int, notice: str) -> list[Block]:
+    lines: list[Block] = []
+    if hidden > 0:
+        lines.append(Line(Cell(f"{hidden} more do not fit on this screen.", Tone.DIM)))
+    if notice:
+        lines.append(Line(Cell(notice, Tone.WARN)))
+    return lines

@@ -1,0 +1,51 @@
+"""The stream tools over the protocol, on the embedded paper broker's stream."""
+
+import threading
+import time as real_time
+from typing import Any
+
+import anyio
+import pytest
+from fastmcp import Client
+
+from tests.mcp.conftest import ERAS
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("era", ERAS[1:], indirect=True)
+async def test_a_look_returns_and_its_cursor_goes_on(ask: Any, seat: Any) -> None:
+    first = await ask.works("cap_stream_prices", epics=["SILVER", "AAPL"], duration_s=0)
+    seat.time.sleep(20)
+
+    second = await ask.works("cap_stream_prices", epics=["SILVER"], duration_s=0, cursor=first["cursor"])
+
+    assert first["silent"] == {"SILVER": "TRADEABLE", "AAPL": "CLOSED"}
+    assert first["gaps"] == []
+    assert second["gaps"] == ["2026-03-02T12:00:00Z/2026-03-02T12:00:20Z"]
+
+
+@pytest.mark.parametrize("era", ERAS[1:], indirect=True)
+async def test_errors_have_their_codes(ask: Any) -> None:
+    assert (await ask("cap_stream_prices", epics=["silver"], duration_s=0)).code == "EPIC_UNKNOWN"
+    assert (await ask("cap_stream_alerts", alerts={"SILVER": "x"}, duration_s=0)).code == "USAGE"
+    assert (await ask("cap_stream_portfolio", duration_s=0, cursor="x")).code == "USAGE"
+    assert (await ask("cap_stream_prices", epics=[f"E{n}" for n in range(41)])).is_error
+    assert (await ask("cap_stream_prices", epics=["a/b"], duration_s=0)).is_error
+    assert (await ask("cap_stream_prices", epics=["SILVER"], duration_s=-1)).is_error
+
+
+async def test_a_cancelled_call_ends_its_stream(server: Any, seat: Any) -> None:
+    """The clock stands still here, so that nothing but the cancel can end the call."""
+    async with Client(server) as client:
+        with anyio.move_on_after(0.7):
+            await client.call_tool("cap_stream_prices", {"epics": ["SILVER"], "duration_s": 30})
+        ends = real_time.monotonic() + 4
+        while _streaming() and real_time.monotonic() < ends:  # noqa: ASYNC110 - a thread is waited for
+            await anyio.sleep(0.05)
+
+    assert not _streaming()
+
+
+def _streaming() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "capcli-paper-stream"]
