@@ -509,11 +509,13 @@ class App:
         )
 
     def is_first_without_limits(self) -> bool:
-        """Say whether this is the first run of this user without any of the official server's limits."""
+        """Say whether this is the first run of this user without any limit."""
         settings = self.settings
         if any((settings.max_position_size, settings.max_working_order_size)):
             return False
-        if settings.max_open_positions or settings.max_orders_per_day:
+        if settings.max_open_positions or settings.max_orders_per_day or settings.require_stop:
+            return False
+        if settings.max_risk_pct or settings.max_margin_pct or settings.max_daily_loss:
             return False
         try:
             (private_folder(self.folders.cache) / "told-no-limits").open("x").close()

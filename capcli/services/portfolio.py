@@ -60,7 +60,7 @@ class PositionsFound:
 
     positions: tuple[PositionRow, ...]
     totals: Totals
-    halt: str | None
+    halt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
