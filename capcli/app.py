@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from capcli.services.closing import Closings
     from capcli.services.closing_all import ClosingsOfAll
     from capcli.services.confirms import Confirms
+    from capcli.services.downloads import Downloads
     from capcli.services.evidence import Witness
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
-    from capcli.services.ports import Credentials, SessionCache, StoredSession
+    from capcli.services.ports import CandleTarget, Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
     from capcli.services.recall import Recall
     from capcli.services.reducing import Reductions
@@ -210,6 +211,11 @@ class App:
     @property
     def clock(self) -> Callable[[], datetime]:
         return self._around.clock
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """Return the clock of durations, in seconds."""
+        return self._around.monotonic
 
     @property
     def recall(self) -> "Recall":
@@ -415,6 +421,25 @@ class App:
         from capcli.services.markets import Markets
 
         return self._once("markets", lambda: Markets(self.broker, self._around.clock))
+
+    @property
+    def downloads(self) -> "Downloads":
+        from capcli.services.downloads import Downloads
+
+        around = self._around
+        return self._once("downloads", lambda: Downloads(self.broker, around.clock, around.monotonic))
+
+    def candle_file(self, name: str, *, force: bool) -> "CandleTarget":
+        """Return the file that a download goes into. Raises UsageError for a name that tells no format."""
+        from capcli.store.candle_files import FileTarget
+
+        return FileTarget(name, self.folders.locks, {"env": self.env, "host": self.host}, force=force)
+
+    def candle_stream(self, write: Callable[[bytes], None], *, as_json: bool) -> "CandleTarget":
+        """Return stdout, or any other stream, as the target of a download."""
+        from capcli.store.candle_files import StreamTarget
+
+        return StreamTarget(write, as_json=as_json)
 
     @property
     def portfolio(self) -> "Portfolio":

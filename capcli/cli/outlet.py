@@ -74,6 +74,15 @@ class Outlet:
             return
         self._guard(lambda: (self.stdout.flush(), raw.write(content + b"\n"), self.stdout.flush()))
 
+    def raw(self, content: bytes) -> None:
+        """Write rows to stdout as they come. Raises BrokenPipeError and OSError, for whoever sends more."""
+        binary = getattr(self.stdout, "buffer", None)
+        if binary is None:
+            self.stdout.write(content.decode())
+            return
+        binary.write(content)
+        binary.flush()
+
     def flush(self) -> None:
         """Bring out what a library wrote (help pages), while a closed pipe can still be forgiven."""
         self._guard(self.stdout.flush)

@@ -1,5 +1,6 @@
 """Markets, their rules and hours, quotes and candles."""
 
+from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
@@ -7,6 +8,7 @@ from capcli.domain.market import DayHours, Distance, Market, MarketRow, MarketSt
 from capcli.domain.money import plain, short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import change, percent, places, price, price_cell
+from capcli.services.downloads import Download
 from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
 
 _SEARCH_COLUMNS = (
@@ -118,6 +120,33 @@ def _(data: CandlesFound) -> list[Block]:
     )
     forming = [Line(Cell("The last candle is still forming.", Tone.DIM))] if data.forming else []
     return [title, Table(_CANDLE_COLUMNS, rows), *forming]
+
+
+@view.register
+def _(data: Download) -> list[Block]:
+    found = f"{data.rows:,} candles of {data.epic} {data.resolution.value} in {data.file}."
+    rows = [
+        ("From", Cell(_opening(data.first))),
+        ("To", Cell(_opening(data.last))),
+        ("Requests", Cell(f"{data.requests:,}")),
+        ("Gaps", Cell(gaps_text(data), Tone.WARN if data.gaps else Tone.PLAIN)),
+    ]
+    return [Line(Cell(found, Tone.STRONG)), Pairs(tuple(rows))]
+
+
+def _opening(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%Y-%m-%d %H:%M}Z"
+
+
+def gaps_text(data: Download) -> str:
+    """Say how many candles are missing inside opening hours, and where the longest gap is."""
+    hours = "" if data.hours_known else " (the broker sent no opening hours, so every hole counts)"
+    longest = data.longest_gap
+    if longest is None:
+        return "none inside opening hours"
+    span = f"{_opening(longest.after)} and {_opening(longest.before)}"
+    count = f"{data.gaps} inside opening hours, {data.missing:,} candles missing"
+    return f"{count}; the longest: {longest.candles:,} between {span}{hours}"
 
 
 @view.register

@@ -27,6 +27,7 @@ _VIEWS = {
     "MarketShown": "market",
     "QuotesFound": "market",
     "CandlesFound": "market",
+    "Download": "market",
     "AccountsFound": "session",
     "SessionShown": "session",
     "LoginDone": "session",
