@@ -122,13 +122,14 @@ class Downloads:
         began = self._monotonic()
         try:
             kept = target.begin(order.terms, order.command)
-            week, start, end = self._window(order, kept)
+            market = self._broker.market(order.epic)
+            week, (start, end) = Week(market.hours), self._window(order, kept)
             run = _Run(
                 order,
                 target,
                 week=week,
                 start=start,
-                kept=kept or Kept(end),
+                kept=kept or Kept(end, price_places=max(market.decimals, 0)),
                 told=told,
                 monotonic=self._monotonic,
             )
@@ -140,9 +141,8 @@ class Downloads:
         took = Decimal(str(round(self._monotonic() - began, 3)))
         return Reply(_result(order, done, week, resumed=kept is not None, took=took), self._broker.account_id)
 
-    def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[Week, datetime, datetime]:
-        """Return the hours, and the first and last instant to ask for."""
-        market = self._broker.market(order.epic)
+    def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[datetime, datetime]:
+        """Return the first and the last instant to ask for."""
         now = self._broker.broker_time() or self._clock()
         start = _on_grid(order.start, order.resolution)
         # The last candle that has closed and settled; the one that is still forming is left out.
@@ -154,7 +154,7 @@ class Downloads:
                 f"{min(order.end or now, now):%Y-%m-%d %H:%M}Z. Nothing was written.",
                 next="capcli prices --help",
             )
-        return Week(market.hours), start, end
+        return start, end
 
 
 def windows(start: datetime, end: datetime, resolution: Resolution) -> Iterator[tuple[datetime, datetime]]:
@@ -271,18 +271,18 @@ class _Pages:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        for _ in range(_IN_FLIGHT):
+        for _thread in range(_IN_FLIGHT):
             self._room.put(None)
 
     def __iter__(self) -> Iterator[tuple[Candle, ...]]:
         early: dict[int, tuple[Candle, ...]] = {}
-        for place in range(len(self._todo)):
-            while place not in early:
+        for turn in range(len(self._todo)):
+            while turn not in early:
                 number, found = self._wait()
                 if isinstance(found, BaseException):
                     raise found
                 early[number] = found
-            yield early.pop(place)
+            yield early.pop(turn)
             self._room.put(None)
 
     def _wait(self) -> tuple[int, tuple[Candle, ...] | BaseException]:

@@ -104,14 +104,14 @@ class FileTarget:
         if kept is None:
             # The checkpoint goes first: without one the rows are begun anew.
             self._note.unlink(missing_ok=True)
-            file = self._held.enter_context(self._rows.open("wb"))
+            begun: IO[bytes] = self._held.enter_context(self._rows.open("wb"))
             if self._format != ".jsonl":
-                file.write(HEADER)
-            return file
-        file = self._held.enter_context(self._rows.open("r+b"))
-        file.truncate(kept[1])
-        file.seek(kept[1])
-        return file
+                begun.write(HEADER)
+            return begun
+        gone_on: IO[bytes] = self._held.enter_context(self._rows.open("r+b"))
+        gone_on.truncate(kept[1])
+        gone_on.seek(kept[1])
+        return gone_on
 
     def append(self, candles: tuple[Candle, ...]) -> None:
         with self._told():

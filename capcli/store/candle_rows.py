@@ -15,7 +15,8 @@ PRICES = (
 )  # fmt: skip
 COLUMNS = ("time", *PRICES, "volume")
 HEADER = (",".join(COLUMNS) + "\n").encode()
-_DIGITS = 38
+# What fits into 64 bits is read fastest; prices with more places than anybody quotes still keep them all.
+_SHORT, _SHORT_PLACES, _LONG = 18, 8, 38
 _BLOCK = 1 << 20
 _GROUP = 50_000
 
@@ -65,7 +66,10 @@ def need_pyarrow() -> None:
 def to_parquet(source: Path, target: Path, *, price_places: int, volume_places: int) -> None:
     """Turn CSV into Parquet, a row group at a time: UTC timestamps, decimals with so many places."""
     csv, parquet, arrow = (import_module(name) for name in ("pyarrow.csv", "pyarrow.parquet", "pyarrow"))
-    price, volume = arrow.decimal128(_DIGITS, price_places), arrow.decimal128(_DIGITS, volume_places)
+    price, volume = (
+        arrow.decimal128(_SHORT if places <= _SHORT_PLACES else _LONG, places)
+        for places in (price_places, volume_places)
+    )
     types = {"time": arrow.timestamp("s", "UTC"), **dict.fromkeys(PRICES, price), "volume": volume}
     schema = arrow.schema([*((name, types[name]) for name in COLUMNS)])
     reader = csv.open_csv(
