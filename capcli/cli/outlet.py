@@ -12,6 +12,7 @@ from capcli.render.blocks import Look
 from capcli.system import is_terminal
 
 _NARROWEST = 20
+_USUAL, _WIDEST = 80, 10_000
 
 
 @dataclass(slots=True)
@@ -53,7 +54,13 @@ class Outlet:
             colour=(at_terminal or forced) and not plain,
             width=self._width() if at_terminal else None,
             unicode="utf" in (stream.encoding or "utf-8").lower(),
+            columns=self._columns_said(),
         )
+
+    def _columns_said(self) -> int:
+        """Return how wide a drawing is where there is no window: COLUMNS, or 80."""
+        said = self.environ.get("COLUMNS", "")
+        return int(said) if said.isdecimal() and 0 < int(said) < _WIDEST else _USUAL
 
     def _width(self) -> int:
         if self.columns is not None:

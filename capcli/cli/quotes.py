@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from capcli.cli.call import Call
 from capcli.cli.inputs import instant, resolution
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
@@ -43,6 +44,7 @@ def prices(
     last: Annotated[int | None, typer.Option(min=1, max=1000, help="So many candles (50).")] = None,
     start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From this time (UTC).")] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="To this time (UTC).")] = None,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw them.")] = False,
     output: Annotated[
         str | None,
         typer.Option(
@@ -64,6 +66,8 @@ def prices(
     if last is not None and (start or end):
         raise UsageError("--last and --from/--to exclude each other.", next="capcli prices --help")
     since, until, chosen = instant("--from", start), instant("--to", end), resolution(width)
+    if chart:
+        _check_chart(ctx, output)
     if output is not None:
         from capcli.cli.candles import download
         from capcli.services.downloads import DownloadOrder
@@ -74,4 +78,22 @@ def prices(
         return
     if force:
         raise UsageError("--force goes with --output.", next="capcli prices --help")
-    run(ctx, lambda app: app.markets.prices(epic, chosen, last=last, start=since, end=until), CandlesFound)
+    run(
+        ctx,
+        lambda app: app.markets.prices(epic, chosen, last=last, start=since, end=until),
+        CandlesFound,
+        explain=chart,
+    )
+
+
+def _check_chart(ctx: typer.Context, output: str | None) -> None:
+    """Refuse what cannot be drawn, before anything is fetched. Raises UsageError."""
+    from capcli.render.chart import NARROWEST
+
+    call: Call = ctx.find_root().obj
+    if output is not None:
+        raise UsageError("--chart and --output exclude each other.", next="capcli prices --help")
+    look = call.outlet.look(no_colour=call.options.no_colour)
+    width = look.width or look.columns
+    if width < NARROWEST and not (call.json or call.options.csv):
+        raise UsageError(f"A chart needs {NARROWEST} columns; here are {width}. Nothing was fetched.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from capcli.domain.market import DayHours, Distance, Market, MarketRow, MarketStatus, RuleUnit
 from capcli.domain.money import plain, short
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.blocks import Block, Cell, Chart, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import change, percent, places, price, price_cell
 from capcli.services.downloads import Download
 from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
@@ -120,6 +120,19 @@ def _(data: CandlesFound) -> list[Block]:
     )
     forming = [Line(Cell("The last candle is still forming.", Tone.DIM))] if data.forming else []
     return [title, Table(_CANDLE_COLUMNS, rows), *forming]
+
+
+def explained(data: CandlesFound) -> list[Block]:
+    """Return candles as a chart."""
+    if not data.candles:
+        return view(data)
+    title, first, last = f"{data.epic} {data.resolution.value}, bid", data.candles[0], data.candles[-1]
+    digits = places(*(candle.bid_close for candle in data.candles))
+    moved = (last.bid_close / first.bid_open - 1) * 100
+    span = f"{_opening(first.time)} to {_opening(last.time)}"
+    words = f"{title} {price(last.bid_close, digits)} ({moved:+.2f} %), {span}"
+    forming = [Line(Cell("The last candle is still forming.", Tone.DIM))] if data.forming else []
+    return [Line(Cell(words, Tone.STRONG)), Chart(data.candles), *forming]
 
 
 @view.register

@@ -32,6 +32,9 @@ _RATE_OVER = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MIDNIGHT = datetime.min.time()
 
+_Page = tuple[Candle, ...] | BaseException
+"""The candles of one window, or why there are none; it is told when its turn comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadOrder:
@@ -201,6 +204,9 @@ class _Run:
         todo = self._windows[self._kept.pages :]
         with _Pages(broker, self._order, todo) as pages:
             for candles in pages:
+                if isinstance(candles, BaseException):
+                    self._save()
+                    raise candles
                 self._take(candles)
                 if self._monotonic() - saved_at >= _KEEP_EVERY_S:
                     self._save()
@@ -236,7 +242,7 @@ class _Run:
             raise Interrupted(f"Interrupted. {self._where}", next=self._order.command) from None
         except CapcliError as error:
             error.message = f"{error.message} {self._where}"
-            error.next = error.next or self._order.command
+            error.next = self._order.command
             raise
 
     @property
@@ -258,7 +264,7 @@ class _Pages:
         self._todo = todo
         self._next = iter(range(len(todo)))
         self._lock = Lock()
-        self._found: SimpleQueue[tuple[int, tuple[Candle, ...] | BaseException]] = SimpleQueue()
+        self._found: SimpleQueue[tuple[int, _Page]] = SimpleQueue()
         self._room: SimpleQueue[None] = SimpleQueue()
         self._over = Event()
 
@@ -274,18 +280,16 @@ class _Pages:
         for _thread in range(_IN_FLIGHT):
             self._room.put(None)
 
-    def __iter__(self) -> Iterator[tuple[Candle, ...]]:
-        early: dict[int, tuple[Candle, ...]] = {}
+    def __iter__(self) -> Iterator[_Page]:
+        early: dict[int, _Page] = {}
         for turn in range(len(self._todo)):
             while turn not in early:
                 number, found = self._wait()
-                if isinstance(found, BaseException):
-                    raise found
                 early[number] = found
             yield early.pop(turn)
             self._room.put(None)
 
-    def _wait(self) -> tuple[int, tuple[Candle, ...] | BaseException]:
+    def _wait(self) -> tuple[int, _Page]:
         while True:
             try:
                 return self._found.get(timeout=_LOOK_S)
@@ -299,9 +303,13 @@ class _Pages:
                 number = next(self._next, None)
             if number is None or self._over.is_set():
                 return
-            self._found.put((number, self._page(number)))
+            page = self._page(number)
+            if isinstance(page, BaseException):
+                # Pages before this one are under way; what comes after it would be fetched in vain.
+                self._over.set()
+            self._found.put((number, page))
 
-    def _page(self, number: int) -> tuple[Candle, ...] | BaseException:
+    def _page(self, number: int) -> _Page:
         start, stop = self._todo[number]
         try:
             found = self._broker.candles(

@@ -130,6 +130,7 @@ class FileTarget:
             self._open_file.close()
             whole = self._as_parquet(kept) if self._format == ".parquet" else self._rows
             whole.replace(self._path)
+            self._file = None
             _sync_folder(self._path)
             self._note.unlink(missing_ok=True)
             self._rows.unlink(missing_ok=True)
@@ -142,7 +143,10 @@ class FileTarget:
         return whole
 
     def close(self) -> None:
-        # What cannot be flushed lies behind the checkpoint.
+        # What cannot be flushed lies behind the checkpoint; without a checkpoint nothing is worth keeping.
+        with suppress(OSError):
+            if self._file is not None and not self._note.exists():
+                self._rows.unlink(missing_ok=True)
         with suppress(OSError):
             self._held.close()
 

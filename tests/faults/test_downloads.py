@@ -231,7 +231,7 @@ def test_a_year_of_minutes_at_the_pace_of_the_limiter_in_flat_memory(runs: Runs)
     print(
         f"year: {year.data['rows']} candles, {len(pages)} pages in {pages[-1].at - pages[0].at:.1f} s "
         f"({share(pages):.1%} of the allowance), {year.took_s:.1f} s in all, {year.cpu_s:.1f} s CPU; "
-        f"peak {year.peak_mib:.0f} MiB csv, {parquet.peak_mib:.0f} MiB parquet; month {short.peak_mib:.0f} MiB; "
+        f"peak {year.peak_mib:.0f} MiB csv, {parquet.peak_mib:.0f} parquet; month {short.peak_mib:.0f}; "
         f"file {file.stat().st_size / 1e6:.1f} MB, after three kills {parts.data['requests']} pages"
     )
     assert [one.code for one in (short, year, parts, parquet)] == [0, 0, 0, 0]
