@@ -92,10 +92,8 @@ def test_a_csv_holds_every_candle_once_with_the_digits_that_were_sent(desk: Desk
 
 def test_json_lines_hold_numbers_with_their_digits(desk: Desk) -> None:
     desk.load(desk.order("gold.jsonl"))
-    rows = [
-        json.loads(line, parse_float=Decimal, parse_int=Decimal)
-        for line in (desk.folder / "gold.jsonl").open()
-    ]
+    lines = (desk.folder / "gold.jsonl").read_text().splitlines()
+    rows = [json.loads(line, parse_float=Decimal, parse_int=Decimal) for line in lines]
     assert [row["bid_close"] for row in rows] == [one.bid_close for one in expected(desk.seat)]
     assert str(rows[1]["bid_open"]) == str(expected(desk.seat)[1].bid_open)
 
