@@ -20,8 +20,8 @@ from capcli.services.ports import Broker, CandleTarget, Clock, Kept, Lane
 from capcli.services.reply import Reply
 
 _PAGE = 1000
-_IN_FLIGHT = 6
-_AHEAD = 12
+_IN_FLIGHT = 8
+_AHEAD = 16
 # A candle that has just closed can appear or settle in REST some seconds later (API page 11).
 _SETTLED = timedelta(seconds=10)
 _SECOND = timedelta(seconds=1)
