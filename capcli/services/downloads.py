@@ -250,7 +250,7 @@ class _Run:
         if self._order.target == "-":
             return f"{self._kept.rows} candles were written; stdout cannot be gone on with."
         total = len(self._windows)
-        return f"{self._saved} of {total} pages are kept; the same command goes on: {self._order.command}"
+        return f"{self._saved} of {total} pages are kept; the same command goes on from there."
 
 
 class _Pages:

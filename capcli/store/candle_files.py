@@ -137,9 +137,14 @@ class FileTarget:
 
     def _as_parquet(self, kept: Kept) -> Path:
         whole = self._path.with_name(f"{self._path.name}.part.parquet")
-        to_parquet(self._rows, whole, price_places=kept.price_places, volume_places=kept.volume_places)
-        with whole.open("r+b") as file:
-            os.fsync(file.fileno())
+        try:
+            to_parquet(self._rows, whole, price_places=kept.price_places, volume_places=kept.volume_places)
+            with whole.open("r+b") as file:
+                os.fsync(file.fileno())
+        except BaseException:
+            # Half of it is of no use, and on a full disk it is in the way.
+            whole.unlink(missing_ok=True)
+            raise
         return whole
 
     def close(self) -> None:

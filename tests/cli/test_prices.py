@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+KEYS = [
+    *("epic", "resolution", "file", "rows", "first", "last", "requests", "gaps", "missing", "longest_gap"),
+    *("hours_known", "resumed", "seconds"),
+]
 SPAN = ("--resolution", "1m", "--from", "2026-11-20", "--to", "2026-11-20T20:00")
 
 
@@ -14,6 +18,7 @@ def test_a_download_is_told_in_one_document(capcli, tmp_path):
     assert (done.code, data["rows"], data["requests"], data["gaps"]) == (0, 1201, 2, 0)
     assert (data["first"], data["last"]) == ("2026-11-20T00:00:00Z", "2026-11-20T20:00:00Z")
     assert (data["file"], data["longest_gap"]) == (str(file), None)
+    assert list(data) == KEYS
     assert len(file.read_text().splitlines()) == 1202
 
 

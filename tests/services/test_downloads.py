@@ -132,7 +132,6 @@ def test_a_broken_network_is_gone_on_from_and_makes_the_same_file(desk: Desk, na
 
     assert "2 of 3 pages are kept" in error.message
     assert error.next == desk.order(name).command
-    assert error.message.endswith(error.next or "-")
     assert done.resumed
     assert (done.requests, desk.pages() - before) == (PAGES, 1)
     assert (desk.folder / name).read_bytes() == Path(whole.target).read_bytes()
