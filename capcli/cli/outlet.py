@@ -53,9 +53,14 @@ class Outlet:
             terminal=at_terminal or (forced and not plain),
             colour=(at_terminal or forced) and not plain,
             width=self._width() if at_terminal else None,
-            unicode="utf" in (stream.encoding or "utf-8").lower(),
+            unicode="utf" in (stream.encoding or "utf-8").lower() and not self._is_ascii_locale,
             columns=self._columns_said(),
         )
+
+    @property
+    def _is_ascii_locale(self) -> bool:
+        # Python writes UTF-8 there nevertheless (PEP 538 and 540); the reader's terminal need not show it.
+        return (self.environ.get("LC_ALL") or self.environ.get("LANG")) in {"C", "POSIX"}
 
     def _columns_said(self) -> int:
         """Return how wide a drawing is where there is no window: COLUMNS, or 80."""

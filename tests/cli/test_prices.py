@@ -94,3 +94,9 @@ def test_no_color_and_a_narrow_window(capcli):
 
 def test_a_chart_as_json_is_the_candles(capcli):
     assert len(capcli("prices", "GOLD", "--chart", "--last", "5", "--json").data["candles"]) == 5
+
+
+@pytest.mark.parametrize("env", [{"LANG": "C"}, {"LANG": "de_DE.UTF-8", "LC_ALL": "POSIX"}])
+def test_a_chart_is_ascii_where_the_locale_is(capcli, env):
+    assert capcli("prices", "GOLD", "--chart", env=env).out.isascii()
+    assert capcli("prices", "GOLD", "--chart", typed="", env=env).out.isascii()
