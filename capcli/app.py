@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from capcli.services.closing import Closings
     from capcli.services.closing_all import ClosingsOfAll
     from capcli.services.confirms import Confirms
+    from capcli.services.downloads import Downloads
     from capcli.services.evidence import Witness
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.portfolio import Portfolio
-    from capcli.services.ports import Credentials, SessionCache, StoredSession
+    from capcli.services.ports import CandleTarget, Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
     from capcli.services.proposals import Proposals
     from capcli.services.recall import Recall
@@ -254,6 +255,7 @@ class App:
 
     @property
     def monotonic(self) -> Callable[[], float]:
+        """Return the clock of durations, in seconds."""
         return self._around.monotonic
 
     @property
@@ -551,7 +553,7 @@ class App:
     def watchlists(self) -> "Watchlists":
         from capcli.services.watchlists import Watchlists
 
-        needed = self.settings.require_confirm
+        needed = self._confirmation_needed
         return self._once("watchlists", lambda: Watchlists(self.broker, confirmation_needed=needed))
 
     @property
@@ -617,6 +619,25 @@ class App:
                 monotonic=around.monotonic,
             ),
         )
+
+    @property
+    def downloads(self) -> "Downloads":
+        from capcli.services.downloads import Downloads
+
+        around = self._around
+        return self._once("downloads", lambda: Downloads(self.broker, around.clock, around.monotonic))
+
+    def candle_file(self, name: str, *, force: bool) -> "CandleTarget":
+        """Return the file that a download goes into. Raises UsageError for a name that tells no format."""
+        from capcli.store.candle_files import FileTarget
+
+        return FileTarget(name, self.folders.locks, {"env": self.env, "host": self.host}, force=force)
+
+    def candle_stream(self, write: Callable[[bytes], None], *, as_json: bool) -> "CandleTarget":
+        """Return stdout, or any other stream, as the target of a download."""
+        from capcli.store.candle_files import StreamTarget
+
+        return StreamTarget(write, as_json=as_json)
 
     @property
     def portfolio(self) -> "Portfolio":
@@ -783,7 +804,7 @@ class App:
             FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
             self.recall,
             sleep=around.sleep,
-            confirmation_needed=self.settings.require_confirm,
+            confirmation_needed=self._confirmation_needed,
         )
 
     @property

@@ -6,7 +6,8 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── SettingInvalid  SettingUnknown  NotEnforced
 │   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
 │   ├── AccountUnknown  JournalUnreadable  JournalAltered  StateFolderUnusable
-│   └── ClientConfigBroken  ServerSilent
+│   ├── ClientConfigBroken  ServerSilent
+│   └── OutputUnusable  ExtraMissing
 ├── LoginRefused                     exit 4
 │   └── EnvironmentMismatch
 ├── Refused                          exit 5   (nothing was sent)
@@ -208,6 +209,18 @@ class ServerSilent(ConfigError):
     """The MCP server does not start on this machine."""
 
     code = "SERVER_SILENT"
+
+
+class OutputUnusable(ConfigError):
+    """A file that was to be written cannot be: its folder, its rights, a full disk."""
+
+    code = "OUTPUT_FILE"
+
+
+class ExtraMissing(ConfigError):
+    """An optional library is not installed."""
+
+    code = "EXTRA_MISSING"
 
 
 class LoginRefused(CapcliError):

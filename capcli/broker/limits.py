@@ -4,7 +4,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from math import ceil
@@ -126,6 +126,8 @@ class Pace:
         self._book = book or OwnBook()
         self._told = told
         self._pages: deque[float] = deque(maxlen=20)
+        # Of the pages that a process asks for side by side one stands in the queue: it is woken in time then.
+        self._bulk_door = threading.Lock()
         self.sleep = sleep
 
     @contextmanager
@@ -136,7 +138,8 @@ class Pace:
         """
         ask = _Ask(kind, lane, self._clock())
         try:
-            self._wait(ask)
+            with self._bulk_door if lane is Lane.BULK else nullcontext():
+                self._wait(ask)
             yield
         finally:
             counted = self._counted(ask)

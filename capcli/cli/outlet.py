@@ -12,6 +12,7 @@ from capcli.render.blocks import Look
 from capcli.system import is_terminal
 
 _NARROWEST = 20
+_USUAL, _WIDEST = 80, 10_000
 
 
 @dataclass(slots=True)
@@ -53,8 +54,19 @@ class Outlet:
             terminal=at_terminal or (forced and not plain),
             colour=(at_terminal or forced) and not plain,
             width=self._width() if at_terminal else None,
-            unicode="utf" in (stream.encoding or "utf-8").lower(),
+            unicode="utf" in (stream.encoding or "utf-8").lower() and not self._is_ascii_locale,
+            columns=self._columns_said(),
         )
+
+    @property
+    def _is_ascii_locale(self) -> bool:
+        # Python writes UTF-8 there nevertheless (PEP 538 and 540); the reader's terminal need not show it.
+        return (self.environ.get("LC_ALL") or self.environ.get("LANG")) in {"C", "POSIX"}
+
+    def _columns_said(self) -> int:
+        """Return how wide a drawing is where there is no window: COLUMNS, or 80."""
+        said = self.environ.get("COLUMNS", "")
+        return int(said) if said.isdecimal() and 0 < int(said) < _WIDEST else _USUAL
 
     def _width(self) -> int:
         if self.columns is not None:
@@ -79,6 +91,15 @@ class Outlet:
         """Write lines that are complete, in one go and as UTF-8."""
         if text:
             self.document(text.encode()[:-1])
+
+    def raw(self, content: bytes) -> None:
+        """Write rows to stdout as they come. Raises BrokenPipeError and OSError, for whoever sends more."""
+        binary = getattr(self.stdout, "buffer", None)
+        if binary is None:
+            self.stdout.write(content.decode())
+            return
+        binary.write(content)
+        binary.flush()
 
     def flush(self) -> None:
         """Bring out what a library wrote (help pages), while a closed pipe can still be forgiven."""

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from capcli.cli.call import Call
 from capcli.cli.inputs import instant, resolution
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
@@ -27,7 +28,8 @@ def quote(
     prices_app,
     "prices",
     example="capcli prices GOLD --resolution 1h --last 24\n"
-    "capcli prices SILVER --resolution 1d --from 2026-01-01 --to 2026-02-01 --csv",
+    "capcli prices SILVER --resolution 1d --from 2026-01-01 --to 2026-02-01 --csv\n"
+    "capcli prices GOLD --resolution 1m --from 2025-01-01 --to 2025-12-31 --output gold.parquet",
 )
 def prices(
     ctx: typer.Context,
@@ -42,15 +44,56 @@ def prices(
     last: Annotated[int | None, typer.Option(min=1, max=1000, help="So many candles (50).")] = None,
     start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From this time (UTC).")] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="To this time (UTC).")] = None,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw them.")] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", metavar="FILE", help="Download into a .csv, .jsonl or .parquet file, or - for stdout."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --output: replace a file, begin anew.")
+    ] = False,
 ) -> None:
     """Candles.
 
     The last N, or all from a time to a time; a date alone is its 00:00 UTC. --csv and --json have both
-    sides of the price.
+    sides of the price. --output takes any number, without the candle that is still forming; after Ctrl-C, a
+    broken network or a crash, the same line goes on where it was.
     """
     from capcli.services.markets import CandlesFound
 
     if last is not None and (start or end):
         raise UsageError("--last and --from/--to exclude each other.", next="capcli prices --help")
     since, until, chosen = instant("--from", start), instant("--to", end), resolution(width)
-    run(ctx, lambda app: app.markets.prices(epic, chosen, last=last, start=since, end=until), CandlesFound)
+    if chart:
+        _check_chart(ctx, output)
+    if output is not None:
+        from capcli.cli.candles import download
+        from capcli.services.downloads import DownloadOrder
+
+        if since is None:
+            raise UsageError("--output needs --from: when the candles begin.", next="capcli prices --help")
+        download(ctx, DownloadOrder(epic, chosen, since, until, output), force=force)
+        return
+    if force:
+        raise UsageError("--force goes with --output.", next="capcli prices --help")
+    run(
+        ctx,
+        lambda app: app.markets.prices(epic, chosen, last=last, start=since, end=until),
+        CandlesFound,
+        explain=chart,
+    )
+
+
+def _check_chart(ctx: typer.Context, output: str | None) -> None:
+    """Refuse what cannot be drawn, before anything is fetched. Raises UsageError."""
+    from capcli.render.chart import NARROWEST
+
+    call: Call = ctx.find_root().obj
+    if output is not None:
+        raise UsageError("--chart and --output exclude each other.", next="capcli prices --help")
+    look = call.outlet.look(no_colour=call.options.no_colour)
+    width = look.width or look.columns
+    if width < NARROWEST and not (call.json or call.options.csv):
+        raise UsageError(f"A chart needs {NARROWEST} columns; here are {width}. Nothing was fetched.")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from capcli.domain.market import Candle
+
 
 class Tone(StrEnum):
     """What a cell means to its reader; the painter turns it into a colour, or into nothing."""
@@ -65,17 +67,28 @@ class Page:
     text: str
 
 
-Block = Table | Pairs | Line | Page
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Candles to be drawn as wide as the reader's window is."""
+
+    candles: tuple[Candle, ...]
+
+
+Block = Table | Pairs | Line | Page | Chart
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the reader reads: `width` is None where nothing may be cut or wrapped (pipes and files)."""
+    """How the reader reads: `width` is None where nothing may be cut or wrapped (pipes and files).
+
+    `columns` is how wide a drawing may be there.
+    """
 
     terminal: bool = False
     colour: bool = False
     width: int | None = None
     unicode: bool = True
+    columns: int = 80
 
 
 _ASCII = str.maketrans({"✓": "ok", "✗": "FAIL", "→": "->", "·": "-", "…": "...", "●": "*"})

@@ -1,12 +1,14 @@
 """Markets, their rules and hours, quotes and candles."""
 
+from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
 from capcli.domain.market import DayHours, Distance, Market, MarketRow, MarketStatus, RuleUnit
 from capcli.domain.money import plain, short
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.blocks import Block, Cell, Chart, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import change, percent, places, price, price_cell
+from capcli.services.downloads import Download
 from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
 
 SEARCH_COLUMNS = (
@@ -124,6 +126,46 @@ def _(data: CandlesFound) -> list[Block]:
     )
     forming = [Line(Cell("The last candle is still forming.", Tone.DIM))] if data.forming else []
     return [title, Table(_CANDLE_COLUMNS, rows), *forming]
+
+
+def explained(data: CandlesFound) -> list[Block]:
+    """Return candles as a chart."""
+    if not data.candles:
+        return view(data)
+    title, first, last = f"{data.epic} {data.resolution.value}, bid", data.candles[0], data.candles[-1]
+    digits = places(*(candle.bid_close for candle in data.candles))
+    moved = (last.bid_close / first.bid_open - 1) * 100
+    span = f"{_opening(first.time)} to {_opening(last.time)}"
+    words = f"{title} {price(last.bid_close, digits)} ({moved:+.2f} %), {span}"
+    forming = [Line(Cell("The last candle is still forming.", Tone.DIM))] if data.forming else []
+    return [Line(Cell(words, Tone.STRONG)), Chart(data.candles), *forming]
+
+
+@view.register
+def _(data: Download) -> list[Block]:
+    found = f"{data.rows:,} candles of {data.epic} {data.resolution.value} in {data.file}."
+    rows = [
+        ("From", Cell(_opening(data.first))),
+        ("To", Cell(_opening(data.last))),
+        ("Requests", Cell(f"{data.requests:,}")),
+        ("Gaps", Cell(gaps_text(data), Tone.WARN if data.gaps else Tone.PLAIN)),
+    ]
+    return [Line(Cell(found, Tone.STRONG)), Pairs(tuple(rows))]
+
+
+def _opening(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%Y-%m-%d %H:%M}Z"
+
+
+def gaps_text(data: Download) -> str:
+    """Say how many candles are missing inside opening hours, and where the longest gap is."""
+    hours = "" if data.hours_known else " (the broker sent no opening hours, so every hole counts)"
+    longest = data.longest_gap
+    if longest is None:
+        return "none inside opening hours"
+    span = f"{_opening(longest.after)} and {_opening(longest.before)}"
+    count = f"{data.gaps} inside opening hours, {data.missing:,} candles missing"
+    return f"{count}; the longest: {longest.candles:,} between {span}{hours}"
 
 
 @view.register

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from capcli.render.blocks import Block, Line, Look, Page, Pairs, Table, shown
+from capcli.render.blocks import Block, Chart, Line, Look, Page, Pairs, Table, shown
 
 _GAP = "  "
 
@@ -20,7 +20,15 @@ def _lines(block: Block, look: Look) -> list[str]:
         return [shown(line, look) for line in block.text.splitlines()]
     if isinstance(block, Pairs):
         return _pairs(block, look)
+    if isinstance(block, Chart):
+        return _chart(block, look)
     return _table(block, look)
+
+
+def _chart(block: Chart, look: Look) -> list[str]:
+    from capcli.render import chart
+
+    return ["".join(cell.text for cell in line).rstrip() for line in chart.lines(block.candles, look)]
 
 
 def _pairs(block: Pairs, look: Look) -> list[str]:

@@ -10,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from capcli.render.blocks import Block, Cell, Column, Line, Look, Page, Pairs, Table, Tone, shown
+from capcli.render import chart
+from capcli.render.blocks import Block, Cell, Chart, Column, Line, Look, Page, Pairs, Table, Tone, shown
 
 _STYLES = {
     Tone.PLAIN: "",
@@ -53,6 +54,8 @@ def _parts(block: Block, look: Look) -> Iterator[RenderableType]:
         yield Group(*(_text(Cell(line), look) for line in block.text.splitlines()))
     elif isinstance(block, Pairs):
         yield _pairs(block, look)
+    elif isinstance(block, Chart):
+        yield Group(*(_toned(line) for line in chart.lines(block.candles, look)))
     else:
         yield from _fitted(block, look)
 
@@ -76,6 +79,10 @@ def _without_ids(block: Table) -> Table:
 
 def _text(cell: Cell, look: Look) -> Text:
     return Text(shown(cell.text, look), style=_STYLES[cell.tone], overflow="fold")
+
+
+def _toned(line: Iterable[Cell]) -> Text:
+    return Text.assemble(*((cell.text, _STYLES[cell.tone]) for cell in line))
 
 
 def _pairs(block: Pairs, look: Look) -> RenderableType:

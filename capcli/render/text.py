@@ -39,6 +39,7 @@ _VIEWS = {
     "ActivityFound": "history",
     "TransactionsFound": "history",
     "Report": "history",
+    "Download": "market",
     "AccountsFound": "session",
     "PreferencesShown": "accounts",
     "PreferencesSet": "accounts",

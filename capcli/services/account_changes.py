@@ -163,6 +163,7 @@ class AccountChanges:
         with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
             before = self._desk.broker.preferences()
             _check(wanted, before)
+            self._desk.refuse_while_halted("The change of preferences")
             if wanted.seen_in(before):
                 return _set(before, account_id, "Nothing to change: it is so already. Nothing was sent.")
             effects = " ".join(_effects(wanted, before))
@@ -258,8 +259,9 @@ class AccountChanges:
 
     def _send(self, method: str, path: str, body: bytes, account_id: str) -> Answer:
         """Send once; what is sent and what came back stands in the journal's events."""
-        self._recall.ask()
         desk = self._desk
+        desk.rehearse(method, path, body, account_id)
+        self._recall.ask()
         asked = {"account_id": account_id, "method": method, "path": path, "body": body.decode()}
 
         def ready() -> None:

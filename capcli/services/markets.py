@@ -173,8 +173,8 @@ class Markets:
             )
         if (end - start) / resolution.span > _MOST_CANDLES:
             raise UsageError(
-                f"That window holds more than {_MOST_CANDLES} candles of {resolution.value}. Shorten it, or "
-                "take a wider resolution.",
+                f"That window holds more than {_MOST_CANDLES} candles of {resolution.value}. Shorten it, "
+                "take a wider resolution, or write them to a file with --output.",
                 next="capcli prices --help",
             )
         found: list[Candle] = []

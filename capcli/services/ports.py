@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from hashlib import sha256
@@ -21,6 +21,7 @@ from capcli.domain.account import (
     WorkingOrder,
 )
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
+from capcli.domain.candle_gaps import Gaps
 from capcli.domain.halt import Halt
 from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment
 from capcli.domain.stream import Told
@@ -454,3 +455,42 @@ class AccountLock(Protocol):
     """The lock that lets one process at a time send on an account."""
 
     def __call__(self, env: str, host: str, account_id: str) -> AbstractContextManager[None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How far a download has come; a target keeps it beside the candles.
+
+    `end` is the last instant that is asked for, fixed when the download began. `price_places` and
+    `volume_places` are the most decimals that were sent so far.
+    """
+
+    end: datetime
+    pages: int = 0
+    rows: int = 0
+    requests: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    gaps: Gaps = field(default_factory=Gaps)
+    price_places: int = 0
+    volume_places: int = 0
+
+
+class CandleTarget(Protocol):
+    """Where candles go. Raises OutputUnusable for what the disk refuses."""
+
+    def begin(self, terms: dict[str, str], command: str) -> Kept | None:
+        """Open the target; return how far an earlier run came. Raises UsageError, Busy, ExtraMissing."""
+        ...
+
+    def append(self, candles: tuple[Candle, ...]) -> None: ...
+
+    def keep(self, kept: Kept) -> None:
+        """Make all that was appended durable, together with how far it goes."""
+        ...
+
+    def finish(self, kept: Kept) -> None:
+        """Make the result appear as a whole under its name."""
+        ...
+
+    def close(self) -> None: ...

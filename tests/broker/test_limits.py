@@ -1,6 +1,8 @@
 """Pacing: never more in any second than the broker allows, and who goes first."""
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -269,3 +271,26 @@ def test_without_an_hourly_limit_nothing_is_counted() -> None:
     assert [openings.take() for _ in range(1001)] == [0] * 1001
     assert openings.wait_s() == 0
     assert HOUR_S == 3600
+
+
+def test_of_pages_asked_for_side_by_side_one_stands_in_the_queue() -> None:
+    book, most = OwnBook(), []
+
+    class Watched:
+        def update(self, change: Callable[[Allowance], Allowance]) -> Allowance:
+            after = book.update(change)
+            most.append(len(after.waiting))
+            return after
+
+    pace = Pace(time.monotonic, time.sleep, Watched())
+
+    def page() -> None:
+        with pace.turn(Lane.BULK):
+            pass
+
+    pages = [threading.Thread(target=page) for _ in range(5)]
+    for one in pages:
+        one.start()
+    for one in pages:
+        one.join()
+    assert max(most) == 1

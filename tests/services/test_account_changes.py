@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from capcli.app import Options
-from capcli.errors import CapcliError
+from capcli.errors import CapcliError, WouldSend
 from capcli.services.account_changes import PreferencesSet, ToppedUp, Wanted, top_up_command
 from capcli.services.reply import Reply
 from tests.support.desk import FIRST_ACCOUNT, Seat, refusal, stop_at
@@ -210,3 +210,22 @@ def test_an_interrupted_change_is_called_back(seat: Seat) -> None:
 def test_commands_of_amounts_below_zero_can_be_typed() -> None:
     assert top_up_command(D("-5")) == "capcli accounts topup -- -5"
     assert top_up_command(D(5), confirm=True) == "capcli accounts topup --confirm 5"
+
+
+def test_while_halted_no_preference_is_changed(seat: Seat) -> None:
+    seat.app.halting.halt("enough", by="test")
+
+    refused = refusal(lambda: seat.app.account_changes.prefer(Wanted(hedging=True), confirmed=True))
+
+    assert refused.code == "HALTED"
+    assert seat.app.account_changes.preferences().data.hedging_mode is False
+
+
+def test_a_dry_run_shows_the_request_and_changes_nothing(seats: Seats) -> None:
+    seat = seats(CAP_DRY_RUN="true")
+
+    with pytest.raises(WouldSend) as shown:
+        prefer(seat, hedging=True, confirmed=False)
+
+    assert shown.value.requests == (("PUT", PREFERENCES, b'{"hedgingMode":true}'),)
+    assert seat.app.account_changes.preferences().data.hedging_mode is False

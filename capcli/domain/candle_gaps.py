@@ -1,0 +1,89 @@
+"""Which candles are missing though the market was open, by its weekly opening hours."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from capcli.domain.market import OpeningHours
+
+_STEP = timedelta(minutes=5)
+_DAY_MINUTES = 1440
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A hole between two candles, both named by their opening instant; `candles` counts the missing ones."""
+
+    after: datetime
+    before: datetime
+    candles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """How many holes there are inside opening hours, the candles missing in all, and the longest hole."""
+
+    count: int = 0
+    candles: int = 0
+    longest: Gap | None = None
+
+    def with_gap(self, gap: Gap) -> "Gaps":
+        """Return these gaps and one more; the first of several equally long ones stays the longest."""
+        longer = self.longest is None or gap.candles > self.longest.candles
+        more = replace(self, count=self.count + 1, candles=self.candles + gap.candles)
+        return replace(more, longest=gap) if longer else more
+
+
+class Week:
+    """A market's opening hours, asked by instant. Without hours every instant counts as open."""
+
+    def __init__(self, hours: OpeningHours | None) -> None:
+        self._zone = _zone(hours)
+        days = {day.day: day.sessions for day in hours.days} if hours and self._zone else {}
+        self._sessions = tuple(tuple(map(_minutes, days.get(day, ()))) for day in _DAYS)
+
+    @property
+    def known(self) -> bool:
+        """Say whether the broker sent hours in a time zone that this machine knows."""
+        return self._zone is not None
+
+    def is_open(self, at: datetime) -> bool:
+        """Say whether the market usually trades then; there is no holiday calendar (API page 8.4)."""
+        if self._zone is None:
+            return True
+        local = at.astimezone(self._zone)
+        minute = local.hour * 60 + local.minute
+        return any(start <= minute < end for start, end in self._sessions[local.weekday()])
+
+    def trades_within(self, start: datetime, span: timedelta) -> bool:
+        """Say whether a candle of this width has open minutes."""
+        step = min(span, _STEP)
+        return any(self.is_open(start + step * place) for place in range(max(span // step, 1)))
+
+    def gap(self, after: datetime, before: datetime, span: timedelta) -> Gap | None:
+        """Return the hole between two neighbouring candles, or None where nothing had to be."""
+        missing = 0
+        at = after + span
+        while at < before:
+            missing += self.trades_within(at, span)
+            at += span
+        return Gap(after, before, missing) if missing else None
+
+
+def _zone(hours: OpeningHours | None) -> tzinfo | None:
+    try:
+        return ZoneInfo(hours.zone) if hours and hours.days else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _minutes(session: str) -> tuple[int, int]:
+    """Read `HH:MM-HH:MM`; 00:00 as its end is midnight at the end of the day (API page 8.4)."""
+    start, _, end = session.partition("-")
+    return _clock(start), _clock(end) or _DAY_MINUTES
+
+
+def _clock(text: str) -> int:
+    hour, _, minute = text.partition(":")
+    return int(hour) * 60 + int(minute)

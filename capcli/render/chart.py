@@ -1,0 +1,219 @@
+"""Candles drawn with letters: price to the right, volume and time below. Ours, so that it is small."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from capcli.domain.market import Candle
+from capcli.render.blocks import Cell, Look, Tone
+from capcli.render.numbers import places, price
+
+NARROWEST = 40
+_PIPED = 80
+_WIDE = 120
+_ROWS, _ROWS_WIDE = 16, 24
+_VOLUME_ROWS = 3
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_DAY = timedelta(days=1)
+_TIME_GAP = 3
+_PRICE_EVERY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """One column: a candle, or several in a row drawn as one; bid prices."""
+
+    time: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+    @property
+    def rises(self) -> bool:
+        return self.close >= self.open
+
+
+@dataclass(frozen=True, slots=True)
+class _Glyphs:
+    """What a candle is drawn with. Without colour, rising and falling bodies differ in their letter."""
+
+    rising: str
+    falling: str
+    wick: str
+    axis: str
+
+
+_COLOURED = _Glyphs("█", "█", "│", "┤")
+_MONOCHROME = _Glyphs("█", "░", "│", "┤")
+_ASCII = _Glyphs("#", "o", "|", "|")
+
+
+def lines(candles: Sequence[Candle], look: Look) -> list[list[Cell]]:
+    """Return the chart as lines of toned cells for this reader; one line that says so where it cannot fit."""
+    width = look.width or look.columns or _PIPED
+    if width < NARROWEST:
+        return [[Cell(f"A chart needs {NARROWEST} columns; here are {width}.")]]
+    digits = places(*(candle.bid_close for candle in candles))
+    low = min(candle.bid_low for candle in candles)
+    high = max(candle.bid_high for candle in candles)
+    label = max(len(price(low, digits)), len(price(high, digits)))
+    bars, stride, each = _columns(candles, width - label - 2)
+    chart = _Chart(bars, stride, _glyphs(look), digits, label, look)
+    rows = _ROWS_WIDE if width >= _WIDE else _ROWS
+    below = [chart.times(candles[-1].time - candles[0].time)]
+    note = [[Cell(f"Each column is {each} candles.", Tone.DIM)]] if each > 1 else []
+    return [*chart.prices(_Scale(low, high, rows)), *chart.volumes(), *below, *note, *_legend(look)]
+
+
+def _glyphs(look: Look) -> _Glyphs:
+    if not look.unicode:
+        return _ASCII
+    return _COLOURED if look.colour else _MONOCHROME
+
+
+def _legend(look: Look) -> list[list[Cell]]:
+    if look.colour:
+        return []
+    glyphs = _glyphs(look)
+    return [[Cell(f"{glyphs.rising} closed higher  {glyphs.falling} closed lower", Tone.DIM)]]
+
+
+def _columns(candles: Sequence[Candle], room: int) -> tuple[list[_Bar], int, int]:
+    """Return the bars, how many letters apart they stand, and how many candles each of them is."""
+    each = -(-len(candles) // room)
+    groups = [candles[at : at + each] for at in range(0, len(candles), each)]
+    stride = min(3, max(1, room // len(groups)))
+    return [_joined(group) for group in groups], stride, each
+
+
+def _joined(group: Sequence[Candle]) -> _Bar:
+    return _Bar(
+        group[0].time,
+        group[0].bid_open,
+        max(candle.bid_high for candle in group),
+        min(candle.bid_low for candle in group),
+        group[-1].bid_close,
+        sum((candle.volume or Decimal(0) for candle in group), Decimal(0)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Prices on rows; row 0 is the top one."""
+
+    low: Decimal
+    high: Decimal
+    rows: int
+
+    def row(self, level: Decimal) -> int:
+        if self.high == self.low:
+            return self.rows // 2
+        share = (self.high - level) / (self.high - self.low)
+        return int((share * (self.rows - 1)).to_integral_value(ROUND_HALF_UP))
+
+    def level(self, row: int) -> Decimal:
+        return self.high - (self.high - self.low) * row / (self.rows - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    bars: list[_Bar]
+    stride: int
+    glyphs: _Glyphs
+    digits: int
+    label: int
+    look: Look
+
+    @property
+    def plot(self) -> int:
+        return (len(self.bars) - 1) * self.stride + 1
+
+    def prices(self, scale: _Scale) -> list[list[Cell]]:
+        last = scale.row(self.bars[-1].close)
+        return [self._price_line(row, scale, last) for row in range(scale.rows)]
+
+    def _price_line(self, row: int, scale: _Scale, last: int) -> list[Cell]:
+        cells = self._spread(self._candle(bar, row, scale) for bar in self.bars)
+        if row == last:
+            return [*cells, *self._axis(self.bars[-1].close, Tone.STRONG)]
+        near_last = abs(row - last) < 2  # noqa: PLR2004  its label is the closing price's place
+        if row % _PRICE_EVERY == 0 and not near_last:
+            return [*cells, *self._axis(scale.level(row), Tone.DIM)]
+        return [*cells, Cell(f" {'│' if self.look.unicode else '|'}", Tone.DIM)]
+
+    def _axis(self, level: Decimal, tone: Tone) -> list[Cell]:
+        text = price(round(level, self.digits), self.digits)
+        return [Cell(f" {self.glyphs.axis}", Tone.DIM), Cell(f"{text:>{self.label}}"[: self.label], tone)]
+
+    def _candle(self, bar: _Bar, row: int, scale: _Scale) -> Cell:
+        tone = Tone.GOOD if bar.rises else Tone.BAD
+        top, bottom = sorted((scale.row(bar.open), scale.row(bar.close)))
+        if top <= row <= bottom:
+            return Cell(self.glyphs.rising if bar.rises else self.glyphs.falling, tone)
+        if scale.row(bar.high) <= row <= scale.row(bar.low):
+            return Cell(self.glyphs.wick, tone)
+        return Cell(" ")
+
+    def _spread(self, cells: object) -> list[Cell]:
+        """Set columns apart, and join neighbours of one tone."""
+        joined: list[Cell] = []
+        for place, cell in enumerate(cells):  # type: ignore[arg-type,var-annotated]
+            gap = " " * (self.stride - 1) if place else ""
+            for piece in (Cell(gap), cell):
+                if joined and (joined[-1].tone is piece.tone or not piece.text.strip()):
+                    joined[-1] = Cell(joined[-1].text + piece.text, joined[-1].tone)
+                elif piece.text:
+                    joined.append(piece)
+        return joined
+
+    def volumes(self) -> list[list[Cell]]:
+        most = max(bar.volume for bar in self.bars)
+        if not most:
+            return []
+        rows = range(_VOLUME_ROWS - 1, -1, -1)
+        return [self._volume_line(row, most) for row in rows]
+
+    def _volume_line(self, row: int, most: Decimal) -> list[Cell]:
+        letters = (Cell(self._volume_letter(bar, row, most), Tone.DIM) for bar in self.bars)
+        axis = [Cell(f" {'│' if self.look.unicode else '|'}", Tone.DIM)]
+        if row == _VOLUME_ROWS - 1:
+            axis = [*axis, Cell(f"{_short(most):>{self.label}}", Tone.DIM)]
+        return [*self._spread(letters), *axis]
+
+    def _volume_letter(self, bar: _Bar, row: int, most: Decimal) -> str:
+        eighths = int((bar.volume / most * _VOLUME_ROWS * 8).to_integral_value(ROUND_HALF_UP)) - row * 8
+        if not self.look.unicode:
+            return ":" if eighths >= 4 else " "  # noqa: PLR2004  half of the letter
+        return _EIGHTHS[max(0, min(eighths, 8))]
+
+    def times(self, span: timedelta) -> list[Cell]:
+        """Return the line of times, each beginning under its candle."""
+        text = ""
+        before: datetime | None = None
+        for place, bar in enumerate(self.bars):
+            at = place * self.stride
+            word = _when(bar.time, before, span)
+            if (at == 0 or at >= len(text) + _TIME_GAP) and at + len(word) <= self.plot + self.label + 2:
+                text = f"{text:<{at}}{word}"
+                before = bar.time
+        return [Cell(text, Tone.DIM)]
+
+
+def _when(at: datetime, before: datetime | None, span: timedelta) -> str:
+    if span > 300 * _DAY:
+        return f"{at:%Y-%m-%d}"
+    if span > 5 * _DAY:
+        return f"{at:%m-%d}"
+    new_day = before is None or before.date() != at.date()
+    return f"{at:%m-%d %H:%M}" if new_day and span > timedelta(0) else f"{at:%H:%M}"
+
+
+def _short(volume: Decimal) -> str:
+    """Write a volume in at most five letters."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if volume >= 10 * size:
+            return f"{volume / size:.0f}{unit}"
+    return f"{volume:.0f}"

@@ -1,0 +1,243 @@
+"""A download's file: candles gather in a partial file, its checkpoint beside it says how far they hold.
+
+The target appears whole, by renaming, once all is there. What is torn behind the checkpoint is cut off.
+"""
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+
+from capcli.domain.candle_gaps import Gap, Gaps
+from capcli.domain.market import Candle
+from capcli.errors import Busy, OutputUnusable, UsageError
+from capcli.services.ports import Kept
+from capcli.store.candle_rows import HEADER, csv_lines, json_lines, need_pyarrow, to_parquet
+from capcli.system import file_lock
+
+_FORMATS = (".csv", ".jsonl", ".parquet")
+_VERSION = 1
+_INSTANTS = ("end", "first", "last")
+
+
+class FileTarget:
+    """The `CandleTarget` of a file, in the format that its name ends with.
+
+    `place` is what a download depends on beside its own terms. With `force` a finished file is replaced at
+    the end, and a partial one of another download is thrown away.
+    """
+
+    def __init__(self, name: str, locks: Path, place: Mapping[str, str], *, force: bool = False) -> None:
+        self._path = Path(name).expanduser()
+        self._format = self._path.suffix.lower()
+        if self._format not in _FORMATS:
+            raise UsageError(
+                f"--output is {name[:200]!a}: its name must end with {', '.join(_FORMATS)}, or be - for "
+                "stdout. Nothing was fetched.",
+                next="capcli prices --help",
+            )
+        self._rows = self._path.with_name(f"{self._path.name}.part")
+        self._note = self._path.with_name(f"{self._path.name}.part.json")
+        self._locks = locks
+        self._place = dict(place)
+        self._force = force
+        self._held = ExitStack()
+        self._terms: dict[str, str] = {}
+        self._file: IO[bytes] | None = None
+
+    def begin(self, terms: dict[str, str], command: str) -> Kept | None:
+        if self._format == ".parquet":
+            need_pyarrow()
+        with self._told("Nothing was fetched."):
+            self._enter_lock()
+            if self._path.exists() and not self._force:
+                raise UsageError(
+                    f"{self._path} is there already and was left as it is. Nothing was fetched.",
+                    next=f"{command} --force",
+                )
+            self._terms = {**self._place, **terms}
+            kept = self._earlier(command)
+            self._file = self._open(kept)
+        return kept[0] if kept else None
+
+    def _enter_lock(self) -> None:
+        name = sha256(os.fsencode(self._path.absolute())).hexdigest()[:16]
+        try:
+            self._held.enter_context(file_lock(self._locks / f"download-{name}.lock", wait_s=0))
+        except Busy:
+            raise Busy(f"Another capcli process is writing {self._path}. Nothing was fetched.") from None
+
+    def _earlier(self, command: str) -> tuple[Kept, int] | None:
+        """Return how far an earlier run came, and how many bytes of its rows hold."""
+        try:
+            note = json.loads(self._note.read_bytes())
+            kept, size = _kept(note["kept"]), int(note["bytes"])
+            same = note["version"] == _VERSION and note["terms"] == self._terms
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            raise self._other(f"{self._note} cannot be read", command) from None
+        if not same and self._force:
+            return None
+        if not same:
+            raise self._other(f"{self._rows} belongs to another download ({_terms(note)})", command)
+        if not self._rows.exists() or self._rows.stat().st_size < size:
+            if self._force:
+                return None
+            raise self._other(f"{self._rows} holds less than its checkpoint says", command)
+        return kept, size
+
+    def _other(self, what: str, command: str) -> UsageError:
+        return UsageError(
+            f"{what}. Go on with the command that began it, take another file, or start anew with --force. "
+            "Nothing was fetched.",
+            next=f"{command} --force",
+        )
+
+    def _open(self, kept: tuple[Kept, int] | None) -> IO[bytes]:
+        if kept is None:
+            # The checkpoint goes first: without one the rows are begun anew.
+            self._note.unlink(missing_ok=True)
+            begun: IO[bytes] = self._held.enter_context(self._rows.open("wb"))
+            if self._format != ".jsonl":
+                begun.write(HEADER)
+            return begun
+        gone_on: IO[bytes] = self._held.enter_context(self._rows.open("r+b"))
+        gone_on.truncate(kept[1])
+        gone_on.seek(kept[1])
+        return gone_on
+
+    def append(self, candles: tuple[Candle, ...]) -> None:
+        with self._told():
+            self._open_file.write(json_lines(candles) if self._format == ".jsonl" else csv_lines(candles))
+
+    def keep(self, kept: Kept) -> None:
+        with self._told():
+            file = self._open_file
+            file.flush()
+            os.fsync(file.fileno())
+            note = {"version": _VERSION, "terms": self._terms, "bytes": file.tell(), "kept": asdict(kept)}
+            _replaced(self._note, json.dumps(note, default=datetime.isoformat).encode())
+
+    def finish(self, kept: Kept) -> None:
+        with self._told():
+            self._open_file.close()
+            whole = self._as_parquet(kept) if self._format == ".parquet" else self._rows
+            whole.replace(self._path)
+            self._file = None
+            _sync_folder(self._path)
+            self._note.unlink(missing_ok=True)
+            self._rows.unlink(missing_ok=True)
+
+    def _as_parquet(self, kept: Kept) -> Path:
+        whole = self._path.with_name(f"{self._path.name}.part.parquet")
+        try:
+            to_parquet(self._rows, whole, price_places=kept.price_places, volume_places=kept.volume_places)
+            with whole.open("r+b") as file:
+                os.fsync(file.fileno())
+        except BaseException:
+            # Half of it is of no use, and on a full disk it is in the way.
+            whole.unlink(missing_ok=True)
+            raise
+        return whole
+
+    def close(self) -> None:
+        # What cannot be flushed lies behind the checkpoint; without a checkpoint nothing is worth keeping.
+        with suppress(OSError):
+            if self._file is not None and not self._note.exists():
+                self._rows.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._held.close()
+
+    @property
+    def _open_file(self) -> IO[bytes]:
+        assert self._file is not None
+        return self._file
+
+    @contextmanager
+    def _told(self, what: str = "") -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+            raise OutputUnusable(f"{self._path} cannot be written: {reason}. {what}".rstrip()) from None
+
+
+class StreamTarget:
+    """The `CandleTarget` of a stream: rows as they come, as CSV or JSON lines. Nothing is kept."""
+
+    def __init__(self, write: Callable[[bytes], None], *, as_json: bool) -> None:
+        self._write = write
+        self._json = as_json
+
+    def begin(self, terms: dict[str, str], command: str) -> Kept | None:
+        del terms, command
+        if not self._json:
+            self._put(HEADER)
+        return None
+
+    def append(self, candles: tuple[Candle, ...]) -> None:
+        self._put(json_lines(candles) if self._json else csv_lines(candles))
+
+    def _put(self, rows: bytes) -> None:
+        try:
+            self._write(rows)
+        except BrokenPipeError:
+            # Nothing is wrong: the reader has enough.
+            raise
+        except OSError as error:
+            raise OutputUnusable(f"stdout cannot be written: {error.strerror or error}.") from None
+
+    def keep(self, kept: Kept) -> None: ...
+
+    def finish(self, kept: Kept) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _terms(note: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in dict(note["terms"]).items() if value)
+
+
+def _kept(note: Mapping[str, Any]) -> Kept:
+    """Read what `asdict` wrote of a Kept. Raises KeyError, TypeError and ValueError."""
+    values = {field.name: note[field.name] for field in fields(Kept)}
+    for name in _INSTANTS:
+        values[name] = _instant(values[name])
+    gaps = Gaps(**values.pop("gaps"))
+    if gaps.longest is not None:
+        longest = dict(gaps.longest)  # type: ignore[call-overload]  # as JSON has it
+        gap = Gap(datetime.fromisoformat(longest["after"]), datetime.fromisoformat(longest["before"]), 0)
+        gaps = replace(gaps, longest=replace(gap, candles=int(longest["candles"])))
+    return Kept(**values, gaps=gaps)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _replaced(path: Path, content: bytes) -> None:
+    """Replace a file as a whole, durably."""
+    fresh = path.with_name(f"{path.name}.new")
+    with fresh.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    _sync_folder(path)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a renaming durable, where a folder can be synced (not on Windows)."""
+    with suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
