@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from capcli.domain.market import OpeningHours
 
@@ -72,6 +71,9 @@ class Week:
 
 
 def _zone(hours: OpeningHours | None) -> tzinfo | None:
+    # Its import reads the system's paths, which only a download needs.
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(hours.zone) if hours and hours.days else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
