@@ -73,7 +73,8 @@ def test_other_currencies_are_converted_and_the_rate_is_shown(seat: Seat) -> Non
     assert silver.currency == "USD"
     assert silver.rate is not None
     bid = seat.app.broker.positions()[0].quote.bid
-    assert silver.notional == cents(3 * bid * silver.rate)
+    # The price may have moved by a step since.
+    assert abs(silver.notional - cents(3 * bid * silver.rate)) < D("0.05")
     assert silver.notional_pct == (silver.notional * 100 / found.equity).quantize(D("0.01"))
 
 
