@@ -1,6 +1,7 @@
 """Output schemas from the result dataclasses, and results as JSON values that fit them."""
 
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -26,13 +27,12 @@ def output_schema(result: type, *, warns: bool = False, also: type | None = None
     `also` is a second result that the tool can have; the keys of both stand side by side.
     """
     schema = _described(result)
-    if also is not None:
-        schema["properties"] = {**schema["properties"], **_described(also)["properties"]}
+    more = _described(also)["properties"] if also is not None else {}
     error: Schema = {"error": {"type": "object"}} if warns else {}
-    schema["properties"] = {**schema["properties"], **error, **_NAMES}
-    return schema
+    return {**schema, "properties": {**schema["properties"], **more, **error, **_NAMES}}
 
 
+@cache
 def _described(result: type) -> Schema:
     found = TypeAdapter(result).json_schema(mode="serialization", schema_generator=_Numbers)
     schema: Schema = _lean(found, found.get("$defs", {}))

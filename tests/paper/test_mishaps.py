@@ -84,6 +84,7 @@ def test_a_lost_request_is_waited_for_in_vain(client, http, slept):
     assert client.positions() == []
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(sys.platform == "win32", reason="a console signal would reach the test run as well")
 def test_what_is_set_here_happens_at_the_served_broker(client):
     with served(client.path) as http:

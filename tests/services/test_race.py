@@ -35,6 +35,7 @@ print(json.dumps(said), flush=True)
 """
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("processes", [10, pytest.param(50, marks=pytest.mark.faults)])
 def test_processes_that_race_for_one_preview_send_one_order(own_home: Path, processes: int) -> None:
     with closing(App.build()) as app:

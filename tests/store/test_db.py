@@ -343,6 +343,7 @@ def go(racers: list[subprocess.Popen[str]]) -> list[str]:
     return [out for out, _ in answers if out]
 
 
+@pytest.mark.faults
 def test_thirty_processes_claim_one_preview(path: Path, racers: list[subprocess.Popen[str]]) -> None:
     with closing(SqliteJournal(path)) as journal:
         journal.save_preview(a_preview())
@@ -350,6 +351,7 @@ def test_thirty_processes_claim_one_preview(path: Path, racers: list[subprocess.
         assert journal.attempt_of("p_000000000001").sent_at == NOW
 
 
+@pytest.mark.faults
 def test_thirty_processes_open_a_journal_that_is_not_there_yet(
     path: Path, racers: list[subprocess.Popen[str]]
 ) -> None:

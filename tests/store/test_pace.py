@@ -40,6 +40,7 @@ def book(folder, clock):
     return FilePaceBook(folder, "host", clock.monotonic)
 
 
+@pytest.mark.faults
 def test_four_processes_keep_to_ten_requests_a_second_together(tmp_path):
     command = [sys.executable, "-c", CHILD, str(tmp_path / "locks")]
     children = [subprocess.Popen(command, env=CHILD_ENV, stdout=subprocess.PIPE, text=True) for _ in range(4)]
@@ -151,6 +152,7 @@ def test_the_files_are_private_and_small(tmp_path):
     assert max(file.stat().st_size for file in locks.iterdir()) == 8000
 
 
+@pytest.mark.faults
 def test_a_long_wait_for_another_login_is_told_once(tmp_path):
     told: list[str] = []
     with FileLoginLock(tmp_path, "key")():
