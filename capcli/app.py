@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from capcli.services.verifying import Verification
     from capcli.services.watchlists import Watchlists
     from capcli.store.journal import SqliteJournal
+    from capcli.store.seen import SeenValues
 
 T = TypeVar("T")
 
@@ -448,6 +449,13 @@ class App:
         except (OSError, CapcliError):
             return False
         return True
+
+    @property
+    def seen(self) -> "SeenValues":
+        """Return the cache of what commands showed, for a shell to complete."""
+        from capcli.store.seen import SeenValues
+
+        return self._once("seen", lambda: SeenValues(self.folders.cache, self.env))
 
     @property
     def accounts(self) -> "Accounts":

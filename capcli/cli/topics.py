@@ -1,13 +1,16 @@
 """`capcli help`: short pages about what no single command owns, generated where there is a table."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app
 from capcli.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from capcli.cli.call import Call
 
 app = new_app()
 
@@ -28,17 +31,26 @@ MEANINGS = {
 }
 
 
-@command(app, "help", example="capcli help exit-codes")
+@command(app, "help", example="capcli help exit-codes\ncapcli help completions")
 def topic(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="TOPIC", show_default=False)] = None,
+    *,
+    shell: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHELL", help="With completions: print the script of bash, zsh, fish or powershell."
+        ),
+    ] = None,
 ) -> None:
-    """Read about exit-codes, environment, output or preview."""
+    """Read about exit-codes, environment, output, preview or completions."""
     from capcli.render.results import Topic
     from capcli.services.reply import Reply
 
     call = ctx.find_root().obj
     call.check_form(Topic)
+    if shell is not None:
+        _print_script(call, name, shell.lower())
     if name is None:
         lines = [f"capcli help {word}" for word in PAGES]
         finish(call, Reply(Topic("help", "\n".join(["There are:", *lines]))), None)
@@ -52,6 +64,24 @@ def topic(
             next=f"capcli {name} --help" if name in Root.lazy else "capcli help",
         )
     finish(call, Reply(Topic(name.lower(), page())), None)
+
+
+def _print_script(call: "Call", name: str | None, shell: str) -> None:
+    """Print a script as it is: a shell reads it, so nothing is wrapped or marked."""
+    from capcli.cli.completions import WRITERS, script
+    from capcli.render.results import Topic
+    from capcli.services.reply import Reply
+
+    if (name or "").lower() != "completions" or shell not in WRITERS:
+        raise UsageError(
+            f"--shell prints a completion script. Allowed: {', '.join(WRITERS)}.",
+            next="capcli help completions",
+        )
+    text = script(shell)
+    if call.json:
+        finish(call, Reply(Topic("completions", text)), None)
+    call.outlet.result(text)
+    raise typer.Exit
 
 
 def _exit_codes() -> str:
@@ -115,9 +145,28 @@ price that moved more than CAP_MAX_DRIFT_PCT stops it.
 --explain puts each field in a sentence with its arithmetic."""
 
 
+def _completions() -> str:
+    return """Completion of commands, options and values. Print the script of your shell, and keep it:
+
+bash        capcli help completions --shell bash > ~/.local/share/bash-completion/completions/capcli
+            without the package bash-completion: source that file in ~/.bashrc
+zsh         capcli help completions --shell zsh > ~/.zfunc/_capcli
+            in ~/.zshrc, before compinit: fpath=(~/.zfunc $fpath)
+fish        capcli help completions --shell fish > ~/.config/fish/completions/capcli.fish
+powershell  capcli help completions --shell powershell | Out-String | Invoke-Expression
+            in the file that $PROFILE names
+
+Make the folder first where there is none. Print the script again after an update; open a new shell.
+
+Commands, options and fixed values stand in the script. Epics, deals, previews, attempts, accounts,
+watchlists and profiles are those that were seen here lately, in the environment of the line (--env): they
+come from local files, never from the network. capcli logout --forget and capcli paper reset forget them."""
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "exit-codes": _exit_codes,
     "environment": _environment,
     "output": _output,
     "preview": _preview,
+    "completions": _completions,
 }
