@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|preview' '|execute' '|positions' '|orders' '|close' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|health' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'config|get' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve'
+        case '|preview' '|execute' '|positions' '|orders' '|close' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|health' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve'
             return 0
     end
     return 1
@@ -203,6 +203,10 @@ function __capcli_argument
             echo '@accounts'
         case 'config get|0'
             echo 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD'
+        case 'config set|0'
+            echo 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
+        case 'config unset|0'
+            echo 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
         case 'help|0'
             echo 'exit-codes environment output preview completions'
     end
@@ -258,6 +262,8 @@ function __capcli_commands
             printf '%s\t%s\n' 'use' 'Make an account the active one, for the next commands too.'
         case 'config'
             printf '%s\t%s\n' 'get' 'One setting: its value, its source, what is allowed.'
+            printf '%s\t%s\n' 'set' 'Write a setting into a profile of config.toml.'
+            printf '%s\t%s\n' 'unset' 'Take a setting out of a profile of config.toml; its default counts...'
             printf '%s\t%s\n' 'path' 'Where config.toml, the journal and the paper broker are.'
         case 'paper'
             printf '%s\t%s\n' 'status' 'Seed, market time, accounts and counts.'
@@ -434,6 +440,10 @@ function __capcli_options
         case 'config'
             printf '%s\t%s\n' '--help' 'Show this message and exit.'
         case 'config get'
+            printf '%s\t%s\n' '--help' 'Show this message and exit.'
+        case 'config set'
+            printf '%s\t%s\n' '--help' 'Show this message and exit.'
+        case 'config unset'
             printf '%s\t%s\n' '--help' 'Show this message and exit.'
         case 'config path'
             printf '%s\t%s\n' '--help' 'Show this message and exit.'

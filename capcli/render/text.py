@@ -47,6 +47,7 @@ _VIEWS = {
     "PaperFaults": "paper",
     "SettingsFound": "desk",
     "SettingShown": "desk",
+    "SettingChanged": "desk",
     "Places": "desk",
     "Topic": "desk",
 }

@@ -15,6 +15,8 @@ TERMINAL_ONLY = {
     "resolve": "a person's word, given where a person types",
     "config": "settings are the user's; cap_health names a wrong one, a preview's checks name the limits",
     "config get": "the same",
+    "config set": "the same",
+    "config unset": "the same",
     "config path": "files of the user's machine",
     "watchlists": "the same as watchlists list",
     "orders amend": "an assistant cancels and places anew, with a preview that the user reads",

@@ -82,6 +82,8 @@ LINES = (
     Line("logout"),
     Line("config", rows=True),
     Line("config get CAP_ENV"),
+    Line("config set CAP_ALLOWED_EPICS SILVER,GOLD"),
+    Line("config unset CAP_ALLOWED_EPICS"),
     Line("config path"),
     Line("help exit-codes"),
     Line("paper status", rows=True),

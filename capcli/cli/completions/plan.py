@@ -128,7 +128,7 @@ def _settings() -> str:
     return " ".join(setting.name for setting in TABLE)
 
 
-def _credentials_too() -> str:
+def _settings_and_credentials() -> str:
     from capcli.settings.table import CREDENTIALS
 
     return " ".join((_settings(), *CREDENTIALS))
@@ -171,7 +171,7 @@ _SOURCES = {
 }
 _WORDS = {
     "config NAME": _settings,
-    "config get NAME": _credentials_too,
+    "config get NAME": _settings_and_credentials,
     "WIDTH": _resolutions,
     "TOPIC": _topics,
     "SHELL": _shells,
