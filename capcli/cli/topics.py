@@ -94,9 +94,11 @@ def _environment() -> str:
 
     lines = [
         "The environment goes before config.toml, config.toml before the defaults.",
-        "In config.toml a name stands in [profiles.NAME], in lower case and without CAP_.",
+        "In config.toml a name stands in [profiles.NAME], in lower case and without CAP_:",
+        "capcli config set writes it there.",
         "",
-        "env: --env, then CAP_ENV, then demo where a credential below is set, then the profile, then paper.",
+        "env: --env, then CAP_ENV, then demo where a credential below is set, then the",
+        "profile, then paper.",
         "",
     ]
     for setting in TABLE:
@@ -118,14 +120,16 @@ def _environment() -> str:
 
 
 def _output() -> str:
-    return """A terminal gets tables, a pipe gets plain text that is never cut. Results go to stdout; messages
-and errors go to stderr.
+    return """A terminal gets tables, a pipe gets plain text that is never cut. Results go to
+stdout; messages and errors go to stderr.
 
---json      one document: ok, schema, command, env, account_id, data, and error when ok is false.
-            error has code, message, next (a command that helps, or null), retry_safe and details.
-            ok is true exactly when the exit code is 0. Numbers keep their digits; times are UTC with Z.
+--json      one document: ok, schema, command, env, account_id, data, and error
+            when ok is false. error has code, message, next (a command that
+            helps, or null), retry_safe and details. ok is true exactly when
+            the exit code is 0. Numbers keep their digits; times are UTC with Z.
 --csv       a header and the rows, for commands that have rows.
---fields    only these fields, in this order: capcli positions --json --fields deal_id,epic,pl
+--fields    only these fields, in this order:
+            capcli positions --json --fields deal_id,epic,pl
 --quiet     no talk on stderr but errors; a preview prints its id alone."""
 
 
@@ -135,32 +139,41 @@ def _preview() -> str:
   capcli preview SILVER --size 1.5 --stop 24.50
   capcli execute p_... --confirm
 
-A preview reads the market, your account and your limits, shows what the order means in money, and runs
-every check at once. It is stored, also when a check fails; then it can never be executed.
+A preview reads the market, your account and your limits, shows what the order
+means in money, and runs every check at once. It is stored, also when a check
+fails; then it can never be executed.
 
-An id is bound to its environment, account and exact order. It expires (CAP_PREVIEW_TTL_S) and sends once:
-executing it again only tells what became of it. Everything is checked again right before the send, and a
-price that moved more than CAP_MAX_DRIFT_PCT stops it.
+An id is bound to its environment, account and exact order. It expires
+(CAP_PREVIEW_TTL_S) and sends once: executing it again only tells what became
+of it. Everything is checked again right before the send, and a price that
+moved more than CAP_MAX_DRIFT_PCT stops it.
 
 --explain puts each field in a sentence with its arithmetic."""
 
 
 def _completions() -> str:
-    return """Completion of commands, options and values. Print the script of your shell, and keep it:
+    return """Commands, options and values at a Tab. Print the script of your shell into a
+file, in a folder that exists, and open a new shell; again after an update.
 
-bash        capcli help completions --shell bash > ~/.local/share/bash-completion/completions/capcli
-            without the package bash-completion: source that file in ~/.bashrc
-zsh         capcli help completions --shell zsh > ~/.zfunc/_capcli
-            in ~/.zshrc, before compinit: fpath=(~/.zfunc $fpath)
-fish        capcli help completions --shell fish > ~/.config/fish/completions/capcli.fish
-powershell  capcli help completions --shell powershell | Out-String | Invoke-Expression
-            in the file that $PROFILE names
+bash (with the package bash-completion; else source the file in ~/.bashrc)
+  D=~/.local/share/bash-completion/completions
+  capcli help completions --shell bash > $D/capcli
 
-Make the folder first where there is none. Print the script again after an update; open a new shell.
+zsh (in ~/.zshrc, before compinit: fpath=(~/.zfunc $fpath))
+  capcli help completions --shell zsh > ~/.zfunc/_capcli
 
-Commands, options and fixed values stand in the script. Epics, deals, previews, attempts, accounts,
-watchlists and profiles are those that were seen here lately, in the environment of the line (--env): they
-come from local files, never from the network. capcli logout --forget and capcli paper reset forget them."""
+fish
+  D=~/.config/fish/completions
+  capcli help completions --shell fish > $D/capcli.fish
+
+PowerShell (in the file that $PROFILE names)
+  capcli help completions --shell powershell | Out-String | Invoke-Expression
+
+Commands, options and fixed values stand in the script. Epics, deals,
+previews, attempts, accounts, watchlists and profiles are those that were seen
+here lately, in the environment of the line (--env). They come from local
+files, never from the network; capcli logout --forget and capcli paper reset
+forget them."""
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -5,6 +5,8 @@ from io import StringIO
 
 import pytest
 
+from capcli.cli.outlet import wrapped
+
 NARROW = (
     ("accounts",),
     ("positions",),
@@ -120,3 +122,20 @@ def test_health_goes_on_with_what_was_asked_for(capcli):
     checks = capcli("health", "--only", "login", "--json").data["checks"]
     assert "login" in {check["name"] for check in checks}
     assert "market_data" not in {check["name"] for check in checks}
+
+
+def test_what_is_said_beside_a_result_breaks_between_words():
+    said = (
+        "  1. Settings, API integrations: generate a key.\n\x1b[31merror X: \x1b[0mit is far too long\nnext: "
+        + "x" * 50
+    )
+    assert wrapped(said, 24).splitlines() == [
+        "  1. Settings, API",
+        "     integrations:",
+        "     generate a key.",
+        "\x1b[31merror X: \x1b[0mit is far too",
+        "long",
+        "next: " + "x" * 50,
+    ]
+    assert wrapped("Send it to the account? [y/N] ", 20) == "Send it to the\naccount? [y/N] "
+    assert wrapped("a b\n\n c\n", 10) == "a b\n\n c\n"
