@@ -208,7 +208,7 @@ function __capcli_argument
         case 'config unset|0'
             echo 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
         case 'help|0'
-            echo 'exit-codes environment output preview completions'
+            echo 'exit-codes environment output preview completions reference'
     end
 end
 
@@ -234,7 +234,7 @@ function __capcli_commands
             printf '%s\t%s\n' 'config' 'Effective settings and where each comes from.'
             printf '%s\t%s\n' 'paper' 'The built-in paper broker: status, reset, serve, faults.'
             printf '%s\t%s\n' 'mcp' 'The server for AI assistants.'
-            printf '%s\t%s\n' 'help' 'Read about exit-codes, environment, output, preview or completions.'
+            printf '%s\t%s\n' 'help' 'Read about exit codes, settings, output, previews; all commands.'
         case 'positions'
             printf '%s\t%s\n' 'amend' 'Change the stop or the limit of a position.'
         case 'orders'

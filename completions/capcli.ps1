@@ -25,7 +25,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('config', 'Effective settings and where each comes from.'),
             @('paper', 'The built-in paper broker: status, reset, serve, faults.'),
             @('mcp', 'The server for AI assistants.'),
-            @('help', 'Read about exit-codes, environment, output, preview or completions.')
+            @('help', 'Read about exit codes, settings, output, previews; all commands.')
         )
         'preview' = @()
         'execute' = @()
@@ -476,7 +476,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'config get|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD'
         'config set|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
         'config unset|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
-        'help|0' = 'exit-codes environment output preview completions'
+        'help|0' = 'exit-codes environment output preview completions reference'
     }
     $everywhere = @(
             @('--env', 'paper, demo or live.'),

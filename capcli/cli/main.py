@@ -44,7 +44,7 @@ class Root(Group):
         "mcp": ("capcli.cli.mcp:app", "The server for AI assistants."),
         "help": (
             "capcli.cli.topics:app",
-            "Read about exit-codes, environment, output, preview or completions.",
+            "Read about exit codes, settings, output, previews; all commands.",
         ),
     }
 

@@ -31,7 +31,7 @@ MEANINGS = {
 }
 
 
-@command(app, "help", example="capcli help exit-codes\ncapcli help completions")
+@command(app, "help", example="capcli help exit-codes\ncapcli help reference")
 def topic(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="TOPIC", show_default=False)] = None,
@@ -43,7 +43,7 @@ def topic(
         ),
     ] = None,
 ) -> None:
-    """Read about exit-codes, environment, output, preview or completions."""
+    """Read about exit codes, settings, output, previews; all commands."""
     from capcli.render.results import Topic
     from capcli.services.reply import Reply
 
@@ -176,10 +176,17 @@ files, never from the network; capcli logout --forget and capcli paper reset
 forget them."""
 
 
+def _reference() -> str:
+    from capcli.cli.reference import reference
+
+    return reference()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "exit-codes": _exit_codes,
     "environment": _environment,
     "output": _output,
     "preview": _preview,
     "completions": _completions,
+    "reference": _reference,
 }

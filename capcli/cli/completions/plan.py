@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import typer
-from typer._click import Command, Context
+from typer._click import Context
 
 ASK = "@"
 FILES = "files"
@@ -45,27 +45,43 @@ class Level:
 
 def plan() -> tuple[Level, ...]:
     """Walk the whole tree, the root first. Imports every command."""
+    return tuple(_level(path, command, context) for path, command, context in commands())
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any, Context]]:
+    """Yield every command that is shown: its path, itself and a context for it; the root first."""
     from capcli.cli.main import app
 
-    return tuple(_levels(typer.main.get_command(app), (), None))
+    yield from _walk(typer.main.get_command(app), (), None)
 
 
-def _levels(command: Any, path: tuple[str, ...], parent: Context | None) -> Iterator[Level]:
-    context = Context(command, info_name="capcli", parent=parent, resilient_parsing=True)
+def _walk(
+    command: Any, path: tuple[str, ...], parent: Context | None
+) -> Iterator[tuple[tuple[str, ...], Any, Context]]:
+    context = Context(
+        command, info_name=path[-1] if path else "capcli", parent=parent, resilient_parsing=True
+    )
+    yield path, command, context
+    for name, child in _children(command, context):
+        yield from _walk(child, (*path, name), context)
+
+
+def _children(command: Any, context: Context) -> list[tuple[str, Any]]:
     names = command.list_commands(context) if hasattr(command, "list_commands") else ()
-    found: list[Command] = [command.resolve_command(context, [name])[1] for name in names]
-    shown = {name: child for name, child in zip(names, found, strict=True) if not child.hidden}
+    found = [(name, command.resolve_command(context, [name])[1]) for name in names]
+    return [(name, child) for name, child in found if not child.hidden]
+
+
+def _level(path: tuple[str, ...], command: Any, context: Context) -> Level:
     parameters = [one for one in command.get_params(context) if not getattr(one, "hidden", False)]
     arguments = [one for one in parameters if one.param_type_name == "argument"]
-    yield Level(
+    return Level(
         " ".join(path),
-        tuple(Word(name, child.get_short_help_str(_SENTENCE)) for name, child in shown.items()),
+        tuple(Word(name, child.get_short_help_str(_SENTENCE)) for name, child in _children(command, context)),
         tuple(_option(path, one) for one in parameters if one.param_type_name == "option"),
         (*_of_group(path, command), *(_source(path, one) for one in arguments)),
         any(one.nargs != 1 for one in arguments),
     )
-    for name, child in shown.items():
-        yield from _levels(child, (*path, name), context)
 
 
 def _of_group(path: tuple[str, ...], command: Any) -> tuple[str, ...]:
