@@ -71,9 +71,33 @@ class Outlet:
             found = 0
         return max(found or _USUAL, _NARROWEST)
 
-    def result(self, text: str) -> None:
-        """Write a result to stdout."""
+    def result(self, text: str, *, long: bool = False) -> None:
+        """Write a result to stdout; a `long` one through the pager where a person's screen is too short."""
+        if long and self.interactive and self._overflows(text) and self._paged(text):
+            return
         self._write(self.stdout, text)
+
+    def _overflows(self, text: str) -> bool:
+        try:
+            rows = os.get_terminal_size(self.stdout.fileno()).lines
+        except (OSError, ValueError):
+            return False
+        return text.count("\n") >= rows > 0
+
+    def _paged(self, text: str) -> bool:
+        from capcli.cli.pager import pager_of, shown_in
+
+        try:
+            pager = pager_of(self.environ)
+        except ValueError:
+            pager = (self.environ["PAGER"],)
+        if not pager:
+            return False
+        encoding = self.stdout.encoding or "utf-8"
+        if shown_in(pager, text.encode(encoding, "replace"), self.environ):
+            return True
+        self.talk(f"The pager {pager[0][:60]!a} did not show it (PAGER); here it is without.\n")
+        return False
 
     def document(self, content: bytes) -> None:
         """Write a JSON document and a newline to stdout, as UTF-8 whatever the locale is."""

@@ -114,6 +114,7 @@ def _environment() -> str:
         "    Without them the keychain is used: capcli login.",
         "",
         "CAPCLI_HOME      one folder for config.toml, journal, paper broker and cache",
+        "PAGER            shows what is longer than the screen (less); empty or cat for none",
         "NO_COLOR         no colour;  FORCE_COLOR  colour also into a pipe",
     ]
     return "\n".join(lines)
