@@ -6,6 +6,7 @@ The lines stand in tests/support/leaves.py. `SNAPSHOTS=write` writes the keys an
 import csv
 import json
 import os
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -30,12 +31,21 @@ def noted(out):
     return {name: ids[0 if name == "deal" else -1] for name, ids in found.items() if ids}
 
 
+def refuse_unknown_field(capcli, words):
+    """A wrong name is told the right ones before anything is sent: the day goes on as if nothing was asked."""
+    refused = capcli(*words, "--fields", "nosuch")
+    assert (refused.code, refused.out) == (Exit.USAGE, ""), words
+    assert re.search(r"no field nosuch; there are: \w+", refused.err), words
+
+
 def day(capcli, form):
     """Run the lines one after another in a form; yield each with its result."""
     last = {}
     for line in LINES:
         words = line.typed.format_map(last).split()
         asked = form if form != "--csv" or line.rows else "--json"
+        if form == "--csv":
+            refuse_unknown_field(capcli, words)
         if asked != form:
             yield line, words, capcli(*words, "--csv")
         result = capcli(*words, *filter(None, [asked]))
