@@ -1,4 +1,4 @@
-"""The entry point. `--version` answers before anything else is imported."""
+"""The entry point. `--version` and a shell's Tab are answered before anything else is imported."""
 
 import sys
 
@@ -12,6 +12,10 @@ def main() -> int:
 
         sys.stdout.write(f"capcli {__version__}\n")
         return 0
+    if sys.argv[1:2] == ["__complete"]:
+        from capcli.hints import answer
+
+        return answer()
     code: int | None = None
     try:
         from capcli.cli.outlet import Outlet

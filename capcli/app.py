@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from capcli.store.halt import FileHalt
     from capcli.store.journal import SqliteJournal
     from capcli.store.preferences import FilePreferences
+    from capcli.store.seen import SeenValues
 
 T = TypeVar("T")
 
@@ -524,6 +525,13 @@ class App:
         except (OSError, CapcliError):
             return False
         return True
+
+    @property
+    def seen(self) -> "SeenValues":
+        """Return the cache of what commands showed, for a shell to complete."""
+        from capcli.store.seen import SeenValues
+
+        return self._once("seen", lambda: SeenValues(self.folders.cache, self.env))
 
     @property
     def accounts(self) -> "Accounts":

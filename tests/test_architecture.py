@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "mcp": {"services", "render.envelope", "errors", "app", "log", "domain", "settings", "system"},
 }
 # The composition root and its two sides: what they wire is everything.
-ROOTS = {"app", "checkup", "paper_desk", "__main__", "__init__"}
+ROOTS = {"app", "checkup", "paper_desk", "hints", "__main__", "__init__"}
 # Paid by the user: these load inside the function that needs them, except in the adapters named here.
 HEAVY = {
     "httpx",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
+_PAGES = frozenset({"Topic", "SupportReport"})
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
 _NO_LIMITS = (
     "No limit is set. The defaults of the broker's own MCP server (sizes 1.0 and 1.0, 3 positions, 20 orders"
@@ -216,9 +217,17 @@ class Call:
             content = document(self.command, env, reply, only=self.options.fields)
             self.outlet.document(encode(content))
             return
-        self.outlet.result(self._text(reply, env, explain=explain))
+        self.outlet.result(self._text(reply, env, explain=explain), long=self._may_page(reply))
         if reply.problem is not None:
             self.complain(reply.problem)
+
+    def _may_page(self, reply: "Reply[Any]") -> bool:
+        """Say whether a pager may hold the result: never what became of an order or what a machine reads."""
+        from capcli.render.envelope import rows_key
+
+        if self.options.csv or self.options.quiet or self.recall.latest:
+            return False
+        return rows_key(type(reply.data)) is not None or type(reply.data).__name__ in _PAGES
 
     def talk_on_order(self, reply: "Reply[Any]") -> None:
         """Say on stderr, quiet or not, what became of what was sent: stdout did not take it."""

@@ -1,4 +1,4 @@
-"""`capcli config`: effective settings, their sources, and where files are."""
+"""`capcli config`: effective settings, their sources, edits of config.toml, and where files are."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,12 +10,23 @@ from capcli.errors import UsageError
 from capcli.services.reply import Reply
 
 if TYPE_CHECKING:
-    from capcli.render.results import SettingShown
+    from capcli.cli.call import Call
+    from capcli.render.results import SettingChanged, SettingShown
+    from capcli.settings import Profile
+    from capcli.system import Folders
 
 app = new_app("Effective settings and where each comes from.", invoke_without_command=True)
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="CAP_ALLOW_TRADING, or allow_trading.")]
+_Value = Annotated[
+    str, typer.Argument(metavar="VALUE", help="`capcli config get NAME` says what is allowed.")
+]
 
 
-@app.callback(epilog=epilog("capcli config\ncapcli config get CAP_ALLOW_TRADING\ncapcli config path"))
+@app.callback(
+    epilog=epilog(
+        "capcli config\ncapcli config get CAP_ALLOW_TRADING\ncapcli config set CAP_MAX_POSITION_SIZE 5"
+    )
+)
 def config(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         from capcli.render.results import SettingsFound
@@ -29,7 +40,7 @@ def config(ctx: typer.Context) -> None:
 @command(app, "get", example="capcli config get CAP_ALLOW_TRADING --json")
 def get(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="CAP_ALLOW_TRADING, or allow_trading.")],
+    name: _Name,
 ) -> None:
     """One setting: its value, its source, what is allowed."""
     from capcli.render.results import SettingShown
@@ -49,6 +60,113 @@ def _setting(rows: Any, name: str) -> "SettingShown":
             return SettingShown(row.name, row.value, row.source, allowed, row.description)
     hint = did_you_mean(PREFIX + wanted, [row.name for row in rows])
     raise UsageError(f"There is no setting {name[:60]!a}.{hint}", next="capcli help environment")
+
+
+@command(
+    app,
+    "set",
+    example="capcli config set CAP_MAX_POSITION_SIZE 5\n"
+    "capcli config set allowed_epics SILVER,GOLD --profile swing",
+)
+def set_(ctx: typer.Context, name: _Name, value: _Value) -> None:
+    """Write a setting into a profile of config.toml.
+
+    Into the profile of --profile, else the default one. The value is checked first; comments and all else in
+    the file stay. Credentials are never written there.
+    """
+    _change(ctx, name, value.strip())
+
+
+@command(app, "unset", example="capcli config unset CAP_MAX_POSITION_SIZE")
+def unset(ctx: typer.Context, name: _Name) -> None:
+    """Take a setting out of a profile of config.toml; its default counts again."""
+    _change(ctx, name, None)
+
+
+def _change(ctx: typer.Context, name: str, value: str | None) -> None:
+    from capcli.render.results import SettingChanged
+    from capcli.settings.table import PREFIX
+    from capcli.system import folders
+
+    call: Call = ctx.find_root().obj
+    call.check_form(SettingChanged)
+    # Not through the app: this must work when a setting is what is broken.
+    places = folders(dict(call.outlet.environ))
+    key = name.strip().lower().removeprefix(PREFIX.lower())
+    change = _removed(call, places, key, name.strip()) if value is None else _set(call, places, key, value)
+    finish(call, Reply(change), None)
+
+
+def _set(call: "Call", places: "Folders", key: str, value: str) -> "SettingChanged":
+    from capcli.render.results import SettingChanged
+    from capcli.settings import check_edit, check_profile, read_profile, write_setting
+    from capcli.settings.table import BY_KEY
+    from capcli.settings.values import safe
+
+    chosen = read_profile(places.config_file, call.options.profile, new=True)
+    check_edit(chosen.name, key, value)
+    _check_place(chosen, key, value, asked=(call.options.env or "").strip().lower())
+    check_profile(chosen, key, value)
+    old, new, title = write_setting(places, chosen.name, key, value), safe(value), BY_KEY[key].name
+    return SettingChanged(title, chosen.name, places.config_file, old, new, _sentence(call, title, old, new))
+
+
+def _removed(call: "Call", places: "Folders", key: str, typed: str) -> "SettingChanged":
+    from capcli.render.results import SettingChanged
+    from capcli.settings import default_profile, did_you_mean, read_profile, remove_setting
+    from capcli.settings.table import BY_KEY
+
+    profile = call.options.profile or default_profile(places.config_file)
+    if key == "env":
+        _check_place(read_profile(places.config_file, profile, new=True), key, "", asked="")
+    old = remove_setting(places, profile, key)
+    if old is None and typed != key:
+        # The file may hold the name as the environment writes it, which is no key.
+        old = remove_setting(places, profile, typed)
+    if old is None and key not in BY_KEY:
+        raise UsageError(
+            f"There is no setting {typed[:60]!a}, and [profiles.{profile}] has no such key."
+            f"{did_you_mean(key, BY_KEY)} Nothing was written.",
+            next="capcli config",
+        )
+    title = BY_KEY[key].name if key in BY_KEY else typed
+    return SettingChanged(title, profile, places.config_file, old, None, _sentence(call, title, old, None))
+
+
+def _check_place(chosen: "Profile", key: str, value: str, *, asked: str) -> None:
+    """Refuse what would count in another environment than the one that is meant, or in all of them."""
+    from capcli.settings.table import BY_KEY
+
+    own = chosen.texts.get("env", "").strip().lower()
+    if key == "env":
+        bound = [held for held in chosen.texts if BY_KEY[held].bound]
+        if own and bound and value.lower() != own:
+            raise UsageError(
+                f"The profile {chosen.name} is for {own}, and {', '.join(bound)} there was meant for {own}."
+                " Take that out first, or make another profile. Nothing was written.",
+                next=f"capcli config unset {bound[0]} --profile {chosen.name}",
+            )
+        return
+    if BY_KEY[key].bound and not own:
+        raise UsageError(
+            f"{BY_KEY[key].name} counts in one environment, and the profile {chosen.name} names none. Write"
+            " its CAP_ENV first. Nothing was written.",
+            next=f"capcli config set CAP_ENV {asked or 'demo'} --profile {chosen.name}",
+        )
+    if asked and asked != own:
+        raise UsageError(
+            f"The profile {chosen.name} is for {own or 'no environment'}, not for {asked}. Name a profile"
+            " that is, or leave --env out. Nothing was written.",
+            next="capcli config set --help",
+        )
+
+
+def _sentence(call: "Call", name: str, old: str | None, new: str | None) -> str:
+    if old == new:
+        return f"{name} was {old or 'not set'} there already. Nothing was written."
+    done = f"{name} was taken out." if new is None else f"{name} is {new} now."
+    first = f" The environment sets {name} too, and goes first." if name in call.outlet.environ else ""
+    return done + first
 
 
 @command(app, "path", example="capcli config path")

@@ -24,8 +24,8 @@ _WHICH = """Which environment is the key for?
 """
 _GUIDE = """Your API key comes from Capital.com, on its website:
   1. Settings, Two-Factor Authentication: switch it on first.
-  2. Settings, API integrations: generate a key. You set a password for it there, a new one of its own; it
-     is not the password that you log in with.
+  2. Settings, API integrations: generate a key. You set a password for it there, a new one of its own; \
+it is not the password that you log in with.
   3. Key and password are shown once. Keep them out of chats, e-mails and shared files.
 What you paste at a hidden question is not shown. The broker is asked first; only what works is stored.
 """

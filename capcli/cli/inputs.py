@@ -18,7 +18,7 @@ _UNITS = {
     "w": timedelta(weeks=1),
 }
 _ALL = 100
-_RESOLUTIONS = {
+RESOLUTIONS = {
     "1m": Resolution.MINUTE,
     "5m": Resolution.MINUTE_5,
     "15m": Resolution.MINUTE_15,
@@ -90,12 +90,12 @@ def _read_time(text: str) -> datetime:
 def resolution(text: str) -> Resolution:
     """Read a candle width by name or as 1m to 1w. Raises UsageError."""
     word = text.strip()
-    if found := _RESOLUTIONS.get(word.lower()):
+    if found := RESOLUTIONS.get(word.lower()):
         return found
     try:
         return Resolution(word.upper())
     except ValueError:
-        allowed = ", ".join((*_RESOLUTIONS, *Resolution))
+        allowed = ", ".join((*RESOLUTIONS, *Resolution))
         raise UsageError(
             f"--resolution is {text[:60]!a}. Allowed: {allowed}.", next="capcli prices --help"
         ) from None

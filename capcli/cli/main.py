@@ -48,14 +48,16 @@ class Root(Group):
         "config": ("capcli.cli.config:app", "Effective settings and where each comes from."),
         "paper": ("capcli.cli.paper:app", "The built-in paper broker: status, reset, serve, faults."),
         "mcp": ("capcli.cli.mcp:app", "The server for AI assistants."),
-        "help": ("capcli.cli.topics:app", "Read about exit-codes, environment, output or preview."),
+        "help": (
+            "capcli.cli.topics:app",
+            "Read about exit codes, settings, output, previews; all commands.",
+        ),
     }
 
 
 app = new_app(
     "Trade a Capital.com account: preview an order, execute it once, see what became of it.",
     cls=Root,
-    add_completion=True,
     no_args_is_help=True,
     epilog=f"Global options work before and after the command.\n\n{NOTICE}",
 )

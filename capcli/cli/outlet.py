@@ -1,6 +1,7 @@
 """Where a command reads and writes: results on stdout, talk on stderr, and what kind of reader is there."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,8 +12,10 @@ from typing import TextIO
 from capcli.render.blocks import Look
 from capcli.system import is_terminal
 
-_NARROWEST = 20
-_USUAL, _WIDEST = 80, 10_000
+_NARROWEST, _USUAL, _WIDEST = 20, 80, 10_000
+_CODES = re.compile(r"\x1b\[[0-9;]*m")
+_HANGING = re.compile(r"\s*(?:\d\. )?")
+_COMMAND = "next: "
 
 
 @dataclass(slots=True)
@@ -53,7 +56,7 @@ class Outlet:
         return Look(
             terminal=at_terminal or (forced and not plain),
             colour=(at_terminal or forced) and not plain,
-            width=self._width() if at_terminal else None,
+            width=self._width(stream) if at_terminal else None,
             unicode="utf" in (stream.encoding or "utf-8").lower() and not self._is_ascii_locale,
             columns=self._columns_said(),
         )
@@ -68,16 +71,45 @@ class Outlet:
         said = self.environ.get("COLUMNS", "")
         return int(said) if said.isdecimal() and 0 < int(said) < _WIDEST else _USUAL
 
-    def _width(self) -> int:
+    def _width(self, stream: TextIO) -> int:
         if self.columns is not None:
             return self.columns
-        import shutil
+        told = self.environ.get("COLUMNS", "")
+        if told.isdecimal() and int(told):
+            return max(int(told), _NARROWEST)
+        try:
+            found = os.get_terminal_size(stream.fileno()).columns
+        except (OSError, ValueError):
+            found = 0
+        return max(found or _USUAL, _NARROWEST)
 
-        return max(shutil.get_terminal_size().columns, _NARROWEST)
-
-    def result(self, text: str) -> None:
-        """Write a result to stdout."""
+    def result(self, text: str, *, long: bool = False) -> None:
+        """Write a result to stdout; a `long` one through the pager where a person's screen is too short."""
+        if long and self.interactive and self._overflows(text) and self._paged(text):
+            return
         self._write(self.stdout, text)
+
+    def _overflows(self, text: str) -> bool:
+        try:
+            rows = os.get_terminal_size(self.stdout.fileno()).lines
+        except (OSError, ValueError):
+            return False
+        return text.count("\n") >= rows > 0
+
+    def _paged(self, text: str) -> bool:
+        from capcli.cli.pager import pager_of, shown_in
+
+        try:
+            pager = pager_of(self.environ)
+        except ValueError:
+            pager = (self.environ["PAGER"],)
+        if not pager:
+            return False
+        encoding = self.stdout.encoding or "utf-8"
+        if shown_in(pager, text.encode(encoding, "replace"), self.environ):
+            return True
+        self.talk(f"The pager {pager[0][:60]!a} did not show it (PAGER); here it is without.\n")
+        return False
 
     def document(self, content: bytes) -> None:
         """Write a JSON document and a newline to stdout, as UTF-8 whatever the locale is."""
@@ -106,7 +138,9 @@ class Outlet:
         self._guard(self.stdout.flush)
 
     def talk(self, text: str) -> None:
-        """Write to stderr; a closed stderr is nobody's loss."""
+        """Write to stderr, on a terminal in lines that fit; a closed stderr is nobody's loss."""
+        if is_terminal(self.stderr):
+            text = wrapped(text, self._width(self.stderr))
         with suppress(OSError, ValueError):
             self.stderr.write(_encodable(text, self.stderr))
             self.stderr.flush()
@@ -156,3 +190,23 @@ class Outlet:
 def _encodable(text: str, stream: TextIO) -> str:
     encoding = stream.encoding or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
+
+
+def wrapped(text: str, width: int) -> str:
+    """Break lines at blanks where they are too long; a numbered line hangs, a command to copy stays whole."""
+    return "".join(_fitted(line, width) for line in text.splitlines(keepends=True))
+
+
+def _fitted(line: str, width: int) -> str:
+    bare = _CODES.sub("", line.rstrip("\n"))
+    if len(bare) <= width or bare.startswith(_COMMAND):
+        return line
+    indent = " " * len(_HANGING.match(bare)[0])  # type: ignore[index]  # it matches nothing, too
+    rows, row = [], ""
+    for word in re.findall(r"\s*\S+", line):
+        if row and len(_CODES.sub("", row + word)) > width:
+            rows.append(row)
+            row = indent + word.lstrip()
+        else:
+            row += word
+    return "\n".join([*rows, row]) + line[len(line.rstrip()) :]

@@ -112,6 +112,8 @@ def reset(
         return Reply(application.paper.reset(**world))
 
     reply = call.confirmed(act, given=confirm, summary=lambda: "This forgets every paper deal.")
+    if application.env == "paper":
+        application.seen.forget()
     finish(call, reply, "paper")
 
 

@@ -11,13 +11,13 @@ from typer.exceptions import TyperException
 from capcli.cli.call import Call
 from capcli.cli.globals import first_command, hoist, wants_json
 from capcli.cli.outlet import Outlet
+from capcli.cli.seen import remember
 from capcli.errors import CapcliError, Exit, Problem, UsageError, WouldSend
 
 if TYPE_CHECKING:
     from capcli.app import App, Surroundings
     from capcli.services.reply import Reply
 
-_COMPLETING = "_CAPCLI_COMPLETE"
 _SENDING = frozenset({"execute", "close", "positions amend", "orders amend", "orders cancel"})
 
 
@@ -74,9 +74,6 @@ def _dispatch(call: Call, argv: Sequence[str]) -> int:
     from capcli.cli.main import Root, app
 
     root = typer.main.get_command(app)
-    if _COMPLETING in call.outlet.environ:
-        root.main(args=list(argv), prog_name="capcli", standalone_mode=False, obj=call)
-        return 0
     try:
         line = hoist(argv)
     except UsageError:
@@ -108,7 +105,9 @@ def run(
         # What was asked to be shown are fields of a result that there is none of.
         call.options = replace(call.options, fields=(), csv=False)
         reply = dry_reply(stop)
-    finish(call, reply, app.env, explain=explain)
+    call.write(reply, app.env, explain=explain)
+    remember(app, reply.data)
+    raise typer.Exit(reply.exit_code)
 
 
 def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:

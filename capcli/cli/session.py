@@ -138,6 +138,7 @@ def _out(call: "Call", application: "App", *, forget: bool) -> "Reply[LogoutDone
         return Reply(LogoutDone(reply.data.ended, forgotten=False, note=said), reply.account_id)
     # First what the keychain may refuse: then nothing has happened yet.
     forgotten = _forgotten(call, application)
+    application.seen.forget()
     ended, said = _ended(application)
     kept = "Credentials removed." if forgotten else "No credentials were stored."
     if application.credentials.in_environment:

@@ -1,13 +1,16 @@
 """`capcli help`: short pages about what no single command owns, generated where there is a table."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app
 from capcli.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from capcli.cli.call import Call
 
 app = new_app()
 
@@ -28,17 +31,26 @@ MEANINGS = {
 }
 
 
-@command(app, "help", example="capcli help exit-codes")
+@command(app, "help", example="capcli help exit-codes\ncapcli help reference")
 def topic(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="TOPIC", show_default=False)] = None,
+    *,
+    shell: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHELL", help="With completions: print the script of bash, zsh, fish or powershell."
+        ),
+    ] = None,
 ) -> None:
-    """Read about exit-codes, environment, output or preview."""
+    """Read about exit codes, settings, output, previews; all commands."""
     from capcli.render.results import Topic
     from capcli.services.reply import Reply
 
     call = ctx.find_root().obj
     call.check_form(Topic)
+    if shell is not None:
+        _print_script(call, name, shell.lower())
     if name is None:
         lines = [f"capcli help {word}" for word in PAGES]
         finish(call, Reply(Topic("help", "\n".join(["There are:", *lines]))), None)
@@ -54,6 +66,24 @@ def topic(
     finish(call, Reply(Topic(name.lower(), page())), None)
 
 
+def _print_script(call: "Call", name: str | None, shell: str) -> None:
+    """Print a script as it is: a shell reads it, so nothing is wrapped or marked."""
+    from capcli.cli.completions import WRITERS, script
+    from capcli.render.results import Topic
+    from capcli.services.reply import Reply
+
+    if (name or "").lower() != "completions" or shell not in WRITERS:
+        raise UsageError(
+            f"--shell prints a completion script. Allowed: {', '.join(WRITERS)}.",
+            next="capcli help completions",
+        )
+    text = script(shell)
+    if call.json:
+        finish(call, Reply(Topic("completions", text)), None)
+    call.outlet.result(text)
+    raise typer.Exit
+
+
 def _exit_codes() -> str:
     return "\n".join(f"{code.value:>4}  {MEANINGS[code]}" for code in Exit)
 
@@ -64,9 +94,11 @@ def _environment() -> str:
 
     lines = [
         "The environment goes before config.toml, config.toml before the defaults.",
-        "In config.toml a name stands in [profiles.NAME], in lower case and without CAP_.",
+        "In config.toml a name stands in [profiles.NAME], in lower case and without CAP_:",
+        "capcli config set writes it there.",
         "",
-        "env: --env, then CAP_ENV, then demo where a credential below is set, then the profile, then paper.",
+        "env: --env, then CAP_ENV, then demo where a credential below is set, then the",
+        "profile, then paper.",
         "",
     ]
     for setting in TABLE:
@@ -82,20 +114,23 @@ def _environment() -> str:
         "    Without them the keychain is used: capcli login.",
         "",
         "CAPCLI_HOME      one folder for config.toml, journal, paper broker and cache",
+        "PAGER            shows what is longer than the screen (less); empty or cat for none",
         "NO_COLOR         no colour;  FORCE_COLOR  colour also into a pipe",
     ]
     return "\n".join(lines)
 
 
 def _output() -> str:
-    return """A terminal gets tables, a pipe gets plain text that is never cut. Results go to stdout; messages
-and errors go to stderr.
+    return """A terminal gets tables, a pipe gets plain text that is never cut. Results go to
+stdout; messages and errors go to stderr.
 
---json      one document: ok, schema, command, env, account_id, data, and error when ok is false.
-            error has code, message, next (a command that helps, or null), retry_safe and details.
-            ok is true exactly when the exit code is 0. Numbers keep their digits; times are UTC with Z.
+--json      one document: ok, schema, command, env, account_id, data, and error
+            when ok is false. error has code, message, next (a command that
+            helps, or null), retry_safe and details. ok is true exactly when
+            the exit code is 0. Numbers keep their digits; times are UTC with Z.
 --csv       a header and the rows, for commands that have rows.
---fields    only these fields, in this order: capcli positions --json --fields deal_id,epic,pl
+--fields    only these fields, in this order:
+            capcli positions --json --fields deal_id,epic,pl
 --quiet     no talk on stderr but errors; a preview prints its id alone."""
 
 
@@ -105,14 +140,47 @@ def _preview() -> str:
   capcli preview SILVER --size 1.5 --stop 24.50
   capcli execute p_... --confirm
 
-A preview reads the market, your account and your limits, shows what the order means in money, and runs
-every check at once. It is stored, also when a check fails; then it can never be executed.
+A preview reads the market, your account and your limits, shows what the order
+means in money, and runs every check at once. It is stored, also when a check
+fails; then it can never be executed.
 
-An id is bound to its environment, account and exact order. It expires (CAP_PREVIEW_TTL_S) and sends once:
-executing it again only tells what became of it. Everything is checked again right before the send, and a
-price that moved more than CAP_MAX_DRIFT_PCT stops it.
+An id is bound to its environment, account and exact order. It expires
+(CAP_PREVIEW_TTL_S) and sends once: executing it again only tells what became
+of it. Everything is checked again right before the send, and a price that
+moved more than CAP_MAX_DRIFT_PCT stops it.
 
 --explain puts each field in a sentence with its arithmetic."""
+
+
+def _completions() -> str:
+    return """Commands, options and values at a Tab. Print the script of your shell into a
+file, in a folder that exists, and open a new shell; again after an update.
+
+bash (with the package bash-completion; else source the file in ~/.bashrc)
+  D=~/.local/share/bash-completion/completions
+  capcli help completions --shell bash > $D/capcli
+
+zsh (in ~/.zshrc, before compinit: fpath=(~/.zfunc $fpath))
+  capcli help completions --shell zsh > ~/.zfunc/_capcli
+
+fish
+  D=~/.config/fish/completions
+  capcli help completions --shell fish > $D/capcli.fish
+
+PowerShell (in the file that $PROFILE names)
+  capcli help completions --shell powershell | Out-String | Invoke-Expression
+
+Commands, options and fixed values stand in the script. Epics, deals,
+previews, attempts, accounts, watchlists and profiles are those that were seen
+here lately, in the environment of the line (--env). They come from local
+files, never from the network; capcli logout --forget and capcli paper reset
+forget them."""
+
+
+def _reference() -> str:
+    from capcli.cli.reference import reference
+
+    return reference()
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -120,4 +188,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "environment": _environment,
     "output": _output,
     "preview": _preview,
+    "completions": _completions,
+    "reference": _reference,
 }

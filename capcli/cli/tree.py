@@ -45,7 +45,7 @@ def new_app(help_text: str | None = None, *, cls: type[TyperGroup] = Group, **se
         help=help_text,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        add_completion=settings.pop("add_completion", False),
+        add_completion=False,
         context_settings=_SETTINGS,
         **settings,
     )

@@ -4,7 +4,7 @@ from functools import singledispatch
 from typing import Any
 
 from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
-from capcli.render.results import Places, SettingsFound, SettingShown, SupportReport, Topic
+from capcli.render.results import Places, SettingChanged, SettingsFound, SettingShown, SupportReport, Topic
 from capcli.services.halting import HaltShown
 from capcli.services.health import HealthCheck, HealthReport, HealthStatus
 
@@ -79,6 +79,17 @@ def _(data: SettingShown) -> list[Block]:
         ("What it does", Cell(data.description)),
     )
     return [Pairs(rows)]
+
+
+@view.register
+def _(data: SettingChanged) -> list[Block]:
+    rows = (
+        ("Before", Cell(data.old or "not set", Tone.DIM)),
+        ("Now", Cell(data.new or "not set", Tone.STRONG)),
+        ("Profile", Cell(data.profile)),
+        ("File", Cell(str(data.config_file))),
+    )
+    return [Line(Cell(data.sentence, Tone.STRONG)), Pairs(rows)]
 
 
 @view.register

@@ -69,6 +69,18 @@ class SettingShown:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingChanged:
+    """One setting of a profile in config.toml, before and after; None where it is not there."""
+
+    name: str
+    profile: str
+    config_file: Path
+    old: str | None
+    new: str | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """Where capcli keeps its files."""
 

@@ -55,6 +55,7 @@ _VIEWS = {
     "PaperFaults": "paper",
     "SettingsFound": "desk",
     "SettingShown": "desk",
+    "SettingChanged": "desk",
     "Places": "desk",
     "Topic": "desk",
 }

@@ -11,13 +11,14 @@ from typing import Any
 
 from capcli.errors import ConfigError, SettingInvalid, SettingUnknown, UsageError
 from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean, not_enforced
-from capcli.settings.values import Env, shown
+from capcli.settings.values import Env, safe, shown, slip
 from capcli.system import Folders, file_lock, private_folder
 
 DEFAULT_PROFILE = "main"
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _PROFILE_FORM = "1 to 32 letters, digits, `-` or `_`"
 _SECRET_KEYS = frozenset(name.removeprefix(PREFIX).lower() for name in CREDENTIAL_NAMES)
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER = re.compile(r"\s*\[")
 _BARE = re.compile(r"true|false|0|[1-9][0-9]*(\.[0-9]+)?|0\.[0-9]+")
 
@@ -33,6 +34,11 @@ class Profile:
     @property
     def label(self) -> str:
         return f"profile {self.name} in {self.file.name}"
+
+
+def default_profile(file: Path) -> str:
+    """Name the profile that counts where none is asked for. Raises ConfigError for a broken file."""
+    return str(_parse(file, _read(file)).get("default_profile", DEFAULT_PROFILE))
 
 
 def read_profile(file: Path, wanted: str | None, *, new: bool = False) -> Profile:
@@ -152,40 +158,97 @@ def write_profile(folders: Folders, name: str, env: Env) -> None:
     write_setting(folders, name, "env", str(env))
 
 
-def write_setting(folders: Folders, profile: str, key: str, value: str) -> None:
-    """Write one setting of a profile (`key` as in config.toml). The value is checked first.
+def write_setting(folders: Folders, profile: str, key: str, value: str) -> str | None:
+    """Write one setting of a profile (`key` as in config.toml); return what stood there. Checked first.
 
     Raises UsageError for a name or value that is not allowed, NotEnforced, ConfigError as `write_profile`.
     """
-    _check_edit(profile, key, value)
+    check_edit(profile, key, value)
+    return _edit(folders, profile, key, value)
+
+
+def remove_setting(folders: Folders, profile: str, key: str) -> str | None:
+    """Take a key out of a profile, also one that is no setting; return what stood there, None for nothing.
+
+    Raises UsageError for a name that no key has, ConfigError as `write_profile`.
+    """
+    if not _PROFILE.fullmatch(profile):
+        raise _no_profile_name(profile)
+    if not _KEY.fullmatch(key):
+        raise UsageError(f"{shown(key)} is no setting. Nothing was written.", next="capcli help environment")
+    return _edit(folders, profile, key, None)
+
+
+def _edit(folders: Folders, profile: str, key: str, value: str | None) -> str | None:
+    """Put a value in, or take it out (None), and prove that the file says just that now."""
     with file_lock(folders.locks / "config.lock", wait_s=5):
         file = folders.config_file
         before = _read(file)
         old = _parse(file, before)
-        _checked(file, old)
-        after = _with_default(_with_key(before, profile, key, value), profile, old)
-        wanted = {"default_profile": profile} | old
-        wanted["profiles"] = dict(old.get("profiles", {}))
-        wanted["profiles"][profile] = wanted["profiles"].get(profile, {}) | {key: _as_toml_reads(value)}
+        table = _table(file, old, profile) if value is None else _checked_table(file, old, profile)
+        if value is None and key not in table:
+            return None
+        if value is None:
+            after, wanted = _without_key(before, profile, key), dict(old)
+            entries = {name: held for name, held in table.items() if name != key}
+        else:
+            after = _with_default(_with_key(before, profile, key, value), profile, old)
+            wanted, entries = {"default_profile": profile} | old, table | {key: _as_toml_reads(value)}
+        wanted["profiles"] = dict(old.get("profiles", {})) | {profile: entries}
         if not _says(after, wanted):
-            raise ConfigError(
-                f"{file} is laid out in a way that cannot be edited safely. It was left as it is. Write"
-                f" {key} = {_literal(value)} into [profiles.{profile}] by hand.",
-                next="capcli config path",
-            )
+            raise _by_hand(file, profile, key, value)
         if after != before:
             _replace(file, after)
+        return _shown_value(key, table.get(key))
 
 
-def _check_edit(profile: str, key: str, value: str) -> None:
+def _table(file: Path, data: Mapping[str, Any], profile: str) -> dict[str, Any]:
+    """Return a profile as the file has it, whatever else is wrong there."""
+    profiles = data.get("profiles", {})
+    table = profiles.get(profile, {}) if isinstance(profiles, dict) else None
+    if not isinstance(table, dict):
+        raise _broken(file, f"[profiles.{profile}] is not a table")
+    return table
+
+
+def _checked_table(file: Path, data: Mapping[str, Any], profile: str) -> dict[str, Any]:
+    _checked(file, data)
+    return _table(file, data, profile)
+
+
+def _by_hand(file: Path, profile: str, key: str, value: str | None) -> ConfigError:
+    place = f"[profiles.{profile}]"
+    what = f"Take {key} out of {place}" if value is None else f"Write {key} = {_literal(value)} into {place}"
+    return ConfigError(
+        f"{file} is laid out in a way that cannot be edited safely. It was left as it is. {what} by hand.",
+        next="capcli config path",
+    )
+
+
+def _shown_value(key: str, value: Any) -> str | None:
+    """Write a value of the file for people; what may be a secret stays hidden."""
+    if value is None:
+        return None
+    if key.lower().removeprefix(PREFIX.lower()) in _SECRET_KEYS:
+        return "***"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return safe(",".join(map(str, value)) if isinstance(value, list) else str(value))
+
+
+def check_edit(profile: str, key: str, value: str) -> None:
+    """Refuse what may not be written into a profile. Raises UsageError and NotEnforced."""
     if not _PROFILE.fullmatch(profile):
-        raise UsageError(
-            f"{shown(profile)} is no profile name. Allowed: {_PROFILE_FORM}. Nothing was written."
-        )
+        raise _no_profile_name(profile)
     if key in _SECRET_KEYS:
-        raise UsageError(f"{key} is a credential and never written to a file.", next="capcli login")
+        raise UsageError(
+            f"{key} is a credential and never written to a file. Nothing was written.", next="capcli login"
+        )
     if key not in BY_KEY:
-        raise UsageError(f"{key} is no setting.{did_you_mean(key, BY_KEY)} Nothing was written.")
+        raise UsageError(
+            f"{shown(key)} is no setting.{did_you_mean(key, BY_KEY)} Nothing was written.",
+            next="capcli help environment",
+        )
     setting = BY_KEY[key]
     try:
         read = setting.parse(value)
@@ -197,9 +260,16 @@ def _check_edit(profile: str, key: str, value: str) -> None:
         raise not_enforced(key, value, "as asked for")
 
 
+def _no_profile_name(profile: str) -> UsageError:
+    return UsageError(f"{shown(profile)} is no profile name. Allowed: {_PROFILE_FORM}. Nothing was written.")
+
+
 def _not_allowed(key: str, value: str) -> UsageError:
+    why = f" It is {reason}." if (reason := slip(value)) else ""
     return UsageError(
-        f"{key} cannot be {shown(value)}. Allowed: {BY_KEY[key].allowed}. Nothing was written.", variable=key
+        f"{key} cannot be {shown(value)}.{why} Allowed: {BY_KEY[key].allowed}. Nothing was written.",
+        next="capcli help environment",
+        variable=key,
     )
 
 
@@ -221,11 +291,22 @@ def _as_toml_reads(value: str) -> Any:
     return tomllib.loads(f"x = {_literal(value)}", parse_float=str)["x"]
 
 
+def _start_of(lines: list[str], profile: str) -> int | None:
+    header = re.compile(rf"\s*\[\s*profiles\s*\.\s*([\"']?){re.escape(profile)}\1\s*\]\s*(#.*\s*)?")
+    return next((i for i, line in enumerate(lines) if header.fullmatch(line)), None)
+
+
+def _without_key(text: str, profile: str, key: str) -> str:
+    lines = text.splitlines(keepends=True)
+    start = _start_of(lines, profile)
+    old = None if start is None else _line_of(lines, start, key)
+    return "".join(line for place, line in enumerate(lines) if place != old)
+
+
 def _with_key(text: str, profile: str, key: str, value: str) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines(keepends=True)
-    header = re.compile(rf"\s*\[\s*profiles\s*\.\s*([\"']?){re.escape(profile)}\1\s*\]\s*(#.*\s*)?")
-    start = next((i for i, line in enumerate(lines) if header.fullmatch(line)), None)
+    start = _start_of(lines, profile)
     entry = f"{key} = {_literal(value)}{newline}"
     if start is None:
         gap = "" if not text else newline if text.endswith("\n") else newline * 2
@@ -244,7 +325,7 @@ def _line_of(lines: list[str], start: int, key: str) -> int | None:
     for index in range(start + 1, len(lines)):
         if _HEADER.match(lines[index]):
             return None
-        if re.match(rf"\s*{key}\s*=", lines[index]):
+        if re.match(rf"\s*([\"']?){key}\1\s*=", lines[index]):
             return index
     return None
 

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from capcli.errors import SettingInvalid, SettingUnknown, UsageError
+from capcli.errors import CapcliError, SettingInvalid, SettingUnknown, UsageError
 from capcli.settings.config_file import Profile, read_profile
 from capcli.settings.table import (
     BY_NAME,
@@ -84,6 +84,33 @@ def load(
     """
     _refuse_unknown_names(environ)
     chosen = read_profile(folders.config_file, profile, new=new_profile)
+    return _loaded(environ, chosen, env=env, account=account, timeout=timeout)
+
+
+def check_profile(chosen: Profile, key: str, value: str) -> None:
+    """Refuse a value that would stop every command with this profile, for what stands beside it there.
+
+    Raises SettingInvalid. A profile that stops them already may be on its way to be mended.
+    """
+    try:
+        _loaded({}, chosen)
+    except CapcliError:
+        return
+    try:
+        _loaded({}, replace(chosen, texts={**chosen.texts, key: value}))
+    except SettingInvalid as error:
+        said = error.message.replace("Nothing was sent.", "Nothing was written.")
+        raise SettingInvalid(said, next=error.next, **error.details) from None
+
+
+def _loaded(
+    environ: Mapping[str, str],
+    chosen: Profile,
+    *,
+    env: str | None = None,
+    account: str | None = None,
+    timeout: str | None = None,
+) -> Settings:
     selected = _select_env(environ, chosen, env)
     found = {setting.name: _find(setting, environ, chosen, selected.value) for setting in TABLE}
     found["CAP_ENV"] = selected

@@ -9,7 +9,7 @@ import pytest
 
 from capcli.app import Surroundings
 from capcli.paper.transport import PaperTransport
-from tests.cli.test_output import shape
+from tests.support.leaves import shape
 from tests.support.tap import Tap
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "changes.json"

@@ -10,6 +10,7 @@ import capcli as package
 from capcli.cli.main import Root, app
 from capcli.errors import Exit
 from capcli.settings import TABLE
+from tests.support.leaves import leaves as tree
 
 SOURCES = Path(package.__file__).parent
 
@@ -77,3 +78,21 @@ def test_every_command_that_a_message_names_exists():
 
 GROUPS = {path[0] for path in LEAVES if len(path) > 1}
 PROSE = {("is",)}
+
+
+def test_the_reference_has_every_command_with_its_options_and_example(capcli):
+    page = capcli("help", "reference").out
+    entries = dict(re.findall(r"^capcli ([a-z ]+?)(?: [\[{A-Z].*)?\n((?:  .*\n?)*)", page, re.MULTILINE))
+    for path, command in LEAVES.items():
+        entry = entries[" ".join(path)]
+        assert command.help.partition("\n")[0] in entry
+        assert command.epilog.partition("Example:\n")[2].splitlines()[0].strip() in entry
+        for option in command.params:
+            assert all(name in entry for name in option.opts if name.startswith("--"))
+    assert set(tree(typer.main.get_command(app))) <= set(entries)
+    assert "--timeout S" in page.partition("capcli preview")[0]
+
+
+def test_the_help_pages_fit_a_terminal_of_eighty_columns(capcli):
+    for topic in ("output", "preview", "completions"):
+        assert max(map(len, capcli("help", topic).out.splitlines())) <= 80

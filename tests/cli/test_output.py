@@ -1,15 +1,13 @@
-"""Forms of output: pipes, terminals, colour, narrow screens, CSV, fields, envelopes."""
+"""Forms of output: pipes, terminals, colour, narrow screens, CSV, fields."""
 
 import csv
-import json
-import os
 from io import StringIO
-from pathlib import Path
 
 import pytest
 
-SNAPSHOT = Path(__file__).parent / "snapshots" / "keys.json"
-READS = (
+from capcli.cli.outlet import wrapped
+
+NARROW = (
     ("accounts",),
     ("positions",),
     ("orders",),
@@ -21,81 +19,7 @@ READS = (
     ("health",),
     ("config",),
     ("config", "get", "CAP_ENV"),
-    ("config", "path"),
-    ("paper", "status"),
-    ("paper", "reset", "--confirm"),
-    ("login",),
-    ("login", "--status"),
-    ("logout",),
-    ("reconcile",),
-    ("history", "executions"),
-    ("history", "activity"),
-    ("history", "transactions"),
-    ("history", "report"),
-    ("markets", "browse"),
-    ("markets", "browse", "commodities/metals"),
-    ("markets", "sentiment", "SILVER", "GOLD"),
-    ("watchlists",),
-    ("help", "exit-codes"),
-    ("accounts", "preferences"),
-    ("exposure",),
-    ("propose", "SILVER", "--risk", "1%"),
-    ("propose", "SILVER", "--risk", "1%", "--buy", "--stop", "24.50"),
-    ("preview", "SILVER", "--risk", "1%", "--stop", "24.50"),
 )
-
-
-# These have rows only once something was done.
-ROWS = (
-    ("watchlists", "create", "Metals", "GOLD"),
-    ("watchlists", "list"),
-    ("watchlists", "show", "Metals"),
-    ("history", "activity"),
-    ("history", "transactions"),
-    ("history", "report"),
-)
-
-
-def shape(value):
-    if isinstance(value, dict):
-        return {key: shape(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [shape(value[0])] if value else []
-    return None
-
-
-@pytest.mark.parametrize("words", READS, ids=" ".join)
-def test_every_command_answers_people_and_scripts(capcli, words):
-    person, script = capcli(*words), capcli(*words, "--json")
-    assert (person.code, script.code) == (0, 0)
-    assert person.out.endswith("\n")
-    assert "\x1b" not in person.out
-    document = script.json
-    assert document["ok"] is True
-    assert document["schema"] == "capcli/1"
-    assert " ".join(words).startswith(document["command"])
-    assert script.out.count("\n") == 1
-
-
-def test_the_keys_of_every_envelope_are_as_in_the_snapshot(capcli):
-    deal = capcli.bought("--stop", "24.50")
-    seen = {}
-    for words in (*READS[:13], ("close", deal, "--yes"), *READS[13:]):
-        name = "close" if words[0] == "close" else " ".join(words)
-        seen[name] = shape(capcli(*words, "--json").json)
-    capcli.time.sleep(90)  # the same order within a minute is refused
-    capcli("close", capcli.bought("--stop", "24.50"), "--yes")
-    for words in ROWS:
-        seen[" ".join(words[:2])] = shape(capcli(*words, "--json").json)
-    seen["execute"] = shape(capcli("execute", _preview(capcli), "--confirm", "--json").json)
-    seen["error"] = shape(capcli("positions", "nosuchdeal", "--json").json)
-    if os.environ.get("SNAPSHOTS") == "write":
-        SNAPSHOT.write_text(json.dumps(seen, indent=1) + "\n")
-    assert seen == json.loads(SNAPSHOT.read_text())
-
-
-def _preview(capcli):
-    return capcli("preview", "SILVER", "--size", "1", "-q").out.strip()
 
 
 def test_csv_has_a_header_also_without_rows(capcli):
@@ -155,7 +79,7 @@ def test_no_table_of_the_history_or_of_lists_is_cut(capcli, width):
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-@pytest.mark.parametrize("words", READS[:11], ids=" ".join)
+@pytest.mark.parametrize("words", NARROW, ids=" ".join)
 def test_nothing_is_cut_on_a_narrow_terminal(capcli, words, width):
     deal = capcli.bought("--stop", "24.50")
     result = capcli(*words, typed="", width=width, env={"NO_COLOR": "1"})
@@ -198,3 +122,20 @@ def test_health_goes_on_with_what_was_asked_for(capcli):
     checks = capcli("health", "--only", "login", "--json").data["checks"]
     assert "login" in {check["name"] for check in checks}
     assert "market_data" not in {check["name"] for check in checks}
+
+
+def test_what_is_said_beside_a_result_breaks_between_words():
+    said = (
+        "  1. Settings, API integrations: generate a key.\n\x1b[31merror X: \x1b[0mit is far too long\nnext: "
+        + "x" * 50
+    )
+    assert wrapped(said, 24).splitlines() == [
+        "  1. Settings, API",
+        "     integrations:",
+        "     generate a key.",
+        "\x1b[31merror X: \x1b[0mit is far too",
+        "long",
+        "next: " + "x" * 50,
+    ]
+    assert wrapped("Send it to the account? [y/N] ", 20) == "Send it to the\naccount? [y/N] "
+    assert wrapped("a b\n\n c\n", 10) == "a b\n\n c\n"

@@ -1,8 +1,6 @@
 """Every command has a tool that says so, or a reason to exist on a terminal only."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import anyio
 import typer
@@ -11,12 +9,15 @@ from capcli.app import App
 from capcli.cli.main import app
 from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from tests.support.leaves import leaves
 
 TERMINAL_ONLY = {
     "resolve": "a person's word, given where a person types",
     "resume": "a halt ends when a person says so",
     "config": "settings are the user's; cap_health names a wrong one, a preview's checks name the limits",
     "config get": "the same",
+    "config set": "the same",
+    "config unset": "the same",
     "config path": "files of the user's machine",
     "watchlists": "the same as watchlists list",
     "orders amend": "an assistant cancels and places anew, with a preview that the user reads",
@@ -39,19 +40,6 @@ TOOL_ONLY = {
     "cap_stream_candles",
 }
 COMMAND = re.compile(r"Same as: capcli ((?:[a-z]+ ?)+)")
-
-
-def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """Walk the command tree; a group that works without a subcommand counts as one too."""
-    context = typer.Context(command)
-    if not hasattr(command, "list_commands"):
-        yield " ".join(path)
-        return
-    if path and command.invoke_without_command:
-        yield " ".join(path)
-    for name in command.list_commands(context):
-        _, child, _ = command.resolve_command(context, [name])
-        yield from leaves(child, (*path, name))
 
 
 def tools() -> dict[str, str]:

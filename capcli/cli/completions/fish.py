@@ -1,0 +1,159 @@
+"""The completion script for fish: one function that prints what may stand at the cursor."""
+
+from capcli.cli.completions.plan import Level, Word, arguments, valued
+
+_SCRIPT = r"""# Completion of capcli for fish. Generated from the command tree: capcli help completions
+
+function __capcli_command
+    switch "$argv[1]|$argv[2]"
+<COMMANDS>
+            return 0
+    end
+    return 1
+end
+
+function __capcli_valued
+    switch "$argv[1]|$argv[2]"
+<VALUED>
+        case '*'
+            return 1
+    end
+end
+
+function __capcli_argument
+    switch "$argv[1]|$argv[2]"
+<ARGUMENTS>
+    end
+end
+
+function __capcli_commands
+    switch "$argv[1]"
+<WORDS>
+    end
+end
+
+function __capcli_options
+    switch "$argv[1]"
+<OPTIONS>
+    end
+<GLOBALS>
+end
+
+# The environment and the profile of this line decide which values were seen.
+function __capcli_place
+    set -l words $argv
+    while set -q words[1]
+        switch "$words[1]"
+            case '--env=*' '--profile=*'
+                string split -m 1 = -- $words[1]
+            case --env --profile
+                set -q words[2]; and printf '%s\n' $words[1..2]
+        end
+        set -e words[1]
+    end
+end
+
+function __capcli_fill
+    switch "$argv[1]"
+        case '@*'
+            set -l words (commandline -opc)
+            set -l program (string replace -r '^~' $HOME -- $words[1])
+            $program __complete (string sub -s 2 -- $argv[1]) (__capcli_place $words) 2>/dev/null
+        case files
+            __fish_complete_path (commandline -ct)
+        case '*'
+            string split -n ' ' -- $argv[1]
+    end
+end
+
+function __capcli_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l route
+    set -l key
+    set -l ended
+    set -l count 0
+    for word in $words[2..-1]
+        if test -n "$key"
+            set key
+        else if test -z "$ended" -a "x$word" = x--
+            set ended 1
+        else if test -z "$ended"; and string match -q -- '-*' $word
+            __capcli_valued "$route" $word >/dev/null; and set key $word
+        else if test -z "$ended" -a $count = 0; and __capcli_command "$route" $word
+            set route (string join ' ' -- $route $word)
+        else
+            set count (math $count + 1)
+        end
+    end
+    if test -n "$key"
+        __capcli_fill (__capcli_valued "$route" $key)
+        return
+    end
+    if test -z "$ended"; and string match -q -- '--*=*' $current
+        set key (string split -m 1 = -- $current)[1]
+        set -l source (__capcli_valued "$route" $key); or return
+        __capcli_fill "$source" | string replace -r '^' -- "$key="
+        return
+    end
+    if test -z "$ended"; and string match -q -- '-*' $current
+        __capcli_options "$route"
+        return
+    end
+    test $count = 0; and __capcli_commands "$route"
+    __capcli_fill (__capcli_argument "$route" $count)
+end
+
+complete -c capcli -e
+complete -c capcli -k -f -a '(__capcli_complete)'
+"""
+
+
+def script(levels: tuple[Level, ...]) -> str:
+    """Return the script."""
+    listed = " ".join(f"'{level.path}|{word.text}'" for level in levels for word in level.commands)
+    tables = {
+        "<COMMANDS>": [f"        case {listed}"],
+        "<VALUED>": [
+            line
+            for route, names, source in valued(levels)
+            for line in _case([f"{route or '*'}|{name}" for name in names], source)
+        ],
+        "<ARGUMENTS>": [
+            line
+            for route, index, source in arguments(levels)
+            for line in _case([f"{route}|{'*' if index is None else index}"], source)
+        ],
+        "<WORDS>": [line for level in levels if level.commands for line in _listed(level)],
+        "<OPTIONS>": [line for level in levels[1:] if level.options for line in _optional(level)],
+        "<GLOBALS>": [*(_print(row, 4) for row in _flags(levels[0])), _print(_HELP, 4)],
+    }
+    text = _SCRIPT
+    for mark, lines in tables.items():
+        text = text.replace(mark, "\n".join(lines))
+    return text
+
+
+_HELP = Word("--help", "Show the help of this command.")
+
+
+def _case(patterns: list[str], source: str) -> list[str]:
+    shown = " ".join(f"'{pattern}'" for pattern in patterns)
+    return [f"        case {shown}", f"            echo '{source}'"]
+
+
+def _listed(level: Level) -> list[str]:
+    return [f"        case '{level.path}'", *(_print(word, 12) for word in level.commands)]
+
+
+def _optional(level: Level) -> list[str]:
+    return [f"        case '{level.path}'", *(_print(word, 12) for word in _flags(level))]
+
+
+def _flags(level: Level) -> list[Word]:
+    return [Word(name, option.about) for option in level.options for name in option.names]
+
+
+def _print(word: Word, indent: int) -> str:
+    about = word.about.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{' ' * indent}printf '%s\\t%s\\n' '{word.text}' '{about}'"

@@ -1,0 +1,194 @@
+"""The command tree as a shell needs it: words, options and where the value of each comes from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer._click import Context
+
+ASK = "@"
+FILES = "files"
+_SENTENCE = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word that may be typed and what it does."""
+
+    text: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option under its names; `source` is None for a flag.
+
+    A source is `@KIND` (asked of `capcli __complete`), `files`, words with blanks between, or nothing.
+    """
+
+    names: tuple[str, ...]
+    about: str
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One command: what may follow it. `path` is empty at the root; the last argument may repeat."""
+
+    path: str
+    commands: tuple[Word, ...]
+    options: tuple[Option, ...]
+    arguments: tuple[str, ...]
+    repeats: bool
+
+
+def plan() -> tuple[Level, ...]:
+    """Walk the whole tree, the root first. Imports every command."""
+    return tuple(_level(path, command, context) for path, command, context in commands())
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any, Context]]:
+    """Yield every command that is shown: its path, itself and a context for it; the root first."""
+    from capcli.cli.main import app
+
+    yield from _walk(typer.main.get_command(app), (), None)
+
+
+def _walk(
+    command: Any, path: tuple[str, ...], parent: Context | None
+) -> Iterator[tuple[tuple[str, ...], Any, Context]]:
+    context = Context(
+        command, info_name=path[-1] if path else "capcli", parent=parent, resilient_parsing=True
+    )
+    yield path, command, context
+    for name, child in _children(command, context):
+        yield from _walk(child, (*path, name), context)
+
+
+def _children(command: Any, context: Context) -> list[tuple[str, Any]]:
+    names = command.list_commands(context) if hasattr(command, "list_commands") else ()
+    found = [(name, command.resolve_command(context, [name])[1]) for name in names]
+    return [(name, child) for name, child in found if not child.hidden]
+
+
+def _level(path: tuple[str, ...], command: Any, context: Context) -> Level:
+    parameters = [one for one in command.get_params(context) if not getattr(one, "hidden", False)]
+    arguments = [one for one in parameters if one.param_type_name == "argument"]
+    return Level(
+        " ".join(path),
+        tuple(Word(name, child.get_short_help_str(_SENTENCE)) for name, child in _children(command, context)),
+        tuple(_option(path, one) for one in parameters if one.param_type_name == "option"),
+        (*_of_group(path, command), *(_source(path, one) for one in arguments)),
+        any(one.nargs != 1 for one in arguments),
+    )
+
+
+def _of_group(path: tuple[str, ...], command: Any) -> tuple[str, ...]:
+    """Return the argument that a group takes in place of a subcommand (`positions DEAL`)."""
+    word = (getattr(command, "subcommand_metavar", None) or "").partition(" ")[0]
+    return (_named(path, word),) if word == "[DEAL]" else ()
+
+
+def _option(path: tuple[str, ...], option: Any) -> Option:
+    flag = option.is_flag or option.count
+    names = (*option.opts, *option.secondary_opts)
+    return Option(names, _line(option.help), None if flag else _source(path, option))
+
+
+def _line(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _source(path: tuple[str, ...], parameter: Any) -> str:
+    if choices := getattr(parameter.type, "choices", None):
+        return " ".join(str(getattr(choice, "value", choice)) for choice in choices)
+    return _named(path, parameter.metavar or "", parameter.opts[0])
+
+
+def _named(path: tuple[str, ...], metavar: str, name: str = "") -> str:
+    """Find where a value comes from: by the option, by the command, by what its place is called."""
+    place = metavar.strip("[].")
+    line = " ".join(path)
+    for known in (name, f"{line} {place}", f"{line.partition(' ')[0]} {place}", place):
+        if known in _SOURCES:
+            return _SOURCES[known]
+        if known in _WORDS:
+            return _WORDS[known]()
+    return place.replace("|", " ") if "|" in place else ""
+
+
+def valued(levels: tuple[Level, ...]) -> Iterator[tuple[str | None, tuple[str, ...], str]]:
+    """Return every option that takes a value: its command (None: anywhere), its names, its source."""
+    own = [(level.path, option) for level in levels if level.path for option in level.options]
+    for path, option in own:
+        if option.source is not None:
+            yield path, option.names, option.source
+    for option in levels[0].options:
+        if option.source is not None:
+            yield None, option.names, option.source
+
+
+def arguments(levels: tuple[Level, ...]) -> Iterator[tuple[str, int | None, str]]:
+    """Return the source of every argument by its place from 0; None is every place from here on."""
+    for level in levels:
+        last = len(level.arguments) - 1
+        for index, source in enumerate(level.arguments):
+            if source:
+                yield level.path, None if level.repeats and index == last else index, source
+
+
+def _settings() -> str:
+    from capcli.settings import TABLE
+
+    return " ".join(setting.name for setting in TABLE)
+
+
+def _settings_and_credentials() -> str:
+    from capcli.settings.table import CREDENTIALS
+
+    return " ".join((_settings(), *CREDENTIALS))
+
+
+def _resolutions() -> str:
+    from capcli.cli.inputs import RESOLUTIONS
+
+    return " ".join((*RESOLUTIONS, *(width.value for width in RESOLUTIONS.values())))
+
+
+def _topics() -> str:
+    from capcli.cli.topics import PAGES
+
+    return " ".join(PAGES)
+
+
+def _shells() -> str:
+    from capcli.cli.completions import WRITERS
+
+    return " ".join(WRITERS)
+
+
+_SOURCES = {
+    "--account": f"{ASK}accounts",
+    "--profile": f"{ASK}profiles",
+    "--env": "paper demo live",
+    "history WHAT": "market day month",
+    "accounts ID": f"{ASK}accounts",
+    "watchlists ID": f"{ASK}watchlists",
+    "watchlists NAME": "",
+    "positions DEAL": f"{ASK}positions",
+    "close DEAL": f"{ASK}positions",
+    "orders DEAL": f"{ASK}orders",
+    "DEAL": f"{ASK}deals",
+    "EPIC": f"{ASK}epics",
+    "PREVIEW_ID": f"{ASK}previews",
+    "ATTEMPT": f"{ASK}attempts",
+    "FILE": FILES,
+}
+_WORDS = {
+    "config NAME": _settings,
+    "config get NAME": _settings_and_credentials,
+    "WIDTH": _resolutions,
+    "TOPIC": _topics,
+    "SHELL": _shells,
+}

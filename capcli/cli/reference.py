@@ -1,0 +1,52 @@
+"""All commands on one page, written from the command tree: `capcli help reference`."""
+
+from collections.abc import Iterator
+from inspect import cleandoc
+from textwrap import indent, wrap
+from typing import Any
+
+_WIDTH = 78
+_COLUMN = 29
+
+
+def reference() -> str:
+    """Return the page. Imports every command."""
+    from capcli.cli.completions.plan import commands
+
+    (_, root, context), *others = commands()
+    parts = ["\n".join(("Options of every command, anywhere on the line:", *_options(root, context)))]
+    parts += ["\n".join(_entry(path, command, context)) for path, command, context in others]
+    return "\n\n".join(parts)
+
+
+def _entry(path: tuple[str, ...], command: Any, context: Any) -> Iterator[str]:
+    yield " ".join(("capcli", *path, *command.collect_usage_pieces(context)))
+    for paragraph in _paragraphs(command.help):
+        yield from wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    yield from _options(command, context)
+    if example := _example(command.epilog):
+        yield "  Example:"
+        yield indent(example, "  ")
+
+
+def _paragraphs(text: str | None) -> list[str]:
+    return [" ".join(part.split()) for part in cleandoc(text or "").split("\n\n") if part.strip(" \b\n")]
+
+
+def _options(command: Any, context: Any) -> Iterator[str]:
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is None or (context.parent is not None and "--help" in parameter.opts):
+            continue
+        names, about = record
+        rows = wrap(about, _WIDTH - _COLUMN) or [""]
+        if len(names) > _COLUMN - 6:
+            yield f"    {names}"
+        else:
+            yield f"    {names:<{_COLUMN - 4}}{rows.pop(0)}".rstrip()
+        yield from (" " * _COLUMN + row for row in rows)
+
+
+def _example(epilog: str | None) -> str:
+    """Return the example that ends a help page."""
+    return (epilog or "").partition("Example:\n")[2].partition("\n\n")[0]

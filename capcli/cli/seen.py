@@ -1,0 +1,51 @@
+"""What a result showed that a person may want to type next: kept, so that a shell can complete it."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from capcli.app import App
+
+_ROWS = ("positions", "orders", "markets", "quotes", "rows", "closings")
+
+
+def remember(app: "App", data: Any) -> None:
+    """Keep the epics, deals, accounts and watchlists of a result. Never fails, and costs one small read."""
+    kind = type(data).__name__
+    shown: dict[str, dict[str, str]] = {"epics": _epics(data)}
+    whole: list[str] = []
+    if kind in {"PositionsFound", "OrdersFound"}:
+        book = kind.removesuffix("Found").lower()
+        rows = getattr(data, book)
+        shown[book] = {row.deal_id: f"{row.side.value} {row.size} {row.epic}" for row in rows}
+        # A single row may be the one that was asked for.
+        whole = [] if len(rows) == 1 else [book]
+    elif kind == "Execution" and data.deal_id:
+        book = "positions" if data.kind.value == "MARKET" else "orders"
+        shown[book] = {data.deal_id: f"{data.side.value} {data.size} {data.epic}"}
+    elif kind in {"AccountsFound", "LoginDone"}:
+        shown["accounts"] = {row.account_id: f"{row.name} {row.currency}" for row in data.accounts}
+        whole = ["accounts"]
+    elif kind == "WatchlistsFound":
+        shown["watchlists"] = {row.watchlist_id: row.name for row in data.watchlists}
+        whole = ["watchlists"]
+    elif kind in {"WatchlistShown", "WatchlistChange"}:
+        shown["watchlists"] = {data.watchlist_id: data.name}
+    shown = {name: values for name, values in shown.items() if values}
+    gone = tuple(_gone(kind, data))
+    if shown or whole or gone:
+        app.seen.note(shown, whole=whole, gone=gone)
+
+
+def _epics(data: Any) -> dict[str, str]:
+    rows = next((getattr(data, name) for name in _ROWS if hasattr(data, name)), ())
+    found = (data, getattr(data, "market", None), *rows)
+    return {epic: getattr(row, "name", "") for row in found if (epic := getattr(row, "epic", None))}
+
+
+def _gone(kind: str, data: Any) -> Iterable[str]:
+    """Name the deals that a result ended."""
+    if kind in {"Closing", "Cancellation"} and data.state.value == "LANDED":
+        yield data.deal_id
+    elif kind == "AllClosings":
+        yield from (row.deal_id for row in data.closings if row.closed)

@@ -1,0 +1,111 @@
+"""What a shell offers at a Tab: values that were seen here, from local files alone. Never the network.
+
+`capcli __complete KIND [--env ENV] [--profile NAME]` prints a value a line, with what it is behind a tab. Its
+answer must be there before a finger is: it builds no app and imports no library but SQLite, where it must.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from capcli.store.seen import read_seen, seen_file
+from capcli.system import Folders, folders
+
+WORD = "__complete"
+KINDS = (
+    "epics",
+    "deals",
+    "positions",
+    "orders",
+    "accounts",
+    "watchlists",
+    "previews",
+    "attempts",
+    "profiles",
+)
+_MOST = 50
+_ENVS = ("paper", "demo", "live")
+_CREDENTIALS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
+_ENDINGS = ("", "_FILE", "_CMD")
+_PREVIEWS = """
+    SELECT id, kind || ' ' || json_extract(document, '$.side') || ' ' || json_extract(document, '$.size')
+        || ' ' || json_extract(document, '$.epic')
+    FROM previews WHERE env = ? AND state = 'READY' AND expires_at > strftime('%Y-%m-%dT%H:%M:%f', 'now')
+    ORDER BY created_at DESC LIMIT ?"""
+_ATTEMPTS = "SELECT id, kind || ' ' || state FROM attempts WHERE env = ? ORDER BY created_at DESC LIMIT ?"
+
+
+def main(words: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return what is to be printed; nothing, whatever goes wrong: a Tab has nobody to tell it to."""
+    try:
+        rows = hints(words[0], words[1:], environ)
+    except Exception:  # noqa: BLE001  a shell in the middle of a line is no place for a message
+        return ""
+    return "".join(f"{value}\t{about}\n" for value, about in rows.items())
+
+
+def hints(kind: str, options: Sequence[str], environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the values of a kind (of KINDS) with what each is, newest first."""
+    places = folders(dict(environ))
+    config = _config(places)
+    if kind == "profiles":
+        return dict.fromkeys(config.get("profiles", {}), "")
+    env = _env(_given(options, "--env"), _given(options, "--profile"), environ, config)
+    if env not in _ENVS:
+        return {}
+    if kind in {"previews", "attempts"}:
+        return _journal(places.journal, _PREVIEWS if kind == "previews" else _ATTEMPTS, env)
+    seen = read_seen(seen_file(places.cache, env))
+    if kind == "deals":
+        return seen.get("positions", {}) | seen.get("orders", {})
+    return seen.get(kind, {})
+
+
+def _given(options: Sequence[str], name: str) -> str | None:
+    return next((value for word, value in pairwise(options) if word == name), None)
+
+
+def _config(places: Folders) -> Mapping[str, dict[str, dict[str, str]]]:
+    try:
+        text = places.config_file.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    import tomllib
+
+    return tomllib.loads(text)
+
+
+def _env(
+    option: str | None, profile: str | None, environ: Mapping[str, str], config: Mapping[str, object]
+) -> str:
+    """Choose the environment in the order that commands do, checking nothing."""
+    if chosen := option or environ.get("CAP_ENV"):
+        return chosen.strip().lower()
+    if any(environ.get(name + ending) for name in _CREDENTIALS for ending in _ENDINGS):
+        return "demo"
+    profiles = config.get("profiles")
+    table = (
+        profiles.get(profile or config.get("default_profile", "main")) if isinstance(profiles, dict) else {}
+    )
+    return str((table or {}).get("env", "paper"))
+
+
+def _journal(file: Path, query: str, env: str) -> dict[str, str]:
+    """Read the journal without leaving a trace beside it; a journal that is busy or broken has nothing."""
+    import sqlite3
+
+    quiet = "" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1"
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro{quiet}", uri=True, timeout=0.05)
+    try:
+        return {value: about or "" for value, about in connection.execute(query, (env, _MOST))}
+    finally:
+        connection.close()
+
+
+def answer() -> int:
+    """Answer the Tab of a shell. Raises nothing."""
+    text = main(sys.argv[2:], os.environ)
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    return 0

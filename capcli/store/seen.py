@@ -1,0 +1,91 @@
+"""What commands showed lately (epics, deals, accounts, watchlists), for a shell to complete. A cache.
+
+Read at every Tab, so it imports next to nothing. A file that cannot be read or written is as good as none.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from capcli.errors import CapcliError
+from capcli.system import private_folder
+
+MOST = 200
+_VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
+_LONGEST_ABOUT = 48
+
+Seen = dict[str, dict[str, str]]
+
+
+def seen_file(cache: Path, env: str) -> Path:
+    """Name the file of an environment in the cache folder."""
+    return cache / f"seen-{env}.txt"
+
+
+def read_seen(file: Path) -> Seen:
+    """Return the values by kind, newest first, each with what it is."""
+    found: Seen = {}
+    with suppress(OSError, ValueError):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            kind, value, about = line.split("\t")
+            found.setdefault(kind, {})[value] = about
+    return found
+
+
+class SeenValues:
+    """The cache of one environment, as commands write it."""
+
+    def __init__(self, cache: Path, env: str) -> None:
+        self._file = seen_file(cache, env)
+
+    def note(
+        self,
+        shown: Mapping[str, Mapping[str, str]],
+        *,
+        whole: Iterable[str] = (),
+        gone: Iterable[str] = (),
+    ) -> None:
+        """Put what was shown first. A `whole` kind was listed completely; `gone` values are forgotten."""
+        before = read_seen(self._file)
+        after = {kind: dict(values) for kind, values in before.items()}
+        for kind in whole:
+            after[kind] = {}
+        for kind, values in shown.items():
+            known = after.get(kind, {})
+            fresh = {
+                value: _about(text) or known.get(value, "")
+                for value, text in values.items()
+                if _VALUE.fullmatch(value)
+            }
+            after[kind] = dict([*(fresh | known | fresh).items()][:MOST])
+        for value in gone:
+            for values in after.values():
+                values.pop(value, None)
+        if _lines(after) != _lines(before):
+            self._write(_lines(after))
+
+    def forget(self) -> None:
+        """Remove the cache."""
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+    def _write(self, text: str) -> None:
+        trial = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        with suppress(OSError, CapcliError):
+            private_folder(self._file.parent)
+            trial.unlink(missing_ok=True)
+            with os.fdopen(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+                stream.write(text.encode())
+            trial.replace(self._file)
+
+
+def _about(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:_LONGEST_ABOUT].strip()
+
+
+def _lines(seen: Seen) -> str:
+    return "".join(
+        f"{kind}\t{value}\t{about}\n" for kind, values in seen.items() for value, about in values.items()
+    )

@@ -1,0 +1,337 @@
+# Completion of capcli for bash. Generated from the command tree: capcli help completions
+
+__capcli_command() {
+    case "$1|$2" in
+    "|preview") ;;
+    "|propose") ;;
+    "|execute") ;;
+    "|positions") ;;
+    "|orders") ;;
+    "|exposure") ;;
+    "|close") ;;
+    "|halt") ;;
+    "|resume") ;;
+    "|reconcile") ;;
+    "|resolve") ;;
+    "|history") ;;
+    "|quote") ;;
+    "|prices") ;;
+    "|watch") ;;
+    "|alert") ;;
+    "|markets") ;;
+    "|watchlists") ;;
+    "|accounts") ;;
+    "|login") ;;
+    "|logout") ;;
+    "|health") ;;
+    "|config") ;;
+    "|paper") ;;
+    "|mcp") ;;
+    "|help") ;;
+    "positions|amend") ;;
+    "orders|amend") ;;
+    "orders|cancel") ;;
+    "history|executions") ;;
+    "history|verify") ;;
+    "history|activity") ;;
+    "history|transactions") ;;
+    "history|report") ;;
+    "markets|search") ;;
+    "markets|show") ;;
+    "markets|browse") ;;
+    "markets|sentiment") ;;
+    "watchlists|list") ;;
+    "watchlists|show") ;;
+    "watchlists|create") ;;
+    "watchlists|add") ;;
+    "watchlists|remove") ;;
+    "watchlists|delete") ;;
+    "accounts|use") ;;
+    "accounts|preferences") ;;
+    "accounts|topup") ;;
+    "config|get") ;;
+    "config|set") ;;
+    "config|unset") ;;
+    "config|path") ;;
+    "paper|status") ;;
+    "paper|reset") ;;
+    "paper|serve") ;;
+    "paper|faults") ;;
+    "paper faults|set") ;;
+    "paper faults|clear") ;;
+    "mcp|serve") ;;
+    *) return 1 ;;
+    esac
+}
+
+__capcli_valued() {
+    case "$1|$2" in
+    "preview|--size") source="" ;;
+    "preview|--risk") source="" ;;
+    "preview|--stop") source="" ;;
+    "preview|--stop-distance") source="" ;;
+    "preview|--stop-amount") source="" ;;
+    "preview|--limit") source="" ;;
+    "preview|--limit-distance") source="" ;;
+    "preview|--limit-amount") source="" ;;
+    "preview|--at") source="" ;;
+    "preview|--type") source="limit stop" ;;
+    "preview|--good-till") source="" ;;
+    "propose|--risk") source="" ;;
+    "propose|--stop") source="" ;;
+    "propose|--stop-distance") source="" ;;
+    "positions amend|--stop") source="" ;;
+    "positions amend|--stop-distance") source="" ;;
+    "positions amend|--limit") source="" ;;
+    "positions amend|--limit-distance") source="" ;;
+    "orders amend|--at") source="" ;;
+    "orders amend|--stop") source="" ;;
+    "orders amend|--stop-distance") source="" ;;
+    "orders amend|--limit") source="" ;;
+    "orders amend|--limit-distance") source="" ;;
+    "orders amend|--good-till") source="" ;;
+    "close|--size") source="" ;;
+    "halt|--reason") source="" ;;
+    "resolve|--landed") source="@deals" ;;
+    "history executions|--last") source="" ;;
+    "history activity|--last") source="" ;;
+    "history activity|--from") source="" ;;
+    "history activity|--to") source="" ;;
+    "history activity|--epic") source="@epics" ;;
+    "history activity|--type") source="" ;;
+    "history activity|--status") source="" ;;
+    "history activity|--source") source="" ;;
+    "history activity|--deal") source="@deals" ;;
+    "history transactions|--last") source="" ;;
+    "history transactions|--from") source="" ;;
+    "history transactions|--to") source="" ;;
+    "history transactions|--epic") source="@epics" ;;
+    "history transactions|--type") source="" ;;
+    "history transactions|--status") source="" ;;
+    "history transactions|--deal") source="@deals" ;;
+    "history report|--last") source="" ;;
+    "history report|--from") source="" ;;
+    "history report|--to") source="" ;;
+    "history report|--by") source="market day month" ;;
+    "prices|--resolution") source="1m 5m 15m 30m 1h 4h 1d 1w MINUTE MINUTE_5 MINUTE_15 MINUTE_30 HOUR HOUR_4 DAY WEEK" ;;
+    "prices|--last") source="" ;;
+    "prices|--from") source="" ;;
+    "prices|--to") source="" ;;
+    "prices|--output") source="files" ;;
+    "watch|--for") source="" ;;
+    "watch|--every") source="" ;;
+    "alert|--above") source="" ;;
+    "alert|--below") source="" ;;
+    "alert|--exec") source="" ;;
+    "alert|--for") source="" ;;
+    "markets search|--limit") source="" ;;
+    "markets browse|--limit") source="" ;;
+    "accounts preferences|--hedging") source="on off" ;;
+    "accounts preferences|--leverage") source="" ;;
+    "health|--only") source="" ;;
+    "paper reset|--seed") source="" ;;
+    "paper reset|--start") source="" ;;
+    "paper reset|--speed") source="" ;;
+    "paper reset|--ticks") source="" ;;
+    "paper reset|--replay") source="" ;;
+    "paper serve|--port") source="" ;;
+    "paper serve|--seed") source="" ;;
+    "paper serve|--start") source="" ;;
+    "paper serve|--speed") source="" ;;
+    "paper serve|--ticks") source="" ;;
+    "paper serve|--replay") source="" ;;
+    "paper faults set|--times") source="" ;;
+    "paper faults set|--for") source="" ;;
+    "paper faults set|--on") source="" ;;
+    "paper faults set|--value") source="" ;;
+    "help|--shell") source="bash zsh fish powershell" ;;
+    *"|--env") source="paper demo live" ;;
+    *"|--profile") source="@profiles" ;;
+    *"|--account") source="@accounts" ;;
+    *"|--fields") source="" ;;
+    *"|--timeout") source="" ;;
+    *) return 1 ;;
+    esac
+}
+
+__capcli_argument() {
+    case "$1|$2" in
+    "preview|"0) source="@epics" ;;
+    "propose|"0) source="@epics" ;;
+    "execute|"0) source="@previews" ;;
+    "positions|"0) source="@positions" ;;
+    "positions amend|"0) source="@positions" ;;
+    "orders|"0) source="@orders" ;;
+    "orders amend|"0) source="@orders" ;;
+    "orders cancel|"0) source="@orders" ;;
+    "close|"0) source="@positions" ;;
+    "reconcile|"0) source="@attempts" ;;
+    "resolve|"0) source="@attempts" ;;
+    "quote|"*) source="@epics" ;;
+    "prices|"0) source="@epics" ;;
+    "watch|"*) source="@epics" ;;
+    "alert|"0) source="@epics" ;;
+    "markets show|"0) source="@epics" ;;
+    "markets sentiment|"*) source="@epics" ;;
+    "watchlists show|"0) source="@watchlists" ;;
+    "watchlists create|"*) source="@epics" ;;
+    "watchlists add|"0) source="@watchlists" ;;
+    "watchlists add|"1) source="@epics" ;;
+    "watchlists remove|"0) source="@watchlists" ;;
+    "watchlists remove|"1) source="@epics" ;;
+    "watchlists delete|"0) source="@watchlists" ;;
+    "accounts use|"0) source="@accounts" ;;
+    "config get|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD" ;;
+    "config set|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL" ;;
+    "config unset|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL" ;;
+    "help|"0) source="exit-codes environment output preview completions reference" ;;
+    *) source= ;;
+    esac
+}
+
+__capcli_words() {
+    case "$1" in
+    "") words="preview propose execute positions orders exposure close halt resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout health config paper mcp help|" ;;
+    "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --help" ;;
+    "propose") words="|--risk --buy --sell --stop --stop-distance --help" ;;
+    "execute") words="|--again --confirm --yes --help" ;;
+    "positions") words="amend|--help" ;;
+    "positions amend") words="|--stop --stop-distance --no-stop --limit --limit-distance --no-limit --trailing --guaranteed --confirm --yes --help" ;;
+    "orders") words="amend cancel|--help" ;;
+    "orders amend") words="|--at --stop --stop-distance --limit --limit-distance --trailing --guaranteed --good-till --no-expiry --confirm --yes --help" ;;
+    "orders cancel") words="|--confirm --yes --help" ;;
+    "exposure") words="|--help" ;;
+    "close") words="|--size --all --again --confirm --yes --help" ;;
+    "halt") words="|--reason --help" ;;
+    "resume") words="|--confirm --yes --help" ;;
+    "reconcile") words="|--wait --help" ;;
+    "resolve") words="|--landed --not-placed --confirm --yes --help" ;;
+    "history") words="executions verify activity transactions report|--help" ;;
+    "history executions") words="|--last --help" ;;
+    "history verify") words="|--accept --confirm --yes --help" ;;
+    "history activity") words="|--last --from --to --epic --type --status --source --deal --help" ;;
+    "history transactions") words="|--last --from --to --epic --type --status --deal --help" ;;
+    "history report") words="|--last --from --to --by --help" ;;
+    "quote") words="|--help" ;;
+    "prices") words="|--resolution --last --from --to --chart --output --force --help" ;;
+    "watch") words="|--positions --once --for --every --help" ;;
+    "alert") words="|--above --below --exec --repeat --for --help" ;;
+    "markets") words="search show browse sentiment|--help" ;;
+    "markets search") words="|--limit --help" ;;
+    "markets show") words="|--help" ;;
+    "markets browse") words="|--limit --help" ;;
+    "markets sentiment") words="|--help" ;;
+    "watchlists") words="list show create add remove delete|--help" ;;
+    "watchlists list") words="|--help" ;;
+    "watchlists show") words="|--help" ;;
+    "watchlists create") words="|--help" ;;
+    "watchlists add") words="|--help" ;;
+    "watchlists remove") words="|--help" ;;
+    "watchlists delete") words="|--confirm --yes --help" ;;
+    "accounts") words="use preferences topup|--help" ;;
+    "accounts use") words="|--help" ;;
+    "accounts preferences") words="|--hedging --leverage --confirm --yes --help" ;;
+    "accounts topup") words="|--confirm --yes --help" ;;
+    "login") words="|--stdin --status --check --help" ;;
+    "logout") words="|--forget --help" ;;
+    "health") words="|--only --report --help" ;;
+    "config") words="get set unset path|--help" ;;
+    "config get") words="|--help" ;;
+    "config set") words="|--help" ;;
+    "config unset") words="|--help" ;;
+    "config path") words="|--help" ;;
+    "paper") words="status reset serve faults|--help" ;;
+    "paper status") words="|--help" ;;
+    "paper reset") words="|--seed --start --speed --ticks --replay --no-limits --confirm --yes --help" ;;
+    "paper serve") words="|--port --tls --seed --start --speed --ticks --replay --no-limits --help" ;;
+    "paper faults") words="set clear|--help" ;;
+    "paper faults set") words="|--times --for --on --value --help" ;;
+    "paper faults clear") words="|--help" ;;
+    "mcp") words="serve|--help" ;;
+    "mcp serve") words="|--help" ;;
+    "help") words="|--shell --help" ;;
+    *) words= ;;
+    esac
+}
+
+__capcli_offer() {
+    local word
+    for word in $1; do
+        [[ $word == "$current"* ]] && COMPREPLY+=("$word")
+    done
+}
+
+__capcli_ask() {
+    local word rest program=${COMP_WORDS[0]/#\~/$HOME}
+    while IFS=$'\t' read -r word rest; do
+        [[ $word == "$current"* ]] && COMPREPLY+=("$word")
+    done < <("$program" __complete "$1" ${place[@]+"${place[@]}"} 2>/dev/null)
+}
+
+__capcli_files() {
+    local file
+    compopt -o filenames 2>/dev/null
+    while IFS= read -r file; do
+        COMPREPLY+=("$file")
+    done < <(compgen -f -- "$current")
+}
+
+__capcli_fill() {
+    case "$1" in
+    @*) __capcli_ask "${1#@}" ;;
+    files) __capcli_files ;;
+    *) __capcli_offer "$1" ;;
+    esac
+}
+
+# The environment and the profile of this line decide which values were seen.
+__capcli_place() {
+    local index next
+    for ((index = 1; index < ${#COMP_WORDS[@]}; index++)); do
+        case "${COMP_WORDS[index]}" in
+        --env | --profile)
+            next=$((index + 1))
+            [[ ${COMP_WORDS[next]-} == "=" ]] && next=$((next + 1))
+            [[ -n ${COMP_WORDS[next]-} ]] && place+=("${COMP_WORDS[index]}" "${COMP_WORDS[next]}")
+            ;;
+        esac
+    done
+}
+
+_capcli() {
+    local IFS=$' \t\n' current=${COMP_WORDS[COMP_CWORD]} route="" key="" count=0 ended="" index word
+    local source="" words=""
+    local -a place=()
+    COMPREPLY=()
+    [[ $current == "=" ]] && current=""
+    for ((index = 1; index < COMP_CWORD; index++)); do
+        word=${COMP_WORDS[index]}
+        if [[ -n $key ]]; then
+            [[ $word == "=" ]] || key=""
+        elif [[ -z $ended && $word == "--" ]]; then
+            ended=1
+        elif [[ -z $ended && $word == -* ]]; then
+            __capcli_valued "$route" "$word" && key=$word
+        elif [[ -z $ended && $count == 0 ]] && __capcli_command "$route" "$word"; then
+            route=${route:+$route }$word
+        else
+            count=$((count + 1))
+        fi
+    done
+    __capcli_place
+    if [[ -n $key ]]; then
+        __capcli_valued "$route" "$key"
+        __capcli_fill "$source"
+        return
+    fi
+    __capcli_words "$route"
+    if [[ -z $ended && $current == -* ]]; then
+        __capcli_offer "${words#*|} --env --profile --account --json --csv --fields --no-color --quiet -q --verbose -v --timeout --version -V --help --help"
+        return
+    fi
+    [[ $count == 0 ]] && __capcli_offer "${words%%|*}"
+    __capcli_argument "$route" "$count"
+    __capcli_fill "$source"
+}
+
+complete -F _capcli capcli

@@ -1,0 +1,638 @@
+# Completion of capcli for PowerShell. Generated from the command tree: capcli help completions
+
+Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock {
+    param($current, $line, $cursor)
+
+    # command -> its subcommands, its options, its arguments' sources
+    $commands = @{
+        '' = @(
+            @('preview', 'Show what an order would be, with every check; sends nothing.'),
+            @('propose', 'Work out the size that a risk allows; sends nothing.'),
+            @('execute', 'Send a preview, once.'),
+            @('positions', 'Open positions: P&L, margin, distance to the stop.'),
+            @('orders', 'Working orders.'),
+            @('exposure', 'What is at stake: notional, margin, loss at the stops.'),
+            @('close', 'Close a position at market.'),
+            @('halt', 'Stop: nothing that adds risk is sent by anybody.'),
+            @('resume', 'Let orders be sent again after a halt.'),
+            @('reconcile', 'Settle orders whose answer was lost.'),
+            @('resolve', 'Say what became of a lost order.'),
+            @('history', 'Activity, bookings, realised P&L; what was sent from here.'),
+            @('quote', 'Bid and offer of one or more markets.'),
+            @('prices', 'Candles.'),
+            @('watch', 'Prices or positions, live from the stream.'),
+            @('alert', 'Wait for a price.'),
+            @('markets', 'Find markets, and show their dealing rules and hours.'),
+            @('watchlists', 'Named lists of markets: show, make, change.'),
+            @('accounts', 'Balance, equity and margin of each account; switch.'),
+            @('login', 'Check your API key and keep it in the keychain.'),
+            @('logout', 'End the broker session; --forget removes the key.'),
+            @('health', 'Find out why something does not work.'),
+            @('config', 'Effective settings and where each comes from.'),
+            @('paper', 'The built-in paper broker: status, reset, serve, faults.'),
+            @('mcp', 'The server for AI assistants.'),
+            @('help', 'Read about exit codes, settings, output, previews; all commands.')
+        )
+        'preview' = @()
+        'propose' = @()
+        'execute' = @()
+        'positions' = @(
+            @('amend', 'Change the stop or the limit of a position.')
+        )
+        'positions amend' = @()
+        'orders' = @(
+            @('amend', 'Change a working order: its level, stop, limit or expiry.'),
+            @('cancel', 'Cancel a working order.')
+        )
+        'orders amend' = @()
+        'orders cancel' = @()
+        'exposure' = @()
+        'close' = @()
+        'halt' = @()
+        'resume' = @()
+        'reconcile' = @()
+        'resolve' = @()
+        'history' = @(
+            @('executions', 'What was asked, sent and answered, what it became, and when.'),
+            @('verify', 'Find altered, removed, reordered and cut-off rows in this machine''s...'),
+            @('activity', 'What happened on the account: orders, fills, closes, stops, rejections.'),
+            @('transactions', 'What was booked: realised P&L, overnight fees, commissions, deposits.'),
+            @('report', 'Realised P&L, costs and deposits of a span, in the account''s currency.')
+        )
+        'history executions' = @()
+        'history verify' = @()
+        'history activity' = @()
+        'history transactions' = @()
+        'history report' = @()
+        'quote' = @()
+        'prices' = @()
+        'watch' = @()
+        'alert' = @()
+        'markets' = @(
+            @('search', 'Markets whose name or epic matches.'),
+            @('show', 'One market: prices, sizes, margin, stop distances, fees, hours.'),
+            @('browse', 'The tree of market categories: its top, or what is under a node.'),
+            @('sentiment', 'How many of the broker''s clients are long and short, in percent.')
+        )
+        'markets search' = @()
+        'markets show' = @()
+        'markets browse' = @()
+        'markets sentiment' = @()
+        'watchlists' = @(
+            @('list', 'All watchlists of the login, the broker''s own included.'),
+            @('show', 'The markets of a watchlist, with their prices.'),
+            @('create', 'Make a watchlist.'),
+            @('add', 'Add a market to a watchlist; one that is in it already stays.'),
+            @('remove', 'Take a market out of a watchlist.'),
+            @('delete', 'Delete a whole watchlist.')
+        )
+        'watchlists list' = @()
+        'watchlists show' = @()
+        'watchlists create' = @()
+        'watchlists add' = @()
+        'watchlists remove' = @()
+        'watchlists delete' = @()
+        'accounts' = @(
+            @('use', 'Make an account the active one, for the next commands too.'),
+            @('preferences', 'Hedging and leverage of the account; change them.'),
+            @('topup', 'Put play money on a paper or demo account.')
+        )
+        'accounts use' = @()
+        'accounts preferences' = @()
+        'accounts topup' = @()
+        'login' = @()
+        'logout' = @()
+        'health' = @()
+        'config' = @(
+            @('get', 'One setting: its value, its source, what is allowed.'),
+            @('set', 'Write a setting into a profile of config.toml.'),
+            @('unset', 'Take a setting out of a profile of config.toml; its default counts...'),
+            @('path', 'Where config.toml, the journal and the paper broker are.')
+        )
+        'config get' = @()
+        'config set' = @()
+        'config unset' = @()
+        'config path' = @()
+        'paper' = @(
+            @('status', 'Seed, market time, accounts and counts.'),
+            @('reset', 'Forget every paper deal and start over with fresh accounts.'),
+            @('serve', 'Serve the paper broker over loopback HTTP, for other clients.'),
+            @('faults', 'A bad day on paper: lost, late and wrong answers on purpose.')
+        )
+        'paper status' = @()
+        'paper reset' = @()
+        'paper serve' = @()
+        'paper faults' = @(
+            @('set', 'Set a fault of the paper broker; nothing else is affected.'),
+            @('clear', 'Take one fault of the paper broker away, or all of them.')
+        )
+        'paper faults set' = @()
+        'paper faults clear' = @()
+        'mcp' = @(
+            @('serve', 'Serve the tools over stdin and stdout, for an assistant to start.')
+        )
+        'mcp serve' = @()
+        'help' = @()
+    }
+    $options = @{
+        'preview' = @(
+            @('--size', 'Units of the market.'),
+            @('--risk', 'Or the size whose loss at the stop is that much.'),
+            @('--sell', 'Sell instead of buy.'),
+            @('--stop', 'Stop at this price.'),
+            @('--stop-distance', 'Stop this far from the price.'),
+            @('--stop-amount', 'Stop at this loss.'),
+            @('--limit', 'Take profit at this price.'),
+            @('--limit-distance', 'Take profit this far from the price.'),
+            @('--limit-amount', 'Take profit at this gain.'),
+            @('--trailing', 'The stop follows the price.'),
+            @('--guaranteed', 'The stop fills at its level.'),
+            @('--at', 'A working order at this price.'),
+            @('--type', 'How --at works.'),
+            @('--good-till', 'When --at ends (UTC).'),
+            @('--explain', 'Each field in a sentence.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'propose' = @(
+            @('--risk', 'Share of the equity to risk.'),
+            @('--buy', 'Make a preview of a buy.'),
+            @('--sell', 'Make a preview of a sale.'),
+            @('--stop', 'Stop at this price.'),
+            @('--stop-distance', 'Stop this far from the price.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'execute' = @(
+            @('--again', 'Also when the same order was sent a minute ago.'),
+            @('--confirm', 'Send without a question.'),
+            @('--yes', 'Send without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'positions' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'positions amend' = @(
+            @('--stop', 'Stop at this price.'),
+            @('--stop-distance', 'Stop this far from the price.'),
+            @('--no-stop', 'Take the stop away.'),
+            @('--limit', 'Take profit at this price.'),
+            @('--limit-distance', 'Take profit this far from the price.'),
+            @('--no-limit', 'Take the limit away.'),
+            @('--trailing', 'The stop follows the price.'),
+            @('--guaranteed', 'The stop fills at its level.'),
+            @('--confirm', 'Send it without a question.'),
+            @('--yes', 'Send it without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'orders' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'orders amend' = @(
+            @('--at', 'Move it to this price.'),
+            @('--stop', 'Stop at this price.'),
+            @('--stop-distance', 'Stop this far from the price.'),
+            @('--limit', 'Take profit at this price.'),
+            @('--limit-distance', 'Take profit this far from the price.'),
+            @('--trailing', 'The stop follows the price.'),
+            @('--guaranteed', 'The stop fills at its level.'),
+            @('--good-till', 'When it ends (UTC).'),
+            @('--no-expiry', 'Let it wait until cancelled.'),
+            @('--confirm', 'Send it without a question.'),
+            @('--yes', 'Send it without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'orders cancel' = @(
+            @('--confirm', 'Send it without a question.'),
+            @('--yes', 'Send it without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'exposure' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'close' = @(
+            @('--size', 'Close only this much of it.'),
+            @('--all', 'Close every open position.'),
+            @('--again', 'The same --size once more within 60 s.'),
+            @('--confirm', 'Close without a question.'),
+            @('--yes', 'Close without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'halt' = @(
+            @('--reason', 'Why, for whoever meets it.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'resume' = @(
+            @('--confirm', 'Resume without a question.'),
+            @('--yes', 'Resume without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'reconcile' = @(
+            @('--wait', 'Look again until it is decided.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'resolve' = @(
+            @('--landed', 'It became this deal.'),
+            @('--not-placed', 'It never reached the market.'),
+            @('--confirm', 'Record it without a question.'),
+            @('--yes', 'Record it without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'history' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'history executions' = @(
+            @('--last', 'So many, newest first.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'history verify' = @(
+            @('--accept', 'Take the journal as it is now for the one to start from.'),
+            @('--confirm', 'Accept without a question.'),
+            @('--yes', 'Accept without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'history activity' = @(
+            @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
+            @('--from', 'From this time (UTC).'),
+            @('--to', 'To this time (UTC).'),
+            @('--epic', 'This market; repeatable.'),
+            @('--type', 'The broker''s word; repeatable.'),
+            @('--status', 'The broker''s word; repeatable.'),
+            @('--source', 'USER, SYSTEM, SL, TP...'),
+            @('--deal', 'Rows of this deal alone.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'history transactions' = @(
+            @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
+            @('--from', 'From this time (UTC).'),
+            @('--to', 'To this time (UTC).'),
+            @('--epic', 'This market; repeatable.'),
+            @('--type', 'The broker''s word; repeatable.'),
+            @('--status', 'The broker''s word; repeatable.'),
+            @('--deal', 'Rows of this deal alone.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'history report' = @(
+            @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
+            @('--from', 'From this time (UTC).'),
+            @('--to', 'To this time (UTC).'),
+            @('--by', 'market, day or month (UTC).'),
+            @('--help', 'Show this message and exit.')
+        )
+        'quote' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'prices' = @(
+            @('--resolution', '1m 5m 15m 30m 1h 4h 1d 1w, or the broker''s name.'),
+            @('--last', 'So many candles (50).'),
+            @('--from', 'From this time (UTC).'),
+            @('--to', 'To this time (UTC).'),
+            @('--chart', 'Draw them.'),
+            @('--output', 'Download into a .csv, .jsonl or .parquet file, or - for stdout.'),
+            @('--force', 'With --output: replace a file, begin anew.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'watch' = @(
+            @('--positions', 'The open positions: P&L from every tick.'),
+            @('--once', 'The first tick of each market, then end.'),
+            @('--for', 'End after so many seconds.'),
+            @('--every', 'At most one line in S seconds each; 0 is every tick.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'alert' = @(
+            @('--above', 'When the bid is at L or above.'),
+            @('--below', 'When the bid is at L or below.'),
+            @('--exec', 'Run this program each time; no shell.'),
+            @('--repeat', 'Go on: again each time the price comes back and crosses.'),
+            @('--for', 'End after so many seconds.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'markets' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'markets search' = @(
+            @('--limit', 'At most so many.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'markets show' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'markets browse' = @(
+            @('--limit', 'At most so many markets.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'markets sentiment' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'watchlists' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'watchlists list' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'watchlists show' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'watchlists create' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'watchlists add' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'watchlists remove' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'watchlists delete' = @(
+            @('--confirm', 'Delete without a question.'),
+            @('--yes', 'Delete without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'accounts' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'accounts use' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'accounts preferences' = @(
+            @('--hedging', 'Opposite deals side by side.'),
+            @('--leverage', 'Leverage of a class; repeat for more.'),
+            @('--confirm', 'Send it without a question.'),
+            @('--yes', 'Send it without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'accounts topup' = @(
+            @('--confirm', 'Send it without a question.'),
+            @('--yes', 'Send it without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'login' = @(
+            @('--stdin', 'Read {"api_key", "identifier", "password"} as JSON.'),
+            @('--status', 'Only say where the credentials are.'),
+            @('--check', 'With --status: log in with them, too.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'logout' = @(
+            @('--forget', 'Remove the key from the keychain.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'health' = @(
+            @('--only', 'Only this check and those it needs; repeatable.'),
+            @('--report', 'Markdown for a support request, without secrets.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'config' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'config get' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'config set' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'config unset' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'config path' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'paper' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'paper status' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'paper reset' = @(
+            @('--seed', 'Other prices: any text.'),
+            @('--start', 'The market''s clock begins here (UTC).'),
+            @('--speed', 'Market time in real time; 1440 is a day a minute.'),
+            @('--ticks', 'Ticks a second of every open market on the stream.'),
+            @('--replay', 'Play a file''s candles as this market; may be given again.'),
+            @('--no-limits', 'No request limits, for tests.'),
+            @('--confirm', 'Without a question.'),
+            @('--yes', 'Without a question.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'paper serve' = @(
+            @('--port', 'Loopback port; 0 takes a free one.'),
+            @('--tls', 'https and wss, with a certificate made here.'),
+            @('--seed', 'Other prices: any text.'),
+            @('--start', 'The market''s clock begins here (UTC).'),
+            @('--speed', 'Market time in real time; 1440 is a day a minute.'),
+            @('--ticks', 'Ticks a second of every open market on the stream.'),
+            @('--replay', 'Play a file''s candles as this market; may be given again.'),
+            @('--no-limits', 'No request limits, for tests.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'paper faults' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'paper faults set' = @(
+            @('--times', 'For the next N requests that it changes.'),
+            @('--for', 'For so long.'),
+            @('--on', 'orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, reads (every GET), login or all.'),
+            @('--value', 'As listed above.'),
+            @('--help', 'Show this message and exit.')
+        )
+        'paper faults clear' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'mcp' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'mcp serve' = @(
+            @('--help', 'Show this message and exit.')
+        )
+        'help' = @(
+            @('--shell', 'With completions: print the script of bash, zsh, fish or powershell.'),
+            @('--help', 'Show this message and exit.')
+        )
+    }
+    $valued = @{
+        'preview|--size' = ''
+        'preview|--risk' = ''
+        'preview|--stop' = ''
+        'preview|--stop-distance' = ''
+        'preview|--stop-amount' = ''
+        'preview|--limit' = ''
+        'preview|--limit-distance' = ''
+        'preview|--limit-amount' = ''
+        'preview|--at' = ''
+        'preview|--type' = 'limit stop'
+        'preview|--good-till' = ''
+        'propose|--risk' = ''
+        'propose|--stop' = ''
+        'propose|--stop-distance' = ''
+        'positions amend|--stop' = ''
+        'positions amend|--stop-distance' = ''
+        'positions amend|--limit' = ''
+        'positions amend|--limit-distance' = ''
+        'orders amend|--at' = ''
+        'orders amend|--stop' = ''
+        'orders amend|--stop-distance' = ''
+        'orders amend|--limit' = ''
+        'orders amend|--limit-distance' = ''
+        'orders amend|--good-till' = ''
+        'close|--size' = ''
+        'halt|--reason' = ''
+        'resolve|--landed' = '@deals'
+        'history executions|--last' = ''
+        'history activity|--last' = ''
+        'history activity|--from' = ''
+        'history activity|--to' = ''
+        'history activity|--epic' = '@epics'
+        'history activity|--type' = ''
+        'history activity|--status' = ''
+        'history activity|--source' = ''
+        'history activity|--deal' = '@deals'
+        'history transactions|--last' = ''
+        'history transactions|--from' = ''
+        'history transactions|--to' = ''
+        'history transactions|--epic' = '@epics'
+        'history transactions|--type' = ''
+        'history transactions|--status' = ''
+        'history transactions|--deal' = '@deals'
+        'history report|--last' = ''
+        'history report|--from' = ''
+        'history report|--to' = ''
+        'history report|--by' = 'market day month'
+        'prices|--resolution' = '1m 5m 15m 30m 1h 4h 1d 1w MINUTE MINUTE_5 MINUTE_15 MINUTE_30 HOUR HOUR_4 DAY WEEK'
+        'prices|--last' = ''
+        'prices|--from' = ''
+        'prices|--to' = ''
+        'prices|--output' = 'files'
+        'watch|--for' = ''
+        'watch|--every' = ''
+        'alert|--above' = ''
+        'alert|--below' = ''
+        'alert|--exec' = ''
+        'alert|--for' = ''
+        'markets search|--limit' = ''
+        'markets browse|--limit' = ''
+        'accounts preferences|--hedging' = 'on off'
+        'accounts preferences|--leverage' = ''
+        'health|--only' = ''
+        'paper reset|--seed' = ''
+        'paper reset|--start' = ''
+        'paper reset|--speed' = ''
+        'paper reset|--ticks' = ''
+        'paper reset|--replay' = ''
+        'paper serve|--port' = ''
+        'paper serve|--seed' = ''
+        'paper serve|--start' = ''
+        'paper serve|--speed' = ''
+        'paper serve|--ticks' = ''
+        'paper serve|--replay' = ''
+        'paper faults set|--times' = ''
+        'paper faults set|--for' = ''
+        'paper faults set|--on' = ''
+        'paper faults set|--value' = ''
+        'help|--shell' = 'bash zsh fish powershell'
+        '*|--env' = 'paper demo live'
+        '*|--profile' = '@profiles'
+        '*|--account' = '@accounts'
+        '*|--fields' = ''
+        '*|--timeout' = ''
+    }
+    $arguments = @{
+        'preview|0' = '@epics'
+        'propose|0' = '@epics'
+        'execute|0' = '@previews'
+        'positions|0' = '@positions'
+        'positions amend|0' = '@positions'
+        'orders|0' = '@orders'
+        'orders amend|0' = '@orders'
+        'orders cancel|0' = '@orders'
+        'close|0' = '@positions'
+        'reconcile|0' = '@attempts'
+        'resolve|0' = '@attempts'
+        'quote|*' = '@epics'
+        'prices|0' = '@epics'
+        'watch|*' = '@epics'
+        'alert|0' = '@epics'
+        'markets show|0' = '@epics'
+        'markets sentiment|*' = '@epics'
+        'watchlists show|0' = '@watchlists'
+        'watchlists create|*' = '@epics'
+        'watchlists add|0' = '@watchlists'
+        'watchlists add|1' = '@epics'
+        'watchlists remove|0' = '@watchlists'
+        'watchlists remove|1' = '@epics'
+        'watchlists delete|0' = '@watchlists'
+        'accounts use|0' = '@accounts'
+        'config get|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD'
+        'config set|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
+        'config unset|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
+        'help|0' = 'exit-codes environment output preview completions reference'
+    }
+    $everywhere = @(
+            @('--env', 'paper, demo or live.'),
+            @('--profile', 'Profile in config.toml.'),
+            @('--account', 'Account to work on.'),
+            @('--json', 'One JSON document on stdout.'),
+            @('--csv', 'Rows as CSV, where there are rows.'),
+            @('--fields', 'Only these fields, in this order.'),
+            @('--no-color', 'No colour, as NO_COLOR does.'),
+            @('--quiet', 'No talk on stderr but errors.'),
+            @('-q', 'No talk on stderr but errors.'),
+            @('--verbose', 'Say more on stderr.'),
+            @('-v', 'Say more on stderr.'),
+            @('--timeout', 'Seconds to wait for an answer.'),
+            @('--version', 'Print the version.'),
+            @('-V', 'Print the version.'),
+            @('--help', 'Show this message and exit.'),
+            @('--help', 'Show the help of this command.')
+    )
+
+    $typed = @($line.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursor -or
+        ($_.Extent.EndOffset -eq $cursor -and $current -eq '') } | ForEach-Object { $_.Extent.Text })
+    $route = ''; $key = ''; $ended = $false; $count = 0
+    for ($index = 1; $index -lt $typed.Count; $index++) {
+        $word = $typed[$index]
+        if ($key) { $key = '' }
+        elseif (-not $ended -and $word -eq '--') { $ended = $true }
+        elseif (-not $ended -and $word.StartsWith('-')) {
+            if ($valued.ContainsKey("$route|$word") -or $valued.ContainsKey("*|$word")) { $key = $word }
+        }
+        elseif (-not $ended -and $count -eq 0 -and $commands.ContainsKey("$route $word".Trim())) {
+            $route = "$route $word".Trim()
+        }
+        else { $count++ }
+    }
+
+    # The environment and the profile of this line decide which values were seen.
+    $place = @()
+    $all = @($line.CommandElements | ForEach-Object { $_.Extent.Text })
+    for ($index = 1; $index -lt $all.Count; $index++) {
+        if ($all[$index] -match '^(--env|--profile)=(.+)$') { $place += $Matches[1], $Matches[2] }
+        elseif ($all[$index] -in '--env', '--profile' -and $index + 1 -lt $all.Count) {
+            $place += $all[$index], $all[$index + 1]
+        }
+    }
+
+    $found = @(); $source = $null; $prefix = ''
+    if (-not $key -and -not $ended -and $current -match '^(--[^=]+)=(.*)$') {
+        $key = $Matches[1]; $prefix = "$key="; $current = $Matches[2]
+    }
+    if ($key) {
+        $source = $valued["$route|$key"]
+        if ($null -eq $source) { $source = $valued["*|$key"] }
+    }
+    elseif (-not $ended -and $current.StartsWith('-')) {
+        $found += @($options[$route]) + $everywhere
+    }
+    else {
+        if ($count -eq 0) { $found += @($commands[$route]) }
+        $source = $arguments["$route|$count"]
+        if ($null -eq $source) { $source = $arguments["$route|*"] }
+    }
+    if ($source -like '@*') {
+        $found += @(& $typed[0] __complete $source.Substring(1) @place 2>$null | ForEach-Object {
+            , @($_ -split "`t", 2) })
+    }
+    elseif ($source -and $source -ne 'files') {
+        $found += @($source -split ' ' | ForEach-Object { , @($_, $_) })
+    }
+    $found | Where-Object { $_ -and $_[0].StartsWith($current) } | ForEach-Object {
+        $about = if ($_[1]) { $_[1] } else { $_[0] }
+        $text = "$prefix$($_[0])"
+        [System.Management.Automation.CompletionResult]::new($text, $_[0], 'ParameterValue', $about)
+    }
+}
