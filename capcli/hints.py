@@ -1,7 +1,8 @@
 """What a shell offers at a Tab: values that were seen here, from local files alone. Never the network.
 
-`capcli __complete KIND [--env ENV] [--profile NAME]` prints a value a line, with what it is behind a tab. Its
-answer must be there before a finger is: it builds no app and imports no library but SQLite, where it must.
+`capcli __complete KIND [--env ENV] [--profile NAME] [--account ID]` prints a value a line, with what it is
+behind a tab. Its answer must be there before a finger is: it builds no app and imports no library but SQLite,
+where it must.
 """
 
 import os
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from capcli.store.seen import read_seen, seen_file
+from capcli.store.seen import DEALS, book_of, read_seen, seen_file
 from capcli.system import Folders, folders
 
 WORD = "__complete"
@@ -58,9 +59,13 @@ def hints(kind: str, options: Sequence[str], environ: Mapping[str, str]) -> Mapp
     if kind in {"previews", "attempts"}:
         return _journal(places.journal, _PREVIEWS if kind == "previews" else _ATTEMPTS, env)
     seen = read_seen(seen_file(places.cache, env))
-    if kind == "deals":
-        return seen.get("positions", {}) | seen.get("orders", {})
-    return seen.get(kind, {})
+    if kind not in {"deals", *DEALS}:
+        return seen.get(kind, {})
+    account = _given(options, "--account") or environ.get("CAP_DEFAULT_ACCOUNT_ID", "").strip()
+    books = DEALS if kind == "deals" else (kind,)
+    return {
+        deal: about for book in books for deal, about in seen.get(book_of(seen, book, account), {}).items()
+    }
 
 
 def _given(options: Sequence[str], name: str) -> str | None:
@@ -81,9 +86,10 @@ def _env(
     option: str | None, profile: str | None, environ: Mapping[str, str], config: Mapping[str, object]
 ) -> str:
     """Choose the environment in the order that commands do, checking nothing."""
-    if chosen := option or environ.get("CAP_ENV"):
-        return chosen.strip().lower()
-    if any(environ.get(name + ending) for name in _CREDENTIALS for ending in _ENDINGS):
+    if chosen := (option or environ.get("CAP_ENV") or "").strip():
+        return chosen.lower()
+    headless = (name + ending for name in _CREDENTIALS for ending in _ENDINGS)
+    if any(environ.get(name, "").strip() for name in (*headless, "CREDENTIALS_DIRECTORY")):
         return "demo"
     profiles = config.get("profiles")
     table = (

@@ -289,7 +289,7 @@ __capcli_place() {
     local index next
     for ((index = 1; index < ${#COMP_WORDS[@]}; index++)); do
         case "${COMP_WORDS[index]}" in
-        --env | --profile)
+        --env | --profile | --account)
             next=$((index + 1))
             [[ ${COMP_WORDS[next]-} == "=" ]] && next=$((next + 1))
             [[ -n ${COMP_WORDS[next]-} ]] && place+=("${COMP_WORDS[index]}" "${COMP_WORDS[next]}")

@@ -601,8 +601,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
     $place = @()
     $all = @($line.CommandElements | ForEach-Object { $_.Extent.Text })
     for ($index = 1; $index -lt $all.Count; $index++) {
-        if ($all[$index] -match '^(--env|--profile)=(.+)$') { $place += $Matches[1], $Matches[2] }
-        elseif ($all[$index] -in '--env', '--profile' -and $index + 1 -lt $all.Count) {
+        if ($all[$index] -match '^(--env|--profile|--account)=(.+)$') { $place += $Matches[1], $Matches[2] }
+        elseif ($all[$index] -in '--env', '--profile', '--account' -and $index + 1 -lt $all.Count) {
             $place += $all[$index], $all[$index + 1]
         }
     }

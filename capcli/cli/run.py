@@ -106,7 +106,7 @@ def run(
         call.options = replace(call.options, fields=(), csv=False)
         reply = dry_reply(stop)
     call.write(reply, app.env, explain=explain)
-    remember(app, reply.data)
+    remember(app, reply, one="deal" in ctx.params)
     raise typer.Exit(reply.exit_code)
 
 

@@ -5,30 +5,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from capcli.app import App
+    from capcli.services.reply import Reply
 
 _ROWS = ("positions", "orders", "markets", "quotes", "rows", "closings")
 
 
-def remember(app: "App", data: Any) -> None:
-    """Keep the epics, deals, accounts and watchlists of a result. Never fails, and costs one small read."""
+def remember(app: "App", reply: "Reply[Any]", *, one: bool = False) -> None:
+    """Keep the epics, deals, accounts and watchlists of a result. Never fails, and costs one small read.
+
+    `one`: a single deal was asked for, so the others are there still.
+    """
+    data, account = reply.data, reply.account_id or ""
     kind = type(data).__name__
     shown: dict[str, dict[str, str]] = {"epics": _epics(data)}
     whole: list[str] = []
+    if account and not app.settings.account:
+        shown["active"], whole = {account: ""}, ["active"]
     if kind in {"PositionsFound", "OrdersFound"}:
-        book = kind.removesuffix("Found").lower()
-        rows = getattr(data, book)
-        shown[book] = {row.deal_id: f"{row.side.value} {row.size} {row.epic}" for row in rows}
-        # A single row may be the one that was asked for.
-        whole = [] if len(rows) == 1 else [book]
+        name = kind.removesuffix("Found").lower()
+        book = f"{name}@{account}"
+        shown[book] = {row.deal_id: f"{row.side.value} {row.size} {row.epic}" for row in getattr(data, name)}
+        whole += [] if one else [book]
     elif kind == "Execution" and data.deal_id:
-        book = "positions" if data.kind.value == "MARKET" else "orders"
-        shown[book] = {data.deal_id: f"{data.side.value} {data.size} {data.epic}"}
+        name = "positions" if data.kind.value == "MARKET" else "orders"
+        shown[f"{name}@{account}"] = {data.deal_id: f"{data.side.value} {data.size} {data.epic}"}
     elif kind in {"AccountsFound", "LoginDone"}:
         shown["accounts"] = {row.account_id: f"{row.name} {row.currency}" for row in data.accounts}
-        whole = ["accounts"]
+        whole.append("accounts")
     elif kind == "WatchlistsFound":
         shown["watchlists"] = {row.watchlist_id: row.name for row in data.watchlists}
-        whole = ["watchlists"]
+        whole.append("watchlists")
     elif kind in {"WatchlistShown", "WatchlistChange"}:
         shown["watchlists"] = {data.watchlist_id: data.name}
     shown = {name: values for name, values in shown.items() if values}

@@ -13,6 +13,7 @@ from capcli.errors import CapcliError
 from capcli.system import private_folder
 
 MOST = 200
+DEALS = ("positions", "orders")
 _VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
 _LONGEST_ABOUT = 48
 
@@ -32,6 +33,11 @@ def read_seen(file: Path) -> Seen:
             kind, value, about = line.split("\t")
             found.setdefault(kind, {})[value] = about
     return found
+
+
+def book_of(seen: Seen, book: str, account: str = "") -> str:
+    """Name the kind under which an account's positions or orders stand; without one the last account's."""
+    return f"{book}@{account or next(iter(seen.get('active', {})), '')}"
 
 
 class SeenValues:

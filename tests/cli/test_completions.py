@@ -105,6 +105,37 @@ def test_a_listing_of_all_positions_forgets_those_that_are_gone(capcli):
     assert offered(capcli, "deals") == []
 
 
+def test_deals_are_those_of_the_account_that_the_line_is_for(capcli):
+    deal = capcli.bought()
+    first, second = (row["account_id"] for row in capcli("accounts", "--json").data["accounts"])
+    assert capcli("accounts", "use", second).code == 0
+    assert capcli("positions").code == 0
+
+    assert offered(capcli, "positions") == []
+    assert offered(capcli, "positions", "--account", first) == [deal]
+    assert offered(capcli, "deals", CAP_DEFAULT_ACCOUNT_ID=first) == [deal]
+
+
+def test_a_listing_of_one_position_forgets_what_was_closed_elsewhere(capcli):
+    deal, gone = capcli.bought(), "00000000-0001-54c4-0000-000000000001"
+    seen = capcli.home / "cache" / "seen-paper.txt"
+    (line,) = (line for line in seen.read_text().splitlines(keepends=True) if deal in line)
+    seen.write_text(seen.read_text() + line.replace(deal, gone))
+    assert capcli("positions", deal).code == 0
+    assert offered(capcli, "positions") == [deal, gone]
+
+    assert capcli("positions").code == 0
+
+    assert offered(capcli, "positions") == [deal]
+
+
+def test_the_environment_is_chosen_as_commands_choose_it(capcli):
+    capcli("quote", "SILVER")
+
+    assert offered(capcli, "epics", CAP_ENV=" ") == ["SILVER"]
+    assert offered(capcli, "epics", CREDENTIALS_DIRECTORY="/run/credentials/x") == []
+
+
 def test_watchlists_are_offered_until_they_are_deleted(capcli):
     made = capcli("watchlists", "create", "Metals", "GOLD", "--json").data["watchlist_id"]
     assert offered(capcli, "watchlists") == [made]

@@ -44,9 +44,9 @@ function __capcli_place
     set -l words $argv
     while set -q words[1]
         switch "$words[1]"
-            case '--env=*' '--profile=*'
+            case '--env=*' '--profile=*' '--account=*'
                 string split -m 1 = -- $words[1]
-            case --env --profile
+            case --env --profile --account
                 set -q words[2]; and printf '%s\n' $words[1..2]
         end
         set -e words[1]

@@ -64,8 +64,8 @@ __capcli_place() {
     local index
     for ((index = 2; index <= $#words; index++)); do
         case "$words[index]" in
-        (--env=*|--profile=*) where+=("${words[index]%%=*}" "${words[index]#*=}") ;;
-        (--env|--profile) ((index < $#words)) && where+=("$words[index]" "$words[index+1]") ;;
+        (--env=*|--profile=*|--account=*) where+=("${words[index]%%=*}" "${words[index]#*=}") ;;
+        (--env|--profile|--account) ((index < $#words)) && where+=("$words[index]" "$words[index+1]") ;;
         esac
     done
 }
