@@ -153,3 +153,10 @@ def test_no_journal_and_a_broken_one_offer_nothing(capcli):
     assert offered(capcli, "previews") == []
     assert offered(capcli, "nonsense") == []
     assert hints.main([], {}) == ""
+
+
+def test_forgetting_the_key_forgets_what_was_seen(capcli, logged_in):
+    logged_in("quote", "SILVER")
+    assert offered(capcli, "epics", "--env", "demo") == ["SILVER"]
+    logged_in("logout", "--forget")
+    assert offered(capcli, "epics", "--env", "demo") == []

@@ -32,7 +32,7 @@ def noted(out):
 
 
 def refuse_unknown_field(capcli, words):
-    """A wrong name is told the right ones before anything is sent: the day goes on as if nothing was asked."""
+    """A wrong name is told the right ones, before anything is sent."""
     refused = capcli(*words, "--fields", "nosuch")
     assert (refused.code, refused.out) == (Exit.USAGE, ""), words
     assert re.search(r"no field nosuch; there are: \w+", refused.err), words
