@@ -99,7 +99,9 @@ def run(
     call.note_default(app)
     reply = use(app)
     call.write(reply, app.env, explain=explain)
-    remember(app, reply.data)
+    with suppress(Exception):
+        # The answer is out, perhaps an order's: what a shell would like to know must not change its exit code.
+        remember(app, reply.data)
     raise typer.Exit(reply.exit_code)
 
 

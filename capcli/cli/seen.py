@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from capcli.app import App
 
-_ROWS = ("positions", "orders", "markets", "quotes", "rows", "closings")
+_ROWS = ("positions", "orders", "markets", "quotes", "rows", "closings", "activities")
 
 
 def remember(app: "App", data: Any) -> None:
-    """Keep the epics, deals, accounts and watchlists of a result. Never fails, and costs one small read."""
+    """Keep the epics, deals, accounts and watchlists of a result. It costs one small read."""
     kind = type(data).__name__
     shown: dict[str, dict[str, str]] = {"epics": _epics(data)}
     whole: list[str] = []
@@ -23,7 +23,7 @@ def remember(app: "App", data: Any) -> None:
     elif kind == "Execution" and data.deal_id:
         book = "positions" if data.kind.value == "MARKET" else "orders"
         shown[book] = {data.deal_id: f"{data.side.value} {data.size} {data.epic}"}
-    elif kind in {"AccountsFound", "LoginDone"}:
+    elif kind == "AccountsFound":
         shown["accounts"] = {row.account_id: f"{row.name} {row.currency}" for row in data.accounts}
         whole = ["accounts"]
     elif kind == "WatchlistsFound":
