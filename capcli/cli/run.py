@@ -100,8 +100,8 @@ def run(
     reply = use(app)
     call.write(reply, app.env, explain=explain)
     with suppress(Exception):
-        # The answer is out, perhaps an order's: what a shell would like to know must not change its exit code.
-        remember(app, reply.data)
+        # The answer is out, perhaps an order's: what a shell would like to know cannot change how it ends.
+        remember(app, call.command, reply.data)
     raise typer.Exit(reply.exit_code)
 
 

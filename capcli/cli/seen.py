@@ -7,9 +7,10 @@ if TYPE_CHECKING:
     from capcli.app import App
 
 _ROWS = ("positions", "orders", "markets", "quotes", "rows", "closings", "activities")
+_DELETES = "watchlists delete"
 
 
-def remember(app: "App", data: Any) -> None:
+def remember(app: "App", command: str, data: Any) -> None:
     """Keep the epics, deals, accounts and watchlists of a result. It costs one small read."""
     kind = type(data).__name__
     shown: dict[str, dict[str, str]] = {"epics": _epics(data)}
@@ -29,10 +30,10 @@ def remember(app: "App", data: Any) -> None:
     elif kind == "WatchlistsFound":
         shown["watchlists"] = {row.watchlist_id: row.name for row in data.watchlists}
         whole = ["watchlists"]
-    elif kind in {"WatchlistShown", "WatchlistChange"}:
+    elif kind in {"WatchlistShown", "WatchlistChange"} and command != _DELETES:
         shown["watchlists"] = {data.watchlist_id: data.name}
     shown = {name: values for name, values in shown.items() if values}
-    gone = tuple(_gone(kind, data))
+    gone = (data.watchlist_id,) if command == _DELETES else tuple(_gone(kind, data))
     if shown or whole or gone:
         app.seen.note(shown, whole=whole, gone=gone)
 

@@ -109,7 +109,6 @@ def test_watchlists_are_offered_until_they_are_deleted(capcli):
     made = capcli("watchlists", "create", "Metals", "GOLD", "--json").data["watchlist_id"]
     assert offered(capcli, "watchlists") == [made]
     capcli("watchlists", "delete", "Metals", "--yes")
-    capcli("watchlists")
     assert offered(capcli, "watchlists") == []
 
 
