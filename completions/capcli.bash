@@ -128,7 +128,7 @@ __capcli_valued() {
     "markets browse|--limit") source="" ;;
     "accounts preferences|--hedging") source="on off" ;;
     "accounts preferences|--leverage") source="" ;;
-    "health|--only") source="" ;;
+    "health|--only") source="settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt limits unresolved assistants mcp_server" ;;
     "paper reset|--seed") source="" ;;
     "paper reset|--start") source="" ;;
     "paper reset|--speed") source="" ;;
@@ -142,7 +142,7 @@ __capcli_valued() {
     "paper serve|--replay") source="" ;;
     "paper faults set|--times") source="" ;;
     "paper faults set|--for") source="" ;;
-    "paper faults set|--on") source="" ;;
+    "paper faults set|--on") source="orders changes confirms positions activity reads login all" ;;
     "paper faults set|--value") source="" ;;
     "help|--shell") source="bash zsh fish powershell" ;;
     *"|--env") source="paper demo live" ;;
@@ -184,6 +184,8 @@ __capcli_argument() {
     "config get|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD" ;;
     "config set|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL" ;;
     "config unset|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL" ;;
+    "paper faults set|"0) source="drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream" ;;
+    "paper faults clear|"0) source="drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream" ;;
     "help|"0) source="exit-codes environment output preview completions reference" ;;
     *) source= ;;
     esac
@@ -192,64 +194,64 @@ __capcli_argument() {
 __capcli_words() {
     case "$1" in
     "") words="preview propose execute positions orders exposure close halt resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout health config paper mcp help|" ;;
-    "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --help" ;;
-    "propose") words="|--risk --buy --sell --stop --stop-distance --help" ;;
-    "execute") words="|--again --confirm --yes --help" ;;
-    "positions") words="amend|--help" ;;
-    "positions amend") words="|--stop --stop-distance --no-stop --limit --limit-distance --no-limit --trailing --guaranteed --confirm --yes --help" ;;
-    "orders") words="amend cancel|--help" ;;
-    "orders amend") words="|--at --stop --stop-distance --limit --limit-distance --trailing --guaranteed --good-till --no-expiry --confirm --yes --help" ;;
-    "orders cancel") words="|--confirm --yes --help" ;;
-    "exposure") words="|--help" ;;
-    "close") words="|--size --all --again --confirm --yes --help" ;;
-    "halt") words="|--reason --help" ;;
-    "resume") words="|--confirm --yes --help" ;;
-    "reconcile") words="|--wait --help" ;;
-    "resolve") words="|--landed --not-placed --confirm --yes --help" ;;
-    "history") words="executions verify activity transactions report|--help" ;;
-    "history executions") words="|--last --help" ;;
-    "history verify") words="|--accept --confirm --yes --help" ;;
-    "history activity") words="|--last --from --to --epic --type --status --source --deal --help" ;;
-    "history transactions") words="|--last --from --to --epic --type --status --deal --help" ;;
-    "history report") words="|--last --from --to --by --help" ;;
-    "quote") words="|--help" ;;
-    "prices") words="|--resolution --last --from --to --chart --output --force --help" ;;
-    "watch") words="|--positions --once --for --every --help" ;;
-    "alert") words="|--above --below --exec --repeat --for --help" ;;
-    "markets") words="search show browse sentiment|--help" ;;
-    "markets search") words="|--limit --help" ;;
-    "markets show") words="|--help" ;;
-    "markets browse") words="|--limit --help" ;;
-    "markets sentiment") words="|--help" ;;
-    "watchlists") words="list show create add remove delete|--help" ;;
-    "watchlists list") words="|--help" ;;
-    "watchlists show") words="|--help" ;;
-    "watchlists create") words="|--help" ;;
-    "watchlists add") words="|--help" ;;
-    "watchlists remove") words="|--help" ;;
-    "watchlists delete") words="|--confirm --yes --help" ;;
-    "accounts") words="use preferences topup|--help" ;;
-    "accounts use") words="|--help" ;;
-    "accounts preferences") words="|--hedging --leverage --confirm --yes --help" ;;
-    "accounts topup") words="|--confirm --yes --help" ;;
-    "login") words="|--stdin --status --check --help" ;;
-    "logout") words="|--forget --help" ;;
-    "health") words="|--only --report --help" ;;
-    "config") words="get set unset path|--help" ;;
-    "config get") words="|--help" ;;
-    "config set") words="|--help" ;;
-    "config unset") words="|--help" ;;
-    "config path") words="|--help" ;;
-    "paper") words="status reset serve faults|--help" ;;
-    "paper status") words="|--help" ;;
-    "paper reset") words="|--seed --start --speed --ticks --replay --no-limits --confirm --yes --help" ;;
-    "paper serve") words="|--port --tls --seed --start --speed --ticks --replay --no-limits --help" ;;
-    "paper faults") words="set clear|--help" ;;
-    "paper faults set") words="|--times --for --on --value --help" ;;
-    "paper faults clear") words="|--help" ;;
-    "mcp") words="serve|--help" ;;
-    "mcp serve") words="|--help" ;;
-    "help") words="|--shell --help" ;;
+    "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain" ;;
+    "propose") words="|--risk --buy --sell --stop --stop-distance" ;;
+    "execute") words="|--again --confirm --yes" ;;
+    "positions") words="amend|" ;;
+    "positions amend") words="|--stop --stop-distance --no-stop --limit --limit-distance --no-limit --trailing --guaranteed --confirm --yes" ;;
+    "orders") words="amend cancel|" ;;
+    "orders amend") words="|--at --stop --stop-distance --limit --limit-distance --trailing --guaranteed --good-till --no-expiry --confirm --yes" ;;
+    "orders cancel") words="|--confirm --yes" ;;
+    "exposure") words="|" ;;
+    "close") words="|--size --all --again --confirm --yes" ;;
+    "halt") words="|--reason" ;;
+    "resume") words="|--confirm --yes" ;;
+    "reconcile") words="|--wait" ;;
+    "resolve") words="|--landed --not-placed --confirm --yes" ;;
+    "history") words="executions verify activity transactions report|" ;;
+    "history executions") words="|--last" ;;
+    "history verify") words="|--accept --confirm --yes" ;;
+    "history activity") words="|--last --from --to --epic --type --status --source --deal" ;;
+    "history transactions") words="|--last --from --to --epic --type --status --deal" ;;
+    "history report") words="|--last --from --to --by" ;;
+    "quote") words="|" ;;
+    "prices") words="|--resolution --last --from --to --chart --output --force" ;;
+    "watch") words="|--positions --once --for --every" ;;
+    "alert") words="|--above --below --exec --repeat --for" ;;
+    "markets") words="search show browse sentiment|" ;;
+    "markets search") words="|--limit" ;;
+    "markets show") words="|" ;;
+    "markets browse") words="|--limit" ;;
+    "markets sentiment") words="|" ;;
+    "watchlists") words="list show create add remove delete|" ;;
+    "watchlists list") words="|" ;;
+    "watchlists show") words="|" ;;
+    "watchlists create") words="|" ;;
+    "watchlists add") words="|" ;;
+    "watchlists remove") words="|" ;;
+    "watchlists delete") words="|--confirm --yes" ;;
+    "accounts") words="use preferences topup|" ;;
+    "accounts use") words="|" ;;
+    "accounts preferences") words="|--hedging --leverage --confirm --yes" ;;
+    "accounts topup") words="|--confirm --yes" ;;
+    "login") words="|--stdin --status --check" ;;
+    "logout") words="|--forget" ;;
+    "health") words="|--only --report" ;;
+    "config") words="get set unset path|" ;;
+    "config get") words="|" ;;
+    "config set") words="|" ;;
+    "config unset") words="|" ;;
+    "config path") words="|" ;;
+    "paper") words="status reset serve faults|" ;;
+    "paper status") words="|" ;;
+    "paper reset") words="|--seed --start --speed --ticks --replay --no-limits --confirm --yes" ;;
+    "paper serve") words="|--port --tls --seed --start --speed --ticks --replay --no-limits" ;;
+    "paper faults") words="set clear|" ;;
+    "paper faults set") words="|--times --for --on --value" ;;
+    "paper faults clear") words="|" ;;
+    "mcp") words="serve|" ;;
+    "mcp serve") words="|" ;;
+    "help") words="|--shell" ;;
     *) words= ;;
     esac
 }
@@ -326,7 +328,7 @@ _capcli() {
     fi
     __capcli_words "$route"
     if [[ -z $ended && $current == -* ]]; then
-        __capcli_offer "${words#*|} --env --profile --account --json --csv --fields --no-color --quiet -q --verbose -v --timeout --version -V --help --help"
+        __capcli_offer "${words#*|} --env --profile --account --json --csv --fields --no-color --quiet -q --verbose -v --timeout --version -V --help"
         return
     fi
     [[ $count == 0 ]] && __capcli_offer "${words%%|*}"

@@ -37,7 +37,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'propose' = @()
         'execute' = @()
         'positions' = @(
-            @('amend', 'Change the stop or the limit of a position.')
+            ,@('amend', 'Change the stop or the limit of a position.')
         )
         'positions amend' = @()
         'orders' = @(
@@ -129,7 +129,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper faults set' = @()
         'paper faults clear' = @()
         'mcp' = @(
-            @('serve', 'Serve the tools over stdin and stdout, for an assistant to start.')
+            ,@('serve', 'Serve the tools over stdin and stdout, for an assistant to start.')
         )
         'mcp serve' = @()
         'help' = @()
@@ -150,26 +150,21 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
-            @('--explain', 'Each field in a sentence.'),
-            @('--help', 'Show this message and exit.')
+            @('--explain', 'Each field in a sentence.')
         )
         'propose' = @(
             @('--risk', 'Share of the equity to risk.'),
             @('--buy', 'Make a preview of a buy.'),
             @('--sell', 'Make a preview of a sale.'),
             @('--stop', 'Stop at this price.'),
-            @('--stop-distance', 'Stop this far from the price.'),
-            @('--help', 'Show this message and exit.')
+            @('--stop-distance', 'Stop this far from the price.')
         )
         'execute' = @(
             @('--again', 'Also when the same order was sent a minute ago.'),
             @('--confirm', 'Send without a question.'),
-            @('--yes', 'Send without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Send without a question.')
         )
-        'positions' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'positions' = @()
         'positions amend' = @(
             @('--stop', 'Stop at this price.'),
             @('--stop-distance', 'Stop this far from the price.'),
@@ -180,12 +175,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--trailing', 'The stop follows the price.'),
             @('--guaranteed', 'The stop fills at its level.'),
             @('--confirm', 'Send it without a question.'),
-            @('--yes', 'Send it without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Send it without a question.')
         )
-        'orders' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'orders' = @()
         'orders amend' = @(
             @('--at', 'Move it to this price.'),
             @('--stop', 'Stop at this price.'),
@@ -197,57 +189,44 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--good-till', 'When it ends (UTC).'),
             @('--no-expiry', 'Let it wait until cancelled.'),
             @('--confirm', 'Send it without a question.'),
-            @('--yes', 'Send it without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Send it without a question.')
         )
         'orders cancel' = @(
             @('--confirm', 'Send it without a question.'),
-            @('--yes', 'Send it without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Send it without a question.')
         )
-        'exposure' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'exposure' = @()
         'close' = @(
             @('--size', 'Close only this much of it.'),
             @('--all', 'Close every open position.'),
             @('--again', 'The same --size once more within 60 s.'),
             @('--confirm', 'Close without a question.'),
-            @('--yes', 'Close without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Close without a question.')
         )
         'halt' = @(
-            @('--reason', 'Why, for whoever meets it.'),
-            @('--help', 'Show this message and exit.')
+            ,@('--reason', 'Why, for whoever meets it.')
         )
         'resume' = @(
             @('--confirm', 'Resume without a question.'),
-            @('--yes', 'Resume without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Resume without a question.')
         )
         'reconcile' = @(
-            @('--wait', 'Look again until it is decided.'),
-            @('--help', 'Show this message and exit.')
+            ,@('--wait', 'Look again until it is decided.')
         )
         'resolve' = @(
             @('--landed', 'It became this deal.'),
             @('--not-placed', 'It never reached the market.'),
             @('--confirm', 'Record it without a question.'),
-            @('--yes', 'Record it without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Record it without a question.')
         )
-        'history' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'history' = @()
         'history executions' = @(
-            @('--last', 'So many, newest first.'),
-            @('--help', 'Show this message and exit.')
+            ,@('--last', 'So many, newest first.')
         )
         'history verify' = @(
             @('--accept', 'Take the journal as it is now for the one to start from.'),
             @('--confirm', 'Accept without a question.'),
-            @('--yes', 'Accept without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Accept without a question.')
         )
         'history activity' = @(
             @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
@@ -257,8 +236,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--type', 'The broker''s word; repeatable.'),
             @('--status', 'The broker''s word; repeatable.'),
             @('--source', 'USER, SYSTEM, SL, TP...'),
-            @('--deal', 'Rows of this deal alone.'),
-            @('--help', 'Show this message and exit.')
+            @('--deal', 'Rows of this deal alone.')
         )
         'history transactions' = @(
             @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
@@ -267,19 +245,15 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--epic', 'This market; repeatable.'),
             @('--type', 'The broker''s word; repeatable.'),
             @('--status', 'The broker''s word; repeatable.'),
-            @('--deal', 'Rows of this deal alone.'),
-            @('--help', 'Show this message and exit.')
+            @('--deal', 'Rows of this deal alone.')
         )
         'history report' = @(
             @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
             @('--from', 'From this time (UTC).'),
             @('--to', 'To this time (UTC).'),
-            @('--by', 'market, day or month (UTC).'),
-            @('--help', 'Show this message and exit.')
+            @('--by', 'market, day or month (UTC).')
         )
-        'quote' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'quote' = @()
         'prices' = @(
             @('--resolution', '1m 5m 15m 30m 1h 4h 1d 1w, or the broker''s name.'),
             @('--last', 'So many candles (50).'),
@@ -287,118 +261,71 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--to', 'To this time (UTC).'),
             @('--chart', 'Draw them.'),
             @('--output', 'Download into a .csv, .jsonl or .parquet file, or - for stdout.'),
-            @('--force', 'With --output: replace a file, begin anew.'),
-            @('--help', 'Show this message and exit.')
+            @('--force', 'With --output: replace a file, begin anew.')
         )
         'watch' = @(
             @('--positions', 'The open positions: P&L from every tick.'),
             @('--once', 'The first tick of each market, then end.'),
             @('--for', 'End after so many seconds.'),
-            @('--every', 'At most one line in S seconds each; 0 is every tick.'),
-            @('--help', 'Show this message and exit.')
+            @('--every', 'At most one line in S seconds each; 0 is every tick.')
         )
         'alert' = @(
             @('--above', 'When the bid is at L or above.'),
             @('--below', 'When the bid is at L or below.'),
             @('--exec', 'Run this program each time; no shell.'),
             @('--repeat', 'Go on: again each time the price comes back and crosses.'),
-            @('--for', 'End after so many seconds.'),
-            @('--help', 'Show this message and exit.')
+            @('--for', 'End after so many seconds.')
         )
-        'markets' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'markets' = @()
         'markets search' = @(
-            @('--limit', 'At most so many.'),
-            @('--help', 'Show this message and exit.')
+            ,@('--limit', 'At most so many.')
         )
-        'markets show' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'markets show' = @()
         'markets browse' = @(
-            @('--limit', 'At most so many markets.'),
-            @('--help', 'Show this message and exit.')
+            ,@('--limit', 'At most so many markets.')
         )
-        'markets sentiment' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'watchlists' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'watchlists list' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'watchlists show' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'watchlists create' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'watchlists add' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'watchlists remove' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'markets sentiment' = @()
+        'watchlists' = @()
+        'watchlists list' = @()
+        'watchlists show' = @()
+        'watchlists create' = @()
+        'watchlists add' = @()
+        'watchlists remove' = @()
         'watchlists delete' = @(
             @('--confirm', 'Delete without a question.'),
-            @('--yes', 'Delete without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Delete without a question.')
         )
-        'accounts' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'accounts use' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'accounts' = @()
+        'accounts use' = @()
         'accounts preferences' = @(
             @('--hedging', 'Opposite deals side by side.'),
             @('--leverage', 'Leverage of a class; repeat for more.'),
             @('--confirm', 'Send it without a question.'),
-            @('--yes', 'Send it without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Send it without a question.')
         )
         'accounts topup' = @(
             @('--confirm', 'Send it without a question.'),
-            @('--yes', 'Send it without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Send it without a question.')
         )
         'login' = @(
             @('--stdin', 'Read {"api_key", "identifier", "password"} as JSON.'),
             @('--status', 'Only say where the credentials are.'),
-            @('--check', 'With --status: log in with them, too.'),
-            @('--help', 'Show this message and exit.')
+            @('--check', 'With --status: log in with them, too.')
         )
         'logout' = @(
-            @('--forget', 'Remove the key from the keychain.'),
-            @('--help', 'Show this message and exit.')
+            ,@('--forget', 'Remove the key from the keychain.')
         )
         'health' = @(
             @('--only', 'Only this check and those it needs; repeatable.'),
-            @('--report', 'Markdown for a support request, without secrets.'),
-            @('--help', 'Show this message and exit.')
+            @('--report', 'Markdown for a support request, without secrets.')
         )
-        'config' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'config get' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'config set' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'config unset' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'config path' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'paper' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'paper status' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'config' = @()
+        'config get' = @()
+        'config set' = @()
+        'config unset' = @()
+        'config path' = @()
+        'paper' = @()
+        'paper status' = @()
         'paper reset' = @(
             @('--seed', 'Other prices: any text.'),
             @('--start', 'The market''s clock begins here (UTC).'),
@@ -407,8 +334,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--replay', 'Play a file''s candles as this market; may be given again.'),
             @('--no-limits', 'No request limits, for tests.'),
             @('--confirm', 'Without a question.'),
-            @('--yes', 'Without a question.'),
-            @('--help', 'Show this message and exit.')
+            @('--yes', 'Without a question.')
         )
         'paper serve' = @(
             @('--port', 'Loopback port; 0 takes a free one.'),
@@ -418,31 +344,20 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--speed', 'Market time in real time; 1440 is a day a minute.'),
             @('--ticks', 'Ticks a second of every open market on the stream.'),
             @('--replay', 'Play a file''s candles as this market; may be given again.'),
-            @('--no-limits', 'No request limits, for tests.'),
-            @('--help', 'Show this message and exit.')
+            @('--no-limits', 'No request limits, for tests.')
         )
-        'paper faults' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'paper faults' = @()
         'paper faults set' = @(
             @('--times', 'For the next N requests that it changes.'),
             @('--for', 'For so long.'),
             @('--on', 'orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, reads (every GET), login or all.'),
-            @('--value', 'As listed above.'),
-            @('--help', 'Show this message and exit.')
+            @('--value', 'As listed above.')
         )
-        'paper faults clear' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'mcp' = @(
-            @('--help', 'Show this message and exit.')
-        )
-        'mcp serve' = @(
-            @('--help', 'Show this message and exit.')
-        )
+        'paper faults clear' = @()
+        'mcp' = @()
+        'mcp serve' = @()
         'help' = @(
-            @('--shell', 'With completions: print the script of bash, zsh, fish or powershell.'),
-            @('--help', 'Show this message and exit.')
+            ,@('--shell', 'With completions: print the script of bash, zsh, fish or powershell.')
         )
     }
     $valued = @{
@@ -508,7 +423,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'markets browse|--limit' = ''
         'accounts preferences|--hedging' = 'on off'
         'accounts preferences|--leverage' = ''
-        'health|--only' = ''
+        'health|--only' = 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt limits unresolved assistants mcp_server'
         'paper reset|--seed' = ''
         'paper reset|--start' = ''
         'paper reset|--speed' = ''
@@ -522,7 +437,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper serve|--replay' = ''
         'paper faults set|--times' = ''
         'paper faults set|--for' = ''
-        'paper faults set|--on' = ''
+        'paper faults set|--on' = 'orders changes confirms positions activity reads login all'
         'paper faults set|--value' = ''
         'help|--shell' = 'bash zsh fish powershell'
         '*|--env' = 'paper demo live'
@@ -560,6 +475,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'config get|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD'
         'config set|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
         'config unset|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
+        'paper faults set|0' = 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
+        'paper faults clear|0' = 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
         'help|0' = 'exit-codes environment output preview completions reference'
     }
     $everywhere = @(
@@ -577,8 +494,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--timeout', 'Seconds to wait for an answer.'),
             @('--version', 'Print the version.'),
             @('-V', 'Print the version.'),
-            @('--help', 'Show this message and exit.'),
-            @('--help', 'Show the help of this command.')
+            @('--help', 'Show this message and exit.')
     )
 
     $typed = @($line.CommandElements | Where-Object { $_.Extent.EndOffset -lt $cursor -or

@@ -37,6 +37,9 @@ MAY_IMPORT = {
         "credentials.source",
         "paper.state",
         "mcp.server",
+        # Completion scripts name the faults and the checks.
+        "paper.faults",
+        "checkup.probes",
         # Written even where the settings cannot be read, so that there is no app.
         "checkup.report",
     },

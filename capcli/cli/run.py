@@ -106,7 +106,9 @@ def run(
         call.options = replace(call.options, fields=(), csv=False)
         reply = dry_reply(stop)
     call.write(reply, app.env, explain=explain)
-    remember(app, reply, one="deal" in ctx.params)
+    with suppress(Exception):
+        # The answer is out, perhaps an order's: what a shell would like to know cannot change how it ends.
+        remember(app, reply, one="deal" in ctx.params, deleted=call.command == "watchlists delete")
     raise typer.Exit(reply.exit_code)
 
 

@@ -7,13 +7,13 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.services.reply import Reply
 
-_ROWS = ("positions", "orders", "markets", "quotes", "rows", "closings")
+_ROWS = ("positions", "orders", "markets", "quotes", "rows", "closings", "activities")
 
 
-def remember(app: "App", reply: "Reply[Any]", *, one: bool = False) -> None:
-    """Keep the epics, deals, accounts and watchlists of a result. Never fails, and costs one small read.
+def remember(app: "App", reply: "Reply[Any]", *, one: bool = False, deleted: bool = False) -> None:
+    """Keep the epics, deals, accounts and watchlists of a result. It costs one small read.
 
-    `one`: a single deal was asked for, so the others are there still.
+    `one`: a single deal was asked for, so the others are there still. `deleted`: the watchlist is gone.
     """
     data, account = reply.data, reply.account_id or ""
     kind = type(data).__name__
@@ -29,16 +29,16 @@ def remember(app: "App", reply: "Reply[Any]", *, one: bool = False) -> None:
     elif kind == "Execution" and data.deal_id:
         name = "positions" if data.kind.value == "MARKET" else "orders"
         shown[f"{name}@{account}"] = {data.deal_id: f"{data.side.value} {data.size} {data.epic}"}
-    elif kind in {"AccountsFound", "LoginDone"}:
+    elif kind == "AccountsFound":
         shown["accounts"] = {row.account_id: f"{row.name} {row.currency}" for row in data.accounts}
         whole.append("accounts")
     elif kind == "WatchlistsFound":
         shown["watchlists"] = {row.watchlist_id: row.name for row in data.watchlists}
         whole.append("watchlists")
-    elif kind in {"WatchlistShown", "WatchlistChange"}:
+    elif kind in {"WatchlistShown", "WatchlistChange"} and not deleted:
         shown["watchlists"] = {data.watchlist_id: data.name}
     shown = {name: values for name, values in shown.items() if values}
-    gone = tuple(_gone(kind, data))
+    gone = (data.watchlist_id,) if deleted else tuple(_gone(kind, data))
     if shown or whole or gone:
         app.seen.note(shown, whole=whole, gone=gone)
 

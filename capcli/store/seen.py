@@ -84,7 +84,11 @@ class SeenValues:
             trial.unlink(missing_ok=True)
             with os.fdopen(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
                 stream.write(text.encode())
-            trial.replace(self._file)
+            try:
+                trial.replace(self._file)
+            except OSError:
+                # On Windows, somebody reads it.
+                trial.unlink(missing_ok=True)
 
 
 def _about(text: str) -> str:

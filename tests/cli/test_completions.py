@@ -140,7 +140,6 @@ def test_watchlists_are_offered_until_they_are_deleted(capcli):
     made = capcli("watchlists", "create", "Metals", "GOLD", "--json").data["watchlist_id"]
     assert offered(capcli, "watchlists") == [made]
     capcli("watchlists", "delete", "Metals", "--yes")
-    capcli("watchlists")
     assert offered(capcli, "watchlists") == []
 
 
@@ -184,3 +183,10 @@ def test_no_journal_and_a_broken_one_offer_nothing(capcli):
     assert offered(capcli, "previews") == []
     assert offered(capcli, "nonsense") == []
     assert hints.main([], {}) == ""
+
+
+def test_forgetting_the_key_forgets_what_was_seen(capcli, logged_in):
+    logged_in("quote", "SILVER")
+    assert offered(capcli, "epics", "--env", "demo") == ["SILVER"]
+    logged_in("logout", "--forget")
+    assert offered(capcli, "epics", "--env", "demo") == []

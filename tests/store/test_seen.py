@@ -66,3 +66,11 @@ def test_a_folder_that_cannot_be_written_or_a_torn_file_is_no_error(tmp_path, ca
     seen_file(cache, "paper").write_bytes(b"epics\tGOLD\nwhat\xff")
     SeenValues(cache, "paper").note({"epics": {"SILVER": ""}})
     assert kept(cache) == {"epics": {"SILVER": ""}}
+
+
+def test_what_cannot_be_put_in_place_leaves_no_file_behind(cache):
+    SeenValues(cache, "paper").note({"epics": {"GOLD": ""}})
+    seen_file(cache, "paper").unlink()
+    seen_file(cache, "paper").mkdir()
+    SeenValues(cache, "paper").note({"epics": {"SILVER": ""}})
+    assert [file.name for file in cache.iterdir()] == ["seen-paper.txt"]

@@ -138,7 +138,7 @@ def script(levels: tuple[Level, ...]) -> str:
         "<VALUED>": values,
         "<ARGUMENTS>": places,
         "<WORDS>": words,
-        "<GLOBALS>": [" ".join((*_flags(root), "--help"))],
+        "<GLOBALS>": [" ".join(_flags(root))],
     }
     text = _SCRIPT
     for mark, lines in tables.items():

@@ -126,15 +126,12 @@ def script(levels: tuple[Level, ...]) -> str:
         ],
         "<WORDS>": [line for level in levels if level.commands for line in _listed(level)],
         "<OPTIONS>": [line for level in levels[1:] if level.options for line in _optional(level)],
-        "<GLOBALS>": [*(_print(row, 4) for row in _flags(levels[0])), _print(_HELP, 4)],
+        "<GLOBALS>": [_print(row, 4) for row in _flags(levels[0])],
     }
     text = _SCRIPT
     for mark, lines in tables.items():
         text = text.replace(mark, "\n".join(lines))
     return text
-
-
-_HELP = Word("--help", "Show the help of this command.")
 
 
 def _case(patterns: list[str], source: str) -> list[str]:

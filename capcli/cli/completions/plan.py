@@ -74,6 +74,8 @@ def _children(command: Any, context: Context) -> list[tuple[str, Any]]:
 
 def _level(path: tuple[str, ...], command: Any, context: Context) -> Level:
     parameters = [one for one in command.get_params(context) if not getattr(one, "hidden", False)]
+    # The root's stands for all.
+    parameters = [one for one in parameters if not path or "--help" not in one.opts]
     arguments = [one for one in parameters if one.param_type_name == "argument"]
     return Level(
         " ".join(path),
@@ -156,6 +158,26 @@ def _resolutions() -> str:
     return " ".join((*RESOLUTIONS, *(width.value for width in RESOLUTIONS.values())))
 
 
+def _faults() -> str:
+    from capcli.paper.faults import SPECS
+
+    return " ".join(SPECS)
+
+
+def _fault_kinds() -> str:
+    from capcli.paper.faults import KINDS
+
+    return " ".join(KINDS)
+
+
+def _checks() -> str:
+    from capcli.checkup import probes
+
+    # Their names alone: nothing is probed, so no app is needed.
+    nothing: Any = None
+    return " ".join(probe.name for probe in probes(nothing))
+
+
 def _topics() -> str:
     from capcli.cli.topics import PAGES
 
@@ -188,6 +210,10 @@ _SOURCES = {
 _WORDS = {
     "config NAME": _settings,
     "config get NAME": _settings_and_credentials,
+    "paper faults set NAME": _faults,
+    "paper faults clear NAME": _faults,
+    "paper faults set KIND": _fault_kinds,
+    "health NAME": _checks,
     "WIDTH": _resolutions,
     "TOPIC": _topics,
     "SHELL": _shells,

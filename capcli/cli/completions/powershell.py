@@ -96,7 +96,7 @@ def script(levels: tuple[Level, ...]) -> str:
             f"        '{route}|{'*' if index is None else index}' = '{source}'"
             for route, index, source in arguments(levels)
         ],
-        "<GLOBALS>": [_rows([*_flags(levels[0]), Word("--help", "Show the help of this command.")])],
+        "<GLOBALS>": [_rows(_flags(levels[0]))],
     }
     text = _SCRIPT
     for mark, lines in tables.items():
@@ -109,8 +109,10 @@ def _entry(route: str, words: list[Word]) -> list[str]:
 
 
 def _rows(words: list[Word]) -> str:
+    """Return pairs; the comma before the only one keeps PowerShell from unrolling it."""
+    alone = "," if len(words) == 1 else ""
     return ",\n".join(
-        f"            @('{word.text}', '{word.about.replace(chr(39), chr(39) * 2)}')" for word in words
+        f"            {alone}@('{word.text}', '{word.about.replace(chr(39), chr(39) * 2)}')" for word in words
     )
 
 

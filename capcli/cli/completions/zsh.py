@@ -132,7 +132,7 @@ def script(levels: tuple[Level, ...]) -> str:
         ],
         "<WORDS>": [line for level in levels if level.commands for line in _listed(level)],
         "<OPTIONS>": [line for level in levels[1:] if level.options for line in _optional(level)],
-        "<GLOBALS>": [*_described(levels[0].options), "        '--help:Show the help of this command.'"],
+        "<GLOBALS>": _described(levels[0].options),
     }
     text = _SCRIPT
     for mark, lines in tables.items():
