@@ -18,6 +18,11 @@ pytestmark = [
 SCRIPT = Path(__file__).with_name("buy.sh").read_text(encoding="utf-8")
 
 
+def test_readme_shows_this_script():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"```sh\n{SCRIPT}```" in readme
+
+
 @pytest.fixture
 def shell(tmp_path):
     if shutil.which("jq") is None:
