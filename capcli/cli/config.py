@@ -105,7 +105,7 @@ def _set(call: "Call", places: "Folders", key: str, value: str) -> "SettingChang
 
     chosen = read_profile(places.config_file, call.options.profile, new=True)
     check_edit(chosen.name, key, value)
-    _check_place(chosen, key, value, asked=(call.options.env or "").strip().lower())
+    check_place(chosen, key, value, asked=(call.options.env or "").strip().lower())
     check_profile(chosen, key, value)
     old, new, title = write_setting(places, chosen.name, key, value), safe(value), BY_KEY[key].name
     return SettingChanged(title, chosen.name, places.config_file, old, new, _sentence(call, title, old, new))
@@ -118,7 +118,7 @@ def _removed(call: "Call", places: "Folders", key: str, typed: str) -> "SettingC
 
     profile = call.options.profile or default_profile(places.config_file)
     if key == "env":
-        _check_place(read_profile(places.config_file, profile, new=True), key, "", asked="")
+        check_place(read_profile(places.config_file, profile, new=True), key, "", asked="")
     old = remove_setting(places, profile, key)
     if old is None and typed != key:
         # The file may hold the name as the environment writes it, which is no key.
@@ -133,7 +133,7 @@ def _removed(call: "Call", places: "Folders", key: str, typed: str) -> "SettingC
     return SettingChanged(title, profile, places.config_file, old, None, _sentence(call, title, old, None))
 
 
-def _check_place(chosen: "Profile", key: str, value: str, *, asked: str) -> None:
+def check_place(chosen: "Profile", key: str, value: str, *, asked: str) -> None:
     """Refuse what would count in another environment than the one that is meant, or in all of them."""
     from capcli.settings.table import BY_KEY
 

@@ -117,9 +117,13 @@ class Login:
         raise AssertionError
 
     def _keychain(self) -> str:
+        """Open the keychain, and refuse to make a profile another environment's with what it allows there."""
+        from capcli.cli.config import check_place
         from capcli.credentials.source import check_keychain
+        from capcli.settings import read_profile
 
-        settings = self.application.settings
+        settings, file = self.application.settings, self.application.folders.config_file
+        check_place(read_profile(file, settings.profile, new=True), "env", str(settings.env), asked="")
         return check_keychain(settings.profile, settings.env, interactive=self.call.outlet.interactive)
 
     def _command(self, env: str | None = None) -> str:

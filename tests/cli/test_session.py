@@ -10,6 +10,7 @@ import pytest
 
 from capcli.app import Surroundings
 from capcli.paper.transport import PaperTransport
+from tests.cli.conftest import KEYS
 from tests.credentials.stores import Store
 
 GOOD = json.dumps({"api_key": "paper", "identifier": "paper", "password": "paper"})
@@ -330,3 +331,14 @@ def test_ctrl_c_while_the_keychain_stores_the_key_promises_nothing(capcli, keych
 def test_json_is_not_typed_at_a_terminal(capcli, host, broker):
     done = capcli("login", "--env", "demo", "--stdin", typed=GOOD, around=broker())
     assert (done.code, host.seen, "it would stand on the screen" in done.err) == (2, [], True)
+
+
+def test_a_login_does_not_carry_what_a_profile_allows_to_another_environment(capcli, keychain):
+    assert capcli("config", "set", "CAP_ENV", "demo").code == 0
+    assert capcli("config", "set", "CAP_ALLOW_TRADING", "true").code == 0
+
+    refused = capcli("login", "--env", "live", "--stdin", "--json", stdin=KEYS)
+
+    assert (refused.code, refused.error["code"]) == (2, "USAGE")
+    assert "allow_trading there was meant for demo" in refused.error["message"]
+    assert keychain == {}
