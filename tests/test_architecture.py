@@ -37,6 +37,8 @@ MAY_IMPORT = {
         "credentials.source",
         "paper.state",
         "mcp.server",
+        "mcp.listing",
+        "mcp.offer",
         # Written even where the settings cannot be read, so that there is no app.
         "checkup.report",
     },

@@ -90,6 +90,29 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolRow:
+    """One tool of the MCP server. `bytes` is what it adds to `tools/list`, `changes` is about the broker."""
+
+    name: str
+    toolset: str
+    changes: bool
+    command: str | None
+    bytes: int
+    bytes_without_output: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsFound:
+    """The tools of the MCP server, and the mean of their bytes with and without output schemas."""
+
+    tools: tuple[ToolRow, ...]
+    count: int
+    mean_bytes: int
+    mean_bytes_without_output: int
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """A help topic."""
 

@@ -57,6 +57,7 @@ _VIEWS = {
     "SettingShown": "desk",
     "Places": "desk",
     "Topic": "desk",
+    "ToolsFound": "assistants",
 }
 _CODES = {Tone.BAD: "31", Tone.DIM: "2", Tone.STRONG: "1"}
 

@@ -28,6 +28,7 @@ TERMINAL_ONLY = {
     "paper faults set": "the same",
     "paper faults clear": "the same",
     "mcp serve": "it is this server",
+    "mcp tools": "the same as tools/list",
     "help": "pages to read; every tool carries its own description",
 }
 # What an assistant needs and a person gets on the way: no command of its own.
