@@ -88,8 +88,11 @@ def build_server(face: "Face", offer: "Offer | None" = None) -> "FastMCP[Any]":
     """
     from fastmcp import FastMCP
 
+    from capcli.mcp.completions import Completions
     from capcli.mcp.middleware import ShortRefusals
     from capcli.mcp.offer import EVERYTHING
+    from capcli.mcp.progress import Progress
+    from capcli.mcp.prompts import add_prompts
     from capcli.mcp.resources import add_resources
 
     everything = tools(face)
@@ -101,13 +104,15 @@ def build_server(face: "Face", offer: "Offer | None" = None) -> "FastMCP[Any]":
         version=__version__,
         instructions=instructions(names),
         lifespan=_warmed,
-        middleware=[ShortRefusals(withheld)],
+        middleware=[ShortRefusals(withheld), Progress()],
         mask_error_details=True,
         dereference_schemas=False,
     )
     for tool in offered:
         server.add_tool(tool)
     add_resources(server, face)
+    add_prompts(server, names)
+    server.add_completion_handler(Completions(face).__call__)
     return server
 
 
