@@ -41,6 +41,8 @@ MAY_IMPORT = {
         "mcp.offer",
         # Written even where the settings cannot be read, so that there is no app.
         "checkup.report",
+        "assistants.installing",
+        "assistants.bundle",
     },
     "mcp": {"services", "render.envelope", "errors", "app", "log", "domain", "settings", "system"},
 }

@@ -1,11 +1,16 @@
 """`capcli mcp`: the server for AI assistants."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capcli.cli.call import Call
 from capcli.cli.run import finish
 from capcli.cli.tree import command, epilog, new_app
+
+if TYPE_CHECKING:
+    from capcli.assistants.installing import Edit
+    from capcli.render.results import ClientChanged
 
 app = new_app(
     "The server for AI assistants.", no_args_is_help=True, epilog=epilog("capcli mcp serve --env demo")
@@ -48,3 +53,83 @@ def tools(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets 
     whole, bare = (sum(each) for each in zip(*((r.bytes, r.bytes_without_output) for r in rows), strict=True))
     found = ToolsFound(rows, len(rows), whole // len(rows), bare // len(rows))
     finish(call, Reply(found), None)
+
+
+@command(
+    app,
+    "install",
+    example="capcli mcp install claude-desktop --env demo\ncapcli mcp install cursor --dry-run",
+)
+def install(
+    ctx: typer.Context,
+    client: Annotated[
+        str,
+        typer.Argument(
+            metavar="CLIENT",
+            help="claude-desktop, claude-code, cursor, windsurf, codex, vscode or gemini-cli.",
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change, write nothing.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take capcli out of the client's config.")] = False,
+) -> None:
+    """Enter this server in an AI client's config, without secrets; the rest of it stays byte for byte."""
+    from capcli.assistants.installing import assistant_named, entry, installation, removal
+    from capcli.render.results import ClientChanged
+    from capcli.services.reply import Reply
+
+    call: Call = ctx.find_root().obj
+    call.check_form(ClientChanged)
+    environ, assistant = call.outlet.environ, assistant_named(client)
+    if remove:
+        change = _changed(call, removal(assistant, environ), (), dry_run=dry_run, remove=True)
+    else:
+        ours = entry(assistant, _options(call), environ)
+        words = (ours["command"], *ours["args"])
+        change = _changed(call, installation(assistant, ours, environ), words, dry_run=dry_run, remove=False)
+    finish(call, Reply(change), None)
+
+
+def _options(call: Call) -> tuple[str, ...]:
+    """Return the global options that the client is to start the server with. Raises UsageError."""
+    from capcli.errors import UsageError
+    from capcli.settings import Env
+
+    given = call.options
+    if given.env is not None and given.env.lower() not in set(Env):
+        raise UsageError(f"--env is {given.env[:40]!a}. Allowed: {', '.join(Env)}.", option="--env")
+    named = (
+        ("--env", given.env and given.env.lower()),
+        ("--profile", given.profile),
+        ("--account", given.account),
+    )
+    return tuple(word for name, text in named if text for word in (name, text))
+
+
+def _changed(
+    call: Call, edit: "Edit", words: tuple[str, ...], *, dry_run: bool, remove: bool
+) -> "ClientChanged":
+    from capcli.app import utc_now
+    from capcli.assistants.installing import apply, others
+    from capcli.render.results import ClientAction, ClientChanged
+
+    clock = call.around.clock if call.around else utc_now
+    if not edit.is_needed:
+        action = ClientAction.ABSENT if remove else ClientAction.UNCHANGED
+    elif remove:
+        action = ClientAction.REMOVED
+    else:
+        action = ClientAction.UPDATED if edit.has_entry else ClientAction.ADDED
+    backup = apply(edit, clock()) if edit.is_needed and not dry_run else None
+    title = edit.assistant.title
+    also = tuple(f"The server {name!a} there starts capcli, too." for name in others(edit))
+    todo = () if dry_run or action is ClientAction.ABSENT else _todo(title, remove=remove)
+    return ClientChanged(
+        edit.assistant.name, title, edit.file, action, dry_run, backup, words, edit.diff(), also, todo
+    )
+
+
+def _todo(title: str, *, remove: bool) -> tuple[str, ...]:
+    quit_it = f"Quit {title} fully, not only its window, and open it again."
+    if remove:
+        return (quit_it,)
+    return (f"Enable the server capcli in {title}.", quit_it, "Ask it: List my accounts")

@@ -3,8 +3,8 @@
 from functools import singledispatch
 from typing import Any
 
-from capcli.render.blocks import Block, Cell, Column, Line, Table, Tone
-from capcli.render.results import ToolRow, ToolsFound
+from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
+from capcli.render.results import ClientAction, ClientChanged, ToolRow, ToolsFound
 
 _TOOLS = (
     Column("Tool"),
@@ -39,3 +39,33 @@ def _tool(row: ToolRow) -> tuple[Cell, ...]:
         Cell(str(row.bytes)),
         Cell(row.command or row.description),
     )
+
+
+_DONE = {
+    ClientAction.ADDED: "capcli was added to {}'s config.",
+    ClientAction.UPDATED: "capcli's entry in {}'s config was brought up to date.",
+    ClientAction.REMOVED: "capcli was taken out of {}'s config.",
+    ClientAction.UNCHANGED: "{}'s config starts this capcli already. Nothing was written.",
+    ClientAction.ABSENT: "{}'s config has no server capcli. Nothing was written.",
+}
+_PLANNED = {
+    ClientAction.ADDED: "This would add capcli to {}'s config. Nothing was written.",
+    ClientAction.UPDATED: "This would bring capcli's entry in {}'s config up to date. Nothing was written.",
+    ClientAction.REMOVED: "This would take capcli out of {}'s config. Nothing was written.",
+}
+
+
+@view.register
+def _(data: ClientChanged) -> list[Block]:
+    said = (_PLANNED if data.dry_run else {}).get(data.action) or _DONE[data.action]
+    facts = [("File", str(data.file))]
+    facts += [("Backup", str(data.backup))] if data.backup else []
+    facts += [("Starts", " ".join(data.command))] if data.command else []
+    todo = "\n".join(f"{number}. {step}" for number, step in enumerate(data.todo, 1))
+    return [
+        *([Page(data.diff.rstrip("\n"))] if data.dry_run and data.diff else []),
+        Line(Cell(said.format(data.title), Tone.STRONG)),
+        Pairs(tuple((name, Cell(text)) for name, text in facts)),
+        *(Line(Cell(note, Tone.WARN)) for note in data.notes),
+        *([Page(todo)] if todo else []),
+    ]

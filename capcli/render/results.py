@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from capcli.services.accounts import AccountRow
@@ -110,6 +111,35 @@ class ToolsFound:
     count: int
     mean_bytes: int
     mean_bytes_without_output: int
+
+
+class ClientAction(StrEnum):
+    """What was done to a client's config, or would be."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    REMOVED = "removed"
+    UNCHANGED = "unchanged"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChanged:
+    """What was done to a client's config, or on a dry run would be: as a diff that shows no other values.
+
+    `command` is what the client then starts, and `todo` what is left to the person.
+    """
+
+    client: str
+    title: str
+    file: Path
+    action: ClientAction
+    dry_run: bool
+    backup: Path | None
+    command: tuple[str, ...]
+    diff: str
+    notes: tuple[str, ...]
+    todo: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

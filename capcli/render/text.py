@@ -58,6 +58,7 @@ _VIEWS = {
     "Places": "desk",
     "Topic": "desk",
     "ToolsFound": "assistants",
+    "ClientChanged": "assistants",
 }
 _CODES = {Tone.BAD: "31", Tone.DIM: "2", Tone.STRONG: "1"}
 

@@ -109,7 +109,6 @@ def test_a_secret_in_plain_text_is_told_and_not_repeated():
     [
         ({"CAP_ENV": "prod"}, (), "CAP_ENV is 'prod'"),
         ({"CAP_ALLOW_TRADING": "yep"}, (), "CAP_ALLOW_TRADING is 'yep'"),
-        ({"CAP_REQUIRE_STOP": "true"}, (), "nothing enforces it yet"),
         ({}, ("--profile", "nosuch"), "nosuch"),
         ({"CAP_API_KEY_FILE": "/x"}, (), "but not CAP_IDENTIFIER and CAP_API_PASSWORD"),
         ({}, ("--api-key", "SECRETKEY123"), "has no option --api-key"),
