@@ -1,5 +1,6 @@
 """`capcli mcp`: the server for AI assistants."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -133,3 +134,41 @@ def _todo(title: str, *, remove: bool) -> tuple[str, ...]:
     if remove:
         return (quit_it,)
     return (f"Enable the server capcli in {title}.", quit_it, "Ask it: List my accounts")
+
+
+@command(app, "bundle", example="capcli mcp bundle --output capcli.mcpb")
+def bundle(
+    ctx: typer.Context,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="capcli-VERSION.mcpb unless given.")
+    ] = None,
+) -> None:
+    """Write the server as an .mcpb file, which Claude Desktop opens and asks for what it needs."""
+    from capcli import __version__
+    from capcli.assistants.bundle import bundle as packed
+    from capcli.assistants.bundle import name_of_bundle, write
+    from capcli.mcp.listing import listed
+    from capcli.mcp.offer import EVERYTHING
+    from capcli.render.results import BundleWritten
+    from capcli.services.reply import Reply
+    from capcli.settings import BUNDLE_FIELDS
+
+    call: Call = ctx.find_root().obj
+    call.check_form(BundleWritten)
+    tools = [(row["name"], row["description"]) for row in listed(EVERYTHING)]
+    made, file = packed(tools), output or Path(name_of_bundle())
+    write(file, made.content)
+    written = BundleWritten(
+        file=file.absolute(),
+        version=__version__,
+        size_bytes=len(made.content),
+        files=made.files,
+        tools=len(tools),
+        asks=tuple(field.title for field in BUNDLE_FIELDS),
+        needs="uv, which fetches Python and the libraries at the first start; the code itself is in the file",
+        todo=(
+            "Open the file in Claude Desktop and fill in the form.",
+            *_todo("Claude Desktop", remove=False),
+        ),
+    )
+    finish(call, Reply(written), None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from capcli import __version__
 from capcli.app import App, Options, Presence
 from capcli.log import Redaction, listen, louder
+from capcli.settings import filled_in
 
 if TYPE_CHECKING:
     from fastmcp import FastMCP
@@ -180,7 +181,7 @@ def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
 
 def _built(options: Options, verbose: int, redaction: Redaction) -> App:
     """Read the settings. Only then it is known how much to log."""
-    app = App.build(options, presence=Presence(on_secret=redaction.learn))
+    app = App.build(options, environ=filled_in(os.environ), presence=Presence(on_secret=redaction.learn))
     listen(sys.stderr, louder(app.settings.log_level, verbose), redaction)
     return app
 

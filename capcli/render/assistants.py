@@ -4,7 +4,7 @@ from functools import singledispatch
 from typing import Any
 
 from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
-from capcli.render.results import ClientAction, ClientChanged, ToolRow, ToolsFound
+from capcli.render.results import BundleWritten, ClientAction, ClientChanged, ToolRow, ToolsFound
 
 _TOOLS = (
     Column("Tool"),
@@ -42,9 +42,9 @@ def _tool(row: ToolRow) -> tuple[Cell, ...]:
 
 
 _DONE = {
-    ClientAction.ADDED: "capcli was added to {}'s config.",
-    ClientAction.UPDATED: "capcli's entry in {}'s config was brought up to date.",
-    ClientAction.REMOVED: "capcli was taken out of {}'s config.",
+    ClientAction.ADDED: "Added capcli to {}'s config.",
+    ClientAction.UPDATED: "Brought capcli's entry in {}'s config up to date.",
+    ClientAction.REMOVED: "Took capcli out of {}'s config.",
     ClientAction.UNCHANGED: "{}'s config starts this capcli already. Nothing was written.",
     ClientAction.ABSENT: "{}'s config has no server capcli. Nothing was written.",
 }
@@ -61,7 +61,7 @@ def _(data: ClientChanged) -> list[Block]:
     facts = [("File", str(data.file))]
     facts += [("Backup", str(data.backup))] if data.backup else []
     facts += [("Starts", " ".join(data.command))] if data.command else []
-    todo = "\n".join(f"{number}. {step}" for number, step in enumerate(data.todo, 1))
+    todo = _steps(data.todo)
     return [
         *([Page(data.diff.rstrip("\n"))] if data.dry_run and data.diff else []),
         Line(Cell(said.format(data.title), Tone.STRONG)),
@@ -69,3 +69,18 @@ def _(data: ClientChanged) -> list[Block]:
         *(Line(Cell(note, Tone.WARN)) for note in data.notes),
         *([Page(todo)] if todo else []),
     ]
+
+
+@view.register
+def _(data: BundleWritten) -> list[Block]:
+    facts = (
+        ("File", str(data.file)),
+        ("Holds", f"capcli {data.version}, {data.files} files, {data.size_bytes // 1024} KiB, no secret"),
+        ("Asks for", ", ".join(data.asks)),
+        ("Needs", data.needs),
+    )
+    return [Pairs(tuple((name, Cell(text)) for name, text in facts)), Page(_steps(data.todo))]
+
+
+def _steps(todo: tuple[str, ...]) -> str:
+    return "\n".join(f"{number}. {step}" for number, step in enumerate(todo, 1))

@@ -143,6 +143,20 @@ class ClientChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleWritten:
+    """An MCP bundle: the fields that its form asks for, and what it needs where it is opened."""
+
+    file: Path
+    version: str
+    size_bytes: int
+    files: int
+    tools: int
+    asks: tuple[str, ...]
+    needs: str
+    todo: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """A help topic."""
 

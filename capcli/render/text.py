@@ -59,6 +59,7 @@ _VIEWS = {
     "Topic": "desk",
     "ToolsFound": "assistants",
     "ClientChanged": "assistants",
+    "BundleWritten": "assistants",
 }
 _CODES = {Tone.BAD: "31", Tone.DIM: "2", Tone.STRONG: "1"}
 

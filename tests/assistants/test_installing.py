@@ -52,7 +52,7 @@ ODD_TOML = {
     "only comments": "# nothing yet\n",
     "empty": "",
     "many newlines": "a = 1\n\n\n",
-    "strings with brackets": 'note = """\n[mcp_servers.capcli]\n"""\nl = [\n [1],\n [2]\n]\n[x]\ny = \'[z]\'\n',
+    "brackets": 'note = """\n[mcp_servers.capcli]\n"""\nl = [\n [1],\n [2]\n]\n[x]\ny = \'[z]\'\n',
     "dotted": 'mcp_servers.other.command = "x"\n',
     "array of tables": '[[rules]]\nname = "a"\n[[rules]]\nname = "b"\n',
 }

@@ -27,7 +27,7 @@ def test_install_says_what_to_do_next_and_remove_restores_the_file(capcli, clien
     assert server["args"][-4:] == ["--env", "demo", "mcp", "serve"]
     assert server["env"] == {"CAPCLI_HOME": str(capcli.home)}
     for words in (
-        "added to Cursor's config",
+        "Added capcli to Cursor's config",
         "Backup",
         "1. Enable",
         "2. Quit Cursor fully",
@@ -35,7 +35,7 @@ def test_install_says_what_to_do_next_and_remove_restores_the_file(capcli, clien
     ):
         assert words in shown.out
     assert "Nothing was written" in again.out
-    assert "taken out" in gone.out
+    assert "Took capcli out" in gone.out
     assert file.read_bytes() == before
 
 
@@ -81,3 +81,11 @@ def test_a_broken_config_is_told_with_its_place_and_left_alone(capcli, client):
     assert (result.code, result.error["code"]) == (3, "CLIENT_CONFIG")
     assert "line 2, column 11" in result.error["message"]
     assert file.read_text() == '{"mcpServers": {\n  "a": {} "b": {}}}'
+
+
+def test_a_bundle_is_written_where_it_was_asked_for(capcli, tmp_path):
+    file = tmp_path / "mine.mcpb"
+    found = capcli("mcp", "bundle", "--output", str(file), "--json")
+    assert (found.code, found.data["file"]) == (0, str(file))
+    assert found.data["size_bytes"] == file.stat().st_size
+    assert found.data["asks"][:2] == ["API key", "API password"]
