@@ -91,7 +91,7 @@ def _is_ours(file: Path) -> bool:
 
     try:
         with zipfile.ZipFile(file) as archive:
-            return json.loads(archive.read("manifest.json")).get("name") == OURS
+            return bool(json.loads(archive.read("manifest.json")).get("name") == OURS)
     except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
         return False
 

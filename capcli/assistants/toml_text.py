@@ -109,7 +109,7 @@ def _updated(text: str, key: str, name: str, entry: Mapping[str, Any]) -> str:
     import tomlkit
 
     document = tomlkit.parse(text)
-    _merge(document[key][name], entry)  # type: ignore[index,arg-type]
+    _merge(document[key][name], entry)
     return tomlkit.dumps(document)
 
 
@@ -126,5 +126,5 @@ def _dropped(text: str, key: str, name: str) -> str:
     import tomlkit
 
     document = tomlkit.parse(text)
-    del document[key][name]  # type: ignore[union-attr]
+    del document[key][name]
     return tomlkit.dumps(document)

@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from capcli.domain.attempt import PreviewState
+
 Schema = dict[str, Any]
 
 _NAMES = {"env": {"type": ["string", "null"]}, "account_id": {"type": ["string", "null"]}}
@@ -30,6 +32,10 @@ def output_schema(result: type, *, warns: bool = False, also: type | None = None
         schema["properties"] = {**schema["properties"], **_described(also)["properties"]}
     error: Schema = {"error": {"type": "object"}} if warns else {}
     schema["properties"] = {**schema["properties"], **error, **_NAMES}
+    state = schema["properties"].get("state", {})
+    if "preview_id" in schema["properties"] and "enum" in state:
+        # After a refusal the state is that of the preview, and some clients hold errors to the schema, too.
+        state["enum"] = [*dict.fromkeys([*state["enum"], *(each.value for each in PreviewState)])]
     return schema
 
 

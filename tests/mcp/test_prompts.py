@@ -40,6 +40,8 @@ async def test_the_official_prompts_and_arguments_are_all_there(ask: Assistant) 
     assert {name: [each.name for each in given] for name, given in prompts.items()} == OFFICIAL
     required = {(name, each.name) for name, given in prompts.items() for each in given if each.required}
     assert required == {("trade_proposal", "epic")}
+    told = [each.description for given in prompts.values() for each in given]
+    assert all(text and len(text) < 90 and "schema" not in text for text in told)
 
 
 async def test_every_prompt_renders_with_its_defaults_and_names_only_tools_that_exist(ask: Assistant) -> None:
