@@ -22,7 +22,7 @@ from capcli.system import folders
 _ASK_S = 10
 _OPTIONS = frozenset(
     {"--env", "--profile", "--account", "--timeout", "--json", "--no-color"}
-    | {"--quiet", "-q", "--verbose", "-v", "-vv", "-vvv"}
+    | {"--quiet", "-q", "--verbose", "-v", "-vv", "-vvv", "--read-only", "--toolsets"}
 )
 _SECRETS = ("CAP_API_KEY", "CAP_API_PASSWORD")
 _RESTART = "quit the client fully (not only its window) and open it again"

@@ -77,14 +77,19 @@ def assistant_named(name: str) -> Assistant:
     )
 
 
-def entry(assistant: Assistant, options: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the entry of our server: absolute command, no secret."""
+def entry(
+    assistant: Assistant,
+    options: tuple[str, ...],
+    environ: Mapping[str, str],
+    offer: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Return the entry of our server: absolute command, no secret. `offer` are options of `mcp serve`."""
     command, *rest = own_command()
     kind = {"type": "stdio"} if assistant.name == "vscode" else {}
     home = environ.get("CAPCLI_HOME")
     # A client that is started from the desktop does not know what this shell was told.
     place = {"env": {"CAPCLI_HOME": str(Path(home).expanduser().absolute())}} if home else {}
-    return {**kind, "command": command, "args": [*rest, *options, "mcp", "serve"], **place}
+    return {**kind, "command": command, "args": [*rest, *options, "mcp", "serve", *offer], **place}
 
 
 def installation(assistant: Assistant, ours: Mapping[str, Any], environ: Mapping[str, str]) -> Edit:

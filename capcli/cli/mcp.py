@@ -70,8 +70,11 @@ def install(
             help="claude-desktop, claude-code, cursor, windsurf, codex, vscode or gemini-cli.",
         ),
     ],
+    *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change, write nothing.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take capcli out of the client's config.")] = False,
+    read_only: _ReadOnly = False,
+    toolsets: _Toolsets = None,
 ) -> None:
     """Enter this server in an AI client's config, without secrets; the rest of it stays byte for byte."""
     from capcli.assistants.installing import assistant_named, entry, installation, removal
@@ -84,10 +87,23 @@ def install(
     if remove:
         change = _changed(call, removal(assistant, environ), (), dry_run=dry_run, remove=True)
     else:
-        ours = entry(assistant, _options(call), environ)
+        ours = entry(assistant, _options(call), environ, _offered(toolsets, read_only=read_only))
         words = (ours["command"], *ours["args"])
         change = _changed(call, installation(assistant, ours, environ), words, dry_run=dry_run, remove=False)
     finish(call, Reply(change), None)
+
+
+def _offered(toolsets: str | None, *, read_only: bool) -> tuple[str, ...]:
+    """Return the options that the client is to give to `mcp serve`. Raises UsageError as it would."""
+    if toolsets is None:
+        return ("--read-only",) if read_only else ()
+    from capcli.mcp.listing import listed
+    from capcli.mcp.offer import read_offer
+
+    offer = read_offer(toolsets, read_only=read_only)
+    listed(offer)
+    names = ("--toolsets", ",".join(sorted(offer.toolsets or ())))
+    return (*names, "--read-only") if read_only else names
 
 
 def _options(call: Call) -> tuple[str, ...]:

@@ -52,6 +52,15 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(capcli, client):
     assert [each.name for each in file.parent.iterdir()] == ["mcp.json"]
 
 
+def test_what_the_server_is_to_offer_goes_into_the_config(capcli, client):
+    _, env = client
+    words = ("mcp", "install", "cursor", "--json", "--dry-run", "--read-only")
+    assert capcli(*words, env=env).data["command"][-3:] == ["mcp", "serve", "--read-only"]
+    narrow = capcli(*words, "--toolsets", "market,account", env=env).data["command"]
+    assert narrow[-4:] == ["serve", "--toolsets", "account,market", "--read-only"]
+    assert capcli(*words, "--toolsets", "bogus", env=env).error["code"] == "USAGE"
+
+
 def test_it_works_while_the_settings_are_broken(capcli, client):
     _, env = client
     found = capcli("mcp", "install", "cursor", "--json", env=env | {"CAP_ALLOW_TRADING": "maybe"})
