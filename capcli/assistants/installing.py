@@ -240,11 +240,11 @@ def _shortened(
     without = {**content, assistant.key: servers}
     bare = {name: each for name, each in content.items() if name != assistant.key}
     wanted = (without,) if servers else (without, bare)
-    found = [
-        each
-        for each in _format(assistant).without_entry(text, assistant.key, OURS)
-        if any(_says(assistant, each, one) for one in wanted)
-    ]
+    try:
+        shorter = tuple(_format(assistant).without_entry(text, assistant.key, OURS))
+    except ValueError:
+        return None
+    found = [each for each in shorter if any(_says(assistant, each, one) for one in wanted)]
     return next((each for each in found if each.encode() in kept), found[0] if found else None)
 
 

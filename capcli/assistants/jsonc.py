@@ -57,11 +57,21 @@ def with_entry(text: str, key: str, name: str, entry: Mapping[str, Any]) -> str:
 def without_entry(text: str, key: str, name: str) -> Iterator[str]:
     """Yield what the text may have been before the entry was added, the likeliest first."""
     for shorter in _removed(text, _opened(text, key), name):
-        left = _opened(shorter, key)
-        yield from _emptied(shorter, left)
-        if not left.members:
-            for bare in _removed(shorter, _root(shorter), key):
-                yield from _emptied(bare, _root(bare))
+        left = _readable(shorter, key)
+        if left is not None:
+            yield from _emptied(shorter, left)
+        for bare in _removed(shorter, _root(shorter), key) if left is not None and not left.members else ():
+            root = _readable(bare)
+            if root is not None:
+                yield from _emptied(bare, root)
+
+
+def _readable(text: str, *path: str) -> _Object | None:
+    """Return an object of a text that may have been cut in a wrong place: behind a comment, say."""
+    try:
+        return _opened(text, *path) if path else _root(text)
+    except (ValueError, IndexError):
+        return None
 
 
 def _emptied(text: str, where: _Object) -> Iterator[str]:

@@ -109,6 +109,7 @@ def _updated(text: str, key: str, name: str, entry: Mapping[str, Any]) -> str:
     import tomlkit
 
     document = tomlkit.parse(text)
+    _check_kept(document, text)
     _merge(document[key][name], entry)
     return tomlkit.dumps(document)
 
@@ -126,5 +127,14 @@ def _dropped(text: str, key: str, name: str) -> str:
     import tomlkit
 
     document = tomlkit.parse(text)
+    _check_kept(document, text)
     del document[key][name]
     return tomlkit.dumps(document)
+
+
+def _check_kept(document: Any, text: str) -> None:
+    """Raise ValueError for a layout that the library would not write as it read it."""
+    import tomlkit
+
+    if tomlkit.dumps(document) != text:
+        raise ValueError("its layout cannot be kept")

@@ -8,6 +8,7 @@ import tomllib
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -287,3 +288,67 @@ def test_another_server_that_starts_capcli_is_named(tmp_path):
     saved(tmp_path, "cursor", json.dumps({"mcpServers": {"trade": OURS}}))
     edit = installation(BY_NAME["cursor"], OURS, home(tmp_path))
     assert others(edit) == ("trade",)
+
+
+class Layouts:
+    """JSON of one person's taste: white space, comments and last commas where they may stand."""
+
+    NAMES = ("a", "b", "c d", "capcli2", "\\u0061x", "mcp")
+    VALUES = ("1", '"a"', "null", '"x\\"}{,//"', '"/* */"', "true", "-1.5e3")
+    GAPS = (" ", "\n", "\t", "\r\n", "", '/* c " { */', '// d , } "\n')
+
+    def __init__(self, seed: int) -> None:
+        self.dice = Random(seed)
+
+    def gap(self) -> str:
+        return "".join(self.dice.choices(self.GAPS, k=self.dice.randint(0, 2)))
+
+    def value(self, depth: int) -> str:
+        kind = self.dice.randint(0, 6)
+        if depth > 3 or kind < 3:
+            return self.dice.choice(self.VALUES)
+        if kind < 5:
+            return self.object(depth + 1)
+        items = [self.gap() + self.value(depth + 1) for _ in range(self.dice.randint(0, 3))]
+        return self._closed("[", items, "]")
+
+    def object(self, depth: int, servers: str | None = None) -> str:
+        names = self.dice.sample(self.NAMES, self.dice.randint(0, 3))
+        fields = [self._field(name, self.value(depth + 1)) for name in names]
+        if servers and self.dice.random() < 0.7:
+            fields.insert(self.dice.randint(0, len(fields)), self._field(servers, self.object(1)))
+        return self._closed("{", fields, "}")
+
+    def _field(self, name: str, value: str) -> str:
+        return f'{self.gap()}"{name}"{self.gap()}:{self.gap()}{value}{self.gap()}'
+
+    def _closed(self, begin: str, items: list[str], end: str) -> str:
+        last = "," if items and self.dice.random() < 0.4 else ""
+        return f"{begin}{','.join(items)}{last}{self.gap()}{end}"
+
+
+def survives(tmp_path: Path, text: str) -> None:
+    file = saved(tmp_path, "vscode", text)
+    install(tmp_path, "vscode")
+    once = file.read_text()
+    install(tmp_path, "vscode")
+    assert file.read_text() == once
+    remove(tmp_path, "vscode")
+    assert file.read_bytes() == text.encode(), text
+    for each in file.parent.glob("*.bak-*"):
+        each.unlink()
+    file.write_text(once)
+    remove(tmp_path, "vscode")
+    left, before = parse(file.read_text(), toml=False), parse(text, toml=False)
+    assert {**left, "servers": left.get("servers", {})} == {**before, "servers": before.get("servers", {})}
+
+
+def test_layouts_at_random_survive(tmp_path):
+    for seed in range(25):
+        survives(tmp_path, Layouts(seed).object(0, "servers"))
+
+
+@pytest.mark.soak
+def test_thousands_of_layouts_survive(tmp_path):
+    for seed in range(25, 5000):
+        survives(tmp_path, Layouts(seed).object(0, "servers"))
