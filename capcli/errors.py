@@ -6,7 +6,7 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── SettingInvalid  SettingUnknown  NotEnforced
 │   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
 │   ├── AccountUnknown  JournalUnreadable  JournalAltered  StateFolderUnusable
-│   ├── ClientConfigBroken  ServerSilent
+│   ├── ClientConfigBroken  ClientMissing  ServerSilent
 │   └── OutputUnusable  ExtraMissing
 ├── LoginRefused                     exit 4
 │   └── EnvironmentMismatch
@@ -203,6 +203,12 @@ class ClientConfigBroken(ConfigError):
     """An assistant's config that names capcli and cannot start it."""
 
     code = "CLIENT_CONFIG"
+
+
+class ClientMissing(ConfigError):
+    """An assistant that is not on this machine, as far as its folder and its command tell."""
+
+    code = "CLIENT_MISSING"
 
 
 class ServerSilent(ConfigError):

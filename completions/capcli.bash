@@ -60,6 +60,9 @@ __capcli_command() {
     "paper faults|set") ;;
     "paper faults|clear") ;;
     "mcp|serve") ;;
+    "mcp|tools") ;;
+    "mcp|install") ;;
+    "mcp|bundle") ;;
     *) return 1 ;;
     esac
 }
@@ -144,6 +147,10 @@ __capcli_valued() {
     "paper faults set|--for") source="" ;;
     "paper faults set|--on") source="orders changes confirms positions activity reads login all" ;;
     "paper faults set|--value") source="" ;;
+    "mcp serve|--toolsets") source="" ;;
+    "mcp tools|--toolsets") source="" ;;
+    "mcp install|--toolsets") source="" ;;
+    "mcp bundle|--output") source="files" ;;
     "help|--shell") source="bash zsh fish powershell" ;;
     *"|--env") source="paper demo live" ;;
     *"|--profile") source="@profiles" ;;
@@ -249,8 +256,11 @@ __capcli_words() {
     "paper faults") words="set clear|" ;;
     "paper faults set") words="|--times --for --on --value" ;;
     "paper faults clear") words="|" ;;
-    "mcp") words="serve|" ;;
-    "mcp serve") words="|" ;;
+    "mcp") words="serve tools install bundle|" ;;
+    "mcp serve") words="|--read-only --toolsets" ;;
+    "mcp tools") words="|--read-only --toolsets" ;;
+    "mcp install") words="|--dry-run --remove --read-only --toolsets" ;;
+    "mcp bundle") words="|--output" ;;
     "help") words="|--shell" ;;
     *) words= ;;
     esac

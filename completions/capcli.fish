@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|halt' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|health' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve'
+        case '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|halt' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|health' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
             return 0
     end
     return 1
@@ -166,6 +166,14 @@ function __capcli_valued
             echo 'orders changes confirms positions activity reads login all'
         case 'paper faults set|--value'
             echo ''
+        case 'mcp serve|--toolsets'
+            echo ''
+        case 'mcp tools|--toolsets'
+            echo ''
+        case 'mcp install|--toolsets'
+            echo ''
+        case 'mcp bundle|--output'
+            echo 'files'
         case 'help|--shell'
             echo 'bash zsh fish powershell'
         case '*|--env'
@@ -321,6 +329,9 @@ function __capcli_commands
             printf '%s\t%s\n' 'clear' 'Take one fault of the paper broker away, or all of them.'
         case 'mcp'
             printf '%s\t%s\n' 'serve' 'Serve the tools over stdin and stdout, for an assistant to start.'
+            printf '%s\t%s\n' 'tools' 'List the tools: name, toolset, command, whether it changes anything,...'
+            printf '%s\t%s\n' 'install' 'Enter this server in an AI client\'s config, without secrets; the rest...'
+            printf '%s\t%s\n' 'bundle' 'Write the server as an .mcpb file, which Claude Desktop opens and...'
     end
 end
 
@@ -490,6 +501,19 @@ function __capcli_options
             printf '%s\t%s\n' '--for' 'For so long.'
             printf '%s\t%s\n' '--on' 'orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, reads (every GET), login or all.'
             printf '%s\t%s\n' '--value' 'As listed above.'
+        case 'mcp serve'
+            printf '%s\t%s\n' '--read-only' 'Only tools that change nothing at the broker.'
+            printf '%s\t%s\n' '--toolsets' 'Only these toolsets, such as market,account; `mcp tools` names them.'
+        case 'mcp tools'
+            printf '%s\t%s\n' '--read-only' 'Only tools that change nothing at the broker.'
+            printf '%s\t%s\n' '--toolsets' 'Only these toolsets, such as market,account; `mcp tools` names them.'
+        case 'mcp install'
+            printf '%s\t%s\n' '--dry-run' 'Show the change, write nothing.'
+            printf '%s\t%s\n' '--remove' 'Take capcli out of the client\'s config.'
+            printf '%s\t%s\n' '--read-only' 'Only tools that change nothing at the broker.'
+            printf '%s\t%s\n' '--toolsets' 'Only these toolsets, such as market,account; `mcp tools` names them.'
+        case 'mcp bundle'
+            printf '%s\t%s\n' '--output' 'capcli-VERSION.mcpb unless given.'
         case 'help'
             printf '%s\t%s\n' '--shell' 'With completions: print the script of bash, zsh, fish or powershell.'
     end

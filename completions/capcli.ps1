@@ -129,9 +129,15 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper faults set' = @()
         'paper faults clear' = @()
         'mcp' = @(
-            ,@('serve', 'Serve the tools over stdin and stdout, for an assistant to start.')
+            @('serve', 'Serve the tools over stdin and stdout, for an assistant to start.'),
+            @('tools', 'List the tools: name, toolset, command, whether it changes anything,...'),
+            @('install', 'Enter this server in an AI client''s config, without secrets; the rest...'),
+            @('bundle', 'Write the server as an .mcpb file, which Claude Desktop opens and...')
         )
         'mcp serve' = @()
+        'mcp tools' = @()
+        'mcp install' = @()
+        'mcp bundle' = @()
         'help' = @()
     }
     $options = @{
@@ -355,7 +361,23 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'paper faults clear' = @()
         'mcp' = @()
-        'mcp serve' = @()
+        'mcp serve' = @(
+            @('--read-only', 'Only tools that change nothing at the broker.'),
+            @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
+        )
+        'mcp tools' = @(
+            @('--read-only', 'Only tools that change nothing at the broker.'),
+            @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
+        )
+        'mcp install' = @(
+            @('--dry-run', 'Show the change, write nothing.'),
+            @('--remove', 'Take capcli out of the client''s config.'),
+            @('--read-only', 'Only tools that change nothing at the broker.'),
+            @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
+        )
+        'mcp bundle' = @(
+            ,@('--output', 'capcli-VERSION.mcpb unless given.')
+        )
         'help' = @(
             ,@('--shell', 'With completions: print the script of bash, zsh, fish or powershell.')
         )
@@ -439,6 +461,10 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper faults set|--for' = ''
         'paper faults set|--on' = 'orders changes confirms positions activity reads login all'
         'paper faults set|--value' = ''
+        'mcp serve|--toolsets' = ''
+        'mcp tools|--toolsets' = ''
+        'mcp install|--toolsets' = ''
+        'mcp bundle|--output' = 'files'
         'help|--shell' = 'bash zsh fish powershell'
         '*|--env' = 'paper demo live'
         '*|--profile' = '@profiles'

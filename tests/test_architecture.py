@@ -40,8 +40,12 @@ MAY_IMPORT = {
         # Completion scripts name the faults and the checks.
         "paper.faults",
         "checkup.probes",
+        "mcp.listing",
+        "mcp.offer",
         # Written even where the settings cannot be read, so that there is no app.
         "checkup.report",
+        "assistants.installing",
+        "assistants.bundle",
     },
     "mcp": {"services", "render.envelope", "errors", "app", "log", "domain", "settings", "system"},
 }

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from capcli import __version__
-from capcli.assistants.places import Assistant
+from capcli.assistants.places import Assistant, own_command
 from capcli.assistants.reading import OURS, Config, Entry
 from capcli.credentials.environment import variables
 from capcli.errors import CapcliError
@@ -22,7 +22,7 @@ from capcli.system import folders
 _ASK_S = 10
 _OPTIONS = frozenset(
     {"--env", "--profile", "--account", "--timeout", "--json", "--no-color"}
-    | {"--quiet", "-q", "--verbose", "-v", "-vv", "-vvv"}
+    | {"--quiet", "-q", "--verbose", "-v", "-vv", "-vvv", "--read-only", "--toolsets"}
 )
 _SECRETS = ("CAP_API_KEY", "CAP_API_PASSWORD")
 _RESTART = "quit the client fully (not only its window) and open it again"
@@ -71,7 +71,7 @@ def _command(entry: Entry, environ: Mapping[str, str]) -> Iterator[Doubt]:
     if place is None:
         yield Doubt(
             f"Server not responding: its command {entry.command} is not there",
-            f"name the full path instead: {_own_command()}",
+            f"name the full path instead: {_named()}",
         )
         return
     if not os.path.isabs(entry.command):  # noqa: PTH117
@@ -101,13 +101,13 @@ def _program(entry: Entry, place: str) -> Iterator[Doubt]:
         what = f"its Python {place}"
         missing = Doubt(
             f"Server not responding: {what} has no capcli: the wrong interpreter",
-            f"name this one instead: {_own_command()}",
+            f"name this one instead: {_named()}",
         )
     elif name == OURS:
         question, what = (place, "--version"), f"its {place}"
         missing = Doubt(
             f"Server not responding: {what} does not start; its Python may be gone",
-            f"name this one instead: {_own_command()}",
+            f"name this one instead: {_named()}",
         )
     else:
         return
@@ -117,7 +117,7 @@ def _program(entry: Entry, place: str) -> Iterator[Doubt]:
     elif version != __version__:
         yield Doubt(
             f"{what} is capcli {version}, this is {__version__}",
-            f"upgrade it, or name this one instead: {_own_command()}",
+            f"upgrade it, or name this one instead: {_named()}",
             stops=False,
         )
 
@@ -142,10 +142,8 @@ def _version(question: tuple[str, ...]) -> str | None:
     return words[-1] if answer.returncode == 0 and words and words[0] == OURS else None
 
 
-def _own_command() -> str:
-    """Name this installation's command."""
-    script = Path(sys.executable).with_name("capcli.exe" if sys.platform == "win32" else OURS)
-    return str(script) if script.exists() else f"{sys.executable} -m capcli"
+def _named() -> str:
+    return " ".join(own_command())
 
 
 def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Iterator[Doubt]:

@@ -13,8 +13,9 @@ from capcli.assistants.places import ASSISTANTS, Assistant, config_file
 OURS = "capcli"
 _KEYS = frozenset(assistant.key for assistant in ASSISTANTS)
 _LARGEST_FILE = 32_000_000
-# A string, or a comment, or a comma before a closing bracket (VS Code and others take JSON with comments).
-_LOOSE = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
+# A string or a comment; a string or a comma before a closing bracket: VS Code and others take both.
+_COMMENTS = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_LAST_COMMAS = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,11 +44,14 @@ class Config:
 
 def configs(environ: Mapping[str, str]) -> tuple[Config, ...]:
     """Return the configs that start capcli or, where they cannot be read, name it."""
-    found = (_read(each, file) for each in ASSISTANTS if (file := config_file(each, environ)) is not None)
+    found = (
+        read_config(each, file) for each in ASSISTANTS if (file := config_file(each, environ)) is not None
+    )
     return tuple(config for config in found if config is not None and (config.entries or config.broken))
 
 
-def _read(assistant: Assistant, file: Path) -> Config | None:
+def read_config(assistant: Assistant, file: Path) -> Config | None:
+    """Return one config, None where there is none or it is broken and says nothing of capcli."""
     try:
         if file.stat().st_size > _LARGEST_FILE:
             return None
@@ -60,10 +64,10 @@ def _read(assistant: Assistant, file: Path) -> Config | None:
     if not text.strip():
         return Config(assistant, file, broken="is empty: nothing was saved in it")
     try:
-        content = tomllib.loads(text) if assistant.toml else _json(text)
+        content = parse(text, toml=assistant.toml)
     except ValueError as error:
         # A config that is broken for other reasons than ours is somebody else's finding.
-        return Config(assistant, file, broken=_where(error)) if OURS in text else None
+        return Config(assistant, file, broken=where_broken(error)) if OURS in text else None
     entries = tuple(entry for table in _tables(content, assistant) for entry in _entries(table))
     return Config(assistant, file, entries, None if entries else _misplaced(content, assistant))
 
@@ -87,16 +91,23 @@ def _misplaced(content: Any, assistant: Assistant) -> str | None:
     return None
 
 
+def parse(text: str, *, toml: bool) -> Any:
+    """Return what a config says. Raises ValueError, which `where_broken` puts into words."""
+    text = text.removeprefix("\ufeff")
+    return tomllib.loads(text) if toml else _json(text)
+
+
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except ValueError:
-        if not _LOOSE.search(text):
+        # Positions stay as they were, for the message.
+        loose = _LAST_COMMAS.sub(_blanked, _COMMENTS.sub(_blanked, text))
+        if loose == text:
             raise
-    # Positions stay as they were, for the message.
-    return json.loads(_LOOSE.sub(_blanked, text))
+    return json.loads(loose)
 
 
 def _blanked(found: re.Match[str]) -> str:
@@ -104,7 +115,7 @@ def _blanked(found: re.Match[str]) -> str:
     return text if text.startswith('"') else re.sub(r"[^\n]", " ", text)
 
 
-def _where(error: ValueError) -> str:
+def where_broken(error: ValueError) -> str:
     """Say where a parser gave up; its own text is left out where it quotes the file."""
     if isinstance(error, json.JSONDecodeError):
         return f"is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg.lower()}"

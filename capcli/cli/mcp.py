@@ -1,8 +1,17 @@
 """`capcli mcp`: the server for AI assistants."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from capcli.cli.call import Call
+from capcli.cli.run import finish
 from capcli.cli.tree import command, epilog, new_app
+
+if TYPE_CHECKING:
+    from capcli.assistants.installing import Edit
+    from capcli.render.results import ClientChanged
 
 app = new_app(
     "The server for AI assistants.", no_args_is_help=True, epilog=epilog("capcli mcp serve --env demo")
@@ -14,10 +23,168 @@ def mcp() -> None:
     pass
 
 
-@command(app, "serve", example="capcli mcp serve --env demo")
-def serve(ctx: typer.Context) -> None:
+_ReadOnly = Annotated[bool, typer.Option("--read-only", help="Only tools that change nothing at the broker.")]
+_Toolsets = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="Only these toolsets, such as market,account; `mcp tools` names them."),
+]
+
+
+@command(app, "serve", example="capcli mcp serve --env demo\ncapcli mcp serve --read-only")
+def serve(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets = None) -> None:
     """Serve the tools over stdin and stdout, for an assistant to start."""
     from capcli.mcp.server import main
 
     call = ctx.find_root().obj
-    raise typer.Exit(main(call.app_options(), call.options.verbose) or 0)
+    code = main(call.app_options(), call.options.verbose, toolsets=toolsets, read_only=read_only)
+    raise typer.Exit(code or 0)
+
+
+@command(app, "tools", example="capcli mcp tools --toolsets market,trading-read")
+def tools(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets = None) -> None:
+    """List the tools: name, toolset, command, whether it changes anything, bytes."""
+    from capcli.mcp.listing import listed
+    from capcli.mcp.offer import read_offer
+    from capcli.render.results import ToolRow, ToolsFound
+    from capcli.services.reply import Reply
+
+    call = ctx.find_root().obj
+    call.check_form(ToolsFound)
+    rows = tuple(ToolRow(**row) for row in listed(read_offer(toolsets, read_only=read_only)))
+    whole, bare = (sum(each) for each in zip(*((r.bytes, r.bytes_without_output) for r in rows), strict=True))
+    found = ToolsFound(rows, len(rows), whole // len(rows), bare // len(rows))
+    finish(call, Reply(found), None)
+
+
+@command(
+    app,
+    "install",
+    example="capcli mcp install claude-desktop --env demo\ncapcli mcp install cursor --dry-run",
+)
+def install(
+    ctx: typer.Context,
+    client: Annotated[
+        str,
+        typer.Argument(
+            metavar="CLIENT",
+            help="claude-desktop, claude-code, cursor, windsurf, codex, vscode or gemini-cli.",
+        ),
+    ],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change, write nothing.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take capcli out of the client's config.")] = False,
+    read_only: _ReadOnly = False,
+    toolsets: _Toolsets = None,
+) -> None:
+    """Enter this server in an AI client's config, without secrets; the rest of it stays byte for byte."""
+    from capcli.assistants.installing import assistant_named, entry, installation, removal
+    from capcli.render.results import ClientChanged
+    from capcli.services.reply import Reply
+
+    call: Call = ctx.find_root().obj
+    call.check_form(ClientChanged)
+    environ, assistant = call.outlet.environ, assistant_named(client)
+    if remove:
+        change = _changed(call, removal(assistant, environ), (), dry_run=dry_run, remove=True)
+    else:
+        ours = entry(assistant, _options(call), environ, _offered(toolsets, read_only=read_only))
+        words = (ours["command"], *ours["args"])
+        change = _changed(call, installation(assistant, ours, environ), words, dry_run=dry_run, remove=False)
+    finish(call, Reply(change), None)
+
+
+def _offered(toolsets: str | None, *, read_only: bool) -> tuple[str, ...]:
+    """Return the options that the client is to give to `mcp serve`. Raises UsageError as it would."""
+    if toolsets is None:
+        return ("--read-only",) if read_only else ()
+    from capcli.mcp.listing import listed
+    from capcli.mcp.offer import read_offer
+
+    offer = read_offer(toolsets, read_only=read_only)
+    listed(offer)
+    names = ("--toolsets", ",".join(sorted(offer.toolsets or ())))
+    return (*names, "--read-only") if read_only else names
+
+
+def _options(call: Call) -> tuple[str, ...]:
+    """Return the global options that the client is to start the server with. Raises UsageError."""
+    from capcli.errors import UsageError
+    from capcli.settings import Env
+
+    given = call.options
+    if given.env is not None and given.env.lower() not in set(Env):
+        raise UsageError(f"--env is {given.env[:40]!a}. Allowed: {', '.join(Env)}.", option="--env")
+    named = (
+        ("--env", given.env and given.env.lower()),
+        ("--profile", given.profile),
+        ("--account", given.account),
+    )
+    return tuple(word for name, text in named if text for word in (name, text))
+
+
+def _changed(
+    call: Call, edit: "Edit", words: tuple[str, ...], *, dry_run: bool, remove: bool
+) -> "ClientChanged":
+    from capcli.app import utc_now
+    from capcli.assistants.installing import apply, others
+    from capcli.render.results import ClientAction, ClientChanged
+
+    clock = call.around.clock if call.around else utc_now
+    if not edit.is_needed:
+        action = ClientAction.ABSENT if remove else ClientAction.UNCHANGED
+    elif remove:
+        action = ClientAction.REMOVED
+    else:
+        action = ClientAction.UPDATED if edit.has_entry else ClientAction.ADDED
+    backup = apply(edit, clock()) if edit.is_needed and not dry_run else None
+    title = edit.assistant.title
+    also = tuple(f"The server {name!a} there starts capcli, too." for name in others(edit))
+    todo = () if dry_run or action is ClientAction.ABSENT else _todo(title, remove=remove)
+    return ClientChanged(
+        edit.assistant.name, title, edit.file, action, dry_run, backup, words, edit.diff(), also, todo
+    )
+
+
+def _todo(title: str, *, remove: bool) -> tuple[str, ...]:
+    quit_it = f"Quit {title} fully, not only its window, and open it again."
+    if remove:
+        return (quit_it,)
+    return (f"Enable the server capcli in {title}.", quit_it, "Ask it: List my accounts")
+
+
+@command(app, "bundle", example="capcli mcp bundle --output capcli.mcpb")
+def bundle(
+    ctx: typer.Context,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="capcli-VERSION.mcpb unless given.")
+    ] = None,
+) -> None:
+    """Write the server as an .mcpb file, which Claude Desktop opens and asks for what it needs."""
+    from capcli import __version__
+    from capcli.assistants.bundle import bundle as packed
+    from capcli.assistants.bundle import name_of_bundle, write
+    from capcli.mcp.listing import listed
+    from capcli.mcp.offer import EVERYTHING
+    from capcli.render.results import BundleWritten
+    from capcli.services.reply import Reply
+    from capcli.settings import BUNDLE_FIELDS
+
+    call: Call = ctx.find_root().obj
+    call.check_form(BundleWritten)
+    tools = [(row["name"], row["description"]) for row in listed(EVERYTHING)]
+    made, file = packed(tools), output or Path(name_of_bundle())
+    write(file, made.content)
+    written = BundleWritten(
+        file=file.absolute(),
+        version=__version__,
+        size_bytes=len(made.content),
+        files=made.files,
+        tools=len(tools),
+        asks=tuple(field.title for field in BUNDLE_FIELDS),
+        needs="uv, which fetches Python and the libraries at the first start; the code itself is in the file",
+        todo=(
+            "Open the file in Claude Desktop and fill in the form.",
+            *_todo("Claude Desktop", remove=False),
+        ),
+    )
+    finish(call, Reply(written), None)

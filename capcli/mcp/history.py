@@ -4,6 +4,7 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.mcp.arguments import Grouping, MaybeText, MaybeTime
 from capcli.mcp.face import Face
+from capcli.mcp.progress import teller
 from capcli.mcp.toolset import READS, tool
 from capcli.services.history import ActivityFound, Report, Span, TransactionsFound, Wanted
 
@@ -19,8 +20,8 @@ class HistoryTools:
     def cap_account_history_activity(
         self, from_date: MaybeTime = None, to_date: MaybeTime = None
     ) -> ToolResult:
-        span = Span(from_date, to_date)
-        return self._face.answer(lambda app: app.history.activity(span, most_days=_MOST_DAYS))
+        span, told = Span(from_date, to_date), teller()
+        return self._face.answer(lambda app: app.history.telling(told).activity(span, most_days=_MOST_DAYS))
 
     def cap_account_history_transactions(
         self,
@@ -28,14 +29,15 @@ class HistoryTools:
         to_date: MaybeTime = None,
         type: MaybeText = None,  # noqa: A002 - the official server's name
     ) -> ToolResult:
-        span, wanted = Span(from_date, to_date), Wanted(types=(type,) if type else ())
-        return self._face.answer(lambda app: app.history.transactions(span, wanted))
+        span, told = Span(from_date, to_date), teller()
+        wanted = Wanted(types=(type,) if type else ())
+        return self._face.answer(lambda app: app.history.telling(told).transactions(span, wanted))
 
     def cap_account_history_report(
         self, from_date: MaybeTime = None, to_date: MaybeTime = None, by: Grouping = "market"
     ) -> ToolResult:
-        span = Span(from_date, to_date)
-        return self._face.answer(lambda app: app.history.report(span, by=by))
+        span, told = Span(from_date, to_date), teller()
+        return self._face.answer(lambda app: app.history.telling(told).report(span, by=by))
 
 
 def tools(face: Face) -> list[FunctionTool]:

@@ -10,10 +10,17 @@ from pydantic import ValidationError as PydanticError
 
 _SHOWN = 4
 _LONGEST_NAME = 60
+_WITHHELD = "is not offered: the user started this server with --read-only or --toolsets"
 
 
 class ShortRefusals(Middleware):
-    """Says which tool or argument is wrong and why, without the library's links and internals."""
+    """Says which tool or argument is wrong and why, without the library's links and internals.
+
+    `withheld` are tools that exist, but not on this server.
+    """
+
+    def __init__(self, withheld: frozenset[str] = frozenset()) -> None:
+        self._withheld = withheld
 
     async def on_call_tool(
         self,
@@ -25,6 +32,8 @@ class ShortRefusals(Middleware):
         except PydanticError as error:
             return refusal(_faults(error))
         except (DisabledError, NotFoundError):
+            if context.message.name in self._withheld:
+                return refusal([f"{context.message.name} {_WITHHELD}"], "TOOL_WITHHELD")
             name = ascii(context.message.name[:_LONGEST_NAME])
             return refusal([f"there is no tool {name}"], "TOOL_UNKNOWN")
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Resources: what an assistant may read without calling a tool. Nothing here asks the broker."""
+"""Resources: what an assistant may read without calling a tool. Only that of a market asks the broker."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +25,9 @@ class Resources:
 
     def allowed_epics(self) -> str:
         return self._read(_allowed_epics)
+
+    def market(self, epic: str) -> str:
+        return self._read(lambda app: plain(app.markets.show(epic).data))
 
     def _read(self, look: Callable[[App], dict[str, Any]]) -> str:
         try:
@@ -72,3 +75,9 @@ def add_resources(server: FastMCP[Any], face: Face) -> None:
         ("allowed-epics", look.allowed_epics, "Markets that may be traded"),
     ):
         server.resource(f"cap://{name}", name=name, description=about, mime_type=_JSON)(read)
+    server.resource(
+        "cap://market-cache/{epic}",
+        name="market-cache",
+        description="A market's rules, hours and fees, as cap_market_get tells them now",
+        mime_type=_JSON,
+    )(look.market)

@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from capcli.domain.attempt import PreviewState
+
 Schema = dict[str, Any]
 
 _NAMES = {"env": {"type": ["string", "null"]}, "account_id": {"type": ["string", "null"]}}
@@ -29,7 +31,13 @@ def output_schema(result: type, *, warns: bool = False, also: type | None = None
     schema = _described(result)
     more = _described(also)["properties"] if also is not None else {}
     error: Schema = {"error": {"type": "object"}} if warns else {}
-    return {**schema, "properties": {**schema["properties"], **more, **error, **_NAMES}}
+    properties = {**schema["properties"], **more, **error, **_NAMES}
+    state = properties.get("state", {})
+    if "preview_id" in properties and "enum" in state:
+        # After a refusal the state is that of the preview, and some clients hold errors to the schema, too.
+        either = [*dict.fromkeys([*state["enum"], *(each.value for each in PreviewState)])]
+        properties["state"] = {**state, "enum": either}
+    return {**schema, "properties": properties}
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from capcli.services.accounts import AccountRow
@@ -99,6 +100,72 @@ class Served:
     stream_url: str
     certificate: Path | None = None  # what a client is to trust, where it speaks TLS
     ready: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRow:
+    """One tool of the MCP server. `bytes` is what it adds to `tools/list`, `changes` is about the broker."""
+
+    name: str
+    toolset: str
+    changes: bool
+    command: str | None
+    bytes: int
+    bytes_without_output: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsFound:
+    """The tools of the MCP server, and the mean of their bytes with and without output schemas."""
+
+    tools: tuple[ToolRow, ...]
+    count: int
+    mean_bytes: int
+    mean_bytes_without_output: int
+
+
+class ClientAction(StrEnum):
+    """What was done to a client's config, or would be."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    REMOVED = "removed"
+    UNCHANGED = "unchanged"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChanged:
+    """What was done to a client's config, or on a dry run would be: as a diff that shows no other values.
+
+    `command` is what the client then starts, and `todo` what is left to the person.
+    """
+
+    client: str
+    title: str
+    file: Path
+    action: ClientAction
+    dry_run: bool
+    backup: Path | None
+    command: tuple[str, ...]
+    diff: str
+    notes: tuple[str, ...]
+    todo: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BundleWritten:
+    """An MCP bundle: the fields that its form asks for, and what it needs where it is opened."""
+
+    file: Path
+    version: str
+    size_bytes: int
+    files: int
+    tools: int
+    asks: tuple[str, ...]
+    needs: str
+    todo: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

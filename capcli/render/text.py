@@ -58,6 +58,9 @@ _VIEWS = {
     "SettingChanged": "desk",
     "Places": "desk",
     "Topic": "desk",
+    "ToolsFound": "assistants",
+    "ClientChanged": "assistants",
+    "BundleWritten": "assistants",
 }
 _CODES = {Tone.BAD: "31", Tone.DIM: "2", Tone.STRONG: "1"}
 

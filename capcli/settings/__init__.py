@@ -9,11 +9,13 @@ from capcli.settings.config_file import (
     write_profile,
     write_setting,
 )
+from capcli.settings.form import BUNDLE_FIELDS, filled_in
 from capcli.settings.loading import SettingRow, Settings, check_profile, load
 from capcli.settings.table import CREDENTIAL_NAMES, TABLE, Setting, did_you_mean
 from capcli.settings.values import Env, slip
 
 __all__ = [
+    "BUNDLE_FIELDS",
     "CREDENTIAL_NAMES",
     "TABLE",
     "Env",
@@ -25,6 +27,7 @@ __all__ = [
     "check_profile",
     "default_profile",
     "did_you_mean",
+    "filled_in",
     "load",
     "read_profile",
     "remove_setting",

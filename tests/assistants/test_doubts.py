@@ -40,6 +40,8 @@ def test_an_entry_that_starts_this_version_is_in_order(tmp_path):
 
     assert found(entry(program(tmp_path, "capcli", f"capcli {__version__}"), *SERVE)) == []
     assert found(entry(sys.executable, "-m", "capcli", "--env", "demo", *SERVE)) == []
+    narrow = (*SERVE, "--read-only", "--toolsets", "market,account")
+    assert found(entry(sys.executable, "-m", "capcli", *narrow)) == []
 
 
 def test_a_command_that_is_not_there():

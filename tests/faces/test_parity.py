@@ -29,6 +29,9 @@ TERMINAL_ONLY = {
     "paper faults set": "the same",
     "paper faults clear": "the same",
     "mcp serve": "it is this server",
+    "mcp tools": "the same as tools/list",
+    "mcp install": "writes the config of the client itself, on the user's machine",
+    "mcp bundle": "the same, as a file to open in it",
     "help": "pages to read; every tool carries its own description",
 }
 # What an assistant needs and a person gets on the way: no command of its own.

@@ -1,5 +1,6 @@
 """An in-memory client of the real server on the paper broker, in both protocol eras."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastmcp import Client, FastMCP
+from jsonschema import Draft202012Validator
 
 from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
@@ -14,6 +16,7 @@ from tests.support.desk import Seat
 
 ERAS = ("legacy", "2026-07-28")
 SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"
+SCHEMAS = {tool["name"]: tool["outputSchema"] for tool in json.loads(SNAPSHOT.read_text(encoding="utf-8"))}
 
 
 @dataclass
@@ -38,7 +41,14 @@ class Assistant:
     async def __call__(self, tool: str, **arguments: Any) -> Said:
         result = await self.client.call_tool(tool, arguments, raise_on_error=False)
         assert [block.type for block in result.content] == ["text"]
+        self.check(tool, result.structured_content)
         return Said(result.is_error, result.content[0].text, result.structured_content or {})
+
+    def check(self, tool: str, content: Any) -> None:
+        """Refuse what a client that takes the output schema seriously would refuse, an error's too."""
+        schema = SCHEMAS.get(tool)
+        if schema is not None:
+            Draft202012Validator(schema).validate(content)
 
     async def works(self, tool: str, **arguments: Any) -> dict[str, Any]:
         said = await self(tool, **arguments)

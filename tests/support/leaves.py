@@ -99,11 +99,14 @@ LINES = (
     Line("config unset CAP_ALLOWED_EPICS"),
     Line("config path"),
     Line("help exit-codes"),
+    Line("mcp tools", rows=True),
     Line("paper status", rows=True),
     Line("paper reset --confirm", rows=True),
 )
 LEFT_OUT = {
     "paper serve": "runs until it is stopped: tests/cli/test_process.py starts it",
+    "mcp install": "writes into another program's files: tests/cli/test_mcp.py runs it",
+    "mcp bundle": "writes a file into the current folder: tests/cli/test_mcp.py runs it",
     "mcp serve": "speaks with an assistant over stdin: tests/mcp starts it",
 }
 

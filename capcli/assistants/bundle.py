@@ -1,0 +1,157 @@
+"""Writes the server as an MCP bundle (`.mcpb`): capcli's own code, and a form for what it needs to know.
+
+The manifest follows version 0.4 of its public format. No credential of this machine goes into it.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import capcli
+from capcli.assistants.reading import OURS
+from capcli.errors import OutputUnusable
+from capcli.settings import BUNDLE_FIELDS
+
+_FORMAT = "0.4"
+_PYTHON = ">=3.11"
+# A zip knows no earlier time, and the same code must give the same bundle.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_ABOUT = (
+    "Trade a Capital.com CFD account: market data, positions, previews, and orders that are sent once, "
+    "after your confirmation."
+)
+_NOTICE = (
+    "capcli is independent software, not a product of Capital.com. It carries out what you order and gives "
+    "no advice; you are responsible for every order. Practise on paper or on a demo account first.\n\n"
+    "Leave the credentials empty when `capcli login` has put them into this computer's keychain. Nothing "
+    "can be traded on demo or live until trading is allowed below; live has its own checklist, in a terminal."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle's content and what is in it."""
+
+    content: bytes
+    files: int
+
+
+def name_of_bundle() -> str:
+    """Return how the file is named where nobody named it."""
+    return f"{OURS}-{capcli.__version__}.mcpb"
+
+
+def bundle(tools: Iterable[tuple[str, str]]) -> Bundle:
+    """Return the bundle of this installation; `tools` are names and descriptions, for the client to show."""
+    import zipfile
+
+    held = BytesIO()
+    files = 0
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in _files(tuple(tools)):
+            entry = zipfile.ZipInfo(path, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+            files += 1
+    return Bundle(held.getvalue(), files)
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a bundle in one step. Raises OutputUnusable, and then a file that was there is unchanged."""
+    import tempfile
+
+    if file.exists() and not _is_ours(file):
+        raise OutputUnusable(
+            f"{file} is there already and is no bundle of capcli. It was left as it is.",
+            next="capcli mcp bundle --output NAME.mcpb",
+        )
+    try:
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            Path(name).chmod(0o644)
+            Path(name).replace(file)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputUnusable(
+            f"{file} cannot be written: {error.strerror or error}.", next="capcli mcp bundle --output FILE"
+        ) from error
+
+
+def _is_ours(file: Path) -> bool:
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return bool(json.loads(archive.read("manifest.json")).get("name") == OURS)
+    except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
+        return False
+
+
+def _files(tools: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, bytes]]:
+    yield "manifest.json", json.dumps(_manifest(tools), indent=2).encode() + b"\n"
+    yield "pyproject.toml", _project().encode()
+    root = Path(capcli.__file__).parent
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root)
+        if path.is_file() and "__pycache__" not in inside.parts and not inside.name.startswith("."):
+            yield f"{OURS}/{inside.as_posix()}", path.read_bytes()
+
+
+def _manifest(tools: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    return {
+        "manifest_version": _FORMAT,
+        "name": OURS,
+        "display_name": "capcli: Capital.com trading",
+        "version": capcli.__version__,
+        "description": _ABOUT,
+        "long_description": _NOTICE,
+        "author": {"name": "the capcli authors"},
+        "license": "MIT",
+        "keywords": ["trading", "cfd", "capital.com"],
+        "server": {
+            "type": "uv",
+            "entry_point": f"{OURS}/__main__.py",
+            "mcp_config": {
+                "command": "uv",
+                "args": ["run", "--directory", "${__dirname}", "python", "-m", OURS, "mcp", "serve"],
+                "env": {each.variable: f"${{user_config.{each.key}}}" for each in BUNDLE_FIELDS},
+            },
+        },
+        "tools": [{"name": name, "description": about} for name, about in tools],
+        "prompts_generated": True,
+        "compatibility": {"platforms": ["darwin", "win32", "linux"], "runtimes": {"python": _PYTHON}},
+        "user_config": {each.key: each.form() for each in BUNDLE_FIELDS},
+    }
+
+
+def _project() -> str:
+    """Return what `uv` reads: the libraries; the code itself lies beside it."""
+    needs = "".join(f"  {json.dumps(need)},\n" for need in _requirements())
+    return (
+        f'[project]\nname = "{OURS}"\nversion = "{capcli.__version__}"\nrequires-python = "{_PYTHON}"\n'
+        f"dependencies = [\n{needs}]\n\n[tool.uv]\npackage = false\n"
+    )
+
+
+def _requirements() -> list[str]:
+    """Return the libraries that this installation says it needs, without those of its extras."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        found = requires(OURS) or []
+    except PackageNotFoundError:
+        raise OutputUnusable(
+            "This capcli was not installed as a package, so it does not know the libraries it needs. No"
+            " bundle was written.",
+            next="capcli health",
+        ) from None
+    return [need for need in found if "extra ==" not in need]

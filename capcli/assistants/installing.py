@@ -1,0 +1,314 @@
+"""Puts our server into a client's config, and takes it out again; every byte that is not ours stays.
+
+Backs the file up first and replaces it in one step. No secret is written, and none of the file is repeated.
+"""
+
+import difflib
+import os
+import re
+import shutil
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from capcli.assistants import jsonc, toml_text
+from capcli.assistants.places import (
+    ASSISTANTS,
+    Assistant,
+    client_folder,
+    config_file,
+    own_command,
+)
+from capcli.assistants.reading import OURS, parse, read_config, where_broken
+from capcli.errors import ClientConfigBroken, ClientMissing, ConfigError, UsageError
+from capcli.system import make_private
+
+_HEADER = 2
+_KEY = re.compile(r'\s*(?:"[\w.\- ]*"|[\w.\-]+)\s*[:=]\s*')
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Edit:
+    """A config before and after: as bytes, None where there is no file. It may hold secrets: no repr."""
+
+    assistant: Assistant
+    file: Path
+    before: bytes | None
+    after: bytes | None
+    words: frozenset[str]
+    has_entry: bool = False
+
+    @property
+    def is_needed(self) -> bool:
+        return self.before != self.after
+
+    def diff(self) -> str:
+        """Return what changes, as a unified diff; what others wrote as a value is not shown."""
+        old, new = ((each or b"").decode().splitlines(keepends=True) for each in (self.before, self.after))
+        lines = difflib.unified_diff(old, new, str(self.file), str(self.file), n=1)
+        return "".join(
+            line.rstrip("\r\n") + "\n" if number < _HEADER or line.startswith("@@") else self._masked(line)
+            for number, line in enumerate(lines)
+        )
+
+    def _masked(self, line: str) -> str:
+        """Show a line of ours whole, and of one of theirs its key: what stands behind it may be a secret."""
+        mark, text = line[:1], line[1:].rstrip("\r\n").expandtabs(2)
+        ours = "|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True))
+        if not re.fullmatch(rf"(?:{ours}|[\s{{}}\[\],:=.])*", text):
+            key = _KEY.match(text)
+            text = f"{key[0]}…" if key else "…"
+        return f"{mark}{text}\n"
+
+
+def assistant_named(name: str) -> Assistant:
+    """Return a client by its name, however it is typed. Raises UsageError that names all."""
+    wanted = re.sub(r"[^a-z]", "", name.lower())
+    for each in ASSISTANTS:
+        known = {re.sub(r"[^a-z]", "", word.lower()) for word in (each.name, each.title)}
+        if wanted in known or (wanted == "gemini" and each.name == "gemini-cli"):
+            return each
+    names = ", ".join(each.name for each in ASSISTANTS)
+    raise UsageError(
+        f"There is no client {name[:40]!a}. There are: {names}.", next="capcli mcp install --help"
+    )
+
+
+def entry(
+    assistant: Assistant,
+    options: tuple[str, ...],
+    environ: Mapping[str, str],
+    offer: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Return the entry of our server: absolute command, no secret. `offer` are options of `mcp serve`."""
+    command, *rest = own_command()
+    kind = {"type": "stdio"} if assistant.name == "vscode" else {}
+    home = environ.get("CAPCLI_HOME")
+    # A client that is started from the desktop does not know what this shell was told.
+    place = {"env": {"CAPCLI_HOME": str(Path(home).expanduser().absolute())}} if home else {}
+    return {**kind, "command": command, "args": [*rest, *options, "mcp", "serve", *offer], **place}
+
+
+def installation(assistant: Assistant, ours: Mapping[str, Any], environ: Mapping[str, str]) -> Edit:
+    """Plan to add our entry, or to bring it up to date. Raises ClientMissing and ClientConfigBroken."""
+    file = _place(assistant, environ)
+    _check_presence(assistant, file, environ)
+    before = _read(file)
+    text = "" if before is None else _text(assistant, file, before)
+    content = _content(assistant, file, text)
+    wanted = _with(content, assistant.key, ours)
+    if content == wanted:
+        return Edit(assistant, file, before, before, frozenset())
+    try:
+        after = _format(assistant).with_entry(text, assistant.key, OURS, ours)
+    except ValueError:
+        after = text
+    if not _says(assistant, after, wanted):
+        raise _unsafe(assistant, file, "added")
+    there = OURS in content.get(assistant.key, {})
+    return Edit(assistant, file, before, after.encode(), _words(assistant, ours), there)
+
+
+def removal(assistant: Assistant, environ: Mapping[str, str]) -> Edit:
+    """Plan to take our entry out. Raises ClientConfigBroken."""
+    file = _place(assistant, environ)
+    before = _read(file)
+    text = "" if before is None else _text(assistant, file, before)
+    content = _content(assistant, file, text)
+    servers = content.get(assistant.key)
+    if not isinstance(servers, dict) or OURS not in servers:
+        return Edit(assistant, file, before, before, frozenset())
+    after = _shortened(assistant, text, content, _kept(file))
+    if after is None:
+        raise _unsafe(assistant, file, "taken out")
+    return Edit(assistant, file, before, after.encode(), _words(assistant, servers[OURS]))
+
+
+def apply(edit: Edit, now: datetime) -> Path | None:
+    """Back the file up and replace it; return the backup. Raises ConfigError, and then it is unchanged."""
+    try:
+        edit.file.parent.mkdir(parents=True, exist_ok=True)
+        target = edit.file.resolve()
+        if _read(target) != edit.before:
+            raise ConfigError(
+                f"{edit.file} was changed by another program meanwhile. It was left as it is. Try again."
+            )
+        backup = None if edit.before is None else _backed_up(edit.file, edit.before, now)
+        _replace(target, edit.after or b"")
+    except OSError as error:
+        raise ConfigError(
+            f"{edit.file} cannot be written: {error.strerror or error}. It was left as it is.",
+            next="capcli health --only assistants",
+        ) from error
+    return backup
+
+
+def others(edit: Edit) -> tuple[str, ...]:
+    """Name the other entries of the client that start capcli."""
+    found = read_config(edit.assistant, edit.file)
+    return tuple(each.name for each in found.entries if each.name != OURS) if found else ()
+
+
+def _place(assistant: Assistant, environ: Mapping[str, str]) -> Path:
+    file = config_file(assistant, environ)
+    if file is None:
+        raise ClientMissing(f"There is no home folder, so {assistant.title}'s config was not looked for.")
+    return file
+
+
+def _check_presence(assistant: Assistant, file: Path, environ: Mapping[str, str]) -> None:
+    folder = client_folder(assistant, environ)
+    there = file.exists() or (folder is not None and folder.is_dir())
+    by_name = assistant.starts and shutil.which(assistant.starts, path=environ.get("PATH", ""))
+    if not there and not by_name:
+        raise ClientMissing(
+            f"{assistant.title} was not found: there is no folder {folder}"
+            + (f" and no command {assistant.starts}" if assistant.starts else "")
+            + ". Start it once, then try again. Nothing was written.",
+            next=f"capcli mcp install {assistant.name}",
+        )
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ClientConfigBroken(f"{file} cannot be read: {error.strerror}. Nothing was changed.") from error
+
+
+def _text(assistant: Assistant, file: Path, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise _broken(assistant, file, "is not UTF-8 text") from None
+
+
+def _content(assistant: Assistant, file: Path, text: str) -> dict[str, Any]:
+    if not text.strip("\ufeff \t\r\n"):
+        return {}
+    try:
+        content = parse(text, toml=assistant.toml)
+    except ValueError as error:
+        raise _broken(assistant, file, where_broken(error)) from None
+    if not isinstance(content, dict):
+        raise _broken(assistant, file, "is no JSON object")
+    if not isinstance(content.get(assistant.key, {}), dict):
+        raise _broken(assistant, file, f"has a {assistant.key} that is no table of servers")
+    return content
+
+
+def _broken(assistant: Assistant, file: Path, why: str) -> ClientConfigBroken:
+    return ClientConfigBroken(
+        f"{assistant.title}'s config {file} {why}. It was left as it is: mend it, then try again.",
+        next=f"capcli mcp install {assistant.name}",
+    )
+
+
+def _unsafe(assistant: Assistant, file: Path, what: str) -> ClientConfigBroken:
+    return ClientConfigBroken(
+        f"{file} is laid out in a way in which {OURS} cannot be {what} safely. It was left as it is: do it by"
+        f" hand, under {assistant.key}.",
+        next=f"capcli mcp install {assistant.name} --dry-run",
+    )
+
+
+def _format(assistant: Assistant) -> Any:
+    return toml_text if assistant.toml else jsonc
+
+
+def _with(content: Mapping[str, Any], key: str, ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the config must say afterwards: of an entry that is there, all other fields stay."""
+    servers = dict(content.get(key, {}))
+    old = servers.get(OURS)
+    old = old if isinstance(old, dict) else {}
+    new = {**old, **ours}
+    if isinstance(old.get("env"), dict) and "env" in ours:
+        new["env"] = old["env"] | ours["env"]
+    return {**content, key: {**servers, OURS: new}}
+
+
+def _shortened(
+    assistant: Assistant, text: str, content: Mapping[str, Any], kept: tuple[bytes, ...]
+) -> str | None:
+    """Return the text without our entry: as a backup has it, if that is all there is between them."""
+    servers = {name: each for name, each in content[assistant.key].items() if name != OURS}
+    without = {**content, assistant.key: servers}
+    bare = {name: each for name, each in content.items() if name != assistant.key}
+    wanted = (without,) if servers else (without, bare)
+    try:
+        shorter = tuple(_format(assistant).without_entry(text, assistant.key, OURS))
+    except ValueError:
+        return None
+    found = [each for each in shorter if any(_says(assistant, each, one) for one in wanted)]
+    return next((each for each in found if each.encode() in kept), found[0] if found else None)
+
+
+def _says(assistant: Assistant, text: str, wanted: Mapping[str, Any]) -> bool:
+    try:
+        return bool((parse(text, toml=assistant.toml) if text.strip() else {}) == wanted)
+    except ValueError:
+        return False
+
+
+def _words(assistant: Assistant, ours: Any) -> frozenset[str]:
+    """Return what of our entry may be shown: of its env only our own folder."""
+    known = [assistant.key, OURS, "command", "args", "type", "env", "CAPCLI_HOME"]
+    if isinstance(ours, Mapping):
+        env = ours.get("env")
+        values = [ours.get("command"), ours.get("type"), *_list(ours.get("args"))]
+        values += [env.get("CAPCLI_HOME")] if isinstance(env, Mapping) else []
+        written = [each for each in values if isinstance(each, str)]
+        known += [form for each in written for form in jsonc.literals(each)]
+    return frozenset([*known, *(f'"{key}"' for key in known[:7])])
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _kept(file: Path) -> tuple[bytes, ...]:
+    """Return what the backups hold."""
+    backups = sorted(file.parent.glob(f"{file.name}.bak-*")) if file.parent.is_dir() else []
+    return tuple(each.read_bytes() for each in backups if each.is_file())
+
+
+def _backed_up(file: Path, content: bytes, now: datetime) -> Path:
+    """Write the backup beside the file, for this user only."""
+    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    for number in range(1, 1000):
+        place = file.with_name(f"{file.name}.bak-{stamp}" + ("" if number == 1 else f"-{number}"))
+        try:
+            handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        return place
+    raise ConfigError(f"There are too many backups of {file}. Nothing was changed.")
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Put the content in place in one step, with the rights that the file had."""
+    import tempfile
+
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if target.exists():
+            Path(name).chmod(stat.S_IMODE(target.stat().st_mode))
+        else:
+            make_private(Path(name))
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

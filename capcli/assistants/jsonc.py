@@ -1,0 +1,242 @@
+"""Edits JSON as text, comments and trailing commas included: every byte that is not ours stays.
+
+The text must be readable (`reading.parse_json`); whoever edits compares what the result says afterwards.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|[{}\[\]:,]|[^\s"{}\[\]:,/]+', re.DOTALL)
+_OPEN, _CLOSE = frozenset("{["), frozenset("}]")
+_INDENT = "  "
+_BLANK = "\ufeff \t\r\n"
+
+
+@dataclass(slots=True)
+class _Member:
+    key: str
+    key_at: int
+    value_at: int = -1
+    value_end: int = -1
+    comma: int | None = None
+
+
+@dataclass(slots=True)
+class _Object:
+    """An object in the text: where its braces are, its members, and where its last word or comment ends."""
+
+    opened: int
+    closed: int = -1
+    members: list[_Member] = field(default_factory=list)
+    content_end: int = -1
+
+    def member(self, key: str) -> _Member | None:
+        """Return the member that a reader takes: of several with one key the last."""
+        return next((each for each in reversed(self.members) if each.key == key), None)
+
+
+def with_entry(text: str, key: str, name: str, entry: Mapping[str, Any]) -> str:
+    """Return the text with `name: entry` in the table `key`; of an entry that is there only these fields."""
+    if not text.strip(_BLANK):
+        mark = text[:1] if text.startswith("\ufeff") else ""
+        return f"{mark}{json.dumps({key: {name: dict(entry)}}, indent=2)}\n"
+    style = _Style.of(text)
+    if _at(text, key) is None:
+        return _added(text, _root(text), key, {name: entry}, style)
+    there = _at(text, key, name)
+    if there is None:
+        return _added(text, _opened(text, key), name, entry, style)
+    for word, value in entry.items():
+        text = _set(text, (key, name), word, value, style)
+    return text
+
+
+def without_entry(text: str, key: str, name: str) -> Iterator[str]:
+    """Yield what the text may have been before the entry was added, the likeliest first."""
+    for shorter in _removed(text, _opened(text, key), name):
+        left = _readable(shorter, key)
+        if left is not None:
+            yield from _emptied(shorter, left)
+        for bare in _removed(shorter, _root(shorter), key) if left is not None and not left.members else ():
+            root = _readable(bare)
+            if root is not None:
+                yield from _emptied(bare, root)
+
+
+def _readable(text: str, *path: str) -> _Object | None:
+    """Return an object of a text that may have been cut in a wrong place: behind a comment, say."""
+    try:
+        return _opened(text, *path) if path else _root(text)
+    except (ValueError, IndexError):
+        return None
+
+
+def _emptied(text: str, where: _Object) -> Iterator[str]:
+    """Yield the text with `{}` for an object that holds only white space, and as it is."""
+    if not text[where.opened + 1 : where.closed].strip():
+        yield text[: where.opened + 1] + text[where.closed :]
+    yield text
+
+
+def _set(text: str, path: tuple[str, ...], key: str, value: Any, style: "_Style") -> str:
+    """Give a field of an object a value; a table in it (`env`) keeps its other fields."""
+    old = _at(text, *path, key)
+    if old is None:
+        return _added(text, _opened(text, *path), key, value, style)
+    if isinstance(value, Mapping) and text[old.value_at] == "{":
+        for inner, each in value.items():
+            text = _set(text, (*path, key), inner, each, style)
+        return text
+    return text[: old.value_at] + json.dumps(value) + text[old.value_end :]
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How the file is laid out: its newline, and one step of indentation."""
+
+    newline: str
+    unit: str
+
+    @classmethod
+    def of(cls, text: str) -> "_Style":
+        newline = "\r\n" if "\r\n" in text else "\n"
+        root = _root(text)
+        own = _line_start(text, root.members[0].key_at) if root.members else ""
+        return cls(newline, own or _INDENT)
+
+    def written(self, value: Any, indent: str) -> str:
+        """Write an object over several lines; what is not an object, and objects of plain fields, in one."""
+        if not isinstance(value, Mapping) or not value or indent.count(self.unit) > 2:  # noqa: PLR2004
+            return json.dumps(value, ensure_ascii=False)
+        inner = indent + self.unit
+        fields = (f"{json.dumps(key)}: {self.written(each, inner)}" for key, each in value.items())
+        between = f",{self.newline}{inner}"
+        return f"{{{self.newline}{inner}{between.join(fields)}{self.newline}{indent}}}"
+
+
+def _added(text: str, where: _Object, key: str, value: Any, style: _Style) -> str:
+    """Return the text with one more member at the end of an object."""
+    inside = text[where.opened + 1 : where.closed]
+    outer = _indent(text, where.opened)
+    indent = outer + style.unit
+    if not where.members:
+        member = f"{json.dumps(key)}: {style.written(value, indent)}"
+        if not inside:
+            new = f"{style.newline}{indent}{member}{style.newline}{outer}"
+        elif "\n" in inside:
+            new = f"{style.newline}{indent}{member}"
+        else:
+            new = f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}"
+        return text[: where.content_end] + new + text[where.content_end :]
+    last = where.members[-1]
+    after = "" if last.comma is None else ","
+    if "\n" in text[where.opened : last.key_at] or "\n" in text[last.key_at : where.content_end]:
+        indent = _indent(text, last.key_at)
+        new = f"{style.newline}{indent}{json.dumps(key)}: {style.written(value, indent)}{after}"
+    elif "//" in text[last.value_end : where.content_end]:
+        new = f"{style.newline}{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}{after}"
+    else:
+        new = f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}{after}"
+    comma = "," if last.comma is None else ""
+    head, between = text[: last.value_end], text[last.value_end : where.content_end]
+    return head + comma + between + new + text[where.content_end :]
+
+
+def _removed(text: str, where: _Object, key: str) -> Iterator[str]:
+    """Yield the text without a member: with the white space before it, and without touching that."""
+    member = where.member(key)
+    if member is None:
+        return
+    place = where.members.index(member)
+    end = member.value_end if member.comma is None else member.comma + 1
+    comma = where.members[place - 1].comma if place and member.comma is None else None
+    before = len(text[: member.key_at].rstrip())
+    for start in (before, member.key_at):
+        head = text[:start] if comma is None else text[:comma] + text[comma + 1 : start]
+        yield head + text[end:]
+
+
+def _at(text: str, *path: str) -> _Member | None:
+    member = None
+    where = _root(text)
+    for number, key in enumerate(path, 1):
+        member = where.member(key)
+        if member is None:
+            return None
+        if number < len(path):
+            where = _object(text, member.value_at)
+    return member
+
+
+def _opened(text: str, *path: str) -> _Object:
+    member = _at(text, *path)
+    if member is None:
+        raise ValueError(f"there is no {path[-1]}")
+    return _object(text, member.value_at)
+
+
+def _root(text: str) -> _Object:
+    for token in _TOKEN.finditer(text):
+        if token.group() == "{":
+            return _object(text, token.start())
+        if token.group()[:2] not in {"//", "/*"} and token.group() != "\ufeff":
+            break
+    raise ValueError("its top is not an object")
+
+
+def _object(text: str, opened: int) -> _Object:
+    """Read an object's members; what is inside of them is passed over."""
+    if text[opened] != "{":
+        raise ValueError("it is not an object")
+    found, depth, is_key = _Object(opened, content_end=opened + 1), 0, True
+    for token in _TOKEN.finditer(text, opened):
+        word = token.group()
+        if word in _CLOSE:
+            depth -= 1
+            if not depth:
+                found.closed = token.start()
+                return found
+        if word[:2] not in {"//", "/*"} and depth == 1:
+            is_key = _took(found, word, token, is_key=is_key)
+        if word in _OPEN:
+            depth += 1
+        if token.start() > opened:
+            found.content_end = token.end()
+    raise ValueError("it does not end")
+
+
+def _took(found: _Object, word: str, token: re.Match[str], *, is_key: bool) -> bool:
+    """Take a word that stands directly in an object; say whether a key comes next."""
+    if word == ",":
+        found.members[-1].comma = token.start()
+        return True
+    if word == ":":
+        return False
+    if is_key:
+        found.members.append(_Member(json.loads(word), token.start()))
+        return True
+    member = found.members[-1]
+    if member.value_at < 0:
+        member.value_at = token.start()
+    member.value_end = token.end()
+    return False
+
+
+def _indent(text: str, at: int) -> str:
+    """Return the white space that the line of a place begins with."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _line_start(text: str, at: int) -> str:
+    """Return what stands before a place on its line, if that is only white space."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return line if not line.strip(" \t") else ""
+
+
+def literals(text: str) -> tuple[str, ...]:
+    """Return how a string can stand in a file."""
+    return json.dumps(text), json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,89 @@
+"""Completes what a person types into a prompt or a resource: epics, directions, watchlists."""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from anyio import move_on_after
+from anyio.to_thread import run_sync
+
+from capcli.app import App
+from capcli.domain.market import Resolution, Side, is_epic
+from capcli.errors import CapcliError
+from capcli.mcp.face import Face, log_bug
+
+# A person is typing: what comes later than this is not waited for, and typing costs few requests.
+_PATIENCE_S = 3.0
+_KEPT_S = 60.0
+_MOST_KEPT = 64
+_SHORTEST, _LONGEST = 2, 40
+_SHOWN = 20
+_WORDS = {
+    "direction": tuple(side.value for side in Side),
+    "timeframe": tuple(width.value for width in Resolution),
+    "auto_stop": ("true", "false"),
+}
+
+
+class Completions:
+    """Answers from the market search and the user's watchlists; on any trouble with nothing."""
+
+    def __init__(self, face: Face, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._face = face
+        self._monotonic = monotonic
+        self._kept: dict[str, tuple[float, tuple[str, ...]]] = {}
+
+    async def __call__(self, _where: Any, argument: Any, _given: Any) -> list[str]:
+        name, typed = argument.name, argument.value
+        if name in _WORDS:
+            typed = typed if name == "auto_stop" else typed.upper()
+            return [word for word in _WORDS[name] if word.startswith(typed)]
+        if name == "epic":
+            return list(await self._epics(typed))
+        if name == "epics":
+            before, comma, last = typed.rpartition(",")
+            return [f"{before}{comma}{epic}" for epic in await self._epics(last)]
+        return list(await self._watchlists(typed)) if name == "watchlist_id" else []
+
+    async def _epics(self, typed: str) -> tuple[str, ...]:
+        term = typed.strip()
+        if not _SHORTEST <= len(term) <= _LONGEST:
+            return ()
+        found = await self._found(f"epic {term.upper()}", lambda app: _searched(app, term))
+        # What begins with the typed text goes first; a name such as "bitcoin" finds BTCUSD.
+        return tuple(sorted(found, key=lambda epic: not epic.upper().startswith(term.upper())))[:_SHOWN]
+
+    async def _watchlists(self, typed: str) -> tuple[str, ...]:
+        found = await self._found("watchlists", _list_names)
+        return tuple(name for name in found if name.lower().startswith(typed.strip().lower()))[:_SHOWN]
+
+    async def _found(self, key: str, look: Callable[[App], Iterable[str]]) -> tuple[str, ...]:
+        kept = self._kept.get(key)
+        if kept is not None and self._monotonic() - kept[0] < _KEPT_S:
+            return kept[1]
+        found: tuple[str, ...] | None = None
+        with move_on_after(_PATIENCE_S):
+            found = await run_sync(lambda: self._looked(look), abandon_on_cancel=True)
+        if found is None:
+            return ()
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[key] = (self._monotonic(), found)
+        return found
+
+    def _looked(self, look: Callable[[App], Iterable[str]]) -> tuple[str, ...] | None:
+        try:
+            with suppress(CapcliError):
+                return tuple(look(self._face.app()))
+        except Exception as error:  # noqa: BLE001 - a completion is a courtesy
+            log_bug(error)
+        return None
+
+
+def _searched(app: App, term: str) -> Iterable[str]:
+    return (row.epic for row in app.markets.search(term).data.markets if is_epic(row.epic))
+
+
+def _list_names(app: App) -> Iterable[str]:
+    return (row.name for row in app.watchlists.list().data.watchlists)

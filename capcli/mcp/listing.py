@@ -1,0 +1,39 @@
+"""The tools as a client would list them, without a server process and without settings."""
+
+import json
+import re
+from typing import Any
+
+from capcli.app import App
+from capcli.mcp.face import Face
+from capcli.mcp.offer import Offer, changes, toolset
+from capcli.mcp.server import tools
+
+_COMMAND = re.compile(r" *Same as: (capcli .+)$")
+
+
+def listed(offer: Offer) -> list[dict[str, Any]]:
+    """Return name, command, toolset and bytes on the wire of every tool that is offered.
+
+    Raises UsageError for an unknown toolset.
+    """
+    return [_row(tool) for tool in offer.of(tools(Face(App.build)))]
+
+
+def _row(tool: Any) -> dict[str, Any]:
+    wire = tool.to_mcp_tool().model_dump(mode="json", by_alias=True, exclude_none=True)
+    about = tool.description or ""
+    command = _COMMAND.search(about)
+    return {
+        "name": tool.name,
+        "toolset": toolset(tool),
+        "changes": changes(tool),
+        "command": command[1] if command else None,
+        "bytes": _size(wire),
+        "bytes_without_output": _size({key: part for key, part in wire.items() if key != "outputSchema"}),
+        "description": _COMMAND.sub("", about),
+    }
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())

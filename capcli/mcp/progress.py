@@ -1,0 +1,61 @@
+"""Progress of a call that takes long, for clients that ask for it: how long, and how far if it says so."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any
+
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools import ToolResult
+from mcp_types import CallToolRequestParams
+
+_EVERY_S = 2.0
+
+
+class _Told:
+    """What the call under way last said."""
+
+    text = "still at it"
+
+    def windows(self, done: int, of: int) -> None:
+        self.text = f"{done} of {of} windows read"
+
+
+_UNDER_WAY: ContextVar[_Told | None] = ContextVar("capcli_call", default=None)
+
+
+def teller() -> Callable[[int, int], None]:
+    """Return what tells the client of the call under way how many of how many windows are read."""
+    told = _UNDER_WAY.get()
+    return (lambda _done, _of: None) if told is None else told.windows
+
+
+class Progress(Middleware):
+    """Reports the seconds that a call has taken, every two of them; a quick call reports nothing."""
+
+    def __init__(self, every_s: float = _EVERY_S) -> None:
+        self._every_s = every_s
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[CallToolRequestParams],
+        call_next: CallNext[CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        told = _Told()
+        before = _UNDER_WAY.set(told)
+        beat = asyncio.create_task(self._beat(context.fastmcp_context, told))
+        try:
+            return await call_next(context)
+        finally:
+            beat.cancel()
+            _UNDER_WAY.reset(before)
+
+    async def _beat(self, client: Any, told: _Told) -> None:
+        started = time.monotonic()
+        # A client that is gone needs no progress.
+        with suppress(Exception):
+            while client is not None:
+                await asyncio.sleep(self._every_s)
+                await client.report_progress(round(time.monotonic() - started, 1), message=told.text)

@@ -1,0 +1,86 @@
+"""The MCP server's tools, and what was done to the clients that start it."""
+
+from functools import singledispatch
+from typing import Any
+
+from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
+from capcli.render.results import BundleWritten, ClientAction, ClientChanged, ToolRow, ToolsFound
+
+_TOOLS = (
+    Column("Tool"),
+    Column("Toolset"),
+    Column("Does"),
+    Column("Bytes", right=True),
+    Column("Same as", prose=True),
+)
+
+
+@singledispatch
+def view(data: Any) -> list[Block]:
+    """Return the blocks of a result."""
+    raise TypeError(type(data).__name__)
+
+
+@view.register
+def _(data: ToolsFound) -> list[Block]:
+    changing = sum(row.changes for row in data.tools)
+    mean = f"{data.mean_bytes} bytes each, {data.mean_bytes_without_output} without output schemas"
+    return [
+        Table(_TOOLS, tuple(_tool(row) for row in data.tools)),
+        Line(Cell(f"{data.count} tools, {changing} of them change something at the broker; {mean}.")),
+    ]
+
+
+def _tool(row: ToolRow) -> tuple[Cell, ...]:
+    return (
+        Cell(row.name, Tone.STRONG),
+        Cell(row.toolset),
+        Cell("changes", Tone.WARN) if row.changes else Cell("reads"),
+        Cell(str(row.bytes)),
+        Cell(row.command or row.description),
+    )
+
+
+_DONE = {
+    ClientAction.ADDED: "Added capcli to {}'s config.",
+    ClientAction.UPDATED: "Brought capcli's entry in {}'s config up to date.",
+    ClientAction.REMOVED: "Took capcli out of {}'s config.",
+    ClientAction.UNCHANGED: "{}'s config starts this capcli already. Nothing was written.",
+    ClientAction.ABSENT: "{}'s config has no server capcli. Nothing was written.",
+}
+_PLANNED = {
+    ClientAction.ADDED: "This would add capcli to {}'s config. Nothing was written.",
+    ClientAction.UPDATED: "This would bring capcli's entry in {}'s config up to date. Nothing was written.",
+    ClientAction.REMOVED: "This would take capcli out of {}'s config. Nothing was written.",
+}
+
+
+@view.register
+def _(data: ClientChanged) -> list[Block]:
+    said = (_PLANNED if data.dry_run else {}).get(data.action) or _DONE[data.action]
+    facts = [("File", str(data.file))]
+    facts += [("Backup", str(data.backup))] if data.backup else []
+    facts += [("Starts", " ".join(data.command))] if data.command else []
+    todo = _steps(data.todo)
+    return [
+        *([Page(data.diff.rstrip("\n"))] if data.dry_run and data.diff else []),
+        Line(Cell(said.format(data.title), Tone.STRONG)),
+        Pairs(tuple((name, Cell(text)) for name, text in facts)),
+        *(Line(Cell(note, Tone.WARN)) for note in data.notes),
+        *([Page(todo)] if todo else []),
+    ]
+
+
+@view.register
+def _(data: BundleWritten) -> list[Block]:
+    facts = (
+        ("File", str(data.file)),
+        ("Holds", f"capcli {data.version}, {data.files} files, {data.size_bytes // 1024} KiB, no secret"),
+        ("Asks for", ", ".join(data.asks)),
+        ("Needs", data.needs),
+    )
+    return [Pairs(tuple((name, Cell(text)) for name, text in facts)), Page(_steps(data.todo))]
+
+
+def _steps(todo: tuple[str, ...]) -> str:
+    return "\n".join(f"{number}. {step}" for number, step in enumerate(todo, 1))
