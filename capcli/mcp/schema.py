@@ -28,6 +28,9 @@ def output_schema(result: type, *, warns: bool = False, also: type | None = None
     schema = _described(result)
     if also is not None:
         schema["properties"] = {**schema["properties"], **_described(also)["properties"]}
+        if (named := schema["properties"].get("preview_id")) is not None:
+            # The dry run of a whole close names no preview, that of a part does.
+            schema["properties"]["preview_id"] = _nullable([named, {"type": "null"}])
     error: Schema = {"error": {"type": "object"}} if warns else {}
     schema["properties"] = {**schema["properties"], **error, **_NAMES}
     return schema

@@ -320,23 +320,24 @@ async def wrong_with(ask: Assistant, attempt: Attempt, stakes: Stakes) -> str | 
     return f"{tool} {ascii(arguments)[:200]}: {said.text[:300]}"
 
 
-async def breaches(seat: Seat, attempts: list[Attempt], stakes: Stakes) -> list[str]:
+async def breaches(ask: Assistant, seat: Seat, attempts: list[Attempt], stakes: Stakes) -> list[str]:
     """Make attempts and return what went through or was answered wrongly."""
     found = []
-    async with connected(seat) as ask:
-        for attempt in attempts:
-            found.append(await wrong_with(ask, attempt, stakes))
-            if sent := changing(seat.tap):
-                found.append(f"{attempt}: sent {sent}")
-                seat.tap.requests.clear()
+    for attempt in attempts:
+        found.append(await wrong_with(ask, attempt, stakes))
+        if sent := changing(seat.tap):
+            found.append(f"{attempt}: sent {sent}")
+            seat.tap.requests.clear()
     return [line for line in found if line]
 
 
 async def test_no_call_without_a_confirmed_preview_changes_the_account(
     seats: Seats, stakes: Stakes, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    seat = seats()
     before = stakes.seen()
-    assert await breaches(seats(), PLAIN, stakes) == []
+    async with connected(seat) as ask:
+        assert await breaches(ask, seat, PLAIN, stakes) == []
     assert stakes.seen() == before
     assert len(PLAIN) >= 40
     with capsys.disabled():
@@ -345,15 +346,18 @@ async def test_no_call_without_a_confirmed_preview_changes_the_account(
 
 async def test_no_confirmed_call_trades_where_it_must_not(seats: Seats, stakes: Stakes, time: Time) -> None:
     found = {}
-    for case in SITUATIONS:
-        seat = seats(options=case.options, **case.settings)
-        case.meanwhile(seat, stakes.renewed(), time)
-        before = stakes.seen()
-        if wrong := await breaches(seat, case.attempts, stakes):
-            found[case.name] = wrong
-        assert stakes.seen() == before, case.name
-        if stakes.eyes.app.halting.held() is not None:
-            stakes.eyes.app.halting.resume(confirmed=True, by="capcli resume")
+    face = Face(lambda: stakes.eyes.app)
+    async with Client(build_server(face)) as client:
+        for case in SITUATIONS:
+            seat = seats(options=case.options, **case.settings)
+            face._app = seat.app
+            case.meanwhile(seat, stakes.renewed(), time)
+            before = stakes.seen()
+            if wrong := await breaches(Assistant(client), seat, case.attempts, stakes):
+                found[case.name] = wrong
+            assert stakes.seen() == before, case.name
+            if stakes.eyes.app.halting.held() is not None:
+                stakes.eyes.app.halting.resume(confirmed=True, by="capcli resume")
     assert found == {}
 
 
