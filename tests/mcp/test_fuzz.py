@@ -111,7 +111,9 @@ class Fuzz:
             return
         assert drawn.get("confirm") is True, f"{where}: {sent}"
         for line in sent:
-            assert any(line == may or (may[-1] == "/" and line.startswith(may)) for may in CHANGES.get(tool, ()))
+            assert any(
+                line == may or (may[-1] == "/" and line.startswith(may)) for may in CHANGES.get(tool, ())
+            )
         preview_id = self._stakes.filled(drawn.get("preview_id"))
         if preview_id is not None:
             assert preview_id in {self._stakes.ids["ready"], self._stakes.ids["working"]}, where

@@ -83,5 +83,7 @@ def odd_text(random: Random) -> str:
     """Return hostile text: one of the known, or letters from all over Unicode."""
     if random.random() < 0.8:
         return random.choice(TEXTS)
-    letters = (chr(random.choice((random.randrange(0x20, 0x250), random.randrange(0xD800)))) for _ in range(12))
+    letters = (
+        chr(random.choice((random.randrange(0x20, 0x250), random.randrange(0xD800)))) for _ in range(12)
+    )
     return "".join(letters)
