@@ -6,5 +6,5 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
 def plausible(at: datetime) -> bool:
-    """Say whether a moment is one that a trader can mean; years 1 and 9999 overflow what is reckoned from them."""
+    """Say whether a trader can mean it; what is reckoned from a time in year 1 or 9999 overflows."""
     return FIRST_YEAR <= at.year <= LAST_YEAR

@@ -39,7 +39,7 @@ CASES = {
     "ambiguous date": (("prices", "GOLD", "--from", "01/02/2026"), 2, "2026-01-31"),
     "no such day": (("prices", "GOLD", "--from", "2026-02-31"), 2, "--from"),
     "offset date": (("prices", "GOLD", "--from", "2026-01-01T00:00+02:00"), 2, "it is UTC"),
-    "year 1": (("history", "activity", "--to", "0001-01-02"), 2, "1970 to 2199"),
+    "year 1": (("prices", "GOLD", "--to", "0001-01-02"), 2, "1970 to 2199"),
     "year 9999": (("prices", "GOLD", "--from", "9999-12-31"), 2, "1970 to 2199"),
     "bytes that are no text": (("quote", "SILVER\udcff"), 2, "not valid UTF-8"),
     "last and from": (("prices", "GOLD", "--last", "5", "--from", "2026-01-01"), 2, "exclude"),

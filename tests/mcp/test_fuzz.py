@@ -1,4 +1,4 @@
-"""Every tool under arguments that nobody would send: no crash, no order by accident, no path of another's making."""
+"""Every tool under arguments that nobody would send: no crash, no order by accident, no odd path."""
 
 from random import Random
 from typing import Any
