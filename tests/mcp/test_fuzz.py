@@ -141,9 +141,9 @@ async def fuzzed(seats: Seats, calls: int, seed: int) -> dict[str, int]:
 
 
 async def test_no_arguments_crash_a_tool_or_trade_by_accident(seats: Seats) -> None:
-    answered = await fuzzed(seats, calls=12, seed=20260302)
-    assert answered["OK"] > 40
-    assert answered["USAGE"] > 100
+    answered = await fuzzed(seats, calls=6, seed=20260302)
+    assert answered["OK"] > 20
+    assert answered["USAGE"] > 50
 
 
 @pytest.mark.soak
