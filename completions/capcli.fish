@@ -330,7 +330,7 @@ function __capcli_commands
         case 'mcp'
             printf '%s\t%s\n' 'serve' 'Serve the tools over stdin and stdout, for an assistant to start.'
             printf '%s\t%s\n' 'tools' 'List the tools: name, toolset, command, whether it changes anything,...'
-            printf '%s\t%s\n' 'install' 'Enter this server in an AI client\'s config, without secrets; the rest...'
+            printf '%s\t%s\n' 'install' 'Enter this server in an AI client\'s config, which keeps all else.'
             printf '%s\t%s\n' 'bundle' 'Write the server as an .mcpb file, which Claude Desktop opens and...'
     end
 end

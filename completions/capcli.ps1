@@ -131,7 +131,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'mcp' = @(
             @('serve', 'Serve the tools over stdin and stdout, for an assistant to start.'),
             @('tools', 'List the tools: name, toolset, command, whether it changes anything,...'),
-            @('install', 'Enter this server in an AI client''s config, without secrets; the rest...'),
+            @('install', 'Enter this server in an AI client''s config, which keeps all else.'),
             @('bundle', 'Write the server as an .mcpb file, which Claude Desktop opens and...')
         )
         'mcp serve' = @()

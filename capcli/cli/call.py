@@ -253,7 +253,8 @@ class Call:
         subject = text.Subject(env, reply.account_id)
         look = self.outlet.look(no_colour=self.options.no_colour)
         if self.options.csv and key:
-            return text.csv_text(plain(reply.data)[key], only or field_names(type(reply.data)))
+            names = only or field_names(type(reply.data))
+            return text.csv_text(plain(reply.data)[key], names, look=look if look.terminal else None)
         if only:
             data = pick(reply.data, only)
             return text.rows_text(data[key] if key else [data], only, subject, look)

@@ -29,8 +29,12 @@ class Globals:
 def hoist(argv: Sequence[str]) -> list[str]:
     """Return the line with its global options in front, so that one parse reads them; `--` ends the search.
 
-    Raises UsageError for one without its value, and for one that is given two values.
+    Raises UsageError for one without its value, for one that is given two values, and for a word that is no
+    text: its bytes can be written neither into an answer nor into the journal.
     """
+    for word in argv:
+        if not _is_text(word):
+            raise UsageError(f"{word[:60]!a} is not valid UTF-8. Nothing was sent.", next=HELP)
     front: list[str] = []
     rest: list[str] = []
     seen: dict[str, str] = {}
@@ -47,6 +51,10 @@ def hoist(argv: Sequence[str]) -> list[str]:
         else:
             rest.append(word)
     return front + rest
+
+
+def _is_text(word: str) -> bool:
+    return word.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
 def wants_json(argv: Sequence[str]) -> bool:

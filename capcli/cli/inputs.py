@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from capcli.domain.market import Resolution
+from capcli.domain.moments import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.domain.money import NotANumber, parse_decimal
 from capcli.domain.order import Leg, LegForm
 from capcli.errors import UsageError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?")
-_SPAN = re.compile(r"(\d{1,4})([mhdw])")
+_SPAN = re.compile(r"([0-9]{1,4})([mhdw])")
 _UNITS = {
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
@@ -73,12 +74,15 @@ def instant(option: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return _read_time(text.strip())
+        at = _read_time(text.strip())
     except ValueError:
         raise UsageError(
             f"{option} is {text[:60]!a}. Write 2026-01-31 or 2026-01-31T14:00; it is UTC.",
             option=option,
         ) from None
+    if not plausible(at):
+        raise UsageError(f"{option} is {at:%Y-%m-%d}: years are {FIRST_YEAR} to {LAST_YEAR}.", option=option)
+    return at
 
 
 def _read_time(text: str) -> datetime:

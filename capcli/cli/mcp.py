@@ -76,7 +76,7 @@ def install(
     read_only: _ReadOnly = False,
     toolsets: _Toolsets = None,
 ) -> None:
-    """Enter this server in an AI client's config, without secrets; the rest of it stays byte for byte."""
+    """Enter this server in an AI client's config, which keeps all else."""
     from capcli.assistants.installing import assistant_named, entry, installation, removal
     from capcli.render.results import ClientChanged
     from capcli.services.reply import Reply

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import EPIC_PATTERN, Resolution, Side
+from capcli.domain.moments import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.domain.money import parse_decimal, short
 from capcli.domain.order import Leg, LegForm
 from capcli.errors import UsageError
@@ -29,6 +30,8 @@ def _instant(value: Any) -> datetime:
         at = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise ValueError("must be a date or time such as 2026-01-31 or 2026-01-31T14:00:00Z") from None
+    if not plausible(at):
+        raise ValueError(f"must be in the years {FIRST_YEAR} to {LAST_YEAR}")
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 

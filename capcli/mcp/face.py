@@ -171,8 +171,9 @@ _STOPPING = Problem(
 
 
 def said(problem: Problem) -> str:
-    """Say a problem in one line."""
-    return f"{problem.code}: {problem.message}" + (f" Next: {problem.next}" if problem.next else "")
+    """Say a problem in one line. What it quotes is data: nothing in it starts a line or hides."""
+    line = f"{problem.code}: {problem.message}" + (f" Next: {problem.next}" if problem.next else "")
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _for_assistants(problem: Problem) -> Problem:

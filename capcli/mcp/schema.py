@@ -32,6 +32,9 @@ def output_schema(result: type, *, warns: bool = False, also: type | None = None
     more = _described(also)["properties"] if also is not None else {}
     error: Schema = {"error": {"type": "object"}} if warns else {}
     properties = {**schema["properties"], **more, **error, **_NAMES}
+    if also is not None and (named := properties.get("preview_id")) is not None:
+        # The dry run of a whole close names no preview, that of a part does.
+        properties["preview_id"] = _nullable([named, {"type": "null"}])
     state = properties.get("state", {})
     if "preview_id" in properties and "enum" in state:
         # After a refusal the state is that of the preview, and some clients hold errors to the schema, too.

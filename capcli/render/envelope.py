@@ -129,10 +129,25 @@ def pick(result: Any, only: tuple[str, ...]) -> dict[str, Any]:
 
 
 def encode(value: Any) -> bytes:
-    """Write JSON with every Decimal as a number with its own digits."""
+    """Write JSON with every Decimal as a number with its own digits, and text exact but harmless."""
     from msgspec.json import Encoder
 
-    return Encoder(decimal_format="number", order=None).encode(_unscaled(value))
+    return _visible(Encoder(decimal_format="number", order=None).encode(_unscaled(value)))
+
+
+def _visible(content: bytes) -> bytes:
+    """Escape what a terminal obeys or a reader cannot see (C1 controls, bidi marks); it reads the same."""
+    if content.isascii() and b"\x7f" not in content:
+        return content
+    text = content.decode()
+    if text.isprintable():
+        return content
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text).encode()
+
+
+def _escaped(letter: str) -> str:
+    units = letter.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def _unscaled(value: Any) -> Any:

@@ -32,8 +32,9 @@ def _chart(block: Chart, look: Look) -> list[str]:
 
 
 def _pairs(block: Pairs, look: Look) -> list[str]:
-    width = max((len(name) for name, _ in block.rows), default=0)
-    rows = [f"{name:<{width}}{_GAP}{shown(cell.text, look)}".rstrip() for name, cell in block.rows]
+    texts = [(shown(name, look), shown(cell.text, look)) for name, cell in block.rows]
+    width = max((len(name) for name, _ in texts), default=0)
+    rows = [f"{name:<{width}}{_GAP}{text}".rstrip() for name, text in texts]
     return [shown(block.title, look), *rows] if block.title else rows
 
 

@@ -90,7 +90,7 @@ def _pairs(block: Pairs, look: Look) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, cell in block.rows:
-        grid.add_row(Text(name, style="dim"), _text(cell, look))
+        grid.add_row(Text(shown(name, look), style="dim"), _text(cell, look))
     title = _text(Cell(block.title, block.tone), look)
     if block.framed:
         border = box.ROUNDED if look.unicode else box.ASCII

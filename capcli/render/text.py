@@ -130,15 +130,19 @@ def cell_text(value: Any) -> str:
     return instant(value) if hasattr(value, "astimezone") else str(value)
 
 
-def csv_text(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...]) -> str:
-    """Return rows as RFC 4180: a header, CRLF line ends, quotes where a field needs them."""
+def csv_text(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, look: Look | None = None) -> str:
+    """Return rows as RFC 4180: a header, CRLF line ends, quotes where a field needs them.
+
+    `look` is a terminal's, whose text must not drive it; a pipe gets every field as it is.
+    """
     import csv
     from io import StringIO
 
     target = StringIO()
     writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow(names)
-    writer.writerows([cell_text(row[name]) for name in names] for row in rows)
+    seen = cell_text if look is None else lambda value: shown(cell_text(value), look)
+    writer.writerows([seen(row[name]) for name in names] for row in rows)
     return target.getvalue()
 
 

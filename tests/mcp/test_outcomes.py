@@ -130,6 +130,8 @@ WRONG = [
     ("cap_market_prices", {"epic": "SILVER", "max": 0}, "max"),
     ("cap_market_prices", {"epic": "SILVER", "from_date": "yesterday"}, "from_date"),
     ("cap_market_quote", {"epics": []}, "epics"),
+    ("cap_account_history_transactions", {"to_date": "0001-01-01"}, "1970 to 2199"),
+    ("cap_market_prices", {"epic": "SILVER", "from_date": "9999-12-31T23:59:59-23:59"}, "1970 to 2199"),
 ]
 
 

@@ -1,5 +1,6 @@
 """The envelope: digits, instants, and which keys `--fields` may name."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -84,3 +85,16 @@ def test_ok_is_true_exactly_without_a_problem():
     assert (good["ok"], "error" in good) == (True, False)
     assert (bad["ok"], bad["error"]["code"], "data" in bad) == (False, "CHECKS_FAILED", True)
     assert list(failure("x", None, problem)) == ["ok", "schema", "command", "env", "account_id", "error"]
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[2J", "\x7f", "\x9b2J", "\u202e\u2066", "\U000e0041", "caf\u00e9 \u4e2d"]
+)
+def test_text_is_exact_and_no_letter_of_it_is_hidden(text):
+    content = encode({"name": text})
+    assert json.loads(content) == {"name": text}
+    assert content.decode().isprintable()
+
+
+def test_printable_text_stays_as_it_is():
+    assert encode({"name": "caf\u00e9"}).decode() == '{"name":"caf\u00e9"}'
