@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from capcli.errors import CapcliError, ConfigError, KeychainSilent
 from capcli.settings import Env, Settings, load
-from capcli.system import Folders, folders, private_folder
+from capcli.system import Folders, file_lock, folders, private_folder
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
     from capcli.broker.stream import Socket, Streams
     from capcli.credentials.audit import AuditItem, ChainSeal
+    from capcli.credentials.live_items import LiveItem
     from capcli.credentials.session_item import FirstUsableCache
     from capcli.credentials.source import CredentialSource
     from capcli.domain.policy import Policy
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from capcli.services.live_book import LivePortfolio
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
+    from capcli.services.pin import Pin
     from capcli.services.portfolio import Portfolio
     from capcli.services.ports import CandleTarget, Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
@@ -485,6 +487,33 @@ class App:
     @property
     def halting(self) -> "Halting":
         return self._once("halting", lambda: _halting(self.folders, lambda: self.journal, self._around.clock))
+
+    @property
+    def pin(self) -> "Pin":
+        return self._once("pin", self._pin)
+
+    def _pin(self) -> "Pin":
+        from capcli.credentials.live_items import PinItem
+        from capcli.services.pin import Pin
+
+        lock = self.folders.locks / "pin.lock"
+        return Pin(
+            PinItem(self._live_item("pin")),
+            lambda: self.halting,
+            self._around.clock,
+            lambda: file_lock(lock, wait_s=self._around.lock_wait_s),
+            needed=lambda: self.settings.env is Env.LIVE,
+        )
+
+    def lock_live(self) -> None:
+        """Forget the PIN of live with its login, on live. Raises the Keychain errors."""
+        if self.settings.env is Env.LIVE:
+            self._live_item("pin").drop()
+
+    def _live_item(self, name: str) -> "LiveItem":
+        from capcli.credentials.live_items import LiveItem
+
+        return LiveItem(self.settings.profile, name, self.credentials.keychain.deadline_s)
 
     @property
     def _confirmation_needed(self) -> bool:

@@ -53,13 +53,15 @@ def resume(
 ) -> None:
     """Let orders be sent again after a halt.
 
-    It is a person's decision: assistants have no tool for it.
+    It is a person's decision: assistants have no tool for it. On live it takes the PIN, on a terminal.
     """
     from capcli.services.halting import HaltShown
 
     call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[HaltShown]":
+        if app.halting.held() is not None:
+            call.ask_pin(app)
         return call.confirmed(
             lambda yes: app.halting.resume(confirmed=yes, by=_BY_RESUME),
             given=confirm,

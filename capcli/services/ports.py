@@ -437,6 +437,30 @@ class Anchor:
         return f"Anchor(count={self.count})"
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class PinHash:
+    """What is kept of the PIN: its scrypt hash with salt and cost, and the wrong tries in a row."""
+
+    hash: bytes
+    salt: bytes
+    n: int
+    r: int
+    p: int
+    wrong: int = 0
+    wrong_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"PinHash(wrong={self.wrong})"
+
+
+class PinKeeper(Protocol):
+    """The protected place of the PIN's hash. Raises the Keychain errors, ConfigError for what is garbled."""
+
+    def load(self) -> PinHash | None: ...
+
+    def save(self, pin: PinHash) -> None: ...
+
+
 class HaltSwitch(Protocol):
     """The kill switch that all processes of a user share."""
 
