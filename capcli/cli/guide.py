@@ -16,7 +16,7 @@ TRIES = 3
 SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
 _ENDINGS = ("", "_FILE", "_CMD")
 _NO_ACCOUNT = "error.null.accountId"
-_CHECKLIST = "capcli live checklist --env live"
+_CHECKLIST = "capcli live checklist"
 
 _WHICH = """Which environment is the key for?
   demo   practice money; start here

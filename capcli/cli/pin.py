@@ -30,4 +30,4 @@ def choose_pin(call: "Call", application: "App") -> None:
             call.outlet.talk(f"{error.message}\n")
         else:
             return
-    raise NotConfirmed("No PIN was set.", next="capcli live checklist --env live")
+    raise NotConfirmed("No PIN was set.", next="capcli live checklist")

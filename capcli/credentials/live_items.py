@@ -1,4 +1,4 @@
-"""The keychain items that guard live, of one profile: the PIN's hash."""
+"""The keychain items that guard live, of one profile: the PIN's hash, and the completed checklist."""
 
 import json
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from capcli.credentials.keychain import load_backend, within
+from capcli.domain.going_live import Approval, Unlock
 from capcli.errors import ConfigError, KeychainUnsafe
 from capcli.services.ports import PinHash
 
@@ -98,3 +99,27 @@ class PinItem:
         at = None if pin.wrong_at is None else pin.wrong_at.isoformat()
         held = {"hash": pin.hash.hex(), "salt": pin.salt.hex(), "n": pin.n, "r": pin.r, "p": pin.p}
         self.item.write(json.dumps(held | {"wrong": pin.wrong, "wrong_at": at}))
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockItem:
+    """The `UnlockKeeper` port: for which place live was unlocked, when, and who approves there, as JSON."""
+
+    item: LiveItem
+
+    def load(self) -> Unlock | None:
+        text = self.item.read()
+        if text is None:
+            return None
+        try:
+            held = json.loads(text)
+            return Unlock(
+                str(held["place"]), datetime.fromisoformat(held["at"]), Approval(str(held["approval"]))
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            garbled = self.item.garbled(error)
+        raise garbled
+
+    def save(self, unlock: Unlock) -> None:
+        held = {"place": unlock.place, "at": unlock.at.isoformat(), "approval": unlock.approval.value}
+        self.item.write(json.dumps(held))

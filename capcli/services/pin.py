@@ -59,7 +59,7 @@ class Pin:
             if self._keeper.load() is not None:
                 raise UsageError(
                     "There is a PIN already. Nothing was changed. For another one forget the login of live; "
-                    "the checklist begins anew then.",
+                    "live is locked then until its checklist is completed again.",
                     next="capcli logout --forget --env live",
                 )
             salt = secrets.token_bytes(_SALT)
@@ -75,7 +75,7 @@ class Pin:
             if kept is None:
                 raise PinMissing(
                     "No PIN was set for live. Nothing was done. The checklist asks for one, on a terminal.",
-                    next="capcli live checklist --env live",
+                    next="capcli live checklist",
                 )
             self._wait_out(kept, now := self._clock())
             # Counted before it is looked at: a process that is killed meanwhile has had its try.

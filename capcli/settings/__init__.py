@@ -1,7 +1,7 @@
 """Environment and config.toml become one frozen `Settings`; nothing is read from the current directory."""
 
 from capcli.settings.config_file import write_profile, write_setting
-from capcli.settings.loading import SettingRow, Settings, load
+from capcli.settings.loading import SettingRow, Settings, live_by, load
 from capcli.settings.table import CREDENTIAL_NAMES, TABLE, Setting, did_you_mean
 from capcli.settings.values import Env, slip
 
@@ -13,6 +13,7 @@ __all__ = [
     "SettingRow",
     "Settings",
     "did_you_mean",
+    "live_by",
     "load",
     "slip",
     "write_profile",
