@@ -84,6 +84,8 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
     held = application.live_gate
     if held.unlocked and wanted in {None, held.approval}:
         return
+    # Nobody answers questions that the keychain would not keep.
+    application.check_keychain()
     call.outlet.talk(f"{NOTICE}\n\n{_ABOUT}")
     live.look()
     left = live.open_steps()

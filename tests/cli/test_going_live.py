@@ -257,6 +257,15 @@ def test_credentials_of_the_environment_without_a_keychain_stay_locked(live, com
     assert "cannot be asked (KEYCHAIN_LOCKED)" in locked_by(live, env=WANTED | keys)
 
 
+def test_a_locked_keychain_ends_the_walk_before_a_question(live, practised, keychain):
+    keychain.locked = True
+
+    refused = live("live", "checklist", typed=yes(FIELDS + 2, PHRASE))
+
+    assert refused.code == 3
+    assert "Understood?" not in refused.err
+
+
 def test_approval_by_a_variable_alone_is_refused(live, complete):
     alone = WANTED | {"CAP_APPROVAL": "confirm"}
 
