@@ -12,16 +12,18 @@ from math import ceil
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from capcli.errors import CapcliError, ConfigError, KeychainSilent
-from capcli.settings import Env, Settings, load
-from capcli.system import Folders, folders, private_folder
+from capcli.errors import CapcliError, ConfigError, KeychainSilent, SettingInvalid
+from capcli.settings import Env, Settings, live_by, load
+from capcli.system import Folders, file_lock, folders, private_folder
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
     from capcli.broker.stream import Socket, Streams
     from capcli.credentials.audit import AuditItem, ChainSeal
+    from capcli.credentials.live_items import LiveItem, UnlockItem
     from capcli.credentials.session_item import FirstUsableCache
     from capcli.credentials.source import CredentialSource
+    from capcli.domain.going_live import Gate
     from capcli.domain.policy import Policy
     from capcli.paper_desk import PaperDesk
     from capcli.services.account_changes import AccountChanges
@@ -40,12 +42,14 @@ if TYPE_CHECKING:
     from capcli.services.executions_log import ExecutionsLog
     from capcli.services.exposure import Exposures
     from capcli.services.glimpses import Glimpses
+    from capcli.services.going_live import GoingLive
     from capcli.services.halting import Halting
     from capcli.services.health import Health
     from capcli.services.history import History
     from capcli.services.live_book import LivePortfolio
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
+    from capcli.services.pin import Pin
     from capcli.services.portfolio import Portfolio
     from capcli.services.ports import CandleTarget, Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
     from capcli.services.watchlists import Watchlists
     from capcli.store.halt import FileHalt
     from capcli.store.journal import SqliteJournal
+    from capcli.store.live_place import FileLivePlace
     from capcli.store.preferences import FilePreferences
     from capcli.store.seen import SeenValues
 
@@ -488,6 +493,127 @@ class App:
         return self._once("halting", lambda: _halting(self.folders, lambda: self.journal, self._around.clock))
 
     @property
+    def pin(self) -> "Pin":
+        return self._once("pin", self._pin)
+
+    def _pin(self) -> "Pin":
+        from capcli.credentials.live_items import PinItem
+        from capcli.services.pin import Pin
+
+        lock = self.folders.locks / "pin.lock"
+        return Pin(
+            PinItem(self._live_item("pin")),
+            lambda: self.halting,
+            self._around.clock,
+            lambda: file_lock(lock, wait_s=self._around.lock_wait_s),
+            needed=lambda: self.settings.env is Env.LIVE and self.live_approval == "human",
+        )
+
+    @property
+    def live_gate(self) -> "Gate":
+        """Say whether live is unlocked. The keychain is asked once per process, and on live only."""
+        return self._once("live_gate", self._live_gate)
+
+    def _live_gate(self) -> "Gate":
+        from capcli.domain.going_live import Approval, Gate
+        from capcli.services.going_live import gate_of
+
+        if self.settings.env is not Env.LIVE:
+            return Gate(unlocked=False, approval=Approval.HUMAN, reason=f"this is {self.env}")
+        silent = self._session_cache.just_failed()
+        if isinstance(silent, KeychainSilent):
+            reason = f"the keychain keeps its completion and cannot be asked ({silent.code})"
+            return Gate(unlocked=False, approval=Approval.HUMAN, reason=reason)
+        return gate_of(self._unlock_item(), self._live_place())
+
+    def look_again_at_live(self) -> None:
+        """Forget what was known of the lock: it has just been changed."""
+        with self._lock:
+            self._built.pop("live_gate", None)
+
+    @property
+    def live_approval(self) -> str:
+        """Return who approves on live, `human` or `confirm`: the checklist loosens, a setting tightens."""
+        if self._approval_set() == "human":
+            return "human"
+        return self.live_gate.approval.value
+
+    def _approval_set(self) -> str | None:
+        """Return CAP_APPROVAL where somebody set it."""
+        rows = (row for row in self.settings.rows if row.name == "CAP_APPROVAL")
+        return next((row.value for row in rows if not row.source.startswith("default")), None)
+
+    def _refuse_confirm_on_live(self) -> None:
+        """Raise SettingInvalid where a setting alone would let orders go to live without a person."""
+        if self.settings.env is Env.LIVE and self._approval_set() == "confirm" != self.live_approval:
+            raise SettingInvalid(
+                "CAP_APPROVAL is confirm, and on live a setting alone does not turn that: the go-live "
+                "checklist does, on a terminal and with the PIN. Unset it, or allow it there. Nothing was "
+                "sent.",
+                next="capcli live checklist --approval confirm",
+                variable="CAP_APPROVAL",
+            )
+
+    @property
+    def going_live(self) -> "GoingLive":
+        return self._once("going_live", self._going_live)
+
+    def _going_live(self) -> "GoingLive":
+        from capcli.services.going_live import GoingLive, OnPurpose, Sources
+
+        sources = Sources(
+            journal=lambda: self.journal,
+            accounts=lambda: self.accounts,
+            markets=lambda: self.markets,
+            verification=lambda: self.verification,
+        )
+        return GoingLive(
+            sources,
+            self._unlock_item(),
+            self._live_place(),
+            self.pin,
+            self._around.clock,
+            profile=self.settings.profile,
+            on_purpose=OnPurpose(
+                live_by(self._environ, self.folders, self.settings.profile), self._trading_by
+            ),
+        )
+
+    @property
+    def _trading_by(self) -> str | None:
+        row = next(row for row in self.settings.rows if row.name == "CAP_ALLOW_TRADING")
+        return row.source if self.settings.allow_trading and not row.source.startswith("default") else None
+
+    def _live_place(self) -> "FileLivePlace":
+        from capcli.store.live_place import FileLivePlace
+
+        return FileLivePlace(self.folders.state, self.settings.profile)
+
+    @property
+    def unlocked_profiles(self) -> tuple[str, ...]:
+        """Return the profiles whose live was unlocked from this state folder."""
+        from capcli.store.live_place import unlocked_profiles
+
+        return unlocked_profiles(self.folders.state)
+
+    def _unlock_item(self) -> "UnlockItem":
+        from capcli.credentials.live_items import UnlockItem
+
+        return UnlockItem(self._live_item("unlocked"))
+
+    def lock_live(self) -> None:
+        """Forget with the login of live its PIN and the completed checklist. Raises the Keychain errors."""
+        if self.settings.env is Env.LIVE:
+            self._live_item("unlocked").drop()
+            self._live_item("pin").drop()
+            self._live_place().drop()
+
+    def _live_item(self, name: str) -> "LiveItem":
+        from capcli.credentials.live_items import LiveItem
+
+        return LiveItem(self.settings.profile, name, self.credentials.keychain.deadline_s)
+
+    @property
     def _confirmation_needed(self) -> bool:
         # A dry run sends nothing that somebody would have to confirm.
         return self.settings.require_confirm and not self.settings.dry_run
@@ -496,9 +622,13 @@ class App:
         from capcli.domain.policy import Policy
 
         settings = self.settings
+        self._refuse_confirm_on_live()
+        gate = self.live_gate
         return Policy(
             env=self.env,
             trading_allowed=settings.allow_trading,
+            live_unlocked=gate.unlocked,
+            live_reason=gate.reason,
             allowed_epics=settings.allowed_epics,
             max_position_size=settings.max_position_size,
             max_working_order_size=settings.max_working_order_size,

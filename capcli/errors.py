@@ -12,6 +12,7 @@ CapcliError                          exit 1   a bug in capcli
 │   └── EnvironmentMismatch
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  Halted  NotConfirmed  ChecksFailed  DuplicateOrder
+│   ├── PinNeeded  PinMissing  PinTooShort  PinWrong
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 │   └── NameTaken  DemoOnly  RiskTooSmall
@@ -273,6 +274,31 @@ class NotConfirmed(Refused):
     """Nobody confirmed."""
 
     code = "NOT_CONFIRMED"
+
+
+class PinNeeded(Refused):
+    """A person has to type the PIN of live on a terminal, and nobody can be asked here."""
+
+    code = "PIN_NEEDED"
+
+
+class PinMissing(Refused):
+    """No PIN was set yet, so nobody can be recognised by it."""
+
+    code = "PIN_MISSING"
+
+
+class PinTooShort(Refused):
+    """What was chosen as a PIN is too short to be one."""
+
+    code = "PIN_TOO_SHORT"
+
+
+class PinWrong(Refused):
+    """What was typed is not the PIN, or it comes too soon after too many wrong ones."""
+
+    code = "PIN_WRONG"
+    retry_safe = False
 
 
 class ChecksFailed(Refused):

@@ -100,11 +100,14 @@ def key_age(app: "App") -> Finding:
 
 def trading(app: "App") -> Finding:
     if app.env == "live":
-        return Finding(
-            "locked: the go-live checklist is not complete", "capcli --env demo health", warning=True
-        )
+        gate = app.live_gate
+        if not gate.unlocked:
+            said = f"live is locked until the go-live checklist is complete: {gate.reason}"
+            return Finding(said, "capcli live checklist", warning=True)
     if not app.settings.allow_trading:
         return Finding("off: CAP_ALLOW_TRADING is not true, so nothing can be sent")
+    if app.env == "live":
+        return Finding(f"on for live: unlocked ({app.live_gate.reason}), approval {app.live_approval}")
     return Finding(f"on for {app.env}")
 
 

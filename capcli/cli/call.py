@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from capcli.cli.globals import Globals
 from capcli.cli.outlet import Outlet
-from capcli.errors import MayBeLive, NotConfirmed, Problem, UsageError
+from capcli.errors import Interrupted, MayBeLive, NotConfirmed, PinNeeded, Problem, UsageError
 from capcli.services.recall import Recall
 
 if TYPE_CHECKING:
@@ -179,6 +179,29 @@ class Call:
             answer = ""
         if answer.strip().lower() not in {"y", "yes"}:
             raise NotConfirmed("You did not say yes, so nothing was sent.", next=command)
+
+    def ask_pin(self, app: "App") -> None:
+        """Have the person at the terminal type the PIN, where one is needed.
+
+        Raises PinNeeded where nobody can be asked, PinMissing, PinWrong, and the Keychain errors.
+        """
+        if not app.pin.needed:
+            return
+        if self.json or not self.outlet.interactive:
+            raise PinNeeded(
+                f"capcli {self.command} takes the PIN of live, and a person types it on a terminal: not a "
+                "pipe, a script or --json. Nothing was done."
+            )
+        app.pin.check(self.hidden("PIN of live (hidden): "))
+
+    def hidden(self, question: str) -> str:
+        """Ask for a PIN and return it; logs mask it from then on. Raises Interrupted."""
+        try:
+            text = self.outlet.ask(question, hidden=True)
+        except EOFError:
+            raise Interrupted("No PIN was typed. Nothing was done.") from None
+        self.redaction.learn(text)
+        return text
 
     def addressed(self, command: str | None, *, account: bool = True) -> str | None:
         """Return a next command for the env, profile and (with `account`) account of this line."""

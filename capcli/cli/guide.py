@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from capcli.errors import Interrupted, LoginRefused, SettingInvalid, UsageError
+from capcli.errors import Interrupted, LoginRefused, NotConfirmed, SettingInvalid, UsageError
 from capcli.services.reply import Reply
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ TRIES = 3
 SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
 _ENDINGS = ("", "_FILE", "_CMD")
 _NO_ACCOUNT = "error.null.accountId"
+_CHECKLIST = "capcli live checklist"
 
 _WHICH = """Which environment is the key for?
   demo   practice money; start here
@@ -89,10 +90,32 @@ class Login:
         credentials = from_json(stdin.read().removeprefix("\ufeff"), "stdin")
         backend = self._keychain()
         try:
-            return self._stored(credentials, backend)
+            reply = self._stored(credentials, backend)
         except LoginRefused as error:
             refusal = _kept_out(error)
+        else:
+            return self._without_pin(reply)
         raise refusal
+
+    def _without_pin(self, reply: "Reply[LoginDone]") -> "Reply[LoginDone]":
+        """Say where the PIN of live comes from: stdin brought the credentials and cannot bring it."""
+        if not self.application.pin.needed or self.application.pin.is_set:
+            return reply
+        note = f"{reply.data.note} No PIN was set, for that takes a terminal: {_CHECKLIST}"
+        return replace(reply, data=replace(reply.data, note=note))
+
+    def _with_pin(self, reply: "Reply[LoginDone]") -> "Reply[LoginDone]":
+        """Have a PIN chosen where live has none. The login stands, whatever becomes of that."""
+        from capcli.cli.pin import choose_pin
+
+        if not self.application.pin.needed or self.application.pin.is_set:
+            return reply
+        try:
+            choose_pin(self.call, self.application)
+            note = f"{reply.data.note} The PIN is set."
+        except (NotConfirmed, Interrupted, KeyboardInterrupt):
+            note = f"{reply.data.note} No PIN was set, and live asks for one: {_CHECKLIST}"
+        return replace(reply, data=replace(reply.data, note=note))
 
     def guided(self) -> "Reply[LoginDone]":
         """Ask for the credentials, and again when they are refused. Raises UsageError where nobody is."""
@@ -108,11 +131,13 @@ class Login:
         call.talk(f"{NOTICE}\n\n{_GUIDE}They go into this computer's keychain: {backend}.\n\n")
         for left in range(TRIES - 1, -1, -1):
             try:
-                return self._stored(self._typed(), backend)
+                reply = self._stored(self._typed(), backend)
             except (LoginRefused, SettingInvalid) as error:
                 if not left or _is_elsewhere(error):
                     raise _kept_out(error) from None
                 call.complain(replace(error.problem(), next=None))
+            else:
+                return self._with_pin(reply)
             call.outlet.talk("Nothing was stored. Type all three again, or leave with Ctrl-C.\n\n")
         raise AssertionError
 

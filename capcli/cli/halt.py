@@ -7,7 +7,7 @@ import typer
 from capcli.cli.call import Call
 from capcli.cli.run import finish, run
 from capcli.cli.tree import command, new_app
-from capcli.errors import ConfigError
+from capcli.errors import ConfigError, PinNeeded
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -53,13 +53,15 @@ def resume(
 ) -> None:
     """Let orders be sent again after a halt.
 
-    It is a person's decision: assistants have no tool for it.
+    It is a person's decision: assistants have no tool for it. On live it takes the PIN, on a terminal.
     """
     from capcli.services.halting import HaltShown
 
     call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[HaltShown]":
+        if app.halting.held() is not None:
+            _recognise(call, app)
         return call.confirmed(
             lambda yes: app.halting.resume(confirmed=yes, by=_BY_RESUME),
             given=confirm,
@@ -68,6 +70,19 @@ def resume(
         )
 
     run(ctx, use, HaltShown)
+
+
+def _recognise(call: Call, app: "App") -> None:
+    """Have the PIN typed. The halt is one for all environments, so no other one is a way around it."""
+    profiles = app.unlocked_profiles
+    if app.env != "live" and profiles:
+        named = "" if app.settings.profile in profiles else f" --profile {profiles[0]}"
+        raise PinNeeded(
+            "Live is unlocked on this computer, and resuming lets orders go there again: that takes the PIN "
+            "of live. It stays halted.",
+            next=f"capcli resume --env live{named}",
+        )
+    call.ask_pin(app)
 
 
 def _summary(app: "App") -> str:

@@ -44,6 +44,7 @@ class Root(Group):
         "accounts": ("capcli.cli.accounts:app", "Balance, equity and margin of each account; switch."),
         "login": ("capcli.cli.session:login_app", "Check your API key and keep it in the keychain."),
         "logout": ("capcli.cli.session:logout_app", "End the broker session; --forget removes the key."),
+        "live": ("capcli.cli.going_live:app", "Going live: the checklist that unlocks it."),
         "health": ("capcli.cli.health:app", "Find out why something does not work."),
         "config": ("capcli.cli.config:app", "Effective settings and where each comes from."),
         "paper": ("capcli.cli.paper:app", "The built-in paper broker: status, reset, serve, faults."),

@@ -165,6 +165,7 @@ def _forgotten(call: "Call", application: "App") -> bool:
 
     settings = application.settings
     try:
+        application.lock_live()
         return forget(settings.profile, settings.env, interactive=call.outlet.interactive)
     except KeychainMissing:
         if application.credentials.in_environment:

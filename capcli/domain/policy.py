@@ -62,6 +62,7 @@ class Policy:
     env: str
     trading_allowed: bool
     live_unlocked: bool = False
+    live_reason: str = "it was not completed"
     allowed_epics: frozenset[str] | None = None
     max_position_size: Decimal | None = None
     max_working_order_size: Decimal | None = None
@@ -129,9 +130,10 @@ def trading(case: Case) -> Check:
 def live(case: Case) -> Check | None:
     if case.policy.env != "live":
         return None
-    return Check(
-        Rule.LIVE, case.policy.live_unlocked, "trading on live is locked until the go-live checklist"
-    )
+    if case.policy.live_unlocked:
+        return Check(Rule.LIVE, True, "the go-live checklist is complete")
+    reason = f"trading on live is locked until the go-live checklist is complete: {case.policy.live_reason}"
+    return Check(Rule.LIVE, False, reason)
 
 
 def epic_allowed(case: Case) -> Check:

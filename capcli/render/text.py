@@ -49,6 +49,7 @@ _VIEWS = {
     "LoginStatus": "session",
     "LogoutDone": "session",
     "HaltShown": "desk",
+    "Checklist": "going_live",
     "HealthReport": "desk",
     "SupportReport": "desk",
     "PaperStatus": "paper",

@@ -22,6 +22,7 @@ from capcli.domain.account import (
 )
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
 from capcli.domain.candle_gaps import Gaps
+from capcli.domain.going_live import Unlock
 from capcli.domain.halt import Halt
 from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment
 from capcli.domain.stream import Told
@@ -396,6 +397,10 @@ class Journal(Protocol):
         """Append an event that changes no state (a decision, an alarm)."""
         ...
 
+    def notes(self, kind: str) -> tuple[tuple[datetime, Mapping[str, Any]], ...]:
+        """Return when and what was noted under a kind, oldest first."""
+        ...
+
     def inspect(self, key: bytes | None) -> "Inspection":
         """Compare the journal with its event chain, whose keyed rows need the key."""
         ...
@@ -435,6 +440,46 @@ class Anchor:
 
     def __repr__(self) -> str:
         return f"Anchor(count={self.count})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PinHash:
+    """What is kept of the PIN: its scrypt hash with salt and cost, and the wrong tries in a row."""
+
+    hash: bytes
+    salt: bytes
+    n: int
+    r: int
+    p: int
+    wrong: int = 0
+    wrong_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"PinHash(wrong={self.wrong})"
+
+
+class PinKeeper(Protocol):
+    """The protected place of the PIN's hash. Raises the Keychain errors, ConfigError for what is garbled."""
+
+    def load(self) -> PinHash | None: ...
+
+    def save(self, pin: PinHash) -> None: ...
+
+
+class UnlockKeeper(Protocol):
+    """The protected place of a completed go-live checklist. Raises as `PinKeeper` does."""
+
+    def load(self) -> Unlock | None: ...
+
+    def save(self, unlock: Unlock) -> None: ...
+
+
+class LivePlace(Protocol):
+    """What tells this state folder on this computer from a copy of it."""
+
+    def read(self) -> str | None: ...
+
+    def make(self) -> str: ...
 
 
 class HaltSwitch(Protocol):

@@ -8,8 +8,9 @@ def require_trading(policy: Policy, action: str) -> None:
     """Raise LiveLocked or TradingOff when this environment must not be changed; `action` names what for."""
     if policy.env == "live" and not policy.live_unlocked:
         raise LiveLocked(
-            f"Trading on live is locked until the go-live checklist is complete. {action} was not sent.",
-            next="capcli --env demo health",
+            "Trading on live is locked until the go-live checklist is complete: "
+            f"{policy.live_reason}. {action} was not sent.",
+            next="capcli live checklist",
         )
     if not policy.trading_allowed:
         raise TradingOff(

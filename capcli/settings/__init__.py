@@ -10,7 +10,7 @@ from capcli.settings.config_file import (
     write_setting,
 )
 from capcli.settings.form import BUNDLE_FIELDS, filled_in
-from capcli.settings.loading import SettingRow, Settings, check_profile, load
+from capcli.settings.loading import SettingRow, Settings, check_profile, live_by, load
 from capcli.settings.table import CREDENTIAL_NAMES, TABLE, Setting, did_you_mean
 from capcli.settings.values import Env, slip
 
@@ -28,6 +28,7 @@ __all__ = [
     "default_profile",
     "did_you_mean",
     "filled_in",
+    "live_by",
     "load",
     "read_profile",
     "remove_setting",

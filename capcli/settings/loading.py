@@ -147,6 +147,14 @@ def _select_env(environ: Mapping[str, str], profile: Profile, option: str | None
     return _Found(Env.PAPER, "default")
 
 
+def live_by(environ: Mapping[str, str], folders: Folders, profile: str) -> str | None:
+    """Say where CAP_ENV or the profile's env is live; None where only an option of this command says so."""
+    if text := environ.get("CAP_ENV", "").strip():
+        return "CAP_ENV" if text.lower() == Env.LIVE else None
+    own = read_profile(folders.config_file, profile, new=True)
+    return own.label if _profile_env(own) is Env.LIVE else None
+
+
 def _profile_env(profile: Profile) -> Env | None:
     text = profile.texts.get("env", "")
     return _parsed(BY_NAME["CAP_ENV"], text, "env", profile.label) if text.strip() else None

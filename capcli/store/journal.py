@@ -1,5 +1,6 @@
 """The journal of previews, attempts and events in SQLite. Nothing in it is ever deleted or given back."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -226,6 +227,10 @@ class SqliteJournal:
         with self._writing() as (_, append):
             append(Event(kind, at, attempt_id, detail=detail))
 
+    def notes(self, kind: str) -> tuple[tuple[datetime, Mapping[str, Any]], ...]:
+        rows = self._db.rows("SELECT seq AS id, at, detail FROM events WHERE kind = ? ORDER BY seq", (kind,))
+        return tuple(self._read(_note_of, row) for row in rows)
+
     def _held(self, connection: sqlite3.Connection, attempt_id: str) -> AttemptRecord:
         row = connection.execute("SELECT * FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
         if row is None:
@@ -242,6 +247,10 @@ class SqliteJournal:
                 next="capcli health",
                 path=str(self._db.path),
             ) from error
+
+
+def _note_of(row: sqlite3.Row) -> tuple[datetime, Mapping[str, Any]]:
+    return datetime.fromisoformat(row["at"]), dict(json.loads(row["detail"]))
 
 
 def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:

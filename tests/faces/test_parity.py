@@ -14,6 +14,7 @@ from tests.support.leaves import leaves
 TERMINAL_ONLY = {
     "resolve": "a person's word, given where a person types",
     "resume": "a halt ends when a person says so",
+    "live checklist": "a person reads, types a PIN and a phrase; cap_health tells whether live is unlocked",
     "config": "settings are the user's; cap_health names a wrong one, a preview's checks name the limits",
     "config get": "the same",
     "config set": "the same",

@@ -1,0 +1,140 @@
+"""`capcli live checklist`: what the broker's guide asks for before a live account, on a terminal."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from capcli.cli.call import Call
+from capcli.cli.run import finish
+from capcli.cli.tree import command, epilog, new_app
+from capcli.errors import Interrupted, PinNeeded, UsageError
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.domain.going_live import Approval
+    from capcli.services.going_live import GoingLive
+
+app = new_app("Going live: the checklist that unlocks it.", no_args_is_help=True)
+_ABOUT = (
+    "This is the checklist of the broker's guide. What you do now is kept, so you can leave with Ctrl-C and"
+    " go on later. The broker is asked for a login, the accounts and a market; no order is sent.\n\n"
+)
+_READ = {
+    "terms": "Did you read Capital.com's Terms and Conditions, which apply to your account?",
+    "electronic_terms": "Did you read Capital.com's Electronic Trading Terms?",
+}
+
+
+@app.callback(epilog=epilog("capcli live checklist"))
+def live() -> None:
+    pass
+
+
+@command(app, "checklist", example="capcli live checklist\ncapcli live checklist --json")
+def checklist(
+    ctx: typer.Context,
+    *,
+    approval: Annotated[
+        str | None,
+        typer.Option(metavar="WHO", help="human: a person approves each order. confirm: nobody is asked."),
+    ] = None,
+) -> None:
+    """Go live: what is done, what is open, and the rest of it.
+
+    On a terminal it goes through what is open: the broker's answers, each field of your latest demo preview,
+    the terms, a PIN, a phrase. From a pipe and with --json it only tells. Until it is complete, nothing is
+    sent to live. It holds for this computer and state folder.
+    """
+    from capcli.services.going_live import Checklist
+
+    call: Call = ctx.find_root().obj
+    call.check_form(Checklist)
+    wanted = _approval(approval)
+    call.options = replace(call.options, env="live")
+    application = call.build()
+    if call.outlet.interactive and not call.json:
+        _walk(call, application, wanted)
+    elif wanted is not None:
+        raise PinNeeded(
+            "Who approves on live is changed by a person on a terminal, with the PIN. Nothing was changed.",
+            next="capcli live checklist",
+        )
+    finish(call, application.going_live.show(), application.env)
+
+
+def _approval(text: str | None) -> "Approval | None":
+    from capcli.domain.going_live import Approval
+
+    if text is None:
+        return None
+    try:
+        return Approval(text.lower())
+    except ValueError:
+        raise UsageError(
+            f"--approval is {text[:20]!a}. Allowed: human, confirm.", next="capcli live checklist --help"
+        ) from None
+
+
+def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
+    from capcli.cli.main import NOTICE
+    from capcli.domain.going_live import Step
+
+    live = application.going_live
+    held = application.live_gate
+    if held.unlocked and wanted in {None, held.approval}:
+        return
+    # Nobody answers questions that the keychain would not keep.
+    application.check_keychain()
+    call.outlet.talk(f"{NOTICE}\n\n{_ABOUT}")
+    live.look()
+    left = live.open_steps()
+    if Step.PREVIEW_FIELDS in left:
+        _fields(call, live)
+    for step in (Step.TERMS, Step.ELECTRONIC_TERMS):
+        if step in left and _yes(call, _READ[step.value]):
+            live.note(step, "a person said so")
+    if Step.PIN in left:
+        from capcli.cli.pin import choose_pin
+
+        choose_pin(call, application)
+    if set(live.open_steps()) <= {Step.PHRASE}:
+        _complete(call, live, wanted or held.approval)
+        application.look_again_at_live()
+
+
+def _fields(call: Call, live: "GoingLive") -> None:
+    """Go through the latest demo preview, field by field; a no leaves the step open."""
+    from capcli.domain.going_live import Step
+
+    fields = live.fields()
+    if not fields:
+        return
+    call.outlet.talk("Your latest demo preview, field by field:\n")
+    for name, meaning in fields:
+        if not _yes(call, f"  {name}: {meaning}\n  Understood?"):
+            call.outlet.talk(
+                "  Then read `capcli help preview` and `capcli preview --explain`; this stays open.\n"
+            )
+            return
+    live.note(Step.PREVIEW_FIELDS, f"a person understood {len(fields)} fields")
+
+
+def _complete(call: Call, live: "GoingLive", approval: "Approval") -> None:
+    from capcli.services.going_live import PHRASES
+
+    pin = call.hidden("PIN of live (hidden): ")
+    phrase = _answer(call, f'To unlock live on this computer type "{PHRASES[approval]}": ')
+    live.complete(pin=pin, phrase=phrase, approval=approval)
+    call.outlet.talk("Assistants' servers that run already learn of it when they are started again.\n\n")
+
+
+def _yes(call: Call, question: str) -> bool:
+    return _answer(call, f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _answer(call: Call, question: str) -> str:
+    try:
+        return call.outlet.ask(question)
+    except EOFError:
+        raise Interrupted("No answer. What was done so far is kept; live stays as it was.") from None

@@ -1,0 +1,55 @@
+"""Which state folder of which computer live was unlocked for: a random id that rests there, and its path."""
+
+import os
+import secrets
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from capcli.errors import StateFolderUnusable
+from capcli.system import private_folder
+
+_PREFIX, _SUFFIX = "live-", ".id"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+class FileLivePlace:
+    """The `LivePlace` port. A copy of the folder has the id and another path, so it is another place."""
+
+    def __init__(self, folder: Path, profile: str) -> None:
+        self._path = folder / f"{_PREFIX}{profile}{_SUFFIX}"
+
+    def read(self) -> str | None:
+        """Return what stands for this place; None where live was never unlocked."""
+        try:
+            return self._digest(self._path.read_text("ascii", "replace"))
+        except OSError:
+            return None
+
+    def make(self) -> str:
+        """Return what stands for this place from now on. Raises StateFolderUnusable."""
+        try:
+            private_folder(self._path.parent)
+            with suppress(FileExistsError), os.fdopen(os.open(self._path, _NEW, 0o600), "w") as file:
+                file.write(secrets.token_hex(16))
+            return self._digest(self._path.read_text("ascii", "replace"))
+        except OSError as error:
+            raise StateFolderUnusable(
+                f"{self._path} cannot be written ({error.strerror or error}). Live stays as it was.",
+                next="capcli config path",
+            ) from error
+
+    def drop(self) -> None:
+        """Let this be no place of live any more."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _digest(self, name: str) -> str:
+        place = str(self._path.absolute().resolve())
+        return sha256(f"{name}\n{place}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def unlocked_profiles(folder: Path) -> tuple[str, ...]:
+    """Return the profiles whose live was unlocked from a state folder."""
+    found = sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+    return tuple(path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for path in found)
