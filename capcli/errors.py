@@ -12,6 +12,7 @@ CapcliError                          exit 1   a bug in capcli
 │   └── EnvironmentMismatch
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  Halted  NotConfirmed  ChecksFailed  DuplicateOrder
+│   ├── ApprovalRequired  ApprovalDenied  ApprovalUnknown  ApprovalElsewhere
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 │   └── NameTaken  DemoOnly  RiskTooSmall
@@ -267,6 +268,40 @@ class NotConfirmed(Refused):
     """Nobody confirmed."""
 
     code = "NOT_CONFIRMED"
+
+
+class OrderNotConfirmed(NotConfirmed):
+    """Nobody confirmed something that a person has to approve besides, where the settings ask for one."""
+
+
+class ApprovalRequired(Refused):
+    """A person has to approve it; `shown` is what they are asked, as it is stored with the request."""
+
+    code = "APPROVAL_REQUIRED"
+    shown: str = ""
+
+    @property
+    def approval_code(self) -> str:
+        return str(self.details["approval_code"])
+
+
+class ApprovalDenied(Refused):
+    """A person said no to it."""
+
+    code = "APPROVAL_DENIED"
+    retry_safe = False
+
+
+class ApprovalUnknown(Refused):
+    """No request waits under this code: it never did, it expired, or it was decided."""
+
+    code = "APPROVAL_UNKNOWN"
+
+
+class ApprovalElsewhere(Refused):
+    """The request under this code belongs to another environment or host."""
+
+    code = "APPROVAL_ELSEWHERE"
 
 
 class ChecksFailed(Refused):
