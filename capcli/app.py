@@ -500,7 +500,7 @@ class App:
             lambda: self.journal,
             self._around.clock,
             self._around.ids,
-            place=(self.env, lambda: self.broker.host),
+            place=(self.env, self.host),
             needed=self.approval_mode == "human",
             at_terminal=self._presence.interactive,
         )
@@ -556,7 +556,7 @@ class App:
     def accounts(self) -> "Accounts":
         from capcli.services.accounts import Accounts
 
-        return self._once("accounts", lambda: Accounts(self.broker, self._halt_switch))
+        return self._once("accounts", lambda: Accounts(self.broker, self._halt_switch, self.approval_mode))
 
     @property
     def markets(self) -> "Markets":

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from capcli.cli.globals import Globals
 from capcli.cli.outlet import Outlet
-from capcli.errors import MayBeLive, NotConfirmed, Problem, UsageError
+from capcli.errors import (
+    ApprovalRequired,
+    MayBeLive,
+    NotConfirmed,
+    OrderNotConfirmed,
+    Problem,
+    UsageError,
+)
 from capcli.services.recall import Recall
 
 if TYPE_CHECKING:
@@ -143,16 +150,37 @@ class Call:
     ) -> "Reply[T]":
         """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed.
 
+        Where a person has to approve it no option stands for them: they are asked on a terminal, and
+        ApprovalRequired is raised elsewhere.
         `left` tells what is known when the person does not wait for the end; Interrupted, MayBeLive.
         """
         try:
             return self._sent(lambda: act(given), left)
+        except ApprovalRequired as waiting:
+            return self._approved(waiting, lambda: self._sent(lambda: act(True), left))
         except NotConfirmed as refusal:
             if self.json or not self.outlet.interactive:
                 raise
-            command = refusal.next
-        self.ask(f"{summary()}\n{question}", command)
-        return self._sent(lambda: act(True), left)
+            command, asked_later = refusal.next, isinstance(refusal, OrderNotConfirmed)
+        if not (asked_later and self._apps[-1].approvals.needed):
+            self.ask(f"{summary()}\n{question}", command)
+        try:
+            return self._sent(lambda: act(True), left)
+        except ApprovalRequired as waiting:
+            return self._approved(waiting, lambda: self._sent(lambda: act(True), left))
+
+    def _approved(self, waiting: ApprovalRequired, send: "Callable[[], Reply[T]]") -> "Reply[T]":
+        """Have the person at the terminal approve what they have just asked for, then send it."""
+        if self.json or not self.outlet.interactive:
+            raise waiting
+        approvals, code = self._apps[-1].approvals, waiting.approval_code
+        try:
+            self.ask(f"{waiting.shown}\nSend it?", None)
+        except NotConfirmed:
+            approvals.withdraw(code, by=f"capcli {self.command}")
+            raise
+        approvals.decide(code, approved=True, by=f"capcli {self.command}")
+        return send()
 
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
         from capcli.cli.shield import shielded

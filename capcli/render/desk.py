@@ -3,8 +3,10 @@
 from functools import singledispatch
 from typing import Any
 
+from capcli.domain.approval import ApprovalState
 from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
 from capcli.render.results import Places, SettingsFound, SettingShown, SupportReport, Topic
+from capcli.services.approving import ApprovalsFound, Decision
 from capcli.services.halting import HaltShown
 from capcli.services.health import HealthCheck, HealthReport, HealthStatus
 
@@ -48,6 +50,29 @@ def _check(check: HealthCheck) -> tuple[Cell, ...]:
 @view.register
 def _(data: HaltShown) -> list[Block]:
     return [Line(Cell(data.sentence, Tone.BAD if data.halted else Tone.GOOD))]
+
+
+@view.register
+def _(data: ApprovalsFound) -> list[Block]:
+    who = "a person approves" if data.mode == "human" else "whoever confirms approves"
+    mode = Line(Cell(f"Approval is {data.mode}: {who}.", Tone.DIM))
+    if not data.approvals:
+        return [Line(Cell("Nothing waits for a person.")), mode]
+    blocks: list[Block] = []
+    for row in data.approvals:
+        said = "waits" if row.state is ApprovalState.PENDING else "approved, not sent yet"
+        title = f"{row.asked_at:%H:%M:%S}Z, until {row.expires_at:%H:%M:%S}Z: {said}"
+        blocks += [
+            Line(Cell(title, Tone.STRONG)),
+            *(Line(Cell(f"  {line}")) for line in row.text.splitlines()),
+        ]
+    return [*blocks, Line(Cell("Each code stands in the answer that the assistant or the script got.")), mode]
+
+
+@view.register
+def _(data: Decision) -> list[Block]:
+    lines: list[Block] = [Line(Cell(data.sentence, Tone.STRONG))]
+    return [*lines, Line(Cell(f"next: {data.next}"))] if data.next else lines
 
 
 @view.register

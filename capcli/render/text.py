@@ -50,6 +50,8 @@ _VIEWS = {
     "LogoutDone": "session",
     "HaltShown": "desk",
     "HealthReport": "desk",
+    "ApprovalsFound": "desk",
+    "Decision": "desk",
     "SupportReport": "desk",
     "PaperStatus": "paper",
     "PaperFaults": "paper",

@@ -14,6 +14,8 @@ LIFE = timedelta(minutes=10)
 _LENGTH = 6
 _DRAWS = 20
 _LIST = "capcli approve"
+_OPEN = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
+_SAID = frozenset({ApprovalState.APPROVED, ApprovalState.DENIED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Approvals:
         clock: Clock,
         ids: Ids,
         *,
-        place: tuple[str, Callable[[], str]],
+        place: tuple[str, str],
         needed: bool,
         at_terminal: bool = False,
     ) -> None:
@@ -100,16 +102,16 @@ class Approvals:
 
     def _is_approved(self, asked: Asked, now: datetime) -> bool:
         said = self._journal().approvals_of(asked.digest, now=now)
-        states = {one.state for one in said}
-        if ApprovalState.APPROVED in states:
+        last = max((one for one in said if one.state in _SAID), key=_decided, default=None)
+        if last is None or (last.state is ApprovalState.DENIED and self._at_terminal):
+            return False
+        if last.state is ApprovalState.APPROVED:
             return True
-        if ApprovalState.DENIED in states and not self._at_terminal:
-            until = max(one.expires_at for one in said if one.state is ApprovalState.DENIED)
-            raise ApprovalDenied(
-                f"A person said no to this. Nothing was sent. It is asked again from {until:%H:%M:%S}Z.",
-                expires_at=until.isoformat(),
-            )
-        return False
+        raise ApprovalDenied(
+            "A person said no to this. Nothing was sent. It can be asked again from "
+            f"{last.expires_at:%H:%M:%S}Z.",
+            expires_at=last.expires_at.isoformat(),
+        )
 
     def _required(self, asked: tuple[Asked, ...], now: datetime) -> ApprovalRequired:
         code = self._code(asked, now)
@@ -155,20 +157,24 @@ class Approvals:
 
     def look(self, code: str) -> tuple[ApprovalRecord, ...]:
         """Return what waits under a code. Raises ApprovalUnknown, ApprovalElsewhere."""
+        return self._found(code, frozenset({ApprovalState.PENDING}))
+
+    def _found(self, code: str, states: frozenset[ApprovalState]) -> tuple[ApprovalRecord, ...]:
+        """Return a code's requests, all in one of some states. Raises ApprovalUnknown, ApprovalElsewhere."""
         rows = self._journal().approvals(code_hash(code))
         now = self._clock()
         if not rows:
             shown = ascii(tidy_code(code)[:20])
             raise ApprovalUnknown(f"Nothing waits under the code {shown}. Nothing was approved.", next=_LIST)
         first = rows[0]
-        if (first.env, first.host) != (self._env, self._host()):
+        if (first.env, first.host) != (self._env, self._host):
             raise ApprovalElsewhere(
-                f"This code is for {first.env} ({first.host}), this is {self._env} ({self._host()}). "
+                f"This code is for {first.env} ({first.host}), this is {self._env} ({self._host}). "
                 "Nothing was approved.",
                 next=f"capcli approve {tidy_code(code)} --env {first.env}",
             )
-        if any(row.state is not ApprovalState.PENDING for row in rows):
-            state = rows[0].state.value.lower()
+        if not {row.state for row in rows} <= states:
+            state = first.state.value.lower()
             raise ApprovalUnknown(f"This code was decided already: {state}. Nothing was changed.", next=_LIST)
         if first.expires_at <= now:
             raise ApprovalUnknown(
@@ -179,8 +185,12 @@ class Approvals:
         return rows
 
     def decide(self, code: str, *, approved: bool, by: str) -> Reply[Decision]:
-        """Write down a person's word, once. Raises ApprovalUnknown, ApprovalElsewhere."""
-        rows = self.look(code)
+        """Write down a person's word; a yes can be taken back until it is used.
+
+        Raises ApprovalUnknown, ApprovalElsewhere.
+        """
+        open_states = frozenset({ApprovalState.PENDING}) if approved else _OPEN
+        rows = self._found(code, open_states)
         state = ApprovalState.APPROVED if approved else ApprovalState.DENIED
         self._decide(code, state, by)
         first = rows[0]
@@ -205,6 +215,10 @@ class Approvals:
             raise ApprovalUnknown(
                 "This code was decided or expired meanwhile. Nothing was changed.", next=_LIST
             )
+
+
+def _decided(record: ApprovalRecord) -> datetime:
+    return record.decided_at or record.created_at
 
 
 def _known(asked: tuple[Asked, ...]) -> dict[str, str]:

@@ -424,7 +424,10 @@ class Journal(Protocol):
         ...
 
     def decide(self, code_hash: str, state: ApprovalState, *, at: datetime, by: str) -> bool:
-        """Compare-and-set all requests of a code that still wait; False when none does."""
+        """Compare-and-set all requests of a code: what waits, and to take it back what is approved.
+
+        False when there is none of those.
+        """
         ...
 
     def inspect(self, key: bytes | None) -> "Inspection":

@@ -85,7 +85,7 @@ _INSERT_APPROVAL = """
 
 _DECIDE = """
     UPDATE approvals SET state = ?, decided_at = ?, decided_by = ?
-    WHERE code_hash = ? AND state = 'PENDING' AND expires_at > ? RETURNING digest"""
+    WHERE code_hash = ? AND state IN ('PENDING', ?) AND expires_at > ? RETURNING digest"""
 
 # Of the codes that stand for one request the oldest approved one is used up, and no other stays usable.
 _USE = """
@@ -300,9 +300,10 @@ class SqliteJournal:
         if state not in {ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.VOID}:
             raise ValueError(f"Nobody decides that an approval is {state}")
         with self._writing() as (connection, append):
-            decided = connection.execute(
-                _DECIDE, (state.value, stamp(at), by, code_hash, stamp(at))
-            ).fetchall()
+            # A yes can be taken back until it is used; a no stays one.
+            before = ApprovalState.PENDING if state is ApprovalState.APPROVED else ApprovalState.APPROVED
+            values = (state.value, stamp(at), by, code_hash, before.value, stamp(at))
+            decided = connection.execute(_DECIDE, values).fetchall()
             for row in decided:
                 append(_told(state, code_hash, row["digest"], at, by))
             return bool(decided)
@@ -338,7 +339,9 @@ def _use(
         return
     used = connection.execute(_USE, (permit, stamp(now))).fetchall()
     if not used:
-        raise ApprovalUnknown("Its approval was used or ran out meanwhile. Nothing was sent.")
+        raise ApprovalUnknown(
+            "Its approval was used, taken back or ran out meanwhile. Nothing was sent.", next="capcli approve"
+        )
     connection.execute(_VOID, (permit,))
     append(_told(ApprovalState.USED, used[0]["code_hash"], permit, now))
 
