@@ -92,7 +92,7 @@ class ApprovalRecord:
 
 def code_hash(code: str) -> str:
     """Return what is kept of a code; case, spaces and dashes do not count."""
-    return sha256(f"capcli approval {tidy_code(code)}".encode()).hexdigest()
+    return sha256(f"approval code {tidy_code(code)}".encode()).hexdigest()
 
 
 def tidy_code(code: str) -> str:
