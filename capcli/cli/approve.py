@@ -57,5 +57,5 @@ def _sign(call: Call, application: "App", code: str) -> "Reply[Decision]":
         )
     shown = "\n".join(row.text for row in rows)
     until = min(row.expires_at for row in rows)
-    call.ask(f"{shown}\nApprove it, once, until {until:%H:%M:%S}Z?", f"{_BY} {code}")
-    return application.approvals.decide(code, approved=True, by=_BY)
+    question = f"{shown}\nApprove it, once, until {until:%H:%M:%S}Z?"
+    return call.sign(application, code, question, f"{_BY} {code}")

@@ -20,6 +20,7 @@ from capcli.services.recall import Recall
 if TYPE_CHECKING:
     from capcli.app import App, Options, Presence, Surroundings
     from capcli.log import Redaction
+    from capcli.services.approving import Decision
     from capcli.services.reply import Reply
 
 T = TypeVar("T")
@@ -173,14 +174,18 @@ class Call:
         """Have the person at the terminal approve what they have just asked for, then send it."""
         if self.json or not self.outlet.interactive:
             raise waiting
-        approvals, code = self._apps[-1].approvals, waiting.approval_code
+        app, code = self._apps[-1], waiting.approval_code
         try:
-            self.ask(f"{waiting.shown}\nSend it?", None)
+            self.sign(app, code, f"{waiting.shown}\nSend it?", None)
         except NotConfirmed:
-            approvals.withdraw(code, by=f"capcli {self.command}")
+            app.approvals.withdraw(code, by=f"capcli {self.command}")
             raise
-        approvals.decide(code, approved=True, by=f"capcli {self.command}")
         return send()
+
+    def sign(self, app: "App", code: str, question: str, command: str | None) -> "Reply[Decision]":
+        """Have the person at the terminal approve what waits under a code. Raises NotConfirmed."""
+        self.ask(question, command)
+        return app.approvals.decide(code, approved=True, by=f"capcli {self.command}")
 
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
         from capcli.cli.shield import shielded

@@ -90,11 +90,16 @@ class ApprovalRecord:
         )
 
 
+_ALIKE = str.maketrans("OIL", "011")
+
+
 def code_hash(code: str) -> str:
-    """Return what is kept of a code; case, spaces and dashes do not count."""
+    """Return what is kept of a code; case, spaces, dashes and letters that look alike do not count."""
     return sha256(f"approval code {tidy_code(code)}".encode()).hexdigest()
 
 
 def tidy_code(code: str) -> str:
     """Return a code as it is shown, whatever the typing."""
-    return "".join(letter for letter in code.upper() if letter.isascii() and letter.isalnum())
+    return "".join(letter for letter in code.upper() if letter.isascii() and letter.isalnum()).translate(
+        _ALIKE
+    )

@@ -6,7 +6,8 @@ from typing import Any
 from capcli.domain.approval import ApprovalState
 from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
 from capcli.render.results import Places, SettingsFound, SettingShown, SupportReport, Topic
-from capcli.services.approving import ApprovalsFound, Decision
+from capcli.services.approval_text import one_line
+from capcli.services.approving import ApprovalRow, ApprovalsFound, Decision
 from capcli.services.halting import HaltShown
 from capcli.services.health import HealthCheck, HealthReport, HealthStatus
 
@@ -58,15 +59,16 @@ def _(data: ApprovalsFound) -> list[Block]:
     mode = Line(Cell(f"Approval is {data.mode}: {who}.", Tone.DIM))
     if not data.approvals:
         return [Line(Cell("Nothing waits for a person.")), mode]
-    blocks: list[Block] = []
-    for row in data.approvals:
-        said = "waits" if row.state is ApprovalState.PENDING else "approved, not sent yet"
-        title = f"{row.asked_at:%H:%M:%S}Z, until {row.expires_at:%H:%M:%S}Z: {said}"
-        blocks += [
-            Line(Cell(title, Tone.STRONG)),
-            *(Line(Cell(f"  {line}")) for line in row.text.splitlines()),
-        ]
-    return [*blocks, Line(Cell("Each code stands in the answer that the assistant or the script got.")), mode]
+    columns = (Column("Asked"), Column("Until"), Column("State"), Column("What", prose=True))
+    table = Table(columns, tuple(_approval(row) for row in data.approvals))
+    return [table, Line(Cell("The code stands in the answer that the assistant or the script got.")), mode]
+
+
+def _approval(row: ApprovalRow) -> tuple[Cell, ...]:
+    waits = row.state is ApprovalState.PENDING
+    state = Cell("waits", Tone.WARN) if waits else Cell("approved, not sent yet", Tone.GOOD)
+    asked, until = f"{row.asked_at:%H:%M:%S}Z", f"{row.expires_at:%H:%M:%S}Z"
+    return Cell(asked), Cell(until), state, Cell(one_line(row.text))
 
 
 @view.register

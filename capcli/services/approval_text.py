@@ -17,6 +17,11 @@ def harmless(text: str) -> str:
     return line[:_NAME_LENGTH]
 
 
+def one_line(text: str) -> str:
+    """Return a question for a place that has one line."""
+    return " · ".join(text.splitlines())
+
+
 def request_text(what: str, lines: Iterable[str], env: str, account_id: str) -> str:
     """Put a question together: what is sent, its figures, and where."""
     return "\n".join([what, *lines, f"On {env.upper()}, account {account_id}"])

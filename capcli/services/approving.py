@@ -7,6 +7,7 @@ from threading import Lock
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown
+from capcli.services.approval_text import one_line
 from capcli.services.ports import Clock, Ids, Journal
 from capcli.services.reply import Reply
 
@@ -120,7 +121,7 @@ class Approvals:
         text, until = "\n".join(one.text for one in rows), min(one.expires_at for one in rows)
         error = ApprovalRequired(
             f"A person has to approve this, so nothing was sent yet (code {code}, until {until:%H:%M:%S}Z). "
-            f"The same call sends it after that.\n{text}",
+            f"The same call sends it after that. {one_line(text)}",
             next=f"capcli approve {code} --env {self._env}",
             approval_code=code,
             expires_at=until.isoformat(),

@@ -20,6 +20,7 @@ from capcli.store.records import (
     approval_row,
     attempt_of,
     attempt_row,
+    broker_text,
     preview_of,
     preview_row,
     stamp,
@@ -92,7 +93,9 @@ _USE = """
     UPDATE approvals SET state = 'USED' WHERE rowid = (
         SELECT rowid FROM approvals WHERE digest = ? AND state = 'APPROVED' AND expires_at > ?
         ORDER BY created_at, rowid LIMIT 1) RETURNING code_hash"""
-_VOID = "UPDATE approvals SET state = 'VOID' WHERE digest = ? AND state IN ('PENDING', 'APPROVED')"
+_VOID = """
+    UPDATE approvals SET state = 'VOID' WHERE digest = ? AND state IN ('PENDING', 'APPROVED')
+    RETURNING code_hash"""
 
 
 class SqliteJournal:
@@ -272,7 +275,7 @@ class SqliteJournal:
                 return False
             for approval in approvals:
                 connection.execute(_INSERT_APPROVAL, approval_row(approval))
-                append(_told(approval.state, approval.code_hash, approval.digest, approval.created_at))
+                append(_asked(approval))
             return True
 
     def approvals(self, code_hash: str) -> tuple[ApprovalRecord, ...]:
@@ -326,6 +329,12 @@ class SqliteJournal:
             ) from error
 
 
+def _asked(approval: ApprovalRecord) -> Event:
+    shared = {"code_hash": approval.code_hash, "digest": approval.digest, "by": ""}
+    detail = {**shared, "text": (broker_text(approval.text) or "").encode()}
+    return Event("approval", approval.created_at, to_state=approval.state, detail=detail)
+
+
 def _told(state: ApprovalState, code_hash: str, digest: str, at: datetime, by: str = "") -> Event:
     detail = {"code_hash": code_hash, "digest": digest, "by": by}
     return Event("approval", at, to_state=state, detail=detail)
@@ -342,8 +351,9 @@ def _use(
         raise ApprovalUnknown(
             "Its approval was used, taken back or ran out meanwhile. Nothing was sent.", next="capcli approve"
         )
-    connection.execute(_VOID, (permit,))
     append(_told(ApprovalState.USED, used[0]["code_hash"], permit, now))
+    for row in connection.execute(_VOID, (permit,)).fetchall():
+        append(_told(ApprovalState.VOID, row["code_hash"], permit, now))
 
 
 def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:

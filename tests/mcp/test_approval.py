@@ -21,6 +21,7 @@ from tests.support.desk import FIRST_ACCOUNT, Seat
 pytestmark = pytest.mark.anyio
 
 SILVER = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": 24.5}
+RESTING = {"epic": "SILVER", "direction": "BUY", "type": "LIMIT", "level": 20.5, "size": 2}
 Handler = Callable[..., Any]
 
 
@@ -159,17 +160,29 @@ async def test_every_tool_that_changes_the_account_asks(human: Seat, era: str) -
     async with client(human, era, forms) as ask:
         _, said = await bought(ask)
         deal_id = said.data["deal_ids"][0]
-        for tool, arguments in (
+        resting = await ask.works("cap_trade_preview_working_order", **RESTING)
+        order = {"preview_id": resting["preview_id"]}
+        waiting = await ask.works("cap_trade_execute_working_order", confirm=True, **order)
+        assert len(forms.asked) == 2
+        calls = (
+            ("cap_trade_orders_cancel", {"deal_id": waiting["deal_ids"][0]}),
             ("cap_trade_positions_amend", {"deal_id": deal_id, "stop_level": 24.1}),
             ("cap_trade_positions_close", {"deal_id": deal_id, "size": 0.5}),
             ("cap_trade_positions_close", {"deal_id": deal_id}),
             ("cap_account_preferences_set", {"leverages": {"SHARES": 2}}),
             ("cap_account_demo_topup", {"amount": 5}),
-        ):
-            before = len(forms.asked)
+        )
+        for number, (tool, arguments) in enumerate(calls, 3):
             await ask.works(tool, confirm=True, **arguments)
-            assert len(forms.asked) == before + 1, tool
-    assert len(sent(human)) == 6
+            assert len(forms.asked) == number, tool
+        confirmed = {
+            tool.name
+            for tool in await ask.client.list_tools()
+            if "confirm" in tool.input_schema["properties"] and "watchlist" not in tool.name
+        }
+    executes = {"cap_trade_execute_position", "cap_trade_execute_working_order"}
+    assert confirmed == {tool for tool, _ in calls} | executes, "a tool that changes something is not tried"
+    assert len(sent(human)) == 8
 
 
 async def test_an_answer_that_is_brought_twice_sends_once(human: Seat) -> None:

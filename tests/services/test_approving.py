@@ -160,7 +160,7 @@ def test_an_unknown_code_approves_nothing(human: Seat) -> None:
 def test_a_code_is_read_in_any_case_and_kept_nowhere(human: Seat) -> None:
     error = waits(lambda: human.execute(human.preview().preview_id))
     code = error.approval_code
-    assert human.app.approvals.look(f" {code[:3].lower()}-{code[3:]} ")
+    assert human.app.approvals.look(f" {code[:3].lower()}-{code[3:]} ".replace("0", "o").replace("1", "l"))
     record = human.app.journal.approvals(code_hash(code))[0]
     assert code not in repr(record)
 
@@ -358,6 +358,18 @@ def test_the_journal_keeps_the_chain_of_what_was_asked_and_said(human: Seat) -> 
     bought(human)
     assert human.app.journal.inspect(None).breaks == ()
     assert human.app.approvals.waiting().data.approvals == ()
+
+
+@pytest.mark.parametrize("change", ["state = 'APPROVED'", "text = 'BUY a trifle'"])
+def test_an_approval_that_was_altered_in_the_file_is_found(human: Seat, change: str) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    waits(lambda: human.execute(human.preview().preview_id))
+    with closing(sqlite3.connect(human.home / "journal.db")) as raw, raw:
+        raw.execute(f"UPDATE approvals SET {change}")
+    (found,) = human.app.journal.inspect(None).breaks
+    assert found.table == "approvals"
 
 
 def test_names_of_markets_carry_no_control_or_direction_characters() -> None:
