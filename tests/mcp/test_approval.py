@@ -14,12 +14,13 @@ from fastmcp.client.elicitation import ElicitResult
 from capcli.mcp.face import Face
 from capcli.mcp.flights import Flights
 from capcli.mcp.server import build_server
-from tests.mcp.conftest import Assistant, Said
+from tests.mcp.conftest import ERAS, Assistant, Said
 from tests.support.clock import Time
 from tests.support.desk import FIRST_ACCOUNT, Seat
 
 pytestmark = pytest.mark.anyio
 
+LEGACY, ROUNDS = ERAS
 SILVER = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": 24.5}
 RESTING = {"epic": "SILVER", "direction": "BUY", "type": "LIMIT", "level": 20.5, "size": 2}
 Handler = Callable[..., Any]
@@ -103,14 +104,24 @@ async def test_without_forms_the_code_is_for_a_terminal_and_the_same_call_sends(
     assert sent(human) == ["POST /positions"]
 
 
-@pytest.mark.parametrize("answer", ["decline", "cancel", "unticked", "raises"])
+@pytest.mark.parametrize(
+    ("era", "answer"),
+    [
+        (LEGACY, "decline"),
+        (LEGACY, "cancel"),
+        (LEGACY, "raises"),
+        (ROUNDS, "decline"),
+        (ROUNDS, "unticked"),
+        (ROUNDS, "raises"),
+    ],
+)
 async def test_a_client_that_answers_at_once_for_nobody_leaves_the_code(
     human: Seat, era: str, answer: str
 ) -> None:
     answers = {"unticked": {"approve": False}, "raises": RuntimeError("no window")}
     forms = Forms(answers.get(answer) or ElicitResult(action=answer))
     async with client(human, era, forms) as ask:
-        if (answer, era) == ("raises", "2026-07-28"):
+        if (answer, era) == ("raises", ROUNDS):
             # In rounds its own error ends the call inside of the client.
             with pytest.raises(Exception, match="no window"):
                 await bought(ask)
@@ -123,7 +134,10 @@ async def test_a_client_that_answers_at_once_for_nobody_leaves_the_code(
     assert sent(human) == ["POST /positions"]
 
 
-@pytest.mark.parametrize("answer", [ElicitResult(action="decline"), {"approve": False}])
+@pytest.mark.parametrize(
+    ("era", "answer"),
+    [(LEGACY, {"approve": False}), (ROUNDS, ElicitResult(action="decline"))],
+)
 async def test_the_no_of_a_person_who_read_it_is_final(human: Seat, era: str, answer: Any) -> None:
     forms = Forms(answer, after_s=0.06)
     async with client(human, era, forms, reading_s=0.05) as ask:
@@ -137,7 +151,7 @@ async def test_the_no_of_a_person_who_read_it_is_final(human: Seat, era: str, an
 
 async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human: Seat) -> None:
     forms = Forms({"approve": True}, after_s=20)
-    async with client(human, "legacy", forms, flights=Flights(patience_s=0.6)) as ask:
+    async with client(human, LEGACY, forms, flights=Flights(patience_s=0.6)) as ask:
         began = time.monotonic()
         preview_id, said = await bought(ask)
         assert time.monotonic() - began < 5
@@ -148,16 +162,16 @@ async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human
     assert sent(human) == ["POST /positions"]
 
 
-async def test_without_confirm_nobody_is_asked(human: Seat, era: str) -> None:
+async def test_without_confirm_nobody_is_asked(human: Seat) -> None:
     forms = Forms({"approve": True})
-    async with client(human, era, forms) as ask:
+    async with client(human, LEGACY, forms) as ask:
         _, said = await bought(ask, confirm=False)
     assert (said.code, forms.asked, sent(human)) == ("NOT_CONFIRMED", [], [])
 
 
-async def test_every_tool_that_changes_the_account_asks(human: Seat, era: str) -> None:
+async def test_every_tool_that_changes_the_account_asks(human: Seat) -> None:
     forms = Forms({"approve": True})
-    async with client(human, era, forms) as ask:
+    async with client(human, LEGACY, forms) as ask:
         _, said = await bought(ask)
         deal_id = said.data["deal_ids"][0]
         resting = await ask.works("cap_trade_preview_working_order", **RESTING)
@@ -188,7 +202,7 @@ async def test_every_tool_that_changes_the_account_asks(human: Seat, era: str) -
 async def test_an_answer_that_is_brought_twice_sends_once(human: Seat) -> None:
     """In rounds the client could bring an old answer again: the approval it gave is used up."""
     forms = Forms({"approve": True})
-    async with client(human, "2026-07-28", forms) as ask:
+    async with client(human, ROUNDS, forms) as ask:
         await ask.works("cap_account_demo_topup", amount=5, confirm=True)
         put = dict(human.app.approvals._codes)
         (code,) = put.values()
@@ -198,8 +212,8 @@ async def test_an_answer_that_is_brought_twice_sends_once(human: Seat) -> None:
     assert len(forms.asked) == 2
 
 
-async def test_what_waits_is_listed_without_its_code(human: Seat, era: str) -> None:
-    async with client(human, era) as ask:
+async def test_what_waits_is_listed_without_its_code(human: Seat) -> None:
+    async with client(human, ROUNDS) as ask:
         _, said = await bought(ask)
         listed = await ask.works("cap_approvals_list")
         status = await ask.works("cap_session_status")
@@ -208,9 +222,9 @@ async def test_what_waits_is_listed_without_its_code(human: Seat, era: str) -> N
     assert code_of(said) not in str(listed)
 
 
-async def test_halting_and_reading_need_nobody(human: Seat, era: str) -> None:
+async def test_halting_and_reading_need_nobody(human: Seat) -> None:
     forms = Forms(ElicitResult(action="decline"))
-    async with client(human, era, forms) as ask:
+    async with client(human, ROUNDS, forms) as ask:
         for tool in ("cap_halt", "cap_trade_positions_list", "cap_account_list", "cap_session_ping"):
             await ask.works(tool)
     assert forms.asked == []
