@@ -228,8 +228,8 @@ class AccountChanges:
         account_id = self._desk.broker.session().account_id
         with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
             before = self._account(account_id)
-            what = f"{_moved(amount, before, 'Puts', 'Takes')}, of which there are {before.cash:,f} now."
-            self._confirm(what, top_up_command(amount, confirm=True), confirmed=confirmed)
+            what = f"{_moved(amount, before, 'Puts', 'Takes')}, of which there are {before.cash:,f} now"
+            self._confirm(f"{what}.", top_up_command(amount, confirm=True), confirmed=confirmed)
             return self._top_up(amount, before, what)
 
     def _top_up(self, amount: Decimal, before: Account, what: str) -> Reply[ToppedUp]:

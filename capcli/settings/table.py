@@ -160,7 +160,6 @@ TABLE = (
         "confirm",
         "confirm or human; on live the go-live checklist has to allow confirm",
         "Who approves an order: whoever confirms it, or a person by form or terminal",
-        bound=True,
         live_default="human",
     ),
     Setting(

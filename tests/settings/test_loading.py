@@ -193,9 +193,9 @@ def test_a_person_approves_by_default_on_live_only(env, mode):
     assert read(environ={"CAP_ENV": env, "CAP_APPROVAL": "Human"}).approval == "human"
 
 
-def test_a_profile_of_demo_does_not_turn_approval_off_on_live(folders):
-    config(folders, '[profiles.main]\nenv = "demo"\napproval = "confirm"\n')
-    assert read(folders, environ={"CAP_ENV": "live"}).approval == "human"
+def test_a_person_asked_for_in_a_profile_is_asked_in_every_environment(folders):
+    config(folders, '[profiles.main]\nenv = "paper"\napproval = "human"\n')
+    assert read(folders, environ={"CAP_ENV": "demo"}).approval == "human"
 
 
 def test_rules_may_be_off():
