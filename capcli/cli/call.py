@@ -9,6 +9,7 @@ from capcli.cli.globals import Globals
 from capcli.cli.outlet import Outlet
 from capcli.errors import (
     ApprovalRequired,
+    LiveLocked,
     MayBeLive,
     NotConfirmed,
     OrderNotConfirmed,
@@ -183,8 +184,15 @@ class Call:
         return send()
 
     def sign(self, app: "App", code: str, question: str, command: str | None) -> "Reply[Decision]":
-        """Have the person at the terminal approve what waits under a code. Raises NotConfirmed."""
+        """Have a person at the terminal approve what waits under a code. Raises NotConfirmed, LiveLocked."""
         self.ask(question, command)
+        if app.env == "live":
+            # A terminal is not yet a person: what proves one on live is the PIN.
+            raise LiveLocked(
+                "On live an approval takes the PIN, and this capcli has none to check it by. Nothing was "
+                "approved, nothing was sent.",
+                next="capcli --env demo health",
+            )
         return app.approvals.decide(code, approved=True, by=f"capcli {self.command}")
 
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":

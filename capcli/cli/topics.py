@@ -17,7 +17,7 @@ MEANINGS = {
     Exit.USAGE: "the command line cannot be read",
     Exit.CONFIG: "configuration or credentials are missing, locked or unreadable",
     Exit.LOGIN: "the broker refused the login",
-    Exit.REFUSED: "refused here: trading off, a limit, not confirmed or approved, preview expired or failed",
+    Exit.REFUSED: "refused here: trading off, a limit, not confirmed, preview expired, unknown or failed",
     Exit.BROKER_REFUSED: "the broker said no: rejected, market closed, not found",
     Exit.UNREACHABLE: "nothing was sent or read; safe to try again",
     Exit.MAY_BE_LIVE: "the order MAY be live: do not send it again, look first",

@@ -1,6 +1,7 @@
 """`capcli approve`, and who says yes where a person has to: a terminal, never an option or a pipe."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -132,6 +133,26 @@ def test_closing_amending_and_money_ask_too(human: Any) -> None:
         done = human(*words, typed="y\n")
         assert (done.code, len(re.findall(r"\[y/N\]", done.err))) == (0, 1), done
     assert positions(human) == 0
+
+
+def test_on_live_a_yes_at_a_terminal_does_not_sign(capcli: Any) -> None:
+    from capcli.app import App
+    from capcli.domain.approval import ApprovalState, Asked, code_hash
+    from capcli.errors import ApprovalRequired
+
+    app = App.build(environ={"CAPCLI_HOME": str(capcli.home), "CAP_ENV": "live"})
+    until = app.clock() + timedelta(minutes=5)
+    what = ("CLOSE", "D1", "live", app.host, "A1", "DELETE", "/positions/D1", None, "Close D1", until)
+    with pytest.raises(ApprovalRequired) as waiting:
+        app.approvals.permit(Asked(*what))
+    capcli.time.now = app.clock()
+    code = waiting.value.approval_code
+
+    result = capcli("approve", code, "--env", "live", typed="y\n")
+
+    assert (result.code, "LIVE_LOCKED" in result.err) == (5, True), result
+    assert app.journal.approvals(code_hash(code))[0].state is ApprovalState.PENDING
+    app.close()
 
 
 def test_an_unknown_code_is_refused_without_a_question(human: Any) -> None:

@@ -162,6 +162,18 @@ async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human
     assert sent(human) == ["POST /positions"]
 
 
+async def test_a_call_that_is_cancelled_at_its_form_sends_nothing(human: Seat) -> None:
+    forms = Forms({"approve": True}, after_s=30)
+    async with client(human, LEGACY, forms) as ask:
+        preview = await ask.works("cap_trade_preview_position", **SILVER)
+        with anyio.move_on_after(0.5):
+            await ask("cap_trade_execute_position", preview_id=preview["preview_id"], confirm=True)
+        assert len(forms.asked) == 1
+        listed = await ask.works("cap_approvals_list")
+    assert [row["state"] for row in listed["approvals"]] == ["PENDING"]
+    assert sent(human) == []
+
+
 async def test_without_confirm_nobody_is_asked(human: Seat) -> None:
     forms = Forms({"approve": True})
     async with client(human, LEGACY, forms) as ask:
