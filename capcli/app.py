@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from capcli.services.account_changes import AccountChanges
     from capcli.services.accounts import Accounts
     from capcli.services.amending import Amendments
+    from capcli.services.approving import Approvals
     from capcli.services.browsing import Browsing
     from capcli.services.cancelling import Cancellations
     from capcli.services.casework import Desk
@@ -77,6 +78,7 @@ HOSTS = {
 }
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 12
+_HUMAN_TTL_S = 600
 _PACED = "Waiting {} s for the broker's rate limit, which all capcli processes of this user share."
 _LOGIN_ELSEWHERE = "Waiting for another capcli process that is logging in."
 
@@ -481,7 +483,32 @@ class App:
             self._policy(),
             self._around.clock,
             self._halt_switch,
+            self.approvals,
             dry_run=self.settings.dry_run,
+        )
+
+    @property
+    def approval_mode(self) -> str:
+        """Return who approves: `confirm` is whoever confirms, `human` a person by form or terminal.
+
+        On live the checklist says; a setting alone does not turn it to `confirm`.
+        """
+        return self.live_approval if self.settings.env is Env.LIVE else self.settings.approval
+
+    @property
+    def approvals(self) -> "Approvals":
+        return self._once("approvals", self._approvals)
+
+    def _approvals(self) -> "Approvals":
+        from capcli.services.approving import Approvals
+
+        return Approvals(
+            lambda: self.journal,
+            self._around.clock,
+            self._around.ids,
+            place=(self.env, self.host),
+            needed=self.approval_mode == "human",
+            at_terminal=self._presence.interactive,
         )
 
     @property
@@ -667,7 +694,7 @@ class App:
     def accounts(self) -> "Accounts":
         from capcli.services.accounts import Accounts
 
-        return self._once("accounts", lambda: Accounts(self.broker, self._halt_switch))
+        return self._once("accounts", lambda: Accounts(self.broker, self._halt_switch, self.approval_mode))
 
     @property
     def markets(self) -> "Markets":
@@ -789,8 +816,13 @@ class App:
 
         return self._once(
             "previews",
-            lambda: Previews(self.desk, ids=self._around.ids, ttl_s=self.settings.preview_ttl_s),
+            lambda: Previews(self.desk, ids=self._around.ids, ttl_s=self._preview_ttl_s),
         )
+
+    @property
+    def _preview_ttl_s(self) -> int:
+        # A person needs longer than an assistant.
+        return _HUMAN_TTL_S if self.approval_mode == "human" else self.settings.preview_ttl_s
 
     @property
     def proposals(self) -> "Proposals":

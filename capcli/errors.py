@@ -13,6 +13,7 @@ CapcliError                          exit 1   a bug in capcli
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  Halted  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PinNeeded  PinMissing  PinTooShort  PinWrong
+│   ├── ApprovalRequired  ApprovalDenied  ApprovalUnknown  ApprovalElsewhere
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 │   └── NameTaken  DemoOnly  RiskTooSmall
@@ -299,6 +300,40 @@ class PinWrong(Refused):
 
     code = "PIN_WRONG"
     retry_safe = False
+
+
+class OrderNotConfirmed(NotConfirmed):
+    """Nobody confirmed something that a person has to approve besides, where the settings ask for one."""
+
+
+class ApprovalRequired(Refused):
+    """A person has to approve it; `shown` is what they are asked, as it is stored with the request."""
+
+    code = "APPROVAL_REQUIRED"
+    shown: str = ""
+
+    @property
+    def approval_code(self) -> str:
+        return str(self.details["approval_code"])
+
+
+class ApprovalDenied(Refused):
+    """A person said no to it."""
+
+    code = "APPROVAL_DENIED"
+    retry_safe = False
+
+
+class ApprovalUnknown(Refused):
+    """No request waits under this code: it never did, it expired, or it was decided."""
+
+    code = "APPROVAL_UNKNOWN"
+
+
+class ApprovalElsewhere(Refused):
+    """The request under this code belongs to another environment or host."""
+
+    code = "APPROVAL_ELSEWHERE"
 
 
 class ChecksFailed(Refused):

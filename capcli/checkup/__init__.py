@@ -30,6 +30,7 @@ def probes(app: "App") -> tuple[Probe, ...]:
         Probe("allowed_epics", partial(venue.allowed_epics, app), needs=("login",)),
         Probe("trading", partial(machine.trading, app)),
         Probe("halt", partial(machine.halt, app)),
+        Probe("approval", partial(machine.approval, app)),
         Probe("limits", partial(machine.limits, app)),
         Probe("unresolved", partial(machine.unresolved, app), needs=("journal", "account")),
         Probe("assistants", partial(assistants.configs, app)),

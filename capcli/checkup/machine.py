@@ -118,6 +118,19 @@ def halt(app: "App") -> Finding:
     return Finding(f"{held.words}; nothing that adds risk is sent", "capcli resume", warning=True)
 
 
+def approval(app: "App") -> Finding:
+    """Say who approves; on live a setting alone does not take the person out of it."""
+    if app.approval_mode != "human":
+        return Finding("confirm: whoever confirms an order approves it (CAP_APPROVAL)")
+    if app.settings.approval != "human":
+        return Finding(
+            f"human, although CAP_APPROVAL is {app.settings.approval}: on live that alone does not count",
+            "capcli help environment",
+            warning=True,
+        )
+    return Finding("human: a person approves every order, close and change (CAP_APPROVAL)")
+
+
 def limits(app: "App") -> Finding:
     """Say which limits are set; on live, none is a warning."""
     found = app.settings

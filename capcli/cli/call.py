@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from capcli.cli.globals import Globals
 from capcli.cli.outlet import Outlet
-from capcli.errors import Interrupted, MayBeLive, NotConfirmed, PinNeeded, Problem, UsageError
+from capcli.errors import (
+    ApprovalRequired,
+    Interrupted,
+    MayBeLive,
+    NotConfirmed,
+    OrderNotConfirmed,
+    PinNeeded,
+    Problem,
+    UsageError,
+)
 from capcli.services.recall import Recall
 
 if TYPE_CHECKING:
     from capcli.app import App, Options, Presence, Surroundings
     from capcli.log import Redaction
+    from capcli.services.approving import Decision
     from capcli.services.reply import Reply
 
 T = TypeVar("T")
@@ -144,16 +154,45 @@ class Call:
     ) -> "Reply[T]":
         """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed.
 
+        Where a person has to approve it no option stands for them: they are asked on a terminal, and
+        ApprovalRequired is raised elsewhere.
         `left` tells what is known when the person does not wait for the end; Interrupted, MayBeLive.
         """
         try:
             return self._sent(lambda: act(given), left)
+        except ApprovalRequired as waiting:
+            return self._approved(waiting, lambda: self._sent(lambda: act(True), left))
         except NotConfirmed as refusal:
             if self.json or not self.outlet.interactive:
                 raise
-            command = refusal.next
-        self.ask(f"{summary()}\n{question}", command)
-        return self._sent(lambda: act(True), left)
+            command, asked_later = refusal.next, isinstance(refusal, OrderNotConfirmed)
+        if not (asked_later and self._apps[-1].approvals.needed):
+            self.ask(f"{summary()}\n{question}", command)
+        try:
+            return self._sent(lambda: act(True), left)
+        except ApprovalRequired as waiting:
+            return self._approved(waiting, lambda: self._sent(lambda: act(True), left))
+
+    def _approved(self, waiting: ApprovalRequired, send: "Callable[[], Reply[T]]") -> "Reply[T]":
+        """Have the person at the terminal approve what they have just asked for, then send it."""
+        if self.json or not self.outlet.interactive:
+            raise waiting
+        app, code = self._apps[-1], waiting.approval_code
+        try:
+            self.sign(app, code, f"{waiting.shown}\nSend it?", None)
+        except NotConfirmed:
+            app.approvals.withdraw(code, by=f"capcli {self.command}")
+            raise
+        return send()
+
+    def sign(self, app: "App", code: str, question: str, command: str | None) -> "Reply[Decision]":
+        """Have a person at the terminal approve what waits under a code; on live the PIN proves one.
+
+        Raises NotConfirmed, PinMissing, PinWrong, and the Keychain errors.
+        """
+        self.ask(question, command)
+        self.ask_pin(app)
+        return app.approvals.decide(code, approved=True, by=f"capcli {self.command}")
 
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
         from capcli.cli.shield import shielded
@@ -190,7 +229,8 @@ class Call:
         if self.json or not self.outlet.interactive:
             raise PinNeeded(
                 f"capcli {self.command} takes the PIN of live, and a person types it on a terminal: not a "
-                "pipe, a script or --json. Nothing was done."
+                "pipe, a script or --json. Nothing was done.",
+                next="capcli live checklist",
             )
         app.pin.check(self.hidden("PIN of live (hidden): "))
 

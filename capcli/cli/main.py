@@ -30,6 +30,7 @@ class Root(Group):
         "orders": ("capcli.cli.book:orders_app", "Working orders."),
         "exposure": ("capcli.cli.exposure:app", "What is at stake: notional, margin, loss at the stops."),
         "close": ("capcli.cli.close:app", "Close a position at market."),
+        "approve": ("capcli.cli.approve:app", "Approve what an assistant or a script wants to send."),
         "halt": ("capcli.cli.halt:halt_app", "Stop: nothing that adds risk is sent by anybody."),
         "resume": ("capcli.cli.halt:resume_app", "Let orders be sent again after a halt."),
         "reconcile": ("capcli.cli.reconcile:reconcile_app", "Settle orders whose answer was lost."),

@@ -102,7 +102,8 @@ def _environment() -> str:
         "",
     ]
     for setting in TABLE:
-        default = f"default {written(setting.default)}"
+        on_live = "" if setting.live_default is None else f", on live {written(setting.live_default)}"
+        default = f"default {written(setting.default)}{on_live}"
         rule = "" if setting.enforced else " Not enforced yet, so it is refused."
         lines += [setting.name, f"    {setting.about}.{rule}", f"    {setting.allowed}; {default}"]
     lines += ["", "Credentials, all three or none; each plain, or with one of the endings below:"]
@@ -148,6 +149,9 @@ An id is bound to its environment, account and exact order. It expires
 (CAP_PREVIEW_TTL_S) and sends once: executing it again only tells what became
 of it. Everything is checked again right before the send, and a price that
 moved more than CAP_MAX_DRIFT_PCT stops it.
+
+Where CAP_APPROVAL is human, as it is on live, a person approves the send besides: at the question on a
+terminal, by a form in the assistant's window, or with capcli approve CODE. Previews live ten minutes then.
 
 --explain puts each field in a sentence with its arithmetic."""
 

@@ -1,8 +1,10 @@
 """Turns a service call into a tool result: one App, one way to answer, one way to fail."""
 
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from threading import Event, Lock, Thread
 from typing import Any
@@ -10,8 +12,17 @@ from typing import Any
 from fastmcp.tools import ToolResult
 
 from capcli.app import App
-from capcli.errors import CapcliError, DuplicateOrder, NotConfirmed, Problem, UnderWay, WouldSend
+from capcli.errors import (
+    ApprovalRequired,
+    CapcliError,
+    DuplicateOrder,
+    NotConfirmed,
+    Problem,
+    UnderWay,
+    WouldSend,
+)
 from capcli.mcp.flights import Flights
+from capcli.mcp.form import READING_S, Form, Word
 from capcli.mcp.schema import numbers
 from capcli.render.envelope import encode, error_document, plain
 from capcli.services.dry_run import dry_reply
@@ -23,11 +34,16 @@ Ask = Callable[[App], Reply[Any]]
 class Face:
     """Holds the App of the process. While settings are wrong every call tries again and tells why."""
 
-    def __init__(self, build: Callable[[], App], flights: Flights | None = None) -> None:
+    def __init__(
+        self, build: Callable[[], App], flights: Flights | None = None, *, reading_s: float = READING_S
+    ) -> None:
+        """`reading_s`: a no that came sooner (seconds) is a client's that draws no forms."""
         self._build = build
+        self.reading_s = reading_s
         self._app: App | None = None
         self._lock = Lock()
         self.flights = flights or Flights()
+        self._put: dict[str, float] = {}
 
     def app(self) -> App:
         """Return the App. Raises UsageError and ConfigError."""
@@ -72,13 +88,51 @@ class Face:
     def send(self, ask: Ask, meanwhile: Ask) -> ToolResult:
         """Call a service that sends something, on a thread that a cancelled call leaves running.
 
-        When it takes too long the result is what `meanwhile` finds; the sending goes on.
+        When it takes too long the result is what `meanwhile` finds; the sending goes on. Where a person has
+        to approve it they are asked by a form, if the client draws one and they are quick; else the result
+        names the code for a terminal.
         """
-        flight = self.flights.start(lambda: self._called(ask))
+        until = time.monotonic() + self.flights.patience_s
+        form = Form.of_call()
+        if form is not None and form.answered is not None:
+            self._heard(form.answered, form.word(self._since(form.answered), self.reading_s))
+            # One question a call: who brought an answer gets the code if it was none.
+            form = None
+        waiting: list[ApprovalRequired] = []
+        result = self._sent(ask, meanwhile, until, waiting.append)
+        if form is None or not waiting:
+            return result
+        question = waiting[0]
+        if form.in_rounds:
+            self._put[question.approval_code] = time.monotonic()
+            return form.question(question.shown, question.approval_code)
+        word = form.ask(question.shown, max(0.0, until - time.monotonic()), self.reading_s)
+        if not self._heard(question.approval_code, word):
+            return result
+        return self._sent(ask, meanwhile, until, lambda _: None)
+
+    def _since(self, code: str) -> float | None:
+        """Return how many seconds ago a question was put; None where this process did not put it."""
+        put = self._put.pop(code, None)
+        return None if put is None else time.monotonic() - put
+
+    def _heard(self, code: str, word: Word) -> bool:
+        """Write down what a person said; False when nobody said anything, or it counts no more."""
+        if word is Word.SILENCE:
+            return False
+        # Where it was decided on a terminal meanwhile or expired, the call that follows tells how it stands.
+        with suppress(CapcliError):
+            self.app().approvals.decide(code, approved=word is Word.YES, by=_BY_FORM)
+        return True
+
+    def _sent(
+        self, ask: Ask, meanwhile: Ask, until: float, on_waiting: Callable[[ApprovalRequired], None]
+    ) -> ToolResult:
+        flight = self.flights.start(lambda: self._called(ask, on_waiting))
         if flight is None:
             return self._failed(_STOPPING)
         return (
-            flight.wait(self.flights.patience_s)
+            flight.wait(max(0.0, until - time.monotonic()))
             or self.flights.glance(lambda: self._seen(meanwhile))
             or flight.wait(0)
             or self._failed(_IN_DOUBT)
@@ -94,8 +148,17 @@ class Face:
             log_bug(error)
             return self._failed(_IN_DOUBT)
 
-    def _called(self, ask: Ask) -> ToolResult:
-        result = self._guarded(lambda: self._answered(ask(self.app())))
+    def _called(
+        self, ask: Ask, on_waiting: Callable[[ApprovalRequired], None] = lambda _: None
+    ) -> ToolResult:
+        def work() -> ToolResult:
+            try:
+                return self._answered(ask(self.app()))
+            except ApprovalRequired as waiting:
+                on_waiting(waiting)
+                raise
+
+        result = self._guarded(work)
         self._anchored()
         return result
 
@@ -143,6 +206,8 @@ _ASK_FIRST = {
     NotConfirmed.code: "show the user the preview; after a yes make the same call with confirm=true",
     DuplicateOrder.code: "ask the user; after a yes to one more make the same call with again=true",
 }
+_BY_FORM = "a form at the assistant's client"
+_APPROVE = "ask the user to run `{}` in a terminal of their own; after that make the same call again"
 _BUG = Problem(
     "BUG",
     "A bug in capcli stopped this call; its place is on the server's stderr. If something was being sent, "
@@ -177,6 +242,8 @@ def said(problem: Problem) -> str:
 
 
 def _for_assistants(problem: Problem) -> Problem:
+    if problem.code == ApprovalRequired.code:
+        return replace(problem, next=_APPROVE.format(problem.next))
     return replace(problem, next=_ASK_FIRST.get(problem.code, problem.next))
 
 

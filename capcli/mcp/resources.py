@@ -47,6 +47,7 @@ def _risk_policy(app: App) -> dict[str, Any]:
     return {
         "trading_allowed": settings.allow_trading,
         "confirm_needed": settings.require_confirm,
+        "approval": app.approval_mode,
         "max_position_size": settings.max_position_size,
         "max_working_order_size": settings.max_working_order_size,
         "max_open_positions": settings.max_open_positions,

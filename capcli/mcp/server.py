@@ -33,6 +33,9 @@ _TO_TRADE = """\
 To trade: make a preview, show the user its figures and failed checks, and execute its preview_id with \
 confirm=true only after the user said yes to that very preview. A preview works once and for about two \
 minutes; the same preview_id again replays the outcome and sends nothing. Closing needs confirm=true too.
+Where approval is human (cap_session_status tells) a person approves every change besides, by a form or with \
+the code of APPROVAL_REQUIRED and `capcli approve CODE` in a terminal of their own. Show them text and code, \
+wait, then make the same call again. Never run that command for them. APPROVAL_DENIED is their no.
 When a result says that an order may be live, do not send another: cap_trade_reconcile settles it.
 cap_halt stops all new risk at once and needs no confirmation; only a person can resume."""
 

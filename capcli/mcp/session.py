@@ -8,6 +8,7 @@ from capcli.mcp.arguments import Id, MaybeId, Reason, Yes
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import READS, SETTLES, tool
 from capcli.services.accounts import LoggedOut, Pong, SessionShown
+from capcli.services.approving import ApprovalsFound
 from capcli.services.halting import HaltShown
 from capcli.services.health import HealthReport, settings_failed
 from capcli.services.reply import Reply
@@ -37,6 +38,9 @@ class SessionTools:
     def cap_halt(self, reason: Reason = "") -> ToolResult:
         return self._face.answer(lambda app: app.halting.halt(reason, by="cap_halt"))
 
+    def cap_approvals_list(self) -> ToolResult:
+        return self._face.answer(lambda app: app.approvals.waiting())
+
     def cap_health(self) -> ToolResult:
         return self._face.report(lambda app: app.health.run(), settings_failed)
 
@@ -47,7 +51,7 @@ def _login(app: App, account_id: str | None, *, force: bool) -> Reply[SessionSho
 
 
 def _no_session(error: CapcliError) -> Reply[SessionShown]:
-    return Reply(SessionShown(False, "", None, None, None, None), None, error.problem())
+    return Reply(SessionShown(False, "", None, None, None, None, ""), None, error.problem())
 
 
 def tools(face: Face) -> list[FunctionTool]:
@@ -83,6 +87,13 @@ def tools(face: Face) -> list[FunctionTool]:
             "Stop all new risk at once, no confirmation. Only a person resumes. Same as: capcli halt",
             HaltShown,
             SETTLES,
+            _SET,
+        ),
+        tool(
+            do.cap_approvals_list,
+            "What waits for a person's approval. Same as: capcli approve",
+            ApprovalsFound,
+            READS,
             _SET,
         ),
         tool(

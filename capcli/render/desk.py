@@ -3,8 +3,11 @@
 from functools import singledispatch
 from typing import Any
 
+from capcli.domain.approval import ApprovalState
 from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
 from capcli.render.results import Places, SettingChanged, SettingsFound, SettingShown, SupportReport, Topic
+from capcli.services.approval_text import one_line
+from capcli.services.approving import ApprovalRow, ApprovalsFound, Decision
 from capcli.services.halting import HaltShown
 from capcli.services.health import HealthCheck, HealthReport, HealthStatus
 
@@ -48,6 +51,30 @@ def _check(check: HealthCheck) -> tuple[Cell, ...]:
 @view.register
 def _(data: HaltShown) -> list[Block]:
     return [Line(Cell(data.sentence, Tone.BAD if data.halted else Tone.GOOD))]
+
+
+@view.register
+def _(data: ApprovalsFound) -> list[Block]:
+    who = "a person approves" if data.mode == "human" else "whoever confirms approves"
+    mode = Line(Cell(f"Approval is {data.mode}: {who}.", Tone.DIM))
+    if not data.approvals:
+        return [Line(Cell("Nothing waits for a person.")), mode]
+    columns = (Column("Asked"), Column("Until"), Column("State"), Column("What", prose=True))
+    table = Table(columns, tuple(_approval(row) for row in data.approvals))
+    return [table, Line(Cell("The code stands in the answer that the assistant or the script got.")), mode]
+
+
+def _approval(row: ApprovalRow) -> tuple[Cell, ...]:
+    waits = row.state is ApprovalState.PENDING
+    state = Cell("waits", Tone.WARN) if waits else Cell("approved, not sent yet", Tone.GOOD)
+    asked, until = f"{row.asked_at:%H:%M:%S}Z", f"{row.expires_at:%H:%M:%S}Z"
+    return Cell(asked), Cell(until), state, Cell(one_line(row.text))
+
+
+@view.register
+def _(data: Decision) -> list[Block]:
+    lines: list[Block] = [Line(Cell(data.sentence, Tone.STRONG))]
+    return [*lines, Line(Cell(f"next: {data.next}"))] if data.next else lines
 
 
 @view.register

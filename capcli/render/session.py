@@ -58,6 +58,8 @@ def _(data: SessionShown) -> list[Block]:
     ]
     if data.broker_time:
         rows.append(("Broker time", Cell(f"{data.broker_time:%Y-%m-%d %H:%M:%S}Z")))
+    if data.approval == "human":
+        rows.append(("Approval", Cell("a person approves every order, close and change")))
     if data.halt:
         rows.append(("Halt", Cell(f"{data.halt}. Resume with: capcli resume", Tone.BAD)))
     return [Pairs(tuple(rows))]

@@ -51,6 +51,8 @@ _VIEWS = {
     "HaltShown": "desk",
     "Checklist": "going_live",
     "HealthReport": "desk",
+    "ApprovalsFound": "desk",
+    "Decision": "desk",
     "SupportReport": "desk",
     "PaperStatus": "paper",
     "PaperFaults": "paper",

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from capcli.domain.account import Account, Preferences
+from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
 from capcli.domain.money import EXACT, plain, short
 from capcli.errors import (
@@ -16,10 +17,12 @@ from capcli.errors import (
     ChecksFailed,
     DemoOnly,
     Exit,
-    NotConfirmed,
+    OrderNotConfirmed,
     Problem,
     UsageError,
 )
+from capcli.services.approval_text import request_text
+from capcli.services.approving import LIFE
 from capcli.services.casework import Desk, active_account, not_sent
 from capcli.services.changes import refusal
 from capcli.services.ports import AccountLock
@@ -172,7 +175,8 @@ class AccountChanges:
 
     def _prefer(self, wanted: Wanted, account_id: str, effects: str) -> Reply[PreferencesSet]:
         words = _Words("The change of preferences", "The preferences are as before.", wanted.command)
-        answer = self._send("PUT", PREFERENCES_PATH, wanted.body(), account_id)
+        shown = request_text("Change preferences", (effects,), self._desk.env, account_id)
+        answer = self._send("PUT", PREFERENCES_PATH, wanted.body(), account_id, shown)
         self._desk.broker.forget_preferences()
         self._require_taken(answer, words, lambda: self._why_not(wanted))
         now = self._seen(self._desk.broker.preferences, wanted.seen_in)
@@ -224,14 +228,15 @@ class AccountChanges:
         account_id = self._desk.broker.session().account_id
         with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
             before = self._account(account_id)
-            what = f"{_moved(amount, before, 'Puts', 'Takes')}, of which there are {before.cash:,f} now."
-            self._confirm(what, top_up_command(amount, confirm=True), confirmed=confirmed)
-            return self._top_up(amount, before)
+            what = f"{_moved(amount, before, 'Puts', 'Takes')}, of which there are {before.cash:,f} now"
+            self._confirm(f"{what}.", top_up_command(amount, confirm=True), confirmed=confirmed)
+            return self._top_up(amount, before, what)
 
-    def _top_up(self, amount: Decimal, before: Account) -> Reply[ToppedUp]:
+    def _top_up(self, amount: Decimal, before: Account, what: str) -> Reply[ToppedUp]:
         words = _Words("The top-up", f"The money is as before. {_LIMITS}", top_up_command(amount))
         body = f'{{"amount":{plain(amount)}}}'.encode()
-        answer = self._send("POST", TOP_UP_PATH, body, before.account_id)
+        shown = request_text(what, (), self._desk.env, before.account_id)
+        answer = self._send("POST", TOP_UP_PATH, body, before.account_id, shown)
         self._require_taken(answer, words, lambda: "")
         wanted = EXACT.add(before.cash, amount)
         now = self._seen(lambda: self._account(before.account_id), lambda account: account.cash == wanted)
@@ -252,21 +257,35 @@ class AccountChanges:
     def _confirm(self, effects: str, command: str, *, confirmed: bool) -> None:
         if confirmed or not self._confirmation_needed:
             return
-        raise NotConfirmed(
+        raise OrderNotConfirmed(
             f"Not confirmed, so nothing was sent to {self._desk.policy.env}. It would do this: {effects}",
             next=command,
         )
 
-    def _send(self, method: str, path: str, body: bytes, account_id: str) -> Answer:
+    def _send(self, method: str, path: str, body: bytes, account_id: str, shown: str) -> Answer:
         """Send once; what is sent and what came back stands in the journal's events."""
         desk = self._desk
         desk.rehearse(method, path, body, account_id)
+        permit = desk.approvals.permit(
+            Asked(
+                kind="ACCOUNT",
+                subject=path,
+                env=desk.env,
+                host=desk.broker.host,
+                account_id=account_id,
+                method=method,
+                path=path,
+                body=body,
+                text=shown,
+                expires_at=desk.clock() + LIFE,
+            )
+        )
         self._recall.ask()
         asked = {"account_id": account_id, "method": method, "path": path, "body": body.decode()}
 
         def ready() -> None:
             self._recall.go(path)
-            desk.journal.note(None, "account_change", at=desk.clock(), detail=asked)
+            desk.journal.note(None, "account_change", at=desk.clock(), detail=asked, permit=permit)
 
         answer = desk.broker.send(method, path, body, account_id=account_id, ready=ready)
         said = {"delivery": answer.delivery.value, "status": answer.status, "error_code": answer.error_code}

@@ -39,6 +39,7 @@ class AccountsFound:
 class SessionShown:
     """The broker session. `logged_in` is false when none is held; nothing was asked of the broker then.
 
+    `approval` names who approves orders: confirm or human.
     `halt` says since when and why new risk is halted, None while it is not.
     """
 
@@ -48,6 +49,7 @@ class SessionShown:
     currency: str | None
     client_id: str | None
     broker_time: datetime | None
+    approval: str
     halt: str | None = None
 
 
@@ -68,8 +70,9 @@ class Pong:
 class Accounts:
     """Reads accounts and handles the session."""
 
-    def __init__(self, broker: Broker, halt: HaltSwitch) -> None:
+    def __init__(self, broker: Broker, halt: HaltSwitch, approval: str) -> None:
         self._broker = broker
+        self._approval = approval
         self._halt = halt
 
     def list(self) -> Reply[AccountsFound]:
@@ -103,6 +106,7 @@ class Accounts:
             currency=session.currency,
             client_id=session.client_id,
             broker_time=self._broker.broker_time(),
+            approval=self._approval,
             halt=self._halted(),
         )
         return Reply(shown, session.account_id)
@@ -122,6 +126,7 @@ class Accounts:
             currency=broker.account_currency,
             client_id=None,
             broker_time=broker.broker_time(),
+            approval=self._approval,
             halt=self._halted(),
         )
         return Reply(shown, account_id)

@@ -19,9 +19,10 @@ from capcli.domain.bracket import (
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind, Leg, LegForm, OrderRequest
-from capcli.domain.policy import epic_allowed, risk, stop_required
+from capcli.domain.policy import Case, epic_allowed, risk, stop_required
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
+from capcli.services.approval_text import loss_text, position_told
 from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.casework import Scene, judge, look, order_rules
 from capcli.services.changes import Change as Sending
@@ -74,6 +75,7 @@ class _Plan:
     change: Change
     before: Bracket
     after: Bracket
+    loss: str = ""
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -156,8 +158,24 @@ class Amendments:
                 f"{deal_id} has no stop that could be guaranteed: name one, --stop L --guaranteed.",
                 next="capcli positions amend --help",
             )
-        self._check(plan, scene, request, ground.price)
-        return plan
+        self._refuse_moving_level(plan)
+        case = self._check(plan, scene, request, ground.price)
+        return replace(plan, loss=loss_text(case))
+
+    def _refuse_moving_level(self, plan: _Plan) -> None:
+        """A person approves exact levels: a distance would be another one at the next price."""
+        change, after = plan.change, plan.after
+        # A trailing stop is sent as its distance, which stays.
+        sent_as_levels = (change.limit,) if after.trail is not None else (change.stop, change.limit)
+        moves = any(leg is not None and leg.form is LegForm.DISTANCE for leg in sent_as_levels)
+        if moves and self._desk.approvals.needed:
+            stop = None if after.trail is not None else after.stop
+            fixed = replace(change, stop=_at(change.stop, stop), limit=_at(change.limit, after.limit))
+            raise UsageError(
+                "A person has to approve exact levels, and a distance is another level at every price. "
+                "Nothing was sent. Name the levels.",
+                next=amend_command(plan.position.deal_id, fixed),
+            )
 
     def _require_account(self, scene: Scene, account_id: str, deal_id: str) -> None:
         if scene.account_id != account_id:
@@ -167,7 +185,7 @@ class Amendments:
                 next=f"capcli positions {deal_id} --account {account_id}",
             )
 
-    def _check(self, plan: _Plan, scene: Scene, request: OrderRequest, price: Decimal) -> None:
+    def _check(self, plan: _Plan, scene: Scene, request: OrderRequest, price: Decimal) -> Case:
         deal_id = plan.position.deal_id
         case = judge(self._desk, scene, _with_guarantee(request, plan), None, apart=deal_id)
         at_stop = position_at_stop(plan.position, plan.after.stop, case.figures.conversion_rate)
@@ -178,6 +196,7 @@ class Amendments:
             self._desk.refuse_while_halted("The amendment")
             what = f"this amendment {' and '.join(losses)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
+        return case
 
     def _sending(self, plan: _Plan) -> Sending[Reply[Amendment]]:
         deal_id = plan.position.deal_id
@@ -194,6 +213,7 @@ class Amendments:
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if plan.losses else None,
+            shown=(f"Amend {position_told(plan.position)}", f"It then has {_legs(plan)}", plan.loss),
         )
 
     def _conclude(
@@ -325,6 +345,13 @@ def amend_command(deal_id: str, change: Change) -> str:
     return " ".join(["capcli positions amend", deal_id, *change_words(change)])
 
 
+def _at(leg: Leg | None, level: Decimal | None) -> Leg | None:
+    """Return a distance as the level that it is now."""
+    if leg is None or leg.form is not LegForm.DISTANCE or level is None:
+        return leg
+    return Leg(LegForm.LEVEL, level)
+
+
 def _with_guarantee(request: OrderRequest, plan: _Plan) -> OrderRequest:
     stop = request.stop
     if stop is None and plan.change.guaranteed and plan.after.stop is not None:
@@ -341,7 +368,11 @@ def _protected(plan: _Plan, shown: Bracket, state: Ended | None) -> Protection:
 
 
 def _has(plan: _Plan) -> str:
-    return f"{plan.opened} has {legs_told(plan.before, plan.after)}."
+    return f"{plan.opened} has {_legs(plan)}."
+
+
+def _legs(plan: _Plan) -> str:
+    return legs_told(plan.before, plan.after)
 
 
 def _no_stop(plan: _Plan, row: Position) -> Problem:

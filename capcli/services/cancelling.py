@@ -80,6 +80,7 @@ class Cancellations:
             look=lambda: order_sight(broker, order.deal_id, account_id),
             conclude=lambda attempt, answer, sight: self._conclude(order, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(order, attempt, why),
+            shown=(f"Cancel {told(order)}",),
         )
 
     def _conclude(

@@ -34,6 +34,7 @@ from capcli.errors import (
     WouldSend,
     kind_of,
 )
+from capcli.services.approving import Approvals
 from capcli.services.conversion import conversion_rate
 from capcli.services.fanout import together
 from capcli.services.halting import refuse_while_halted
@@ -60,6 +61,7 @@ class Desk:
     policy: Policy
     clock: Clock
     halt: HaltSwitch
+    approvals: Approvals
     dry_run: bool = False
 
     def rehearse(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
+from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, classify
 from capcli.domain.order import Kind
 from capcli.errors import (
@@ -17,6 +18,8 @@ from capcli.errors import (
     LoginRefused,
     RateLimited,
 )
+from capcli.services.approval_text import request_text
+from capcli.services.approving import LIFE
 from capcli.services.casework import CalledOff, Desk, Start, failed_after, not_sent
 from capcli.services.ports import Ids
 from capcli.services.recall import Recall
@@ -33,7 +36,8 @@ _UNAUTHORISED, _GONE, _TOO_MANY = 401, 404, 429
 class Change(Generic[T]):
     """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
 
-    `risk` names the change where it adds risk, which a halt keeps here.
+    `risk` names the change where it adds risk, which a halt keeps here. `shown` is what a person who has to
+    approve it reads, line by line.
     """
 
     kind: Kind
@@ -48,6 +52,7 @@ class Change(Generic[T]):
     conclude: Callable[[AttemptRecord, Answer, Sight], T]
     doubt: Callable[[AttemptRecord, str], T]
     risk: str | None = None
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,30 @@ class Changer:
     def carry_out(self, change: Change[T], account_id: str) -> T:
         """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed.
 
-        Raises WouldSend on a dry run.
+        Raises WouldSend on a dry run, ApprovalRequired and ApprovalDenied where a person has to approve it.
         """
         self.recall.ask()
         self.desk.rehearse(change.method, change.path, change.body, account_id)
-        attempt = self._open(change, account_id)
+        permit = self.desk.approvals.permit(self.asked(change, account_id))
+        attempt = self._open(change, account_id, permit)
         with about(account_id, lambda: self._known(attempt)):
             return self._send(attempt, change)
+
+    def asked(self, change: Change[T], account_id: str) -> Asked:
+        """Return what a person is asked about a change."""
+        what, *lines = change.shown or (change.name,)
+        return Asked(
+            kind=change.kind.value,
+            subject=change.path.rsplit("/", 1)[1],
+            env=self.desk.env,
+            host=self.desk.broker.host,
+            account_id=account_id,
+            method=change.method,
+            path=change.path,
+            body=change.body,
+            text=request_text(what, lines, self.desk.env, account_id),
+            expires_at=self.desk.clock() + LIFE,
+        )
 
     def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
         """Compare and set; False when somebody else settled the attempt first."""
@@ -85,7 +107,7 @@ class Changer:
         }
         self.move(attempt, state, **(said | facts))
 
-    def _open(self, change: Change[T], account_id: str) -> AttemptRecord:
+    def _open(self, change: Change[T], account_id: str, permit: str | None) -> AttemptRecord:
         attempt = AttemptRecord(
             attempt_id=self.ids("a_"),
             kind=change.kind,
@@ -100,7 +122,7 @@ class Changer:
             baseline=change.baseline,
             created_at=self.desk.clock(),
         )
-        self.desk.journal.open_attempt(attempt)
+        self.desk.journal.open_attempt(attempt, permit=permit)
         return attempt
 
     def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:

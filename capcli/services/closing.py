@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from capcli.domain.account import Confirm, Position
+from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.market import Side
 from capcli.domain.money import cents, plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind
 from capcli.errors import CapcliError, Exit, Problem
 from capcli.services import ids as typed
+from capcli.services.approval_text import position_told
 from capcli.services.changes import Change, Changer, refusal
 from capcli.services.documents import write_baseline
 from capcli.services.evidence import is_open
@@ -78,6 +80,10 @@ class Closings:
         position = self._desk.broker.position(deal_id)
         return self._changer.carry_out(self._change(position), self._desk.broker.account_id or "")
 
+    def asked(self, position: Position) -> Asked:
+        """Return what a person is asked about the close of a position."""
+        return self._changer.asked(self._change(position), self._desk.broker.account_id or "")
+
     def _change(self, position: Position) -> Change[Reply[Closing]]:
         broker, account_id = self._desk.broker, self._desk.broker.account_id or ""
         return Change(
@@ -92,6 +98,7 @@ class Closings:
             look=lambda: _SIGHTS[is_open(broker, position.deal_id, account_id)],
             conclude=lambda attempt, answer, sight: self._conclude(position, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(position, attempt, why),
+            shown=(f"Close {position_told(position)}",),
         )
 
     def _conclude(

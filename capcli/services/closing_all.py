@@ -62,8 +62,9 @@ class ClosingsOfAll:
         """Close every open position of the active account, one after the other.
 
         Called back, the close that is under way finishes and no other is sent.
-        Raises NotConfirmed, TradingOff, LiveLocked, and what reading the book raises. Problem
-        CLOSE_INCOMPLETE carries the exit code of the worst: 8 before 6 before any other.
+        Raises NotConfirmed, ApprovalRequired (one code for all), ApprovalDenied, TradingOff, LiveLocked, and
+        what reading the book raises. Problem CLOSE_INCOMPLETE carries the exit code of the worst: 8 before 6
+        before any other.
         """
         require_trading(self._desk.policy, "Closing all")
         require_confirmation(
@@ -76,6 +77,7 @@ class ClosingsOfAll:
         account_id = self._desk.broker.account_id
         if self._desk.dry_run and book:
             raise WouldSend(*self._rehearsed(book), account_id=account_id)
+        self._desk.approvals.permit_all([self._closings.asked(position) for position in book])
         done = [_close(self._closings, position) for position in book]
         return _reply(done, account_id, self._desk.broker.account_currency)
 

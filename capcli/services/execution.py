@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord, PreviewState, classify
 from capcli.domain.order import Kind
-from capcli.domain.policy import evaluate
+from capcli.domain.policy import Case, evaluate
 from capcli.errors import (
     Busy,
     CapcliError,
@@ -22,6 +23,7 @@ from capcli.errors import (
     RateLimited,
 )
 from capcli.services import ids
+from capcli.services.approval_text import order_text
 from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.casework import (
     CalledOff,
@@ -89,8 +91,9 @@ class Executions:
 
         `wait_s` bounds the wait for the broker's verdict (seconds, 0 for none), never the send itself.
         Raises PreviewUnknown, PreviewExpired, PreviewNotExecutable, PreviewElsewhere, NotConfirmed,
-        TradingOff, LiveLocked, Halted, ChecksFailed, DuplicateOrder, RateLimited, Busy: then nothing was
-        sent. Raises WouldSend on a dry run, which leaves the preview as it was.
+        TradingOff, LiveLocked, Halted, ChecksFailed, DuplicateOrder, RateLimited, ApprovalRequired,
+        ApprovalDenied, Busy: then nothing was sent. Raises WouldSend on a dry run, which leaves the preview
+        as it was.
         """
         preview = self._find(ids.preview_id(preview_id))
         with about(self._account_here(preview), lambda: self._known(preview)):
@@ -218,7 +221,7 @@ class Executions:
         refuse_while_unresolved(self._desk, self._witness, preview.account_id)
         self._refuse_twin(preview, again=again)
         scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)
-        self._check_again(preview, order, scene)
+        case = self._check_again(preview, order, scene)
         self._desk.refuse_while_halted("The order")
         self._require_room(_preview_again(preview))
         # One of those reads may have found the session renewed elsewhere, on another account.
@@ -226,7 +229,25 @@ class Executions:
         self._desk.rehearse(
             preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
         )
-        return self._claim_and_send(preview, order, write_baseline(scene.positions, scene.orders), wait_s)
+        permit = self._desk.approvals.permit(self._asked(preview, case))
+        baseline = write_baseline(scene.positions, scene.orders)
+        return self._claim_and_send(preview, order, baseline, wait_s, permit)
+
+    def _asked(self, preview: PreviewRecord, case: Case) -> Asked:
+        """Return what a person is asked about a preview, with the figures of the fresh look."""
+        return Asked(
+            kind=preview.kind.value,
+            subject=preview.preview_id,
+            env=preview.env,
+            host=preview.host,
+            account_id=preview.account_id,
+            method=preview.method,
+            path=preview.path,
+            body=preview.body,
+            text=order_text(case, preview.account_id, env=preview.env),
+            expires_at=preview.expires_at,
+            preview_id=preview.preview_id,
+        )
 
     def _require_room(self, command: str) -> None:
         """Refuse an order beyond the hour's before it is claimed. Raises RateLimited."""
@@ -271,7 +292,7 @@ class Executions:
         mine = read_order(preview.document)
         return order is not None and (order.request, order.order_type) == (mine.request, mine.order_type)
 
-    def _check_again(self, preview: PreviewRecord, order: StoredOrder, scene: Scene) -> None:
+    def _check_again(self, preview: PreviewRecord, order: StoredOrder, scene: Scene) -> Case:
         case = judge(self._desk, scene, order.request, order.order_type, reference_entry=order.entry)
         failed = [check for check in evaluate(case) if not check.passed]
         if failed:
@@ -281,13 +302,19 @@ class Executions:
                 next=_preview_again(preview),
                 failed=[check.rule.value for check in failed],
             )
+        return case
 
     def _claim_and_send(
-        self, preview: PreviewRecord, order: StoredOrder, baseline: bytes, wait_s: float
+        self,
+        preview: PreviewRecord,
+        order: StoredOrder,
+        baseline: bytes,
+        wait_s: float,
+        permit: str | None,
     ) -> Reply[Execution]:
         now = self._desk.clock()
         attempt = self._new_attempt(preview, baseline, now)
-        claimed = self._desk.journal.claim(preview.preview_id, attempt, now=now)
+        claimed = self._desk.journal.claim(preview.preview_id, attempt, now=now, permit=permit)
         if claimed is None:
             return self._lost_the_claim(preview)
         return execution_reply(self._send(attempt, claimed, order, wait_s), order, replayed=False)

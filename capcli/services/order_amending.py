@@ -25,6 +25,7 @@ from capcli.domain.money import plain
 from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm, OrderRequest, Trigger, wire_time
 from capcli.errors import BrokerRefused, CapcliError, ChecksFailed, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
+from capcli.services.approval_text import loss_text
 from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.cancelling import find_order, told, was_filled
 from capcli.services.casework import Scene, judge, look, order_rules
@@ -93,6 +94,7 @@ class _Plan:
     account_id: str
     change: OrderChange
     target: Target
+    loss: str = ""
 
     @property
     def command(self) -> str:
@@ -165,10 +167,10 @@ class OrderAmendments:
         ground = Ground(level, order.side, order_rules(scene.market).price_step)
         legs = amended(of_order(order, level), change.legs, ground)
         plan = _Plan(order, account_id, change, Target(legs, level, until))
-        self._check(plan, scene, request)
-        return plan
+        case = self._check(plan, scene, request)
+        return replace(plan, loss=loss_text(case))
 
-    def _check(self, plan: _Plan, scene: Scene, request: OrderRequest) -> None:
+    def _check(self, plan: _Plan, scene: Scene, request: OrderRequest) -> policy.Case:
         legs, named = plan.target.bracket, plan.change.legs
         if named.guaranteed and legs.stop is None:
             raise UsageError("There is no stop that could be guaranteed: name one.", next=_HELP)
@@ -190,6 +192,7 @@ class OrderAmendments:
             self._desk.refuse_while_halted("The amendment")
             what = f"this amendment {' and '.join(risks)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
+        return case
 
     def _sending(self, plan: _Plan) -> Sending[Reply[OrderAmendment]]:
         deal_id = plan.order.deal_id
@@ -206,6 +209,7 @@ class OrderAmendments:
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if tuple(_risks(plan)) else None,
+            shown=(f"Amend {told(plan.order)}", f"So that {_has(plan)}", plan.loss),
         )
 
     def _conclude(

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import scrypt
+from unicodedata import normalize
 
 from capcli.errors import PinMissing, PinTooShort, PinWrong, UsageError
 from capcli.services.halting import Halting
@@ -114,4 +115,6 @@ class Pin:
 
 
 def _hashed(text: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    # The same letter comes composed from one keyboard and in parts from another.
+    text = normalize("NFC", text)
     return scrypt(text.encode("utf-8", "surrogateescape"), salt=salt, n=n, r=r, p=p, maxmem=_MEMORY)

@@ -20,6 +20,7 @@ from capcli.domain.account import (
     Watchlist,
     WorkingOrder,
 )
+from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
 from capcli.domain.candle_gaps import Gaps
 from capcli.domain.going_live import Unlock
@@ -363,14 +364,18 @@ class Journal(Protocol):
         """Return when an attempt came into its present state."""
         ...
 
-    def claim(self, preview_id: str, attempt: AttemptRecord, *, now: datetime) -> PreviewRecord | None:
+    def claim(
+        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: str | None = None
+    ) -> PreviewRecord | None:
         """Turn a READY, unexpired preview into CLAIMED and insert its attempt, in one transaction.
 
+        With a `permit` (the digest of what a person approved) that approval is used up in the same one, here
+        as in `open_attempt` and `note`; without one left they raise ApprovalUnknown and change nothing.
         Returns the preview with its stored body, or None when somebody else was first or it expired.
         """
         ...
 
-    def open_attempt(self, attempt: AttemptRecord) -> None:
+    def open_attempt(self, attempt: AttemptRecord, *, permit: str | None = None) -> None:
         """Insert an attempt that has no preview (close, amend, cancel)."""
         ...
 
@@ -393,12 +398,41 @@ class Journal(Protocol):
         """Set facts of an attempt that stays in its state; False when it is in that state no longer."""
         ...
 
-    def note(self, attempt_id: str | None, kind: str, *, at: datetime, detail: Mapping[str, Any]) -> None:
+    def note(
+        self,
+        attempt_id: str | None,
+        kind: str,
+        *,
+        at: datetime,
+        detail: Mapping[str, Any],
+        permit: str | None = None,
+    ) -> None:
         """Append an event that changes no state (a decision, an alarm)."""
         ...
 
     def notes(self, kind: str) -> tuple[tuple[datetime, Mapping[str, Any]], ...]:
         """Return when and what was noted under a kind, oldest first."""
+        ...
+
+    def ask_approval(self, approvals: Sequence[ApprovalRecord]) -> bool:
+        """Insert the requests that one code stands for; False when the code was given out before."""
+        ...
+
+    def approvals(self, code_hash: str) -> tuple[ApprovalRecord, ...]: ...
+
+    def approvals_of(self, digest: str, *, now: datetime) -> tuple[ApprovalRecord, ...]:
+        """Return what has been asked and said about a request and has not expired, oldest first."""
+        ...
+
+    def approvals_waiting(self, *, now: datetime) -> tuple[ApprovalRecord, ...]:
+        """Return what waits for a person or, approved, for its request, oldest first."""
+        ...
+
+    def decide(self, code_hash: str, state: ApprovalState, *, at: datetime, by: str) -> bool:
+        """Compare-and-set all requests of a code: what waits, and to take it back what is approved.
+
+        False when there is none of those.
+        """
         ...
 
     def inspect(self, key: bytes | None) -> "Inspection":

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from capcli.domain import policy
 from capcli.domain.account import Position
+from capcli.domain.approval import Asked
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, PreviewRecord, PreviewState
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
@@ -24,6 +25,8 @@ from capcli.errors import (
     UsageError,
 )
 from capcli.services import ids as typed
+from capcli.services.approval_text import position_told, request_text
+from capcli.services.approving import LIFE
 from capcli.services.blocking import refuse_while_order_unresolved
 from capcli.services.casework import Scene, active_on, judge, look
 from capcli.services.documents import StoredOrder, read_order, read_sizes, write_baseline, write_order
@@ -156,12 +159,30 @@ class Reductions(Executions):
         self._require_room(_command(target.deal_id, size))
         self._require_same(account_id, self._desk.broker.account_id, position)
         self._desk.rehearse(preview.method, preview.path, preview.body, account_id)
+        permit = self._desk.approvals.permit(self._asked_part(preview, target))
         self._desk.journal.save_preview(preview)
         begun(preview.preview_id)
         with about(account_id, lambda: self._known(preview)):
             baseline = write_baseline(scene.positions, scene.orders)
-            reply = self._claim_and_send(preview, order, baseline, wait_s)
+            reply = self._claim_and_send(preview, order, baseline, wait_s, permit)
             return self._told(reply, target, scene, size)
+
+    def _asked_part(self, preview: PreviewRecord, target: Position) -> Asked:
+        size = read_order(preview.document).request.size
+        what = f"Close {short(size)} of {position_told(target)}"
+        return Asked(
+            kind="PARTIAL_CLOSE",
+            # The preview is not shown to anybody: the deal is what an approval is bound to.
+            subject=target.deal_id,
+            env=preview.env,
+            host=preview.host,
+            account_id=preview.account_id,
+            method=preview.method,
+            path=preview.path,
+            body=preview.body,
+            text=request_text(what, (), preview.env, preview.account_id),
+            expires_at=preview.created_at + LIFE,
+        )
 
     def _require_same(self, account_id: str, active: str | None, position: Position) -> None:
         if active != account_id:

@@ -1,7 +1,7 @@
 """The switch in front of everything that changes the account, and the confirmation that it needs."""
 
 from capcli.domain.policy import Policy
-from capcli.errors import LiveLocked, NotConfirmed, TradingOff
+from capcli.errors import LiveLocked, OrderNotConfirmed, TradingOff
 
 
 def require_trading(policy: Policy, action: str) -> None:
@@ -21,10 +21,10 @@ def require_trading(policy: Policy, action: str) -> None:
 
 
 def require_confirmation(policy: Policy, *, confirmed: bool, needed: bool, command: str) -> None:
-    """Raise NotConfirmed unless somebody said yes, or the settings ask for no confirmation."""
+    """Raise OrderNotConfirmed unless somebody said yes, or the settings ask for no confirmation."""
     if confirmed or not needed:
         return
-    raise NotConfirmed(
+    raise OrderNotConfirmed(
         f"Not confirmed, so nothing was sent to {policy.env}. Look at it once more, then confirm.",
         next=f"{command} --confirm",
     )

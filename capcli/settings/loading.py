@@ -57,6 +57,7 @@ class Settings:
     log_level: str
     max_drift_pct: Decimal
     preview_ttl_s: int
+    approval: str
     api_url: str | None
     stream_url: str | None
     rows: tuple[SettingRow, ...]
@@ -269,6 +270,7 @@ def _settings(found: Mapping[str, _Found], profile: Profile, environ: Mapping[st
         log_level=value["log_level"],
         max_drift_pct=value["max_drift_pct"],
         preview_ttl_s=value["preview_ttl_s"],
+        approval=value["approval"],
         api_url=value["api_url"],
         stream_url=value["stream_url"],
         rows=(*_rows(found), *_credential_rows(environ)),

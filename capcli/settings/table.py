@@ -31,6 +31,7 @@ class Setting:
     enforced: bool = True
     bound: bool = False
     paper_default: Any = None
+    live_default: Any = None
 
     @property
     def key(self) -> str:
@@ -40,6 +41,8 @@ class Setting:
     def default_in(self, env: Env) -> Any:
         if env is Env.PAPER and self.paper_default is not None:
             return self.paper_default
+        if env is Env.LIVE and self.live_default is not None:
+            return self.live_default
         return self.default
 
 
@@ -155,9 +158,9 @@ TABLE = (
         "CAP_APPROVAL",
         values.choice("confirm", "human"),
         "confirm",
-        "confirm or human",
-        "Who approves an assistant's order",
-        enforced=False,
+        "confirm or human; on live the go-live checklist has to allow confirm",
+        "Who approves an order: whoever confirms it, or a person by form or terminal",
+        live_default="human",
     ),
     Setting(
         "CAP_API_URL",

@@ -16,11 +16,12 @@ _COLUMNS = "seq, attempt_id, kind, at, from_state, to_state, detail, prev_hash, 
 
 @dataclass(slots=True)
 class _Told:
-    """What the events say of the attempts and previews, from the first to the last."""
+    """What the events say of attempts, previews and approvals, from the first to the last."""
 
     attempts: dict[str, dict[str, Any]] = field(default_factory=dict)
     previews: dict[str, dict[str, Any]] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
+    approvals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def take(self, row: sqlite3.Row) -> None:
         detail = json.loads(row["detail"])
@@ -34,6 +35,9 @@ class _Told:
                     told["state"] = row["to_state"]
                 if row["kind"] == "claim":
                     self.claimed.add(detail["preview_id"])
+            case "approval":
+                said = self.approvals.setdefault((detail["code_hash"], detail["digest"]), {})
+                said |= {"text": detail.get("text", said.get("text")), "state": row["to_state"]}
             case _:
                 pass
 
@@ -57,6 +61,7 @@ def inspect(connection: sqlite3.Connection, key: bytes | None) -> Inspection:
             breaks.append(JournalBreak("events", str(row["seq"]), "its detail cannot be read"))
     breaks += _previews(connection, told)
     breaks += _attempts(connection, told)
+    breaks += _approvals(connection, told)
     return Inspection(len(hashes), keyed, tuple(hashes), tuple(breaks), unread=keyed if key is None else 0)
 
 
@@ -97,6 +102,20 @@ def _preview_fault(row: sqlite3.Row, detail: Mapping[str, Any], claimed: set[str
 def _sha256(value: bytes | str) -> str:
     # An editor may have put text where bytes were.
     return sha256(value.encode() if isinstance(value, str) else value).hexdigest()
+
+
+def _approvals(connection: sqlite3.Connection, told: _Told) -> Iterator[JournalBreak]:
+    known = dict(told.approvals)
+    for row in connection.execute("SELECT code_hash, digest, state, text FROM approvals ORDER BY rowid"):
+        said = known.pop((row["code_hash"], row["digest"]), None)
+        fault = "no event tells of it" if said is None else None
+        if said is not None and said["state"] != row["state"]:
+            fault = f"its state {row['state']} is not what the events tell"
+        elif said is not None and said["text"] != f"sha256:{_sha256(row['text'])}":
+            fault = "its text was altered"
+        if fault:
+            yield JournalBreak("approvals", row["digest"][:12], fault)
+    yield from (JournalBreak("approvals", digest[:12], "it was removed") for _, digest in known)
 
 
 def _attempts(connection: sqlite3.Connection, told: _Told) -> Iterator[JournalBreak]:

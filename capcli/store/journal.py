@@ -2,20 +2,30 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
-from capcli.errors import JournalUnreadable
+from capcli.errors import ApprovalUnknown, JournalUnreadable
 from capcli.services.ports import Inspection
 from capcli.store.audit import inspect
 from capcli.store.db import Database
 from capcli.store.events import Event, append
-from capcli.store.records import attempt_of, attempt_row, preview_of, preview_row, stamp
+from capcli.store.records import (
+    approval_of,
+    approval_row,
+    attempt_of,
+    attempt_row,
+    broker_text,
+    preview_of,
+    preview_row,
+    stamp,
+)
 
 R = TypeVar("R")
 
@@ -68,6 +78,25 @@ _CLAIM = (
     "UPDATE previews SET state = 'CLAIMED' WHERE id = ? AND state = 'READY' AND expires_at > ? RETURNING *"
 )
 _EXPIRE = "UPDATE previews SET state = 'EXPIRED' WHERE id = ? AND state = 'READY' AND expires_at <= ?"
+
+_INSERT_APPROVAL = """
+    INSERT INTO approvals (code_hash, digest, kind, env, host, account_id, preview_id, method, path,
+        body_sha256, text, state, created_at, expires_at, decided_at, decided_by)
+    VALUES (:code_hash, :digest, :kind, :env, :host, :account_id, :preview_id, :method, :path,
+        :body_sha256, :text, :state, :created_at, :expires_at, :decided_at, :decided_by)"""
+
+_DECIDE = """
+    UPDATE approvals SET state = ?, decided_at = ?, decided_by = ?
+    WHERE code_hash = ? AND state IN ('PENDING', ?) AND expires_at > ? RETURNING digest"""
+
+# Of the codes that stand for one request the oldest approved one is used up, and no other stays usable.
+_USE = """
+    UPDATE approvals SET state = 'USED' WHERE rowid = (
+        SELECT rowid FROM approvals WHERE digest = ? AND state = 'APPROVED' AND expires_at > ?
+        ORDER BY created_at, rowid LIMIT 1) RETURNING code_hash"""
+_VOID = """
+    UPDATE approvals SET state = 'VOID' WHERE digest = ? AND state IN ('PENDING', 'APPROVED')
+    RETURNING code_hash"""
 
 
 class SqliteJournal:
@@ -165,7 +194,9 @@ class SqliteJournal:
         )
         return self._read(lambda row: datetime.fromisoformat(row["at"]), rows[0]) if rows else None
 
-    def claim(self, preview_id: str, attempt: AttemptRecord, *, now: datetime) -> PreviewRecord | None:
+    def claim(
+        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: str | None = None
+    ) -> PreviewRecord | None:
         if attempt.preview_id != preview_id or attempt.state is not AttemptState.CLAIMED:
             raise ValueError(f"{attempt.attempt_id} is not a claim of {preview_id}")
         with self._writing() as (connection, append):
@@ -179,16 +210,18 @@ class SqliteJournal:
             # A preview that has an attempt was claimed before, whatever its state says: leave it CLAIMED.
             if connection.execute(_INSERT_ATTEMPT, attempt_row(attempt)).rowcount == 0:
                 return None
+            _use(connection, append, permit, now)
             append(_claimed(preview, attempt, now))
             return preview
 
-    def open_attempt(self, attempt: AttemptRecord) -> None:
+    def open_attempt(self, attempt: AttemptRecord, *, permit: str | None = None) -> None:
         if attempt.preview_id is not None:
             raise ValueError(f"{attempt.attempt_id} has a preview: it has to be claimed")
         detail = {"kind": attempt.kind, "body_sha256": attempt.body_sha256}
         opened = Event("open", attempt.created_at, attempt.attempt_id, None, attempt.state, detail)
         with self._writing() as (connection, append):
             connection.execute(_INSERT_ATTEMPT, attempt_row(attempt))
+            _use(connection, append, permit, attempt.created_at)
             append(opened)
 
     def move(
@@ -223,13 +256,65 @@ class SqliteJournal:
             append(event)
             return True
 
-    def note(self, attempt_id: str | None, kind: str, *, at: datetime, detail: Mapping[str, Any]) -> None:
-        with self._writing() as (_, append):
+    def note(
+        self,
+        attempt_id: str | None,
+        kind: str,
+        *,
+        at: datetime,
+        detail: Mapping[str, Any],
+        permit: str | None = None,
+    ) -> None:
+        with self._writing() as (connection, append):
+            _use(connection, append, permit, at)
             append(Event(kind, at, attempt_id, detail=detail))
 
     def notes(self, kind: str) -> tuple[tuple[datetime, Mapping[str, Any]], ...]:
         rows = self._db.rows("SELECT seq AS id, at, detail FROM events WHERE kind = ? ORDER BY seq", (kind,))
         return tuple(self._read(_note_of, row) for row in rows)
+
+    def ask_approval(self, approvals: Sequence[ApprovalRecord]) -> bool:
+        with self._writing() as (connection, append):
+            code = approvals[0].code_hash
+            if connection.execute("SELECT 1 FROM approvals WHERE code_hash = ?", (code,)).fetchall():
+                return False
+            for approval in approvals:
+                connection.execute(_INSERT_APPROVAL, approval_row(approval))
+                append(_asked(approval))
+            return True
+
+    def approvals(self, code_hash: str) -> tuple[ApprovalRecord, ...]:
+        rows = self._db.rows(
+            "SELECT code_hash AS id, * FROM approvals WHERE code_hash = ? ORDER BY rowid", (code_hash,)
+        )
+        return tuple(self._read(approval_of, row) for row in rows)
+
+    def approvals_of(self, digest: str, *, now: datetime) -> tuple[ApprovalRecord, ...]:
+        rows = self._db.rows(
+            "SELECT code_hash AS id, * FROM approvals WHERE digest = ? AND expires_at > ? ORDER BY rowid",
+            (digest, stamp(now)),
+        )
+        return tuple(self._read(approval_of, row) for row in rows)
+
+    def approvals_waiting(self, *, now: datetime) -> tuple[ApprovalRecord, ...]:
+        rows = self._db.rows(
+            """SELECT code_hash AS id, * FROM approvals WHERE state IN ('PENDING', 'APPROVED')
+            AND expires_at > ? ORDER BY created_at, rowid""",
+            (stamp(now),),
+        )
+        return tuple(self._read(approval_of, row) for row in rows)
+
+    def decide(self, code_hash: str, state: ApprovalState, *, at: datetime, by: str) -> bool:
+        if state not in {ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.VOID}:
+            raise ValueError(f"Nobody decides that an approval is {state}")
+        with self._writing() as (connection, append):
+            # A yes can be taken back until it is used; a no stays one.
+            before = ApprovalState.PENDING if state is ApprovalState.APPROVED else ApprovalState.APPROVED
+            values = (state.value, stamp(at), by, code_hash, before.value, stamp(at))
+            decided = connection.execute(_DECIDE, values).fetchall()
+            for row in decided:
+                append(_told(state, code_hash, row["digest"], at, by))
+            return bool(decided)
 
     def _held(self, connection: sqlite3.Connection, attempt_id: str) -> AttemptRecord:
         row = connection.execute("SELECT * FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
@@ -251,6 +336,33 @@ class SqliteJournal:
 
 def _note_of(row: sqlite3.Row) -> tuple[datetime, Mapping[str, Any]]:
     return datetime.fromisoformat(row["at"]), dict(json.loads(row["detail"]))
+
+
+def _asked(approval: ApprovalRecord) -> Event:
+    shared = {"code_hash": approval.code_hash, "digest": approval.digest, "by": ""}
+    detail = {**shared, "text": (broker_text(approval.text) or "").encode()}
+    return Event("approval", approval.created_at, to_state=approval.state, detail=detail)
+
+
+def _told(state: ApprovalState, code_hash: str, digest: str, at: datetime, by: str = "") -> Event:
+    detail = {"code_hash": code_hash, "digest": digest, "by": by}
+    return Event("approval", at, to_state=state, detail=detail)
+
+
+def _use(
+    connection: sqlite3.Connection, append: Callable[[Event], None], permit: str | None, now: datetime
+) -> None:
+    """Use up a person's approval in the transaction of what it is for. Raises ApprovalUnknown."""
+    if permit is None:
+        return
+    used = connection.execute(_USE, (permit, stamp(now))).fetchall()
+    if not used:
+        raise ApprovalUnknown(
+            "Its approval was used, taken back or ran out meanwhile. Nothing was sent.", next="capcli approve"
+        )
+    append(_told(ApprovalState.USED, used[0]["code_hash"], permit, now))
+    for row in connection.execute(_VOID, (permit,)).fetchall():
+        append(_told(ApprovalState.VOID, row["code_hash"], permit, now))
 
 
 def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:

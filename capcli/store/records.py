@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import (
     AttemptRecord,
     AttemptState,
@@ -121,6 +122,48 @@ def attempt_of(row: sqlite3.Row) -> AttemptRecord:
         stop_level=_decimal(row["stop_level"]),
         absent_seen_at=_time_or_none(row["absent_seen_at"]),
         note=row["note"],
+    )
+
+
+def approval_row(approval: ApprovalRecord) -> dict[str, Any]:
+    return {
+        "code_hash": approval.code_hash,
+        "digest": approval.digest,
+        "kind": approval.kind,
+        "env": approval.env,
+        "host": approval.host,
+        "account_id": approval.account_id,
+        "preview_id": approval.preview_id,
+        "method": approval.method,
+        "path": approval.path,
+        "body_sha256": approval.body_sha256,
+        "text": broker_text(approval.text),
+        "state": approval.state.value,
+        "created_at": stamp(approval.created_at),
+        "expires_at": stamp(approval.expires_at),
+        "decided_at": _stamp_or_none(approval.decided_at),
+        "decided_by": approval.decided_by,
+    }
+
+
+def approval_of(row: sqlite3.Row) -> ApprovalRecord:
+    return ApprovalRecord(
+        code_hash=row["code_hash"],
+        digest=row["digest"],
+        kind=row["kind"],
+        env=row["env"],
+        host=row["host"],
+        account_id=row["account_id"],
+        preview_id=row["preview_id"],
+        method=row["method"],
+        path=row["path"],
+        body_sha256=row["body_sha256"],
+        text=row["text"],
+        state=ApprovalState(row["state"]),
+        created_at=_time(row["created_at"]),
+        expires_at=_time(row["expires_at"]),
+        decided_at=_time_or_none(row["decided_at"]),
+        decided_by=row["decided_by"],
     )
 
 

@@ -87,6 +87,33 @@ _V1 = (
         BEGIN SELECT RAISE(ABORT, 'attempts are kept'); END""",
 )
 
+# One row for each request that a code stands for, since closing all asks once. Nothing wrote the first form.
+_V2 = (
+    "DROP TABLE approvals",
+    """CREATE TABLE approvals (
+        code_hash TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        env TEXT NOT NULL,
+        host TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        preview_id TEXT REFERENCES previews (id),
+        method TEXT NOT NULL,
+        path TEXT NOT NULL,
+        body_sha256 TEXT NOT NULL,
+        text TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        expires_at TEXT NOT NULL,
+        decided_at TEXT,
+        decided_by TEXT,
+        PRIMARY KEY (code_hash, digest)
+    )""",
+    "CREATE INDEX approvals_by_digest ON approvals (digest, state)",
+    """CREATE TRIGGER approvals_are_not_deleted BEFORE DELETE ON approvals
+        BEGIN SELECT RAISE(ABORT, 'approvals are kept'); END""",
+)
+
 Migrations = tuple[Iterable[str], ...]
 
-MIGRATIONS: Migrations = (_V1,)
+MIGRATIONS: Migrations = (_V1, _V2)

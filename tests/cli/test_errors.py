@@ -79,7 +79,7 @@ def _path(words):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("CAP_ALLOW_TRADING", "maybe"), ("CAP_ALLOWED_EPIC", "SILVER"), ("CAP_APPROVAL", "human")],
+    [("CAP_ALLOW_TRADING", "maybe"), ("CAP_ALLOWED_EPIC", "SILVER"), ("CAP_APPROVAL", "robot")],
 )
 def test_a_bad_setting_stops_every_command_but_config_path(capcli, name, value):
     env = {name: value}

@@ -173,6 +173,34 @@ def test_a_completed_checklist_lets_an_order_out(live, completing, demo, keychai
     assert PIN not in str(keychain.items) + done.out + done.err
 
 
+def test_by_default_an_order_on_live_takes_a_person_and_the_pin(live, complete, hidden, demo):
+    preview = order(live).data["preview_id"]
+
+    piped = live("execute", preview, "--confirm", "--json")
+    hidden("not the pin")
+    mistyped = live("execute", preview, typed="y\n")
+    assert (piped.error["code"], mistyped.code, demo.tap.orders()) == ("APPROVAL_REQUIRED", 5, [])
+    assert "PIN_WRONG" in mistyped.err
+
+    hidden(PIN)
+    sent = live("execute", preview, typed="y\n")
+    assert (sent.code, len(demo.tap.orders())) == (0, 1), sent
+
+
+def test_a_code_of_live_is_approved_with_the_pin(live, complete, hidden, demo):
+    preview = order(live).data["preview_id"]
+    code = live("execute", preview, "--confirm", "--json").error["details"]["approval_code"]
+
+    hidden("not the pin")
+    assert live("approve", code, typed="y\n").code == 5
+    assert live("execute", preview, "--confirm", "--json").error["code"] == "APPROVAL_REQUIRED"
+    hidden(PIN)
+    assert live("approve", code, typed="y\n").code == 0
+
+    sent = live("execute", preview, "--confirm", "--json")
+    assert (sent.code, len(demo.tap.orders())) == (0, 1), sent
+
+
 def test_the_walk_names_every_field_with_its_own_numbers(completing):
     said = completing().err
 

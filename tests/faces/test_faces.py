@@ -399,6 +399,7 @@ STEPS = (
         "cap_stream_candles",
         lambda _: {"epics": ["SILVER"], "duration_s": 0},
     ),
+    Step("approvals", lambda app, _: app.approvals.waiting(), "cap_approvals_list"),
     Step(
         "halt",
         lambda app, _: app.halting.halt("enough", by="cap_halt"),

@@ -427,8 +427,8 @@ def test_an_amendment_that_is_called_back_at_the_last_moment_is_not_sent(
     deal = seat.open(**HELD).deal_id
     opens = seat.app.journal.open_attempt
 
-    def called_back(attempt: Any) -> None:
-        opens(attempt)
+    def called_back(attempt: Any, **facts: Any) -> None:
+        opens(attempt, **facts)
         seat.app.recall.call_back()
 
     monkeypatch.setattr(seat.app.journal, "open_attempt", called_back)

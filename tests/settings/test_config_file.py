@@ -3,6 +3,7 @@
 import stat
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from capcli.errors import ConfigError, NotEnforced, UsageError
 from capcli.settings import Env, load, write_profile, write_setting
 from capcli.settings.config_file import _with_key
+from capcli.settings.table import BY_KEY
 from capcli.system import Folders
 
 
@@ -137,10 +139,11 @@ def test_setting_that_could_not_be_read_again_is_not_written(folders, profile, k
     assert not folders.config_file.exists()
 
 
-def test_rule_that_is_not_built_is_not_written(folders):
+def test_rule_that_is_not_built_is_not_written(folders, monkeypatch):
+    monkeypatch.setitem(BY_KEY, "require_stop", replace(BY_KEY["require_stop"], enforced=False))
     with pytest.raises(NotEnforced):
-        write_setting(folders, "main", "approval", "human")
-    write_setting(folders, "main", "approval", "confirm")
+        write_setting(folders, "main", "require_stop", "true")
+    write_setting(folders, "main", "require_stop", "false")
     assert load({}, folders).env is Env.PAPER
 
 

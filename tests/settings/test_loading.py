@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -186,24 +187,18 @@ def test_names_of_our_own_and_of_credentials_are_known():
     read(environ={"CAPCLI_HOME": "/x"} | dict.fromkeys(CREDENTIAL_NAMES, "x"))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("CAP_APPROVAL", "human"),
-    ],
-)
-def test_rule_that_is_not_built_is_refused(name, value, folders):
-    with pytest.raises(NotEnforced) as caught:
-        read(environ={name: value})
-    assert (caught.value.code, caught.value.exit_code) == ("NOT_ENFORCED", 3)
-    assert name in caught.value.message
-    assert value in caught.value.message
-    config(folders, f'[profiles.main]\n{name[4:].lower()} = "{value}"\n')
-    with pytest.raises(NotEnforced):
-        read(folders)
+@pytest.mark.parametrize(("env", "mode"), [("paper", "confirm"), ("demo", "confirm"), ("live", "human")])
+def test_a_person_approves_by_default_on_live_only(env, mode):
+    assert read(environ={"CAP_ENV": env}).approval == mode
+    assert read(environ={"CAP_ENV": env, "CAP_APPROVAL": "Human"}).approval == "human"
 
 
-def test_rule_that_is_not_built_may_be_off():
+def test_a_person_asked_for_in_a_profile_is_asked_in_every_environment(folders):
+    config(folders, '[profiles.main]\nenv = "paper"\napproval = "human"\n')
+    assert read(folders, environ={"CAP_ENV": "demo"}).approval == "human"
+
+
+def test_rules_may_be_off():
     off = {
         "CAP_REQUIRE_STOP": "false",
         "CAP_DRY_RUN": "no",
@@ -211,6 +206,15 @@ def test_rule_that_is_not_built_may_be_off():
         "CAP_MAX_RISK_PCT": "",
     }
     assert read(environ={**off, "CAP_WS_ENABLED": "false"}).env is Env.PAPER
+
+
+def test_rule_that_is_not_built_is_refused(monkeypatch):
+    later = [replace(one, enforced=one.name != "CAP_REQUIRE_STOP") for one in TABLE]
+    monkeypatch.setattr("capcli.settings.loading.TABLE", tuple(later))
+    with pytest.raises(NotEnforced) as caught:
+        read(environ={"CAP_REQUIRE_STOP": "true"})
+    assert (caught.value.code, caught.value.exit_code) == ("NOT_ENFORCED", 3)
+    assert "CAP_REQUIRE_STOP is 'true'" in caught.value.message
 
 
 def test_confirmation_can_be_switched_off_except_on_live():

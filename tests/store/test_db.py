@@ -239,7 +239,7 @@ def test_an_older_schema_is_brought_up_to_date_once(used: Path) -> None:
     for _ in range(2):
         with closing(Database(used, migrations=(*MIGRATIONS, SECOND))) as db:
             assert db.rows("SELECT colour FROM previews WHERE id = 'p_0'")[0]["colour"] is None
-            assert db.rows("PRAGMA user_version")[0][0] == 2
+            assert db.rows("PRAGMA user_version")[0][0] == len(MIGRATIONS) + 1
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(used: Path) -> None:

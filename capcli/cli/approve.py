@@ -1,0 +1,61 @@
+"""`capcli approve`: a person reads what would be sent, and says yes or no."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from capcli.cli.call import Call
+from capcli.cli.run import run
+from capcli.cli.tree import command, new_app
+from capcli.errors import NotConfirmed, UsageError
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.services.approving import Decision
+    from capcli.services.reply import Reply
+
+app = new_app()
+_BY = "capcli approve"
+
+
+@command(app, "approve", example="capcli approve\ncapcli approve 7K2M9X\ncapcli approve --deny 7K2M9X")
+def approve(
+    ctx: typer.Context,
+    code: Annotated[
+        str | None,
+        typer.Argument(metavar="CODE", help="As the assistant's answer shows it.", show_default=False),
+    ] = None,
+    *,
+    deny: Annotated[bool, typer.Option("--deny", help="Say no: nothing is sent.")] = False,
+) -> None:
+    """Approve what an assistant or a script wants to send.
+
+    It shows what would be sent, as capcli wrote it down, and asks. A yes is good for one send of exactly
+    that, for ten minutes; the same call sends it, after a fresh look. Without CODE it lists what waits. It
+    needs a terminal: no option and no pipe says yes for a person.
+    """
+    from capcli.services.approving import ApprovalsFound, Decision
+
+    call: Call = ctx.find_root().obj
+    if code is None:
+        if deny:
+            raise UsageError("Name the code: --deny CODE.", next="capcli approve")
+        run(ctx, lambda application: application.approvals.waiting(), ApprovalsFound)
+        return
+    named = code
+    if deny:
+        run(ctx, lambda application: application.approvals.decide(named, approved=False, by=_BY), Decision)
+    run(ctx, lambda application: _sign(call, application, named), Decision)
+
+
+def _sign(call: Call, application: "App", code: str) -> "Reply[Decision]":
+    rows = application.approvals.look(code)
+    if call.json or not call.outlet.interactive:
+        raise NotConfirmed(
+            "A person approves on a terminal: not by a pipe, a script or --json. Nothing was approved.",
+            next=f"{_BY} {code} --env {application.env}",
+        )
+    shown = "\n".join(row.text for row in rows)
+    until = min(row.expires_at for row in rows)
+    question = f"{shown}\nApprove it, once, until {until:%H:%M:%S}Z?"
+    return call.sign(application, code, question, f"{_BY} {code}")

@@ -1,0 +1,105 @@
+"""What a person approves: one exact request on one account, and how its approval stands."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+
+class ApprovalState(StrEnum):
+    """An approval is used once; VOID is one whose request was sent under another code, or withdrawn."""
+
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    DENIED = "DENIED"
+    USED = "USED"
+    VOID = "VOID"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that a person is asked about, and the text that they are shown.
+
+    `subject` tells requests with the same bytes apart: the preview, or the deal that is changed.
+    """
+
+    kind: str
+    subject: str
+    env: str
+    host: str
+    account_id: str
+    method: str
+    path: str
+    body: bytes | None
+    text: str
+    expires_at: datetime
+    preview_id: str | None = None
+
+    @property
+    def body_sha256(self) -> str:
+        return sha256(self.body or b"").hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """Identify the exact request: another price, account, host or deal has another digest."""
+        parts = (self.kind, self.subject, self.env, self.host, self.account_id)
+        sent = (self.method, self.path, self.body_sha256)
+        return sha256(json.dumps([*parts, *sent]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRecord:
+    """A request for approval as the journal keeps it; the code itself is kept nowhere."""
+
+    code_hash: str
+    digest: str
+    kind: str
+    env: str
+    host: str
+    account_id: str
+    preview_id: str | None
+    method: str
+    path: str
+    body_sha256: str
+    text: str
+    state: ApprovalState
+    created_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+
+    @classmethod
+    def of(cls, asked: Asked, code_hash: str, at: datetime) -> "ApprovalRecord":
+        """Return the record of a request that begins to wait."""
+        return cls(
+            code_hash=code_hash,
+            digest=asked.digest,
+            kind=asked.kind,
+            env=asked.env,
+            host=asked.host,
+            account_id=asked.account_id,
+            preview_id=asked.preview_id,
+            method=asked.method,
+            path=asked.path,
+            body_sha256=asked.body_sha256,
+            text=asked.text,
+            state=ApprovalState.PENDING,
+            created_at=at,
+            expires_at=asked.expires_at,
+        )
+
+
+_ALIKE = str.maketrans("OIL", "011")
+
+
+def code_hash(code: str) -> str:
+    """Return what is kept of a code; case, spaces, dashes and letters that look alike do not count."""
+    return sha256(f"approval code {tidy_code(code)}".encode()).hexdigest()
+
+
+def tidy_code(code: str) -> str:
+    """Return a code as it is shown, whatever the typing."""
+    return "".join(letter for letter in code.upper() if letter.isascii() and letter.isalnum()).translate(
+        _ALIKE
+    )

@@ -1,0 +1,111 @@
+"""Asks the person at the client by a form, in both protocol eras. What is shown is what capcli wrote down."""
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fastmcp.tools.base import InputRequiredToolResult
+
+if TYPE_CHECKING:
+    from fastmcp import Context
+
+_KEY = "approve"
+_SCHEMA = {
+    "type": "object",
+    "required": [_KEY],
+    "properties": {_KEY: {"type": "boolean", "title": "Send this?"}},
+}
+# Nobody reads an order and declines it faster; clients that cannot draw a form do.
+READING_S = 2.0
+
+
+class Word(Enum):
+    """What came of a question: a person's yes or no, or nothing that a person said."""
+
+    YES = "yes"
+    NO = "no"
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of one tool call. `answered` is the code that the client brings an answer for."""
+
+    context: "Context"
+
+    @classmethod
+    def of_call(cls) -> "Form | None":
+        """Return the form of the call that runs on this thread; None where the client draws none."""
+        from fastmcp.server.dependencies import get_context
+
+        try:
+            context = get_context()
+            capabilities = context.session.client_capabilities
+        except (RuntimeError, ValueError, AttributeError):
+            return None
+        asks = capabilities.elicitation if capabilities else None
+        # Declared without a mode it means forms.
+        if asks is None or (asks.form is None and asks.url is not None):
+            return None
+        return cls(context)
+
+    @property
+    def in_rounds(self) -> bool:
+        """Say whether a question is a result of its own, and the answer comes with the call made again."""
+        from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+        return self.context.session.protocol_version in MODERN_PROTOCOL_VERSIONS
+
+    @property
+    def answered(self) -> str | None:
+        """Return the code whose question this call answers."""
+        return self.context.request_state if self.in_rounds and self.context.input_responses else None
+
+    def word(self, elapsed_s: float | None, reading_s: float) -> Word:
+        """Return what this call says to the question; `elapsed_s` after it was put, None where unknown."""
+        return _word((self.context.input_responses or {}).get(_KEY), elapsed_s, reading_s)
+
+    def question(self, text: str, code: str) -> InputRequiredToolResult:
+        """Return the result that puts a question in rounds."""
+        from mcp_types import ElicitRequest, InputRequiredResult
+
+        asked = ElicitRequest(params=_params(text))
+        return InputRequiredToolResult(InputRequiredResult(input_requests={_KEY: asked}, request_state=code))
+
+    def ask(self, text: str, wait_s: float, reading_s: float) -> Word:
+        """Put the question now and wait for the answer, so long at most."""
+        from anyio.from_thread import run
+
+        began = time.monotonic()
+        answer = run(partial(_asked, self.context, text, wait_s))
+        return _word(answer, time.monotonic() - began, reading_s)
+
+
+def _params(text: str) -> Any:
+    from mcp_types import ElicitRequestFormParams
+
+    return ElicitRequestFormParams(message=text, requested_schema=_SCHEMA)
+
+
+async def _asked(context: "Context", text: str, wait_s: float) -> Any:
+    import anyio
+    from mcp.shared.exceptions import MCPError
+
+    with anyio.move_on_after(wait_s):
+        try:
+            return await context.session.elicit_form(text, _SCHEMA, related_request_id=context.request_id)
+        except MCPError:
+            # It said that it draws forms and does not take this one: nobody was asked.
+            return None
+    return None
+
+
+def _word(answer: Any, elapsed_s: float | None, reading_s: float) -> Word:
+    action = getattr(answer, "action", None)
+    if action == "accept" and (answer.content or {}).get(_KEY) is True:
+        return Word.YES
+    # An unticked form is a no; one that was only put away (cancel) is not.
+    read = elapsed_s is not None and elapsed_s >= reading_s
+    return Word.NO if read and action in {"accept", "decline"} else Word.SILENCE

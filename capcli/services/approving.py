@@ -1,0 +1,251 @@
+"""Approvals: where the settings ask for a person, nothing that changes the account leaves without one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+
+from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
+from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown
+from capcli.services.approval_text import one_line
+from capcli.services.ports import Clock, Ids, Journal
+from capcli.services.reply import Reply
+
+LIFE = timedelta(minutes=10)
+_LENGTH = 6
+_DRAWS = 20
+_LIST = "capcli approve"
+_OPEN = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
+_SAID = frozenset({ApprovalState.APPROVED, ApprovalState.DENIED})
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRow:
+    """Something that a person was asked. `text` is what they are shown; the code stands in the answer."""
+
+    kind: str
+    state: ApprovalState
+    env: str
+    account_id: str
+    text: str
+    asked_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalsFound:
+    """What waits for a person, and what was approved and not sent yet. `mode` is confirm or human."""
+
+    mode: str
+    approvals: tuple[ApprovalRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person said. `requests` is how many requests the code stood for."""
+
+    state: ApprovalState
+    env: str
+    account_id: str
+    requests: int
+    text: str
+    expires_at: datetime
+    sentence: str
+    next: str | None
+
+
+class Approvals:
+    """Asks for approvals, takes a person's word, and tells whether there is one."""
+
+    def __init__(
+        self,
+        journal: Callable[[], Journal],
+        clock: Clock,
+        ids: Ids,
+        *,
+        place: tuple[str, str],
+        needed: bool,
+        at_terminal: bool = False,
+    ) -> None:
+        """`place`: the environment and its host. At a terminal a denial does not keep the person from it."""
+        self._journal = journal
+        self._clock = clock
+        self._ids = ids
+        self._env, self._host = place
+        self.needed = needed
+        self._at_terminal = at_terminal
+        self._codes: dict[tuple[str, ...], str] = {}
+        self._lock = Lock()
+
+    @property
+    def mode(self) -> str:
+        """Name who approves: whoever confirms, or a person."""
+        return "human" if self.needed else "confirm"
+
+    def permit(self, asked: Asked) -> str | None:
+        """Return what a person's approval is used up by; None where none is needed.
+
+        Raises ApprovalRequired, ApprovalDenied.
+        """
+        self.permit_all((asked,))
+        return asked.digest if self.needed else None
+
+    def permit_all(self, asked: Sequence[Asked]) -> None:
+        """Let pass what a person approved, each once; for the rest one code is given out.
+
+        Raises ApprovalRequired, ApprovalDenied.
+        """
+        if not self.needed:
+            return
+        now = self._clock()
+        if open_ones := tuple(one for one in asked if not self._is_approved(one, now)):
+            raise self._required(open_ones, now)
+
+    def _is_approved(self, asked: Asked, now: datetime) -> bool:
+        said = self._journal().approvals_of(asked.digest, now=now)
+        last = max((one for one in said if one.state in _SAID), key=_decided, default=None)
+        if last is None or (last.state is ApprovalState.DENIED and self._at_terminal):
+            return False
+        if last.state is ApprovalState.APPROVED:
+            return True
+        raise ApprovalDenied(
+            "A person said no to this. Nothing was sent. It can be asked again from "
+            f"{last.expires_at:%H:%M:%S}Z.",
+            expires_at=last.expires_at.isoformat(),
+        )
+
+    def _required(self, asked: tuple[Asked, ...], now: datetime) -> ApprovalRequired:
+        code = self._code(asked, now)
+        # What was stored is shown, also when the same question is put again with newer figures.
+        rows = self._journal().approvals(code_hash(code))
+        text, until = "\n".join(one.text for one in rows), min(one.expires_at for one in rows)
+        error = ApprovalRequired(
+            f"A person has to approve this, so nothing was sent yet (code {code}, until {until:%H:%M:%S}Z). "
+            f"The same call sends it after that. {one_line(text)}",
+            next=f"capcli approve {code} --env {self._env}",
+            approval_code=code,
+            expires_at=until.isoformat(),
+        )
+        error.shown = text
+        error.about(asked[0].account_id, **_known(asked))
+        return error
+
+    def _code(self, asked: tuple[Asked, ...], now: datetime) -> str:
+        """Return the code of these requests; a question that still waits keeps the one it has."""
+        wanted = tuple(one.digest for one in asked)
+        with self._lock:
+            held = self._codes.get(wanted)
+            if held is None or not self._waits(held, now):
+                held = self._codes[wanted] = self._draw(asked, now)
+            return held
+
+    def _waits(self, code: str, now: datetime) -> bool:
+        rows = self._journal().approvals(code_hash(code))
+        return all(row.state is ApprovalState.PENDING and row.expires_at > now for row in rows)
+
+    def _draw(self, asked: tuple[Asked, ...], now: datetime) -> str:
+        for _ in range(_DRAWS):
+            code = tidy_code(self._ids(""))[-_LENGTH:]
+            rows = [ApprovalRecord.of(one, code_hash(code), now) for one in asked]
+            if self._journal().ask_approval(rows):
+                return code
+        raise RuntimeError("no code is free")
+
+    def waiting(self) -> Reply[ApprovalsFound]:
+        """Return what waits, of every environment of this user."""
+        found = self._journal().approvals_waiting(now=self._clock())
+        return Reply(ApprovalsFound(self.mode, tuple(_row(one) for one in found)))
+
+    def look(self, code: str) -> tuple[ApprovalRecord, ...]:
+        """Return what waits under a code. Raises ApprovalUnknown, ApprovalElsewhere."""
+        return self._found(code, frozenset({ApprovalState.PENDING}))
+
+    def _found(self, code: str, states: frozenset[ApprovalState]) -> tuple[ApprovalRecord, ...]:
+        """Return a code's requests, all in one of some states. Raises ApprovalUnknown, ApprovalElsewhere."""
+        rows = self._journal().approvals(code_hash(code))
+        now = self._clock()
+        if not rows:
+            shown = ascii(tidy_code(code)[:20])
+            raise ApprovalUnknown(f"Nothing waits under the code {shown}. Nothing was approved.", next=_LIST)
+        first = rows[0]
+        if (first.env, first.host) != (self._env, self._host):
+            raise ApprovalElsewhere(
+                f"This code is for {first.env} ({first.host}), this is {self._env} ({self._host}). "
+                "Nothing was approved.",
+                next=f"capcli approve {tidy_code(code)} --env {first.env}",
+            )
+        if not {row.state for row in rows} <= states:
+            state = first.state.value.lower()
+            raise ApprovalUnknown(f"This code was decided already: {state}. Nothing was changed.", next=_LIST)
+        if first.expires_at <= now:
+            raise ApprovalUnknown(
+                f"This code expired at {first.expires_at:%H:%M:%S}Z. Nothing was approved. "
+                "Let it be asked for again.",
+                next=_LIST,
+            )
+        return rows
+
+    def decide(self, code: str, *, approved: bool, by: str) -> Reply[Decision]:
+        """Write down a person's word; a yes can be taken back until it is used.
+
+        Raises ApprovalUnknown, ApprovalElsewhere.
+        """
+        open_states = frozenset({ApprovalState.PENDING}) if approved else _OPEN
+        rows = self._found(code, open_states)
+        state = ApprovalState.APPROVED if approved else ApprovalState.DENIED
+        self._decide(code, state, by)
+        first = rows[0]
+        done = Decision(
+            state=state,
+            env=first.env,
+            account_id=first.account_id,
+            requests=len(rows),
+            text="\n".join(row.text for row in rows),
+            expires_at=first.expires_at,
+            sentence=_said(first, approved=approved),
+            next=_again(first) if approved else None,
+        )
+        return Reply(done, first.account_id)
+
+    def withdraw(self, code: str, *, by: str) -> None:
+        """Let a code mean nothing any more: who asked has changed their mind."""
+        self._decide(code, ApprovalState.VOID, by)
+
+    def _decide(self, code: str, state: ApprovalState, by: str) -> None:
+        if not self._journal().decide(code_hash(code), state, at=self._clock(), by=by):
+            raise ApprovalUnknown(
+                "This code was decided or expired meanwhile. Nothing was changed.", next=_LIST
+            )
+
+
+def _decided(record: ApprovalRecord) -> datetime:
+    return record.decided_at or record.created_at
+
+
+def _known(asked: tuple[Asked, ...]) -> dict[str, str]:
+    return {"preview_id": asked[0].preview_id} if asked[0].preview_id else {}
+
+
+def _row(record: ApprovalRecord) -> ApprovalRow:
+    return ApprovalRow(
+        kind=record.kind,
+        state=record.state,
+        env=record.env,
+        account_id=record.account_id,
+        text=record.text,
+        asked_at=record.created_at,
+        expires_at=record.expires_at,
+    )
+
+
+def _said(record: ApprovalRecord, *, approved: bool) -> str:
+    if not approved:
+        return "Denied. Nothing was sent."
+    return (
+        f"Approved until {record.expires_at:%H:%M:%S}Z, for one send. Nothing was sent yet: the same call "
+        "does that, after a fresh look."
+    )
+
+
+def _again(record: ApprovalRecord) -> str | None:
+    return f"capcli execute {record.preview_id}" if record.preview_id else None

@@ -1,0 +1,242 @@
+"""A person approves: by a form where the client draws one, else by a code for a terminal; in both eras."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from fastmcp import Client
+from fastmcp.client.elicitation import ElicitResult
+
+from capcli.mcp.face import Face
+from capcli.mcp.flights import Flights
+from capcli.mcp.server import build_server
+from tests.mcp.conftest import ERAS, Assistant, Said
+from tests.support.clock import Time
+from tests.support.desk import FIRST_ACCOUNT, Seat
+
+pytestmark = pytest.mark.anyio
+
+LEGACY, ROUNDS = ERAS
+SILVER = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": 24.5}
+RESTING = {"epic": "SILVER", "direction": "BUY", "type": "LIMIT", "level": 20.5, "size": 2}
+Handler = Callable[..., Any]
+
+
+@pytest.fixture
+def human(tmp_path: Path) -> Any:
+    seat = Seat(tmp_path / "home", Time(), CAP_APPROVAL="human")
+    yield seat
+    seat.close()
+
+
+@asynccontextmanager
+async def client(
+    seat: Seat, era: str, handler: Handler | None = None, **options: Any
+) -> AsyncIterator[Assistant]:
+    face = Face(lambda: seat.app, **options)
+    async with Client(build_server(face), mode=era, elicitation_handler=handler) as found:
+        yield Assistant(found)
+
+
+def sent(seat: Seat) -> list[str]:
+    changes = (request for request in seat.tap.requests if request.method != "GET")
+    lines = [f"{request.method} {request.url.path.removeprefix('/api/v1')}" for request in changes]
+    return [line for line in lines if not line.endswith(" /session")]
+
+
+async def bought(ask: Assistant, **more: Any) -> tuple[str, Said]:
+    """Preview SILVER and have it executed; return the preview and what was said."""
+    preview = await ask.works("cap_trade_preview_position", **SILVER)
+    call = {"preview_id": preview["preview_id"], "confirm": True, **more}
+    return preview["preview_id"], await ask("cap_trade_execute_position", **call)
+
+
+def code_of(said: Said) -> str:
+    assert (said.is_error, said.code) == (True, "APPROVAL_REQUIRED"), said.text
+    return str(said.data["error"]["details"]["approval_code"])
+
+
+class Forms:
+    """An elicitation handler that writes down what it was asked."""
+
+    def __init__(self, answer: Any, after_s: float = 0.0) -> None:
+        self.asked: list[str] = []
+        self._answer = answer
+        self._after_s = after_s
+
+    async def __call__(self, message: str, *_: Any) -> Any:
+        self.asked.append(message)
+        await anyio.sleep(self._after_s)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+async def test_a_yes_on_the_form_sends_it_once(human: Seat, era: str) -> None:
+    forms = Forms({"approve": True})
+    async with client(human, era, forms) as ask:
+        preview_id, said = await bought(ask)
+        assert (said.is_error, said.data["state"]) == (False, "LANDED"), said.text
+        again = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
+    assert again.data["replayed"] is True
+    assert sent(human) == ["POST /positions"]
+    assert len(forms.asked) == 1
+    assert forms.asked[0].startswith("BUY 1.5 SILVER (Silver), at market, about ")
+    assert "Stop 24.5, loss there " in forms.asked[0]
+    assert forms.asked[0].endswith(f"On PAPER, account {FIRST_ACCOUNT}")
+
+
+async def test_without_forms_the_code_is_for_a_terminal_and_the_same_call_sends(
+    human: Seat, era: str
+) -> None:
+    async with client(human, era) as ask:
+        preview_id, said = await bought(ask)
+        code = code_of(said)
+        assert f"`capcli approve {code} --env paper`" in said.text
+        assert sent(human) == []
+        human.app.approvals.decide(code, approved=True, by="a test")
+        done = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
+    assert (done.is_error, done.data["state"]) == (False, "LANDED"), done.text
+    assert sent(human) == ["POST /positions"]
+
+
+@pytest.mark.parametrize(
+    ("era", "answer"),
+    [
+        (LEGACY, "decline"),
+        (LEGACY, "cancel"),
+        (LEGACY, "raises"),
+        (ROUNDS, "decline"),
+        (ROUNDS, "unticked"),
+        (ROUNDS, "raises"),
+    ],
+)
+async def test_a_client_that_answers_at_once_for_nobody_leaves_the_code(
+    human: Seat, era: str, answer: str
+) -> None:
+    answers = {"unticked": {"approve": False}, "raises": RuntimeError("no window")}
+    forms = Forms(answers.get(answer) or ElicitResult(action=answer))
+    async with client(human, era, forms) as ask:
+        if (answer, era) == ("raises", ROUNDS):
+            # In rounds its own error ends the call inside of the client.
+            with pytest.raises(Exception, match="no window"):
+                await bought(ask)
+            assert sent(human) == []
+            return
+        preview_id, said = await bought(ask)
+        human.app.approvals.decide(code_of(said), approved=True, by="a test")
+        done = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
+    assert done.data["state"] == "LANDED"
+    assert sent(human) == ["POST /positions"]
+
+
+@pytest.mark.parametrize(
+    ("era", "answer"),
+    [(LEGACY, {"approve": False}), (ROUNDS, ElicitResult(action="decline"))],
+)
+async def test_the_no_of_a_person_who_read_it_is_final(human: Seat, era: str, answer: Any) -> None:
+    forms = Forms(answer, after_s=0.06)
+    async with client(human, era, forms, reading_s=0.05) as ask:
+        preview_id, said = await bought(ask)
+        assert said.code == "APPROVAL_DENIED", said.text
+        again = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
+    assert again.code == "APPROVAL_DENIED", again.text
+    assert len(forms.asked) == 1
+    assert sent(human) == []
+
+
+async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human: Seat) -> None:
+    forms = Forms({"approve": True}, after_s=20)
+    async with client(human, LEGACY, forms, flights=Flights(patience_s=0.6)) as ask:
+        began = time.monotonic()
+        preview_id, said = await bought(ask)
+        assert time.monotonic() - began < 5
+        human.app.approvals.decide(code_of(said), approved=True, by="a test")
+        forms._answer = ElicitResult(action="cancel")
+        done = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
+    assert done.data["state"] == "LANDED"
+    assert sent(human) == ["POST /positions"]
+
+
+async def test_a_call_that_is_cancelled_at_its_form_sends_nothing(human: Seat) -> None:
+    forms = Forms({"approve": True}, after_s=30)
+    async with client(human, LEGACY, forms) as ask:
+        preview = await ask.works("cap_trade_preview_position", **SILVER)
+        with anyio.move_on_after(0.5):
+            await ask("cap_trade_execute_position", preview_id=preview["preview_id"], confirm=True)
+        assert len(forms.asked) == 1
+        listed = await ask.works("cap_approvals_list")
+    assert [row["state"] for row in listed["approvals"]] == ["PENDING"]
+    assert sent(human) == []
+
+
+async def test_without_confirm_nobody_is_asked(human: Seat) -> None:
+    forms = Forms({"approve": True})
+    async with client(human, LEGACY, forms) as ask:
+        _, said = await bought(ask, confirm=False)
+    assert (said.code, forms.asked, sent(human)) == ("NOT_CONFIRMED", [], [])
+
+
+async def test_every_tool_that_changes_the_account_asks(human: Seat) -> None:
+    forms = Forms({"approve": True})
+    async with client(human, LEGACY, forms) as ask:
+        _, said = await bought(ask)
+        deal_id = said.data["deal_ids"][0]
+        resting = await ask.works("cap_trade_preview_working_order", **RESTING)
+        order = {"preview_id": resting["preview_id"]}
+        waiting = await ask.works("cap_trade_execute_working_order", confirm=True, **order)
+        assert len(forms.asked) == 2
+        calls = (
+            ("cap_trade_orders_cancel", {"deal_id": waiting["deal_ids"][0]}),
+            ("cap_trade_positions_amend", {"deal_id": deal_id, "stop_level": 24.1}),
+            ("cap_trade_positions_close", {"deal_id": deal_id, "size": 0.5}),
+            ("cap_trade_positions_close", {"deal_id": deal_id}),
+            ("cap_account_preferences_set", {"leverages": {"SHARES": 2}}),
+            ("cap_account_demo_topup", {"amount": 5}),
+        )
+        for number, (tool, arguments) in enumerate(calls, 3):
+            await ask.works(tool, confirm=True, **arguments)
+            assert len(forms.asked) == number, tool
+        confirmed = {
+            tool.name
+            for tool in await ask.client.list_tools()
+            if "confirm" in tool.input_schema["properties"] and "watchlist" not in tool.name
+        }
+    executes = {"cap_trade_execute_position", "cap_trade_execute_working_order"}
+    assert confirmed == {tool for tool, _ in calls} | executes, "a tool that changes something is not tried"
+    assert len(sent(human)) == 8
+
+
+async def test_an_answer_that_is_brought_twice_sends_once(human: Seat) -> None:
+    """In rounds the client could bring an old answer again: the approval it gave is used up."""
+    forms = Forms({"approve": True})
+    async with client(human, ROUNDS, forms) as ask:
+        await ask.works("cap_account_demo_topup", amount=5, confirm=True)
+        put = dict(human.app.approvals._codes)
+        (code,) = put.values()
+        with pytest.raises(Exception, match="used"):
+            human.app.approvals.decide(code, approved=True, by="a test")
+        await ask.works("cap_account_demo_topup", amount=5, confirm=True)
+    assert len(forms.asked) == 2
+
+
+async def test_what_waits_is_listed_without_its_code(human: Seat) -> None:
+    async with client(human, ROUNDS) as ask:
+        _, said = await bought(ask)
+        listed = await ask.works("cap_approvals_list")
+        status = await ask.works("cap_session_status")
+    assert [row["state"] for row in listed["approvals"]] == ["PENDING"]
+    assert listed["mode"] == status["approval"] == "human"
+    assert code_of(said) not in str(listed)
+
+
+async def test_halting_and_reading_need_nobody(human: Seat) -> None:
+    forms = Forms(ElicitResult(action="decline"))
+    async with client(human, ROUNDS, forms) as ask:
+        for tool in ("cap_halt", "cap_trade_positions_list", "cap_account_list", "cap_session_ping"):
+            await ask.works(tool)
+    assert forms.asked == []
