@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
     from capcli.services.exposure import Exposures
+    from capcli.services.flattening import Flattenings
     from capcli.services.glimpses import Glimpses
     from capcli.services.halting import Halting
     from capcli.services.health import Health
@@ -714,6 +715,16 @@ class App:
         from capcli.services.closing_all import ClosingsOfAll
 
         return ClosingsOfAll(self.order_desk, self.closings, confirmation_needed=self._confirmation_needed)
+
+    @property
+    def flattenings(self) -> "Flattenings":
+        return self._once("flattenings", self._flattenings)
+
+    def _flattenings(self) -> "Flattenings":
+        from capcli.services.flattening import Flattenings, Tools
+
+        tools = Tools(self.halting, self.settlements, self.cancellations, self.closings, self.recall)
+        return Flattenings(self.order_desk, tools, confirmation_needed=self._confirmation_needed)
 
     @property
     def amendments(self) -> "Amendments":

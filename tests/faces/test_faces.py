@@ -411,6 +411,12 @@ STEPS = (
         "cap_trade_execute_position",
         lambda seen: {"preview_id": seen["converted"]["preview_id"], "confirm": True},
     ),
+    Step(
+        "flatten",
+        lambda app, _: app.flattenings.flatten(confirmed=True, by="cap_trade_flatten"),
+        "cap_trade_flatten",
+        lambda _: {"confirm": True},
+    ),
     Step("halted_status", lambda app, _: app.accounts.held(), "cap_session_status"),
     Step("logout", lambda app, _: app.accounts.logout(), "cap_session_logout"),
 )

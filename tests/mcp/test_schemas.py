@@ -18,6 +18,7 @@ TRADES = {
     "cap_trade_positions_close",
     "cap_trade_positions_amend",
     "cap_trade_orders_cancel",
+    "cap_trade_flatten",
     "cap_account_preferences_set",
 }
 
