@@ -6,7 +6,7 @@ from typing import Any
 
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.money import short
-from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH
+from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, Kind
 from capcli.errors import (
     Busy,
     CapcliError,
@@ -58,11 +58,14 @@ class Flattening:
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:
-    """What may still come out of earlier orders: their attempts, and why they could not be settled."""
+    """What may still come out of what was sent: attempt, deal and next command, and why."""
 
-    attempts: tuple[str, ...] = ()
-    next: str | None = None
+    attempts: tuple[tuple[str, str | None, str], ...] = ()
     why: CapcliError | None = None
+
+    def beside(self, left: set[str]) -> "_Doubt":
+        """Return the doubt without the changes of deals that are gone: those can make nothing live."""
+        return _Doubt(tuple(row for row in self.attempts if row[1] is None or row[1] in left), self.why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +188,18 @@ class Flattenings:
             found = self._tools.settlements.reconcile().data.attempts
         except CapcliError as error:
             place = (desk.env, desk.broker.host, desk.broker.account_id or "")
-            left = tuple(attempt.attempt_id for attempt in desk.journal.unresolved(*place))
-            return _Doubt(left, error.next, error)
+            held = desk.journal.unresolved(*place)
+            return _Doubt(tuple(_doubtful(row.attempt_id, row.kind, row.path) for row in held), error)
         live = [row for row in found if row.exit_code == Exit.MAY_BE_LIVE]
-        return _Doubt(tuple(row.attempt_id for row in live), live[0].next if live else None)
+        return _Doubt(
+            tuple(_doubtful(row.attempt_id, row.kind, "/".join(row.deal_ids), row.next) for row in live)
+        )
 
     def _verdict(
         self, done: list[Flattened], left: set[str], doubt: _Doubt, account_id: str | None
     ) -> Reply[Flattening]:
-        rows = tuple(done)
+        rows, doubt = tuple(done), doubt.beside(left)
+        unresolved = tuple(row[0] for row in doubt.attempts)
         failed = [row for row in rows if not row.done and row.deal_id in left]
         if not (left or doubt.attempts or doubt.why or _stopped(done)):
             sentence = f"Flat: {_counted(rows)}, and the account shows no order and no position. {STAYS}"
@@ -202,14 +208,14 @@ class Flattenings:
         new = sorted(left - {row.deal_id for row in rows})
         if new:
             said.append(f"Not tried: {', '.join(new)}.")
-        if doubt.attempts:
-            said.append(f"Unresolved and possibly live: {', '.join(doubt.attempts)}.")
+        if unresolved:
+            said.append(f"Unresolved and possibly live: {', '.join(unresolved)}.")
         if doubt.why:
             said.append(f"Earlier orders could not be looked at: {doubt.why.message}")
         code = _exit_code(rows, failed, new, doubt)
-        following = doubt.next if doubt.attempts and not left else _AGAIN
+        following = doubt.attempts[0][2] if doubt.attempts and not left else _AGAIN
         sentence = f"NOT FLAT: {_counted(rows)}. {' '.join(said)} The same command goes on. {STAYS}"
-        return _not_flat(rows, doubt.attempts, sentence, code, following, account_id)
+        return _not_flat(rows, unresolved, sentence, code, following, account_id)
 
     def _unproved(
         self, done: list[Flattened], error: CapcliError, account_id: str | None
@@ -241,6 +247,17 @@ def _requests(
         yield "DELETE", f"{ORDERS_PATH}/{order.deal_id}", None
     for position in positions:
         yield "DELETE", f"{POSITIONS_PATH}/{position.deal_id}", None
+
+
+def _doubtful(
+    attempt_id: str, kind: str, path: str, following: str | None = None
+) -> tuple[str, str | None, str]:
+    changes = kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL}
+    return (
+        attempt_id,
+        path.rsplit("/", 1)[-1] if changes else None,
+        following or f"capcli reconcile {attempt_id}",
+    )
 
 
 def _told(position: Position) -> str:

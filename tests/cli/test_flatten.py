@@ -36,7 +36,11 @@ def test_it_asks_before_it_halts(capcli):
     refused = capcli("flatten", "--json")
     assert (refused.code, refused.error["code"]) == (5, "NOT_CONFIRMED")
     asked = capcli("flatten", typed="n\n")
-    assert (asked.code, "close BUY" in asked.err, capcli("resume", "--json").data["halted"]) == (5, True, False)
+    assert (asked.code, "close BUY" in asked.err, capcli("resume", "--json").data["halted"]) == (
+        5,
+        True,
+        False,
+    )
 
 
 def test_people_and_scripts_read_what_became_of_it(capcli):
