@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from capcli.services.live_book import LivePortfolio
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
+    from capcli.services.order_updates import OrderUpdates
     from capcli.services.portfolio import Portfolio
     from capcli.services.ports import CandleTarget, Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
@@ -737,6 +738,24 @@ class App:
         from capcli.services.order_amending import OrderAmendments
 
         return self._once("order_amendments", lambda: self._amending(OrderAmendments))
+
+    @property
+    def order_updates(self) -> "OrderUpdates":
+        return self._once("order_updates", self._order_updates)
+
+    def _order_updates(self) -> "OrderUpdates":
+        from capcli.services.order_updates import OrderUpdates, Setting
+        from capcli.store.lock import FileAccountLock
+
+        around = self._around
+        setting = Setting(
+            FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
+            around.ids,
+            self.settings.preview_ttl_s,
+            self._confirmation_needed,
+            self.settings.account,
+        )
+        return OrderUpdates(self.order_desk, self.order_amendments, self._witness(), setting)
 
     def _amending(self, service: Callable[..., T]) -> T:
         from capcli.store.lock import FileAccountLock

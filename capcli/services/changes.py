@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
-from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, classify
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
 from capcli.domain.order import Kind
 from capcli.errors import (
     BrokerRefused,
@@ -15,6 +15,7 @@ from capcli.errors import (
     Interrupted,
     JournalUnreadable,
     LoginRefused,
+    PreviewExpired,
     RateLimited,
 )
 from capcli.services.casework import CalledOff, Desk, Start, failed_after, not_sent
@@ -33,7 +34,7 @@ _UNAUTHORISED, _GONE, _TOO_MANY = 401, 404, 429
 class Change(Generic[T]):
     """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
 
-    `risk` names the change where it adds risk, which a halt keeps here.
+    `risk` names the change where it adds risk, which a halt keeps here. `preview` is used up by the send.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Change(Generic[T]):
     conclude: Callable[[AttemptRecord, Answer, Sight], T]
     doubt: Callable[[AttemptRecord, str], T]
     risk: str | None = None
+    preview: PreviewRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Changer:
         Raises WouldSend on a dry run.
         """
         self.recall.ask()
-        self.desk.rehearse(change.method, change.path, change.body, account_id)
+        preview_id = change.preview.preview_id if change.preview else None
+        self.desk.rehearse(change.method, change.path, change.body, account_id, preview_id)
         attempt = self._open(change, account_id)
         with about(account_id, lambda: self._known(attempt)):
             return self._send(attempt, change)
@@ -94,13 +97,19 @@ class Changer:
             account_id=account_id,
             method=change.method,
             path=change.path,
-            preview_id=None,
+            preview_id=change.preview.preview_id if change.preview else None,
             state=AttemptState.CLAIMED,
             body_sha256=sha256(change.body or b"").hexdigest(),
             baseline=change.baseline,
             created_at=self.desk.clock(),
         )
-        self.desk.journal.open_attempt(attempt)
+        if change.preview is None:
+            self.desk.journal.open_attempt(attempt)
+        elif self.desk.journal.claim(change.preview.preview_id, attempt, now=attempt.created_at) is None:
+            raise PreviewExpired(
+                f"{change.preview.preview_id} expired or was used a moment ago. Nothing was sent.",
+                next=change.command,
+            )
         return attempt
 
     def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:

@@ -252,7 +252,7 @@ def _requests(
 def _doubtful(
     attempt_id: str, kind: str, path: str, following: str | None = None
 ) -> tuple[str, str | None, str]:
-    changes = kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL}
+    changes = kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL, Kind.WORKING_UPDATE}
     return (
         attempt_id,
         path.rsplit("/", 1)[-1] if changes else None,
