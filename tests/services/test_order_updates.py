@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptState, PreviewState
 from capcli.domain.bracket import Change
 from capcli.domain.order import Kind, Leg, LegForm, Trigger
@@ -161,3 +162,10 @@ def test_what_would_stay_on_the_stop_is_not_promised_away(seat: Seat) -> None:
 def test_an_update_that_changes_nothing_makes_no_preview(seat: Seat) -> None:
     deal = place(seat)
     assert refusal(lambda: preview(seat, deal, "20.5")).code == "USAGE"
+
+
+def test_a_stop_order_nearer_than_the_broker_takes_it_fails_its_preview(seat: Seat) -> None:
+    offer = seat.app.markets.quote(("SILVER",)).data.quotes[0].offer
+    shown = seat.preview(trigger=Trigger(offer + D("0.001"), OrderType.STOP))
+    assert [check.rule.value for check in shown.failed] == ["entry_level"]
+    assert "is too near: at least" in shown.failed[0].words
