@@ -315,7 +315,7 @@ def entry_level(case: Case) -> Check | None:
     wants_below = (side is Side.BUY) is (case.order_type is OrderType.LIMIT)
     nearest = case.rules.min_stop_distance.at(price)
     if case.order_type is OrderType.STOP and below is wants_below and abs(trigger.level - price) < nearest:
-        # API page 4: error.validation.stop.price stands for too near as well as for the wrong side.
+        # API page 4.2: error.validation.stop.price stands for too near as well as for the wrong side.
         least = (floor_to if below else ceil_to)(price - nearest if below else price + nearest, step)
         bound = f"at {'most' if below else 'least'} {plain(least)}"
         return Check(
