@@ -327,7 +327,11 @@ def _histories(lost: Lost, seen: Seen, kind: str) -> Iterable[tuple[str, list[Ac
     """
     known = lost.known
     if kind == _ORDER:
-        known |= {row.working_order_id for row in seen.positions if row.deal_id in known} - {None}
+        known |= {
+            row.working_order_id
+            for row in seen.positions
+            if row.deal_id in known and row.working_order_id is not None
+        }
     deals: dict[str, list[Activity]] = {}
     for row in reversed(seen.activity):
         if row.type == kind and row.at >= lost.since and row.deal_id and row.deal_id not in known:
