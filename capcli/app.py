@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
     from capcli.services.exposure import Exposures
+    from capcli.services.flattening import Flattenings
     from capcli.services.glimpses import Glimpses
     from capcli.services.going_live import GoingLive
     from capcli.services.halting import Halting
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from capcli.services.live_book import LivePortfolio
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
+    from capcli.services.order_updates import OrderUpdates
     from capcli.services.pin import Pin
     from capcli.services.portfolio import Portfolio
     from capcli.services.ports import CandleTarget, Credentials, SessionCache, StoredSession
@@ -886,6 +888,16 @@ class App:
         return ClosingsOfAll(self.order_desk, self.closings, confirmation_needed=self._confirmation_needed)
 
     @property
+    def flattenings(self) -> "Flattenings":
+        return self._once("flattenings", self._flattenings)
+
+    def _flattenings(self) -> "Flattenings":
+        from capcli.services.flattening import Flattenings, Tools
+
+        tools = Tools(self.halting, self.settlements, self.cancellations, self.closings, self.recall)
+        return Flattenings(self.order_desk, tools, confirmation_needed=self._confirmation_needed)
+
+    @property
     def amendments(self) -> "Amendments":
         from capcli.services.amending import Amendments
 
@@ -896,6 +908,24 @@ class App:
         from capcli.services.order_amending import OrderAmendments
 
         return self._once("order_amendments", lambda: self._amending(OrderAmendments))
+
+    @property
+    def order_updates(self) -> "OrderUpdates":
+        return self._once("order_updates", self._order_updates)
+
+    def _order_updates(self) -> "OrderUpdates":
+        from capcli.services.order_updates import OrderUpdates, Setting
+        from capcli.store.lock import FileAccountLock
+
+        around = self._around
+        setting = Setting(
+            FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
+            around.ids,
+            self.settings.preview_ttl_s,
+            self._confirmation_needed,
+            self.settings.account,
+        )
+        return OrderUpdates(self.order_desk, self.order_amendments, self._witness(), setting)
 
     def _amending(self, service: Callable[..., T]) -> T:
         from capcli.store.lock import FileAccountLock

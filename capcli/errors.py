@@ -576,18 +576,25 @@ class Interrupted(CapcliError):
 
 
 class WouldSend(Exception):
-    """A dry run came to where something would be sent (method, path, body): nothing was, and all is well."""
+    """A dry run came to where something would be sent (method, path, body): nothing was, and all is well.
+
+    `asked_by` names the setting or option; `first` says what would be done here before the first request.
+    """
 
     def __init__(
         self,
         *requests: tuple[str, str, bytes | None],
         account_id: str | None = None,
         preview_id: str | None = None,
+        asked_by: str = "CAP_DRY_RUN",
+        first: str = "",
     ) -> None:
         super().__init__("dry run")
         self.requests = requests
         self.account_id = account_id
         self.preview_id = preview_id
+        self.asked_by = asked_by
+        self.first = first
 
 
 def kind_of(code: str | None) -> type[CapcliError] | None:

@@ -101,7 +101,7 @@ class PaperDesk:
             one
             for one in reversed(found)
             if one.host == self._host
-            and (one.state.unresolved or (one.state is AttemptState.ABSENT and one.preview_id is not None))
+            and (one.state.unresolved or (one.state is AttemptState.ABSENT and one.kind.is_order))
         )
 
     def _end(self, attempt_id: str) -> bool:

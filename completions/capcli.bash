@@ -9,7 +9,9 @@ __capcli_command() {
     "|orders") ;;
     "|exposure") ;;
     "|close") ;;
+    "|approve") ;;
     "|halt") ;;
+    "|flatten") ;;
     "|resume") ;;
     "|reconcile") ;;
     "|resolve") ;;
@@ -23,6 +25,7 @@ __capcli_command() {
     "|accounts") ;;
     "|login") ;;
     "|logout") ;;
+    "|live") ;;
     "|health") ;;
     "|config") ;;
     "|paper") ;;
@@ -49,6 +52,7 @@ __capcli_command() {
     "accounts|use") ;;
     "accounts|preferences") ;;
     "accounts|topup") ;;
+    "live|checklist") ;;
     "config|get") ;;
     "config|set") ;;
     "config|unset") ;;
@@ -131,7 +135,8 @@ __capcli_valued() {
     "markets browse|--limit") source="" ;;
     "accounts preferences|--hedging") source="on off" ;;
     "accounts preferences|--leverage") source="" ;;
-    "health|--only") source="settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt limits unresolved assistants mcp_server" ;;
+    "live checklist|--approval") source="" ;;
+    "health|--only") source="settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval limits unresolved assistants mcp_server" ;;
     "paper reset|--seed") source="" ;;
     "paper reset|--start") source="" ;;
     "paper reset|--speed") source="" ;;
@@ -200,7 +205,7 @@ __capcli_argument() {
 
 __capcli_words() {
     case "$1" in
-    "") words="preview propose execute positions orders exposure close halt resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout health config paper mcp help|" ;;
+    "") words="preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health config paper mcp help|" ;;
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain" ;;
     "propose") words="|--risk --buy --sell --stop --stop-distance" ;;
     "execute") words="|--again --confirm --yes" ;;
@@ -211,7 +216,9 @@ __capcli_words() {
     "orders cancel") words="|--confirm --yes" ;;
     "exposure") words="|" ;;
     "close") words="|--size --all --again --confirm --yes" ;;
+    "approve") words="|--deny" ;;
     "halt") words="|--reason" ;;
+    "flatten") words="|--dry-run --confirm --yes" ;;
     "resume") words="|--confirm --yes" ;;
     "reconcile") words="|--wait" ;;
     "resolve") words="|--landed --not-placed --confirm --yes" ;;
@@ -243,6 +250,8 @@ __capcli_words() {
     "accounts topup") words="|--confirm --yes" ;;
     "login") words="|--stdin --status --check" ;;
     "logout") words="|--forget" ;;
+    "live") words="checklist|" ;;
+    "live checklist") words="|--approval" ;;
     "health") words="|--only --report" ;;
     "config") words="get set unset path|" ;;
     "config get") words="|" ;;

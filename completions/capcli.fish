@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|halt' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|health' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
+        case '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|approve' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
             return 0
     end
     return 1
@@ -134,8 +134,10 @@ function __capcli_valued
             echo 'on off'
         case 'accounts preferences|--leverage'
             echo ''
+        case 'live checklist|--approval'
+            echo ''
         case 'health|--only'
-            echo 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt limits unresolved assistants mcp_server'
+            echo 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval limits unresolved assistants mcp_server'
         case 'paper reset|--seed'
             echo ''
         case 'paper reset|--start'
@@ -268,7 +270,9 @@ function __capcli_commands
             printf '%s\t%s\n' 'orders' 'Working orders.'
             printf '%s\t%s\n' 'exposure' 'What is at stake: notional, margin, loss at the stops.'
             printf '%s\t%s\n' 'close' 'Close a position at market.'
+            printf '%s\t%s\n' 'approve' 'Approve what an assistant or a script wants to send.'
             printf '%s\t%s\n' 'halt' 'Stop: nothing that adds risk is sent by anybody.'
+            printf '%s\t%s\n' 'flatten' 'Halt, cancel every order, close every position.'
             printf '%s\t%s\n' 'resume' 'Let orders be sent again after a halt.'
             printf '%s\t%s\n' 'reconcile' 'Settle orders whose answer was lost.'
             printf '%s\t%s\n' 'resolve' 'Say what became of a lost order.'
@@ -282,6 +286,7 @@ function __capcli_commands
             printf '%s\t%s\n' 'accounts' 'Balance, equity and margin of each account; switch.'
             printf '%s\t%s\n' 'login' 'Check your API key and keep it in the keychain.'
             printf '%s\t%s\n' 'logout' 'End the broker session; --forget removes the key.'
+            printf '%s\t%s\n' 'live' 'Going live: the checklist that unlocks it.'
             printf '%s\t%s\n' 'health' 'Find out why something does not work.'
             printf '%s\t%s\n' 'config' 'Effective settings and where each comes from.'
             printf '%s\t%s\n' 'paper' 'The built-in paper broker: status, reset, serve, faults.'
@@ -314,6 +319,8 @@ function __capcli_commands
             printf '%s\t%s\n' 'use' 'Make an account the active one, for the next commands too.'
             printf '%s\t%s\n' 'preferences' 'Hedging and leverage of the account; change them.'
             printf '%s\t%s\n' 'topup' 'Put play money on a paper or demo account.'
+        case 'live'
+            printf '%s\t%s\n' 'checklist' 'Go live: what is done, what is open, and the rest of it.'
         case 'config'
             printf '%s\t%s\n' 'get' 'One setting: its value, its source, what is allowed.'
             printf '%s\t%s\n' 'set' 'Write a setting into a profile of config.toml.'
@@ -331,7 +338,7 @@ function __capcli_commands
             printf '%s\t%s\n' 'serve' 'Serve the tools over stdin and stdout, for an assistant to start.'
             printf '%s\t%s\n' 'tools' 'List the tools: name, toolset, command, whether it changes anything,...'
             printf '%s\t%s\n' 'install' 'Enter this server in an AI client\'s config, which keeps all else.'
-            printf '%s\t%s\n' 'bundle' 'Write the server as an .mcpb file, which Claude Desktop opens and...'
+            printf '%s\t%s\n' 'bundle' 'Write the server as an .mcpb file, for Claude Desktop to open.'
     end
 end
 
@@ -395,8 +402,14 @@ function __capcli_options
             printf '%s\t%s\n' '--again' 'The same --size once more within 60 s.'
             printf '%s\t%s\n' '--confirm' 'Close without a question.'
             printf '%s\t%s\n' '--yes' 'Close without a question.'
+        case 'approve'
+            printf '%s\t%s\n' '--deny' 'Say no: nothing is sent.'
         case 'halt'
             printf '%s\t%s\n' '--reason' 'Why, for whoever meets it.'
+        case 'flatten'
+            printf '%s\t%s\n' '--dry-run' 'Show what it would send.'
+            printf '%s\t%s\n' '--confirm' 'Do it without a question.'
+            printf '%s\t%s\n' '--yes' 'Do it without a question.'
         case 'resume'
             printf '%s\t%s\n' '--confirm' 'Resume without a question.'
             printf '%s\t%s\n' '--yes' 'Resume without a question.'
@@ -475,6 +488,8 @@ function __capcli_options
             printf '%s\t%s\n' '--check' 'With --status: log in with them, too.'
         case 'logout'
             printf '%s\t%s\n' '--forget' 'Remove the key from the keychain.'
+        case 'live checklist'
+            printf '%s\t%s\n' '--approval' 'human: a person approves each order. confirm: nobody is asked.'
         case 'health'
             printf '%s\t%s\n' '--only' 'Only this check and those it needs; repeatable.'
             printf '%s\t%s\n' '--report' 'Markdown for a support request, without secrets.'

@@ -13,7 +13,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('orders', 'Working orders.'),
             @('exposure', 'What is at stake: notional, margin, loss at the stops.'),
             @('close', 'Close a position at market.'),
+            @('approve', 'Approve what an assistant or a script wants to send.'),
             @('halt', 'Stop: nothing that adds risk is sent by anybody.'),
+            @('flatten', 'Halt, cancel every order, close every position.'),
             @('resume', 'Let orders be sent again after a halt.'),
             @('reconcile', 'Settle orders whose answer was lost.'),
             @('resolve', 'Say what became of a lost order.'),
@@ -27,6 +29,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('accounts', 'Balance, equity and margin of each account; switch.'),
             @('login', 'Check your API key and keep it in the keychain.'),
             @('logout', 'End the broker session; --forget removes the key.'),
+            @('live', 'Going live: the checklist that unlocks it.'),
             @('health', 'Find out why something does not work.'),
             @('config', 'Effective settings and where each comes from.'),
             @('paper', 'The built-in paper broker: status, reset, serve, faults.'),
@@ -48,7 +51,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'orders cancel' = @()
         'exposure' = @()
         'close' = @()
+        'approve' = @()
         'halt' = @()
+        'flatten' = @()
         'resume' = @()
         'reconcile' = @()
         'resolve' = @()
@@ -102,6 +107,10 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'accounts topup' = @()
         'login' = @()
         'logout' = @()
+        'live' = @(
+            ,@('checklist', 'Go live: what is done, what is open, and the rest of it.')
+        )
+        'live checklist' = @()
         'health' = @()
         'config' = @(
             @('get', 'One setting: its value, its source, what is allowed.'),
@@ -132,7 +141,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('serve', 'Serve the tools over stdin and stdout, for an assistant to start.'),
             @('tools', 'List the tools: name, toolset, command, whether it changes anything,...'),
             @('install', 'Enter this server in an AI client''s config, which keeps all else.'),
-            @('bundle', 'Write the server as an .mcpb file, which Claude Desktop opens and...')
+            @('bundle', 'Write the server as an .mcpb file, for Claude Desktop to open.')
         )
         'mcp serve' = @()
         'mcp tools' = @()
@@ -209,8 +218,16 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--confirm', 'Close without a question.'),
             @('--yes', 'Close without a question.')
         )
+        'approve' = @(
+            ,@('--deny', 'Say no: nothing is sent.')
+        )
         'halt' = @(
             ,@('--reason', 'Why, for whoever meets it.')
+        )
+        'flatten' = @(
+            @('--dry-run', 'Show what it would send.'),
+            @('--confirm', 'Do it without a question.'),
+            @('--yes', 'Do it without a question.')
         )
         'resume' = @(
             @('--confirm', 'Resume without a question.'),
@@ -320,6 +337,10 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'logout' = @(
             ,@('--forget', 'Remove the key from the keychain.')
+        )
+        'live' = @()
+        'live checklist' = @(
+            ,@('--approval', 'human: a person approves each order. confirm: nobody is asked.')
         )
         'health' = @(
             @('--only', 'Only this check and those it needs; repeatable.'),
@@ -445,7 +466,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'markets browse|--limit' = ''
         'accounts preferences|--hedging' = 'on off'
         'accounts preferences|--leverage' = ''
-        'health|--only' = 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt limits unresolved assistants mcp_server'
+        'live checklist|--approval' = ''
+        'health|--only' = 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval limits unresolved assistants mcp_server'
         'paper reset|--seed' = ''
         'paper reset|--start' = ''
         'paper reset|--speed' = ''

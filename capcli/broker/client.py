@@ -473,11 +473,19 @@ class CapitalBroker:
         if opens and (wait_s := self._openings.take()):
             detail = f"the hour's orders are used up for {wait_s} s"
             return Answer(Delivery.NOT_CONNECTED, error_code=RateLimited.code, detail=detail)
-        with self._pace.turn(self.lane, kind):
-            if account_id is not None and (elsewhere := self._elsewhere(live, account_id)):
-                return Answer(Delivery.NOT_CONNECTED, detail=elsewhere)
-            ready()
-            return self._send_now(ask, live)
+        left = False
+        try:
+            with self._pace.turn(self.lane, kind):
+                if account_id is not None and (elsewhere := self._elsewhere(live, account_id)):
+                    return Answer(Delivery.NOT_CONNECTED, detail=elsewhere)
+                ready()
+                left = True
+                answer = self._send_now(ask, live)
+                left = answer.delivery is not Delivery.NOT_CONNECTED
+                return answer
+        finally:
+            if opens and not left:
+                self._openings.give_back()
 
     def _send_now(self, ask: Ask, live: Live) -> Answer:
         try:

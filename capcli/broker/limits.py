@@ -285,6 +285,11 @@ class Openings:
         self._book.update(one_more)
         return found[-1]
 
+    def give_back(self) -> None:
+        """Count one opening order less: the latest one did not leave."""
+        if self._most is not None:
+            self._book.update(lambda times: self._of_the_hour(times)[:-1])
+
     def _of_the_hour(self, times: tuple[float, ...]) -> tuple[float, ...]:
         # A time ahead of ours is from a clock that was set back since, and says nothing.
         now = self._clock().timestamp()

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ON_ITS_WAY = "Waiting for the broker's answer; the order is on its way. Ctrl-C again leaves it UNKNOWN.\n"
+ON_ITS_WAY = "Waiting for the broker's answer; the {what} is on its way. Ctrl-C again leaves it UNKNOWN.\n"
+_SENT = {
+    "execute": "order",
+    "close": "close",
+    "flatten": "close or cancellation",
+    "orders cancel": "cancellation",
+    "positions amend": "amendment",
+    "orders amend": "amendment",
+}
 _PAGES = frozenset({"Topic", "SupportReport"})
 _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or capcli login).\n"
 _NO_LIMITS = (
@@ -197,9 +205,10 @@ class Call:
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
         from capcli.cli.shield import shielded
 
-        return shielded(
-            work, self.recall, on_wait=lambda: self.outlet.talk(ON_ITS_WAY), left=left or self._left_behind
-        )
+        return shielded(work, self.recall, on_wait=self._say_on_its_way, left=left or self._left_behind)
+
+    def _say_on_its_way(self) -> None:
+        self.outlet.talk(ON_ITS_WAY.format(what=_SENT.get(self.command, "change")))
 
     def _left_behind(self) -> "Reply[Any]":
         latest = self.recall.latest

@@ -32,6 +32,7 @@ class Root(Group):
         "close": ("capcli.cli.close:app", "Close a position at market."),
         "approve": ("capcli.cli.approve:app", "Approve what an assistant or a script wants to send."),
         "halt": ("capcli.cli.halt:halt_app", "Stop: nothing that adds risk is sent by anybody."),
+        "flatten": ("capcli.cli.flatten:app", "Halt, cancel every order, close every position."),
         "resume": ("capcli.cli.halt:resume_app", "Let orders be sent again after a halt."),
         "reconcile": ("capcli.cli.reconcile:reconcile_app", "Settle orders whose answer was lost."),
         "resolve": ("capcli.cli.reconcile:resolve_app", "Say what became of a lost order."),

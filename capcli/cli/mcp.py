@@ -159,7 +159,7 @@ def bundle(
         Path | None, typer.Option(metavar="FILE", help="capcli-VERSION.mcpb unless given.")
     ] = None,
 ) -> None:
-    """Write the server as an .mcpb file, which Claude Desktop opens and asks for what it needs."""
+    """Write the server as an .mcpb file, for Claude Desktop to open."""
     from capcli import __version__
     from capcli.assistants.bundle import bundle as packed
     from capcli.assistants.bundle import name_of_bundle, write

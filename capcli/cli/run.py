@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from capcli.app import App, Surroundings
     from capcli.services.reply import Reply
 
-_SENDING = frozenset({"execute", "close", "positions amend", "orders amend", "orders cancel"})
+_SENDING = frozenset({"execute", "close", "flatten", "positions amend", "orders amend", "orders cancel"})
 
 
 def main(

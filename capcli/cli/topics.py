@@ -150,8 +150,9 @@ An id is bound to its environment, account and exact order. It expires
 of it. Everything is checked again right before the send, and a price that
 moved more than CAP_MAX_DRIFT_PCT stops it.
 
-Where CAP_APPROVAL is human, as it is on live, a person approves the send besides: at the question on a
-terminal, by a form in the assistant's window, or with capcli approve CODE. Previews live ten minutes then.
+Where CAP_APPROVAL is human, as it is on live, a person approves the send
+besides: at the question on a terminal, by a form in the assistant's window, or
+with capcli approve CODE. Previews live ten minutes then.
 
 --explain puts each field in a sentence with its arithmetic."""
 

@@ -278,7 +278,14 @@ def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace
     last = rows[-1].status
     if last in _ENDED:
         return Trace((order_id,), (), None, None, order_id, _ENDED[last], complete, at)
-    filled = [row for row in seen.activity if row.type == _POSITION and row.working_order_id == order_id]
+    # A deal of the baseline may have been reduced by it (API page 9.4); one of another attempt is no trace.
+    filled = [
+        row
+        for row in seen.activity
+        if row.type == _POSITION
+        and row.working_order_id == order_id
+        and (row.deal_id not in lost.known or row.deal_id in lost.sizes)
+    ]
     if not filled:
         return Trace((order_id,), (), None, None, order_id, sure=False, at=at)
     deals = tuple(dict.fromkeys(row.deal_id for row in filled))
@@ -314,9 +321,19 @@ def _fits(lost: Lost, row: Activity) -> bool:
 
 
 def _histories(lost: Lost, seen: Seen, kind: str) -> Iterable[tuple[str, list[Activity]]]:
-    """Return the rows of each deal that nobody accounts for, oldest first."""
+    """Return the rows of each deal that nobody accounts for, oldest first.
+
+    An order that a known position came from is accounted for with it.
+    """
+    known = lost.known
+    if kind == _ORDER:
+        known |= {
+            row.working_order_id
+            for row in seen.positions
+            if row.deal_id in known and row.working_order_id is not None
+        }
     deals: dict[str, list[Activity]] = {}
     for row in reversed(seen.activity):
-        if row.type == kind and row.at >= lost.since and row.deal_id and row.deal_id not in lost.known:
+        if row.type == kind and row.at >= lost.since and row.deal_id and row.deal_id not in known:
             deals.setdefault(row.deal_id, []).append(row)
     return deals.items()

@@ -23,6 +23,11 @@ class Kind(StrEnum):
     AMEND = "AMEND"
     CANCEL = "CANCEL"
 
+    @property
+    def is_order(self) -> bool:
+        """Say whether it sends an order, which opens something; the others are about a deal that is there."""
+        return self in {Kind.MARKET, Kind.WORKING}
+
 
 class LegForm(StrEnum):
     """How a stop or a limit is given: a price, a distance in price units, or an amount of money."""

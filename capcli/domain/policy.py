@@ -315,6 +315,14 @@ def entry_level(case: Case) -> Check | None:
     below = trigger.level < price
     # A LIMIT waits for a better price, a STOP for a worse one.
     wants_below = (side is Side.BUY) is (case.order_type is OrderType.LIMIT)
+    nearest = case.rules.min_stop_distance.at(price)
+    if case.order_type is OrderType.STOP and below is wants_below and abs(trigger.level - price) < nearest:
+        # API page 4.2: error.validation.stop.price stands for too near as well as for the wrong side.
+        least = (floor_to if below else ceil_to)(price - nearest if below else price + nearest, step)
+        bound = f"at {'most' if below else 'least'} {plain(least)}"
+        return Check(
+            Rule.ENTRY_LEVEL, False, f"a {side.value} STOP at {plain(trigger.level)} is too near: {bound}"
+        )
     passed = trigger.level != price and below is wants_below
     where = "below" if below else "above"
     kind = case.order_type.value if case.order_type else "order"

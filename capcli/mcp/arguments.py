@@ -71,6 +71,11 @@ MaybeEpics = Annotated[
 MaybeText = Annotated[
     Annotated[str, Field(max_length=100)] | None, _schema(type=["string", "null"], maxLength=100)
 ]
+_ENDLESS = "GOOD_TILL_CANCELLED"
+MaybeInForce = Annotated[
+    Annotated[str, Field(pattern=f"^({_ENDLESS}|GOOD_TILL_DATE)$")] | None,
+    _schema(enum=[_ENDLESS, "GOOD_TILL_DATE", None]),
+]
 Reason = Annotated[str, Field(max_length=200)]
 # What it holds is checked where it is used.
 MaybeCursor = Annotated[Annotated[str, Field(max_length=1 << 16)] | None, _schema(type=["string", "null"])]
@@ -102,3 +107,10 @@ def leg(name: str, level: Decimal | None, distance: Decimal | None, amount: Deci
     if len(given) > 1:
         raise UsageError(f"Give one of {name}_level, {name}_distance and {name}_amount, not {len(given)}.")
     return given[0] if given else None
+
+
+def until_cancelled(time_in_force: str | None, good_till: datetime | None) -> bool:
+    """Say whether an order is to lose its expiry. Raises UsageError where both arguments disagree."""
+    if time_in_force == "GOOD_TILL_DATE" and good_till is None:
+        raise UsageError("GOOD_TILL_DATE needs good_till_date.")
+    return time_in_force == _ENDLESS

@@ -10,6 +10,7 @@ from capcli.mcp.face import Face
 from capcli.mcp.toolset import TRADES, tool
 from capcli.services.amending import Amendment
 from capcli.services.cancelling import Cancellation
+from capcli.services.flattening import Flattened, Flattening
 from capcli.services.reply import Reply
 
 _SET = "trading_execute"
@@ -45,6 +46,13 @@ class TradingChangeTools:
 
         return self._face.send(amend, lambda _: _under_way("amendment", deal_id, "positions"))
 
+    def cap_trade_flatten(self, confirm: Yes = False) -> ToolResult:
+        done: list[Flattened] = []
+        return self._face.send(
+            lambda app: app.flattenings.flatten(confirmed=confirm, by="cap_trade_flatten", done=done),
+            lambda _: _flattening(len(done)),
+        )
+
     # The cancellation is proved by reading for a few seconds whatever these two say; they are the official
     # server's arguments.
     def cap_trade_orders_cancel(
@@ -67,6 +75,14 @@ def _under_way(what: str, deal_id: str, where: str) -> Reply[Amendment | Cancell
     )
 
 
+def _flattening(count: int) -> Reply[Flattening]:
+    raise UnderWay(
+        f"The flattening is still under way and goes on; {count} deals were gone through so far. "
+        "The same call again is safe.",
+        next="capcli flatten",
+    )
+
+
 def tools(face: Face) -> list[FunctionTool]:
     """Return the tools that change positions and working orders."""
     do = TradingChangeTools(face)
@@ -84,6 +100,14 @@ def tools(face: Face) -> list[FunctionTool]:
             do.cap_trade_orders_cancel,
             "Cancel a working order. confirm=true after a yes. Same as: capcli orders cancel",
             Cancellation,
+            TRADES,
+            _SET,
+            warns=True,
+        ),
+        tool(
+            do.cap_trade_flatten,
+            "Halt, cancel all, close all. confirm=true after a yes. Same as: capcli flatten",
+            Flattening,
             TRADES,
             _SET,
             warns=True,

@@ -12,6 +12,7 @@ from capcli.mcp.face import Face
 from capcli.mcp.flights import PATIENCE_S
 from capcli.mcp.toolset import TRADES, tool
 from capcli.services.closing import Closing
+from capcli.services.order_amending import OrderAmendment
 from capcli.services.reducing import Reduction
 from capcli.services.reply import Reply
 from capcli.services.verdicts import Execution
@@ -44,6 +45,19 @@ class TradingExecuteTools:
     ) -> ToolResult:
         wait_s = _wait(timeout_s, wanted=wait_for_confirm)
         return self._execute(preview_id, Kind.WORKING, wait_s, confirm=confirm, again=again)
+
+    # What became of an update is read back for a few seconds whatever the last two say.
+    def cap_trade_execute_working_order_update(
+        self,
+        preview_id: PreviewId,
+        confirm: Yes = False,
+        wait_for_confirm: bool = True,  # noqa: ARG002
+        timeout_s: Seconds = 15.0,  # noqa: ARG002
+    ) -> ToolResult:
+        return self._face.send(
+            lambda app: app.order_updates.execute(preview_id, confirmed=confirm),
+            lambda _: _updating(preview_id),
+        )
 
     def _execute(
         self, preview_id: str, kind: Kind, wait_s: float, *, confirm: bool, again: bool
@@ -107,6 +121,14 @@ def _closing(deal_id: str) -> Reply[Closing]:
     )
 
 
+def _updating(preview_id: str) -> Reply[OrderAmendment]:
+    raise UnderWay(
+        f"The update of {preview_id} is still under way and goes on. The same call again tells what became "
+        "of it; it is sent once.",
+        next="capcli orders",
+    )
+
+
 def tools(face: Face) -> list[FunctionTool]:
     """Return the tools that trade."""
     do = TradingExecuteTools(face)
@@ -123,6 +145,14 @@ def tools(face: Face) -> list[FunctionTool]:
             do.cap_trade_execute_working_order,
             "Send a previewed working order, once. confirm=true after a yes. Same as: capcli execute",
             Execution,
+            TRADES,
+            _SET,
+            warns=True,
+        ),
+        tool(
+            do.cap_trade_execute_working_order_update,
+            "Send a previewed update, once. confirm=true after a yes. Same as: capcli orders amend",
+            OrderAmendment,
             TRADES,
             _SET,
             warns=True,

@@ -4,22 +4,31 @@ from decimal import Decimal
 
 from fastmcp.tools import FunctionTool, ToolResult
 
+from capcli.app import App
+from capcli.domain.bracket import Change
 from capcli.domain.order import OrderRequest, Trigger
 from capcli.mcp.arguments import (
     Direction,
     Epic,
+    Id,
     MaybeDirection,
+    MaybeFlag,
+    MaybeInForce,
     MaybeNumber,
     MaybeTime,
     Number,
     Percent,
     TriggerType,
     leg,
+    until_cancelled,
 )
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import STORES, tool
+from capcli.services.order_amending import OrderChange
+from capcli.services.order_updates import Dropped, OrderUpdate
 from capcli.services.previews import Preview
 from capcli.services.proposals import Proposal
+from capcli.services.reply import Reply
 
 _SET = "trading_preview"
 
@@ -88,6 +97,34 @@ class TradingPreviewTools:
             )
         )
 
+    def cap_trade_preview_working_order_update(  # noqa: PLR0917 - the official server's arguments
+        self,
+        deal_id: Id,
+        level: MaybeNumber = None,
+        stop_level: MaybeNumber = None,
+        stop_distance: MaybeNumber = None,
+        stop_amount: MaybeNumber = None,
+        profit_level: MaybeNumber = None,
+        profit_distance: MaybeNumber = None,
+        profit_amount: MaybeNumber = None,
+        good_till_date: MaybeTime = None,
+        time_in_force: MaybeInForce = None,
+        guaranteed_stop: MaybeFlag = None,
+        trailing_stop: MaybeFlag = None,
+    ) -> ToolResult:
+        def preview(app: App) -> Reply[OrderUpdate]:
+            legs = Change(
+                stop=leg("stop", stop_level, stop_distance, stop_amount),
+                limit=leg("profit", profit_level, profit_distance, profit_amount),
+                trailing=bool(trailing_stop),
+                guaranteed=bool(guaranteed_stop),
+            )
+            change = OrderChange(level, legs, good_till_date, until_cancelled(time_in_force, good_till_date))
+            dropped = Dropped(trailing=trailing_stop is False, guaranteed=guaranteed_stop is False)
+            return app.order_updates.preview(deal_id, change, dropped)
+
+        return self._face.answer(preview)
+
     def cap_trade_propose(
         self,
         epic: Epic,
@@ -118,6 +155,13 @@ def tools(face: Face) -> list[FunctionTool]:
             do.cap_trade_preview_working_order,
             "Preview a working order; stores a preview_id. Same as: capcli preview --at",
             Preview,
+            STORES,
+            _SET,
+        ),
+        tool(
+            do.cap_trade_preview_working_order_update,
+            "Preview a change of a working order. Same as: capcli orders amend",
+            OrderUpdate,
             STORES,
             _SET,
         ),

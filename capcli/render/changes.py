@@ -11,6 +11,7 @@ from capcli.services.amending import Amendment
 from capcli.services.cancelling import Cancellation
 from capcli.services.closing_all import AllClosings, CloseResult
 from capcli.services.dry_run import DryRun
+from capcli.services.flattening import Flattening
 from capcli.services.order_amending import OrderAmendment
 from capcli.services.reducing import Reduction
 
@@ -24,6 +25,8 @@ _COLUMNS = (
     Column("Finding", prose=True),
     Column("Deal"),
 )
+
+_FLAT_COLUMNS = (Column(""), Column("What"), Column("Finding", prose=True), Column("Deal"))
 
 
 @singledispatch
@@ -79,6 +82,23 @@ def _(data: AllClosings) -> list[Block]:
         return [Line(Cell(data.sentence))]
     table = Table(_COLUMNS, tuple(_closing(row) for row in data.closings), ids_last=True)
     return [Line(Cell(data.sentence, Tone.STRONG)), table]
+
+
+@view.register
+def _(data: Flattening) -> list[Block]:
+    said = Line(Cell(data.sentence, Tone.STRONG if data.flat else Tone.BAD))
+    if not data.deals:
+        return [said]
+    rows = tuple(
+        (
+            Cell("✓", Tone.GOOD) if row.done else Cell("✗", Tone.BAD),
+            Cell(row.deal),
+            Cell(row.sentence, Tone.PLAIN if row.done else Tone.BAD),
+            Cell(row.deal_id),
+        )
+        for row in data.deals
+    )
+    return [said, Table(_FLAT_COLUMNS, rows, ids_last=True)]
 
 
 def _closing(row: CloseResult) -> tuple[Cell, ...]:

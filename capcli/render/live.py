@@ -145,9 +145,11 @@ class BookBoard:
         known = NOTHING if totals.pl is None else gain(totals.pl, totals.currency)
         total = Line(Cell(f"Total {known.text}, {totals.count} open", known.tone))
         hidden = len(book.positions) - len(shown)
-        return [_fitted(titles, rows, trends, look), total, *_below(hidden, self.notice)]
+        return [_fitted(titles, rows, trends, look), total, *_reread(book), *_below(hidden, self.notice)]
 
     def _state(self, epic: str, now_ms: int) -> Cell:
+        if self.book and epic in self.book.reread:
+            return Cell("every 15 s", Tone.WARN)
         quiet = self._quiet.get(epic)
         return _state(quiet.status if quiet else _OPEN, quiet and quiet.since_ms, now_ms)
 
@@ -263,6 +265,15 @@ def _fitted(
         cells.append(tuple(drawn[title] for title in kept))
     words = {"Epic", "Market", "Trend", "State", "Deal"}
     return Table(tuple(Column(title, right=title not in words) for title in kept), tuple(cells))
+
+
+def _reread(book: LiveBook) -> list[Block]:
+    """Say which markets are not on the stream."""
+    if not book.reread:
+        return []
+    count = "1 market is" if len(book.reread) == 1 else f"{len(book.reread)} markets are"
+    said = f"{count} beyond the 40 of a stream and priced every 15 s: {', '.join(book.reread)}"
+    return [Line(Cell(said, Tone.WARN))]
 
 
 def _below(hidden: int, notice: str) -> list[Block]:

@@ -78,6 +78,7 @@ class JsonLines:
             "totals": book.totals,
             "opened": book.opened,
             "closed": book.closed,
+            "reread": book.reread,
             "at": self._at(book.at_ms),
         }
         return self.event("portfolio", facts)

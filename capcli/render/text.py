@@ -21,6 +21,7 @@ _VIEWS = {
     "Reduction": "changes",
     "DryRun": "changes",
     "AllClosings": "changes",
+    "Flattening": "changes",
     "Reconciliation": "settling",
     "Settled": "settling",
     "ExecutionsFound": "settling",

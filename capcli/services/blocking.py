@@ -8,7 +8,12 @@ from capcli.errors import AttemptUnresolved, LateLanding
 from capcli.services.casework import Desk
 from capcli.services.evidence import Witness
 
-_NAMES = {Kind.CLOSE: "The close", Kind.AMEND: "The amendment", Kind.CANCEL: "The cancellation"}
+_NAMES = {
+    Kind.CLOSE: "The close",
+    Kind.AMEND: "The amendment",
+    Kind.WORKING_UPDATE: "The amendment",
+    Kind.CANCEL: "The cancellation",
+}
 
 
 def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: str = "") -> None:

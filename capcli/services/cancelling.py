@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from capcli.domain.account import OrderType, Position, WorkingOrder
+from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
@@ -65,6 +66,10 @@ class Cancellations:
         )
         order = find_order(self._desk.broker, deal_id)
         return self._changer.carry_out(self._change(order), self._desk.broker.account_id or "")
+
+    def asked(self, order: WorkingOrder) -> Asked:
+        """Return what a person is asked about the cancellation of an order."""
+        return self._changer.asked(self._change(order), self._desk.broker.account_id or "")
 
     def _change(self, order: WorkingOrder) -> Change[Reply[Cancellation]]:
         broker, account_id = self._desk.broker, self._desk.broker.account_id or ""

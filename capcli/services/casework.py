@@ -1,5 +1,6 @@
 """Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -333,12 +334,16 @@ def failed_after(error: Exception) -> str:
 
 
 _FIXES = {Exit.LOGIN: "capcli login", Exit.CONFIG: "capcli health"}
-# Before a send only a login can meet the limit: wait as long as after one that was refused for it.
+# Before a send a login can meet the limit (wait as long as after one that was refused for it), or the hour's
+# orders are used up: the journal keeps in words for how long.
 _AFTER_LOGINS_S = 60
+_USED_UP = re.compile(r"used up for (\d+) s")
 
 
 def not_sent(code: str | None, message: str, again: str) -> CapcliError:
     """Return the error of something that was not sent, by its cause: the network where none is known."""
     kind = kind_of(code) or Unreachable
-    wait = {"retry_after_s": _AFTER_LOGINS_S} if kind.exit_code is Exit.RATE_LIMITED else {}
+    told = _USED_UP.search(message)
+    seconds = int(told[1]) if told else _AFTER_LOGINS_S
+    wait = {"retry_after_s": seconds} if kind.exit_code is Exit.RATE_LIMITED else {}
     return kind(message, next=_FIXES.get(kind.exit_code, again), **wait)

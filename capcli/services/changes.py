@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
 from capcli.domain.approval import Asked
-from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, classify
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
 from capcli.domain.order import Kind
 from capcli.errors import (
     BrokerRefused,
@@ -16,6 +16,7 @@ from capcli.errors import (
     Interrupted,
     JournalUnreadable,
     LoginRefused,
+    PreviewExpired,
     RateLimited,
 )
 from capcli.services.approval_text import request_text
@@ -37,7 +38,7 @@ class Change(Generic[T]):
     """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
 
     `risk` names the change where it adds risk, which a halt keeps here. `shown` is what a person who has to
-    approve it reads, line by line.
+    approve it reads, line by line. `preview` is used up by the send.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Change(Generic[T]):
     doubt: Callable[[AttemptRecord, str], T]
     risk: str | None = None
     shown: tuple[str, ...] = ()
+    preview: PreviewRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class Changer:
         Raises WouldSend on a dry run, ApprovalRequired and ApprovalDenied where a person has to approve it.
         """
         self.recall.ask()
-        self.desk.rehearse(change.method, change.path, change.body, account_id)
+        preview_id = change.preview.preview_id if change.preview else None
+        self.desk.rehearse(change.method, change.path, change.body, account_id, preview_id)
         permit = self.desk.approvals.permit(self.asked(change, account_id))
         attempt = self._open(change, account_id, permit)
         with about(account_id, lambda: self._known(attempt)):
@@ -116,13 +119,20 @@ class Changer:
             account_id=account_id,
             method=change.method,
             path=change.path,
-            preview_id=None,
+            preview_id=change.preview.preview_id if change.preview else None,
             state=AttemptState.CLAIMED,
             body_sha256=sha256(change.body or b"").hexdigest(),
             baseline=change.baseline,
             created_at=self.desk.clock(),
         )
-        self.desk.journal.open_attempt(attempt, permit=permit)
+        journal, preview = self.desk.journal, change.preview
+        if preview is None:
+            journal.open_attempt(attempt, permit=permit)
+        elif journal.claim(preview.preview_id, attempt, now=attempt.created_at, permit=permit) is None:
+            raise PreviewExpired(
+                f"{preview.preview_id} expired or was used a moment ago. Nothing was sent.",
+                next=change.command,
+            )
         return attempt
 
     def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:

@@ -37,9 +37,13 @@ def dry_reply(stop: WouldSend) -> Reply[DryRun]:
     )
     count = "this request" if len(requests) == 1 else f"these {len(requests)} requests"
     kept = f" {stop.preview_id} is not used up." if stop.preview_id else ""
-    sentence = (
-        f"Dry run (CAP_DRY_RUN): nothing was sent. Every check passed, and {count} would have been sent."
-        f"{kept}"
+    first = f" {stop.first}" if stop.first else ""
+    would = f"Every check passed, and {count} would have been sent."
+    if not requests:
+        would = "There is nothing that would have been sent."
+    sentence = f"Dry run ({stop.asked_by}): nothing was sent.{first} {would}{kept}"
+    by_option = stop.asked_by.startswith("-")
+    found = DryRun(
+        True, requests, stop.preview_id, sentence, None if by_option else f"capcli config get {stop.asked_by}"
     )
-    found = DryRun(True, requests, stop.preview_id, sentence, "capcli config get CAP_DRY_RUN")
     return Reply(found, stop.account_id)

@@ -56,7 +56,7 @@ class Witness:
         if attempt.state is AttemptState.CLAIMED:
             note = "the process that claimed it ended before sending"
             return self._move(attempt, AttemptState.NOT_SENT, note=note), None
-        if attempt.kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL}:
+        if attempt.kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL, Kind.WORKING_UPDATE}:
             return self._settled_change(attempt), None
         if attempt.state is AttemptState.SENDING:
             note = "the process that sent it ended before the answer"

@@ -180,6 +180,12 @@ class Executions:
 
     def _belongs_here(self, preview: PreviewRecord, kind: Kind | None) -> None:
         desk, command = self._desk, f"capcli execute {preview.preview_id}"
+        if not preview.kind.is_order:
+            raise PreviewElsewhere(
+                f"{preview.preview_id} previews the update of a working order, not an order. Nothing was "
+                "sent now. The tool cap_trade_execute_working_order_update sends it.",
+                next=f"capcli orders {preview.path.rsplit('/', 1)[1]}",
+            )
         if kind is not None and preview.kind is not kind:
             raise PreviewElsewhere(
                 f"{preview.preview_id} previews a {preview.kind.value} order, not a {kind.value} one. "

@@ -103,5 +103,5 @@ class ExecutionsLog:
         )
 
     def _order(self, attempt: AttemptRecord) -> StoredOrder | None:
-        preview = self._journal.preview(attempt.preview_id) if attempt.preview_id else None
+        preview = self._journal.preview(attempt.preview_id or "") if attempt.kind.is_order else None
         return read_order(preview.document) if preview else None

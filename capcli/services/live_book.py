@@ -41,13 +41,18 @@ class LiveTotals:
 
 @dataclass(frozen=True, slots=True)
 class LiveBook:
-    """The book at one instant (ms since 1970); `opened` and `closed` are deal ids since the one before."""
+    """The book at one instant (ms since 1970); `opened` and `closed` are deal ids since the one before.
+
+    `reread` are the markets beyond the 40 of a stream (API page 3): their prices come with each reading of
+    the book, every 15 s.
+    """
 
     positions: tuple[LivePosition, ...]
     totals: LiveTotals
     at_ms: int
     opened: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
+    reread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,12 @@ class Book:
         opened, closed = tuple(self._opened), tuple(self._closed)
         self._opened.clear()
         self._closed.clear()
-        return LiveBook(rows, self._totals(rows), self._now_ms(), opened, closed)
+        return LiveBook(rows, self._totals(rows), self._now_ms(), opened, closed, self._reread())
+
+    def _reread(self) -> tuple[str, ...]:
+        streamed = self._watch.markets if self._watch else {}
+        epics = dict.fromkeys(position.epic for position in self._positions.values())
+        return tuple(epic for epic in epics if epic not in streamed)
 
     def close(self) -> None:
         if self._watch is not None:

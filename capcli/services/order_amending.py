@@ -7,7 +7,15 @@ from decimal import Decimal
 
 from capcli.domain import policy
 from capcli.domain.account import OrderType, WorkingOrder
-from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection, classify
+from capcli.domain.attempt import (
+    Answer,
+    AttemptRecord,
+    AttemptState,
+    Evidence,
+    PreviewRecord,
+    Protection,
+    classify,
+)
 from capcli.domain.bracket import (
     Bracket,
     Change,
@@ -42,7 +50,7 @@ from capcli.services.legs import (
 )
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply, about
-from capcli.services.sights import Ended, Sight, amended_order_sight, filled_as, write_asked
+from capcli.services.sights import Ended, Sight, amended_order_sight, filled_as, read_asked, write_asked
 from capcli.services.standing import order_at_stop
 from capcli.services.trading_gate import require_confirmation, require_trading
 
@@ -89,7 +97,9 @@ class OrderAmendment:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
+    """An amendment that passed its checks: the order as it waits, and as it is to be."""
+
     order: WorkingOrder
     account_id: str
     change: OrderChange
@@ -137,13 +147,20 @@ class OrderAmendments:
         find_order(self._desk.broker, deal_id)
         account_id = self._desk.broker.account_id or ""
         with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
-            plan = self._plan(deal_id, change, account_id)
+            plan = self.plan(deal_id, change, account_id)
             if order_shows(plan.order, plan.target):
                 sentence = f"Nothing to change: {_has(plan)} Nothing was sent."
                 return _reply(plan, None, None, plan.order, sentence)
+            self.refuse_risk(plan)
             return self._changer.carry_out(self._sending(plan), account_id)
 
-    def _plan(self, deal_id: str, change: OrderChange, account_id: str) -> _Plan:
+    def send_previewed(self, plan: Plan, preview: PreviewRecord) -> Reply[OrderAmendment]:
+        """Send what a preview holds, once, inside the account lock, which the caller holds."""
+        self.refuse_risk(plan)
+        change = replace(self._sending(plan), kind=Kind.WORKING_UPDATE, preview=preview)
+        return self._changer.carry_out(change, plan.account_id)
+
+    def plan(self, deal_id: str, change: OrderChange, account_id: str) -> Plan:
         """Read the order and its market, work out what it is to be, and refuse what must not be sent."""
         order = find_order(self._desk.broker, deal_id)
         level = order.level if change.level is None else change.level
@@ -166,11 +183,11 @@ class OrderAmendments:
             )
         ground = Ground(level, order.side, order_rules(scene.market).price_step)
         legs = amended(of_order(order, level), change.legs, ground)
-        plan = _Plan(order, account_id, change, Target(legs, level, until))
+        plan = Plan(order, account_id, change, Target(legs, level, until))
         case = self._check(plan, scene, request)
         return replace(plan, loss=loss_text(case))
 
-    def _check(self, plan: _Plan, scene: Scene, request: OrderRequest) -> policy.Case:
+    def _check(self, plan: Plan, scene: Scene, request: OrderRequest) -> policy.Case:
         legs, named = plan.target.bracket, plan.change.legs
         if named.guaranteed and legs.stop is None:
             raise UsageError("There is no stop that could be guaranteed: name one.", next=_HELP)
@@ -178,7 +195,7 @@ class OrderAmendments:
         case = judge(self._desk, scene, _with_guarantee(request, plan), order.type, apart=order.deal_id)
         at_stop = order_at_stop(order, plan.level, legs.stop, case.figures.conversion_rate)
         case = replace(fitted(case, named, legs, plan.level), at_stop=at_stop)
-        risks = tuple(_risks(plan))
+        risks = risks_of(plan)
         moved = [policy.entry_level] if plan.level != plan.order.level else []
         until = [policy.good_till] if plan.change.good_till else []
         try:
@@ -188,19 +205,22 @@ class OrderAmendments:
                 other = amend_order_command(plan.order.deal_id, replace(plan.change, good_till=None))
                 error.next = f"{other} --good-till {SOME_TIME}"
             raise
-        if risks:
+        return case
+
+    def refuse_risk(self, plan: Plan) -> None:
+        """Raise Halted, AttemptUnresolved or LateLanding where the plan adds risk."""
+        if risks := risks_of(plan):
             self._desk.refuse_while_halted("The amendment")
             what = f"this amendment {' and '.join(risks)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
-        return case
 
-    def _sending(self, plan: _Plan) -> Sending[Reply[OrderAmendment]]:
+    def _sending(self, plan: Plan) -> Sending[Reply[OrderAmendment]]:
         deal_id = plan.order.deal_id
         return Sending(
             kind=Kind.AMEND,
             method="PUT",
             path=f"{ORDERS_PATH}/{deal_id}",
-            body=order_body(plan.target, endless=plan.change.no_expiry),
+            body=body_of(plan),
             baseline=write_asked(plan.target),
             name=f"The amendment of {deal_id}",
             command=plan.command,
@@ -208,12 +228,12 @@ class OrderAmendments:
             look=lambda: amended_order_sight(self._desk.broker, deal_id, plan.account_id, plan.target),
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
-            risk="The amendment" if tuple(_risks(plan)) else None,
+            risk="The amendment" if risks_of(plan) else None,
             shown=(f"Amend {told(plan.order)}", f"So that {_has(plan)}", plan.loss),
         )
 
     def _conclude(
-        self, plan: _Plan, attempt: AttemptRecord, answer: Answer, sight: Sight
+        self, plan: Plan, attempt: AttemptRecord, answer: Answer, sight: Sight
     ) -> Reply[OrderAmendment]:
         if sight is Sight.GONE:
             raise self._gone(plan, attempt, answer)
@@ -229,7 +249,7 @@ class OrderAmendments:
         return self._unknown(plan, attempt, answer.detail or "no clear answer")
 
     def _record_landing(
-        self, plan: _Plan, attempt: AttemptRecord, answer: Answer, protected: Protection
+        self, plan: Plan, attempt: AttemptRecord, answer: Answer, protected: Protection
     ) -> None:
         self._changer.record(
             attempt,
@@ -242,7 +262,7 @@ class OrderAmendments:
             stop_level=plan.target.bracket.stop if protected is Protection.YES else None,
         )
 
-    def _not_as_asked(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> Reply[OrderAmendment]:
+    def _not_as_asked(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> Reply[OrderAmendment]:
         try:
             row = find_order(self._desk.broker, plan.order.deal_id)
         except CapcliError as error:
@@ -255,7 +275,7 @@ class OrderAmendments:
         problem = _no_stop(plan, of_order(row))
         return _reply(plan, attempt, AttemptState.LANDED, row, problem)
 
-    def _raise_rejection(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> None:
+    def _raise_rejection(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> None:
         if answer.deal_reference is None:
             return
         try:
@@ -273,7 +293,7 @@ class OrderAmendments:
             attempt_id=attempt.attempt_id,
         )
 
-    def _gone(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
+    def _gone(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
         deal_id = plan.order.deal_id
         position = filled_as(self._desk.broker, deal_id)
         note = f"it was filled: {position.deal_id}" if position else "it waits no longer"
@@ -288,7 +308,7 @@ class OrderAmendments:
         )
 
     def _unknown(
-        self, plan: _Plan, attempt: AttemptRecord, why: str, row: WorkingOrder | None = None
+        self, plan: Plan, attempt: AttemptRecord, why: str, row: WorkingOrder | None = None
     ) -> Reply[OrderAmendment]:
         deal_id = plan.order.deal_id
         problem = Problem(
@@ -302,6 +322,48 @@ class OrderAmendments:
             assistant_error=False,
         )
         return _reply(plan, attempt, AttemptState.UNKNOWN, row or plan.order, problem)
+
+
+def body_of(plan: Plan) -> bytes:
+    """Write what is sent for a plan: the order is resent whole (API page 6.5)."""
+    return order_body(plan.target, endless=plan.change.no_expiry)
+
+
+def check_order_change(change: OrderChange) -> None:
+    """Refuse what no order could take, before anything is read. Raises UsageError."""
+    _check(change)
+
+
+def previewed_again(
+    order: WorkingOrder, change: OrderChange, attempt: AttemptRecord, preview_id: str
+) -> Reply[OrderAmendment]:
+    """Tell what became of a previewed amendment that was sent before.
+
+    Raises BrokerRefused where it was not made.
+    """
+    plan = Plan(order, attempt.account_id, change, read_asked(attempt))
+    said = f"{preview_id} was already sent at {attempt.sent_at or attempt.created_at:%H:%M:%S}Z"
+    if attempt.state is AttemptState.LANDED:
+        if attempt.protected is Protection.NO:
+            return _reply(plan, attempt, AttemptState.LANDED, None, _no_stop(plan, of_order(order)))
+        return _reply(plan, attempt, AttemptState.LANDED, None, f"{said}: {_has(plan)} Nothing was sent now.")
+    if attempt.state.unresolved:
+        problem = Problem(
+            "AMEND_UNKNOWN",
+            f"{said}, and what became of it is not known. Nothing was sent now.",
+            int(Exit.MAY_BE_LIVE),
+            next=f"capcli reconcile {attempt.attempt_id}",
+            details={"attempt_id": attempt.attempt_id, "state": attempt.state.value},
+            assistant_error=False,
+        )
+        return _reply(plan, attempt, AttemptState.UNKNOWN, order, problem)
+    why = attempt.error_code or attempt.note or attempt.state.value.lower()
+    raise BrokerRefused(
+        f"{said} and not made ({why.rstrip('.')}). Nothing was sent now. Make a new preview.",
+        next=f"capcli orders {order.deal_id}",
+        attempt_id=attempt.attempt_id,
+        state=attempt.state.value,
+    )
 
 
 def amend_order_command(deal_id: str, change: OrderChange) -> str:
@@ -331,7 +393,7 @@ def _check(change: OrderChange) -> None:
         )
 
 
-def _with_guarantee(request: OrderRequest, plan: _Plan) -> OrderRequest:
+def _with_guarantee(request: OrderRequest, plan: Plan) -> OrderRequest:
     """Return the request that the rules judge: a moved order's kept legs count as named."""
     legs = plan.target.bracket
     named = request.stop is not None or plan.change.legs.guaranteed
@@ -343,7 +405,12 @@ def _at(level: Decimal | None) -> Leg | None:
     return None if level is None else Leg(LegForm.LEVEL, level)
 
 
-def _risks(plan: _Plan) -> Iterator[str]:
+def risks_of(plan: Plan) -> tuple[str, ...]:
+    """Say what an amendment adds in risk; empty when it only tightens."""
+    return tuple(_risks(plan))
+
+
+def _risks(plan: Plan) -> Iterator[str]:
     """Say what is new risk; a leg that is added and a stop that comes nearer are not."""
     order = plan.order
     if plan.level != order.level:
@@ -355,7 +422,7 @@ def _risks(plan: _Plan) -> Iterator[str]:
     yield from loosened(of_order(order, plan.level), plan.target.bracket, order.side)
 
 
-def _has(plan: _Plan) -> str:
+def _has(plan: Plan) -> str:
     order, until = plan.order, plan.target.good_till
     legs = legs_told(of_order(order), plan.target.bracket)
     moved = f", moved to {plain(plan.level)}," if plan.level != order.level else ""
@@ -363,7 +430,7 @@ def _has(plan: _Plan) -> str:
     return f"{told(order)}{moved} has {legs}; it waits {end}."
 
 
-def _no_stop(plan: _Plan, seen: Bracket) -> Problem:
+def _no_stop(plan: Plan, seen: Bracket) -> Problem:
     waits = f"{told(plan.order)} waits"
     code = "STOP_DIFFERS" if seen.has_stop else "NO_STOP"
     fault = "with another stop than asked" if seen.has_stop else "WITHOUT its stop"
@@ -378,7 +445,7 @@ def _no_stop(plan: _Plan, seen: Bracket) -> Problem:
 
 
 def _reply(
-    plan: _Plan,
+    plan: Plan,
     attempt: AttemptRecord | None,
     state: Ended | None,
     row: WorkingOrder | None,

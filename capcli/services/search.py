@@ -64,7 +64,9 @@ class Search:
 
     def order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
         """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
-        preview = self.desk.journal.preview(attempt.preview_id) if attempt.preview_id else None
+        if attempt.preview_id is None or not attempt.kind.is_order:
+            return None
+        preview = self.desk.journal.preview(attempt.preview_id)
         return read_order(preview.document) if preview else None
 
     def is_quiet(self, attempt: AttemptRecord) -> bool:
@@ -90,7 +92,7 @@ class Search:
     def is_watched(self, attempt: AttemptRecord) -> bool:
         """Say whether an order that was presumed not placed is still looked for."""
         sent = attempt.sent_at or attempt.created_at
-        lost = attempt.state is AttemptState.ABSENT and attempt.preview_id is not None
+        lost = attempt.state is AttemptState.ABSENT and attempt.kind.is_order
         return lost and self.desk.clock() - sent <= _WATCH
 
     def watched(self, account_id: str) -> tuple[AttemptRecord, ...]:
@@ -140,7 +142,7 @@ class Search:
             deal
             for other in others
             # An amendment or a close is about a deal of another attempt, it owns none.
-            if other.attempt_id != mine and other.preview_id is not None
+            if other.attempt_id != mine and other.kind.is_order
             for deal in (*other.deal_ids, other.order_id)
             if deal
         )

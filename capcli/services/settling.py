@@ -16,7 +16,12 @@ from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply
 from capcli.services.verdicts import execution_reply
 
-_NAMES = {Kind.CLOSE: "close", Kind.AMEND: "amendment", Kind.CANCEL: "cancellation"}
+_NAMES = {
+    Kind.CLOSE: "close",
+    Kind.AMEND: "amendment",
+    Kind.WORKING_UPDATE: "amendment",
+    Kind.CANCEL: "cancellation",
+}
 _MAYBE = "The order may be live. Do not send it again."
 _WORST_FIRST = (Exit.MAY_BE_LIVE, Exit.NO_STOP)
 # What reconcile brings to an end is its success, whatever the end is.
@@ -209,7 +214,7 @@ class Settlements:
         if not row.state.unresolved:
             return False
         attempt = self._desk.journal.attempt(row.attempt_id)
-        if attempt is None or attempt.preview_id is None or not row.candidates:
+        if attempt is None or row.epic is None or not row.candidates:
             return True
         return not self._witness.search.is_quiet(attempt)
 
@@ -237,7 +242,7 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
     else:
         why = f" ({attempt.note.rstrip('.')})" if attempt.note else ""
         # A later amendment may have replaced it: that it was never made is more than the deal tells.
-        ended = "is not in force" if attempt.kind is Kind.AMEND else "was not made"
+        ended = "is not in force" if attempt.kind in {Kind.AMEND, Kind.WORKING_UPDATE} else "was not made"
         sentence = f"{what} {ended}{why}."
     code = Exit.DONE
     if undecided:
@@ -247,7 +252,7 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
     look = "orders" if attempt.path.startswith("/workingorders") else "positions"
     return Settled(
         attempt_id=attempt.attempt_id,
-        preview_id=None,
+        preview_id=attempt.preview_id,
         kind=attempt.kind,
         epic=None,
         side=None,

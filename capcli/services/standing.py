@@ -228,7 +228,7 @@ def foreign_orders(
 
 
 def _lost(rows: dict[str, Activity], attempt: AttemptRecord, journal: Journal) -> str | None:
-    preview = journal.preview(attempt.preview_id) if attempt.preview_id else None
+    preview = journal.preview(attempt.preview_id or "") if attempt.kind.is_order else None
     sent = attempt.broker_time_at_send or attempt.sent_at
     if preview is None or sent is None:
         return None

@@ -265,6 +265,13 @@ def test_a_clock_that_was_set_back_refuses_no_order() -> None:
     assert openings.take() == 0
 
 
+def test_an_order_that_did_not_leave_is_given_back() -> None:
+    openings = Openings(Wall(), most=1)
+    assert openings.take() == 0
+    openings.give_back()
+    assert (openings.wait_s(), openings.take(), openings.take()) == (0, 0, 3600)
+
+
 def test_without_an_hourly_limit_nothing_is_counted() -> None:
     openings = Openings(Wall())
 

@@ -58,6 +58,7 @@ def test_a_close_is_waited_for_too(capcli, impatient):
     deal = capcli.bought()
     closed = capcli("close", deal, "--yes", "--json", around=impatient(1))
     assert (closed.code, closed.data["state"]) == (0, "LANDED")
+    assert "the close is on its way" in closed.err
 
 
 class Late(PaperTransport):

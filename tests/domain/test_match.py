@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from capcli.domain.account import Activity, OrderType, Position, WorkingOrder
@@ -428,6 +428,14 @@ def test_one_sure_trace_and_nothing_else_is_a_landing(lost: Lost, look: Seen) ->
     assert (found.verdict is V.NOTHING_THERE) == (not found.traces and not found.rejected)
 
 
+ORDER_OF_OLD = Seen(
+    (replace(POSITION, deal_id="old", working_order_id="a"),),
+    (),
+    (row("a", type="WORKING_ORDER", status="ACCEPTED", size=D("1.5"), level=None, side=None),),
+)
+
+
+@example(LOST_ORDER, ORDER_OF_OLD)
 @given(LOSSES, LOOKS)
 def test_a_deal_that_somebody_accounts_for_is_never_what_was_opened(lost: Lost, look: Seen) -> None:
     found = find(lost, look)

@@ -24,6 +24,8 @@ from capcli.render import envelope
 from capcli.services.account_changes import Wanted
 from capcli.services.history import Span
 from capcli.services.history import Wanted as Rows
+from capcli.services.order_amending import OrderChange
+from capcli.services.order_updates import Dropped
 from capcli.services.reply import Reply
 from tests.support.clock import START, Time
 from tests.support.desk import Seat
@@ -305,6 +307,20 @@ STEPS = (
         lambda seen: {"deal_id": seen["execute"]["deal_id"], "stop_level": 24.75, "confirm": True},
     ),
     Step(
+        "update_preview",
+        lambda app, seen: app.order_updates.preview(
+            seen["resting"]["deal_id"], OrderChange(Decimal("20.25")), Dropped()
+        ),
+        "cap_trade_preview_working_order_update",
+        lambda seen: {"deal_id": seen["resting"]["deal_id"], "level": "20.25"},
+    ),
+    Step(
+        "update",
+        lambda app, seen: app.order_updates.execute(seen["update_preview"]["preview_id"], confirmed=True),
+        "cap_trade_execute_working_order_update",
+        lambda seen: {"preview_id": seen["update_preview"]["preview_id"], "confirm": True},
+    ),
+    Step(
         "cancel",
         lambda app, seen: app.cancellations.cancel(seen["resting"]["deal_id"], confirmed=True),
         "cap_trade_orders_cancel",
@@ -411,6 +427,12 @@ STEPS = (
         lambda app, seen: execute(app, seen["converted"]["preview_id"], Kind.MARKET),
         "cap_trade_execute_position",
         lambda seen: {"preview_id": seen["converted"]["preview_id"], "confirm": True},
+    ),
+    Step(
+        "flatten",
+        lambda app, _: app.flattenings.flatten(confirmed=True, by="cap_trade_flatten"),
+        "cap_trade_flatten",
+        lambda _: {"confirm": True},
     ),
     Step("halted_status", lambda app, _: app.accounts.held(), "cap_session_status"),
     Step("logout", lambda app, _: app.accounts.logout(), "cap_session_logout"),

@@ -21,7 +21,6 @@ TERMINAL_ONLY = {
     "config unset": "the same",
     "config path": "files of the user's machine",
     "watchlists": "the same as watchlists list",
-    "orders amend": "an assistant cancels and places anew, with a preview that the user reads",
     "history verify": "a look at the files and the keychain of the user's machine; cap_health has it too",
     "paper status": "the simulator is the user's bench; its accounts show up in cap_account_list",
     "paper reset": "forgets every deal",

@@ -15,9 +15,11 @@ pytestmark = pytest.mark.anyio
 TRADES = {
     "cap_trade_execute_position",
     "cap_trade_execute_working_order",
+    "cap_trade_execute_working_order_update",
     "cap_trade_positions_close",
     "cap_trade_positions_amend",
     "cap_trade_orders_cancel",
+    "cap_trade_flatten",
     "cap_account_preferences_set",
 }
 
@@ -56,6 +58,12 @@ OFFICIAL: dict[str, list[str]] = {
         *LEGS,
         "good_till_date",
     ],
+    "cap_trade_preview_working_order_update": [
+        *("deal_id", "level"),
+        *LEGS,
+        *("good_till_date", "time_in_force", "guaranteed_stop", "trailing_stop"),
+    ],
+    "cap_trade_execute_working_order_update": ["preview_id", "confirm", "wait_for_confirm", "timeout_s"],
     "cap_trade_execute_position": ["preview_id", "confirm", "wait_for_confirm", "timeout_s"],
     "cap_trade_execute_working_order": ["preview_id", "confirm", "wait_for_confirm", "timeout_s"],
     "cap_trade_positions_close": ["deal_id", "confirm", "wait_for_confirm", "timeout_s"],

@@ -1,6 +1,7 @@
 """What the live table shows at which width, and the lines of a stream."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -187,3 +188,11 @@ def test_a_clockface_writes_any_second_anew():
         "1970-01-01T00:00:01.000Z",
         "1970-01-01T00:00:00.999Z",
     ]
+
+
+def test_positions_whose_market_is_not_on_the_stream_say_so():
+    board = BookBoard()
+    board.book = replace(book(), reread=("GOLD",))
+    shown = drawn(board, Subject("paper", "1"), Look(terminal=True, width=80), 0)
+    assert "1 market is beyond the 40 of a stream and priced every 15 s: GOLD" in shown
+    assert json.loads(JsonLines("watch", "paper", "1").book(board.book))["data"]["reread"] == ["GOLD"]

@@ -3,13 +3,16 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 
+from capcli.broker.limits import Openings
 from capcli.domain.bracket import Change
-from capcli.domain.market import Side
+from capcli.domain.market import Resolution, Side
 from capcli.domain.order import Trigger
 from capcli.domain.policy import Rule
 from capcli.errors import ChecksFailed
+from capcli.paper.state import set_fault
 from capcli.services.order_amending import OrderChange
 from tests.support.desk import Seat, refusal, stop_at
 from tests.support.fixtures import Seats
@@ -205,3 +208,34 @@ def test_each_limit_on_the_day_costs_one_request_in_the_same_round(seats: Seats)
         "GET /session",
         "GET /workingorders",
     ]
+
+
+def test_a_rival_that_took_the_last_order_of_the_hour_is_told_with_the_true_wait(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, openings = seat.app.order_desk.broker, Openings(seat.time.now, most=1)
+    monkeypatch.setattr(broker, "_openings", openings)
+    monkeypatch.setattr(broker, "opening_wait_s", openings.take)
+    done = seat.execute(seat.preview().preview_id)
+    assert (done.exit_code, sent(seat)) == (11, [])
+    assert done.problem.details["retry_after_s"] == pytest.approx(3600, abs=5)
+
+
+def test_an_order_that_found_no_connection_is_not_counted(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, openings = seat.app.order_desk.broker, Openings(seat.time.now, most=1)
+    monkeypatch.setattr(broker, "_openings", openings)
+    seat.tap.breaks("POST", "/positions", before=httpx.ConnectError("refused"))
+    assert seat.execute(seat.preview().preview_id).exit_code == 7
+    assert seat.execute(seat.preview().preview_id).exit_code == 0
+    assert openings.wait_s() > 0
+
+
+def test_an_empty_window_without_a_code_is_an_empty_page(seat: Seat) -> None:
+    seat.time.tick(5 * 86_400)
+    set_fault(seat.home / "paper.db", "no-code", at=seat.time.now())
+    end = seat.time.now() - timedelta(minutes=1)
+    start = end - timedelta(minutes=5)
+    assert seat.app.broker.candles("GBPUSD", Resolution.MINUTE, start=start, end=end) == ()
+    assert "GET /markets/GBPUSD" in seat.tap.seen()

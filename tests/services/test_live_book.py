@@ -99,3 +99,11 @@ def test_an_empty_book_waits_for_a_position(seat, live, exchange, time):
     assert len(book.snapshot().positions) == 1
     book.close()
     assert exchange.socket.closed
+
+
+def test_markets_beyond_the_forty_of_a_stream_are_named(seat, live, monkeypatch):
+    monkeypatch.setattr("capcli.services.live_book.MOST_EPICS", 1)
+    seat.open("SILVER", "2")
+    seat.open("GOLD", "1", side=Side.SELL)
+
+    assert live.open().snapshot().reread == ("GOLD",)

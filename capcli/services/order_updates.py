@@ -1,0 +1,278 @@
+"""Previewed updates of working orders: stored with the exact body, checked again, and sent once."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from capcli.domain.account import OrderType, WorkingOrder
+from capcli.domain.attempt import PreviewRecord, PreviewState
+from capcli.domain.bracket import Change, order_shows
+from capcli.domain.market import MarketStatus, Side
+from capcli.domain.money import plain
+from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm
+from capcli.errors import ChecksFailed, PreviewElsewhere, PreviewExpired, PreviewUnknown, UsageError
+from capcli.services import ids as typed
+from capcli.services.cancelling import find_order, told
+from capcli.services.casework import Desk, active_on, returning
+from capcli.services.evidence import Witness
+from capcli.services.order_amending import (
+    OrderAmendment,
+    OrderAmendments,
+    OrderChange,
+    Plan,
+    amend_order_command,
+    body_of,
+    check_order_change,
+    previewed_again,
+    risks_of,
+)
+from capcli.services.ports import AccountLock, Ids
+from capcli.services.reply import Reply, about
+from capcli.services.trading_gate import require_confirmation, require_trading
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What an update must not leave on the stop."""
+
+    trailing: bool = False
+    guaranteed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """A working order as it would be. Prices in the instrument's currency; `risks` says what adds risk."""
+
+    preview_id: str
+    deal_id: str
+    epic: str
+    level: Decimal
+    stop_level: Decimal | None
+    limit_level: Decimal | None
+    good_till: datetime | None
+    risks: tuple[str, ...]
+    body: str
+    expires_at: datetime
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How updates are kept and sent. `account` is the one that the user asked for, if any."""
+
+    lock: AccountLock
+    ids: Ids
+    ttl_s: int
+    confirmation_needed: bool
+    account: str | None
+
+
+class OrderUpdates:
+    """Previews and executes updates over the same checks and sending as an amendment."""
+
+    def __init__(self, desk: Desk, amendments: OrderAmendments, witness: Witness, setting: Setting) -> None:
+        self._desk = desk
+        self._amendments = amendments
+        self._witness = witness
+        self._setting = setting
+
+    def preview(self, deal_id: str, change: OrderChange, dropped: Dropped) -> Reply[OrderUpdate]:
+        """Check an update and store it with the body that would be sent. Sends nothing.
+
+        Raises UsageError, DealUnknown, ChecksFailed, and what a read raises: then nothing is stored.
+        """
+        deal_id = typed.deal_id(deal_id)
+        check_order_change(change)
+        find_order(self._desk.broker, deal_id)
+        account_id = self._desk.broker.account_id or ""
+        with about(account_id):
+            plan = self._amendments.plan(deal_id, change, account_id)
+            _refuse_kept(plan, dropped)
+            if order_shows(plan.order, plan.target):
+                raise UsageError(
+                    f"Nothing to change: {told(plan.order)} is as you ask.", next=f"capcli orders {deal_id}"
+                )
+            record = self._store(plan)
+        return Reply(_shown(plan, record), account_id)
+
+    def execute(self, preview_id: str, *, confirmed: bool) -> Reply[OrderAmendment]:
+        """Send a previewed update once, or tell what became of it.
+
+        Raises PreviewUnknown, PreviewExpired, PreviewElsewhere, NotConfirmed, TradingOff, LiveLocked, Halted,
+        ChecksFailed, DealUnknown, AttemptUnresolved, Busy, BrokerRefused, Unreachable: then nothing changed.
+        Problems as of an amendment.
+        """
+        record = self._find(typed.preview_id(preview_id))
+        with about(record.account_id, lambda: {"preview_id": record.preview_id}):
+            if self._desk.journal.attempt_of(record.preview_id) is None:
+                self._gate(record, confirmed=confirmed)
+            lock = self._setting.lock(record.env, record.host, record.account_id)
+            with lock, returning(self._desk.broker):
+                attempt = self._desk.journal.attempt_of(record.preview_id)
+                if attempt is not None:
+                    order, change = _read(record.document)
+                    settled = self._witness.settle(attempt)
+                    return previewed_again(order, change, settled, record.preview_id)
+                return self._send(record)
+
+    def _send(self, record: PreviewRecord) -> Reply[OrderAmendment]:
+        _, change = _read(record.document)
+        deal_id = record.path.rsplit("/", 1)[1]
+        if active_on(self._desk.broker, record.account_id) != record.account_id:
+            raise self._elsewhere(record, f"account {record.account_id}")
+        plan = self._amendments.plan(deal_id, change, record.account_id)
+        if body_of(plan) != record.body:
+            raise ChecksFailed(
+                f"{deal_id} changed since {record.preview_id} was made, so another body would have to be "
+                "sent. Nothing was sent. Make a new preview.",
+                next=amend_order_command(deal_id, change),
+                failed=["body"],
+            )
+        return self._amendments.send_previewed(plan, record)
+
+    def _find(self, preview_id: str) -> PreviewRecord:
+        record = self._desk.journal.preview(preview_id)
+        if record is None:
+            raise PreviewUnknown(
+                f"No preview has the id {preview_id}. Nothing was sent.", next="capcli orders amend --help"
+            )
+        if record.kind is not Kind.WORKING_UPDATE:
+            raise self._elsewhere(record, f"a {record.kind.value} order")
+        if (record.env, record.host) != (self._desk.env, self._desk.broker.host):
+            raise self._elsewhere(record, f"{record.env} ({record.host})")
+        if self._setting.account not in {None, record.account_id}:
+            raise self._elsewhere(record, f"account {record.account_id}")
+        return record
+
+    def _elsewhere(self, record: PreviewRecord, whose: str) -> PreviewElsewhere:
+        return PreviewElsewhere(
+            f"{record.preview_id} is for {whose}, not for an update here. Nothing was sent now.",
+            next="capcli orders",
+        )
+
+    def _gate(self, record: PreviewRecord, *, confirmed: bool) -> None:
+        if record.expires_at <= self._desk.clock():
+            _, change = _read(record.document)
+            raise PreviewExpired(
+                f"{record.preview_id} expired at {record.expires_at:%H:%M:%S}Z. Nothing was sent. "
+                "Make a new preview.",
+                next=amend_order_command(record.path.rsplit("/", 1)[1], change),
+            )
+        require_trading(self._desk.policy, "The update")
+        require_confirmation(
+            self._desk.policy,
+            confirmed=confirmed,
+            needed=self._setting.confirmation_needed,
+            command=f"capcli orders amend {record.path.rsplit('/', 1)[1]}",
+        )
+
+    def _store(self, plan: Plan) -> PreviewRecord:
+        body, now = body_of(plan), self._desk.clock()
+        record = PreviewRecord(
+            preview_id=self._setting.ids("p_"),
+            kind=Kind.WORKING_UPDATE,
+            env=self._desk.env,
+            host=self._desk.broker.host,
+            account_id=plan.account_id,
+            method="PUT",
+            path=f"{ORDERS_PATH}/{plan.order.deal_id}",
+            body=body,
+            body_sha256=sha256(body).hexdigest(),
+            document=_write(plan.order, plan.change),
+            quote=b"",
+            state=PreviewState.READY,
+            created_at=now,
+            expires_at=now + timedelta(seconds=self._setting.ttl_s),
+        )
+        self._desk.journal.save_preview(record)
+        return record
+
+
+def _refuse_kept(plan: Plan, dropped: Dropped) -> None:
+    legs = plan.target.bracket
+    for name, unwanted, there in (
+        ("guaranteed", dropped.guaranteed, legs.guaranteed),
+        ("trailing", dropped.trailing, legs.trail is not None),
+    ):
+        if unwanted and there:
+            raise UsageError(
+                f"The stop would stay {name}: cancel the order and place it anew without that.",
+                next=f"capcli orders cancel {plan.order.deal_id}",
+            )
+
+
+def _shown(plan: Plan, record: PreviewRecord) -> OrderUpdate:
+    risks, legs = risks_of(plan), plan.target.bracket
+    adds = f" It {' and '.join(risks)}, which is new risk." if risks else " It adds no risk."
+    return OrderUpdate(
+        preview_id=record.preview_id,
+        deal_id=plan.order.deal_id,
+        epic=plan.order.epic,
+        level=plan.level,
+        stop_level=legs.stop,
+        limit_level=legs.limit,
+        good_till=plan.target.good_till,
+        risks=risks,
+        body=record.body.decode(),
+        expires_at=record.expires_at,
+        sentence=f"Would change {told(plan.order)}: level {plain(plan.level)}.{adds}",
+    )
+
+
+def _write(order: WorkingOrder, change: OrderChange) -> bytes:
+    legs = change.legs
+    kept = {
+        "order": {field.name: _plain(getattr(order, field.name)) for field in fields(order)},
+        "level": _plain(change.level),
+        "good_till": _plain(change.good_till),
+        "no_expiry": change.no_expiry,
+        "stop": legs.stop and [legs.stop.form.value, str(legs.stop.value)],
+        "limit": legs.limit and [legs.limit.form.value, str(legs.limit.value)],
+        "trailing": legs.trailing,
+        "guaranteed": legs.guaranteed,
+    }
+    return json.dumps(kept, sort_keys=True).encode()
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _read(document: bytes) -> tuple[WorkingOrder, OrderChange]:
+    kept = json.loads(document)
+    legs = Change(_leg(kept["stop"]), _leg(kept["limit"]))
+    legs = replace(legs, trailing=kept["trailing"], guaranteed=kept["guaranteed"])
+    change = OrderChange(_number(kept["level"]), legs, _time(kept["good_till"]), kept["no_expiry"])
+    return _order(kept["order"]), change
+
+
+def _order(raw: Mapping[str, Any]) -> WorkingOrder:
+    numbers = ("size", "level", "stop_level", "limit_level", "bid", "offer")
+    times = ("good_till", "created_at")
+    facts: dict[str, Any] = {
+        **raw,
+        **{name: _number(raw[name]) for name in numbers},
+        **{name: _time(raw[name]) for name in times},
+        "side": Side(raw["side"]),
+        "type": OrderType(raw["type"]),
+        "market_status": MarketStatus(raw["market_status"]),
+    }
+    return WorkingOrder(**facts)
+
+
+def _leg(raw: list[str] | None) -> Leg | None:
+    return Leg(LegForm(raw[0]), Decimal(raw[1])) if raw else None
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,200 @@
+"""Flatten: halted first, every order and position gone after it, and nothing said that was not read back."""
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from capcli.domain.order import Trigger
+from capcli.errors import NotConfirmed, TradingOff, WouldSend
+from capcli.services.dry_run import dry_reply
+from capcli.services.flattening import Flattened
+from tests.support.desk import Seat, refusal
+from tests.support.fixtures import Seats
+from tests.support.tap import says
+
+D = Decimal
+LOST = httpx.ReadTimeout("no answer")
+CLOSED = says(400, {"errorCode": "error.market.closed"})
+
+
+def flatten(seat: Seat, **options: Any) -> Any:
+    return seat.app.flattenings.flatten(confirmed=True, by="capcli flatten", **options)
+
+
+def waiting(seat: Seat) -> str:
+    return seat.open(size="2", trigger=Trigger(D("20.5"))).deal_id or ""
+
+
+def left(seat: Seat) -> int:
+    return len(seat.book()) + len(seat.app.portfolio.orders().data.orders)
+
+
+def test_everything_is_gone_orders_first_and_the_halt_stays(seat: Seat) -> None:
+    deal, order = seat.open().deal_id, waiting(seat)
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.data.flat, left(seat)) == (0, True, 0)
+    assert seat.tap.seen("DELETE") == [f"DELETE /workingorders/{order}", f"DELETE /positions/{deal}"]
+    assert [row.done for row in reply.data.deals] == [True, True]
+    assert seat.app.halting.held() is not None
+    assert reply.data.sentence.endswith("The halt stays in force until capcli resume.")
+    assert reply.data.next == "capcli resume"
+
+
+def test_a_flat_account_is_halted_and_said_to_be_flat(seat: Seat) -> None:
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.data.flat, reply.data.deals) == (0, True, ())
+    assert seat.app.halting.held() is not None
+    assert seat.tap.seen("DELETE") == []
+
+
+def test_without_a_yes_nothing_happens_not_even_the_halt(seat: Seat) -> None:
+    seat.open()
+    error = refusal(lambda: seat.app.flattenings.flatten(confirmed=False, by="capcli flatten"))
+    assert isinstance(error, NotConfirmed)
+    assert error.next == "capcli flatten --confirm"
+    assert (seat.app.halting.held(), left(seat)) == (None, 1)
+
+
+def test_it_is_refused_where_trading_is_off(seats: Seats) -> None:
+    off = seats(
+        CAP_ENV="demo", CAP_API_KEY="k" * 16, CAP_IDENTIFIER="me@example.com", CAP_API_PASSWORD="p" * 12
+    )
+    error = refusal(lambda: flatten(off))
+    assert isinstance(error, TradingOff)
+    assert (off.tap.seen(), off.app.halting.held()) == ([], None)
+
+
+@pytest.mark.parametrize("option", [True, False])
+def test_a_dry_run_lists_what_the_real_one_sends(seats: Seats, option: bool) -> None:
+    seat = seats() if option else seats(CAP_DRY_RUN="true")
+    real = seats()
+    real.open()
+    waiting(real)
+    with pytest.raises(WouldSend) as caught:
+        seat.app.flattenings.flatten(confirmed=False, by="capcli flatten", dry=option)
+    shown = dry_reply(caught.value).data
+    assert (seat.app.halting.held(), left(real), "It would halt first." in shown.sentence) == (None, 2, True)
+    flatten(real)
+    asked = [f"{row.method} {row.path.removeprefix('/api/v1')}" for row in shown.requests]
+    assert asked == real.tap.seen("DELETE")
+
+
+def test_a_dry_run_of_a_flat_account_says_that_nothing_would_be_sent(seat: Seat) -> None:
+    with pytest.raises(WouldSend) as caught:
+        flatten(seat, dry=True)
+    shown = dry_reply(caught.value).data
+    assert "There is nothing that would have been sent." in shown.sentence
+    assert (shown.requests, shown.next) == ((), None)
+
+
+def test_one_deal_that_stays_stops_no_other(seat: Seat) -> None:
+    stuck, other = seat.open().deal_id, seat.open().deal_id
+    seat.tap.breaks("DELETE", f"/positions/{stuck}", before=CLOSED)
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.problem.code, seat.book()) == (6, "NOT_FLAT", [stuck])
+    assert {row.deal_id: row.done for row in reply.data.deals} == {stuck: False, other: True}
+    assert "error.market.closed" in reply.data.sentence
+    assert reply.data.next == "capcli flatten --confirm"
+    assert "The halt stays in force" in reply.data.sentence
+
+
+def test_a_second_run_goes_on_with_what_stayed(seat: Seat) -> None:
+    stuck = seat.open().deal_id
+    seat.open()
+    seat.tap.breaks("DELETE", f"/positions/{stuck}", before=CLOSED)
+    flatten(seat)
+    again = flatten(seat)
+    assert (again.exit_code, [row.deal_id for row in again.data.deals], left(seat)) == (0, [stuck], 0)
+
+
+def test_a_lost_answer_is_no_doubt_where_the_account_is_flat(seat: Seat) -> None:
+    seat.open()
+    waiting(seat)
+    seat.tap.breaks("DELETE", "/workingorders", after=LOST)
+    seat.tap.breaks("DELETE", "/positions", after=LOST)
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.data.unresolved, left(seat)) == (0, (), 0)
+
+
+def test_a_close_that_nobody_saw_the_end_of_is_eight(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("DELETE", "/positions", before=LOST, times=9)
+    reply = flatten(seat)
+    (row,) = reply.data.deals
+    assert (reply.exit_code, row.done, row.attempt_id in reply.data.unresolved) == (8, False, True)
+    assert seat.book() == [deal]
+
+
+def test_an_order_of_which_nobody_knows_is_named_until_it_is_settled(seat: Seat) -> None:
+    seat.open()
+    shown = seat.preview(size="2")
+    seat.tap.breaks("POST", "/positions", before=LOST)
+    lost = seat.execute(shown.preview_id)
+    assert lost.exit_code == 8
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.data.unresolved, left(seat)) == (8, (lost.data.attempt_id,), 0)
+    assert lost.data.attempt_id in reply.data.sentence
+
+
+def test_an_order_that_landed_unseen_is_settled_and_closed(seat: Seat) -> None:
+    shown = seat.preview(size="2")
+    seat.tap.breaks("POST", "/positions", after=LOST)
+    seat.execute(shown.preview_id)
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.data.unresolved, left(seat)) == (0, (), 0)
+
+
+def test_what_was_opened_meanwhile_is_closed_in_another_round(seat: Seat) -> None:
+    deal = seat.open().deal_id
+
+    def open_another(_request: httpx.Request) -> None:
+        tokens = seat.app.broker._sessions.live().tokens.headers
+        body = {"epic": "SILVER", "direction": "BUY", "size": 3}
+        url = "http://paper/api/v1/positions"
+        seat.tap._inner.handle_request(httpx.Request("POST", url, headers=tokens, json=body))
+
+    seat.tap.breaks("DELETE", "/positions", before=open_another)
+    reply = flatten(seat)
+    assert (reply.exit_code, left(seat), len(reply.data.deals)) == (0, 0, 2)
+    assert reply.data.deals[0].deal_id == deal
+
+
+def test_an_account_that_cannot_be_read_back_is_not_called_flat(seat: Seat) -> None:
+    seat.open()
+
+    def silence(_request: httpx.Request) -> None:
+        seat.tap.breaks("GET", "/workingorders", before=httpx.ConnectError("gone"), times=99)
+
+    seat.tap.breaks("DELETE", "/positions", before=silence)
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.data.flat) == (8, False)
+    assert "could not be read" in reply.data.sentence
+
+
+def test_a_network_that_is_down_from_the_start_leaves_the_halt_and_says_it(seat: Seat) -> None:
+    seat.open()
+    for path in ("/positions", "/workingorders", "/session"):
+        seat.tap.breaks("GET", path, before=httpx.ConnectError("gone"), times=99)
+    error = refusal(lambda: flatten(seat))
+    assert int(error.exit_code) == 7
+    assert "The halt stays in force" in error.message
+    assert (seat.app.halting.held() is not None, error.next is not None) == (True, True)
+
+
+def test_called_back_in_the_middle_it_tells_what_was_done(seat: Seat) -> None:
+    first, second = seat.open().deal_id, seat.open().deal_id
+
+    def press(_request: httpx.Request) -> None:
+        seat.app.recall.call_back()
+
+    seat.tap.breaks("DELETE", "/positions", before=press)
+    done: list[Flattened] = []
+    reply = flatten(seat, done=done)
+    assert {row.deal_id: row.done for row in reply.data.deals} in (
+        {first: True, second: False},
+        {first: False, second: True},
+    )
+    assert (reply.exit_code, left(seat), len(done)) == (8, 1, 2)
+    assert "1 of 2 cancelled or closed" in seat.app.flattenings.so_far(done).data.sentence
