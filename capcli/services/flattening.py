@@ -94,8 +94,9 @@ class Flattenings:
 
         `done` is filled on the way, for whoever looks meanwhile. Raises WouldSend on a dry run (nothing is
         halted then), NotConfirmed, ApprovalRequired, TradingOff, LiveLocked, StateFolderUnusable,
-        Interrupted, and what reading the account raises: the halt is in force from the two last ones on. Problem NOT_FLAT: exit 8 where
-        something may be live that nobody could see or prove gone, else that of the first deal that stays.
+        Interrupted, and what reading the account raises: the halt is in force from the two last ones on.
+        Problem NOT_FLAT: exit 8 where something may be live that nobody could see or prove gone, else that
+        of the first deal that stays.
         """
         require_trading(self._desk.policy, "The flattening")
         if dry or self._desk.dry_run:

@@ -57,7 +57,7 @@ def test_unset_takes_the_line_out(capcli, file):
         ("set CAP_MAX_POSITON_SIZE 3", 2, "Did you mean max_position_size?"),
         ("set CAP_API_KEY abcdefgh", 2, "capcli login"),
         ("set api_password_file /x", 2, "capcli login"),
-        ("set CAP_APPROVAL human", 3, "NOT_ENFORCED"),
+        ("set CAP_APPROVAL somebody", 2, "confirm or human"),
         ("set CAP_ENV live", 0, ""),
         ("set CAP_ENV live --profile other", 0, "there already"),
         ("set CAP_REQUIRE_EXPLICIT_CONFIRM false --profile other", 3, "on live every order is confirmed"),

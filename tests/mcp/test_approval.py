@@ -189,14 +189,17 @@ async def test_every_tool_that_changes_the_account_asks(human: Seat) -> None:
         resting = await ask.works("cap_trade_preview_working_order", **RESTING)
         order = {"preview_id": resting["preview_id"]}
         waiting = await ask.works("cap_trade_execute_working_order", confirm=True, **order)
+        order_id = waiting["deal_ids"][0]
+        update = await ask.works("cap_trade_preview_working_order_update", deal_id=order_id, level=20.25)
         assert len(forms.asked) == 2
         calls = (
-            ("cap_trade_orders_cancel", {"deal_id": waiting["deal_ids"][0]}),
+            ("cap_trade_execute_working_order_update", {"preview_id": update["preview_id"]}),
+            ("cap_trade_orders_cancel", {"deal_id": order_id}),
             ("cap_trade_positions_amend", {"deal_id": deal_id, "stop_level": 24.1}),
             ("cap_trade_positions_close", {"deal_id": deal_id, "size": 0.5}),
-            ("cap_trade_positions_close", {"deal_id": deal_id}),
             ("cap_account_preferences_set", {"leverages": {"SHARES": 2}}),
             ("cap_account_demo_topup", {"amount": 5}),
+            ("cap_trade_flatten", {}),
         )
         for number, (tool, arguments) in enumerate(calls, 3):
             await ask.works(tool, confirm=True, **arguments)
@@ -208,7 +211,7 @@ async def test_every_tool_that_changes_the_account_asks(human: Seat) -> None:
         }
     executes = {"cap_trade_execute_position", "cap_trade_execute_working_order"}
     assert confirmed == {tool for tool, _ in calls} | executes, "a tool that changes something is not tried"
-    assert len(sent(human)) == 8
+    assert len(sent(human)) == 9
 
 
 async def test_an_answer_that_is_brought_twice_sends_once(human: Seat) -> None:

@@ -23,6 +23,8 @@ CHANGES = {
     "cap_trade_positions_close": {"DELETE /positions/", "POST /positions"},
     "cap_trade_positions_amend": {"PUT /positions/"},
     "cap_trade_orders_cancel": {"DELETE /workingorders/"},
+    "cap_trade_execute_working_order_update": {"PUT /workingorders/"},
+    "cap_trade_flatten": {"DELETE /workingorders/", "DELETE /positions/"},
     "cap_account_preferences_set": {"PUT /accounts/preferences"},
     "cap_account_demo_topup": {"POST /accounts/topUp"},
     "cap_watchlists_create": {"POST /watchlists"},
@@ -52,7 +54,7 @@ PLAUSIBLE: dict[str, tuple[Any, ...]] = {
 }
 ONLY_PLAUSIBLE = {"duration_s"}
 # Ends the trading of all others, so it comes last.
-LAST = "cap_halt"
+LAST = ("cap_trade_flatten", "cap_halt")
 
 
 def arguments(random: Random, schema: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +134,7 @@ async def fuzzed(seats: Seats, calls: int, seed: int) -> dict[str, int]:
     seat, stakes = seats(), Stakes.laid(seats())
     async with Client(build_server(Face(lambda: seat.app))) as client:
         fuzz = Fuzz(client, seat, stakes)
-        tools = sorted(await client.list_tools(), key=lambda tool: (tool.name == LAST, tool.name))
+        tools = sorted(await client.list_tools(), key=lambda tool: (tool.name in LAST, tool.name))
         for tool in tools:
             # The halt stops what comes after it, so once is enough.
             for _ in range(calls):

@@ -230,6 +230,7 @@ EVERYTHING = (
     (TOPUP, {"amount": 500, "confirm": True}),
 )
 RISK = EVERYTHING[:2]
+FLATTEN = ("cap_trade_flatten", {"confirm": True})
 
 
 def every(calls: Any, codes: set[str]) -> list[Attempt]:
@@ -283,7 +284,7 @@ SITUATIONS = [
     Situation("other account", every(RISK, ELSEWHERE), options=Options(account=SECOND_ACCOUNT)),
     Situation("dry run", every(EVERYTHING, {"DRY"}), {"CAP_DRY_RUN": "true"}),
     Situation("trading off", every(RISK, ELSEWHERE | {"TRADING_OFF"}), KEYS | {"CAP_ENV": "demo"}),
-    Situation("changes off", every(EVERYTHING[2:], {"TRADING_OFF"}), KEYS | {"CAP_ENV": "demo"}),
+    Situation("changes off", every((*EVERYTHING[2:], FLATTEN), {"TRADING_OFF"}), KEYS | {"CAP_ENV": "demo"}),
     Situation(
         "preview of paper on demo",
         every(RISK, ELSEWHERE),
@@ -293,6 +294,9 @@ SITUATIONS = [
         "live without its checklist",
         every(EVERYTHING, ELSEWHERE | {"LIVE_LOCKED", "DEMO_ONLY"}),
         KEYS | {"CAP_ENV": "live", "CAP_ALLOW_TRADING": "true"},
+    ),
+    Situation(
+        "no person said yes", every((*EVERYTHING, FLATTEN), {"APPROVAL_REQUIRED"}), {"CAP_APPROVAL": "human"}
     ),
     Situation("unresolved", every(RISK, {"BLOCKED"}), meanwhile=lost),
 ]
