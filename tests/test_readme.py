@@ -57,6 +57,9 @@ def steps(text: str) -> list[Step]:
     return found
 
 
+FIRST, *REST = chapters()
+
+
 def settled(text: str) -> str:
     text = IDS.sub("ID", text)
     for pattern, word in VARYING:
@@ -98,7 +101,7 @@ def shell(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the blocks are written for a POSIX shell")
-@pytest.mark.parametrize("chapter", chapters())
+@pytest.mark.parametrize("chapter", [FIRST, *(pytest.param(one, marks=pytest.mark.faults) for one in REST)])
 def test_every_console_block_is_true(shell, chapter):
     ours: dict[str, str] = {}
     wrong = []

@@ -87,6 +87,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.faults
 def test_no_words_crash_a_command(capcli):
     assert tried(capcli, calls=3, seed=20260302) >= {0, 2, 5, 6}
 

@@ -142,6 +142,7 @@ async def fuzzed(seats: Seats, calls: int, seed: int) -> dict[str, int]:
     return fuzz.answered
 
 
+@pytest.mark.faults
 async def test_no_arguments_crash_a_tool_or_trade_by_accident(seats: Seats) -> None:
     answered = await fuzzed(seats, calls=6, seed=20260302)
     assert answered["OK"] > 20

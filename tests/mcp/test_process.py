@@ -67,6 +67,7 @@ def greet(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.faults
 async def test_a_real_client_trades_over_stdio(own_home: Path, tmp_path: Path) -> None:
     transport = StdioTransport(
         sys.executable, SERVE, env=environment(own_home), cwd=str(tmp_path), keep_alive=False
@@ -178,6 +179,7 @@ def call(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")
+@pytest.mark.faults
 def test_on_a_terminal_it_says_what_it_is(own_home: Path, tmp_path: Path) -> None:
     import pty
 
@@ -214,6 +216,7 @@ def test_a_client_that_died_is_no_bug(own_home: Path, tmp_path: Path) -> None:
     assert b"BUG" not in told
 
 
+@pytest.mark.faults
 def test_it_starts_while_the_settings_are_wrong(own_home: Path, tmp_path: Path) -> None:
     with started(own_home, tmp_path, CAP_ENV="prod") as process:
         greet(process)
