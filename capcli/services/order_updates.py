@@ -1,7 +1,7 @@
 """Previewed updates of working orders: stored with the exact body, checked again, and sent once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,12 +12,12 @@ from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.bracket import Change, order_shows
 from capcli.domain.market import MarketStatus, Side
-from capcli.domain.money import plain
+from capcli.domain.money import floor_to, plain
 from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm
 from capcli.errors import ChecksFailed, PreviewElsewhere, PreviewExpired, PreviewUnknown, UsageError
 from capcli.services import ids as typed
 from capcli.services.cancelling import find_order, told
-from capcli.services.casework import Desk, active_on, returning
+from capcli.services.casework import Desk, active_on, order_rules, returning
 from capcli.services.evidence import Witness
 from capcli.services.order_amending import (
     OrderAmendment,
@@ -86,10 +86,11 @@ class OrderUpdates:
         Raises UsageError, DealUnknown, ChecksFailed, and what a read raises: then nothing is stored.
         """
         deal_id = typed.deal_id(deal_id)
-        check_order_change(change)
-        find_order(self._desk.broker, deal_id)
+        check_order_change(replace(change, legs=_as_distances(change.legs, lambda leg: leg.value)))
+        order = find_order(self._desk.broker, deal_id)
         account_id = self._desk.broker.account_id or ""
         with about(account_id):
+            change = self._in_prices(change, order)
             plan = self._amendments.plan(deal_id, change, account_id)
             _refuse_kept(plan, dropped)
             if order_shows(plan.order, plan.target):
@@ -98,6 +99,36 @@ class OrderUpdates:
                 )
             record = self._store(plan)
         return Reply(_shown(plan, record), account_id)
+
+    def _in_prices(self, change: OrderChange, order: WorkingOrder) -> OrderChange:
+        """Turn amounts into distances, which is how an order keeps its legs: never more than the amount.
+
+        Raises UsageError where the amount cannot be one, and RulesMissing.
+        """
+        if all(
+            leg is None or leg.form is not LegForm.AMOUNT for leg in (change.legs.stop, change.legs.limit)
+        ):
+            return change
+        market = self._desk.broker.market(order.epic)
+        if market.currency != self._desk.broker.account_currency:
+            raise UsageError(
+                f"An amount on a market in {market.currency} depends on an exchange rate: give a level or a "
+                "distance. Nothing was stored.",
+                next=f"capcli orders {order.deal_id}",
+            )
+        step = order_rules(market).price_step
+
+        def distance(leg: Leg) -> Decimal:
+            found = floor_to(leg.value / order.size, step)
+            if found <= 0:
+                raise UsageError(
+                    f"An amount of {plain(leg.value)} is less than one price step of {plain(step)} on "
+                    f"{plain(order.size)}. Nothing was stored.",
+                    next=f"capcli orders {order.deal_id}",
+                )
+            return found
+
+        return replace(change, legs=_as_distances(change.legs, distance))
 
     def execute(self, preview_id: str, *, confirmed: bool) -> Reply[OrderAmendment]:
         """Send a previewed update once, or tell what became of it.
@@ -190,6 +221,13 @@ class OrderUpdates:
         )
         self._desk.journal.save_preview(record)
         return record
+
+
+def _as_distances(legs: Change, distance: Callable[[Leg], Decimal]) -> Change:
+    def turned(leg: Leg | None) -> Leg | None:
+        return leg if leg is None or leg.form is not LegForm.AMOUNT else Leg(LegForm.DISTANCE, distance(leg))
+
+    return replace(legs, stop=turned(legs.stop), limit=turned(legs.limit))
 
 
 def _refuse_kept(plan: Plan, dropped: Dropped) -> None:

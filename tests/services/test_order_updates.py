@@ -16,7 +16,7 @@ from capcli.services.dry_run import dry_reply
 from capcli.services.order_amending import OrderAmendment, OrderChange
 from capcli.services.order_updates import Dropped, OrderUpdate
 from capcli.services.reply import Reply
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.desk import SECOND_ACCOUNT, Seat, refusal, stop_at
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -50,6 +50,29 @@ def test_a_preview_sends_nothing_and_its_body_is_what_is_sent(seat: Seat) -> Non
     assert puts(seat) == [shown.body]
     (attempt, _) = seat.app.journal.attempts("paper", limit=2)
     assert (attempt.kind, attempt.preview_id) == (Kind.WORKING_UPDATE, shown.preview_id)
+
+
+def test_an_amount_becomes_the_distance_that_loses_no_more(seat: Seat) -> None:
+    deal = place(seat)
+    amounts = Change(stop=Leg(LegForm.AMOUNT, D("3.0019")), limit=Leg(LegForm.AMOUNT, D(5)))
+
+    shown = preview(seat, deal, legs=amounts)
+
+    assert (shown.stop_level, shown.limit_level) == (D("18.750"), D("22.750"))
+    assert execute(seat, shown).data.stop_level == D("18.75")
+    tiny = OrderChange(legs=Change(stop=Leg(LegForm.AMOUNT, D("0.0001"))))
+    refused = refusal(lambda: seat.app.order_updates.preview(deal, tiny, Dropped()))
+    assert "less than one price step" in refused.message
+
+
+def test_an_amount_in_another_currency_is_not_guessed(seat: Seat) -> None:
+    seat.app.accounts.use(SECOND_ACCOUNT)
+    deal = place(seat)
+    asked = OrderChange(legs=Change(stop=Leg(LegForm.AMOUNT, D(3))))
+
+    refused = refusal(lambda: seat.app.order_updates.preview(deal, asked, Dropped()))
+
+    assert "exchange rate" in refused.message
 
 
 def test_it_is_sent_once_whatever_is_asked_again(seat: Seat) -> None:
