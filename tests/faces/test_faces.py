@@ -457,7 +457,7 @@ def terminal(own_home: Path) -> Iterator[Seat]:
         yield seat
 
 
-@pytest.fixture(params=["legacy", "2026-07-28"])
+@pytest.fixture(params=[pytest.param("legacy", marks=pytest.mark.faults), "2026-07-28"])
 async def client(request: pytest.FixtureRequest, own_home: Path) -> AsyncIterator[Client[Any]]:
     with closing(fresh_seat(own_home / "echo")) as seat:
         async with Client(build_server(Face(lambda: seat.app)), mode=request.param) as client:
