@@ -88,6 +88,27 @@ def make_private(path: Path) -> None:
         path.chmod(0o600)
 
 
+def put_in_place(file: Path, content: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
+    """Write a file in one step: whoever looks sees the old one or the new one, whole.
+
+    `durable` holds over a power cut. Raises OSError; what was there is unchanged then.
+    """
+    import tempfile
+
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
 @contextmanager
 def file_lock(
     path: Path,

@@ -4,7 +4,6 @@ The manifest follows version 0.4 of its public format. No credential of this mac
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -15,6 +14,7 @@ import capcli
 from capcli.assistants.reading import OURS
 from capcli.errors import OutputUnusable
 from capcli.settings import BUNDLE_FIELDS
+from capcli.system import put_in_place
 
 _FORMAT = "0.4"
 _PYTHON = ">=3.11"
@@ -63,23 +63,13 @@ def bundle(tools: Iterable[tuple[str, str]]) -> Bundle:
 
 def write(file: Path, content: bytes) -> None:
     """Write a bundle in one step. Raises OutputUnusable, and then a file that was there is unchanged."""
-    import tempfile
-
     if file.exists() and not _is_ours(file):
         raise OutputUnusable(
             f"{file} is there already and is no bundle of capcli. It was left as it is.",
             next="capcli mcp bundle --output NAME.mcpb",
         )
     try:
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            Path(name).chmod(0o644)
-            Path(name).replace(file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        put_in_place(file, content, mode=0o644)
     except OSError as error:
         raise OutputUnusable(
             f"{file} cannot be written: {error.strerror or error}.", next="capcli mcp bundle --output FILE"

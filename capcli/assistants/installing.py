@@ -24,7 +24,7 @@ from capcli.assistants.places import (
 )
 from capcli.assistants.reading import OURS, parse, read_config, where_broken
 from capcli.errors import ClientConfigBroken, ClientMissing, ConfigError, UsageError
-from capcli.system import make_private
+from capcli.system import put_in_place
 
 _HEADER = 2
 _KEY = re.compile(r'\s*(?:"[\w.\- ]*"|[\w.\-]+)\s*[:=]\s*')
@@ -296,19 +296,5 @@ def _backed_up(file: Path, content: bytes, now: datetime) -> Path:
 
 def _replace(target: Path, content: bytes) -> None:
     """Put the content in place in one step, with the rights that the file had."""
-    import tempfile
-
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            Path(name).chmod(stat.S_IMODE(target.stat().st_mode))
-        else:
-            make_private(Path(name))
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
+    put_in_place(target, content, mode=mode, durable=True)

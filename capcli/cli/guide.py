@@ -76,6 +76,7 @@ class Login:
 
     def piped(self) -> "Reply[LoginDone]":
         """Take the credentials from stdin. The keychain goes before the broker: without it nothing rests."""
+        from capcli.cli.main import NOTICE
         from capcli.credentials.form import from_json
         from capcli.system import is_terminal
 
@@ -88,6 +89,7 @@ class Login:
             )
         # Windows shells begin what they pipe with a byte order mark.
         credentials = from_json(stdin.read().removeprefix("\ufeff"), "stdin")
+        self.call.talk(f"{NOTICE}\n")
         backend = self._keychain()
         try:
             reply = self._stored(credentials, backend)

@@ -51,9 +51,14 @@ def new_app(help_text: str | None = None, *, cls: type[TyperGroup] = Group, **se
     )
 
 
-def command(app: typer.Typer, name: str | None = None, *, example: str) -> Callable[[Any], Any]:
-    """Register a command; its help ends with an example and where the global options are."""
-    return app.command(name, epilog=epilog(example), context_settings=_SETTINGS)
+def command(
+    app: typer.Typer, name: str | None = None, *, example: str, about: str | None = None
+) -> Callable[[Any], Any]:
+    """Register a command; its help ends with an example and where the global options are.
+
+    `about` is the help of a command whose docstring would be longer than the function.
+    """
+    return app.command(name, help=about, epilog=epilog(example), context_settings=_SETTINGS)
 
 
 def epilog(example: str) -> str:

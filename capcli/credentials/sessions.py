@@ -13,7 +13,7 @@ from typing import Any
 
 from capcli.errors import CapcliError
 from capcli.services.ports import StoredSession
-from capcli.system import private_folder
+from capcli.system import private_folder, put_in_place
 
 _LARGEST_FILE = 16_384
 _TEXTS = ("cst", "security_token", "account_id", "client_id", "currency")
@@ -45,7 +45,7 @@ class FileSessionCache:
     def save(self, session: StoredSession) -> None:
         with suppress(*_FAILURES):
             if self.file is not None and _prepared(self.file.parent):
-                _write_private(self.file, json.dumps(fields_of(session)).encode())
+                put_in_place(self.file, json.dumps(fields_of(session)).encode())
 
     def drop(self) -> None:
         with suppress(*_FAILURES):
@@ -113,19 +113,6 @@ def _prepared(folder: Path) -> bool:
         return False
     private_folder(folder)
     return _is_ours(folder)
-
-
-def _write_private(file: Path, content: bytes) -> None:
-    import tempfile
-
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".session-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _read_private(file: Path) -> bytes:

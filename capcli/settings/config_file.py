@@ -1,6 +1,5 @@
 """config.toml: what profiles say, and edits that leave everything else in the file as it was."""
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any
 from capcli.errors import ConfigError, SettingInvalid, SettingUnknown, UsageError
 from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean, not_enforced
 from capcli.settings.values import Env, safe, shown, slip
-from capcli.system import Folders, file_lock, private_folder
+from capcli.system import Folders, file_lock, private_folder, put_in_place
 
 DEFAULT_PROFILE = "main"
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
@@ -347,21 +346,9 @@ def _with_default(text: str, profile: str, old: Mapping[str, Any]) -> str:
 
 def _replace(file: Path, text: str) -> None:
     """Put the new text in place in one step, readable by this user only. A symlinked file stays a symlink."""
-    import tempfile
-
-    target = file.resolve()
     private_folder(file.parent)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(text.encode())
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        put_in_place(file.resolve(), text.encode(), durable=True)
     except OSError as error:
         raise ConfigError(
             f"{file} cannot be written: {error.strerror}. It was left as it is.", next="capcli config path"

@@ -1,6 +1,5 @@
 """What accounts have chosen, kept for five minutes in small private files that processes of a user share."""
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any
 from capcli.domain.account import Leverage, Preferences
 from capcli.errors import CapcliError
 from capcli.services.ports import Clock
-from capcli.system import private_folder
+from capcli.system import private_folder, put_in_place
 
 _LIFE = timedelta(minutes=5)
 _FAILURES = (OSError, CapcliError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
@@ -39,19 +38,12 @@ class FilePreferences:
 
     def save(self, account_id: str, preferences: Preferences) -> None:
         import json
-        import tempfile
 
         content = json.dumps({"at": self.clock().isoformat(), **_written(preferences)}).encode()
         with suppress(*_FAILURES):
             file = self._file(account_id)
-            handle, name = tempfile.mkstemp(dir=private_folder(file.parent), prefix=".preferences-")
-            try:
-                with os.fdopen(handle, "wb") as stream:
-                    stream.write(content)
-                Path(name).replace(file)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            private_folder(file.parent)
+            put_in_place(file, content)
 
     def drop(self, account_id: str) -> None:
         with suppress(OSError):

@@ -3,14 +3,13 @@
 Read at every Tab, so it imports next to nothing. A file that cannot be read or written is as good as none.
 """
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from capcli.errors import CapcliError
-from capcli.system import private_folder
+from capcli.system import private_folder, put_in_place
 
 MOST = 200
 DEALS = ("positions", "orders")
@@ -78,17 +77,10 @@ class SeenValues:
             self._file.unlink(missing_ok=True)
 
     def _write(self, text: str) -> None:
-        trial = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         with suppress(OSError, CapcliError):
+            # On Windows it cannot be put in place while somebody reads it.
             private_folder(self._file.parent)
-            trial.unlink(missing_ok=True)
-            with os.fdopen(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-                stream.write(text.encode())
-            try:
-                trial.replace(self._file)
-            except OSError:
-                # On Windows, somebody reads it.
-                trial.unlink(missing_ok=True)
+            put_in_place(self._file, text.encode())
 
 
 def _about(text: str) -> str:
