@@ -89,13 +89,13 @@ class Login:
             )
         # Windows shells begin what they pipe with a byte order mark.
         credentials = from_json(stdin.read().removeprefix("\ufeff"), "stdin")
-        self.call.talk(f"{NOTICE}\n")
         backend = self._keychain()
         try:
             reply = self._stored(credentials, backend)
         except LoginRefused as error:
             refusal = _kept_out(error)
         else:
+            self.call.talk(f"{NOTICE}\n")
             return self._without_pin(reply)
         raise refusal
 
