@@ -1,0 +1,262 @@
+"""Closing, cancelling and flattening need the broker and a deal id; what else is broken stops nobody."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from capcli.app import App, Surroundings
+from capcli.mcp.face import Face
+from capcli.mcp.trading_change import TradingChangeTools
+from capcli.mcp.trading_execute import TradingExecuteTools
+from capcli.paper.transport import PaperTransport
+from tests.cli.conftest import Cli, Result
+from tests.support.clock import Time
+from tests.support.desk import Ids
+from tests.support.tap import PREFIX, Tap
+
+DEMO = {
+    "CAP_ENV": "demo",
+    "CAP_API_KEY": "paper",
+    "CAP_IDENTIFIER": "paper",
+    "CAP_API_PASSWORD": "paper",
+    "CAP_ALLOW_TRADING": "true",
+}
+
+
+class Place:
+    """A demo broker with deals of its own, and the three faces on a home that may be broken."""
+
+    def __init__(self, home: Path, books: Path) -> None:
+        self.home = home
+        self.time = Time()
+        self.tap = Tap(PaperTransport(books, self.time.now))
+        self.cli = Cli(home)
+
+    def around(self) -> Surroundings:
+        return Surroundings(
+            clock=self.time.now,
+            ids=Ids(),
+            sleep=self.time.sleep,
+            monotonic=self.time.monotonic,
+            lock_wait_s=0.2,
+            transport=self.tap,
+        )
+
+    def app(self, **settings: str) -> App:
+        environ = {"CAPCLI_HOME": str(self.home), **DEMO, **settings}
+        return App.build(environ=environ, around=self.around())
+
+    def buy(self, level: str | None = None) -> str:
+        """Open a position, or with a level place a working order, and return its deal id."""
+        with closing(self.app(CAPCLI_HOME=str(self.home.with_name("trader")))) as app:
+            broker, body = app.broker, {"epic": "SILVER", "direction": "BUY", "size": 1.5}
+            before = self.left()
+            path = "/positions" if level is None else "/workingorders"
+            more = {} if level is None else {"level": float(level), "type": "LIMIT"}
+            assert broker.send("POST", path, json.dumps(body | more).encode()).status == 200
+        (deal,) = self.left() - before
+        return deal
+
+    def left(self) -> set[str]:
+        """Return the deal ids of all positions and working orders at the broker, read past our own code."""
+        with closing(self.app(CAPCLI_HOME=str(self.home.with_name("trader")))) as app:
+            headers = app.broker._sessions.live().tokens.headers
+        positions, orders = (
+            self.tap._inner.handle_request(
+                httpx.Request("GET", f"http://paper{PREFIX}/{what}", headers=headers)
+            ).read()
+            for what in ("positions", "workingorders")
+        )
+        rows = [row["position"] for row in json.loads(positions)["positions"]]
+        rows += [row["workingOrderData"] for row in json.loads(orders)["workingOrders"]]
+        return {row["dealId"] for row in rows}
+
+    def __call__(
+        self, *words: str, typed: str | None = None, settings: dict[str, str] | None = None
+    ) -> Result:
+        environ = DEMO if settings is None else settings
+        return self.cli(*words, env=environ, typed=typed, around=self.around())
+
+    def assistant(self, use: Callable[[Face], Any], **settings: str) -> Any:
+        """Let an assistant call a tool; return its structured answer."""
+        with closing(Face(lambda: self.app(**settings))) as face:
+            return use(face).structured_content
+
+
+@pytest.fixture
+def place(own_home: Path, tmp_path: Path) -> Place:
+    return Place(own_home, tmp_path / "demo.db")
+
+
+def garbage(place: Place) -> None:
+    place.home.mkdir(parents=True, exist_ok=True)
+    (place.home / "journal.db").write_bytes(b"no database" * 1000)
+
+
+def folder_in_the_way(place: Place) -> None:
+    (place.home / "journal.db").mkdir(parents=True)
+
+
+def file_in_the_way(place: Place) -> None:
+    place.home.mkdir(parents=True, exist_ok=True)
+    (place.home / "locks").write_text("")
+    garbage(place)
+
+
+BROKEN = pytest.mark.parametrize("broken", [garbage, folder_in_the_way, file_in_the_way])
+
+
+@pytest.mark.xfail(strict=True, reason="a journal that cannot be written stops the close")
+@BROKEN
+def test_a_close_goes_out_without_a_journal_and_says_so(
+    place: Place, broken: Callable[[Place], None]
+) -> None:
+    deal = place.buy()
+    broken(place)
+    done = place("close", deal, "--confirm", "--json")
+    assert (done.code, place.left()) == (0, set()), done
+    assert "journal" in " ".join(done.data["warnings"])
+    assert "journal" in done.err
+
+
+@pytest.mark.xfail(strict=True, reason="a journal that cannot be written stops the flattening")
+@BROKEN
+def test_a_flattening_goes_out_without_a_journal_and_says_so(
+    place: Place, broken: Callable[[Place], None]
+) -> None:
+    place.buy()
+    place.buy("20.5")
+    broken(place)
+    done = place("flatten", "--confirm", "--json")
+    assert (done.code, place.left(), done.data["flat"]) == (0, set(), True), done
+    assert "journal" in " ".join(done.data["warnings"])
+
+
+@pytest.mark.xfail(strict=True, reason="it ends on paper while the position is open on demo")
+@pytest.mark.parametrize("words", [("flatten",), ("close", "--all"), ("close", "x-1")])
+def test_without_its_settings_a_way_out_never_ends_on_paper(place: Place, words: tuple[str, ...]) -> None:
+    deal = place.buy()
+    place.home.mkdir(parents=True, exist_ok=True)
+    config = place.home / "config.toml"
+    config.write_text('[profiles.main]\nenv = "demo"\nallow_trading = true\n')
+    credentials = {name: text for name, text in DEMO.items() if name not in {"CAP_ENV", "CAP_ALLOW_TRADING"}}
+    assert place("positions", settings=credentials).code == 0
+    config.unlink()
+    done = place(*words, "--confirm", "--json", settings={})
+    assert (done.code, place.left()) == (3, {deal}), done
+    assert "--env demo" in done.error["next"]
+
+
+@pytest.mark.xfail(strict=True, reason="trading off shuts the exit, and a refused flatten does not halt")
+def test_where_trading_is_off_a_person_at_a_terminal_gets_out_and_a_script_does_not(place: Place) -> None:
+    deal = place.buy()
+    off = DEMO | {"CAP_ALLOW_TRADING": "false"}
+    script = place("close", deal, "--confirm", "--json", settings=off)
+    assert (script.code, script.error["code"], place.left()) == (5, "TRADING_OFF", {deal})
+    assert script.error["next"] == f"capcli --env demo close {deal}"
+    flat = place("flatten", "--confirm", "--json", settings=off)
+    assert (flat.code, place.left(), place("resume", "--json").data["halted"]) == (5, {deal}, True)
+    told = place.assistant(
+        lambda face: TradingExecuteTools(face).cap_trade_positions_close(deal, confirm=True),
+        CAP_ALLOW_TRADING="false",
+    )
+    assert (told["error"]["code"], told["error"]["next"]) == (
+        "TRADING_OFF",
+        f"capcli --env demo close {deal}",
+    )
+    typed = place("close", deal, typed="CLOSE\n", settings=off)
+    assert (typed.code, place.left()) == (0, set()), typed
+
+
+@pytest.mark.xfail(strict=True, reason="a setting that a close does not use stops it")
+@pytest.mark.parametrize(
+    "settings", [{"CAP_MAX_DRIFT_PCT": "much"}, {"CAP_MAX_LOSS": "5"}, {"CAP_MAX_POSITION_SIZE": "'1'"}]
+)
+def test_a_setting_that_a_close_does_not_use_stops_no_face(place: Place, settings: dict[str, str]) -> None:
+    one, two, three = place.buy(), place.buy(), place.buy()
+    assert place("close", one, "--confirm", settings=DEMO | settings).code == 0
+    told = place.assistant(
+        lambda face: TradingExecuteTools(face).cap_trade_positions_close(two, confirm=True), **settings
+    )
+    assert "error" not in told, told
+    assert place.left() == {three}
+    assert place("flatten", "--confirm", settings=DEMO | settings).code == 0
+    assert place.left() == set()
+
+
+def without_bid(place: Place, deal: str) -> None:
+    """Let the broker send one position without its bid, in the list and alone."""
+
+    def cut(request: httpx.Request) -> httpx.Response:
+        answer = place.tap._inner.handle_request(request)
+        body = json.loads(answer.read())
+        for row in body.get("positions", [body]):
+            if row.get("position", {}).get("dealId") == deal:
+                del row["market"]["bid"]
+        return httpx.Response(answer.status_code, json=body, headers=answer.headers)
+
+    place.tap.breaks("GET", "/positions", before=cut, times=999)
+
+
+def of_unknown_type(place: Place) -> None:
+    """Let the broker send every working order as a type that nobody knows."""
+
+    def cut(request: httpx.Request) -> httpx.Response:
+        answer = place.tap._inner.handle_request(request)
+        body = json.loads(answer.read())
+        for row in body.get("workingOrders", ()):
+            row["workingOrderData"]["orderType"] = "ICEBERG"
+        return httpx.Response(answer.status_code, json=body, headers=answer.headers)
+
+    place.tap.breaks("GET", "/workingorders", before=cut, times=999)
+
+
+@pytest.mark.xfail(strict=True, reason="one unreadable row stops the whole list")
+def test_a_row_that_cannot_be_read_is_named_beside_those_that_can(place: Place) -> None:
+    good, bad = place.buy(), place.buy()
+    without_bid(place, bad)
+    shown = place("positions", "--json")
+    assert (shown.code, [row["deal_id"] for row in shown.data["positions"]]) == (0, [good]), shown
+    assert [row["deal_id"] for row in shown.data["unreadable"]] == [bad]
+    assert place("exposure").code == 0
+    refused = place("preview", "SILVER", "--size", "1", "--json")
+    assert refused.code == 6
+    assert bad in refused.error["message"]
+
+
+@pytest.mark.xfail(strict=True, reason="a position without a bid cannot be closed")
+def test_a_position_that_cannot_be_read_is_closed_by_its_deal_id(place: Place) -> None:
+    good, bad = place.buy(), place.buy()
+    without_bid(place, bad)
+    done = place("close", bad, "--confirm", "--json")
+    assert (done.code, place.left()) == (0, {good}), done
+
+
+@pytest.mark.xfail(strict=True, reason="a row that cannot be read leaves the halt and everything open")
+def test_a_flattening_tries_what_it_cannot_read_by_its_deal_id(place: Place) -> None:
+    place.buy("20.5")
+    place.buy()
+    without_bid(place, place.buy())
+    of_unknown_type(place)
+    done = place("flatten", "--confirm", "--json")
+    assert (done.code, done.data["flat"], place.left()) == (0, True, set()), done
+
+
+class TestAssistants:
+    """The same through the tools."""
+
+    @pytest.mark.xfail(strict=True, reason="a journal that cannot be written stops the flattening")
+    @BROKEN
+    def test_an_assistant_flattens_without_a_journal(
+        self, place: Place, broken: Callable[[Place], None]
+    ) -> None:
+        place.buy()
+        broken(place)
+        told = place.assistant(lambda face: TradingChangeTools(face).cap_trade_flatten(confirm=True))
+        assert (told.get("flat"), place.left()) == (True, set()), told
+        assert "journal" in " ".join(told["warnings"])
