@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -33,19 +34,31 @@ class Ids:
 
 
 class Seat:
-    """One process's view: an App with its own connections, on a home that others may share."""
+    """One process's view: an App with its own connections, on a home that others may share.
+
+    `paper` is the broker's file where it is not that of the home: another computer on the same account.
+    `clock` is the machine's own, which may be wrong.
+    """
 
     def __init__(
-        self, home: Path, time: Time, *, number: int = 0, options: Options | None = None, **settings: str
+        self,
+        home: Path,
+        time: Time,
+        *,
+        number: int = 0,
+        options: Options | None = None,
+        paper: Path | None = None,
+        clock: Callable[[], datetime] | None = None,
+        **settings: str,
     ) -> None:
         self.home = home
         self.time = time
-        self.tap = Tap(PaperTransport(home / "paper.db", time.now))
+        self.tap = Tap(PaperTransport(paper or home / "paper.db", time.now))
         self.app = App.build(
             options,
             environ={"CAPCLI_HOME": str(home), **settings},
             around=Surroundings(
-                clock=time.now,
+                clock=clock or time.now,
                 ids=Ids(number),
                 sleep=time.sleep,
                 monotonic=time.monotonic,
