@@ -82,6 +82,22 @@ class Protection(StrEnum):
     UNCHECKED = "unchecked"
 
 
+class Ending(StrEnum):
+    """What a deal was when the verdict on an attempt was made, or what ended it before the attempt could."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    REDUCED = "reduced"
+    CLOSED = "closed"
+    FILLED = "filled"
+    FILLED_AND_CLOSED = "filled_and_closed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    DROPPED = "dropped"
+    GONE = "gone"
+    SUPERSEDED = "superseded"
+
+
 class Delivery(StrEnum):
     """How far a mutation's request got."""
 
@@ -125,7 +141,10 @@ def classify(answer: Answer) -> AttemptState:
 
 @dataclass(frozen=True, slots=True)
 class PreviewRecord:
-    """A preview as the journal keeps it; `document` is the preview that was shown, as JSON."""
+    """A preview as the journal keeps it; `document` is the preview that was shown, as JSON.
+
+    `broker_time` is the broker's clock when it was made, which tells its age where ours was wrong.
+    """
 
     preview_id: str
     kind: Kind
@@ -141,13 +160,19 @@ class PreviewRecord:
     state: PreviewState
     created_at: datetime
     expires_at: datetime
+    broker_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """An attempt as the journal keeps it. `baseline` is the book before the send, as JSON.
 
-    `absent_seen_at` (broker time) is when a clean look found no trace of it for the first time.
+    `deal_id` is the deal that a close, an amendment or a cancellation is about. `deal_ids` are the deals that
+    an order touched, `opened_deal_ids` those that came into being by it; `candidates` those that an undecided
+    one may be. `last_byte_at` and `absent_seen_at` are broker time: when the last byte of the request had
+    left, and when a clean look found no trace of it for the first time. `ended_at` is when the verdict was
+    made, `ending` what the deal was by then. `other_account_id` is the account that the session was found on
+    right after the send, where that is not `account_id`. `note` is for people; nothing is read out of it.
     """
 
     attempt_id: str
@@ -162,17 +187,25 @@ class AttemptRecord:
     body_sha256: str
     baseline: bytes
     created_at: datetime
+    deal_id: str | None = None
     broker_time_at_send: datetime | None = None
     sent_at: datetime | None = None
+    last_byte_at: datetime | None = None
     deal_reference: str | None = None
     order_id: str | None = None
     deal_ids: tuple[str, ...] = ()
+    opened_deal_ids: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    other_account_id: str | None = None
     evidence: Evidence = Evidence.NONE
     protected: Protection = Protection.UNCHECKED
     http_status: int | None = None
     error_code: str | None = None
+    retry_after_s: int | None = None
     level: Decimal | None = None
     size: Decimal | None = None
     stop_level: Decimal | None = None
     absent_seen_at: datetime | None = None
+    ended_at: datetime | None = None
+    ending: Ending | None = None
     note: str = ""

@@ -36,42 +36,54 @@ _FACTS = frozenset(
         "baseline",
         "broker_time_at_send",
         "sent_at",
+        "last_byte_at",
         "deal_reference",
         "order_id",
         "deal_ids",
+        "opened_deal_ids",
+        "candidates",
+        "other_account_id",
         "evidence",
         "protected",
         "http_status",
         "error_code",
+        "retry_after_s",
         "level",
         "size",
         "stop_level",
         "absent_seen_at",
+        "ended_at",
+        "ending",
         "note",
     }
 )
 
 _INSERT_PREVIEW = """
     INSERT INTO previews (id, kind, env, host, account_id, method, path, body, body_sha256, document, quote,
-        state, created_at, expires_at)
+        state, created_at, expires_at, broker_time)
     VALUES (:id, :kind, :env, :host, :account_id, :method, :path, :body, :body_sha256, :document, :quote,
-        :state, :created_at, :expires_at)"""
+        :state, :created_at, :expires_at, :broker_time)"""
 
 _INSERT_ATTEMPT = """
     INSERT INTO attempts (id, kind, env, host, account_id, method, path, preview_id, state, body_sha256,
-        baseline, created_at, broker_time_at_send, sent_at, deal_reference, order_id, deal_ids, evidence,
-        protected, http_status, error_code, level, size, stop_level, absent_seen_at, note)
+        baseline, created_at, deal_id, broker_time_at_send, sent_at, last_byte_at, deal_reference, order_id,
+        deal_ids, opened_deal_ids, candidates, other_account_id, evidence, protected, http_status, error_code,
+        retry_after_s, level, size, stop_level, absent_seen_at, ended_at, ending, note)
     VALUES (:id, :kind, :env, :host, :account_id, :method, :path, :preview_id, :state, :body_sha256,
-        :baseline, :created_at, :broker_time_at_send, :sent_at, :deal_reference, :order_id, :deal_ids,
-        :evidence, :protected, :http_status, :error_code, :level, :size, :stop_level, :absent_seen_at,
-        :note)
+        :baseline, :created_at, :deal_id, :broker_time_at_send, :sent_at, :last_byte_at, :deal_reference,
+        :order_id, :deal_ids, :opened_deal_ids, :candidates, :other_account_id, :evidence, :protected,
+        :http_status, :error_code, :retry_after_s, :level, :size, :stop_level, :absent_seen_at, :ended_at,
+        :ending, :note)
     ON CONFLICT (preview_id) DO NOTHING"""
 
 _MOVE = """
     UPDATE attempts SET state = :state, baseline = :baseline, broker_time_at_send = :broker_time_at_send,
-        sent_at = :sent_at, deal_reference = :deal_reference, order_id = :order_id, deal_ids = :deal_ids,
-        evidence = :evidence, protected = :protected, http_status = :http_status, error_code = :error_code,
-        level = :level, size = :size, stop_level = :stop_level, absent_seen_at = :absent_seen_at, note = :note
+        sent_at = :sent_at, last_byte_at = :last_byte_at, deal_reference = :deal_reference,
+        order_id = :order_id, deal_ids = :deal_ids, opened_deal_ids = :opened_deal_ids,
+        candidates = :candidates, other_account_id = :other_account_id, evidence = :evidence,
+        protected = :protected, http_status = :http_status, error_code = :error_code,
+        retry_after_s = :retry_after_s, level = :level, size = :size, stop_level = :stop_level,
+        absent_seen_at = :absent_seen_at, ended_at = :ended_at, ending = :ending, note = :note
     WHERE id = :id AND state = :from_state"""
 
 _CLAIM = (

@@ -10,6 +10,7 @@ from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import (
     AttemptRecord,
     AttemptState,
+    Ending,
     Evidence,
     PreviewRecord,
     PreviewState,
@@ -41,6 +42,7 @@ def preview_row(preview: PreviewRecord) -> dict[str, Any]:
         "state": preview.state.value,
         "created_at": stamp(preview.created_at),
         "expires_at": stamp(preview.expires_at),
+        "broker_time": _stamp_or_none(preview.broker_time),
     }
 
 
@@ -60,6 +62,7 @@ def preview_of(row: sqlite3.Row) -> PreviewRecord:
         state=PreviewState(row["state"]),
         created_at=_time(row["created_at"]),
         expires_at=_time(row["expires_at"]),
+        broker_time=_time_or_none(row["broker_time"]),
     )
 
 
@@ -77,19 +80,27 @@ def attempt_row(attempt: AttemptRecord) -> dict[str, Any]:
         "body_sha256": attempt.body_sha256,
         "baseline": attempt.baseline,
         "created_at": stamp(attempt.created_at),
+        "deal_id": broker_text(attempt.deal_id),
         "broker_time_at_send": _stamp_or_none(attempt.broker_time_at_send),
         "sent_at": _stamp_or_none(attempt.sent_at),
+        "last_byte_at": _stamp_or_none(attempt.last_byte_at),
         "deal_reference": broker_text(attempt.deal_reference),
         "order_id": broker_text(attempt.order_id),
         "deal_ids": json.dumps(attempt.deal_ids),
+        "opened_deal_ids": json.dumps(attempt.opened_deal_ids),
+        "candidates": json.dumps(attempt.candidates),
+        "other_account_id": broker_text(attempt.other_account_id),
         "evidence": attempt.evidence.value,
         "protected": attempt.protected.value,
         "http_status": attempt.http_status,
         "error_code": broker_text(attempt.error_code),
+        "retry_after_s": attempt.retry_after_s,
         "level": _text(attempt.level),
         "size": _text(attempt.size),
         "stop_level": _text(attempt.stop_level),
         "absent_seen_at": _stamp_or_none(attempt.absent_seen_at),
+        "ended_at": _stamp_or_none(attempt.ended_at),
+        "ending": attempt.ending and attempt.ending.value,
         "note": broker_text(attempt.note),
     }
 
@@ -108,19 +119,27 @@ def attempt_of(row: sqlite3.Row) -> AttemptRecord:
         body_sha256=row["body_sha256"],
         baseline=row["baseline"],
         created_at=_time(row["created_at"]),
+        deal_id=row["deal_id"],
         broker_time_at_send=_time_or_none(row["broker_time_at_send"]),
         sent_at=_time_or_none(row["sent_at"]),
+        last_byte_at=_time_or_none(row["last_byte_at"]),
         deal_reference=row["deal_reference"],
         order_id=row["order_id"],
         deal_ids=tuple(json.loads(row["deal_ids"])),
+        opened_deal_ids=tuple(json.loads(row["opened_deal_ids"])),
+        candidates=tuple(json.loads(row["candidates"])),
+        other_account_id=row["other_account_id"],
         evidence=Evidence(row["evidence"]),
         protected=Protection(row["protected"]),
         http_status=row["http_status"],
         error_code=row["error_code"],
+        retry_after_s=row["retry_after_s"],
         level=_decimal(row["level"]),
         size=_decimal(row["size"]),
         stop_level=_decimal(row["stop_level"]),
         absent_seen_at=_time_or_none(row["absent_seen_at"]),
+        ended_at=_time_or_none(row["ended_at"]),
+        ending=Ending(row["ending"]) if row["ending"] else None,
         note=row["note"],
     )
 

@@ -17,7 +17,8 @@ _V1 = (
         quote BLOB NOT NULL,
         state TEXT NOT NULL,
         created_at TEXT NOT NULL,
-        expires_at TEXT NOT NULL
+        expires_at TEXT NOT NULL,
+        broker_time TEXT
     )""",
     """CREATE TABLE attempts (
         id TEXT PRIMARY KEY NOT NULL,
@@ -32,20 +33,36 @@ _V1 = (
         body_sha256 TEXT NOT NULL,
         baseline BLOB NOT NULL,
         created_at TEXT NOT NULL,
+        deal_id TEXT,
         broker_time_at_send TEXT,
         sent_at TEXT,
+        last_byte_at TEXT,
         deal_reference TEXT,
         order_id TEXT,
         deal_ids TEXT NOT NULL,
+        opened_deal_ids TEXT NOT NULL,
+        candidates TEXT NOT NULL,
+        other_account_id TEXT,
         evidence TEXT NOT NULL,
         protected TEXT NOT NULL,
         http_status INTEGER,
         error_code TEXT,
+        retry_after_s INTEGER,
         level TEXT,
         size TEXT,
         stop_level TEXT,
         absent_seen_at TEXT,
+        ended_at TEXT,
+        ending TEXT,
         note TEXT NOT NULL
+    )""",
+    # What an opening order owns: its reference, its own id, and the deals that came into being by it.
+    """CREATE TABLE owned_deals (
+        env TEXT NOT NULL,
+        host TEXT NOT NULL,
+        name TEXT NOT NULL,
+        attempt_id TEXT NOT NULL REFERENCES attempts (id),
+        PRIMARY KEY (env, host, name)
     )""",
     """CREATE TABLE events (
         seq INTEGER PRIMARY KEY NOT NULL,
