@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from capcli.domain.market import Resolution
 from capcli.domain.moments import FIRST_YEAR, LAST_YEAR, plausible
-from capcli.domain.money import NotANumber, parse_decimal
+from capcli.domain.money import Money, NotANumber, parse_decimal
 from capcli.domain.order import Leg, LegForm
+from capcli.domain.risk import Risk
 from capcli.errors import UsageError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?")
@@ -19,6 +20,7 @@ _UNITS = {
     "w": timedelta(weeks=1),
 }
 _ALL = 100
+_RISK = re.compile(r"([+-]?[0-9.]+) ?(%|[A-Za-z]{3}|)")
 RESOLUTIONS = {
     "1m": Resolution.MINUTE,
     "5m": Resolution.MINUTE_5,
@@ -42,12 +44,28 @@ def above_zero(option: str, text: str, hint: str = "") -> Decimal:
     return number
 
 
-def risk(text: str) -> Decimal:
-    """Read a share of the equity such as `1%` or `0.5`, in percent. Raises UsageError."""
-    number = above_zero("--risk", text.strip().removesuffix("%").rstrip(), "; write 1% or 0.5%")
-    if number > _ALL:
-        raise _unusable("--risk", text, "it is a percentage of the equity, at most 100")
-    return number
+def risk(text: str) -> Risk:
+    """Read what may be lost at the stop: `1%` of the equity, or `100USD`. Raises UsageError.
+
+    A bare number is refused: 1 may be meant as 1 % or as 1 USD, and the two are far apart.
+    """
+    found = _RISK.fullmatch(text.strip())
+    if found is None:
+        raise _unusable("--risk", text, "write a percentage such as 1%, or an amount such as 100USD")
+    amount, unit = above_zero("--risk", found[1]), found[2].upper()
+    if not unit:
+        typed = found[1]
+        raise _unusable(
+            "--risk",
+            text,
+            f"write {typed}% for {typed} % of the equity, or {typed}USD for that much money (the account's "
+            "own currency)",
+        )
+    if unit != "%":
+        return Risk(amount=Money(amount, unit))
+    if amount > _ALL:
+        raise _unusable("--risk", text, "it is at most 100 % of the equity")
+    return Risk(amount)
 
 
 def _unusable(option: str, text: str, why: str) -> UsageError:

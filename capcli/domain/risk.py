@@ -1,10 +1,10 @@
-"""The size that a risk allows: so much of the equity, divided by what one unit loses at the stop."""
+"""The size that a risk allows: so much money, or so much of the equity, divided by what one unit loses."""
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal, localcontext
 
 from capcli.domain.market import OrderRules, Side
-from capcli.domain.money import CENT, EXACT, ceil_to, floor_to, plain, short
+from capcli.domain.money import CENT, EXACT, Money, ceil_to, floor_to, percent_of, plain, short
 from capcli.domain.order import OrderRequest
 from capcli.domain.sizing import Figures
 
@@ -14,6 +14,34 @@ ONE_UNIT = Decimal(1)
 # As many digits as are shown, rounded against the user: so what is shown is what is worked with.
 _UP = Context(prec=12, rounding=ROUND_UP)
 _DOWN = Context(prec=8, rounding=ROUND_DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """What a trade may lose at its stop: a percentage of the equity or an amount of money, not both."""
+
+    pct: Decimal | None = None
+    amount: Money | None = None
+
+    @property
+    def words(self) -> str:
+        """Return it as it is typed: `1%` or `100USD`."""
+        if self.amount is not None:
+            return f"{short(self.amount.amount)}{self.amount.currency}"
+        return f"{short(self.pct or Decimal(0))}%"
+
+    def of(self, equity: Decimal) -> Decimal:
+        """Return the money that may be lost, in account currency, rounded down to cents."""
+        if self.amount is not None:
+            return self.amount.amount.quantize(CENT, ROUND_DOWN)
+        whole = equity * (self.pct or Decimal(0)) / 100
+        return max(whole.quantize(CENT, ROUND_DOWN), Decimal("0.00"))
+
+    def share_of(self, equity: Decimal) -> Decimal:
+        """Return it as a percentage of the equity."""
+        if self.amount is None:
+            return self.pct or Decimal(0)
+        return percent_of(self.amount.amount, equity) if equity > 0 else Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +64,7 @@ class Sized:
     least_pct: Decimal | None
 
 
-def sized(risk_pct: Decimal, unit: OrderRequest, figures: Figures, rules: OrderRules) -> Sized | None:
+def sized(risk: Risk, unit: OrderRequest, figures: Figures, rules: OrderRules) -> Sized | None:
     """Return the largest size on the step whose loss at the stop stays within the risk.
 
     `unit` is a request for one unit with a stop as level or distance, and `figures` are its own. None when
@@ -46,16 +74,16 @@ def sized(risk_pct: Decimal, unit: OrderRequest, figures: Figures, rules: OrderR
     if stop is None or stop.distance <= 0:
         return None
     with localcontext(EXACT):
-        budget = max((figures.equity * risk_pct / 100).quantize(CENT, ROUND_DOWN), Decimal("0.00"))
+        budget = risk.of(figures.equity)
         loss = _UP.plus(stop.distance * figures.conversion_rate)
         exact = _DOWN.divide(budget, loss)
         size, least = floor_to(exact, rules.size_step), ceil_to(rules.min_size, rules.size_step)
         least_pct = None
         if size < least:
             least_pct = _least_pct(least * loss, figures.equity)
-    sizing = Sizing(risk_pct, budget, loss, exact, "")
+    sizing = Sizing(risk.share_of(figures.equity), budget, loss, exact, "")
     step = f"rounded down to steps of {short(rules.size_step)}: {short(size)}."
-    told = f"{_told(sizing, unit.side, figures)}, {step}"
+    told = f"{_told(risk, sizing, unit.side, figures)}, {step}"
     return Sized(size, replace(sizing, arithmetic=told), least_pct)
 
 
@@ -65,14 +93,15 @@ def _least_pct(loss: Decimal, equity: Decimal) -> Decimal:
     return (loss.quantize(CENT, ROUND_UP) * 100 / equity).quantize(CENT, ROUND_UP)
 
 
-def _told(sizing: Sizing, side: Side, figures: Figures) -> str:
+def _told(risk: Risk, sizing: Sizing, side: Side, figures: Figures) -> str:
     stop, account = figures.stop, figures.account_currency
     assert stop is not None
     high, low = (figures.entry, stop.level) if side is Side.BUY else (stop.level, figures.entry)
     times = "" if figures.conversion_rate == 1 else f" x {short(figures.conversion_rate)}"
     budget, loss = f"{sizing.budget:,f}", short(sizing.loss_per_unit)
+    share = f"{short(sizing.risk_pct)} % of {figures.equity:,f} {account} equity"
+    whole = f"{share} = {budget} {account}" if risk.amount is None else f"{budget} {account} ({share})"
     return (
-        f"{short(sizing.risk_pct)} % of {figures.equity:,f} {account} equity = {budget} {account}; one unit "
-        f"loses {loss} {account} at the stop = ({plain(high)} - {plain(low)}){times}, spread included; "
-        f"{budget} / {loss} = {short(sizing.exact_size)}"
+        f"{whole}; one unit loses {loss} {account} at the stop = ({plain(high)} - {plain(low)}){times}, "
+        f"spread included; {budget} / {loss} = {short(sizing.exact_size)}"
     )

@@ -7,6 +7,7 @@ from fastmcp.tools import FunctionTool, ToolResult
 from capcli.app import App
 from capcli.domain.bracket import Change
 from capcli.domain.order import OrderRequest, Trigger
+from capcli.domain.risk import Risk
 from capcli.mcp.arguments import (
     Direction,
     Epic,
@@ -135,7 +136,7 @@ class TradingPreviewTools:
     ) -> ToolResult:
         return self._face.answer(
             lambda app: app.proposals.propose(
-                epic, risk_percent, side=direction, stop=leg("stop", stop_level, stop_distance, None)
+                epic, Risk(risk_percent), side=direction, stop=leg("stop", stop_level, stop_distance, None)
             )
         )
 

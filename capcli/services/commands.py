@@ -1,11 +1,10 @@
 """Commands that a message proposes, written so that typing them does what the message says."""
 
-from decimal import Decimal
-
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.domain.money import short
 from capcli.domain.order import Leg, LegForm, OrderRequest, wire_time
+from capcli.domain.risk import Risk
 
 _FORMS = {LegForm.LEVEL: "", LegForm.DISTANCE: "-distance", LegForm.AMOUNT: "-amount"}
 
@@ -19,13 +18,13 @@ def preview_command(
     order_type: OrderType | None = None,
     *,
     good_till: str | None = None,
-    risk: Decimal | None = None,
+    risk: Risk | None = None,
 ) -> str:
     """Return the command that previews this order again, with its stop, its limit and its level.
 
-    With a `risk` (percent of equity) that stands in place of the size.
+    With a `risk` that stands in place of the size.
     """
-    size = f"--size {short(request.size)}" if risk is None else f"--risk {short(risk)}%"
+    size = f"--size {short(request.size)}" if risk is None else f"--risk {risk.words}"
     words = ["capcli preview", request.epic, size]
     if request.side is Side.SELL:
         words.append("--sell")

@@ -9,10 +9,10 @@ from typing import Any
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.market import Market, MarketStatus, Quote, Side
-from capcli.domain.money import plain, short
+from capcli.domain.money import Money, plain, short
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, order_body
 from capcli.domain.policy import Case, Check, Rule, evaluate
-from capcli.domain.risk import Sizing, sized
+from capcli.domain.risk import Risk, Sizing, sized
 from capcli.domain.sizing import Figures, LegFigures, Overnight
 from capcli.errors import ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
 from capcli.services import ids
@@ -85,10 +85,10 @@ class Previews:
         self._ids = ids
         self._ttl_s = ttl_s
 
-    def preview(self, request: OrderRequest, *, risk: Decimal | None = None) -> Reply[Preview]:
+    def preview(self, request: OrderRequest, *, risk: Risk | None = None) -> Reply[Preview]:
         """Check an order against the market, the account and the policy, and store it.
 
-        With `risk` (percent of equity) the request is for one unit, and the size is worked out from its stop.
+        With `risk` the request is for one unit, and the size is worked out from its stop.
         A preview whose checks fail is stored too and can never be executed (problem CHECKS_FAILED, exit 5).
         Raises UsageError, EpicUnknown, RulesMissing, RiskTooSmall, ChecksFailed for a stop that limits no
         loss, and whatever a read raises; then nothing is stored.
@@ -99,7 +99,7 @@ class Previews:
         return self.of_scene(look(self._desk, request, with_orders=False), request, risk=risk)
 
     def of_scene(
-        self, scene: Scene, request: OrderRequest, *, risk: Decimal | None = None, rate: Decimal | None = None
+        self, scene: Scene, request: OrderRequest, *, risk: Risk | None = None, rate: Decimal | None = None
     ) -> Reply[Preview]:
         """Check and store an order by a look that was just taken."""
         order_type = _order_type(request, scene.market)
@@ -170,12 +170,13 @@ class Previews:
         )
 
 
-def sized_case(desk: Desk, scene: Scene, unit: Case, risk: Decimal) -> tuple[Case, Sizing]:
+def sized_case(desk: Desk, scene: Scene, unit: Case, risk: Risk) -> tuple[Case, Sizing]:
     """Turn the case of one unit into that of the size which the risk allows.
 
     Raises RiskTooSmall with its arithmetic, and ChecksFailed when the stop limits no loss.
     """
     request = unit.request
+    _check_currency(risk, scene.account.currency, request)
     found = sized(risk, request, unit.figures, scene.rules)
     if found is None:
         raise _no_loss_limited(unit)
@@ -207,7 +208,7 @@ def _risk_too_small(
     return RiskTooSmall(
         f"Too small: {sizing.arithmetic} The least size of {request.epic} is {least}.{enough} "
         "Nothing was sent.",
-        next=preview_command(request, order_type, risk=least_pct) if fits else "capcli accounts",
+        next=preview_command(request, order_type, risk=Risk(least_pct)) if fits else "capcli accounts",
         risk_pct=sizing.risk_pct,
         equity=equity,
         budget=sizing.budget,
@@ -218,17 +219,30 @@ def _risk_too_small(
     )
 
 
-def check_risk(request: OrderRequest, risk: Decimal) -> None:
+def check_risk(request: OrderRequest, risk: Risk) -> None:
     """Refuse a risk that no size can be worked out from. Raises UsageError."""
-    if not 0 < risk <= _ALL:
+    if risk.pct is not None and not 0 < risk.pct <= _ALL:
         raise UsageError(
-            f"The risk is {short(risk)} %: it is a percentage of the equity, above 0 and at most 100.",
+            f"The risk is {short(risk.pct)} %: it must be above 0 and at most 100 % of the equity.",
             next="capcli preview --help",
         )
+    if risk.amount is not None and risk.amount.amount <= 0:
+        raise UsageError(f"The risk must be above 0, not {risk.words}.", next="capcli preview --help")
     if request.stop is None or request.stop.form is LegForm.AMOUNT:
         raise UsageError(
             "A risk needs a stop as a level or a distance: the size follows from how far away it is.",
-            next=f"capcli propose {request.epic} --risk {short(risk)}%",
+            next=f"capcli propose {request.epic} --risk {risk.words}",
+        )
+
+
+def _check_currency(risk: Risk, currency: str, request: OrderRequest) -> None:
+    """Refuse an amount in money that the account does not keep: nobody asked for a conversion."""
+    if risk.amount is not None and risk.amount.currency != currency:
+        here = Risk(amount=Money(risk.amount.amount, currency))
+        raise UsageError(
+            f"The risk is {risk.words}, and this account is kept in {currency}: give it in {currency} or in "
+            "percent. Nothing was sent.",
+            next=preview_command(request, risk=here),
         )
 
 

@@ -9,7 +9,7 @@ from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.money import EXACT, ceil_to, plain, short
 from capcli.domain.order import Leg, LegForm, OrderRequest
 from capcli.domain.policy import Case, Check, Rule, evaluate
-from capcli.domain.risk import ONE_UNIT
+from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.errors import BrokerRefused, CapcliError, Exit, Problem, Refused
 from capcli.services.casework import Desk, Scene, judge, look
 from capcli.services.conversion import conversion_rate
@@ -91,9 +91,9 @@ class Proposals:
         self._previews = previews
 
     def propose(
-        self, epic: str, risk: Decimal, *, side: Side | None = None, stop: Leg | None = None
+        self, epic: str, risk: Risk, *, side: Side | None = None, stop: Leg | None = None
     ) -> Reply[Proposal]:
-        """Return both sides, or with `side` the one as a stored preview. `risk` is percent of equity.
+        """Return both sides, or with `side` the one as a stored preview; `risk` may be lost at the stop.
 
         Without `stop` it stands at 2 x ATR(14) of HOUR candles, never nearer than the market's minimum.
         Raises UsageError, EpicUnknown, RulesMissing, TooFewCandles, and with a side what a preview raises.
@@ -123,7 +123,7 @@ class Proposals:
         closed = tuple(one for one in candles if one.time + Resolution.HOUR.span <= now)
         return scene, closed
 
-    def _both(self, scene: Scene, risk: Decimal, found: _Stop, *, given: bool) -> Reply[Proposal]:
+    def _both(self, scene: Scene, risk: Risk, found: _Stop, *, given: bool) -> Reply[Proposal]:
         rate = conversion_rate(self._desk.broker, scene.market.currency, scene.account.currency)
         sides = tuple(self._side(scene, side, risk, found, rate) for side in Side)
         proposal = _proposal(scene, risk, found, sides)
@@ -143,7 +143,7 @@ class Proposals:
             )
         return Reply(proposal, scene.account_id, problem)
 
-    def _side(self, scene: Scene, side: Side, risk: Decimal, found: _Stop, rate: Decimal) -> ProposedSide:
+    def _side(self, scene: Scene, side: Side, risk: Risk, found: _Stop, rate: Decimal) -> ProposedSide:
         unit = OrderRequest(scene.market.epic, side, ONE_UNIT, stop=found.leg)
         case = judge(self._desk, scene, unit, None, rate=rate)
         try:
@@ -157,7 +157,7 @@ class Proposals:
         ]
         return _shown(whole, arithmetic=sizing.arithmetic, refused=" ".join(failed) or None)
 
-    def _one(self, scene: Scene, request: OrderRequest, risk: Decimal, found: _Stop) -> Reply[Proposal]:
+    def _one(self, scene: Scene, request: OrderRequest, risk: Risk, found: _Stop) -> Reply[Proposal]:
         try:
             reply = self._previews.of_scene(scene, request, risk=risk)
         except CapcliError as error:
@@ -197,7 +197,7 @@ def _by_range(scene: Scene, side: Side | None, candles: tuple[Candle, ...]) -> _
     return _Stop(Leg(LegForm.DISTANCE, max(wanted, least)), rule, shown)
 
 
-def _proposal(scene: Scene, risk: Decimal, found: _Stop, sides: tuple[ProposedSide, ...]) -> Proposal:
+def _proposal(scene: Scene, risk: Risk, found: _Stop, sides: tuple[ProposedSide, ...]) -> Proposal:
     market = scene.market
     return Proposal(
         epic=market.epic,
@@ -206,7 +206,7 @@ def _proposal(scene: Scene, risk: Decimal, found: _Stop, sides: tuple[ProposedSi
         currency=market.currency,
         account_currency=scene.account.currency,
         equity=scene.account.equity,
-        risk_pct=risk,
+        risk_pct=risk.share_of(scene.account.equity),
         atr=found.atr,
         stop_rule=found.rule,
         sides=sides,
@@ -254,8 +254,8 @@ def _previewed(preview: Preview) -> ProposedSide:
     )
 
 
-def _command(epic: str, risk: Decimal, side: Side, stop: Leg | None) -> str:
-    words = [f"capcli propose {epic} --risk {short(risk)}% --{side.value.lower()}"]
+def _command(epic: str, risk: Risk, side: Side, stop: Leg | None) -> str:
+    words = [f"capcli propose {epic} --risk {risk.words} --{side.value.lower()}"]
     if stop is not None:
         form = "--stop-distance" if stop.form is LegForm.DISTANCE else "--stop"
         words.append(f"{form} {plain(stop.value)}")

@@ -38,7 +38,9 @@ def test_the_arithmetic_is_shown_to_people_and_scripts(capcli):
     [
         ((), "Neither --size nor --risk"),
         (("--size", "1", "--risk", "1%"), "Both --size and --risk"),
-        (("--risk", "some", "--stop", "24.50"), "not a plain number"),
+        (("--risk", "some", "--stop", "24.50"), "write a percentage such as 1%, or an amount such as 100USD"),
+        (("--risk", "100", "--stop", "24.50"), "write 100% for 100 % of the equity, or 100USD"),
+        (("--risk", "100EUR", "--stop", "24.50"), "this account is kept in USD"),
         (("--risk", "0%", "--stop", "24.50"), "above 0"),
         (("--risk", "101%", "--stop", "24.50"), "at most 100"),
         (("--risk", "-1%", "--stop", "24.50"), "above 0"),

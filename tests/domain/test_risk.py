@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from capcli.domain.market import Side
 from capcli.domain.order import Leg, LegForm
-from capcli.domain.risk import ONE_UNIT, Sized, sized
+from capcli.domain.risk import ONE_UNIT, Risk, Sized, sized
 from capcli.domain.sizing import figures
 
 from .builders import ACCOUNT, MARKET, RULES, a_market, a_quote, an_order, distance, level
@@ -22,7 +22,7 @@ def size_of(risk: str, stop: Leg, *, side: Side = Side.BUY, rate: str = "1", **a
     unit = an_order("1", side=side, stop=stop)
     rules = RULES.for_orders()
     assert rules is not None
-    return sized(D(risk), unit, figures(unit, MARKET, owner, D(rate)), rules)
+    return sized(Risk(D(risk)), unit, figures(unit, MARKET, owner, D(rate)), rules)
 
 
 def test_a_buy_worked_by_hand() -> None:
@@ -97,7 +97,7 @@ def test_the_loss_stays_within_the_risk_and_one_step_more_would_not(
     unit = an_order("1", side=side, stop=Leg(LegForm.DISTANCE, away))
     rules = market.rules.for_orders()
     assert rules is not None
-    found = sized(risk, unit, figures(unit, market, owner, rate), rules)
+    found = sized(Risk(risk), unit, figures(unit, market, owner, rate), rules)
     assert found is not None
     budget, lost = equity * risk / 100, (away + spread) * rate
     assert found.size * lost <= budget

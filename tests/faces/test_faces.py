@@ -16,6 +16,7 @@ from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Resolution, Side
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.risk import Risk
 from capcli.errors import CapcliError
 from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
@@ -260,19 +261,19 @@ STEPS = (
     Step("exposure", lambda app, _: app.exposures.show(), "cap_trade_exposure"),
     Step(
         "proposal",
-        lambda app, _: app.proposals.propose("GOLD", Decimal(1)),
+        lambda app, _: app.proposals.propose("GOLD", Risk(Decimal(1))),
         "cap_trade_propose",
         lambda _: {"epic": "GOLD"},
     ),
     Step(
         "one_side",
-        lambda app, _: app.proposals.propose("DE40", Decimal("0.5"), side=Side.SELL, stop=HUNDRED),
+        lambda app, _: app.proposals.propose("DE40", Risk(Decimal("0.5")), side=Side.SELL, stop=HUNDRED),
         "cap_trade_propose",
         lambda _: {"epic": "DE40", "risk_percent": 0.5, "direction": "SELL", "stop_distance": "100"},
     ),
     Step(
         "too_small",
-        lambda app, _: app.proposals.propose("DE40", Decimal("0.0001"), side=Side.BUY, stop=HUNDRED),
+        lambda app, _: app.proposals.propose("DE40", Risk(Decimal("0.0001")), side=Side.BUY, stop=HUNDRED),
         "cap_trade_propose",
         lambda _: {"epic": "DE40", "risk_percent": "0.0001", "direction": "BUY", "stop_distance": 100},
     ),

@@ -13,7 +13,7 @@ from capcli.domain.atr import average_true_range
 from capcli.domain.market import Resolution, Side
 from capcli.domain.money import on_grid
 from capcli.domain.order import Leg, LegForm, Trigger
-from capcli.domain.risk import ONE_UNIT
+from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.services.account_changes import Wanted
 from capcli.services.proposals import Proposal
 from capcli.services.reply import Reply
@@ -26,11 +26,11 @@ D = Decimal
 
 def by_risk(seat: Seat, risk: str, epic: str = "SILVER", **changes: Any) -> Any:
     request = seat.request(epic, str(ONE_UNIT), **changes)
-    return seat.app.previews.preview(request, risk=D(risk))
+    return seat.app.previews.preview(request, risk=Risk(D(risk)))
 
 
 def propose(seat: Seat, risk: str = "1", epic: str = "SILVER", **given: Any) -> Reply[Proposal]:
-    return seat.app.proposals.propose(epic, D(risk), **given)
+    return seat.app.proposals.propose(epic, Risk(D(risk)), **given)
 
 
 def test_a_preview_by_risk_is_an_order_of_the_size_that_loses_no_more(seat: Seat) -> None:
@@ -50,7 +50,7 @@ def test_a_preview_by_size_has_no_sizing(seat: Seat) -> None:
 
 def test_a_working_order_is_sized_from_its_own_level(seat: Seat) -> None:
     request = seat.request(size="1", trigger=Trigger(D(20), OrderType.LIMIT), stop=stop_at("19"))
-    shown = seat.app.previews.preview(request, risk=D(1)).data
+    shown = seat.app.previews.preview(request, risk=Risk(D(1))).data
     assert (shown.size, shown.stop and shown.stop.amount) == (D("100.0"), D("100.00"))
 
 
