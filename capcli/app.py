@@ -80,7 +80,6 @@ HOSTS = {
 }
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 12
-_HUMAN_TTL_S = 600
 _PACED = "Waiting {} s for the broker's rate limit, which all capcli processes of this user share."
 _LOGIN_ELSEWHERE = "Waiting for another capcli process that is logging in."
 
@@ -823,8 +822,10 @@ class App:
 
     @property
     def _preview_ttl_s(self) -> int:
-        # A person needs longer than an assistant.
-        return _HUMAN_TTL_S if self.approval_mode == "human" else self.settings.preview_ttl_s
+        from capcli.services.approving import LIFE
+
+        # A preview lives as long as the approval that a person may still give it.
+        return int(LIFE.total_seconds()) if self.approval_mode == "human" else self.settings.preview_ttl_s
 
     @property
     def proposals(self) -> "Proposals":
@@ -921,7 +922,7 @@ class App:
         setting = Setting(
             FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
             around.ids,
-            self.settings.preview_ttl_s,
+            self._preview_ttl_s,
             self._confirmation_needed,
             self.settings.account,
         )

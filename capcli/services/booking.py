@@ -6,33 +6,17 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from capcli.domain.account import Transaction
+from capcli.domain.bookings import Column, column_of
 from capcli.errors import UsageError
 
 _NONE = Decimal(0)
 _NO_MARKET = ""
-# The broker's words (API page 7), by what they are to a trader; every other word counts as `other`.
-_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "TRADE": "realised_pl",
-        "TRADE_CORRECTION": "realised_pl",
-        "TRADE_SLIPPAGE_PROTECTION": "realised_pl",
-        "SWAP": "overnight",
-        "TRADE_COMMISSION": "commission",
-        "FX_COMMISSION": "commission",
-        "TRADE_COMMISSION_GSL": "guaranteed_premium",
-        "DEPOSIT": "deposits",
-        "WITHDRAWAL": "deposits",
-        "WITHDRAWAL_MONEY_BACK": "deposits",
-        "TRANSFER": "deposits",
-        "REFUND": "deposits",
-        "CHARGEBACK": "deposits",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums of bookings in the account's currency, charges below 0; `net` is all of them but `deposits`.
+    """Sums of bookings in the account's currency, charges below 0; `net` is all of them but `deposits`,
+    which are money that comes and goes: withdrawals, transfers and reserves too.
 
     `closes` counts closings that were booked, a partial one as one; `wins` those with a P&L above 0, before
     overnight fees and commissions.
@@ -76,17 +60,14 @@ _KEYS: Mapping[str, Callable[[Transaction], str]] = MappingProxyType(
 
 def totals(rows: Iterable[Transaction]) -> Totals:
     """Add bookings of one currency up."""
-    sums = dict.fromkeys(("realised_pl", "overnight", "commission", "guaranteed_premium", "other"), _NONE)
-    deposits, closes, wins = _NONE, 0, 0
+    sums = dict.fromkeys(Column, _NONE)
+    closes, wins = 0, 0
     for row in rows:
-        column = _COLUMNS.get(row.type, "other")
-        if column == "deposits":
-            deposits += row.amount
-        else:
-            sums[column] += row.amount
+        sums[column_of(row.type)] += row.amount
         closes += row.type == "TRADE"
         wins += row.type == "TRADE" and row.amount > 0
-    return Totals(**sums, net=sum(sums.values(), _NONE), deposits=deposits, closes=closes, wins=wins)
+    net = sum(sums.values(), _NONE) - sums[Column.DEPOSITS]
+    return Totals(**{each.value: amount for each, amount in sums.items()}, net=net, closes=closes, wins=wins)
 
 
 def by_key(rows: Iterable[Transaction], by: str) -> tuple[Booked, ...]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
 from capcli.domain.attempt import AttemptRecord
+from capcli.domain.bookings import realised
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.policy import AtStop, Policy, Standing
@@ -18,36 +19,6 @@ Deal = Position | WorkingOrder
 
 _ORDERS = frozenset({Kind.MARKET, Kind.WORKING})
 _SLACK = timedelta(seconds=2)
-# The broker's words for bookings (API page 7). What trading brings and costs counts whole, money that comes
-# and goes not at all; of every other word only a charge, so that no unknown credit hides a loss.
-_TRADING = frozenset(
-    {
-        "TRADE",
-        "TRADE_CORRECTION",
-        "TRADE_SLIPPAGE_PROTECTION",
-        "TRADE_COMMISSION",
-        "TRADE_COMMISSION_GSL",
-        "SWAP",
-        "FX_COMMISSION",
-        "CONVERSION",
-        "CORPORATE_ACTION",
-        "REBATE",
-    }
-)
-_ASIDE = frozenset(
-    {
-        "DEPOSIT",
-        "WITHDRAWAL",
-        "WITHDRAWAL_MONEY_BACK",
-        "TRANSFER",
-        "REFUND",
-        "CHARGEBACK",
-        "RESERVE",
-        "UNRESERVE",
-        "VOID",
-        "CREDIT_FACILITY",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +137,6 @@ def _margins(book: Book, epic: str, figures: Figures, apart: str | None) -> tupl
     sizes += [each.order.request.size * each.order.entry for each in book.flights]
     factor = (figures.margin_pct or Decimal(0)) * figures.conversion_rate / 100
     return sum(sizes, Decimal(0)) * factor, None
-
-
-def realised(bookings: Iterable[Transaction]) -> Decimal:
-    """Add up what trading brought and cost, in account currency."""
-    return sum((_counted(row) for row in bookings), Decimal(0))
-
-
-def _counted(row: Transaction) -> Decimal:
-    if row.type in _ASIDE:
-        return Decimal(0)
-    return row.amount if row.type in _TRADING else min(row.amount, Decimal(0))
 
 
 def position_at_stop(position: Position, stop: Decimal | None, rate: Decimal) -> AtStop:

@@ -95,6 +95,9 @@ def choice(*words: str) -> Callable[[str], str]:
 def epics(text: str) -> frozenset[str] | None:
     """Read a comma list of epics; empty or ALL means every market (None)."""
     names = [name.strip() for name in text.split(",") if name.strip()]
+    if text.strip() and not names:
+        # Two unset variables joined by a comma must not become "all".
+        raise ValueError("it holds only separators; name the markets, or write ALL")
     wrong = [name for name in names if not is_epic(name)]
     if wrong:
         raise ValueError(f"{wrong[0][:_SHOWN]!r} is not an epic")

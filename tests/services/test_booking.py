@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from capcli.domain.account import Transaction
+from capcli.domain.bookings import realised
 from capcli.paper.transactions import TYPES
 from capcli.services.booking import by_key, totals
 
@@ -30,6 +31,10 @@ def test_no_booking_is_lost_whatever_it_is_called() -> None:
         ("SWAP", "overnight"),
         ("TRADE_COMMISSION", "commission"),
         ("TRADE_COMMISSION_GSL", "guaranteed_premium"),
+        ("REBATE", "other"),
+        ("RESERVE", "deposits"),
+        ("VOID", "deposits"),
+        ("CREDIT_FACILITY", "deposits"),
         ("DEPOSIT", "deposits"),
         ("WITHDRAWAL", "deposits"),
         ("SOMETHING_NEW", "other"),
@@ -37,6 +42,17 @@ def test_no_booking_is_lost_whatever_it_is_called() -> None:
 )
 def test_a_booking_stands_in_its_column(kind: str, column: str) -> None:
     assert getattr(totals([booked(kind, "-2.50")]), column) == D("-2.50")
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+def test_the_report_s_net_and_the_daily_loss_count_the_same_words(kind: str) -> None:
+    rows = [booked(kind, "-2.50")]
+    assert totals(rows).net == realised(rows)
+
+
+def test_an_unknown_credit_makes_up_for_no_loss() -> None:
+    rows = [booked("TRADE", "-5"), booked("SOMETHING_NEW", "4")]
+    assert realised(rows) == D(-5)
 
 
 def test_wins_are_closes_above_nothing() -> None:

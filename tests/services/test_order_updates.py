@@ -102,6 +102,17 @@ def test_it_expires(seat: Seat) -> None:
     assert puts(seat) == []
 
 
+def test_it_lives_as_long_as_the_approval_that_it_waits_for(seats: Seats) -> None:
+    deal = place(seats())
+    asked = seats(CAP_APPROVAL="human")
+    shown = preview(asked, deal)
+    waiting = refusal(lambda: execute(asked, shown))
+    assert waiting.code == "APPROVAL_REQUIRED"
+    asked.time.tick(130)
+    asked.app.approvals.decide(waiting.details["approval_code"], approved=True, by="terminal")
+    assert execute(asked, shown).exit_code == 0
+
+
 def test_it_needs_a_yes(seat: Seat) -> None:
     shown = preview(seat, place(seat))
     error = refusal(lambda: seat.app.order_updates.execute(shown.preview_id, confirmed=False))

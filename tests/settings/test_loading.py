@@ -115,9 +115,15 @@ def test_environment_wins_over_profile_and_rows_say_so(folders):
     assert row(settings, "CAP_ALLOWED_EPICS") == ("ALL", "default")
 
 
-@pytest.mark.parametrize("text", ["", "ALL", " all ", " , "])
+@pytest.mark.parametrize("text", ["", "ALL", " all "])
 def test_all_markets_may_be_spelled_in_several_ways(text):
     assert read(environ={"CAP_ALLOWED_EPICS": text}).allowed_epics is None
+
+
+@pytest.mark.parametrize("text", [",", " , ", ",,"])
+def test_a_list_of_nothing_but_separators_allows_no_market_by_mistake(text):
+    with pytest.raises(SettingInvalid, match="it holds only separators; name the markets, or write ALL"):
+        read(environ={"CAP_ALLOWED_EPICS": text})
 
 
 def test_epics_come_as_a_comma_list_or_a_toml_array(folders):
