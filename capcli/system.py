@@ -1,26 +1,31 @@
 """What differs between Linux, macOS and Windows: folders, file modes, locks. Nothing about trading."""
 
+import json
 import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from capcli.errors import Busy, StateFolderUnusable
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where capcli keeps its files. `CAPCLI_HOME` puts all of them under one folder."""
+    """Where capcli keeps its files. `CAPCLI_HOME` puts all of them under one folder, except `guard`.
+
+    `guard` is the same for every process of this user, whatever its environment says.
+    """
 
     config: Path
     state: Path
     cache: Path
     runtime: Path | None
+    guard: Path
 
     @property
     def config_file(self) -> Path:
@@ -49,11 +54,11 @@ def folders(environ: dict[str, str]) -> Folders:
     runtime = _runtime_folder(environ)
     if home:
         root = Path(home).expanduser().absolute()
-        return Folders(root, root, root / "cache", runtime)
+        return Folders(root, root, root / "cache", runtime, guard_folder())
     from platformdirs import PlatformDirs
 
     dirs = PlatformDirs("capcli", appauthor=False, roaming=False)
-    return Folders(dirs.user_config_path, dirs.user_state_path, dirs.user_cache_path, runtime)
+    return Folders(dirs.user_config_path, dirs.user_state_path, dirs.user_cache_path, runtime, guard_folder())
 
 
 def _runtime_folder(environ: dict[str, str]) -> Path | None:
@@ -138,8 +143,73 @@ def file_lock(
             _unlock(handle)
 
 
+def put_guarded(file: Path, facts: Mapping[str, Any]) -> None:
+    """Write a JSON file of the guard folder (0600 in 0700), whole and durably. Raises StateFolderUnusable."""
+    private_folder(file.parent)
+    try:
+        put_in_place(file, json.dumps(facts).encode(), durable=True)
+        sync_folder(file.parent)
+    except OSError as error:
+        raise StateFolderUnusable(
+            f"{file} cannot be written: {error.strerror or error}.", next="capcli config path"
+        ) from error
+
+
+def read_guarded(file: Path) -> dict[str, Any] | None:
+    """Return the facts of a JSON file of the guard folder; None where there is no such file.
+
+    Raises StateFolderUnusable for one that cannot be read or is no JSON object: it is never "nothing".
+    """
+    try:
+        found = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, getattr(error, "strerror", None) or "it is not JSON") from error
+    if not isinstance(found, dict):
+        raise _unreadable(file, "it is not a JSON object")
+    return found
+
+
+def _unreadable(file: Path, why: str) -> StateFolderUnusable:
+    return StateFolderUnusable(f"{file} cannot be read: {why}.", next="capcli config path")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was created, renamed or removed in a folder hold over a power cut, where the system can."""
+    # Windows cannot open a folder and logs its renames.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 if sys.platform == "win32":
+    import ctypes
     import msvcrt
+
+    # FOLDERID_LocalAppData, {F1B32785-6FBA-4FCF-9D55-7B8E7F157091}, as the bytes of a GUID
+    _LOCAL_APP_DATA = bytes.fromhex("8527b3f1ba6fcf4f9d557b8e7f157091")
+
+    def system_home() -> Path | None:
+        """Return this user's local application data folder, from Windows itself; None if it names none."""
+        found = ctypes.c_wchar_p()
+        failed = ctypes.windll.shell32.SHGetKnownFolderPath(_LOCAL_APP_DATA, 0, None, ctypes.byref(found))
+        path = found.value
+        ctypes.windll.ole32.CoTaskMemFree(found)
+        return None if failed or not path else Path(path)
+
+    def guard_folder() -> Path:
+        """Return the folder of what no environment variable may move: the second halt, the journal's head.
+
+        It may not exist yet: `put_guarded` makes it. Raises StateFolderUnusable.
+        """
+        home = system_home()
+        if home is None:
+            raise StateFolderUnusable("Windows does not name your local application data folder.")
+        return home / "capcli-guard"
 
     _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_BINARY
 
@@ -157,6 +227,23 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+    import pwd
+
+    def system_home() -> Path | None:
+        """Return this user's home from the password database, never from HOME; None if it names none."""
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            return None
+        return Path(home) if Path(home).is_absolute() else None
+
+    def guard_folder() -> Path:
+        """Return the folder of what no environment variable may move: the second halt, the journal's head.
+
+        It may not exist yet: `put_guarded` makes it. A user without a home has one under /var/tmp.
+        """
+        home = system_home()
+        return home / ".capcli-guard" if home else Path(f"/var/tmp/.capcli-guard-{os.getuid()}")  # noqa: S108
 
     _LOCK_FLAGS = os.O_RDWR | os.O_CREAT
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from capcli import system
+
 pytest_plugins = ["tests.support.fixtures", "tests.support.compared"]
 
 _HOMES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
@@ -18,9 +20,27 @@ class NetworkUsed(AssertionError):
     """A test tried to leave this machine."""
 
 
+@pytest.fixture(autouse=True, scope="session")
+def users_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the operating system name another home, for fixtures that outlive a test, too."""
+    real, home = system.guard_folder(), tmp_path_factory.mktemp("user")
+    before = _files(real)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system, "system_home", lambda: home)
+        yield
+    ours = str(tmp_path_factory.getbasetemp()).encode()
+    touched = [file for file in _files(real) - before if ours in file.read_bytes()]
+    assert not touched, f"a test wrote into the real {real}: start its child with as_own_user()"
+
+
+def _files(folder: Path) -> frozenset[Path]:
+    return frozenset(folder.iterdir()) if folder.is_dir() else frozenset()
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = tmp_path / "home"
+    home, named = tmp_path / "home", tmp_path / "user"
+    monkeypatch.setattr(system, "system_home", lambda: named)
     for name in list(os.environ):
         if name.startswith(("CAP_", "CAPCLI_")):
             monkeypatch.delenv(name)

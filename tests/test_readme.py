@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 README = Path(__file__).parents[1] / "README.md"
@@ -71,7 +72,7 @@ def settled(text: str) -> str:
 def shell(tmp_path):
     script = tmp_path / "bin" / "capcli"
     script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m capcli "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *as_own_user()])} -m capcli "$@"\n')
     script.chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CAP")}
     env = {

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.launched import as_own_user
+
 pytestmark = pytest.mark.bench
 
 ROUNDS = 12
@@ -67,7 +69,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def served(env: dict[str, str]) -> Iterator[str]:
-    command = (*CAPCLI, "paper", "serve", "--port", "0", "--no-limits")
+    command = (sys.executable, *as_own_user(), "-m", "capcli", "paper", "serve", "--port", "0", "--no-limits")
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as broker:
         assert broker.stdout
         yield next(word for line in broker.stdout for word in line.split() if word.startswith("http://"))
@@ -108,7 +110,10 @@ def test_warm_positions(env: dict[str, str], served: str) -> None:
         answer.headers["x-security-token"],
     )
     time.sleep(1.1)
-    found = median_ms({"bare": bare, "positions": (*CAPCLI, "positions", "--json")}, demo)
+    found = median_ms(
+        {"bare": bare, "positions": (sys.executable, *as_own_user(), "-m", "capcli", "positions", "--json")},
+        demo,
+    )
     print(f"\nbaseline: a bare httpx script, same GET {found['bare']:.1f} ms")
     row("warm capcli positions --json, loopback", found["positions"], found["bare"], 1.5)
 
@@ -138,7 +143,10 @@ def until_tools(command: tuple[str, ...], env: dict[str, str]) -> float:
 
 
 def test_mcp_start(env: dict[str, str]) -> None:
-    servers = {"one": (sys.executable, "-c", ONE_TOOL_SERVER), "capcli": (*CAPCLI, "mcp", "serve")}
+    servers = {
+        "one": (sys.executable, "-c", ONE_TOOL_SERVER),
+        "capcli": (sys.executable, *as_own_user(), "-m", "capcli", "mcp", "serve"),
+    }
     times: dict[str, list[float]] = {name: [] for name in servers}
     for _ in range(5):
         for name, command in servers.items():

@@ -28,6 +28,7 @@ from capcli.paper.messages import Request, Response
 from tests.bench.paper_files import fill, rows
 from tests.paper.client import FRIDAY, KEYS, Client
 from tests.paper.test_crowd import client_of, served
+from tests.support.launched import as_own_user
 
 pytestmark = pytest.mark.bench
 
@@ -215,7 +216,10 @@ def process(home: Path, command: str) -> float:
     environ = {**os.environ, "CAPCLI_HOME": str(home)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [sys.executable, "-m", "capcli", *command.split()], env=environ, check=True, capture_output=True
+        [sys.executable, *as_own_user(), "-m", "capcli", *command.split()],
+        env=environ,
+        check=True,
+        capture_output=True,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000

@@ -14,6 +14,8 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.support.launched import as_own_user
+
 pytestmark = pytest.mark.bench
 
 SECONDS = 8
@@ -21,7 +23,7 @@ SECONDS = 8
 
 def test_stream(tmp_path: Path) -> None:
     options = ("--port", "0", "--no-limits", "--ticks", "250", "--start", "2026-11-23T15:00", "--json")
-    command = (sys.executable, "-m", "capcli", "paper", "serve", *options)
+    command = (sys.executable, *as_own_user(), "-m", "capcli", "paper", "serve", *options)
     env = {**os.environ, "CAPCLI_HOME": str(tmp_path / "home")}
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as broker:
         assert broker.stdout

@@ -2,12 +2,12 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from capcli.app import App
+from tests.support.launched import program
 from tests.support.paths import tool_count
 
 
@@ -22,7 +22,7 @@ def cursor(home: Path, text: str) -> None:
 
 
 def configured(home: Path, **entry: object) -> None:
-    own = {"command": sys.executable, "args": ["-m", "capcli", "mcp", "serve"], **entry}
+    own = {"command": str(program(home / "bin")), "args": ["mcp", "serve"], **entry}
     cursor(home, json.dumps({"mcpServers": {"capcli": own}}))
 
 

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ def environ(tmp_path):
 
 
 def start(environ, *words, **options):
-    line = [sys.executable, "-W", "error", "-m", "capcli", *words]
+    line = [sys.executable, "-W", "error", *as_own_user(), "-m", "capcli", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
     return subprocess.Popen(line, env=environ, **pipes)
 
@@ -52,7 +53,11 @@ def test_nothing_heavy_is_imported_for_help_or_a_usage_error(environ, words):
         "main(); sys.stderr.write('|' + ','.join(sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, words], env=environ, capture_output=True, text=True, check=True
+        [sys.executable, *as_own_user(), "-c", code, words],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     modules = {name.partition(".")[0] for name in done.stderr.rpartition("|")[2].split(",")}
     assert modules & HEAVY == set()

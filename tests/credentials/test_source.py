@@ -17,7 +17,9 @@ from capcli.system import Folders
 from .stores import Failing
 
 AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-NOWHERE = Folders(Path("/nonexistent"), Path("/nonexistent"), Path("/nonexistent"), None)
+NOWHERE = Folders(
+    Path("/nonexistent"), Path("/nonexistent"), Path("/nonexistent"), None, Path("/nonexistent")
+)
 PLAIN = {
     "CAP_API_KEY": "envkey-12345678",
     "CAP_IDENTIFIER": "env@example.com",
@@ -149,7 +151,7 @@ def test_keyring_is_not_loaded_while_the_environment_is_complete():
         "from capcli.settings import load\n"
         "from capcli.system import Folders\n"
         f"environ = {PLAIN!r}\n"
-        "nowhere = Folders(Path('/x'), Path('/x'), Path('/x'), None)\n"
+        "nowhere = Folders(Path('/x'), Path('/x'), Path('/x'), None, Path('/x'))\n"
         "CredentialSource(load(environ, nowhere), environ).load()\n"
         "heavy = ('keyring', 'httpx', 'pydantic', 'rich', 'sqlite3', 'subprocess')\n"
         "print([name for name in heavy if name in sys.modules])\n"

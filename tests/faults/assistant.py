@@ -11,6 +11,7 @@ from fastmcp.client.transports import StdioTransport
 
 from tests.faults.checker import Told
 from tests.mcp.test_process import SERVE, environment
+from tests.support.launched import as_own_user
 
 EXECUTE = "cap_trade_execute_position"
 _EXITS = {"MAY_BE_LIVE": 8, "IN_PROGRESS": 10, "BUSY": 10}
@@ -20,7 +21,9 @@ _EXITS = {"MAY_BE_LIVE": 8, "IN_PROGRESS": 10, "BUSY": 10}
 async def assistant(settings: dict[str, str], cwd: Path) -> AsyncIterator["Client[Any]"]:
     """Start a server of its own and connect to it."""
     environ = environment(Path(settings["CAPCLI_HOME"]), **rest(settings))
-    transport = StdioTransport(sys.executable, SERVE, env=environ, cwd=str(cwd), keep_alive=False)
+    transport = StdioTransport(
+        sys.executable, [*as_own_user(), *SERVE], env=environ, cwd=str(cwd), keep_alive=False
+    )
     async with Client(transport, mode="auto") as client:
         yield client
 

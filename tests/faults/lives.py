@@ -22,6 +22,7 @@ from tests.faults.scaled import FastTime
 from tests.faults.served import served
 from tests.faults.wire import Seen, read_log
 from tests.store.builders import CHILD_ENV
+from tests.support.launched import as_own_user
 
 KILLED = -9
 ALONE: AbstractContextManager[Any] = nullcontext()
@@ -147,7 +148,8 @@ class Life:
 
     def command(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command line of this user."""
-        command = [sys.executable, "-m", "tests.faults.scaled", f"{self.broker.fast.factor:g}", *arguments]
+        speed = f"{self.broker.fast.factor:g}"
+        command = [sys.executable, *as_own_user(), "-m", "tests.faults.scaled", speed, *arguments]
         environ = {name: value for name, value in CHILD_ENV.items() if not name.startswith("CAP")}
         return subprocess.Popen(
             command,

@@ -20,6 +20,7 @@ from tests.faults.child import Job
 from tests.faults.matrix import Case, Outcome
 from tests.faults.wire import read_log
 from tests.store.builders import CHILD_ENV
+from tests.support.launched import as_own_user
 
 MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 PATIENCE_S = 60
@@ -112,7 +113,7 @@ class Home:
 @contextmanager
 def child(job: Job) -> Iterator["subprocess.Popen[str]"]:
     """A child at work; what is left of it at the end is killed."""
-    command = [sys.executable, "-m", "tests.faults.child", job.write()]
+    command = [sys.executable, *as_own_user(), "-m", "tests.faults.child", job.write()]
     environ = {name: value for name, value in CHILD_ENV.items() if not name.startswith(("CAP_", "CAPCLI_"))}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, env=environ, **pipes) as process:

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from tests.store.builders import CHILD_ENV
+from tests.support.launched import as_own_user
 
 ORDERS = ("/positions", "/workingorders")
 
@@ -38,7 +39,7 @@ class Serving:
 def served(paper: Path, **options: Any) -> Iterator[tuple[str, int]]:
     """Serve a paper broker's file over loopback HTTP; yield its host and port."""
     what = json.dumps(asdict(Serving(str(paper), **options)))
-    command = [sys.executable, "-m", "tests.faults.served", what]
+    command = [sys.executable, *as_own_user(), "-m", "tests.faults.served", what]
     with subprocess.Popen(command, text=True, env=CHILD_ENV, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None

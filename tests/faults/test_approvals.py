@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.launched import as_own_user
+
 pytestmark = pytest.mark.faults
 
 _MANY = 8
@@ -16,7 +18,7 @@ _MANY = 8
 
 def start(home: Path, *words: str) -> "subprocess.Popen[bytes]":
     environ = {"CAPCLI_HOME": str(home), "PATH": os.environ["PATH"], "CAP_APPROVAL": "human"}
-    command = [sys.executable, "-m", "capcli", *words, "--json"]
+    command = [sys.executable, *as_own_user(), "-m", "capcli", *words, "--json"]
     return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 pytestmark = [
@@ -43,7 +44,7 @@ def machine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shells")
     program = folder / "bin" / "capcli"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m capcli "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *as_own_user()])} -m capcli "$@"\n')
     program.chmod(0o755)
     environ = {
         "PATH": f"{program.parent}:{os.environ['PATH']}",

@@ -25,6 +25,7 @@ from tests.faults.processes import MONDAY
 from tests.faults.served import Passed, served, traffic
 from tests.faults.traveller import Told, Trip
 from tests.store.builders import CHILD_ENV
+from tests.support.launched import as_own_user
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 and wait4")
 
@@ -78,7 +79,7 @@ class Runs:
     ) -> "subprocess.Popen[bytes]":
         words = ("prices", "GOLD", "--resolution", "1m", "--from", span[0], "--to", span[1])
         module = ["capcli"] if late is None else ["tests.faults.loader", str(late)]
-        command = [sys.executable, "-m", *module, *words, "--output", str(file), "--json"]
+        command = [sys.executable, *as_own_user(), "-m", *module, *words, "--output", str(file), "--json"]
         self.count += 1
         out, err = self.folder / f"out{self.count}", self.folder / f"err{self.count}"
         with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -208,7 +209,7 @@ def test_an_order_hardly_waits_beside_a_real_download(runs: Runs) -> None:
         while _pages(note) < 5:
             assert bulk.poll() is None
             time.sleep(0.02)
-        command = [sys.executable, "-m", "tests.faults.traveller", trip.write()]
+        command = [sys.executable, *as_own_user(), "-m", "tests.faults.traveller", trip.write()]
         out = subprocess.run(command, env=CHILD_ENV, stdout=subprocess.PIPE, check=True).stdout
         assert bulk.wait(PATIENCE_S) == 0
     told = Told(**json.loads(out))

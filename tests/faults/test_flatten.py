@@ -14,6 +14,7 @@ from tests.faults.bench import Bench, order
 from tests.faults.processes import PATIENCE_S, Home
 from tests.faults.wire import after
 from tests.store.builders import CHILD_ENV
+from tests.support.launched import as_own_user
 
 pytestmark = pytest.mark.faults
 
@@ -72,7 +73,7 @@ def left(home: Home) -> int:
 @pytest.mark.parametrize("moment", ["early", "late"])
 @pytest.mark.parametrize("fatal", [1, 3])
 def test_killed_in_the_middle_and_run_again_it_ends_flat(home: Home, fatal: int, moment: str) -> None:
-    command = [sys.executable, "-c", CHILD, str(home.path), str(fatal), moment]
+    command = [sys.executable, *as_own_user(), "-c", CHILD, str(home.path), str(fatal), moment]
     ended = subprocess.run(command, env=CHILD_ENV, capture_output=True, timeout=PATIENCE_S, check=False)
     assert ended.returncode == KILLED, ended.stderr
     gone = fatal if moment == "late" else fatal - 1

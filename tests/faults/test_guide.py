@@ -20,6 +20,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from tests.mcp.test_process import SERVE, SLOW_ORDERS, environment, hear, say, started
+from tests.support.launched import as_own_user
 from tests.support.paths import tool_count
 
 pytestmark = pytest.mark.faults
@@ -106,7 +107,9 @@ async def _newest(home: Path, cwd: Path) -> None:
     async def hear_progress(_done: float, _of: float | None, message: str | None) -> None:
         told.append(message)
 
-    transport = StdioTransport(sys.executable, SERVE, env=environment(home), cwd=str(cwd), keep_alive=False)
+    transport = StdioTransport(
+        sys.executable, [*as_own_user(), *SERVE], env=environment(home), cwd=str(cwd), keep_alive=False
+    )
     async with Client(transport, mode=NEWEST, progress_handler=hear_progress) as client:
         loop = asyncio.get_running_loop()
 
@@ -128,7 +131,7 @@ async def _newest(home: Path, cwd: Path) -> None:
 def test_fastmcps_command_line_lists_and_calls(own_home: Path, tmp_path: Path) -> None:
     environ = environment(own_home)
     server = shlex.join(
-        ["env", *(f"{name}={text}" for name, text in environ.items()), sys.executable, *SERVE]
+        ["env", *(f"{name}={text}" for name, text in environ.items()), sys.executable, *as_own_user(), *SERVE]
     )
 
     def fastmcp(*words: str) -> Any:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.faults.served import served
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH, ROOT
 
 pytestmark = [
@@ -78,7 +79,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     root = tmp_path / "root"
     program = root / "home" / "me" / ".venv" / "bin" / "capcli"
     program.parent.mkdir(parents=True)
-    python = f"PYTHONPATH={shlex.quote(IMPORT_PATH)} exec {shlex.quote(sys.executable)}"
+    python = f"PYTHONPATH={shlex.quote(IMPORT_PATH)} exec {shlex.join([sys.executable, *as_own_user()])}"
     program.write_text(f'#!/bin/sh\n{python} -m capcli "$@"\n')
     program.chmod(0o755)
     with served(tmp_path / "paper.db") as (name, port):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.mcp.test_process import greet, hear, say, started
 from tests.store.builders import CHILD_ENV
+from tests.support.launched import as_own_user
 
 pytestmark = pytest.mark.faults
 
@@ -64,7 +65,7 @@ def contacted(environ: dict[str, str]) -> set[str]:
 
 def run(environ: dict[str, str], *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "capcli", *words],
+        [sys.executable, *as_own_user(), "-m", "capcli", *words],
         env=environ,
         input=stdin,
         capture_output=True,

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.faults.served import served
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 PROGRAMS = ("dbus-run-session", "gnome-keyring-daemon", "Xvfb")
@@ -60,7 +61,7 @@ class Place:
     def capcli(self, *words: str, given: str = "", **more: str) -> Answer:
         begin = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "capcli", *words],
+            [sys.executable, *as_own_user(), "-m", "capcli", *words],
             env=self.environ | more,
             input=given,
             capture_output=True,

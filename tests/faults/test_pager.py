@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 pytestmark = [
@@ -31,7 +32,8 @@ class Terminal:
         import pty
         import termios
 
-        script = f"stty rows {rows} cols 100; exec {shlex.quote(sys.executable)} -m capcli {words}"
+        python = shlex.join([sys.executable, *as_own_user()])
+        script = f"stty rows {rows} cols 100; exec {python} -m capcli {words}"
         self.child, self.handle = pty.fork()
         if self.child == 0:
             os.execvpe("sh", ["sh", "-c", script], environ)

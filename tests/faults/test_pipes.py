@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 pytestmark = [
@@ -34,7 +35,9 @@ def environ(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pipes")
     program = folder / "bin" / "capcli"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -W error -m capcli "$@"\n')
+    program.write_text(
+        f'#!/bin/sh\nexec {shlex.join([sys.executable, "-W", "error", *as_own_user()])} -m capcli "$@"\n'
+    )
     program.chmod(0o755)
     return {
         "PATH": f"{program.parent}:{os.environ['PATH']}",

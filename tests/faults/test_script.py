@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 pytestmark = [
@@ -31,7 +32,7 @@ def shell(tmp_path):
         pytest.skip("jq is not installed")
     program = tmp_path / "bin" / "capcli"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m capcli "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *as_own_user()])} -m capcli "$@"\n')
     program.chmod(0o755)
     environ = {
         "PATH": f"{program.parent}:{os.environ['PATH']}",

@@ -20,6 +20,7 @@ import pytest
 
 from tests.broker import shapes
 from tests.contract.cassette import recorder
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 pytestmark = [
@@ -158,7 +159,7 @@ def run(
     start = ["-c", code] if code else ["-m", "capcli"]
     with watched() as seen:
         done = subprocess.run(
-            [sys.executable, *start, *words],
+            [sys.executable, *as_own_user(), *start, *words],
             env=environ,
             input=given,
             capture_output=True,
@@ -264,7 +265,7 @@ def converse(
 ) -> tuple[str, str]:
     """Say the lines and make the calls, one after the other; return what stdout and stderr held."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    words = [sys.executable, "-m", "capcli", "mcp", "serve"]
+    words = [sys.executable, *as_own_user(), "-m", "capcli", "mcp", "serve"]
     told = []
     with watched() as seen, subprocess.Popen(words, env=environ, text=True, **pipes) as process:
         assert process.stdin is not None

@@ -22,6 +22,7 @@ from tests.faults.processes import MONDAY
 from tests.faults.served import Passed, served, traffic
 from tests.faults.traveller import Told, Trip
 from tests.store.builders import CHILD_ENV
+from tests.support.launched import as_own_user
 
 pytestmark = [
     pytest.mark.faults,
@@ -58,13 +59,13 @@ class Place:
 
     def starts(self, **trip: object) -> "subprocess.Popen[str]":
         what = Trip(self.environ, **trip)  # type: ignore[arg-type]
-        command = [sys.executable, "-m", "tests.faults.traveller", what.write()]
+        command = [sys.executable, *as_own_user(), "-m", "tests.faults.traveller", what.write()]
         return subprocess.Popen(command, text=True, env=CHILD_ENV, stdout=subprocess.PIPE)
 
     def command(self, *words: str) -> "subprocess.Popen[str]":
         plain = {name: text for name, text in CHILD_ENV.items() if not name.startswith("CAP")}
         return subprocess.Popen(
-            [sys.executable, "-m", "capcli", *words],
+            [sys.executable, *as_own_user(), "-m", "capcli", *words],
             text=True,
             env=plain | self.environ,
             stdout=subprocess.PIPE,

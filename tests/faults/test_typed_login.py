@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.served import served
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 pytestmark = [
@@ -56,7 +57,7 @@ def test_a_person_types_and_the_secrets_are_not_shown(tmp_path: Path) -> None:
             "PYTHON_KEYRING_BACKEND": "tests.credentials.stores.Store",
             "CAP_API_URL": f"http://{host}:{port}",
         }
-        words = [sys.executable, "-m", "capcli", "login", "--env", "demo"]
+        words = [sys.executable, *as_own_user(), "-m", "capcli", "login", "--env", "demo"]
         pipes = {"stdin": slave, "stdout": slave, "stderr": slave}
         with subprocess.Popen(words, env=environ, start_new_session=True, **pipes) as process:
             os.close(slave)

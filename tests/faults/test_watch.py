@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,12 +18,12 @@ import pytest
 from capcli.paper.state import reset, set_fault
 from tests.faults.test_stream import MONDAY, serving
 from tests.support.flood import flood
+from tests.support.launched import as_own_user
 
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.skipif(sys.platform == "win32", reason="a console signal would reach the test run as well"),
 ]
-CAPCLI = (sys.executable, "-m", "capcli")
 
 
 class Watch:
@@ -73,7 +74,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 @contextmanager
 def running(environ: dict[str, str], url: str, *words: str) -> Iterator[Watch]:
     """Run a command with its output unbuffered: what is not read stays in the pipe for `select` to see."""
-    command = (*CAPCLI, *words, "--json", "--quiet")
+    command = (sys.executable, *as_own_user(), "-m", "capcli", *words, "--json", "--quiet")
     process = subprocess.Popen(
         command,
         env={**environ, "CAP_API_URL": url},
@@ -113,7 +114,7 @@ def test_a_session_that_was_ended_elsewhere_is_renewed_without_a_question(path, 
     fresh(path)
     with serving(path) as (url, _), running(environ, url, "watch", "EURUSD", "--every", "0") as watch:
         watch.until("tick")
-        logout = (*CAPCLI, "logout", "--quiet")
+        logout = (sys.executable, *as_own_user(), "-m", "capcli", "logout", "--quiet")
         subprocess.run(logout, env={**environ, "CAP_API_URL": url}, check=True, stdout=subprocess.DEVNULL)
         assert "1000" in watch.until("lost")["reason"]
         watch.until("gap")
@@ -166,9 +167,8 @@ def test_a_signal_ends_a_stream_in_order(path, environ, words, number, code):
 def test_a_reader_that_leaves_ends_it_quietly(path, environ):
     fresh(path)
     with serving(path) as (url, _):
-        command = (
-            f"{sys.executable} -m capcli watch EURUSD --every 0 --quiet | head -1; echo ${{PIPESTATUS[0]}}"
-        )
+        python = shlex.join([sys.executable, *as_own_user()])
+        command = f"{python} -m capcli watch EURUSD --every 0 --quiet | head -1; echo ${{PIPESTATUS[0]}}"
         done = subprocess.run(
             ("bash", "-c", command),
             env={**environ, "CAP_API_URL": url},

@@ -16,6 +16,7 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 from capcli.app import App
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH, tool_count
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +33,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 @contextmanager
 def started(home: Path, cwd: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, *options.pop("code", SERVE)],
+        [sys.executable, *as_own_user(), *options.pop("code", SERVE)],
         stdin=options.pop("stdin", subprocess.PIPE),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -70,7 +71,11 @@ def greet(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 @pytest.mark.faults
 async def test_a_real_client_trades_over_stdio(own_home: Path, tmp_path: Path) -> None:
     transport = StdioTransport(
-        sys.executable, SERVE, env=environment(own_home), cwd=str(tmp_path), keep_alive=False
+        sys.executable,
+        [*as_own_user(), *SERVE],
+        env=environment(own_home),
+        cwd=str(tmp_path),
+        keep_alive=False,
     )
     async with Client(transport, mode="auto") as client:
         silver = {"epic": "SILVER", "direction": "BUY", "size": "1.5", "stop_level": 24.5}

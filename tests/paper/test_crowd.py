@@ -20,6 +20,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.launched import as_own_user
+
 pytestmark = pytest.mark.soak
 
 CLIENTS, REQUESTS = 8, 10_000
@@ -61,7 +63,7 @@ READS = (
 def served(home: Path, *options: str) -> Iterator[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("CAP")}
     env |= {"CAPCLI_HOME": str(home), "HOME": str(home)}
-    command = (sys.executable, "-m", "capcli", "paper", "serve", "--port", "0", *options)
+    command = (sys.executable, *as_own_user(), "-m", "capcli", "paper", "serve", "--port", "0", *options)
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as broker:
         assert broker.stdout
         line = next(line for line in broker.stdout if "http://" in line)

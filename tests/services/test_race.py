@@ -15,6 +15,7 @@ from capcli.domain.attempt import AttemptState
 from capcli.domain.market import Side
 from capcli.domain.money import parse_decimal
 from capcli.domain.order import OrderRequest
+from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 RACER = """
@@ -60,7 +61,7 @@ def test_processes_that_race_for_one_preview_send_one_order(own_home: Path, proc
 
 
 def race(preview_id: str, processes: int) -> list[list[object]]:
-    command = [sys.executable, "-c", RACER, preview_id]
+    command = [sys.executable, *as_own_user(), "-c", RACER, preview_id]
     racers = [
         subprocess.Popen(
             command,

@@ -20,7 +20,7 @@ from capcli.system import Folders
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
     home = tmp_path / "home"
-    return Folders(home, home, home / "cache", None)
+    return Folders(home, home, home / "cache", None, home / "guard")
 
 
 def given_file(folders: Folders, text: str) -> None:

@@ -25,7 +25,7 @@ CAP_APPROVAL CAP_API_URL CAP_STREAM_URL
 
 
 def make_folders(root: Path) -> Folders:
-    return Folders(root, root, root / "cache", None)
+    return Folders(root, root, root / "cache", None, root / "guard")
 
 
 @pytest.fixture

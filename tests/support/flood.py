@@ -10,12 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from capcli.paper.catalogue import MARKETS
+from tests.support.launched import as_own_user
 
-CAPCLI = (sys.executable, "-m", "capcli")
 BEGIN = datetime(2026, 11, 23, 15, tzinfo=UTC)  # a Monday: Europe and New York are open
 OPEN = [m.epic for m in MARKETS.values() if not m.suspended and m.hours.is_open(int(BEGIN.timestamp()))]
 
 Line = tuple[int, bytes]
+
+
+def capcli() -> tuple[str, ...]:
+    return (sys.executable, *as_own_user(), "-m", "capcli")
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Flood:
 
 def flood(home: Path, seconds: int) -> Flood:
     """Run both processes and read every line as it arrives."""
-    serve = (*CAPCLI, "paper", "serve", "--port", "0", "--no-limits", "--ticks", "250", "--json")
+    serve = (*capcli(), "paper", "serve", "--port", "0", "--no-limits", "--ticks", "250", "--json")
     environ = {**os.environ, "CAPCLI_HOME": str(home / "broker")}
     with subprocess.Popen(
         (*serve, "--start", f"{BEGIN:%Y-%m-%dT%H:%M}"),
@@ -59,7 +63,7 @@ def flood(home: Path, seconds: int) -> Flood:
 def _watched(home: Path, url: str, seconds: int) -> tuple[list[Line], float, float]:
     environ = {**os.environ, "CAPCLI_HOME": str(home), "CAP_ENV": "demo", "CAP_API_URL": url}
     environ |= {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
-    command = (*CAPCLI, "watch", *OPEN[:40], "--json", "--every", "0", "--for", str(seconds))
+    command = (*capcli(), "watch", *OPEN[:40], "--json", "--every", "0", "--for", str(seconds))
     began = time.monotonic()
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as watch:
         assert watch.stdout
