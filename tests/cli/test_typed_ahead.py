@@ -1,0 +1,71 @@
+"""A question is answered by what is typed after it could be read, never by what was typed before."""
+
+import os
+import select
+import sys
+from typing import Any
+
+import pytest
+
+from capcli.app import Surroundings
+from capcli.cli.outlet import Outlet
+from capcli.cli.run import main
+from tests.cli.conftest import Cli, Terminal
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")
+
+
+class Keyboard:
+    """A person's terminal as stdin: what was typed waits in it; a person who types no more has left."""
+
+    def __init__(self) -> None:
+        import pty
+
+        self._person, program = pty.openpty()
+        self._stream = os.fdopen(program, "r", encoding="utf-8")
+
+    def type(self, keys: str) -> None:
+        """Type, and wait until the terminal has it."""
+        os.write(self._person, keys.encode())
+        assert select.select([self._stream], [], [], 30)[0]
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def readline(self) -> str:
+        return self._stream.readline() if select.select([self._stream], [], [], 0)[0] else ""
+
+    def close(self) -> None:
+        self._stream.close()
+        os.close(self._person)
+
+
+@pytest.fixture
+def keyboard() -> Any:
+    keyboard = Keyboard()
+    yield keyboard
+    keyboard.close()
+
+
+def at_terminal(capcli: Cli, keyboard: Keyboard, *words: str) -> tuple[int, str]:
+    """Run a command at a terminal; return its exit code and what it said."""
+    said = Terminal()
+    environ = {"CAPCLI_HOME": str(capcli.home), "PATH": os.environ["PATH"]}
+    time = capcli.time
+    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic)
+    outlet = Outlet(keyboard, Terminal(), said, environ, columns=200)  # type: ignore[arg-type]
+    return main(list(words), outlet, around), said.getvalue()
+
+
+@pytest.mark.xfail(strict=True, reason="the typed-ahead yes is taken for an answer")
+def test_a_yes_that_was_typed_before_the_question_sends_no_order(capcli: Cli, keyboard: Keyboard) -> None:
+    preview = capcli("preview", "SILVER", "--size", "1.5", "--stop", "24.5", "--json").data["preview_id"]
+    keyboard.type("y\n")
+
+    code, said = at_terminal(capcli, keyboard, "execute", preview)
+
+    assert "Send it? [y/N]" in said
+    assert (code, capcli("positions", "--json").data["positions"]) == (5, [])
