@@ -67,7 +67,7 @@ class Face:
 
     def answer(self, ask: Ask) -> ToolResult:
         """Call a service that sends nothing and return its reply or its error. Never raises."""
-        return self.flights.look(lambda: self._called(ask)) or self._failed(_SLOW)
+        return self._looked(lambda: self._called(ask))
 
     async def listen(self, ask: "Callable[[App, Callable[[], bool]], Reply[Any]]") -> ToolResult:
         """Call a service that listens for a while; a cancelled call tells it to stop. Never raises."""
@@ -82,8 +82,17 @@ class Face:
 
     def report(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
         """Answer about the state of things: a problem is part of the report, not the failure of the call."""
-        work = lambda: self._guarded(lambda: self._reported(ask, broken))  # noqa: E731
-        return self.flights.look(work) or self._failed(_SLOW)
+        return self._looked(lambda: self._guarded(lambda: self._reported(ask, broken)))
+
+    def _looked(self, work: Callable[[], ToolResult]) -> ToolResult:
+        try:
+            return self.flights.look(work) or self._failed(_SLOW)
+        except BaseException as error:  # noqa: BLE001  what a thread raised is told to whoever waits for it
+            return self._died(error)
+
+    def _died(self, error: BaseException) -> ToolResult:
+        log_bug(error)
+        return self._failed(BUG)
 
     def send(self, ask: Ask, meanwhile: Ask) -> ToolResult:
         """Call a service that sends something, on a thread that a cancelled call leaves running.
@@ -131,12 +140,15 @@ class Face:
         flight = self.flights.start(lambda: self._called(ask, on_waiting))
         if flight is None:
             return self._failed(_STOPPING)
-        return (
-            flight.wait(max(0.0, until - time.monotonic()))
-            or self.flights.glance(lambda: self._seen(meanwhile))
-            or flight.wait(0)
-            or self._failed(_IN_DOUBT)
-        )
+        try:
+            return (
+                flight.wait(max(0.0, until - time.monotonic()))
+                or self.flights.glance(lambda: self._seen(meanwhile))
+                or flight.wait(0)
+                or self._failed(_IN_DOUBT)
+            )
+        except BaseException as error:  # noqa: BLE001  the thread died, and how far it got is not known
+            return self._died(error)
 
     def _seen(self, meanwhile: Ask) -> ToolResult:
         """Say how far it got. What goes wrong here says nothing about what is being sent."""
@@ -163,9 +175,12 @@ class Face:
         return result
 
     def _anchored(self) -> None:
-        """Note in the keychain how far the journal came; the answer does not wait for it."""
-        if self._app is not None and self._app.is_ahead_of_keychain:
-            Thread(target=self._app.anchor, name="capcli-anchor", daemon=True).start()
+        """Note in the keychain how far the journal came. No answer waits for it or depends on it."""
+        try:
+            if self._app is not None and self._app.is_ahead_of_keychain:
+                Thread(target=self._app.anchor, name="capcli-anchor", daemon=True).start()
+        except Exception as error:  # noqa: BLE001  the answer stands; `history verify` tells of what is not anchored
+            log_bug(error)
 
     def _guarded(self, work: Callable[[], ToolResult]) -> ToolResult:
         try:
@@ -175,8 +190,7 @@ class Face:
         except CapcliError as error:
             return self._failed(_for_assistants(error.problem()))
         except Exception as error:  # noqa: BLE001 - the assistant must not read what a library says
-            log_bug(error)
-            return self._failed(_BUG)
+            return self._died(error)
 
     def _reported(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
         try:
@@ -196,9 +210,7 @@ class Face:
         return _result(problem, document)
 
     def _failed(self, problem: Problem) -> ToolResult:
-        document = plain(problem.data)
-        document |= {"error": error_document(problem), "env": self.env, "account_id": problem.account_id}
-        return _result(problem, document)
+        return failed(problem, self.env)
 
 
 # An assistant confirms by its own call; pointing it at a terminal would lead around the user.
@@ -208,7 +220,7 @@ _ASK_FIRST = {
 }
 _BY_FORM = "a form at the assistant's client"
 _APPROVE = "ask the user to run `{}` in a terminal of their own; after that make the same call again"
-_BUG = Problem(
+BUG = Problem(
     "BUG",
     "A bug in capcli stopped this call; its place is on the server's stderr. If something was being sent, "
     "look at the positions and working orders before anything else.",
@@ -245,6 +257,13 @@ def _for_assistants(problem: Problem) -> Problem:
     if problem.code == ApprovalRequired.code:
         return replace(problem, next=_APPROVE.format(problem.next))
     return replace(problem, next=_ASK_FIRST.get(problem.code, problem.next))
+
+
+def failed(problem: Problem, env: str | None = None) -> ToolResult:
+    """Return the result of a call that was stopped."""
+    document = plain(problem.data)
+    document |= {"error": error_document(problem), "env": env, "account_id": problem.account_id}
+    return _result(problem, document)
 
 
 def _result(problem: Problem | None, document: dict[str, Any]) -> ToolResult:

@@ -17,7 +17,7 @@ class Flight:
     """One call under way."""
 
     def __init__(self, work: Callable[[], ToolResult], landed: Callable[["Flight"], None]) -> None:
-        self._result: SimpleQueue[ToolResult] = SimpleQueue()
+        self._result: SimpleQueue[ToolResult | BaseException] = SimpleQueue()
         self._work = work
         self._landed = landed
         self._thread = Thread(target=self._run, daemon=True, name="capcli-flight")
@@ -26,15 +26,23 @@ class Flight:
         self._thread.start()
 
     def wait(self, timeout_s: float) -> ToolResult | None:
-        """Return the result, or None when it is not there in time. Only one caller may wait."""
+        """Return the result, or None when it is not there in time. Only one caller may wait.
+
+        Raises what the call raised: a thread that died is never waited for.
+        """
         try:
-            return self._result.get(timeout=timeout_s)
+            result = self._result.get(timeout=timeout_s)
         except Empty:
             return None
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
     def _run(self) -> None:
         try:
             self._result.put(self._work())
+        except BaseException as error:  # noqa: BLE001  whoever waits for the result is told
+            self._result.put(error)
         finally:
             self._landed(self)
 

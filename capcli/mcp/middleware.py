@@ -8,6 +8,8 @@ from fastmcp.tools import ToolResult
 from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
+from capcli.mcp.face import BUG, failed, log_bug
+
 _SHOWN = 4
 _LONGEST_NAME = 60
 _WITHHELD = "is not offered: the user started this server with --read-only or --toolsets"
@@ -39,6 +41,9 @@ class ShortRefusals(Middleware):
         except ValidationError as error:
             cause = error.__cause__
             return refusal(_faults(cause) if isinstance(cause, PydanticError) else [str(error)])
+        except Exception as error:  # noqa: BLE001  the last place where a call still gets a result
+            log_bug(error.__cause__ or error)
+            return failed(BUG)
 
 
 def refusal(faults: list[str], code: str = "USAGE") -> ToolResult:
