@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ class Outlet:
     stderr: TextIO
     environ: Mapping[str, str]
     columns: int | None = None
+    monotonic: Callable[[], float] = time.monotonic
     lost: bool = field(default=False, init=False)
     gone: bool = field(default=False, init=False)
 
@@ -147,23 +149,14 @@ class Outlet:
 
     def ask(self, question: str, *, hidden: bool = False) -> str:
         """Ask a person and return the answer. Raises EOFError when there is none."""
+        from capcli.cli.questions import Questions
+
         try:
-            return self._asked(question, hidden=hidden)
+            return Questions(self.stdin, self.stderr, self.talk, self.monotonic).ask(question, hidden=hidden)
         except (EOFError, KeyboardInterrupt):
             # What is said next does not belong on the question's line.
             self.talk("\n")
             raise
-
-    def _asked(self, question: str, *, hidden: bool) -> str:
-        if hidden:
-            from getpass import getpass
-
-            return getpass(question, stream=self.stderr)
-        self.talk(question)
-        answer = self.stdin.readline()
-        if not answer:
-            raise EOFError
-        return answer.rstrip("\r\n")
 
     def _write(self, stream: TextIO, text: str) -> None:
         self._guard(lambda: (stream.write(_encodable(text, stream)), stream.flush()))

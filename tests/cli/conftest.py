@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,13 @@ class Cli:
         out, err = make(), make()
         environ = {"CAPCLI_HOME": str(self.home), "PATH": os.environ["PATH"], **(env or {})}
         outlet = Outlet(
-            make(stdin if typed is None else typed), out, err, environ, columns=width or self.width
+            make(stdin if typed is None else typed),
+            out,
+            err,
+            environ,
+            columns=width or self.width,
+            # A person takes a second to read a question and to answer it.
+            monotonic=count().__next__,
         )
         around = around or Surroundings(
             clock=self.time.clock, sleep=self.time.sleep, monotonic=self.time.monotonic

@@ -3,6 +3,9 @@
 import os
 import select
 import sys
+from collections.abc import Callable
+from io import StringIO
+from itertools import count
 from typing import Any
 
 import pytest
@@ -50,17 +53,18 @@ def keyboard() -> Any:
     keyboard.close()
 
 
-def at_terminal(capcli: Cli, keyboard: Keyboard, *words: str) -> tuple[int, str]:
-    """Run a command at a terminal; return its exit code and what it said."""
+def at_terminal(
+    capcli: Cli, keyboard: Any, *words: str, monotonic: Callable[[], float] | None = None
+) -> tuple[int, str]:
+    """Run a command at a terminal; return its exit code and what it said. Who answers takes a second."""
     said = Terminal()
     environ = {"CAPCLI_HOME": str(capcli.home), "PATH": os.environ["PATH"]}
     time = capcli.time
     around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic)
-    outlet = Outlet(keyboard, Terminal(), said, environ, columns=200)  # type: ignore[arg-type]
+    outlet = Outlet(keyboard, Terminal(), said, environ, columns=200, monotonic=monotonic or count().__next__)  # type: ignore[arg-type]
     return main(list(words), outlet, around), said.getvalue()
 
 
-@pytest.mark.xfail(strict=True, reason="the typed-ahead yes is taken for an answer")
 def test_a_yes_that_was_typed_before_the_question_sends_no_order(capcli: Cli, keyboard: Keyboard) -> None:
     preview = capcli("preview", "SILVER", "--size", "1.5", "--stop", "24.5", "--json").data["preview_id"]
     keyboard.type("y\n")
@@ -69,3 +73,35 @@ def test_a_yes_that_was_typed_before_the_question_sends_no_order(capcli: Cli, ke
 
     assert "Send it? [y/N]" in said
     assert (code, capcli("positions", "--json").data["positions"]) == (5, [])
+
+
+class Quick(StringIO):
+    """A terminal at which answers come so many seconds after the question."""
+
+    def __init__(self, answers: dict[str, float]) -> None:
+        super().__init__("".join(f"{answer.strip()}\n" for answer in answers))
+        self._left = list(answers.values())
+        self.now = 0.0
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, *_: Any) -> str:
+        self.now += self._left.pop(0) if self._left else 60
+        return super().readline()
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "asked"),
+    [({"y": 0.49}, 5, 2), ({"y": 0.49, "y ": 0.5}, 0, 2), ({"y": 0.5}, 0, 1), ({"y": 0.1, "n": 9}, 5, 2)],
+)
+def test_a_yes_within_half_a_second_is_asked_again(
+    answers: dict[str, float], code: int, asked: int, capcli: Cli
+) -> None:
+    preview = capcli("preview", "SILVER", "--size", "1.5", "--stop", "24.5", "--json").data["preview_id"]
+    person = Quick(answers)
+
+    ended, said = at_terminal(capcli, person, "execute", preview, monotonic=lambda: person.now)
+
+    assert (ended, said.count("Send it? [y/N]")) == (code, asked)
+    assert len(capcli("positions", "--json").data["positions"]) == (code == 0)
