@@ -18,7 +18,9 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 │   └── NameTaken  DemoOnly  RiskTooSmall
 ├── BrokerRefused                    exit 6
-│   ├── EpicUnknown  DealUnknown  RulesMissing  UnreadableAnswer
+│   ├── EpicUnknown  DealUnknown  RulesMissing
+│   ├── UnreadableAnswer
+│   │   └── RowUnreadable
 │   └── NodeUnknown  WatchlistUnknown  WatchlistFixed  NotInWatchlist
 ├── Unreachable                      exit 7
 │   └── ReadTimeout  NotTheBroker  NameUnknown  TlsFailed  ChangeUnproved
@@ -472,6 +474,12 @@ class UnreadableAnswer(BrokerRefused):
 
     code = "UNREADABLE_ANSWER"
     retry_safe = True
+
+
+class RowUnreadable(UnreadableAnswer):
+    """A position or working order of the broker's cannot be read, where every one of them counts."""
+
+    code = "UNREADABLE_ROW"
 
 
 class Unreachable(CapcliError):

@@ -7,12 +7,14 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from types import MappingProxyType
 from typing import Self, TypeVar
 
 import httpx
+import msgspec
 
 from capcli.broker import translate, wire
 from capcli.broker.calls import Calls
@@ -36,6 +38,7 @@ from capcli.domain.account import (
     Account,
     Activity,
     Confirm,
+    Listed,
     Position,
     Preferences,
     Session,
@@ -52,6 +55,7 @@ from capcli.errors import (
     DealUnknown,
     EpicUnknown,
     RateLimited,
+    RowUnreadable,
     UsageError,
     WouldSend,
 )
@@ -68,6 +72,7 @@ from capcli.services.ports import (
 )
 
 _Shape = TypeVar("_Shape")
+_Row = TypeVar("_Row")
 
 PAGE = 1000
 EPICS_PER_CALL = 50
@@ -316,24 +321,37 @@ class CapitalBroker:
         return page[-bars:] if end is not None else page
 
     def positions(self) -> tuple[Position, ...]:
-        """GET /positions of the active account."""
-        return tuple(map(translate.position, self._get(wire.Positions, "positions").positions))
+        """GET /positions of the active account. Raises RowUnreadable where not every row can be read."""
+        return _whole(self.list_positions(), "GET /positions")
+
+    def list_positions(self) -> Listed[Position]:
+        """GET /positions of the active account, row by row."""
+        rows = self._get(wire.Positions, "positions").positions
+        return translate.listed(rows, wire.PositionRow, translate.position)
 
     def position(self, deal_id: str) -> Position:
-        """Return one open position. Raises DealUnknown."""
+        """Return one open position. Raises DealUnknown, and RowUnreadable for one that is there."""
         try:
-            return translate.position(self._get(wire.PositionRow, "positions", deal_id))
+            row = self._get(msgspec.Raw, "positions", deal_id)
         except DealUnknown:
             unknown = DealUnknown(
                 f"No open position has the deal id {clean(deal_id, 64)}.",
                 next="capcli positions",
                 deal_id=clean(deal_id, 64),
             )
+        else:
+            found = translate.listed((row,), wire.PositionRow, translate.position)
+            return _whole(_about(found, deal_id), f"GET /positions/{deal_id}")[0]
         raise unknown
 
     def orders(self) -> tuple[WorkingOrder, ...]:
-        """GET /workingorders of the active account."""
-        return tuple(map(translate.working_order, self._get(wire.Orders, "workingorders").working_orders))
+        """GET /workingorders of the active account. Raises RowUnreadable where not every row can be read."""
+        return _whole(self.list_orders(), "GET /workingorders")
+
+    def list_orders(self) -> Listed[WorkingOrder]:
+        """GET /workingorders of the active account, row by row."""
+        rows = self._get(wire.Orders, "workingorders").working_orders
+        return translate.listed(rows, wire.OrderRow, translate.working_order)
 
     def confirm(self, deal_reference: str) -> Confirm | None:
         """Return the verdict, or None while the broker does not know the reference (API page 9.1)."""
@@ -567,6 +585,23 @@ def _decoded(reply: Reply, shape: type[_Shape], endpoint: str) -> _Shape:
     if reply.status != _OK:
         raise refused(endpoint, reply.status, reply.body)
     return wire.decode(reply.body, shape, endpoint)
+
+
+def _about(found: Listed[_Row], deal_id: str) -> Listed[_Row]:
+    """Name the deal that was asked for: the answer is about that one, whatever can be read of it."""
+    return replace(found, unreadable=tuple(replace(row, deal_id=deal_id) for row in found.unreadable))
+
+
+def _whole(found: Listed[_Row], endpoint: str) -> tuple[_Row, ...]:
+    if not found.unreadable:
+        return found.rows
+    named = "; ".join(f"{row.words}: {row.why}" for row in found.unreadable)
+    raise RowUnreadable(
+        f"The broker's answer to {endpoint} holds what cannot be read ({named}). Nothing was sent.",
+        next="capcli orders" if "workingorders" in endpoint else "capcli positions",
+        endpoint=endpoint,
+        deal_ids=[row.deal_id for row in found.unreadable],
+    )
 
 
 def _epic_unknown(epic: str) -> EpicUnknown:

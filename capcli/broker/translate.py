@@ -1,9 +1,12 @@
 """From the broker's shapes to domain values. Times become aware UTC; a rule that is absent stays None."""
 
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from capcli.broker import wire
 from capcli.broker.failures import HEALTH, clean
@@ -13,10 +16,12 @@ from capcli.domain.account import (
     AffectedDeal,
     Confirm,
     Leverage,
+    Listed,
     Position,
     Preferences,
     Session,
     Transaction,
+    UnreadableRow,
     Watchlist,
     WorkingOrder,
 )
@@ -38,6 +43,9 @@ from capcli.domain.market import (
 )
 from capcli.domain.money import NotANumber, parse_decimal
 from capcli.errors import UnreadableAnswer
+
+_Shape = TypeVar("_Shape")
+_Value = TypeVar("_Value")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -199,6 +207,39 @@ def candle(bar: wire.Bar) -> Candle:
 def preferences(row: wire.Preferences) -> Preferences:
     leverages = {name: Leverage(one.current, one.available) for name, one in row.leverages.items()}
     return Preferences(row.hedging_mode, leverages)
+
+
+_FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError, TypeError)
+_DEAL_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+
+
+def listed(
+    raw: Iterable[msgspec.Raw], shape: type[_Shape], translated: Callable[[_Shape], _Value]
+) -> Listed[_Value]:
+    """Read a list row by row; what cannot be read is named by its deal id, where it has one."""
+    rows: list[_Value] = []
+    unreadable: list[UnreadableRow] = []
+    for one in raw:
+        try:
+            rows.append(translated(msgspec.json.decode(one, type=shape)))
+        except _FAULTS as error:
+            unreadable.append(unreadable_row(bytes(one), error))
+    return Listed(tuple(rows), tuple(unreadable))
+
+
+def unreadable_row(body: bytes, error: Exception) -> UnreadableRow:
+    """Return as much of a row as can be read at all."""
+    try:
+        row = msgspec.json.decode(body)
+    except _FAULTS:
+        row = None
+    parts = [part for part in (row.values() if isinstance(row, dict) else ()) if isinstance(part, dict)]
+    return UnreadableRow(_word(parts, "dealId"), _word(parts, "epic"), clean(str(error)))
+
+
+def _word(parts: list[dict[str, Any]], key: str) -> str | None:
+    found = (part.get(key) for part in parts)
+    return next((word for word in found if isinstance(word, str) and _DEAL_ID.fullmatch(word)), None)
 
 
 def position(row: wire.PositionRow) -> Position:

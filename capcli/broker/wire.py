@@ -264,7 +264,9 @@ class PositionRow(Shape, frozen=True):
 
 
 class Positions(Shape, frozen=True):
-    positions: tuple[PositionRow, ...]
+    """Row by row: one that cannot be read must not hide the others."""
+
+    positions: tuple[msgspec.Raw, ...]
 
 
 class OrderData(Shape, frozen=True):
@@ -291,7 +293,9 @@ class OrderRow(Shape, frozen=True):
 
 
 class Orders(Shape, frozen=True):
-    working_orders: tuple[OrderRow, ...]
+    """Row by row, as positions."""
+
+    working_orders: tuple[msgspec.Raw, ...]
 
 
 class AffectedDeal(Shape, frozen=True):

@@ -277,6 +277,7 @@ class Call:
         """Write a reply as it was asked for; its problem goes to stderr, or into the document."""
         reply = self._addressed(reply)
         self._write(reply, env, explain=explain)
+        self.warn(reply.data)
         self.written = reply.exit_code
         self.about_order = bool(self.recall.latest or getattr(reply.data, "attempt_id", None))
         if self.outlet.lost and self.about_order:
@@ -292,6 +293,13 @@ class Call:
         self.outlet.result(self._text(reply, env, explain=explain), long=self._may_page(reply))
         if reply.problem is not None:
             self.complain(reply.problem)
+
+    def warn(self, data: Any) -> None:
+        """Say on stderr, quiet or not, what could not be read, recorded or locked."""
+        from capcli.render.text import warnings_of
+
+        for line in warnings_of(data):
+            self.outlet.talk(f"warning: {line}\n")
 
     def _may_page(self, reply: "Reply[Any]") -> bool:
         """Say whether a pager may hold the result: never what became of an order or what a machine reads."""

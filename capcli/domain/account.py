@@ -5,8 +5,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from capcli.domain.market import MarketStatus, Quote, Side
+
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row of a list of the broker's that could not be read: as much of it as could, and why not."""
+
+    deal_id: str | None
+    epic: str | None
+    why: str
+
+    @property
+    def words(self) -> str:
+        """Name the row for people."""
+        return f"{self.deal_id or 'one without a deal id'}{f' ({self.epic})' if self.epic else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[_Row]):
+    """A list of the broker's, row by row: those that could be read, and the rest."""
+
+    rows: tuple[_Row, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.rows or self.unreadable)
 
 
 @dataclass(frozen=True, slots=True)

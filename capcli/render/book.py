@@ -3,6 +3,7 @@
 from functools import singledispatch
 from typing import Any
 
+from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
@@ -46,10 +47,15 @@ def view(data: Any) -> list[Block]:
 def _(data: PositionsFound) -> list[Block]:
     halt = [Line(Cell(f"{data.halt}. Resume with: capcli resume", Tone.BAD))] if data.halt else []
     if not data.positions:
-        return [*halt, Line(Cell("No open positions."))]
+        return [*halt, Line(Cell(none_of("open positions", data.unreadable)))]
     mixed = any(row.currency != data.totals.currency for row in data.positions)
     rows = tuple(_position(row, mixed=mixed) for row in data.positions)
     return [*halt, Table(_POSITION_COLUMNS, rows, ids_last=True), _totals(data.totals)]
+
+
+def none_of(what: str, unreadable: tuple[UnreadableRow, ...]) -> str:
+    """Say that a list is empty, or that nothing of it can be read."""
+    return f"None of the {len(unreadable)} {what} can be read." if unreadable else f"No {what}."
 
 
 def _position(row: PositionRow, *, mixed: bool) -> tuple[Cell, ...]:
@@ -91,7 +97,7 @@ def _totals(totals: Totals) -> Pairs:
 @view.register
 def _(data: OrdersFound) -> list[Block]:
     if not data.orders:
-        return [Line(Cell("No working orders."))]
+        return [Line(Cell(none_of("working orders", data.unreadable)))]
     return [Table(_ORDER_COLUMNS, tuple(_order(row) for row in data.orders), ids_last=True)]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from capcli.domain.money import short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.book import none_of
 from capcli.render.numbers import NOTHING, money, percent
 from capcli.services.exposure import ExposureFound, ExposureRow, Grouping
 
@@ -21,6 +22,8 @@ def view(data: Any) -> list[Block]:
 
 @view.register
 def _(data: ExposureFound) -> list[Block]:
+    if data.unreadable and not data.total.positions:
+        return [Line(Cell(none_of("open positions", data.unreadable)))]
     if not data.total.positions:
         return [Line(Cell("No open positions: nothing is at stake."))]
     tables: list[Block] = [_table(data, grouping) for grouping in _TITLES]

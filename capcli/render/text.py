@@ -121,6 +121,13 @@ def problem_text(problem: Problem, look: Look) -> str:
     return "\n".join(lines) + "\n"
 
 
+def warnings_of(data: Any) -> list[str]:
+    """Return what a result says beside itself: what could not be read, recorded or locked."""
+    unreadable = getattr(data, "unreadable", ())
+    rows = [f"A row of the broker's cannot be read: {row.words}: {row.why}." for row in unreadable]
+    return [*rows, *getattr(data, "warnings", ())]
+
+
 def cell_text(value: Any) -> str:
     """Write a plain value of a result for a cell or a CSV field."""
     if value is None:

@@ -8,7 +8,7 @@ from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.domain.traces import POSSIBLE, Finding, Trace, Verdict
-from capcli.errors import CapcliError, DealUnknown
+from capcli.errors import CapcliError, DealUnknown, RowUnreadable
 from capcli.services.casework import Desk, active_on
 from capcli.services.causes import Causes
 from capcli.services.documents import StoredOrder
@@ -251,10 +251,10 @@ class Witness:
         self, kind: Kind, deals: tuple[str, ...], order_id: str | None
     ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
         if kind is Kind.WORKING:
-            return tuple(row for row in self.desk.broker.orders() if row.deal_id in deals)
+            return tuple(row for row in self.desk.broker.list_orders().rows if row.deal_id in deals)
         return tuple(
             row
-            for row in self.desk.broker.positions()
+            for row in self.desk.broker.list_positions().rows
             if row.deal_id in deals or (order_id and row.working_order_id == order_id)
         )
 
@@ -293,6 +293,8 @@ def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
     except DealUnknown:
         # Every deal is unknown on another account, and another process may have switched ours.
         return False if _is_on(broker, account_id) else None
+    except RowUnreadable:
+        return True
     except CapcliError:
         return None
     return True

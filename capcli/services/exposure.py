@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
-from capcli.domain.account import Account, Position
+from capcli.domain.account import Account, Position, UnreadableRow
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents, percent_of
 from capcli.services.casework import active_account
@@ -56,13 +56,14 @@ class ExposureRow:
 class ExposureFound:
     """The exposure of the active account, the total last; working orders are not in it.
 
-    `equity` and all amounts are in `account_currency`.
+    `equity` and all amounts are in `account_currency`. `unreadable` positions are open and in no figure.
     """
 
     account_currency: str
     equity: Decimal
     hedging: bool
     exposure: tuple[ExposureRow, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
 
     @property
     def total(self) -> ExposureRow:
@@ -97,20 +98,22 @@ class Exposures:
         page 14.5). Raises NoConversion and what a read raises.
         """
         broker = self._broker
-        positions, accounts, preferences = together(
-            broker.positions, broker.accounts, lambda: broker.preferences(fresh=False)
+        book, accounts, preferences = together(
+            broker.list_positions, broker.accounts, lambda: broker.preferences(fresh=False)
         )
         account = active_account(accounts, broker.account_id or "")
-        rates = self._rates(positions, account)
+        rates = self._rates(book.rows, account)
         with localcontext(EXACT):
-            held = tuple(_held(position, rates[position.currency]) for position in positions)
+            held = tuple(_held(position, rates[position.currency]) for position in book.rows)
             rows = tuple(
                 _row(grouping, name, members, account)
                 for grouping, of in _GROUPINGS.items()
                 for name, members in _grouped(held, of)
             )
             total = _row(Grouping.TOTAL, "all", held, account)
-        found = ExposureFound(account.currency, account.equity, preferences.hedging, (*rows, total))
+        found = ExposureFound(
+            account.currency, account.equity, preferences.hedging, (*rows, total), book.unreadable
+        )
         return Reply(found, broker.account_id)
 
     def _rates(self, positions: tuple[Position, ...], account: Account) -> dict[str, Decimal]:

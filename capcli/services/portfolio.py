@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from capcli.domain.account import OrderType, Position, WorkingOrder
+from capcli.domain.account import Listed, OrderType, Position, UnreadableRow, WorkingOrder
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import EXACT, cents
 from capcli.errors import DealUnknown
@@ -56,11 +56,15 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class PositionsFound:
-    """The open positions of the active account; `halt` says since when and why new risk is halted."""
+    """The open positions of the active account; `halt` says since when and why new risk is halted.
+
+    `unreadable` are open as well: the broker sends them in a form that cannot be read.
+    """
 
     positions: tuple[PositionRow, ...]
     totals: Totals
     halt: str | None = None
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,10 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class OrdersFound:
-    """The working orders of the active account."""
+    """The working orders of the active account; `unreadable` wait as well."""
 
     orders: tuple[OrderRow, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 class Portfolio:
@@ -104,17 +109,18 @@ class Portfolio:
     def positions(self, deal_id: str | None = None) -> Reply[PositionsFound]:
         """Return all positions, or the one with this deal id. Raises DealUnknown."""
         if deal_id is None:
-            book = self._broker.positions()
+            book = self._broker.list_positions()
         else:
-            book = (self._broker.position(ids.deal_id(deal_id)),)
-        rows = tuple(position_row(position) for position in book)
+            book = Listed((self._broker.position(ids.deal_id(deal_id)),))
+        rows = tuple(position_row(position) for position in book.rows)
         held = self._halt.read()
-        totals = self._totals(rows, whole=deal_id is None)
-        return Reply(PositionsFound(rows, totals, held.words if held else None), self._broker.account_id)
+        totals = self._totals(rows, len(book.unreadable), whole=deal_id is None)
+        found = PositionsFound(rows, totals, held.words if held else None, book.unreadable)
+        return Reply(found, self._broker.account_id)
 
-    def _totals(self, rows: tuple[PositionRow, ...], *, whole: bool) -> Totals:
+    def _totals(self, rows: tuple[PositionRow, ...], unreadable: int, *, whole: bool) -> Totals:
         currency = self._broker.account_currency
-        if all(row.currency == currency for row in rows):
+        if not unreadable and all(row.currency == currency for row in rows):
             margins = [row.margin for row in rows]
             known = [margin for margin in margins if margin is not None]
             margin = cents(sum(known, Decimal(0))) if len(known) == len(margins) else None
@@ -123,20 +129,21 @@ class Portfolio:
             return Totals(currency, None, None, len(rows))
         account = active_account(self._broker.accounts(), self._broker.account_id or "")
         # Never summed across currencies (API page 14.4): the broker's own account figures are.
-        return Totals(account.currency, account.open_pl, account.equity - account.available, len(rows))
+        count = len(rows) + unreadable
+        return Totals(account.currency, account.open_pl, account.equity - account.available, count)
 
     def orders(self, deal_id: str | None = None) -> Reply[OrdersFound]:
         """Return all working orders, or the one with this deal id. Raises DealUnknown."""
         wanted = None if deal_id is None else ids.deal_id(deal_id)
-        rows = tuple(
-            order_row(order) for order in self._broker.orders() if wanted is None or order.deal_id == wanted
-        )
-        if wanted is not None and not rows:
+        found = self._broker.list_orders()
+        rows = tuple(order_row(order) for order in found.rows if wanted is None or order.deal_id == wanted)
+        unreadable = tuple(row for row in found.unreadable if wanted in {None, row.deal_id})
+        if wanted is not None and not (rows or unreadable):
             raise DealUnknown(
                 f"No working order has the deal id {wanted}. It may have been filled or cancelled.",
                 next="capcli positions",
             )
-        return Reply(OrdersFound(rows), self._broker.account_id)
+        return Reply(OrdersFound(rows, unreadable), self._broker.account_id)
 
 
 def position_row(position: Position) -> PositionRow:

@@ -13,6 +13,7 @@ from capcli.domain.account import (
     Account,
     Activity,
     Confirm,
+    Listed,
     Position,
     Preferences,
     Session,
@@ -248,11 +249,25 @@ class Broker(Protocol):
         """Return one page of candles, oldest first, empty when the window has none; `last` at most 1000."""
         ...
 
-    def positions(self) -> tuple[Position, ...]: ...
+    def positions(self) -> tuple[Position, ...]:
+        """Return all positions. Raises RowUnreadable where one cannot be read: for whoever needs them all."""
+        ...
 
-    def position(self, deal_id: str) -> Position: ...
+    def list_positions(self) -> Listed[Position]:
+        """Return the positions that can be read, and name the rest."""
+        ...
 
-    def orders(self) -> tuple[WorkingOrder, ...]: ...
+    def position(self, deal_id: str) -> Position:
+        """Return one position. Raises DealUnknown, and RowUnreadable for one that is there all the same."""
+        ...
+
+    def orders(self) -> tuple[WorkingOrder, ...]:
+        """Return all working orders. Raises RowUnreadable, as `positions`."""
+        ...
+
+    def list_orders(self) -> Listed[WorkingOrder]:
+        """Return the working orders that can be read, and name the rest."""
+        ...
 
     def confirm(self, deal_reference: str) -> Confirm | None:
         """Return the verdict, or None while the broker does not know the reference (404)."""

@@ -72,18 +72,23 @@ def amended_order_sight(broker: Broker, deal_id: str, account_id: str, target: T
 def order_sight(broker: Broker, deal_id: str, account_id: str) -> Sight:
     """Read the waiting orders and say whether one still waits."""
     try:
-        waits = any(row.deal_id == deal_id for row in broker.orders())
+        found = broker.list_orders()
     except CapcliError:
         return Sight.UNREADABLE
-    if waits:
+    ids = {row.deal_id for row in found.rows} | {row.deal_id for row in found.unreadable}
+    if deal_id in ids:
         return Sight.NOT_YET
+    if None in ids:
+        # It may be the one that cannot be read.
+        return Sight.UNREADABLE
     return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
 
 
 def filled_as(broker: Broker, deal_id: str) -> Position | None:
     """Return the open position that a working order became, if it can be seen."""
     try:
-        return next((row for row in broker.positions() if row.working_order_id == deal_id), None)
+        rows = broker.list_positions().rows
+        return next((row for row in rows if row.working_order_id == deal_id), None)
     except CapcliError:
         return None
 

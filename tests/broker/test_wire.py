@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from capcli.broker import wire
+from capcli.broker import translate, wire
 from capcli.errors import NotTheBroker, UnreadableAnswer
 
 from . import shapes
@@ -20,10 +20,29 @@ def test_numbers_keep_every_digit_of_the_wire() -> None:
 
 
 def test_a_missing_field_is_named_with_its_endpoint() -> None:
-    body = shapes.encoded({"positions": [shapes.POSITION]}).replace(b'"dealId"', b'"deal"')
+    body = shapes.encoded({**shapes.session_body()}).replace(b'"accountId"', b'"account"')
 
-    with pytest.raises(UnreadableAnswer, match=r"GET /positions .*`dealId`.*positions.*position"):
-        wire.decode(body, wire.Positions, "GET /positions")
+    with pytest.raises(UnreadableAnswer, match=r"GET /session .*`accountId`"):
+        wire.decode(body, wire.SessionDetails, "GET /session")
+
+
+def test_a_row_that_cannot_be_read_is_named_and_hides_no_other() -> None:
+    broken = {**shapes.POSITION, "market": {**shapes.POSITION["market"], "bid": None}}
+    nameless = {"position": {"dealId": 5}, "market": "SILVER"}
+    body = shapes.encoded({"positions": [broken, shapes.POSITION, nameless, 7]})
+
+    found = translate.listed(
+        wire.decode(body, wire.Positions, "GET /positions").positions, wire.PositionRow, translate.position
+    )
+
+    deal = shapes.POSITION["position"]["dealId"]
+    assert [row.deal_id for row in found.rows] == [deal]
+    assert [(row.deal_id, row.epic) for row in found.unreadable] == [
+        (deal, shapes.POSITION["market"]["epic"]),
+        (None, None),
+        (None, None),
+    ]
+    assert "bid" in found.unreadable[0].why
 
 
 def test_fields_that_nobody_documented_are_ignored() -> None:

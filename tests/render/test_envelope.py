@@ -73,7 +73,12 @@ def test_fields_are_checked_before_there_is_a_result():
 
 
 def test_picking_keeps_what_stands_beside_the_rows():
-    assert pick(EMPTY, ("epic",)) == {"positions": [], "totals": plain(EMPTY.totals), "halt": None}
+    assert pick(EMPTY, ("epic",)) == {
+        "positions": [],
+        "totals": plain(EMPTY.totals),
+        "halt": None,
+        "unreadable": [],
+    }
 
 
 def test_ok_is_true_exactly_without_a_problem():
