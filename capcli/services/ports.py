@@ -450,8 +450,13 @@ class Journal(Protocol):
         """
         ...
 
-    def inspect(self, key: bytes | None) -> "Inspection":
-        """Compare the journal with its event chain, whose keyed rows need the key."""
+    def inspect(
+        self, key: bytes | None, marks: "Sequence[Mark]" = (), progress: Callable[[int, int], None] = ...
+    ) -> "Inspection":
+        """Look through the whole journal, whose keyed events need the key. Raises JournalUnreadable.
+
+        `marks` are compared with the chain; `progress` is told how many events are done, of how many.
+        """
         ...
 
 
@@ -465,16 +470,25 @@ class JournalBreak:
 
 
 @dataclass(frozen=True, slots=True)
-class Inspection:
-    """What a walk along the journal's event chain found.
+class Mark:
+    """How far a journal's chain came, as `keeper` remembers it: the number of events and the last hash."""
 
-    `hashes` are those of all events, first to last; `keyed` of them are sealed with the keychain's key, and
-    `unread` of those could not be checked since the key was not there.
+    count: int
+    head: str
+    keeper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a look through the whole journal found.
+
+    `head` is the hash of the last event. `keyed` events are sealed with the keychain's key, and `unread` of
+    those could not be checked since the key was not there.
     """
 
     events: int
     keyed: int
-    hashes: tuple[str, ...]
+    head: str
     breaks: tuple[JournalBreak, ...]
     unread: int = 0
 
@@ -486,6 +500,10 @@ class Anchor:
     key: bytes
     count: int = 0
     head: str = ""
+
+    @property
+    def mark(self) -> Mark:
+        return Mark(self.count, self.head, "the keychain")
 
     def __repr__(self) -> str:
         return f"Anchor(count={self.count})"

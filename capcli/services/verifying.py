@@ -47,15 +47,18 @@ class Verification:
         self._vault = vault
         self._clock = clock
 
-    def verify(self, *, ask_keychain: bool = True) -> Reply[Verified]:
-        """Walk the whole chain. A journal that was altered is a result with a problem (JOURNAL_ALTERED)."""
+    def verify(
+        self, *, ask_keychain: bool = True, progress: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> Reply[Verified]:
+        """Look through the whole journal. One that was altered is a result with a problem."""
         anchor, trouble = self._anchor() if ask_keychain else (None, "")
-        found = self._journal.inspect(anchor.key if anchor else None)
-        breaks = _beyond(found, anchor) + found.breaks
-        anchored = anchor.count if anchor and not breaks else None
-        return _reply(
-            Verified(not breaks, found.events, found.keyed, anchored, breaks, _note(found, anchor, trouble))
+        marks = (anchor.mark,) if anchor else ()
+        found = self._journal.inspect(anchor.key if anchor else None, marks, progress)
+        anchored = anchor.count if anchor and not found.breaks else None
+        verified = Verified(
+            not found.breaks, found.events, found.keyed, anchored, found.breaks, _note(found, anchor, trouble)
         )
+        return _reply(verified)
 
     def accept(self, *, confirmed: bool) -> Reply[Verified]:
         """Let the keychain vouch for the journal as it is now: after a restored copy, or a new beginning.
@@ -72,7 +75,7 @@ class Verification:
         if anchor is not None:
             self._journal.note(None, "accepted", at=self._clock(), detail={"before": anchor.count})
             found = self._journal.inspect(anchor.key)
-            self._vault.save(replace(anchor, count=found.events, head=found.hashes[-1]))
+            self._vault.save(replace(anchor, count=found.events, head=found.head))
         return self.verify()
 
     def _anchor(self) -> tuple[Anchor | None, str]:
@@ -80,20 +83,6 @@ class Verification:
             return self._vault.load(), ""
         except CapcliError as error:
             return None, f"The keychain could not be asked ({error.code}). "
-
-
-def _beyond(found: Inspection, anchor: Anchor | None) -> tuple[JournalBreak, ...]:
-    """Compare the chain's end with the one that the keychain remembers."""
-    if anchor is None or anchor.count == 0:
-        return ()
-    if found.events < anchor.count:
-        gone = anchor.count - found.events
-        fault = f"the keychain remembers {anchor.count} events: the last {gone} were cut off"
-        return (JournalBreak("events", str(found.events), fault),)
-    if found.hashes[anchor.count - 1] != anchor.head:
-        fault = "it is not the event that the keychain remembers: the journal was written anew or replaced"
-        return (JournalBreak("events", str(anchor.count), fault),)
-    return ()
 
 
 def _note(found: Inspection, anchor: Anchor | None, trouble: str) -> str:

@@ -1,143 +1,155 @@
-"""Compares the journal with its event chain: what was altered, removed, put elsewhere or cut off."""
+"""Looks through the whole journal: its pages, its schema, its event chain, and every row that events tell of.
+
+It reads one row at a time and keeps what the events tell in a temporary table, so memory does not grow.
+"""
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 
-from capcli.services.ports import Inspection, JournalBreak
-from capcli.store.events import FIRST_HASH, KEYED, as_text, chain_hash
-from capcli.store.records import attempt_of, broker_text
+from capcli.services.ports import Inspection, JournalBreak, Mark
+from capcli.store import seals
+from capcli.store.events import FIRST_HASH, KEYED, chain_hash
+from capcli.store.schema import Migrations
 
-_COLUMNS = "seq, attempt_id, kind, at, from_state, to_state, detail, prev_hash, hash"
+Progress = Callable[[int, int], None]
 
-
-@dataclass(slots=True)
-class _Told:
-    """What the events say of attempts, previews and approvals, from the first to the last."""
-
-    attempts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    previews: dict[str, dict[str, Any]] = field(default_factory=dict)
-    claimed: set[str] = field(default_factory=set)
-    approvals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-
-    def take(self, row: sqlite3.Row) -> None:
-        detail = json.loads(row["detail"])
-        match row["kind"]:
-            case "preview":
-                self.previews[detail["preview_id"]] = detail
-            case "claim" | "open" | "move" | "observe":
-                told = self.attempts.setdefault(row["attempt_id"], {})
-                told |= {name: value for name, value in detail.items() if name != "kind"}
-                if row["to_state"] is not None:
-                    told["state"] = row["to_state"]
-                if row["kind"] == "claim":
-                    self.claimed.add(detail["preview_id"])
-            case "approval":
-                said = self.approvals.setdefault((detail["code_hash"], detail["digest"]), {})
-                said |= {"text": detail.get("text", said.get("text")), "state": row["to_state"]}
-            case _:
-                pass
+_SHOWN = 12
+_STEP = 1000
 
 
-def inspect(connection: sqlite3.Connection, key: bytes | None) -> Inspection:
-    """Walk the chain once; `key` is that of the keyed rows, None where it cannot be had."""
-    told, keyed = _Told(), 0
-    hashes: list[str] = []
-    breaks: list[JournalBreak] = []
-    previous = FIRST_HASH
-    for row in connection.execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq"):  # noqa: S608  our own words
-        fault = _fault(row, len(hashes) + 1, previous, key)
-        if fault:
-            breaks.append(JournalBreak("events", str(row["seq"]), fault))
-        previous = row["hash"]
-        hashes.append(previous)
-        keyed += previous.startswith(KEYED)
+def inspect(
+    connection: sqlite3.Connection,
+    key: bytes | None,
+    migrations: Migrations,
+    marks: Iterable[Mark] = (),
+    progress: Progress = lambda _done, _all: None,
+) -> Inspection:
+    """Compare the journal with what capcli wrote; `key` is that of the keyed events, None without one.
+
+    `marks` are what is remembered elsewhere of how far the chain came. `progress` is told how many events
+    are done, of how many. The connection must be its own, for another one may hold pages from before.
+    """
+    damage = list(_damage(connection))
+    if damage:
+        # Walking on would only say the same in other words, or fail in the middle.
+        return Inspection(0, 0, "", tuple(damage))
+    walk = _Walk(connection, key, {mark.count: mark for mark in marks if mark.count}, progress)
+    found = [*walk.events(), *walk.rows()]
+    breaks = [*walk.cut_off(), *found, *_schema(connection, migrations)]
+    return Inspection(
+        walk.count, walk.keyed, walk.head, tuple(breaks), unread=walk.keyed if key is None else 0
+    )
+
+
+def _damage(connection: sqlite3.Connection) -> Iterator[JournalBreak]:
+    for (found,) in connection.execute("PRAGMA main.integrity_check(10)"):
+        if found != "ok":
+            yield JournalBreak("file", "", f"it is damaged: {found[:200]}")
+
+
+def _schema(connection: sqlite3.Connection, migrations: Migrations) -> Iterator[JournalBreak]:
+    """Compare tables, indexes and triggers with those that capcli makes."""
+    with closing(sqlite3.connect(":memory:")) as made:
+        for statement in (one for statements in migrations for one in statements):
+            made.execute(statement)
+        wanted = dict(_objects(made))
+    found = dict(_objects(connection))
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found:
+            yield JournalBreak("schema", name, "it was removed")
+        elif name not in wanted:
+            yield JournalBreak("schema", name, "it was added")
+        elif wanted[name] != found[name]:
+            yield JournalBreak("schema", name, "it was altered")
+
+
+def _objects(connection: sqlite3.Connection) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, *rest in connection.execute("SELECT name, type, tbl_name, sql FROM main.sqlite_master"):
+        if not name.startswith("sqlite_stat"):
+            yield name, tuple(rest)
+
+
+class _Walk:
+    """One walk along the events, and then along the rows that they tell of."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, key: bytes | None, marks: dict[int, Mark], progress: Progress
+    ) -> None:
+        self._connection = connection
+        self._key = key
+        self._marks = marks
+        self._progress = progress
+        self.count = self.keyed = 0
+        self.head = FIRST_HASH
+        connection.execute("CREATE TEMP TABLE told (name, key, hash, marks, PRIMARY KEY (name, key))")
+
+    def events(self) -> Iterator[JournalBreak]:
+        (total,) = self._connection.execute("SELECT count(*) FROM events").fetchone()
+        for row in self._connection.execute("SELECT * FROM events ORDER BY seq"):
+            self.count += 1
+            if fault := self._fault(row):
+                yield JournalBreak("events", str(row["seq"]), fault)
+            self.head = str(row["hash"])
+            self.keyed += self.head.startswith(KEYED)
+            if not self._take(row["rows"]):
+                yield JournalBreak("events", str(row["seq"]), "what it tells of other rows cannot be read")
+            if self.count % _STEP == 0:
+                self._progress(self.count, total)
+
+    def cut_off(self) -> Iterator[JournalBreak]:
+        for mark in self._marks.values():
+            if mark.count > self.count:
+                gone = f"the last {mark.count - self.count} were cut off"
+                fault = f"{mark.keeper} remembers {mark.count} events: {gone}"
+                yield JournalBreak("events", str(self.count), fault)
+
+    def _fault(self, row: sqlite3.Row) -> str | None:
+        columns, sealed = tuple(row)[:-1], str(row["hash"])
+        if row["prev_hash"] != self.head:
+            return "it does not follow the row before it: one was removed, added or moved"
+        if sealed.startswith(KEYED):
+            if self._key is not None and chain_hash(columns, self._key) != sealed:
+                return "it was altered, or written without the key"
+        elif chain_hash(columns) != sealed:
+            return "it was altered"
+        if row["seq"] != self.count:
+            return f"its number should be {self.count}"
+        mark = self._marks.get(self.count)
+        if mark is not None and mark.head != sealed:
+            return (
+                f"it is not the event that {mark.keeper} remembers: the journal was written anew or replaced"
+            )
+        return None
+
+    def _take(self, told: str) -> bool:
         try:
-            told.take(row)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            breaks.append(JournalBreak("events", str(row["seq"]), "its detail cannot be read"))
-    breaks += _previews(connection, told)
-    breaks += _attempts(connection, told)
-    breaks += _approvals(connection, told)
-    return Inspection(len(hashes), keyed, tuple(hashes), tuple(breaks), unread=keyed if key is None else 0)
+            for name, key, *rest in json.loads(told):
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO temp.told VALUES (?, ?, ?, ?)", (name, json.dumps(key), *rest)
+                )
+        except (ValueError, TypeError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
+            return False
+        return True
+
+    def rows(self) -> Iterator[JournalBreak]:
+        for table, key, row in seals.rows(self._connection):
+            place = (table, json.dumps(key))
+            told = self._connection.execute(
+                "SELECT hash, marks FROM temp.told WHERE name = ? AND key = ?", place
+            ).fetchone()
+            if told is None or told["hash"] is None:
+                yield JournalBreak(table, _shown(key), "no event tells of it")
+            elif told["hash"] != seals.row_hash(row):
+                columns = ", ".join(seals.altered(row, told["marks"])) or "it"
+                yield JournalBreak(table, _shown(key), f"{columns}: not what the events tell")
+            self._connection.execute("DELETE FROM temp.told WHERE name = ? AND key = ?", place)
+        for left in self._connection.execute("SELECT name, key FROM temp.told WHERE hash IS NOT NULL"):
+            yield JournalBreak(left["name"], _shown(json.loads(left["key"])), "it was removed")
 
 
-def _fault(row: sqlite3.Row, number: int, previous: str, key: bytes | None) -> str | None:
-    columns = tuple(row)
-    if row["prev_hash"] != previous:
-        return "it does not follow the row before it: one was removed, added or moved"
-    if row["hash"].startswith(KEYED):
-        if key is not None and chain_hash(columns[:-1], key) != row["hash"]:
-            return "it was altered, or written without the key"
-    elif chain_hash(columns[:-1]) != row["hash"]:
-        return "it was altered"
-    return None if row["seq"] == number else f"its number should be {number}"
-
-
-def _previews(connection: sqlite3.Connection, told: _Told) -> Iterator[JournalBreak]:
-    known = dict(told.previews)
-    for row in connection.execute(
-        "SELECT id, state, body, body_sha256, document FROM previews ORDER BY rowid"
-    ):
-        detail = known.pop(row["id"], None)
-        fault = "no event tells of it" if detail is None else _preview_fault(row, detail, told.claimed)
-        if fault:
-            yield JournalBreak("previews", row["id"], fault)
-    yield from (JournalBreak("previews", name, "it was removed") for name in known)
-
-
-def _preview_fault(row: sqlite3.Row, detail: Mapping[str, Any], claimed: set[str]) -> str | None:
-    if not row["body_sha256"] == detail["body_sha256"] == _sha256(row["body"]):
-        return "its body is not the one that was previewed"
-    if "document" in detail and detail["document"] != f"sha256:{_sha256(row['document'])}":
-        return "its figures were altered"
-    if (row["state"] == "CLAIMED") is not (row["id"] in claimed):
-        return f"its state {row['state']} is not what the events tell"
-    return None
-
-
-def _sha256(value: bytes | str) -> str:
-    # An editor may have put text where bytes were.
-    return sha256(value.encode() if isinstance(value, str) else value).hexdigest()
-
-
-def _approvals(connection: sqlite3.Connection, told: _Told) -> Iterator[JournalBreak]:
-    known = dict(told.approvals)
-    for row in connection.execute("SELECT code_hash, digest, state, text FROM approvals ORDER BY rowid"):
-        said = known.pop((row["code_hash"], row["digest"]), None)
-        fault = "no event tells of it" if said is None else None
-        if said is not None and said["state"] != row["state"]:
-            fault = f"its state {row['state']} is not what the events tell"
-        elif said is not None and said["text"] != f"sha256:{_sha256(row['text'])}":
-            fault = "its text was altered"
-        if fault:
-            yield JournalBreak("approvals", row["digest"][:12], fault)
-    yield from (JournalBreak("approvals", digest[:12], "it was removed") for _, digest in known)
-
-
-def _attempts(connection: sqlite3.Connection, told: _Told) -> Iterator[JournalBreak]:
-    known = dict(told.attempts)
-    for row in connection.execute("SELECT * FROM attempts ORDER BY rowid"):
-        facts = known.pop(row["id"], None)
-        fault = "no event tells of it" if facts is None else _attempt_fault(row, facts)
-        if fault:
-            yield JournalBreak("attempts", row["id"], fault)
-    yield from (JournalBreak("attempts", name, "it was removed") for name in known)
-
-
-def _attempt_fault(row: sqlite3.Row, facts: Mapping[str, Any]) -> str | None:
-    try:
-        held = attempt_of(row)
-    except (ValueError, TypeError, ArithmeticError):
-        return "it cannot be read"
-    names = facts.keys()
-    there = json.loads(as_text({name: getattr(held, name) for name in names}))
-    wrong = [name for name in sorted(names) if there[name] != _stored(facts[name])]
-    return f"{', '.join(wrong)}: not what the events tell" if wrong else None
-
-
-def _stored(value: Any) -> Any:
-    return broker_text(value) if isinstance(value, str) else value
+def _shown(key: Iterable[object]) -> str:
+    """Name a row by the last column of its key; of a hash the beginning tells enough."""
+    text = str([*key][-1])
+    return text[:_SHOWN] if len(text) > 2 * _SHOWN else text

@@ -3,12 +3,13 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from capcli.errors import Busy, JournalUnreadable, StateFolderUnusable
+from capcli.store import seals
 from capcli.store.schema import MIGRATIONS, Migrations
 from capcli.system import file_lock, make_private, private_folder
 
@@ -33,6 +34,10 @@ class Database:
     def path(self) -> Path:
         return self._path
 
+    @property
+    def migrations(self) -> Migrations:
+        return self._migrations
+
     def rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
         """Run one read and return all of its rows."""
         with self._guard, explained(self._path, self._wait_s):
@@ -47,12 +52,15 @@ class Database:
                 yield connection
 
     @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Read one state of the file; whoever writes meanwhile does not wait."""
+    def fresh(self) -> Iterator[sqlite3.Connection]:
+        """Read the file as it is on the disk, past what this process remembers of its pages."""
         with self._guard, explained(self._path, self._wait_s):
-            connection = self._opened()
-            with _begun(connection, "BEGIN"):
-                yield connection
+            self._opened()
+            with closing(_connect(self._path, self._wait_s, "ro")) as connection:
+                # What an editor left must not end the look with an error of decoding.
+                connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+                with _begun(connection, "BEGIN"):
+                    yield connection
 
     def close(self) -> None:
         with self._guard:
@@ -86,6 +94,7 @@ def open_database(path: Path, *, wait_s: float, migrations: Migrations) -> sqlit
         try:
             _keep_private(path)
             _prepare(connection, path, migrations)
+            seals.watch(connection)
         except BaseException:
             connection.close()
             raise

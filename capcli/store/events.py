@@ -1,12 +1,13 @@
 """The event chain: one row for every change and decision, each with the hash of the row before it.
 
+An event also carries the seals of the rows that changed with it.
 With a key the hash is an HMAC, and says so in front; without one it is a plain SHA-256.
 """
 
 import hmac
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from capcli.store.records import stamp
+from capcli.store.seals import Seal
 
 FIRST_HASH = "0" * 64
 KEYED = "hmac-sha256:"
@@ -31,12 +33,16 @@ class Event:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def append(connection: sqlite3.Connection, event: Event, key: bytes | None = None) -> tuple[int, str]:
-    """Add an event at the end of the chain, and return its number and hash.
+def append(
+    connection: sqlite3.Connection, event: Event, rows: Sequence[Seal] = (), key: bytes | None = None
+) -> tuple[int, str]:
+    """Add an event at the end of the chain with the seals of what changed; return its number and hash.
 
     The caller holds the write lock, so the end stays the end.
     """
-    last = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+    last = connection.execute(
+        "SELECT seq, hash FROM events WHERE seq = (SELECT max(seq) FROM events)"
+    ).fetchone()
     seq, previous = (last["seq"] + 1, last["hash"]) if last else (1, FIRST_HASH)
     row = (
         seq,
@@ -46,11 +52,12 @@ def append(connection: sqlite3.Connection, event: Event, key: bytes | None = Non
         event.from_state,
         event.to_state,
         as_text(event.detail),
+        json.dumps(rows, separators=(",", ":")),
         previous,
     )
     connection.execute(
-        """INSERT INTO events (seq, attempt_id, kind, at, from_state, to_state, detail, prev_hash, hash)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        """INSERT INTO events (seq, attempt_id, kind, at, from_state, to_state, detail, rows, prev_hash, hash)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (*row, sealed := chain_hash(row, key)),
     )
     return seq, sealed

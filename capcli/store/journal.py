@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
 from capcli.errors import ApprovalUnknown, JournalUnreadable
-from capcli.services.ports import Inspection
+from capcli.services.ports import Inspection, Mark
+from capcli.store import seals
 from capcli.store.audit import inspect
 from capcli.store.db import Database
 from capcli.store.events import Event, append
@@ -29,7 +30,6 @@ from capcli.store.records import (
 
 R = TypeVar("R")
 
-_UNRESOLVED = tuple(state.value for state in AttemptState if state.unresolved)
 
 _FACTS = frozenset(
     {
@@ -86,6 +86,12 @@ _MOVE = """
         absent_seen_at = :absent_seen_at, ended_at = :ended_at, ending = :ending, note = :note
     WHERE id = :id AND state = :from_state"""
 
+# The states stand in the text, as in the index that holds no other rows.
+_FIND_UNRESOLVED = f"""
+    SELECT * FROM attempts WHERE env = ? AND host = ? AND account_id = ?
+    AND state IN ({", ".join(f"'{state.value}'" for state in AttemptState if state.unresolved)})
+    ORDER BY created_at, rowid"""  # noqa: S608  our own words
+
 _CLAIM = (
     "UPDATE previews SET state = 'CLAIMED' WHERE id = ? AND state = 'READY' AND expires_at > ? RETURNING *"
 )
@@ -127,18 +133,27 @@ class SqliteJournal:
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[sqlite3.Connection, Callable[[Event], None]]]:
-        """Open a transaction that adds to the chain. The key is fetched before others have to wait."""
-        key = self._key()
-        written: list[tuple[int, str]] = []
-        with self._db.transaction() as connection:
-            yield connection, lambda event: written.append(append(connection, event, key))
-        if key is not None and written:
-            self.keyed_head = written[-1]
+        """Open a transaction that adds to the chain. The key is fetched before others have to wait.
 
-    def inspect(self, key: bytes | None) -> Inspection:
-        """Compare the file with its event chain. Raises JournalUnreadable."""
-        with self._db.snapshot() as connection:
-            return inspect(connection, key)
+        The last event of the transaction tells of all rows that it changed.
+        """
+        key = self._key()
+        events: list[Event] = []
+        with self._db.transaction() as connection:
+            yield connection, events.append
+            head = _append(connection, events, key)
+        if key is not None and head is not None:
+            self.keyed_head = head
+
+    def inspect(
+        self,
+        key: bytes | None,
+        marks: Sequence[Mark] = (),
+        progress: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> Inspection:
+        """Compare the file with its event chain, and with the marks. Raises JournalUnreadable."""
+        with self._db.fresh() as connection:
+            return inspect(connection, key, self._db.migrations, marks, progress)
 
     def save_preview(self, preview: PreviewRecord) -> None:
         detail = {"document": preview.document, **_named(preview)}
@@ -177,11 +192,7 @@ class SqliteJournal:
         return self._read(attempt_of, rows[0]) if rows else None
 
     def unresolved(self, env: str, host: str, account_id: str) -> tuple[AttemptRecord, ...]:
-        rows = self._db.rows(
-            """SELECT * FROM attempts WHERE env = ? AND host = ? AND account_id = ? AND state IN (?, ?, ?, ?)
-            ORDER BY created_at, rowid""",
-            (env, host, account_id, *_UNRESOLVED),
-        )
+        rows = self._db.rows(_FIND_UNRESOLVED, (env, host, account_id))
         return tuple(self._read(attempt_of, row) for row in rows)
 
     def recent(self, env: str, host: str, account_id: str, since: datetime) -> tuple[AttemptRecord, ...]:
@@ -215,12 +226,14 @@ class SqliteJournal:
             # All rows are fetched: a statement that is still open would keep the commit waiting.
             won = connection.execute(_CLAIM, (preview_id, stamp(now))).fetchall()
             if not won:
-                connection.execute(_EXPIRE, (preview_id, stamp(now)))
+                if connection.execute(_EXPIRE, (preview_id, stamp(now))).rowcount:
+                    append(_expired(preview_id, now))
                 return None
             preview = self._read(preview_of, won[0])
             _refuse_other_order(preview, attempt)
             # A preview that has an attempt was claimed before, whatever its state says: leave it CLAIMED.
             if connection.execute(_INSERT_ATTEMPT, attempt_row(attempt)).rowcount == 0:
+                append(Event("claimed_before", now, detail=_named(preview)))
                 return None
             _use(connection, append, permit, now)
             append(_claimed(preview, attempt, now))
@@ -346,6 +359,19 @@ class SqliteJournal:
             ) from error
 
 
+def _append(
+    connection: sqlite3.Connection, events: Sequence[Event], key: bytes | None
+) -> tuple[int, str] | None:
+    """Add the events of a transaction, the last one with what became of the rows; return the chain's end."""
+    rows = seals.changed(connection)
+    if rows and not events:
+        raise ValueError(f"No event tells why {rows[0].table} {rows[0].key} changed")
+    head = None
+    for number, event in enumerate(events, 1):
+        head = append(connection, event, rows if number == len(events) else (), key)
+    return head
+
+
 def _note_of(row: sqlite3.Row) -> tuple[datetime, Mapping[str, Any]]:
     return datetime.fromisoformat(row["at"]), dict(json.loads(row["detail"]))
 
@@ -386,6 +412,10 @@ def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:
 
 def _claimed(preview: PreviewRecord, attempt: AttemptRecord, now: datetime) -> Event:
     return Event("claim", now, attempt.attempt_id, PreviewState.READY, AttemptState.CLAIMED, _named(preview))
+
+
+def _expired(preview_id: str, now: datetime) -> Event:
+    return Event("expired", now, None, PreviewState.READY, PreviewState.EXPIRED, {"preview_id": preview_id})
 
 
 def _named(preview: PreviewRecord) -> dict[str, str]:

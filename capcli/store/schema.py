@@ -72,42 +72,12 @@ _V1 = (
         from_state TEXT,
         to_state TEXT,
         detail TEXT NOT NULL,
+        rows TEXT NOT NULL,
         prev_hash TEXT NOT NULL,
         hash TEXT NOT NULL
     )""",
     """CREATE TABLE approvals (
-        code_hash TEXT PRIMARY KEY NOT NULL,
-        preview_id TEXT NOT NULL REFERENCES previews (id),
-        body_sha256 TEXT NOT NULL,
-        state TEXT NOT NULL,
-        created_at TEXT NOT NULL,
-        expires_at TEXT NOT NULL,
-        decided_at TEXT
-    )""",
-    """CREATE TABLE switches (
-        name TEXT PRIMARY KEY NOT NULL,
-        value TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        at TEXT NOT NULL
-    )""",
-    "CREATE INDEX previews_newest ON previews (env, created_at)",
-    "CREATE INDEX attempts_by_state ON attempts (env, host, account_id, state)",
-    "CREATE INDEX attempts_by_send ON attempts (env, host, account_id, sent_at)",
-    "CREATE INDEX events_of_attempt ON events (attempt_id)",
-    """CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
-        BEGIN SELECT RAISE(ABORT, 'events are append only'); END""",
-    """CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
-        BEGIN SELECT RAISE(ABORT, 'events are append only'); END""",
-    """CREATE TRIGGER previews_are_not_deleted BEFORE DELETE ON previews
-        BEGIN SELECT RAISE(ABORT, 'previews are kept'); END""",
-    """CREATE TRIGGER attempts_are_not_deleted BEFORE DELETE ON attempts
-        BEGIN SELECT RAISE(ABORT, 'attempts are kept'); END""",
-)
-
-# One row for each request that a code stands for, since closing all asks once. Nothing wrote the first form.
-_V2 = (
-    "DROP TABLE approvals",
-    """CREATE TABLE approvals (
+        -- One row for each request that a code stands for: closing all asks once.
         code_hash TEXT NOT NULL,
         digest TEXT NOT NULL,
         kind TEXT NOT NULL,
@@ -126,11 +96,36 @@ _V2 = (
         decided_by TEXT,
         PRIMARY KEY (code_hash, digest)
     )""",
-    "CREATE INDEX approvals_by_digest ON approvals (digest, state)",
+    """CREATE TABLE switches (
+        name TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at TEXT NOT NULL
+    )""",
+    "CREATE INDEX previews_newest ON previews (env, created_at)",
+    "CREATE INDEX attempts_newest ON attempts (env, created_at)",
+    """CREATE INDEX attempts_unresolved ON attempts (env, host, account_id, created_at)
+        WHERE state IN ('CLAIMED', 'SENDING', 'ACKED', 'UNKNOWN')""",
+    "CREATE INDEX attempts_by_send ON attempts (env, host, account_id, sent_at)",
+    "CREATE INDEX events_of_attempt ON events (attempt_id)",
+    "CREATE INDEX events_of_kind ON events (kind)",
+    "CREATE INDEX approvals_by_digest ON approvals (digest, expires_at)",
+    """CREATE INDEX approvals_waiting ON approvals (expires_at)
+        WHERE state IN ('PENDING', 'APPROVED')""",
+    """CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are append only'); END""",
+    """CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are append only'); END""",
+    """CREATE TRIGGER previews_are_not_deleted BEFORE DELETE ON previews
+        BEGIN SELECT RAISE(ABORT, 'previews are kept'); END""",
+    """CREATE TRIGGER attempts_are_not_deleted BEFORE DELETE ON attempts
+        BEGIN SELECT RAISE(ABORT, 'attempts are kept'); END""",
     """CREATE TRIGGER approvals_are_not_deleted BEFORE DELETE ON approvals
         BEGIN SELECT RAISE(ABORT, 'approvals are kept'); END""",
+    """CREATE TRIGGER switches_are_not_deleted BEFORE DELETE ON switches
+        BEGIN SELECT RAISE(ABORT, 'switches are kept'); END""",
 )
 
 Migrations = tuple[Iterable[str], ...]
 
-MIGRATIONS: Migrations = (_V1, _V2)
+MIGRATIONS: Migrations = (_V1,)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
+from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState
 from capcli.domain.order import Kind
 from tests.support.paths import IMPORT_PATH
@@ -63,3 +64,24 @@ def an_attempt(attempt_id: str = "a_000000000001", **changes: Any) -> AttemptRec
 def a_close(attempt_id: str = "a_00000000000c", **changes: Any) -> AttemptRecord:
     facts = {"kind": Kind.CLOSE, "preview_id": None, "method": "DELETE", "path": "/positions/D1"}
     return an_attempt(attempt_id, **(facts | changes))
+
+
+def an_approval(**changes: Any) -> ApprovalRecord:
+    env, host, account_id = ACCOUNT
+    approval = ApprovalRecord(
+        code_hash=sha256(b"a code").hexdigest(),
+        digest=sha256(b"a request").hexdigest(),
+        kind="MARKET",
+        env=env,
+        host=host,
+        account_id=account_id,
+        preview_id="p_000000000001",
+        method="POST",
+        path="/positions",
+        body_sha256=sha256(BODY).hexdigest(),
+        text="Buy 1.5 SILVER",
+        state=ApprovalState.PENDING,
+        created_at=NOW,
+        expires_at=NOW + timedelta(seconds=600),
+    )
+    return replace(approval, **changes)

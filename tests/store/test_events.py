@@ -27,9 +27,10 @@ def recomputed(raw: sqlite3.Connection) -> list[str]:
     """Verify the chain from what is in the file, sharing no code with it."""
     previous, hashes = "0" * 64, []
     for row in raw.execute(
-        "SELECT seq, attempt_id, kind, at, from_state, to_state, detail, prev_hash FROM events ORDER BY seq"
+        "SELECT seq, attempt_id, kind, at, from_state, to_state, detail, rows, prev_hash "
+        "FROM events ORDER BY seq"
     ):
-        assert row[7] == previous
+        assert row[8] == previous
         previous = hashlib.sha256(json.dumps(list(row), separators=(",", ":")).encode()).hexdigest()
         hashes.append(previous)
     return hashes

@@ -259,20 +259,6 @@ def test_recent_is_by_send_time_oldest_first(journal: SqliteJournal) -> None:
     assert [a.attempt_id for a in journal.recent(*ACCOUNT, in_another_zone)] == ["a_first", "a_later"]
 
 
-@pytest.mark.parametrize(
-    ("query", "index"),
-    [
-        ("env = ? AND host = ? AND account_id = ? AND state IN (?, ?, ?, ?)", "attempts_by_state"),
-        ("env = ? AND host = ? AND account_id = ? AND sent_at >= ?", "attempts_by_send"),
-    ],
-)
-def test_lists_use_an_index(journal: SqliteJournal, raw: sqlite3.Connection, query: str, index: str) -> None:
-    plan = raw.execute(
-        f"EXPLAIN QUERY PLAN SELECT * FROM attempts WHERE {query}", ("x",) * query.count("?")
-    ).fetchall()
-    assert index in plan[0][-1]
-
-
 @pytest.mark.parametrize("column", ["state", "kind", "created_at", "deal_ids", "size"])
 def test_an_entry_that_makes_no_sense_stops_reading(
     journal: SqliteJournal, raw: sqlite3.Connection, column: str
