@@ -139,21 +139,21 @@ def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = ut
 
         return SqliteJournal(places.journal)
 
-    return _halting(places, journal, clock)
+    return _halting(_halt_switch(places), journal, clock)
 
 
 def _halt_switch(places: Folders) -> "FileHalt":
     from capcli.store.halt import FileHalt
 
-    return FileHalt(places.halt)
+    return FileHalt(places.halt, places.guarded_halt)
 
 
 def _halting(
-    places: Folders, journal: "Callable[[], SqliteJournal]", clock: Callable[[], datetime]
+    switch: "FileHalt", journal: "Callable[[], SqliteJournal]", clock: Callable[[], datetime]
 ) -> "Halting":
     from capcli.services.halting import Halting
 
-    return Halting(_halt_switch(places), journal, clock, pid=os.getpid())
+    return Halting(switch, journal, clock, pid=os.getpid())
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,11 +516,13 @@ class App:
 
     @property
     def _halt_switch(self) -> "FileHalt":
-        return _halt_switch(self.folders)
+        return self._once("halt_switch", lambda: _halt_switch(self.folders))
 
     @property
     def halting(self) -> "Halting":
-        return self._once("halting", lambda: _halting(self.folders, lambda: self.journal, self._around.clock))
+        return self._once(
+            "halting", lambda: _halting(self._halt_switch, lambda: self.journal, self._around.clock)
+        )
 
     @property
     def pin(self) -> "Pin":

@@ -40,6 +40,10 @@ class Folders:
         return self.state / "halted"
 
     @property
+    def guarded_halt(self) -> Path:
+        return self.guard / "halted"
+
+    @property
     def paper(self) -> Path:
         return self.state / "paper.db"
 

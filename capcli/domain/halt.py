@@ -24,6 +24,19 @@ class Halt:
         return f"halted since {self.at:%Y-%m-%d %H:%M:%S}Z by {self.by} (process {self.pid}){why}"
 
 
+@dataclass(frozen=True, slots=True)
+class HaltKept:
+    """What became of halting: the halt in force, the files that keep it, and those that could not be written.
+
+    With no file at all it holds in this process alone; `everywhere`: every process of the user looks at one.
+    """
+
+    halt: Halt
+    places: tuple[str, ...]
+    failed: tuple[str, ...]
+    everywhere: bool
+
+
 def tidy(reason: str) -> str:
     """Return a reason on one line, at most so long as fits a message."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())

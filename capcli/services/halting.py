@@ -5,12 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from capcli.domain.halt import Halt, tidy
-from capcli.errors import CapcliError, Halted, NotConfirmed
+from capcli.domain.halt import Halt, HaltKept, tidy
+from capcli.errors import CapcliError, Halted, NotConfirmed, StateFolderUnusable
 from capcli.services.ports import Clock, HaltSwitch, Journal
 from capcli.services.reply import Reply
 
 _RESUME = "capcli resume"
+_PLACES = "capcli config path"
 _STAYS = "Closing, cancelling and tightening a stop stay possible."
 
 
@@ -25,6 +26,7 @@ class HaltShown:
     reason: str | None
     sentence: str
     next: str | None
+    places: tuple[str, ...]
 
 
 class Halting:
@@ -39,17 +41,29 @@ class Halting:
     def halt(self, reason: str = "", *, by: str) -> Reply[HaltShown]:
         """Let nobody send anything that adds risk from now on, what was confirmed before included.
 
-        Halting twice leaves the first halt as it is. Raises StateFolderUnusable: then nothing is halted.
+        Halting twice leaves the first halt as it is. Problem STATE_FOLDER: no file took it, so that this
+        process alone is halted.
         """
         mine = Halt(self._clock(), by, self._pid, tidy(reason))
         before = self._switch.read()
-        held = self._switch.set(mine)
-        changed = before is None and held == mine
+        kept = self._switch.set(mine)
+        changed = before is None and kept.halt == mine
         if changed:
             # A journal that cannot be written must keep nobody from halting.
             with suppress(CapcliError):
                 self._note("halt", by, mine.reason)
-        return Reply(_shown(held, changed=changed))
+        if not kept.places:
+            return self._in_memory(kept)
+        return Reply(_shown(kept, changed=changed))
+
+    def _in_memory(self, kept: HaltKept) -> Reply[HaltShown]:
+        held = kept.halt
+        said = (
+            f"Halted in this process alone ({self._pid}): {' and '.join(kept.failed)} cannot be written."
+            " Every other terminal, script and assistant can still send orders: stop them yourself."
+        )
+        shown = HaltShown(True, True, held.at, held.by or None, held.reason, said, _PLACES, ())
+        return Reply(shown, problem=StateFolderUnusable(said, next=_PLACES).problem())
 
     def resume(self, *, confirmed: bool, by: str) -> Reply[HaltShown]:
         """Let orders be sent again. Raises NotConfirmed, JournalUnreadable: then it stays halted."""
@@ -85,15 +99,25 @@ def refuse_while_halted(switch: HaltSwitch, what: str) -> None:
         )
 
 
-def _shown(held: Halt, *, changed: bool) -> HaltShown:
+def _shown(kept: HaltKept, *, changed: bool) -> HaltShown:
+    held = kept.halt
     what = f"Nothing that adds risk is sent from here, on any environment or account. {_STAYS}"
     already = "" if changed else "Already "
     words = held.words if already else f"{held.words[0].upper()}{held.words[1:]}"
-    return HaltShown(
-        True, changed, held.at, held.by or None, held.reason, f"{already}{words.rstrip('.')}. {what}", _RESUME
-    )
+    said = f"{already}{words.rstrip('.')}. {what}{_half(kept)}"
+    return HaltShown(True, changed, held.at, held.by or None, held.reason, said, _RESUME, kept.places)
+
+
+def _half(kept: HaltKept) -> str:
+    """Say what it means that one of the two places did not take the halt."""
+    if not kept.failed:
+        return ""
+    place, failed = kept.places[0], kept.failed[0]
+    if kept.everywhere:
+        return f" It stands in {place}, where every process of yours looks; {failed} could not be written."
+    return f" {failed} could not be written: a program with another state folder than {place} is not halted."
 
 
 def _released(*, changed: bool) -> HaltShown:
     sentence = "Resumed: orders can be sent again." if changed else "Not halted: there was nothing to resume."
-    return HaltShown(False, changed, None, None, None, sentence, None)
+    return HaltShown(False, changed, None, None, None, sentence, None, ())

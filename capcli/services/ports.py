@@ -25,7 +25,7 @@ from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
 from capcli.domain.candle_gaps import Gaps
 from capcli.domain.going_live import Unlock
-from capcli.domain.halt import Halt
+from capcli.domain.halt import Halt, HaltKept
 from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment
 from capcli.domain.stream import Told
 
@@ -556,11 +556,13 @@ class HaltSwitch(Protocol):
         """Return the halt in force. Never raises: what cannot be read is a halt."""
         ...
 
-    def set(self, halt: Halt) -> Halt:
-        """Halt, unless that is so already; return the halt in force."""
+    def set(self, halt: Halt) -> HaltKept:
+        """Halt, unless that is so already; say what keeps it. Never raises."""
         ...
 
-    def clear(self) -> None: ...
+    def clear(self) -> None:
+        """Take the halt away everywhere. Raises StateFolderUnusable: then it stays."""
+        ...
 
 
 class AccountLock(Protocol):

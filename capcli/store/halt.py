@@ -1,7 +1,8 @@
-"""The kill switch on disk: while the file `halted` is there, nothing that adds risk is sent by anybody.
+"""The kill switch on disk: while a file `halted` is there, nothing that adds risk is sent by anybody.
 
-A file and not a row of the journal: it works while the journal is locked, damaged or out of space, costs one
-look, and whatever cannot be read of it means halted.
+It stands at two places: the state folder, which the environment may move, and the guard folder, which it may
+not. Either halts. Files and not rows of the journal: they work while the journal is locked, damaged or out
+of space, cost one look each, and whatever cannot be read of them means halted.
 """
 
 import json
@@ -9,80 +10,132 @@ import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from capcli.domain.halt import Halt
-from capcli.errors import StateFolderUnusable
-from capcli.system import private_folder
+from capcli.domain.halt import Halt, HaltKept
+from capcli.errors import CapcliError, StateFolderUnusable
+from capcli.system import private_folder, put_in_place, sync_folder
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_PLACES = "places"
 
 
 class FileHalt:
-    """The `HaltSwitch` port: one for every environment, account, face and process of a state folder."""
+    """The `HaltSwitch` port: one for every environment, account, face and process of a user."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, state: Path, guard: Path) -> None:
+        self._state = state
+        self._guard = guard
+        self._in_memory: Halt | None = None
 
     def read(self) -> Halt | None:
         """Return the halt in force, None without one. Never raises: what cannot be read is a halt."""
-        try:
-            text = self._path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            return _unreadable(f"{self._path} cannot be read ({error.strerror or error})")
-        try:
-            found = json.loads(text)
-            return Halt(
-                datetime.fromisoformat(found["at"]), str(found["by"]), int(found["pid"]), str(found["reason"])
-            )
-        except (ValueError, KeyError, TypeError):
-            return _unreadable(f"{self._path} says nothing that can be read")
+        found = [halt for halt in (_read(self._state), _read(self._guard), self._in_memory) if halt]
+        return next((halt for halt in found if halt.at), found[0] if found else None)
 
-    def set(self, halt: Halt) -> Halt:
-        """Halt, unless that is so already; return the halt in force. Raises StateFolderUnusable.
+    def set(self, halt: Halt) -> HaltKept:
+        """Halt, unless that is so already. Where no place takes it, this process alone is halted.
 
-        The file alone halts, before a word is in it: a full disk keeps nobody from halting.
+        A file alone halts, before a word is in it: a full disk keeps nobody from halting.
         """
-        try:
-            private_folder(self._path.parent)
-            handle = os.open(self._path, _NEW, 0o600)
-        except FileExistsError:
-            return self.read() or halt
-        except OSError as error:
-            raise _unusable("halted", self._path, error) from error
-        with suppress(OSError), os.fdopen(handle, "wb") as file:
-            at = halt.at.isoformat() if halt.at else None
-            file.write(json.dumps({"at": at, "by": halt.by, "pid": halt.pid, "reason": halt.reason}).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        _sync(self._path.parent)
-        return halt
+        standing, failed = [], []
+        for place in (self._state, self._guard):
+            try:
+                _set(place, halt, self._state)
+                standing.append(place)
+            except (OSError, CapcliError) as error:
+                failed.append(f"{place} ({_why(error)})")
+        if not standing:
+            self._in_memory = self._in_memory or halt
+        held, places = self.read() or halt, tuple(map(str, standing))
+        return HaltKept(held, places, tuple(failed), everywhere=self._guard in standing)
 
     def clear(self) -> None:
-        """Take the halt away. Raises StateFolderUnusable, and then it stays."""
+        """Take the halt away everywhere. Raises StateFolderUnusable naming what stays; it is halted then."""
+        remaining = []
+        # The guard goes last: until everything else is gone, everybody stays halted.
+        for place in self._elsewhere():
+            try:
+                place.unlink(missing_ok=True)
+                sync_folder(place.parent)
+            except OSError as error:
+                remaining.append(f"{place} ({_why(error)})")
         try:
-            self._path.unlink(missing_ok=True)
+            if not remaining:
+                self._guard.unlink(missing_ok=True)
+                sync_folder(self._guard.parent)
         except OSError as error:
-            raise _unusable("resumed", self._path, error) from error
-        _sync(self._path.parent)
+            remaining.append(f"{self._guard} ({_why(error)})")
+        if remaining:
+            raise StateFolderUnusable(
+                f"Not resumed: {' and '.join(remaining)} cannot be removed. It stays halted.",
+                next="capcli config path",
+            )
+        self._in_memory = None
+
+    def _elsewhere(self) -> tuple[Path, ...]:
+        """Return where a halt may stand besides the guard folder: in every state folder that halted."""
+        noted = (_facts(self._guard) or {}).get(_PLACES)
+        others = (Path(text) for text in noted if isinstance(text, str)) if isinstance(noted, list) else ()
+        named = (place for place in others if place.is_absolute() and place.name == self._state.name)
+        return tuple(dict.fromkeys((self._state, *named)))
+
+
+def _set(place: Path, halt: Halt, state: Path) -> None:
+    """Put the halt at a place. Raises OSError and StateFolderUnusable."""
+    private_folder(place.parent)
+    facts = {"by": halt.by, "pid": halt.pid, "reason": halt.reason, _PLACES: [str(state)]}
+    facts["at"] = halt.at.isoformat() if halt.at else None
+    try:
+        handle = os.open(place, _NEW, 0o600)
+    except FileExistsError:
+        if _read(place) is not None:
+            _join(place, state)
+            return
+        # Resumed this instant, or a link to nothing, which halts nobody.
+        place.unlink(missing_ok=True)
+        handle = os.open(place, _NEW, 0o600)
+    with suppress(OSError), os.fdopen(handle, "wb") as file:
+        file.write(json.dumps(facts).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(place.parent)
+
+
+def _join(place: Path, state: Path) -> None:
+    """Note one more state folder in a halt that stands already, so that resuming finds it."""
+    facts = _facts(place)
+    if facts is None or not isinstance(facts.get(_PLACES), list) or str(state) in facts[_PLACES]:
+        return
+    with suppress(OSError):
+        joined = {**facts, _PLACES: [*facts[_PLACES], str(state)]}
+        put_in_place(place, json.dumps(joined).encode(), durable=True)
+
+
+def _read(place: Path) -> Halt | None:
+    try:
+        found = json.loads(place.read_bytes())
+        return Halt(
+            datetime.fromisoformat(found["at"]), str(found["by"]), int(found["pid"]), str(found["reason"])
+        )
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return _unreadable(f"{place} cannot be read ({_why(error)})")
+    except (ValueError, KeyError, TypeError):
+        return _unreadable(f"{place} says nothing that can be read")
+
+
+def _facts(place: Path) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        found = json.loads(place.read_bytes())
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def _unreadable(why: str) -> Halt:
     return Halt(None, "", None, why)
 
 
-def _unusable(what: str, path: Path, error: OSError) -> StateFolderUnusable:
-    return StateFolderUnusable(
-        f"Not {what}: {path} cannot be changed ({error.strerror or error}).", next="capcli config path"
-    )
-
-
-def _sync(folder: Path) -> None:
-    # Windows cannot open a folder and logs its renames.
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _why(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

@@ -1,7 +1,9 @@
 """One switch for every face and process: what adds risk is refused, what takes risk away goes on."""
 
+import os
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,3 +152,49 @@ def test_it_is_told_wherever_somebody_looks(seat: Seat) -> None:
     assert seat.app.accounts.held().data.halt.startswith("halted since")
     (check,) = seat.app.health.run(("halt",)).data.checks
     assert (check.status.value, check.fix) == ("warning", "capcli resume")
+
+
+def read_only(monkeypatch: pytest.MonkeyPatch, *files: Path) -> None:
+    """Let the file system refuse to make these files, for root as well."""
+    real = os.open
+
+    def refusing(path: Any, flags: int, *args: Any, **options: Any) -> int:
+        if flags & os.O_CREAT and Path(path) in files:
+            raise OSError(30, "Read-only file system")
+        return real(path, flags, *args, **options)
+
+    monkeypatch.setattr(os, "open", refusing)
+
+
+def test_a_halt_that_no_file_keeps_names_whom_it_does_not_reach(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, places = seat.preview(), seat.app.folders
+    read_only(monkeypatch, places.halt, places.guarded_halt)
+    reply = seat.app.halting.halt("enough", by=BY)
+
+    assert (reply.exit_code, reply.data.halted, reply.data.places) == (3, True, ())
+    assert "this process alone" in reply.data.sentence
+    assert f"{places.halt} (Read-only file system)" in reply.data.sentence
+    assert "Every other terminal, script and assistant can still send orders" in reply.data.sentence
+    assert isinstance(refusal(lambda: seat.execute(shown.preview_id)), Halted)
+
+
+def test_a_halt_says_when_programs_with_another_state_folder_are_not_halted(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = seat.app.folders
+    read_only(monkeypatch, places.guarded_halt)
+    said = halt(seat)
+    assert said.places == (str(places.halt),)
+    assert f"a program with another state folder than {places.halt} is not halted" in said.sentence
+
+
+def test_a_halt_says_when_the_guard_folder_alone_keeps_it(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = seat.app.folders
+    read_only(monkeypatch, places.halt)
+    said = halt(seat)
+    assert said.places == (str(places.guarded_halt),)
+    assert "where every process of yours looks" in said.sentence

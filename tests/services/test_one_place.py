@@ -43,7 +43,6 @@ class Process(Seat):
         self.app = App.build(environ=environ, around=around)
 
 
-@pytest.mark.xfail(reason="a halt stands in the state folder that the environment names, nowhere else")
 @pytest.mark.parametrize(
     ("shell", "server"), [pair for pair in product(SHELLS, SHELLS) if len(set(pair)) == 2]
 )
@@ -59,3 +58,23 @@ def test_a_halt_in_a_shell_stops_a_server_with_another_environment(
 
         assert isinstance(refusal(lambda: assistant.execute(shown.preview_id)), Halted)
         assert assistant.book() == []
+
+
+@pytest.mark.parametrize(
+    ("shell", "server"), [pair for pair in product(SHELLS, SHELLS) if len(set(pair)) == 2]
+)
+def test_a_resume_in_one_shell_lets_every_process_send_again(
+    shell: str, server: str, tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        closing(Process(server, tmp_path, time, monkeypatch)) as assistant,
+        closing(Process(shell, tmp_path, time, monkeypatch)) as person,
+    ):
+        shown = assistant.preview()
+        person.app.halting.halt(by="capcli halt")
+        assistant.app.halting.halt(by="cap_halt")
+
+        person.app.halting.resume(confirmed=True, by="capcli resume")
+
+        assert assistant.app.halting.held() is None
+        assert assistant.execute(shown.preview_id).exit_code == 0

@@ -47,7 +47,12 @@ class Seat:
 def seat(tmp_path):
     journal = SqliteJournal(tmp_path / "journal.db")
     now = datetime(2026, 11, 20, tzinfo=UTC)
-    yield Seat(Keeper(), Halting(FileHalt(tmp_path / "halted"), lambda: journal, lambda: now, pid=7))
+    yield Seat(
+        Keeper(),
+        Halting(
+            FileHalt(tmp_path / "halted", tmp_path / "guard" / "halted"), lambda: journal, lambda: now, pid=7
+        ),
+    )
     journal.close()
 
 
