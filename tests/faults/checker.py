@@ -171,7 +171,7 @@ def violations(found: Evidence) -> list[str]:
         *_not_durable(found),
         *_false_verdicts(found),
         *_false_words(found),
-        *_illegal_moves(found.books),
+        *violations_in_moves(found.books),
     ]
 
 
@@ -235,7 +235,7 @@ def _agrees(told: str, held: str) -> bool:
     return told == held or (told == "ABSENT" and held in {"LANDED", "NOT_SENT"})
 
 
-def _illegal_moves(books: Books) -> Iterable[str]:
+def violations_in_moves(books: Books) -> Iterable[str]:
     at: dict[str, str | None] = {}
     for move in books.moves:
         before = at.get(move["attempt_id"])

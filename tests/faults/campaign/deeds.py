@@ -1,0 +1,232 @@
+"""What users do: each deed of a step as command lines and tool calls."""
+
+from collections.abc import Callable
+
+from tests.faults.campaign.history import Command
+from tests.faults.campaign.plan import Step
+from tests.faults.campaign.runner import Runner
+from tests.faults.checker import Books
+
+_FAR = {"BUY": "20", "SELL": "40"}
+_STOP = {"BUY": "18", "SELL": "44"}
+_NOBODY = "006011e7-0001-54c4-0000-000080560043"
+
+
+def _form(step: Step) -> tuple[str, ...]:
+    return ("--json",) if step.json else ()
+
+
+def _chosen(names: list[str], pick: float) -> str:
+    """Return one of what there is, or what nobody has."""
+    return sorted(names)[int(pick * len(names))] if names else _NOBODY
+
+
+def _there(runner: Runner, what: str, pick: float) -> str:
+    """Return a deal or a waiting order to be changed; a hand makes one where there is none."""
+    if not runner.venue.order("book")[what] and pick < 0.9:
+        waiting = {"level": 20, "type": "LIMIT"} if what == "orders" else {}
+        path = {"orders": "/workingorders", "positions": "/positions"}[what]
+        body = {"epic": "SILVER", "direction": "BUY", "size": 7, **waiting}
+        runner.venue.order("hand", method="POST", path=path, body=body)
+    return _chosen(list(runner.venue.order("book")[what]), pick)
+
+
+def _tidied(runner: Runner, step: Step) -> None:
+    """End a halt and settle what is undecided, where the step asks for it."""
+    if not step.tidy:
+        return
+    if step.home in runner.halted:
+        runner.halted.discard(step.home)
+        runner.run(step.home, "resume", "resume", "--confirm")
+    for pause in (130, 40):
+        if runner.doubts(step.home):
+            runner.time.move_on(pause)
+            runner.run(step.home, "settle", "reconcile", "--json")
+
+
+def _opened(runner: Runner, step: Step, home: str, *, waiting: bool) -> str:
+    """Preview an order and return its id, or nothing where the preview failed."""
+    words = ["preview", "SILVER", "--size", step.size, "--json"]
+    words += ["--sell"] * (step.side == "SELL") + (["--stop", _STOP[step.side]] if step.stop else [])
+    if waiting:
+        bid, offer = runner.venue.order("price")
+        near = f"{offer - 0.02:.2f}" if step.side == "BUY" else f"{bid + 0.02:.2f}"
+        words += ["--at", near if step.near else _FAR[step.side], "--type", "limit"]
+    command = runner.run(home, "preview", *words)
+    found = str(command.data.get("preview_id") or "")
+    if not command.data.get("executable"):
+        return ""
+    runner.previews[home].append(found)
+    return found
+
+
+def _execute(runner: Runner, step: Step, tool: str, preview_id: str, rival: str = "") -> None:
+    faults = runner.arm(step)
+    words = ("--confirm", "--again", *_form(step))
+    with runner.besieged(step.home, faults):
+        if step.server and step.copies == 1 and not rival:
+            runner.call(step.home, step.deed, tool, preview_id=preview_id, confirm=True, again=True)
+            return
+        lives = [
+            runner.start(step.home, step.deed, "execute", preview_id, *words, faults=faults)
+            for _ in range(step.copies)
+        ]
+        if rival:
+            other = next(home for home in runner.plan.homes if home != step.home)
+            lives.append(runner.start(other, step.deed, "execute", rival, *words))
+        if step.server:
+            runner.call(step.home, step.deed, tool, preview_id=preview_id, confirm=True, again=True)
+        runner.wait(lives)
+
+
+def _open(runner: Runner, step: Step, tool: str, *, waiting: bool) -> None:
+    _tidied(runner, step)
+    preview_id = _opened(runner, step, step.home, waiting=waiting)
+    rivals = [home for home in runner.plan.homes if step.rival and home != step.home]
+    if preview_id:
+        _execute(
+            runner, step, tool, preview_id, *(_opened(runner, step, home, waiting=waiting) for home in rivals)
+        )
+
+
+def open_market(runner: Runner, step: Step) -> None:
+    _open(runner, step, "cap_trade_execute_position", waiting=False)
+
+
+def place(runner: Runner, step: Step) -> None:
+    _open(runner, step, "cap_trade_execute_working_order", waiting=True)
+
+
+def again(runner: Runner, step: Step) -> None:
+    """Execute what was executed before, or never was."""
+    known = runner.previews[step.home]
+    if known:
+        _execute(runner, step, "cap_trade_execute_position", known[int(step.pick * len(known))])
+
+
+def _run(runner: Runner, step: Step, *words: str) -> None:
+    faults = runner.arm(step)
+    with runner.besieged(step.home, faults):
+        lives = [
+            runner.start(step.home, step.deed, *words, *_form(step), faults=faults)
+            for _ in range(step.copies)
+        ]
+        runner.wait(lives)
+
+
+def _call(runner: Runner, step: Step, tool: str, **arguments: object) -> Command:
+    faults = runner.arm(step)
+    with runner.besieged(step.home, faults):
+        return runner.call(step.home, step.deed, tool, **arguments)
+
+
+def amend(runner: Runner, step: Step) -> None:
+    deal = _there(runner, "positions", step.pick)
+    stop = {True: "--no-stop", False: "--stop-distance"}[step.pick > 0.8]
+    if step.server:
+        _call(runner, step, "cap_trade_positions_amend", deal_id=deal, stop_distance="9", confirm=True)
+    else:
+        _run(runner, step, "positions", "amend", deal, stop, *(["8"] * (step.pick <= 0.8)), "--confirm")
+
+
+def amend_order(runner: Runner, step: Step) -> None:
+    deal = _there(runner, "orders", step.pick)
+    _run(runner, step, "orders", "amend", deal, "--at", "19" if step.side == "BUY" else "41", "--confirm")
+
+
+def update_order(runner: Runner, step: Step) -> None:
+    """Over MCP alone: a preview of an update, and its execution."""
+    deal = _there(runner, "orders", step.pick)
+    level = "19.5" if step.side == "BUY" else "41.5"
+    tool = "cap_trade_preview_working_order_update"
+    found = runner.call(step.home, "preview", tool, deal_id=deal, level=level).data.get("preview_id")
+    if found:
+        execute = "cap_trade_execute_working_order_update"
+        _call(runner, step, execute, preview_id=found, confirm=True)
+
+
+def close(runner: Runner, step: Step) -> None:
+    deal = _there(runner, "positions", step.pick)
+    if step.server:
+        _call(runner, step, "cap_trade_positions_close", deal_id=deal, confirm=True)
+    else:
+        _run(runner, step, "close", deal, "--confirm")
+
+
+def close_part(runner: Runner, step: Step) -> None:
+    deal = _there(runner, "positions", step.pick)
+    part = f"{(float(step.size) * 10 - 9) / 10:g}"
+    if step.server:
+        _call(runner, step, "cap_trade_positions_close", deal_id=deal, size=part, confirm=True)
+    else:
+        _run(runner, step, "close", deal, "--size", part, "--confirm")
+
+
+def close_all(runner: Runner, step: Step) -> None:
+    _run(runner, step, "close", "--all", "--confirm")
+
+
+def cancel(runner: Runner, step: Step) -> None:
+    deal = _there(runner, "orders", step.pick)
+    if step.server:
+        _call(runner, step, "cap_trade_orders_cancel", deal_id=deal, confirm=True)
+    else:
+        _run(runner, step, "orders", "cancel", deal, "--confirm")
+
+
+def flatten(runner: Runner, step: Step) -> None:
+    runner.halted.add(step.home)
+    if step.server:
+        _call(runner, step, "cap_trade_flatten", confirm=True)
+    else:
+        _run(runner, step, "flatten", "--confirm")
+
+
+def halt(runner: Runner, step: Step) -> None:
+    runner.halted.add(step.home)
+    if step.server:
+        _call(runner, step, "cap_halt")
+    else:
+        _run(runner, step, "halt")
+
+
+def resume(runner: Runner, step: Step) -> None:
+    _run(runner, step, "resume", "--confirm")
+
+
+def reconcile(runner: Runner, step: Step) -> None:
+    if step.server:
+        _call(runner, step, "cap_trade_reconcile")
+    else:
+        _run(runner, step, "reconcile", *(["--wait"] * (step.pick < 0.1)))
+
+
+def resolve(runner: Runner, step: Step) -> None:
+    """A person's word on what is open: that it was not placed, or that it became some deal."""
+    attempts = Books.read(runner.folder / step.home / "journal.db").attempts
+    doubtful = [name for name, row in attempts.items() if row["state"] in {"UNKNOWN", "ABSENT"}]
+    name = _chosen(doubtful or list(attempts) or ["a_000000000000"], step.pick)
+    if step.near:
+        _run(runner, step, "resolve", name, "--not-placed", "--confirm")
+    else:
+        deal = _there(runner, "positions", step.pick)
+        _run(runner, step, "resolve", name, "--landed", deal, "--confirm")
+
+
+DO: dict[str, Callable[[Runner, Step], None]] = {
+    "open": open_market,
+    "place": place,
+    "again": again,
+    "amend": amend,
+    "amend order": amend_order,
+    "update order": update_order,
+    "close": close,
+    "close part": close_part,
+    "close all": close_all,
+    "cancel": cancel,
+    "flatten": flatten,
+    "halt": halt,
+    "resume": resume,
+    "reconcile": reconcile,
+    "resolve": resolve,
+}

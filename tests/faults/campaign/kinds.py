@@ -1,0 +1,150 @@
+"""Everything that a campaign does to capcli, by name: what it befalls, and what happens then."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class On(StrEnum):
+    """What a kind befalls: a request of some sort on its way, or the process that a command runs in."""
+
+    ORDER = "order"
+    CHANGE = "change"
+    CONFIRM = "confirm"
+    POSITIONS = "positions"
+    WAITING = "waiting orders"
+    ACTIVITY = "activity"
+    READ = "read"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of fault. `lasting`: it befalls every such request of a step, not only the first.
+
+    `known` says what is still wrong after it: a run that it struck may break a promise. Empty: it must not.
+    """
+
+    name: str
+    on: tuple[On, ...]
+    what: str
+    lasting: bool = False
+    known: str = ""
+
+
+_BELIEVED = "an answer is believed because it parses: another deal is told as this order's"
+_SENDS = (On.ORDER, On.CHANGE)
+_ANY = (On.ORDER, On.CHANGE, On.READ)
+KINDS = (
+    # The wire.
+    Kind("unreachable", _ANY, "connections are reset before a byte of the request was read"),
+    Kind("reset before", _ANY, "RST in place of an answer, the broker never had the request"),
+    Kind("reset after", _ANY, "the broker did it, RST in place of the answer"),
+    Kind("closed without an answer", _ANY, "the broker did it, FIN in place of the answer"),
+    Kind("half of the headers", _ANY, "the broker did it, the answer ends within its headers"),
+    Kind("half of the body", _ANY, "the broker did it, the answer ends within its body"),
+    Kind("silence before", _SENDS, "no answer ever, the broker never had the request"),
+    Kind("silence after", _SENDS, "the broker did it, no answer ever"),
+    Kind("slow answer", _ANY, "the answer takes some seconds"),
+    Kind(
+        "held up",
+        (On.ORDER,),
+        "silence, and the broker has the request much later",
+        known="a late landing that reduces deals is not noticed",
+    ),
+    # Something in front of the broker.
+    Kind("502 after", _ANY, "a gateway's page, the broker did it"),
+    Kind("503 before", _ANY, "a gateway's page, the broker never had it"),
+    Kind("403 page before", _ANY, "a page of a gate, the broker never had it"),
+    Kind("403 page after", _SENDS, "a page of a gate, the broker did it"),
+    Kind("web page before", _ANY, "200 with a web page, the broker never had it"),
+    Kind("web page after", _SENDS, "200 with a web page, the broker did it"),
+    Kind("redirect before", _ANY, "307 to the same address, the broker never had it"),
+    Kind("redirect after", _SENDS, "307 to the same address, the broker did it"),
+    # What the broker says.
+    Kind("Java code before", _ANY, "500 with a Java exception as errorCode, not done"),
+    Kind("Java code after", _SENDS, "500 with a Java exception as errorCode, done"),
+    Kind("500 without a code", _SENDS, "500 with JSON without a code, done"),
+    Kind("200 without a reference", _SENDS, "200 with {}, done"),
+    Kind("409 after", _SENDS, "an unlisted status with a code of no known form, done"),
+    Kind("bare 429 before", _ANY, "429 without a code, not done"),
+    Kind("bare 429 after", _SENDS, "429 without a code, done"),
+    Kind("400 with a code", _SENDS, "refused, not done"),
+    Kind("429 with a code", _ANY, "refused, not done"),
+    Kind("401 with a code", _ANY, "the session is over, not done"),
+    Kind("401 page", _ANY, "the session is over, told by a page, not done"),
+    # Answers about something else.
+    Kind(
+        "another's answer, done",
+        _SENDS,
+        "the answer of an earlier request; this one was done",
+        known=_BELIEVED,
+    ),
+    Kind(
+        "another's answer, not done",
+        _SENDS,
+        "the answer of an earlier request; this one is lost",
+        known=_BELIEVED,
+    ),
+    Kind("another's confirm", (On.CONFIRM,), "the confirm of another deal", known=_BELIEVED),
+    Kind(
+        "another's confirm, always", (On.CONFIRM,), "the confirm of another deal, each time", True, _BELIEVED
+    ),
+    # Confirms.
+    Kind("confirm late", (On.CONFIRM,), "404 the first times"),
+    Kind("confirm never", (On.CONFIRM,), "404 each time", lasting=True),
+    Kind("confirm fails", (On.CONFIRM,), "500 each time", lasting=True),
+    Kind("confirm without deals", (On.CONFIRM,), "no affectedDeals", lasting=True),
+    Kind("confirm without a price", (On.CONFIRM,), "level 0", lasting=True),
+    # Lists.
+    Kind("stale positions", (On.POSITIONS,), "positions as they were before the change", lasting=True),
+    Kind("stale positions once", (On.POSITIONS,), "the same for one answer"),
+    Kind("stale orders", (On.WAITING,), "waiting orders as they were before the change", lasting=True),
+    Kind("stale activity", (On.ACTIVITY,), "activity as it was before the change", lasting=True),
+    Kind("empty positions", (On.POSITIONS,), "no positions, once"),
+    Kind("empty orders", (On.WAITING,), "no waiting orders, once"),
+    Kind("unreadable position", (On.POSITIONS,), "one row lacks its price and its size", lasting=True),
+    Kind("unreadable order", (On.WAITING,), "one row is of an unknown type", lasting=True),
+    Kind("missing position", (On.POSITIONS,), "the newest row is missing", lasting=True),
+    Kind("late activity", (On.ACTIVITY,), "rows of the last minute are missing", lasting=True),
+    # The broker's doing.
+    Kind("stop dropped", (On.ORDER,), "opened without the stop that was asked for"),
+    Kind("part filled", (On.ORDER,), "only a part of the size is done"),
+    Kind("rejected", (On.ORDER,), "accepted at the door, rejected by the engine"),
+    Kind("change lost", (On.CHANGE,), "answered as if done, and not done"),
+    # Sessions and accounts.
+    Kind("session ends", _ANY, "the broker forgets the session just before the request"),
+    Kind("account switched", _ANY, "another program switched the account; the session ends too"),
+    Kind(
+        "session moved",
+        _ANY,
+        "another program's switch moves this session to another account",
+        known="told as done on the account that was meant",
+    ),
+    # Others on the account.
+    Kind("equal trade before", (On.ORDER,), "a hand places the equal order just before; ours is answered"),
+    Kind("equal trade after, ours unanswered", (On.ORDER,), "and ours was done"),
+    Kind("equal trade at once, ours lost", (On.ORDER,), "a hand places the equal order as ours is lost"),
+    Kind(
+        "equal trade later, ours lost",
+        (On.ORDER,),
+        "a hand places the equal order some seconds later",
+        known="the other's order is taken for ours",
+    ),
+    Kind("opposite trade before", (On.ORDER,), "a hand sells what we buy"),
+    Kind("closed by hand", _SENDS, "a hand closes every position after it, the answer is lost"),
+    # Processes, disk, clock.
+    Kind("killed at its request", _SENDS, "SIGKILL when the request arrives, which is lost"),
+    Kind("killed at its answer", _SENDS, "SIGKILL when the broker has done it"),
+    Kind("suspended at its request", _SENDS, "SIGSTOP when the request arrives; continued later"),
+    Kind("killed", (On.PROCESS,), "SIGKILL at a random moment"),
+    Kind("suspended", (On.PROCESS,), "SIGSTOP at a random moment; continued later"),
+    Kind("interrupted", (On.PROCESS,), "Ctrl-C at a random moment"),
+    Kind("interrupted twice", (On.PROCESS,), "Ctrl-C twice at random moments"),
+    Kind("terminated", (On.PROCESS,), "SIGTERM at a random moment"),
+    Kind("disk full", (On.PROCESS,), "no file of the process can grow beyond some size"),
+    Kind("journal locked", (On.PROCESS,), "another program holds the journal's write lock for a while"),
+    Kind("clock ahead", (On.PROCESS,), "the process's clock is an hour ahead"),
+    Kind("clock behind", (On.PROCESS,), "the process's clock is an hour behind"),
+    Kind("clock jumps", (On.PROCESS,), "two minutes pass at once in the middle"),
+)
+BY_NAME = {kind.name: kind for kind in KINDS}

@@ -1,0 +1,439 @@
+"""The judge of a run. It knows what the broker did and what the users were told; capcli's code has no say."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from tests.faults.campaign.history import Command, History
+from tests.faults.campaign.venue import HAND, Entry
+from tests.faults.checker import NOT_PLACED, OPEN, violations_in_moves
+
+Row = Mapping[str, Any]
+_EXITS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 130}
+_EXIT_OF = {
+    "LANDED": {0, 9},
+    "REJECTED": {6},
+    "REFUSED": {4, 6, 11},
+    "UNKNOWN": {8},
+    "ACKED": {8},
+    "ABSENT": {8},
+}
+# The two seconds within which an equal order of somebody else cannot be told from ours, and what the whole
+# seconds of the Date header add to both ends.
+_BEFORE_S, _AFTER_S, _BLIND_S = 2, 4, 37
+_HALTS = {0, 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken promise: which, and how."""
+
+    promise: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An order POST of capcli's, the preview that it carries out, and what the broker made of it."""
+
+    home: str
+    entry: Entry
+    preview: Row | None
+    attempt: Row | None
+
+    @property
+    def placed(self) -> bool:
+        return self.entry.reached and self.entry.confirm.get("dealStatus") == "ACCEPTED"
+
+    @property
+    def deals(self) -> set[str]:
+        confirm = self.entry.confirm
+        affected = {deal["dealId"] for deal in confirm.get("affectedDeals", [])}
+        return affected | ({confirm["dealId"]} if confirm.get("dealId") else set())
+
+
+class Case:
+    """A history, with what belongs together found."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.entries = history.entries
+        self.by_step = {command.step: command for command in history.commands}
+
+    @cached_property
+    def sent(self) -> list[Sent]:
+        return [self._sent(entry) for entry in self.entries if entry.is_order and entry.step != HAND]
+
+    def _sent(self, entry: Entry) -> Sent:
+        home = entry.step.partition(".")[0]
+        books = self.history.books[home]
+        preview = next((row for row in books.previews.values() if _is_of(row, entry)), None)
+        return Sent(home, entry, preview, books.attempt_of(preview["id"]) if preview else None)
+
+    def rows(self) -> Iterator[tuple[str, Row, Sent | None]]:
+        """Yield each attempt that is an order, with its POST where there was one."""
+        found = {one.attempt["id"]: one for one in self.sent if one.attempt}
+        for home, books in self.history.books.items():
+            for row in books.attempts.values():
+                if row["method"] == "POST":
+                    yield home, row, found.get(row["id"])
+
+    def row_of(self, command: Command) -> Row | None:
+        return self.history.books[command.home].attempts.get(command.attempt_id)
+
+    def of_step(self, command: Command) -> list[Entry]:
+        return [entry for entry in self.entries if entry.step == command.step]
+
+    def during(self, command: Command) -> list[dict[str, Any]]:
+        """Return the broker's books at the moments of a command, and the last before it."""
+        seen = [entry for entry in self.entries if entry.after]
+        within = [one.after for one in seen if command.began <= one.done_at <= command.ended]
+        earlier = [one.after for one in seen if one.done_at < command.began]
+        return earlier[-1:] + within
+
+    def was_told(self, row: Row) -> list[Command]:
+        return [one for one in self.history.commands if one.attempt_id == row["id"]]
+
+
+def _is_of(preview: Row, entry: Entry) -> bool:
+    return (preview["method"], preview["path"], bytes(preview["body"])) == (
+        entry.method,
+        entry.path,
+        entry.body.encode(),
+    )
+
+
+def _body(entry: Entry) -> dict[str, Any]:
+    import json
+
+    found: dict[str, Any] = json.loads(entry.body)
+    return found
+
+
+def struck(history: History) -> list[str]:
+    """Return the kind of each fault that met something, in the order in which they did."""
+    return [*history.struck, *(entry.struck for entry in history.entries if entry.struck)]
+
+
+def judge(history: History) -> list[Violation]:
+    """Return every broken promise of a run; an empty list is a pass."""
+    case = Case(history)
+    return [Violation(name, what) for name, check in PROMISES.items() for what in check(case)]
+
+
+def at_most_one_post(case: Case) -> Iterator[str]:
+    posts: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for one in case.sent:
+        if one.preview is None or one.attempt is None or one.attempt["sent_at"] is None:
+            yield f"{one.entry.step} sent {one.entry.body}, of which no attempt knows"
+        posts[one.home, one.entry.path + one.entry.body].append(one.entry)
+    for (home, what), entries in posts.items():
+        if len(entries) > 1:
+            yield f"{len(entries)} POSTs of {what} from {home} by {[entry.step for entry in entries]}"
+
+
+def durable_first(case: Case) -> Iterator[str]:
+    for one in case.sent:
+        if one.entry.durable is False:
+            yield f"{one.entry.step}: POST {one.entry.path} left before SENDING was in the journal"
+
+
+def verdicts_are_true(case: Case) -> Iterator[str]:
+    for home, row, sent in case.rows():
+        name, placed = f"{home} {row['id']}", bool(sent and sent.placed)
+        if row["evidence"] == "human":
+            continue
+        if row["state"] in NOT_PLACED - {"ABSENT"} and placed:
+            yield f"{name} is {row['state']}, the broker has {sent and sent.deals}"
+        proved = placed and _owned(case, row, sent)
+        if row["state"] == "LANDED" and not proved and not _could_not_tell(case, row, sent):
+            deals = sorted(sent.deals) if sent and placed else "none of it"
+            yield f"{name} is LANDED by {row['evidence']} with {_deals(row)}, the broker has {deals}"
+        if row["state"] == "ABSENT" and placed and sent and not _is_named(case, home, sent.deals):
+            yield f"{name} is ABSENT, the broker has {sorted(sent.deals)}, and nobody is told"
+
+
+def _deals(row: Row) -> list[str]:
+    import json
+
+    found: list[str] = json.loads(row["deal_ids"])
+    return found
+
+
+def _owned(case: Case, row: Row, sent: Sent | None) -> bool:
+    """Say whether each deal of an attempt comes from its own POST; a filled order becomes another deal."""
+    if sent is None:
+        return False
+    filled = {
+        deal
+        for entry in case.entries
+        for deal, position in entry.after.get("positions", {}).items()
+        if position["order_id"] in sent.deals
+    }
+    return set(_deals(row)) <= sent.deals | filled
+
+
+def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
+    """Say whether somebody else's equal order came in the seconds in which nobody can tell the two apart."""
+    if row["evidence"] != "inferred":
+        return False
+    command = next((one for one in case.was_told(row)), None)
+    arrived = sent.entry.at if sent else (command.ended if command else 0)
+    began = case.by_step[sent.entry.step].began if sent else (command.began if command else 0)
+    slack = _AFTER_S if sent and sent.entry.struck.startswith("equal trade") else _BLIND_S
+    for other in case.entries:
+        if other.is_order and other.confirm and set(_deals(row)) <= _affected(other):
+            return began - _BEFORE_S <= other.done_at <= arrived + slack
+    return False
+
+
+def _affected(entry: Entry) -> set[str]:
+    return {one["dealId"] for one in entry.confirm.get("affectedDeals", [])} | {
+        entry.confirm.get("dealId", "")
+    }
+
+
+def _is_named(case: Case, home: str, deals: set[str]) -> bool:
+    """Say whether the last look at an order names a deal of it, and did not end well."""
+    last = [one for one in case.history.commands if one.home == home and one.deed == "settle"][-1]
+    return last.exit not in {0, None} and any(deal in last.out for deal in deals)
+
+
+def one_owner(case: Case) -> Iterator[str]:
+    """An order that reduces a deal shares it with the one that opened it: the broker did that."""
+    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
+    thieves: set[tuple[str, str]] = set()
+    for home, row, sent in case.rows():
+        for deal in _deals(row) if row["state"] == "LANDED" else ():
+            owners[home, deal].append(row["id"])
+            proved = sent and sent.placed and _owned(case, row, sent)
+            if not proved and not _could_not_tell(case, row, sent):
+                thieves.add((home, deal))
+    for home, deal in thieves:
+        if len(owners[home, deal]) > 1:
+            yield f"{home}: {deal} belongs to {owners[home, deal]}"
+
+
+def words_are_the_journals(case: Case) -> Iterator[str]:
+    for command in case.history.commands:
+        row = case.row_of(command)
+        if row is None or not command.state or command.state in OPEN:
+            continue
+        late = command.state == "ABSENT" and row["state"] in {"LANDED", "NOT_SENT"}
+        if command.state != row["state"] and not late:
+            yield f"{_name(command)} told {command.state}, the journal says {row['state']}: {command.said}"
+
+
+def exits_fit(case: Case) -> Iterator[str]:
+    for command in case.history.commands:
+        if command.exit is None or command.exit < 0:
+            continue
+        due = _EXITS if command.deed == "resolve" else _EXIT_OF.get(command.state, _EXITS)
+        if command.exit not in due:
+            yield f"{_name(command)} told {command.state} and ended with {command.exit}: {command.said}"
+        if command.deed == "settle" and command.exit == 0 and command.data.get("undecided"):
+            yield f"{_name(command)} left something undecided and ended with 0"
+
+
+def nothing_sent_is_true(case: Case) -> Iterator[str]:
+    for command in case.history.commands:
+        if "othing was sent" not in command.said:
+            continue
+        for entry in case.of_step(command):
+            if entry.reached and entry.status == 200 and (entry.is_order or entry.is_change):
+                yield f"{_name(command)} sent {entry.method} {entry.path}: {command.said}"
+
+
+def stays_on_its_account(case: Case) -> Iterator[str]:
+    for sent in case.sent:
+        entry, row = sent.entry, sent.attempt
+        if row is None or not entry.account or entry.account == row["account_id"] or not sent.placed:
+            continue
+        if not _was_moved(case, entry):
+            yield f"{entry.step} opened on {entry.account}, its preview is of {row['account_id']}"
+        elif row["state"] in {"LANDED", *NOT_PLACED} and row["evidence"] != "human":
+            yield f"{entry.step} was moved to {entry.account} and is {row['state']} on {row['account_id']}"
+
+
+def _was_moved(case: Case, entry: Entry) -> bool:
+    began = case.by_step[entry.step].began
+    moves = [one for one in case.entries if one.struck == "session moved"]
+    return any(began <= one.at <= entry.done_at for one in moves)
+
+
+def halted_is_halted(case: Case) -> Iterator[str]:
+    for halt in case.history.commands:
+        held = halt.deed in {"halt", "flatten"} and (halt.exit in _HALTS or (halt.tool and not halt.error))
+        if not held or halt.server_died:
+            continue
+        resumed = [
+            one.began for one in case.history.commands if one.deed == "resume" and one.home == halt.home
+        ]
+        until = min((at for at in resumed if at >= halt.ended), default=float("inf"))
+        for sent in case.sent:
+            by = case.by_step[sent.entry.step]
+            reduces = by.deed == "close part"
+            if sent.home == halt.home and not reduces and halt.ended < by.began and sent.entry.at < until:
+                yield f"{_name(by)} sent an order after {_name(halt)} had halted"
+
+
+def stops_are_told(case: Case) -> Iterator[str]:
+    for _, row, sent in case.rows():
+        if sent is None or not sent.placed or "stopLevel" not in _body(sent.entry):
+            continue
+        if not _lacks_its_stop(sent):
+            continue
+        for command in case.was_told(row):
+            content = command.data.get("protected") == "yes" if command.tool else command.exit == 0
+            if command.state == "LANDED" and content and command.deed in {"open", "place", "again"}:
+                yield f"{_name(command)} is content with a position without its stop: {command.said}"
+
+
+def _lacks_its_stop(sent: Sent) -> bool:
+    """Say whether something that an order opened has no stop; what it only reduced does not count."""
+    opened = [
+        row
+        for part in ("positions", "orders")
+        for deal, row in sent.entry.after[part].items()
+        if deal in sent.deals and deal not in sent.entry.before[part]
+    ]
+    return any(not (row.get("stop") or row.get("stop_offset")) for row in opened)
+
+
+def closed_is_closed(case: Case) -> Iterator[str]:
+    there = case.history.ledger["positions"]
+    for command in case.history.commands:
+        done = command.exit == 0 or (command.tool and not command.error and not command.server_died)
+        if not done or not command.data:
+            continue
+        if command.deed == "close" and command.data.get("state") == "LANDED":
+            deal = command.data.get("deal_id")
+            if deal in there:
+                yield f"{_name(command)} told that {deal} is closed, the broker has it: {command.said}"
+        for row in command.data.get("closings", ()):
+            if row["closed"] and row["deal_id"] in there:
+                yield f"{_name(command)} told that {row['deal_id']} is closed, the broker has it"
+
+
+def cancelled_is_cancelled(case: Case) -> Iterator[str]:
+    filled = {
+        position["order_id"] for one in case.entries for position in one.after.get("positions", {}).values()
+    }
+    for command in case.history.commands:
+        if command.deed != "cancel" or command.data.get("state") != "LANDED":
+            continue
+        deal = command.data.get("deal_id")
+        if deal in case.history.ledger["orders"]:
+            yield f"{_name(command)} told that {deal} is cancelled, the broker has it: {command.said}"
+        if deal in filled and "filled" in command.said and "nothing of it was filled" in command.said:
+            yield f"{_name(command)} told that nothing of {deal} was filled; it was"
+
+
+def flat_is_flat(case: Case) -> Iterator[str]:
+    for command in case.history.commands:
+        if command.deed != "flatten" or not command.data.get("flat"):
+            continue
+        account = command.document.get("account_id") or command.data.get("account_id")
+        if not any(_is_empty(book, account) for book in case.during(command)):
+            yield f"{_name(command)} told that {account} is flat, and it never was: {command.said}"
+
+
+def _is_empty(book: dict[str, Any], account: object) -> bool:
+    rows = [row for part in ("positions", "orders") for row in book[part].values()]
+    return not any(row["account_id"] == account for row in rows)
+
+
+def amended_is_amended(case: Case) -> Iterator[str]:
+    for command in case.history.commands:
+        data = command.data
+        if command.deed != "amend" or data.get("state") != "LANDED":
+            continue
+        told, deal = data.get("stop_level"), data.get("deal_id")
+        seen = [book["positions"].get(deal) for book in case.during(command)]
+        if not any(row and _same(row["stop"], told) for row in seen):
+            yield f"{_name(command)} told that {deal} has stop {told}, and it never had: {command.said}"
+
+
+def _same(held: object, told: object) -> bool:
+    if held is None or told is None:
+        return held is told
+    return Decimal(str(held)) == Decimal(str(told))
+
+
+def the_day_is_kept(case: Case) -> Iterator[str]:
+    most = case.history.plan.a_day
+    if not most or len(case.history.plan.homes) > 1:
+        return
+    opened = [one for one in case.sent if one.placed and case.by_step[one.entry.step].deed != "close part"]
+    if len(opened) > most:
+        yield f"{len(opened)} orders were placed on a day of at most {most}"
+
+
+def nothing_breaks(case: Case) -> Iterator[str]:
+    for command in case.history.commands:
+        said = command.out + command.err
+        if "Traceback" in said or "a bug in capcli" in said or "A bug in capcli" in said:
+            yield f"{_name(command)} broke: {said[-600:]}"
+        if command.hung:
+            yield f"{_name(command)} never ended"
+        if command.exit is not None and command.exit >= 0 and command.exit not in _EXITS:
+            yield f"{_name(command)} ended with {command.exit}: {said[-300:]}"
+        if (
+            "--json" in command.words
+            and command.exit is not None
+            and command.exit >= 0
+            and not command.document
+        ):
+            yield f"{_name(command)} was asked for JSON and said {said[-300:]!r}"
+    if "Traceback" in case.history.server_said:
+        yield f"the server broke: {case.history.server_said[-1500:]}"
+
+
+def the_journal_is_whole(case: Case) -> Iterator[str]:
+    for command in case.history.commands:
+        if command.deed == "verify" and (command.exit != 0 or not command.data.get("intact")):
+            yield f"{command.home}: {command.out[-500:]}{command.err[-300:]}"
+    for home, books in case.history.books.items():
+        for what in violations_in_moves(books):
+            yield f"{home}: {what}"
+
+
+def repeating_is_safe(case: Case) -> Iterator[str]:
+    for command in case.history.commands:
+        safe = command.error.get("retry_safe") or command.data.get("retry_safe")
+        if command.deed == "close part" and safe:
+            for entry in case.of_step(command):
+                if entry.is_order and entry.confirm.get("dealStatus") == "ACCEPTED":
+                    yield f"{_name(command)} may be repeated, and the broker has it: {command.said}"
+
+
+def _name(command: Command) -> str:
+    return f"{command.step} ({command.tool or ' '.join(command.words)})"
+
+
+PROMISES: dict[str, Callable[[Case], Iterator[str]]] = {
+    check.__name__.replace("_", " "): check
+    for check in (
+        at_most_one_post,
+        durable_first,
+        verdicts_are_true,
+        one_owner,
+        words_are_the_journals,
+        exits_fit,
+        nothing_sent_is_true,
+        stays_on_its_account,
+        halted_is_halted,
+        stops_are_told,
+        closed_is_closed,
+        cancelled_is_cancelled,
+        flat_is_flat,
+        amended_is_amended,
+        the_day_is_kept,
+        nothing_breaks,
+        the_journal_is_whole,
+        repeating_is_safe,
+    )
+}

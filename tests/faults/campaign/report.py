@@ -1,0 +1,83 @@
+"""What a campaign says at its end: how often each kind struck, what came of the orders, what broke."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.faults.campaign.history import History
+from tests.faults.campaign.kinds import BY_NAME, KINDS
+from tests.faults.campaign.oracle import Violation, judge, struck
+from tests.faults.campaign.plan import Plan
+
+
+@dataclass
+class Tally:
+    """The sum of some runs."""
+
+    runs: int = 0
+    seconds: float = 0
+    struck: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    deeds: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
+    seeds: dict[int, list[str]] = field(default_factory=dict)
+    known: dict[int, list[str]] = field(default_factory=dict)
+
+    def add(self, other: "Tally") -> None:
+        self.runs += other.runs
+        self.seconds += other.seconds
+        for name in ("struck", "outcomes", "deeds", "ends", "broken"):
+            getattr(self, name).update(getattr(other, name))
+        self.seeds |= other.seeds
+        self.known |= other.known
+
+
+def tally(history: History) -> Tally:
+    """Judge one run and count what happened in it."""
+    found, seed = judge(history), history.plan.seed
+    one = Tally(1, history.seconds)
+    one.struck.update(struck(history))
+    one.outcomes.update(
+        f"{row['kind']} {row['state']}" for books in history.books.values() for row in books.attempts.values()
+    )
+    one.deeds.update(f"{c.deed}{' over MCP' if c.tool else ''}" for c in history.commands)
+    one.ends.update("tool" if c.tool else str(c.exit) for c in history.commands)
+    one.broken.update(violation.promise for violation in found)
+    if found:
+        is_known = any(BY_NAME[kind].known for kind in one.struck)
+        (one.known if is_known else one.seeds)[seed] = told(history.plan, found)
+    return one
+
+
+def told(plan: Plan, found: list[Violation]) -> list[str]:
+    """Describe a run in which something broke."""
+    lines = [f"seed {plan.seed}: {len(plan.homes)} homes, sessions {'kept' if plan.kept else 'not kept'}"]
+    lines += [f"    {number}. {step}" for number, step in enumerate(plan.steps, start=1)]
+    lines += [f"  BROKEN, {one.promise}: {one.what}" for one in found]
+    return [*lines, f"  again: python -m tests.faults.campaign --seed {plan.seed}"]
+
+
+def text(all_runs: Tally) -> str:
+    """Return the whole report."""
+    lines = [
+        f"{all_runs.runs} runs in {all_runs.seconds:.0f} s, {sum(all_runs.deeds.values())} commands and calls"
+    ]
+    lines += _table("Kinds of faults", Counter({kind.name: all_runs.struck[kind.name] for kind in KINDS}))
+    lines += _table("What was done", all_runs.deeds)
+    lines += _table("How it ended (exit code)", all_runs.ends)
+    lines += _table("What became of attempts", all_runs.outcomes)
+    lines += _table("Broken promises", all_runs.broken)
+    for described in (*all_runs.known.values(), *all_runs.seeds.values()):
+        lines += ["", *described]
+    known = [kind for kind in KINDS if kind.known and all_runs.struck[kind.name]]
+    lines += ["", *(f"known, {kind.name}: {kind.known}" for kind in known)]
+    lines += [f"known to break: {_numbers(all_runs.known)}", f"violations: {_numbers(all_runs.seeds)}"]
+    return "\n".join(lines)
+
+
+def _numbers(runs: dict[int, list[str]]) -> str:
+    return f"{len(runs)} runs, seeds {' '.join(map(str, sorted(runs)))}" if runs else "none"
+
+
+def _table(title: str, counts: Counter[str]) -> list[str]:
+    return ["", title, *(f"  {count:>6}  {name}" for name, count in counts.most_common())]

@@ -1,0 +1,59 @@
+"""The campaign: random runs of real processes against everything that can go wrong; no promise is broken.
+
+One run again: `python -m tests.faults.campaign --seed 7`; many: `--first 1 --runs 1000 --jobs 2`.
+"""
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from tests.faults.campaign.kinds import BY_NAME, KINDS, On
+from tests.faults.campaign.plan import DEEDS, draw
+from tests.faults.campaign.strikes import STRIKES
+from tests.store.builders import CHILD_ENV
+
+ENVIRON = {name: value for name, value in CHILD_ENV.items() if not name.startswith("CAP")}
+
+
+def campaign(*words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tests.faults.campaign", *words]
+    return subprocess.run(command, env=ENVIRON, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.faults
+def test_60_runs_break_no_promise(capsys: pytest.CaptureFixture[str]) -> None:
+    done = campaign("--first", "1", "--runs", "60", "--jobs", "2")
+    with capsys.disabled():
+        print(f"\n{done.stdout}")
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+
+
+@pytest.mark.soak
+def test_1000_runs_break_no_promise(capsys: pytest.CaptureFixture[str]) -> None:
+    done = campaign("--first", "1001", "--runs", "1000", "--jobs", "2")
+    with capsys.disabled():
+        print(f"\n{done.stdout}")
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+
+
+def test_a_seed_is_always_the_same_run() -> None:
+    assert [draw(seed) for seed in range(20)] == [draw(seed) for seed in range(20)]
+    assert len({draw(seed) for seed in range(20)}) == 20
+
+
+def test_every_kind_has_a_strike_and_is_drawn() -> None:
+    at_the_venue = {kind.name for kind in KINDS if On.PROCESS not in kind.on}
+    assert set(STRIKES) == at_the_venue
+    drawn = Counter(one.kind for seed in range(1000) for step in draw(seed).steps for one in step.faults)
+    assert set(drawn) == set(BY_NAME)
+    assert min(drawn.values()) >= 10
+    assert len(KINDS) >= 25
+
+
+def test_a_thousand_runs_do_every_deed_and_a_fifth_has_two_homes() -> None:
+    plans = [draw(seed) for seed in range(1000)]
+    assert {step.deed for plan in plans for step in plan.steps} == set(DEEDS)
+    assert sum(len(plan.homes) == 2 for plan in plans) == 200
+    assert {step.copies for plan in plans for step in plan.steps} == set(range(1, 11))
