@@ -3,8 +3,8 @@
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -130,16 +130,14 @@ def random_id(prefix: str) -> str:
     return prefix + "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
 
 
-def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now) -> "Halting":
-    """Return the kill switch where the settings cannot be read: others may be trading with theirs."""
+@contextmanager
+def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now) -> "Iterator[Halting]":
+    """Lend the kill switch where the settings cannot be read: others may be trading with theirs."""
+    from capcli.store.journal import SqliteJournal
+
     places = folders(dict(environ))
-
-    def journal() -> "SqliteJournal":
-        from capcli.store.journal import SqliteJournal
-
-        return SqliteJournal(places.journal)
-
-    return _halting(_halt_switch(places), journal, clock)
+    with closing(SqliteJournal(places.journal)) as journal:
+        yield _halting(_halt_switch(places), lambda: journal, clock)
 
 
 def _halt_switch(places: Folders) -> "FileHalt":
@@ -1057,10 +1055,10 @@ class App:
 
     def close(self) -> None:
         """Close connections and files; the broker session stays for the next command."""
-        with suppress(CapcliError, OSError):
-            # What was told stands; `history verify` tells of what is not anchored.
-            self.anchor()
-        for name in ("broker", "journal"):
-            built = self._built.get(name)
-            if built is not None:
-                built.close()
+        with ExitStack() as ends:
+            for name in ("journal", "broker"):
+                if name in self._built:
+                    ends.callback(self._built[name].close)
+            with suppress(CapcliError, OSError):
+                # What was told stands; `history verify` tells of what is not anchored.
+                self.anchor()

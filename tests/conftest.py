@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from capcli import system
+from tests.support.owners import Connections
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.compared"]
 
@@ -38,7 +40,18 @@ def _files(folder: Path) -> frozenset[Path]:
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def closed_connections() -> Iterator[None]:
+    """Fail a test that leaves a SQLite connection to the garbage collector, which Python 3.13 reports."""
+    connections = Connections(sqlite3.connect)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connections)
+        yield
+    left = connections.left_open()
+    assert not left, "nobody closed what was opened here:\n" + "\n".join(left)
+
+
+@pytest.fixture(autouse=True)
+def own_home(closed_connections: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home, named = tmp_path / "home", tmp_path / "user"
     monkeypatch.setattr(system, "system_home", lambda: named)
     for name in list(os.environ):

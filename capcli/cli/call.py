@@ -1,6 +1,7 @@
 """One command from its line to its answer: options, the app that it builds, questions, and the writing."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -124,9 +125,10 @@ class Call:
         return Options(env=given.env, profile=given.profile, account=given.account, timeout=given.timeout)
 
     def close(self) -> None:
-        for app in self._apps:
-            app.close()
-        self._stop_listening()
+        with ExitStack() as ends:
+            ends.callback(self._stop_listening)
+            for app in reversed(self._apps):
+                ends.callback(app.close)
 
     def note_default(self, app: "App") -> None:
         """Say on stderr that paper was taken because nobody chose; once, that no limits are set."""

@@ -40,7 +40,8 @@ def halt(
     except ConfigError:
         from capcli.app import halting_alone
 
-        finish(call, halting_alone(call.outlet.environ).halt(reason, by=_BY_HALT), None)
+        with halting_alone(call.outlet.environ) as halting:
+            finish(call, halting.halt(reason, by=_BY_HALT), None)
     else:
         finish(call, app.halting.halt(reason, by=_BY_HALT), app.env)
 

@@ -15,6 +15,7 @@ T = TypeVar("T")
 # Windows sees a signal only between two waits.
 _LOOK_S = 0.1
 _WIND_DOWN_S = 1.0
+SENDER = "capcli-sender"  # the thread that may outlive its command
 
 
 def shielded(
@@ -30,7 +31,7 @@ def shielded(
         return work()
     ends: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
     with _counted(recall) as presses:
-        threading.Thread(target=_run, args=(work, ends), daemon=True).start()
+        threading.Thread(target=_run, args=(work, ends), name=SENDER, daemon=True).start()
         value, error = _waited(ends, presses, recall, on_wait) or (left(), None)
     if error is not None:
         raise error

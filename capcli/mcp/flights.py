@@ -1,9 +1,8 @@
 """Calls on threads of their own: an answer comes in time, and nobody's impatience cancels an order."""
 
-import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Condition, Thread
 
 from fastmcp.tools import ToolResult
 
@@ -12,12 +11,21 @@ PATIENCE_S = 40.0
 GLANCE_S = 4.0
 LONGEST_S = 45.0
 
+Results = SimpleQueue[ToolResult | BaseException]
+Get = Callable[[Results, float], ToolResult | BaseException]
+
+
+def get_in_time(results: Results, timeout_s: float) -> ToolResult | BaseException:
+    """Return the first result; raises queue.Empty when it is not there in time."""
+    return results.get(timeout=timeout_s)
+
 
 class Flight:
     """One call under way."""
 
-    def __init__(self, work: Callable[[], ToolResult], landed: Callable[["Flight"], None]) -> None:
-        self._result: SimpleQueue[ToolResult | BaseException] = SimpleQueue()
+    def __init__(self, work: Callable[[], ToolResult], landed: Callable[["Flight"], None], get: Get) -> None:
+        self._results: Results = SimpleQueue()
+        self._get = get
         self._work = work
         self._landed = landed
         self._thread = Thread(target=self._run, daemon=True, name="capcli-flight")
@@ -31,7 +39,7 @@ class Flight:
         Raises what the call raised: a thread that died is never waited for.
         """
         try:
-            result = self._result.get(timeout=timeout_s)
+            result = self._get(self._results, timeout_s)
         except Empty:
             return None
         if isinstance(result, BaseException):
@@ -40,30 +48,39 @@ class Flight:
 
     def _run(self) -> None:
         try:
-            self._result.put(self._work())
+            self._results.put(self._work())
         except BaseException as error:  # noqa: BLE001  whoever waits for the result is told
-            self._result.put(error)
+            self._results.put(error)
         finally:
             self._landed(self)
 
 
 class Flights:
-    """Keeps track of what is being sent, so that the process does not end beneath it. Times in seconds."""
+    """Keeps track of what is being sent, so that the process does not end beneath it. Times in seconds.
+
+    `get` waits for a result; tests wait for what they know of instead of for a time.
+    """
 
     def __init__(
-        self, patience_s: float = PATIENCE_S, longest_s: float = LONGEST_S, glance_s: float = GLANCE_S
+        self,
+        patience_s: float = PATIENCE_S,
+        longest_s: float = LONGEST_S,
+        glance_s: float = GLANCE_S,
+        *,
+        get: Get = get_in_time,
     ) -> None:
+        self._get = get
         self.patience_s = patience_s
         self.glance_s = glance_s
         self.longest_s = longest_s
-        self._lock = Lock()
+        self._changed = Condition()
         self._airborne: set[Flight] = set()
         self._closed = False
 
     def start(self, work: Callable[[], ToolResult]) -> Flight | None:
         """Start a call; None once the server is stopping."""
-        flight = Flight(work, self._land)
-        with self._lock:
+        flight = Flight(work, self._land, self._get)
+        with self._changed:
             if self._closed:
                 return None
             self._airborne.add(flight)
@@ -79,23 +96,19 @@ class Flights:
         return self._look(work, self.glance_s)
 
     def _look(self, work: Callable[[], ToolResult], longest_s: float) -> ToolResult | None:
-        flight = Flight(work, lambda _: None)
+        flight = Flight(work, lambda _: None, self._get)
         flight.start()
         return flight.wait(longest_s)
 
     def _land(self, flight: Flight) -> None:
-        with self._lock:
+        with self._changed:
             self._airborne.discard(flight)
+            self._changed.notify_all()
 
     def finish(self, timeout_s: float) -> bool:
         """Take no new calls and wait for those under way; say whether there were any."""
-        deadline = time.monotonic() + timeout_s
-        with self._lock:
+        with self._changed:
             self._closed = True
             waiting = bool(self._airborne)
-        while time.monotonic() < deadline:
-            with self._lock:
-                if not self._airborne:
-                    break
-            time.sleep(0.02)
+            self._changed.wait_for(lambda: not self._airborne, timeout_s)
         return waiting

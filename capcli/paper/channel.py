@@ -6,7 +6,7 @@ A reader that is too slow is cut off once its frames fill a buffer: nothing here
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -101,13 +101,19 @@ class Listener:
 
 
 class Channel:
-    """The ASGI application behind `/connect`."""
+    """The ASGI application behind `/connect`. `pause` passes the seconds between two beats of its pulse."""
 
-    def __init__(self, broker: PaperBroker, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        broker: PaperBroker,
+        clock: Callable[[], datetime],
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._broker = broker
         self._clock = clock
         self._listeners: set[Listener] = set()
-        self._pulse = _Pulse(broker, self._listeners, self._at)
+        self._pulse = _Pulse(broker, self._listeners, self._at, pause)
         self._running: asyncio.Task[None] | None = None
 
     def look(self) -> None:
@@ -185,8 +191,15 @@ class Channel:
 class _Pulse:
     """Fifty times a second: what was printed since the last time goes to those who asked for it."""
 
-    def __init__(self, broker: PaperBroker, listeners: set[Listener], at: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        broker: PaperBroker,
+        listeners: set[Listener],
+        at: Callable[[], int],
+        pause: Callable[[float], Awaitable[None]],
+    ) -> None:
         self.looked = self.sent = 0
+        self._pause = pause
         self._broker = broker
         self._listeners = listeners
         self._at = at
@@ -205,7 +218,7 @@ class _Pulse:
             with ThreadPoolExecutor(1) as self._thread:
                 while self._listeners:
                     await self._beat()
-                    await asyncio.sleep(_PULSE_S)
+                    await self._pause(_PULSE_S)
         finally:
             for listener in tuple(self._listeners):
                 listener.drop()

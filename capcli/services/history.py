@@ -24,7 +24,7 @@ _NEWEST = timedelta(hours=23)
 _MONTH = timedelta(days=31)
 _MOST_DAYS = 366
 _MOST_BOOKING_DAYS = 3660
-_AT_ONCE = 4
+AT_ONCE = 4
 _PATIENT_WINDOWS = 3
 _LATE = timedelta(seconds=120)
 _BAD_RANGE = "error.invalid.daterange"
@@ -216,8 +216,8 @@ class History:
         broker = self.broker.in_lane(Lane.BULK) if len(windows) > _PATIENT_WINDOWS else self.broker
         pages: list[tuple[R, ...]] = []
         accounts: set[str | None] = set()
-        for place in range(0, len(windows), _AT_ONCE):
-            several = windows[place : place + _AT_ONCE]
+        for place in range(0, len(windows), AT_ONCE):
+            several = windows[place : place + AT_ONCE]
             pages += together(*(partial(read, broker, since, until) for since, until in several))
             accounts.add(broker.account_id)
             if len(accounts) > 1:

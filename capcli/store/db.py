@@ -20,7 +20,11 @@ _DAMAGE_ERRORS = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"}
 
 
 class Database:
-    """One connection, opened on first use and shared by the threads of a process, one at a time."""
+    """One connection, opened on first use and shared by the threads of a process, one at a time.
+
+    A thread that was left behind may still record what became of its order after `close`: then the connection
+    ends with each use.
+    """
 
     def __init__(self, path: Path, *, wait_s: float = _WAIT_S, migrations: Migrations = MIGRATIONS) -> None:
         self._path = path
@@ -29,6 +33,7 @@ class Database:
         self._guard = RLock()
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._closed = False
 
     @property
     def path(self) -> Path:
@@ -40,33 +45,42 @@ class Database:
 
     def rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
         """Run one read and return all of its rows."""
-        with self._guard, explained(self._path, self._wait_s):
-            return self._opened().execute(sql, values).fetchall()
+        with self._lent() as connection:
+            return connection.execute(sql, values).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the write lock; commit (durably) at the end, roll back on any exception."""
-        with self._guard, explained(self._path, self._wait_s):
-            connection = self._opened()
-            with _immediate(connection):
-                yield connection
+        with self._lent() as connection, _immediate(connection):
+            yield connection
 
     @contextmanager
     def fresh(self) -> Iterator[sqlite3.Connection]:
         """Read the file as it is on the disk, past what this process remembers of its pages."""
-        with self._guard, explained(self._path, self._wait_s):
-            self._opened()
-            with closing(_connect(self._path, self._wait_s, "ro")) as connection:
-                # What an editor left must not end the look with an error of decoding.
-                connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-                with _begun(connection, "BEGIN"):
-                    yield connection
+        with self._lent(), closing(_connect(self._path, self._wait_s, "ro")) as connection:
+            # What an editor left must not end the look with an error of decoding.
+            connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+            with _begun(connection, "BEGIN"):
+                yield connection
 
     def close(self) -> None:
         with self._guard:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close()
+            self._closed = True
+            self._shut()
+
+    def _shut(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        with self._guard, explained(self._path, self._wait_s):
+            try:
+                yield self._opened()
+            finally:
+                if self._closed:
+                    self._shut()
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -74,7 +88,7 @@ class Database:
             self._file = _identity(self._path)
         elif _identity(self._path) != self._file:
             # SQLite would go on writing to a file that nobody else can see.
-            self.close()
+            self._shut()
             raise JournalUnreadable(
                 f"The journal {self._path} was deleted or replaced while in use. Nothing was recorded.",
                 next="capcli health",

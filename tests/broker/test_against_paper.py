@@ -22,6 +22,7 @@ from capcli.errors import (
 )
 from capcli.paper.transport import PaperTransport
 from capcli.services.ports import Credentials
+from tests.support.fixtures import Owned
 
 from .venue import Cache, Time
 
@@ -262,11 +263,12 @@ def test_logging_out(capital: CapitalBroker, cache: Cache) -> None:
     assert cache.stored is None
 
 
-def test_an_encrypted_login_is_opened_there(tmp_path: Path, time: PaperTime) -> None:
-    assert paper(tmp_path, time, sealed_login=True).login().account_id
+def test_an_encrypted_login_is_opened_there(tmp_path: Path, time: PaperTime, owned: Owned) -> None:
+    assert owned(paper(tmp_path, time, sealed_login=True)).login().account_id
 
+    wrong = owned(paper(tmp_path, time, password="other", sealed_login=True))
     with pytest.raises(LoginRefused, match="Authentication failed"):
-        paper(tmp_path, time, password="other", sealed_login=True).login()
+        wrong.login()
 
 
 def test_the_tree_leads_to_markets(capital: CapitalBroker) -> None:

@@ -1,5 +1,6 @@
 """The checks at the broker: what a refused login may mean, and which epics it has."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,7 @@ from capcli.app import App, Surroundings
 from capcli.paper.transport import PaperTransport
 from capcli.services.health import HealthCheck
 from tests.support.clock import Time
+from tests.support.fixtures import Owned
 
 DEMO = "demo-api-capital.backend-capital.com"
 LIVE = "api-capital.backend-capital.com"
@@ -31,10 +33,23 @@ class Hosts(httpx.BaseTransport):
             return httpx.Response(401, json={"errorCode": self.refusal})
         return self._paper.handle_request(request)
 
+    def close(self) -> None:
+        self._paper.close()
 
-def app(folder: Path, hosts: Hosts, time: Time, **environ: str) -> App:
-    around = Surroundings(clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=hosts)
-    return App.build(environ={"CAPCLI_HOME": str(folder / "home"), **environ}, around=around)
+
+Build = Callable[..., App]
+
+
+@pytest.fixture
+def app(tmp_path: Path, time: Time, owned: Owned) -> Build:
+    def build(hosts: Hosts, **environ: str) -> App:
+        around = Surroundings(
+            clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=owned(hosts)
+        )
+        environ = {"CAPCLI_HOME": str(tmp_path / "home"), **environ}
+        return owned(App.build(environ=environ, around=around))
+
+    return build
 
 
 def check(found: App, name: str) -> HealthCheck:
@@ -43,10 +58,9 @@ def check(found: App, name: str) -> HealthCheck:
 
 
 @pytest.mark.parametrize(("env", "other", "theirs"), [("live", "demo", DEMO), ("demo", "live", LIVE)])
-def test_credentials_of_the_other_environment_are_tried_there_once(tmp_path, env, other, theirs):
-    time = Time()
+def test_credentials_of_the_other_environment_are_tried_there_once(app, time, tmp_path, env, other, theirs):
     hosts = Hosts(tmp_path, time, theirs)
-    found = app(tmp_path, hosts, time, CAP_ENV=env, **LOGIN)
+    found = app(hosts, CAP_ENV=env, **LOGIN)
     reply = found.health.run(("login",))
     login = reply.data.checks[-1]
     assert (reply.exit_code, login.code) == (4, "ENV_MISMATCH")
@@ -57,9 +71,8 @@ def test_credentials_of_the_other_environment_are_tried_there_once(tmp_path, env
     assert there[-1] == "DELETE /api/v1/session"
 
 
-def test_credentials_that_nobody_takes_stay_an_authentication_failure(tmp_path):
-    time = Time()
-    found = app(tmp_path, Hosts(tmp_path, time), time, CAP_ENV="demo", **LOGIN)
+def test_credentials_that_nobody_takes_stay_an_authentication_failure(app, time, tmp_path):
+    found = app(Hosts(tmp_path, time), CAP_ENV="demo", **LOGIN)
     login = check(found, "login")
     assert login.code == "LOGIN_REFUSED"
     assert login.message.startswith("Authentication failed: ")
@@ -67,36 +80,32 @@ def test_credentials_that_nobody_takes_stay_an_authentication_failure(tmp_path):
     assert "Tried once on live: refused there as well." in login.message
 
 
-def test_a_broker_of_ones_own_address_is_the_only_one_asked(tmp_path):
-    time = Time()
+def test_a_broker_of_ones_own_address_is_the_only_one_asked(app, time, tmp_path):
     hosts = Hosts(tmp_path, time)
     own = {"CAP_API_URL": "http://127.0.0.1:9", "CAP_ENV": "demo"}
-    assert check(app(tmp_path, hosts, time, **own, **LOGIN), "login").code == "LOGIN_REFUSED"
+    assert check(app(hosts, **own, **LOGIN), "login").code == "LOGIN_REFUSED"
     assert {host for host, _ in hosts.seen} == {"127.0.0.1"}
 
 
-def test_a_password_that_the_shell_changed_is_recognised_without_showing_it(tmp_path):
-    time = Time()
+def test_a_password_that_the_shell_changed_is_recognised_without_showing_it(app, time, tmp_path):
     odd = LOGIN | {"CAP_API_PASSWORD": "sun\\!shine"}
-    login = check(app(tmp_path, Hosts(tmp_path, time), time, CAP_ENV="demo", **odd), "login")
+    login = check(app(Hosts(tmp_path, time), CAP_ENV="demo", **odd), "login")
     assert "a backslash before its exclamation mark" in login.message
     assert "shine" not in login.message
 
 
-def test_epics_that_the_broker_does_not_have_are_reported(tmp_path):
-    time = Time()
+def test_epics_that_the_broker_does_not_have_are_reported(app, time, tmp_path):
     hosts = Hosts(tmp_path, time, DEMO)
-    wrong = app(tmp_path, hosts, time, CAP_ENV="demo", CAP_ALLOWED_EPICS="SILVER,SILVR", **LOGIN)
+    wrong = app(hosts, CAP_ENV="demo", CAP_ALLOWED_EPICS="SILVER,SILVR", **LOGIN)
     told = check(wrong, "allowed_epics")
     assert (told.status.value, "SILVR" in told.message, "SILVER," in told.message) == ("warning", True, False)
-    right = app(tmp_path, hosts, time, CAP_ENV="demo", CAP_ALLOWED_EPICS="SILVER,GOLD", **LOGIN)
+    right = app(hosts, CAP_ENV="demo", CAP_ALLOWED_EPICS="SILVER,GOLD", **LOGIN)
     assert check(right, "allowed_epics").status.value == "ok"
 
 
-def test_the_clock_is_asked_for_although_the_credentials_are_incomplete(tmp_path):
-    time = Time()
+def test_the_clock_is_asked_for_although_the_credentials_are_incomplete(app, time, tmp_path):
     hosts = Hosts(tmp_path, time)
-    reply = app(tmp_path, hosts, time, CAP_ENV="demo", CAP_API_KEY="alone").health.run()
+    reply = app(hosts, CAP_ENV="demo", CAP_API_KEY="alone").health.run()
     by_name = {each.name: each for each in reply.data.checks}
     assert by_name["credentials"].code == "CREDENTIALS_MISSING"
     assert by_name["broker_clock"].status.value == "ok"

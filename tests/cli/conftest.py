@@ -70,6 +70,7 @@ class Cli:
     home: Path
     time: Time = field(default_factory=Time)
     width: int = 200
+    err: StringIO = field(default_factory=StringIO)  # of the command that runs, or ran last
 
     def __call__(
         self,
@@ -81,7 +82,8 @@ class Cli:
         around: Surroundings | None = None,
     ) -> Result:
         make = StringIO if typed is None else Terminal
-        out, err = make(), make()
+        out = make()
+        err = self.err = make()
         environ = {"CAPCLI_HOME": str(self.home), "PATH": os.environ["PATH"], **(env or {})}
         outlet = Outlet(
             make(stdin if typed is None else typed),

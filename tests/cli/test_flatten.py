@@ -1,25 +1,7 @@
 """`capcli flatten` as people and scripts call it: shown first, asked, interrupted, and run again."""
 
-import _thread
-import time
-
 from capcli.app import Surroundings
-from capcli.paper.transport import PaperTransport
-
-
-class Late(PaperTransport):
-    """Presses Ctrl-C when a read comes in after the first close."""
-
-    closed = False
-
-    def handle_request(self, request):
-        if request.method == "DELETE":
-            self.closed = True
-        elif self.closed and request.method == "GET":
-            _thread.interrupt_main()
-            time.sleep(0.3)
-            self.closed = False
-        return super().handle_request(request)
+from tests.cli.test_interrupts import Late
 
 
 def test_a_dry_run_shows_the_requests_and_halts_nothing(capcli):
@@ -63,7 +45,7 @@ def test_interrupted_in_the_middle_it_tells_what_is_done_and_goes_on_afterwards(
         clock=capcli.time.clock,
         sleep=capcli.time.sleep,
         monotonic=capcli.time.monotonic,
-        transport=Late(capcli.home / "paper.db", capcli.time.clock),
+        transport=Late(capcli),
     )
     done = capcli("flatten", "--confirm", "--json", around=around)
     assert (done.code, done.error["code"]) == (8, "NOT_FLAT")

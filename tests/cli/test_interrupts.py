@@ -1,42 +1,54 @@
 """Ctrl-C while an order is on its way: the first is waited through, the second promises nothing."""
 
-import _thread
-import time
+from threading import Event
 
 import pytest
 
 from capcli.app import Surroundings
 from capcli.paper.transport import PaperTransport
+from tests.support.pressing import FOR_EVER_S, press, senders_end, until
 
 
 class Impatient(PaperTransport):
-    """Presses Ctrl-C while the broker is working on a mutation."""
+    """Presses Ctrl-C while the broker is working on a mutation, and again if the test says so."""
 
-    presses = 1
+    def __init__(self, capcli, presses):
+        super().__init__(capcli.home / "paper.db", capcli.time.clock)
+        self._capcli = capcli
+        self._presses = presses
+        self.left = Event()
 
     def handle_request(self, request):
         mutation = request.method == "DELETE" or (
             request.method == "POST" and "session" not in request.url.path
         )
-        for _ in range(self.presses if mutation else 0):
-            _thread.interrupt_main()
-            time.sleep(0.3)
+        if mutation:
+            press()
+            until(lambda: "is on its way" in self._capcli.err.getvalue())
+            if self._presses == 2:
+                press()
+                assert self.left.wait(FOR_EVER_S)
         return super().handle_request(request)
 
 
 @pytest.fixture
 def impatient(capcli):
+    """Return surroundings in which Ctrl-C is pressed so often; a command that was left ends with the test."""
+    transports = []
+
     def around(presses):
-        transport = Impatient(capcli.home / "paper.db", capcli.time.clock)
-        transport.presses = presses
+        transports.append(Impatient(capcli, presses))
         return Surroundings(
             clock=capcli.time.clock,
             sleep=capcli.time.sleep,
             monotonic=capcli.time.monotonic,
-            transport=transport,
+            transport=transports[-1],
         )
 
-    return around
+    yield around
+    for transport in transports:
+        transport.left.set()
+    senders_end()
 
 
 def test_one_ctrl_c_waits_for_the_answer(capcli, impatient):
@@ -66,12 +78,16 @@ class Late(PaperTransport):
 
     closed = False
 
+    def __init__(self, capcli):
+        super().__init__(capcli.home / "paper.db", capcli.time.clock)
+        self._capcli = capcli
+
     def handle_request(self, request):
         if request.method == "DELETE":
             self.closed = True
         elif self.closed and request.method == "GET":
-            _thread.interrupt_main()
-            time.sleep(0.3)
+            press()
+            until(lambda: "is on its way" in self._capcli.err.getvalue())
             self.closed = False
         return super().handle_request(request)
 
@@ -84,7 +100,7 @@ def test_closing_all_tells_what_it_closed_whenever_it_is_interrupted(capcli):
         clock=capcli.time.clock,
         sleep=capcli.time.sleep,
         monotonic=capcli.time.monotonic,
-        transport=Late(capcli.home / "paper.db", capcli.time.clock),
+        transport=Late(capcli),
     )
     done = capcli("close", "--all", "--confirm", "--json", around=around)
     assert (done.code, done.error["code"]) == (8, "CLOSE_INCOMPLETE")

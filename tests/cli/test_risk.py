@@ -84,7 +84,6 @@ def test_an_exposure_names_what_is_in_no_bound(capcli):
     assert table[1] == f"market,SILVER,{deal}"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a bare number is taken for percent")
 @pytest.mark.parametrize("words", [("preview",), ("propose",), ("propose", "--sell")])
 def test_a_bare_risk_of_100_is_refused_naming_percent_and_amount(capcli, words):
     bid = capcli("quote", "GOLD", "--json").data["quotes"][0]["bid"]

@@ -40,6 +40,9 @@ class Host(httpx.BaseTransport):
             raise answer
         return answer or self._paper.handle_request(request)
 
+    def close(self):
+        self._paper.close()
+
 
 @pytest.fixture
 def host(capcli):

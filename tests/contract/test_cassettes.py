@@ -59,10 +59,10 @@ def test_no_secret_rests_in_a_cassette(name):
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_the_paper_broker_still_answers_as_recorded(name, tmp_path):
+def test_the_paper_broker_still_answers_as_recorded(name, tmp_path, owned):
     path = tmp_path / "paper.db"
     reset(path, seed=SEED, start=START, limits=False, at=NOW)
-    rerun = Rerun(PaperBroker(path))
+    rerun = Rerun(owned(PaperBroker(path)))
     for exchange in settled(interactions(name)):
         recorded = exchange["response"]
         # Both passwords are scrubbed to the same word: the one that was refused was the wrong one.

@@ -1,8 +1,8 @@
 """Defects that the matrix found: an order that counted twice for the day, a connection left open."""
 
-import gc
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -32,8 +32,8 @@ def test_a_journal_that_cannot_be_set_up_is_not_left_open(
 ) -> None:
     """The connection lives on in the exception; Python 3.13 warns about it."""
     path = memory / "journal.db"
-    SqliteJournal(path).preview("p_none")
-    gc.collect()
+    with closing(SqliteJournal(path)) as journal:
+        journal.preview("p_none")
     opened: list[sqlite3.Connection] = []
     real = sqlite3.connect
 

@@ -1,6 +1,5 @@
 """A person approves: by a form where the client draws one, else by a code for a terminal; in both eras."""
 
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from capcli.mcp.face import Face
 from capcli.mcp.flights import Flights
 from capcli.mcp.server import build_server
 from tests.mcp.conftest import ERAS, Assistant, Said
+from tests.mcp.patience import Patience
 from tests.support.clock import Time
 from tests.support.desk import FIRST_ACCOUNT, Seat
 
@@ -63,14 +63,17 @@ def code_of(said: Said) -> str:
 class Forms:
     """An elicitation handler that writes down what it was asked."""
 
-    def __init__(self, answer: Any, after_s: float = 0.0) -> None:
+    def __init__(self, answer: Any, *, never: bool = False) -> None:
         self.asked: list[str] = []
         self._answer = answer
-        self._after_s = after_s
+        self._never = never
+        self.open = anyio.Event()
 
     async def __call__(self, message: str, *_: Any) -> Any:
         self.asked.append(message)
-        await anyio.sleep(self._after_s)
+        self.open.set()
+        if self._never:
+            await anyio.sleep_forever()
         if isinstance(self._answer, Exception):
             raise self._answer
         return self._answer
@@ -139,8 +142,8 @@ async def test_a_client_that_answers_at_once_for_nobody_leaves_the_code(
     [(LEGACY, {"approve": False}), (ROUNDS, ElicitResult(action="decline"))],
 )
 async def test_the_no_of_a_person_who_read_it_is_final(human: Seat, era: str, answer: Any) -> None:
-    forms = Forms(answer, after_s=0.06)
-    async with client(human, era, forms, reading_s=0.05) as ask:
+    forms = Forms(answer)
+    async with client(human, era, forms, reading_s=0.0) as ask:
         preview_id, said = await bought(ask)
         assert said.code == "APPROVAL_DENIED", said.text
         again = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
@@ -150,11 +153,9 @@ async def test_the_no_of_a_person_who_read_it_is_final(human: Seat, era: str, an
 
 
 async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human: Seat) -> None:
-    forms = Forms({"approve": True}, after_s=20)
-    async with client(human, LEGACY, forms, flights=Flights(patience_s=0.6)) as ask:
-        began = time.monotonic()
+    forms = Forms({"approve": True}, never=True)
+    async with client(human, LEGACY, forms, flights=Flights(0.1, get=Patience())) as ask:
         preview_id, said = await bought(ask)
-        assert time.monotonic() - began < 5
         human.app.approvals.decide(code_of(said), approved=True, by="a test")
         forms._answer = ElicitResult(action="cancel")
         done = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
@@ -163,11 +164,14 @@ async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human
 
 
 async def test_a_call_that_is_cancelled_at_its_form_sends_nothing(human: Seat) -> None:
-    forms = Forms({"approve": True}, after_s=30)
+    forms = Forms({"approve": True}, never=True)
     async with client(human, LEGACY, forms) as ask:
         preview = await ask.works("cap_trade_preview_position", **SILVER)
-        with anyio.move_on_after(0.5):
-            await ask("cap_trade_execute_position", preview_id=preview["preview_id"], confirm=True)
+        call = {"preview_id": preview["preview_id"], "confirm": True}
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: ask("cap_trade_execute_position", **call))
+            await forms.open.wait()
+            group.cancel_scope.cancel()
         assert len(forms.asked) == 1
         listed = await ask.works("cap_approvals_list")
     assert [row["state"] for row in listed["approvals"]] == ["PENDING"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from threading import Event
 from typing import Any
 
 import httpx
@@ -14,7 +15,9 @@ from capcli.mcp.completions import Completions
 from capcli.mcp.face import Face
 from capcli.mcp.progress import Progress, teller
 from capcli.mcp.server import build_server
+from capcli.services.history import AT_ONCE
 from tests.mcp.conftest import Assistant
+from tests.mcp.patience import FOR_EVER_S
 from tests.support.desk import Seat
 
 pytestmark = pytest.mark.anyio
@@ -92,35 +95,43 @@ async def test_a_resource_of_no_market_tells_why_and_changes_no_path(
 
 async def test_a_long_call_reports_how_far_it_is(era: str) -> None:
     server: FastMCP[Any] = FastMCP("slow", middleware=[Progress(every_s=0.01)])
+    twice = Event()
 
     @server.tool(description="Read windows.")
     def read() -> str:
-        from time import sleep
-
         tell = teller()
         tell(3, 12)
-        sleep(0.15)
+        assert twice.wait(FOR_EVER_S)
         return "done"
 
     heard: list[tuple[float, str | None]] = []
 
     async def hear(progress: float, _total: float | None, message: str | None) -> None:
         heard.append((progress, message))
+        if [text for _, text in heard].count("3 of 12 windows read") == 2:
+            twice.set()
 
     async with Client(server, mode=era, progress_handler=hear) as client:
-        await client.call_tool("read")
-    assert {message for _, message in heard} == {"3 of 12 windows read"}
+        assert (await client.call_tool("read")).data == "done"
     assert [at for at, _ in heard] == sorted(at for at, _ in heard)
 
 
 async def test_history_says_how_many_windows_are_read(seat: Seat) -> None:
-    server = build_server(Face(lambda: seat.app))
+    server, told = build_server(Face(lambda: seat.app)), Event()
     heard: list[str] = []
 
     async def hear(_progress: float, _total: float | None, message: str | None) -> None:
         heard.append(message or "")
+        if heard[-1].endswith("windows read"):
+            told.set()
 
-    server.middleware[:] = [Progress(every_s=0.001)]
+    def held(_: httpx.Request) -> None:
+        # The first windows are read; the others wait until the client heard of them.
+        if len([line for line in seat.tap.seen() if line == "GET /history/activity"]) > AT_ONCE:
+            assert told.wait(FOR_EVER_S)
+
+    seat.tap.breaks("GET", "/history/activity", before=held, times=99)
+    server.middleware[:] = [Progress(every_s=0.01)]
     async with Client(server, progress_handler=hear) as client:
         await client.call_tool("cap_account_history_activity", {"from_date": "2026-02-01"})
-    assert any(message.endswith("windows read") for message in heard)
+    assert told.is_set()

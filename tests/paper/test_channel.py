@@ -1,4 +1,4 @@
-"""The stream's connections under a clock that the test moves; the wire is two queues."""
+"""The stream's connections under a clock and a pulse that the test moves; the wire is two queues."""
 
 import asyncio
 import json
@@ -12,6 +12,9 @@ from capcli.paper.channel import MAX_SOCKETS, MAX_WAITING, Channel, Frames
 from capcli.paper.cuts import CONNECTION
 from capcli.paper.state import reset, set_fault, switches
 from tests.paper.client import FRIDAY, Client
+from tests.paper.pulse import Pulse
+
+PATIENCE_S = 60  # a test that waits so long in vain is a broken one
 
 
 class Wire:
@@ -63,42 +66,47 @@ class Wire:
         return [frame["payload"] for frame in self.frames if frame["destination"] == "quote"]
 
 
-async def until(true: Callable[[], object], seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
         while not true():  # noqa: ASYNC110  (what is waited for is on the other end of the wire)
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.001)
 
 
-def play(client: Client, story: Callable[[Channel, Callable[[], Wire]], Awaitable[None]]) -> None:
+def play(client: Client, story: Callable[[Channel, Pulse, Callable[[], Wire]], Awaitable[None]]) -> None:
     """A story with as many wires as it opens, all of one login."""
 
     async def run():
-        channel = Channel(client.broker, lambda: client.now)
-        wires = []
+        pulse, wires = Pulse(), []
+        channel = Channel(client.broker, lambda: client.now, pause=pulse.pause)
 
         def opened():
             wires.append(Wire(channel, client))
             return wires[-1]
 
-        await story(channel, opened)
-        for wire in wires:
-            wire.leave()
-            await wire.task
+        async with asyncio.timeout(PATIENCE_S):
+            await story(channel, pulse, opened)
+            for wire in wires:
+                wire.leave()
+                await wire.task
+            await pulse.end()
+            await channel.rest()
 
     asyncio.run(run())
 
 
 def test_a_stream_lives_ten_minutes_from_a_message_and_a_ping_renews_it(client):
-    async def story(_channel, opened):
+    async def story(_channel, pulse, opened):
         wire, quiet = opened(), opened()
         await wire.say("ping")
         await quiet.say("ping")
         client.wait(minutes=9)
         await wire.say("ping")
         client.wait(minutes=1, seconds=1)
+        await pulse.beat()
         await until(lambda: quiet.code)
         assert (wire.code, quiet.code) == (None, 1006)
         client.wait(minutes=9)
+        await pulse.beat()
         await until(lambda: wire.code)
         assert wire.code == 1006
 
@@ -106,7 +114,7 @@ def test_a_stream_lives_ten_minutes_from_a_message_and_a_ping_renews_it(client):
 
 
 def test_a_message_on_the_stream_uses_the_session_of_requests_too(client):
-    async def story(_channel, opened):
+    async def story(_channel, _pulse, opened):
         wire = opened()
         for _ in range(3):
             await wire.say("ping")
@@ -117,7 +125,7 @@ def test_a_message_on_the_stream_uses_the_session_of_requests_too(client):
 
 
 def test_tokens_that_expired_are_refused_on_the_stream(client):
-    async def story(_channel, opened):
+    async def story(_channel, _pulse, opened):
         wire = opened()
         await wire.say("ping")
         client.wait(minutes=5)
@@ -129,7 +137,7 @@ def test_tokens_that_expired_are_refused_on_the_stream(client):
 
 @pytest.mark.parametrize("end", ["switch", "logout"])
 def test_a_switch_and_a_logout_end_their_streams_with_1000(client, end):
-    async def story(channel, opened):
+    async def story(channel, pulse, opened):
         wire = opened()
         await wire.say("ping")
         if end == "switch":
@@ -137,6 +145,7 @@ def test_a_switch_and_a_logout_end_their_streams_with_1000(client, end):
         else:
             client.delete("/session")
         channel.look()
+        await pulse.beat()
         await until(lambda: wire.code)
         assert wire.code == 1000
 
@@ -146,11 +155,12 @@ def test_a_switch_and_a_logout_end_their_streams_with_1000(client, end):
 def test_the_hard_cap_of_a_session_ends_its_stream(client):
     switches(client.path, at=client.now, session_cap=True)
 
-    async def story(_channel, opened):
+    async def story(_channel, pulse, opened):
         wire = opened()
         for _ in range(7):
             await wire.say("ping")
             client.wait(minutes=8.7)
+        await pulse.beat()
         await until(lambda: wire.code)
         assert wire.code == 1000
 
@@ -158,28 +168,28 @@ def test_the_hard_cap_of_a_session_ends_its_stream(client):
 
 
 def test_quotes_come_from_the_subscription_on_and_stop_with_it(client):
-    async def story(_channel, opened):
+    async def story(_channel, pulse, opened):
         wire = opened()
         await wire.say("marketData.subscribe", epics=["SILVER", "EURUSD"])
-        await asyncio.sleep(0.05)
         client.wait(seconds=3)
+        await pulse.beat()
         await until(lambda: {quote["epic"] for quote in wire.quotes} == {"SILVER", "EURUSD"})
         assert all(quote["timestamp"] > FRIDAY.timestamp() * 1000 for quote in wire.quotes)
         await wire.say("marketData.unsubscribe", epics=["SILVER", "EURUSD"])
         seen = len(wire.quotes)
         client.wait(seconds=3)
-        await asyncio.sleep(0.1)
+        await pulse.beat()
         assert len(wire.quotes) == seen
 
     play(client, story)
 
 
 def test_a_long_sleep_of_the_machine_is_not_made_up_for(client):
-    async def story(_channel, opened):
+    async def story(_channel, pulse, opened):
         wire = opened()
         await wire.say("marketData.subscribe", epics=["EURUSD"])
-        await asyncio.sleep(0.05)
         client.wait(minutes=9)
+        await pulse.beat()
         await until(lambda: wire.quotes)
         first = wire.quotes[0]["timestamp"]
         assert client.now.timestamp() * 1000 - first <= 5_000
@@ -188,13 +198,13 @@ def test_a_long_sleep_of_the_machine_is_not_made_up_for(client):
 
 
 def test_a_second_stream_gets_prices_too_unless_the_fault_is_set(client):
-    async def story(_channel, opened):
+    async def story(_channel, pulse, opened):
         one, two = opened(), opened()
         await one.say("marketData.subscribe", epics=["GOLD"])
         assert (await two.say("marketData.subscribe", epics=["GOLD"]))["status"] == "OK"
         set_fault(client.path, "one-stream", at=client.now, times=1)
         client.wait(seconds=1)
-        await asyncio.sleep(0.1)
+        await pulse.beat()
         refused = await two.say("OHLCMarketData.subscribe", epics=["GOLD"])
         assert refused["payload"] == {"errorCode": "error.too-many.requests"}
         assert (await two.say("OHLCMarketData.subscribe", epics=["GOLD"]))["status"] == "OK"
@@ -203,18 +213,18 @@ def test_a_second_stream_gets_prices_too_unless_the_fault_is_set(client):
 
 
 def test_a_new_stream_hears_nothing_of_the_time_before_it(client):
-    async def story(_channel, opened):
+    async def story(channel, pulse, opened):
         first = opened()
         await first.say("marketData.subscribe", epics=["EURUSD"])
-        await asyncio.sleep(0.05)
         first.leave()
         await first.task
-        await asyncio.sleep(0.05)
+        await pulse.end()
+        await channel.rest()
         client.wait(seconds=4)
         second, since = opened(), client.now
         await second.say("marketData.subscribe", epics=["EURUSD"])
-        await asyncio.sleep(0.05)
         client.wait(seconds=2)
+        await pulse.beat()
         await until(lambda: second.quotes)
         assert second.quotes[0]["timestamp"] > since.timestamp() * 1000
 
@@ -224,7 +234,7 @@ def test_a_new_stream_hears_nothing_of_the_time_before_it(client):
 def test_a_quiet_socket_is_cut_when_the_fault_is_set_and_a_ping_keeps_it(client):
     """Quirk 31 of the API page: cut after a minute without a frame, which a ping every 30 s cured."""
 
-    async def story(_channel, opened):
+    async def story(_channel, pulse, opened):
         set_fault(client.path, "idle-cut", at=client.now)
         quiet, busy = opened(), opened()
         for wire in (quiet, busy):
@@ -232,6 +242,7 @@ def test_a_quiet_socket_is_cut_when_the_fault_is_set_and_a_ping_keeps_it(client)
         client.wait(seconds=40)
         await busy.say("ping")
         client.wait(seconds=25)
+        await pulse.beat()
         await until(lambda: quiet.code)
         assert (quiet.code, busy.code) == (1006, None)
 
@@ -239,17 +250,18 @@ def test_a_quiet_socket_is_cut_when_the_fault_is_set_and_a_ping_keeps_it(client)
 
 
 def test_a_stream_can_be_cut_once(client):
-    async def story(_channel, opened):
+    async def story(_channel, pulse, opened):
         wire = opened()
         await wire.say("ping")
         set_fault(client.path, "stream-cut", at=client.now)
         client.wait(seconds=1)
+        await pulse.beat()
         await until(lambda: wire.code)
         assert wire.code == 1006
         again = opened()
         await again.say("ping")
         client.wait(seconds=1)
-        await asyncio.sleep(0.1)
+        await pulse.beat()
         assert again.code is None
 
     play(client, story)
@@ -258,7 +270,7 @@ def test_a_stream_can_be_cut_once(client):
 def test_bars_come_twice_at_their_close_and_can_get_lost_while_quotes_go_on(client):
     """Quirk 30 of the API page."""
 
-    async def story(_channel, opened):
+    async def story(_channel, pulse, opened):
         wire = opened()
 
         def bars():
@@ -266,18 +278,19 @@ def test_bars_come_twice_at_their_close_and_can_get_lost_while_quotes_go_on(clie
 
         await wire.say("OHLCMarketData.subscribe", epics=["SILVER"])
         await wire.say("marketData.subscribe", epics=["SILVER"])
-        await asyncio.sleep(0.05)
         client.wait(seconds=59)
+        await pulse.beat()
         await until(lambda: wire.quotes)
         assert bars() == []
         client.wait(seconds=1)
-        await until(bars)
+        await pulse.beat()
+        await until(lambda: len(bars()) == 2)
         assert [(bar["priceType"], bar["t"]) for bar in bars()] == [("bid", opening), ("ask", opening)]
         set_fault(client.path, "bars-lost", at=client.now)
         seen = len(wire.quotes)
         for _ in range(2):
             client.wait(seconds=31)
-            await asyncio.sleep(0.1)
+            await pulse.beat()
         assert len(wire.quotes) > seen
         assert len(bars()) == 2
 
@@ -288,12 +301,13 @@ def test_bars_come_twice_at_their_close_and_can_get_lost_while_quotes_go_on(clie
 def test_old_bars_can_come_again_after_a_subscription(client):
     set_fault(client.path, "bars-again", at=client.now, times=1)
 
-    async def story(_channel, opened):
+    async def story(_channel, pulse, opened):
         wire = opened()
-        await asyncio.sleep(0.1)
+        await wire.say("ping")
+        await pulse.beat()
         for epic in ("SILVER", "GOLD"):
             await wire.say("OHLCMarketData.subscribe", epics=[epic])
-        await asyncio.sleep(0.1)
+        await pulse.beat()
         bars = [frame["payload"] for frame in wire.frames if frame["destination"] == "ohlc.event"]
         assert [(bar["epic"], bar["priceType"], opening - bar["t"]) for bar in bars] == [
             ("SILVER", side, minutes * 60_000) for minutes in (3, 2, 1) for side in ("bid", "ask")
@@ -304,7 +318,7 @@ def test_old_bars_can_come_again_after_a_subscription(client):
 
 
 def test_no_more_than_so_many_connections_are_taken(client):
-    async def story(_channel, opened):
+    async def story(_channel, _pulse, opened):
         wires = [opened() for _ in range(MAX_SOCKETS)]
         await wires[-1].say("ping")
         late = opened()
@@ -315,7 +329,7 @@ def test_no_more_than_so_many_connections_are_taken(client):
 
 
 def test_what_does_not_fit_into_the_buffer_ends_the_connection(client):
-    async def story(channel, opened):
+    async def story(channel, _pulse, opened):
         wire = opened()
         await wire.say("ping")
         (listener,) = channel._listeners

@@ -11,6 +11,14 @@ from tests.support.clock import Time
 from tests.support.desk import Seat
 
 Seats = Callable[..., Seat]
+Owned = Callable[..., Any]
+
+
+@pytest.fixture
+def owned() -> Iterator[Owned]:
+    """Hand a thing back and close it at the end of the test."""
+    with ExitStack() as held:
+        yield lambda thing: held.enter_context(closing(thing))
 
 
 @pytest.fixture

@@ -25,6 +25,9 @@ class Renaming(httpx.BaseTransport):
         headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
         return httpx.Response(answer.status_code, headers=headers, content=body)
 
+    def close(self) -> None:
+        self._inner.close()
+
 
 def _renamed(value: Any) -> Any:
     if isinstance(value, dict):

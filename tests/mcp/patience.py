@@ -1,0 +1,32 @@
+"""The patience of a call in a test's hand: it ends when the test says so, however fast the machine is."""
+
+from contextlib import suppress
+from queue import Empty
+from threading import Event
+
+from fastmcp.tools import ToolResult
+
+from capcli.mcp.flights import Results
+
+FOR_EVER_S = 60  # only a test that is broken waits so long
+
+
+class Patience:
+    """Waits for a result as long as it takes; each `end` makes the one who waits give up once."""
+
+    def __init__(self) -> None:
+        self._over = Event()
+        self._ended = False
+
+    def end(self) -> None:
+        self._over.set()
+
+    def __call__(self, results: Results, timeout_s: float) -> ToolResult | BaseException:
+        if self._ended and not timeout_s:
+            return results.get(block=False)
+        while not self._over.is_set():
+            with suppress(Empty):
+                return results.get(timeout=0.01)
+        self._over.clear()
+        self._ended = True
+        raise Empty

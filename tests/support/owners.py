@@ -1,0 +1,41 @@
+"""Whatever a test opens has an owner who closes it; what is left is told with where it was opened."""
+
+import sqlite3
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class _Opened:
+    connection: sqlite3.Connection
+    where: str
+
+    @property
+    def closed(self) -> bool:
+        try:
+            self.connection.total_changes  # noqa: B018 - refused once it is closed
+        except sqlite3.ProgrammingError:
+            return True
+        return False
+
+
+class Connections:
+    """Opens SQLite files in place of `sqlite3.connect` and remembers them, so that none is lost unclosed."""
+
+    def __init__(self, connect: Callable[..., sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._opened: list[_Opened] = []
+
+    def __call__(self, *args: Any, **options: Any) -> sqlite3.Connection:
+        connection = self._connect(*args, **options)
+        self._opened.append(_Opened(connection, "".join(traceback.format_stack(limit=12)[:-1])))
+        return connection
+
+    def left_open(self) -> list[str]:
+        """Return where each connection was opened that nobody closed, and close it."""
+        left = [one for one in self._opened if not one.closed]
+        for one in left:
+            one.connection.close()
+        return [one.where for one in left]
