@@ -90,3 +90,29 @@ def test_requests_are_told_at_debug_and_the_loggers_are_left_as_they_were():
         stop()
         assert stream.getvalue() == told
     assert (root.handlers[:], root.level, httpx.level) == before
+
+
+def test_the_longest_of_two_secrets_goes_first_so_that_no_end_of_it_is_left():
+    redaction = Redaction({})
+    redaction.learn("abcdef", "abcdef-and-more")
+    assert redaction.clean("it was abcdef-and-more") == "it was ***"
+
+
+def test_a_secret_in_bytes_is_masked_as_bytes_are_shown():
+    redaction = Redaction({})
+    redaction.learn("p\u00e4ss")
+    assert redaction.clean(repr("p\u00e4ss".encode())) == "b'***'"
+
+
+def test_a_library_that_writes_to_stderr_itself_goes_through_the_root():
+    own = logging.getLogger("fastmcp")
+    before = own.handlers[:], own.propagate, own.level
+    stream = io.StringIO()
+    own.handlers[:], own.propagate = [logging.StreamHandler(io.StringIO())], False
+    stop = listen(stream, "WARNING", Redaction(ENVIRON))
+    try:
+        own.warning("key %s", KEY)
+    finally:
+        stop()
+        own.handlers[:], own.propagate, own.level = before
+    assert stream.getvalue() == "WARNING fastmcp: key ***\n"

@@ -12,7 +12,7 @@ _EPIC = re.compile(EPIC_PATTERN)
 
 def is_epic(text: str) -> bool:
     """Say whether text has the form of an epic (letters, digits, `_`, `.`, `-`; at most 64)."""
-    return bool(_EPIC.match(text)) and text.isascii()
+    return bool(_EPIC.fullmatch(text)) and text.isascii()
 
 
 class Side(StrEnum):

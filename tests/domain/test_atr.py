@@ -35,3 +35,12 @@ def test_too_few_bars_have_no_average() -> None:
     assert average_true_range(table, 14) is None
     assert average_true_range((*table, table[0]), 14) == 2
     assert average_true_range((), 14) is None
+
+
+def test_an_average_of_three_keeps_two_thirds_of_what_it_was() -> None:
+    # True ranges: 2, 3, 4 with the mean 3; then 6: (2 x 3 + 6) / 3.
+    table = bars(
+        ("11", "9", "10"), ("12", "10", "12"), ("15", "14", "14"), ("11", "10", "11"), ("17", "11", "12")
+    )
+    assert average_true_range(table[:4], 3) == 3
+    assert average_true_range(table, 3) == 4

@@ -1,12 +1,15 @@
 """The legs of a deal under any change: none is lost that was not named, and loosening is always noticed."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.bracket import (
     Bracket,
     Change,
@@ -15,10 +18,12 @@ from capcli.domain.bracket import (
     amended,
     keeps_stop,
     loosened,
+    of_order,
     order_body,
+    order_shows,
     position_body,
 )
-from capcli.domain.market import Side
+from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import on_grid
 from capcli.domain.order import Leg, LegForm
 
@@ -140,3 +145,92 @@ def test_a_stop_of_another_kind_is_not_the_one_that_was_asked_for() -> None:
     assert not keeps_stop(fixed, trailing)
     assert not keeps_stop(fixed, Bracket(D(28), None, None, guaranteed=True))
     assert keeps_stop(Bracket(D(28), None, None, guaranteed=True), fixed)
+
+
+def a_waiting_order(**changes: Any) -> WorkingOrder:
+    order = WorkingOrder(
+        deal_id="O1",
+        epic="SILVER",
+        name="Silver",
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        size=D(2),
+        level=D("28"),
+        currency="USD",
+        stop_level=D("27.5"),
+        limit_level=D("30"),
+        trailing=False,
+        guaranteed=False,
+        good_till=None,
+        created_at=datetime(2026, 3, 2, tzinfo=UTC),
+        bid=None,
+        offer=None,
+        market_status=MarketStatus.TRADEABLE,
+    )
+    return replace(order, **changes)
+
+
+def test_the_legs_of_an_order_move_along_with_its_level() -> None:
+    assert of_order(a_waiting_order()) == Bracket(D("27.5"), D("30"))
+    assert of_order(a_waiting_order(), D("28.4")) == Bracket(D("27.9"), D("30.4"))
+    assert of_order(a_waiting_order(), D("27.7")) == Bracket(D("27.2"), D("29.7"))
+    assert of_order(a_waiting_order(stop_level=None, limit_level=None), D("29")) == Bracket(None, None)
+
+
+def test_a_trailing_stop_of_an_order_trails_by_its_distance_on_either_side() -> None:
+    assert of_order(a_waiting_order(trailing=True)).trail == D("0.5")
+    assert of_order(a_waiting_order(trailing=True, stop_level=D("28.75"))).trail == D("0.75")
+    assert of_order(a_waiting_order(trailing=True, stop_level=None)).trail is None
+
+
+def test_an_order_is_as_asked_only_with_its_level_its_end_and_both_legs() -> None:
+    end = datetime(2026, 3, 9, 12, 0, 0, 250_000, tzinfo=UTC)
+    order = a_waiting_order(good_till=end.replace(microsecond=0))
+    asked = Target(Bracket(D("27.5"), D("30")), D("28"), end)
+    assert order_shows(order, asked)
+    assert not order_shows(replace(order, level=D("28.1")), asked)
+    assert not order_shows(replace(order, limit_level=D("30.1")), asked)
+    assert not order_shows(replace(order, limit_level=None), asked)
+    assert not order_shows(replace(order, stop_level=D("27.4")), asked)
+    assert not order_shows(replace(order, good_till=None), asked)
+    assert not order_shows(replace(order, good_till=end + timedelta(seconds=1)), asked)
+
+
+def test_a_distance_trails_where_it_is_asked_for_or_where_the_stop_trailed_before() -> None:
+    fixed, trailed = Bracket(D(29), None), Bracket(D(29), None, D(2))
+    half = Leg(LegForm.DISTANCE, D("0.5"))
+    buy = ground(Side.BUY)
+    assert amended(fixed, Change(stop=half, trailing=True), buy) == Bracket(D("29.50"), None, D("0.5"))
+    assert amended(fixed, Change(stop=half), buy) == Bracket(D("29.50"), None)
+    assert amended(trailed, Change(stop=half), buy) == Bracket(D("29.50"), None, D("0.5"))
+    assert amended(trailed, Change(stop=Leg(LegForm.LEVEL, D(28))), buy) == Bracket(D(28), None)
+    assert amended(trailed, Change(stop=half, guaranteed=True), buy).trail is None
+    assert amended(trailed, Change(guaranteed=True), buy) == Bracket(D(29), None, guaranteed=True)
+
+
+def test_a_guarantee_comes_only_where_it_is_asked_for_and_goes_with_the_stop() -> None:
+    assert not Change().guaranteed
+    assert not Change().trailing
+    assert Change().empty
+    assert not Change(guaranteed=True).empty
+    held = Bracket(D(28), None, guaranteed=True)
+    assert amended(held, Change(limit=Leg(LegForm.LEVEL, D(40))), ground(Side.BUY)).guaranteed
+    assert amended(Bracket(D(28), None), Change(guaranteed=True), ground(Side.BUY)).guaranteed
+    assert not amended(Bracket(None, None), Change(guaranteed=True), ground(Side.BUY)).guaranteed
+    assert amended(held, Change(no_stop=True), ground(Side.BUY)) == Bracket(None, None)
+
+
+def test_a_trail_that_is_kept_or_shortened_loosens_nothing() -> None:
+    before = Bracket(None, None, D(2))
+    assert loosened(before, Bracket(D(28), None, D(2)), Side.BUY) == ()
+    assert loosened(before, Bracket(D(28), None, D(1)), Side.BUY) == ()
+
+
+def test_giving_up_a_guarantee_is_said_beside_what_else_is_lost() -> None:
+    before = Bracket(D(28), D(40), guaranteed=True)
+    assert loosened(before, Bracket(D(29), None), Side.BUY) == (
+        "gives up the guarantee of the stop",
+        "removes the limit",
+    )
+    assert loosened(before, Bracket(None, D(40)), Side.BUY) == ("removes the stop",)
+    assert loosened(before, Bracket(D(28), D(40)), Side.SELL) == ("gives up the guarantee of the stop",)

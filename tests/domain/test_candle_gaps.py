@@ -68,3 +68,19 @@ def test_gaps_add_up_and_the_first_longest_stays() -> None:
     one, two = Gap(at(3), at(3, 0, 3), 2), Gap(at(4), at(4, 0, 3), 2)
     gaps = Gaps().with_gap(one).with_gap(two).with_gap(Gap(at(5), at(5, 0, 2), 1))
     assert gaps == Gaps(3, 5, one)
+
+
+def test_hours_without_a_day_are_no_hours() -> None:
+    assert not Week(OpeningHours("UTC", ())).known
+
+
+def test_a_session_ends_with_its_last_minute() -> None:
+    week = Week(HOURS)
+    assert [week.is_open(at(2, hour, minute)) for hour, minute in ((20, 59), (21, 0), (22, 4), (22, 5))] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert week.is_open(at(2, 23, 59))
+    assert not week.is_open(at(7, 0, 0))

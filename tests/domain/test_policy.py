@@ -285,3 +285,125 @@ def test_no_stop_level_passes_on_both_sides(price: Decimal, side: Side) -> None:
     legs = {"stop": level(str(price)), "limit": level(str(price))}
     found = {check.rule: check.passed for check in evaluate(a_case(an_order(side=side, **legs)))}
     assert not (found[Rule.STOP] and found[Rule.LIMIT])
+
+
+def test_a_plain_order_asks_for_no_guarantee_and_no_trailing() -> None:
+    market = a_market(guaranteed_stops=False, rules={"trailing_stops": False})
+    assert failed(a_case(an_order(stop=level("29")), market=market)) == set()
+
+
+@pytest.mark.parametrize(("side", "price"), [(Side.BUY, "30.00"), (SELL, "30.02")])
+def test_a_leg_at_the_price_itself_is_refused_even_without_a_least_distance(side: Side, price: str) -> None:
+    market = a_market(rules={"min_stop_distance": percent("0")})
+    legs = {"stop": level(price), "limit": level(price)}
+    found = failed(a_case(an_order(side=side, **legs), market=market))
+    assert found == {Rule.STOP, Rule.LIMIT}
+
+
+def test_a_leg_at_nothing_is_refused_whatever_the_bounds() -> None:
+    market = a_market(rules={"max_stop_distance": percent("200")})
+    assert not passes(Rule.STOP, a_case(an_order(stop=level("0")), market=market))
+    assert passes(Rule.STOP, a_case(an_order(stop=level("0.001")), market=market))
+
+
+def test_a_leg_for_which_there_is_no_room_is_not_told_a_bound_below_nothing() -> None:
+    market = a_market(rules={"min_stop_distance": percent("100"), "max_stop_distance": percent("200")})
+    found = verdict(Rule.STOP, a_case(an_order(stop=level("29")), market=market))
+    assert found
+    assert found.reason == "stop 29 is too near: there is no room for one"
+
+
+def test_a_refused_leg_names_the_nearest_level_that_passes() -> None:
+    for side, stop, bound in [
+        (Side.BUY, "29.99", "29.970"),
+        (SELL, "30.03", "30.051"),
+        (Side.BUY, "11", "12.00"),
+        (SELL, "49", "48.032"),
+    ]:
+        found = verdict(Rule.STOP, a_case(an_order(side=side, stop=level(stop))))
+        assert found
+        assert not found.passed
+        assert found.reason.endswith(bound)
+        assert passes(Rule.STOP, a_case(an_order(side=side, stop=level(bound))))
+
+
+@pytest.mark.parametrize(
+    ("side", "word"), [(Side.BUY, "below the bid 30.00"), (SELL, "above the offer 30.02")]
+)
+def test_a_leg_is_told_from_the_price_that_closes(side: Side, word: str) -> None:
+    found = verdict(Rule.STOP, a_case(an_order(side=side, stop=distance("1"))))
+    assert found
+    assert found.reason.endswith(word)
+
+
+def test_each_limit_of_size_names_its_own_setting() -> None:
+    policy = {"max_position_size": D(1), "max_working_order_size": D(1)}
+    market, working = (
+        verdict(Rule.MAX_SIZE, a_case(request, policy=policy, order_type=OrderType.LIMIT))
+        for request in (an_order("2"), at("29", size="2"))
+    )
+    assert market
+    assert market.setting == "CAP_MAX_POSITION_SIZE"
+    assert working
+    assert working.setting == "CAP_MAX_WORKING_ORDER_SIZE"
+
+
+@pytest.mark.parametrize(
+    ("realised", "open_pl", "ok"),
+    [
+        ("-99.99", "0", True),
+        ("-100", "0", False),
+        ("0", "-100", False),
+        ("-150", "500", False),
+        ("50", "-149", True),
+    ],
+)
+def test_the_day_counts_what_was_booked_and_what_is_being_lost(
+    realised: str, open_pl: str, *, ok: bool
+) -> None:
+    case = a_case(
+        policy={"max_daily_loss": D(100)},
+        account=replace(ACCOUNT, open_pl=D(open_pl)),
+        standing=Standing(realised=D(realised)),
+    )
+    assert passes(Rule.DAILY_LOSS, case) is ok
+
+
+@pytest.mark.parametrize(("margin", "ok"), [("69.98", True), ("69.99", False)])
+def test_the_margin_in_use_counts_what_is_used_and_what_is_on_its_way(margin: str, *, ok: bool) -> None:
+    # 10 % of 10,000 may be in use: 900 is, the order needs 30.02, and the rest is on its way.
+    case = a_case(
+        policy={"max_margin_pct": D(10)},
+        account=replace(ACCOUNT, available=D(9100)),
+        standing=Standing(margin=D(margin)),
+    )
+    assert passes(Rule.MARGIN, case) is ok
+
+
+def test_a_margin_that_nobody_can_tell_is_too_much() -> None:
+    policy = {"max_margin_pct": D(100)}
+    assert passes(Rule.MARGIN, a_case(policy=policy))
+    assert not passes(Rule.MARGIN, a_case(policy=policy, standing=Standing(unpriced="a_1, an order")))
+    assert not passes(Rule.MARGIN, a_case(policy=policy, market=a_market(margin_factor=None)))
+
+
+@pytest.mark.parametrize(
+    ("size", "beside", "ok"), [("10", "89.80", True), ("10", "89.81", False), ("98", "0", True)]
+)
+def test_the_risk_counts_the_same_markets_loss_too(size: str, beside: str, *, ok: bool) -> None:
+    # 1 % of 10,000 is 100; a unit loses 1.02 at 29.00.
+    case = a_case(
+        an_order(size, stop=level("29.00")),
+        policy={"max_risk_pct": D(1)},
+        standing=Standing(risk=D(beside)),
+    )
+    assert passes(Rule.RISK, case) is ok
+
+
+def test_no_equity_carries_no_risk() -> None:
+    case = a_case(
+        an_order("0.1", stop=level("29")),
+        policy={"max_risk_pct": D(50)},
+        account=replace(ACCOUNT, equity=D(-5)),
+    )
+    assert not passes(Rule.RISK, case)

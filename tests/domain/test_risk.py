@@ -111,3 +111,9 @@ def test_the_loss_stays_within_the_risk_and_one_step_more_would_not(
         whole = figures(replace(unit, size=found.size), market, owner, rate)
         assert whole.stop is not None
         assert whole.stop.amount <= budget
+
+
+def test_without_a_stop_there_is_no_size() -> None:
+    unit, rules = an_order("1"), RULES.for_orders()
+    assert rules is not None
+    assert sized(D(1), unit, figures(unit, MARKET, ACCOUNT, D(1)), rules) is None

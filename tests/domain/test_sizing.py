@@ -124,3 +124,48 @@ def test_an_amount_is_account_currency_whatever_the_market_trades_in() -> None:
     assert found.stop
     assert found.stop.amount == D("20.00")
     assert found.stop.level == D("30.02") - 20 / (10 * D("0.5"))
+
+
+def test_the_spread_is_told_as_a_share_of_the_middle_price() -> None:
+    # 0.02 of 30.01 is 0.0666 %.
+    found = figures(an_order(), MARKET, ACCOUNT, D(1))
+    assert (found.spread, found.spread_pct) == (D("0.02"), D("0.067"))
+    free = figures(an_order(), a_market(quote=a_quote("0", "0")), ACCOUNT, D(1))
+    assert free.spread_pct == 0
+
+
+def test_a_leg_tells_its_distance_as_a_share_of_the_entry() -> None:
+    found = figures(an_order(stop=level("29.00")), MARKET, ACCOUNT, D(1))
+    assert found.stop
+    assert (found.stop.distance_pct, found.stop.equity_pct) == (D("3.398"), D("0.10"))
+
+
+def test_a_market_without_an_overnight_fee_has_none() -> None:
+    assert figures(an_order(), a_market(overnight=None), ACCOUNT, D(1)).overnight is None
+
+
+@pytest.mark.parametrize(
+    ("stop", "limit", "ratio"),
+    [
+        (level("29.00"), None, None),
+        (None, level("32.00"), None),
+        (level("30.02"), level("32.00"), None),
+        (level("31.00"), level("32.00"), None),
+        (level("29.02"), level("31.52"), "1.50"),
+    ],
+)
+def test_a_reward_to_risk_needs_a_limit_and_a_stop_that_loses(
+    stop: Leg | None, limit: Leg | None, ratio: str | None
+) -> None:
+    found = figures(an_order(stop=stop, limit=limit), MARKET, ACCOUNT, D(1))
+    assert found.reward_to_risk == (None if ratio is None else D(ratio))
+
+
+def test_the_level_of_an_amount_has_the_digits_of_the_price_and_at_most_ten_places() -> None:
+    fine = a_market(quote=a_quote("0.000000000001", "0.000000000003"))
+    found = figures(an_order("3", stop=amount("10")), MARKET, ACCOUNT, D(1)).stop
+    assert found is not None
+    assert found.level == D("26.69")
+    tiny = figures(an_order("3", stop=amount("0.0000000000001")), fine, ACCOUNT, D(1)).stop
+    assert tiny is not None
+    assert tiny.level.as_tuple().exponent == -10
