@@ -116,3 +116,13 @@ def test_a_library_that_writes_to_stderr_itself_goes_through_the_root():
         stop()
         own.handlers[:], own.propagate, own.level = before
     assert stream.getvalue() == "WARNING fastmcp: key ***\n"
+
+
+@pytest.mark.parametrize("address", ["http://user:pa55@localhost:3128/", "socks5h://pa55@[::1]:1080"])
+def test_a_password_before_a_host_without_a_dot_is_masked(address):
+    assert "pa55" not in Redaction({}).clean(f"no way through {address}")
+
+
+def test_what_is_too_short_to_be_a_secret_does_not_blacken_text():
+    redaction = Redaction({"CAP_API_KEY": "abc", "CAP_API_PASSWORD": "abcd"})
+    assert redaction.clean("abc and abcd") == "abc and ***"

@@ -93,3 +93,10 @@ def test_half_a_cent_goes_to_the_even_one(exact: str, booked: str) -> None:
 def test_percent_of_nothing_is_nothing() -> None:
     assert percent_of(D(5), D(0)) == D("0.00")
     assert percent_of(D(1), D(3)) == D("33.33")
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "share"), [("2", "3", "66.67"), ("1", "800", "0.12"), ("3", "800", "0.38")]
+)
+def test_a_share_is_rounded_to_the_nearest_and_half_to_even(part: str, whole: str, share: str) -> None:
+    assert percent_of(D(part), D(whole)) == D(share)

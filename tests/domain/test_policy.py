@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capcli.domain.account import OrderType
-from capcli.domain.market import MarketStatus, Side
+from capcli.domain.market import MarketStatus, RuleUnit, Side
 from capcli.domain.order import Trigger
 from capcli.domain.policy import Rule, Standing, evaluate
 
@@ -407,3 +407,27 @@ def test_no_equity_carries_no_risk() -> None:
         account=replace(ACCOUNT, equity=D(-5)),
     )
     assert not passes(Rule.RISK, case)
+
+
+def test_the_nearest_sizes_are_named_down_to_the_smallest_step() -> None:
+    for size, near in (("1.05", "1 or 1.1"), ("0.15", "0.1 or 0.2"), ("0.01", "0.1")):
+        found = verdict(Rule.SIZE_STEP, a_case(an_order(size)))
+        assert found
+        assert found.reason.endswith(f"nearest: {near}")
+
+
+@pytest.mark.parametrize(("least", "ok"), [("0.98", True), ("0.981", False)])
+def test_a_stop_order_keeps_the_least_distance_from_the_price(least: str, *, ok: bool) -> None:
+    points = replace(percent(least), unit=RuleUnit.POINTS)
+    market = a_market(rules={"min_stop_distance": points})
+    for side, price in ((Side.BUY, "31.00"), (SELL, "29.02")):
+        case = a_case(at(price, side=side), market=market, order_type=OrderType.STOP)
+        assert passes(Rule.ENTRY_LEVEL, case) is ok
+
+
+def test_a_stop_order_too_near_is_told_the_nearest_level() -> None:
+    for side, near, bound in ((Side.BUY, "30.03", "at least 30.051"), (SELL, "29.99", "at most 29.970")):
+        found = verdict(Rule.ENTRY_LEVEL, a_case(at(near, side=side), order_type=OrderType.STOP))
+        assert found
+        assert not found.passed
+        assert found.reason.endswith(bound)

@@ -169,3 +169,10 @@ def test_the_level_of_an_amount_has_the_digits_of_the_price_and_at_most_ten_plac
     tiny = figures(an_order("3", stop=amount("0.0000000000001")), fine, ACCOUNT, D(1)).stop
     assert tiny is not None
     assert tiny.level.as_tuple().exponent == -10
+
+
+def test_what_an_order_costs_is_converted_to_the_accounts_currency() -> None:
+    found = figures(an_order("10"), MARKET, ACCOUNT, D("0.5"))
+    assert (found.notional, found.margin, found.spread_cost) == (D("150.10"), D("15.01"), D("0.10"))
+    assert found.overnight
+    assert found.overnight.amount == D("-0.03")
