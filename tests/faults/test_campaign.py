@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults.campaign.kinds import BY_NAME, KINDS, On
 from tests.faults.campaign.plan import DEEDS, draw
+from tests.faults.campaign.sabotage import SABOTAGES
 from tests.faults.campaign.strikes import STRIKES
 from tests.store.builders import CHILD_ENV
 
@@ -57,3 +58,11 @@ def test_a_thousand_runs_do_every_deed_and_a_fifth_has_two_homes() -> None:
     assert {step.deed for plan in plans for step in plan.steps} == set(DEEDS)
     assert sum(len(plan.homes) == 2 for plan in plans) == 200
     assert {step.copies for plan in plans for step in plan.steps} == set(range(1, 11))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_the_judge_finds_what_is_broken_on_purpose(name: str) -> None:
+    done = campaign("--sabotage", name)
+    assert f"BROKEN, {SABOTAGES[name].promise}" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 1

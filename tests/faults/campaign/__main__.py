@@ -13,6 +13,7 @@ from tests.faults.campaign.plan import draw
 from tests.faults.campaign.processes import preload
 from tests.faults.campaign.report import Tally, tally, text
 from tests.faults.campaign.runner import memory, play, template
+from tests.faults.campaign.sabotage import SABOTAGES, plan_of
 
 
 def main() -> int:
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="replay this one and show every command")
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--sabotage", choices=SABOTAGES, help="break capcli itself, and see it found")
     parser.add_argument("--jobs", type=int, default=1, help="so many runs at the same time")
     asked = parser.parse_args()
     preload()
@@ -29,8 +31,9 @@ def main() -> int:
     total = Tally()
     with memory() as folder:
         broker = template(folder)
-        if asked.seed is not None:
-            total.add(play(draw(asked.seed), broker, shown))
+        if asked.seed is not None or asked.sabotage:
+            plan = plan_of(asked.sabotage) if asked.sabotage else draw(asked.seed)
+            total.add(play(plan, broker, shown))
         else:
             for one in _at_once(broker, range(asked.first, asked.first + asked.runs), asked.jobs):
                 total.add(one)

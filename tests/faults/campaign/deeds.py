@@ -31,12 +31,17 @@ def _there(runner: Runner, what: str, pick: float) -> str:
     return _chosen(list(runner.venue.order("book")[what]), pick)
 
 
+def _reach(runner: Runner, step: Step) -> set[str]:
+    """Return the homes that a halt of this step reaches: all that the same user has."""
+    return set(runner.plan.homes) if runner.plan.one_user else {step.home}
+
+
 def _tidied(runner: Runner, step: Step) -> None:
     """End a halt and settle what is undecided, where the step asks for it."""
     if not step.tidy:
         return
     if step.home in runner.halted:
-        runner.halted.discard(step.home)
+        runner.halted -= _reach(runner, step)
         runner.run(step.home, "resume", "resume", "--confirm")
     for pause in (130, 40):
         if runner.doubts(step.home):
@@ -175,7 +180,7 @@ def cancel(runner: Runner, step: Step) -> None:
 
 
 def flatten(runner: Runner, step: Step) -> None:
-    runner.halted.add(step.home)
+    runner.halted |= _reach(runner, step)
     if step.server:
         _call(runner, step, "cap_trade_flatten", confirm=True)
     else:
@@ -183,7 +188,7 @@ def flatten(runner: Runner, step: Step) -> None:
 
 
 def halt(runner: Runner, step: Step) -> None:
-    runner.halted.add(step.home)
+    runner.halted |= _reach(runner, step)
     if step.server:
         _call(runner, step, "cap_halt")
     else:

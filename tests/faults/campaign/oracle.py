@@ -269,14 +269,13 @@ def halted_is_halted(case: Case) -> Iterator[str]:
         held = halt.deed in {"halt", "flatten"} and (halt.exit in _HALTS or (halt.tool and not halt.error))
         if not held or halt.server_died:
             continue
-        resumed = [
-            one.began for one in case.history.commands if one.deed == "resume" and one.home == halt.home
-        ]
+        reached = case.history.plan.homes if case.history.plan.one_user else (halt.home,)
+        resumed = [one.began for one in case.history.commands if one.deed == "resume" and one.home in reached]
         until = min((at for at in resumed if at >= halt.ended), default=float("inf"))
         for sent in case.sent:
             by = case.by_step[sent.entry.step]
-            reduces = by.deed == "close part"
-            if sent.home == halt.home and not reduces and halt.ended < by.began and sent.entry.at < until:
+            late = halt.ended < by.began and sent.entry.at < until
+            if sent.home in reached and by.deed != "close part" and late:
                 yield f"{_name(by)} sent an order after {_name(halt)} had halted"
 
 

@@ -1,7 +1,7 @@
 """What a run does, drawn from its seed: users, steps, and what goes wrong in each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from random import Random
 
@@ -83,7 +83,7 @@ class Step:
 class Plan:
     """A run: `homes` are state folders on one account, of `one_user` or of two on two computers.
 
-    `kept`: sessions outlive a command.
+    `kept`: sessions outlive a command. `sabotage` breaks capcli itself.
     """
 
     seed: int
@@ -91,7 +91,8 @@ class Plan:
     one_user: bool
     kept: bool
     a_day: int
-    steps: tuple[Step, ...] = field(default=())
+    steps: tuple[Step, ...] = ()
+    sabotage: str = ""
 
 
 def draw(seed: int) -> Plan:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.campaign.clock import FACTOR, SharedTime
+from tests.faults.campaign.sabotage import SABOTAGES
 from tests.faults.campaign.venue import LABEL, PID
 
 PATIENCE_S = 60.0
@@ -54,6 +55,7 @@ class Start:
     stderr: int
     stdin: int | None = None
     disk: int | None = None
+    sabotage: str = ""
 
 
 def launch(start: Start) -> int:
@@ -97,6 +99,8 @@ def _become(start: Start) -> None:
     os.environ.update(start.environ)
     sys.argv = ["capcli", *start.argv]
     _live_faster(start)
+    if start.sabotage:
+        SABOTAGES[start.sabotage].done()
     if start.disk is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (start.disk, resource.RLIM_INFINITY))

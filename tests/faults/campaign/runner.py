@@ -115,6 +115,7 @@ class Runner:
             to_out,
             to_err,
             disk=disk,
+            sabotage=self.plan.sabotage,
         )
         live = Live(command, launch(begin), (out, err), sorted(_blows(names)))
         self.history.commands.append(command)
