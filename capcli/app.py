@@ -309,6 +309,7 @@ class App:
             openings_an_hour=OPENINGS_AN_HOUR if self.settings.env is Env.DEMO else None,
             preferences_book=self._preferences_book(address),
             login_lock=lambda: self._login_lock(address),
+            session_lock=lambda: self._session_lock(address),
             on_wait=lambda seconds: self._presence.on_wait(_PACED.format(ceil(seconds))),
             # The embedded paper broker is reached over no wire, and its password is public.
             sealed_login=self.settings.env is not Env.PAPER,
@@ -325,6 +326,12 @@ class App:
 
         told = partial(self._presence.on_wait, _LOGIN_ELSEWHERE)
         return FileLoginLock(self.folders.locks, self._login_key(address), told=told)()
+
+    def _session_lock(self, address: str) -> "AbstractContextManager[None]":
+        from capcli.store.lock import FileSessionLock
+
+        key = f"{self.env}\n{address}\n{self.credentials.fingerprint_hint()}"
+        return FileSessionLock(self.folders.locks, key, wait_s=self._around.lock_wait_s)()
 
     @property
     def _url(self) -> str:

@@ -40,6 +40,11 @@ class Calls:
             raise rate_limited(ask.endpoint, LOGIN_RETRY_AFTER_S if login else int(BACKOFF_S[-1] * 2))
         return reply
 
+    def once(self, ask: Ask, headers: Headers) -> Reply | None:
+        """Return the broker's answer to a single try; None where the connection broke."""
+        found = self._attempt(ask, headers, login=False)
+        return found if isinstance(found, Reply) else None
+
     def _answer(self, ask: Ask, headers: Headers, *, login: bool) -> Reply:
         first = self._attempt(ask, headers, login=login)
         if isinstance(first, Reply) and not is_glitch(first.status, first.code):

@@ -6,7 +6,7 @@ import shlex
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -25,6 +25,7 @@ from capcli.broker.failures import (
     clean,
     connect_reason,
     error_code,
+    is_bare_object,
     is_busy,
     is_not_found,
     printable,
@@ -68,6 +69,7 @@ from capcli.services.ports import (
     PaceBook,
     PreferencesBook,
     SessionCache,
+    SessionLock,
     StoredSession,
 )
 
@@ -126,6 +128,7 @@ class CapitalBroker:
         openings_an_hour: int | None = None,
         preferences_book: PreferencesBook | None = None,
         login_lock: LoginLock = nullcontext,
+        session_lock: SessionLock = nullcontext,
         on_wait: Callable[[float], None] = lambda _seconds: None,
         sealed_login: bool = True,
         dry_run: bool = False,
@@ -145,6 +148,7 @@ class CapitalBroker:
             cache=cache,
             wanted_account=wanted_account,
             lock=login_lock,
+            account_lock=session_lock,
             sealed_login=sealed_login,
         )
 
@@ -201,6 +205,10 @@ class CapitalBroker:
         Raises what the keychain does, with nothing sent.
         """
         return self._sessions.logout()
+
+    def hold_account(self) -> AbstractContextManager[None]:
+        """Keep the account as it is for a while: no process of this user switches it. Raises Busy."""
+        return self._sessions.hold()
 
     def session(self) -> Session:
         """GET /session: the account as the broker sees it now."""
@@ -481,16 +489,26 @@ class CapitalBroker:
         ask = Ask(method, _segments(method, path), body=body, lane=self.lane)
         if self._dry_run:
             raise WouldSend((method, path, body), account_id=self.account_id)
-        try:
-            live = self._sessions.live()
-            self._wire.open()
-        except CapcliError as error:
-            return Answer(Delivery.NOT_CONNECTED, error_code=error.code, detail=clean(error.message))
         opens = method == "POST" and path in {POSITIONS_PATH, ORDERS_PATH}
+        with ExitStack() as held:
+            try:
+                # What is closed or cancelled by its id goes ahead without.
+                held.enter_context(self._sessions.hold(required=method != "DELETE"))
+                live = self._sessions.live()
+                self._wire.open()
+            except CapcliError as error:
+                return _kept_here(error)
+            return self._send_held(ask, live, account_id, ready, opens=opens)
+
+    def _send_held(
+        self, ask: Ask, live: Live, account_id: str | None, ready: Callable[[], None], *, opens: bool
+    ) -> Answer:
         kind = RequestKind.ORDER if opens else RequestKind.PLAIN
         if opens and (wait_s := self._openings.take()):
             detail = f"the hour's orders are used up for {wait_s} s"
-            return Answer(Delivery.NOT_CONNECTED, error_code=RateLimited.code, detail=detail)
+            return Answer(
+                Delivery.NOT_CONNECTED, error_code=RateLimited.code, detail=detail, retry_after_s=wait_s
+            )
         left = False
         try:
             with self._pace.turn(self.lane, kind):
@@ -498,24 +516,35 @@ class CapitalBroker:
                     return Answer(Delivery.NOT_CONNECTED, detail=elsewhere)
                 ready()
                 left = True
-                answer = self._send_now(ask, live)
+                answer, reply = self._send_now(ask, live)
                 left = answer.delivery is not Delivery.NOT_CONNECTED
-                return answer
         finally:
             if opens and not left:
                 self._openings.give_back()
+        if not (opens and left and account_id):
+            return answer
+        # Another program may have switched the account, and the old tokens may have followed (API page 18).
+        after = self._sessions.account_of(live, reply)
+        return answer if after in {None, account_id} else replace(answer, other_account_id=after)
 
-    def _send_now(self, ask: Ask, live: Live) -> Answer:
+    def _send_now(self, ask: Ask, live: Live) -> tuple[Answer, Reply | None]:
+        last: list[datetime] = []
+
+        def left() -> None:
+            last[:] = filter(None, [self.broker_time()])
+
         try:
-            reply = self._wire.exchange(ask, live.tokens.headers, mutation=True)
+            reply = self._wire.exchange(ask, live.tokens.headers, mutation=True, left=left)
         except NOT_SENT as error:
-            return Answer(Delivery.NOT_CONNECTED, detail=f"{type(error).__name__}: {connect_reason(error)}")
+            detail = f"{type(error).__name__}: {connect_reason(error)}"
+            return Answer(Delivery.NOT_CONNECTED, detail=detail), None
         except Exception as error:  # noqa: BLE001 - whatever it was, the request may have arrived
-            return Answer(Delivery.LOST, detail=type(error).__name__)
+            detail = type(error).__name__
+            return Answer(Delivery.LOST, detail=detail, last_byte_at=next(iter(last), None)), None
         if is_busy(reply.status):
             self._pace.back_off(BACKOFF_S[0])
         self._sessions.adopt(live, reply)
-        return _answer(reply)
+        return replace(_answer(reply), last_byte_at=next(iter(last), None)), reply
 
     def _elsewhere(self, live: Live, account_id: str) -> str | None:
         """Say which other account a request would reach; another thread may have switched meanwhile."""
@@ -642,14 +671,26 @@ def _segments(method: str, path: str) -> tuple[str, ...]:
     return segments
 
 
+def _kept_here(error: CapcliError) -> Answer:
+    """Return the answer of a mutation that an error of ours kept here."""
+    return Answer(
+        Delivery.NOT_CONNECTED,
+        error_code=error.code,
+        detail=clean(error.message),
+        retry_after_s=error.details.get("retry_after_s"),
+    )
+
+
 def _answer(reply: Reply) -> Answer:
     """Reduce what came back to what a verdict may rest on (order-safety, Classify)."""
     code, reference = error_code(reply.body), text_of(reply.body, "dealReference")
+    said = code or text_of(reply.body, "message")
     return Answer(
         Delivery.ANSWERED,
         status=reply.status,
         deal_reference=printable(reference) if reference is not None else None,
         error_code=printable(code) if code is not None else None,
-        detail=f"status {reply.status}" + (f", {clean(code)}" if code else ""),
+        detail=f"status {reply.status}" + (f", {clean(said).rstrip('.')}" if said else ""),
         broker_time=reply.broker_time,
+        bare_object=is_bare_object(reply.body),
     )

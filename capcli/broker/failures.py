@@ -136,6 +136,12 @@ def text_of(body: bytes, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def is_bare_object(body: bytes) -> bool:
+    """Say whether a body is a JSON object that names neither an error nor a deal."""
+    found = json_object(body)
+    return found is not None and found.keys().isdisjoint({"errorCode", "dealReference"})
+
+
 def error_code(body: bytes) -> str | None:
     """Return the errorCode as sent, its appended value included (API page 4.1)."""
     return text_of(body, "errorCode")

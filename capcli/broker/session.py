@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -28,8 +29,8 @@ from capcli.broker.failures import (
 )
 from capcli.broker.transport import API_KEY, Ask, Headers, Reply, Tokens
 from capcli.domain.account import Session
-from capcli.errors import BrokerRefused, CapcliError, LoginRefused, UnreadableAnswer
-from capcli.services.ports import Clock, Credentials, LoginLock, SessionCache, StoredSession
+from capcli.errors import BrokerRefused, Busy, CapcliError, LoginRefused, UnreadableAnswer
+from capcli.services.ports import Clock, Credentials, LoginLock, SessionCache, SessionLock, StoredSession
 
 # The broker ends a session about an hour after its creation, used or not (API page 2.5).
 RENEW_AFTER = timedelta(minutes=50)
@@ -60,6 +61,8 @@ class Sessions:
     `credentials` is asked only when a login is needed. `wanted_account` is asserted after every login;
     without one, the account that the session was last on. `lock` lets one process at a time log in: who
     waited for it looks into the cache first, and takes over the session that is there by then.
+    `account_lock` keeps all processes but the one that holds it from switching the account; it is taken before
+    the lock of the threads and that of the login.
     `sealed_login` encrypts the password with the key that the broker offers.
     """
 
@@ -72,10 +75,13 @@ class Sessions:
         cache: SessionCache | None = None,
         wanted_account: str | None = None,
         lock: LoginLock = nullcontext,
+        account_lock: SessionLock = nullcontext,
         sealed_login: bool = True,
     ) -> None:
         self._calls = calls
         self._login_lock = lock
+        self._account_lock = account_lock
+        self._held = ContextVar("held", default=False)
         self._credentials = credentials
         self._clock = clock
         self._cache = cache
@@ -114,13 +120,41 @@ class Sessions:
         """Return a session that is young enough and on the wanted account, logging in when there is none."""
         with self._lock:
             live = self._loaded()
+            if live is not None and not self._is_old(live.stored) and self._is_wanted(live):
+                return live
+        with self.hold(required=False), self._lock:
+            live = self._loaded()
             if live is None or self._is_old(live.stored):
                 return self._log_in(instead_of=live)[0]
             return self._on_wanted(live)
 
+    @contextmanager
+    def hold(self, *, required: bool = True) -> Iterator[None]:
+        """Keep the account as it is, in all processes, for this thread and those it starts.
+
+        Raises Busy where another process holds it for too long, and StateFolderUnusable; not `required`, it
+        goes on without, and cannot switch the account itself.
+        """
+        if self._held.get():
+            yield
+            return
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._account_lock())
+            except CapcliError:
+                if required:
+                    raise
+                yield
+                return
+            token = self._held.set(True)
+            try:
+                yield
+            finally:
+                self._held.reset(token)
+
     def login(self, *, force: bool) -> Session:
         """Return the session in use, or a new one when forced."""
-        with self._lock:
+        with self.hold(required=False), self._lock:
             self._loaded()
             if not force:
                 stored = self.live().stored
@@ -154,9 +188,9 @@ class Sessions:
     def switch(self, account_id: str) -> Session:
         """Make an account the active one, here and for whoever shares the session by the cache.
 
-        Raises ConfigError with the accounts there are.
+        Raises ConfigError with the accounts there are, and Busy while another process is sending.
         """
-        with self._lock:
+        with self.hold(), self._lock:
             session = self.visit(account_id)
             self._chosen = account_id
             if self._live is not None:
@@ -165,7 +199,7 @@ class Sessions:
 
     def visit(self, account_id: str) -> Session:
         """Go to an account; those who share the session stay on the one that was chosen. Raises as switch."""
-        with self._lock:
+        with self.hold(), self._lock:
             session = self.details()
             if session.account_id != account_id:
                 session = translate.session(self._put_account(self.live(), account_id)[1])
@@ -195,6 +229,15 @@ class Sessions:
         if untold is not None:
             raise untold
         return ended
+
+    def account_of(self, used: Live, reply: Reply | None) -> str | None:
+        """Return the account that the tokens of a request are on after it; None where that cannot be read."""
+        tokens = (reply.tokens if reply is not None else None) or used.tokens
+        try:
+            found = self._calls.once(Ask("GET", SESSION), tokens.headers)
+            return None if found is None else _details(found).account_id
+        except CapcliError:
+            return None
 
     def _read(self, ask: Ask) -> tuple[Live, Reply]:
         live, renewals = self.live(), 0
@@ -277,7 +320,7 @@ class Sessions:
 
         It may be another thread's login, another process's (the cache holds other tokens), or our own.
         """
-        with self._lock:
+        with self.hold(required=False), self._lock:
             if self._live is not None and self._live.generation != lost.generation:
                 return self.live(), True
             return self._log_in(instead_of=lost)
@@ -302,9 +345,10 @@ class Sessions:
         return self._on_wanted(self._live or Live(other, self._generation)), False
 
     def _on_wanted(self, live: Live) -> Live:
-        if self._wanted in {None, live.stored.account_id}:
-            return live
-        return self._move(live, self._wanted or "")
+        return live if self._is_wanted(live) else self._move(live, self._wanted or "")
+
+    def _is_wanted(self, live: Live) -> bool:
+        return self._wanted in {None, live.stored.account_id}
 
     def _login(self) -> Live:
         target = self._wanted or self._last_account
@@ -387,6 +431,12 @@ class Sessions:
 
     def _put_account(self, live: Live, target: str) -> tuple[Live, wire.SessionDetails]:
         """Switch, take the new tokens, and read back which account is active (API page 2.6)."""
+        if not self._held.get():
+            raise Busy(
+                f"Another process is sending with this login, so the session does not go to account {target} now. "
+                "Nothing was sent.",
+                next="capcli reconcile",
+            )
         ask = Ask("PUT", SESSION, body=msgspec.json.encode({"accountId": target}))
         reply = self._calls.patient(ask, live.tokens.headers)
         code = base_code(reply.code)

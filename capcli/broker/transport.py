@@ -2,11 +2,12 @@
 
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -22,6 +23,9 @@ SECURITY_TOKEN = "X-SECURITY-TOKEN"  # noqa: S105
 API_KEY = "X-CAP-API-KEY"
 CONNECT_S = 5.0
 MUTATION_READ_S = 30.0
+# httpcore's trace says so after the last write of a request (httpcore/_sync/http11.py).
+_LAST_BYTE = ".send_request_body.complete"
+_Trace = Callable[[str, Mapping[str, Any]], None]
 _JSON = MappingProxyType({"content-type": "application/json"})
 
 
@@ -104,11 +108,34 @@ class Wire:
         self.host = httpx.URL(base_url).netloc.decode("ascii")
         self.read_timeout_s = read_timeout_s
 
-    def exchange(self, ask: Ask, headers: Headers, *, mutation: bool = False) -> Reply:
+    def exchange(
+        self,
+        ask: Ask,
+        headers: Headers,
+        *,
+        mutation: bool = False,
+        left: Callable[[], None] = lambda: None,
+    ) -> Reply:
         """Send one request, once. Raises httpx's exceptions as they are, and UsageError for a refused path.
 
-        A mutation has its own read timeout of 30 s, which no setting shortens.
+        A mutation has its own read timeout of 30 s, which no setting shortens. `left` is called once the last
+        byte of the request has left; on a transport that does not tell, when the exchange is over.
         """
+        told = False
+
+        def trace(event: str, _info: Mapping[str, Any]) -> None:
+            nonlocal told
+            if event.endswith(_LAST_BYTE):
+                told = True
+                left()
+
+        try:
+            return self._exchange(ask, headers, trace, mutation=mutation)
+        finally:
+            if not told:
+                left()
+
+    def _exchange(self, ask: Ask, headers: Headers, trace: _Trace, *, mutation: bool) -> Reply:
         read_s = MUTATION_READ_S if mutation else self.read_timeout_s
         response = self.open().request(
             ask.method,
@@ -117,6 +144,7 @@ class Wire:
             content=ask.body,
             headers=Headers({**headers, **_JSON}) if ask.body is not None else headers,
             timeout=httpx.Timeout(read_s, connect=CONNECT_S, pool=CONNECT_S),
+            extensions={"trace": trace},
         )
         broker_time = date_of(response.headers.get("date"))
         if broker_time is not None:

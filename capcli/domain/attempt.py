@@ -111,7 +111,10 @@ class Answer:
     """What came back for one mutation, reduced to what a verdict may rest on.
 
     `error_code` is set only when the body is a JSON object with a text `errorCode`, and without a connection
-    to our own code of what kept the request here; `detail` is for people.
+    to our own code of what kept the request here, for `retry_after_s` seconds where that passes;
+    `bare_object` says that the body is a JSON object with neither `errorCode` nor `dealReference`.
+    `last_byte_at` (broker time) is when the last byte had left, and `other_account_id` where the session was
+    after the send, if not on the account that was meant. `detail` is for people.
     """
 
     delivery: Delivery
@@ -120,21 +123,31 @@ class Answer:
     error_code: str | None = None
     detail: str = ""
     broker_time: datetime | None = None
+    last_byte_at: datetime | None = None
+    retry_after_s: int | None = None
+    other_account_id: str | None = None
+    bare_object: bool = False
 
 
 _DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 429})
-_OK = 200
+_OK, _BAD_REQUEST = 200, 400
 
 
 def classify(answer: Answer) -> AttemptState:
-    """Return the state that an order's answer proves; UNKNOWN unless it is on the allow-list."""
+    """Return the state that an order's answer proves; UNKNOWN unless it is on the allow-list.
+
+    An answer of a session that was found on another account afterwards proves nothing.
+    """
     if answer.delivery is Delivery.NOT_CONNECTED:
         return AttemptState.NOT_SENT
-    if answer.delivery is Delivery.LOST:
+    if answer.delivery is Delivery.LOST or answer.other_account_id is not None:
         return AttemptState.UNKNOWN
     if answer.status == _OK and answer.deal_reference:
         return AttemptState.ACKED
     if answer.status in _DEFINITE_REFUSALS and (answer.error_code or "").startswith("error."):
+        return AttemptState.REFUSED
+    # The gateway's own words for a body that it did not take (seen on the venue): the engine never saw it.
+    if answer.status == _BAD_REQUEST and answer.bare_object:
         return AttemptState.REFUSED
     return AttemptState.UNKNOWN
 
@@ -169,8 +182,10 @@ class AttemptRecord:
 
     `deal_id` is the deal that a close, an amendment or a cancellation is about. `deal_ids` are the deals that
     an order touched, `opened_deal_ids` those that came into being by it; `candidates` those that an undecided
-    one may be. `last_byte_at` and `absent_seen_at` are broker time: when the last byte of the request had
-    left, and when a clean look found no trace of it for the first time. `ended_at` is when the verdict was
+    one may be. `answered_for` is the attempt, else the reference or the deal, that an answer to it was about
+    where that was another order. `last_byte_at` and `absent_seen_at` are broker time: when the last byte of
+    the request had left, and when a clean look found no trace of it for the first time.
+    `ended_at` is when the verdict was
     made, `ending` what the deal was by then. `other_account_id` is the account that the session was found on
     right after the send, where that is not `account_id`. `note` is for people; nothing is read out of it.
     """
@@ -196,6 +211,7 @@ class AttemptRecord:
     deal_ids: tuple[str, ...] = ()
     opened_deal_ids: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
+    answered_for: str | None = None
     other_account_id: str | None = None
     evidence: Evidence = Evidence.NONE
     protected: Protection = Protection.UNCHECKED

@@ -1,10 +1,10 @@
 """What may be the order whose answer was lost, in book and activity (order protocol, Reconcile). Pure.
 
-A trace proves a landing only where it cannot be anything else: created between the send (less 2 s for the
-clocks) and the end of the quiet period, and by no other lost order of the same epic, side and size. The
-broker executes within seconds, and its slowest witness is about a minute late (API page 10.1): what comes
-after the quiet period may as well be a trade by hand, so a person decides. What a deal was opened with its
-first activity row tells, for a person may have changed it since; the list counts until that row is there.
+A trace proves a landing only where it cannot be anything else: created between the send and two seconds
+after the last byte of the request had left, and by no other lost order of the same epic, side and size. What
+was created later may as well be a trade by hand or of another computer, so a person decides. What a deal was
+opened with its first activity row tells, for a person may have changed it since; the list counts until that
+row is there.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -13,6 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from capcli.domain.account import Activity, Position, WorkingOrder
+from capcli.domain.attempt import Ending
+from capcli.domain.identity import CLOCKS, Asked, misfit
 from capcli.domain.order import Kind, LegForm, OrderRequest
 from capcli.domain.traces import Finding, Lost, Seen, Trace
 
@@ -22,12 +24,10 @@ _MADE = frozenset({"ACCEPTED", "CREATED"})
 _CLOSERS = frozenset({"SL", "TP", "CLOSE_OUT"})
 # How a working order ends otherwise than by waiting, and how that is told.
 _ENDED = {
-    "CANCELLED": "It is cancelled already",
-    "EXPIRED": "It has expired already",
-    "REJECTED": "The broker dropped it when it came to be filled",
+    "CANCELLED": Ending.CANCELLED,
+    "EXPIRED": Ending.EXPIRED,
+    "REJECTED": Ending.DROPPED,
 }
-CLOSED = "It is closed already"
-FILLED = "It was filled"
 
 
 def find(lost: Lost, seen: Seen) -> Finding:
@@ -76,11 +76,22 @@ def _others(lost: Lost, seen: Seen, named: Collection[str]) -> Iterator[Trace]:
 
 
 def _listed(row: Position, size: Decimal | None, *, sure: bool = True) -> Trace:
-    return Trace((row.deal_id,), (row,), row.level, size, row.working_order_id, sure=sure, at=row.opened_at)
+    return Trace(
+        (row.deal_id,), (row,), row.level, size, row.working_order_id, Ending.OPEN, sure, row.opened_at
+    )
 
 
 def _waiting(row: WorkingOrder, *, sure: bool = True) -> Trace:
-    return Trace((row.deal_id,), (row,), row.level, row.size, row.deal_id, sure=sure, at=row.created_at)
+    return Trace(
+        (row.deal_id,),
+        (row,),
+        row.level,
+        row.size,
+        row.deal_id,
+        Ending.WAITING,
+        sure,
+        row.created_at,
+    )
 
 
 def _fits_stop(request: OrderRequest) -> Callable[[Trace], bool]:
@@ -93,19 +104,23 @@ def _fits_stop(request: OrderRequest) -> Callable[[Trace], bool]:
 
 
 def _new_positions(lost: Lost, book: tuple[Position, ...]) -> Iterator[Position]:
-    request = lost.request
+    asked = _asked(lost)
     for row in book:
-        same = (row.epic, row.side) == (request.epic, request.side) and row.opened_at >= lost.since
-        if same and lost.known.isdisjoint({row.deal_id, row.working_order_id or row.deal_id}):
+        known = not lost.known.isdisjoint({row.deal_id, row.working_order_id or row.deal_id})
+        if not known and misfit(asked, row) is None:
             yield row
 
 
 def _new_orders(lost: Lost, waiting: tuple[WorkingOrder, ...]) -> Iterator[WorkingOrder]:
-    request = lost.request
+    asked = _asked(lost)
     for row in waiting:
-        same = (row.epic, row.side) == (request.epic, request.side) and row.created_at >= lost.since
-        if same and row.deal_id not in lost.known:
+        if row.deal_id not in lost.known and misfit(asked, row) is None:
             yield row
+
+
+def _asked(lost: Lost) -> Asked:
+    """Return the order as rows are held against it; of any size, for a person may have changed them since."""
+    return Asked(lost.request.kind, lost.since + CLOCKS, lost.request, any_size=True)
 
 
 def _market(lost: Lost, seen: Seen) -> list[Trace]:
@@ -158,7 +173,7 @@ def _opened_and_gone(lost: Lost, seen: Seen) -> Iterator[Trace]:
             continue
         closed = any(row.side is not None and row.side is not lost.request.side for row in rows[1:])
         sure = closed and None not in {first.size, first.level, first.side}
-        yield Trace((deal_id,), (), first.level, first.size, None, CLOSED, sure, first.at)
+        yield Trace((deal_id,), (), first.level, first.size, None, Ending.CLOSED, sure, first.at)
 
 
 def _netted(lost: Lost, seen: Seen) -> list[Trace]:
@@ -175,13 +190,14 @@ def _netted(lost: Lost, seen: Seen) -> list[Trace]:
     # A position that is gone may have been closed by hand: then only the order's own row tells. One that is
     # smaller was reduced by an order (API page 9.4).
     shrunk = cut.keys() <= {row.deal_id for row in seen.positions}
-    note = f"It reduced {len(cut)} position(s)"
     deals = (*(row.deal_id for row in opened), *cut)
     first = _first_cut(lost, seen, cut.keys())
     level = opened[0].level if opened else (first.level if first else None)
     sure = len(hidden) == 1 or (shrunk and not rest and not hidden)
     at = opened[0].opened_at if opened else (first.at if first else seen.at)
-    return [Trace(deals, opened, level, lost.request.size, next(iter(hidden), None), note, sure, at)]
+    return [
+        Trace(deals, opened, level, lost.request.size, next(iter(hidden), None), Ending.REDUCED, sure, at)
+    ]
 
 
 def _first_cut(lost: Lost, seen: Seen, deals: Collection[str]) -> Activity | None:
@@ -274,7 +290,7 @@ def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace
     if became:
         deals = tuple(row.deal_id for row in became)
         size = lost.request.size
-        return Trace(deals, became, became[0].level, size, order_id, FILLED, complete, at)
+        return Trace(deals, became, became[0].level, size, order_id, Ending.FILLED, complete, at)
     last = rows[-1].status
     if last in _ENDED:
         return Trace((order_id,), (), None, None, order_id, _ENDED[last], complete, at)
@@ -290,8 +306,9 @@ def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace
         return Trace((order_id,), (), None, None, order_id, sure=False, at=at)
     deals = tuple(dict.fromkeys(row.deal_id for row in filled))
     closed = complete and all(_is_closed(lost, seen, deal) for deal in deals)
-    note = f"{FILLED} and is closed already"
-    return Trace(deals, (), filled[0].level, lost.request.size, order_id, note, closed, at)
+    return Trace(
+        deals, (), filled[0].level, lost.request.size, order_id, Ending.FILLED_AND_CLOSED, closed, at
+    )
 
 
 def _is_closed(lost: Lost, seen: Seen, deal_id: str) -> bool:

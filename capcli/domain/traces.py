@@ -7,28 +7,35 @@ from decimal import Decimal
 from enum import StrEnum
 
 from capcli.domain.account import Activity, Position, WorkingOrder
+from capcli.domain.attempt import Ending
+from capcli.domain.identity import CLOCKS
 from capcli.domain.order import OrderRequest
 
-_SLACK = timedelta(seconds=2)
-# How the note of an attempt that is presumed not placed names what it may be.
-POSSIBLE = "may be a late landing of it"
+# The broker executes an order within two seconds of its last byte. How long a killed process may have gone on
+# sending is not known: as long as a send can take.
+_EXECUTES = timedelta(seconds=2)
+_LONGEST_SEND = timedelta(seconds=35)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When a lost order can have been created, by the broker's clock; without an end nothing is too late."""
+    """When a lost order can have been created, by the broker's clock."""
 
     since: datetime
-    until: datetime | None = None
+    until: datetime
 
     @classmethod
-    def after(cls, sent_at: datetime, quiet: timedelta | None = None) -> "Window":
-        """Return the window of an order that was sent at an instant."""
-        return cls(sent_at - _SLACK, None if quiet is None else sent_at + quiet)
+    def of(cls, sent_at: datetime, last_byte_at: datetime | None) -> "Window":
+        """Return the window of an order: from its send to two seconds after its last byte had left.
+
+        Both ends are wider by what the clocks may differ.
+        """
+        until = sent_at + _LONGEST_SEND if last_byte_at is None else last_byte_at + _EXECUTES
+        return cls(sent_at - CLOCKS, until + CLOCKS)
 
     def holds(self, at: datetime | None) -> bool:
         """Say whether something was created in time; what has no time is not known to be late."""
-        return at is None or (self.since <= at and (self.until is None or at <= self.until))
+        return at is None or self.since <= at <= self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +78,23 @@ class Seen:
     activity: tuple[Activity, ...]
     at: datetime | None = None
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the ids of all deals and orders that were seen."""
+        ids = {row.deal_id for row in self.orders}
+        for position in self.positions:
+            ids |= {position.deal_id, position.working_order_id or position.deal_id}
+        for row in self.activity:
+            ids |= {row.deal_id, row.working_order_id or row.deal_id}
+        return frozenset(ids)
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One thing that the lost order may have become; `rows` are what is still there of it.
 
     One that is not `sure` speaks against absence and proves nothing yet: the rest of it is late or missing.
-    A `late` one was created, `at` that time, after the quiet period. `shared` are attempts that it fits too.
+    A `late` one was created, `at` that time, after the window. `shared` are attempts that it fits too.
     """
 
     deal_ids: tuple[str, ...]
@@ -85,7 +102,7 @@ class Trace:
     level: Decimal | None = None
     size: Decimal | None = None
     order_id: str | None = None
-    note: str = ""
+    ending: Ending | None = None
     sure: bool = True
     at: datetime | None = None
     late: bool = False
@@ -136,7 +153,7 @@ class Finding:
 
     @property
     def in_time(self) -> tuple[Trace, ...]:
-        """Return the traces that were created within the quiet period."""
+        """Return the traces that were created within the window."""
         return tuple(trace for trace in self.traces if not trace.late)
 
     @property

@@ -37,7 +37,7 @@ from capcli.services.legs import (
 )
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply, about
-from capcli.services.sights import Ended, Sight, position_sight, write_asked
+from capcli.services.sights import Ended, Sight, asked_of, confirmed, position_sight, write_asked
 from capcli.services.standing import position_at_stop
 from capcli.services.trading_gate import require_confirmation, require_trading
 
@@ -123,7 +123,11 @@ class Amendments:
         )
         self._desk.broker.position(deal_id)
         account_id = self._desk.broker.account_id or ""
-        with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
+        with (
+            about(account_id),
+            self._lock(self._desk.env, self._desk.broker.host, account_id),
+            self._desk.broker.hold_account(),
+        ):
             return self._amend_locked(deal_id, change, account_id)
 
     def _amend_locked(self, deal_id: str, change: Change, account_id: str) -> Reply[Amendment]:
@@ -205,6 +209,7 @@ class Amendments:
             method="PUT",
             path=f"{POSITIONS_PATH}/{deal_id}",
             body=position_body(plan.after),
+            deal_id=deal_id,
             baseline=write_asked(Target(plan.after)),
             name=f"The amendment of {deal_id}",
             command=plan.command,
@@ -263,15 +268,9 @@ class Amendments:
         return self._reply(plan, attempt, AttemptState.LANDED, row, problem)
 
     def _raise_rejection(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> None:
-        confirm = None
-        try:
-            confirm = self._desk.broker.confirm(answer.deal_reference or f"p_{plan.position.deal_id}")
-        except CapcliError:
-            return
-        sent = attempt.broker_time_at_send
-        # The opening and every later confirmation share one reference (API page 9.2): only a new one counts.
-        fresh = confirm is not None and confirm.at is not None and (sent is None or confirm.at >= sent)
-        if confirm is None or confirm.accepted or not fresh:
+        reference = answer.deal_reference or f"p_{plan.position.deal_id}"
+        confirm = confirmed(self._desk.broker, reference, asked_of(attempt))
+        if confirm is None or confirm.accepted:
             return
         reason = confirm.reason or "no reason given"
         self._changer.record(attempt, AttemptState.REJECTED, answer, error_code=reason)

@@ -3,7 +3,6 @@
 from capcli.domain.account import Position
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.order import Kind
-from capcli.domain.traces import POSSIBLE
 from capcli.errors import AttemptUnresolved, LateLanding
 from capcli.services.casework import Desk
 from capcli.services.evidence import Witness
@@ -20,18 +19,19 @@ def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: 
     """Raise AttemptUnresolved while something of this account is not settled and evidence does not settle it.
 
     Raises LateLanding, once, for an order of the last day that was presumed not placed and landed after all,
-    and once for each deal that such an order may be and a person's trade as well.
+    and once for each deal that may be such an order, or a second one like an order that was found by its
+    traces, and a person's trade as well.
     `why` says what would add risk, where that is not an order.
     """
     for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
         if witness.settle(other).state.unresolved:
             raise _blocked(other, why)
-    for absent in witness.search.watched(account_id):
-        landed = witness.settle(absent)
-        if landed.state is AttemptState.LANDED:
-            raise _late(landed)
-        if landed.note != absent.note and POSSIBLE in landed.note:
-            raise _perhaps_late(landed)
+    for before in witness.search.watched(account_id):
+        now = witness.settle(before)
+        if now.state is AttemptState.LANDED and before.state is AttemptState.ABSENT:
+            raise _late(now)
+        if now.candidates and now.candidates != before.candidates:
+            raise _perhaps_late(now)
 
 
 def refuse_while_order_unresolved(desk: Desk, witness: Witness, account_id: str, position: Position) -> None:
@@ -57,8 +57,7 @@ def _blocked(other: AttemptRecord, why: str = "") -> AttemptUnresolved:
     """Return the error that names the attempt in the way and the command that settles it."""
     since = f"{other.created_at:%H:%M:%S}Z"
     if other.kind in _NAMES:
-        deal_id = other.path.rsplit("/", 1)[1]
-        message = f"{_NAMES[other.kind]} of {deal_id} of {since} ({other.attempt_id}) is not settled."
+        message = f"{_NAMES[other.kind]} of {other.deal_id} of {since} ({other.attempt_id}) is not settled."
     else:
         message = f"Attempt {other.attempt_id} of {since} is unresolved: that order may be live."
     because = f" {why[0].upper()}{why[1:]}, which is new risk." if why else ""
@@ -81,12 +80,14 @@ def _late(landed: AttemptRecord) -> LateLanding:
     )
 
 
-def _perhaps_late(absent: AttemptRecord) -> LateLanding:
-    found = absent.note.partition("; ")[2]
+def _perhaps_late(attempt: AttemptRecord) -> LateLanding:
+    deals = " or ".join(attempt.candidates)
+    found = f"was presumed not placed, and {deals} may be a late landing of it, or a trade by hand"
+    if attempt.state is AttemptState.LANDED:
+        found = f"was taken for {', '.join(attempt.deal_ids)}, and {deals} is another deal like it"
     return LateLanding(
-        f"{absent.attempt_id} was presumed not placed, and {found}, or a trade by hand. "
-        "Nothing new was sent. Say which it is before you send another order.",
-        next=f"capcli resolve {absent.attempt_id}",
-        attempt_id=absent.attempt_id,
-        deal_ids=found.removesuffix(f" {POSSIBLE}").split(" or "),
+        f"{attempt.attempt_id} {found}. Nothing new was sent. Say which it is before you send another order.",
+        next=f"capcli resolve {attempt.attempt_id}",
+        attempt_id=attempt.attempt_id,
+        deal_ids=list(attempt.candidates),
     )

@@ -1,12 +1,12 @@
 """Cancel a working order: idempotent by deal id, and never told to be cancelled when it was filled."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from capcli.domain.account import OrderType, Position, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.identity import CLOCKS, misfit
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.order import ORDERS_PATH, Kind
@@ -16,10 +16,9 @@ from capcli.services.changes import Change, Changer
 from capcli.services.documents import write_baseline
 from capcli.services.ports import Broker
 from capcli.services.reply import Reply
-from capcli.services.sights import Ended, Sight, filled_as, order_sight
+from capcli.services.sights import Ended, Sight, asked_of, confirmed, filled_as, order_sight
 from capcli.services.trading_gate import require_confirmation, require_trading
 
-_SLACK = timedelta(seconds=2)
 # A filled order is for a moment in neither list, and its activity may lag (API page 9.6).
 _FILL_LOOKS_S = (0.0, 0.5, 1.0, 2.0)
 _CANCELLED, _FILLED = frozenset({"CANCELLED", "DELETED"}), frozenset({"EXECUTED"})
@@ -78,6 +77,7 @@ class Cancellations:
             method="DELETE",
             path=f"{ORDERS_PATH}/{order.deal_id}",
             body=None,
+            deal_id=order.deal_id,
             baseline=write_baseline((), (order,)),
             name=f"The cancellation of {order.deal_id}",
             command=f"capcli orders cancel {order.deal_id}",
@@ -100,7 +100,7 @@ class Cancellations:
                 return self._landed(order, attempt, answer, Evidence.CONFIRM)
             if filled := filled_as(self._desk.broker, order.deal_id):
                 raise self._filled(order, attempt, answer, filled)
-            if self._is_in_activity(order, attempt):
+            if self._is_in_activity(attempt):
                 return self._landed(order, attempt, answer, Evidence.INFERRED)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
         return self._unknown(order, attempt, "it waits no longer, and nothing says whether it was filled")
@@ -108,22 +108,18 @@ class Cancellations:
     def _is_confirmed(self, attempt: AttemptRecord, answer: Answer) -> bool:
         if answer.deal_reference is None:
             return False
-        try:
-            confirm = self._desk.broker.confirm(answer.deal_reference)
-        except CapcliError:
-            return False
-        since = attempt.broker_time_at_send
-        fresh = confirm is None or confirm.at is None or since is None or confirm.at >= since - _SLACK
-        return confirm is not None and confirm.accepted and confirm.status == "DELETED" and fresh
+        confirm = confirmed(self._desk.broker, answer.deal_reference, asked_of(attempt))
+        return confirm is not None and confirm.accepted
 
-    def _is_in_activity(self, order: WorkingOrder, attempt: AttemptRecord) -> bool:
+    def _is_in_activity(self, attempt: AttemptRecord) -> bool:
         now = self._desk.broker.broker_time() or self._desk.clock()
-        start = (attempt.broker_time_at_send or now) - _SLACK
+        start = (attempt.broker_time_at_send or now) - CLOCKS
         try:
             rows = self._desk.broker.activity(start, now)
         except CapcliError:
             return False
-        said = {row.status for row in rows if row.deal_id == order.deal_id and row.type == "WORKING_ORDER"}
+        asked = asked_of(attempt)
+        said = {row.status for row in rows if misfit(asked, row) is None and row.type == "WORKING_ORDER"}
         return bool(said & _CANCELLED) and not said & _FILLED
 
     def _landed(

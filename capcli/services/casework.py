@@ -1,6 +1,5 @@
 """Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -334,16 +333,14 @@ def failed_after(error: Exception) -> str:
 
 
 _FIXES = {Exit.LOGIN: "capcli login", Exit.CONFIG: "capcli health"}
-# Before a send a login can meet the limit (wait as long as after one that was refused for it), or the hour's
-# orders are used up: the journal keeps in words for how long.
+# Before a send a login can meet the limit: where nobody says for how long, wait as long as after one that was
+# refused for it.
 _AFTER_LOGINS_S = 60
-_USED_UP = re.compile(r"used up for (\d+) s")
 
 
-def not_sent(code: str | None, message: str, again: str) -> CapcliError:
+def not_sent(code: str | None, message: str, again: str, retry_after_s: int | None = None) -> CapcliError:
     """Return the error of something that was not sent, by its cause: the network where none is known."""
     kind = kind_of(code) or Unreachable
-    told = _USED_UP.search(message)
-    seconds = int(told[1]) if told else _AFTER_LOGINS_S
-    wait = {"retry_after_s": seconds} if kind.exit_code is Exit.RATE_LIMITED else {}
+    limited = kind.exit_code is Exit.RATE_LIMITED
+    wait = {"retry_after_s": retry_after_s or _AFTER_LOGINS_S} if limited else {}
     return kind(message, next=_FIXES.get(kind.exit_code, again), **wait)

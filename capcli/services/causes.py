@@ -80,7 +80,7 @@ class Causes:
         return [
             other
             for other in desk.journal.recent(attempt.env, attempt.host, attempt.account_id, since)
-            if (other.kind, other.path) == (attempt.kind, attempt.path)
+            if (other.kind, other.deal_id) == (attempt.kind, attempt.deal_id)
             and other.attempt_id != attempt.attempt_id
             and (other.state is AttemptState.LANDED or other.state.unresolved)
             # A close that came too late tells so, and is done for its user all the same.
@@ -108,7 +108,7 @@ def _is_proven(attempt: AttemptRecord) -> bool:
 
 
 def _ends(attempt: AttemptRecord, row: Activity) -> bool:
-    if row.deal_id != attempt.path.rsplit("/", 1)[1]:
+    if row.deal_id != attempt.deal_id:
         return False
     if attempt.kind is Kind.CLOSE:
         return row.type == "POSITION" and row.status in _MADE

@@ -45,6 +45,7 @@ class Change(Generic[T]):
     method: str
     path: str
     body: bytes | None
+    deal_id: str
     baseline: bytes
     name: str
     command: str
@@ -84,7 +85,7 @@ class Changer:
         what, *lines = change.shown or (change.name,)
         return Asked(
             kind=change.kind.value,
-            subject=change.path.rsplit("/", 1)[1],
+            subject=change.deal_id,
             env=self.desk.env,
             host=self.desk.broker.host,
             account_id=account_id,
@@ -106,6 +107,9 @@ class Changer:
             "http_status": answer.status,
             "deal_reference": answer.deal_reference,
             "error_code": answer.error_code,
+            "retry_after_s": answer.retry_after_s,
+            "last_byte_at": answer.last_byte_at,
+            "other_account_id": answer.other_account_id,
             "note": answer.detail,
         }
         self.move(attempt, state, **(said | facts))
@@ -124,6 +128,7 @@ class Changer:
             body_sha256=sha256(change.body or b"").hexdigest(),
             baseline=change.baseline,
             created_at=self.desk.clock(),
+            deal_id=change.deal_id,
         )
         journal, preview = self.desk.journal, change.preview
         if preview is None:
@@ -174,7 +179,7 @@ class Changer:
         state = attempt.state
         with suppress(CapcliError):
             state = (self.desk.journal.attempt(attempt.attempt_id) or attempt).state
-        deal_id = attempt.path.rsplit("/", 1)[1]
+        deal_id = attempt.deal_id or ""
         return {"deal_id": deal_id, "attempt_id": attempt.attempt_id, "state": state.value}
 
     def _finish(self, attempt: AttemptRecord, change: Change[T], answer: Answer) -> T:
@@ -189,7 +194,7 @@ class Changer:
             self.record(attempt, AttemptState.NOT_SENT, answer)
             why = answer.detail.rstrip(".")
             message = f"Nothing was sent: {why}. {change.unchanged}"
-            raise not_sent(answer.error_code, message, change.command)
+            raise not_sent(answer.error_code, message, change.command, answer.retry_after_s)
         if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
             self.record(attempt, AttemptState.REFUSED, answer)
             raise refusal(change, answer)
@@ -235,7 +240,7 @@ def refusal(change: Worded, answer: Answer) -> CapcliError:
             next=change.command,
         )
     return BrokerRefused(
-        f"Broker said no: {answer.error_code}. {change.unchanged}",
+        f"Broker said no: {answer.error_code or answer.detail}. {change.unchanged}",
         next=change.command,
         broker_code=answer.error_code,
     )

@@ -1,8 +1,7 @@
 """Close a position: idempotent by deal id, proved by reading the book back."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from capcli.domain.account import Confirm, Position
@@ -11,20 +10,19 @@ from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence,
 from capcli.domain.market import Side
 from capcli.domain.money import cents, plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind
-from capcli.errors import CapcliError, Exit, Problem
+from capcli.errors import Exit, Problem
 from capcli.services import ids as typed
 from capcli.services.approval_text import position_told
 from capcli.services.changes import Change, Changer, refusal
 from capcli.services.documents import write_baseline
 from capcli.services.evidence import is_open
 from capcli.services.reply import Reply
-from capcli.services.sights import Ended, Sight
+from capcli.services.sights import Ended, Sight, asked_of, confirmed
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 _CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
 _GONE = 404
 _SIGHTS = {True: Sight.NOT_YET, False: Sight.GONE, None: Sight.UNREADABLE}
-_SLACK = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +89,7 @@ class Closings:
             method="DELETE",
             path=f"{POSITIONS_PATH}/{position.deal_id}",
             body=None,
+            deal_id=position.deal_id,
             baseline=write_baseline((position,), ()),
             name=f"The close of {position.deal_id}",
             command=f"capcli close {position.deal_id}",
@@ -106,10 +105,10 @@ class Closings:
     ) -> Reply[Closing]:
         """Let the book say whether the position is gone, whatever the answer was."""
         if sight is Sight.GONE:
-            confirm = self._confirm(attempt, position, answer, self._is_closing)
+            confirm = self._confirm(attempt, position, answer, accepted=True)
             self._land(attempt, answer, confirm)
             return self._closed(position, attempt, confirm, already=answer.status == _GONE)
-        rejected = self._confirm(attempt, position, answer, self._is_rejection)
+        rejected = self._confirm(attempt, position, answer, accepted=False)
         if rejected is not None:
             said = replace(answer, error_code=rejected.reason or "no reason given")
             self._changer.record(attempt, AttemptState.REJECTED, said)
@@ -118,33 +117,16 @@ class Closings:
         return self._unknown(position, attempt, answer.detail or "no clear answer")
 
     def _confirm(
-        self,
-        attempt: AttemptRecord,
-        position: Position,
-        answer: Answer,
-        fits: Callable[[Confirm, Position], bool],
+        self, attempt: AttemptRecord, position: Position, answer: Answer, *, accepted: bool
     ) -> Confirm | None:
         """Return the confirmation of this close, never the opening one that shares its reference."""
-        reference = answer.deal_reference or f"p_{position.deal_id}"
+        asked = asked_of(attempt)
         for pause in _CONFIRM_LOOKS_S:
             self._changer.sleep(pause)
-            try:
-                confirm = self._desk.broker.confirm(reference)
-            except CapcliError:
-                continue
-            if confirm is not None and _is_fresh(confirm, attempt) and fits(confirm, position):
+            confirm = confirmed(self._desk.broker, answer.deal_reference or f"p_{position.deal_id}", asked)
+            if confirm is not None and confirm.accepted is accepted:
                 return confirm
         return None
-
-    def _is_closing(self, confirm: Confirm, position: Position) -> bool:
-        # API page 9.2: after a DELETE the old opening confirmation can come back under the same reference.
-        closed = any(
-            deal.deal_id == position.deal_id and deal.status == "FULLY_CLOSED" for deal in confirm.deals
-        )
-        return confirm.accepted and (closed or confirm.status == "CLOSED")
-
-    def _is_rejection(self, confirm: Confirm, _position: Position) -> bool:
-        return not confirm.accepted and confirm.at is not None
 
     def _land(self, attempt: AttemptRecord, answer: Answer, confirm: Confirm | None) -> None:
         # A process that slept through the quiet period may find its attempt settled by another.
@@ -156,7 +138,7 @@ class Closings:
             AttemptState.LANDED,
             http_status=answer.status,
             deal_reference=answer.deal_reference,
-            deal_ids=(attempt.path.rsplit("/", 1)[1],),
+            deal_ids=(attempt.deal_id or "",),
             evidence=Evidence.CONFIRM if confirm else Evidence.INFERRED,
             protected=Protection.NOT_ASKED,
             level=confirm.level if confirm else None,
@@ -224,8 +206,3 @@ def _sentence(position: Position, level: Decimal | None, pl: Decimal | None, *, 
         return f"{done}; the broker confirmed no price yet. See: capcli accounts"
     sign = "+" if pl >= 0 else ""
     return f"{done} at {plain(level)}: {sign}{cents(pl)} {position.currency}."
-
-
-def _is_fresh(confirm: Confirm, attempt: AttemptRecord) -> bool:
-    since = attempt.broker_time_at_send
-    return since is None or confirm.at is None or confirm.at >= since - _SLACK

@@ -60,12 +60,17 @@ class Confirms:
         reference = ids.deal_id(deal_reference)
         pause = min(max(pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
         deadline = self._monotonic() + wait_s
-        confirm = self._broker.confirm(reference)
+        confirm = self._ask(reference)
         while confirm is None and self._monotonic() + pause <= deadline:
             self._sleep(pause)
-            confirm = self._broker.confirm(reference)
+            confirm = self._ask(reference)
         shown = _pending(reference) if confirm is None else _shown(confirm)
         return Reply(shown, self._broker.account_id, _problem(shown))
+
+    def _ask(self, reference: str) -> Confirm | None:
+        """Return the broker's verdict; one about another reference is none."""
+        confirm = self._broker.confirm(reference)
+        return confirm if confirm is not None and confirm.deal_reference == reference else None
 
 
 def _pending(reference: str) -> ConfirmShown:

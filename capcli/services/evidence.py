@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
-from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
+from capcli.domain.identity import OPENED, Asked, Misfit, misfit
 from capcli.domain.order import Kind, LegForm, OrderRequest
-from capcli.domain.traces import POSSIBLE, Finding, Trace, Verdict
+from capcli.domain.traces import Finding, Trace, Verdict
 from capcli.errors import CapcliError, DealUnknown, RowUnreadable
 from capcli.services.casework import Desk, active_on
 from capcli.services.causes import Causes
-from capcli.services.documents import StoredOrder
-from capcli.services.ports import Broker
+from capcli.services.documents import StoredOrder, read_sizes
+from capcli.services.ports import Broker, DealTaken
 from capcli.services.search import DEFAULT, Patience, Search
 from capcli.services.sights import Sight, filled_as, read_asked, sight_of
 
@@ -35,14 +36,25 @@ class Witness:
         return Search(self.desk, self.patience)
 
     def conclude(self, attempt: AttemptRecord, order: StoredOrder, *, wait_s: float) -> AttemptRecord:
-        """Ask for the verdict on an acknowledged order until it comes or the wait (seconds) is over."""
-        confirm = self._await_confirm(attempt.deal_reference or "", wait_s)
+        """Ask for the verdict on an acknowledged order until it comes or the wait (seconds) is over.
+
+        One that is about something else is none: then the order stays acknowledged, and its traces tell.
+        """
+        confirm, other = self._await_confirm(attempt, wait_s)
         if confirm is None:
-            return attempt
-        if confirm.accepted:
-            return self._move(attempt, AttemptState.LANDED, **self._landing(attempt.kind, order, confirm))
-        facts = {"error_code": confirm.reason, "order_id": confirm.order_id}
-        return self._move(attempt, AttemptState.REJECTED, **facts)
+            return attempt if other is None else self._mistaken(attempt, other)
+        if not confirm.accepted:
+            facts = {"error_code": confirm.reason, "order_id": confirm.order_id}
+            return self._move(attempt, AttemptState.REJECTED, **facts)
+        found = self._landing(attempt, order, confirm)
+        if isinstance(found, Misfit):
+            return self._mistaken(attempt, found)
+        return self._move(attempt, AttemptState.LANDED, **found)
+
+    def _mistaken(self, attempt: AttemptRecord, other: Misfit) -> AttemptRecord:
+        """Keep that an answer was about something else, and of whom."""
+        whose = other.attempt_id or other.why
+        return attempt if attempt.answered_for == whose else self._observe(attempt, answered_for=whose)
 
     def settle(self, attempt: AttemptRecord) -> AttemptRecord:
         """Bring an attempt whose sender is gone as far as evidence allows; a failed read allows nothing.
@@ -68,7 +80,8 @@ class Witness:
         if attempt.state is AttemptState.ACKED:
             attempt = self.conclude(attempt, order, wait_s=0)
             # While a confirmation may still come it is the better witness.
-            if not attempt.state.unresolved or not self.search.is_quiet(attempt):
+            waits = attempt.answered_for is None and not self.search.is_quiet(attempt)
+            if not attempt.state.unresolved or waits:
                 return attempt, None
         finding = self.search.look(attempt, order.request)
         return (attempt if finding is None else self._judge(attempt, order, finding)), finding
@@ -76,40 +89,49 @@ class Witness:
     def _judge(self, attempt: AttemptRecord, order: StoredOrder, finding: Finding) -> AttemptRecord:
         """Take one trace for the order, one refusal for its answer, and two looks at nothing for absence."""
         verdict, absent = finding.verdict, attempt.state is AttemptState.ABSENT
+        if attempt.state is AttemptState.LANDED:
+            return self._keep_candidates(attempt, "second_deal", _equals(finding, attempt, order))
         if verdict is Verdict.LANDED:
-            facts = landing_facts(order.request, finding.traces[0]) | {"evidence": Evidence.INFERRED}
-            return self.land(attempt, facts)
+            facts = landing_facts(attempt, order.request, finding.traces[0])
+            return self.land(attempt, facts | {"evidence": Evidence.INFERRED})
         if verdict is Verdict.REJECTED and not absent:
             return self._move(
                 attempt,
                 AttemptState.REJECTED,
                 order_id=finding.rejected[0],
                 evidence=Evidence.INFERRED,
+                candidates=(),
                 absent_seen_at=None,
                 note="its activity says REJECTED",
             )
+        if absent:
+            deals = _equals(finding, attempt, order)
+            return self._keep_candidates(attempt, "possible_late_landing", deals)
+        attempt = self._keep_candidates(attempt, None, finding.deals)
         if attempt.state is AttemptState.UNKNOWN:
             return self._count_looks(attempt, nothing=verdict is Verdict.NOTHING_THERE)
-        return self._note_possible(attempt, order, finding) if absent else attempt
+        return attempt
 
-    def _note_possible(self, attempt: AttemptRecord, order: StoredOrder, finding: Finding) -> AttemptRecord:
-        """Keep in the journal what an order that was presumed not placed may have become after all."""
-        size = order.request.size
-        deals = [one for trace in finding.traces if trace.size in {None, size} for one in trace.ids]
-        absent = attempt.note.partition(";")[0]
-        note = f"{absent}; {' or '.join(deals)} {POSSIBLE}" if deals else absent
-        if note == attempt.note:
+    def _keep_candidates(
+        self, attempt: AttemptRecord, alarm: str | None, deals: tuple[str, ...]
+    ) -> AttemptRecord:
+        """Keep which deals an order may be after all; an alarm where that is news about a settled one."""
+        if deals == attempt.candidates:
             return attempt
-        if deals:
-            now, detail = self.desk.clock(), {"deal_ids": deals}
-            self.desk.journal.note(attempt.attempt_id, "possible_late_landing", at=now, detail=detail)
-        return self._observe(attempt, note=note)
+        if deals and alarm:
+            now, detail = self.desk.clock(), {"deal_ids": list(deals)}
+            self.desk.journal.note(attempt.attempt_id, alarm, at=now, detail=detail)
+        return self._observe(attempt, candidates=deals)
 
     def land(self, attempt: AttemptRecord, facts: dict[str, Any]) -> AttemptRecord:
         """Record that an order landed; an alarm where it was presumed not placed."""
+        if attempt.state is AttemptState.LANDED:
+            return self._observe(attempt, **facts, candidates=())
         if attempt.state is not AttemptState.ABSENT:
-            return self._move(attempt, AttemptState.LANDED, **facts, absent_seen_at=None)
-        landed = self._move(attempt, AttemptState.LANDED, **facts)
+            return self._move(attempt, AttemptState.LANDED, **facts, candidates=(), absent_seen_at=None)
+        landed = self._move(attempt, AttemptState.LANDED, **facts, candidates=())
+        if landed.state is not AttemptState.LANDED:
+            return landed
         detail = {"deal_ids": list(landed.deal_ids), "presumed_absent_since": attempt.absent_seen_at}
         self.desk.journal.note(attempt.attempt_id, "late_landing", at=self.desk.clock(), detail=detail)
         return landed
@@ -119,7 +141,8 @@ class Witness:
         search = self.search
         if not nothing:
             return attempt if attempt.absent_seen_at is None else self._observe(attempt, absent_seen_at=None)
-        if not search.is_quiet(attempt):
+        # Where the session was on another account after the send, the order may be there.
+        if not search.is_quiet(attempt) or attempt.other_account_id is not None:
             return attempt
         if attempt.absent_seen_at is None:
             return self._observe(attempt, absent_seen_at=search.broker_now())
@@ -136,7 +159,7 @@ class Witness:
         quiet = self._is_quiet(attempt)
         if attempt.state is AttemptState.SENDING and not quiet:
             return attempt
-        deal_id = attempt.path.rsplit("/", 1)[1]
+        deal_id = attempt.deal_id or ""
         still_open = is_open(self.desk.broker, deal_id, attempt.account_id)
         if still_open is False:
             return self._end(attempt)
@@ -152,7 +175,7 @@ class Witness:
 
     def _settle_change(self, attempt: AttemptRecord) -> AttemptRecord:
         """Settle an amendment or a cancellation; like a close it may be under way without the lock."""
-        quiet, deal_id = self._is_quiet(attempt), attempt.path.rsplit("/", 1)[1]
+        quiet, deal_id = self._is_quiet(attempt), attempt.deal_id or ""
         if attempt.state is AttemptState.SENDING and not quiet:
             return attempt
         sight, cancel = sight_of(self.desk.broker, attempt), attempt.kind is Kind.CANCEL
@@ -173,7 +196,7 @@ class Witness:
 
     def _amended(self, attempt: AttemptRecord) -> AttemptRecord:
         """Settle an amendment that the deal shows, which another one may have made."""
-        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.path.rsplit("/", 1)[1],)}
+        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.deal_id or "",)}
         if other := Causes(self.search).made_by_another(attempt):
             note = f"a later one, {other.attempt_id}, made the same change"
             return self._move(attempt, AttemptState.REJECTED, **facts, note=note)
@@ -185,7 +208,7 @@ class Witness:
         ending = Causes(self.search).of_end(attempt)
         if ending is None:
             return attempt
-        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.path.rsplit("/", 1)[1],)}
+        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.deal_id or "",)}
         if ending.instead:
             return self._move(attempt, AttemptState.REJECTED, **facts, note=ending.instead)
         return self._move(attempt, AttemptState.LANDED, **facts, protected=Protection.NOT_ASKED)
@@ -200,21 +223,31 @@ class Witness:
         """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
         return self.search.order_of(attempt)
 
-    def _await_confirm(self, deal_reference: str, wait_s: float) -> Confirm | None:
+    def _await_confirm(self, attempt: AttemptRecord, wait_s: float) -> tuple[Confirm | None, Misfit | None]:
+        """Return the confirmation of an order, else what was told instead of it, if anything."""
+        reference, other = attempt.deal_reference or "", None
         deadline, pause = self.monotonic() + wait_s, _FIRST_POLL_S
         while True:
             try:
-                confirm = self.desk.broker.confirm(deal_reference)
+                confirm = self.desk.broker.confirm(reference)
             except CapcliError:
                 # Not yet: a 404 or a failed read says nothing about the order (API page 9.1).
                 confirm = None
-            if confirm is not None or self.monotonic() + pause > deadline:
-                return confirm
+            if confirm is not None:
+                other = misfit(self.search.asked(attempt, _named(confirm)), confirm)
+            if confirm is not None and other is None:
+                return confirm, None
+            if self.monotonic() + pause > deadline:
+                return None, other
             self.sleep(pause)
             pause = min(pause * 1.6, _LONGEST_POLL_S)
 
-    def _landing(self, kind: Kind, order: StoredOrder, confirm: Confirm) -> dict[str, Any]:
-        opened = tuple(deal.deal_id for deal in confirm.deals if deal.status == "OPENED")
+    def _landing(
+        self, attempt: AttemptRecord, order: StoredOrder, confirm: Confirm
+    ) -> dict[str, Any] | Misfit:
+        """Return what a confirmation and the book tell of an order; a row that does not fit unmakes both."""
+        kind = attempt.kind
+        opened = tuple(deal.deal_id for deal in confirm.deals if deal.status == OPENED)
         touched = opened + tuple(deal.deal_id for deal in confirm.deals if deal.deal_id not in opened)
         if kind is Kind.WORKING and not touched and confirm.order_id:
             touched = (confirm.order_id,)
@@ -222,19 +255,30 @@ class Witness:
             "evidence": Evidence.CONFIRM,
             "order_id": confirm.order_id,
             "deal_ids": touched,
+            "opened_deal_ids": touched if kind is Kind.WORKING else opened,
             "level": confirm.level,
             "size": confirm.size,
             "protected": Protection.NOT_ASKED if order.request.stop is None else Protection.UNCHECKED,
+            "ending": Ending.WAITING if kind is Kind.WORKING else Ending.OPEN,
         }
         if kind is Kind.MARKET and touched and not opened:
             # On a netting account an opposite order reduces deals and opens none (API page 9.4).
-            note = _reduced(len(touched))
-            return facts | {"protected": Protection.NOT_ASKED, "note": note}
-        return facts | self.read_back(kind, order.request, opened or touched, confirm.order_id)
+            return facts | {"protected": Protection.NOT_ASKED, "ending": Ending.REDUCED}
+        if kind is Kind.WORKING and confirm.status == "DELETED":
+            return facts | {"protected": Protection.NOT_ASKED, "ending": Ending.CANCELLED}
+        found = self.read_back(kind, opened or touched, confirm.order_id)
+        asked = self.search.asked(attempt, (row.deal_id for row in found))
+        if other := next(filter(None, (misfit(asked, row) for row in found)), None):
+            return other
+        if not found:
+            return facts
+        ids = tuple(row.deal_id for row in found)
+        named = {} if touched else {"deal_ids": ids, "opened_deal_ids": ids}
+        return facts | named | protection(order.request, found)
 
     def read_back(
-        self, kind: Kind, request: OrderRequest, deals: tuple[str, ...], order_id: str | None
-    ) -> dict[str, Any]:
+        self, kind: Kind, deals: tuple[str, ...], order_id: str | None
+    ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
         """Look at what the order became. The stop that was asked for must be seen, not assumed."""
         for pause in _READ_BACK_PAUSES_S:
             self.sleep(pause)
@@ -243,9 +287,8 @@ class Witness:
             except CapcliError:
                 continue
             if found and {row.deal_id for row in found} >= set(deals):
-                ids = {} if deals else {"deal_ids": tuple(row.deal_id for row in found)}
-                return ids | protection(request, found)
-        return {}
+                return found
+        return ()
 
     def _seen(
         self, kind: Kind, deals: tuple[str, ...], order_id: str | None
@@ -264,32 +307,50 @@ class Witness:
         return journal.attempt(attempt.attempt_id) or attempt
 
     def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> AttemptRecord:
-        """Compare and set; whoever was first, what the journal holds now is returned."""
+        """Compare and set; whoever was first, what the journal holds now is returned.
+
+        A deal that another attempt owns is no landing of this one: it stays undecided.
+        """
         journal = self.desk.journal
-        journal.move(attempt.attempt_id, attempt.state, to_state, at=self.desk.clock(), **facts)
+        try:
+            journal.move(attempt.attempt_id, attempt.state, to_state, at=self.desk.clock(), **facts)
+        except DealTaken as taken:
+            return self._observe(attempt, answered_for=taken.attempt_id, candidates=(taken.name,))
         return journal.attempt(attempt.attempt_id) or attempt
 
 
-def _reduced(count: int) -> str:
-    return f"It reduced {count} position(s)"
+def _named(confirm: Confirm) -> tuple[str | None, ...]:
+    """Name everything that a confirmation is about."""
+    return (confirm.deal_reference, confirm.order_id, *(deal.deal_id for deal in confirm.deals))
 
 
-def landing_facts(request: OrderRequest, trace: Trace) -> dict[str, Any]:
+def _equals(finding: Finding, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
+    """Name the new deals like an order that are not known to be its own."""
+    mine = {*attempt.deal_ids, attempt.order_id, *read_sizes(attempt.baseline)}
+    named = (
+        deal for trace in finding.traces if trace.size in {None, order.request.size} for deal in trace.ids
+    )
+    return tuple(dict.fromkeys(deal for deal in named if deal not in mine))
+
+
+def landing_facts(attempt: AttemptRecord, request: OrderRequest, trace: Trace) -> dict[str, Any]:
     """Return what a trace tells of an order that landed: its deals, its price, and its stop."""
+    before = read_sizes(attempt.baseline)
     kept = {"protected": Protection.NOT_ASKED} if not trace.rows else protection(request, trace.rows)
     return {
         "deal_ids": trace.deal_ids,
+        "opened_deal_ids": tuple(deal for deal in trace.deal_ids if deal not in before),
         "order_id": trace.order_id,
         "level": trace.level,
         "size": trace.size,
-        "note": trace.note,
+        "ending": trace.ending,
     } | kept
 
 
 def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
     """Read a position back: True open, False gone from that account, None when that cannot be known."""
     try:
-        broker.position(deal_id)
+        row = broker.position(deal_id)
     except DealUnknown:
         # Every deal is unknown on another account, and another process may have switched ours.
         return False if _is_on(broker, account_id) else None
@@ -297,7 +358,7 @@ def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
         return True
     except CapcliError:
         return None
-    return True
+    return None if misfit(Asked(Kind.CLOSE, deal_id=deal_id), row) else True
 
 
 def _is_on(broker: Broker, account_id: str) -> bool:

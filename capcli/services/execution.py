@@ -39,7 +39,7 @@ from capcli.services.casework import (
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_order, write_baseline
 from capcli.services.evidence import Witness
-from capcli.services.ports import AccountLock, Ids
+from capcli.services.ports import AccountLock, DealTaken, Ids
 from capcli.services.recall import Recall
 from capcli.services.reply import Reply, about
 from capcli.services.search import DEFAULT, Patience
@@ -222,6 +222,10 @@ class Executions:
         return execution_reply(attempt, read_order(preview.document), replayed=True)
 
     def _send_locked(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
+        with self._desk.broker.hold_account():
+            return self._send_held(preview, again=again, wait_s=wait_s)
+
+    def _send_held(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
         order = read_order(preview.document)
         self._require_account(preview, active_on(self._desk.broker, preview.account_id))
         refuse_while_unresolved(self._desk, self._witness, preview.account_id)
@@ -372,15 +376,26 @@ class Executions:
         return sent
 
     def _record(self, attempt: AttemptRecord, answer: Answer) -> AttemptRecord:
-        """Commit what the answer proves, before anything else happens."""
+        """Commit what the answer proves, before anything else happens.
+
+        A reference that another order had before proves nothing: the answer is about that one.
+        """
         state = classify(answer)
         facts: dict[str, Any] = {
             "http_status": answer.status,
             "deal_reference": answer.deal_reference,
             "error_code": answer.error_code,
+            "retry_after_s": answer.retry_after_s,
+            "last_byte_at": answer.last_byte_at,
+            "other_account_id": answer.other_account_id,
             "note": "" if state is AttemptState.ACKED else answer.detail,
         }
-        if not self._move(attempt, state, **facts):
+        try:
+            moved = self._move(attempt, state, **facts)
+        except DealTaken as taken:
+            facts |= {"deal_reference": None, "answered_for": taken.attempt_id, "note": str(taken)}
+            moved = self._move(attempt, AttemptState.UNKNOWN, **facts)
+        if not moved:
             now = self._desk.clock()
             self._desk.journal.note(attempt.attempt_id, "late_answer", at=now, detail=facts)
         return self._held(attempt)

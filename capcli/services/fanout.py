@@ -1,6 +1,7 @@
 """Several reads at once on daemon threads, so that Ctrl-C never waits for a slow answer."""
 
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -19,7 +20,8 @@ def together(*reads: Callable[[], Any]) -> list[Any]:
         return [*together(*reads[:_MOST_THREADS]), *together(*reads[_MOST_THREADS:])]
     results: _Results = SimpleQueue()
     for place, read in enumerate(reads):
-        Thread(target=_run, args=(place, read, results), daemon=True).start()
+        # What the caller holds (the account) its reads hold too.
+        Thread(target=copy_context().run, args=(_run, place, read, results), daemon=True).start()
     found: dict[int, Any] = {}
     for _ in reads:
         place, value, error = _next(results)

@@ -50,7 +50,16 @@ from capcli.services.legs import (
 )
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply, about
-from capcli.services.sights import Ended, Sight, amended_order_sight, filled_as, read_asked, write_asked
+from capcli.services.sights import (
+    Ended,
+    Sight,
+    amended_order_sight,
+    asked_of,
+    confirmed,
+    filled_as,
+    read_asked,
+    write_asked,
+)
 from capcli.services.standing import order_at_stop
 from capcli.services.trading_gate import require_confirmation, require_trading
 
@@ -146,7 +155,11 @@ class OrderAmendments:
         )
         find_order(self._desk.broker, deal_id)
         account_id = self._desk.broker.account_id or ""
-        with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
+        with (
+            about(account_id),
+            self._lock(self._desk.env, self._desk.broker.host, account_id),
+            self._desk.broker.hold_account(),
+        ):
             plan = self.plan(deal_id, change, account_id)
             if order_shows(plan.order, plan.target):
                 sentence = f"Nothing to change: {_has(plan)} Nothing was sent."
@@ -221,6 +234,7 @@ class OrderAmendments:
             method="PUT",
             path=f"{ORDERS_PATH}/{deal_id}",
             body=body_of(plan),
+            deal_id=deal_id,
             baseline=write_asked(plan.target),
             name=f"The amendment of {deal_id}",
             command=plan.command,
@@ -278,10 +292,7 @@ class OrderAmendments:
     def _raise_rejection(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> None:
         if answer.deal_reference is None:
             return
-        try:
-            confirm = self._desk.broker.confirm(answer.deal_reference)
-        except CapcliError:
-            return
+        confirm = confirmed(self._desk.broker, answer.deal_reference, asked_of(attempt))
         if confirm is None or confirm.accepted:
             return
         reason = confirm.reason or "no reason given"

@@ -142,7 +142,7 @@ class OrderUpdates:
             if self._desk.journal.attempt_of(record.preview_id) is None:
                 self._gate(record, confirmed=confirmed)
             lock = self._setting.lock(record.env, record.host, record.account_id)
-            with lock, returning(self._desk.broker):
+            with lock, returning(self._desk.broker), self._desk.broker.hold_account():
                 attempt = self._desk.journal.attempt_of(record.preview_id)
                 if attempt is not None:
                     order, change = _read(record.document)

@@ -1,6 +1,6 @@
 """What the use cases need from the outside, as Protocols. Adapters live in broker, store and credentials."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -97,6 +97,13 @@ class SessionCache(Protocol):
 
 LoginLock = Callable[[], AbstractContextManager[None]]
 """Lets one process at a time log in with a key. It never raises: without it only the sharing is lost."""
+
+
+SessionLock = Callable[[], AbstractContextManager[None]]
+"""Lets one process at a time switch the account of a login, or send on it.
+
+Raises Busy after a bounded wait, and StateFolderUnusable.
+"""
 
 
 class Lane(IntEnum):
@@ -196,6 +203,10 @@ class Broker(Protocol):
     def login(self, *, force: bool = False) -> Session: ...
 
     def logout(self) -> bool: ...
+
+    def hold_account(self) -> AbstractContextManager[None]:
+        """Keep the account as it is for a while: no process of this user switches it. Raises Busy."""
+        ...
 
     def session(self) -> Session:
         """GET /session: the account as the broker sees it now."""
@@ -352,6 +363,15 @@ class Streams(Protocol):
         ...
 
 
+class DealTaken(Exception):
+    """A deal, an order or a reference belongs to another opening attempt already; nothing was recorded."""
+
+    def __init__(self, name: str, attempt_id: str) -> None:
+        super().__init__(f"{name} belongs to {attempt_id}")
+        self.name = name
+        self.attempt_id = attempt_id
+
+
 class Journal(Protocol):
     """Previews, attempts and events, durable before the call returns. Raises JournalUnreadable."""
 
@@ -405,8 +425,13 @@ class Journal(Protocol):
     ) -> bool:
         """Compare-and-set an attempt's state, with its event row; `facts` are columns of AttemptRecord.
 
-        Returns False when the attempt was no longer in `from_state`; then nothing changed.
+        Returns False when the attempt was no longer in `from_state`; then nothing changed. Raises DealTaken
+        where an opening order would own what another one owns: its reference, its order, a deal it opened.
         """
+        ...
+
+    def owners(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, str]:
+        """Return which attempt owns each of these references, orders and deals; the others are left out."""
         ...
 
     def observe(self, attempt_id: str, state: AttemptState, *, at: datetime, **facts: Any) -> bool:

@@ -102,7 +102,11 @@ class Reductions(Executions):
         self._require_netting(deal_id)
         position = self._desk.broker.position(deal_id)
         account_id = self._desk.broker.account_id or ""
-        with about(account_id), self._sending.lock(self._desk.env, self._desk.broker.host, account_id):
+        with (
+            about(account_id),
+            self._sending.lock(self._desk.env, self._desk.broker.host, account_id),
+            self._desk.broker.hold_account(),
+        ):
             return self._reduce_locked(position, size, account_id, again=again, wait_s=wait_s, begun=begun)
 
     def part_so_far(self, deal_id: str, size: Decimal, preview_id: str | None) -> Reply[Reduction]:

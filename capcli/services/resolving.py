@@ -61,7 +61,7 @@ class Resolutions:
             finding = finding or self._look(now)
             if deal_id is not None and self._is_open(now):
                 shown = self._landed(now, held.state, deal_id, finding)
-            elif not_placed and self._is_open(now):
+            elif not_placed and self._is_open(now) and now.state is not AttemptState.LANDED:
                 shown = self._absent(now, held.state, finding)
             elif (deal_id and deal_id not in now.deal_ids) or (
                 not_placed and now.state is AttemptState.LANDED
@@ -98,7 +98,11 @@ class Resolutions:
         if finding.deals:
             named = all(deal in known for deal in finding.deals)
             listed = "" if named else f" It may be {' or '.join(finding.deals)}."
-            denied = "" if finding.in_time else f" (--not-placed if you opened {_it(finding)} yourself)"
+            denied = (
+                ""
+                if finding.in_time or attempt.state is AttemptState.LANDED
+                else f" (--not-placed if you opened {_it(finding)} yourself)"
+            )
             return replace(
                 shown,
                 candidates=finding.deals,
@@ -112,7 +116,9 @@ class Resolutions:
         return replace(shown, sentence=known, next=f"capcli reconcile {attempt.attempt_id} --wait")
 
     def _is_open(self, attempt: AttemptRecord) -> bool:
-        return attempt.state.unresolved or attempt.state is AttemptState.ABSENT
+        """Say whether a person may decide: also which of two deals an order is that its traces told of."""
+        second = attempt.state is AttemptState.LANDED and bool(attempt.candidates)
+        return attempt.state.unresolved or attempt.state is AttemptState.ABSENT or second
 
     def _landed(
         self, attempt: AttemptRecord, before: AttemptState, deal_id: str, finding: Finding | None
@@ -131,12 +137,12 @@ class Resolutions:
                 next=f"capcli resolve {attempt.attempt_id}",
                 candidates=list(finding.deals) if finding else [],
             )
-        facts = landing_facts(order.request, trace) | {"evidence": Evidence.HUMAN}
+        facts = landing_facts(attempt, order.request, trace) | {"evidence": Evidence.HUMAN}
         settled = self._witness.land(attempt, facts)
         return self._settlements.told(before, settled, None)
 
     def _require_target(self, attempt: AttemptRecord, deal_id: str) -> None:
-        target = attempt.path.rsplit("/", 1)[1]
+        target = attempt.deal_id or ""
         if deal_id != target:
             raise EvidenceAgainst(
                 f"{attempt.attempt_id} is about {target}, not about {deal_id}.",
@@ -179,7 +185,7 @@ class Resolutions:
         """Presume an order absent whose only traces came so late that a person may call them his own."""
         if attempt.state is not AttemptState.UNKNOWN or finding is None or not finding.late:
             return attempt
-        note, journal = "what came after the quiet period is somebody's own", self._desk.journal
+        note, journal = "what came after its window is somebody's own", self._desk.journal
         journal.move(attempt.attempt_id, attempt.state, AttemptState.ABSENT, at=self._desk.clock(), note=note)
         return journal.attempt(attempt.attempt_id) or attempt
 

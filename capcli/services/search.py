@@ -1,11 +1,13 @@
 """Looks at an account for what a lost order may have become: one clean look at everything, or none at all."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from capcli.domain.account import Activity
-from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
+from capcli.domain.identity import Asked
 from capcli.domain.market import Side
 from capcli.domain.match import find
 from capcli.domain.order import OrderRequest
@@ -14,11 +16,8 @@ from capcli.errors import CapcliError
 from capcli.services.casework import Desk, active_on
 from capcli.services.documents import StoredOrder, read_baseline, read_order, read_sizes
 
-# Attempts of this long before a lost one may own what was opened since, as a working order that filled.
-_OWNERS = timedelta(days=30)
-# How long an order that left no trace is looked for again.
+# How long an order is looked for again that left no trace, or that was found by its traces alone.
 _WATCH = timedelta(hours=24)
-_SLACK = timedelta(seconds=2)
 _DAY = timedelta(days=1)
 # What comes a week after a send is not that order any more.
 _MOST_DAYS = 7
@@ -53,14 +52,34 @@ class Search:
         try:
             if sent is None or active_on(self.desk.broker, attempt.account_id) != attempt.account_id:
                 return None
-            seen = self._see(sent - _SLACK)
+            window = window_of(attempt, sent)
+            seen = self._see(window.since)
         except CapcliError:
             return None
         if self.desk.broker.account_id != attempt.account_id:
             return None
-        known = read_baseline(attempt.baseline) | self._owned_by_others(attempt)
+        owners = self.owners(attempt, seen.names)
+        known = read_baseline(attempt.baseline) | owners.keys()
         sizes, rivals = read_sizes(attempt.baseline), self._rivals(attempt, request)
-        return find(Lost(request, self._window(sent), known, sizes, rivals), seen)
+        return find(Lost(request, window, known, sizes, rivals), seen)
+
+    def owners(self, attempt: AttemptRecord, names: Iterable[str | None]) -> Mapping[str, str]:
+        """Return which other attempt owns each of these references, orders and deals."""
+        found = self.desk.journal.owners(attempt.env, attempt.host, filter(None, names))
+        return {name: owner for name, owner in found.items() if owner != attempt.attempt_id}
+
+    def asked(self, attempt: AttemptRecord, names: Iterable[str | None]) -> Asked:
+        """Return what an attempt asked for, for holding an answer that names these against it."""
+        order = self.order_of(attempt)
+        return Asked(
+            kind=attempt.kind,
+            since=attempt.broker_time_at_send,
+            request=order.request if order else None,
+            deal_id=attempt.deal_id,
+            reference=attempt.deal_reference,
+            baseline=read_baseline(attempt.baseline) if order else frozenset(),
+            owners=self.owners(attempt, names),
+        )
 
     def order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
         """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
@@ -90,13 +109,18 @@ class Search:
         return first is not None and self.broker_now() - first >= timedelta(seconds=self.patience.gap_s)
 
     def is_watched(self, attempt: AttemptRecord) -> bool:
-        """Say whether an order that was presumed not placed is still looked for."""
+        """Say whether an order that no answer settled is still looked for.
+
+        That is one that was presumed not placed, and one that was found by its traces: a second deal like it
+        is somebody else's, or this is.
+        """
         sent = attempt.sent_at or attempt.created_at
-        lost = attempt.state is AttemptState.ABSENT and attempt.kind.is_order
+        inferred = attempt.state is AttemptState.LANDED and attempt.evidence is Evidence.INFERRED
+        lost = attempt.kind.is_order and (inferred or attempt.state is AttemptState.ABSENT)
         return lost and self.desk.clock() - sent <= _WATCH
 
     def watched(self, account_id: str) -> tuple[AttemptRecord, ...]:
-        """Return the orders of an account that were presumed not placed and may yet land."""
+        """Return the orders of an account that were settled without an answer in the last day."""
         desk = self.desk
         since = desk.clock() - _WATCH
         found = desk.journal.recent(desk.env, desk.broker.host, account_id, since)
@@ -118,34 +142,24 @@ class Search:
             since = end
         return rows
 
-    def _window(self, sent: datetime) -> Window:
-        return Window.after(sent, timedelta(seconds=self.patience.quiet_s))
-
     def _rivals(self, attempt: AttemptRecord, request: OrderRequest) -> tuple[Rival, ...]:
         """Return the other lost orders of this epic, side and size, open or looked for again."""
         desk = self.desk
         open_ones = desk.journal.unresolved(attempt.env, attempt.host, attempt.account_id)
         return tuple(
-            Rival(other.attempt_id, self._window(sent), read_baseline(other.baseline))
+            Rival(other.attempt_id, window_of(other, sent), read_baseline(other.baseline))
             for other in (*open_ones, *self.watched(attempt.account_id))
             if other.attempt_id != attempt.attempt_id
+            and other.state is not AttemptState.LANDED
             and (sent := other.broker_time_at_send) is not None
             and (order := self.order_of(other)) is not None
             and _shape(order.request) == _shape(request)
         )
 
-    def _owned_by_others(self, attempt: AttemptRecord) -> frozenset[str]:
-        since = attempt.created_at - _OWNERS
-        mine = attempt.attempt_id
-        others = self.desk.journal.recent(attempt.env, attempt.host, attempt.account_id, since)
-        return frozenset(
-            deal
-            for other in others
-            # An amendment or a close is about a deal of another attempt, it owns none.
-            if other.attempt_id != mine and other.kind.is_order
-            for deal in (*other.deal_ids, other.order_id)
-            if deal
-        )
+
+def window_of(attempt: AttemptRecord, sent: datetime) -> Window:
+    """Return when an order that was sent at an instant (broker time) can have been created."""
+    return Window.of(sent, attempt.last_byte_at)
 
 
 def _shape(request: OrderRequest) -> tuple[str, Side, Decimal]:

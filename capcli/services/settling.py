@@ -14,7 +14,7 @@ from capcli.services.casework import Desk, returning
 from capcli.services.evidence import Witness
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply
-from capcli.services.verdicts import execution_reply
+from capcli.services.verdicts import execution_reply, strayed
 
 _NAMES = {
     Kind.CLOSE: "close",
@@ -140,8 +140,6 @@ class Settlements:
         if order is None:
             return _change_told(before, attempt)
         undecided = attempt.state.unresolved
-        may_be = undecided or attempt.state is AttemptState.ABSENT
-        candidates = finding.deals if finding is not None and may_be else ()
         told = execution_reply(attempt, order, replayed=False)
         code = Exit.DONE if attempt.state in _ENDS_WELL else told.exit_code
         sentence, command = told.data.sentence, told.data.next
@@ -158,7 +156,7 @@ class Settlements:
             state=attempt.state,
             evidence=attempt.evidence,
             deal_ids=attempt.deal_ids,
-            candidates=candidates,
+            candidates=attempt.candidates,
             exit_code=int(code),
             sentence=sentence,
             next=command,
@@ -168,22 +166,23 @@ class Settlements:
         """Say what was looked at and what may decide it, and the command that goes on from there."""
         resolve = f"capcli resolve {attempt.attempt_id}"
         wait = f"capcli reconcile {attempt.attempt_id} --wait"
-        acked = attempt.state is AttemptState.ACKED
+        acked, maybe = attempt.state is AttemptState.ACKED, f"{_MAYBE}{strayed(attempt)}"
         if finding is None:
             why = (
                 "The broker has not confirmed it yet" if acked else "The account could not be read to the end"
             )
-            return f"{_MAYBE} {why}.", wait
+            return f"{maybe} {why}.", wait
         if finding.deals:
-            return f"{_MAYBE} {_candidates(finding)}", resolve
+            return f"{maybe} {_candidates(finding)}", resolve
         if finding.traces:
             ids = ", ".join(one for trace in finding.traces for one in trace.ids)
-            return f"{_MAYBE} The activity shows an order like it ({ids}) and no deal of it yet.", wait
+            return f"{maybe} The activity shows an order like it ({ids}) and no deal of it yet.", wait
         if finding.rejected:
-            return f"{_MAYBE} Its activity shows {len(finding.rejected)} refusals that fit.", wait
-        nothing = f"{_MAYBE} No trace yet in positions, working orders and activity."
-        if acked:
-            return f"{nothing} The broker acknowledged it, so that proves nothing.", resolve
+            return f"{maybe} Its activity shows {len(finding.rejected)} refusals that fit.", wait
+        nothing = f"{maybe} No trace yet in positions, working orders and activity."
+        if acked or attempt.other_account_id is not None:
+            why = " The broker acknowledged it, so that proves nothing." if acked else ""
+            return f"{nothing}{why}", resolve
         patience = self._witness.patience
         when = f"from {patience.quiet_s:g} s after the send, in two looks {patience.gap_s:g} s apart"
         return f"{nothing} Absence counts {when}.", wait
@@ -197,7 +196,9 @@ class Settlements:
     def _pass(self, account_id: str, wanted: tuple[str, ...]) -> list[Settled]:
         desk = self._desk
         with self._lock(desk.env, desk.broker.host, account_id), returning(desk.broker):
-            return [self.examine(attempt)[0] for attempt in self._attempts(account_id, wanted)]
+            rows = [self.examine(attempt)[0] for attempt in self._attempts(account_id, wanted)]
+        # What was found by its traces is watched, and is news only once there is a second deal like it.
+        return [row for row in rows if wanted or row.candidates or row.state_before != AttemptState.LANDED]
 
     def _attempts(self, account_id: str, wanted: tuple[str, ...]) -> list[AttemptRecord]:
         journal, desk = self._desk.journal, self._desk
@@ -214,9 +215,12 @@ class Settlements:
         if not row.state.unresolved:
             return False
         attempt = self._desk.journal.attempt(row.attempt_id)
-        if attempt is None or row.epic is None or not row.candidates:
+        if attempt is None or row.epic is None:
             return True
-        return not self._witness.search.is_quiet(attempt)
+        elsewhere = attempt.other_account_id is not None or (
+            attempt.answered_for is not None and attempt.state is AttemptState.ACKED
+        )
+        return not (row.candidates or elsewhere) or not self._witness.search.is_quiet(attempt)
 
 
 def _candidates(finding: Finding) -> str:
@@ -225,14 +229,16 @@ def _candidates(finding: Finding) -> str:
     said = [f"{which} {', '.join(finding.deals)}."]
     late = [f"{deal} at {trace.at:%H:%M:%S}Z" for trace in finding.late for deal in trace.deal_ids]
     if late:
-        said.append(f"Opened so late that it may be a trade by hand: {', '.join(late)}.")
+        said.append(
+            f"Opened so late that it may be a trade by hand or of another computer: {', '.join(late)}."
+        )
     if finding.shared:
         said.append(f"The same fits {', '.join(finding.shared)}.")
     return " ".join(said)
 
 
 def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
-    deal_id = attempt.path.rsplit("/", 1)[1]
+    deal_id = attempt.deal_id or ""
     what = f"The {_NAMES[attempt.kind]} of {deal_id}"
     undecided = attempt.state.unresolved
     if undecided:

@@ -6,9 +6,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-from capcli.domain.account import Position
+from capcli.domain.account import Confirm, Position
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.bracket import Bracket, Target, order_shows, position_shows
+from capcli.domain.identity import Asked, misfit
 from capcli.domain.order import POSITIONS_PATH, Kind
 from capcli.errors import CapcliError, DealUnknown
 from capcli.services.documents import write_baseline
@@ -29,13 +30,27 @@ class Sight(StrEnum):
 
 def sight_of(broker: Broker, attempt: AttemptRecord) -> Sight:
     """Say what has become of an amendment or a cancellation, from what its attempt holds alone."""
-    deal_id, account_id = attempt.path.rsplit("/", 1)[1], attempt.account_id
+    deal_id, account_id = attempt.deal_id or "", attempt.account_id
     if attempt.kind is Kind.CANCEL:
         return order_sight(broker, deal_id, account_id)
     asked = read_asked(attempt)
     if attempt.path.startswith(POSITIONS_PATH):
         return position_sight(broker, deal_id, account_id, asked.bracket)
     return amended_order_sight(broker, deal_id, account_id, asked)
+
+
+def asked_of(attempt: AttemptRecord) -> Asked:
+    """Return what a change asked for, for holding answers against it."""
+    return Asked(attempt.kind, attempt.broker_time_at_send, deal_id=attempt.deal_id)
+
+
+def confirmed(broker: Broker, reference: str, asked: Asked) -> Confirm | None:
+    """Return the broker's verdict on a change, accepted or not; None where there is none that fits it."""
+    try:
+        confirm = broker.confirm(reference)
+    except CapcliError:
+        return None
+    return confirm if confirm is not None and misfit(asked, confirm) is None else None
 
 
 def position_sight(broker: Broker, deal_id: str, account_id: str, asked: Bracket) -> Sight:
@@ -46,6 +61,8 @@ def position_sight(broker: Broker, deal_id: str, account_id: str, asked: Bracket
         # Every deal is unknown on another account, and another process may have switched ours.
         return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
     except CapcliError:
+        return Sight.UNREADABLE
+    if misfit(Asked(Kind.AMEND, deal_id=deal_id), row) is not None:
         return Sight.UNREADABLE
     return Sight.DONE if position_shows(row, asked) else Sight.NOT_YET
 

@@ -4,13 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
-from capcli.domain.match import FILLED
 from capcli.domain.money import plain, short
 from capcli.domain.order import Kind, Leg, LegForm
-from capcli.domain.traces import POSSIBLE
 from capcli.errors import Exit, Problem
 from capcli.services.casework import not_sent
 from capcli.services.commands import preview_command
@@ -55,6 +53,15 @@ _HOW = {
     Evidence.HUMAN: " The answer was lost; a person named the deal.",
 }
 _BY_TRACES = " The answer was lost; what the account shows since then fits this order alone."
+_BECAME = {
+    Ending.FILLED: "it was filled",
+    Ending.FILLED_AND_CLOSED: "it was filled and is closed already",
+    Ending.CANCELLED: "it is cancelled already",
+    Ending.EXPIRED: "it has expired already",
+    Ending.DROPPED: "the broker dropped it when it came to be filled",
+}
+_AS_SENT = frozenset({None, Ending.OPEN, Ending.WAITING})
+_THERE = _AS_SENT | {Ending.FILLED}
 _LATE = " It had been presumed not placed and landed late."
 _TOO_MANY = 429
 _UNAUTHORISED = 401
@@ -108,11 +115,15 @@ def _told_again(attempt: AttemptRecord, sentence: str, command: str | None) -> s
 
 
 def _next_after_landing(attempt: AttemptRecord) -> str:
-    orders = attempt.kind is Kind.WORKING and not attempt.note
     # What netting reduced may be gone: only what was opened is worth pointing at.
-    gone = attempt.note and attempt.note != FILLED
-    deal = "" if gone or not attempt.deal_ids else attempt.deal_ids[0]
-    return f"capcli {'orders' if orders else 'positions'} {deal}".strip()
+    deals = attempt.deal_ids if attempt.ending in _THERE else attempt.opened_deal_ids
+    gone = attempt.ending not in {*_THERE, Ending.REDUCED}
+    deal = "" if gone or not deals else deals[0]
+    return f"capcli {'orders' if _waits(attempt) else 'positions'} {deal}".strip()
+
+
+def _waits(attempt: AttemptRecord) -> bool:
+    return attempt.kind is Kind.WORKING and attempt.ending in _AS_SENT
 
 
 def _by_hand(attempt: AttemptRecord) -> str | None:
@@ -147,12 +158,33 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
 
 def _may_be_live(attempt: AttemptRecord) -> Problem:
     command = f"capcli reconcile {attempt.attempt_id}"
-    message = f"The order may be live. Do not send it again. Run: {command}"
+    message = f"The order may be live. Do not send it again.{strayed(attempt)} Run: {command}"
     if attempt.state is AttemptState.ABSENT:
         command = f"capcli resolve {attempt.attempt_id}"
-        known = f"{attempt.note[:1].upper()}{attempt.note[1:]}"
-        told = "a person has to say" if POSSIBLE in known else "a late landing will be reported"
+        known, told = f"{attempt.note[:1].upper()}{attempt.note[1:]}", "a late landing will be reported"
+        if attempt.candidates:
+            known = f"{known}; {' or '.join(attempt.candidates)} may be a late landing of it"
+            told = "a person has to say"
         message = f"{known}. Presumed not placed; {told}. To settle: {command}"
+    return _undecided(attempt, message, command)
+
+
+def strayed(attempt: AttemptRecord) -> str:
+    """Say that an answer was about another order, or that the session was on another account after the send.
+
+    Empty where neither is known; else with a space in front.
+    """
+    if attempt.other_account_id is not None:
+        return (
+            f" It was sent for account {attempt.account_id}, and right after that the session was on account "
+            f"{attempt.other_account_id}: look at both."
+        )
+    if attempt.answered_for is not None:
+        return f" The broker's answer was about another order ({attempt.answered_for})."
+    return ""
+
+
+def _undecided(attempt: AttemptRecord, message: str, command: str) -> Problem:
     return Problem(
         "MAY_BE_LIVE",
         message,
@@ -169,13 +201,14 @@ def _not_sent(attempt: AttemptRecord, order: StoredOrder) -> Problem:
     told = _by_hand(attempt)
     message = told or f"Nothing was sent: {attempt.note.rstrip('.')}."
     code = None if told else attempt.error_code
-    cause = not_sent(code, message, preview_command(order.request, order.order_type)).problem()
+    again = preview_command(order.request, order.order_type)
+    cause = not_sent(code, message, again, attempt.retry_after_s).problem()
     details = dict(cause.details) | ({"cause": cause.code} if code else {})
     return replace(cause, code="NOT_SENT", retry_safe=True, details=details)
 
 
 def _refused(attempt: AttemptRecord, order: StoredOrder) -> Problem:
-    reason = attempt.error_code or "no reason given"
+    reason = attempt.error_code or attempt.note or "no reason given"
     if attempt.http_status == _TOO_MANY:
         message = "Rate limit exceeded: the broker refused the order unread. Nothing opened. Wait 30 s."
         return _settled("RATE_LIMITED", message, Exit.RATE_LIMITED, order, retry=True, retry_after_s=30)
@@ -194,7 +227,7 @@ def _settled(
 
 def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.protected in {Protection.YES, Protection.NOT_ASKED}:
-        return None
+        return _second_deal(attempt, order) if attempt.candidates else None
     landed, look = _landed(attempt, order), _next_after_landing(attempt)
     if attempt.protected is Protection.UNCHECKED:
         return _no_stop("STOP_UNVERIFIED", f"{landed} Its stop could not be read back. Look at it now.", look)
@@ -202,7 +235,7 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         message = f"{landed} Its stop is not as asked: the broker has {plain(attempt.stop_level)}, "
         return _no_stop("STOP_DIFFERS", f"{message}asked was {_asked_stop(order)}.", look)
     wanted = f" at {plain(order.stop_level)}" if order.stop_level else ""
-    waits = attempt.kind is Kind.WORKING and not attempt.note
+    waits = _waits(attempt)
     where = "It waits" if waits else "Position is open"
     command = _setting_stop(attempt, order, "orders" if waits else "positions") or look
     return _no_stop("NO_STOP", f"{landed} {where} WITHOUT its stop{wanted}. Set it now: {command}", command)
@@ -217,6 +250,17 @@ def _setting_stop(attempt: AttemptRecord, order: StoredOrder, where: str) -> str
         return None
     words = change_words(Change(stop=stop, trailing=request.trailing, guaranteed=request.guaranteed))
     return " ".join([f"capcli {where} amend {attempt.deal_ids[0]}", *words, "--confirm"])
+
+
+def _second_deal(attempt: AttemptRecord, order: StoredOrder) -> Problem:
+    """Tell of another deal like the one that was taken for this order by its traces."""
+    command = f"capcli resolve {attempt.attempt_id}"
+    deals = " and ".join(attempt.candidates)
+    message = (
+        f"{_landed(attempt, order)} Another deal like it appeared since: {deals}. One of them may be "
+        f"somebody else's. To say which is this order's: {command}"
+    )
+    return _undecided(attempt, message, command)
 
 
 def _asked_stop(order: StoredOrder) -> str:
@@ -234,7 +278,7 @@ def _no_stop(code: str, message: str, command: str) -> Problem:
 def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
     late = _LATE if attempt.absent_seen_at is not None else ""
     inferred = attempt.evidence is Evidence.INFERRED
-    how = _BY_TRACES if inferred and attempt.note else _HOW.get(attempt.evidence, "")
+    how = _BY_TRACES if inferred and attempt.ending not in _AS_SENT else _HOW.get(attempt.evidence, "")
     return _told(attempt, order) + how + late
 
 
@@ -247,11 +291,17 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
     if attempt.kind is Kind.WORKING:
         kind = order.order_type.value if order.order_type else "order"
         at = f" at {plain(request.trigger.level)}" if request.trigger else ""
-        became = f": {attempt.note[0].lower()}{attempt.note[1:]}" if attempt.note else " is waiting"
-        if not attempt.note and attempt.level and request.trigger and attempt.level != request.trigger.level:
+        waits = _waits(attempt)
+        became = " is waiting" if waits else f": {_BECAME[attempt.ending or Ending.FILLED]}"
+        if waits and attempt.level and request.trigger and attempt.level != request.trigger.level:
             became = f" is waiting, now at {plain(attempt.level)}"
         return f"{kind} order to {request.side.value} {size} {request.epic}{at}{became}{stop}."
     verb = "Bought" if request.side is Side.BUY else "Sold"
     level = f" at {plain(attempt.level)}" if attempt.level is not None else ""
-    closed = f" {attempt.note}." if attempt.note else ""
+    closed = ""
+    if attempt.ending is Ending.CLOSED:
+        closed = " It is closed already."
+    elif attempt.ending is Ending.REDUCED:
+        cut = len(attempt.deal_ids) - len(attempt.opened_deal_ids)
+        closed = f" It reduced {cut} position{'s' * (cut != 1)}."
     return f"{verb} {size} {request.epic}{level}{stop}.{closed}"

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
 from capcli.errors import ApprovalUnknown, JournalUnreadable
-from capcli.services.ports import Inspection, Mark
+from capcli.services.ports import DealTaken, Inspection, Mark
 from capcli.store import seals
 from capcli.store.audit import inspect
 from capcli.store.db import Database
@@ -30,6 +30,8 @@ from capcli.store.records import (
 
 R = TypeVar("R")
 
+# So many names are asked for in one statement.
+_NAMES = 500
 
 _FACTS = frozenset(
     {
@@ -42,6 +44,7 @@ _FACTS = frozenset(
         "deal_ids",
         "opened_deal_ids",
         "candidates",
+        "answered_for",
         "other_account_id",
         "evidence",
         "protected",
@@ -67,21 +70,22 @@ _INSERT_PREVIEW = """
 _INSERT_ATTEMPT = """
     INSERT INTO attempts (id, kind, env, host, account_id, method, path, preview_id, state, body_sha256,
         baseline, created_at, deal_id, broker_time_at_send, sent_at, last_byte_at, deal_reference, order_id,
-        deal_ids, opened_deal_ids, candidates, other_account_id, evidence, protected, http_status, error_code,
-        retry_after_s, level, size, stop_level, absent_seen_at, ended_at, ending, note)
+        deal_ids, opened_deal_ids, candidates, answered_for, other_account_id, evidence, protected,
+        http_status, error_code, retry_after_s, level, size, stop_level, absent_seen_at, ended_at, ending,
+        note)
     VALUES (:id, :kind, :env, :host, :account_id, :method, :path, :preview_id, :state, :body_sha256,
         :baseline, :created_at, :deal_id, :broker_time_at_send, :sent_at, :last_byte_at, :deal_reference,
-        :order_id, :deal_ids, :opened_deal_ids, :candidates, :other_account_id, :evidence, :protected,
-        :http_status, :error_code, :retry_after_s, :level, :size, :stop_level, :absent_seen_at, :ended_at,
-        :ending, :note)
+        :order_id, :deal_ids, :opened_deal_ids, :candidates, :answered_for, :other_account_id, :evidence,
+        :protected, :http_status, :error_code, :retry_after_s, :level, :size, :stop_level,
+        :absent_seen_at, :ended_at, :ending, :note)
     ON CONFLICT (preview_id) DO NOTHING"""
 
 _MOVE = """
     UPDATE attempts SET state = :state, baseline = :baseline, broker_time_at_send = :broker_time_at_send,
         sent_at = :sent_at, last_byte_at = :last_byte_at, deal_reference = :deal_reference,
         order_id = :order_id, deal_ids = :deal_ids, opened_deal_ids = :opened_deal_ids,
-        candidates = :candidates, other_account_id = :other_account_id, evidence = :evidence,
-        protected = :protected, http_status = :http_status, error_code = :error_code,
+        candidates = :candidates, answered_for = :answered_for, other_account_id = :other_account_id,
+        evidence = :evidence, protected = :protected, http_status = :http_status, error_code = :error_code,
         retry_after_s = :retry_after_s, level = :level, size = :size, stop_level = :stop_level,
         absent_seen_at = :absent_seen_at, ended_at = :ended_at, ending = :ending, note = :note
     WHERE id = :id AND state = :from_state"""
@@ -263,6 +267,8 @@ class SqliteJournal:
         if to_state is AttemptState.SENDING:
             # Daily limits count what has a send time, so no caller can forget it.
             facts.setdefault("sent_at", at)
+        if not to_state.unresolved:
+            facts.setdefault("ended_at", at)
         return self._set(attempt_id, from_state, Event("move", at, attempt_id, from_state, to_state, facts))
 
     def observe(self, attempt_id: str, state: AttemptState, *, at: datetime, **facts: Any) -> bool:
@@ -276,10 +282,25 @@ class SqliteJournal:
             if before.state is not from_state:
                 return False
             state = AttemptState(event.to_state or from_state)
-            after = attempt_row(replace(before, state=state, **event.detail))
-            connection.execute(_MOVE, after | {"from_state": from_state.value})
+            after = replace(before, state=state, **event.detail)
+            connection.execute(_MOVE, attempt_row(after) | {"from_state": from_state.value})
+            if _owned(after) != _owned(before):
+                _own(connection, after)
             append(event)
             return True
+
+    def owners(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, str]:
+        wanted = sorted(set(names))
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), _NAMES):
+            some = wanted[start : start + _NAMES]
+            marks = ", ".join("?" * len(some))
+            rows = self._db.rows(
+                f"SELECT name AS id, attempt_id FROM owned_deals WHERE env = ? AND host = ? AND name IN ({marks})",  # noqa: E501, S608  marks
+                (env, host, *some),
+            )
+            found |= {row["id"]: row["attempt_id"] for row in rows}
+        return found
 
     def note(
         self,
@@ -370,6 +391,23 @@ def _append(
     for number, event in enumerate(events, 1):
         head = append(connection, event, rows if number == len(events) else (), key)
     return head
+
+
+def _owned(attempt: AttemptRecord) -> list[str]:
+    """Return the names that an opening order owns, and no other may: its reference, its id, its deals."""
+    names = (attempt.deal_reference, attempt.order_id, *attempt.opened_deal_ids)
+    return sorted(set(filter(None, names))) if attempt.kind.is_order else []
+
+
+def _own(connection: sqlite3.Connection, attempt: AttemptRecord) -> None:
+    """Write down what an opening order owns. Raises DealTaken."""
+    connection.execute("DELETE FROM owned_deals WHERE attempt_id = ?", (attempt.attempt_id,))
+    for name in _owned(attempt):
+        place = (attempt.env, attempt.host, name)
+        sql = "SELECT attempt_id FROM owned_deals WHERE env = ? AND host = ? AND name = ?"
+        for owner in connection.execute(sql, place).fetchall():
+            raise DealTaken(name, owner["attempt_id"])
+        connection.execute("INSERT INTO owned_deals VALUES (?, ?, ?, ?)", (*place, attempt.attempt_id))
 
 
 def _note_of(row: sqlite3.Row) -> tuple[datetime, Mapping[str, Any]]:

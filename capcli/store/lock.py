@@ -4,10 +4,11 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from capcli.errors import Busy, StateFolderUnusable
 from capcli.system import file_lock
@@ -27,25 +28,46 @@ class FileAccountLock:
 
     @contextmanager
     def __call__(self, env: str, host: str, account_id: str) -> Iterator[None]:
-        with ExitStack() as held:
-            # Only entering is translated: what the body raises belongs to the body.
-            self._enter(held, self.folder / lock_name(env, host, account_id))
+        path = self.folder / lock_name(env, host, account_id)
+        with _held(
+            file_lock(path, wait_s=self.wait_s, clock=self.clock, sleep=self.sleep),
+            path,
+            self.wait_s,
+            "Another process is sending on this account",
+        ):
             yield
 
-    def _enter(self, held: ExitStack, path: Path) -> None:
+
+@dataclass(frozen=True, slots=True)
+class FileSessionLock:
+    """The `SessionLock` port: one file per env, host and key, held by a kernel lock."""
+
+    folder: Path
+    key: str
+    wait_s: float = 20
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        path = self.folder / f"session-{sha256(self.key.encode()).hexdigest()[:16]}.lock"
+        lock = file_lock(path, wait_s=self.wait_s)
+        with _held(lock, path, self.wait_s, "Another process is sending with this login"):
+            yield
+
+
+@contextmanager
+def _held(lock: AbstractContextManager[Any], path: Path, wait_s: float, busy: str) -> Iterator[None]:
+    """Hold a lock. Only entering is translated: what the body raises belongs to the body."""
+    with ExitStack() as held:
         try:
-            held.enter_context(file_lock(path, wait_s=self.wait_s, clock=self.clock, sleep=self.sleep))
+            held.enter_context(lock)
         except Busy as error:
-            raise Busy(
-                "Another process is sending on this account. Nothing was sent.",
-                next="capcli reconcile",
-                waited_s=self.wait_s,
-            ) from error
+            raise Busy(f"{busy}. Nothing was sent.", next="capcli reconcile", waited_s=wait_s) from error
         except OSError as error:
             raise StateFolderUnusable(
                 f"The lock {path} cannot be opened: {error.strerror or error}. Nothing was sent.",
                 next="capcli config path",
             ) from error
+        yield
 
 
 def lock_name(env: str, host: str, account_id: str) -> str:

@@ -42,6 +42,7 @@ _V1 = (
         deal_ids TEXT NOT NULL,
         opened_deal_ids TEXT NOT NULL,
         candidates TEXT NOT NULL,
+        answered_for TEXT,
         other_account_id TEXT,
         evidence TEXT NOT NULL,
         protected TEXT NOT NULL,
@@ -64,6 +65,7 @@ _V1 = (
         attempt_id TEXT NOT NULL REFERENCES attempts (id),
         PRIMARY KEY (env, host, name)
     )""",
+    "CREATE INDEX owned_by_attempt ON owned_deals (attempt_id)",
     """CREATE TABLE events (
         seq INTEGER PRIMARY KEY NOT NULL,
         attempt_id TEXT REFERENCES attempts (id),

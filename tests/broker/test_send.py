@@ -30,7 +30,9 @@ def test_the_stored_bytes_go_out_as_they_are(venue: Venue) -> None:
 
     result = send(venue)
 
-    assert result == Answer(Delivery.ANSWERED, 200, REFERENCE, None, "status 200", broker_time=START)
+    assert result == Answer(
+        Delivery.ANSWERED, 200, REFERENCE, None, "status 200", broker_time=START, last_byte_at=START
+    )
     (request,) = venue.requests
     assert request.content == BODY
     assert request.headers["content-type"] == "application/json"
@@ -121,7 +123,9 @@ def test_any_other_failure_may_have_been_received(venue: Venue, error: Exception
         (httpx.Response(502, content=b"bad gateway"), AttemptState.UNKNOWN),
         (refusal("error.service.unavailable", 503), AttemptState.UNKNOWN),
         (refusal("java.util.concurrent.TimeoutException", 400), AttemptState.UNKNOWN),
-        (answer({"message": "closed"}, 400), AttemptState.UNKNOWN),
+        (answer({"message": "closed"}, 400), AttemptState.REFUSED),
+        (answer({"message": "closed"}, 403), AttemptState.UNKNOWN),
+        (answer([], 400), AttemptState.UNKNOWN),
         (answer({"errorCode": 5}, 400), AttemptState.UNKNOWN),
         (httpx.Response(429), AttemptState.UNKNOWN),
         (refusal("error.invalid.stoploss.minvalue: 17.146", 400), AttemptState.REFUSED),

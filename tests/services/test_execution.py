@@ -369,7 +369,6 @@ def test_a_rejected_order_is_a_no_of_the_broker(seat: Seat) -> None:
         "dealStatus": "REJECTED",
         "rejectReason": "RISK_CHECK",
         "epic": "SILVER",
-        "dealReference": "o_1",
         "dealId": "d-1",
         "affectedDeals": [],
     }
@@ -453,7 +452,7 @@ def test_an_opposite_order_tells_what_it_reduced(seat: Seat) -> None:
     seat.open(size="2")
     done = seat.open(size="1", side=Side.SELL, stop=stop_at("38.5"))
     assert (done.protected, done.next) == ("not_asked", "capcli positions")
-    assert "It reduced 1 position(s)." in done.sentence
+    assert "It reduced 1 position." in done.sentence
 
 
 def test_an_order_that_closes_one_deal_and_opens_another_names_the_open_one(seat: Seat) -> None:

@@ -171,7 +171,7 @@ def test_move_changes_state_and_facts(journal: SqliteJournal) -> None:
     }
     assert journal.move("a_000000000001", S.CLAIMED, S.SENDING, at=NOW, sent_at=NOW)
     assert journal.move("a_000000000001", S.SENDING, S.LANDED, at=NOW, **facts)
-    assert journal.attempt("a_000000000001") == an_attempt(state=S.LANDED, sent_at=NOW, **facts)
+    assert journal.attempt("a_000000000001") == an_attempt(state=S.LANDED, sent_at=NOW, ended_at=NOW, **facts)
 
 
 def test_half_a_surrogate_from_the_broker_does_not_lose_the_verdict(journal: SqliteJournal) -> None:
@@ -187,7 +187,7 @@ def test_move_from_another_state_changes_nothing(journal: SqliteJournal, raw: sq
     assert journal.move("a_000000000001", S.CLAIMED, S.NOT_SENT, at=NOW)
     events = raw.execute("SELECT count(*) FROM events").fetchone()
     assert not journal.move("a_000000000001", S.CLAIMED, S.SENDING, at=NOW, note="late")
-    assert journal.attempt("a_000000000001") == an_attempt(state=S.NOT_SENT)
+    assert journal.attempt("a_000000000001") == an_attempt(state=S.NOT_SENT, ended_at=NOW)
     assert raw.execute("SELECT count(*) FROM events").fetchone() == events
 
 

@@ -1,0 +1,152 @@
+"""Whether an answer is about what was asked: one rule for open, close, amend and cancel (order protocol, I9).
+
+An answer is a confirmation, a row of a list or a row of the activity. What it does not say excludes nothing;
+what it says must fit: epic, side, size, deal ids and time. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from capcli.domain.account import Activity, Confirm, Position, WorkingOrder
+from capcli.domain.market import Side
+from capcli.domain.order import Kind, OrderRequest
+
+# The Date header, by which the broker's clock is known, holds whole seconds.
+CLOCKS = timedelta(seconds=1)
+OPENED = "OPENED"
+_CLOSED, _DELETED = frozenset({"CLOSED", "FULLY_CLOSED"}), frozenset({"DELETED"})
+_AMENDED = frozenset({"AMENDED"})
+_EXPECTED = {
+    Kind.CLOSE: _CLOSED,
+    Kind.CANCEL: _DELETED,
+    Kind.AMEND: _AMENDED,
+    Kind.WORKING_UPDATE: _AMENDED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of the broker, as far as an answer can be held against it.
+
+    An opening order has a `request`, everything else the `deal_id` that it is about. `reference` is what the
+    broker answered to it, `since` the broker's clock at the send. `baseline` are the deals that were there
+    before, and `owners` tells which other attempt a reference, an order or a deal belongs to. With `any_size`
+    rows count whatever their size.
+    """
+
+    kind: Kind
+    since: datetime | None = None
+    request: OrderRequest | None = None
+    deal_id: str | None = None
+    reference: str | None = None
+    any_size: bool = False
+    baseline: frozenset[str] = frozenset()
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why an answer is about something else; `attempt_id` is whose it is, where the journal knows."""
+
+    why: str
+    attempt_id: str | None = None
+
+
+Told = Confirm | Position | WorkingOrder | Activity
+
+
+def misfit(asked: Asked, told: Told) -> Misfit | None:
+    """Say why an answer is not about what was asked; None where it is."""
+    if asked.request is not None:
+        return _opening_misfit(asked, asked.request, told)
+    if isinstance(told, Confirm):
+        return _change_misfit(asked, told)
+    return None if told.deal_id == asked.deal_id else Misfit(f"it is about {told.deal_id or 'another deal'}")
+
+
+def _opening_misfit(asked: Asked, request: OrderRequest, told: Told) -> Misfit | None:
+    names, size, at = _facts(told)
+    return (
+        _owned(asked, names)
+        or _differing(request, told.epic, told.side, None if asked.any_size else size)
+        or _too_early(asked, at)
+        or (_confirm_misfit(asked, told) if isinstance(told, Confirm) else _old_row(asked, told.deal_id))
+    )
+
+
+def _facts(told: Told) -> tuple[tuple[str | None, ...], Decimal | None, datetime | None]:
+    match told:
+        case Confirm():
+            opened = (deal.deal_id for deal in told.deals if deal.status == OPENED)
+            return (told.deal_reference, told.order_id, *opened), told.size, told.at
+        case Position():
+            return (told.deal_id, told.working_order_id), told.size, told.opened_at
+        case WorkingOrder():
+            return (told.deal_id,), told.size, told.created_at
+        case Activity():
+            return (told.deal_id, told.working_order_id, told.deal_reference), told.size, told.at
+
+
+def _owned(asked: Asked, names: Iterable[str | None]) -> Misfit | None:
+    owner = next((owner for name in names if name and (owner := asked.owners.get(name))), None)
+    return None if owner is None else Misfit(f"it is about the order of {owner}", owner)
+
+
+def _differing(
+    request: OrderRequest, epic: str | None, side: Side | None, size: Decimal | None
+) -> Misfit | None:
+    if epic not in {None, "", request.epic}:
+        return Misfit(f"it is about {epic}, not {request.epic}")
+    if side not in {None, request.side}:
+        return Misfit(f"it is about a {side}, not a {request.side}")
+    # Less may be filled, or be left of it; a size of 0 means that it is not known yet.
+    if size is not None and size > request.size:
+        return Misfit(f"it is about a size of {size}, not {request.size}")
+    return None
+
+
+def _too_early(asked: Asked, at: datetime | None) -> Misfit | None:
+    if at is None or asked.since is None or at >= asked.since - CLOCKS:
+        return None
+    return Misfit(f"it is of {at:%Y-%m-%d %H:%M:%S}Z, before the send")
+
+
+def _old_row(asked: Asked, deal_id: str) -> Misfit | None:
+    return Misfit(f"{deal_id} was there before the send") if deal_id in asked.baseline else None
+
+
+def _confirm_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
+    """Hold the ids of a confirmed opening against the book before it.
+
+    What it opened is new; what it reduced was there (netting, API page 9.4).
+    """
+    if asked.reference is not None and confirm.deal_reference != asked.reference:
+        return Misfit(f"it is about {confirm.deal_reference}, not {asked.reference}")
+    new = [deal.deal_id for deal in confirm.deals if deal.status == OPENED or asked.kind is Kind.WORKING]
+    if confirm.order_id is not None:
+        new.append(confirm.order_id)
+    if old := next((deal_id for deal_id in new if deal_id in asked.baseline), None):
+        return _old_row(asked, old)
+    reduced = (deal.deal_id for deal in confirm.deals if deal.deal_id not in new)
+    strange = next((deal_id for deal_id in reduced if deal_id not in asked.baseline), None)
+    return None if strange is None else Misfit(f"it reduced {strange}, which was not there before the send")
+
+
+def _change_misfit(asked: Asked, confirm: Confirm) -> Misfit | None:
+    """Hold a confirmation against the target of a change, its expected status, and the time of the send.
+
+    The opening, every amendment and the close of a position share one reference (API page 9.2). DELETED for
+    an order's id proves its cancellation at any date (API page 18, fact 2).
+    """
+    deals = {deal.deal_id: deal.status for deal in confirm.deals}
+    about = {*deals, confirm.order_id} - {None}
+    if not (asked.deal_id in about or (not about and confirm.deal_reference == f"p_{asked.deal_id}")):
+        return Misfit(f"it is about {confirm.order_id or confirm.deal_reference}, not {asked.deal_id}")
+    told = {confirm.status, deals.get(asked.deal_id or "")}
+    if confirm.accepted and not told & _EXPECTED[asked.kind]:
+        return Misfit(f"it tells of {confirm.status or 'another change'}")
+    if confirm.accepted and asked.kind is Kind.CANCEL:
+        return None
+    return Misfit("it has no date") if confirm.at is None else _too_early(asked, confirm.at)
