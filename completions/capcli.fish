@@ -252,9 +252,9 @@ function __capcli_argument
         case 'config unset|0'
             echo 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
         case 'paper faults set|0'
-            echo 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
+            echo 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
         case 'paper faults clear|0'
-            echo 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
+            echo 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
         case 'help|0'
             echo 'exit-codes environment output preview completions reference'
     end

@@ -61,8 +61,8 @@ class Sessions:
     `credentials` is asked only when a login is needed. `wanted_account` is asserted after every login;
     without one, the account that the session was last on. `lock` lets one process at a time log in: who
     waited for it looks into the cache first, and takes over the session that is there by then.
-    `account_lock` keeps all processes but the one that holds it from switching the account; it is taken before
-    the lock of the threads and that of the login.
+    `account_lock` keeps all processes but its holder from switching the account; it is taken before the lock
+    of the threads and that of the login.
     `sealed_login` encrypts the password with the key that the broker offers.
     """
 
@@ -433,8 +433,8 @@ class Sessions:
         """Switch, take the new tokens, and read back which account is active (API page 2.6)."""
         if not self._held.get():
             raise Busy(
-                f"Another process is sending with this login, so the session does not go to account {target} now. "
-                "Nothing was sent.",
+                "Another process is sending with this login, so the session does not go to account "
+                f"{target} now. Nothing was sent.",
                 next="capcli reconcile",
             )
         ask = Ask("PUT", SESSION, body=msgspec.json.encode({"accountId": target}))

@@ -282,6 +282,7 @@ the deal and the session
   session-cap      a session dies --value seconds (3600) after its login, however busy
   switch-account   somebody else switches the preferred account; once
   rotate-tokens    the answer brings new tokens, the old ones are dead; once
+  old-token-follows  old tokens follow a switch of the account
   key-paused       401 error.invalid.api.key to every login, as of a paused key
   no-account       401 error.null.accountId to reads, as of a login without accounts
 \b

@@ -1,7 +1,7 @@
 """The life of a preview and of an attempt, and what the broker's answer to a POST proves (order protocol)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -136,13 +136,13 @@ _OK, _BAD_REQUEST = 200, 400
 def classify(answer: Answer) -> AttemptState:
     """Return the state that an order's answer proves; UNKNOWN unless it is on the allow-list.
 
-    An answer of a session that was found on another account afterwards proves nothing.
+    A reference from a session that was found on another account afterwards proves nothing.
     """
     if answer.delivery is Delivery.NOT_CONNECTED:
         return AttemptState.NOT_SENT
-    if answer.delivery is Delivery.LOST or answer.other_account_id is not None:
+    if answer.delivery is Delivery.LOST:
         return AttemptState.UNKNOWN
-    if answer.status == _OK and answer.deal_reference:
+    if answer.status == _OK and answer.deal_reference and answer.other_account_id is None:
         return AttemptState.ACKED
     if answer.status in _DEFINITE_REFUSALS and (answer.error_code or "").startswith("error."):
         return AttemptState.REFUSED
@@ -174,6 +174,22 @@ class PreviewRecord:
     created_at: datetime
     expires_at: datetime
     broker_time: datetime | None = None
+
+
+# Clocks are set by steps, and the broker's is known to a second.
+_CLOCK_STEP = timedelta(seconds=2)
+
+
+def is_from_the_future(preview: PreviewRecord, now: datetime, broker_now: datetime | None) -> bool:
+    """Say whether a preview was made while our clock was ahead: later than it is by ours and the broker's."""
+    return preview.created_at > max(now, broker_now or now) + _CLOCK_STEP
+
+
+def has_outlived(preview: PreviewRecord, broker_now: datetime | None) -> bool:
+    """Say whether a preview expired by the broker's clock, whatever ours was set to in between."""
+    if preview.broker_time is None or broker_now is None:
+        return False
+    return broker_now - preview.broker_time > preview.expires_at - preview.created_at + _CLOCK_STEP
 
 
 @dataclass(frozen=True, slots=True)

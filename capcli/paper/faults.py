@@ -20,7 +20,8 @@ NO_REFERENCE, TOO_MANY = "no-reference", "too-many"
 CONFIRM_LATE, CONFIRM_NEVER, STALE_CONFIRM = "confirm-late", "confirm-never", "stale-confirm"
 ACTIVITY_LATE, DEAL_LATE, DROP_STOP, BAND = "activity-late", "deal-late", "drop-stop", "band"
 EXPIRE_SESSION, SWITCH_ACCOUNT = "expire-session", "switch-account"
-ROTATE_TOKENS, KEY_PAUSED, NO_ACCOUNT = "rotate-tokens", "key-paused", "no-account"
+ROTATE_TOKENS, OLD_TOKEN_FOLLOWS = "rotate-tokens", "old-token-follows"
+KEY_PAUSED, NO_ACCOUNT = "key-paused", "no-account"
 CLOSED_TEXT, STOP_DEMANDED = "closed-text", "stop-demanded"
 SLIPPAGE, PART_FILL, NO_CODE, SESSION_CAP = "slippage", "part-fill", "no-code", "session-cap"
 STREAM_CUT, IDLE_CUT, ONE_STREAM = "stream-cut", "idle-cut", "one-stream"
@@ -222,6 +223,7 @@ _TABLE = (
     Spec(SESSION_CAP, "a session dies so long after its login", ALL, movable=False, value=_late("3600")),
     Spec(SWITCH_ACCOUNT, "somebody else switches the preferred account", ALL, times=1),
     Spec(ROTATE_TOKENS, "the answer brings new tokens, the old ones are dead", ALL, times=1),
+    Spec(OLD_TOKEN_FOLLOWS, "old tokens follow a switch of the account", ALL, movable=False),
     Spec(KEY_PAUSED, "401 error.invalid.api.key, as of a paused key", LOGIN, movable=False, moment=BEFORE),
     Spec(NO_ACCOUNT, "401 error.null.accountId, as of a login without accounts", READS, moment=BEFORE),
     Spec(STREAM_CUT, "every stream is cut off", STREAM, movable=False, times=1),

@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from capcli.paper import book, encryption, limits, money
+from capcli.paper import book, encryption, faults, limits, money
+from capcli.paper.armed import strike
 from capcli.paper.book import Account
 from capcli.paper.desk import Call, Desk, Reply, Session
 from capcli.paper.refusal import Refusal
@@ -26,8 +27,8 @@ def admit(db: sqlite3.Connection, settings: Settings, headers: Mapping[str, str]
     cst, token = _tokens(headers)
     if not cst:
         raise Refusal(401, "error.null.client.token")
-    row = db.execute("SELECT * FROM sessions WHERE cst = ?", (cst,)).fetchone()
-    if row is None or row["token"] != token or _expired(row, settings, at):
+    row = db.execute("SELECT * FROM sessions WHERE cst = ? AND token = ?", (cst, token)).fetchone()
+    if row is None or _expired(row, settings, at):
         raise Refusal(401, "error.invalid.session.token")
     if at - row["used_ms"] >= _TOUCH_MS:
         db.execute("UPDATE sessions SET used_ms = ? WHERE cst = ?", (at, cst))
@@ -46,8 +47,9 @@ def _expired(row: sqlite3.Row, settings: Settings, at: int) -> bool:
 def rotated(desk: Desk, session: Session) -> Session:
     """The same session under new tokens; the old ones are dead (API page 2.2)."""
     fresh = Session(secrets.token_hex(16), secrets.token_hex(20), session.account_id)
-    row = (fresh.cst, fresh.token, session.cst)
-    desk.db.execute("UPDATE sessions SET cst = ?, token = ? WHERE cst = ?", row)
+    row = (fresh.cst, fresh.token, session.cst, session.token)
+    desk.db.execute("UPDATE sessions SET cst = ?, token = ? WHERE cst = ? AND token = ?", row)
+    _end(desk, session.cst)
     return fresh
 
 
@@ -107,9 +109,13 @@ def _password(desk: Desk, login: Login) -> str | None:
 def _begin(desk: Desk, account_id: str) -> Session:
     session = Session(secrets.token_hex(16), secrets.token_hex(20), account_id)
     desk.db.execute("DELETE FROM sessions WHERE used_ms < ?", (desk.at - IDLE_MS,))
-    row = (session.cst, session.token, session.account_id, desk.at, desk.at)
-    desk.db.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?)", row)
+    _add(desk, session, desk.at)
     return session
+
+
+def _add(desk: Desk, session: Session, created_ms: int) -> None:
+    row = (session.cst, session.token, session.account_id, created_ms, desk.at)
+    desk.db.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _login_body(desk: Desk, active: Account, accounts: tuple[Account, ...]) -> dict[str, Any]:
@@ -159,24 +165,32 @@ def show(call: Call) -> Reply:
 
 
 def switch(call: Call) -> Reply:
-    """New tokens, dead old ones; where the next login lands is shared state of the login (API page 2.6)."""
+    """A new security token under the same CST; the old one stays valid for its own account (API page 18).
+
+    Where the next login lands is shared state of the login (API page 2.6).
+    """
     chosen = book.account(call.desk.db, decode(call.body, AccountChoice).accountId or "")
     if chosen is None:
         raise Refusal(400, "error.invalid.accountId")
     if chosen.account_id == call.account_id:
         raise Refusal(400, "error.not-different.accountId")
     book.prefer(call.desk.db, chosen.account_id)
-    _end(call)
-    return Reply({"dealingEnabled": True, **_flags()}, _begin(call.desk, chosen.account_id))
+    db, old = call.desk.db, call.session
+    created = db.execute("SELECT min(created_ms) FROM sessions WHERE cst = ?", (old.cst,)).fetchone()[0]
+    if strike(call.desk, faults.OLD_TOKEN_FOLLOWS):
+        db.execute("UPDATE sessions SET account_id = ? WHERE cst = ?", (chosen.account_id, old.cst))
+    fresh = Session(old.cst, secrets.token_hex(20), chosen.account_id)
+    _add(call.desk, fresh, created)
+    return Reply({"dealingEnabled": True, **_flags()}, fresh)
 
 
 def log_out(call: Call) -> Reply:
-    _end(call)
+    _end(call.desk, call.session.cst)
     return Reply({"status": "SUCCESS"})
 
 
-def _end(call: Call) -> None:
-    call.desk.db.execute("DELETE FROM sessions WHERE cst = ?", (call.session.cst,))
+def _end(desk: Desk, cst: str) -> None:
+    desk.db.execute("DELETE FROM sessions WHERE cst = ?", (cst,))
 
 
 def ping(_call: Call) -> Reply:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 BUSY_SECONDS = 20.0
-VERSION = 3  # of the tables below
+VERSION = 4  # of the tables below
 _WAL_TRIES = 200
 DEAL, FEE, MARGIN = 0, 1, 2  # ranks of alarms
 OVERNIGHT = "overnight"  # what the alarm of the fee stands under
@@ -23,7 +23,9 @@ TABLES = {
         edition INTEGER""",
     "preferences": "account_id TEXT, name TEXT, value INTEGER, PRIMARY KEY (account_id, name)",
     "watchlists": "id INTEGER PRIMARY KEY, name TEXT, epics TEXT",
-    "sessions": "cst TEXT PRIMARY KEY, token TEXT, account_id TEXT, created_ms INTEGER, used_ms INTEGER",
+    # One login (cst) has a token for each account that it was on.
+    "sessions": """cst TEXT, token TEXT, account_id TEXT, created_ms INTEGER, used_ms INTEGER,
+        PRIMARY KEY (cst, token)""",
     "hits": "bucket TEXT, at_ms INTEGER",
     "positions": """deal_id TEXT PRIMARY KEY, account_id TEXT, epic TEXT, direction TEXT, size TEXT,
         level TEXT, leverage INTEGER, order_id TEXT, created_ms INTEGER, stop TEXT, profit TEXT,
@@ -181,6 +183,8 @@ def _create(db: sqlite3.Connection) -> None:
     if _version(db) == VERSION:
         return
     with writing(db):
+        # An older file's sessions had one token each; losing them costs a login.
+        db.execute("DROP TABLE IF EXISTS sessions")
         for name, columns in TABLES.items():
             db.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
             _widen(db, name, columns)

@@ -83,7 +83,7 @@ def _execution(row: ExecutionRecord) -> tuple[Cell, ...]:
 
 def _what(row: ExecutionRecord) -> str:
     if row.side is None or row.size is None:
-        return f"{row.kind.lower()} {row.path.rsplit('/', 1)[1]}"
+        return f"{row.kind.lower()} {row.deal_id}"
     waits = (
         ""
         if row.order_type is None or row.entry is None

@@ -16,7 +16,13 @@ from capcli.domain.account import (
     Transaction,
     WorkingOrder,
 )
-from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.attempt import (
+    AttemptRecord,
+    AttemptState,
+    PreviewRecord,
+    has_outlived,
+    is_from_the_future,
+)
 from capcli.domain.market import Market, OrderRules
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
@@ -103,6 +109,22 @@ def active_on(broker: Broker, account_id: str) -> str:
     """
     active = broker.session().account_id
     return active if active == account_id else broker.visit_account(account_id).account_id
+
+
+def clock_fault(desk: Desk, preview: PreviewRecord) -> str | None:
+    """Say why a preview is too old or too new by the broker's clock, which was just read; None if it is not.
+
+    The paper broker's market time can be faster than ours, so there only our own clock is held against it.
+    """
+    now, broker_now = desk.clock(), desk.broker.broker_time()
+    if is_from_the_future(preview, now, broker_now):
+        return (
+            f"was made at {preview.created_at:%H:%M:%S}Z by this computer's clock, and now it is "
+            f"{broker_now or now:%H:%M:%S}Z at the broker: the clock was ahead."
+        )
+    if desk.env != "paper" and has_outlived(preview, broker_now):
+        return "has expired by the broker's clock."
+    return None
 
 
 @contextmanager

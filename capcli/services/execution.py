@@ -31,6 +31,7 @@ from capcli.services.casework import (
     Scene,
     Start,
     active_on,
+    clock_fault,
     failed_after,
     judge,
     look,
@@ -184,7 +185,7 @@ class Executions:
             raise PreviewElsewhere(
                 f"{preview.preview_id} previews the update of a working order, not an order. Nothing was "
                 "sent now. The tool cap_trade_execute_working_order_update sends it.",
-                next=f"capcli orders {preview.path.rsplit('/', 1)[1]}",
+                next="capcli orders",
             )
         if kind is not None and preview.kind is not kind:
             raise PreviewElsewhere(
@@ -228,6 +229,11 @@ class Executions:
     def _send_held(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
         order = read_order(preview.document)
         self._require_account(preview, active_on(self._desk.broker, preview.account_id))
+        if why := clock_fault(self._desk, preview):
+            raise PreviewExpired(
+                f"{preview.preview_id} {why} Nothing was sent. Make a new preview.",
+                next=_preview_again(preview),
+            )
         refuse_while_unresolved(self._desk, self._witness, preview.account_id)
         self._refuse_twin(preview, again=again)
         scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)

@@ -17,7 +17,8 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRecord:
-    """One attempt. Asked: epic to `limit`. Sent: `path`, `sent_at`. The rest is what became of it.
+    """One attempt. Asked: epic to `deal_id`, the deal that a change is about. Sent: `path`, `sent_at`. The rest
+    is what became of it.
 
     Prices in the instrument's currency, times UTC; what an attempt is not about (a close has no size of its
     own) or what is not known is None.
@@ -34,6 +35,7 @@ class ExecutionRecord:
     entry: Decimal | None
     stop_level: Decimal | None
     limit_level: Decimal | None
+    deal_id: str | None
     path: str
     created_at: datetime
     sent_at: datetime | None
@@ -87,6 +89,7 @@ class ExecutionsLog:
             entry=order.entry if order else None,
             stop_level=order.stop_level if order else None,
             limit_level=order.limit_level if order else None,
+            deal_id=attempt.deal_id,
             path=attempt.path,
             created_at=attempt.created_at,
             sent_at=attempt.sent_at,

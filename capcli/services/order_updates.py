@@ -17,7 +17,7 @@ from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm
 from capcli.errors import ChecksFailed, PreviewElsewhere, PreviewExpired, PreviewUnknown, UsageError
 from capcli.services import ids as typed
 from capcli.services.cancelling import find_order, told
-from capcli.services.casework import Desk, active_on, order_rules, returning
+from capcli.services.casework import Desk, active_on, clock_fault, order_rules, returning
 from capcli.services.evidence import Witness
 from capcli.services.order_amending import (
     OrderAmendment,
@@ -151,10 +151,15 @@ class OrderUpdates:
                 return self._send(record)
 
     def _send(self, record: PreviewRecord) -> Reply[OrderAmendment]:
-        _, change = _read(record.document)
-        deal_id = record.path.rsplit("/", 1)[1]
+        order, change = _read(record.document)
+        deal_id = order.deal_id
         if active_on(self._desk.broker, record.account_id) != record.account_id:
             raise self._elsewhere(record, f"account {record.account_id}")
+        if why := clock_fault(self._desk, record):
+            raise PreviewExpired(
+                f"{record.preview_id} {why} Nothing was sent. Make a new preview.",
+                next=amend_order_command(deal_id, change),
+            )
         plan = self._amendments.plan(deal_id, change, record.account_id)
         if body_of(plan) != record.body:
             raise ChecksFailed(
@@ -186,19 +191,19 @@ class OrderUpdates:
         )
 
     def _gate(self, record: PreviewRecord, *, confirmed: bool) -> None:
+        order, change = _read(record.document)
         if record.expires_at <= self._desk.clock():
-            _, change = _read(record.document)
             raise PreviewExpired(
                 f"{record.preview_id} expired at {record.expires_at:%H:%M:%S}Z. Nothing was sent. "
                 "Make a new preview.",
-                next=amend_order_command(record.path.rsplit("/", 1)[1], change),
+                next=amend_order_command(order.deal_id, change),
             )
         require_trading(self._desk.policy, "The update")
         require_confirmation(
             self._desk.policy,
             confirmed=confirmed,
             needed=self._setting.confirmation_needed,
-            command=f"capcli orders amend {record.path.rsplit('/', 1)[1]}",
+            command=f"capcli orders amend {order.deal_id}",
         )
 
     def _store(self, plan: Plan) -> PreviewRecord:
@@ -217,6 +222,7 @@ class OrderUpdates:
             quote=b"",
             state=PreviewState.READY,
             created_at=now,
+            broker_time=self._desk.broker.broker_time(),
             expires_at=now + timedelta(seconds=self._setting.ttl_s),
         )
         self._desk.journal.save_preview(record)

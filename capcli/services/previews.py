@@ -166,6 +166,7 @@ class Previews:
                 state=PreviewState.READY if preview.executable else PreviewState.DRAFT,
                 created_at=preview.created_at,
                 expires_at=preview.expires_at,
+                broker_time=self._desk.broker.broker_time(),
             )
         )
 

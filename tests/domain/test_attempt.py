@@ -1,6 +1,18 @@
+from datetime import timedelta
+
 import pytest
 
-from capcli.domain.attempt import TRANSITIONS, Answer, AttemptState, Delivery, classify
+from capcli.domain.attempt import (
+    TRANSITIONS,
+    Answer,
+    AttemptState,
+    Delivery,
+    PreviewRecord,
+    classify,
+    has_outlived,
+    is_from_the_future,
+)
+from tests.store.builders import NOW, a_preview
 
 S = AttemptState
 
@@ -25,6 +37,11 @@ def answered(status: int, reference: str | None = None, code: str | None = None)
         (answered(400, code="java.lang.NullPointerException"), S.UNKNOWN),
         (answered(400, code="xerror.some"), S.UNKNOWN),
         (answered(400, "o_1", "error.some"), S.REFUSED),
+        (Answer(Delivery.ANSWERED, status=400, bare_object=True), S.REFUSED),
+        (Answer(Delivery.ANSWERED, status=403, bare_object=True), S.UNKNOWN),
+        (Answer(Delivery.ANSWERED, status=429, bare_object=True), S.UNKNOWN),
+        (Answer(Delivery.ANSWERED, status=200, deal_reference="o_1", other_account_id="2"), S.UNKNOWN),
+        (Answer(Delivery.ANSWERED, status=400, error_code="error.x", other_account_id="2"), S.REFUSED),
     ],
 )
 def test_an_answer_proves_this_much(answer: Answer, state: AttemptState) -> None:
@@ -42,3 +59,39 @@ def test_nothing_that_was_sent_becomes_unsent_without_an_answer_or_a_person() ->
 
 def test_what_may_be_live_is_unresolved() -> None:
     assert {state for state in S if state.unresolved} == {S.CLAIMED, S.SENDING, S.ACKED, S.UNKNOWN}
+
+
+def previewed(created: int = 0, broker: int | None = 0) -> PreviewRecord:
+    """A preview of two minutes, made at so many seconds by our clock and by the broker's."""
+    made = NOW + timedelta(seconds=created)
+    told = None if broker is None else NOW + timedelta(seconds=broker)
+    return a_preview(created_at=made, expires_at=made + timedelta(seconds=120), broker_time=told)
+
+
+@pytest.mark.parametrize(
+    ("created", "now", "broker", "future"),
+    [
+        (0, 0, 0, False),
+        (2, 0, 0, False),
+        (3, 0, 0, True),
+        (3, 0, None, True),
+        (3600, 3600, 0, False),
+        (3600, 0, 3600, False),
+    ],
+)
+def test_a_preview_is_from_the_future_where_both_clocks_say_so(
+    created: int, now: int, broker: int | None, *, future: bool
+) -> None:
+    at = None if broker is None else NOW + timedelta(seconds=broker)
+    assert is_from_the_future(previewed(created), NOW + timedelta(seconds=now), at) is future
+
+
+@pytest.mark.parametrize(
+    ("told", "broker", "outlived"),
+    [(0, 122, False), (0, 123, True), (None, 999, False), (0, None, False), (0, 18_060, True)],
+)
+def test_a_preview_expires_by_the_brokers_clock(
+    told: int | None, broker: int | None, *, outlived: bool
+) -> None:
+    preview = previewed(18_000, told)
+    assert has_outlived(preview, None if broker is None else NOW + timedelta(seconds=broker)) is outlived

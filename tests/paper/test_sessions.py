@@ -65,15 +65,11 @@ def ended(client: Client) -> None:
     client.delete("/session")
 
 
-def switched(client: Client) -> None:
-    client.put("/session", accountId=client.get("/accounts").json["accounts"][1]["accountId"])
-
-
 def made_up(client: Client) -> None:
     client.tokens = dict.fromkeys(ROTATED, "old")
 
 
-@pytest.mark.parametrize("death", [idle, capped, ended, switched, made_up])
+@pytest.mark.parametrize("death", [idle, capped, ended, made_up])
 def test_dead_tokens_break_the_calls_of_a_login_whatever_they_died_of(client, death):
     """Of the first two it was seen (API page 15, 24); a broker cannot tell the others from them."""
     death(client)
@@ -124,17 +120,45 @@ def test_session_shows_the_active_account(client):
     assert set(body) == {"clientId", "accountId", "timezoneOffset", "locale", "currency", "streamEndpoint"}
 
 
-def test_a_switch_rotates_the_tokens_and_moves_the_next_login(client):
-    euros = client.get("/accounts").json["accounts"][1]["accountId"]
-    before = dict(client.tokens)
+def euros_of(client):
+    return client.get("/accounts").json["accounts"][1]["accountId"]
+
+
+def test_a_switch_brings_a_security_token_of_its_own_and_moves_the_next_login(client):
+    euros, before = euros_of(client), dict(client.tokens)
     answer = client.put("/session", accountId=euros)
     assert answer.json["dealingEnabled"] is True
-    assert client.get("/ping").code == "error.invalid.session.token"
     client.adopt(answer)
-    assert all(client.tokens[name] != before[name] for name in ROTATED)
+    assert client.tokens["cst"] == before["cst"]
+    assert client.tokens["x-security-token"] != before["x-security-token"]
     assert client.get("/session").json["accountId"] == euros
     assert [a["preferred"] for a in client.get("/accounts").json["accounts"]] == [False, True]
     assert Client(client.path, client.now + timedelta(seconds=2)).login().json["currentAccountId"] == euros
+
+
+def test_the_old_token_stays_valid_for_its_own_account(client):
+    dollars, before = client.get("/session").json["accountId"], dict(client.tokens)
+    client.put("/session", accountId=euros_of(client))
+    assert client.send("GET", "/session", headers=before).json["accountId"] == dollars
+    client.tokens = before
+    client.delete("/session")
+    assert client.get("/ping").code == "error.invalid.session.token"
+
+
+def test_the_old_token_follows_the_switch_where_its_fault_is_set(client):
+    euros, before = euros_of(client), dict(client.tokens)
+    state.set_fault(client.path, "old-token-follows", at=client.now)
+    client.put("/session", accountId=euros)
+    assert client.send("GET", "/session", headers=before).json["accountId"] == euros
+
+
+def test_the_old_token_is_dead_after_a_switch_where_tokens_rotate(client):
+    euros, before = euros_of(client), dict(client.tokens)
+    state.set_fault(client.path, "rotate-tokens", at=client.now)
+    answer = client.put("/session", accountId=euros)
+    assert client.send("GET", "/ping", headers=before).code == "error.invalid.session.token"
+    client.adopt(answer)
+    assert client.get("/session").json["accountId"] == euros
 
 
 def test_a_switch_leaves_other_sessions_where_they_are(client):

@@ -107,7 +107,6 @@ def test_an_inferred_landing_is_an_alarm_when_a_second_equal_deal_appears(
     assert seat.execute(shown.preview_id).exit_code == 0
 
 
-@pytest.mark.xfail(strict=True, reason="a preview is judged by the local clock alone")
 @pytest.mark.parametrize("minutes", [0, 10])
 def test_a_preview_made_while_the_clock_was_ahead_is_not_executed(
     seats: Seats, time: Time, minutes: int

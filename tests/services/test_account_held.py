@@ -1,0 +1,152 @@
+"""The account cannot change under an order, whatever becomes of old tokens after a switch (API page 18)."""
+
+from collections.abc import Callable
+from threading import Thread
+
+import httpx
+import pytest
+
+from capcli.domain.attempt import AttemptState
+from capcli.store.lock import FileSessionLock
+from tests.services.test_settling import held, only, reconcile
+from tests.support.clock import Time
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal
+from tests.support.fixtures import Seats
+
+S = AttemptState
+VENUES = ["kept", "rotate-tokens", "old-token-follows"]
+
+
+def other_program(seat: Seat, account_id: str) -> None:
+    """Switch the account with the session's own tokens, as a program that knows no lock of ours."""
+    stored = seat.app.broker.held_session
+    assert stored is not None
+    tokens = {"CST": stored.cst, "X-SECURITY-TOKEN": stored.security_token}
+    with httpx.Client(transport=seat.tap._inner, base_url="http://paper") as client:
+        answer = client.put("/api/v1/session", json={"accountId": account_id}, headers=tokens)
+    assert answer.status_code == 200
+
+
+def before_the_post(seat: Seat, deed: Callable[[], None]) -> None:
+    def strike(_: httpx.Request) -> None:
+        deed()
+
+    seat.tap.breaks("POST", "/positions", before=strike)
+
+
+def venue(seat: Seat, kind: str) -> None:
+    seat.book()
+    if kind != "kept":
+        seat.app.paper.set_fault(kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "code"),
+    [("kept", S.LANDED, 0), ("rotate-tokens", S.REFUSED, 4), ("old-token-follows", S.UNKNOWN, 8)],
+)
+def test_an_account_that_another_program_switches_under_an_order_is_never_told_wrong(
+    seat: Seat, kind: str, state: AttemptState, code: int
+) -> None:
+    shown = seat.preview()
+    venue(seat, "kept")
+
+    def deed() -> None:
+        if kind != "kept":
+            seat.app.paper.set_fault(kind, times=1)
+        other_program(seat, SECOND_ACCOUNT)
+
+    before_the_post(seat, deed)
+    reply = seat.execute(shown.preview_id)
+    assert (reply.data.state, reply.exit_code) == (state, code), reply
+    assert len(seat.tap.orders()) == 1
+    if state is S.UNKNOWN:
+        assert held(seat, reply.data.attempt_id).other_account_id == SECOND_ACCOUNT
+        assert FIRST_ACCOUNT in reply.data.sentence
+        assert SECOND_ACCOUNT in reply.data.sentence
+
+
+def test_an_order_that_went_to_another_account_is_never_presumed_absent(seat: Seat) -> None:
+    shown = seat.preview()
+
+    def deed() -> None:
+        seat.app.paper.set_fault("old-token-follows")
+        other_program(seat, SECOND_ACCOUNT)
+
+    before_the_post(seat, deed)
+    attempt_id = seat.execute(shown.preview_id).data.attempt_id
+    seat.app.paper.clear_faults()
+    for pause in (121, 31, 31):
+        seat.time.tick(pause)
+        row = only(reconcile(seat, attempt_id))
+        assert (row.state, row.next) == (S.UNKNOWN, f"capcli resolve {attempt_id}")
+    assert SECOND_ACCOUNT in row.sentence
+    assert only(seat.app.settlements.wait(attempt_id)).state is S.UNKNOWN
+
+
+@pytest.mark.parametrize("kind", VENUES)
+def test_a_switch_and_the_next_order_land_where_they_should(seats: Seats, kind: str) -> None:
+    one, two = seats(), seats()
+    venue(one, kind)
+    two.book()
+    one.app.accounts.use(SECOND_ACCOUNT)
+    assert one.open().state is S.LANDED
+    assert one.app.broker.session().account_id == SECOND_ACCOUNT
+    two.time.tick(1)
+    reply = two.execute(two.preview().preview_id, again=True)
+    assert reply.data.state is S.LANDED
+    assert two.app.broker.session().account_id == reply.account_id
+
+
+def lock_of(seat: Seat) -> FileSessionLock:
+    key = f"{seat.app.env}\nhttp://paper\n{seat.app.credentials.fingerprint_hint()}"
+    return FileSessionLock(seat.app.folders.locks, key, wait_s=0.2)
+
+
+def test_while_another_process_sends_nothing_is_sent_and_no_account_is_switched(
+    seat: Seat, time: Time
+) -> None:
+    shown = seat.preview()
+    with lock_of(seat)():
+        error = refusal(lambda: seat.execute(shown.preview_id))
+        assert (error.code, int(error.exit_code)) == ("BUSY", 10)
+        assert "Nothing was sent." in error.message
+        error = refusal(lambda: seat.app.accounts.use(SECOND_ACCOUNT))
+        assert (error.code, int(error.exit_code)) == ("BUSY", 10)
+        assert not seat.tap.seen("PUT")
+        assert len(seat.app.portfolio.positions().data.positions) == 0, "reads go on"
+    assert not seat.tap.orders()
+    assert seat.execute(shown.preview_id).exit_code == 0
+
+
+def test_closing_goes_ahead_while_another_process_sends(seat: Seat) -> None:
+    deal_id = seat.open().deal_id or ""
+    with lock_of(seat)():
+        assert seat.app.closings.close(deal_id, confirmed=True).exit_code == 0
+
+
+def test_the_account_is_held_from_the_look_at_it_to_the_answer(seat: Seat) -> None:
+    shown = seat.preview()
+    found: list[str] = []
+
+    def look(_: httpx.Request) -> None:
+        def switch() -> None:
+            found.append(refusal(lambda: seat.app.broker.switch_account(SECOND_ACCOUNT)).code)
+
+        thread = Thread(target=switch)
+        thread.start()
+        thread.join()
+
+    seat.tap.breaks("GET", "/accounts", before=look)
+    seat.tap.breaks("POST", "/positions", before=look)
+    assert seat.execute(shown.preview_id).exit_code == 0
+    assert found == ["BUSY", "BUSY"]
+
+
+def test_a_session_that_dies_among_the_reads_of_an_order_is_renewed_at_once(seat: Seat) -> None:
+    shown = seat.preview()
+
+    def end(_: httpx.Request) -> None:
+        seat.app.paper.set_fault("expire-session", times=1)
+
+    seat.tap.breaks("GET", "/accounts", before=end)
+    assert seat.execute(shown.preview_id).exit_code == 0
