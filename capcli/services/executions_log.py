@@ -17,9 +17,9 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRecord:
-    """One attempt. Asked: epic to `deal_id`, the deal that a change is about. Sent: `path`, `sent_at`. The rest
-    is what became of it.
+    """One attempt. Asked: epic to `deal_id`, the deal that a change is about. Sent: `path`, `sent_at`.
 
+    The rest is what became of it.
     Prices in the instrument's currency, times UTC; what an attempt is not about (a close has no size of its
     own) or what is not known is None.
     """

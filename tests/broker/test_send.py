@@ -51,13 +51,27 @@ def test_nothing_leaves_on_another_account(venue: Venue, method: str) -> None:
     assert not venue.requests
 
 
-def test_on_its_own_account_it_leaves(venue: Venue) -> None:
+@pytest.mark.parametrize(
+    ("after", "elsewhere", "state"),
+    [
+        (answer(shapes.session_body(shapes.FIRST)), None, AttemptState.ACKED),
+        (answer(shapes.session_body(shapes.SECOND)), shapes.SECOND, AttemptState.UNKNOWN),
+        (httpx.Response(502), None, AttemptState.ACKED),
+        (httpx.ReadTimeout("slow"), None, AttemptState.ACKED),
+    ],
+)
+def test_the_account_is_asserted_after_an_order(
+    venue: Venue, after: httpx.Response | Exception, elsewhere: str | None, state: AttemptState
+) -> None:
     venue.on("POST /positions", answer({"dealReference": REFERENCE}))
+    venue.on("GET /session", after)
     broker = venue.broker(cache=Cache(stored()))
 
     result = broker.send("POST", "/positions", BODY, account_id=stored().account_id)
 
-    assert result.deal_reference == REFERENCE
+    assert (result.deal_reference, result.other_account_id) == (REFERENCE, elsewhere)
+    assert classify(result) is state
+    assert venue.seen() == ["POST /positions", "GET /session"]
 
 
 def test_a_delete_has_no_body(venue: Venue) -> None:

@@ -17,16 +17,6 @@ S = AttemptState
 VENUES = ["kept", "rotate-tokens", "old-token-follows"]
 
 
-def other_program(seat: Seat, account_id: str) -> None:
-    """Switch the account with the session's own tokens, as a program that knows no lock of ours."""
-    stored = seat.app.broker.held_session
-    assert stored is not None
-    tokens = {"CST": stored.cst, "X-SECURITY-TOKEN": stored.security_token}
-    with httpx.Client(transport=seat.tap._inner, base_url="http://paper") as client:
-        answer = client.put("/api/v1/session", json={"accountId": account_id}, headers=tokens)
-    assert answer.status_code == 200
-
-
 def before_the_post(seat: Seat, deed: Callable[[], None]) -> None:
     def strike(_: httpx.Request) -> None:
         deed()
@@ -41,19 +31,16 @@ def venue(seat: Seat, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "state", "code"),
-    [("kept", S.LANDED, 0), ("rotate-tokens", S.REFUSED, 4), ("old-token-follows", S.UNKNOWN, 8)],
+    ("old_tokens", "state", "code"),
+    [("stay", S.LANDED, 0), ("die", S.REFUSED, 4), ("follow", S.UNKNOWN, 8)],
 )
 def test_an_account_that_another_program_switches_under_an_order_is_never_told_wrong(
-    seat: Seat, kind: str, state: AttemptState, code: int
+    seat: Seat, old_tokens: str, state: AttemptState, code: int
 ) -> None:
     shown = seat.preview()
-    venue(seat, "kept")
 
     def deed() -> None:
-        if kind != "kept":
-            seat.app.paper.set_fault(kind, times=1)
-        other_program(seat, SECOND_ACCOUNT)
+        seat.switched_by_another_program(SECOND_ACCOUNT, old_tokens)
 
     before_the_post(seat, deed)
     reply = seat.execute(shown.preview_id)
@@ -69,12 +56,10 @@ def test_an_order_that_went_to_another_account_is_never_presumed_absent(seat: Se
     shown = seat.preview()
 
     def deed() -> None:
-        seat.app.paper.set_fault("old-token-follows")
-        other_program(seat, SECOND_ACCOUNT)
+        seat.switched_by_another_program(SECOND_ACCOUNT, "follow")
 
     before_the_post(seat, deed)
     attempt_id = seat.execute(shown.preview_id).data.attempt_id
-    seat.app.paper.clear_faults()
     for pause in (121, 31, 31):
         seat.time.tick(pause)
         row = only(reconcile(seat, attempt_id))

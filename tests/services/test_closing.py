@@ -181,12 +181,11 @@ def test_the_old_opening_confirmation_is_not_taken_for_the_closing_one(seat: Sea
     assert (done.level, done.pl, done.state) == (None, None, AttemptState.LANDED)
 
 
-def test_a_deal_that_is_unknown_on_another_account_is_not_closed(seats: Seats) -> None:
-    seat, other = seats(), seats()
+def test_a_deal_that_is_unknown_on_another_account_is_not_closed(seat: Seat) -> None:
     deal = seat.open().deal_id
 
     def switch(_: httpx.Request) -> httpx.Response:
-        other.app.accounts.use(SECOND_ACCOUNT)
+        seat.switched_by_another_program(SECOND_ACCOUNT, "follow")
         return says(502, text="")
 
     seat.tap.breaks("DELETE", "/positions", before=switch)
@@ -216,17 +215,17 @@ def test_a_lost_close_of_a_position_that_stays_open_stops_blocking_after_two_min
     assert closes(seat) == [AttemptState.ABSENT]
 
 
-def test_another_order_does_not_settle_a_close_that_is_under_way(seats: Seats) -> None:
+def test_another_process_does_not_settle_a_close_that_is_under_way(seats: Seats) -> None:
     seat, other = seats(), seats()
     deal = seat.open().deal_id
-    codes: list[str] = []
+    undecided: list[int] = []
 
     def meanwhile(_: httpx.Request) -> None:
-        codes.append(refusal(lambda: other.open(size="2")).code)
+        undecided.append(other.app.settlements.reconcile().data.undecided)
 
     seat.tap.breaks("DELETE", "/positions", before=meanwhile)
     done = close(seat, deal)
-    assert codes == ["BLOCKED"]
+    assert undecided == [1]
     assert (done.data.state, closes(seat)) == (AttemptState.LANDED, [AttemptState.LANDED])
 
 
@@ -239,7 +238,7 @@ def test_a_close_that_slept_through_the_quiet_period_ends_in_the_truth(
 
     def sleeps(_: httpx.Request) -> None:
         time.tick(200)
-        other.open(size="2")
+        other.app.settlements.reconcile()
 
     seat.tap.breaks("DELETE", "/positions", **{when: sleeps})
     assert close(seat, deal).data.state is AttemptState.LANDED

