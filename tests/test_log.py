@@ -126,3 +126,23 @@ def test_a_password_before_a_host_without_a_dot_is_masked(address):
 def test_what_is_too_short_to_be_a_secret_does_not_blacken_text():
     redaction = Redaction({"CAP_API_KEY": "abc", "CAP_API_PASSWORD": "abcd"})
     assert redaction.clean("abc and abcd") == "abc and ***"
+
+
+def test_a_secret_in_an_address_is_masked_as_it_is_written_there():
+    assert Redaction({"CAP_API_PASSWORD": "a b/c?"}).clean("GET /x?p=a%20b%2Fc%3F&y=1") == "GET /x?p=***&y=1"
+
+
+def test_other_libraries_are_heard_from_warnings_on_however_loud_the_root_was():
+    root = logging.getLogger()
+    before, stream = root.level, io.StringIO()
+    root.setLevel(logging.DEBUG)
+    stop = listen(stream, "INFO", Redaction({}))
+    try:
+        logging.getLogger("some.library").info("chatter")
+        logging.getLogger("some.library").warning("trouble")
+    finally:
+        stop()
+        left = root.level
+        root.setLevel(before)
+    assert stream.getvalue() == "WARNING some.library: trouble\n"
+    assert left == logging.DEBUG

@@ -45,7 +45,16 @@ def test_a_size_of_a_hundred_zeros_is_refused_not_a_crash() -> None:
 
 @pytest.mark.parametrize(
     ("text", "kept"),
-    [("1.50", "1.50"), (" 7 ", "7"), (".5", "0.5"), ("1.", "1"), ("-2.0", "-2.0"), ("+3", "3")],
+    [
+        ("123456789012345", "123456789012345"),
+        ("0.123456789012345", "0.123456789012345"),
+        ("1.50", "1.50"),
+        (" 7 ", "7"),
+        (".5", "0.5"),
+        ("1.", "1"),
+        ("-2.0", "-2.0"),
+        ("+3", "3"),
+    ],
 )
 def test_plain_numbers_keep_their_digits(text: str, kept: str) -> None:
     assert plain(parse_decimal(text)) == kept

@@ -75,6 +75,7 @@ def test_the_switches_refuse(policy: dict[str, Any], rule: Rule) -> None:
 
 def test_an_unlocked_live_and_a_listed_epic_pass() -> None:
     policy = {"env": "live", "live_unlocked": True, "allowed_epics": frozenset({"SILVER"})}
+    assert passes(Rule.LIVE, a_case(policy=policy))
     assert failed(a_case(policy=policy)) == set()
 
 

@@ -82,6 +82,8 @@ def chosen(leverage: str, market_class: str = "COMMODITIES") -> Preferences:
     [
         ("5", "20", "60.04", "5"),
         ("3", "33.3333", "100.07", "3"),
+        ("1", "100", "300.20", "1"),
+        ("9.95", "10.0503", "30.17", "9.95"),
         ("10", "10", "30.02", None),
         ("20", "10", "30.02", None),
     ],
@@ -138,6 +140,12 @@ def test_a_leg_tells_its_distance_as_a_share_of_the_entry() -> None:
     found = figures(an_order(stop=level("29.00")), MARKET, ACCOUNT, D(1))
     assert found.stop
     assert (found.stop.distance_pct, found.stop.equity_pct) == (D("3.398"), D("0.10"))
+
+
+def test_the_fee_of_a_night_is_percent_of_the_whole_value() -> None:
+    fee = figures(an_order("1000"), MARKET, ACCOUNT, D("0.5")).overnight
+    assert fee
+    assert fee.amount == D("-3.00")
 
 
 def test_a_market_without_an_overnight_fee_has_none() -> None:
