@@ -68,7 +68,7 @@ def _report(rows: list[dict[str, str]]) -> None:
     alive = Counter(row["path"] for row in rows if row["by"] is None)
     for row in sorted(rows, key=lambda row: (row["path"], int(row["first_line"]))):
         if row["by"] is None:
-            print(f"{row['path']}:{row['line']} {row['said']}")
+            print(f"{row['path']}:{row['first_line']} {row['said']}")
     for path in sorted(tried):
         print(f"{path:40}{tried[path]:6}{tried[path] - alive[path]:6} killed")
     share = 1 - alive.total() / max(1, tried.total())
