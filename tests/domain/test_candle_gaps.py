@@ -84,3 +84,9 @@ def test_a_session_ends_with_its_last_minute() -> None:
     ]
     assert week.is_open(at(2, 23, 59))
     assert not week.is_open(at(7, 0, 0))
+
+
+def test_the_last_minute_of_a_day_that_ends_at_midnight_is_its_own() -> None:
+    week = Week(OpeningHours("UTC", (DayHours("mon", ("23:00-00:00",)),)))
+    open_minutes = sum(week.is_open(at(2) + MINUTE * minute) for minute in range(2 * 1440))
+    assert open_minutes == 60

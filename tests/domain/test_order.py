@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.domain.money import parse_decimal, plain
-from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger, order_body, wire_time
+from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger, order_body, wire_time
 
 D = Decimal
 
@@ -79,3 +79,18 @@ def test_an_epic_that_would_need_escaping_is_never_written() -> None:
 
 def test_wire_time_is_utc_whatever_the_zone() -> None:
     assert wire_time(datetime(2026, 1, 1, 0, 0, 5, 999, tzinfo=UTC)) == "2026-01-01T00:00:05"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "kind", "path"),
+    [(None, "MARKET", "/positions"), (Trigger(D("29")), "WORKING", "/workingorders")],
+)
+def test_an_order_with_a_level_waits_and_one_without_is_dealt(
+    trigger: Trigger | None, kind: str, path: str
+) -> None:
+    request = OrderRequest("SILVER", Side.BUY, D(1), trigger=trigger)
+    assert (request.kind, request.path) == (kind, path)
+
+
+def test_only_orders_open_something() -> None:
+    assert {kind for kind in Kind if kind.is_order} == {Kind.MARKET, Kind.WORKING}

@@ -432,3 +432,21 @@ def test_a_stop_order_too_near_is_told_the_nearest_level() -> None:
         assert found
         assert not found.passed
         assert found.reason.endswith(bound)
+
+
+def test_a_required_stop_is_required_and_a_stop_in_gain_is_one() -> None:
+    policy = {"require_stop": True, "max_risk_pct": D(1)}
+    assert failed(a_case(policy=policy)) == {Rule.STOP_REQUIRED, Rule.RISK}
+    bare = verdict(Rule.STOP_REQUIRED, a_case(policy=policy))
+    assert bare
+    assert bare.reason == "it carries no stop, and every order must"
+    # A working order's stop above its level would be in gain: it loses nothing, so all of the 1 % is left.
+    gain = an_order("10", stop=level("31"))
+    risk = a_case(gain, policy=policy, standing=Standing(risk=D(100)))
+    assert passes(Rule.STOP_REQUIRED, risk)
+    assert passes(Rule.RISK, risk)
+
+
+def test_a_preview_without_an_entry_has_nothing_to_drift_from() -> None:
+    assert verdict(Rule.DRIFT, a_case(reference_entry=D(0))) is None
+    assert verdict(Rule.DRIFT, a_case()) is None
