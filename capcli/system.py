@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import sys
 import time
@@ -11,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-from capcli.errors import Busy, StateFolderUnusable
+from capcli.errors import Busy, SettingInvalid, StateFolderUnusable
+
+RUNTIME_FOLDERS = Path("/run/user")
+XDG = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+_OWN_PLACES = (
+    ("Library/Application Support", "Library/Application Support", "Library/Caches")
+    if sys.platform == "darwin"
+    else (".config", ".local/state", ".cache")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,7 @@ class Folders:
 
     @property
     def guarded_halt(self) -> Path:
-        return self.guard / "halted"
+        return guarded_halt(self.guard)
 
     @property
     def paper(self) -> Path:
@@ -52,22 +61,71 @@ class Folders:
         return self.state / "locks"
 
 
-def folders(environ: dict[str, str]) -> Folders:
-    """Return the folders for this user: `CAPCLI_HOME`, else the platform's own (platformdirs)."""
-    home = environ.get("CAPCLI_HOME")
-    runtime = _runtime_folder(environ)
-    if home:
-        root = Path(home).expanduser().absolute()
-        return Folders(root, root, root / "cache", runtime, guard_folder())
-    from platformdirs import PlatformDirs
-
-    dirs = PlatformDirs("capcli", appauthor=False, roaming=False)
-    return Folders(dirs.user_config_path, dirs.user_state_path, dirs.user_cache_path, runtime, guard_folder())
+def guarded_halt(guard: Path | None = None) -> Path:
+    """Return the second place of a halt."""
+    return (guard or guard_folder()) / "halted"
 
 
-def _runtime_folder(environ: dict[str, str]) -> Path | None:
+def folders(environ: Mapping[str, str]) -> Folders:
+    """Return the folders for this user: `CAPCLI_HOME`, else the platform's own.
+
+    Raises SettingInvalid for a relative path, which would be another folder in every directory.
+    """
+    runtime, guard = _runtime_folder(environ), guard_folder()
+    if environ.get("CAPCLI_HOME"):
+        root = _absolute("CAPCLI_HOME", environ)
+        return Folders(root, root, root / "cache", runtime, guard)
+    return Folders(*_platform_folders(environ), runtime, guard)
+
+
+def _platform_folders(environ: Mapping[str, str]) -> tuple[Path, Path, Path]:
+    """Return the folders for config, state and cache, from this environment and no other."""
+    if sys.platform == "win32":
+        from platformdirs import PlatformDirs
+
+        dirs = PlatformDirs("capcli", appauthor=False, roaming=False)
+        return dirs.user_config_path, dirs.user_state_path, dirs.user_cache_path
+    home = _absolute("HOME", environ) if environ.get("HOME") else system_home()
+    if home is None:
+        raise StateFolderUnusable(
+            "There is no home folder. Nothing was sent.", next="export CAPCLI_HOME=/PATH"
+        )
+    config, state, cache = (
+        _absolute(name, environ) if environ.get(name, "").strip() else home / place
+        for name, place in zip(XDG, _OWN_PLACES, strict=True)
+    )
+    return config / "capcli", state / "capcli", cache / "capcli"
+
+
+def _absolute(name: str, environ: Mapping[str, str]) -> Path:
+    """Return a variable's folder. Raises SettingInvalid for one that depends on the current directory."""
+    path = Path(environ[name].strip()).expanduser()
+    if path.is_absolute():
+        return path
+    raise SettingInvalid(
+        f"{name} is {environ[name][:80]!a}, a relative path: halts, orders and settings would be kept in"
+        " another folder wherever capcli is started. Nothing was sent. Write the whole path.",
+        next=f"export {name}={shlex.quote(str(path.absolute()))}",
+        variable=name,
+        allowed="an absolute path",
+    )
+
+
+def _runtime_folder(environ: Mapping[str, str]) -> Path | None:
     base = environ.get("XDG_RUNTIME_DIR")
     return Path(base) / "capcli" if base and sys.platform != "win32" else None
+
+
+def session_bus() -> Path | None:
+    """Return the socket of this user's own session bus, where logind puts it; None where there is none."""
+    if sys.platform == "win32":
+        return None
+    place = RUNTIME_FOLDERS / str(os.getuid()) / "bus"
+    with suppress(OSError):
+        found = place.stat()
+        if stat.S_ISSOCK(found.st_mode) and found.st_uid == os.getuid():
+            return place
+    return None
 
 
 def private_folder(path: Path) -> Path:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from capcli import system
-from capcli.errors import StateFolderUnusable
-from capcli.system import folders, guard_folder, put_guarded, read_guarded
+from capcli.errors import SettingInvalid, StateFolderUnusable
+from capcli.system import XDG, folders, guard_folder, put_guarded, read_guarded
+from tests.cli.conftest import Cli
 from tests.support.launched import real_system_home
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes and the password database")
 # A line that starts capcli, or a test module that does, without `as_own_user` before it.
 STARTS = re.compile(
@@ -24,7 +25,7 @@ PLAIN = {
     "bench/test_budgets.py",
     "contract/record.py",
     "faults/test_completions.py",
-    "test_guard_folder.py",
+    "cli/test_folders.py",
 }
 
 
@@ -102,3 +103,53 @@ def test_every_child_that_runs_capcli_has_the_tests_own_home() -> None:
         if "as_own_user()" not in found[0]
     ]
     assert unguarded == []
+
+
+@pytest.mark.parametrize("name", ["CAPCLI_HOME", *(() if sys.platform == "win32" else ("HOME", *XDG))])
+def test_a_relative_folder_is_refused_with_the_line_that_mends_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingInvalid) as caught:
+        folders({"HOME": "/home/me", name: "my trading"})
+    assert caught.value.message.startswith(f"{name} is 'my trading', a relative path")
+    assert caught.value.next == f"export {name}='{tmp_path}/my trading'"
+    assert caught.value.exit_code == 3
+
+
+@POSIX
+def test_the_folders_are_those_of_the_environment_that_is_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in XDG:
+        monkeypatch.setenv(name, "/this/process")
+    found = folders({"HOME": "/home/me", "XDG_STATE_HOME": "/states"})
+    assert found.state == Path("/states/capcli")
+    assert found.config.is_relative_to("/home/me")
+    assert found.cache.is_relative_to("/home/me")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "environ", [{}, {"HOME": "/home/me"}, dict.fromkeys(XDG, "/x"), {"XDG_STATE_HOME": " "}]
+)
+def test_they_are_where_they_always_were(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from platformdirs import PlatformDirs
+
+    for name in ("HOME", *XDG):
+        monkeypatch.delenv(name, raising=False)
+    environ = {"HOME": "/home/else"} | environ
+    for name, text in environ.items():
+        monkeypatch.setenv(name, text)
+    dirs = PlatformDirs("capcli", appauthor=False, roaming=False)
+    expected = (dirs.user_config_path, dirs.user_state_path, dirs.user_cache_path)
+    found = folders(environ)
+    assert (found.config, found.state, found.cache) == expected
+
+
+def test_a_halt_from_a_relative_folder_stops_everybody_all_the_same(capcli: Cli) -> None:
+    halted = capcli("halt", "--json", env={"CAPCLI_HOME": "here"})
+    assert (halted.code, halted.data["places"]) == (0, [str(guard_folder() / "halted")])
+    assert capcli("positions", "--json").data["halt"] is not None
+    refused = capcli("positions", "--json", env={"CAPCLI_HOME": "here"})
+    assert (refused.code, refused.error["code"]) == (3, "BAD_SETTING")
