@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from capcli import system
+from tests.support.launched import RUN
 from tests.support.owners import Connections
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.compared"]
@@ -54,6 +55,7 @@ def closed_connections() -> Iterator[None]:
 def own_home(closed_connections: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home, named = tmp_path / "home", tmp_path / "user"
     monkeypatch.setattr(system, "system_home", lambda: named)
+    monkeypatch.setattr(system, "RUNTIME_FOLDERS", named / RUN)
     for name in list(os.environ):
         if name.startswith(("CAP_", "CAPCLI_")):
             monkeypatch.delenv(name)

@@ -21,6 +21,7 @@ from capcli.errors import (
 )
 from capcli.services.ports import Credentials
 from capcli.settings import Env
+from capcli.system import session_bus
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -31,6 +32,7 @@ DEADLINE_S = 3.0
 INTERACTIVE_DEADLINE_S = 60.0
 """With a person there, the keychain's own window may be open."""
 
+_BUS = "DBUS_SESSION_BUS_ADDRESS"
 _USER = "capcli"
 """Fixed: the Windows store keeps one user per service and moves the others to compound names."""
 
@@ -150,12 +152,19 @@ def load_backend() -> "KeyringBackend":
     """
     from keyring import core
 
+    _find_bus()
     embedding = getattr(core, "_keyring_backend", None)  # set by keyring.set_keyring, as tests do
     try:
         backend = embedding or core.load_env() or core.load_config() or core.load_keyring(_platform_store())
     except Exception as error:  # noqa: BLE001 - whatever the backend's import or start raises
         raise _not_loaded(error) from None
     return _protected(backend)
+
+
+def _find_bus() -> None:
+    """Name the user's own session bus where a bare environment does not; keyring's library reads it there."""
+    if sys.platform == "linux" and not os.environ.get(_BUS) and (bus := session_bus()) is not None:
+        os.environ[_BUS] = f"unix:path={bus}"
 
 
 def _platform_store() -> str:

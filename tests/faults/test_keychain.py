@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from capcli import system
 from tests.faults.served import served
 from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
@@ -231,3 +232,22 @@ def test_without_a_bus_there_is_no_keychain(place: Place, words: tuple[str, ...]
     assert "CAP_API_KEY" in error["message"]
     assert error["next"] == "capcli help environment"
     assert place.logins == set()
+
+
+def test_a_bare_environment_finds_the_keychain_at_the_users_own_bus(place: Place) -> None:
+    """A desktop program or a service may start capcli with no address of the bus."""
+    socket = system.RUNTIME_FOLDERS / str(os.getuid()) / "bus"
+    socket.parent.mkdir(parents=True)
+    words = ("health", "--env", "demo", "--only", "keychain", "--json")
+    missing = place.capcli(*words)
+    assert (missing.code, missing.json["data"]["checks"][0]["code"]) == (3, "KEYCHAIN_MISSING"), missing.err
+
+    with bus(place.environ) as environ:
+        unlock(environ)
+        address = environ["DBUS_SESSION_BUS_ADDRESS"].partition("path=")[2].partition(",")[0]
+        socket.symlink_to(address)
+        found = place.capcli(*words)
+        assert found.code == 0, found.out
+        stored = place.capcli("login", "--env", "demo", "--stdin", given=GOOD)
+        assert stored.code == 0, stored.err
+        assert place.capcli("accounts", "--env", "demo", "--json").code == 0

@@ -16,6 +16,10 @@ real_system_home = system.system_home
 """What the operating system says; everywhere else it is replaced."""
 
 
+RUN = "run"
+"""Stands for /run/user in the home: the developer's own keychain lies behind the real one."""
+
+
 def as_own_user() -> list[str]:
     """Return what stands between the interpreter and its `-m` or `-c`: the child has this test's home."""
     return ["-m", "tests.support.launched", str(system.system_home())]
@@ -35,6 +39,7 @@ def program(folder: Path) -> Path:
 def main(home: str, kind: str, what: str, *words: str) -> None:
     replaced: Any = system
     replaced.system_home = lambda: Path(home)
+    replaced.RUNTIME_FOLDERS = Path(home, RUN)
     sys.argv = [kind, *words]
     if kind == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
