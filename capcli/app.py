@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from capcli.errors import CapcliError, ConfigError, KeychainSilent, SettingInvalid
 from capcli.settings import Env, Settings, live_by, load
-from capcli.system import Folders, file_lock, folders, private_folder
+from capcli.system import Folders, file_lock, folders, guarded_halt, private_folder
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
@@ -133,11 +133,22 @@ def random_id(prefix: str) -> str:
 @contextmanager
 def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = utc_now) -> "Iterator[Halting]":
     """Lend the kill switch where the settings cannot be read: others may be trading with theirs."""
+    from capcli.store.halt import FileHalt
     from capcli.store.journal import SqliteJournal
 
-    places = folders(dict(environ))
-    with closing(SqliteJournal(places.journal)) as journal:
-        yield _halting(_halt_switch(places), lambda: journal, clock)
+    try:
+        places = folders(environ)
+    except ConfigError as error:
+        # No state folder can be told from this environment, and everybody looks into the guard folder.
+        place, unusable = guarded_halt(), error
+
+        def journal() -> "SqliteJournal":
+            raise unusable
+
+        yield _halting(FileHalt(place, place), journal, clock)
+        return
+    with closing(SqliteJournal(places.journal)) as book:
+        yield _halting(_halt_switch(places), lambda: book, clock)
 
 
 def _halt_switch(places: Folders) -> "FileHalt":

@@ -49,7 +49,7 @@ def main(words: Sequence[str], environ: Mapping[str, str]) -> str:
 
 def hints(kind: str, options: Sequence[str], environ: Mapping[str, str]) -> Mapping[str, str]:
     """Return the values of a kind (of KINDS) with what each is, newest first."""
-    places = folders(dict(environ))
+    places = folders(environ)
     config = _config(places)
     if kind == "profiles":
         return dict.fromkeys(config.get("profiles", {}), "")

@@ -33,6 +33,7 @@ from capcli.broker.failures import (
     text_of,
 )
 from capcli.broker.limits import BACKOFF_S, Openings, Pace, RequestKind
+from capcli.broker.proxies import Proxy
 from capcli.broker.session import Live, Sessions
 from capcli.broker.transport import Ask, Headers, Reply, Tokens, Wire
 from capcli.domain.account import (
@@ -190,6 +191,11 @@ class CapitalBroker:
     def trust(self) -> Callable[[], ssl.SSLContext]:
         """Return what makes the TLS context of this process, for a stream on another host."""
         return self._wire.trust
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """Return the proxy on the way to the broker. Raises ConfigError for one that cannot be used."""
+        return self._wire.proxy
 
     def close(self) -> None:
         """Close the connections; the session stays alive at the broker."""

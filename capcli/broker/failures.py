@@ -244,6 +244,8 @@ NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
+    # Raised for the answer to CONNECT alone (httpcore's http_proxy.py): the request waits behind it.
+    httpx.ProxyError,
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
 )
@@ -302,7 +304,9 @@ def connect_reason(error: BaseException) -> str:
             return clean(cause.strerror, 80)
     if isinstance(error, httpx.TimeoutException):
         return "no connection in time"
-    return type(error).__name__
+    if isinstance(error, httpx.ProxyError):
+        return clean(f"the proxy refused it: {error}", 80)
+    return "the connection could not be made"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
 from capcli.broker.failures import HEALTH, base_code, clean, is_session_lost, session_expired
+from capcli.broker.proxies import is_loopback
 from capcli.broker.transport import Tokens
 from capcli.domain.account import Session
 from capcli.domain.market import Market, Resolution
@@ -411,16 +411,9 @@ def is_own(address: str, api_host: str) -> bool:
     """Say whether a stream's address belongs to the broker whose requests go to `api_host`."""
     parts, api = urlsplit(address), urlsplit(f"//{api_host}").hostname or ""
     host = parts.hostname or ""
-    if _is_loopback(api):
-        return _is_loopback(host) and parts.scheme in {"ws", "wss"}
+    if is_loopback(api):
+        return is_loopback(host) and parts.scheme in {"ws", "wss"}
     return parts.scheme == "wss" and (host in {_DOMAIN, api} or host.endswith(f".{_DOMAIN}"))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _bar(payload: _Payload) -> list[Bar]:

@@ -4,9 +4,9 @@ import logging
 import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from capcli import __version__
+from capcli.broker.proxies import proxy_for
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -62,7 +62,7 @@ def connector(trust: Callable[[], ssl.SSLContext]) -> Callable[[str], WebSocket]
         from websockets.exceptions import InvalidHandshake, InvalidURI
         from websockets.sync import client
 
-        local = urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
+        proxy = proxy_for(url)
         try:
             return WebSocket(
                 client.connect(
@@ -70,7 +70,7 @@ def connector(trust: Callable[[], ssl.SSLContext]) -> Callable[[str], WebSocket]
                     ssl=trust() if url.startswith("wss:") else None,
                     compression=None,
                     user_agent_header=f"capcli/{__version__}",
-                    proxy=None if local else True,
+                    proxy=None if proxy is None else proxy.url,
                     open_timeout=_OPEN_S,
                     ping_interval=_BEAT_S,
                     ping_timeout=_BEAT_S,

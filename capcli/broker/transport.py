@@ -14,6 +14,7 @@ import httpx
 
 from capcli import __version__
 from capcli.broker.failures import clean, error_code
+from capcli.broker.proxies import Proxy, proxy_for
 from capcli.errors import ConfigError, UsageError
 from capcli.services.ports import Clock, Lane
 
@@ -176,10 +177,13 @@ class Wire:
         # httpcore 1.0 hands a request to another connection only on ConnectionNotAvailable, raised before a
         # connection writes anything (http11.py, handle_request). A kept connection that the broker had
         # closed ends in an error here, never in a second POST.
+        proxy = self.proxy
         try:
             return httpx.Client(
                 verify=self._ssl_context(),
                 transport=self._transport,
+                proxy=None if proxy is None else proxy.url,
+                trust_env=False,
                 follow_redirects=False,
                 http1=True,
                 http2=False,
@@ -187,11 +191,16 @@ class Wire:
             )
         except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
             failure = ConfigError(
-                f"No HTTPS client can be set up ({type(error).__name__}): check SSL_CERT_FILE, SSL_CERT_DIR "
-                "and the proxy variables (HTTPS_PROXY, ALL_PROXY).",
+                f"The certificates for HTTPS cannot be loaded{_reason(error)}. Nothing was sent."
+                f" SSL_CERT_FILE and SSL_CERT_DIR name them where they are set{_via(proxy)}.",
                 next="capcli health",
             )
         raise failure
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """Return the proxy on the way to the host. Raises ConfigError for one that cannot be used."""
+        return None if self._transport is not None else proxy_for(self._root)
 
     def _ssl_context(self) -> ssl.SSLContext:
         # Loading the CA bundle takes 20 to 34 ms, so it happens once and only for https. Elsewhere the
@@ -204,6 +213,15 @@ class Wire:
         """Return the one TLS context of this process, loaded at the first use."""
         self._trust = self._trust or httpx.create_ssl_context()
         return self._trust
+
+
+def _reason(error: Exception) -> str:
+    said = getattr(error, "strerror", None)
+    return f" ({said})" if said else ""
+
+
+def _via(proxy: Proxy | None) -> str:
+    return "" if proxy is None else f"; {proxy.shown} names a proxy"
 
 
 def path_of(segments: tuple[str, ...]) -> str:

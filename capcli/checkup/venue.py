@@ -22,7 +22,9 @@ def broker_clock(app: "App") -> Finding:
     seconds = f"{ahead.total_seconds():+.1f} s"
     if app.env != "paper" and abs(ahead) > _CLOCK_SLACK:
         return Finding(f"this machine's clock is {seconds} from the broker's", "set the clock", warning=True)
-    return Finding(f"{app.broker.host} answers; clock {seconds}")
+    proxy = app.broker.proxy
+    way = f" through the proxy {proxy.shown}" if proxy else ""
+    return Finding(f"{app.broker.host} answers{way}; clock {seconds}")
 
 
 def login(app: "App") -> Finding:

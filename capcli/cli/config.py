@@ -91,7 +91,7 @@ def _change(ctx: typer.Context, name: str, value: str | None) -> None:
     call: Call = ctx.find_root().obj
     call.check_form(SettingChanged)
     # Not through the app: this must work when a setting is what is broken.
-    places = folders(dict(call.outlet.environ))
+    places = folders(call.outlet.environ)
     key = name.strip().lower().removeprefix(PREFIX.lower())
     change = _removed(call, places, key, name.strip()) if value is None else _set(call, places, key, value)
     finish(call, Reply(change), None)
@@ -178,6 +178,6 @@ def path(ctx: typer.Context) -> None:
     call = ctx.find_root().obj
     call.check_form(Places)
     # Not through the app: this must work when the settings are what is broken.
-    found = folders(dict(call.outlet.environ))
+    found = folders(call.outlet.environ)
     places = Places(found.config_file, found.journal, found.paper, found.locks, found.cache)
     finish(call, Reply(places), None)

@@ -39,7 +39,7 @@ class FileHalt:
         A file alone halts, before a word is in it: a full disk keeps nobody from halting.
         """
         standing, failed = [], []
-        for place in (self._state, self._guard):
+        for place in dict.fromkeys((self._state, self._guard)):
             try:
                 _set(place, halt, self._state)
                 standing.append(place)

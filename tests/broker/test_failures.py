@@ -110,7 +110,7 @@ def caused_by(cause: Exception) -> Callable[[httpx.Request], httpx.Response]:
         (socket.gaierror(-2, "Name or service not known"), "DNS: the name is not known"),
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
         (ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] bad"), "TLS: "),
-        (RuntimeError("?"), "ConnectError"),
+        (RuntimeError("?"), "the connection could not be made"),
     ],
 )
 def test_no_connection_says_what_failed_and_that_nothing_was_sent(

@@ -87,6 +87,7 @@ NOT_CONNECTED = [
     httpx.ConnectError("refused"),
     httpx.ConnectTimeout("slow"),
     httpx.PoolTimeout("full"),
+    httpx.ProxyError("403 Forbidden"),
     httpx.UnsupportedProtocol("gopher"),
     httpx.InvalidURL("bad"),
 ]
@@ -98,7 +99,6 @@ LOST = [
     httpx.CloseError("reset"),
     httpx.RemoteProtocolError("half"),
     httpx.LocalProtocolError("ours"),
-    httpx.ProxyError("proxy"),
     httpx.DecodingError("gzip"),
     RuntimeError("anything"),
 ]

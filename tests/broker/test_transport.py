@@ -4,6 +4,7 @@ import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -130,10 +131,12 @@ def test_plain_http_loads_no_certificates_and_still_trusts_nobody() -> None:
     wire.close()
 
 
-def test_a_broken_proxy_setting_is_a_matter_of_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "nonsense://proxy")
+def test_certificates_that_are_not_there_are_a_matter_of_configuration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
 
-    with pytest.raises(ConfigError, match="proxy variables"):
+    with pytest.raises(ConfigError, match=r"cannot be loaded \(No such file.*SSL_CERT_FILE and SSL_CERT_DIR"):
         Wire("https://broker.example", clock=Time().now).open()
 
 

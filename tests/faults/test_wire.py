@@ -73,14 +73,16 @@ def test_case_with_a_working_order(case: Case, bench: Bench) -> None:
     bench.play(case, WORKING)
 
 
-@pytest.mark.parametrize("error", [httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL])
+@pytest.mark.parametrize(
+    "error", [httpx.ConnectTimeout, httpx.ProxyError, httpx.UnsupportedProtocol, httpx.InvalidURL]
+)
 def test_a_request_that_never_left_is_not_sent(error: type[Exception], bench: Bench) -> None:
     bench.wire.on("POST", "/positions", before(error))
     assert bench.execute(bench.preview()).state == "NOT_SENT"
 
 
 @pytest.mark.parametrize(
-    "error", [httpx.CloseError, httpx.ProxyError, httpx.DecodingError, httpx.TooManyRedirects, MemoryError]
+    "error", [httpx.CloseError, httpx.DecodingError, httpx.TooManyRedirects, MemoryError]
 )
 def test_any_other_exception_may_have_sent_it(error: type[Exception], bench: Bench) -> None:
     bench.wire.on("POST", "/positions", before(error))

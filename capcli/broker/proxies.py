@@ -1,0 +1,94 @@
+"""Which proxy is used on the way to a host, as the environment or the system says; to loopback none."""
+
+import os
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from capcli.errors import ConfigError
+
+_SECRET = re.compile(r"//.*@")
+_SHOWN = 120
+_SECURE = frozenset({"https", "wss"})
+_KINDS = frozenset({"http", "https"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Proxy:
+    """A proxy in use: its address, which may hold a password, and what names it."""
+
+    url: str
+    variable: str
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.shown})"
+
+    @property
+    def shown(self) -> str:
+        """Name the variable and the address, without what logs in there."""
+        return f"{self.variable}={_masked(self.url)}"
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, by its name alone."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """Return the proxy on the way to an address. Raises ConfigError for one that cannot be used."""
+    from urllib.request import getproxies, proxy_bypass
+
+    address = urlsplit(url)
+    host, known = address.hostname or "", getproxies()
+    left_out = "*" in (name.strip() for name in known.get("no", "").split(","))
+    if is_loopback(host) or left_out or proxy_bypass(host):
+        return None
+    scheme = "https" if address.scheme in _SECURE else "http"
+    found = next((kind for kind in (scheme, "all") if known.get(kind)), None)
+    if found is None:
+        return None
+    text = known[found]
+    return _usable(text if "://" in text else f"http://{text}", _variable(found))
+
+
+def _variable(kind: str) -> str:
+    """Return the variable that names a kind of proxy, as it is written there; lower case goes first."""
+    names = [name for name in (f"{kind}_proxy", f"{kind.upper()}_PROXY") if os.environ.get(name)]
+    return names[0] if names else "the system's proxy setting"
+
+
+def _usable(url: str, variable: str) -> Proxy:
+    parts = _split(url)
+    if parts is not None and parts.scheme in _KINDS:
+        return Proxy(url, variable)
+    why = "is not the address of a proxy"
+    if parts is not None and parts.scheme.startswith("socks"):
+        if find_spec("socksio") and find_spec("python_socks"):
+            return Proxy(url, variable)
+        why = "names a SOCKS proxy, and capcli knows only HTTP proxies"
+    fix = f"name an HTTP proxy in {variable}, such as http://proxy.example:3128, or unset it"
+    shell = variable if variable.isidentifier() else None
+    raise ConfigError(
+        f"{variable} is {_masked(url)!a}, which {why}. Nothing was sent. To mend it, {fix}.",
+        next=f"unset {shell}" if shell else "capcli health",
+        variable=variable,
+        fix=fix,
+    )
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return None
+    return parts if usable and url.isascii() and url.isprintable() and " " not in url else None
+
+
+def _masked(url: str) -> str:
+    return _SECRET.sub("//***@", url)[:_SHOWN]
