@@ -14,12 +14,13 @@ from tests.faults.campaign.plan import DEEDS, draw
 from tests.faults.campaign.sabotage import SABOTAGES
 from tests.faults.campaign.strikes import STRIKES
 from tests.store.builders import CHILD_ENV
+from tests.support.launched import as_own_user
 
 ENVIRON = {name: value for name, value in CHILD_ENV.items() if not name.startswith("CAP")}
 
 
 def campaign(*words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "tests.faults.campaign", *words]
+    command = [sys.executable, *as_own_user(), "-m", "tests.faults.campaign", *words]
     return subprocess.run(command, env=ENVIRON, capture_output=True, text=True, check=False)
 
 
