@@ -31,6 +31,17 @@ def test_what_the_environment_holds_is_masked_in_every_spelling(name, secret):
     assert "and went on" in told
 
 
+@pytest.mark.parametrize("length", range(4, 20))
+@pytest.mark.parametrize("name", ENVIRON)
+def test_a_secret_of_any_length_from_four_is_masked(name, length):
+    secret = "aB3$xY7-qW9_zK5!mN2"[:length]
+    redaction = Redaction({name: secret})
+    assert redaction.clean(f"it was {secret}, and went on") == "it was ***, and went on"
+    told = Redaction({})
+    told.learn(secret)
+    assert told.clean(f"it was {secret}, and went on") == "it was ***, and went on"
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -48,13 +48,33 @@ def test_an_answer_proves_this_much(answer: Answer, state: AttemptState) -> None
     assert classify(answer) is state
 
 
-def test_a_verdict_is_never_taken_back() -> None:
-    for final in (S.NOT_SENT, S.REFUSED, S.LANDED, S.REJECTED):
-        assert not TRANSITIONS[final]
+# Written out from the protocol, not from the code: a row for each state, and what it may become.
+LAWFUL = """
+            CLAIMED SENDING ACKED NOT_SENT REFUSED UNKNOWN LANDED REJECTED ABSENT
+CLAIMED     .       yes     .     yes      .       .       .      .        .
+SENDING     .       .       yes   yes      yes     yes     yes    yes      yes
+ACKED       .       .       .     .        .       .       yes    yes      .
+NOT_SENT    .       .       .     .        .       .       .      .        .
+REFUSED     .       .       .     .        .       .       .      .        .
+UNKNOWN     .       .       .     .        .       .       yes    yes      yes
+LANDED      .       .       .     .        .       .       .      .        .
+REJECTED    .       .       .     .        .       .       .      .        .
+ABSENT      .       .       .     yes      .       .       yes    .        .
+"""
 
 
-def test_nothing_that_was_sent_becomes_unsent_without_an_answer_or_a_person() -> None:
-    assert {state for state in S if S.NOT_SENT in TRANSITIONS[state]} == {S.CLAIMED, S.SENDING, S.ABSENT}
+def written_out() -> dict[tuple[S, S], bool]:
+    """Return whether each step of a state to another is lawful, all 81 of them."""
+    head, *rows = (line.split() for line in LAWFUL.strip().splitlines())
+    return {(S(row[0]), S(to)): cell == "yes" for row in rows for to, cell in zip(head, row[1:], strict=True)}
+
+
+def test_the_transitions_are_those_of_the_protocol() -> None:
+    written = written_out()
+    assert len(written) == len(S) ** 2
+    assert {step for step, lawful in written.items() if lawful} == {
+        (state, to) for state, ways in TRANSITIONS.items() for to in ways
+    }
 
 
 def test_what_may_be_live_is_unresolved() -> None:

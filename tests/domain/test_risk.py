@@ -17,10 +17,12 @@ from .builders import ACCOUNT, MARKET, RULES, a_market, a_quote, an_order, dista
 D = Decimal
 
 
-def size_of(risk: str, stop: Leg, *, side: Side = Side.BUY, rate: str = "1", **account: str) -> Sized | None:
-    owner = replace(ACCOUNT, **{name: D(value) for name, value in account.items()})
+def size_of(
+    risk: str, stop: Leg, *, side: Side = Side.BUY, rate: str = "1", equity: str = "10000", **sizes: Decimal
+) -> Sized | None:
+    owner = replace(ACCOUNT, equity=D(equity))
     unit = an_order("1", side=side, stop=stop)
-    rules = RULES.for_orders()
+    rules = replace(RULES, **sizes).for_orders()
     assert rules is not None
     return sized(Risk(D(risk)), unit, figures(unit, MARKET, owner, D(rate)), rules)
 
@@ -55,6 +57,16 @@ def test_what_is_below_the_minimum_says_the_least_risk_that_is_not() -> None:
     assert found
     # 0.1 units lose 0.102, which is 0.11 when it is rounded up to cents: 0.0011 %, or 0.01 in hundredths.
     assert (found.size, found.least_pct) == (D(0), D("0.01"))
+
+
+def test_a_minimum_between_two_steps_is_the_step_above_it() -> None:
+    # At least 2.5 in steps of 1 is 3, which loses 3 x 1.02 = 3.06: 0.04 % in hundredths, rounded up.
+    sizes = {"min_size": D("2.5"), "size_step": D(1)}
+    below, enough = (size_of(risk, level("29.00"), **sizes) for risk in ("0.026", "0.0306"))
+    assert below
+    assert enough
+    assert (below.size, below.least_pct) == (D(2), D("0.04"))
+    assert (enough.size, enough.least_pct) == (D(3), None)
 
 
 @pytest.mark.parametrize("equity", ["0", "-5"])

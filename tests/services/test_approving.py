@@ -138,6 +138,22 @@ def test_a_later_no_goes_before_an_earlier_yes_under_another_code(human: Seat) -
     other.close()
 
 
+def test_once_one_of_two_approved_codes_is_used_the_other_sends_nothing(human: Seat) -> None:
+    other = Seat(human.home, human.time, number=1, CAP_APPROVAL="human")
+    codes = [waits(lambda seat=seat: act(seat, "topup", "")) for seat in (human, other)]
+    assert codes[0].approval_code != codes[1].approval_code
+    for error in codes:
+        approve(human, error)
+    act(human, "topup", "")
+
+    waits(lambda: act(human, "topup", ""))
+    waits(lambda: act(other, "topup", ""))
+    held = [human.app.journal.approvals(code_hash(error.approval_code))[0].state for error in codes]
+    assert held == [ApprovalState.USED, ApprovalState.VOID]
+    assert [*sent(human), *sent(other)] == ["POST /accounts/topUp"]
+    other.close()
+
+
 def test_a_code_is_decided_once(human: Seat) -> None:
     error = waits(lambda: human.execute(human.preview().preview_id))
     approve(human, error, yes=False)

@@ -124,6 +124,27 @@ def test_after_five_one_try_a_minute_is_looked_at(seat):
     seat.pin().check(GOOD)
 
 
+def test_a_clock_that_was_set_back_keeps_nobody_out(seat):
+    seat.pin().set(GOOD)
+    for _ in range(5):
+        seat.wrong()
+
+    seat.now -= timedelta(seconds=1)
+    seat.pin().check(GOOD)
+
+    assert seat.keeper.held.wrong == 0
+
+
+def test_the_pause_after_five_lasts_to_its_last_second(seat):
+    seat.pin().set(GOOD)
+    for _ in range(5):
+        seat.wrong()
+
+    seat.now += timedelta(seconds=59)
+    with pytest.raises(PinWrong, match="it was not looked at"):
+        seat.pin().check(GOOD)
+
+
 def test_a_try_that_is_killed_has_counted(seat):
     seat.pin().set(GOOD)
 

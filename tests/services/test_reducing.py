@@ -1,5 +1,7 @@
 """Closing part of a position and closing all: an order that only reduces, one close each (E7)."""
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +14,7 @@ from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Trigger
 from capcli.services.closing_all import AllClosings
-from capcli.services.reducing import Reduction
+from capcli.services.reducing import Reduction, reducible
 from capcli.services.reply import Reply
 from tests.support.clock import Time
 from tests.support.desk import FIRST_ACCOUNT, Seat, refusal, stop_at
@@ -88,6 +90,18 @@ def test_only_the_oldest_can_be_reduced(seat: Seat, time: Time) -> None:
     assert old in error.message
     assert reduce(seat, old, "2").exit_code == 0
     assert sizes(seat) == {old: D(3), young: D(5)}
+
+
+def test_of_two_that_opened_at_the_same_time_none_is_the_oldest(seat: Seat) -> None:
+    ids = [seat.open(size=size).deal_id or "" for size in ("5", "4")]
+    one, two = seat.app.broker.positions()
+    at = one.opened_at
+    book = (one, replace(two, opened_at=at))
+    for asked, other in (ids, reversed(ids)):
+        error = refusal(lambda asked=asked: reducible(book, asked, D(2)))
+        assert (error.code, error.next) == ("CHECKS_FAILED", f"capcli close {other} --size 2")
+    later = replace(two, opened_at=at + timedelta(microseconds=1))
+    assert reducible((one, later), one.deal_id, D(2)) is one
 
 
 def test_another_market_is_not_in_the_way(seat: Seat, time: Time) -> None:
