@@ -4,7 +4,6 @@ import _thread
 import os
 import signal
 import sys
-import time
 from threading import Event
 
 import pytest
@@ -17,6 +16,7 @@ from capcli.services.recall import Recall
 @pytest.fixture(autouse=True)
 def handler():
     with handler_kept():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
 
 
@@ -43,12 +43,11 @@ def test_a_ctrl_c_before_the_send_leaves_at_once_and_nothing_can_be_sent_any_mor
 
     def reads():
         _thread.interrupt_main()
-        held.wait(10)
+        held.wait()
 
-    began = time.monotonic()
     with pytest.raises(Interrupted, match="Nothing was sent"):
         run(reads, recall)
-    assert time.monotonic() - began < 5
+    assert not held.is_set()
     with pytest.raises(Interrupted):
         recall.go("a_1")
     held.set()
@@ -60,7 +59,7 @@ def test_a_ctrl_c_after_the_send_is_noted_and_waited_through():
     def sends():
         recall.go("a_1")
         _thread.interrupt_main()
-        assert noted.wait(5)
+        assert noted.wait(60)
         return "landed"
 
     assert run(sends, recall, noted.set) == "landed"
@@ -72,9 +71,9 @@ def test_the_second_ctrl_c_leaves_with_what_is_known():
     def sends():
         recall.go("a_1")
         _thread.interrupt_main()
-        assert noted.wait(5)
+        assert noted.wait(60)
         _thread.interrupt_main()
-        end.wait(10)
+        end.wait()
 
     assert run(sends, recall, noted.set) == "left behind"
     end.set()
@@ -85,7 +84,6 @@ def test_once_something_was_sent_ctrl_c_has_no_effect_on_what_is_told():
     with handler_kept():
         run(lambda: recall.go("a_1"), recall)
         _thread.interrupt_main()
-        time.sleep(0.05)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -101,7 +99,6 @@ def test_a_ctrl_c_in_the_moment_of_the_answer_neither_hangs_nor_tears_it():
 
         def sends(recall=recall):
             recall.go("a_1")
-            time.sleep(0.002)
             os.kill(os.getpid(), signal.SIGINT)
             return "landed"
 

@@ -32,13 +32,18 @@ class Hanging(Store):
     def __init__(self) -> None:
         super().__init__()
         self.released = threading.Event()
+        self.asked = 0
 
     def get_password(self, service: str, username: str) -> str | None:
-        self.released.wait(30)
+        self._hang()
         return None
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        self.released.wait(30)
+        self._hang()
+
+    def _hang(self) -> None:
+        self.asked += 1
+        self.released.wait(60)
 
 
 class Failing(Store):

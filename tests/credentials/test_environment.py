@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 import traceback
 from pathlib import Path
 
@@ -186,9 +185,7 @@ def test_command_runs_without_a_shell_input_or_credentials():
 
 
 def test_command_that_does_not_end_is_stopped():
-    start = time.monotonic()
-    error = refusal(from_command("import time; time.sleep(30)"), deadline_s=0.2)
-    assert time.monotonic() - start < 5
+    error = refusal(from_command("import time; time.sleep(3600)"), deadline_s=0.2)
     assert "did not end within 0.2 s" in error.message
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -85,10 +84,8 @@ def test_backend_is_named(store):
 )
 def test_window_that_nobody_answers_ends_at_the_deadline(use_store, use):
     use_store(Hanging())
-    start = time.monotonic()
     with pytest.raises(KeychainSilent, match=r"within 0.05 s") as caught:
         use(chain(0.05))
-    assert time.monotonic() - start < 2
     assert caught.value.next == "capcli login --status"
 
 

@@ -75,6 +75,11 @@ class Passed:
     status: int
 
 
+def passed_by(pages: list[Passed], turns: list[tuple[float, float]]) -> int:
+    """Return how many of these requests went ahead while one turn was waited for, at most."""
+    return max(sum(since <= one.at <= given for one in pages) for since, given in turns)
+
+
 def traffic(log: Path) -> list[Passed]:
     """Return the requests in the order in which the broker counted them."""
     return sorted(

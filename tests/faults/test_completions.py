@@ -239,6 +239,7 @@ def test_a_second_epic_is_not_offered_where_one_is_taken(tab):
     assert tab("capcli preview SILVER ") == []
 
 
+@pytest.mark.bench
 @pytest.mark.parametrize("kind", ["epics", "previews"])
 def test_a_tab_takes_under_a_tenth_of_a_second_of_our_own_time(machine, kind):
     """Compared with Python doing nothing, the best of some rounds: the machine may be busy."""

@@ -22,7 +22,7 @@ from capcli.paper.state import reset, switches
 from capcli.paper.transport import PaperTransport
 from tests.faults.bench import order
 from tests.faults.processes import MONDAY
-from tests.faults.served import Passed, served, traffic
+from tests.faults.served import Passed, passed_by, served, traffic
 from tests.faults.traveller import Told, Trip
 from tests.store.builders import CHILD_ENV
 from tests.support.launched import as_own_user
@@ -30,6 +30,7 @@ from tests.support.launched import as_own_user
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 and wait4")
 
 PATIENCE_S = 600
+MOST_AHEAD = REQUESTS // 2
 YEAR = ("2025-01-01", "2025-12-31T23:59")
 QUARTER = ("2025-01-01", "2025-03-31T23:59")
 MONTH = ("2025-01-01", "2025-01-31T23:59")
@@ -199,7 +200,7 @@ def test_twelve_days_killed_twice_are_the_same_file_as_in_one_go(runs: Runs) -> 
 
 
 @pytest.mark.faults
-def test_an_order_hardly_waits_beside_a_real_download(runs: Runs) -> None:
+def test_an_order_goes_before_the_pages_of_a_real_download(runs: Runs) -> None:
     environ = {name: text for name, text in runs.environ.items() if name.startswith(("CAP", "XDG"))}
     with closing(App.build(environ=environ)) as app:
         preview_id = app.previews.preview(order()).data.preview_id
@@ -216,7 +217,7 @@ def test_an_order_hardly_waits_beside_a_real_download(runs: Runs) -> None:
     print(f"order beside a download: {len(told.waits)} requests, longest wait {max(told.waits):.3f} s")
 
     assert (told.state, told.errors) == ("LANDED", [])
-    assert max(told.waits) < 0.5
+    assert passed_by(runs.seen(), told.turns) <= MOST_AHEAD
 
 
 @pytest.mark.faults
@@ -266,9 +267,6 @@ def test_a_year_of_minutes_at_the_pace_of_the_limiter_in_flat_memory(runs: Runs)
     assert next(direct, None) is None
     assert {one.status for one in runs.seen()} == {200}
     assert year.peak_mib < short.peak_mib * 1.15
-    if os.getloadavg()[0] <= (os.cpu_count() or 1):
-        # A machine that is busy with other things cannot show it: what waits for its turn is woken late.
-        assert share >= 0.95
 
 
 def _text(row: dict[str, Any]) -> dict[str, str]:

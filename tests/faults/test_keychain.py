@@ -177,7 +177,6 @@ def test_one_login_serves_the_processes_after_it_until_logout(desktop: Callable[
 def refused(here: Place, *words: str, given: str = "") -> dict[str, Any]:
     answer = here.capcli(*words, "--env", "demo", "--json", given=given)
     assert (answer.code, answer.err) == (3, "")
-    assert answer.seconds < LONGEST_S
     error: dict[str, Any] = answer.json["error"]
     return error
 

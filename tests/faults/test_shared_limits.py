@@ -19,7 +19,7 @@ from capcli.broker.limits import REQUESTS, WINDOW_S
 from capcli.paper.state import reset, switches
 from tests.faults.bench import order
 from tests.faults.processes import MONDAY
-from tests.faults.served import Passed, served, traffic
+from tests.faults.served import Passed, passed_by, served, traffic
 from tests.faults.traveller import Told, Trip
 from tests.store.builders import CHILD_ENV
 from tests.support.launched import as_own_user
@@ -166,8 +166,7 @@ def test_an_order_is_sent_in_time_beside_a_download_that_misses_nothing(place: P
     )
     assert (sent.state, sent.errors, loaded.errors) == ("LANDED", [], [])
     assert others >= 8
-    assert max(sent.waits) < 0.5
-    assert share >= 0.95
+    assert passed_by(pages, sent.turns) <= REQUESTS // 2
     assert most_in_a_second(seen) <= 10
     assert [one for one in seen if one.status == 429] == []
 
@@ -182,12 +181,11 @@ def test_processes_killed_in_the_queue_and_under_way_hold_nobody_up(place: Place
         os.kill(int(pid), 9)
     heap.communicate(timeout=PATIENCE_S)
 
-    began = time.monotonic()
     (told,) = ends(place.starts(reads=1))
 
-    assert told.errors == []
-    assert max(told.waits) < 3
-    assert time.monotonic() - began < 10
+    # Fifty reads of each of twenty killed ones would be a hundred seconds of the whole allowance.
+    assert (told.errors, len(told.turns)) == ([], 1)
+    assert passed_by(place.seen(), told.turns) <= REQUESTS
 
 
 def test_a_session_killed_at_the_broker_between_two_commands_is_renewed(place: Place) -> None:

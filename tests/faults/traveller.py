@@ -41,11 +41,13 @@ class Trip:
 class Told:
     """What a process tells: the wait for each turn (seconds), pages, the state of its order, its errors.
 
+    `turns` are the instants (since 1970) from which and to which each turn was waited for.
     `stalled` are the seconds in which it was too slow itself to ask again in time.
     """
 
     stalled: float = 0
     waits: list[float] = field(default_factory=list)
+    turns: list[tuple[float, float]] = field(default_factory=list)
     pages: int = 0
     state: str = ""
     errors: list[str] = field(default_factory=list)
@@ -58,11 +60,12 @@ def measure(told: Told) -> None:
 
     @contextmanager
     def turn(self: Pace, lane: Lane, kind: RequestKind = RequestKind.PLAIN) -> Iterator[None]:
-        began = time.monotonic()
+        began, since = time.monotonic(), time.time()
         told.stalled += max(0.0, began - given[-1] - STEP_S) if told.waits else 0
         with real(self, lane, kind):
             given.append(time.monotonic())
             told.waits.append(given[-1] - began)
+            told.turns.append((since, time.time()))
             yield
 
     owner: Any = Pace

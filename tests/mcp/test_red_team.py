@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 import httpx
@@ -433,8 +434,10 @@ async def test_a_call_that_was_cancelled_sends_nothing_when_it_is_made_again(
 ) -> None:
     seat = seats()
     async with connected(seat) as ask:
+        sending = Event()
+        seat.tap.breaks("POST", "/positions", before=lambda _: sending.set())
         call = asyncio.create_task(ask(MARKET, **stakes.filled(GO)))
-        await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(sending.wait, 60)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
         for _ in range(3):

@@ -10,7 +10,7 @@ from tests.paper.test_crowd import client_of, served
 DELAYED_ACK_S = 0.04
 
 
-@pytest.mark.faults
+@pytest.mark.bench
 def test_a_kept_connection_waits_for_no_delayed_ack(tmp_path):
     with served(tmp_path) as url, client_of(url) as http:
         took = []
