@@ -12,7 +12,7 @@ SUMMARY: dict[str, Any] = {
     "epic": "SILVER",
     "symbol": "Silver",
     "netChange": -0.21,
-    "lotSize": 1,
+    "lotSize": 100,
     "expiry": "-",
     "instrumentType": "COMMODITIES",
     "instrumentName": "Silver",
@@ -34,7 +34,7 @@ DETAILS: dict[str, Any] = {
         "symbol": "Silver",
         "expiry": "-",
         "name": "Silver",
-        "lotSize": 1,
+        "lotSize": 100,
         "type": "COMMODITIES",
         "guaranteedStopAllowed": True,
         "streamingPricesAvailable": True,
@@ -84,7 +84,7 @@ OLD_RULES: dict[str, Any] = {
 }
 POSITION: dict[str, Any] = {
     "position": {
-        "contractSize": 1,
+        "contractSize": 10,
         "createdDate": "2026-03-02T13:00:00.000",
         "createdDateUTC": "2026-03-02T11:00:00.000",
         "dealId": DEAL,

@@ -40,11 +40,8 @@ def working(**order: Any) -> WorkingOrder:
 def test_a_market_carries_its_rules_with_their_units() -> None:
     rules = market().rules
 
-    assert (rules.price_step, rules.size_step, rules.max_size) == (
-        Decimal("0.001"),
-        Decimal("0.1"),
-        Decimal(100000),
-    )
+    assert (rules.price_step, rules.size_step) == (Decimal("0.001"), Decimal("0.1"))
+    assert (rules.min_size, rules.max_size) == (1, 100000)
     assert rules.min_stop_distance == Distance(Decimal("0.01"), RuleUnit.PERCENTAGE)
     assert (rules.trailing_stops, rules.market_orders) == (False, True)
     assert rules.missing() == ()
@@ -110,6 +107,11 @@ def test_a_positions_times_come_from_the_utc_fields() -> None:
 
     assert held.opened_at == datetime(2026, 3, 2, 11, tzinfo=UTC)
     assert held.quote.at == datetime(2026, 3, 2, 12, 0, 1, 250000, tzinfo=UTC)
+
+
+def test_a_contract_and_a_lot_have_the_units_that_the_broker_says() -> None:
+    assert (position().contract_size, position().size) == (10, Decimal("1.5"))
+    assert market().lot_size == 100
 
 
 def test_a_trailing_position_keeps_its_distance() -> None:

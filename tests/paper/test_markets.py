@@ -49,6 +49,19 @@ def test_silver_has_the_documented_rules(client):
     assert body["snapshot"]["decimalPlacesFactor"] == 3
 
 
+def test_the_least_the_most_and_the_step_of_a_size_are_three_numbers(client):
+    body = client.get("/markets/COPPER").json
+    rules = body["dealingRules"]
+    names = ("minDealSize", "minSizeIncrement", "maxDealSize")
+    assert [rules[name]["value"] for name in names] == [10, 1, 200000]
+
+
+def test_a_lot_is_one_unit_of_every_market(client):
+    details = [client.get(f"/markets/{epic}").json["instrument"]["lotSize"] for epic in MARKETS]
+    listed = [row["lotSize"] for row in client.get("/markets").json["markets"]]
+    assert {*details, *listed} == {1}
+
+
 def test_details_use_the_newest_field_names(client):
     body = client.get("/markets/SILVER").json
     assert set(body) == {"instrument", "dealingRules", "snapshot"}

@@ -1,6 +1,7 @@
 """Whatever a test opens has an owner who closes it; what is left is told with where it was opened."""
 
 import sqlite3
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ class _Opened:
         return False
 
 
+PATIENCE_S = 10  # for a thread that was left behind: it closes what it was lent when it is done
+
+
 class Connections:
     """Opens SQLite files in place of `sqlite3.connect` and remembers them, so that none is lost unclosed."""
 
@@ -35,7 +39,9 @@ class Connections:
 
     def left_open(self) -> list[str]:
         """Return where each connection was opened that nobody closed, and close it."""
-        left = [one for one in self._opened if not one.closed]
+        ends = time.monotonic() + PATIENCE_S
+        while (left := [one for one in self._opened if not one.closed]) and time.monotonic() < ends:
+            time.sleep(0.01)
         for one in left:
             one.connection.close()
         return [one.where for one in left]
