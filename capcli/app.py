@@ -683,6 +683,7 @@ class App:
             max_open_positions=settings.max_open_positions,
             max_orders_per_day=settings.max_orders_per_day,
             max_risk_pct=settings.max_risk_pct,
+            max_total_risk_pct=settings.max_total_risk_pct,
             max_margin_pct=settings.max_margin_pct,
             max_daily_loss=settings.max_daily_loss,
             require_stop=settings.require_stop,
@@ -696,7 +697,12 @@ class App:
             return False
         if settings.max_open_positions or settings.max_orders_per_day or settings.require_stop:
             return False
-        if settings.max_risk_pct or settings.max_margin_pct or settings.max_daily_loss:
+        if (
+            settings.max_risk_pct
+            or settings.max_total_risk_pct
+            or settings.max_margin_pct
+            or settings.max_daily_loss
+        ):
             return False
         try:
             (private_folder(self.folders.cache) / "told-no-limits").open("x").close()
@@ -837,7 +843,12 @@ class App:
 
         return self._once(
             "previews",
-            lambda: Previews(self.desk, ids=self._around.ids, ttl_s=self._preview_ttl_s),
+            lambda: Previews(
+                self.desk,
+                ids=self._around.ids,
+                ttl_s=self._preview_ttl_s,
+                settle=lambda: self._settlements(wait_s=0).reconcile(),
+            ),
         )
 
     @property
@@ -961,17 +972,14 @@ class App:
 
     @property
     def settlements(self) -> "Settlements":
+        return self._once("settlements", lambda: self._settlements(self._around.lock_wait_s))
+
+    def _settlements(self, wait_s: float) -> "Settlements":
         from capcli.services.settling import Settlements
         from capcli.store.lock import FileAccountLock
 
-        around = self._around
-        lock = FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s)
-        return self._once(
-            "settlements",
-            lambda: Settlements(
-                self.order_desk, self._witness(), lock, sleep=around.sleep, account=self.settings.account
-            ),
-        )
+        lock, account = FileAccountLock(self.folders.locks, wait_s=wait_s), self.settings.account
+        return Settlements(self.order_desk, self._witness(), lock, sleep=self._around.sleep, account=account)
 
     @property
     def resolutions(self) -> "Resolutions":

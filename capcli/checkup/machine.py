@@ -141,6 +141,7 @@ def limits(app: "App") -> Finding:
         "CAP_MAX_OPEN_POSITIONS": found.max_open_positions,
         "CAP_MAX_ORDERS_PER_DAY": found.max_orders_per_day,
         "CAP_MAX_RISK_PCT": found.max_risk_pct,
+        "CAP_MAX_TOTAL_RISK_PCT": found.max_total_risk_pct,
         "CAP_MAX_MARGIN_PCT": found.max_margin_pct,
         "CAP_MAX_DAILY_LOSS": found.max_daily_loss,
         "CAP_REQUIRE_STOP": found.require_stop or None,

@@ -1,7 +1,7 @@
 """Which candles are missing though the market was open, by its weekly opening hours."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from capcli.domain.market import OpeningHours
 
@@ -54,6 +54,19 @@ class Week:
         local = at.astimezone(self._zone)
         minute = local.hour * 60 + local.minute
         return any(start <= minute < end for start, end in self._sessions[local.weekday()])
+
+    def next_open(self, at: datetime) -> datetime | None:
+        """Return when the next session begins (UTC), None without hours; holidays are not in them."""
+        if self._zone is None:
+            return None
+        today = at.astimezone(self._zone).date()
+        for ahead in range(len(_DAYS) + 1):
+            day = today + timedelta(days=ahead)
+            for start, _ in sorted(self._sessions[day.weekday()]):
+                opening = datetime.combine(day, time(start // 60, start % 60), tzinfo=self._zone)
+                if opening > at:
+                    return opening.astimezone(UTC)
+        return None
 
     def trades_within(self, start: datetime, span: timedelta) -> bool:
         """Say whether a candle of this width has open minutes."""

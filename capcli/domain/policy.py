@@ -7,6 +7,7 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from capcli.domain.account import Account, OrderType
+from capcli.domain.effect import Effect
 from capcli.domain.market import Distance, Market, MarketStatus, OrderRules, Side
 from capcli.domain.money import EXACT, ceil_to, cents, floor_to, on_grid, percent_of, plain, short
 from capcli.domain.order import Kind, LegForm, OrderRequest
@@ -18,6 +19,9 @@ class Rule(StrEnum):
 
     TRADING = "trading"
     LIVE = "live"
+    HALT = "halt"
+    UNRESOLVED = "unresolved"
+    HOURLY_ORDERS = "hourly_orders"
     EPIC_ALLOWED = "epic_allowed"
     MARKET_OPEN = "market_open"
     SIZE_RANGE = "size_range"
@@ -27,6 +31,7 @@ class Rule(StrEnum):
     ORDERS_PER_DAY = "orders_per_day"
     FUNDS = "funds"
     RISK = "risk"
+    TOTAL_RISK = "total_risk"
     MARGIN = "margin"
     DAILY_LOSS = "daily_loss"
     STOP_REQUIRED = "stop_required"
@@ -69,6 +74,7 @@ class Policy:
     max_open_positions: int | None = None
     max_orders_per_day: int | None = None
     max_risk_pct: Decimal | None = None
+    max_total_risk_pct: Decimal | None = None
     max_margin_pct: Decimal | None = None
     max_daily_loss: Decimal | None = None
     require_stop: bool = False
@@ -87,15 +93,27 @@ class Standing:
     """What counts beside the order, in account currency: the book, what is on its way, and the day so far.
 
     `risk` is the loss at stop of the same market and direction, and `unprotected` names what has no stop
-    there. `margin` is what the account's figures do not hold yet, and `unpriced` names what nobody can tell
-    it of. `realised` are the bookings since 00:00 UTC.
+    there; `total_risk` and `total_unprotected` are the same of all markets. `margin` is what the account's
+    figures do not hold yet, and `unpriced` names what nobody can tell it of. `realised` is what was booked
+    since 00:00 UTC.
     """
 
     risk: Decimal = Decimal(0)
     unprotected: str | None = None
+    total_risk: Decimal = Decimal(0)
+    total_unprotected: str | None = None
     margin: Decimal = Decimal(0)
     unpriced: str | None = None
     realised: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What keeps every new order from being sent: a halt in words, unresolved attempts, the hour's orders."""
+
+    halt: str | None = None
+    unresolved: tuple[str, ...] = ()
+    wait_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,25 @@ class Case:
     reference_entry: Decimal | None = None
     standing: Standing = Standing()
     at_stop: AtStop | None = None
+    effect: Effect | None = None
+    hedging: bool = False
+    blocked: Blocked | None = None
+
+    @property
+    def only_reduces(self) -> bool:
+        """Say whether the order takes risk away and adds none: then no limit stands in its way.
+
+        A working order may meet another book when it fills, so it always counts as new risk.
+        """
+        reduces = self.effect is not None and self.effect.only_reduces
+        return reduces and self.request.kind is Kind.MARKET
+
+    @property
+    def opened_share(self) -> Decimal:
+        """Return the part of the order that opens something, from 0 to 1."""
+        if self.effect is None or self.request.kind is Kind.WORKING:
+            return Decimal(1)
+        return EXACT.divide(self.effect.opens, self.request.size)
 
 
 def trading(case: Case) -> Check:
@@ -134,6 +171,29 @@ def live(case: Case) -> Check | None:
         return Check(Rule.LIVE, True, "the go-live checklist is complete")
     reason = f"trading on live is locked until the go-live checklist is complete: {case.policy.live_reason}"
     return Check(Rule.LIVE, False, reason)
+
+
+def halt(case: Case) -> Check | None:
+    if case.blocked is None or case.blocked.halt is None:
+        return None
+    return Check(Rule.HALT, False, f"{case.blocked.halt.rstrip('.')}; capcli resume lifts it")
+
+
+def unresolved(case: Case) -> Check | None:
+    if case.blocked is None or not case.blocked.unresolved:
+        return None
+    first, *more = case.blocked.unresolved
+    others = f" and {len(more)} more" if more else ""
+    return Check(
+        Rule.UNRESOLVED, False, f"{first}{others} may be live; capcli reconcile {first} looks for it"
+    )
+
+
+def hourly_orders(case: Case) -> Check | None:
+    if case.blocked is None or not case.blocked.wait_s:
+        return None
+    wait = f"this hour's opening orders are used up (1000 on demo); wait {case.blocked.wait_s} s"
+    return Check(Rule.HOURLY_ORDERS, False, wait)
 
 
 def epic_allowed(case: Case) -> Check:
@@ -193,12 +253,12 @@ def open_positions(case: Case) -> Check | None:
     most = case.policy.max_open_positions
     if most is None:
         return None
-    # Each waiting order may become a position, so a new one counts them too.
-    waiting = case.waiting_orders if case.request.kind is Kind.WORKING else 0
-    count = case.open_positions + waiting
-    return Check(
-        Rule.OPEN_POSITIONS, count < most, f"{count} open of at most {most}", "CAP_MAX_OPEN_POSITIONS"
-    )
+    # Each waiting order may become a position, so it counts as one.
+    closed = case.effect.closed_deals if case.effect is not None and case.request.kind is Kind.MARKET else 0
+    count = case.open_positions + case.waiting_orders - closed
+    waiting = f", {case.waiting_orders} of them waiting orders" if case.waiting_orders else ""
+    reason = f"{count} open{waiting}, of at most {most}"
+    return Check(Rule.OPEN_POSITIONS, count < most, reason, "CAP_MAX_OPEN_POSITIONS")
 
 
 def orders_per_day(case: Case) -> Check | None:
@@ -214,8 +274,19 @@ def funds(case: Case) -> Check:
     if needed is None:
         return Check(Rule.FUNDS, False, "the broker sent no margin factor, so the margin cannot be known")
     currency = case.figures.account_currency
-    reason = f"margin {needed:,f} of {available:,f} {currency} available"
+    needed = cents(needed * case.opened_share)
+    freed = _freed(case)
+    also = f", {freed:,f} of it freed by what it closes" if freed else ""
+    available += freed
+    reason = f"margin {needed:,f} of {available:,f} {currency} available{also}"
     return Check(Rule.FUNDS, needed <= available, reason)
+
+
+def _freed(case: Case) -> Decimal:
+    """Return the margin that what the order closes sets free, in account currency."""
+    if case.effect is None or case.request.kind is Kind.WORKING:
+        return Decimal("0.00")
+    return case.effect.margin_freed
 
 
 def risk(case: Case) -> Check | None:
@@ -241,6 +312,23 @@ def risk(case: Case) -> Check | None:
     return Check(Rule.RISK, loss <= bound.amount, reason, setting)
 
 
+def total_risk(case: Case) -> Check | None:
+    """Judge the loss if every stop of the account is hit, this order's included."""
+    percent, setting = case.policy.max_total_risk_pct, "CAP_MAX_TOTAL_RISK_PCT"
+    if percent is None:
+        return None
+    own, other = _at_stop(case), case.standing
+    bound = _share(case, percent)
+    bare = "this order" if own is None else other.total_unprotected
+    if own is None or bare is not None:
+        reason = f"{bare} has no stop whose loss is known, so the total has no bound; at most {bound.words}"
+        return Check(Rule.TOTAL_RISK, False, reason, setting)
+    there = f", {cents(other.total_risk):,f} of it there already" if other.total_risk else ""
+    loss = cents(own + other.total_risk)
+    reason = f"loss at all stops {loss:,f}{there}, of at most {bound.words}"
+    return Check(Rule.TOTAL_RISK, loss <= bound.amount, reason, setting)
+
+
 def margin(case: Case) -> Check | None:
     """Judge the margin in use once this order is open: the account's, what is on its way, and its own."""
     percent, setting = case.policy.max_margin_pct, "CAP_MAX_MARGIN_PCT"
@@ -251,7 +339,8 @@ def margin(case: Case) -> Check | None:
         what = other.unpriced or "this market, for which the broker sent no margin factor"
         return Check(Rule.MARGIN, False, f"the margin cannot be known of {what}", setting)
     # API page 14.1: what is not available is margin in use.
-    used = cents(case.account.equity - case.account.available + other.margin + own)
+    in_use = case.account.equity - case.account.available - _freed(case)
+    used = cents(in_use + other.margin + own * case.opened_share)
     bound = _share(case, percent)
     return Check(
         Rule.MARGIN, used <= bound.amount, f"margin in use after {used:,f} of at most {bound.words}", setting
@@ -301,7 +390,9 @@ def _at_stop(case: Case) -> Decimal | None:
     """Return the loss at stop of what is judged, None without a stop. A stop in gain loses nothing."""
     if case.at_stop is not None:
         return case.at_stop.loss
-    return None if case.figures.stop is None else max(case.figures.stop.amount, Decimal(0))
+    if case.figures.stop is None:
+        return None
+    return max(case.figures.stop.amount, Decimal(0)) * case.opened_share
 
 
 def entry_level(case: Case) -> Check | None:
@@ -416,6 +507,10 @@ def _nearest(case: Case, rule: Rule) -> Distance:
 def guaranteed(case: Case) -> Check | None:
     if not case.request.guaranteed:
         return None
+    if case.hedging:
+        # API page 6.4; the broker's word for it is HEDGING_MODE_GSL (section 18.6).
+        reason = "an account in hedging mode takes no guaranteed stops (capcli accounts preferences)"
+        return Check(Rule.GUARANTEED, False, reason)
     if not case.market.guaranteed_stops:
         return Check(Rule.GUARANTEED, False, f"{case.request.epic} offers no guaranteed stops")
     if case.market.rules.min_guaranteed_stop_distance is None:
@@ -451,6 +546,9 @@ def _off_step(level: Decimal, step: Decimal) -> str:
 RULES: tuple[Callable[[Case], Check | None], ...] = (
     trading,
     live,
+    halt,
+    unresolved,
+    hourly_orders,
     epic_allowed,
     market_open,
     size_range,
@@ -460,6 +558,7 @@ RULES: tuple[Callable[[Case], Check | None], ...] = (
     orders_per_day,
     funds,
     risk,
+    total_risk,
     margin,
     daily_loss,
     stop_required,
@@ -473,6 +572,25 @@ RULES: tuple[Callable[[Case], Check | None], ...] = (
 )
 
 
+# What keeps new risk away: an order that only reduces passes all of them.
+_NEW_RISK: frozenset[Callable[[Case], Check | None]] = frozenset(
+    {
+        halt,
+        unresolved,
+        epic_allowed,
+        max_size,
+        open_positions,
+        orders_per_day,
+        funds,
+        risk,
+        total_risk,
+        margin,
+        daily_loss,
+        stop_required,
+    }
+)
+
+
 def evaluate(case: Case) -> tuple[Check, ...]:
     """Return the verdict of every rule that applies, all at once; rules that do not apply are left out."""
     with localcontext(EXACT):
@@ -481,6 +599,8 @@ def evaluate(case: Case) -> tuple[Check, ...]:
 
 def _verdicts(case: Case) -> Iterator[Check]:
     for rule in RULES:
+        if rule in _NEW_RISK and case.only_reduces:
+            continue
         verdict = rule(case)
         if verdict is not None:
             yield verdict

@@ -5,6 +5,7 @@ from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal, localcontext
 
 from capcli.domain.market import OrderRules, Side
 from capcli.domain.money import CENT, EXACT, Money, ceil_to, floor_to, percent_of, plain, short
+from capcli.domain.numbers import rate
 from capcli.domain.order import OrderRequest
 from capcli.domain.sizing import Figures
 
@@ -97,7 +98,7 @@ def _told(risk: Risk, sizing: Sizing, side: Side, figures: Figures) -> str:
     stop, account = figures.stop, figures.account_currency
     assert stop is not None
     high, low = (figures.entry, stop.level) if side is Side.BUY else (stop.level, figures.entry)
-    times = "" if figures.conversion_rate == 1 else f" x {short(figures.conversion_rate)}"
+    times = "" if figures.conversion_rate == 1 else f" x {rate(figures.conversion_rate)}"
     budget, loss = f"{sizing.budget:,f}", short(sizing.loss_per_unit)
     share = f"{short(sizing.risk_pct)} % of {figures.equity:,f} {account} equity"
     whole = f"{share} = {budget} {account}" if risk.amount is None else f"{budget} {account} ({share})"

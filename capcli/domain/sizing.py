@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from capcli.domain.account import Account, Preferences
 from capcli.domain.market import Market, Side
-from capcli.domain.money import EXACT, cents, percent_of
+from capcli.domain.money import EXACT, cents, percent_of, short
 from capcli.domain.order import Leg, LegForm, OrderRequest
 
 _RATIO = Decimal("0.01")
@@ -110,20 +110,23 @@ class _MarginRule:
     def pct(self) -> Decimal | None:
         if self.leverage is None:
             return self.market_pct
-        return (100 / self.leverage).quantize(_SHARE, ROUND_HALF_EVEN, EXACT).normalize(EXACT)
+        return Decimal(short((100 / self.leverage).quantize(_SHARE, ROUND_HALF_EVEN, EXACT)))
 
     def of(self, value: Decimal) -> Decimal | None:
-        if self.market_pct is None:
-            return None
-        return cents(value * self.market_pct / 100 if self.leverage is None else value / self.leverage)
+        if self.leverage is not None:
+            return cents(value / self.leverage)
+        return None if self.market_pct is None else cents(value * self.market_pct / 100)
 
 
 def _margin_rule(market: Market, preferences: Preferences | None) -> _MarginRule:
-    """Return the larger of the market's factor and 100 / leverage (API page 14.5: to be safe)."""
+    """Return the larger of the market's factor and 100 / leverage (API page 14.5: to be safe).
+
+    A factor of 100 % beside a leverage is a static value that says nothing (API page 18, fact 1).
+    """
     # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
     market_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
     leverage = preferences.leverage(market.type) if preferences else None
-    if market_pct is None or leverage is None or market_pct * leverage >= _WHOLE:
+    if leverage is None or (market_pct is not None and _WHOLE <= market_pct * leverage != _WHOLE * leverage):
         return _MarginRule(market_pct, None)
     return _MarginRule(market_pct, leverage)
 

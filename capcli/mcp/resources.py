@@ -53,6 +53,7 @@ def _risk_policy(app: App) -> dict[str, Any]:
         "max_open_positions": settings.max_open_positions,
         "max_orders_per_day": settings.max_orders_per_day,
         "max_risk_pct": settings.max_risk_pct,
+        "max_total_risk_pct": settings.max_total_risk_pct,
         "max_margin_pct": settings.max_margin_pct,
         "max_daily_loss": settings.max_daily_loss,
         "require_stop": settings.require_stop,

@@ -1,17 +1,16 @@
 """Each field of a preview in a sentence with its arithmetic, in the order of the panel. Real numbers only."""
 
 from collections.abc import Iterator
-from decimal import Context, Decimal
+from decimal import Decimal
 
+from capcli.domain.effect import ReducedDeal
 from capcli.domain.market import Side
 from capcli.domain.money import percent_of, plain, short
+from capcli.domain.numbers import rate
 from capcli.domain.order import LegForm
 from capcli.domain.sizing import LegFigures
 from capcli.render.numbers import gain, money, percent, places, price
 from capcli.services.previews import Preview
-
-# Enough that the sums come out to the cent, few enough to read.
-_RATE_DIGITS = Context(prec=9)
 
 
 def sentences(data: Preview) -> Iterator[tuple[str, str]]:
@@ -23,8 +22,10 @@ def sentences(data: Preview) -> Iterator[tuple[str, str]]:
     yield "Spread", _spread(data)
     if data.conversion_rate != 1:
         yield "Rate", _rate(data)
-    yield "Notional", f"{_cash(data.notional, data)} = {_product(data)}: what the deal is worth."
+    yield "Notional", f"{_cash(data.notional, data)} = {_product(data, data.size)}: what the deal is worth."
+    yield "Effect", _effect(data)
     yield "Margin", _margin(data)
+    yield "Margin in use", _margin_in_use(data)
     yield "Stop", _stop(data)
     yield "Limit", _limit(data)
     yield "Reward : risk", _ratio(data)
@@ -72,9 +73,48 @@ def _rate(data: Preview) -> str:
 def _margin(data: Preview) -> str:
     if data.margin is None or data.available_after is None or data.margin_pct is None:
         return "Unknown: the broker sent no margin factor for this market."
+    if data.effect.only_reduces:
+        freed = f"{_cash(data.effect.margin_freed, data)} are freed"
+        return f"None: nothing opens. {freed}, and {_cash(data.available_after, data)} are available then."
+    needs = f"{_cash(data.margin, data)} = {_product(data, _opened(data))} {_share(data)}"
+    if data.effect.closes:
+        opens = short(data.effect.opens)
+        return f"{needs}, for the {opens} that open. {_cash(data.available_after, data)} are available then."
     return (
-        f"{_cash(data.margin, data)} = {_product(data)} {_share(data)}. It is set aside: "
+        f"{needs}. It is set aside: "
         f"{_cash(data.available_after, data)} stay available of {_cash(data.available, data)}."
+    )
+
+
+def _effect(data: Preview) -> str:
+    effect = data.effect
+    if not effect.closes:
+        return f"It closes nothing and opens {short(effect.opens)} {data.epic}."
+    parts = [_closing(data, deal) for deal in effect.deals]
+    if data.order_type:
+        parts.insert(0, "If it filled now, with the deals that are open:")
+    if not effect.opens:
+        return f"{' '.join(parts)} It opens nothing, so no stop or limit of it is placed."
+    legs = "; its stop and limit belong to that part alone" if effect.stop_level or effect.limit_level else ""
+    return f"{' '.join(parts)} It opens {short(effect.opens)}{legs}."
+
+
+def _closing(data: Preview, deal: ReducedDeal) -> str:
+    first, second = (deal.price, deal.level) if deal.side is Side.BUY else (deal.level, deal.price)
+    amount = gain(deal.realised, data.account_currency).text
+    sum_ = f"{short(deal.closed)} x ({_price(first, data)} - {_price(second, data)}){_times(data)}"
+    left = f"; {short(deal.left)} of it stay open with their own stop" if deal.left else ""
+    return f"It closes {short(deal.closed)} of {deal.deal_id}, the oldest first: {amount} = {sum_}{left}."
+
+
+def _margin_in_use(data: Preview) -> str:
+    effect = data.effect
+    if effect.margin_after is None:
+        return "Unknown: the broker sent no margin factor for this market."
+    freed = f", {_cash(effect.margin_freed, data)} freed by what closes," if effect.margin_freed else ""
+    return (
+        f"{_cash(effect.margin_before, data)} for the whole account now{freed} and "
+        f"{_cash(effect.margin_after, data)} afterwards, on mid prices."
     )
 
 
@@ -88,6 +128,8 @@ def _share(data: Preview) -> str:
 
 
 def _stop(data: Preview) -> str:
+    if data.effect.only_reduces:
+        return "None: nothing opens that a stop could close."
     if data.stop is None:
         return "None: no level closes this position at a loss, until the margin is used up."
     verb = "rises" if data.side is Side.SELL else "falls"
@@ -110,10 +152,10 @@ def _leg(data: Preview, leg: LegFigures, when: str, sign: int) -> str:
     amount = gain(leg.amount * sign, data.account_currency).text
     high, low = max(leg.level, data.entry), min(leg.level, data.entry)
     if leg.form is LegForm.AMOUNT:
-        how = f"the amount that was asked for, {distance} away at size {short(data.size)}"
+        how = f"the amount that was asked for, {distance} away at size {short(_opened(data))}"
     else:
         far = f"{_price(high, data)} - {_price(low, data)}"
-        how = f"{short(data.size)} x {distance}{_times(data)}, where {distance} = {far}"
+        how = f"{short(_opened(data))} x {distance}{_times(data)}, where {distance} = {far}"
     return (
         f"Closes {when} {level}, {percent(leg.distance_pct)} from the entry {_price(data.entry, data)}"
         f"{_from_now(data, leg.level)}: {amount} = {how}. "
@@ -138,14 +180,16 @@ def _ratio(data: Preview) -> str:
 
 
 def _overnight(data: Preview) -> str:
+    if data.effect.only_reduces:
+        return "None: nothing opens."
     if data.overnight is None:
         return "Unknown: the broker sent no overnight fee for this market."
     amount = gain(data.overnight.amount, data.account_currency).text
     word = "credited" if data.overnight.rate_pct > 0 else "charged"
     mid = plain((data.bid + data.offer) / 2)
-    value = f"{short(data.size)} x {mid}{_times(data)}"
+    value = f"{short(_opened(data))} x {mid}{_times(data)}"
     return (
-        f"{amount} {word} a night = {value} x {percent(data.overnight.rate_pct)}, {mid} being the mid price."
+        f"{amount} {word} a night = {value} x {short(data.overnight.rate_pct)} %, {mid} being the mid price."
     )
 
 
@@ -157,8 +201,13 @@ def _checks(data: Preview) -> str:
     return f"{passed} of {len(data.checks)} passed. {life}"
 
 
-def _product(data: Preview) -> str:
-    return f"{short(data.size)} x {_price(data.entry, data)}{_times(data)}"
+def _opened(data: Preview) -> Decimal:
+    """Return the units that a stop, a limit and a margin of this order are about."""
+    return data.size if data.order_type else data.effect.opens
+
+
+def _product(data: Preview, size: Decimal) -> str:
+    return f"{short(size)} x {_price(data.entry, data)}{_times(data)}"
 
 
 def _times(data: Preview) -> str:
@@ -166,7 +215,7 @@ def _times(data: Preview) -> str:
 
 
 def _rated(data: Preview) -> str:
-    return plain(_RATE_DIGITS.plus(data.conversion_rate))
+    return rate(data.conversion_rate)
 
 
 def _cash(amount: Decimal, data: Preview) -> str:

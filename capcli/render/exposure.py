@@ -4,12 +4,13 @@ from decimal import Decimal
 from functools import singledispatch
 from typing import Any
 
-from capcli.domain.money import short
+from capcli.domain.numbers import rate
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.book import none_of
 from capcli.render.numbers import NOTHING, money, percent
 from capcli.services.exposure import ExposureFound, ExposureRow, Grouping
 
+_UNBOUNDED = Cell("UNBOUNDED", Tone.WARN)
 _NUMBERS = ("Long", "Short", "Net", "Margin", "At stops", "Of equity")
 _TITLES = {Grouping.MARKET: "Market", Grouping.CLASS: "Class", Grouping.CURRENCY: "Currency"}
 
@@ -43,13 +44,13 @@ def _table(data: ExposureFound, grouping: Grouping) -> Table:
 def _row(row: ExposureRow) -> tuple[Cell, ...]:
     return (
         Cell(row.name, Tone.STRONG),
-        NOTHING if row.rate is None else Cell(f"{row.currency} {short(row.rate)}"),
+        NOTHING if row.rate is None else Cell(f"{row.currency} {rate(row.rate)}"),
         Cell(money(row.long)),
         Cell(money(row.short)),
         Cell(money(row.net)),
         NOTHING if row.margin is None else Cell(money(row.margin)),
-        Cell(money(row.loss_at_stops)),
-        Cell(percent(row.loss_pct)),
+        _UNBOUNDED if row.loss_at_stops is None else Cell(money(row.loss_at_stops)),
+        NOTHING if row.loss_pct is None else Cell(percent(row.loss_pct)),
         _stops(row),
     )
 
@@ -57,7 +58,7 @@ def _row(row: ExposureRow) -> tuple[Cell, ...]:
 def _stops(row: ExposureRow) -> Cell:
     missing = len(row.without_stop)
     if missing:
-        return Cell(f"{missing} of {row.positions} UNBOUNDED", Tone.WARN)
+        return Cell(f"{missing} of {row.positions} missing", Tone.WARN)
     if row.guaranteed:
         return Cell(f"{row.guaranteed} of {row.positions} guaranteed", Tone.GOOD)
     return Cell("set")
@@ -66,9 +67,11 @@ def _stops(row: ExposureRow) -> Cell:
 def _total(data: ExposureFound) -> Pairs:
     total, currency = data.total, data.account_currency
     mode = "on, opposite deals stand side by side" if data.hedging else "off"
-    loss = _share(total.loss_at_stops, total.loss_pct, currency) + " from now"
-    if total.without_stop:
-        loss += f", and {len(total.without_stop)} UNBOUNDED"
+    if total.loss_at_stops is None or total.loss_pct is None:
+        kept = money(total.loss_with_stop, currency)
+        loss = Cell(f"UNBOUNDED; {kept} from now on the positions that have a stop", Tone.WARN)
+    else:
+        loss = Cell(_share(total.loss_at_stops, total.loss_pct, currency) + " from now")
     margin = NOTHING
     if total.margin is not None and total.margin_pct is not None:
         margin = Cell(_share(total.margin, total.margin_pct, currency))
@@ -79,10 +82,14 @@ def _total(data: ExposureFound) -> Pairs:
             ("Net", Cell(money(total.net, currency))),
             ("Hedging", Cell(mode)),
             ("Margin", margin),
-            ("If every stop is hit", Cell(loss)),
-            ("Guaranteed stops", Cell(f"{total.guaranteed} of {total.positions}")),
+            ("If every stop is hit", loss),
+            ("Guaranteed stops", Cell(f"{total.guaranteed} of {total.positions}{_sure(total, currency)}")),
         )
     )
+
+
+def _sure(total: ExposureRow, currency: str) -> str:
+    return f", {money(total.loss_guaranteed, currency)} of that loss" if total.guaranteed else ""
 
 
 def _share(amount: Decimal, share: Decimal, currency: str) -> str:

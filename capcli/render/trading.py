@@ -33,7 +33,14 @@ def view(data: Any) -> list[Block]:
 
 @view.register
 def _(data: Preview) -> list[Block]:
-    rows = (*_size_rows(data), *_price_rows(data), *_money_rows(data), *_leg_rows(data), *_cost_rows(data))
+    rows = (
+        *_size_rows(data),
+        *_price_rows(data),
+        *_effect_rows(data),
+        *_money_rows(data),
+        *_leg_rows(data),
+        *_cost_rows(data),
+    )
     return [Pairs(rows, title=_title(data), tone=_tone(data), framed=True), *_ending(data)]
 
 
@@ -71,6 +78,31 @@ def _price_rows(data: Preview) -> Rows:
     ]
 
 
+def _effect_rows(data: Preview) -> Rows:
+    """Say what happens to the deals that are open, where an order meets any."""
+    effect, digits = data.effect, places(data.bid, data.offer)
+    if not effect.closes:
+        return []
+    rows: Rows = []
+    for deal in effect.deals:
+        part = "all" if not deal.left else f"{short(deal.closed)}"
+        result = gain(deal.realised, data.account_currency)
+        span = f"{price(deal.level, digits)} to {price(deal.price, digits)}"
+        what = f"{part} of {deal.side.value} {deal.deal_id}, {span}"
+        rows.append(("Closes", Cell(f"{what}: {result.text}", result.tone)))
+    total = gain(effect.realised, data.account_currency)
+    after = f"closes {short(effect.closes)}, opens {short(effect.opens)}"
+    if len(effect.deals) > 1:
+        after += f", realised {total.text}"
+    return [*rows, ("Effect", Cell(f"{after}; open afterwards: {_open_after(data)}", Tone.STRONG))]
+
+
+def _open_after(data: Preview) -> str:
+    effect = data.effect
+    sides = (("long", effect.long_after), ("short", effect.short_after))
+    return " and ".join(f"{name} {short(units)}" for name, units in sides if units) or "nothing"
+
+
 def _money_rows(data: Preview) -> Rows:
     currency = data.account_currency
     rows = [("Notional", Cell(money(data.notional, currency)))]
@@ -79,7 +111,18 @@ def _money_rows(data: Preview) -> Rows:
     chosen = f", your leverage {short(data.leverage)}" if data.leverage else ""
     factor = "" if data.margin_pct is None else f" ({percent(data.margin_pct)}{chosen})"
     after = Cell(money(data.available_after, currency), Tone.BAD if data.available_after < 0 else Tone.PLAIN)
-    return [*rows, ("Margin", Cell(money(data.margin, currency) + factor)), ("Available after", after)]
+    needs = "none: nothing opens" if data.effect.only_reduces else money(data.margin, currency) + factor
+    rows += [("Margin", Cell(needs)), ("Available after", after)]
+    used = data.effect.margin_after
+    if used is None:
+        return rows
+    return [
+        *rows,
+        (
+            "Margin in use",
+            Cell(f"{money(data.effect.margin_before, currency)} now, {money(used, currency)} after"),
+        ),
+    ]
 
 
 def _leg_rows(data: Preview) -> Rows:
@@ -88,6 +131,8 @@ def _leg_rows(data: Preview) -> Rows:
 
 
 def _stop(data: Preview) -> Cell:
+    if data.effect.only_reduces:
+        return Cell("none: nothing opens", Tone.DIM)
     if data.stop is None:
         return Cell("NO STOP", Tone.WARN)
     kind = "guaranteed, " if data.guaranteed else "trailing, " if data.trailing else ""
@@ -111,7 +156,9 @@ def _leg(data: Preview, leg: LegFigures, kind: str, verb: str) -> str:
 
 
 def _cost_rows(data: Preview) -> Rows:
-    if data.overnight is None:
+    if data.effect.only_reduces:
+        overnight = Cell("none: nothing opens", Tone.DIM)
+    elif data.overnight is None:
         overnight = Cell("unknown: the broker sent no fee", Tone.DIM)
     else:
         fee = gain(data.overnight.amount, data.account_currency)

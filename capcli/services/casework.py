@@ -1,6 +1,6 @@
 """Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,10 +23,11 @@ from capcli.domain.attempt import (
     has_outlived,
     is_from_the_future,
 )
+from capcli.domain.effect import AccountBook, Effect, effect_of
 from capcli.domain.market import Market, OrderRules
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import Case, Policy, Standing
+from capcli.domain.policy import Blocked, Case, Policy, Standing
 from capcli.domain.sizing import Figures, figures
 from capcli.errors import (
     CapcliError,
@@ -41,7 +42,7 @@ from capcli.errors import (
     kind_of,
 )
 from capcli.services.approving import Approvals
-from capcli.services.conversion import conversion_rate
+from capcli.services.conversion import conversion_rate, known_rates
 from capcli.services.fanout import together
 from capcli.services.halting import refuse_while_halted
 from capcli.services.ports import Broker, Clock, HaltSwitch, Journal
@@ -54,6 +55,7 @@ from capcli.services.standing import (
     foreign_orders,
     orders_on,
     standing,
+    total_at_stops,
 )
 
 
@@ -89,7 +91,10 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One consistent look at the broker: who we are there, the market, the account and the book."""
+    """One consistent look at the broker: who we are there, the market, the account and the book.
+
+    `rates`: account currency for one of the market's currency, and of those other deals are in, where known.
+    """
 
     account_id: str
     market: Market
@@ -99,6 +104,7 @@ class Scene:
     orders: tuple[WorkingOrder, ...]
     orders_today: int
     preferences: Preferences
+    rates: Mapping[str, Decimal]
     bookings: tuple[Transaction, ...] = ()
 
 
@@ -158,33 +164,47 @@ def look(
         lambda: broker.market(request.epic),
         broker.accounts,
         broker.positions,
-        lambda: broker.preferences(fresh=False),
+        # Hedging decides what an opposite order does, so it is never an old answer.
+        lambda: broker.preferences(fresh=opening),
     ]
-    more = _more_reads(desk, request, with_orders=with_orders, opening=opening)
+    more = _more_reads(desk, with_orders=with_orders, opening=opening)
     active, market, accounts, positions, preferences, *rest = together(*reads, *more.values())
     found = dict(zip(more, rest, strict=True))
+    rules, account = order_rules(market), active_account(accounts, active)
     return Scene(
         account_id=active,
         market=market,
-        rules=order_rules(market),
-        account=active_account(accounts, active),
+        rules=rules,
+        account=account,
         positions=positions,
         orders=found.get("orders", ()),
         orders_today=orders_today(desk, active, found.get("activity", ())) if opening else 0,
         preferences=preferences,
+        rates=_rates(broker, market, account, positions if opening else ()),
         bookings=found.get("bookings", ()),
     )
 
 
-def _more_reads(
-    desk: Desk, request: OrderRequest, *, with_orders: bool, opening: bool
-) -> dict[str, Callable[[], Any]]:
+def _rates(
+    broker: Broker, market: Market, account: Account, positions: tuple[Position, ...]
+) -> dict[str, Decimal]:
+    """Return the rate of the market's currency, which an order needs, and of the other deals' where known.
+
+    Raises NoConversion.
+    """
+    own, target = market.currency, account.currency
+    others = {row.currency for row in positions} - {own}
+    found = known_rates(broker, sorted(others), target) if others else {}
+    return found | {own: conversion_rate(broker, own, target)}
+
+
+def _more_reads(desk: Desk, *, with_orders: bool, opening: bool) -> dict[str, Callable[[], Any]]:
     """Return the reads that only some cases need: each limit on the day costs one while it is set."""
     broker, policy = desk.broker, desk.policy
-    counts_waiting = policy.max_open_positions is not None and request.kind is Kind.WORKING
-    by_stop_or_margin = policy.max_risk_pct is not None or policy.max_margin_pct is not None
+    counts_waiting = policy.max_open_positions is not None
+    limits = (policy.max_risk_pct, policy.max_total_risk_pct, policy.max_margin_pct)
     more: dict[str, Callable[[], Any]] = {}
-    if with_orders or counts_waiting or by_stop_or_margin:
+    if with_orders or counts_waiting or any(limit is not None for limit in limits):
         more["orders"] = broker.orders
     if opening and policy.max_orders_per_day is not None:
         more["activity"] = lambda: broker.activity(broker_midnight(_now(desk)), _now(desk))
@@ -226,17 +246,17 @@ def judge(
     order_type: OrderType | None,
     *,
     reference_entry: Decimal | None = None,
-    rate: Decimal | None = None,
     apart: str | None = None,
 ) -> Case:
     """Put what was seen and what is asked into the one case that the rules judge.
 
-    `rate` (account currency for one of the instrument's) is read where it is not known. `apart` is the deal
-    that is judged itself, where it is there already.
+    `apart` is the deal that is judged itself, where it is there already: then it is no order, and has no
+    effect on other deals.
     """
-    if rate is None:
-        rate = conversion_rate(desk.broker, scene.market.currency, scene.account.currency)
+    rate = scene.rates[scene.market.currency]
     money = figures(request, scene.market, scene.account, rate, scene.preferences)
+    there = AccountBook(scene.account, scene.positions, scene.preferences, scene.rates)
+    effect = None if apart else effect_of(request, scene.market, money, there)
     book = _book(desk, scene)
     return Case(
         policy=desk.policy,
@@ -251,8 +271,28 @@ def judge(
         now=desk.clock(),
         order_type=order_type,
         reference_entry=reference_entry,
-        standing=_standing(book, request, money, scene.bookings, apart),
+        standing=_standing(scene, book, request, money, effect=effect, apart=apart),
+        effect=effect,
+        hedging=scene.preferences.hedging,
+        blocked=None if apart else _blocked(desk, scene.account_id),
     )
+
+
+def _blocked(desk: Desk, account_id: str) -> Blocked:
+    """Return what keeps every new order from being sent, as far as this computer knows it."""
+    held = desk.halt.read()
+    unresolved = desk.journal.unresolved(desk.env, desk.broker.host, account_id)
+    return Blocked(
+        halt=held.words if held is not None else None,
+        unresolved=tuple(each.attempt_id for each in unresolved if not _under_way(each, desk.clock())),
+        wait_s=desk.broker.opening_wait_s(),
+    )
+
+
+def _under_way(attempt: AttemptRecord, now: datetime) -> bool:
+    """Say whether another process is sending an attempt right now: its end is a moment away."""
+    sending = attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}
+    return sending and now - attempt.created_at < _UNDER_WAY
 
 
 def _book(desk: Desk, scene: Scene) -> Book:
@@ -264,14 +304,18 @@ def _book(desk: Desk, scene: Scene) -> Book:
 
 
 def _standing(
+    scene: Scene,
     book: Book,
     request: OrderRequest,
     money: Figures,
-    bookings: tuple[Transaction, ...],
+    *,
+    effect: Effect | None,
     apart: str | None,
 ) -> Standing:
     with localcontext(EXACT):
-        return standing(book, request, money, bookings, apart)
+        found = standing(book, request, money, scene.bookings, apart)
+        total, bare = total_at_stops(book, scene.market, scene.rates, effect, apart)
+        return replace(found, total_risk=total, total_unprotected=bare)
 
 
 def orders_today(desk: Desk, account_id: str, activity: tuple[Activity, ...]) -> int:
@@ -292,6 +336,10 @@ def orders_today(desk: Desk, account_id: str, activity: tuple[Activity, ...]) ->
 def broker_midnight(at: datetime) -> datetime:
     """Return the start of the UTC day at the broker."""
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+# A send takes 35 s at most, and the wait for its confirmation 15 s.
+_UNDER_WAY = timedelta(seconds=60)
 
 
 class CalledOff(Exception):

@@ -1,9 +1,11 @@
 """Exchange rates between an instrument's currency and the account's, from the broker's own markets."""
 
+from collections.abc import Iterable
 from decimal import Context, Decimal
 
 from capcli.domain.money import EXACT, SIGNIFICANT_DIGITS
-from capcli.errors import BrokerRefused, EpicUnknown
+from capcli.errors import BrokerRefused, CapcliError, EpicUnknown
+from capcli.services.fanout import together
 from capcli.services.ports import Broker
 
 _CROSS = "USD"
@@ -34,6 +36,27 @@ def conversion_rate(broker: Broker, source: str, target: str) -> Decimal:
             next=f"capcli markets search {source}{target}",
         )
     return _READABLE.plus(rate)
+
+
+def rates_of(broker: Broker, currencies: Iterable[str], target: str) -> dict[str, Decimal]:
+    """Return units of `target` for one of each currency, read at the same time. Raises NoConversion."""
+    names = tuple(dict.fromkeys(currencies))
+    rates = together(*(lambda name=name: conversion_rate(broker, name, target) for name in names))
+    return dict(zip(names, rates, strict=True))
+
+
+def known_rates(broker: Broker, currencies: Iterable[str], target: str) -> dict[str, Decimal]:
+    """Return as `rates_of` the rates that can be read; a currency without one is left out."""
+
+    def rate(name: str) -> Decimal | None:
+        try:
+            return conversion_rate(broker, name, target)
+        except CapcliError:
+            return None
+
+    names = tuple(dict.fromkeys(currencies))
+    rates = together(*(lambda name=name: rate(name) for name in names))
+    return {name: found for name, found in zip(names, rates, strict=True) if found is not None}
 
 
 def _direct(broker: Broker, source: str, target: str) -> Decimal | None:

@@ -1,7 +1,7 @@
 """What is at stake: notional, margin and the loss at the stops, by market, class and currency."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from capcli.domain.account import Account, Position, UnreadableRow
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents, percent_of
 from capcli.services.casework import active_account
-from capcli.services.conversion import conversion_rate
+from capcli.services.conversion import rates_of
 from capcli.services.fanout import together
 from capcli.services.ports import Broker
 from capcli.services.reply import Reply
@@ -30,8 +30,10 @@ class ExposureRow:
 
     `currency` and `rate` say what was converted, None where a row mixes currencies. `net` is long less short.
     `margin` is None where a leverage is unknown. `loss_at_stops` is what equity loses from now if every stop
-    is hit at its level; positions in `without_stop` (deal ids) are in no such bound. `guaranteed` counts
-    those whose stop is guaranteed. Percentages are of equity.
+    is hit at its level: None (UNBOUNDED) while a position is in `without_stop` (deal ids) or cannot be read.
+    `loss_with_stop` is the same of the positions that have a stop, `loss_guaranteed` of those `guaranteed`
+    ones whose stop is. A currency pair counts in both of its currencies, long in one and short in the other.
+    Percentages are of equity.
     """
 
     group: Grouping
@@ -46,8 +48,10 @@ class ExposureRow:
     notional_pct: Decimal
     margin: Decimal | None
     margin_pct: Decimal | None
-    loss_at_stops: Decimal
-    loss_pct: Decimal
+    loss_at_stops: Decimal | None
+    loss_pct: Decimal | None
+    loss_with_stop: Decimal
+    loss_guaranteed: Decimal
     guaranteed: int
     without_stop: tuple[str, ...]
 
@@ -79,10 +83,7 @@ class _Held:
     notional: Decimal
     margin: Decimal | None
     loss: Decimal | None
-
-    @property
-    def signed(self) -> Decimal:
-        return self.notional if self.position.side is Side.BUY else -self.notional
+    is_long: bool
 
 
 class Exposures:
@@ -102,7 +103,7 @@ class Exposures:
             broker.list_positions, broker.accounts, lambda: broker.preferences(fresh=False)
         )
         account = active_account(accounts, broker.account_id or "")
-        rates = self._rates(book.rows, account)
+        rates = rates_of(broker, (position.currency for position in book.rows), account.currency)
         with localcontext(EXACT):
             held = tuple(_held(position, rates[position.currency]) for position in book.rows)
             rows = tuple(
@@ -110,44 +111,47 @@ class Exposures:
                 for grouping, of in _GROUPINGS.items()
                 for name, members in _grouped(held, of)
             )
-            total = _row(Grouping.TOTAL, "all", held, account)
+            total = _row(Grouping.TOTAL, "all", held, account, complete=not book.unreadable)
         found = ExposureFound(
             account.currency, account.equity, preferences.hedging, (*rows, total), book.unreadable
         )
         return Reply(found, broker.account_id)
 
-    def _rates(self, positions: tuple[Position, ...], account: Account) -> dict[str, Decimal]:
-        currencies = tuple(dict.fromkeys(position.currency for position in positions))
-        reads = [self._rate_of(currency, account.currency) for currency in currencies]
-        return dict(zip(currencies, together(*reads), strict=True))
 
-    def _rate_of(self, source: str, target: str) -> Callable[[], Decimal]:
-        return lambda: conversion_rate(self._broker, source, target)
+def _market(one: _Held) -> Iterator[tuple[str, _Held]]:
+    yield one.position.epic, one
 
 
-def _market(one: _Held) -> str:
-    return one.position.epic
+def _class(one: _Held) -> Iterator[tuple[str, _Held]]:
+    yield one.position.type, one
 
 
-def _class(one: _Held) -> str:
-    return one.position.type
+def _currency(one: _Held) -> Iterator[tuple[str, _Held]]:
+    """Count a position in its currency; a pair is long in its base and short in what it is quoted in."""
+    position = one.position
+    base = position.epic.removesuffix(position.currency)
+    if position.type != _PAIRS or len(base) != _CODE or base == position.epic:
+        yield position.currency, one
+        return
+    yield base, one
+    yield position.currency, replace(one, is_long=not one.is_long)
 
 
-def _currency(one: _Held) -> str:
-    return one.position.currency
-
-
-_GROUPINGS: dict[Grouping, Callable[[_Held], str]] = {
+_PAIRS, _CODE = "CURRENCIES", 3
+_GROUPINGS: dict[Grouping, Callable[[_Held], Iterator[tuple[str, _Held]]]] = {
     Grouping.MARKET: _market,
     Grouping.CLASS: _class,
     Grouping.CURRENCY: _currency,
 }
 
 
-def _grouped(held: Iterable[_Held], of: Callable[[_Held], str]) -> list[tuple[str, list[_Held]]]:
+def _grouped(
+    held: Iterable[_Held], of: Callable[[_Held], Iterator[tuple[str, _Held]]]
+) -> list[tuple[str, list[_Held]]]:
     groups: dict[str, list[_Held]] = {}
     for one in held:
-        groups.setdefault(of(one), []).append(one)
+        for name, counted in of(one):
+            groups.setdefault(name, []).append(counted)
     return sorted(groups.items())
 
 
@@ -155,7 +159,8 @@ def _held(position: Position, rate: Decimal) -> _Held:
     price = position.quote.exit(position.side)
     value = position.size * position.contract_size * rate
     margin = cents(value * position.level / position.leverage) if position.leverage else None
-    return _Held(position, rate, cents(value * price), margin, _loss(position, price, value))
+    loss, is_long = _loss(position, price, value), position.side is Side.BUY
+    return _Held(position, rate, cents(value * price), margin, loss, is_long)
 
 
 def _loss(position: Position, price: Decimal, value: Decimal) -> Decimal | None:
@@ -172,10 +177,14 @@ def _away(position: Position, price: Decimal) -> Decimal | None:
     return position.stop_distance if position.trailing else None
 
 
-def _row(grouping: Grouping, name: str, held: Sequence[_Held], account: Account) -> ExposureRow:
-    currencies, rates = {_currency(one) for one in held}, {one.rate for one in held}
-    notional, margin, loss = _notional(held), _margin(held), _losses(held)
-    long = sum((one.notional for one in held if one.signed > 0), Decimal("0.00"))
+def _row(
+    grouping: Grouping, name: str, held: Sequence[_Held], account: Account, *, complete: bool = True
+) -> ExposureRow:
+    currencies, rates = {one.position.currency for one in held}, {one.rate for one in held}
+    notional, margin, losses = _notional(held), _margin(held), _losses(held)
+    bare = _without_stop(held)
+    loss = None if bare or not complete else losses
+    long = sum((one.notional for one in held if one.is_long), Decimal("0.00"))
     return ExposureRow(
         group=grouping,
         name=name,
@@ -190,9 +199,11 @@ def _row(grouping: Grouping, name: str, held: Sequence[_Held], account: Account)
         margin=margin,
         margin_pct=None if margin is None else percent_of(margin, account.equity),
         loss_at_stops=loss,
-        loss_pct=percent_of(loss, account.equity),
+        loss_pct=None if loss is None else percent_of(loss, account.equity),
+        loss_with_stop=losses,
+        loss_guaranteed=_losses(one for one in held if one.position.guaranteed),
         guaranteed=_guaranteed(held),
-        without_stop=_without_stop(held),
+        without_stop=bare,
     )
 
 

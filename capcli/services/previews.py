@@ -1,5 +1,7 @@
 """Preview: what an order would be, with every check at once, stored under an id that executes it once."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -7,18 +9,22 @@ from hashlib import sha256
 from typing import Any
 
 from capcli.domain.account import OrderType
+from capcli.domain.atr import average_true_range
 from capcli.domain.attempt import PreviewRecord, PreviewState
-from capcli.domain.market import Market, MarketStatus, Quote, Side
-from capcli.domain.money import Money, plain, short
+from capcli.domain.effect import Effect
+from capcli.domain.market import Candle, Market, MarketStatus, Quote, Resolution, Side
+from capcli.domain.money import Money, cents, percent_of, plain, short
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, order_body
 from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
 from capcli.domain.sizing import Figures, LegFigures, Overnight
-from capcli.errors import ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
+from capcli.domain.unusual import Caution, Look, cautions
+from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
 from capcli.services import ids
 from capcli.services.casework import Desk, Scene, judge, look
 from capcli.services.commands import SOME_TIME, preview_command
 from capcli.services.documents import StoredOrder, write_order
+from capcli.services.fanout import together
 from capcli.services.ports import Ids
 from capcli.services.reply import Reply
 
@@ -63,7 +69,9 @@ class Preview:
     reward_to_risk: Decimal | None
     overnight: Overnight | None
     sizing: Sizing | None
+    effect: Effect
     checks: tuple[Check, ...]
+    warnings: tuple[Caution, ...]
     body: str
     created_at: datetime
     expires_at: datetime
@@ -75,15 +83,18 @@ class Preview:
 
 
 _ALL = Decimal(100)
+_DAYS = 14
 
 
 class Previews:
     """Makes previews and keeps them. Sends nothing."""
 
-    def __init__(self, desk: Desk, *, ids: Ids, ttl_s: int) -> None:
+    def __init__(self, desk: Desk, *, ids: Ids, ttl_s: int, settle: Callable[[], object]) -> None:
+        """Make the service. `settle` looks once for what is unresolved on the account, without waiting."""
         self._desk = desk
         self._ids = ids
         self._ttl_s = ttl_s
+        self._settle = settle
 
     def preview(self, request: OrderRequest, *, risk: Risk | None = None) -> Reply[Preview]:
         """Check an order against the market, the account and the policy, and store it.
@@ -96,24 +107,59 @@ class Previews:
         check_request(request)
         if risk is not None:
             check_risk(request, risk)
-        return self.of_scene(look(self._desk, request, with_orders=False), request, risk=risk)
+        self.settle_first()
+        scene, days = self._look(request)
+        return self.of_scene(scene, request, risk=risk, days=days)
+
+    def _look(self, request: OrderRequest) -> tuple[Scene, tuple[Candle, ...]]:
+        """Take the look of a preview; without a stop also at how far the market moves in a day."""
+        desk = self._desk
+        if request.stop is not None:
+            return look(desk, request, with_orders=False), ()
+        scene, days = together(
+            lambda: look(desk, request, with_orders=False), lambda: self._days(request.epic)
+        )
+        return scene, days
+
+    def _days(self, epic: str) -> tuple[Candle, ...]:
+        try:
+            candles = self._desk.broker.candles(epic, Resolution.DAY, last=_DAYS + 2)
+        except CapcliError:
+            # It is for a warning only.
+            return ()
+        # The last one is still forming (API page 11).
+        return candles[:-1]
+
+    def settle_first(self) -> None:
+        """Look for the orders whose answer was lost: what can be settled now must not fail a check."""
+        desk = self._desk
+        account_id = desk.broker.account_id
+        if account_id and desk.journal.unresolved(desk.env, desk.broker.host, account_id):
+            with suppress(CapcliError):
+                self._settle()
 
     def of_scene(
-        self, scene: Scene, request: OrderRequest, *, risk: Risk | None = None, rate: Decimal | None = None
+        self,
+        scene: Scene,
+        request: OrderRequest,
+        *,
+        risk: Risk | None = None,
+        days: tuple[Candle, ...] = (),
     ) -> Reply[Preview]:
         """Check and store an order by a look that was just taken."""
         order_type = _order_type(request, scene.market)
-        case = judge(self._desk, scene, request, order_type, rate=rate)
+        case = judge(self._desk, scene, request, order_type)
         sizing = None
         if risk is not None:
             case, sizing = sized_case(self._desk, scene, case, risk)
-        preview = self._compose(case, sizing)
+        preview = self._compose(case, sizing, average_true_range(days, _DAYS))
         self._store(preview, case, scene.account_id)
         return Reply(preview, scene.account_id, _problem(preview, case.request))
 
-    def _compose(self, case: Case, sizing: Sizing | None) -> Preview:
+    def _compose(self, case: Case, sizing: Sizing | None, day_range: Decimal | None) -> Preview:
         now, request, quote = self._desk.clock(), case.request, case.market.quote
-        checks = evaluate(case)
+        checks, broker_now = evaluate(case), self._desk.broker.broker_time() or now
+        assert case.effect is not None, "an order always has an effect"
         passed = all(check.passed for check in checks)
         return Preview(
             preview_id=self._ids("p_"),
@@ -131,10 +177,12 @@ class Previews:
             bid=quote.bid,
             offer=quote.offer,
             price_at=quote.at,
-            price_age_s=_age(self._desk.broker.broker_time() or now, quote),
-            **_shared(case.figures),
+            price_age_s=_age(broker_now, quote),
+            **_shared(_opened(case)),
             sizing=sizing,
+            effect=case.effect,
             checks=checks,
+            warnings=cautions(Look(case, day_range, broker_now)),
             body=order_body(request, case.order_type).decode(),
             created_at=now,
             expires_at=now + timedelta(seconds=self._ttl_s),
@@ -184,8 +232,7 @@ def sized_case(desk: Desk, scene: Scene, unit: Case, risk: Risk) -> tuple[Case, 
     if found.least_pct is not None:
         raise _risk_too_small(request, unit.order_type, found.sizing, scene, found.least_pct)
     request = replace(request, size=found.size)
-    rate = unit.figures.conversion_rate
-    return judge(desk, scene, request, unit.order_type, rate=rate), found.sizing
+    return judge(desk, scene, request, unit.order_type), found.sizing
 
 
 def _no_loss_limited(unit: Case) -> ChecksFailed:
@@ -294,6 +341,44 @@ def _order_type(request: OrderRequest, market: Market) -> OrderType | None:
     better_below = request.side is Side.BUY
     below = request.trigger.level < market.quote.entry(request.side)
     return OrderType.LIMIT if below is better_below else OrderType.STOP
+
+
+def _opened(case: Case) -> Figures:
+    """Return the figures with margin, stop, limit and overnight fee of what the order opens.
+
+    The rest of it closes deals that are open, and sets nothing aside.
+    """
+    effect, whole = case.effect, case.figures
+    if effect is None or not effect.closes or case.request.kind is Kind.WORKING:
+        return whole
+    after = None if effect.margin_after is None else case.account.equity - effect.margin_after
+    if not effect.opens:
+        nothing = Decimal("0.00")
+        return replace(
+            whole,
+            margin=nothing,
+            available_after=after,
+            stop=None,
+            limit=None,
+            reward_to_risk=None,
+            overnight=None,
+        )
+    share = case.opened_share
+    return replace(
+        whole,
+        margin=None if whole.margin is None else cents(whole.margin * share),
+        available_after=after,
+        stop=_part(whole.stop, share, case.account.equity),
+        limit=_part(whole.limit, share, case.account.equity),
+        overnight=whole.overnight and replace(whole.overnight, amount=cents(whole.overnight.amount * share)),
+    )
+
+
+def _part(leg: LegFigures | None, share: Decimal, equity: Decimal) -> LegFigures | None:
+    if leg is None:
+        return None
+    amount = cents(leg.amount * share)
+    return replace(leg, amount=amount, equity_pct=percent_of(amount, equity))
 
 
 def _shared(figures: Figures) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.errors import BrokerRefused, CapcliError, Exit, Problem, Refused
 from capcli.services.casework import Desk, Scene, judge, look
-from capcli.services.conversion import conversion_rate
 from capcli.services.fanout import together
 from capcli.services.previews import Preview, Previews, check_request, check_risk, sized_case
 from capcli.services.reply import Reply
@@ -102,6 +101,7 @@ class Proposals:
         draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=stop or Leg(LegForm.DISTANCE, ONE_UNIT))
         check_request(draft)
         check_risk(draft, risk)
+        self._previews.settle_first()
         scene, candles = self._look(draft, wants_candles=stop is None)
         given = stop and _Stop(stop, "as given")
         found = given or _by_range(scene, side, candles)
@@ -124,8 +124,7 @@ class Proposals:
         return scene, closed
 
     def _both(self, scene: Scene, risk: Risk, found: _Stop, *, given: bool) -> Reply[Proposal]:
-        rate = conversion_rate(self._desk.broker, scene.market.currency, scene.account.currency)
-        sides = tuple(self._side(scene, side, risk, found, rate) for side in Side)
+        sides = tuple(self._side(scene, side, risk, found) for side in Side)
         proposal = _proposal(scene, risk, found, sides)
         fit = next((one.side for one in sides if one.refused is None), None)
         if fit is not None:
@@ -143,9 +142,9 @@ class Proposals:
             )
         return Reply(proposal, scene.account_id, problem)
 
-    def _side(self, scene: Scene, side: Side, risk: Risk, found: _Stop, rate: Decimal) -> ProposedSide:
+    def _side(self, scene: Scene, side: Side, risk: Risk, found: _Stop) -> ProposedSide:
         unit = OrderRequest(scene.market.epic, side, ONE_UNIT, stop=found.leg)
-        case = judge(self._desk, scene, unit, None, rate=rate)
+        case = judge(self._desk, scene, unit, None)
         try:
             whole, sizing = sized_case(self._desk, scene, case, risk)
         except Refused as error:

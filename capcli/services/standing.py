@@ -1,6 +1,6 @@
 """What counts beside a new order: the book, orders that are on their way, and what the day brought so far."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -8,7 +8,8 @@ from decimal import Decimal
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
 from capcli.domain.attempt import AttemptRecord
 from capcli.domain.bookings import realised
-from capcli.domain.market import Side
+from capcli.domain.effect import Effect
+from capcli.domain.market import Market, Side
 from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.policy import AtStop, Policy, Standing
 from capcli.domain.sizing import Figures
@@ -53,6 +54,7 @@ def counts_flights(policy: Policy) -> bool:
         policy.max_open_positions,
         policy.max_orders_per_day,
         policy.max_risk_pct,
+        policy.max_total_risk_pct,
         policy.max_margin_pct,
     )
     return any(limit is not None for limit in limits)
@@ -108,12 +110,46 @@ def standing(
     )
 
 
+def total_at_stops(
+    book: Book, market: Market, rates: Mapping[str, Decimal], effect: Effect | None, apart: str | None
+) -> tuple[Decimal, str | None]:
+    """Return what all other deals lose at their stops, in account currency, and one whose loss has no bound.
+
+    What an order closes counts no more. The loss is unknown of a deal in a currency without a rate, and of an
+    order that is on its way in another market than this one.
+    """
+    closed = {deal.deal_id: deal.closed for deal in effect.deals} if effect else {}
+    total = Decimal(0)
+    for row in book.deals:
+        units = _units(row) - closed.get(row.deal_id, Decimal(0)) * _contract(row)
+        if row.deal_id == apart or not units:
+            continue
+        loss, rate = loss_at(row.stop_level, row.level, units, row.side), rates.get(row.currency)
+        if loss is None or rate is None:
+            return total, row.deal_id
+        total += loss * rate
+    for flight in book.flights:
+        order, request = flight.order, flight.order.request
+        loss = loss_at(order.stop_level, order.entry, request.size, request.side)
+        if loss is None or request.epic != market.epic:
+            return total, flight.attempt.attempt_id
+        total += loss * rates[market.currency]
+    return total, None
+
+
+def _units(row: Deal) -> Decimal:
+    return row.size * _contract(row)
+
+
+def _contract(row: Deal) -> Decimal:
+    return row.contract_size if isinstance(row, Position) else Decimal(1)
+
+
 def _losses(book: Book, epic: str, side: Side, apart: str | None) -> Iterator[tuple[str, Decimal | None]]:
     """Name everything in one market and direction, with its loss at stop in the instrument's currency."""
     for row in book.deals:
         if (row.epic, row.side) == (epic, side) and row.deal_id != apart:
-            units = row.size * (row.contract_size if isinstance(row, Position) else 1)
-            yield row.deal_id, loss_at(row.stop_level, row.level, units, side)
+            yield row.deal_id, loss_at(row.stop_level, row.level, _units(row), side)
     for flight in book.flights:
         request, order = flight.order.request, flight.order
         if (request.epic, request.side) == (epic, side):

@@ -48,6 +48,7 @@ class Settings:
     max_open_positions: int | None
     max_orders_per_day: int | None
     max_risk_pct: Decimal | None
+    max_total_risk_pct: Decimal | None
     max_margin_pct: Decimal | None
     max_daily_loss: Decimal | None
     require_stop: bool
@@ -261,6 +262,7 @@ def _settings(found: Mapping[str, _Found], profile: Profile, environ: Mapping[st
         max_open_positions=value["max_open_positions"],
         max_orders_per_day=value["max_orders_per_day"],
         max_risk_pct=value["max_risk_pct"],
+        max_total_risk_pct=value["max_total_risk_pct"],
         max_margin_pct=value["max_margin_pct"],
         max_daily_loss=value["max_daily_loss"],
         require_stop=value["require_stop"],

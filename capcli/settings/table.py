@@ -126,6 +126,13 @@ TABLE = (
         "Largest loss at stop in one market and direction, percent of equity",
     ),
     Setting(
+        "CAP_MAX_TOTAL_RISK_PCT",
+        values.decimal("0", "100"),
+        None,
+        _PERCENT,
+        "Largest loss if every stop of the account is hit, percent of equity",
+    ),
+    Setting(
         "CAP_MAX_MARGIN_PCT",
         values.decimal("0", "100"),
         None,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from capcli.domain.account import OrderType
 from capcli.domain.market import MarketStatus, RuleUnit, Side
 from capcli.domain.order import Trigger
-from capcli.domain.policy import Rule, Standing, evaluate
+from capcli.domain.policy import Blocked, Rule, Standing, evaluate
 
 from .builders import (
     ACCOUNT,
@@ -49,6 +49,7 @@ def test_every_failure_is_reported_at_once() -> None:
         "max_open_positions": 0,
         "max_orders_per_day": 0,
         "max_risk_pct": D(1),
+        "max_total_risk_pct": D(1),
         "max_margin_pct": D(1),
         "max_daily_loss": D(100),
     }
@@ -56,7 +57,8 @@ def test_every_failure_is_reported_at_once() -> None:
     market = a_market(quote=a_quote(status=MarketStatus.CLOSED), guaranteed_stops=False)
     account = replace(ACCOUNT, available=D(1))
     case = a_case(request, policy=policy, market=market, account=account, reference_entry=D(20))
-    case = replace(case, standing=Standing(unprotected="D1", realised=D(-100)))
+    case = replace(case, standing=Standing(unprotected="D1", total_unprotected="D1", realised=D(-100)))
+    case = replace(case, blocked=Blocked("halted", ("a_1",), 7))
     absent = {Rule.ENTRY_LEVEL, Rule.GOOD_TILL, Rule.TRAILING, Rule.STOP_REQUIRED}
     assert failed(case) == set(Rule) - absent
 
@@ -131,7 +133,9 @@ def test_the_size_limits_of_positions_and_orders_are_two(size: str, *, ok: bool)
     assert passes(Rule.MAX_SIZE, market) is passes(Rule.MAX_SIZE, working) is ok
 
 
-@pytest.mark.parametrize(("count", "waiting", "ok"), [(1, 9, True), (2, 0, False)])
+@pytest.mark.parametrize(
+    ("count", "waiting", "ok"), [(1, 0, True), (2, 0, False), (0, 1, True), (0, 2, False), (1, 1, False)]
+)
 def test_open_positions_are_limited(count: int, waiting: int, *, ok: bool) -> None:
     case = a_case(policy={"max_open_positions": 2}, open_positions=count, waiting_orders=waiting)
     assert passes(Rule.OPEN_POSITIONS, case) is ok

@@ -102,9 +102,15 @@ def test_a_class_without_a_leverage_keeps_the_markets_factor() -> None:
     assert (found.margin_pct, found.leverage) == (D(10), None)
 
 
-def test_a_leverage_makes_no_margin_where_the_market_has_no_factor() -> None:
-    found = figures(an_order(), a_market(margin_factor=None), ACCOUNT, D(1), chosen("2"))
-    assert (found.margin_pct, found.margin, found.leverage) == (None, None, None)
+@pytest.mark.parametrize("factor", [None, D(100)])
+def test_the_leverage_decides_where_the_market_s_factor_says_nothing(factor: Decimal | None) -> None:
+    found = figures(an_order(), a_market(margin_factor=factor), ACCOUNT, D(1), chosen("2"))
+    assert (found.margin_pct, found.margin, found.leverage) == (D(50), found.notional / 2, D(2))
+
+
+def test_a_factor_of_100_counts_where_no_leverage_is_known() -> None:
+    found = figures(an_order(), a_market(margin_factor=D(100)), ACCOUNT, D(1))
+    assert (found.margin_pct, found.margin, found.leverage) == (D(100), found.notional, None)
 
 
 @given(prices, sizes, st.sampled_from(Side), st.decimals(min_value="0.01", max_value="0.9", places=2))

@@ -257,12 +257,13 @@ def test_an_amendment_that_never_arrived_is_sent_once_more(seat: Seat) -> None:
 
 def test_two_lost_amendments_are_told_as_doubt_and_can_be_made_again(seat: Seat, time: Time) -> None:
     deal = seat.open(**HELD).deal_id or ""
+    waiting = seat.preview(size="2").preview_id
     seat.tap.breaks("PUT", "/positions", before=LOST, times=2)
     reply = amend(seat, deal, stop=stop_at("25"))
     assert reply.problem is not None
     assert (reply.exit_code, reply.problem.code, reply.data.state) == (8, "AMEND_UNKNOWN", S.UNKNOWN)
     assert (reply.data.stop_level, reply.data.protected) == (D("24.50"), Protection.UNCHECKED)
-    blocked = refusal(lambda: seat.open(size="2"))
+    blocked = refusal(lambda: seat.execute(waiting))
     assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli reconcile {blocked.details['attempt_id']}")
     assert amend(seat, deal, stop=stop_at("25")).exit_code == 0
     time.tick(1)

@@ -195,9 +195,10 @@ def test_a_deal_that_is_unknown_on_another_account_is_not_closed(seat: Seat) -> 
 
 def test_a_lost_close_blocks_orders_only_until_the_position_is_gone(seat: Seat) -> None:
     deal = seat.open().deal_id
+    waiting = seat.preview(size="2").preview_id
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
     doubt(seat, deal)
-    blocked = refusal(lambda: seat.open(size="2"))
+    blocked = refusal(lambda: seat.execute(waiting))
     assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli reconcile {blocked.details['attempt_id']}")
     close(seat, deal)
     assert seat.open(size="2").state is AttemptState.LANDED

@@ -50,10 +50,16 @@ def test_a_warm_execution_takes_nine_requests(seat: Seat) -> None:
     seat.execute(shown.preview_id)
     seen = [line.split("/o_")[0] for line in seat.tap.seen()[before:]]
     polls = seen.count("GET /confirms")
-    assert len(seen) == 8 + polls
+    assert len(seen) == 9 + polls
     assert seen[0] == "GET /session"
-    assert set(seen[1:5]) == {"GET /markets/SILVER", "GET /accounts", "GET /positions", "GET /workingorders"}
-    assert seen[5:7] == ["POST /positions", "GET /session"]
+    assert set(seen[1:6]) == {
+        "GET /markets/SILVER",
+        "GET /accounts",
+        "GET /accounts/preferences",
+        "GET /positions",
+        "GET /workingorders",
+    }
+    assert seen[6:8] == ["POST /positions", "GET /session"]
     assert seen[-1] == "GET /positions"
 
 
@@ -63,7 +69,7 @@ def test_a_daily_limit_costs_one_request_more(seats: Seats) -> None:
     before = len(seat.tap.requests)
     seat.execute(shown.preview_id)
     seen = seat.tap.seen()[before:]
-    assert len(seen) == 9 + sum(CONFIRMS in line for line in seen)
+    assert len(seen) == 10 + sum(CONFIRMS in line for line in seen)
     assert "GET /history/activity" in seen
 
 
@@ -462,11 +468,10 @@ def test_an_order_that_closes_one_deal_and_opens_another_names_the_open_one(seat
 
 
 def test_an_unresolved_order_blocks_the_next_one(seat: Seat, time: Time) -> None:
-    lost = seat.preview()
+    lost, blocked = seat.preview(), seat.preview(size="2").preview_id
     seat.tap.breaks("POST", "/positions", before=LOST)
     seat.execute(lost.preview_id)
     time.tick(61)
-    blocked = seat.preview(size="2").preview_id
     error = refusal(lambda: seat.execute(blocked))
     assert (error.code, int(error.exit_code)) == ("BLOCKED", 10)
     assert error.next == f"capcli reconcile {error.details['attempt_id']}"

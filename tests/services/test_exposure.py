@@ -50,7 +50,21 @@ def test_positions_without_a_stop_are_named(seat: Seat) -> None:
     assert row(found, Grouping.MARKET, "EURUSD").without_stop == (free.deal_id,)
     assert row(found, Grouping.MARKET, "GOLD").without_stop == ()
     assert bound.deal_id not in found.total.without_stop
-    assert row(found, Grouping.MARKET, "EURUSD").net < 0 < found.total.loss_at_stops
+    assert row(found, Grouping.MARKET, "EURUSD").net < 0
+    assert (found.total.loss_at_stops, found.total.loss_pct) == (None, None)
+    gold = row(found, Grouping.MARKET, "GOLD")
+    assert gold.loss_at_stops == gold.loss_with_stop == found.total.loss_with_stop > 0
+
+
+def test_a_currency_pair_counts_in_both_of_its_currencies(seat: Seat) -> None:
+    seat.open("EURUSD", "1000", stop=Leg(LegForm.DISTANCE, D("0.05")))
+    seat.open("GOLD", "0.1", stop=Leg(LegForm.DISTANCE, D(40)))
+    found = shown(seat)
+    pair, gold = row(found, Grouping.MARKET, "EURUSD"), row(found, Grouping.MARKET, "GOLD")
+    euro, dollar = row(found, Grouping.CURRENCY, "EUR"), row(found, Grouping.CURRENCY, "USD")
+    assert (euro.net, euro.long, euro.short) == (pair.long, pair.long, 0)
+    assert (dollar.net, dollar.long, dollar.short) == (gold.long - pair.long, gold.long, pair.long)
+    assert found.total.net == pair.long + gold.long
 
 
 def test_guaranteed_and_trailing_stops_count_with_their_distance(seat: Seat) -> None:
@@ -58,6 +72,7 @@ def test_guaranteed_and_trailing_stops_count_with_their_distance(seat: Seat) -> 
     seat.open("GOLD", "0.1", stop=Leg(LegForm.DISTANCE, D(40)), trailing=True)
     found = shown(seat)
     assert found.total.guaranteed == 1
+    assert found.total.loss_guaranteed == row(found, Grouping.MARKET, "SILVER").loss_at_stops > 0
     assert row(found, Grouping.MARKET, "SILVER").guaranteed == 1
     trailing = row(found, Grouping.MARKET, "GOLD")
     assert trailing.without_stop == ()

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from capcli.domain.policy import Rule
-from tests.support.clock import Time
 from tests.support.desk import SECOND_ACCOUNT, Seat, refusal
 from tests.support.fixtures import Seats
 from tests.support.tap import says
@@ -22,7 +21,7 @@ def asked(seat: Seat) -> int:
     return seat.tap.seen().count(PREFERENCES)
 
 
-def test_a_preview_takes_five_requests_and_four_when_the_preferences_are_known(seat: Seat) -> None:
+def test_a_preview_takes_five_requests(seat: Seat) -> None:
     seat.app.broker.session()
     before = len(seat.tap.requests)
     seat.preview()
@@ -33,9 +32,6 @@ def test_a_preview_takes_five_requests_and_four_when_the_preferences_are_known(s
         "GET /positions",
         "GET /session",
     ]
-    before = len(seat.tap.requests)
-    seat.preview()
-    assert len(seat.tap.requests) == before + 4
 
 
 def test_a_lower_leverage_asks_for_more_margin(seat: Seat) -> None:
@@ -46,15 +42,10 @@ def test_a_lower_leverage_asks_for_more_margin(seat: Seat) -> None:
     assert abs(shown.margin - shown.notional / 5) < D("0.01")
 
 
-def test_preferences_are_shared_between_processes_and_looked_at_again_after_five_minutes(
-    seats: Seats, time: Time
-) -> None:
+def test_what_another_process_chose_counts_at_once(seats: Seats) -> None:
     one, other = seats(), seats()
-    one.preview()
-    choose(one, COMMODITIES=5)
     assert other.preview().leverage is None
-    assert asked(other) == 0
-    time.tick(301)
+    choose(one, COMMODITIES=5)
     assert other.preview().leverage == 5
 
 

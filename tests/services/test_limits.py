@@ -201,6 +201,7 @@ def test_each_limit_on_the_day_costs_one_request_in_the_same_round(seats: Seats)
     seat.preview(stop=STOP)
     assert sorted(seat.tap.seen()[before:]) == [
         "GET /accounts",
+        "GET /accounts/preferences",
         "GET /history/activity",
         "GET /history/transactions",
         "GET /markets/SILVER",
@@ -214,9 +215,12 @@ def test_a_rival_that_took_the_last_order_of_the_hour_is_told_with_the_true_wait
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker, openings = seat.app.order_desk.broker, Openings(seat.time.now, most=1)
+    preview_id = seat.preview().preview_id
     monkeypatch.setattr(broker, "_openings", openings)
-    monkeypatch.setattr(broker, "opening_wait_s", openings.take)
-    done = seat.execute(seat.preview().preview_id)
+    # The last one is there at the check and at the question right before the send, and then it is taken.
+    answers = iter([0])
+    monkeypatch.setattr(broker, "opening_wait_s", lambda: next(answers, None) or openings.take())
+    done = seat.execute(preview_id)
     assert (done.exit_code, sent(seat)) == (11, [])
     assert done.problem.details["retry_after_s"] == pytest.approx(3600, abs=5)
 

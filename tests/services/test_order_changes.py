@@ -199,10 +199,10 @@ def test_a_lost_answer_is_looked_up_and_the_amendment_made(seat: Seat, where: st
 
 
 def test_two_lost_answers_are_doubt_that_ends(seat: Seat, time: Time) -> None:
-    deal = place(seat)
+    deal, waiting = place(seat), seat.preview().preview_id
     seat.tap.breaks("PUT", "/workingorders", before=LOST, times=2)
     assert amend(seat, deal, "27").exit_code == 8
-    blocked = refusal(seat.open)
+    blocked = refusal(lambda: seat.execute(waiting))
     assert blocked.next == f"capcli reconcile {blocked.details['attempt_id']}"
     time.tick(121)
     seat.open()
@@ -310,12 +310,12 @@ def test_a_cancellation_that_was_not_made_says_that_it_still_waits(
 
 
 def test_a_cancellation_without_proof_is_doubt_that_ends(seat: Seat, time: Time) -> None:
-    deal = place(seat)
+    deal, waiting = place(seat), seat.preview().preview_id
     seat.tap.breaks("DELETE", "/workingorders", before=LOST, times=2)
     reply = cancel(seat, deal)
     assert reply.problem is not None
     assert (reply.exit_code, reply.problem.code) == (8, "CANCEL_UNKNOWN")
-    assert refusal(seat.open).code == "BLOCKED"
+    assert refusal(lambda: seat.execute(waiting)).code == "BLOCKED"
     assert cancel(seat, deal).exit_code == 0
     time.tick(121)
     seat.open()

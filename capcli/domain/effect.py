@@ -1,0 +1,209 @@
+"""What an order does to the account: the deals it closes, what it opens, and the margin afterwards. Pure.
+
+A netting account closes opposite deals oldest first, and opens only what is left (API page 9.4); a hedging
+account closes nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from capcli.domain.account import Account, Position, Preferences
+from capcli.domain.market import Market, Side
+from capcli.domain.money import EXACT, cents
+from capcli.domain.order import Kind, OrderRequest
+from capcli.domain.sizing import Figures, estimated_entry
+
+
+@dataclass(frozen=True, slots=True)
+class ReducedDeal:
+    """A deal that an order closes, whole or in part. Prices in the instrument's currency.
+
+    `realised` is account currency, rounded to cents as the broker books it. `left` keeps its own stop and
+    limit, which are None where nothing is left.
+    """
+
+    deal_id: str
+    side: Side
+    size: Decimal
+    closed: Decimal
+    left: Decimal
+    level: Decimal
+    price: Decimal
+    realised: Decimal
+    stop_level: Decimal | None
+    limit_level: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the account is once the order is filled at the price shown. Money in account currency.
+
+    `closes` and `opens` are units of the market. `long_after` and `short_after` are the units open in it
+    afterwards. The margin figures are the whole account's: None where a leverage or a rate is unknown.
+    `stop_level` and `limit_level` of the order belong to the opened part alone.
+    """
+
+    closes: Decimal
+    opens: Decimal
+    deals: tuple[ReducedDeal, ...]
+    realised: Decimal
+    long_after: Decimal
+    short_after: Decimal
+    margin_before: Decimal
+    margin_freed: Decimal
+    margin_after: Decimal | None
+    stop_level: Decimal | None
+    limit_level: Decimal | None
+
+    @property
+    def only_reduces(self) -> bool:
+        """Say whether the order takes risk away and adds none."""
+        return self.closes > 0 and self.opens == 0
+
+    @property
+    def closed_deals(self) -> int:
+        """Count the deals that are gone afterwards."""
+        return sum(deal.left == 0 for deal in self.deals)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBook:
+    """The account before the order. `rates`: account currency for one unit of each other currency."""
+
+    account: Account
+    positions: tuple[Position, ...]
+    preferences: Preferences
+    rates: Mapping[str, Decimal]
+
+
+def effect_of(request: OrderRequest, market: Market, figures: Figures, book: AccountBook) -> Effect:
+    """Work out the effect of an order at the present quote, or at its own level for a working order.
+
+    What a working order meets when it fills may differ: this is what it would do to the account as it is.
+    """
+    with localcontext(EXACT):
+        price, rate = estimated_entry(request, market), figures.conversion_rate
+        deals = () if book.preferences.hedging else tuple(_reduced(request, book.positions, price, rate))
+        closes = sum((deal.closed for deal in deals), Decimal(0))
+        opens = request.size - closes
+        long_after, short_after = _units_after(request, book.positions, deals, opens)
+        used = cents(book.account.equity - book.account.available)
+        freed, margin_after = _margin_after(market, figures, book, deals=deals, opens=opens, used=used)
+        carries_legs = opens > 0 and not (closes and request.kind is Kind.WORKING)
+        return Effect(
+            closes=closes,
+            opens=opens,
+            deals=deals,
+            realised=sum((deal.realised for deal in deals), Decimal("0.00")),
+            long_after=long_after,
+            short_after=short_after,
+            margin_before=used,
+            margin_freed=freed,
+            margin_after=margin_after,
+            # A working order that nets gives its stop and limit to nothing (API page 9.4).
+            stop_level=figures.stop.level if figures.stop and carries_legs else None,
+            limit_level=figures.limit.level if figures.limit and carries_legs else None,
+        )
+
+
+def against(request: OrderRequest, positions: Iterable[Position]) -> list[Position]:
+    """Return the open deals on the other side of an order's market, oldest first."""
+    other = (row for row in positions if (row.epic, row.side) == (request.epic, request.side.opposite))
+    return sorted(other, key=lambda row: row.opened_at)
+
+
+def _reduced(
+    request: OrderRequest, positions: Iterable[Position], price: Decimal, rate: Decimal
+) -> Iterator[ReducedDeal]:
+    rest = request.size
+    for row in against(request, positions):
+        if not rest:
+            return
+        closed = min(rest, row.size)
+        rest -= closed
+        left = row.size - closed
+        yield ReducedDeal(
+            deal_id=row.deal_id,
+            side=row.side,
+            size=row.size,
+            closed=closed,
+            left=left,
+            level=row.level,
+            price=price,
+            realised=cents(gain(row, price, closed) * rate),
+            stop_level=row.stop_level if left else None,
+            limit_level=row.limit_level if left else None,
+        )
+
+
+def gain(row: Position, price: Decimal, size: Decimal) -> Decimal:
+    """Return what closing `size` of a deal at a price brings, in the instrument's currency."""
+    moved = price - row.level if row.side is Side.BUY else row.level - price
+    return moved * size * row.contract_size
+
+
+def _units_after(
+    request: OrderRequest, positions: Iterable[Position], deals: Iterable[ReducedDeal], opens: Decimal
+) -> tuple[Decimal, Decimal]:
+    units = {Side.BUY: Decimal(0), Side.SELL: Decimal(0)}
+    for row in positions:
+        if row.epic == request.epic:
+            units[row.side] += row.size
+    for deal in deals:
+        units[deal.side] -= deal.closed
+    units[request.side] += opens
+    return units[Side.BUY], units[Side.SELL]
+
+
+def _margin_after(
+    market: Market,
+    figures: Figures,
+    book: AccountBook,
+    *,
+    deals: Iterable[ReducedDeal],
+    opens: Decimal,
+    used: Decimal,
+) -> tuple[Decimal, Decimal | None]:
+    """Return the margin that is freed, and that in use afterwards, on the mid prices of now (API page 17).
+
+    Where the same sum over the open deals gives the account's own figure, it gives the next one to the cent.
+    Elsewhere the broker reckons in another way, and its own figure moves by what the order changes.
+    """
+    share, rate = _share(figures), figures.conversion_rate
+    if share is None:
+        return Decimal("0.00"), None
+    opened = opens * market.quote.mid * share * rate
+    closed = {deal.deal_id: deal.closed for deal in deals}
+    before, after = _total(book, {}), _total(book, closed)
+    if before is not None and after is not None and cents(before) == used:
+        return cents(before - after), cents(after + opened)
+    loads = (
+        closed[row.deal_id] * _load(row, share) * rate for row in book.positions if row.deal_id in closed
+    )
+    freed = sum(loads, Decimal(0))
+    return cents(freed), cents(used - freed + opened)
+
+
+def _share(figures: Figures) -> Decimal | None:
+    """Return the part of its value that a new deal sets aside, as exactly as the broker has it."""
+    if figures.leverage is not None:
+        return 1 / figures.leverage
+    return None if figures.market_margin_pct is None else figures.market_margin_pct / 100
+
+
+def _load(row: Position, share: Decimal) -> Decimal:
+    """Return the margin of one unit of a deal, in the instrument's currency."""
+    return row.quote.mid * row.contract_size * (1 / row.leverage if row.leverage else share)
+
+
+def _total(book: AccountBook, closed: Mapping[str, Decimal]) -> Decimal | None:
+    """Return the margin of all deals less what is closed; None where a leverage or a rate is unknown."""
+    total = Decimal(0)
+    for row in book.positions:
+        rate = book.rates.get(row.currency)
+        if rate is None or not row.leverage:
+            return None
+        left = row.size - closed.get(row.deal_id, Decimal(0))
+        total += left * row.quote.mid * row.contract_size / row.leverage * rate
+    return total

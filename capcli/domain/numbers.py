@@ -1,0 +1,43 @@
+"""How numbers are written for people: prices, money, results, percentages and rates. One place for all."""
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+from capcli.domain.money import CENT, cents, plain, short
+
+_RATE = Context(prec=9)
+_SMALL, _TWO_DIGITS = Decimal("0.1"), Context(prec=2)
+
+
+def price(number: Decimal, decimals: int = 0) -> str:
+    """Write a price with at least so many decimals, and never fewer than it has."""
+    missing = max(decimals, 0) - max(places(number), 0)
+    return plain(number) if missing <= 0 else f"{number:.{decimals}f}"
+
+
+def places(*numbers: Decimal | None) -> int:
+    """Return the most decimals among prices of one market: the broker's JSON drops trailing zeros."""
+    exponents = [int(number.as_tuple().exponent) for number in numbers if number is not None]
+    return max((-exponent for exponent in exponents), default=0)
+
+
+def money(amount: Decimal, currency: str | None = None) -> str:
+    """Write an amount as `9,995.39 USD`; a negative one that rounds to nothing keeps its sign."""
+    return f"{cents(amount):,.2f} {currency or ''}".rstrip()
+
+
+def result(amount: Decimal, currency: str | None = None) -> str:
+    """Write a gain or a loss as `+12.30 USD`, with the sign of the amount before it was rounded."""
+    sign = "+" if amount > 0 else "-" if amount < 0 else ""
+    return f"{sign}{abs(cents(amount)):,.2f} {currency or ''}".rstrip()
+
+
+def percent(number: Decimal) -> str:
+    """Write a percentage with two decimals at most, one below 0.1 with two digits: `18.65 %`, `0.0052 %`."""
+    if abs(number) < _SMALL:
+        return f"{short(_TWO_DIGITS.plus(number))} %"
+    return f"{short(number.quantize(CENT, ROUND_HALF_EVEN))} %"
+
+
+def rate(number: Decimal) -> str:
+    """Write an exchange rate with nine digits: enough that sums come out to the cent, few enough to read."""
+    return short(_RATE.plus(number))

@@ -1,0 +1,176 @@
+"""What is legal about an order but unusual: warnings beside the checks, which refuse nothing. Pure."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, localcontext
+from enum import StrEnum
+
+from capcli.domain.candle_gaps import Week
+from capcli.domain.market import MarketStatus
+from capcli.domain.money import EXACT, cents, percent_of, plain, short
+from capcli.domain.numbers import money, percent
+from capcli.domain.order import Kind
+from capcli.domain.policy import Case
+
+_OLD = timedelta(seconds=60)
+_RISK_PCT, _NOTIONAL_TIMES, _MARGIN_PCT, _FAR_PCT = Decimal(10), Decimal(5), Decimal(50), Decimal(50)
+
+
+class Unusual(StrEnum):
+    """The warnings, named as they stand in every preview."""
+
+    NO_STOP = "no_stop"
+    NOTHING_TO_PROTECT = "nothing_to_protect"
+    LARGE_LOSS = "large_loss"
+    LARGE_NOTIONAL = "large_notional"
+    MUCH_MARGIN = "much_margin"
+    FAR_LEVEL = "far_level"
+    OLD_PRICE = "old_price"
+    MARKET_CLOSED = "market_closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """One warning in words."""
+
+    code: Unusual
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a warning looks at: the case, how far the market moves in an average day, and the broker's time.
+
+    `day_range` (price units) is None where it was not measured.
+    """
+
+    case: Case
+    day_range: Decimal | None
+    now: datetime
+
+    @property
+    def opens(self) -> bool:
+        effect = self.case.effect
+        return effect is None or effect.opens > 0 or self.case.request.kind is Kind.WORKING
+
+    def money(self, amount: Decimal) -> str:
+        return money(amount, self.case.account.currency)
+
+    def of_equity(self, amount: Decimal) -> str:
+        equity = self.case.account.equity
+        share = percent(percent_of(amount, equity)) if equity > 0 else "more than all"
+        return f"{share} of the equity of {self.money(equity)}"
+
+
+def no_stop(look: Look) -> str | None:
+    case = look.case
+    if not look.opens or case.request.stop is not None:
+        return None
+    if look.day_range is None:
+        return "no stop, so the loss has no bound"
+    loss = look.day_range * case.request.size * case.opened_share * case.figures.conversion_rate
+    return (
+        f"no stop, so the loss has no bound; against you, an average day (ATR 14 of days) moves "
+        f"{short(cents(look.day_range))}, which would lose about {look.money(loss)}, {look.of_equity(loss)}"
+    )
+
+
+def nothing_to_protect(look: Look) -> str | None:
+    case, effect = look.case, look.case.effect
+    legs = [name for name, leg in (("stop", case.request.stop), ("limit", case.request.limit)) if leg]
+    if effect is None or not legs or not effect.closes:
+        return None
+    named = " and ".join(legs)
+    if case.request.kind is Kind.WORKING:
+        return f"if it fills against the open position, its {named} are placed on nothing"
+    return None if effect.opens else f"it opens nothing, so its {named} would be placed on nothing"
+
+
+def large_loss(look: Look) -> str | None:
+    case = look.case
+    if case.figures.stop is None or not look.opens:
+        return None
+    loss = case.figures.stop.amount * case.opened_share
+    if loss * 100 <= max(case.account.equity, Decimal(0)) * _RISK_PCT:
+        return None
+    return f"the loss at the stop is {look.money(loss)}, {look.of_equity(loss)}"
+
+
+def large_notional(look: Look) -> str | None:
+    case = look.case
+    notional = case.figures.notional * case.opened_share
+    if notional <= max(case.account.equity, Decimal(0)) * _NOTIONAL_TIMES:
+        return None
+    return f"it is worth {look.money(notional)}, {look.of_equity(notional)}"
+
+
+def much_margin(look: Look) -> str | None:
+    case, effect = look.case, look.case.effect
+    if effect is None or effect.margin_after is None or not effect.opens:
+        return None
+    if effect.margin_after * 100 <= max(case.account.equity, Decimal(0)) * _MARGIN_PCT:
+        return None
+    used = effect.margin_after
+    return f"margin in use afterwards is {look.money(used)}, {look.of_equity(used)}"
+
+
+def far_level(look: Look) -> str | None:
+    case = look.case
+    price = case.market.quote.mid
+    levels = {
+        "level": case.request.trigger.level if case.request.trigger else None,
+        "stop": case.figures.stop.level if case.figures.stop else None,
+        "limit": case.figures.limit.level if case.figures.limit else None,
+    }
+    far = [
+        f"the {name} {plain(level)} is {percent(percent_of(abs(level - price), price))} away"
+        for name, level in levels.items()
+        if level is not None and abs(level - price) * 100 > price * _FAR_PCT
+    ]
+    return f"{' and '.join(far)} from the price {plain(price)}" if far else None
+
+
+def old_price(look: Look) -> str | None:
+    quote = look.case.market.quote
+    age = look.now - quote.at
+    if quote.status is not MarketStatus.TRADEABLE or age <= _OLD:
+        return None
+    return f"the price is {int(age.total_seconds())} s old"
+
+
+def market_closed(look: Look) -> str | None:
+    market = look.case.market
+    if market.quote.status is not MarketStatus.CLOSED:
+        return None
+    opening = Week(market.hours).next_open(look.now)
+    when = f"; it usually opens next at {opening:%Y-%m-%d %H:%M}Z" if opening else ""
+    return f"{market.epic} is closed{when}"
+
+
+_RULES: tuple[tuple[Unusual, Callable[[Look], str | None]], ...] = (
+    (Unusual.NO_STOP, no_stop),
+    (Unusual.NOTHING_TO_PROTECT, nothing_to_protect),
+    (Unusual.LARGE_LOSS, large_loss),
+    (Unusual.LARGE_NOTIONAL, large_notional),
+    (Unusual.MUCH_MARGIN, much_margin),
+    (Unusual.FAR_LEVEL, far_level),
+    (Unusual.OLD_PRICE, old_price),
+    (Unusual.MARKET_CLOSED, market_closed),
+)
+
+
+def cautions(look: Look) -> tuple[Caution, ...]:
+    """Return everything unusual about an order, all at once."""
+    with localcontext(EXACT):
+        return tuple(_found(look))
+
+
+def _found(look: Look) -> Iterator[Caution]:
+    for code, rule in _RULES:
+        text = rule(look)
+        if text is not None:
+            yield Caution(code, text)

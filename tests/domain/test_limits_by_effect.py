@@ -1,0 +1,139 @@
+"""Every limit against what an order does: it refuses new risk, and stands in the way of nothing else."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from capcli.domain.account import OrderType, Position, Preferences
+from capcli.domain.effect import AccountBook, effect_of
+from capcli.domain.market import Side
+from capcli.domain.order import OrderRequest, Trigger
+from capcli.domain.policy import Blocked, Case, Rule, Standing, evaluate
+
+from .builders import ACCOUNT, MARKET, NOW, a_case, a_quote, an_order, level
+
+D = Decimal
+# Set so that every order that opens anything fails each of them: equity is 10,000, one SILVER is worth 30.
+LIMITS = {
+    Rule.EPIC_ALLOWED: {"allowed_epics": frozenset({"GOLD"})},
+    Rule.MAX_SIZE: {"max_position_size": D("0.1"), "max_working_order_size": D("0.1")},
+    Rule.OPEN_POSITIONS: {"max_open_positions": 1},
+    Rule.ORDERS_PER_DAY: {"max_orders_per_day": 3},
+    Rule.RISK: {"max_risk_pct": D("0.001")},
+    Rule.TOTAL_RISK: {"max_total_risk_pct": D("0.001")},
+    Rule.MARGIN: {"max_margin_pct": D("0.001")},
+    Rule.DAILY_LOSS: {"max_daily_loss": D(50)},
+    Rule.STOP_REQUIRED: {"require_stop": True},
+    Rule.HALT: {},
+    Rule.UNRESOLVED: {},
+}
+OPENS = an_order("2")
+REDUCES = an_order("1", side=Side.SELL)
+CLOSES = an_order("2", side=Side.SELL)
+REVERSES = an_order("3", side=Side.SELL)
+WAITS = replace(REDUCES, trigger=Trigger(D("31")))
+ORDERS = {"opens": OPENS, "reduces": REDUCES, "closes": CLOSES, "reverses": REVERSES, "waits": WAITS}
+# The margin of two at the mid of 30.01 is in use.
+HOLDER = replace(ACCOUNT, available=D("9994"))
+# Written by hand: does the limit refuse it?
+REFUSED = {
+    rule: {"opens": True, "reduces": False, "closes": False, "reverses": True, "waits": True}
+    for rule in LIMITS
+}
+# The reversed deal takes the place of the one that it closes.
+REFUSED[Rule.OPEN_POSITIONS]["reverses"] = False
+
+
+def long_position(size: str = "2") -> Position:
+    return Position(
+        deal_id="D1",
+        epic="SILVER",
+        name="Silver",
+        type="COMMODITIES",
+        side=Side.BUY,
+        size=D(size),
+        level=D("29"),
+        quote=a_quote(),
+        upl=D(0),
+        currency="USD",
+        leverage=D(10),
+        contract_size=D(1),
+        stop_level=D("28"),
+        limit_level=None,
+        trailing=False,
+        stop_distance=None,
+        guaranteed=False,
+        working_order_id=None,
+        opened_at=NOW,
+    )
+
+
+def case_of(request: OrderRequest, **policy: object) -> Case:
+    """Return the case of an order while 2 SILVER are held from 29, and the day has gone badly."""
+    case = a_case(request, account=HOLDER, policy=policy, orders_today=3, open_positions=1)
+    book = AccountBook(HOLDER, (long_position(),), Preferences(hedging=False, leverages={}), {"USD": D(1)})
+    return replace(
+        case,
+        effect=effect_of(request, MARKET, case.figures, book),
+        standing=Standing(realised=D(-100)),
+        order_type=OrderType.LIMIT if request.trigger else None,
+    )
+
+
+@pytest.mark.parametrize("name", ORDERS)
+@pytest.mark.parametrize("rule", LIMITS)
+def test_a_limit_refuses_new_risk_alone(rule: Rule, name: str) -> None:
+    case = case_of(ORDERS[name], **LIMITS[rule])
+    if rule is Rule.HALT:
+        case = replace(case, blocked=Blocked(halt="halted by somebody"))
+    if rule is Rule.UNRESOLVED:
+        case = replace(case, blocked=Blocked(unresolved=("a_1",)))
+    verdicts = {check.rule: check.passed for check in evaluate(case)}
+    assert (verdicts.get(rule, True) is False) is REFUSED[rule][name]
+
+
+def test_what_is_opened_alone_counts_for_the_stop_and_the_margin() -> None:
+    stop = level("30.50")
+    whole = case_of(replace(REVERSES, stop=stop), max_risk_pct=D(1))
+    risk = next(check for check in evaluate(whole) if check.rule is Rule.RISK)
+    # 3 are sold at 30.00, 1 of them opens: 0.50 x 1.
+    assert risk.reason.startswith("loss at stop 0.50,")
+    funds = next(check for check in evaluate(whole) if check.rule is Rule.FUNDS)
+    # A tenth of 30.00 for the one that opens; two at the mid of 30.01 are set free.
+    assert funds.reason == "margin 3.00 of 10,000.00 USD available, 6.00 of it freed by what it closes"
+
+
+def test_the_margin_follows_the_broker_s_own_figure_where_it_reckons_otherwise() -> None:
+    request = an_order("1", side=Side.SELL)
+    account = replace(ACCOUNT, available=D("9900"))
+    book = AccountBook(account, (long_position(),), Preferences(hedging=False, leverages={}), {"USD": D(1)})
+    effect = effect_of(request, MARKET, a_case(request).figures, book)
+    assert (effect.margin_before, effect.margin_freed, effect.margin_after) == (D(100), D("3.00"), D("97.00"))
+
+
+def test_a_hedging_account_closes_nothing() -> None:
+    request = an_order("1", side=Side.SELL)
+    book = AccountBook(ACCOUNT, (long_position(),), Preferences(hedging=True, leverages={}), {"USD": D(1)})
+    effect = effect_of(request, MARKET, a_case(request).figures, book)
+    assert (effect.closes, effect.opens, effect.long_after, effect.short_after) == (0, 1, 2, 1)
+    assert not effect.only_reduces
+
+
+def test_the_oldest_deals_are_closed_first_and_the_rest_keeps_its_stop() -> None:
+    young = replace(long_position("5"), deal_id="D2", level=D("28"))
+    old = replace(long_position("2"), opened_at=NOW.replace(year=2025))
+    request = an_order("3", side=Side.SELL)
+    book = AccountBook(ACCOUNT, (young, old), Preferences(hedging=False, leverages={}), {"USD": D(1)})
+    effect = effect_of(request, MARKET, a_case(request).figures, book)
+    told = [(deal.deal_id, deal.closed, deal.left, deal.realised, deal.stop_level) for deal in effect.deals]
+    assert told == [("D1", 2, 0, D("2.00"), None), ("D2", 1, 4, D("2.00"), D("28"))]
+
+
+def test_a_guaranteed_stop_is_refused_on_a_hedging_account() -> None:
+    case = replace(a_case(an_order(stop=level("28"), guaranteed=True)), hedging=True)
+    check = next(check for check in evaluate(case) if check.rule is Rule.GUARANTEED)
+    assert (check.passed, check.reason) == (
+        False,
+        "an account in hedging mode takes no guaranteed stops (capcli accounts preferences)",
+    )
