@@ -218,8 +218,8 @@ def test_a_rival_that_took_the_last_order_of_the_hour_is_told_with_the_true_wait
     preview_id = seat.preview().preview_id
     monkeypatch.setattr(broker, "_openings", openings)
     # The last one is there at the check and at the question right before the send, and then it is taken.
-    answers = iter([0])
-    monkeypatch.setattr(broker, "opening_wait_s", lambda: next(answers, None) or openings.take())
+    answers = iter([lambda: 0, openings.take])
+    monkeypatch.setattr(broker, "opening_wait_s", lambda: next(answers)())
     done = seat.execute(preview_id)
     assert (done.exit_code, sent(seat)) == (11, [])
     assert done.problem.details["retry_after_s"] == pytest.approx(3600, abs=5)

@@ -59,7 +59,7 @@ def test_another_account_currency_is_converted_once(seat: Seat) -> None:
     before = len(seat.tap.requests)
     shown = by_risk(seat, "1", stop=stop_at("24.50")).data
     assert (shown.account_currency, shown.stop.amount <= shown.equity / 100) == ("EUR", True)
-    assert f" x {shown.conversion_rate}" in shown.sizing.arithmetic
+    assert f" x {shown.conversion_rate:.9f}" in shown.sizing.arithmetic
     pairs = [line for line in seat.tap.seen()[before:] if "EURUSD" in line or "USDEUR" in line]
     assert len(pairs) == len(set(pairs))
 
