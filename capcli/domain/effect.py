@@ -5,7 +5,7 @@ account closes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
 from capcli.domain.account import Account, Position, Preferences
@@ -37,11 +37,12 @@ class ReducedDeal:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What the account is once the order is filled at the price shown. Money in account currency.
+    """What the account is once the order is filled at the price shown. Money in `currency`, the account's.
 
     `closes` and `opens` are units of the market. `long_after` and `short_after` are the units open in it
     afterwards. The margin figures are the whole account's: None where a leverage or a rate is unknown.
-    `stop_level` and `limit_level` of the order belong to the opened part alone.
+    `point_value` is what one unit gains when the price moves by 1. The order's `stop_level` and `limit_level`
+    belong to the opened part alone.
     """
 
     closes: Decimal
@@ -53,6 +54,8 @@ class Effect:
     margin_before: Decimal
     margin_freed: Decimal
     margin_after: Decimal | None
+    point_value: Decimal
+    currency: str
     stop_level: Decimal | None
     limit_level: Decimal | None
 
@@ -60,6 +63,16 @@ class Effect:
     def only_reduces(self) -> bool:
         """Say whether the order takes risk away and adds none."""
         return self.closes > 0 and self.opens == 0
+
+    def at(self, level: Decimal) -> "Effect":
+        """Return the effect of a fill at another price: the same deals, with another result."""
+        with localcontext(EXACT):
+            deals = tuple(self._moved(deal, level) for deal in self.deals)
+            return replace(self, deals=deals, realised=_realised(deals))
+
+    def _moved(self, deal: ReducedDeal, level: Decimal) -> ReducedDeal:
+        moved = level - deal.level if deal.side is Side.BUY else deal.level - level
+        return replace(deal, price=level, realised=cents(moved * deal.closed * self.point_value))
 
     @property
     def closed_deals(self) -> int:
@@ -95,16 +108,26 @@ def effect_of(request: OrderRequest, market: Market, figures: Figures, book: Acc
             closes=closes,
             opens=opens,
             deals=deals,
-            realised=sum((deal.realised for deal in deals), Decimal("0.00")),
+            realised=_realised(deals),
             long_after=long_after,
             short_after=short_after,
             margin_before=used,
             margin_freed=freed,
             margin_after=margin_after,
+            point_value=rate * _contract_size(request, book.positions),
+            currency=book.account.currency,
             # A working order that nets gives its stop and limit to nothing (API page 9.4).
             stop_level=figures.stop.level if figures.stop and carries_legs else None,
             limit_level=figures.limit.level if figures.limit and carries_legs else None,
         )
+
+
+def _realised(deals: Iterable[ReducedDeal]) -> Decimal:
+    return sum((deal.realised for deal in deals), Decimal("0.00"))
+
+
+def _contract_size(request: OrderRequest, positions: Iterable[Position]) -> Decimal:
+    return next((row.contract_size for row in against(request, positions)), Decimal(1))
 
 
 def against(request: OrderRequest, positions: Iterable[Position]) -> list[Position]:

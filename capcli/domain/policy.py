@@ -42,6 +42,7 @@ class Rule(StrEnum):
     GUARANTEED = "guaranteed"
     TRAILING = "trailing"
     DRIFT = "drift"
+    EFFECT = "effect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,9 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything that the rules look at. `reference_entry` is the preview's entry at execution.
+    """Everything that the rules look at.
 
+    `reference_entry` and `reference_effect` are the preview's, where it is about to be sent.
     `at_stop` is given where a deal that is there is judged (an amendment), not the order in `figures`.
     """
 
@@ -138,6 +140,7 @@ class Case:
     standing: Standing = Standing()
     at_stop: AtStop | None = None
     effect: Effect | None = None
+    reference_effect: Effect | None = None
     hedging: bool = False
     blocked: Blocked | None = None
 
@@ -538,6 +541,20 @@ def drift(case: Case) -> Check | None:
     return Check(Rule.DRIFT, moved <= most, reason, "CAP_MAX_DRIFT_PCT")
 
 
+def effect(case: Case) -> Check | None:
+    """Judge whether a market order still does to the open deals what its preview said."""
+    then, now = case.reference_effect, case.effect
+    if then is None or now is None or case.request.kind is Kind.WORKING:
+        return None
+    if (then.closes, then.opens) == (now.closes, now.opens):
+        return Check(Rule.EFFECT, True, f"it closes {short(now.closes)} and opens {short(now.opens)}")
+    reason = (
+        f"the preview closed {short(then.closes)} and opened {short(then.opens)}; now it would close "
+        f"{short(now.closes)} and open {short(now.opens)}"
+    )
+    return Check(Rule.EFFECT, False, reason)
+
+
 def _off_step(level: Decimal, step: Decimal) -> str:
     down, up = floor_to(level, step), ceil_to(level, step)
     return f"{plain(level)} is off the price step of {short(step)}; nearest: {_either(down, up)}"
@@ -569,6 +586,7 @@ RULES: tuple[Callable[[Case], Check | None], ...] = (
     guaranteed,
     trailing,
     drift,
+    effect,
 )
 
 

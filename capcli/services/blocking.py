@@ -1,6 +1,5 @@
 """What keeps new risk off an account: an attempt that is not settled, or one that landed late."""
 
-from capcli.domain.account import Position
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.order import Kind
 from capcli.errors import AttemptUnresolved, LateLanding
@@ -34,20 +33,20 @@ def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: 
             raise _perhaps_late(now)
 
 
-def refuse_while_order_unresolved(desk: Desk, witness: Witness, account_id: str, position: Position) -> None:
-    """Raise AttemptUnresolved while an order in a position's market is not settled: it may change the rows.
+def refuse_while_order_unresolved(desk: Desk, witness: Witness, account_id: str, epic: str) -> None:
+    """Raise AttemptUnresolved while an order in a market is not settled: it may change the rows.
 
     Closes, amendments and other markets do not, so they keep nobody from closing a part.
     """
     for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
         order = witness.order_of(other)
-        if order is None or order.request.epic != position.epic:
+        if order is None or order.request.epic != epic:
             continue
         if witness.settle(other).state.unresolved:
             raise AttemptUnresolved(
                 f"Attempt {other.attempt_id} of {other.created_at:%H:%M:%S}Z is unresolved: that order in "
-                f"{position.epic} may be live, so what a partial close would reduce cannot be known. Nothing "
-                f"was sent. Closing all of it stays possible: capcli close {position.deal_id}",
+                f"{epic} may be live, so what this order would reduce cannot be known. Nothing was sent. "
+                "Closing whole positions stays possible.",
                 next=f"capcli reconcile {other.attempt_id}",
                 attempt_id=other.attempt_id,
             )

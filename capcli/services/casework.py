@@ -43,6 +43,7 @@ from capcli.errors import (
 )
 from capcli.services.approving import Approvals
 from capcli.services.conversion import conversion_rate, known_rates
+from capcli.services.documents import StoredOrder
 from capcli.services.fanout import together
 from capcli.services.halting import refuse_while_halted
 from capcli.services.ports import Broker, Clock, HaltSwitch, Journal
@@ -245,13 +246,13 @@ def judge(
     request: OrderRequest,
     order_type: OrderType | None,
     *,
-    reference_entry: Decimal | None = None,
+    previewed: StoredOrder | None = None,
     apart: str | None = None,
 ) -> Case:
     """Put what was seen and what is asked into the one case that the rules judge.
 
-    `apart` is the deal that is judged itself, where it is there already: then it is no order, and has no
-    effect on other deals.
+    `previewed` is the order's preview, where it is about to be sent. `apart` is the deal that is judged
+    itself, where it is there already: then it is no order, and has no effect on other deals.
     """
     rate = scene.rates[scene.market.currency]
     money = figures(request, scene.market, scene.account, rate, scene.preferences)
@@ -270,7 +271,8 @@ def judge(
         orders_today=scene.orders_today,
         now=desk.clock(),
         order_type=order_type,
-        reference_entry=reference_entry,
+        reference_entry=previewed.entry if previewed else None,
+        reference_effect=previewed.effect if previewed else None,
         standing=_standing(scene, book, request, money, effect=effect, apart=apart),
         effect=effect,
         hedging=scene.preferences.hedging,

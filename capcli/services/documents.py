@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from capcli.domain.account import OrderType, Position, WorkingOrder
+from capcli.domain.effect import Effect
 from capcli.domain.market import Side
-from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,13 @@ class StoredOrder:
     entry: Decimal
     stop_level: Decimal | None
     limit_level: Decimal | None
+    effect: Effect | None = None
+
+    @property
+    def only_reduces(self) -> bool:
+        """Say whether its preview took risk away and added none."""
+        reduces = self.effect is not None and self.effect.only_reduces
+        return reduces and self.request.kind is Kind.MARKET
 
 
 def write_order(order: StoredOrder) -> bytes:
@@ -39,6 +47,7 @@ def write_order(order: StoredOrder) -> bytes:
         "entry": str(order.entry),
         "stop_level": _text(order.stop_level),
         "limit_level": _text(order.limit_level),
+        "effect": _effect(order.effect),
     }
     return json.dumps(document, sort_keys=True).encode()
 
@@ -63,14 +72,21 @@ def read_order(document: bytes) -> StoredOrder:
         Decimal(raw["entry"]),
         _read_number(raw["stop_level"]),
         _read_number(raw["limit_level"]),
+        _read_effect(raw["effect"]),
     )
 
 
-def write_baseline(positions: tuple[Position, ...], orders: tuple[WorkingOrder, ...]) -> bytes:
-    """Write the book as it stood before a send: sizes by deal id, and the ids of waiting orders."""
+def write_baseline(
+    positions: tuple[Position, ...], orders: tuple[WorkingOrder, ...], effect: Effect | None = None
+) -> bytes:
+    """Write the book as it stood before a send: sizes by deal id, and the ids of waiting orders.
+
+    `effect` is what the order was about to do to that book.
+    """
     book = {
         "positions": {position.deal_id: str(position.size) for position in positions},
         "orders": [order.deal_id for order in orders],
+        "effect": _effect(effect),
     }
     return json.dumps(book, sort_keys=True).encode()
 
@@ -79,6 +95,23 @@ def read_baseline(document: bytes) -> frozenset[str]:
     """Read the ids of all deals, open or waiting, that a baseline holds."""
     book = json.loads(document)
     return frozenset(book["positions"]) | frozenset(book["orders"])
+
+
+def read_effect(document: bytes) -> Effect | None:
+    """Read what an order was about to do to the book of a baseline; None for what is no order."""
+    return _read_effect(json.loads(document).get("effect"))
+
+
+def _effect(effect: Effect | None) -> Any:
+    from msgspec import to_builtins
+
+    return None if effect is None else to_builtins(effect)
+
+
+def _read_effect(raw: Any) -> Effect | None:
+    from msgspec import convert
+
+    return None if raw is None else convert(raw, Effect)
 
 
 def read_sizes(document: bytes) -> dict[str, Decimal]:

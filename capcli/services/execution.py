@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord, PreviewState, classify
@@ -24,7 +24,7 @@ from capcli.errors import (
 )
 from capcli.services import ids
 from capcli.services.approval_text import order_text
-from capcli.services.blocking import refuse_while_unresolved
+from capcli.services.blocking import refuse_while_order_unresolved, refuse_while_unresolved
 from capcli.services.casework import (
     CalledOff,
     Desk,
@@ -70,9 +70,6 @@ class Sending:
 
 class Executions:
     """Sends previews. Every call leads to at most one POST, whatever crashes, repeats or races."""
-
-    # What a halt keeps from being sent, in words; None where it takes risk away.
-    _risk: ClassVar[str | None] = "The order"
 
     def __init__(self, desk: Desk, sending: Sending) -> None:
         self._desk = desk
@@ -211,7 +208,8 @@ class Executions:
         if preview.expires_at <= self._desk.clock():
             raise _expired(preview)
         require_trading(self._desk.policy, "The order")
-        self._desk.refuse_while_halted("The order")
+        if not read_order(preview.document).only_reduces:
+            self._desk.refuse_while_halted("The order")
         require_confirmation(
             self._desk.policy,
             confirmed=confirmed,
@@ -234,11 +232,15 @@ class Executions:
                 f"{preview.preview_id} {why} Nothing was sent. Make a new preview.",
                 next=_preview_again(preview),
             )
-        refuse_while_unresolved(self._desk, self._witness, preview.account_id)
+        if order.only_reduces:
+            refuse_while_order_unresolved(self._desk, self._witness, preview.account_id, order.request.epic)
+        else:
+            refuse_while_unresolved(self._desk, self._witness, preview.account_id)
         self._refuse_twin(preview, again=again)
         scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)
         case = self._check_again(preview, order, scene)
-        self._desk.refuse_while_halted("The order")
+        if not case.only_reduces:
+            self._desk.refuse_while_halted("The order")
         self._require_room(_preview_again(preview))
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._desk.broker.account_id)
@@ -246,8 +248,9 @@ class Executions:
             preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
         )
         permit = self._desk.approvals.permit(self._asked(preview, case))
-        baseline = write_baseline(scene.positions, scene.orders)
-        return self._claim_and_send(preview, order, baseline, wait_s, permit)
+        baseline = write_baseline(scene.positions, scene.orders, case.effect)
+        risk = None if case.only_reduces else "The order"
+        return self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
 
     def _asked(self, preview: PreviewRecord, case: Case) -> Asked:
         """Return what a person is asked about a preview, with the figures of the fresh look."""
@@ -309,7 +312,7 @@ class Executions:
         return order is not None and (order.request, order.order_type) == (mine.request, mine.order_type)
 
     def _check_again(self, preview: PreviewRecord, order: StoredOrder, scene: Scene) -> Case:
-        case = judge(self._desk, scene, order.request, order.order_type, reference_entry=order.entry)
+        case = judge(self._desk, scene, order.request, order.order_type, previewed=order)
         failed = [check for check in evaluate(case) if not check.passed]
         if failed:
             reasons = "; ".join(check.words for check in failed)
@@ -326,14 +329,17 @@ class Executions:
         order: StoredOrder,
         baseline: bytes,
         wait_s: float,
+        *,
         permit: str | None,
+        risk: str | None,
     ) -> Reply[Execution]:
+        """Claim and send. `risk` names in words what a halt keeps from being sent, None where it reduces."""
         now = self._desk.clock()
         attempt = self._new_attempt(preview, baseline, now)
         claimed = self._desk.journal.claim(preview.preview_id, attempt, now=now, permit=permit)
         if claimed is None:
             return self._lost_the_claim(preview)
-        return execution_reply(self._send(attempt, claimed, order, wait_s), order, replayed=False)
+        return execution_reply(self._send(attempt, claimed, order, wait_s, risk=risk), order, replayed=False)
 
     def _new_attempt(self, preview: PreviewRecord, baseline: bytes, now: datetime) -> AttemptRecord:
         return AttemptRecord(
@@ -358,13 +364,19 @@ class Executions:
         return self._replay(winner, preview)
 
     def _send(
-        self, attempt: AttemptRecord, preview: PreviewRecord, order: StoredOrder, wait_s: float
+        self,
+        attempt: AttemptRecord,
+        preview: PreviewRecord,
+        order: StoredOrder,
+        wait_s: float,
+        *,
+        risk: str | None,
     ) -> AttemptRecord:
         """Send the stored bytes once. Whatever happens after that, the order may be live.
 
         Raises Interrupted when it was called back before that.
         """
-        start = Start(self._desk, self._sending.recall, attempt, self._risk)
+        start = Start(self._desk, self._sending.recall, attempt, risk)
         try:
             answer = self._desk.broker.send(
                 preview.method, preview.path, preview.body, account_id=preview.account_id, ready=start

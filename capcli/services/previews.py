@@ -154,7 +154,7 @@ class Previews:
             case, sizing = sized_case(self._desk, scene, case, risk)
         preview = self._compose(case, sizing, average_true_range(days, _DAYS))
         self._store(preview, case, scene.account_id)
-        return Reply(preview, scene.account_id, _problem(preview, case.request))
+        return Reply(preview, scene.account_id, _problem(preview, case))
 
     def _compose(self, case: Case, sizing: Sizing | None, day_range: Decimal | None) -> Preview:
         now, request, quote = self._desk.clock(), case.request, case.market.quote
@@ -197,6 +197,7 @@ class Previews:
             preview.entry,
             preview.stop.level if preview.stop else None,
             preview.limit.level if preview.limit else None,
+            preview.effect,
         )
         self._desk.journal.save_preview(
             PreviewRecord(
@@ -393,9 +394,10 @@ def _age(now: datetime, quote: Quote) -> Decimal | None:
     return max(Decimal(0), Decimal(str(round((now - quote.at).total_seconds(), 1))))
 
 
-def _problem(preview: Preview, request: OrderRequest) -> Problem | None:
+def _problem(preview: Preview, case: Case) -> Problem | None:
     if preview.executable:
         return None
+    request = case.request
     reasons = "; ".join(check.words for check in preview.failed)
     # Where one of the user's own settings forbids it, the market's rules are no help.
     own = next((check.setting for check in preview.failed if check.setting), None)
@@ -404,10 +406,20 @@ def _problem(preview: Preview, request: OrderRequest) -> Problem | None:
         message=f"{len(preview.failed)} of {len(preview.checks)} checks failed, so this preview cannot be "
         f"executed. {reasons}",
         exit_code=int(Exit.REFUSED),
-        next=f"capcli config get {own}" if own else _remedy(preview, request),
+        next=_unblocking(case) or (f"capcli config get {own}" if own else _remedy(preview, request)),
         retry_safe=True,
         details={"failed": [check.rule.value for check in preview.failed]},
     )
+
+
+def _unblocking(case: Case) -> str | None:
+    """Return the command that lifts what keeps every new order away."""
+    blocked = case.blocked
+    if blocked is None or case.only_reduces:
+        return None
+    if blocked.unresolved:
+        return f"capcli reconcile {blocked.unresolved[0]}"
+    return "capcli resume" if blocked.halt else None
 
 
 def _remedy(preview: Preview, request: OrderRequest) -> str:

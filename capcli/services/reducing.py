@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
-from typing import ClassVar
 
 from capcli.domain import policy
 from capcli.domain.account import Position
@@ -69,8 +68,6 @@ class Reduction:
 
 class Reductions(Executions):
     """Closes parts of positions, on accounts where opposite orders reduce each other."""
-
-    _risk: ClassVar[str | None] = None
 
     def reduce(
         self,
@@ -152,7 +149,7 @@ class Reductions(Executions):
         """Look at the whole book inside the lock, and send only what can do nothing but reduce."""
         request = OrderRequest(position.epic, position.side.opposite, size)
         self._require_same(account_id, active_on(self._desk.broker, account_id), position)
-        refuse_while_order_unresolved(self._desk, self._witness, account_id, position)
+        refuse_while_order_unresolved(self._desk, self._witness, account_id, position.epic)
         scene = look(self._desk, request, with_orders=True, account_id=account_id, opening=False)
         target = reducible(scene.positions, position.deal_id, size)
         case = judge(self._desk, scene, request, None)
@@ -167,8 +164,8 @@ class Reductions(Executions):
         self._desk.journal.save_preview(preview)
         begun(preview.preview_id)
         with about(account_id, lambda: self._known(preview)):
-            baseline = write_baseline(scene.positions, scene.orders)
-            reply = self._claim_and_send(preview, order, baseline, wait_s, permit)
+            baseline = write_baseline(scene.positions, scene.orders, case.effect)
+            reply = self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=None)
             return self._told(reply, target, scene, size)
 
     def _asked_part(self, preview: PreviewRecord, target: Position) -> Asked:

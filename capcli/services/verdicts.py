@@ -6,13 +6,15 @@ from decimal import Decimal
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
 from capcli.domain.bracket import Change
+from capcli.domain.effect import Effect
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
+from capcli.domain.numbers import result
 from capcli.domain.order import Kind, Leg, LegForm
 from capcli.errors import Exit, Problem
 from capcli.services.casework import not_sent
 from capcli.services.commands import preview_command
-from capcli.services.documents import StoredOrder
+from capcli.services.documents import StoredOrder, read_effect
 from capcli.services.legs import change_words
 from capcli.services.reply import Reply
 
@@ -21,7 +23,8 @@ from capcli.services.reply import Reply
 class Execution:
     """What became of an execute. Prices in the instrument's currency; times UTC.
 
-    `stop_level` is the one that was read back, `limit_level` the one that was asked for.
+    `stop_level` is the one that was read back, `limit_level` the one that was asked for. `effect` is what the
+    order was about to do to the open deals when it was sent, at the price of the fill where that is known.
     """
 
     preview_id: str
@@ -42,6 +45,7 @@ class Execution:
     sent_at: datetime | None
     replayed: bool
     retry_safe: bool
+    effect: Effect | None
     sentence: str
     next: str | None
     error_code: str | None
@@ -94,11 +98,17 @@ def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: boo
         sent_at=attempt.sent_at,
         replayed=replayed,
         retry_safe=problem.retry_safe if problem else False,
+        effect=_effect(attempt),
         sentence=sentence,
         next=next_command,
         error_code=attempt.error_code,
     )
     return Reply(execution, attempt.account_id, problem)
+
+
+def _effect(attempt: AttemptRecord) -> Effect | None:
+    found = read_effect(attempt.baseline)
+    return found if found is None or attempt.level is None else found.at(attempt.level)
 
 
 def _told_again(attempt: AttemptRecord, sentence: str, command: str | None) -> str:
@@ -304,4 +314,9 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
     elif attempt.ending is Ending.REDUCED:
         cut = len(attempt.deal_ids) - len(attempt.opened_deal_ids)
         closed = f" It reduced {cut} position{'s' * (cut != 1)}."
+    effect = _effect(attempt)
+    if effect is not None and effect.closes and attempt.ending is not Ending.CLOSED:
+        booked = f"about {result(effect.realised, effect.currency)}"
+        opened = f"opened {short(effect.opens)}" if effect.opens else "opened nothing"
+        closed = f" It closed {short(effect.closes)} ({booked}) and {opened}."
     return f"{verb} {size} {request.epic}{level}{stop}.{closed}"

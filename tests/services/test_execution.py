@@ -16,6 +16,7 @@ from capcli.domain.attempt import AttemptState, Evidence, PreviewState
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Trigger
 from capcli.errors import Busy, CapcliError, CredentialsMissing, LoginRefused, RateLimited
+from capcli.services.history import Span
 from capcli.services.ports import Lane
 from tests.support.clock import Time
 from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, refuse_logins, stop_at
@@ -457,7 +458,38 @@ def test_an_opposite_order_tells_what_it_reduced(seat: Seat) -> None:
     seat.open(size="2")
     done = seat.open(size="1", side=Side.SELL, stop=stop_at("38.5"))
     assert (done.protected, done.next) == ("not_asked", "capcli positions")
-    assert "It reduced 1 position." in done.sentence
+    assert "It closed 1 (about -0.01 USD) and opened nothing." in done.sentence
+    assert (done.effect.closes, done.effect.opens, done.effect.stop_level) == (1, 0, None)
+
+
+def test_an_order_that_reverses_says_what_it_closed_and_what_it_opened(seat: Seat) -> None:
+    held = seat.open(size="2")
+    done = seat.open(size="3", side=Side.SELL, stop=stop_at("38.5"))
+    assert (done.effect.closes, done.effect.opens, done.protected) == (2, 1, "yes")
+    assert "It closed 2 (about" in done.sentence
+    assert done.sentence.endswith("and opened 1.")
+    cash = {row.deal_id: row.amount for row in seat.app.history.transactions(Span()).data.transactions}
+    assert cash[held.deal_id] == done.effect.realised
+
+
+def test_a_halt_and_an_order_in_doubt_elsewhere_stop_no_order_that_only_reduces(seat: Seat) -> None:
+    seat.open(size="2")
+    lost, less = seat.preview("GOLD", "0.1"), seat.preview(size="1", side=Side.SELL)
+    seat.tap.breaks("POST", "/positions", before=LOST)
+    seat.execute(lost.preview_id)
+    seat.tap.mend()
+    seat.app.halting.halt("enough", by="test")
+    assert seat.execute(less.preview_id).exit_code == 0
+    assert seat.app.portfolio.positions().data.positions[0].size == 1
+
+
+def test_an_order_that_would_do_something_else_than_its_preview_said_is_not_sent(seat: Seat) -> None:
+    held = seat.open(size="2").deal_id
+    less = seat.preview(size="2", side=Side.SELL)
+    seat.app.closings.close(held, confirmed=True)
+    error = refusal(lambda: seat.execute(less.preview_id))
+    assert (error.code, error.details["failed"]) == ("CHECKS_FAILED", ["effect"])
+    assert "the preview closed 2 and opened 0; now it would close 0 and open 2" in error.message
 
 
 def test_an_order_that_closes_one_deal_and_opens_another_names_the_open_one(seat: Seat) -> None:

@@ -219,7 +219,11 @@ def test_a_rival_that_took_the_last_order_of_the_hour_is_told_with_the_true_wait
     monkeypatch.setattr(broker, "_openings", openings)
     # The last one is there at the check and at the question right before the send, and then it is taken.
     answers = iter([lambda: 0, openings.take])
-    monkeypatch.setattr(broker, "opening_wait_s", lambda: next(answers)())
+
+    def answer() -> int:
+        return next(answers)()
+
+    monkeypatch.setattr(broker, "opening_wait_s", answer)
     done = seat.execute(preview_id)
     assert (done.exit_code, sent(seat)) == (11, [])
     assert done.problem.details["retry_after_s"] == pytest.approx(3600, abs=5)
