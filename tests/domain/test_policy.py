@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capcli.domain.account import OrderType
+from capcli.domain.account import OrderType, Preferences
+from capcli.domain.effect import AccountBook, effect_of
 from capcli.domain.market import MarketStatus, RuleUnit, Side
 from capcli.domain.order import Trigger
 from capcli.domain.policy import Blocked, Rule, Standing, evaluate
@@ -59,6 +60,9 @@ def test_every_failure_is_reported_at_once() -> None:
     case = a_case(request, policy=policy, market=market, account=account, reference_entry=D(20))
     case = replace(case, standing=Standing(unprotected="D1", total_unprotected="D1", realised=D(-100)))
     case = replace(case, blocked=Blocked("halted", ("a_1",), 7))
+    book = AccountBook(account, (), Preferences(hedging=False, leverages={}), {"USD": D(1)})
+    now = effect_of(request, market, case.figures, book)
+    case = replace(case, effect=now, reference_effect=replace(now, closes=D(1), opens=D(1)))
     absent = {Rule.ENTRY_LEVEL, Rule.GOOD_TILL, Rule.TRAILING, Rule.STOP_REQUIRED}
     assert failed(case) == set(Rule) - absent
 
