@@ -458,7 +458,8 @@ def test_an_opposite_order_tells_what_it_reduced(seat: Seat) -> None:
     seat.open(size="2")
     done = seat.open(size="1", side=Side.SELL, stop=stop_at("38.5"))
     assert (done.protected, done.next) == ("not_asked", "capcli positions")
-    assert "It closed 1 (about -0.01 USD) and opened nothing." in done.sentence
+    booked = f"{done.effect.realised:+.2f} USD"
+    assert f"It closed 1 (about {booked}) and opened nothing." in done.sentence
     assert (done.effect.closes, done.effect.opens, done.effect.stop_level) == (1, 0, None)
 
 
