@@ -95,7 +95,7 @@ QUIRKS: Mapping[int, tuple[str, ...] | Reason] = MappingProxyType(
             "dead_tokens_break_the_calls_of_a_login_whatever_they_died_of",
             "living_tokens_on_the_calls_of_a_login_do_no_harm",
         ),
-        25: _quirks("a_switch_brings_new_tokens_and_to_the_active_account_there_is_none"),
+        25: _quirks("a_switch_brings_a_new_security_token_and_to_the_active_account_there_is_none"),
         26: _quirks("one_process_moves_the_next_login_of_another"),
         27: _quirks(
             "what_a_price_window_may_not_be",
@@ -173,12 +173,12 @@ DEFAULTS: Mapping[str, tuple[str, ...] | Reason] = MappingProxyType(
         "guaranteed-stop premium": _dealing("a_guaranteed_stop_that_fires_costs_no_premium"),
         "WebSocket close codes": _tests(
             "faults/test_stream",
-            "an_account_switch_ends_the_stream_with_1000",
+            "an_account_switch_leaves_the_stream_of_the_old_tokens_alone",
             "a_logout_ends_the_stream_with_1000_and_another_login_does_not",
         )
         + _channel(
             "a_stream_lives_ten_minutes_from_a_message_and_a_ping_renews_it",
-            "a_switch_and_a_logout_end_their_streams_with_1000",
+            "a_logout_ends_its_stream_with_1000_and_a_switch_does_not",
         ),
         "heikin-ashi seeding": _tests(
             "paper/test_feed", "heikin_ashi_is_the_standard_formula_from_its_first_bar"

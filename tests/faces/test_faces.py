@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
+from capcli import system
 from capcli.app import App
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
@@ -446,7 +447,10 @@ def anyio_backend() -> str:
 
 
 def fresh_seat(home: Path) -> Seat:
-    seat = Seat(home, StillTime())
+    # Two users: a halt of one is none of the other's.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(system, "system_home", lambda: home / "user")
+        seat = Seat(home, StillTime())
     reset(home / "paper.db", limits=False, at=START)
     switches(home / "paper.db", at=START, confirm_delay_ms=0)
     return seat

@@ -177,13 +177,15 @@ def test_forty_markets_at_250_ticks_a_second_lose_none(path):
         assert {b - a for a, b in pairwise(times)} == {4}
 
 
-def test_an_account_switch_ends_the_stream_with_1000(visitor):
+def test_an_account_switch_leaves_the_stream_of_the_old_tokens_alone(visitor):
     with visitor.socket() as socket:
         reply(socket, visitor.frame("marketData.subscribe", epics=["GOLD"]))
         accounts = visitor.http.get("/accounts").json()["accounts"]
         other = next(a["accountId"] for a in accounts if not a["preferred"])
+        old = visitor.frame("ping")
         visitor.adopt(visitor.http.put("/session", json={"accountId": other}))
-        assert close_code(socket) == 1000
+        assert reply(socket, old)["status"] == "OK"
+        assert received(socket)["destination"] == "quote"
     with visitor.socket() as socket:
         assert reply(socket, visitor.frame("ping"))["status"] == "OK"
 
