@@ -241,6 +241,14 @@ class LoginRefused(CapcliError):
     retry_safe = True
 
 
+class SessionLost(CapcliError):
+    """The session ended before a change was looked at; the next command logs in again."""
+
+    code = "SESSION_LOST"
+    exit_code = Exit.LOGIN
+    retry_safe = True
+
+
 class EnvironmentMismatch(LoginRefused):
     """The credentials belong to the other environment."""
 

@@ -15,22 +15,21 @@ from capcli.errors import (
     CapcliError,
     Interrupted,
     JournalUnreadable,
-    LoginRefused,
     PreviewExpired,
-    RateLimited,
 )
 from capcli.services.approval_text import request_text
 from capcli.services.approving import LIFE
 from capcli.services.casework import CalledOff, Desk, Start, failed_after, not_sent
 from capcli.services.ports import Ids
 from capcli.services.recall import Recall
+from capcli.services.refusals import reason_of, unread
 from capcli.services.reply import about
 from capcli.services.sights import Sight
 
 T = TypeVar("T")
 
 _LOOKS_S = (0.0, 0.3, 0.7, 1.5)
-_UNAUTHORISED, _GONE, _TOO_MANY = 401, 404, 429
+_GONE = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,20 +226,11 @@ class Worded(Protocol):
 
 def refusal(change: Worded, answer: Answer) -> CapcliError:
     """Return the error for a change that the broker refused; nothing changed."""
-    name = f"{change.name[:1].lower()}{change.name[1:]}"
-    if answer.status == _TOO_MANY:
-        return RateLimited(
-            f"Rate limit exceeded: {name} was refused unread. {change.unchanged} Wait 30 s.",
-            next=change.command,
-            retry_after_s=30,
-        )
-    if answer.status == _UNAUTHORISED:
-        return LoginRefused(
-            f"Session expired: {name} was refused unread ({answer.error_code}). {change.unchanged}",
-            next=change.command,
-        )
-    return BrokerRefused(
-        f"Broker said no: {answer.error_code or answer.detail}. {change.unchanged}",
+    reason = reason_of(answer)
+    words = {"name": change.name, "unchanged": change.unchanged, "command": change.command}
+    refused = unread(answer.status, reason, **words)
+    return refused or BrokerRefused(
+        f"Broker said no: {reason}. {change.unchanged}",
         next=change.command,
         broker_code=answer.error_code,
     )

@@ -16,6 +16,7 @@ from capcli.services.casework import not_sent
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_effect
 from capcli.services.legs import change_words
+from capcli.services.refusals import unread
 from capcli.services.reply import Reply
 
 
@@ -67,8 +68,6 @@ _BECAME = {
 _AS_SENT = frozenset({None, Ending.OPEN, Ending.WAITING})
 _THERE = _AS_SENT | {Ending.FILLED}
 _LATE = " It had been presumed not placed and landed late."
-_TOO_MANY = 429
-_UNAUTHORISED = 401
 
 
 def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: bool) -> Reply[Execution]:
@@ -219,20 +218,18 @@ def _not_sent(attempt: AttemptRecord, order: StoredOrder) -> Problem:
 
 def _refused(attempt: AttemptRecord, order: StoredOrder) -> Problem:
     reason = attempt.error_code or attempt.note or "no reason given"
-    if attempt.http_status == _TOO_MANY:
-        message = "Rate limit exceeded: the broker refused the order unread. Nothing opened. Wait 30 s."
-        return _settled("RATE_LIMITED", message, Exit.RATE_LIMITED, order, retry=True, retry_after_s=30)
-    if attempt.http_status == _UNAUTHORISED:
-        message = f"Session expired: the broker refused the order unread ({reason}). Nothing opened."
-        return _settled("SESSION_LOST", message, Exit.LOGIN, order, retry=True)
+    again = preview_command(order.request, order.order_type)
+    refused = unread(
+        attempt.http_status, reason, name="the order", unchanged="Nothing opened.", command=again
+    )
+    if refused is not None:
+        return refused.problem()
     return _settled("REFUSED", f"Broker said no: {reason}. Nothing opened.", Exit.BROKER_REFUSED, order)
 
 
-def _settled(
-    code: str, message: str, exit_code: Exit, order: StoredOrder, *, retry: bool = False, **details: int
-) -> Problem:
+def _settled(code: str, message: str, exit_code: Exit, order: StoredOrder) -> Problem:
     again = preview_command(order.request, order.order_type)
-    return Problem(code, message, int(exit_code), next=again, retry_safe=retry, details=details)
+    return Problem(code, message, int(exit_code), next=again, retry_safe=False)
 
 
 def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:

@@ -15,7 +15,6 @@ from capcli.errors import (
     NameTaken,
     NotConfirmed,
     NotInWatchlist,
-    RateLimited,
     Unreachable,
     UsageError,
     WatchlistFixed,
@@ -23,6 +22,7 @@ from capcli.errors import (
 )
 from capcli.services import ids
 from capcli.services.ports import Broker
+from capcli.services.refusals import reason_of, unread
 from capcli.services.reply import Reply
 
 _PATH = "/watchlists"
@@ -30,8 +30,7 @@ _LONGEST_NAME = 20
 _MOST_EPICS = 50
 _NEXT = "capcli watchlists"
 _OK = 200
-_TOO_MANY, _UNAUTHORIZED, _SERVER_ERROR = 429, 401, 500
-_RETRY_S = 2
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,18 +242,9 @@ def _fixed(found: Watchlist, verb: str) -> WatchlistFixed:
 def _refuse(what: str, answer: Answer) -> None:
     """Raise what an answer other than 200 says, unless it leaves open whether the change was made."""
     status, facts = answer.status or 0, {"http_status": answer.status, "broker_code": answer.error_code}
-    if status == _TOO_MANY:
-        raise RateLimited(
-            f"Rate limit exceeded: {what} was refused, so nothing changed. Wait {_RETRY_S} s.",
-            next=_NEXT,
-            retry_after_s=_RETRY_S,
-        )
-    if status == _UNAUTHORIZED:
-        raise Unreachable(
-            f"Session expired: {what} was refused, so nothing changed. The same command again logs in.",
-            next=_NEXT,
-            **facts,
-        )
+    refused = unread(status, reason_of(answer), name=what, unchanged="Nothing changed.", command=_NEXT)
+    if refused is not None:
+        raise refused
     # A 4xx of the broker's own is definitive; a gateway's is not (API page 4.1).
     if status >= _SERVER_ERROR or answer.error_code is None or answer.error_code.startswith("java"):
         return

@@ -136,7 +136,7 @@ def test_a_read_back_that_fails_is_no_word_on_what_was_sent(seat: Seat) -> None:
     ("answer", "code", "exit_code"),
     [
         (says(400, {"errorCode": "error.invalid.leverage.value"}), "BROKER_REFUSED", 6),
-        (says(401, {"errorCode": "error.invalid.session.token"}), "LOGIN_REFUSED", 4),
+        (says(401, {"errorCode": "error.invalid.session.token"}), "SESSION_LOST", 4),
         (says(429, {"errorCode": "error.too-many.requests"}), "RATE_LIMITED", 11),
         (httpx.ConnectError("refused"), "NETWORK", 7),
     ],

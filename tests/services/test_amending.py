@@ -294,7 +294,7 @@ def test_a_lost_amendment_of_a_position_that_is_gone_stops_blocking(seat: Seat) 
     [
         (says(429, {"errorCode": "error.too-many.requests"}), "RATE_LIMITED", 11, S.REFUSED),
         (says(400, {"errorCode": "error.some.reason"}), "BROKER_REFUSED", 6, S.REFUSED),
-        (says(401, {"errorCode": "error.invalid.session.token"}), "LOGIN_REFUSED", 4, S.REFUSED),
+        (says(401, {"errorCode": "error.invalid.session.token"}), "SESSION_LOST", 4, S.REFUSED),
         (httpx.ConnectError("refused"), "NETWORK", 7, S.NOT_SENT),
     ],
 )

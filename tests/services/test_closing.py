@@ -121,7 +121,7 @@ def _close_elsewhere(seat: Seat, path: str) -> None:
     [
         (says(429, {"errorCode": "error.too-many.requests"}), "RATE_LIMITED", 11),
         (says(400, {"errorCode": "error.some.reason"}), "BROKER_REFUSED", 6),
-        (says(401, {"errorCode": "error.invalid.session.token"}), "LOGIN_REFUSED", 4),
+        (says(401, {"errorCode": "error.invalid.session.token"}), "SESSION_LOST", 4),
         (httpx.ConnectError("refused"), "NETWORK", 7),
     ],
 )

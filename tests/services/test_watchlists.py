@@ -14,6 +14,7 @@ from capcli.errors import (
     NotConfirmed,
     NotInWatchlist,
     RateLimited,
+    SessionLost,
     Unreachable,
     UsageError,
     WatchlistFixed,
@@ -191,7 +192,7 @@ def test_a_deletion_is_unproved_while_the_list_cannot_be_read(seat: Seat) -> Non
     ("answer", "kind"),
     [
         (says(429, {"errorCode": "error.too-many.requests"}), RateLimited),
-        (says(401, {"errorCode": "error.invalid.session.token"}), Unreachable),
+        (says(401, {"errorCode": "error.invalid.session.token"}), SessionLost),
         (httpx.ConnectError("down"), Unreachable),
         (says(404, {"errorCode": "error.not-found.watchlist"}), WatchlistUnknown),
         (says(404, {"errorCode": "error.not-found.epic"}), EpicUnknown),
