@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from capcli.domain.attempt import AttemptState, Evidence
-from tests.services.test_settling import held, lose, only, reconcile
+from tests.services.test_settling import RESTING, activity, held, lose, only, reconcile
 from tests.support.clock import Time
 from tests.support.desk import Seat, refusal
 from tests.support.fixtures import Seats
@@ -105,6 +105,111 @@ def test_an_inferred_landing_is_an_alarm_when_a_second_equal_deal_appears(
     assert error.details["deal_ids"] == list(second.deal_ids)
     assert held(seat, attempt_id).candidates == second.deal_ids
     assert seat.execute(shown.preview_id).exit_code == 0
+
+
+def second_deal(seat: Seat, elsewhere: Seat) -> tuple[str, str, str]:
+    """Take another computer's deal for a lost order, and let an equal one appear later."""
+    elsewhere.book()
+    attempt_id = lose(seat, landed=False)
+    body = b'{"epic":"SILVER","direction":"BUY","size":1.5}'
+    assert elsewhere.app.broker.send("POST", "/positions", body).status == 200
+    assert only(reconcile(seat)).state is S.LANDED
+    (first,) = seat.book()
+    seat.time.tick(60)
+    return attempt_id, first, elsewhere.open().deal_ids[0]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_person_says_which_of_two_equal_deals_is_the_orders(
+    seat: Seat, elsewhere: Seat, which: int
+) -> None:
+    attempt_id, *deals = second_deal(seat, elsewhere)
+    reply = reconcile(seat)
+    row = only(reply)
+    assert (row.state, reply.exit_code, row.candidates) == (S.LANDED, 8, (deals[1],))
+    assert row.next == f"capcli resolve {attempt_id}"
+    seat.app.resolutions.resolve(attempt_id, landed=deals[which], confirmed=True)
+    settled = held(seat, attempt_id)
+    assert (settled.evidence, settled.deal_ids, settled.candidates) == (Evidence.HUMAN, (deals[which],), ())
+    assert settled.opened_deal_ids == (deals[which],)
+    assert not reconcile(seat).data.attempts
+
+
+def test_waiting_ends_where_only_a_person_can_decide(seat: Seat, elsewhere: Seat) -> None:
+    attempt_id = lose(seat, landed=False)
+    seat.time.tick(3)
+    theirs = elsewhere.open()
+    reply = seat.app.settlements.wait()
+    row = only(reply)
+    assert (row.state, reply.exit_code, row.next) == (S.UNKNOWN, 8, f"capcli resolve {attempt_id}")
+    seat.app.resolutions.resolve(attempt_id, not_placed=True, confirmed=True)
+    assert held(seat, attempt_id).state is S.NOT_SENT
+    assert theirs.deal_ids == tuple(seat.book())
+
+
+def test_the_equal_working_order_of_another_computer_is_a_candidate(seat: Seat, elsewhere: Seat) -> None:
+    attempt_id = lose(seat, "/workingorders", landed=False, trigger=RESTING)
+    seat.time.tick(3)
+    theirs = elsewhere.open(trigger=RESTING)
+    row = only(reconcile(seat))
+    assert (row.state, row.candidates, row.deal_ids) == (S.UNKNOWN, theirs.deal_ids, ())
+    assert row.next == f"capcli resolve {attempt_id}"
+
+
+def test_a_refusal_of_another_computers_order_is_not_taken_for_ours(seat: Seat) -> None:
+    lose(seat, landed=False)
+    seat.time.tick(5)
+    late = seat.time.now().strftime("%Y-%m-%dT%H:%M:%S")
+
+    def refused(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        details = {"size": 1.5, "direction": "BUY", "level": 0}
+        row = {"type": "WORKING_ORDER", "status": "REJECTED", "source": "SYSTEM", "epic": "SILVER"}
+        return [*rows, {**row, "dateUTC": late, "date": late, "dealId": "d-9", "details": details}]
+
+    activity(seat, refused)
+    assert only(reconcile(seat)).state is S.UNKNOWN
+
+
+def test_a_confirmation_of_another_reference_is_not_believed(seat: Seat) -> None:
+    first = seat.open()
+    seat.time.tick(2)
+    mixed = f"/api/v1/confirms/{first.deal_reference}"
+
+    def other(request: httpx.Request) -> httpx.Response:
+        asked = httpx.Request("GET", request.url.copy_with(path=mixed), headers=request.headers)
+        return seat.tap._inner.handle_request(asked)
+
+    seat.tap.breaks("GET", "/confirms", before=other, times=99)
+    done = seat.execute(seat.preview().preview_id, again=True, wait_s=1)
+    assert (done.data.state, done.exit_code, done.data.deal_ids) == (S.ACKED, 8, ())
+    assert first.attempt_id in done.data.sentence
+    row = only(reconcile(seat))
+    assert (row.state, row.evidence) == (S.LANDED, Evidence.INFERRED)
+    assert not set(row.deal_ids) & set(first.deal_ids)
+    asked = seat.app.confirms.get(done.data.deal_reference or "")
+    assert asked.data.state == "PENDING"
+
+
+def test_a_deal_that_another_attempt_took_a_moment_ago_is_no_landing(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = seat.open()
+    attempt_id = lose(seat, landed=True)
+    journal = seat.app.journal
+    real = type(journal).move
+
+    def overtaken(self: Any, name: str, old: Any, new: Any, **facts: Any) -> bool:
+        # As if the other process had committed after this one looked at who owns what.
+        if new is S.LANDED:
+            facts["opened_deal_ids"] = first.deal_ids
+        return real(self, name, old, new, **facts)
+
+    monkeypatch.setattr(type(journal), "move", overtaken)
+    row = only(reconcile(seat))
+    assert (row.state, row.candidates, row.deal_ids) == (S.UNKNOWN, first.deal_ids, ())
+    assert held(seat, attempt_id).answered_for == first.attempt_id
+    monkeypatch.undo()
+    assert only(reconcile(seat)).state is S.LANDED
 
 
 @pytest.mark.parametrize("minutes", [0, 10])

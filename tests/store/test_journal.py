@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from capcli.domain.attempt import (
 from capcli.domain.order import Kind
 from capcli.errors import JournalUnreadable
 from capcli.services import ports
+from capcli.services.ports import DealTaken
 from capcli.store.journal import SqliteJournal
 from tests.domain.test_attempt import written_out
 
@@ -352,3 +354,79 @@ def test_any_record_comes_back_unchanged(preview: PreviewRecord, attempt: Attemp
         assert [str(n) for n in (found.level, found.size, found.stop_level)] == [
             str(n) for n in (attempt.level, attempt.size, attempt.stop_level)
         ]
+
+
+OWNED = {"deal_reference": "o_1", "order_id": "O1", "opened_deal_ids": ("D1", "D2")}
+
+
+def two_sent(journal: SqliteJournal) -> tuple[str, str]:
+    """Send two orders, and return their attempts."""
+    names = ("a_000000000001", "a_000000000002")
+    for number, name in enumerate(names, 1):
+        preview_id = f"p_00000000000{number}"
+        journal.save_preview(a_preview(preview_id))
+        assert journal.claim(preview_id, an_attempt(name, preview_id=preview_id), now=NOW)
+        assert journal.move(name, S.CLAIMED, S.SENDING, at=NOW)
+    return names
+
+
+@pytest.mark.parametrize(
+    "facts", [{"deal_reference": "o_1"}, {"order_id": "O1"}, {"opened_deal_ids": ("D9", "D2")}]
+)
+def test_what_an_opening_order_owns_no_other_owns(journal: SqliteJournal, facts: dict[str, Any]) -> None:
+    first, second = two_sent(journal)
+    assert journal.move(first, S.SENDING, S.LANDED, at=NOW, **OWNED)
+    before = journal.inspect(None).events
+    with pytest.raises(DealTaken) as taken:
+        journal.move(second, S.SENDING, S.LANDED, at=NOW, **facts)
+    assert taken.value.attempt_id == first
+    found = journal.attempt(second)
+    assert found is not None
+    assert (found.state, found.opened_deal_ids, journal.inspect(None).events) == (S.SENDING, (), before)
+    assert journal.owners(*ACCOUNT[:2], ["D1", "D9", "O1", "o_1"]) == dict.fromkeys(
+        ["D1", "O1", "o_1"], first
+    )
+    assert journal.owners("live", ACCOUNT[1], ["D1"]) == {}
+
+
+def test_deals_that_an_order_only_reduced_have_no_owner(journal: SqliteJournal) -> None:
+    first, second = two_sent(journal)
+    for name in (first, second):
+        assert journal.move(name, S.SENDING, S.LANDED, at=NOW, deal_ids=("D1",))
+    assert journal.owners(*ACCOUNT[:2], ["D1"]) == {}
+
+
+def test_a_close_owns_nothing(journal: SqliteJournal) -> None:
+    journal.open_attempt(a_close())
+    journal.move("a_00000000000c", S.CLAIMED, S.SENDING, at=NOW)
+    assert journal.move("a_00000000000c", S.SENDING, S.LANDED, at=NOW, **OWNED)
+    assert journal.owners(*ACCOUNT[:2], ["D1", "o_1"]) == {}
+
+
+def test_who_is_told_the_right_deal_gives_the_other_one_back(journal: SqliteJournal) -> None:
+    first, _ = two_sent(journal)
+    assert journal.move(first, S.SENDING, S.LANDED, at=NOW, opened_deal_ids=("D1",))
+    assert journal.observe(first, S.LANDED, at=NOW, opened_deal_ids=("D2",))
+    assert journal.owners(*ACCOUNT[:2], ["D1", "D2"]) == {"D2": first}
+
+
+def test_of_two_processes_that_find_one_deal_one_owns_it(journal: SqliteJournal, path: Path) -> None:
+    names = two_sent(journal)
+    start, said = Barrier(2), []
+
+    def land(name: str) -> None:
+        with closing(SqliteJournal(path)) as own:
+            own.attempt(name)
+            start.wait()
+            try:
+                said.append(own.move(name, S.SENDING, S.LANDED, at=NOW, opened_deal_ids=("D1",)))
+            except DealTaken:
+                said.append(False)
+
+    threads = [Thread(target=land, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == [False, True]
+    assert len(journal.owners(*ACCOUNT[:2], ["D1"])) == 1
