@@ -145,6 +145,10 @@ A preview reads the market, your account and your limits, shows what the order
 means in money, and runs every check at once. It is stored, also when a check
 fails; then it can never be executed.
 
+On an account that nets, an order against an open position closes it first. The
+preview says what it closes and opens, what that realises, and the margin
+afterwards. What is legal but unusual is told as a warning, such as no stop.
+
 An id is bound to its environment, account and exact order. It expires
 (CAP_PREVIEW_TTL_S) and sends once: executing it again only tells what became
 of it. Everything is checked again right before the send, and a price that
