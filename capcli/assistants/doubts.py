@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from capcli import __version__
+from capcli.assistants.carrying import handed_on
 from capcli.assistants.places import Assistant, own_command
 from capcli.assistants.reading import OURS, Config, Entry
 from capcli.credentials.environment import variables
@@ -149,7 +150,7 @@ def _named() -> str:
 def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Iterator[Doubt]:
     """Read the entry's settings as its server will."""
     mend = f"mend {config.file}"
-    unknown = [word for word in _own_words(entry) if word.startswith("-") and _option(word) not in _OPTIONS]
+    unknown = [word for word in own_words(entry) if word.startswith("-") and _option(word) not in _OPTIONS]
     for word in unknown:
         yield Doubt(f"`capcli mcp serve` has no option {_option(word)}", mend)
     for name, text in entry.env.items():
@@ -173,7 +174,7 @@ def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Itera
 
 def _environ(entry: Entry, config: Config, environ: Mapping[str, str]) -> dict[str, str]:
     """Return what the server will find, as if the client had filled in what it fills in."""
-    kept = {name: text for name, text in environ.items() if not name.startswith("CAP_")}
+    kept = handed_on(environ, entry.env_vars)
     for name, text in entry.env.items():
         filled = config.assistant.expands and "${" in text
         if not filled:
@@ -183,7 +184,7 @@ def _environ(entry: Entry, config: Config, environ: Mapping[str, str]) -> dict[s
     return kept
 
 
-def _own_words(entry: Entry) -> tuple[str, ...]:
+def own_words(entry: Entry) -> tuple[str, ...]:
     """Return the arguments that reach capcli itself, behind an interpreter or a launcher."""
     places = [place for place, word in enumerate(entry.args) if word == OURS]
     return entry.args[places[-1] + 1 :] if places else entry.args
@@ -194,7 +195,7 @@ def _option(word: str) -> str:
 
 
 def _value(entry: Entry, option: str) -> str | None:
-    words = _own_words(entry)
+    words = own_words(entry)
     for place, word in enumerate(words):
         if word == option:
             return words[place + 1] if place + 1 < len(words) else None

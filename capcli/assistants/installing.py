@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from capcli.assistants import jsonc, toml_text
+from capcli.assistants.carrying import CARRIED, carried, forwarded
 from capcli.assistants.places import (
     ASSISTANTS,
     Assistant,
@@ -83,13 +84,16 @@ def entry(
     environ: Mapping[str, str],
     offer: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Return the entry of our server: absolute command, no secret. `offer` are options of `mcp serve`."""
+    """Return the entry of our server: absolute command, this shell's folders and settings, and no secret.
+
+    `offer` are options of `mcp serve`. Raises SettingInvalid for a relative folder.
+    """
     command, *rest = own_command()
     kind = {"type": "stdio"} if assistant.name == "vscode" else {}
-    home = environ.get("CAPCLI_HOME")
-    # A client that is started from the desktop does not know what this shell was told.
-    place = {"env": {"CAPCLI_HOME": str(Path(home).expanduser().absolute())}} if home else {}
-    return {**kind, "command": command, "args": [*rest, *options, "mcp", "serve", *offer], **place}
+    told, by_name = carried(environ), forwarded(assistant, environ)
+    env = {"env": told} if told else {}
+    env_vars = {"env_vars": list(by_name)} if by_name else {}
+    return {**kind, "command": command, "args": [*rest, *options, "mcp", "serve", *offer], **env, **env_vars}
 
 
 def installation(assistant: Assistant, ours: Mapping[str, Any], environ: Mapping[str, str]) -> Edit:
@@ -256,15 +260,21 @@ def _says(assistant: Assistant, text: str, wanted: Mapping[str, Any]) -> bool:
 
 
 def _words(assistant: Assistant, ours: Any) -> frozenset[str]:
-    """Return what of our entry may be shown: of its env only our own folder."""
-    known = [assistant.key, OURS, "command", "args", "type", "env", "CAPCLI_HOME"]
+    """Return what of our entry may be shown: of its env only what capcli itself writes there."""
+    keys = [assistant.key, OURS, "command", "args", "type", "env", "env_vars", *CARRIED]
+    forms = [form for key in keys for form in (key, f'"{key}"')]
     if isinstance(ours, Mapping):
         env = ours.get("env")
-        values = [ours.get("command"), ours.get("type"), *_list(ours.get("args"))]
-        values += [env.get("CAPCLI_HOME")] if isinstance(env, Mapping) else []
+        values = [
+            ours.get("command"),
+            ours.get("type"),
+            *_list(ours.get("args")),
+            *_list(ours.get("env_vars")),
+        ]
+        values += [text for name, text in env.items() if name in CARRIED] if isinstance(env, Mapping) else []
         written = [each for each in values if isinstance(each, str)]
-        known += [form for each in written for form in jsonc.literals(each)]
-    return frozenset([*known, *(f'"{key}"' for key in known[:7])])
+        forms += [form for each in written for form in jsonc.literals(each)]
+    return frozenset(forms)
 
 
 def _list(value: Any) -> list[Any]:

@@ -27,6 +27,7 @@ class Entry:
     args: tuple[str, ...]
     env: Mapping[str, str]
     disabled: bool
+    env_vars: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Entry({self.name!r})"
@@ -134,12 +135,14 @@ def _entries(servers: Any) -> tuple[Entry, ...]:
 
 def _entry(name: str, fields: dict[str, Any]) -> Entry:
     command, args, env = fields.get("command"), fields.get("args"), fields.get("env")
+    forwarded = fields.get("env_vars")
     return Entry(
         name,
         command if isinstance(command, str) else None,
         tuple(str(word) for word in args) if isinstance(args, list) else (),
         {str(key): str(value) for key, value in env.items()} if isinstance(env, dict) else {},
         disabled=fields.get("disabled") is True or fields.get("enabled") is False,
+        env_vars=tuple(map(str, forwarded)) if isinstance(forwarded, list) else (),
     )
 
 

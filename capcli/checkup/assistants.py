@@ -1,19 +1,23 @@
 """Checks for assistants: the clients' configs that start this server, and whether it starts."""
 
 import json
+import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
-from capcli.assistants.doubts import doubts, starts_capcli
-from capcli.assistants.reading import Entry
+from capcli.assistants.carrying import handed_on
+from capcli.assistants.doubts import doubts, own_words, starts_capcli
+from capcli.assistants.reading import OURS, Config, Entry
 from capcli.assistants.reading import configs as read_configs
 from capcli.errors import ClientConfigBroken, ServerSilent
 from capcli.services.health import Finding
-from capcli.settings import CREDENTIAL_NAMES
+from capcli.settings import CREDENTIAL_NAMES, TABLE
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
 _START_S = 20.0
 _MOST_STARTED = 2
 _PROTOCOL = "2025-11-25"
-_LIST = 2
 _SHOWN = 300
 _LAST_LINES = 3
 
@@ -44,7 +47,7 @@ def configs(app: "App") -> Finding:
 
 
 def server(app: "App") -> Finding:
-    """Start the server as each client does and count its tools. Raises ServerSilent."""
+    """Start the server as each client does, and compare its set-up with this shell's. Raises ServerSilent."""
     found = [
         (config, entry)
         for config in read_configs(app.environ)
@@ -53,36 +56,100 @@ def server(app: "App") -> Finding:
     ]
     if not found:
         return Finding("not started: no assistant's config names it as a program of this machine")
-    said = []
+    said: list[str] = []
+    wrong: list[tuple[str, str]] = []
     for config, entry in found[:_MOST_STARTED]:
-        version, tools = _listed(entry, app.environ)
-        said.append(f"{config.assistant.title}: {len(tools)} tools of capcli {version}")
+        started = _started(entry, app.environ)
+        said.append(f"{config.assistant.title}: {started.tools} tools of capcli {started.version}")
+        wrong += _differences(app, config, entry, started.setup)
+    if wrong:
+        return Finding("; ".join((*said, *(text for text, _ in wrong))), wrong[0][1], warning=True)
     return Finding("; ".join(said))
 
 
-def _listed(entry: Entry, environ: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return the version and the tools that the entry's server tells. Raises ServerSilent."""
-    theirs = {name: text for name, text in environ.items() if not name.startswith("CAP_")}
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """What a server that was started says of itself; `setup` is empty where its capcli does not tell."""
+
+    version: str
+    tools: int
+    setup: Mapping[str, Any]
+
+
+def _differences(
+    app: "App", config: Config, entry: Entry, theirs: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Compare a server's set-up with this process's: yield each difference and its fix."""
+    from capcli.mcp.setup import setup_of
+
+    if not theirs:
+        return
+    title, server = config.assistant.title, f"env of the server {entry.name} in {config.file}"
+    if "error" in theirs:
+        yield f"{title}: its settings are refused: {theirs['error'].get('message')}", f"mend {server}"
+        return
+    ours, install = setup_of(app), _install(config, entry)
+    folder, own = theirs["state_folder"], ours["state_folder"]
+    if folder != own:
+        said = f"{title} keeps its journal, previews and approvals in {folder}, here they are in {own}"
+        yield said, install or f"add CAPCLI_HOME to {server}"
+    same_env = theirs["env"] == app.env
+    for name, there, here in _unlike(theirs["settings"], ours["settings"], bound=same_env):
+        if here is None and name in entry.env:
+            fix = f"take {name} out of {server}"
+        else:
+            fix = install or f"write {name} into {server}" if name in app.environ else "capcli config"
+        yield f"{name} is {there or 'not set'} for {title} and {here or 'not set'} here", fix
+    given = {*entry.env, *entry.env_vars} & set(CREDENTIAL_NAMES)
+    if theirs["keychain"] not in {None, "ok", ours["keychain"]} and not given:
+        forwards = install if config.assistant.name == "codex" else None
+        fix = forwards or "capcli help environment"
+        yield f"{title} cannot read the keychain ({theirs['keychain']})", fix
+
+
+def _unlike(
+    theirs: Mapping[str, str], ours: Mapping[str, str], *, bound: bool
+) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield the settings that differ, with both values; `bound` ones count in one environment only."""
+    for setting in TABLE:
+        there, here = theirs.get(setting.name), ours.get(setting.name)
+        if there != here and (bound or not setting.bound):
+            yield setting.name, there, here
+
+
+def _install(config: Config, entry: Entry) -> str | None:
+    """Return the command that brings our own entry up to date, with the options that it has."""
+    if entry.name != OURS:
+        return None
+    words = own_words(entry)
+    place = next((at for at, pair in enumerate(pairwise(words)) if pair == ("mcp", "serve")), None)
+    if place is None:
+        return None
+    options = (*words[:place], *words[place + 2 :])
+    return shlex.join(("capcli", "mcp", "install", config.assistant.name, *options))
+
+
+def _started(entry: Entry, environ: Mapping[str, str]) -> _Started:
+    """Start the entry's server as a client from the desktop does. Raises ServerSilent."""
+    theirs = handed_on(environ, entry.env_vars)
     command = (entry.command or "", *entry.args)
     with subprocess.Popen(  # noqa: S603  as the user's own client does
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=theirs | without_credentials(entry.env),
+        env=without_credentials(theirs | dict(entry.env)),
     ) as process:
         lines: SimpleQueue[bytes] = SimpleQueue()
         Thread(target=_hear, args=(process.stdout, lines), daemon=True).start()
         try:
-            _say(process.stdin)
-            greeting, listing = _answer(lines, 1), _answer(lines, _LIST)
-        except (Empty, OSError, ValueError):
+            found = _introduced(process.stdin, lines)
+        except (Empty, OSError, ValueError, LookupError):
             process.kill()
             complaint = (process.stderr.read() if process.stderr else b"").decode(errors="replace")
         else:
             process.kill()
-            tools = [str(tool.get("name")) for tool in listing.get("tools", ())]
-            return str(greeting.get("serverInfo", {}).get("version")), tools
+            return found
     lines_said = [line.strip() for line in complaint.splitlines() if line.strip()]
     raise ServerSilent(
         f"Server not responding: {' '.join(command)} does not start: "
@@ -96,17 +163,25 @@ def without_credentials(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in environ.items() if name not in CREDENTIAL_NAMES}
 
 
-def _say(stdin: IO[bytes] | None) -> None:
+def _introduced(stdin: IO[bytes] | None, lines: "SimpleQueue[bytes]") -> _Started:
+    from capcli.mcp.setup import URI
+
     client = {"name": "capcli health", "version": "1"}
     hello = {"protocolVersion": _PROTOCOL, "capabilities": {}, "clientInfo": client}
-    messages: tuple[dict[str, Any], ...] = (
-        {"id": 1, "method": "initialize", "params": hello},
-        {"method": "notifications/initialized"},
-        {"id": _LIST, "method": "tools/list"},
-    )
+    _say(stdin, {"id": 1, "method": "initialize", "params": hello})
+    greeting = _answer(lines, 1)["result"]
+    _say(stdin, {"method": "notifications/initialized"})
+    _say(stdin, {"id": 2, "method": "tools/list"})
+    tools = _answer(lines, 2)["result"].get("tools", ())
+    _say(stdin, {"id": 3, "method": "resources/read", "params": {"uri": URI}})
+    read = _answer(lines, 3).get("result", {}).get("contents", ())
+    setup = json.loads(read[0]["text"]) if read else {}
+    return _Started(str(greeting.get("serverInfo", {}).get("version")), len(tools), setup)
+
+
+def _say(stdin: IO[bytes] | None, message: Mapping[str, Any]) -> None:
     if stdin is not None:
-        for message in messages:
-            stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
         stdin.flush()
 
 
@@ -117,11 +192,11 @@ def _hear(stdout: IO[bytes] | None, lines: "SimpleQueue[bytes]") -> None:
 
 
 def _answer(lines: "SimpleQueue[bytes]", number: int) -> dict[str, Any]:
-    """Return the result of a request. Raises Empty when none comes, ValueError for the end of the stream."""
+    """Return the answer to a request. Raises Empty when none comes, ValueError for the end of the stream."""
     while True:
         line = lines.get(timeout=_START_S)
         if not line:
             raise ValueError("the stream ended")
         message = json.loads(line)
         if message.get("id") == number:
-            return dict(message["result"])
+            return dict(message)

@@ -1,7 +1,8 @@
 """`capcli mcp`: the server for AI assistants."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,8 @@ from capcli.cli.run import finish
 from capcli.cli.tree import command, epilog, new_app
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from capcli.assistants.installing import Edit
     from capcli.render.results import ClientChanged
 
@@ -77,6 +80,7 @@ def install(
     toolsets: _Toolsets = None,
 ) -> None:
     """Enter this server in an AI client's config, which keeps all else."""
+    from capcli.assistants.carrying import left_out
     from capcli.assistants.installing import assistant_named, entry, installation, removal
     from capcli.render.results import ClientChanged
     from capcli.services.reply import Reply
@@ -90,7 +94,17 @@ def install(
         ours = entry(assistant, _options(call), environ, _offered(toolsets, read_only=read_only))
         words = (ours["command"], *ours["args"])
         change = _changed(call, installation(assistant, ours, environ), words, dry_run=dry_run, remove=False)
+        notes = (*_carried(ours), *left_out(assistant, environ, call.options.env))
+        change = replace(change, notes=(*change.notes, *notes))
     finish(call, Reply(change), None)
+
+
+def _carried(ours: "Mapping[str, Any]") -> tuple[str, ...]:
+    """Say which variables of this shell stand in the entry: what changes here later does not reach them."""
+    names = ", ".join(ours.get("env", ()))
+    if not names:
+        return ()
+    return (f"The entry carries {names} as set here now. After a change, run this command again.",)
 
 
 def _offered(toolsets: str | None, *, read_only: bool) -> tuple[str, ...]:

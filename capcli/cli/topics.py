@@ -114,7 +114,8 @@ def _environment() -> str:
         "    Or in systemd's $CREDENTIALS_DIRECTORY as cap_api_key, cap_identifier, cap_api_password.",
         "    Without them the keychain is used: capcli login.",
         "",
-        "CAPCLI_HOME      one folder for config.toml, journal, paper broker and cache",
+        "CAPCLI_HOME      one folder for config.toml, journal, paper broker and cache; an absolute path",
+        "HTTPS_PROXY      the proxy to the broker; ALL_PROXY and NO_PROXY too. None is used to this computer",
         "PAGER            shows what is longer than the screen (less); empty or cat for none",
         "NO_COLOR         no colour;  FORCE_COLOR  colour also into a pipe",
     ]

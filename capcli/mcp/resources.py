@@ -8,6 +8,7 @@ from fastmcp import FastMCP
 from capcli.app import App
 from capcli.errors import CapcliError
 from capcli.mcp.face import Face
+from capcli.mcp.setup import setup_of
 from capcli.render.envelope import encode, error_document, plain
 
 _JSON = "application/json"
@@ -25,6 +26,9 @@ class Resources:
 
     def allowed_epics(self) -> str:
         return self._read(_allowed_epics)
+
+    def setup(self) -> str:
+        return self._read(setup_of)
 
     def market(self, epic: str) -> str:
         return self._read(lambda app: plain(app.markets.show(epic).data))
@@ -69,12 +73,13 @@ def _allowed_epics(app: App) -> dict[str, Any]:
 
 
 def add_resources(server: FastMCP[Any], face: Face) -> None:
-    """Offer the resources of the broker's own server."""
+    """Offer the resources of the broker's own server, and the set-up of this one."""
     look = Resources(face)
     for name, read, about in (
         ("status", look.status, "Environment, session and account"),
         ("risk-policy", look.risk_policy, "Limits that every order is held to; null means no limit"),
         ("allowed-epics", look.allowed_epics, "Markets that may be traded"),
+        ("setup", look.setup, "State folder, settings that are set, and keychain, as health compares them"),
     ):
         server.resource(f"cap://{name}", name=name, description=about, mime_type=_JSON)(read)
     server.resource(

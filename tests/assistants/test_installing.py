@@ -12,6 +12,8 @@ from random import Random
 
 import pytest
 
+from capcli import system
+from capcli.assistants.carrying import left_out
 from capcli.assistants.installing import apply, assistant_named, entry, installation, others, removal
 from capcli.assistants.places import ASSISTANTS, config_file
 from capcli.assistants.reading import parse
@@ -282,6 +284,61 @@ def test_the_entry_names_a_full_path_and_carries_no_secret():
     assert found["args"][-4:] == ["--env", "demo", "mcp", "serve"]
     assert (found["type"], found["env"]) == ("stdio", {"CAPCLI_HOME": str(Path("/data").absolute())})
     assert SECRET not in json.dumps(found)
+
+
+def test_the_entry_carries_the_settings_and_the_folders_of_this_shell(tmp_path):
+    environ = {
+        "HOME": str(system.system_home()),
+        "XDG_STATE_HOME": str(tmp_path / "states"),
+        "CAP_ENV": "demo",
+        "CAP_MAX_POSITION_SIZE": "2.5",
+        "CAP_REQUIRE_STOP": " true ",
+        "CAP_API_KEY": SECRET,
+        "CAP_API_PASSWORD_CMD": f"echo {SECRET}",
+        "CAP_IDENTIFIER_FILE": "/keys/identifier",
+        "CAP_MAX_RISK_PCT": "much",
+        "CAP_APPROVAL": "",
+        "HTTPS_PROXY": f"http://me:{SECRET}@proxy:3128",
+    }
+    found = entry(BY_NAME["cursor"], (), environ)
+    assert found["env"] == {
+        "XDG_STATE_HOME": str(tmp_path / "states"),
+        "CAP_ENV": "demo",
+        "CAP_MAX_POSITION_SIZE": "2.5",
+        "CAP_REQUIRE_STOP": "true",
+        "CAP_IDENTIFIER_FILE": "/keys/identifier",
+    }
+    told = left_out(BY_NAME["cursor"], environ, None)
+    assert [note.partition(" set here")[0] for note in told] == [
+        "CAP_API_KEY and CAP_API_PASSWORD_CMD are",
+        "CAP_MAX_RISK_PCT is",
+        "HTTPS_PROXY is",
+    ]
+    assert SECRET not in f"{found}{told}"
+
+
+def test_codex_is_told_by_name_what_to_hand_on(tmp_path):
+    """Codex starts its servers with no variables but those that the entry names."""
+    environ = {**home(tmp_path), "CAPCLI_HOME": "/data", "CAP_API_KEY": SECRET, "SSL_CERT_FILE": "/ca.pem"}
+    found = entry(BY_NAME["codex"], (), environ)
+    session = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"] if sys.platform == "linux" else []
+    assert found["env_vars"] == [*session, "CAP_API_KEY", "SSL_CERT_FILE"]
+    assert left_out(BY_NAME["codex"], environ, None) == ()
+    saved(tmp_path, "codex", 'model = "o"\n')
+    edit = installation(BY_NAME["codex"], found, environ)
+    apply(edit, NOW)
+    assert tomllib.loads(edit.file.read_text())["mcp_servers"]["capcli"]["env_vars"] == found["env_vars"]
+    assert SECRET not in edit.file.read_text()
+    assert "CAP_API_KEY" in edit.diff()
+
+
+def test_the_plan_shows_what_the_entry_carries(tmp_path):
+    environ = {**home(tmp_path), "CAPCLI_HOME": "/data", "CAP_MAX_POSITION_SIZE": "2.5"}
+    saved(tmp_path, "cursor", '{\n  "mcpServers": {\n    "o": {"env": {"CAP_X": "s3cret-token"}}\n  }\n}\n')
+    planned = installation(BY_NAME["cursor"], entry(BY_NAME["cursor"], (), environ), environ).diff()
+    assert '"CAP_MAX_POSITION_SIZE": "2.5"' in planned
+    assert '"CAPCLI_HOME": "/data"' in planned
+    assert SECRET not in planned
 
 
 def test_another_server_that_starts_capcli_is_named(tmp_path):

@@ -2,13 +2,23 @@
 
 import json
 import os
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
+import keyring
 import pytest
 
 from capcli.app import App
+from capcli.assistants.installing import apply, entry, installation
+from capcli.assistants.places import ASSISTANTS
+from capcli.system import folders
+from tests.cli.conftest import Memory
 from tests.support.launched import program
 from tests.support.paths import tool_count
+
+BY_NAME = {each.name: each for each in ASSISTANTS}
 
 
 def app(home: Path, **more: str) -> App:
@@ -21,8 +31,10 @@ def cursor(home: Path, text: str) -> None:
     (home / ".cursor" / "mcp.json").write_text(text)
 
 
-def configured(home: Path, **entry: object) -> None:
-    own = {"command": str(program(home / "bin")), "args": ["mcp", "serve"], **entry}
+def configured(home: Path, *options: str, env: dict[str, str] | None = None, **fields: object) -> None:
+    place = {"CAPCLI_HOME": str(home / "capcli")} if env is None else env
+    command = str(program(home / "bin"))
+    own = {"command": command, "args": [*options, "mcp", "serve"], "env": place, **fields}
     cursor(home, json.dumps({"mcpServers": {"capcli": own}}))
 
 
@@ -58,12 +70,68 @@ def test_the_server_is_started_as_a_client_does_and_its_tools_counted(tmp_path, 
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path):
-    configured(tmp_path)
+    configured(tmp_path, env={"PYTHONPATH": str(tmp_path)})
     (tmp_path / "fastmcp.py").write_text("raise ImportError('no such thing here')")
-    (server,) = app(tmp_path, PYTHONPATH=str(tmp_path)).health.run(("mcp_server",)).data.checks
+    (server,) = app(tmp_path).health.run(("mcp_server",)).data.checks
     assert (server.status.value, server.code) == ("failed", "SERVER_SILENT")
     assert server.message.startswith("Server not responding: ")
     assert "no such thing here" in server.message
+
+
+def compared(home: Path, **environ: str) -> tuple[str, str, str | None]:
+    (server,) = app(home, **environ).health.run(("mcp_server",)).data.checks
+    return server.status.value, server.message, server.fix
+
+
+def test_a_server_that_a_desktop_starts_in_another_folder_and_without_limits_is_found(tmp_path):
+    configured(tmp_path, "--env", "paper", env={})
+    status, said, fix = compared(tmp_path, CAP_MAX_POSITION_SIZE="2")
+    elsewhere = folders({"HOME": str(tmp_path)}).state
+    assert (status, fix) == ("warning", "capcli mcp install cursor --env paper")
+    assert f"keeps its journal, previews and approvals in {elsewhere}, here they are in {tmp_path}" in said
+    assert "CAP_MAX_POSITION_SIZE is not set for Cursor and 2 here" in said
+
+
+def test_what_mcp_install_writes_leaves_no_difference(tmp_path):
+    (tmp_path / ".cursor").mkdir()
+    (tmp_path / "run").mkdir(mode=0o700)
+    environ = {
+        "HOME": str(tmp_path),
+        "USERPROFILE": str(tmp_path),
+        "XDG_STATE_HOME": str(tmp_path / "states"),
+        "CAP_MAX_POSITION_SIZE": "2",
+        "CAP_REQUIRE_STOP": "true",
+        "PATH": os.environ["PATH"],
+    }
+    ours = entry(BY_NAME["cursor"], (), environ) | {"command": str(program(tmp_path / "bin"))}
+    apply(installation(BY_NAME["cursor"], ours | {"args": ["mcp", "serve"]}, environ), datetime.now(UTC))
+    with closing(App.build(environ=environ)) as shell:
+        (server,) = shell.health.run(("mcp_server",)).data.checks
+    assert server.status.value == "ok", server.message
+
+
+def test_a_limit_that_the_entry_alone_has_is_found(tmp_path):
+    place = {"CAPCLI_HOME": str(tmp_path / "capcli")}
+    configured(tmp_path, env={**place, "CAP_MAX_POSITION_SIZE": "9"})
+    status, said, fix = compared(tmp_path)
+    assert (status, "CAP_MAX_POSITION_SIZE is 9 for Cursor and not set here" in said) == ("warning", True)
+    assert fix.startswith("take CAP_MAX_POSITION_SIZE out of env of the server capcli in ")
+
+
+def test_settings_that_the_server_refuses_are_found(tmp_path):
+    configured(tmp_path, env={"CAPCLI_HOME": str(tmp_path / "capcli"), "CAP_MAX_POSITION_SIZE": "big"})
+    status, said, fix = compared(tmp_path)
+    assert (status, "CAP_MAX_POSITION_SIZE is 'big'" in said) == ("warning", True)
+    assert fix.startswith("mend env of the server capcli")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a keychain needs no variable")
+def test_a_server_that_cannot_read_the_keychain_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(keyring.core, "_keyring_backend", Memory())
+    place = {"CAPCLI_HOME": str(tmp_path / "capcli")}
+    configured(tmp_path, "--env", "demo", env=place)
+    status, said, _ = compared(tmp_path, CAP_ENV="demo")
+    assert (status, "Cursor cannot read the keychain (KEYCHAIN_MISSING)" in said) == ("warning", True)
 
 
 @pytest.mark.parametrize("name", ["CAP_API_KEY", "CAP_API_PASSWORD_CMD"])

@@ -1,0 +1,115 @@
+"""What an assistant's server is told of this shell, of which a client started from the desktop knows nothing.
+
+Folders and settings go into the entry, secrets never; what cannot go there is named.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from capcli.assistants.places import Assistant
+from capcli.errors import CapcliError
+from capcli.settings import CREDENTIAL_NAMES, TABLE, slip
+from capcli.system import XDG, folders
+
+PLACES = ("CAPCLI_HOME", *XDG)
+_FILES = tuple(name for name in CREDENTIAL_NAMES if name.endswith("_FILE"))
+_NETWORK = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHON_KEYRING_BACKEND")
+# Where a keychain and a runtime folder are found; Codex hands its servers only what it is told to.
+_SESSION = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
+CARRIED = frozenset((*PLACES, *_FILES, *(setting.name for setting in TABLE)))
+"""What may stand in an entry that capcli wrote, none of it a secret."""
+
+
+# What a client hands to a server at most, unless the entry says more (the MCP SDK's own list).
+_HANDED_ON = frozenset(
+    {"HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"}
+    | {"APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATHEXT", "PROCESSOR_ARCHITECTURE"}
+    | {"PROGRAMFILES", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "USERNAME", "USERPROFILE"}
+)
+
+
+def handed_on(environ: Mapping[str, str], env_vars: tuple[str, ...]) -> dict[str, str]:
+    """Return what a client from the desktop hands to a server besides the entry's own `env`."""
+    return {name: text for name, text in environ.items() if name.upper() in _HANDED_ON or name in env_vars}
+
+
+def carried(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for the entry's `env`: folders that are not the usual ones, and settings.
+
+    Raises SettingInvalid for a relative folder.
+    """
+    settings = {each.name: environ[each.name].strip() for each in TABLE if _is_good(each.name, environ)}
+    files = {name: environ[name] for name in _FILES if Path(environ.get(name, "")).is_absolute()}
+    return _places(environ) | settings | files
+
+
+def forwarded(assistant: Assistant, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables that the client is to hand on by name, without their values: Codex needs that."""
+    if assistant.name != "codex":
+        return ()
+    session = _SESSION if sys.platform == "linux" else ()
+    return (*session, *(name for name in (*CREDENTIAL_NAMES, *_NETWORK) if _left_out(name, environ)))
+
+
+def left_out(assistant: Assistant, environ: Mapping[str, str], env: str | None) -> tuple[str, ...]:
+    """Say what is set here and will not reach the server, and what to do; `env` is the option as typed."""
+    notes = []
+    secret = [name for name in CREDENTIAL_NAMES if _left_out(name, environ)]
+    if secret and assistant.name != "codex":
+        where = "" if env or environ.get("CAP_ENV", "").strip() else ", and name the environment with --env"
+        notes.append(
+            f"{_listed(secret)} set here, and no secret is written into the entry. For the server, store the"
+            f" credentials in the keychain with capcli login{where}."
+        )
+    bad = [
+        each.name for each in TABLE if environ.get(each.name, "").strip() and not _is_good(each.name, environ)
+    ]
+    if bad:
+        notes.append(
+            f"{_listed(bad)} set here to a value that is not allowed, and not written: capcli config"
+        )
+    network = [name for name in _NETWORK if _left_out(name, environ)]
+    if network and assistant.name != "codex":
+        notes.append(
+            f"{_listed(network)} set here, and not for a client that is started from the desktop. Where the"
+            " server needs it, add it to env in the entry."
+        )
+    return tuple(notes)
+
+
+def _is_good(name: str, environ: Mapping[str, str]) -> bool:
+    text = environ.get(name, "").strip()
+    setting = next(each for each in TABLE if each.name == name)
+    if not text or slip(text):
+        return False
+    try:
+        setting.parse(text)
+    except ValueError:
+        return False
+    return setting.enforced
+
+
+def _places(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what makes a server with nothing but a home find the folders of this shell."""
+    here = folders(environ)
+    if environ.get("CAPCLI_HOME"):
+        return {"CAPCLI_HOME": str(here.state)}
+    if sys.platform == "win32":
+        return {}
+    try:
+        there = folders({})
+        bare = (there.config, there.state, there.cache)
+    except CapcliError:
+        bare = (Path(), Path(), Path())
+    mine = (here.config, here.state, here.cache)
+    return {name: str(own.parent) for name, own, other in zip(XDG, mine, bare, strict=True) if own != other}
+
+
+def _left_out(name: str, environ: Mapping[str, str]) -> bool:
+    text = environ.get(name, "").strip()
+    return bool(text) and not (name in _FILES and Path(text).is_absolute())
+
+
+def _listed(names: list[str]) -> str:
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
