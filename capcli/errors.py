@@ -5,7 +5,7 @@ CapcliError                          exit 1   a bug in capcli
 ├── ConfigError                      exit 3
 │   ├── SettingInvalid  SettingUnknown  NotEnforced
 │   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
-│   ├── AccountUnknown  JournalUnreadable  JournalAltered  StateFolderUnusable
+│   ├── AccountUnknown  JournalUnreadable  JournalAltered  PaperFileUnusable  StateFolderUnusable
 │   ├── ClientConfigBroken  ClientMissing  ServerSilent
 │   └── OutputUnusable  ExtraMissing
 ├── LoginRefused                     exit 4
@@ -195,6 +195,12 @@ class JournalAltered(ConfigError):
 
     code = "JOURNAL_ALTERED"
     retry_safe = False
+
+
+class PaperFileUnusable(ConfigError):
+    """The file of the simulated broker cannot be read or written."""
+
+    code = "PAPER_FILE"
 
 
 class StateFolderUnusable(ConfigError):

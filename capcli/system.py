@@ -1,5 +1,6 @@
 """What differs between Linux, macOS and Windows: folders, file modes, locks. Nothing about trading."""
 
+import errno
 import json
 import os
 import shlex
@@ -188,13 +189,13 @@ def file_lock(
 
     The kernel frees it when the process dies, kill -9 included.
 
-    Raises Busy when another process keeps it for longer than `wait_s` seconds.
+    Raises Busy when another process keeps it for longer than `wait_s` seconds, StateFolderUnusable where the
+    file cannot be opened or the file system refuses the lock.
     """
     private_folder(path.parent)
     deadline = clock() + wait_s
-    with os.fdopen(os.open(path, _LOCK_FLAGS, 0o600), "r+b") as handle:
-        make_private(path)
-        while not _try_lock(handle):
+    with _lock_file(path) as handle:
+        while not _locked(handle, path):
             if clock() >= deadline:
                 raise Busy(f"Another capcli process holds {path.name} for more than {wait_s:g} s.")
             sleep(0.02)
@@ -203,6 +204,33 @@ def file_lock(
         finally:
             handle.flush()
             _unlock(handle)
+
+
+def _lock_file(path: Path) -> IO[bytes]:
+    try:
+        handle = os.fdopen(os.open(path, _LOCK_FLAGS, 0o600), "r+b")
+        make_private(path)
+    except OSError as error:
+        raise StateFolderUnusable(
+            f"The lock {path} cannot be opened: {error.strerror or error}. Nothing was sent.",
+            next="capcli config path",
+        ) from error
+    return handle
+
+
+def _locked(handle: IO[bytes], path: Path) -> bool:
+    """Try to take the lock; False while another process has it. Raises StateFolderUnusable."""
+    try:
+        _try_lock(handle)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        raise StateFolderUnusable(
+            f"The file system refuses the lock {path}: {error.strerror or error}. Nobody else holds it, and "
+            "nothing was sent. Keep capcli's files on a local disk: name a folder there in CAPCLI_HOME.",
+            next="capcli config path",
+        ) from error
+    return True
 
 
 def put_guarded(file: Path, facts: Mapping[str, Any]) -> None:
@@ -275,13 +303,11 @@ if sys.platform == "win32":
 
     _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_BINARY
 
-    def _try_lock(handle: IO[bytes]) -> bool:
+    _HELD = {errno.EACCES, errno.EDEADLK}
+
+    def _try_lock(handle: IO[bytes]) -> None:
         handle.seek(0)
-        try:
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+        msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
 
     def _unlock(handle: IO[bytes]) -> None:
         handle.seek(0)
@@ -314,12 +340,10 @@ else:
 
     _LOCK_FLAGS = os.O_RDWR | os.O_CREAT
 
-    def _try_lock(handle: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    _HELD = {errno.EAGAIN, errno.EWOULDBLOCK}
+
+    def _try_lock(handle: IO[bytes]) -> None:
+        fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _unlock(handle: IO[bytes]) -> None:
         fcntl.flock(handle.fileno(), fcntl.LOCK_UN)

@@ -13,14 +13,15 @@ MAY_IMPORT = {
     "errors": set(),
     "system": {"errors"},
     "log": set(),
+    "sqlite_file": {"errors"},
     "settings": {"domain", *EVERYBODY},
     "services": {"domain", "errors"},
     "broker": {"services.ports", "domain", "errors"},
-    "store": {"services.ports", "domain", *EVERYBODY},
+    "store": {"services.ports", "domain", "sqlite_file", *EVERYBODY},
     "credentials": {"services.ports", "domain", "settings", *EVERYBODY},
     # Credentials of a client's entry are only counted, never read.
     "assistants": {"settings", "credentials.environment", *EVERYBODY},
-    "paper": {"domain", *EVERYBODY},
+    "paper": {"domain", "sqlite_file", *EVERYBODY},
     # Result types are all that render knows of the services and of the paper broker.
     "render": {"domain", "services", "errors", "settings", "paper.state"},
     "cli": {
@@ -70,7 +71,7 @@ HEAVY = {
 ADAPTERS = {
     "httpx": {"broker", "paper"},
     "msgspec": {"broker", "paper"},
-    "sqlite3": {"store", "paper"},
+    "sqlite3": {"store", "paper", "sqlite_file"},
     "asyncio": {"paper", "mcp"},
     "fastmcp": {"mcp"},
     "mcp": {"mcp"},

@@ -9,7 +9,17 @@ from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 
+from capcli.errors import PaperFileUnusable
+from capcli.sqlite_file import DatabaseFile
+from capcli.system import private_folder
+
 BUSY_SECONDS = 20.0
+FILE = DatabaseFile(
+    name="The paper broker's file",
+    error=PaperFileUnusable,
+    unchanged="Nothing was changed on paper.",
+    damaged="Move it away to begin with a new paper account.",
+)
 VERSION = 4  # of the tables below
 _WAL_TRIES = 200
 DEAL, FEE, MARGIN = 0, 1, 2  # ranks of alarms
@@ -85,13 +95,15 @@ class Store:
 
     @contextmanager
     def lent(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection. Raises PaperFileUnusable for what the file does not do meanwhile."""
         with self._lock:
             db = self._idle.pop() if self._idle else None
-        db = db or _open(self.path, self._turn)
-        try:
-            yield db
-        finally:
-            self._take_back(db)
+        with FILE.explained(self.path, BUSY_SECONDS):
+            db = db or _open(self.path, self._turn)
+            try:
+                yield db
+            finally:
+                self._take_back(db)
 
     def close(self) -> None:
         with self._lock:
@@ -163,7 +175,7 @@ def _open(path: Path, turn: Lock) -> sqlite3.Connection:
 def _make_private(path: Path) -> None:
     if path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
@@ -173,7 +185,9 @@ def _use_wal(db: sqlite3.Connection) -> None:
     for _ in range(_WAL_TRIES):
         try:
             db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
             time.sleep(0.01)
         else:
             return

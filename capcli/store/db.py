@@ -8,15 +8,20 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from capcli.errors import Busy, JournalUnreadable, StateFolderUnusable
+from capcli.errors import JournalUnreadable
+from capcli.sqlite_file import DatabaseFile
 from capcli.store import seals
 from capcli.store.schema import MIGRATIONS, Migrations
 from capcli.system import file_lock, make_private, private_folder
 
 _WAIT_S = 10.0
 
-_FOLDER_ERRORS = {"SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH"}
-_DAMAGE_ERRORS = {"SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT"}
+JOURNAL = DatabaseFile(
+    name="The journal",
+    error=JournalUnreadable,
+    unchanged="Nothing was recorded.",
+    damaged="Keep the file: it may know of a live order.",
+)
 
 
 class Database:
@@ -75,7 +80,7 @@ class Database:
 
     @contextmanager
     def _lent(self) -> Iterator[sqlite3.Connection]:
-        with self._guard, explained(self._path, self._wait_s):
+        with self._guard, JOURNAL.explained(self._path, self._wait_s):
             try:
                 yield self._opened()
             finally:
@@ -99,7 +104,7 @@ class Database:
 
 def open_database(path: Path, *, wait_s: float, migrations: Migrations) -> sqlite3.Connection:
     """Open the journal, make it on a first run, bring its schema up to date. Raises JournalUnreadable."""
-    with explained(path, wait_s):
+    with JOURNAL.explained(path, wait_s):
         private_folder(path.parent)
         # A link whose target is gone (an unmounted disk) is not a first run.
         if not os.path.lexists(path):
@@ -246,50 +251,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-@contextmanager
-def explained(path: Path, wait_s: float) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into JournalUnreadable; a broken constraint is a bug."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise ValueError(f"The journal refused a row: {error}") from error
-    except sqlite3.Error as error:
-        raise _unreadable(path, error, wait_s) from error
-    except (StateFolderUnusable, Busy) as error:
-        # The cause, not the message: whether something was sent is not for the journal to say.
-        cause = error.__cause__ or error.message
-        raise JournalUnreadable(
-            f"The journal {path} cannot be opened ({cause}). Nothing was recorded.",
-            next=error.next or "capcli health",
-            path=str(path),
-        ) from error
-    except OSError as error:
-        raise JournalUnreadable(
-            f"The journal {path} cannot be opened: {error.strerror or error}. Nothing was recorded.",
-            next="capcli config path",
-            path=str(path),
-        ) from error
-
-
-def _unreadable(path: Path, error: sqlite3.Error, wait_s: float) -> JournalUnreadable:
-    cause = getattr(error, "sqlite_errorname", type(error).__name__)
-    family = "_".join(cause.split("_")[:2])
-    what, command = _explain(family, str(error), wait_s)
-    return JournalUnreadable(f"The journal {path} {what}", next=command, path=str(path), cause=cause)
-
-
-def _explain(family: str, text: str, wait_s: float) -> tuple[str, str]:
-    if family in {"SQLITE_BUSY", "SQLITE_LOCKED"}:
-        return f"was locked by another process for {wait_s:g} s. Nothing was recorded.", "capcli health"
-    if family == "SQLITE_FULL":
-        return "has no space left on its disk. Nothing was recorded. Free some space first.", "capcli health"
-    if family in _DAMAGE_ERRORS:
-        return (
-            f"is damaged ({text}). Nothing was recorded. Keep the file: it may know of a live order.",
-            "capcli health",
-        )
-    if family in _FOLDER_ERRORS:
-        return f"cannot be opened or written ({text}). Nothing was recorded.", "capcli config path"
-    return f"failed ({text}). Nothing was recorded.", "capcli health"

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from capcli.errors import Busy, StateFolderUnusable
+from capcli.errors import Busy
 from capcli.system import file_lock
 
 
@@ -29,12 +29,8 @@ class FileAccountLock:
     @contextmanager
     def __call__(self, env: str, host: str, account_id: str) -> Iterator[None]:
         path = self.folder / lock_name(env, host, account_id)
-        with _held(
-            file_lock(path, wait_s=self.wait_s, clock=self.clock, sleep=self.sleep),
-            path,
-            self.wait_s,
-            "Another process is sending on this account",
-        ):
+        lock = file_lock(path, wait_s=self.wait_s, clock=self.clock, sleep=self.sleep)
+        with _held(lock, self.wait_s, "Another process is sending on this account"):
             yield
 
 
@@ -50,23 +46,18 @@ class FileSessionLock:
     def __call__(self) -> Iterator[None]:
         path = self.folder / f"session-{sha256(self.key.encode()).hexdigest()[:16]}.lock"
         lock = file_lock(path, wait_s=self.wait_s)
-        with _held(lock, path, self.wait_s, "Another process is sending with this login"):
+        with _held(lock, self.wait_s, "Another process is sending with this login"):
             yield
 
 
 @contextmanager
-def _held(lock: AbstractContextManager[Any], path: Path, wait_s: float, busy: str) -> Iterator[None]:
+def _held(lock: AbstractContextManager[Any], wait_s: float, busy: str) -> Iterator[None]:
     """Hold a lock. Only entering is translated: what the body raises belongs to the body."""
     with ExitStack() as held:
         try:
             held.enter_context(lock)
         except Busy as error:
             raise Busy(f"{busy}. Nothing was sent.", next="capcli reconcile", waited_s=wait_s) from error
-        except OSError as error:
-            raise StateFolderUnusable(
-                f"The lock {path} cannot be opened: {error.strerror or error}. Nothing was sent.",
-                next="capcli config path",
-            ) from error
         yield
 
 

@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 
 from capcli.app import App, Surroundings
+from capcli.errors import PaperFileUnusable
 from capcli.paper.transport import PaperTransport
+from capcli.services.health import HealthStatus
 from tests.faults.bench import order, tell
 from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatches, violations
 from tests.faults.matrix import Case, Outcome, cases
@@ -192,3 +194,30 @@ def test_case_read_only(case: Case, small: Disk) -> None:
     found = again.evidence()
     assert violations(found) + mismatches(case, case.first, told, found, preview_id) == []
     assert found.posts == 0
+
+
+@pytest.mark.parametrize("deed", ["fill", "freeze"])
+def test_the_paper_broker_on_a_disk_that_takes_nothing_is_named(deed: str, tmp_path: Path) -> None:
+    time = Time()
+    with small_disk() as disk:
+        if isinstance(disk, Limited):
+            pytest.skip("this user may not mount anything")
+        file = disk.folder / "paper.db"
+        with paper_app(file, tmp_path, time) as app:
+            app.accounts.list()
+        disk.fill(file) if deed == "fill" else disk.freeze()
+        with paper_app(file, tmp_path, time) as app:
+            with pytest.raises(PaperFileUnusable) as caught:
+                app.accounts.login(force=True)
+            checks = app.health.run(only=("login",)).data.checks
+        if deed == "freeze":
+            disk.thaw()
+    assert str(file) in caught.value.message
+    assert "Nothing was changed on paper." in caught.value.message
+    assert {check.code for check in checks if check.status is HealthStatus.FAILED} == {"PAPER_FILE"}
+
+
+def paper_app(file: Path, home: Path, time: Time) -> closing[App]:
+    transport = PaperTransport(file, time.now)
+    around = Surroundings(clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=transport)
+    return closing(App.build(environ={"CAPCLI_HOME": str(home)}, around=around))

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from capcli.errors import PaperFileUnusable
 from capcli.paper.store import Store, reading, writing
 from tests.paper.client import Client
 
@@ -42,7 +43,7 @@ def test_connections_are_lent_again(path):
 def test_a_file_that_is_no_database_is_an_error_and_stays_as_it_is(path):
     path.parent.mkdir()
     path.write_bytes(b"something else entirely" * 100)
-    with closing(Store(path)) as store, pytest.raises(sqlite3.DatabaseError), store.lent():
+    with closing(Store(path)) as store, pytest.raises(PaperFileUnusable, match="is damaged"), store.lent():
         pass
     assert path.read_bytes().startswith(b"something else")
 

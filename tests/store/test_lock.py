@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +93,24 @@ def test_a_lock_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / lock_name(*ACCOUNT)).mkdir()
     with pytest.raises(StateFolderUnusable, match="Nothing was sent"), FileAccountLock(tmp_path)(*ACCOUNT):
         pytest.fail("no lock")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks by another call")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EACCES, errno.EOPNOTSUPP, errno.EIO])
+def test_a_lock_that_the_file_system_refuses_is_nobody_elses(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    naps: list[float] = []
+    monkeypatch.setattr("fcntl.flock", refuse)
+    lock = FileAccountLock(tmp_path, sleep=naps.append)
+    with pytest.raises(StateFolderUnusable) as caught, lock(*ACCOUNT):
+        pytest.fail("no lock")
+    assert os.strerror(number) in caught.value.message
+    assert "Nobody else holds it, and nothing was sent." in caught.value.message
+    assert naps == []
 
 
 def test_names_are_readable_and_safe() -> None:
