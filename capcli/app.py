@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from capcli.services.ports import CandleTarget, Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
     from capcli.services.proposals import Proposals
+    from capcli.services.protected_execution import ProtectedExecutions
     from capcli.services.recall import Recall
     from capcli.services.reducing import Reductions
     from capcli.services.resolving import Resolutions
@@ -878,6 +879,17 @@ class App:
         from capcli.services.execution import Executions
 
         return Executions(self.order_desk, self._sending())
+
+    @property
+    def protected_executions(self) -> "ProtectedExecutions":
+        return self._once("protected_executions", self._protected_executions)
+
+    def _protected_executions(self) -> "ProtectedExecutions":
+        from capcli.services.protected_execution import ProtectedExecutions, Remedies
+
+        remedies = Remedies(self.amendments, self.order_amendments, self.closings, self.cancellations)
+        always = self.settings.ensure_stop
+        return ProtectedExecutions(self.order_desk, self.executions, remedies, always=always)
 
     def _sending(self) -> "Sending":
         from capcli.services.execution import Sending

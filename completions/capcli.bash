@@ -208,7 +208,7 @@ __capcli_words() {
     "") words="preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health config paper mcp help|" ;;
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain" ;;
     "propose") words="|--risk --buy --sell --stop --stop-distance" ;;
-    "execute") words="|--again --confirm --yes" ;;
+    "execute") words="|--again --ensure-stop --confirm --yes" ;;
     "positions") words="amend|" ;;
     "positions amend") words="|--stop --stop-distance --no-stop --limit --limit-distance --no-limit --trailing --guaranteed --confirm --yes" ;;
     "orders") words="amend cancel|" ;;

@@ -176,6 +176,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'execute' = @(
             @('--again', 'Also when the same order was sent a minute ago.'),
+            @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
             @('--confirm', 'Send without a question.'),
             @('--yes', 'Send without a question.')
         )

@@ -145,6 +145,7 @@ def limits(app: "App") -> Finding:
         "CAP_MAX_MARGIN_PCT": found.max_margin_pct,
         "CAP_MAX_DAILY_LOSS": found.max_daily_loss,
         "CAP_REQUIRE_STOP": found.require_stop or None,
+        "CAP_ENSURE_STOP": found.ensure_stop or None,
     }
     there = [name for name, value in values.items() if value is not None]
     if there:

@@ -1,7 +1,7 @@
 """One command from its line to its answer: options, the app that it builds, questions, and the writing."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -223,12 +223,26 @@ class Call:
 
     def ask(self, question: str, command: str | None) -> None:
         """Ask a person for a yes. Raises NotConfirmed with `command` as the next one."""
+        if not self.agrees(question):
+            raise NotConfirmed("You did not say yes, so nothing was sent.", next=command)
+
+    def agrees(self, question: str) -> bool:
+        """Ask a person at the terminal, and return whether they said yes."""
         try:
             answer = self.outlet.ask(f"{question} [y/N] ")
         except EOFError:
-            answer = ""
-        if answer.strip().lower() not in {"y", "yes"}:
-            raise NotConfirmed("You did not say yes, so nothing was sent.", next=command)
+            return False
+        return answer.strip().lower() in {"y", "yes"}
+
+    def agreed(self, act: "Callable[[], Reply[T]]", *, otherwise: "Reply[T]") -> "Reply[T]":
+        """Do what a person said yes to a moment ago; `otherwise` is told where it is not done."""
+        left = lambda: otherwise  # noqa: E731
+        try:
+            return self._sent(act, left)
+        except ApprovalRequired as waiting:
+            with suppress(NotConfirmed):
+                return self._approved(waiting, lambda: self._sent(act, left))
+        return otherwise
 
     def ask_pin(self, app: "App") -> None:
         """Have the person at the terminal type the PIN, where one is needed.

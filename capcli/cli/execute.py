@@ -1,5 +1,7 @@
 """`capcli execute`: a preview is sent, once."""
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +26,10 @@ def execute(
     again: Annotated[
         bool, typer.Option("--again", help="Also when the same order was sent a minute ago.")
     ] = False,
+    ensure_stop: Annotated[
+        bool,
+        typer.Option("--ensure-stop", help="Set a stop that the broker left out, or close the position."),
+    ] = False,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Send without a question.")] = False,
 ) -> None:
     """Send a preview, once.
@@ -36,15 +42,33 @@ def execute(
     call: Call = ctx.find_root().obj
 
     def use(application: "App") -> "Reply[Execution]":
-        executions = application.executions
-        return call.confirmed(
-            lambda yes: executions.execute(preview_id, confirmed=yes, again=again),
+        executions = application.protected_executions
+        reply = call.confirmed(
+            lambda yes: executions.execute(preview_id, confirmed=yes, again=again, ensure_stop=ensure_stop),
             given=confirm,
             summary=lambda: _summary(application, preview_id),
-            left=lambda: executions.left_behind(preview_id),
+            left=lambda: application.executions.left_behind(preview_id),
         )
+        if call.json or not call.outlet.interactive or not executions.lacks_stop(reply):
+            return reply
+        with suppress(KeyboardInterrupt):
+            return _offered(call, application, reply)
+        return reply
 
     run(ctx, use, Execution)
+
+
+def _offered(call: Call, application: "App", reply: "Reply[Execution]") -> "Reply[Execution]":
+    """Ask the person at the terminal about a stop that is missing: set it, or close the position."""
+    executions = application.protected_executions
+    call.outlet.talk(f"{reply.data.sentence}\n")
+    for question, deed in (
+        ("Set its stop now?", executions.set_stop),
+        ("Close it now?", executions.end),
+    ):
+        if executions.lacks_stop(reply) and call.agrees(question):
+            reply = call.agreed(partial(deed, reply), otherwise=reply)
+    return reply
 
 
 def _summary(application: "App", preview_id: str) -> str:

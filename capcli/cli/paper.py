@@ -271,7 +271,7 @@ what is seen of deals
   deal-late        new deals are in no list for --value seconds (5)
 \b
 the deal and the session
-  drop-stop        the stop of an order is silently not set
+  drop-stop        a stop is silently not set; --on changes: by an amendment
   closed-text      a closed market is a 400 with a sentence, not a rejected confirm
   stop-demanded    400 for an order or a bracket without a guaranteed stop
   band             stop and limit must be within --value percent of the price (1)

@@ -24,7 +24,7 @@ MEANINGS = {
     Exit.BROKER_REFUSED: "the broker said no: rejected, market closed, not found",
     Exit.UNREACHABLE: "nothing was sent or read; safe to try again",
     Exit.MAY_BE_LIVE: "the order MAY be live: do not send it again, look first",
-    Exit.NO_STOP: "the position is open WITHOUT its stop",
+    Exit.NO_STOP: "the position is open WITHOUT its stop, or --ensure-stop had to close it",
     Exit.BUSY: "another process is sending it, or an unresolved attempt blocks the account",
     Exit.RATE_LIMITED: "rate limited; the message says how long to wait",
     Exit.INTERRUPTED: "interrupted before anything was sent",

@@ -61,6 +61,7 @@ def _risk_policy(app: App) -> dict[str, Any]:
         "max_margin_pct": settings.max_margin_pct,
         "max_daily_loss": settings.max_daily_loss,
         "require_stop": settings.require_stop,
+        "ensure_stop": settings.ensure_stop,
         "dry_run": settings.dry_run,
         "max_drift_pct": settings.max_drift_pct,
         "preview_ttl_s": settings.preview_ttl_s,

@@ -1,6 +1,7 @@
 """Tools that send: a previewed order once, or the close of a position. Each needs its own confirm=true."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from fastmcp.tools import FunctionTool, ToolResult
 
@@ -20,31 +21,46 @@ from capcli.services.verdicts import Execution
 _SET = "trading_execute"
 
 
+class Asked(NamedTuple):
+    """The arguments of an execution."""
+
+    preview_id: str
+    kind: Kind
+    wait_s: float
+    confirm: bool
+    again: bool
+    ensure_stop: bool
+
+
 class TradingExecuteTools:
     def __init__(self, face: Face) -> None:
         self._face = face
 
-    def cap_trade_execute_position(
+    def cap_trade_execute_position(  # noqa: PLR0917 - ours come after the official ones
         self,
         preview_id: PreviewId,
         confirm: Yes = False,
         wait_for_confirm: bool = True,
         timeout_s: Seconds = 15.0,
         again: Yes = False,
+        ensure_stop: Yes = False,
     ) -> ToolResult:
         wait_s = _wait(timeout_s, wanted=wait_for_confirm)
-        return self._execute(preview_id, Kind.MARKET, wait_s, confirm=confirm, again=again)
+        asked = Asked(preview_id, Kind.MARKET, wait_s, confirm, again, ensure_stop)
+        return self._execute(asked)
 
-    def cap_trade_execute_working_order(
+    def cap_trade_execute_working_order(  # noqa: PLR0917 - as above
         self,
         preview_id: PreviewId,
         confirm: Yes = False,
         wait_for_confirm: bool = True,
         timeout_s: Seconds = 15.0,
         again: Yes = False,
+        ensure_stop: Yes = False,
     ) -> ToolResult:
         wait_s = _wait(timeout_s, wanted=wait_for_confirm)
-        return self._execute(preview_id, Kind.WORKING, wait_s, confirm=confirm, again=again)
+        asked = Asked(preview_id, Kind.WORKING, wait_s, confirm, again, ensure_stop)
+        return self._execute(asked)
 
     # What became of an update is read back for a few seconds whatever the last two say.
     def cap_trade_execute_working_order_update(
@@ -59,14 +75,17 @@ class TradingExecuteTools:
             lambda _: _updating(preview_id),
         )
 
-    def _execute(
-        self, preview_id: str, kind: Kind, wait_s: float, *, confirm: bool, again: bool
-    ) -> ToolResult:
+    def _execute(self, asked: "Asked") -> ToolResult:
         return self._face.send(
-            lambda app: app.executions.execute(
-                preview_id, confirmed=confirm, again=again, kind=kind, wait_s=wait_s
+            lambda app: app.protected_executions.execute(
+                asked.preview_id,
+                confirmed=asked.confirm,
+                again=asked.again,
+                kind=asked.kind,
+                wait_s=asked.wait_s,
+                ensure_stop=asked.ensure_stop,
             ),
-            lambda app: _so_far(app, preview_id),
+            lambda app: _so_far(app, asked.preview_id),
         )
 
     # The close of a whole position is proved by reading the book for a few seconds whatever these two say;

@@ -106,7 +106,7 @@ def hides_confirm(desk: Desk, recorded_ms: int) -> bool:
 
 
 def kept(desk: Desk, legs: Legs) -> Legs:
-    """The legs of a new order, without a stop that gets lost."""
+    """The legs of an order or an amendment, without a stop that gets lost."""
     has_stop = legs.stop is not None or legs.trail is not None
     return Legs(profit=legs.profit) if has_stop and strike(desk, faults.DROP_STOP) else legs
 

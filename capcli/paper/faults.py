@@ -207,7 +207,7 @@ _TABLE = (
     Spec(STALE_CONFIRM, "p_ references keep their opening confirm", ALL, movable=False),
     Spec(ACTIVITY_LATE, "rows come late, with level 0 first", ACTIVITY, movable=False, value=_late("61")),
     Spec(DEAL_LATE, "new deals are in no list at first", POSITIONS, movable=False, value=_late("5")),
-    Spec(DROP_STOP, "the stop of an order is silently not set", movable=False),
+    Spec(DROP_STOP, "a stop is silently not set"),
     Spec(CLOSED_TEXT, "a closed market is a 400 with a sentence, not a rejected confirm", movable=False),
     Spec(STOP_DEMANDED, "400 for an order or a bracket without a guaranteed stop", ALL, movable=False),
     Spec(

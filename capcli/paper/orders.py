@@ -102,7 +102,7 @@ def create(call: Call) -> Reply:
     body = decode(call.body, NewOrder)
     order = _new_order(call, body)
     _check_level(call.desk, order, MARKETS[order.epic])
-    order = _with_legs(order, kept(call.desk, _legs(call, order, body)))
+    order = _with_legs(order, _legs(call, order, body))
     reference = records.new_reference(call.desk)
     if MARKETS[order.epic].suspended:
         checks.say_closed(call, MARKETS[order.epic])
@@ -208,7 +208,7 @@ def _legs(call: Call, order: Order, body: Bracket) -> Legs:
         guarantees,
         signed=True,
     )
-    return brackets.resolve(anchor, body)
+    return kept(call.desk, brackets.resolve(anchor, body))
 
 
 def _with_legs(order: Order, legs: Legs) -> Order:

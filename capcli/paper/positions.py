@@ -118,7 +118,7 @@ def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
         rate,
         guarantees=checks.guarantees(call),
     )
-    return brackets.resolve(anchor, body)
+    return kept(call.desk, brackets.resolve(anchor, body))
 
 
 def delete(call: Call) -> Reply:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
 from capcli.domain.bracket import Change
@@ -20,12 +21,32 @@ from capcli.services.refusals import unread
 from capcli.services.reply import Reply
 
 
+class StopWork(StrEnum):
+    """What was done about a stop that the broker had left out."""
+
+    SET = "set"
+    CLOSE = "close"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class StopStep:
+    """One step for a missing stop: its own attempt in the journal, if one was sent, and whether it worked."""
+
+    deal_id: str
+    work: StopWork
+    attempt_id: str | None
+    done: bool
+    told: str
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """What became of an execute. Prices in the instrument's currency; times UTC.
 
     `stop_level` is the one that was read back, `limit_level` the one that was asked for. `effect` is what the
     order was about to do to the open deals when it was sent, at the price of the fill where that is known.
+    `stop_steps` is what this call did about a stop that was missing.
     """
 
     preview_id: str
@@ -50,6 +71,7 @@ class Execution:
     sentence: str
     next: str | None
     error_code: str | None
+    stop_steps: tuple[StopStep, ...] = ()
 
 
 _NO_REASON = {Evidence.INFERRED: "its activity gives no reason"}
@@ -67,6 +89,7 @@ _BECAME = {
 }
 _AS_SENT = frozenset({None, Ending.OPEN, Ending.WAITING})
 _THERE = _AS_SENT | {Ending.FILLED}
+_ENDED = {Ending.CLOSED: "closed", Ending.CANCELLED: "cancelled"}
 _LATE = " It had been presumed not placed and landed late."
 
 
@@ -236,6 +259,9 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
     if attempt.protected in {Protection.YES, Protection.NOT_ASKED}:
         return _second_deal(attempt, order) if attempt.candidates else None
     landed, look = _landed(attempt, order), _next_after_landing(attempt)
+    if attempt.protected is Protection.NO and attempt.ending in _ENDED:
+        gone = f"{landed} Its stop was missing, so it was {_ENDED[attempt.ending]}: nothing is left of it."
+        return _no_stop("NO_STOP_CLOSED", gone, preview_command(order.request, order.order_type))
     if attempt.protected is Protection.UNCHECKED:
         return _no_stop("STOP_UNVERIFIED", f"{landed} Its stop could not be read back. Look at it now.", look)
     if attempt.stop_level is not None:
@@ -250,12 +276,10 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
 
 def _setting_stop(attempt: AttemptRecord, order: StoredOrder, where: str) -> str | None:
     """Return the command that gives the deal the stop that was asked for, if the deal is known."""
-    request, stop = order.request, order.request.stop
-    if stop is not None and stop.form is LegForm.AMOUNT and order.stop_level is not None:
-        stop = Leg(LegForm.LEVEL, order.stop_level)
-    if not attempt.deal_ids or stop is None:
+    change = missing_stop(order)
+    if not attempt.deal_ids or change.stop is None:
         return None
-    words = change_words(Change(stop=stop, trailing=request.trailing, guaranteed=request.guaranteed))
+    words = change_words(change)
     return " ".join([f"capcli {where} amend {attempt.deal_ids[0]}", *words, "--confirm"])
 
 
@@ -268,6 +292,14 @@ def _second_deal(attempt: AttemptRecord, order: StoredOrder) -> Problem:
         f"somebody else's. To say which is this order's: {command}"
     )
     return _undecided(attempt, message, command)
+
+
+def missing_stop(order: StoredOrder) -> Change:
+    """Return the change that gives a deal its stop: at the preview's level, a trailing one by distance."""
+    request, stop = order.request, order.request.stop
+    if stop is not None and order.stop_level is not None and not request.trailing:
+        stop = Leg(LegForm.LEVEL, order.stop_level)
+    return Change(stop=stop, trailing=request.trailing, guaranteed=request.guaranteed)
 
 
 def _asked_stop(order: StoredOrder) -> str:

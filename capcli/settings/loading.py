@@ -52,6 +52,7 @@ class Settings:
     max_margin_pct: Decimal | None
     max_daily_loss: Decimal | None
     require_stop: bool
+    ensure_stop: bool
     dry_run: bool
     require_confirm: bool
     http_timeout_s: float
@@ -266,6 +267,7 @@ def _settings(found: Mapping[str, _Found], profile: Profile, environ: Mapping[st
         max_margin_pct=value["max_margin_pct"],
         max_daily_loss=value["max_daily_loss"],
         require_stop=value["require_stop"],
+        ensure_stop=value["ensure_stop"],
         dry_run=value["dry_run"],
         require_confirm=value["require_explicit_confirm"],
         http_timeout_s=value["http_timeout_s"],

@@ -148,6 +148,13 @@ TABLE = (
     ),
     Setting("CAP_REQUIRE_STOP", values.boolean, False, _YES_NO, "An order must carry a stop"),
     Setting(
+        "CAP_ENSURE_STOP",
+        values.boolean,
+        False,
+        _YES_NO,
+        "A stop that is missing after the fill is set at once, or the position is closed",
+    ),
+    Setting(
         "CAP_MAX_DRIFT_PCT",
         values.decimal("0", "100"),
         Decimal("0.5"),

@@ -12,6 +12,7 @@ from capcli.errors import JournalUnreadable
 from capcli.mcp.face import Face
 from capcli.mcp.flights import Flights
 from capcli.mcp.server import build_server
+from capcli.paper.state import set_fault
 from tests.mcp.conftest import Assistant
 from tests.mcp.patience import FOR_EVER_S, Patience
 from tests.mcp.test_day import SILVER, orders
@@ -53,19 +54,28 @@ async def test_an_order_that_may_be_live_is_no_error(ask: Assistant, seat: Seat)
 
 
 async def test_a_position_without_its_stop_is_no_error(ask: Assistant, seat: Seat) -> None:
-    def without_stop(request: httpx.Request) -> httpx.Response:
-        body = seat.tap._inner.handle_request(request).json()
-        for row in body["positions"]:
-            row["position"].pop("stopLevel", None)
-        return httpx.Response(200, json=body)
-
-    seat.tap.breaks("GET", "/positions", before=without_stop, times=9)
+    set_fault(seat.home / "paper.db", "drop-stop", at=seat.time.now(), times=1)
     preview = await ask.works("cap_trade_preview_position", **SILVER)
 
     said = await ask("cap_trade_execute_position", preview_id=preview["preview_id"], confirm=True)
 
     assert (said.is_error, said.code, said.data["protected"]) == (False, "NO_STOP", "no")
     assert said.data["state"] == "LANDED"
+
+
+async def test_an_assistant_can_have_a_missing_stop_set(ask: Assistant, seat: Seat) -> None:
+    set_fault(seat.home / "paper.db", "drop-stop", at=seat.time.now(), times=1)
+    preview = await ask.works("cap_trade_preview_position", **SILVER)
+
+    said = await ask.works(
+        "cap_trade_execute_position",
+        preview_id=preview["preview_id"],
+        confirm=True,
+        ensure_stop=True,
+    )
+
+    assert (said["protected"], said["stop_level"]) == ("yes", SILVER["stop_level"])
+    assert [(step["work"], step["done"]) for step in said["stop_steps"]] == [("set", True)]
 
 
 async def test_an_order_that_was_not_sent_is_an_error(ask: Assistant, seat: Seat) -> None:

@@ -83,7 +83,7 @@ def test_every_fault_has_usable_defaults_and_says_what_it_does(name):
         ("java-code", {"value": "later"}, "before or after"),
         ("drop-after", {"value": "1"}, "takes no value"),
         ("drop-after", {"on": "order"}, "no requests 'order'"),
-        ("drop-stop", {"on": "reads"}, "meets orders and no other"),
+        ("band", {"on": "reads"}, "meets orders and no other"),
         ("delay", {"on": "stream"}, "no requests 'stream'"),
         ("idle-cut", {"on": "reads"}, "meets stream and no other"),
         ("drop-after", {"times": 0}, "at least one"),
