@@ -12,9 +12,10 @@ from math import ceil
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from capcli.domain.hosts import HostKind, host_kind
 from capcli.errors import CapcliError, ConfigError, KeychainSilent, SettingInvalid
 from capcli.settings import Env, Settings, live_by, load
-from capcli.system import Folders, file_lock, folders, guarded_halt, private_folder
+from capcli.system import Folders, file_lock, folders, guarded_halt, open_private, private_folder
 
 if TYPE_CHECKING:
     from capcli.broker.client import CapitalBroker
@@ -79,6 +80,12 @@ HOSTS = {
     Env.DEMO: "https://demo-api-capital.backend-capital.com",
     Env.LIVE: "https://api-capital.backend-capital.com",
 }
+# The checklist's completion on one kind of host unlocks live on no other.
+_UNLOCKED = {
+    HostKind.BROKER: "unlocked",
+    HostKind.LOOPBACK: "unlocked-loopback",
+    HostKind.OTHER: "unlocked-other",
+}
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 12
 _PACED = "Waiting {} s for the broker's rate limit, which all capcli processes of this user share."
@@ -124,6 +131,10 @@ class _Told:
         if session is not None:
             self.on_secret(session.cst, session.security_token)
         return session
+
+
+def _kind_of(host: str) -> HostKind:
+    return host_kind(host, {address.partition("://")[2] for address in (HOSTS[Env.DEMO], HOSTS[Env.LIVE])})
 
 
 def random_id(prefix: str) -> str:
@@ -611,6 +622,8 @@ class App:
         from capcli.services.going_live import GoingLive, OnPurpose, Sources
 
         sources = Sources(
+            host=self.host,
+            kind_of=_kind_of,
             journal=lambda: self.journal,
             accounts=lambda: self.accounts,
             markets=lambda: self.markets,
@@ -648,12 +661,14 @@ class App:
     def _unlock_item(self) -> "UnlockItem":
         from capcli.credentials.live_items import UnlockItem
 
-        return UnlockItem(self._live_item("unlocked"))
+        kind = _kind_of(self.host)
+        return UnlockItem(self._live_item(_UNLOCKED[kind]))
 
     def lock_live(self) -> None:
         """Forget with the login of live its PIN and the completed checklist. Raises the Keychain errors."""
         if self.settings.env is Env.LIVE:
-            self._live_item("unlocked").drop()
+            for name in _UNLOCKED.values():
+                self._live_item(name).drop()
             self._live_item("pin").drop()
             self._live_place().drop()
 
@@ -706,7 +721,7 @@ class App:
         ):
             return False
         try:
-            (private_folder(self.folders.cache) / "told-no-limits").open("x").close()
+            open_private(private_folder(self.folders.cache) / "told-no-limits", "xb").close()
         except (OSError, CapcliError):
             return False
         return True

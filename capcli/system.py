@@ -156,6 +156,11 @@ def make_private(path: Path) -> None:
         path.chmod(0o600)
 
 
+def open_private(path: Path, mode: str) -> IO[bytes]:
+    """Open a file of bytes; one that is made by it is for this user only (0600), whatever the umask says."""
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
 def put_in_place(file: Path, content: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
     """Write a file in one step: whoever looks sees the old one or the new one, whole.
 

@@ -99,7 +99,8 @@ def hides_confirm(desk: Desk, recorded_ms: int) -> bool:
     if strike(desk, faults.CONFIRM_NEVER):
         return True
     late = peek(desk, faults.CONFIRM_LATE)
-    if late is None or desk.at - recorded_ms >= late.ms:
+    # Recorded in the future: this computer's clock was set back, and the confirm is not late.
+    if late is None or not 0 <= desk.at - recorded_ms < late.ms:
         return False
     spend(desk, late)
     return True

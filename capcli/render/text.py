@@ -1,5 +1,6 @@
 """Results as text for people: finds the view of a result's type and paints it for the reader at hand."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -66,6 +67,9 @@ _VIEWS = {
     "ClientChanged": "assistants",
     "BundleWritten": "assistants",
 }
+# How a spreadsheet's formula begins, in wide letters too.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _CODES = {Tone.BAD: "31", Tone.DIM: "2", Tone.STRONG: "1"}
 
 
@@ -144,7 +148,9 @@ def cell_text(value: Any) -> str:
 def csv_text(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, look: Look | None = None) -> str:
     """Return rows as RFC 4180: a header, CRLF line ends, quotes where a field needs them.
 
-    `look` is a terminal's, whose text must not drive it; a pipe gets every field as it is.
+    Text is harmless wherever it is opened: control and direction characters are `?`, and what a spreadsheet
+    would run as a formula begins with an apostrophe, which spreadsheets take for "this is text". Numbers stay
+    numbers. `look` is a terminal's, which may lack some glyphs.
     """
     import csv
     from io import StringIO
@@ -152,9 +158,15 @@ def csv_text(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, look:
     target = StringIO()
     writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow(names)
-    seen = cell_text if look is None else lambda value: shown(cell_text(value), look)
-    writer.writerows([seen(row[name]) for name in names] for row in rows)
+    screen = look or Look()
+    writer.writerows([_csv_cell(row[name], screen) for name in names] for row in rows)
     return target.getvalue()
+
+
+def _csv_cell(value: Any, look: Look) -> str:
+    text = shown(cell_text(value), look)
+    is_words = isinstance(value, str | list | dict) and not _NUMBER.fullmatch(text)
+    return f"'{text}" if is_words and text.lstrip().startswith(_FORMULA) else text
 
 
 def _with_subject(blocks: Iterable[Block], subject: Subject) -> list[Block]:

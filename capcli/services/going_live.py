@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from capcli.domain.attempt import AttemptState
 from capcli.domain.going_live import Approval, Gate, Step, Unlock
+from capcli.domain.hosts import HostKind
 from capcli.errors import CapcliError, JournalAltered, LiveLocked, NotConfirmed
 from capcli.services.ports import Clock, Journal, LivePlace, UnlockKeeper
 from capcli.services.reply import Reply
@@ -36,6 +37,11 @@ _TEXTS = {
     Step.ELECTRONIC_TERMS: "Capital.com's Electronic Trading Terms are read",
     Step.PIN: "A PIN of live is set",
     Step.PHRASE: "PIN and phrase typed; the keychain keeps it",
+}
+_WHERE = {
+    HostKind.BROKER: "at the broker's own host",
+    HostKind.LOOPBACK: "on this computer",
+    HostKind.OTHER: "at such a host",
 }
 ASKED = (Step.PREVIEW_FIELDS, Step.TERMS, Step.ELECTRONIC_TERMS)
 
@@ -72,8 +78,13 @@ class OnPurpose:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the checklist reads and asks."""
+    """What the checklist reads and asks.
 
+    `kind_of` tells the kind of a host; only what was done on the kind of host that `host` is counts.
+    """
+
+    host: str
+    kind_of: Callable[[str], HostKind]
     journal: Callable[[], Journal]
     accounts: "Callable[[], Accounts]"
     markets: "Callable[[], Markets]"
@@ -173,9 +184,21 @@ class GoingLive:
 
     def _demo_trade(self) -> tuple[bool, str]:
         for attempt in self._sources.journal().attempts("demo", limit=_MANY):
-            if attempt.state is AttemptState.LANDED and attempt.preview_id is not None:
+            landed = attempt.state is AttemptState.LANDED and attempt.preview_id is not None
+            if landed and self._counts(attempt.host):
                 return True, f"journal: preview {attempt.preview_id} became {attempt.attempt_id}"
-        return False, "the journal has no preview that was executed on demo: capcli --env demo preview ..."
+        where = _WHERE[self._kind]
+        return (
+            False,
+            f"the journal has no preview that was executed on demo {where}: capcli --env demo preview ...",
+        )
+
+    @property
+    def _kind(self) -> HostKind:
+        return self._sources.kind_of(self._sources.host)
+
+    def _counts(self, host: str) -> bool:
+        return self._sources.kind_of(host) is self._kind
 
     def _pin_known(self) -> tuple[bool, str]:
         try:
@@ -186,13 +209,14 @@ class GoingLive:
     def _notes(self) -> dict[Step, str]:
         found = {}
         for at, detail in self._sources.journal().notes(KIND):
-            if detail.get("profile") == self._profile and detail.get("step") in tuple(Step):
+            here = (detail.get("profile"), detail.get("hosts")) == (self._profile, self._kind.value)
+            if here and detail.get("step") in tuple(Step):
                 found[Step(detail["step"])] = f"{detail.get('how', '')} ({at:%Y-%m-%d %H:%M}Z)"
         return found
 
     def note(self, step: Step, how: str) -> None:
         """Write down that a step is done, so that the list can be continued. Raises JournalUnreadable."""
-        detail = {"profile": self._profile, "step": step.value, "how": how}
+        detail = {"profile": self._profile, "hosts": self._kind.value, "step": step.value, "how": how}
         self._sources.journal().note(None, KIND, at=self._clock(), detail=detail)
 
     def look(self) -> None:
@@ -227,7 +251,7 @@ class GoingLive:
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Return the fields of the latest demo preview with their meaning; empty without such a preview."""
         for record in self._sources.journal().previews("demo", limit=_MANY):
-            if is_walkable(record):
+            if is_walkable(record) and self._counts(record.host):
                 return sentences(record)
         return ()
 
@@ -246,8 +270,8 @@ class GoingLive:
         if (altered := self._sources.verification().verify().problem) is not None:
             raise JournalAltered(f"{altered.message} Live stays as it was.", next="capcli history verify")
         now = self._clock()
-        detail = {"profile": self._profile, "step": "complete", "approval": approval.value}
-        self._sources.journal().note(None, KIND, at=now, detail=detail)
+        done = {"profile": self._profile, "hosts": self._kind.value, "approval": approval.value}
+        self._sources.journal().note(None, KIND, at=now, detail=done | {"step": "complete"})
         self._keeper.save(Unlock(self._place.make(), now, approval))
 
 

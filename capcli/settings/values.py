@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
+from capcli.domain.hosts import is_loopback
 from capcli.domain.market import is_epic
 from capcli.domain.money import parse_decimal, plain
 
@@ -123,22 +124,11 @@ def address(secure: str, loopback: str) -> Callable[[str], str]:
             raise ValueError
         if parts.path not in {"", "/"} or "?" in text or "#" in text or not text.isascii():
             raise ValueError
-        if parts.scheme != secure and not (parts.scheme == loopback and _is_loopback(parts.hostname)):
+        if parts.scheme != secure and not (parts.scheme == loopback and is_loopback(parts.hostname)):
             raise ValueError
         return f"{parts.scheme}://{_host_and_port(parts)}"
 
     return parse
-
-
-def _is_loopback(host: str) -> bool:
-    from ipaddress import ip_address
-
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _host_and_port(parts: SplitResult) -> str:

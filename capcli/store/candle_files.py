@@ -19,7 +19,7 @@ from capcli.domain.market import Candle
 from capcli.errors import Busy, OutputUnusable, UsageError
 from capcli.services.ports import Kept
 from capcli.store.candle_rows import HEADER, csv_lines, json_lines, need_pyarrow, to_parquet
-from capcli.system import file_lock
+from capcli.system import file_lock, open_private
 
 _FORMATS = (".csv", ".jsonl", ".parquet")
 _VERSION = 1
@@ -104,7 +104,7 @@ class FileTarget:
         if kept is None:
             # The checkpoint goes first: without one the rows are begun anew.
             self._note.unlink(missing_ok=True)
-            begun: IO[bytes] = self._held.enter_context(self._rows.open("wb"))
+            begun: IO[bytes] = self._held.enter_context(open_private(self._rows, "wb"))
             if self._format != ".jsonl":
                 begun.write(HEADER)
             return begun
@@ -225,7 +225,7 @@ def _instant(text: str | None) -> datetime | None:
 def _replaced(path: Path, content: bytes) -> None:
     """Replace a file as a whole, durably."""
     fresh = path.with_name(f"{path.name}.new")
-    with fresh.open("wb") as file:
+    with open_private(fresh, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

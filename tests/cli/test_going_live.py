@@ -348,3 +348,34 @@ def test_forgetting_the_login_locks_live(live, complete, demo, keychain):
 
 def test_an_unknown_approval_is_a_usage_error(live):
     assert live("live", "checklist", "--approval", "nobody").code == 2
+
+
+@pytest.fixture
+def on_loopback(live):
+    """Return commands whose live, and whose demo, is a paper broker at an address of this computer."""
+
+    def call(*words, env=WANTED, **given):
+        return live(*words, env={**env, "CAP_API_URL": "http://127.0.0.1:9"}, **given)
+
+    return call
+
+
+def test_a_trade_on_this_computer_is_no_evidence_for_the_broker_s_hosts(on_loopback, live, keychain):
+    demo = {"CAP_ENV": "demo", "CAP_ALLOW_TRADING": "true"}
+    assert on_loopback("login", "--env", "demo", "--stdin", env=demo, stdin=KEYS).code == 0
+    words = ("preview", "SILVER", "--size", "1.5", "--stop-distance", "3", "--json")
+    preview = on_loopback(*words, env=demo).data["preview_id"]
+    assert on_loopback("execute", preview, "--confirm", env=demo).code == 0
+
+    here, there = on_loopback("live", "checklist", "--json"), live("live", "checklist", "--json")
+
+    assert (items(here)["demo_trade"], items(there)["demo_trade"]) == (True, False)
+    (row,) = (item for item in there.data["items"] if item["name"] == "demo_trade")
+    assert "no preview that was executed on demo at the broker's own host" in row["how"]
+
+
+def test_the_checklist_of_this_computer_unlocks_live_there_only(on_loopback, live, complete):
+    assert items(live("live", "checklist", "--json"))["phrase"]
+    here = on_loopback("live", "checklist", "--json")
+    assert (here.code, here.error["code"]) == (5, "LIVE_LOCKED")
+    assert not any(items(here)[name] for name in ("login", "accounts", "markets", "terms", "phrase"))
