@@ -4,9 +4,9 @@ import os
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from capcli.domain.hosts import is_loopback
 from capcli.errors import ConfigError
 
 _SECRET = re.compile(r"//.*@")
@@ -29,14 +29,6 @@ class Proxy:
     def shown(self) -> str:
         """Name the variable and the address, without what logs in there."""
         return f"{self.variable}={_masked(self.url)}"
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine, by its name alone."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def proxy_for(url: str) -> Proxy | None:

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from capcli.broker.failures import HEALTH, base_code, clean, is_session_lost, session_expired
-from capcli.broker.proxies import is_loopback
 from capcli.broker.transport import Tokens
 from capcli.domain.account import Session
+from capcli.domain.hosts import is_loopback
 from capcli.domain.market import Market, Resolution
 from capcli.domain.stream import MOST_EPICS, Bar, Gap, Lost, Tick, Told
 from capcli.errors import (

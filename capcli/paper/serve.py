@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from capcli.domain.hosts import is_loopback
 from capcli.paper.broker import SESSION, PaperBroker
 from capcli.paper.certificates import Certificate
 from capcli.paper.channel import MAX_FRAME, Channel, refuse
@@ -97,15 +97,6 @@ def _config(application: "_App", certificate: Certificate | None) -> "Config":
 def stream_address(address: str) -> str:
     """Where the stream of a served broker is; a client adds `connect` (API page 1)."""
     return f"ws{address.removeprefix('http')}/"
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_local(host: str) -> bool:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from capcli.paper.serve import MAX_BODY, is_loopback, serve
+from capcli.domain.hosts import is_loopback
+from capcli.paper.serve import MAX_BODY, serve
 from capcli.paper.state import reset
 from capcli.paper.transport import PaperTransport
 from tests.paper.client import FRIDAY, Client
