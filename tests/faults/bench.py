@@ -83,11 +83,14 @@ class Hand:
             sealed_login=False,
         )
 
-    def trades(self, side: str = "BUY", size: str = "1.5", epic: str = "SILVER") -> None:
+    def trades(self, side: str = "BUY", size: str = "1.5", epic: str = "SILVER") -> str | None:
+        """Open something, and return its reference."""
         body = f'{{"epic":"{epic}","direction":"{side}","size":{size}}}'.encode()
         self._time.tick(1)
-        assert self.broker.send("POST", "/positions", body).status == 200
+        answer = self.broker.send("POST", "/positions", body)
+        assert answer.status == 200
         self._time.tick(1)
+        return answer.deal_reference
 
     def closes_all(self) -> None:
         self._time.tick(1)

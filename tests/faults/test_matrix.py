@@ -14,7 +14,7 @@ STATES = {"READY", "NONE", "CLAIMED", "SENDING", "ACKED", "NOT_SENT", "REFUSED",
 }
 KILLED = -9
 # Orders that somebody else sent are in the ledger too.
-HAND_TRADES = {"B8", "E1", "E2", "E7", "E8", "E12"}
+HAND_TRADES = {"A28", "B8", "E1", "E2", "E7", "E8", "E12"}
 MAY_BE_LIVE = {"UNKNOWN", "ACKED", "ABSENT"}
 
 

@@ -1,11 +1,14 @@
 """Group F, and E11: sessions that end, accounts that change, another environment, a clock that is wrong."""
 
 import httpx
+import pytest
 
 from capcli.app import Options
+from capcli.errors import Busy
+from capcli.paper.state import set_fault
 from tests.faults.bench import FIRST_ACCOUNT, SECOND_ACCOUNT, Bench, hours
 from tests.faults.matrix import Case, cases
-from tests.faults.wire import ALWAYS, after, instead, meanwhile, session_lost, too_many
+from tests.faults.wire import ALWAYS, Forward, after, instead, meanwhile, session_lost, too_many
 
 DEMO = {
     "CAP_ENV": "demo",
@@ -65,20 +68,17 @@ def test_a_login_that_cannot_be_switched_back_sends_nothing(bench: Bench) -> Non
 
 @cases("F2")
 def test_case_another_process_switches_the_account_between_the_reads(case: Case, bench: Bench) -> None:
-    """Processes share a session: dead tokens are replaced by newer ones, and these are on another account."""
+    """Processes share a session, and none of them switches its account while an order is on its way."""
     preview_id = bench.preview()
     other = bench.process()
 
     def logs_in_elsewhere() -> None:
         bench.time.tick(1)
         other.broker.login(force=True)
-        other.broker.switch_account(SECOND_ACCOUNT)
+        with pytest.raises(Busy):
+            other.broker.switch_account(SECOND_ACCOUNT)
 
     bench.wire.on("GET", "/workingorders", meanwhile(logs_in_elsewhere, session_lost()))
-    told = bench.execute(preview_id)
-    assert (told.exit, told.code) == (5, "PREVIEW_ELSEWHERE")
-    found = bench.evidence()
-    assert (found.posts, found.ledger.orders, found.books.state_of(preview_id)) == (0, (), "READY")
     bench.judge(case, case.first, bench.execute(preview_id), preview_id)
     assert {account for account, *_ in bench.evidence().ledger.orders} == {FIRST_ACCOUNT}
 
@@ -90,6 +90,24 @@ def test_a_session_that_moves_to_another_account_between_the_reads_sends_nothing
     bench.wire.on("GET", "/workingorders", meanwhile(lambda: hand.moves_to(SECOND_ACCOUNT), session_lost()))
     bench.execute(preview_id)
     assert {account for account, *_ in bench.evidence().ledger.orders} <= {FIRST_ACCOUNT}
+
+
+@cases("F6")
+def test_case_account_switched_under_the_order(case: Case, bench: Bench) -> None:
+    preview_id = bench.preview()
+
+    def switch(request: httpx.Request, forward: Forward) -> httpx.Response:
+        set_fault(bench.paper, "old-token-follows", at=bench.time.now(), times=1)
+        wanted = {"accountId": SECOND_ACCOUNT}
+        headers = {name: request.headers[name] for name in ("cst", "x-security-token")}
+        url = request.url.copy_with(path="/api/v1/session")
+        assert forward(httpx.Request("PUT", url, headers=headers, json=wanted)).status_code == 200
+        return forward(request)
+
+    bench.wire.on("POST", "/positions", switch)
+    bench.judge(case, case.first, bench.execute(preview_id), preview_id)
+    assert {account for account, *_ in bench.evidence().ledger.orders} == {SECOND_ACCOUNT}
+    bench.finish(case, preview_id)
 
 
 @cases("F3")

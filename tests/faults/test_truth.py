@@ -44,6 +44,17 @@ def test_case_hand_trade_in_the_window(case: Case, bench: Bench) -> None:
     bench.finish(case, preview_id)
 
 
+@cases("E13")
+def test_case_another_computers_order(case: Case, bench: Bench) -> None:
+    hand = bench.hand()
+    bench.wire.on("POST", "/positions", before(httpx.ReadTimeout))
+    preview_id = bench.preview()
+    bench.judge(case, case.first, bench.execute(preview_id), preview_id)
+    bench.time.tick(4)
+    hand.trades("BUY", "1.5")
+    bench.finish(case, preview_id)
+
+
 @cases("E2")
 def test_case_older_twin(case: Case, bench: Bench) -> None:
     bench.hand().trades("BUY", "1.5")

@@ -56,6 +56,7 @@ ON_THE_WIRE: dict[str, Fault] = {
     "A23": instead(429, text="slow down"),
     "A24": instead(400, {"errorCode": "error.invalid.size.maxvalue: 100"}),
     "A25": instead(429, {"errorCode": "error.too-many.requests"}),
+    "A27": instead(400, {"status": 400, "error": "Bad Request"}),
     "A26": instead(401, {"errorCode": "error.invalid.session.token"}),
 }
 SAME_FOR_ORDERS = [name for name in ON_THE_WIRE if name != "A21"]
@@ -71,6 +72,17 @@ def test_case(case: Case, bench: Bench) -> None:
 def test_case_with_a_working_order(case: Case, bench: Bench) -> None:
     bench.wire.on("POST", "/workingorders", ON_THE_WIRE[case.id])
     bench.play(case, WORKING)
+
+
+@cases("A28")
+def test_case_the_answer_of_another_order(case: Case, bench: Bench) -> None:
+    earlier = bench.hand().trades("BUY", "1.5")
+    bench.time.tick(60)
+    bench.wire.on("POST", "/positions", although(200, {"dealReference": earlier}))
+    told = bench.play(case)
+    attempt = bench.app.journal.attempt(told.attempt_id)
+    assert attempt is not None
+    assert len(set(bench.evidence().ledger.positions) - set(attempt.deal_ids)) == 1
 
 
 @pytest.mark.parametrize(
