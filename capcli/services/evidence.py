@@ -326,11 +326,15 @@ def _named(confirm: Confirm) -> tuple[str | None, ...]:
 
 def _equals(finding: Finding, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
     """Name the new deals like an order that are not known to be its own."""
-    mine = {*attempt.deal_ids, attempt.order_id, *read_sizes(attempt.baseline)}
+    mine = {*attempt.deal_ids, attempt.order_id or "", *read_sizes(attempt.baseline)}
     named = (
-        deal for trace in finding.traces if trace.size in {None, order.request.size} for deal in trace.ids
+        deal
+        for trace in finding.traces
+        # What the order itself became later, as a working order that was filled, is no second one.
+        if trace.size in {None, order.request.size} and mine.isdisjoint({*trace.ids, trace.order_id})
+        for deal in trace.ids
     )
-    return tuple(dict.fromkeys(deal for deal in named if deal not in mine))
+    return tuple(dict.fromkeys(named))
 
 
 def landing_facts(attempt: AttemptRecord, request: OrderRequest, trace: Trace) -> dict[str, Any]:

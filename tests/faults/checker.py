@@ -30,7 +30,6 @@ MAY_FOLLOW = {
     "ABSENT": {"LANDED", "NOT_SENT"},
 }
 _NOTHING_SENT = "Nothing was sent"
-_MAY_BE = "may be a late landing of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +213,7 @@ def _kind_of(row: Mapping[str, Any]) -> str:
     if state in PLACED:
         return "placed"
     # A presumption that names the deal which speaks against it denies nothing: a person has to decide.
-    asked = state == "ABSENT" and _MAY_BE in row["note"]
+    asked = state == "ABSENT" and json.loads(row["candidates"])
     return "open" if state in OPEN or asked else "not placed"
 
 

@@ -157,6 +157,7 @@ def test_confirm_that_fails_at_the_broker(case: Case, bench: Bench) -> None:
 @cases("B4")
 def test_rejected(case: Case, bench: Bench) -> None:
     bench.wire.on("POST", "/positions", asked(lambda body: body | {"size": 90_000}))
+    _confirms(bench, edited(lambda body: body | {"size": 1.5}))
     bench.play(case)
 
 

@@ -1,13 +1,16 @@
 """An answer is believed because it is about what was asked, never because it parses."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptState, Evidence
+from capcli.domain.order import Trigger
 from tests.services.test_settling import RESTING, activity, held, lose, only, reconcile
 from tests.support.clock import Time
 from tests.support.desk import Seat, refusal
@@ -117,6 +120,19 @@ def second_deal(seat: Seat, elsewhere: Seat) -> tuple[str, str, str]:
     (first,) = seat.book()
     seat.time.tick(60)
     return attempt_id, first, elsewhere.open().deal_ids[0]
+
+
+def test_what_a_found_working_order_was_filled_as_is_no_second_deal(seat: Seat) -> None:
+    near = seat.app.broker.market("SILVER").quote.offer - Decimal("0.05")
+    attempt_id = lose(seat, "/workingorders", landed=True, trigger=Trigger(near, OrderType.LIMIT))
+    assert only(reconcile(seat)).state is S.LANDED
+    for _ in range(500):
+        seat.time.tick(60)
+        if not seat.app.broker.orders():
+            break
+    assert len(seat.book()) == 1
+    row = only(reconcile(seat, attempt_id))
+    assert (row.state, row.exit_code, row.candidates) == (S.LANDED, 0, ())
 
 
 @pytest.mark.parametrize("which", [0, 1])
