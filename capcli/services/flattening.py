@@ -6,7 +6,7 @@ from typing import Any
 
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.money import short
-from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, Kind
+from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH
 from capcli.errors import (
     Busy,
     CapcliError,
@@ -24,7 +24,7 @@ from capcli.services.fanout import together
 from capcli.services.halting import Halting
 from capcli.services.recall import Recall
 from capcli.services.reply import Reply
-from capcli.services.settling import Settlements
+from capcli.services.settling import Settled, Settlements
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 _AGAIN = "capcli flatten --confirm"
@@ -199,11 +199,9 @@ class Flattenings:
         except CapcliError as error:
             place = (desk.env, desk.broker.host, desk.broker.account_id or "")
             held = desk.journal.unresolved(*place)
-            return _Doubt(tuple(_doubtful(row.attempt_id, row.kind, row.path) for row in held), error)
+            return _Doubt(tuple(_doubtful(row.attempt_id, row.deal_id) for row in held), error)
         live = [row for row in found if row.exit_code == Exit.MAY_BE_LIVE]
-        return _Doubt(
-            tuple(_doubtful(row.attempt_id, row.kind, "/".join(row.deal_ids), row.next) for row in live)
-        )
+        return _Doubt(tuple(_doubtful(row.attempt_id, _target(row), row.next) for row in live))
 
     def _verdict(
         self, done: list[Flattened], left: set[str], doubt: _Doubt, account_id: str | None
@@ -260,14 +258,14 @@ def _requests(
 
 
 def _doubtful(
-    attempt_id: str, kind: str, path: str, following: str | None = None
+    attempt_id: str, deal_id: str | None, following: str | None = None
 ) -> tuple[str, str | None, str]:
-    changes = kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL, Kind.WORKING_UPDATE}
-    return (
-        attempt_id,
-        path.rsplit("/", 1)[-1] if changes else None,
-        following or f"capcli reconcile {attempt_id}",
-    )
+    return attempt_id, deal_id, following or f"capcli reconcile {attempt_id}"
+
+
+def _target(row: Settled) -> str | None:
+    """Return the deal that a change is about; an order has an epic and no such deal."""
+    return row.deal_ids[0] if row.epic is None and row.deal_ids else None
 
 
 def _told(position: Position) -> str:

@@ -49,13 +49,13 @@ def test_case_identical_previews(case: Case, bench: Bench) -> None:
 
 @pytest.mark.parametrize("state", ["UNKNOWN", "ACKED"])
 def test_an_unresolved_order_blocks_the_next_and_no_close(state: str, bench: Bench) -> None:
-    landed = bench.execute(bench.preview())
+    landed, third = bench.execute(bench.preview()), bench.preview(order("3"))
     if state == "UNKNOWN":
         bench.wire.on("POST", "/positions", before(httpx.ReadTimeout))
     else:
         bench.wire.on("GET", "/confirms/", not_before(bench.time.now, 600), times=ALWAYS)
     assert bench.execute(bench.preview(order("2"))).state == state
-    blocked = bench.execute(bench.preview(order("3")))
+    blocked = bench.execute(third)
     assert (blocked.exit, blocked.code) == (10, "BLOCKED")
     deal = bench.app.journal.attempt(landed.attempt_id)
     assert deal is not None
