@@ -96,11 +96,11 @@ def _waiting(row: WorkingOrder, *, sure: bool = True) -> Trace:
 
 def _fits_stop(request: OrderRequest) -> Callable[[Trace], bool]:
     stop = request.stop
-    level = stop.value if stop is not None and stop.form is LegForm.LEVEL else None
-    return lambda trace: any(
-        row.stop_level == level or (level is None and stop is not None and row.stop_level is not None)
-        for row in trace.rows
-    )
+    if stop is not None and stop.form is not LegForm.LEVEL:
+        # Its level depends on the price that it was counted from.
+        return lambda trace: any(row.stop_level is not None for row in trace.rows)
+    level = stop.value if stop is not None else None
+    return lambda trace: any(row.stop_level == level for row in trace.rows)
 
 
 def _new_positions(lost: Lost, book: tuple[Position, ...]) -> Iterator[Position]:

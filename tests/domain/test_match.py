@@ -13,7 +13,7 @@ from capcli.domain.match import find
 from capcli.domain.order import Trigger
 from capcli.domain.traces import Lost, Rival, Seen, Verdict, Window
 
-from .builders import NOW, a_quote, an_order, level
+from .builders import NOW, a_quote, an_order, distance, level
 
 D = Decimal
 SENT = Window(NOW - timedelta(seconds=1), NOW + timedelta(days=1))
@@ -465,3 +465,79 @@ def test_an_equal_deal_more_never_leaves_nothing_there(look: Seen, deal: Positio
     found = find(LOST, replace(look, positions=(*look.positions, twin)))
     assert found.verdict in {V.LANDED, V.UNDECIDED}
     assert "twin" in found.deals
+
+
+EARLY = {"at": NOW - timedelta(seconds=1)}
+
+
+@pytest.mark.parametrize(
+    ("look", "verdict", "deals"),
+    [
+        (seen(OPENED, replace(CLOSED, side=None)), V.UNDECIDED, ("new",)),
+        (seen(OPENED, replace(CLOSED, side=Side.BUY)), V.UNDECIDED, ("new",)),
+        (seen(replace(OPENED, **EARLY), CLOSED), V.LANDED, ("new",)),
+        (seen(replace(REFUSED, size=None)), V.NOTHING_THERE, ()),
+        (seen(replace(REFUSED, **EARLY)), V.REJECTED, ()),
+        (seen(replace(REFUSED, at=NOW - timedelta(seconds=2))), V.NOTHING_THERE, ()),
+    ],
+)
+def test_rows_at_the_edge_of_a_market_order(look: Seen, verdict: Verdict, deals: tuple[str, ...]) -> None:
+    found = find(LOST, look)
+    assert (found.verdict, found.deals) == (verdict, deals)
+
+
+GONE = replace(MADE, status="CANCELLED")
+
+
+@pytest.mark.parametrize(
+    ("look", "verdict", "deals"),
+    [
+        (seen(replace(MADE, size=D(2)), replace(GONE, size=D(2))), V.NOTHING_THERE, ()),
+        (seen(positions=[replace(POSITION, working_order_id=None)]), V.NOTHING_THERE, ()),
+        (seen(order_row("new", level=D(27), size=None), orders=[ORDER]), V.LANDED, ("new",)),
+        (seen(order_row("new", level=D(27)), orders=[replace(ORDER, size=D(1))]), V.LANDED, ("new",)),
+        (seen(MADE, EXECUTED, replace(FILL, deal_id="old")), V.UNDECIDED, ("o1",)),
+        (seen(MADE, EXECUTED, FILL, replace(FILL, deal_id="b"), CLOSED), V.UNDECIDED, ("b", "new")),
+        (seen(MADE, EXECUTED, FILL, replace(CLOSED, deal_id="other")), V.UNDECIDED, ("new",)),
+        (seen(MADE, EXECUTED, FILL, replace(CLOSED, type="WORKING_ORDER")), V.UNDECIDED, ("new",)),
+    ],
+)
+def test_rows_at_the_edge_of_a_working_order(look: Seen, verdict: Verdict, deals: tuple[str, ...]) -> None:
+    found = find(LOST_ORDER, look)
+    assert (found.verdict, found.deals) == (verdict, deals)
+
+
+@pytest.mark.parametrize(
+    ("lost", "look", "verdict"),
+    [
+        (netting("1", old="1"), seen(replace(CUT, type="WORKING_ORDER")), V.NOTHING_THERE),
+        (netting("1", old="1"), seen(replace(CUT, at=NOW - timedelta(seconds=2))), V.NOTHING_THERE),
+        (netting("1", old="1"), seen(replace(CUT, side=Side.SELL)), V.NOTHING_THERE),
+        (
+            netting("1.5", old="1"),
+            seen(hidden("1.5"), CUT, positions=[replace(REST, size=D("0.4"))]),
+            V.UNDECIDED,
+        ),
+    ],
+)
+def test_what_only_looks_like_netting_is_no_order(lost: Lost, look: Seen, verdict: Verdict) -> None:
+    assert find(lost, look).verdict is verdict
+
+
+def test_a_waiting_order_is_no_deal_that_a_market_order_may_be() -> None:
+    assert find(LOST, seen(orders=[ORDER])).naming("new") is None
+    assert find(LOST_ORDER, seen(orders=[ORDER])).others == ()
+
+
+@pytest.mark.parametrize(
+    ("stop", "first"), [(level("24.5"), "at"), (distance("1"), "at"), (None, "bare"), (level("25"), "bare")]
+)
+def test_the_deal_whose_stop_is_as_asked_comes_first(stop: Any, first: str) -> None:
+    lost = replace(LOST, request=replace(LOST.request, stop=stop))
+    bare, at = (
+        replace(POSITION, deal_id=name, stop_level=D("24.5") if name == "at" else None)
+        for name in ("bare", "at")
+    )
+    assert find(lost, seen(positions=[bare, at])).deals[0] == first
+    if stop is not None and first == "at":
+        assert find(lost, seen(positions=[at, bare])).deals[0] == first

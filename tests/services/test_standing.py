@@ -1,4 +1,4 @@
-"""What counts beside a new order: those on their way, those of the day, and what everything loses at its stop."""
+"""What counts beside a new order: those on their way, those of the day, and every loss at a stop."""
 
 from collections.abc import Iterator
 from contextlib import closing
