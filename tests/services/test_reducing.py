@@ -358,3 +358,60 @@ def test_closing_all_that_is_called_back_finishes_the_close_under_way_and_starts
         (second, "INTERRUPTED"),
     ]
     assert seat.book() == [second]
+
+
+@pytest.mark.parametrize("size", ["0", "-1"])
+def test_a_part_of_nothing_is_a_usage_error(seat: Seat, size: str) -> None:
+    deal = seat.open(size="5").deal_id
+    assert refusal(lambda: reduce(seat, deal, size)).code == "USAGE"
+    assert sizes(seat) == {deal: D(5)}
+
+
+def test_what_is_left_other_than_asked_is_told(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+
+    def reduce_first(_: httpx.Request) -> None:
+        seat.time.tick(1)
+        tokens = seat.app.broker._sessions.live().tokens.headers
+        body = b'{"epic":"SILVER","direction":"SELL","size":1}'
+        url = "http://paper/api/v1/positions"
+        headers = {**tokens, "content-type": "application/json"}
+        seat.tap._inner.handle_request(httpx.Request("POST", url, headers=headers, content=body))
+        seat.time.tick(1)
+
+    seat.tap.breaks("POST", "/positions", before=reduce_first)
+    reply = reduce(seat, deal, "2")
+    assert reply.problem is not None
+    assert (reply.exit_code, reply.problem.code, reply.data.remaining) == (8, "REDUCED_OTHERWISE", D(2))
+    assert reply.data.opened_deal_id is None
+    assert reply.data.next == "capcli positions"
+
+
+def test_another_deal_of_the_other_side_that_was_there_before_was_not_opened_by_it(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id
+    seat.open("GOLD", "0.1", side=Side.SELL)
+    done = reduce(seat, deal, "2")
+    assert (done.exit_code, done.data.opened_deal_id) == (0, None)
+
+
+def test_a_book_that_cannot_be_read_afterwards_leaves_the_rest_untold(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+
+    def broken_since(_: httpx.Request) -> None:
+        seat.tap.breaks("GET", "/positions", before=says(500, text=""), times=99)
+
+    seat.tap.breaks("POST", "/positions", after=broken_since)
+    reply = reduce(seat, deal, "2")
+    assert reply.data.remaining is None
+    assert "the rest stays open" in reply.data.sentence or reply.exit_code == 8
+
+
+def test_what_is_held_of_a_part_under_way_is_told_and_nothing_is_sent(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    error = refusal(lambda: seat.app.reductions.part_so_far(deal, D(2), None))
+    assert (error.code, error.next) == ("IN_PROGRESS", f"capcli positions {deal}")
+    done = reduce(seat, deal, "2").data
+    orders = len(seat.tap.orders())
+    told = seat.app.reductions.part_so_far(deal, D(2), done.preview_id)
+    assert (told.data.state, told.data.size_before, told.problem) == (S.LANDED, D(5), None)
+    assert len(seat.tap.orders()) == orders
