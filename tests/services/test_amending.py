@@ -263,6 +263,10 @@ def test_two_lost_amendments_are_told_as_doubt_and_can_be_made_again(seat: Seat,
     assert reply.problem is not None
     assert (reply.exit_code, reply.problem.code, reply.data.state) == (8, "AMEND_UNKNOWN", S.UNKNOWN)
     assert (reply.data.stop_level, reply.data.protected) == (D("24.50"), Protection.UNCHECKED)
+    assert (reply.problem.retry_safe, reply.problem.assistant_error) == (True, False)
+    assert reply.problem.next == f"capcli positions {deal}"
+    assert reply.problem.details == {"attempt_id": reply.data.attempt_id, "state": "UNKNOWN"}
+    assert "(ReadTimeout)" in reply.problem.message
     blocked = refusal(lambda: seat.execute(waiting))
     assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli reconcile {blocked.details['attempt_id']}")
     assert amend(seat, deal, stop=stop_at("25")).exit_code == 0
@@ -368,6 +372,7 @@ def test_a_limit_that_is_not_there_is_told_as_doubt(seat: Seat) -> None:
     taken_but_not_done(seat, deal)
     reply = amend(seat, deal, limit=stop_at("41"))
     assert (reply.exit_code, reply.data.limit_level, states(seat)) == (8, D(40), [S.UNKNOWN])
+    assert "the limit is not as asked" in reply.data.sentence
 
 
 def test_a_position_that_is_gone_meanwhile_is_said_to_be_closed(seat: Seat) -> None:

@@ -315,6 +315,9 @@ def test_a_cancellation_without_proof_is_doubt_that_ends(seat: Seat, time: Time)
     reply = cancel(seat, deal)
     assert reply.problem is not None
     assert (reply.exit_code, reply.problem.code) == (8, "CANCEL_UNKNOWN")
+    assert (reply.problem.retry_safe, reply.problem.assistant_error) == (True, False)
+    assert reply.problem.next == f"capcli orders cancel {deal} --confirm"
+    assert reply.problem.details == {"attempt_id": reply.data.attempt_id, "state": "UNKNOWN"}
     assert refusal(lambda: seat.execute(waiting)).code == "BLOCKED"
     assert cancel(seat, deal).exit_code == 0
     time.tick(121)
