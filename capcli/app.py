@@ -13,7 +13,14 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from capcli.domain.hosts import HostKind, host_kind
-from capcli.errors import CapcliError, ConfigError, KeychainSilent, SettingInvalid
+from capcli.errors import (
+    CapcliError,
+    ConfigError,
+    EnvironmentUnknown,
+    KeychainSilent,
+    NothingToClose,
+    SettingInvalid,
+)
 from capcli.settings import Env, Settings, live_by, load
 from capcli.system import Folders, file_lock, folders, guarded_halt, open_private, private_folder
 
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from capcli.credentials.live_items import LiveItem, UnlockItem
     from capcli.credentials.session_item import FirstUsableCache
     from capcli.credentials.source import CredentialSource
+    from capcli.domain.account import Listed, WorkingOrder
     from capcli.domain.going_live import Gate
     from capcli.domain.policy import Policy
     from capcli.paper_desk import PaperDesk
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from capcli.services.approving import Approvals
     from capcli.services.browsing import Browsing
     from capcli.services.cancelling import Cancellations
+    from capcli.services.cancelling_all import CancellationsOfAll
     from capcli.services.casework import Desk
     from capcli.services.changes import Changer
     from capcli.services.closing import Closings
@@ -177,6 +186,39 @@ def _halting(
     return Halting(switch, journal, clock, pid=os.getpid())
 
 
+def _ask_for_env(error: EnvironmentUnknown, command: str, last: str | None) -> EnvironmentUnknown:
+    """Say which environment to name, and that nothing was sent to a guessed one."""
+    used = f" ({last} was used last)" if last and last not in error.message else ""
+    error.message = f"{error.message} Name it with --env{used}. Nothing was sent."
+    error.next = f"capcli --env {last or Env.DEMO}{command.removeprefix('capcli')}"
+    return error
+
+
+def _last_env(places: Folders, profile: str | None) -> str | None:
+    """Return the environment that was used last, as far as anything on this computer remembers."""
+    from capcli.store.journal import SqliteJournal
+    from capcli.store.last_env import LastEnv
+
+    journal = SqliteJournal(places.journal)
+    try:
+        return LastEnv((places.state, places.guard)).read(
+            (lambda: journal) if places.journal.exists() else None, _with_credentials(profile)
+        )
+    finally:
+        journal.close()
+
+
+def _with_credentials(profile: str | None) -> Iterator[str]:
+    """Yield the environments whose credentials the keychain keeps; one that cannot be asked keeps none."""
+    from capcli.credentials.keychain import Keychain
+    from capcli.settings.config_file import DEFAULT_PROFILE
+
+    for env in (Env.LIVE, Env.DEMO):
+        with suppress(CapcliError):
+            if Keychain(profile or DEFAULT_PROFILE, env).look()[0] is not None:
+                yield env.value
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The global options as typed."""
@@ -248,21 +290,54 @@ class App:
         around: Surroundings | None = None,
         presence: Presence | None = None,
         new_profile: bool = False,
+        way_out: str | None = None,
     ) -> "App":
-        """Read the settings and return the app. Raises UsageError and ConfigError."""
+        """Read the settings and return the app. Raises UsageError and ConfigError.
+
+        `way_out` is the command of a close, cancellation or flattening: settings that it does not use stop
+        it not, and EnvironmentUnknown is raised where they leave it open which environment is meant.
+        """
         environ = dict(os.environ if environ is None else environ)
         options = options or Options()
         places = folders(environ)
-        settings = load(
-            environ,
-            places,
-            env=options.env,
-            profile=options.profile,
-            account=options.account,
-            timeout=options.timeout,
-            new_profile=new_profile,
-        )
-        return cls(settings, places, environ, around=around, presence=presence)
+        try:
+            settings = load(
+                environ,
+                places,
+                env=options.env,
+                profile=options.profile,
+                account=options.account,
+                timeout=options.timeout,
+                new_profile=new_profile,
+                way_out=way_out is not None,
+            )
+        except EnvironmentUnknown as error:
+            raise _ask_for_env(error, way_out or "", _last_env(places, options.profile)) from None
+        app = cls(settings, places, environ, around=around, presence=presence)
+        if way_out is not None:
+            app.require_way_out(way_out)
+        return app
+
+    def require_way_out(self, command: str) -> None:
+        """Refuse a way out that would end on another environment than the one that was used last.
+
+        Raises EnvironmentUnknown, and NothingToClose where the embedded paper broker has no file.
+        """
+        if self.settings.env_source == "default":
+            last = _last_env(self.folders, self.settings.profile)
+            if last not in {None, Env.PAPER}:
+                said = f"Nothing here says which environment is meant, and {last} was used last."
+                raise _ask_for_env(EnvironmentUnknown(said), command, last)
+        if self.settings.env is Env.PAPER and self._around.transport is None:
+            self._require_paper()
+
+    def _require_paper(self) -> None:
+        if not self.folders.paper.exists():
+            raise NothingToClose(
+                f"There is nothing to close: the paper broker is the file {self.folders.paper}, and it is "
+                "not there. Nothing was sent.",
+                next="capcli positions",
+            )
 
     def _once(self, name: str, build: Callable[[], T]) -> T:
         with self._lock:
@@ -300,6 +375,10 @@ class App:
         return self._once("broker", self._broker)
 
     def _broker(self) -> "CapitalBroker":
+        from capcli.store.last_env import LastEnv
+
+        if self.settings.env_source != "default":
+            LastEnv((self.folders.state, self.folders.guard)).note(self.env)
         return self._broker_at(self._url, lambda: self._session_cache, self.settings.account)
 
     def broker_of(self, env: str) -> "CapitalBroker":
@@ -495,23 +574,43 @@ class App:
 
     @property
     def desk(self) -> "Desk":
-        return self._once("desk", lambda: self._desk(self.broker))
+        return self._once("desk", lambda: self._desk(self.broker, self._strict_policy()))
 
     @property
     def order_desk(self) -> "Desk":
         """The same desk for what changes something at the broker: its requests go first."""
+        return self._once("order_desk", lambda: self._desk(self._order_broker, self._strict_policy()))
+
+    @property
+    def _order_broker(self) -> "CapitalBroker":
         from capcli.services.ports import Lane
 
-        return self._once("order_desk", lambda: self._desk(self.broker.in_lane(Lane.ORDERS)))
+        return self._once("order_broker", lambda: self.broker.in_lane(Lane.ORDERS))
 
-    def _desk(self, broker: "CapitalBroker") -> "Desk":
+    @property
+    def exit_desk(self) -> "Desk":
+        """The desk for what takes risk away: beside what is wrong with settings that it does not use."""
+        from dataclasses import replace
+
+        return self._once(
+            "exit_desk",
+            lambda: replace(self._desk(self._order_broker, self._policy()), notices=self._notices),
+        )
+
+    @property
+    def _notices(self) -> tuple[str, ...]:
+        """Say which settings cannot be read, where that stops nothing."""
+        said = (fault.message.removesuffix(" Nothing was sent.") for fault in self.settings.faults)
+        return tuple(f"{words} This command goes on without it." for words in said)
+
+    def _desk(self, broker: "CapitalBroker", policy: "Policy") -> "Desk":
         from capcli.services.casework import Desk
 
         return Desk(
             self.env,
             broker,
             self.journal,
-            self._policy(),
+            policy,
             self._around.clock,
             self._halt_switch,
             self.approvals,
@@ -551,6 +650,12 @@ class App:
         return self._once(
             "halting", lambda: _halting(self._halt_switch, lambda: self.journal, self._around.clock)
         )
+
+    def waiting_orders(self) -> "tuple[str, Listed[WorkingOrder]]":
+        """Read the working orders that a halt leaves to fill, and name where they are. Raises as a read."""
+        self.require_way_out("capcli halt")
+        found = self.exit_desk.broker.list_orders()
+        return self.exit_desk.where(self.broker.account_id), found
 
     @property
     def pin(self) -> "Pin":
@@ -682,11 +787,14 @@ class App:
         # A dry run sends nothing that somebody would have to confirm.
         return self.settings.require_confirm and not self.settings.dry_run
 
+    def _strict_policy(self) -> "Policy":
+        self._refuse_confirm_on_live()
+        return self._policy()
+
     def _policy(self) -> "Policy":
         from capcli.domain.policy import Policy
 
         settings = self.settings
-        self._refuse_confirm_on_live()
         gate = self.live_gate
         return Policy(
             env=self.env,
@@ -935,7 +1043,7 @@ class App:
     def _closings(self) -> "Closings":
         from capcli.services.closing import Closings
 
-        return Closings(self._changer(), confirmation_needed=self._confirmation_needed)
+        return Closings(self._exit_changer, confirmation_needed=self._confirmation_needed)
 
     @property
     def closings_of_all(self) -> "ClosingsOfAll":
@@ -944,7 +1052,26 @@ class App:
     def _closings_of_all(self) -> "ClosingsOfAll":
         from capcli.services.closing_all import ClosingsOfAll
 
-        return ClosingsOfAll(self.order_desk, self.closings, confirmation_needed=self._confirmation_needed)
+        return ClosingsOfAll(
+            self.exit_desk,
+            self.closings,
+            sleep=self._around.sleep,
+            confirmation_needed=self._confirmation_needed,
+        )
+
+    @property
+    def cancellations_of_all(self) -> "CancellationsOfAll":
+        return self._once("cancellations_of_all", self._cancellations_of_all)
+
+    def _cancellations_of_all(self) -> "CancellationsOfAll":
+        from capcli.services.cancelling_all import CancellationsOfAll
+
+        return CancellationsOfAll(
+            self.exit_desk,
+            self.cancellations,
+            sleep=self._around.sleep,
+            confirmation_needed=self._confirmation_needed,
+        )
 
     @property
     def flattenings(self) -> "Flattenings":
@@ -953,8 +1080,15 @@ class App:
     def _flattenings(self) -> "Flattenings":
         from capcli.services.flattening import Flattenings, Tools
 
-        tools = Tools(self.halting, self.settlements, self.cancellations, self.closings, self.recall)
-        return Flattenings(self.order_desk, tools, confirmation_needed=self._confirmation_needed)
+        tools = Tools(
+            self.halting,
+            lambda: self.settlements,
+            self.cancellations,
+            self.closings,
+            self.recall,
+            self._around.sleep,
+        )
+        return Flattenings(self.exit_desk, tools, confirmation_needed=self._confirmation_needed)
 
     @property
     def amendments(self) -> "Amendments":
@@ -1039,12 +1173,28 @@ class App:
         from capcli.services.cancelling import Cancellations
 
         needed = self._confirmation_needed
-        return self._once("cancellations", lambda: Cancellations(self._changer(), confirmation_needed=needed))
+        return self._once(
+            "cancellations", lambda: Cancellations(self._exit_changer, confirmation_needed=needed)
+        )
 
     def _changer(self) -> "Changer":
         from capcli.services.changes import Changer
 
-        return Changer(self.order_desk, self._around.ids, self._around.sleep, self.recall)
+        desk = self.order_desk
+        return Changer(desk, desk.journal, self._around.ids, self._around.sleep, self.recall)
+
+    @property
+    def _exit_changer(self) -> "Changer":
+        """Return what sends closes and cancellations: written down as well as the journal allows."""
+        return self._once("exit_changer", self._build_exit_changer)
+
+    def _build_exit_changer(self) -> "Changer":
+        from capcli.services.best_effort import BestEffortBook
+        from capcli.services.changes import Changer
+
+        around = self._around
+        book = BestEffortBook(lambda: self.journal, around.monotonic)
+        return Changer(self.exit_desk, book, around.ids, around.sleep, self.recall)
 
     @property
     def account_changes(self) -> "AccountChanges":

@@ -3,7 +3,7 @@
 CapcliError                          exit 1   a bug in capcli
 ├── UsageError                       exit 2
 ├── ConfigError                      exit 3
-│   ├── SettingInvalid  SettingUnknown  NotEnforced
+│   ├── SettingInvalid  SettingUnknown  NotEnforced  EnvironmentUnknown  NothingToClose
 │   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
 │   ├── AccountUnknown  JournalUnreadable  JournalAltered  PaperFileUnusable  StateFolderUnusable
 │   ├── ClientConfigBroken  ClientMissing  ServerSilent
@@ -13,7 +13,7 @@ CapcliError                          exit 1   a bug in capcli
 ├── Refused                          exit 5   (nothing was sent)
 │   ├── TradingOff  LiveLocked  Halted  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PinNeeded  PinMissing  PinTooShort  PinWrong
-│   ├── ApprovalRequired  ApprovalDenied  ApprovalUnknown  ApprovalElsewhere
+│   ├── ApprovalRequired  ApprovalDenied  ApprovalUnknown  ApprovalElsewhere  ApprovalUnrecorded
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 │   └── NameTaken  DemoOnly  RiskTooSmall
@@ -92,7 +92,7 @@ class CapcliError(Exception):
         self.account_id: str | None = None
         self.data: dict[str, Any] = {}
 
-    def about(self, account_id: str | None, **known: str) -> Self:
+    def about(self, account_id: str | None, **known: Any) -> Self:
         """Name the account, and the preview and the attempt that it concerns; what was named before stays."""
         self.account_id = self.account_id or account_id
         self.data = known | self.data
@@ -139,6 +139,18 @@ class SettingUnknown(ConfigError):
     """A `CAP_` name or a config.toml key that no setting has."""
 
     code = "UNKNOWN_SETTING"
+
+
+class EnvironmentUnknown(ConfigError):
+    """Nothing that can be read says which environment is meant, where a guess would end on another one."""
+
+    code = "ENV_UNKNOWN"
+
+
+class NothingToClose(ConfigError):
+    """The embedded paper broker is a file, and it is not there."""
+
+    code = "NOTHING_TO_CLOSE"
 
 
 class NotEnforced(ConfigError):
@@ -262,11 +274,15 @@ class EnvironmentMismatch(LoginRefused):
 
 
 class Refused(CapcliError):
-    """Refused here, before anything was sent."""
+    """Refused here, before anything was sent.
+
+    `by_person`: it takes risk away, so a person at a terminal may have it sent all the same.
+    """
 
     code = "REFUSED"
     exit_code = Exit.REFUSED
     retry_safe = True
+    by_person: bool = False
 
 
 class TradingOff(Refused):
@@ -350,6 +366,12 @@ class ApprovalElsewhere(Refused):
     """The request under this code belongs to another environment or host."""
 
     code = "APPROVAL_ELSEWHERE"
+
+
+class ApprovalUnrecorded(Refused):
+    """A person has to approve it, and the journal cannot keep an approval."""
+
+    code = "APPROVAL_UNRECORDED"
 
 
 class ChecksFailed(Refused):

@@ -97,6 +97,7 @@ __capcli_valued() {
     "orders amend|--limit") source="" ;;
     "orders amend|--limit-distance") source="" ;;
     "orders amend|--good-till") source="" ;;
+    "orders cancel|--epic") source="@epics" ;;
     "close|--size") source="" ;;
     "halt|--reason") source="" ;;
     "resolve|--landed") source="@deals" ;;
@@ -213,7 +214,7 @@ __capcli_words() {
     "positions amend") words="|--stop --stop-distance --no-stop --limit --limit-distance --no-limit --trailing --guaranteed --confirm --yes" ;;
     "orders") words="amend cancel|" ;;
     "orders amend") words="|--at --stop --stop-distance --limit --limit-distance --trailing --guaranteed --good-till --no-expiry --confirm --yes" ;;
-    "orders cancel") words="|--confirm --yes" ;;
+    "orders cancel") words="|--all --epic --confirm --yes" ;;
     "exposure") words="|" ;;
     "close") words="|--size --all --again --confirm --yes" ;;
     "approve") words="|--deny" ;;

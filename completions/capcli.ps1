@@ -45,7 +45,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'positions amend' = @()
         'orders' = @(
             @('amend', 'Change a working order: its level, stop, limit or expiry.'),
-            @('cancel', 'Cancel a working order.')
+            @('cancel', 'Cancel a working order, or all of them.')
         )
         'orders amend' = @()
         'orders cancel' = @()
@@ -208,6 +208,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--yes', 'Send it without a question.')
         )
         'orders cancel' = @(
+            @('--all', 'Cancel every working order.'),
+            @('--epic', 'With --all: only those of this market.'),
             @('--confirm', 'Send it without a question.'),
             @('--yes', 'Send it without a question.')
         )
@@ -429,6 +431,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'orders amend|--limit' = ''
         'orders amend|--limit-distance' = ''
         'orders amend|--good-till' = ''
+        'orders cancel|--epic' = '@epics'
         'close|--size' = ''
         'halt|--reason' = ''
         'resolve|--landed' = '@deals'

@@ -1,5 +1,6 @@
 """`capcli positions` and `capcli orders`: what is open and what waits, and how both are changed."""
 
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,15 +11,18 @@ from capcli.cli.inputs import above_zero, instant, leg
 from capcli.cli.run import run
 from capcli.cli.tree import Group, command, epilog, new_app
 from capcli.domain.bracket import Change
+from capcli.errors import UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.services.amending import Amendment
     from capcli.services.cancelling import Cancellation
+    from capcli.services.cancelling_all import AllCancellations
     from capcli.services.order_amending import OrderAmendment
     from capcli.services.reply import Reply
 
 _ONE = "one"
+_CANCEL_HELP = "capcli orders cancel --help"
 
 
 class Book(Group):
@@ -208,29 +212,86 @@ def amend_order(
     run(ctx, use, OrderAmendment)
 
 
-@command(orders_app, "cancel", example="capcli orders cancel 006011e7-0001-54c4-0000-000080560043 --confirm")
-def cancel_order(ctx: typer.Context, deal: Deal, *, confirm: Confirm = False) -> None:
-    """Cancel a working order.
+@command(
+    orders_app,
+    "cancel",
+    example="capcli orders cancel 006011e7-0001-54c4-0000-000080560043 --confirm\n"
+    "capcli orders cancel --all --epic SILVER --confirm",
+)
+def cancel_order(
+    ctx: typer.Context,
+    deal: Annotated[
+        str | None,
+        typer.Argument(metavar="DEAL", help="Deal id, as the table shows it.", show_default=False),
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Cancel every working order.")] = False,
+    epic: Annotated[str | None, _option("With --all: only those of this market.", "EPIC")] = None,
+    confirm: Confirm = False,
+) -> None:
+    """Cancel a working order, or all of them.
 
     It is read back to prove it; one that was filled meanwhile is told with the position that it became.
-    Cancelling is never blocked by a limit, and cancelling again is safe.
+    Cancelling needs the broker and the deal id: no limit, full disk or unrelated setting stops it, and
+    cancelling again is safe. Where trading is off, a person at a terminal can cancel by typing CLOSE.
     """
+    call: Call = ctx.find_root().obj
+    if every and deal is not None:
+        raise UsageError("--all cancels everything: leave DEAL out.", next=_CANCEL_HELP)
+    if epic is not None and not every:
+        raise UsageError("--epic narrows --all down: add --all.", next=_CANCEL_HELP)
+    if every:
+        _cancel_all(ctx, call, epic, confirm=confirm)
+    elif deal is None:
+        raise UsageError("Name the deal to cancel, or --all.", next=_CANCEL_HELP)
+    else:
+        _cancel(ctx, call, deal, confirm=confirm)
+
+
+def _cancel(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None:
     from capcli.services.cancelling import Cancellation
 
-    call: Call = ctx.find_root().obj
-
     def use(app: "App") -> "Reply[Cancellation]":
-        return call.confirmed(
-            lambda yes: app.cancellations.cancel(deal, confirmed=yes),
+        return call.way_out(
+            lambda yes, person: app.cancellations.cancel(deal, confirmed=yes, person=person),
             given=confirm,
             summary=lambda: _order_summary(app, deal, "Cancel"),
         )
 
-    run(ctx, use, Cancellation)
+    run(ctx, use, Cancellation, way_out=f"capcli orders cancel {quote(deal)}")
+
+
+def _cancel_all(ctx: typer.Context, call: Call, epic: str | None, *, confirm: bool) -> None:
+    from capcli.services.cancelling_all import AllCancellations
+
+    def use(app: "App") -> "Reply[AllCancellations]":
+        return call.way_out(
+            lambda yes, person: app.cancellations_of_all.cancel_all(epic, confirmed=yes, person=person),
+            given=confirm,
+            summary=lambda: _summary_of_all(app, epic),
+        )
+
+    only = f" --epic {quote(epic)}" if epic else ""
+    run(ctx, use, AllCancellations, way_out=f"capcli orders cancel --all{only}")
+
+
+def _summary_of_all(app: "App", epic: str | None) -> str:
+    reply = app.portfolio.orders()
+    lines = [
+        f"  {row.type.value} order to {row.side.value} {row.size} {row.epic} at {row.level}"
+        for row in reply.data.orders
+        if epic in {None, row.epic}
+    ]
+    unread = [row for row in reply.data.unreadable if epic in {None, row.epic}]
+    lines += [f"  {row.words}, which cannot be read" for row in unread]
+    count = f"{len(lines)} working order{'' if len(lines) == 1 else 's'}"
+    return "\n".join([f"Cancel {count} · {app.env} · account {reply.account_id}", *lines])
 
 
 def _order_summary(app: "App", deal: str, verb: str) -> str:
     reply: Reply[Any] = app.portfolio.orders(deal)
+    if not reply.data.orders:
+        return f"{verb}: {deal}, which cannot be read · {app.env} · account {reply.account_id}"
     row = reply.data.orders[0]
     order = f"{row.type.value} order to {row.side.value} {row.size} {row.epic} at {row.level}"
     return f"{verb}: {order} · {app.env} · account {reply.account_id}"

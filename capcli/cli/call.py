@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,12 +11,16 @@ from capcli.cli.globals import Globals
 from capcli.cli.outlet import Outlet
 from capcli.errors import (
     ApprovalRequired,
+    CapcliError,
+    ConfigError,
     Interrupted,
     MayBeLive,
     NotConfirmed,
     OrderNotConfirmed,
+    PinMissing,
     PinNeeded,
     Problem,
+    Refused,
     UsageError,
 )
 from capcli.services.recall import Recall
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_WORD = "CLOSE"
 ON_ITS_WAY = "Waiting for the broker's answer; the {what} is on its way. Ctrl-C again leaves it UNKNOWN.\n"
 _SENT = {
     "execute": "order",
@@ -182,6 +188,48 @@ class Call:
             return self._sent(lambda: act(True), left)
         except ApprovalRequired as waiting:
             return self._approved(waiting, lambda: self._sent(lambda: act(True), left))
+
+    def way_out(
+        self,
+        act: "Callable[[bool, bool], Reply[T]]",
+        *,
+        given: bool,
+        summary: Callable[[], str],
+        question: str = "Send it?",
+        left: "Callable[[], Reply[T]] | None" = None,
+    ) -> "Reply[T]":
+        """Act as `confirmed`, for what takes risk away; `act` is told that somebody said yes, and who.
+
+        Where trading is off or live is locked a person at a terminal may have it sent all the same, by typing
+        a word; on live with the PIN, where one can be read.
+        """
+        about = partial(_summed, summary)
+        try:
+            return self.confirmed(
+                lambda yes: act(yes, False), given=given, summary=about, question=question, left=left
+            )
+        except Refused as refusal:
+            if not refusal.by_person or self.json or not self.outlet.interactive:
+                raise
+            self._ask_word(f"{refusal.message}\n{about()}", refusal.next)
+        self._ask_readable_pin(self._apps[-1])
+        return self._sent(lambda: act(True, True), left)
+
+    def _ask_word(self, question: str, command: str | None) -> None:
+        """Have a person type the word that no habit types. Raises NotConfirmed."""
+        try:
+            answer = self.outlet.ask(f"{question}\nType {_WORD} to send it all the same: ")
+        except EOFError:
+            answer = ""
+        if answer.strip() != _WORD:
+            raise NotConfirmed(f"You did not type {_WORD}, so nothing was sent.", next=command)
+
+    def _ask_readable_pin(self, app: "App") -> None:
+        """Have the PIN of live typed, where there is one and it can be read."""
+        try:
+            self.ask_pin(app)
+        except (PinMissing, ConfigError):
+            self.outlet.talk("The PIN of live cannot be read, so it is not asked for.\n")
 
     def _approved(self, waiting: ApprovalRequired, send: "Callable[[], Reply[T]]") -> "Reply[T]":
         """Have the person at the terminal approve what they have just asked for, then send it."""
@@ -362,3 +410,11 @@ class Call:
 
         look = self.outlet.stderr_look(no_colour=self.options.no_colour)
         self.outlet.talk(problem_text(problem, look))
+
+
+def _summed(summary: Callable[[], str]) -> str:
+    """Return what is asked about; a summary that cannot be read keeps nobody from answering."""
+    try:
+        return summary()
+    except CapcliError as error:
+        return f"What it is about could not be read: {error.message}"

@@ -1,5 +1,6 @@
 """`capcli close`: out of a position at market, out of part of it, or out of all of them."""
 
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,10 +44,11 @@ def close(
 ) -> None:
     """Close a position at market.
 
-    The whole position is closed, and the book is read back to prove it. Closing is never blocked by a
-    limit, and closing again is safe. --size closes part of it by one opposite order, which is sent once and
-    never again by itself; that needs an account that nets, and the oldest position of its side. --all goes
-    on when one of them fails; the same command goes on with what is still open.
+    The whole position is closed, and the book is read back to prove it. Closing needs the broker and the deal
+    id: no limit, full disk or unrelated setting stops it, and closing again is safe. Where trading is off, a
+    person at a terminal can close by typing CLOSE. --size closes part of it by one opposite order, which is
+    sent once and never again by itself; that needs an account that nets, the oldest position of its side, and
+    a journal. --all goes on when one of them fails; the same command goes on with what is still open.
     """
     call: Call = ctx.find_root().obj
     part = None if size is None else above_zero("--size", size)
@@ -66,13 +68,13 @@ def _close(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None:
     from capcli.services.closing import Closing
 
     def use(application: "App") -> "Reply[Closing]":
-        return call.confirmed(
-            lambda yes: application.closings.close(deal, confirmed=yes),
+        return call.way_out(
+            lambda yes, person: application.closings.close(deal, confirmed=yes, person=person),
             given=confirm,
             summary=lambda: _summary(application, deal),
         )
 
-    run(ctx, use, Closing)
+    run(ctx, use, Closing, way_out=f"capcli close {quote(deal)}")
 
 
 def _reduce(
@@ -94,13 +96,13 @@ def _close_all(ctx: typer.Context, call: Call, *, confirm: bool) -> None:
     from capcli.services.closing_all import AllClosings
 
     def use(application: "App") -> "Reply[AllClosings]":
-        return call.confirmed(
-            lambda yes: application.closings_of_all.close_all(confirmed=yes),
+        return call.way_out(
+            lambda yes, person: application.closings_of_all.close_all(confirmed=yes, person=person),
             given=confirm,
             summary=lambda: _summary_of_all(application),
         )
 
-    run(ctx, use, AllClosings)
+    run(ctx, use, AllClosings, way_out="capcli close --all")
 
 
 def _summary(application: "App", deal: str, part: str = "") -> str:
@@ -121,6 +123,7 @@ def _summary_of_all(application: "App") -> str:
         f"  {row.side.value} {row.size} {row.epic}, {gain(row.pl, row.currency).text} now"
         for row in reply.data.positions
     ]
+    lines += [f"  {row.words}, which cannot be read" for row in reply.data.unreadable]
     what = "the only position" if len(lines) == 1 else f"all {len(lines)} positions"
     title = f"Close {what} · {application.env} · account {reply.account_id}"
     return "\n".join([title, *lines])

@@ -7,7 +7,7 @@ import typer
 from capcli.cli.call import Call
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
-from capcli.errors import Interrupted
+from capcli.errors import ConfigError, Interrupted
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from capcli.services.reply import Reply
 
 app = new_app()
+_COMMAND = "capcli flatten"
 _EXAMPLE = "capcli flatten --dry-run\ncapcli flatten --confirm"
 
 
@@ -39,9 +40,9 @@ def flatten(
 
     def use(application: "App") -> "Reply[Flattening]":
         try:
-            return call.confirmed(
-                lambda yes: application.flattenings.flatten(
-                    confirmed=yes, by="capcli flatten", dry=dry_run, done=done
+            return call.way_out(
+                lambda yes, person: application.flattenings.flatten(
+                    confirmed=yes, by=_COMMAND, dry=dry_run, done=done, person=person
                 ),
                 given=confirm,
                 summary=lambda: _summary(application),
@@ -53,13 +54,32 @@ def flatten(
                 error.message = f"{error.message} {STAYS}"
             raise
 
-    run(ctx, use, Flattening)
+    call.check_form(Flattening)
+    app = _built(call, halts=confirm and not dry_run)
+    run(ctx, use, Flattening, app=app)
+
+
+def _built(call: Call, *, halts: bool) -> "App":
+    """Read the settings. Where they stop the flattening, what was confirmed halts all the same."""
+    from capcli.app import halting_alone
+    from capcli.services.flattening import STAYS
+
+    try:
+        return call.build(way_out=_COMMAND)
+    except ConfigError as error:
+        if halts:
+            with halting_alone(call.outlet.environ) as halting:
+                reply = halting.halt("flatten", by=_COMMAND)
+            error.message = f"{error.message} {reply.problem.message if reply.problem else STAYS}"
+        raise
 
 
 def _summary(application: "App") -> str:
     reply = application.portfolio.positions()
-    orders = application.portfolio.orders().data.orders
-    lines = [f"  cancel {row.side.value} {row.size} {row.epic} at {row.level}" for row in orders]
+    orders = application.portfolio.orders().data
+    lines = [f"  cancel {row.side.value} {row.size} {row.epic} at {row.level}" for row in orders.orders]
+    lines += [f"  cancel {row.words}, which cannot be read" for row in orders.unreadable]
     lines += [f"  close {row.side.value} {row.size} {row.epic}" for row in reply.data.positions]
+    lines += [f"  close {row.words}, which cannot be read" for row in reply.data.unreadable]
     title = f"Flatten · {application.env} · account {reply.account_id}"
     return "\n".join([title, *(lines or ["  nothing is open; it halts"])])

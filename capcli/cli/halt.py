@@ -1,5 +1,6 @@
 """`capcli halt` and `capcli resume`: the switch that stops new risk for every face and process."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,22 +29,30 @@ def halt(
     """Stop: nothing that adds risk is sent by anybody.
 
     From now on commands and assistants alike are refused, on every environment and account of this user,
-    with what was confirmed already. Closing, cancelling and tightening a stop stay possible. It asks no
-    question, and works while the settings are wrong.
+    with what was confirmed already. Closing, cancelling and tightening a stop stay possible. Working orders
+    that can still fill are named: `capcli orders cancel --all` cancels them. It asks no question, and works
+    while the settings are wrong. It ends with 3 where the halt could not be written for others to see.
     """
     from capcli.services.halting import HaltShown
 
     call: Call = ctx.find_root().obj
     call.check_form(HaltShown)
-    try:
-        app = call.build()
-    except ConfigError:
+    app = _built(call)
+    if app is None:
         from capcli.app import halting_alone
 
         with halting_alone(call.outlet.environ) as halting:
             finish(call, halting.halt(reason, by=_BY_HALT), None)
     else:
-        finish(call, app.halting.halt(reason, by=_BY_HALT), app.env)
+        finish(call, app.halting.halt(reason, by=_BY_HALT, waiting=app.waiting_orders), app.env)
+
+
+def _built(call: Call) -> "App | None":
+    """Read the settings, as well as they can be read."""
+    for way_out in (None, _BY_HALT):
+        with suppress(ConfigError):
+            return call.build(way_out=way_out)
+    return None
 
 
 @command(resume_app, "resume", example="capcli resume --confirm")

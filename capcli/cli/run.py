@@ -91,11 +91,15 @@ def run(
     *,
     explain: bool = False,
     app: "App | None" = None,
+    way_out: str | None = None,
 ) -> None:
-    """Call a use case with the app, write its reply, and end with its exit code."""
+    """Call a use case with the app, write its reply, and end with its exit code.
+
+    `way_out`: this command as typed without its confirmation, where it takes risk away.
+    """
     call: Call = ctx.find_root().obj
     call.check_form(kind)
-    app = app or call.build()
+    app = app or call.build(way_out=way_out)
     call.note_default(app)
     try:
         reply = use(app)
@@ -122,6 +126,7 @@ def _stopped(call: Call, problem: Problem) -> int:
     if problem.next is None and problem.exit_code == Exit.USAGE:
         problem = replace(problem, next=f"capcli {call.command} --help".replace("  ", " "))
     problem = replace(problem, next=call.addressed(problem.next))
+    call.warn(problem.data)
     if call.json:
         from capcli.render.envelope import encode, failure
 

@@ -54,4 +54,6 @@ def _gone(kind: str, data: Any) -> Iterable[str]:
     if kind in {"Closing", "Cancellation"} and data.state.value == "LANDED":
         yield data.deal_id
     elif kind == "AllClosings":
-        yield from (row.deal_id for row in data.closings if row.closed)
+        yield from (row.deal_id for row in data.closings if row.closed and row.deal_id)
+    elif kind == "AllCancellations":
+        yield from (row.deal_id for row in data.cancellations if row.done and row.deal_id)

@@ -1,20 +1,23 @@
 """Turns a service call into a tool result: one App, one way to answer, one way to fail."""
 
+import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from shlex import quote
 from threading import Event, Lock, Thread
 from typing import Any
 
 from fastmcp.tools import ToolResult
 
-from capcli.app import App
+from capcli.app import App, halting_alone
 from capcli.errors import (
     ApprovalRequired,
     CapcliError,
+    ConfigError,
     DuplicateOrder,
     NotConfirmed,
     Problem,
@@ -35,10 +38,19 @@ class Face:
     """Holds the App of the process. While settings are wrong every call tries again and tells why."""
 
     def __init__(
-        self, build: Callable[[], App], flights: Flights | None = None, *, reading_s: float = READING_S
+        self,
+        build: Callable[[], App],
+        flights: Flights | None = None,
+        *,
+        reading_s: float = READING_S,
+        build_way_out: Callable[[str], App] | None = None,
     ) -> None:
-        """`reading_s`: a no that came sooner (seconds) is a client's that draws no forms."""
+        """`reading_s`: a no that came sooner (seconds) is a client's that draws no forms.
+
+        `build_way_out` makes an App for a command that takes risk away, beside settings that it does not use.
+        """
         self._build = build
+        self._build_way_out = build_way_out
         self.reading_s = reading_s
         self._app: App | None = None
         self._lock = Lock()
@@ -94,12 +106,45 @@ class Face:
         log_bug(error)
         return self._failed(BUG)
 
-    def send(self, ask: Ask, meanwhile: Ask) -> ToolResult:
+    @contextmanager
+    def _lent(self, way_out: str | None) -> Iterator[App]:
+        """Lend the App; for a way out one of its own, where settings of other things stop the usual one.
+
+        `way_out` is the command that a person would type for it.
+        """
+        try:
+            app = self.app()
+        except ConfigError:
+            if way_out is None or self._build_way_out is None:
+                raise
+            with closing(self._build_way_out(way_out)) as lenient:
+                yield lenient
+            return
+        if way_out is not None:
+            app.require_way_out(way_out)
+        yield app
+
+    def halt(self, reason: str, by: str) -> ToolResult:
+        """Halt, whatever the settings are, and name the working orders that can still fill. Never raises."""
+
+        def work() -> ToolResult:
+            try:
+                with self._lent(f"capcli halt --reason {quote(reason)}") as app:
+                    return self._answered(
+                        app.halting.halt(reason, by=by, waiting=app.waiting_orders), app.env
+                    )
+            except ConfigError:
+                with halting_alone(os.environ) as halting:
+                    return self._answered(halting.halt(reason, by=by))
+
+        return self._looked(lambda: self._guarded(work))
+
+    def send(self, ask: Ask, meanwhile: Ask, *, way_out: str | None = None) -> ToolResult:
         """Call a service that sends something, on a thread that a cancelled call leaves running.
 
         When it takes too long the result is what `meanwhile` finds; the sending goes on. Where a person has
         to approve it they are asked by a form, if the client draws one and they are quick; else the result
-        names the code for a terminal.
+        names the code for a terminal. `way_out` is the command of what takes risk away, as a person types it.
         """
         until = time.monotonic() + self.flights.patience_s
         form = Form.of_call()
@@ -108,7 +153,7 @@ class Face:
             # One question a call: who brought an answer gets the code if it was none.
             form = None
         waiting: list[ApprovalRequired] = []
-        result = self._sent(ask, meanwhile, until, waiting.append)
+        result = self._sent(ask, meanwhile, until, waiting.append, way_out)
         if form is None or not waiting:
             return result
         question = waiting[0]
@@ -118,7 +163,7 @@ class Face:
         word = form.ask(question.shown, max(0.0, until - time.monotonic()), self.reading_s)
         if not self._heard(question.approval_code, word):
             return result
-        return self._sent(ask, meanwhile, until, lambda _: None)
+        return self._sent(ask, meanwhile, until, lambda _: None, way_out)
 
     def _since(self, code: str) -> float | None:
         """Return how many seconds ago a question was put; None where this process did not put it."""
@@ -135,9 +180,14 @@ class Face:
         return True
 
     def _sent(
-        self, ask: Ask, meanwhile: Ask, until: float, on_waiting: Callable[[ApprovalRequired], None]
+        self,
+        ask: Ask,
+        meanwhile: Ask,
+        until: float,
+        on_waiting: Callable[[ApprovalRequired], None],
+        way_out: str | None,
     ) -> ToolResult:
-        flight = self.flights.start(lambda: self._called(ask, on_waiting))
+        flight = self.flights.start(lambda: self._called(ask, on_waiting, way_out))
         if flight is None:
             return self._failed(_STOPPING)
         try:
@@ -161,11 +211,15 @@ class Face:
             return self._failed(_IN_DOUBT)
 
     def _called(
-        self, ask: Ask, on_waiting: Callable[[ApprovalRequired], None] = lambda _: None
+        self,
+        ask: Ask,
+        on_waiting: Callable[[ApprovalRequired], None] = lambda _: None,
+        way_out: str | None = None,
     ) -> ToolResult:
         def work() -> ToolResult:
             try:
-                return self._answered(ask(self.app()))
+                with self._lent(way_out) as app:
+                    return self._answered(ask(app), app.env)
             except ApprovalRequired as waiting:
                 on_waiting(waiting)
                 raise
@@ -201,12 +255,12 @@ class Face:
             reply = replace(reply, problem=replace(reply.problem, assistant_error=False))
         return self._answered(reply)
 
-    def _answered(self, reply: Reply[Any]) -> ToolResult:
+    def _answered(self, reply: Reply[Any], env: str | None = None) -> ToolResult:
         problem = None if reply.problem is None else _for_assistants(reply.problem)
         document = plain(reply.data)
         if problem is not None:
             document["error"] = error_document(problem)
-        document |= {"env": self.env, "account_id": reply.account_id}
+        document |= {"env": env or self.env, "account_id": reply.account_id}
         return _result(problem, document)
 
     def _failed(self, problem: Problem) -> ToolResult:

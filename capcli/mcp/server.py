@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from capcli import __version__
@@ -165,7 +166,8 @@ def _loaded(
         from capcli.mcp.offer import read_offer
 
         redaction = Redaction(os.environ)
-        face = Face(lambda: _built(options, verbose, redaction))
+        build = partial(_built, options, verbose, redaction)
+        face = Face(build, build_way_out=build)
         server = build_server(face, read_offer(toolsets, read_only=read_only))
         listen(sys.stderr, louder("WARNING", verbose), redaction)
     finally:
@@ -182,9 +184,10 @@ def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
         log_bug(crash.exc_value)
 
 
-def _built(options: Options, verbose: int, redaction: Redaction) -> App:
+def _built(options: Options, verbose: int, redaction: Redaction, way_out: str | None = None) -> App:
     """Read the settings. Only then it is known how much to log."""
-    app = App.build(options, environ=filled_in(os.environ), presence=Presence(on_secret=redaction.learn))
+    presence = Presence(on_secret=redaction.learn)
+    app = App.build(options, environ=filled_in(os.environ), presence=presence, way_out=way_out)
     listen(sys.stderr, louder(app.settings.log_level, verbose), redaction)
     return app
 

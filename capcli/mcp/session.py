@@ -36,7 +36,7 @@ class SessionTools:
         return self._face.answer(lambda app: app.accounts.use(account_id))
 
     def cap_halt(self, reason: Reason = "") -> ToolResult:
-        return self._face.answer(lambda app: app.halting.halt(reason, by="cap_halt"))
+        return self._face.halt(reason, by="cap_halt")
 
     def cap_approvals_list(self) -> ToolResult:
         return self._face.answer(lambda app: app.approvals.waiting())

@@ -1,15 +1,18 @@
 """Tools that change what is there: legs of a position, a waiting order. Each needs its own confirm=true."""
 
+from shlex import quote
+
 from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.app import App
 from capcli.domain.bracket import Change
-from capcli.errors import UnderWay
-from capcli.mcp.arguments import Id, MaybeNumber, Seconds, Yes, leg
+from capcli.errors import UnderWay, UsageError
+from capcli.mcp.arguments import Id, MaybeId, MaybeNumber, MaybeText, Seconds, Yes, leg
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import TRADES, tool
 from capcli.services.amending import Amendment
 from capcli.services.cancelling import Cancellation
+from capcli.services.cancelling_all import AllCancellations
 from capcli.services.flattening import Flattened, Flattening
 from capcli.services.reply import Reply
 
@@ -51,27 +54,45 @@ class TradingChangeTools:
         return self._face.send(
             lambda app: app.flattenings.flatten(confirmed=confirm, by="cap_trade_flatten", done=done),
             lambda _: _flattening(len(done)),
+            way_out="capcli flatten",
         )
 
     # The cancellation is proved by reading for a few seconds whatever these two say; they are the official
     # server's arguments.
-    def cap_trade_orders_cancel(
+    def cap_trade_orders_cancel(  # noqa: PLR0917 - ours come after the official ones
         self,
-        deal_id: Id,
+        deal_id: MaybeId = None,
         confirm: Yes = False,
         wait_for_confirm: bool = True,  # noqa: ARG002
         timeout_s: Seconds = 15.0,  # noqa: ARG002
+        all_orders: Yes = False,
+        epic: MaybeText = None,
     ) -> ToolResult:
+        if all_orders and deal_id is None:
+            only = "" if epic is None else f" --epic {quote(epic)}"
+            return self._face.send(
+                lambda app: app.cancellations_of_all.cancel_all(epic, confirmed=confirm),
+                lambda _: _under_way("cancellation", "all working orders", "orders"),
+                way_out=f"capcli orders cancel --all{only}",
+            )
         return self._face.send(
-            lambda app: app.cancellations.cancel(deal_id, confirmed=confirm),
-            lambda _: _under_way("cancellation", deal_id, "orders"),
+            lambda app: app.cancellations.cancel(_one(deal_id, all_orders, epic), confirmed=confirm),
+            lambda _: _under_way("cancellation", str(deal_id), "orders"),
+            way_out=f"capcli orders cancel {quote(deal_id or '')}",
         )
+
+
+def _one(deal_id: str | None, all_orders: bool, epic: str | None) -> str:
+    """Return the deal to cancel. Raises UsageError for a call that names none, or one and all."""
+    if deal_id is None or all_orders or epic is not None:
+        raise UsageError("Name deal_id, or all_orders=true with an epic or without. Nothing was sent.")
+    return deal_id
 
 
 def _under_way(what: str, deal_id: str, where: str) -> Reply[Amendment | Cancellation]:
     raise UnderWay(
         f"The {what} of {deal_id} is still under way and goes on. The same call again is safe.",
-        next=f"capcli {where} {deal_id}",
+        next=f"capcli {where}{'' if deal_id.startswith('all ') else f' {deal_id}'}",
     )
 
 
@@ -98,11 +119,13 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_orders_cancel,
-            "Cancel a working order. confirm=true after a yes. Same as: capcli orders cancel",
+            "Cancel a working order, or all_orders [of an epic]. confirm=true after a yes. "
+            "Same as: capcli orders cancel",
             Cancellation,
             TRADES,
             _SET,
             warns=True,
+            also=AllCancellations,
         ),
         tool(
             do.cap_trade_flatten,

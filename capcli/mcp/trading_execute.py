@@ -1,6 +1,7 @@
 """Tools that send: a previewed order once, or the close of a position. Each needs its own confirm=true."""
 
 from dataclasses import replace
+from shlex import quote
 from typing import NamedTuple
 
 from fastmcp.tools import FunctionTool, ToolResult
@@ -101,7 +102,9 @@ class TradingExecuteTools:
     ) -> ToolResult:
         if size is None:
             return self._face.send(
-                lambda app: app.closings.close(deal_id, confirmed=confirm), lambda _: _closing(deal_id)
+                lambda app: app.closings.close(deal_id, confirmed=confirm),
+                lambda _: _closing(deal_id),
+                way_out=f"capcli close {quote(deal_id)}",
             )
         wait_s = _wait(timeout_s, wanted=wait_for_confirm)
         begun: list[str] = []

@@ -9,6 +9,7 @@ from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import NOTHING, gain
 from capcli.services.amending import Amendment
 from capcli.services.cancelling import Cancellation
+from capcli.services.cancelling_all import AllCancellations
 from capcli.services.closing_all import AllClosings, CloseResult
 from capcli.services.dry_run import DryRun
 from capcli.services.flattening import Flattening
@@ -85,6 +86,23 @@ def _(data: AllClosings) -> list[Block]:
 
 
 @view.register
+def _(data: AllCancellations) -> list[Block]:
+    said = Line(Cell(data.sentence, Tone.BAD if data.failed else Tone.STRONG))
+    if not data.cancellations:
+        return [said]
+    rows = tuple(
+        (
+            Cell("✓", Tone.GOOD) if row.done else Cell("✗", Tone.BAD),
+            Cell(row.order),
+            Cell(row.sentence, Tone.PLAIN if row.done else Tone.BAD),
+            Cell(row.deal_id) if row.deal_id else NOTHING,
+        )
+        for row in data.cancellations
+    )
+    return [said, Table(_FLAT_COLUMNS, rows, ids_last=True)]
+
+
+@view.register
 def _(data: Flattening) -> list[Block]:
     said = Line(Cell(data.sentence, Tone.STRONG if data.flat else Tone.BAD))
     if not data.deals:
@@ -104,12 +122,12 @@ def _(data: Flattening) -> list[Block]:
 def _closing(row: CloseResult) -> tuple[Cell, ...]:
     return (
         Cell("✓", Tone.GOOD) if row.closed else Cell("✗", Tone.BAD),
-        Cell(row.epic),
-        Cell(f"{row.side.value} {short(row.size)}"),
+        Cell(row.epic) if row.epic else NOTHING,
+        Cell(f"{row.side.value} {short(row.size)}") if row.side and row.size else NOTHING,
         NOTHING if row.level is None else Cell(plain(row.level)),
         NOTHING if row.pl is None else gain(row.pl, row.currency),
         Cell(row.sentence, Tone.PLAIN if row.closed else Tone.BAD),
-        Cell(row.deal_id),
+        Cell(row.deal_id) if row.deal_id else NOTHING,
     )
 
 

@@ -22,6 +22,7 @@ _VIEWS = {
     "Reduction": "changes",
     "DryRun": "changes",
     "AllClosings": "changes",
+    "AllCancellations": "changes",
     "Flattening": "changes",
     "Reconciliation": "settling",
     "Settled": "settling",
@@ -127,6 +128,8 @@ def problem_text(problem: Problem, look: Look) -> str:
 
 def warnings_of(data: Any) -> list[str]:
     """Return what a result says beside itself: what could not be read, recorded or locked."""
+    if isinstance(data, Mapping):
+        return list(data.get("warnings", ()))
     unreadable = getattr(data, "unreadable", ())
     rows = [f"A row of the broker's cannot be read: {row.words}: {row.why}." for row in unreadable]
     return [*rows, *getattr(data, "warnings", ())]

@@ -228,7 +228,7 @@ def _(data: Execution) -> list[Block]:
 @view.register
 def _(data: Closing) -> list[Block]:
     rows: Rows = [("Deal", Cell(data.deal_id))]
-    if data.level is not None and data.pl is not None:
+    if data.level is not None and data.open_level is not None and data.pl is not None:
         digits = places(data.level, data.open_level)
         rows.append(("Opened at", Cell(price(data.open_level, digits))))
         rows.append(("Closed at", Cell(price(data.level, digits))))

@@ -46,7 +46,7 @@ from capcli.services.conversion import conversion_rate, known_rates
 from capcli.services.documents import StoredOrder
 from capcli.services.fanout import together
 from capcli.services.halting import refuse_while_halted
-from capcli.services.ports import Broker, Clock, HaltSwitch, Journal
+from capcli.services.ports import AttemptBook, Broker, Clock, HaltSwitch, Journal
 from capcli.services.recall import Recall
 from capcli.services.standing import (
     Book,
@@ -72,6 +72,13 @@ class Desk:
     halt: HaltSwitch
     approvals: Approvals
     dry_run: bool = False
+    notices: tuple[str, ...] = ()
+    """What a way out says beside its result: settings that cannot be read and that it does not use."""
+
+    def where(self, account_id: str | None) -> str:
+        """Name environment, host and account: where something is closed, and the rest is not."""
+        named = dict.fromkeys((self.env, self.broker.host, f"account {account_id or 'unknown'}"))
+        return ", ".join(named)
 
     def rehearse(
         self,
@@ -132,6 +139,11 @@ def clock_fault(desk: Desk, preview: PreviewRecord) -> str | None:
     if desk.env != "paper" and has_outlived(preview, broker_now):
         return "has expired by the broker's clock."
     return None
+
+
+def active_account_id(desk: Desk) -> str:
+    """Return the account that the session is on, after a login where nothing has been read yet."""
+    return desk.broker.account_id or desk.broker.login().account_id
 
 
 @contextmanager
@@ -357,6 +369,7 @@ class Start:
     """
 
     desk: Desk
+    book: AttemptBook
     recall: Recall
     attempt: AttemptRecord
     risk: str | None = None
@@ -364,7 +377,7 @@ class Start:
 
     def __call__(self) -> None:
         """Raise Interrupted, Halted or CalledOff, and JournalUnreadable: then nothing leaves."""
-        attempt, journal = self.attempt, self.desk.journal
+        attempt = self.attempt
         self._refuse_halted(attempt)
         try:
             self.recall.go(attempt.attempt_id)
@@ -373,7 +386,7 @@ class Start:
             raise
         now = self.desk.clock()
         times: dict[str, Any] = {"sent_at": now, "broker_time_at_send": self.desk.broker.broker_time()}
-        if not journal.move(attempt.attempt_id, attempt.state, AttemptState.SENDING, at=now, **times):
+        if not self.book.move(attempt.attempt_id, attempt.state, AttemptState.SENDING, at=now, **times):
             raise CalledOff
         begun = replace(attempt, state=AttemptState.SENDING, **times)
         # The last look: what was halted while this became durable is not sent either.
@@ -392,7 +405,7 @@ class Start:
     def _give_up(self, attempt: AttemptRecord, code: str, note: str) -> None:
         facts = {"error_code": code, "note": note}
         with suppress(CapcliError):
-            self.desk.journal.move(
+            self.book.move(
                 attempt.attempt_id, attempt.state, AttemptState.NOT_SENT, at=self.desk.clock(), **facts
             )
 

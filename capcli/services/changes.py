@@ -20,16 +20,19 @@ from capcli.errors import (
 from capcli.services.approval_text import request_text
 from capcli.services.approving import LIFE
 from capcli.services.casework import CalledOff, Desk, Start, failed_after, not_sent
-from capcli.services.ports import Ids
+from capcli.services.ports import AttemptBook, Ids
 from capcli.services.recall import Recall
 from capcli.services.refusals import reason_of, unread
 from capcli.services.reply import about
 from capcli.services.sights import Sight
+from capcli.services.trading_gate import permit_way_out
 
 T = TypeVar("T")
 
 _LOOKS_S = (0.0, 0.3, 0.7, 1.5)
 _GONE = 404
+# What is told from a deal's absence is told after a second look that agrees: lists can be stale.
+AGREES_AFTER_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,13 @@ class Change(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Changer:
-    """Sends one change: its SENDING is durable before the first byte, its verdict is what is read back."""
+    """Sends one change: its SENDING is written down before the first byte, its verdict is what is read back.
+
+    `book` is the journal, durable or nothing is sent; for what takes risk away the best that there is.
+    """
 
     desk: Desk
+    book: AttemptBook
     ids: Ids
     sleep: Callable[[float], None]
     recall: Recall
@@ -71,10 +78,27 @@ class Changer:
 
         Raises WouldSend on a dry run, ApprovalRequired and ApprovalDenied where a person has to approve it.
         """
+        self._rehearse(change, account_id)
+        permit = self.desk.approvals.permit(self.asked(change, account_id))
+        return self._carry_out(change, account_id, permit)
+
+    def take_away(self, change: Change[T], account_id: str, *, person: bool) -> T:
+        """Send a change that takes risk away; `person`: one at a terminal has just typed that it be sent.
+
+        Raises as `carry_out`, and ApprovalUnrecorded.
+        """
+        self._rehearse(change, account_id)
+        asked = self.asked(change, account_id)
+        permit_way_out(self.desk.approvals, (asked,), self.desk.policy, change.command, person=person)
+        permit = asked.digest if self.desk.approvals.needed and not person else None
+        return self._carry_out(change, account_id, permit)
+
+    def _rehearse(self, change: Change[T], account_id: str) -> None:
         self.recall.ask()
         preview_id = change.preview.preview_id if change.preview else None
         self.desk.rehearse(change.method, change.path, change.body, account_id, preview_id)
-        permit = self.desk.approvals.permit(self.asked(change, account_id))
+
+    def _carry_out(self, change: Change[T], account_id: str, permit: str | None) -> T:
         attempt = self._open(change, account_id, permit)
         with about(account_id, lambda: self._known(attempt)):
             return self._send(attempt, change)
@@ -97,8 +121,7 @@ class Changer:
 
     def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
         """Compare and set; False when somebody else settled the attempt first."""
-        journal, now = self.desk.journal, self.desk.clock()
-        return journal.move(attempt.attempt_id, attempt.state, state, at=now, **facts)
+        return self.book.move(attempt.attempt_id, attempt.state, state, at=self.desk.clock(), **facts)
 
     def record(self, attempt: AttemptRecord, state: AttemptState, answer: Answer, **facts: Any) -> None:
         """Commit a verdict with what the broker answered."""
@@ -112,6 +135,10 @@ class Changer:
             "note": answer.detail,
         }
         self.move(attempt, state, **(said | facts))
+
+    def unrecorded(self, attempt: AttemptRecord) -> tuple[str, ...]:
+        """Say what could not be recorded of an attempt."""
+        return self.book.unrecorded(attempt.attempt_id)
 
     def _open(self, change: Change[T], account_id: str, permit: str | None) -> AttemptRecord:
         attempt = AttemptRecord(
@@ -129,10 +156,10 @@ class Changer:
             created_at=self.desk.clock(),
             deal_id=change.deal_id,
         )
-        journal, preview = self.desk.journal, change.preview
+        book, preview = self.book, change.preview
         if preview is None:
-            journal.open_attempt(attempt, permit=permit)
-        elif journal.claim(preview.preview_id, attempt, now=attempt.created_at, permit=permit) is None:
+            book.open_attempt(attempt, permit=permit)
+        elif book.claim(preview.preview_id, attempt, now=attempt.created_at, permit=permit) is None:
             raise PreviewExpired(
                 f"{preview.preview_id} expired or was used a moment ago. Nothing was sent.",
                 next=change.command,
@@ -140,7 +167,7 @@ class Changer:
         return attempt
 
     def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:
-        start = Start(self.desk, self.recall, attempt, change.risk)
+        start = Start(self.desk, self.book, self.recall, attempt, change.risk)
         try:
             answer = self.desk.broker.send(
                 change.method, change.path, change.body, account_id=attempt.account_id, ready=start
@@ -170,16 +197,18 @@ class Changer:
         if not isinstance(error, CapcliError) or isinstance(error, JournalUnreadable):
             return False
         with suppress(CapcliError):
-            held = self.desk.journal.attempt(attempt.attempt_id)
+            held = self.book.attempt(attempt.attempt_id)
             return held is not None and not held.state.unresolved
         return False
 
-    def _known(self, attempt: AttemptRecord) -> dict[str, str]:
+    def _known(self, attempt: AttemptRecord) -> dict[str, Any]:
         state = attempt.state
         with suppress(CapcliError):
-            state = (self.desk.journal.attempt(attempt.attempt_id) or attempt).state
+            state = (self.book.attempt(attempt.attempt_id) or attempt).state
         deal_id = attempt.deal_id or ""
-        return {"deal_id": deal_id, "attempt_id": attempt.attempt_id, "state": state.value}
+        known = {"deal_id": deal_id, "attempt_id": attempt.attempt_id, "state": state.value}
+        lost = self.unrecorded(attempt)
+        return known | ({"warnings": lost} if lost else {})
 
     def _finish(self, attempt: AttemptRecord, change: Change[T], answer: Answer) -> T:
         if answer.delivery is Delivery.LOST and self._look(change, wait=False) is Sight.NOT_YET:
@@ -204,11 +233,19 @@ class Changer:
         seen = Sight.UNREADABLE
         for pause in _LOOKS_S:
             self.sleep(pause)
-            now = change.look()
+            now = self._agreed(change)
             seen = seen if now is Sight.UNREADABLE else now
             if now in {Sight.DONE, Sight.GONE} or (now is Sight.NOT_YET and not wait):
                 break
         return seen
+
+    def _agreed(self, change: Change[T]) -> Sight:
+        """Look once, and where nothing is there once more: absence counts when two looks agree on it."""
+        now = change.look()
+        if now is not Sight.GONE:
+            return now
+        self.sleep(AGREES_AFTER_S)
+        return change.look()
 
 
 class Worded(Protocol):

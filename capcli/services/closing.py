@@ -10,15 +10,23 @@ from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence,
 from capcli.domain.market import Side
 from capcli.domain.money import cents, plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind
-from capcli.errors import Exit, Problem
+from capcli.errors import (
+    BrokerRefused,
+    DealUnknown,
+    Exit,
+    Problem,
+    RateLimited,
+    Unreachable,
+)
 from capcli.services import ids as typed
 from capcli.services.approval_text import position_told
-from capcli.services.changes import Change, Changer, refusal
+from capcli.services.casework import active_account_id
+from capcli.services.changes import AGREES_AFTER_S, Change, Changer, refusal
 from capcli.services.documents import write_baseline
 from capcli.services.evidence import is_open
 from capcli.services.reply import Reply
 from capcli.services.sights import Ended, Sight, asked_of, confirmed
-from capcli.services.trading_gate import require_confirmation, require_trading
+from capcli.services.trading_gate import require_confirmation, require_way_out
 
 _CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
 _GONE = 404
@@ -31,106 +39,142 @@ class Closing:
 
     `level` and the P&L are None when the broker confirmed no closing price (the position is closed all the
     same); `pl_account` (in account currency) also where that is another one: only the broker knows its rate.
+    `epic` to `open_level` and `currency` are None for a position that could not be read: its id was enough.
+    `warnings`: what could not be recorded or read.
     """
 
     deal_id: str
     attempt_id: str
     state: Ended
-    epic: str
-    side: Side
-    size: Decimal
-    open_level: Decimal
+    epic: str | None
+    side: Side | None
+    size: Decimal | None
+    open_level: Decimal | None
     level: Decimal | None
     pl: Decimal | None
-    currency: str
+    currency: str | None
     pl_account: Decimal | None
     account_currency: str | None
     closed_at: datetime | None
     retry_safe: bool
     sentence: str
     next: str | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What is to be closed: a deal id, and the position where it could be read."""
+
+    deal_id: str
+    position: Position | None
+
+    @property
+    def words(self) -> str:
+        row = self.position
+        return f"{row.side.value} {short(row.size)} {row.epic}" if row else f"the position {self.deal_id}"
+
+    def profit(self, level: Decimal | None) -> Decimal | None:
+        """Return what a close at a level gains, in the instrument's currency."""
+        row = self.position
+        if row is None or level is None:
+            return None
+        moved = level - row.level if row.side is Side.BUY else row.level - level
+        return moved * row.size * row.contract_size
 
 
 class Closings:
-    """Closes positions. Never blocked by limits or by unresolved attempts: closing takes risk away."""
+    """Closes positions. That needs the broker and the deal id: no limit or journal stops it."""
 
     def __init__(self, changer: Changer, *, confirmation_needed: bool) -> None:
         self._changer = changer
         self._desk = changer.desk
         self._confirmation_needed = confirmation_needed
 
-    def close(self, deal_id: str, *, confirmed: bool) -> Reply[Closing]:
-        """Close a whole position at market and prove it.
+    def close(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Closing]:
+        """Close a whole position at market and prove it; `person`: one at a terminal has just typed so.
 
         Raises Interrupted (called back before the send), DealUnknown, NotConfirmed, TradingOff, LiveLocked,
         BrokerRefused, and what keeps it from being sent: then it is still open. Problem CLOSE_UNKNOWN when it
         may or may not be.
         """
         deal_id = typed.deal_id(deal_id)
-        require_trading(self._desk.policy, "The close")
-        require_confirmation(
-            self._desk.policy,
-            confirmed=confirmed,
-            needed=self._confirmation_needed,
-            command=f"capcli close {deal_id}",
-        )
+        command = f"capcli close {deal_id}"
+        require_way_out(self._desk.policy, "The close", command, person=person)
+        needed = self._confirmation_needed
+        require_confirmation(self._desk.policy, confirmed=confirmed or person, needed=needed, command=command)
         self._changer.recall.ask()
-        position = self._desk.broker.position(deal_id)
-        return self._changer.carry_out(self._change(position), self._desk.broker.account_id or "")
+        target = self._target(deal_id)
+        return self._changer.take_away(self._change(target), active_account_id(self._desk), person=person)
 
-    def asked(self, position: Position) -> Asked:
+    def asked(self, deal_id: str, position: Position | None) -> Asked:
         """Return what a person is asked about the close of a position."""
-        return self._changer.asked(self._change(position), self._desk.broker.account_id or "")
+        return self._changer.asked(self._change(_Target(deal_id, position)), active_account_id(self._desk))
 
-    def _change(self, position: Position) -> Change[Reply[Closing]]:
-        broker, account_id = self._desk.broker, self._desk.broker.account_id or ""
+    def _target(self, deal_id: str) -> _Target:
+        """Read the position. Its id is enough to close it; that it is not there takes two looks."""
+        for last in (False, True):
+            try:
+                return _Target(deal_id, self._desk.broker.position(deal_id))
+            except DealUnknown:
+                if last:
+                    raise
+                self._changer.sleep(AGREES_AFTER_S)
+            except (BrokerRefused, Unreachable, RateLimited):
+                break
+        return _Target(deal_id, None)
+
+    def _change(self, target: _Target) -> Change[Reply[Closing]]:
+        broker, account_id = self._desk.broker, active_account_id(self._desk)
+        deal_id, row = target.deal_id, target.position
+        told = position_told(row) if row else f"{target.words}, which cannot be read,"
         return Change(
             kind=Kind.CLOSE,
             method="DELETE",
-            path=f"{POSITIONS_PATH}/{position.deal_id}",
+            path=f"{POSITIONS_PATH}/{deal_id}",
             body=None,
-            deal_id=position.deal_id,
-            baseline=write_baseline((position,), ()),
-            name=f"The close of {position.deal_id}",
-            command=f"capcli close {position.deal_id}",
-            unchanged=f"{position.deal_id} is still open.",
-            look=lambda: _SIGHTS[is_open(broker, position.deal_id, account_id)],
-            conclude=lambda attempt, answer, sight: self._conclude(position, attempt, answer, sight),
-            doubt=lambda attempt, why: self._unknown(position, attempt, why),
-            shown=(f"Close {position_told(position)}",),
+            deal_id=deal_id,
+            baseline=write_baseline((row,) if row else (), ()),
+            name=f"The close of {deal_id}",
+            command=f"capcli close {deal_id}",
+            unchanged=f"{deal_id} is still open.",
+            look=lambda: _SIGHTS[is_open(broker, deal_id, account_id)],
+            conclude=lambda attempt, answer, sight: self._conclude(target, attempt, answer, sight),
+            doubt=lambda attempt, why: self._unknown(target, attempt, why),
+            shown=(f"Close {told}",),
         )
 
     def _conclude(
-        self, position: Position, attempt: AttemptRecord, answer: Answer, sight: Sight
+        self, target: _Target, attempt: AttemptRecord, answer: Answer, sight: Sight
     ) -> Reply[Closing]:
         """Let the book say whether the position is gone, whatever the answer was."""
         if sight is Sight.GONE:
-            confirm = self._confirm(attempt, position, answer, accepted=True)
+            confirm = self._confirm(attempt, target, answer, accepted=True)
             self._land(attempt, answer, confirm)
-            return self._closed(position, attempt, confirm, already=answer.status == _GONE)
-        rejected = self._confirm(attempt, position, answer, accepted=False)
+            return self._closed(target, attempt, confirm, already=answer.status == _GONE)
+        rejected = self._confirm(attempt, target, answer, accepted=False)
         if rejected is not None:
             said = replace(answer, error_code=rejected.reason or "no reason given")
             self._changer.record(attempt, AttemptState.REJECTED, said)
-            raise refusal(self._change(position), said)
+            raise refusal(self._change(target), said)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
-        return self._unknown(position, attempt, answer.detail or "no clear answer")
+        return self._unknown(target, attempt, answer.detail or "no clear answer")
 
     def _confirm(
-        self, attempt: AttemptRecord, position: Position, answer: Answer, *, accepted: bool
+        self, attempt: AttemptRecord, target: _Target, answer: Answer, *, accepted: bool
     ) -> Confirm | None:
         """Return the confirmation of this close, never the opening one that shares its reference."""
         asked = asked_of(attempt)
         for pause in _CONFIRM_LOOKS_S:
             self._changer.sleep(pause)
-            confirm = confirmed(self._desk.broker, answer.deal_reference or f"p_{position.deal_id}", asked)
+            confirm = confirmed(self._desk.broker, answer.deal_reference or f"p_{target.deal_id}", asked)
             if confirm is not None and confirm.accepted is accepted:
                 return confirm
         return None
 
     def _land(self, attempt: AttemptRecord, answer: Answer, confirm: Confirm | None) -> None:
         # A process that slept through the quiet period may find its attempt settled by another.
-        held = self._desk.journal.attempt(attempt.attempt_id) or attempt
+        held = self._changer.book.attempt(attempt.attempt_id) or attempt
         if held.state is AttemptState.LANDED:
             return
         self._changer.move(
@@ -145,64 +189,63 @@ class Closings:
             size=confirm.size if confirm else None,
         )
 
-    def _unknown(self, position: Position, attempt: AttemptRecord, why: str) -> Reply[Closing]:
+    def _unknown(self, target: _Target, attempt: AttemptRecord, why: str) -> Reply[Closing]:
         problem = Problem(
             "CLOSE_UNKNOWN",
-            f"The close of {position.deal_id} was sent and the position was not seen to be gone "
+            f"The close of {target.deal_id} was sent and the position was not seen to be gone "
             f"({why.rstrip('.')}). It may still be open; closing again is safe.",
             int(Exit.MAY_BE_LIVE),
-            next=f"capcli positions {position.deal_id}",
+            next=f"capcli positions {target.deal_id}",
             retry_safe=True,
             details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
             assistant_error=False,
         )
-        return self._reply(position, attempt, None, problem)
+        return self._reply(target, attempt, None, problem)
 
     def _closed(
-        self, position: Position, attempt: AttemptRecord, confirm: Confirm | None, *, already: bool
+        self, target: _Target, attempt: AttemptRecord, confirm: Confirm | None, *, already: bool
     ) -> Reply[Closing]:
-        pl = None if confirm is None or confirm.level is None else _profit(position, confirm.level)
-        told = _sentence(position, confirm.level if confirm else None, pl, already=already)
-        return self._reply(position, attempt, confirm, told)
+        level = confirm.level if confirm else None
+        where = self._desk.where(attempt.account_id)
+        return self._reply(target, attempt, confirm, _sentence(target, level, where, already=already))
 
     def _reply(
-        self, position: Position, attempt: AttemptRecord, confirm: Confirm | None, told: str | Problem
+        self, target: _Target, attempt: AttemptRecord, confirm: Confirm | None, told: str | Problem
     ) -> Reply[Closing]:
         problem = told if isinstance(told, Problem) else None
-        currency = self._desk.broker.account_currency
+        row, currency = target.position, self._desk.broker.account_currency
         level = confirm.level if confirm else None
-        pl = None if level is None else _profit(position, level)
+        pl = target.profit(level)
         closing = Closing(
-            deal_id=position.deal_id,
+            deal_id=target.deal_id,
             attempt_id=attempt.attempt_id,
             state=AttemptState.UNKNOWN if problem else AttemptState.LANDED,
-            epic=position.epic,
-            side=position.side,
-            size=position.size,
-            open_level=position.level,
+            epic=row.epic if row else None,
+            side=row.side if row else None,
+            size=row.size if row else None,
+            open_level=row.level if row else None,
             level=level,
             pl=pl,
-            currency=position.currency,
-            pl_account=cents(pl) if pl is not None and currency == position.currency else None,
+            currency=row.currency if row else None,
+            pl_account=cents(pl) if pl is not None and row and currency == row.currency else None,
             account_currency=currency,
             closed_at=confirm.at if confirm else None,
             retry_safe=True,
             sentence=told if isinstance(told, str) else told.message,
             next=problem.next if problem else "capcli accounts",
+            warnings=(*self._desk.notices, *self._changer.unrecorded(attempt)),
         )
         return Reply(closing, attempt.account_id, problem)
 
 
-def _profit(position: Position, level: Decimal) -> Decimal:
-    moved = level - position.level if position.side is Side.BUY else position.level - level
-    return moved * position.size * position.contract_size
-
-
-def _sentence(position: Position, level: Decimal | None, pl: Decimal | None, *, already: bool) -> str:
-    opened = f"{position.side.value} {short(position.size)} {position.epic}"
+def _sentence(target: _Target, level: Decimal | None, where: str, *, already: bool) -> str:
+    words, pl = target.words, target.profit(level)
     # A 404 after the position was read: its stop, its limit or somebody else was faster.
-    done = f"{opened} was closed before this close arrived" if already else f"Closed {opened}"
-    if level is None or pl is None:
-        return f"{done}; the broker confirmed no price yet. See: capcli accounts"
+    done = f"{words} was closed before this close arrived" if already else f"Closed {words}"
+    done = f"{done[:1].upper()}{done[1:]}"
+    if level is None:
+        return f"{done} ({where}); the broker confirmed no price yet. See: capcli accounts"
+    if pl is None or target.position is None:
+        return f"{done} at {plain(level)} ({where})."
     sign = "+" if pl >= 0 else ""
-    return f"{done} at {plain(level)}: {sign}{cents(pl)} {position.currency}."
+    return f"{done} at {plain(level)}: {sign}{cents(pl)} {target.position.currency} ({where})."

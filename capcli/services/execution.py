@@ -376,7 +376,7 @@ class Executions:
 
         Raises Interrupted when it was called back before that.
         """
-        start = Start(self._desk, self._sending.recall, attempt, risk)
+        start = Start(self._desk, self._desk.journal, self._sending.recall, attempt, risk)
         try:
             answer = self._desk.broker.send(
                 preview.method, preview.path, preview.body, account_id=preview.account_id, ready=start

@@ -1,10 +1,10 @@
 """Flatten: halt, settle what is open in the journal, cancel every order, close every position, look again."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from capcli.domain.account import Position, WorkingOrder
+from capcli.domain.account import Listed, Position, UnreadableRow, WorkingOrder
 from capcli.domain.money import short
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH
 from capcli.errors import (
@@ -19,15 +19,19 @@ from capcli.errors import (
 )
 from capcli.services.cancelling import Cancellations, told
 from capcli.services.casework import Desk
+from capcli.services.changes import AGREES_AFTER_S
 from capcli.services.closing import Closings
 from capcli.services.fanout import together
 from capcli.services.halting import Halting
 from capcli.services.recall import Recall
 from capcli.services.reply import Reply
 from capcli.services.settling import Settled, Settlements
-from capcli.services.trading_gate import require_confirmation, require_trading
+from capcli.services.trading_gate import permit_way_out, require_confirmation, require_way_out
+
+T = TypeVar("T")
 
 _AGAIN = "capcli flatten --confirm"
+_NOT_HALTED = "Not halted"
 STAYS = "The halt stays in force until capcli resume."
 # An order that fills while it is cancelled is a position in the next round.
 _ROUNDS = 3
@@ -47,13 +51,18 @@ class Flattened:
 
 @dataclass(frozen=True, slots=True)
 class Flattening:
-    """Whether the account is flat, as it was read back; what was done; attempts that may still be live."""
+    """Whether the account is flat, as it was read back; what was done; attempts that may still be live.
+
+    `other_accounts` of this login were not looked at. `warnings`: what could not be recorded, halted or read.
+    """
 
     flat: bool
     deals: tuple[Flattened, ...]
     unresolved: tuple[str, ...]
     sentence: str
     next: str | None
+    other_accounts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +78,60 @@ class _Doubt:
 
 
 @dataclass(frozen=True, slots=True)
+class _Account:
+    """What the account shows. `unread` is why one of its two lists could not be read at all."""
+
+    account_id: str | None
+    orders: Listed[WorkingOrder]
+    positions: Listed[Position]
+    unread: CapcliError | None = None
+
+    @property
+    def ids(self) -> set[str]:
+        orders = {row.deal_id for row in self.orders.rows}
+        positions = {row.deal_id for row in self.positions.rows}
+        return orders | positions | {row.deal_id for row in self._unreadable if row.deal_id}
+
+    @property
+    def nameless(self) -> int:
+        """Count what is there without a deal id: nobody can close it by name."""
+        return sum(row.deal_id is None for row in self._unreadable)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.orders.is_empty and self.positions.is_empty and self.unread is None
+
+    @property
+    def _unreadable(self) -> tuple[UnreadableRow, ...]:
+        return (*self.orders.unreadable, *self.positions.unreadable)
+
+
+@dataclass(slots=True)
+class _Run:
+    """What was done so far, and what is said beside it. `done` is shared with whoever looks meanwhile."""
+
+    done: list[Flattened]
+    person: bool
+    warnings: list[str]
+    tried: set[str] = field(default_factory=set)
+
+    @property
+    def stays(self) -> str:
+        return (
+            STAYS if not any(line.startswith(_NOT_HALTED) for line in self.warnings) else "It is not halted."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """The use cases that a flattening is made of."""
 
     halting: Halting
-    settlements: Settlements
+    settlements: Callable[[], Settlements]
     cancellations: Cancellations
     closings: Closings
     recall: Recall
+    sleep: Callable[[float], None]
 
 
 class Flattenings:
@@ -88,43 +143,55 @@ class Flattenings:
         self._confirmation_needed = confirmation_needed
 
     def flatten(
-        self, *, confirmed: bool, by: str, dry: bool = False, done: list[Flattened] | None = None
+        self,
+        *,
+        confirmed: bool,
+        by: str,
+        dry: bool = False,
+        done: list[Flattened] | None = None,
+        person: bool = False,
     ) -> Reply[Flattening]:
         """Halt, settle, cancel and close all, and prove it by reading the account back.
 
-        `done` is filled on the way, for whoever looks meanwhile. Raises WouldSend on a dry run (nothing is
-        halted then), NotConfirmed, ApprovalRequired, TradingOff, LiveLocked, StateFolderUnusable,
-        Interrupted, and what reading the account raises: the halt is in force from the two last ones on.
-        Problem NOT_FLAT: exit 8 where something may be live that nobody could see or prove gone, else that
-        of the first deal that stays.
+        It halts before anything else can fail, also where it is then refused. `done` is filled on the way,
+        for whoever looks meanwhile; `person`: one at a terminal has just typed so. Raises WouldSend on a dry
+        run (nothing is halted then), NotConfirmed, ApprovalRequired, TradingOff, LiveLocked, Interrupted, and
+        what reading the account raises. Problem NOT_FLAT: exit 8 where something may be live that nobody
+        could see or prove gone, else that of the first deal that stays.
         """
-        require_trading(self._desk.policy, "The flattening")
-        if dry or self._desk.dry_run:
+        desk, command = self._desk, "capcli flatten"
+        if dry or desk.dry_run:
+            require_way_out(desk.policy, "The flattening", command, person=person)
             raise self._rehearsed(by_option=dry)
-        require_confirmation(
-            self._desk.policy,
-            confirmed=confirmed,
-            needed=self._confirmation_needed,
-            command="capcli flatten",
-        )
-        self._have_approved()
+        yes = confirmed or person or not self._confirmation_needed
+        if not yes:
+            require_way_out(desk.policy, "The flattening", command, person=person)
+            require_confirmation(desk.policy, confirmed=False, needed=True, command=command)
         self._tools.recall.ask()
-        self._tools.halting.halt("flatten", by=by)
-        done = [] if done is None else done
+        run = _Run([] if done is None else done, person, [*desk.notices, *self._halted(by)])
         try:
-            return self._flattened(done)
+            require_way_out(desk.policy, "The flattening", command, person=person)
+            self._have_approved(person=person)
+            return self._flattened(run)
         except CapcliError as error:
-            error.message = f"{error.message} {STAYS}"
+            error.message = f"{error.message} {run.stays}"
             error.next = _AGAIN if isinstance(error, Interrupted) else error.next or _AGAIN
             raise
 
-    def _have_approved(self) -> None:
+    def _halted(self, by: str) -> tuple[str, ...]:
+        """Halt; say so where that is kept by nobody: the way out goes on all the same."""
+        reply = self._tools.halting.halt("flatten", by=by)
+        return () if reply.problem is None else (f"{_NOT_HALTED}: {reply.problem.message}",)
+
+    def _have_approved(self, *, person: bool) -> None:
         """Raise ApprovalRequired, with one code for all, where a person has to approve what is there now."""
         approvals, tools = self._desk.approvals, self._tools
-        if approvals.needed:
-            orders, positions = self._read()
-            asked = [tools.cancellations.asked(order) for order in orders]
-            approvals.permit_all([*asked, *(tools.closings.asked(position) for position in positions)])
+        if person or not approvals.needed:
+            return
+        there = self._read()
+        asked = [tools.cancellations.asked(deal_id, row) for deal_id, row, _ in _orders(there)]
+        asked += [tools.closings.asked(deal_id, row) for deal_id, row, _ in _positions(there)]
+        permit_way_out(approvals, asked, self._desk.policy, "capcli flatten", person=person)
 
     def so_far(self, done: list[Flattened]) -> Reply[Flattening]:
         """Tell what is done while the rest is under way, or was left behind."""
@@ -132,129 +199,198 @@ class Flattenings:
         sentence = f"Not finished: {_counted(rows)}. What was being sent may still be live. {STAYS}"
         return _not_flat(rows, (), sentence, int(Exit.MAY_BE_LIVE), _AGAIN, self._desk.broker.account_id)
 
-    def _flattened(self, done: list[Flattened]) -> Reply[Flattening]:
-        doubt = self._settle()
-        orders, positions = self._read()
-        account_id = self._desk.broker.account_id
-        tried: set[str] = set()
+    def _flattened(self, run: _Run) -> Reply[Flattening]:
+        doubt = self._settle(run)
+        there = self._look()
+        account_id = there.account_id
         try:
             for _ in range(_ROUNDS):
-                if not _ids(orders, positions) - tried or _stopped(done):
+                if not there.ids - run.tried or _stopped(run.done):
                     break
-                self._round(orders, tried, done, account_id)
-                if not _stopped(done):
-                    doubt = self._settle()
+                self._round(there, run, account_id)
+                if not _stopped(run.done):
+                    doubt = self._settle(run)
                 # What a settled attempt opened, and what was filled meanwhile, is the next round's.
-                orders, positions = self._read(account_id)
+                there = self._look(account_id)
         except CapcliError as error:
-            return self._unproved(done, error, account_id)
-        return self._verdict(done, _ids(orders, positions), doubt, account_id)
+            return self._unproved(run, error, account_id)
+        if there.unread is not None:
+            return self._unproved(run, there.unread, account_id)
+        return self._verdict(run, there, doubt)
 
-    def _round(
-        self,
-        orders: tuple[WorkingOrder, ...],
-        tried: set[str],
-        done: list[Flattened],
-        account_id: str | None,
-    ) -> None:
+    def _round(self, there: _Account, run: _Run, account_id: str | None) -> None:
         """Cancel the orders, then close what is open by then. Each deal is tried once."""
-        for order in orders:
-            if order.deal_id not in tried:
-                tried.add(order.deal_id)
-                done.append(self._undo(order.deal_id, told(order), self._tools.cancellations.cancel))
-        for position in self._read(account_id)[1]:
-            if position.deal_id not in tried:
-                tried.add(position.deal_id)
-                done.append(self._undo(position.deal_id, _told(position), self._tools.closings.close))
+        for deal_id, _, words in _orders(there):
+            self._undo(run, deal_id, words, self._tools.cancellations.cancel)
+        for deal_id, _, words in _positions(self._read(account_id)):
+            self._undo(run, deal_id, words, self._tools.closings.close)
 
-    def _undo(self, deal_id: str, deal: str, act: Callable[..., Reply[Any]]) -> Flattened:
+    def _undo(self, run: _Run, deal_id: str, deal: str, act: Callable[..., Reply[Any]]) -> None:
+        if deal_id in run.tried:
+            return
+        run.tried.add(deal_id)
         try:
             self._tools.recall.ask()
-            reply = act(deal_id, confirmed=True)
+            reply = act(deal_id, confirmed=True, person=run.person)
         except DealUnknown as gone:
-            return Flattened(deal_id, deal, done=True, attempt_id=None, exit_code=0, sentence=gone.message)
+            row = Flattened(deal_id, deal, done=True, attempt_id=None, exit_code=0, sentence=gone.message)
         except CapcliError as error:
+            run.warnings += error.data.get("warnings", ())
             attempt_id = error.data.get("attempt_id")
-            return Flattened(deal_id, deal, False, attempt_id, int(error.exit_code), error.message)
-        data = reply.data
-        return Flattened(
-            deal_id, deal, reply.problem is None, data.attempt_id, reply.exit_code, data.sentence
-        )
+            row = Flattened(deal_id, deal, False, attempt_id, int(error.exit_code), error.message)
+        else:
+            data, fine = reply.data, reply.problem is None
+            run.warnings += data.warnings
+            row = Flattened(deal_id, deal, fine, data.attempt_id, reply.exit_code, data.sentence)
+        run.done.append(row)
 
-    def _read(self, account_id: str | None = None) -> tuple[tuple[WorkingOrder, ...], tuple[Position, ...]]:
+    def _look(self, account_id: str | None = None) -> _Account:
+        """Read the account; that nothing is there takes two looks."""
+        there = self._read(account_id)
+        if not there.is_empty:
+            return there
+        self._tools.sleep(AGREES_AFTER_S)
+        return self._read(account_id)
+
+    def _read(self, account_id: str | None = None) -> _Account:
+        """Read both lists, each row by row; one list that cannot be read does not hide the other."""
         broker = self._desk.broker
-        orders, positions = together(broker.orders, broker.positions)
+        orders, positions = together(
+            lambda: _tried(broker.list_orders), lambda: _tried(broker.list_positions)
+        )
         if account_id not in {None, broker.account_id}:
             raise UnreadableAnswer(
                 f"The session went to account {broker.account_id} meanwhile; {account_id} was not read.",
                 next=f"{_AGAIN} --account {account_id}",
             )
-        return orders, positions
+        failures = [one for one in (orders, positions) if isinstance(one, CapcliError)]
+        if len(failures) > 1:
+            raise failures[0]
+        return _Account(
+            broker.account_id,
+            Listed(()) if isinstance(orders, CapcliError) else orders,
+            Listed(()) if isinstance(positions, CapcliError) else positions,
+            failures[0] if failures else None,
+        )
 
-    def _settle(self) -> _Doubt:
+    def _settle(self, run: _Run) -> _Doubt:
         """Settle what earlier commands left open, as far as one look can, and name the rest."""
-        desk = self._desk
         try:
-            found = self._tools.settlements.reconcile().data.attempts
+            found = self._tools.settlements().reconcile().data.attempts
         except CapcliError as error:
-            place = (desk.env, desk.broker.host, desk.broker.account_id or "")
-            held = desk.journal.unresolved(*place)
-            return _Doubt(tuple(_doubtful(row.attempt_id, row.deal_id) for row in held), error)
+            run.warnings.append(f"Earlier orders could not be looked at: {error.message}")
+            return self._unsettled(error)
         live = [row for row in found if row.exit_code == Exit.MAY_BE_LIVE]
         return _Doubt(tuple(_doubtful(row.attempt_id, _target(row), row.next) for row in live))
 
-    def _verdict(
-        self, done: list[Flattened], left: set[str], doubt: _Doubt, account_id: str | None
-    ) -> Reply[Flattening]:
-        rows, doubt = tuple(done), doubt.beside(left)
+    def _unsettled(self, error: CapcliError) -> _Doubt:
+        """Name what the journal holds as unresolved; where it cannot be read, nothing more is known."""
+        desk = self._desk
+        try:
+            held = desk.journal.unresolved(desk.env, desk.broker.host, desk.broker.account_id or "")
+        except (CapcliError, ValueError):
+            return _Doubt()
+        return _Doubt(tuple(_doubtful(row.attempt_id, row.deal_id) for row in held), error if held else None)
+
+    def _others(self, account_id: str | None) -> tuple[str, ...] | None:
+        """Name the other accounts of this login; None where they cannot be listed."""
+        try:
+            accounts = self._desk.broker.accounts()
+        except CapcliError:
+            return None
+        return tuple(row.account_id for row in accounts if row.account_id != account_id)
+
+    def _verdict(self, run: _Run, there: _Account, doubt: _Doubt) -> Reply[Flattening]:
+        left, account_id = there.ids, there.account_id
+        rows, doubt = tuple(run.done), doubt.beside(left)
         unresolved = tuple(row[0] for row in doubt.attempts)
         failed = [row for row in rows if not row.done and row.deal_id in left]
-        if not (left or doubt.attempts or doubt.why or _stopped(done)):
-            sentence = f"Flat: {_counted(rows)}, and the account shows no order and no position. {STAYS}"
-            return Reply(Flattening(True, rows, (), sentence, "capcli resume"), account_id)
+        warnings = tuple(dict.fromkeys(run.warnings))
+        if not (left or there.nameless or doubt.attempts or doubt.why or _stopped(run.done)):
+            others = self._others(account_id)
+            sentence = (
+                f"Flat ({self._desk.where(account_id)}): {_counted(rows)}, and the account shows no order and"
+                f" no position.{_not_looked_at(others)} {run.stays}"
+            )
+            return Reply(
+                Flattening(True, rows, (), sentence, "capcli resume", others or (), warnings), account_id
+            )
         said = [f"{row.deal}: {row.sentence}" for row in failed]
         new = sorted(left - {row.deal_id for row in rows})
         if new:
             said.append(f"Not tried: {', '.join(new)}.")
+        if there.nameless:
+            said.append(f"Without a deal id, so nobody can close it by name: {there.nameless}.")
         if unresolved:
             said.append(f"Unresolved and possibly live: {', '.join(unresolved)}.")
         if doubt.why:
             said.append(f"Earlier orders could not be looked at: {doubt.why.message}")
-        code = _exit_code(rows, failed, new, doubt)
+        code = _exit_code(rows, failed, bool(new or there.nameless), doubt)
         following = doubt.attempts[0][2] if doubt.attempts and not left else _AGAIN
-        sentence = f"NOT FLAT: {_counted(rows)}. {' '.join(said)} The same command goes on. {STAYS}"
-        return _not_flat(rows, unresolved, sentence, code, following, account_id)
+        sentence = (
+            f"NOT FLAT ({self._desk.where(account_id)}): {_counted(rows)}. {' '.join(said)} The same command "
+            f"goes on. {run.stays}"
+        )
+        return _not_flat(rows, unresolved, sentence, code, following, account_id, warnings)
 
-    def _unproved(
-        self, done: list[Flattened], error: CapcliError, account_id: str | None
-    ) -> Reply[Flattening]:
+    def _unproved(self, run: _Run, error: CapcliError, account_id: str | None) -> Reply[Flattening]:
         """Tell what was done when the account could not be read back: nothing proves it flat."""
-        rows = tuple(done)
+        rows = tuple(run.done)
         sent = any(row.attempt_id for row in rows)
         code = Exit.MAY_BE_LIVE if sent else error.exit_code
         sentence = (
             f"NOT PROVED FLAT: {_counted(rows)}, and then the account could not be read: {error.message} "
-            f"The same command goes on. {STAYS}"
+            f"The same command goes on. {run.stays}"
         )
-        return _not_flat(rows, (), sentence, int(code), error.next or _AGAIN, account_id)
+        warnings = tuple(dict.fromkeys(run.warnings))
+        return _not_flat(rows, (), sentence, int(code), error.next or _AGAIN, account_id, warnings)
 
     def _rehearsed(self, *, by_option: bool) -> WouldSend:
-        orders, positions = self._read()
         return WouldSend(
-            *_requests(orders, positions),
+            *_requests(self._read()),
             account_id=self._desk.broker.account_id,
             asked_by="--dry-run" if by_option else "CAP_DRY_RUN",
             first="It would halt first.",
         )
 
 
-def _requests(
-    orders: tuple[WorkingOrder, ...], positions: tuple[Position, ...]
-) -> Iterator[tuple[str, str, bytes | None]]:
-    for order in orders:
-        yield "DELETE", f"{ORDERS_PATH}/{order.deal_id}", None
-    for position in positions:
-        yield "DELETE", f"{POSITIONS_PATH}/{position.deal_id}", None
+def _tried(read: Callable[[], T]) -> T | CapcliError:
+    try:
+        return read()
+    except CapcliError as error:
+        return error
+
+
+def _orders(there: _Account) -> Iterator[tuple[str, WorkingOrder | None, str]]:
+    """Yield what can be cancelled by name: its deal id, the order where it can be read, and words for it."""
+    for row in there.orders.rows:
+        yield row.deal_id, row, told(row)
+    for bad in there.orders.unreadable:
+        if bad.deal_id is not None:
+            yield bad.deal_id, None, f"the working order {bad.words}"
+
+
+def _positions(there: _Account) -> Iterator[tuple[str, Position | None, str]]:
+    """Yield what can be closed by name, as `_orders`."""
+    for row in there.positions.rows:
+        yield row.deal_id, row, _told(row)
+    for bad in there.positions.unreadable:
+        if bad.deal_id is not None:
+            yield bad.deal_id, None, f"the position {bad.words}"
+
+
+def _not_looked_at(others: tuple[str, ...] | None) -> str:
+    if others is None:
+        return " Whether this login has other accounts could not be read."
+    named = ", ".join(f"account {one}" for one in others)
+    return f" Not looked at: {named}." if others else ""
+
+
+def _requests(there: _Account) -> Iterator[tuple[str, str, bytes | None]]:
+    for deal_id, _, _ in _orders(there):
+        yield "DELETE", f"{ORDERS_PATH}/{deal_id}", None
+    for deal_id, _, _ in _positions(there):
+        yield "DELETE", f"{POSITIONS_PATH}/{deal_id}", None
 
 
 def _doubtful(
@@ -272,10 +408,6 @@ def _told(position: Position) -> str:
     return f"{position.side.value} {short(position.size)} {position.epic}"
 
 
-def _ids(orders: tuple[WorkingOrder, ...], positions: tuple[Position, ...]) -> set[str]:
-    return {order.deal_id for order in orders} | {position.deal_id for position in positions}
-
-
 def _stopped(done: list[Flattened]) -> bool:
     return any(row.exit_code == Exit.INTERRUPTED for row in done)
 
@@ -286,10 +418,10 @@ def _counted(rows: tuple[Flattened, ...]) -> str:
     return f"{sum(row.done for row in rows)} of {len(rows)} cancelled or closed"
 
 
-def _exit_code(rows: tuple[Flattened, ...], failed: list[Flattened], new: list[str], doubt: _Doubt) -> int:
+def _exit_code(rows: tuple[Flattened, ...], failed: list[Flattened], untried: bool, doubt: _Doubt) -> int:
     """Return 8 before 6 before what the first deal that stays says, or what kept the attempts unseen."""
     codes = [row.exit_code for row in failed]
-    unseen = bool(doubt.attempts or new or isinstance(doubt.why, Busy))
+    unseen = bool(doubt.attempts or untried or isinstance(doubt.why, Busy))
     if Exit.INTERRUPTED in codes:
         # Something was sent before the interruption: look before you go on.
         unseen = unseen or any(row.attempt_id for row in rows)
@@ -307,6 +439,7 @@ def _not_flat(  # noqa: PLR0917  the parts of one verdict
     code: int,
     following: str | None,
     account_id: str | None,
+    warnings: tuple[str, ...] = (),
 ) -> Reply[Flattening]:
     problem = Problem(
         "NOT_FLAT",
@@ -317,4 +450,6 @@ def _not_flat(  # noqa: PLR0917  the parts of one verdict
         details={"left": [row.deal_id for row in rows if not row.done], "unresolved": list(unresolved)},
         assistant_error=code != int(Exit.MAY_BE_LIVE),
     )
-    return Reply(Flattening(False, rows, unresolved, sentence, following), account_id, problem)
+    return Reply(
+        Flattening(False, rows, unresolved, sentence, following, warnings=warnings), account_id, problem
+    )

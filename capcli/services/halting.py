@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from capcli.domain.account import Listed, WorkingOrder
 from capcli.domain.halt import Halt, HaltKept, tidy
+from capcli.domain.money import plain, short
 from capcli.errors import CapcliError, Halted, NotConfirmed, StateFolderUnusable
 from capcli.services.ports import Clock, HaltSwitch, Journal
 from capcli.services.reply import Reply
@@ -17,7 +19,10 @@ _STAYS = "Closing, cancelling and tightening a stop stay possible."
 
 @dataclass(frozen=True, slots=True)
 class HaltShown:
-    """Whether new risk is halted, for every environment and account here; since when, by whom, and why."""
+    """Whether new risk is halted, for every environment and account here; since when, by whom, and why.
+
+    `orders` are the deal ids of working orders that can still fill: a halt does not cancel them.
+    """
 
     halted: bool
     changed: bool
@@ -27,6 +32,11 @@ class HaltShown:
     sentence: str
     next: str | None
     places: tuple[str, ...]
+    orders: tuple[str, ...] = ()
+
+
+Waiting = Callable[[], tuple[str, Listed[WorkingOrder]]]
+"""Reads the working orders of the account in use, and names where that is."""
 
 
 class Halting:
@@ -38,11 +48,12 @@ class Halting:
         self._clock = clock
         self._pid = pid
 
-    def halt(self, reason: str = "", *, by: str) -> Reply[HaltShown]:
+    def halt(self, reason: str = "", *, by: str, waiting: Waiting | None = None) -> Reply[HaltShown]:
         """Let nobody send anything that adds risk from now on, what was confirmed before included.
 
-        Halting twice leaves the first halt as it is. Problem STATE_FOLDER: no file took it, so that this
-        process alone is halted.
+        Halting twice leaves the first halt as it is. `waiting` is asked for the orders that can still fill,
+        once it is halted; nothing that goes wrong there undoes that. Problem STATE_FOLDER: no file took it,
+        so that this process alone is halted.
         """
         mine = Halt(self._clock(), by, self._pid, tidy(reason))
         before = self._switch.read()
@@ -54,7 +65,7 @@ class Halting:
                 self._note("halt", by, mine.reason)
         if not kept.places:
             return self._in_memory(kept)
-        return Reply(_shown(kept, changed=changed))
+        return Reply(_with_orders(_shown(kept, changed=changed), waiting))
 
     def _in_memory(self, kept: HaltKept) -> Reply[HaltShown]:
         held = kept.halt
@@ -106,6 +117,30 @@ def _shown(kept: HaltKept, *, changed: bool) -> HaltShown:
     words = held.words if already else f"{held.words[0].upper()}{held.words[1:]}"
     said = f"{already}{words.rstrip('.')}. {what}{_half(kept)}"
     return HaltShown(True, changed, held.at, held.by or None, held.reason, said, _RESUME, kept.places)
+
+
+def _with_orders(shown: HaltShown, waiting: Waiting | None) -> HaltShown:
+    """Name the working orders that can still fill, as far as they can be read now."""
+    if waiting is None:
+        return shown
+    try:
+        where, found = waiting()
+    except Exception as error:  # noqa: BLE001  it is halted, whatever this look does
+        why = error.message if isinstance(error, CapcliError) else type(error).__name__
+        sentence = f"{shown.sentence} Working orders can still fill, and could not be read: {why}"
+        return replace(shown, sentence=sentence)
+    if found.is_empty:
+        return shown
+    named = [f"{row.side.value} {short(row.size)} {row.epic} at {plain(row.level)}" for row in found.rows]
+    named += [row.words for row in found.unreadable]
+    count = f"{len(named)} working order{'' if len(named) == 1 else 's'}"
+    ids = [row.deal_id for row in found.rows] + [row.deal_id for row in found.unreadable if row.deal_id]
+    return replace(
+        shown,
+        sentence=f"{shown.sentence} {count} can still fill ({where}): {', '.join(named)}.",
+        next="capcli orders cancel --all",
+        orders=tuple(ids),
+    )
 
 
 def _half(kept: HaltKept) -> str:

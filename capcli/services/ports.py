@@ -372,6 +372,32 @@ class DealTaken(Exception):
         self.attempt_id = attempt_id
 
 
+class AttemptBook(Protocol):
+    """What a change is written down in on its way: the journal, or for the way out the best that there is."""
+
+    def attempt(self, attempt_id: str) -> AttemptRecord | None: ...
+
+    def open_attempt(self, attempt: AttemptRecord, *, permit: str | None = None) -> None: ...
+
+    def unrecorded(self, attempt_id: str) -> tuple[str, ...]:
+        """Say what could not be written down of an attempt; nothing where everything was."""
+        ...
+
+    def claim(
+        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: str | None = None
+    ) -> PreviewRecord | None: ...
+
+    def move(
+        self,
+        attempt_id: str,
+        from_state: AttemptState,
+        to_state: AttemptState,
+        *,
+        at: datetime,
+        **facts: Any,
+    ) -> bool: ...
+
+
 class Journal(Protocol):
     """Previews, attempts and events, durable before the call returns. Raises JournalUnreadable."""
 
@@ -412,6 +438,10 @@ class Journal(Protocol):
 
     def open_attempt(self, attempt: AttemptRecord, *, permit: str | None = None) -> None:
         """Insert an attempt that has no preview (close, amend, cancel)."""
+        ...
+
+    def unrecorded(self, attempt_id: str) -> tuple[str, ...]:
+        """Say what could not be written down of an attempt: nothing, for what cannot be is raised."""
         ...
 
     def move(

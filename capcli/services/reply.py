@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from capcli.errors import CapcliError, Problem
 
@@ -24,7 +24,7 @@ class Reply(Generic[T]):
 
 
 @contextmanager
-def about(account_id: str | None, known: Callable[[], Mapping[str, str]] = dict) -> Iterator[None]:
+def about(account_id: str | None, known: Callable[[], Mapping[str, Any]] = dict) -> Iterator[None]:
     """Let an error name the account, and the preview and the attempt that are known by then."""
     try:
         yield

@@ -1,7 +1,11 @@
 """The switch in front of everything that changes the account, and the confirmation that it needs."""
 
+from collections.abc import Sequence
+
+from capcli.domain.approval import Asked
 from capcli.domain.policy import Policy
-from capcli.errors import LiveLocked, OrderNotConfirmed, TradingOff
+from capcli.errors import ApprovalUnrecorded, ConfigError, LiveLocked, OrderNotConfirmed, Refused, TradingOff
+from capcli.services.approving import Approvals
 
 
 def require_trading(policy: Policy, action: str) -> None:
@@ -18,6 +22,50 @@ def require_trading(policy: Policy, action: str) -> None:
             next="capcli config get CAP_ALLOW_TRADING",
             setting="CAP_ALLOW_TRADING",
         )
+
+
+def require_way_out(policy: Policy, action: str, command: str, *, person: bool) -> None:
+    """Let a person at a terminal close and cancel whatever the switch says; others as `require_trading`.
+
+    `command` is what that person types.
+    """
+    if person:
+        return
+    try:
+        require_trading(policy, action)
+    except (LiveLocked, TradingOff) as error:
+        raise _persons(error, policy.env, command) from None
+
+
+def permit_way_out(
+    approvals: Approvals, asked: Sequence[Asked], policy: Policy, command: str, *, person: bool
+) -> None:
+    """Let pass what a person approved, or has just typed at a terminal.
+
+    Raises ApprovalRequired, ApprovalDenied, and ApprovalUnrecorded where the journal keeps no approvals.
+    """
+    if person:
+        return
+    try:
+        approvals.permit_all(asked)
+    except ConfigError as error:
+        unrecorded = ApprovalUnrecorded(
+            f"A person has to approve this, and the journal cannot keep an approval: {error.message}"
+        )
+        raise _persons(unrecorded, policy.env, command) from None
+
+
+def _persons(error: Refused, env: str, command: str) -> Refused:
+    """Point at the terminal, where a person may do it all the same."""
+    error.message = f"{error.message} A person can do it in a terminal."
+    error.next = terminal_command(env, command)
+    error.by_person = True
+    return error
+
+
+def terminal_command(env: str, command: str) -> str:
+    """Return a command as a person types it anywhere: it names the environment."""
+    return f"capcli --env {env}{command.removeprefix('capcli')}"
 
 
 def require_confirmation(policy: Policy, *, confirmed: bool, needed: bool, command: str) -> None:

@@ -2,13 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from capcli.errors import ConfigError, SettingInvalid, SettingUnknown, UsageError
+from capcli.errors import CapcliError, ConfigError, SettingInvalid, SettingUnknown, UsageError
 from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean, not_enforced
 from capcli.settings.values import Env, safe, shown, slip
 from capcli.system import Folders, file_lock, private_folder, put_in_place
@@ -22,13 +22,25 @@ _HEADER = re.compile(r"\s*\[")
 _BARE = re.compile(r"true|false|0|[1-9][0-9]*(\.[0-9]+)?|0\.[0-9]+")
 
 
+Refuse = Callable[[CapcliError], None]
+"""Hears what is wrong with a setting: raises it, or notes it where the command does not use it."""
+
+
+def refuse_at_once(error: CapcliError) -> None:
+    raise error
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile: its name, the file it stands in, and its settings as text (none when it is new)."""
+    """One profile: its name, the file it stands in, and its settings as text (none when it is new).
+
+    `names_env` is false where its file, or its env in there, cannot be read: it may name one.
+    """
 
     name: str
     file: Path
     texts: Mapping[str, str]
+    names_env: bool = True
 
     @property
     def label(self) -> str:
@@ -40,21 +52,31 @@ def default_profile(file: Path) -> str:
     return str(_parse(file, _read(file)).get("default_profile", DEFAULT_PROFILE))
 
 
-def read_profile(file: Path, wanted: str | None, *, new: bool = False) -> Profile:
+def read_profile(
+    file: Path, wanted: str | None, *, new: bool = False, refuse: Refuse = refuse_at_once
+) -> Profile:
     """Return the profile asked for, else the file's default_profile, else `main` (empty when there is none).
 
-    Raises ConfigError for a broken file and, unless `new`, for a profile that the file does not have.
+    Raises ConfigError for a broken file and, unless `new`, for a profile that the file does not have; where
+    `refuse` only notes that, what cannot be read is left out.
     """
     if wanted is not None and not _PROFILE.fullmatch(wanted):
         raise UsageError(f"--profile is {shown(wanted)}. Allowed: {_PROFILE_FORM}. Nothing was sent.")
-    data = _parse(file, _read(file))
-    profiles = _checked(file, data)
+    try:
+        data = _parse(file, _read(file))
+        profiles = _checked(file, data, refuse)
+    except ConfigError as error:
+        refuse(error)
+        return Profile(wanted or DEFAULT_PROFILE, file, MappingProxyType({}), names_env=False)
     default = data.get("default_profile")
     name = wanted or default or DEFAULT_PROFILE
     fresh = name == DEFAULT_PROFILE and not profiles
-    if name not in profiles and (wanted or default) and not (new or fresh):
-        raise _no_such_profile(file, name, profiles)
-    return Profile(name, file, MappingProxyType(profiles.get(name, {})))
+    there = name in profiles or not (wanted or default) or new or fresh
+    if not there:
+        refuse(_no_such_profile(file, name, profiles))
+    texts = profiles.get(name, {})
+    named = there and ("env" in texts or "env" not in data.get("profiles", {}).get(name, {}))
+    return Profile(name, file, MappingProxyType(texts), names_env=named)
 
 
 def _no_such_profile(file: Path, name: str, profiles: Mapping[str, object]) -> ConfigError:
@@ -91,27 +113,36 @@ def _broken(file: Path, why: str) -> ConfigError:
     )
 
 
-def _checked(file: Path, data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _checked(
+    file: Path, data: Mapping[str, Any], refuse: Refuse = refuse_at_once
+) -> dict[str, dict[str, str]]:
     """Return the profiles with every value as text; refuse what is no setting, in any profile."""
     for key in data:
         if key not in {"default_profile", "profiles"}:
-            raise _unknown_key(file, key, "the top")
+            refuse(_unknown_key(file, key, "the top"))
     default, profiles = data.get("default_profile", DEFAULT_PROFILE), data.get("profiles", {})
     if not isinstance(profiles, dict):
         raise _broken(file, "profiles is not a table; write [profiles.main]")
     for name in (default, *profiles):
         if not isinstance(name, str) or not _PROFILE.fullmatch(name):
             raise _broken(file, f"{shown(str(name))} is no profile name ({_PROFILE_FORM})")
-    return {name: _texts(file, name, table) for name, table in profiles.items()}
+    return {name: _texts(file, name, table, refuse) for name, table in profiles.items()}
 
 
-def _texts(file: Path, name: str, table: object) -> dict[str, str]:
+def _texts(file: Path, name: str, table: object, refuse: Refuse = refuse_at_once) -> dict[str, str]:
     if not isinstance(table, dict):
         raise _broken(file, f"profiles.{name} is not a table; write [profiles.{name}]")
     for key in table:
         if key not in BY_KEY:
-            raise _unknown_key(file, key, f"[profiles.{name}]")
-    return {key: _text(file, key, value) for key, value in table.items()}
+            refuse(_unknown_key(file, key, f"[profiles.{name}]"))
+    texts: dict[str, str] = {}
+    for key, value in table.items():
+        if key in BY_KEY:
+            try:
+                texts[key] = _text(file, key, value)
+            except SettingInvalid as error:
+                refuse(error)
+    return texts
 
 
 def _text(file: Path, key: str, value: object) -> str:

@@ -7,8 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from capcli.errors import CapcliError, SettingInvalid, SettingUnknown, UsageError
-from capcli.settings.config_file import Profile, read_profile
+from capcli.errors import CapcliError, EnvironmentUnknown, SettingInvalid, SettingUnknown, UsageError
+from capcli.settings.config_file import Profile, Refuse, read_profile, refuse_at_once
 from capcli.settings.table import (
     BY_NAME,
     CREDENTIAL_NAMES,
@@ -63,6 +63,8 @@ class Settings:
     api_url: str | None
     stream_url: str | None
     rows: tuple[SettingRow, ...]
+    faults: tuple[CapcliError, ...] = ()
+    """What is wrong with settings that the way out does not use; for everything else the first is raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,20 @@ def load(
     account: str | None = None,
     timeout: str | None = None,
     new_profile: bool = False,
+    way_out: bool = False,
 ) -> Settings:
     """Read every setting; the keywords are the global options as typed. `new_profile` is for `login`.
 
-    Raises UsageError for a bad option, SettingUnknown, SettingInvalid, NotEnforced and ConfigError.
+    Raises UsageError for a bad option, SettingUnknown, SettingInvalid, NotEnforced and ConfigError. For the
+    `way_out` those of settings that it does not use are in `faults`; EnvironmentUnknown where one that
+    cannot be read may name the environment.
     """
-    _refuse_unknown_names(environ)
-    chosen = read_profile(folders.config_file, profile, new=new_profile)
-    return _loaded(environ, chosen, env=env, account=account, timeout=timeout)
+    faults: list[CapcliError] = []
+    refuse: Refuse = faults.append if way_out else refuse_at_once
+    _refuse_unknown_names(environ, refuse)
+    chosen = read_profile(folders.config_file, profile, new=new_profile, refuse=refuse)
+    found = _loaded(environ, chosen, env=env, account=account, timeout=timeout, refuse=refuse)
+    return replace(found, faults=tuple(faults))
 
 
 def check_profile(chosen: Profile, key: str, value: str) -> None:
@@ -113,33 +121,55 @@ def _loaded(
     env: str | None = None,
     account: str | None = None,
     timeout: str | None = None,
+    refuse: Refuse = refuse_at_once,
 ) -> Settings:
-    selected = _select_env(environ, chosen, env)
-    found = {setting.name: _find(setting, environ, chosen, selected.value) for setting in TABLE}
+    selected = _select_env(environ, chosen, env, refuse)
+    typed = {"CAP_DEFAULT_ACCOUNT_ID"} if account is not None else set()
+    found = {
+        setting.name: _find_or_stand_in(
+            setting,
+            environ,
+            chosen,
+            selected.value,
+            refuse_at_once if setting.vital and setting.name not in typed else refuse,
+        )
+        for setting in TABLE
+    }
     found["CAP_ENV"] = selected
     if account is not None:
         found["CAP_DEFAULT_ACCOUNT_ID"] = _option(BY_NAME["CAP_DEFAULT_ACCOUNT_ID"], "--account", account)
     if timeout is not None:
         found["CAP_HTTP_TIMEOUT_S"] = _option(BY_NAME["CAP_HTTP_TIMEOUT_S"], "--timeout", timeout)
-    _check_together(found)
+    _check_together(found, refuse)
     return _settings(found, chosen, environ)
 
 
-def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
+def _refuse_unknown_names(environ: Mapping[str, str], refuse: Refuse) -> None:
     known = (*BY_NAME, *CREDENTIAL_NAMES)
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            raise SettingUnknown(
+            unknown = SettingUnknown(
                 f"{name} is set, and there is no such setting.{did_you_mean(name, known)} Nothing was sent.",
                 next="capcli help environment",
                 variable=name,
             )
+            refuse(unknown)
 
 
-def _select_env(environ: Mapping[str, str], profile: Profile, option: str | None) -> _Found:
-    setting = BY_NAME["CAP_ENV"]
+def _select_env(
+    environ: Mapping[str, str], profile: Profile, option: str | None, refuse: Refuse = refuse_at_once
+) -> _Found:
     if option is not None:
-        return _option(setting, "--env", option)
+        return _option(BY_NAME["CAP_ENV"], "--env", option)
+    try:
+        return _named_env(environ, profile)
+    except SettingInvalid as error:
+        refuse(error)
+        raise EnvironmentUnknown(error.message.removesuffix(" Nothing was sent.")) from None
+
+
+def _named_env(environ: Mapping[str, str], profile: Profile) -> _Found:
+    setting = BY_NAME["CAP_ENV"]
     if environ.get(setting.name, "").strip():
         return _Found(_parsed(setting, environ[setting.name], setting.name, "environment"), setting.name)
     for name in CREDENTIALS:
@@ -147,6 +177,8 @@ def _select_env(environ: Mapping[str, str], profile: Profile, option: str | None
             return _Found(Env.DEMO, f"{place} is set")
     if (own := _profile_env(profile)) is not None:
         return _Found(own, profile.label)
+    if not profile.names_env:
+        raise EnvironmentUnknown(f"{profile.file} cannot be read, and it may name the environment.")
     return _Found(Env.PAPER, "default")
 
 
@@ -172,6 +204,16 @@ def _credential_place(name: str, environ: Mapping[str, str]) -> str | None:
     if folder and any(os.path.lexists(Path(folder) / form) for form in (name.lower(), name)):
         return f"{name} in CREDENTIALS_DIRECTORY"
     return None
+
+
+def _find_or_stand_in(
+    setting: Setting, environ: Mapping[str, str], profile: Profile, env: Env, refuse: Refuse
+) -> _Found:
+    try:
+        return _find(setting, environ, profile, env)
+    except CapcliError as error:
+        refuse(error)
+        return _Found(setting.stand_in(env), "default (its value cannot be read)")
 
 
 def _find(setting: Setting, environ: Mapping[str, str], profile: Profile, env: Env) -> _Found:
@@ -223,19 +265,19 @@ def _option(setting: Setting, option: str, text: str) -> _Found:
         ) from None
 
 
-def _check_together(found: Mapping[str, _Found]) -> None:
-    """Refuse combinations that no single value shows."""
+def _check_together(found: dict[str, _Found], refuse: Refuse) -> None:
+    """Refuse combinations that no single value shows; where they are noted only, the stricter one counts."""
     env = found["CAP_ENV"]
     for name in ("CAP_API_URL", "CAP_STREAM_URL"):
         if env.value is Env.PAPER and found[name].value is not None:
-            raise _clash(
-                name, found[name], env, "paper runs inside capcli and has no host", "capcli health --env demo"
-            )
+            why, mend = "paper runs inside capcli and has no host", "capcli health --env demo"
+            vital = refuse_at_once if BY_NAME[name].vital else refuse
+            vital(_clash(name, found[name], env, why, mend))
     confirm = "CAP_REQUIRE_EXPLICIT_CONFIRM"
     if env.value is Env.LIVE and not found[confirm].value:
-        raise _clash(
-            confirm, found[confirm], env, "on live every order is confirmed", "capcli health --env demo"
-        )
+        why, mend = "on live every order is confirmed", "capcli health --env demo"
+        refuse(_clash(confirm, found[confirm], env, why, mend))
+        found[confirm] = _Found(True, found[confirm].source)
 
 
 def _clash(name: str, found: _Found, env: _Found, why: str, next_command: str) -> SettingInvalid:

@@ -21,6 +21,8 @@ class Setting:
     While `enforced` is false its rule is not built, and anything but the default is refused.
     A profile's value of a `bound` setting counts only in the profile's own env: a demo profile must not
     switch live trading on, nor send live credentials to another host.
+    The way out (close, cancel, flatten) goes on beside a bad value: with `if_bad` where there is one, else
+    with the default. A bad value of a `vital` setting stops it too: it says where it closes, or whether.
     """
 
     name: str
@@ -32,11 +34,17 @@ class Setting:
     bound: bool = False
     paper_default: Any = None
     live_default: Any = None
+    if_bad: Any = None
+    vital: bool = False
 
     @property
     def key(self) -> str:
         """Name the setting the way config.toml does."""
         return self.name.removeprefix(PREFIX).lower()
+
+    def stand_in(self, env: Env) -> Any:
+        """Return what the way out takes for a value that cannot be read: the stricter one."""
+        return self.default_in(env) if self.if_bad is None else self.if_bad
 
     def default_in(self, env: Env) -> Any:
         if env is Env.PAPER and self.paper_default is not None:
@@ -62,6 +70,7 @@ TABLE = (
         "Orders, closes and amendments may be sent",
         bound=True,
         paper_default=True,
+        if_bad=False,
     ),
     Setting(
         "CAP_ALLOWED_EPICS",
@@ -91,8 +100,11 @@ TABLE = (
         f"{_YES_NO}; false only on paper and demo",
         "An order needs a confirmation of its own",
         bound=True,
+        if_bad=True,
     ),
-    Setting("CAP_DRY_RUN", values.boolean, False, _YES_NO, "Show what would be sent, send nothing"),
+    Setting(
+        "CAP_DRY_RUN", values.boolean, False, _YES_NO, "Show what would be sent, send nothing", vital=True
+    ),
     Setting(
         "CAP_DEFAULT_ACCOUNT_ID",
         values.account,
@@ -100,6 +112,7 @@ TABLE = (
         "an account id as `capcli accounts` shows it",
         "Account to trade on",
         bound=True,
+        vital=True,
     ),
     Setting(
         "CAP_HTTP_TIMEOUT_S", values.seconds, 10.0, "seconds from 1 to 120", "How long to wait for an answer"
@@ -175,6 +188,7 @@ TABLE = (
         "confirm or human; on live the go-live checklist has to allow confirm",
         "Who approves an order: whoever confirms it, or a person by form or terminal",
         live_default="human",
+        if_bad="human",
     ),
     Setting(
         "CAP_API_URL",
@@ -183,6 +197,7 @@ TABLE = (
         "https://HOST, or http:// to this computer, without path; not on paper",
         "Another host for requests",
         bound=True,
+        vital=True,
     ),
     Setting(
         "CAP_STREAM_URL",

@@ -253,6 +253,9 @@ class SqliteJournal:
             _use(connection, append, permit, attempt.created_at)
             append(opened)
 
+    def unrecorded(self, _attempt_id: str) -> tuple[str, ...]:
+        return ()
+
     def move(
         self,
         attempt_id: str,

@@ -100,7 +100,9 @@ def test_scripts_need_the_confirmation_on_the_line(capcli):
         (("positions", "amend", "D1", "--stop", "1", "--stop-distance", "1"), "exclude each other"),
         (("orders", "amend", "D1"), "Name a level"),
         (("orders", "amend", "D1", "--good-till", "soon"), "--good-till"),
-        (("orders", "cancel"), "DEAL"),
+        (("orders", "cancel"), "--all"),
+        (("orders", "cancel", "D1", "--all"), "leave DEAL"),
+        (("orders", "cancel", "D1", "--epic", "GOLD"), "add --all"),
         (("positions", "bogus!"), "not a deal id"),
     ],
 )

@@ -31,7 +31,8 @@ def test_people_and_scripts_read_what_became_of_it(capcli):
     assert (done.code, done.data["flat"], done.data["unresolved"]) == (0, True, [])
     assert [row["deal_id"] for row in done.data["deals"]] == [deal]
     again = capcli("flatten", "--confirm")
-    assert (again.code, "Flat: there was nothing to cancel or to close" in again.out) == (0, True)
+    assert (again.code, "): there was nothing to cancel or to close" in again.out) == (0, True)
+    assert "Flat (paper, account " in again.out
     assert "The halt stays in force" in again.out
     rows = capcli("flatten", "--confirm", "--csv", "--fields", "deal_id,done")
     assert (rows.code, rows.out.strip()) == (0, "deal_id,done")

@@ -276,7 +276,7 @@ def call_back(seat: Seat) -> Callable[[Any], None]:
     return press
 
 
-def test_a_journal_that_fails_after_the_close_was_sent_leaves_doubt(
+def test_a_journal_that_fails_after_the_close_was_sent_leaves_no_doubt_and_is_told(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deal = seat.open().deal_id
@@ -288,8 +288,9 @@ def test_a_journal_that_fails_after_the_close_was_sent_leaves_doubt(
         return real()
 
     monkeypatch.setattr(seat.app.journal._db, "transaction", after_the_send)
-    doubt(seat, deal)
-    assert seat.book() == []
+    done = close(seat, deal).data
+    assert (done.state, seat.book()) == (AttemptState.LANDED, [])
+    assert done.warnings == (f"Not recorded ({done.attempt_id}): The journal has no space left on its disk.",)
 
 
 def test_a_close_in_doubt_says_what_an_amendment_in_doubt_says(seat: Seat) -> None:

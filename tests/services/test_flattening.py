@@ -57,13 +57,15 @@ def test_without_a_yes_nothing_happens_not_even_the_halt(seat: Seat) -> None:
     assert (seat.app.halting.held(), left(seat)) == (None, 1)
 
 
-def test_it_is_refused_where_trading_is_off(seats: Seats) -> None:
+def test_where_trading_is_off_it_halts_and_sends_nothing(seats: Seats) -> None:
     off = seats(
         CAP_ENV="demo", CAP_API_KEY="k" * 16, CAP_IDENTIFIER="me@example.com", CAP_API_PASSWORD="p" * 12
     )
     error = refusal(lambda: flatten(off))
     assert isinstance(error, TradingOff)
-    assert (off.tap.seen(), off.app.halting.held()) == ([], None)
+    assert (off.tap.seen(), off.app.halting.held() is None) == ([], False)
+    assert error.message.endswith("The halt stays in force until capcli resume.")
+    assert error.next == "capcli --env demo flatten"
 
 
 @pytest.mark.parametrize("option", [True, False])

@@ -16,7 +16,7 @@ from capcli.services.cancelling import Cancellation
 from capcli.services.order_amending import OrderAmendment, OrderChange
 from capcli.services.reply import Reply
 from tests.support.clock import Time
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.desk import FIRST_ACCOUNT, Seat, refusal, stop_at
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -234,7 +234,10 @@ def test_a_cancelled_order_waits_no_longer(seat: Seat) -> None:
     attempt = seat.app.journal.attempt(done.attempt_id)
     assert attempt is not None
     assert (attempt.evidence, attempt.deal_ids) == (Evidence.CONFIRM, (gone,))
-    assert done.sentence == "Cancelled the LIMIT order to BUY 1.5 SILVER at 25; nothing of it was filled."
+    assert done.sentence == (
+        "Cancelled the LIMIT order to BUY 1.5 SILVER at 25; nothing of it was filled "
+        f"(paper, account {FIRST_ACCOUNT})."
+    )
 
 
 @pytest.mark.parametrize(("where", "sent"), [("before", 2), ("after", 1)])

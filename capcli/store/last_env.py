@@ -1,0 +1,53 @@
+"""Which environment was chosen last, for the day when the settings that say so are gone."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from capcli.errors import CapcliError, StateFolderUnusable
+from capcli.services.ports import Journal
+from capcli.system import put_guarded, read_guarded
+
+_NAME = "last-env.json"
+_ENVS = ("live", "demo", "paper")
+
+
+@dataclass(frozen=True, slots=True)
+class LastEnv:
+    """Remembers it in several folders, for one may be deleted with the settings; the journal knows it too."""
+
+    folders: tuple[Path, ...]
+
+    def note(self, env: str) -> None:
+        """Remember an environment that somebody chose. A folder that cannot be written is left out."""
+        for folder in self.folders:
+            with suppress(CapcliError, OSError):
+                if self._read(folder) != env:
+                    put_guarded(folder / _NAME, {"env": env})
+
+    def read(self, journal: Callable[[], Journal] | None, kept: Iterable[str]) -> str | None:
+        """Return the environment that was used last; None where nothing tells.
+
+        `kept` names the environments that have credentials, for where nothing else remembers.
+        """
+        for folder in self.folders:
+            if (env := self._read(folder)) is not None:
+                return env
+        return (None if journal is None else _newest(journal)) or next(iter(kept), None)
+
+    def _read(self, folder: Path) -> str | None:
+        try:
+            env = (read_guarded(folder / _NAME) or {}).get("env")
+        except StateFolderUnusable:
+            return None
+        return env if env in _ENVS else None
+
+
+def _newest(journal: Callable[[], Journal]) -> str | None:
+    """Return the environment of the newest attempt."""
+    with suppress(CapcliError, ValueError):
+        book = journal()
+        latest = [row for env in _ENVS for row in book.attempts(env, limit=1)]
+        return max(latest, key=lambda row: row.created_at).env if latest else None
+    return None
