@@ -17,7 +17,6 @@ from capcli.errors import (
     MayBeLive,
     NotConfirmed,
     OrderNotConfirmed,
-    PinMissing,
     PinNeeded,
     Problem,
     Refused,
@@ -225,11 +224,12 @@ class Call:
             raise NotConfirmed(f"You did not type {_WORD}, so nothing was sent.", next=command)
 
     def _ask_readable_pin(self, app: "App") -> None:
-        """Have the PIN of live typed, where there is one and it can be read."""
+        """Have the PIN of live typed, where there is one and it can be read. Raises PinWrong."""
         try:
-            self.ask_pin(app)
-        except (PinMissing, ConfigError):
-            self.outlet.talk("The PIN of live cannot be read, so it is not asked for.\n")
+            if app.pin.needed and app.pin.is_set:
+                self.ask_pin(app)
+        except ConfigError as error:
+            self.outlet.talk(f"The PIN of live is not asked for: {error.message}\n")
 
     def _approved(self, waiting: ApprovalRequired, send: "Callable[[], Reply[T]]") -> "Reply[T]":
         """Have the person at the terminal approve what they have just asked for, then send it."""

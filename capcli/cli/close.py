@@ -83,6 +83,7 @@ def _reduce(
     from capcli.services.reducing import Reduction
 
     def use(application: "App") -> "Reply[Reduction]":
+        application.require_way_out(f"capcli close {quote(deal)} --size {size}")
         return call.confirmed(
             lambda yes: application.reductions.reduce(deal, size, confirmed=yes, again=again),
             given=confirm,

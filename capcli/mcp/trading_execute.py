@@ -108,10 +108,15 @@ class TradingExecuteTools:
             )
         wait_s = _wait(timeout_s, wanted=wait_for_confirm)
         begun: list[str] = []
-        return self._face.send(
-            lambda app: app.reductions.reduce(
+
+        def reduce(app: App) -> Reply[Reduction]:
+            app.require_way_out(f"capcli close {quote(deal_id)} --size {size}")
+            return app.reductions.reduce(
                 deal_id, size, confirmed=confirm, again=again, wait_s=wait_s, begun=begun.append
-            ),
+            )
+
+        return self._face.send(
+            reduce,
             lambda app: app.reductions.part_so_far(deal_id, size, begun[0] if begun else None),
         )
 

@@ -1,6 +1,7 @@
 """Close part of a position: one opposite order of that size, on an account that nets, sent at most once."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,9 +19,12 @@ from capcli.errors import (
     ChecksFailed,
     DuplicateOrder,
     Exit,
+    JournalAltered,
+    JournalUnreadable,
     PartUnderWay,
     Problem,
     Refused,
+    StateFolderUnusable,
     UsageError,
 )
 from capcli.services import ids as typed
@@ -100,6 +104,7 @@ class Reductions(Executions):
         position = self._desk.broker.position(deal_id)
         account_id = self._desk.broker.account_id or ""
         with (
+            _closing_all_stays(deal_id),
             about(account_id),
             self._sending.lock(self._desk.env, self._desk.broker.host, account_id),
             self._desk.broker.hold_account(),
@@ -268,6 +273,17 @@ class Reductions(Executions):
         left = next((row.size for row in book if row.deal_id == target.deal_id), Decimal(0))
         opened = (row for row in book if row.epic == target.epic and row.side is target.side.opposite)
         return left, next((row for row in opened if row.deal_id not in known), None)
+
+
+@contextmanager
+def _closing_all_stays(deal_id: str) -> Iterator[None]:
+    """Where no order can be written down or locked, point at what needs neither: closing all of it."""
+    try:
+        yield
+    except (JournalUnreadable, JournalAltered, StateFolderUnusable) as error:
+        error.message = f"{error.message} Nothing was sent. All of it can be closed without that."
+        error.next = f"capcli close {deal_id}"
+        raise
 
 
 def reducible(book: tuple[Position, ...], deal_id: str, size: Decimal) -> Position:
