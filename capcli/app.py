@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from capcli.services.order_updates import OrderUpdates
     from capcli.services.pin import Pin
     from capcli.services.portfolio import Portfolio
-    from capcli.services.ports import CandleTarget, Credentials, SessionCache, StoredSession
+    from capcli.services.ports import Anchor, CandleTarget, Credentials, SessionCache, StoredSession
     from capcli.services.previews import Previews
     from capcli.services.proposals import Proposals
     from capcli.services.protected_execution import ProtectedExecutions
@@ -168,7 +168,7 @@ def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = ut
 
         yield _halting(FileHalt(place, place), journal, clock)
         return
-    with closing(SqliteJournal(places.journal)) as book:
+    with closing(SqliteJournal(places.journal, guard=places.guard)) as book:
         yield _halting(_halt_switch(places), lambda: book, clock)
 
 
@@ -528,11 +528,19 @@ class App:
     def _journal(self) -> "SqliteJournal":
         from capcli.store.journal import SqliteJournal
 
-        return SqliteJournal(self.folders.journal, key=self._chain_key)
+        return SqliteJournal(
+            self.folders.journal, key=self._chain_key, anchor=self._chain_anchor, guard=self.folders.guard
+        )
 
     def _chain_key(self) -> bytes | None:
         """Return the key of the event chain where the keychain is in use: not on paper, not headless."""
         return self._seal.key() if self.credentials.in_keychain else None
+
+    def _chain_anchor(self) -> "Anchor | None":
+        """Return what the keychain remembers of the journal; None while it cannot be asked."""
+        with suppress(CapcliError):
+            return self._audit_item().load()
+        return None
 
     @property
     def _seal(self) -> "ChainSeal":

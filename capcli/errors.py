@@ -5,7 +5,8 @@ CapcliError                          exit 1   a bug in capcli
 ├── ConfigError                      exit 3
 │   ├── SettingInvalid  SettingUnknown  NotEnforced  EnvironmentUnknown  NothingToClose
 │   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
-│   ├── AccountUnknown  JournalUnreadable  JournalAltered  PaperFileUnusable  StateFolderUnusable
+│   ├── AccountUnknown  StateFolderUnusable  PaperFileUnusable
+│   ├── JournalUnreadable  JournalAltered  JournalBehind
 │   ├── ClientConfigBroken  ClientMissing  ServerSilent
 │   └── OutputUnusable  ExtraMissing
 ├── LoginRefused                     exit 4
@@ -206,6 +207,13 @@ class JournalAltered(ConfigError):
     """The journal is not as it was written: a row was altered, removed, moved or cut off."""
 
     code = "JOURNAL_ALTERED"
+    retry_safe = False
+
+
+class JournalBehind(ConfigError):
+    """The journal is older than what is remembered of it, or another one: nobody knows what it misses."""
+
+    code = "JOURNAL_BEHIND"
     retry_safe = False
 
 

@@ -1,5 +1,6 @@
 """`capcli history`: the broker's history of the account, and what was sent from here."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,13 +8,15 @@ import typer
 
 from capcli.cli.call import Call
 from capcli.cli.inputs import instant, span
-from capcli.cli.run import finish, run
+from capcli.cli.run import run
 from capcli.cli.tree import command, epilog, new_app
-from capcli.errors import UsageError
+from capcli.errors import NotConfirmed, UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.services.history import History, Span
+    from capcli.services.reply import Reply
+    from capcli.services.verifying import Verified
 
 app = new_app("Activity, bookings, realised P&L; what was sent from here.", no_args_is_help=True)
 
@@ -54,40 +57,62 @@ def executions(
     run(ctx, lambda application: application.executions_log.latest(last), ExecutionsFound)
 
 
+@command(app, "verify", example="capcli history verify\ncapcli history verify --json")
+def verify(ctx: typer.Context) -> None:
+    """Find altered, removed, added and cut-off rows in this machine's journal, and an older journal.
+
+    Each change is kept as an event with a hash over itself, the one before and the rows that it changed.
+    With credentials in the keychain (demo, live) the hash is sealed with a key that is kept there; on paper
+    it is a plain hash. How far the journal came is also kept outside its folder, and in the keychain. While
+    something is found, no new risk is sent; closing goes on.
+    """
+    from capcli.services.verifying import Verified
+
+    run(
+        ctx,
+        lambda application: application.verification.verify(progress=_counted(ctx, application)),
+        Verified,
+    )
+
+
 @command(
     app,
-    "verify",
-    example="capcli history verify --json\ncapcli history verify --accept",
+    "accept",
+    example='capcli history accept\ncapcli history accept --reason "restored Monday\'s backup"',
 )
-def verify(
+def accept(
     ctx: typer.Context,
-    *,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Take the journal as it is now for the one to start from.")
-    ] = False,
-    confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Accept without a question.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why the journal is as it is; the journal keeps it.")
+    ] = None,
 ) -> None:
-    """Find altered, removed, reordered and cut-off rows in this machine's journal.
+    """Go on from the journal as it is: an older copy, a new one, or one with altered rows.
 
-    Each event carries a hash over itself and the one before. With credentials in the keychain (demo, live)
-    the hash is sealed with a key that rests there, and the keychain remembers how many events there were.
+    A person does this on a terminal, after comparing it with the broker's own history: orders that it does
+    not know of may be live. On live it takes the PIN.
     """
     from capcli.services.verifying import Verified
 
     call: Call = ctx.find_root().obj
-    if not accept:
-        run(ctx, lambda application: application.verification.verify(), Verified)
-        return
-    call.check_form(Verified)
-    application = call.build()
-    do = application.verification
-    reply = call.confirmed(
-        lambda yes: do.accept(confirmed=yes),
-        given=confirm,
-        summary=lambda: "The journal's present end becomes the one that later checks start from.",
-        question="Accept it?",
-    )
-    finish(call, reply, application.env)
+
+    def use(application: "App") -> "Reply[Verified]":
+        service, keychain = application.verification, application.credentials.in_keychain
+        found = service.verify(ask_keychain=keychain, progress=_counted(ctx, application))
+        if found.problem is None:
+            return found
+        if call.json or not call.outlet.interactive:
+            raise NotConfirmed(
+                f"{found.problem.message} A person accepts it on a terminal: not a pipe, a script or --json. "
+                "Nothing was changed.",
+                next="capcli history accept",
+            )
+        call.ask_pin(application)
+        call.talk(f"{found.problem.message}\n")
+        why = reason or call.outlet.ask("Why is the journal as it is? ")
+        call.ask("From now on it counts as it is. Accept it?", "capcli history accept")
+        return service.accept(reason=why, ask_keychain=keychain, progress=_counted(ctx, application))
+
+    run(ctx, use, Verified)
 
 
 @command(
@@ -188,15 +213,25 @@ def _span(name: str, last: str | None, start: str | None, end: str | None) -> "S
 
 
 def _told(ctx: typer.Context, application: "App") -> "History":
-    """Return the history that says how far it is, once a second after the first one."""
+    """Return the history that says how far it is."""
+    return application.history.telling(_progress(ctx, application, "Read {} of {} parts of the history.\n"))
+
+
+def _counted(ctx: typer.Context, application: "App") -> Callable[[int, int], None]:
+    """Return what says how far a look through the journal is."""
+    return _progress(ctx, application, "Checked {} of {} events.\n")
+
+
+def _progress(ctx: typer.Context, application: "App", text: str) -> Callable[[int, int], None]:
+    """Return what says how far something is, once a second after the first one."""
     call: Call = ctx.find_root().obj
     said = application.clock()
 
-    def told(done: int, windows: int) -> None:
+    def told(done: int, of: int) -> None:
         nonlocal said
         now = application.clock()
-        if done < windows and now - said > _SECOND:
+        if done < of and now - said > _SECOND:
             said = now
-            call.talk(f"Read {done} of {windows} parts of the history.\n")
+            call.talk(text.format(done, of))
 
-    return application.history.telling(told)
+    return told

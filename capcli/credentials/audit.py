@@ -70,7 +70,7 @@ class AuditItem:
             raise ConfigError(
                 f"The keychain item {self.item} cannot be read ({type(error).__name__}), so nobody can vouch"
                 " for the journal any more.",
-                next="capcli history verify --accept",
+                next="capcli history accept",
             ) from None
 
     def _within(self, use: "Callable[[KeyringBackend], T]") -> T:

@@ -20,8 +20,10 @@ def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: 
     Raises LateLanding, once, for an order of the last day that was presumed not placed and landed after all,
     and once for each deal that may be such an order, or a second one like an order that was found by its
     traces, and a person's trade as well.
+    Raises JournalBehind and JournalAltered where the journal cannot say so.
     `why` says what would add risk, where that is not an order.
     """
+    desk.journal.require_intact()
     for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
         if witness.settle(other).state.unresolved:
             raise _blocked(other, why)
@@ -38,6 +40,7 @@ def refuse_while_order_unresolved(desk: Desk, witness: Witness, account_id: str,
 
     Closes, amendments and other markets do not, so they keep nobody from closing a part.
     """
+    desk.journal.require_intact()
     for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
         order = witness.order_of(other)
         if order is None or order.request.epic != epic:

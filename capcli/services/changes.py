@@ -157,6 +157,8 @@ class Changer:
             deal_id=change.deal_id,
         )
         book, preview = self.book, change.preview
+        if change.risk is not None:
+            self.desk.journal.require_intact()
         if preview is None:
             book.open_attempt(attempt, permit=permit)
         elif book.claim(preview.preview_id, attempt, now=attempt.created_at, permit=permit) is None:

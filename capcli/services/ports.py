@@ -505,6 +505,23 @@ class Journal(Protocol):
         """
         ...
 
+    def require_intact(self) -> None:
+        """Refuse new risk where it is not as it was written. Raises JournalBehind, JournalAltered."""
+        ...
+
+    def remembered(self) -> "JournalBreak | None":
+        """Compare the journal with what is remembered of it outside its folder; None where it fits."""
+        ...
+
+    def accept(
+        self, altered: Sequence[tuple[str, tuple[Any, ...]]], *, at: datetime, reason: str
+    ) -> tuple[int, str]:
+        """Take the journal as it is now for the one to go on from; return its count and head.
+
+        Raises what writing it does, and StateFolderUnusable.
+        """
+        ...
+
     def inspect(
         self, key: bytes | None, marks: "Sequence[Mark]" = (), progress: Callable[[int, int], None] = ...
     ) -> "Inspection":
@@ -538,7 +555,8 @@ class Inspection:
     """What a look through the whole journal found.
 
     `head` is the hash of the last event. `keyed` events are sealed with the keychain's key, and `unread` of
-    those could not be checked since the key was not there.
+    those could not be checked since the key was not there. `altered` are the rows that are not as the events
+    tell: table and primary key.
     """
 
     events: int
@@ -546,6 +564,7 @@ class Inspection:
     head: str
     breaks: tuple[JournalBreak, ...]
     unread: int = 0
+    altered: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from capcli.errors import CapcliError, JournalAltered, NotConfirmed
+from capcli.errors import CapcliError, JournalAltered, JournalBehind, UsageError
 from capcli.services.ports import Anchor, Inspection, Journal, JournalBreak
 from capcli.services.reply import Reply
 
@@ -13,6 +13,15 @@ _PLAIN = (
     "The chain has no key here, so whoever can write the file could write it anew as a whole; changes of"
     " single rows are found."
 )
+# What no yes mends: without it nothing that the journal says can be believed.
+_FOUNDATIONS = frozenset({"file", "schema", "events"})
+_BEHIND = frozenset({"record"})
+
+Progress = Callable[[int, int], None]
+
+
+def _silent(_done: int, _all: int) -> None:
+    pass
 
 
 class Vault(Protocol):
@@ -47,36 +56,44 @@ class Verification:
         self._vault = vault
         self._clock = clock
 
-    def verify(
-        self, *, ask_keychain: bool = True, progress: Callable[[int, int], None] = lambda _done, _all: None
-    ) -> Reply[Verified]:
-        """Look through the whole journal. One that was altered is a result with a problem."""
+    def verify(self, *, ask_keychain: bool = True, progress: Progress = _silent) -> Reply[Verified]:
+        """Look through the whole journal. One that was altered or is behind is a result with a problem.
+
+        `progress` is told how many events are done, of how many.
+        """
         anchor, trouble = self._anchor() if ask_keychain else (None, "")
         marks = (anchor.mark,) if anchor else ()
         found = self._journal.inspect(anchor.key if anchor else None, marks, progress)
-        anchored = anchor.count if anchor and not found.breaks else None
-        verified = Verified(
-            not found.breaks, found.events, found.keyed, anchored, found.breaks, _note(found, anchor, trouble)
-        )
-        return _reply(verified)
+        behind = None if _is_damaged(found) else self._journal.remembered()
+        breaks = found.breaks if behind is None else (behind, *found.breaks)
+        anchored = anchor.count if anchor and not breaks else None
+        note = _note(found, anchor, trouble)
+        return _reply(Verified(not breaks, found.events, found.keyed, anchored, breaks, note))
 
-    def accept(self, *, confirmed: bool) -> Reply[Verified]:
-        """Let the keychain vouch for the journal as it is now: after a restored copy, or a new beginning.
+    def accept(
+        self, *, reason: str, ask_keychain: bool = True, progress: Progress = _silent
+    ) -> Reply[Verified]:
+        """Go on from the journal as it is now: a person says why, and the journal keeps the reason.
 
-        Rows that were altered stay found. Raises NotConfirmed, and what the keychain does.
+        Altered rows count as true from then on. Raises UsageError without a reason, JournalAltered where the
+        chain, the schema or the file itself is not whole, and what the keychain does: nothing was changed.
         """
-        if not confirmed:
-            raise NotConfirmed(
-                "This makes the journal's present end the one that later checks start from: what was cut off"
-                " before will not be noticed any more. Nothing was changed.",
-                next="capcli history verify --accept --confirm",
+        if not reason.strip():
+            raise UsageError("Say why the journal is as it is.", next='capcli history accept --reason "..."')
+        anchor = self._vault.load() if ask_keychain else None
+        found = self._journal.inspect(anchor.key if anchor else None, (), progress)
+        broken = [one for one in found.breaks if one.table in _FOUNDATIONS]
+        if broken:
+            raise JournalAltered(
+                f"The journal cannot be accepted: {broken[0].table} {broken[0].row}: {broken[0].fault}. "
+                "Nothing was changed. Restore a copy of it; or move it away, let a new one begin, and accept "
+                "that one.",
+                next="capcli config path",
             )
-        anchor = self._vault.load()
+        count, head = self._journal.accept(found.altered, at=self._clock(), reason=reason.strip())
         if anchor is not None:
-            self._journal.note(None, "accepted", at=self._clock(), detail={"before": anchor.count})
-            found = self._journal.inspect(anchor.key)
-            self._vault.save(replace(anchor, count=found.events, head=found.head))
-        return self.verify()
+            self._vault.save(replace(anchor, count=count, head=head))
+        return self.verify(ask_keychain=ask_keychain, progress=progress)
 
     def _anchor(self) -> tuple[Anchor | None, str]:
         try:
@@ -106,10 +123,17 @@ def _reply(data: Verified) -> Reply[Verified]:
     if data.intact:
         return Reply(data)
     first = data.breaks[0]
+    if {one.table for one in data.breaks} <= _BEHIND:
+        return Reply(data, problem=JournalBehind(first.fault, next="capcli history accept").problem())
     error = JournalAltered(
         f"The journal is not as it was written: {first.table} {first.row}: {first.fault}."
         + (f" {len(data.breaks) - 1} more." if len(data.breaks) > 1 else "")
-        + " Keep the file, and compare it with the broker's own history.",
+        + " No new risk is sent. Keep the file, and compare it with the broker's own history; if you know"
+        " why, accept it: capcli history accept",
         next="capcli history executions",
     )
     return Reply(data, problem=error.problem())
+
+
+def _is_damaged(found: Inspection) -> bool:
+    return any(one.table == "file" for one in found.breaks)

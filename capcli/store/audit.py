@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from typing import Any
 
 from capcli.services.ports import Inspection, JournalBreak, Mark
 from capcli.store import seals
@@ -39,7 +40,12 @@ def inspect(
     found = [*walk.events(), *walk.rows()]
     breaks = [*walk.cut_off(), *found, *_schema(connection, migrations)]
     return Inspection(
-        walk.count, walk.keyed, walk.head, tuple(breaks), unread=walk.keyed if key is None else 0
+        walk.count,
+        walk.keyed,
+        walk.head,
+        tuple(breaks),
+        unread=walk.keyed if key is None else 0,
+        altered=tuple(walk.altered),
     )
 
 
@@ -83,6 +89,7 @@ class _Walk:
         self._progress = progress
         self.count = self.keyed = 0
         self.head = FIRST_HASH
+        self.altered: list[tuple[str, tuple[Any, ...]]] = []
         connection.execute("CREATE TEMP TABLE told (name, key, hash, marks, PRIMARY KEY (name, key))")
 
     def events(self) -> Iterator[JournalBreak]:
@@ -92,6 +99,11 @@ class _Walk:
             if fault := self._fault(row):
                 yield JournalBreak("events", str(row["seq"]), fault)
             self.head = str(row["hash"])
+            mark = self._marks.get(self.count)
+            if mark is not None and mark.head != self.head:
+                other = f"it is not the event that {mark.keeper} remembers"
+                fault = f"{other}: the journal was written anew or replaced"
+                yield JournalBreak("record", str(self.count), fault)
             self.keyed += self.head.startswith(KEYED)
             if not self._take(row["rows"]):
                 yield JournalBreak("events", str(row["seq"]), "what it tells of other rows cannot be read")
@@ -103,7 +115,7 @@ class _Walk:
             if mark.count > self.count:
                 gone = f"the last {mark.count - self.count} were cut off"
                 fault = f"{mark.keeper} remembers {mark.count} events: {gone}"
-                yield JournalBreak("events", str(self.count), fault)
+                yield JournalBreak("record", str(self.count), fault)
 
     def _fault(self, row: sqlite3.Row) -> str | None:
         columns, sealed = tuple(row)[:-1], str(row["hash"])
@@ -140,13 +152,17 @@ class _Walk:
                 "SELECT hash, marks FROM temp.told WHERE name = ? AND key = ?", place
             ).fetchone()
             if told is None or told["hash"] is None:
-                yield JournalBreak(table, _shown(key), "no event tells of it")
+                yield self._altered(table, key, "no event tells of it")
             elif told["hash"] != seals.row_hash(row):
                 columns = ", ".join(seals.altered(row, told["marks"])) or "it"
-                yield JournalBreak(table, _shown(key), f"{columns}: not what the events tell")
+                yield self._altered(table, key, f"{columns}: not what the events tell")
             self._connection.execute("DELETE FROM temp.told WHERE name = ? AND key = ?", place)
         for left in self._connection.execute("SELECT name, key FROM temp.told WHERE hash IS NOT NULL"):
-            yield JournalBreak(left["name"], _shown(json.loads(left["key"])), "it was removed")
+            yield self._altered(left["name"], tuple(json.loads(left["key"])), "it was removed")
+
+    def _altered(self, table: str, key: tuple[Any, ...], fault: str) -> JournalBreak:
+        self.altered.append((table, key))
+        return JournalBreak(table, _shown(key), fault)
 
 
 def _shown(key: Iterable[object]) -> str:

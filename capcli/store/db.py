@@ -45,6 +45,10 @@ class Database:
         return self._path
 
     @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    @property
     def migrations(self) -> Migrations:
         return self._migrations
 
@@ -52,6 +56,10 @@ class Database:
         """Run one read and return all of its rows."""
         with self._lent() as connection:
             return connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, values: tuple[Any, ...] = ()) -> sqlite3.Row | None:
+        """Run one read and return its first row."""
+        return next(iter(self.rows(sql, values)), None)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -240,7 +248,8 @@ def _keep_private(path: Path) -> None:
     # By name, never by opening: closing a second handle would drop this process's locks on the file.
     for file in _files(path):
         with suppress(FileNotFoundError):
-            make_private(file)
+            if file.stat().st_mode & 0o077:
+                make_private(file)
 
 
 def _sync_folder(folder: Path) -> None:

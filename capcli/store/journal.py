@@ -3,18 +3,20 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from threading import RLock
 from typing import Any, TypeVar
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
-from capcli.errors import ApprovalUnknown, JournalUnreadable
-from capcli.services.ports import DealTaken, Inspection, Mark
+from capcli.errors import ApprovalUnknown, JournalAltered, JournalUnreadable, StateFolderUnusable
+from capcli.services.ports import Anchor, DealTaken, Inspection, JournalBreak, Mark
 from capcli.store import seals
 from capcli.store.audit import inspect
+from capcli.store.custody import Ask, Custody, Held, new_identity
 from capcli.store.db import Database
 from capcli.store.events import Event, append
 from capcli.store.records import (
@@ -27,11 +29,13 @@ from capcli.store.records import (
     preview_row,
     stamp,
 )
+from capcli.system import guard_folder
 
 R = TypeVar("R")
 
 # So many names are asked for in one statement.
 _NAMES = 500
+_LOOKS = 3
 
 _FACTS = frozenset(
     {
@@ -125,29 +129,118 @@ class SqliteJournal:
     """The `Journal` port over one SQLite file. Safe to share between threads; opened on first use."""
 
     def __init__(
-        self, path: Path, *, key: Callable[[], bytes | None] = lambda: None, database: Database | None = None
+        self,
+        path: Path,
+        *,
+        key: Callable[[], bytes | None] = lambda: None,
+        anchor: Callable[[], Anchor | None] = lambda: None,
+        database: Database | None = None,
+        guard: Path | None = None,
     ) -> None:
+        """`key` and `anchor` ask the keychain; `guard` is the guard folder, by default this user's own."""
         self._db = database or Database(path)
         self._key = key
+        self._anchor = anchor
+        self._custody = Custody(path, guard or guard_folder())
+        self._one_at_a_time = RLock()
+        self._last_key: bytes | None = None
         self.keyed_head: tuple[int, str] | None = None
         """Number and hash of the last event that this process wrote with the chain's key."""
 
     def close(self) -> None:
-        self._db.close()
+        """Close the file. The last process to do so tidies it, so it is remembered as it is then."""
+        with self._one_at_a_time:
+            if not self._db.is_open:
+                return
+            with self._custody.held(self._last_key) as held:
+                self._db.close()
+                with suppress(StateFolderUnusable):
+                    held.restamp()
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[sqlite3.Connection, Callable[[Event], None]]]:
+    def _writing(
+        self, *, risk: bool = False, accepting: bool = False
+    ) -> Iterator[tuple[sqlite3.Connection, Callable[[Event], None]]]:
         """Open a transaction that adds to the chain. The key is fetched before others have to wait.
 
-        The last event of the transaction tells of all rows that it changed.
+        The last event of the transaction tells of all rows that it changed. With `risk` a journal that is
+        not as it was written refuses; with `accepting` what is remembered of it begins anew.
         """
-        key = self._key()
+        self._last_key = key = self._key()
         events: list[Event] = []
-        with self._db.transaction() as connection:
-            yield connection, events.append
-            head = _append(connection, events, key)
-        if key is not None and head is not None:
-            self.keyed_head = head
+        with self._one_at_a_time, self._custody.held(key) as held:
+            with self._db.transaction() as connection:
+                held.compare(_asking(connection))
+                if risk:
+                    self._require_intact(held)
+                yield connection, events.append
+                identity = self._identify(connection, events, held)
+                head = _append(connection, events, key)
+            if head is None or identity is None:
+                return
+            self.keyed_head = head if key is not None else self.keyed_head
+            if accepting:
+                held.keep(identity, head)
+            elif held.trouble is None:
+                # What is not remembered now is noticed before the next order; this change is made.
+                with suppress(StateFolderUnusable):
+                    held.keep(identity, head)
+
+    def _identify(self, connection: sqlite3.Connection, events: list[Event], held: Held) -> str | None:
+        """Return the journal's id; with its first event it gets one."""
+        identity = self._custody.identity(_asking(connection))
+        if identity is None and events:
+            at, identity = events[0].at, new_identity()
+            connection.execute(
+                "INSERT INTO switches VALUES ('journal', ?, 'first use', ?)", (identity, stamp(at))
+            )
+            events.insert(0, Event("begin", at))
+            held.begun()
+        return identity
+
+    def require_intact(self) -> None:
+        """Refuse new risk on a journal that is not as it was written. Raises JournalBehind, JournalAltered.
+
+        Where anybody else touched the files all of them are looked through first, while others may write.
+        """
+        for _ in range(_LOOKS):
+            key = self._key()
+            with self._one_at_a_time, self._custody.held(key) as held:
+                held.compare(self._db.row)
+                if held.trouble is not None:
+                    raise held.trouble
+                if held.untouched or held.record is None:
+                    return
+                before = self._custody.stamp()
+            self._look(key, held)
+            with self._one_at_a_time, self._custody.held(key) as held:
+                if self._custody.stamp() == before and held.record is not None:
+                    held.untouched = True
+                    held.keep(held.record.journal, (held.record.count, held.record.head))
+                    return
+
+    def _require_intact(self, held: Held) -> None:
+        """Refuse in the transaction that would send new risk; nobody of this user writes meanwhile."""
+        if held.trouble is not None:
+            raise held.trouble
+        if not held.untouched:
+            self._look(held.key, held)
+            held.untouched = True
+        if held.record is not None:
+            # A record that cannot be written would let the journal go back in time unnoticed.
+            held.keep(held.record.journal, (held.record.count, held.record.head))
+
+    def _look(self, key: bytes | None, held: Held) -> None:
+        anchor = self._anchor() if key is not None else None
+        marks = [one.mark for one in (held.record, anchor) if one is not None]
+        found = self.inspect(key, marks)
+        if found.breaks:
+            first = found.breaks[0]
+            raise JournalAltered(
+                f"The journal is not as it was written: {first.table} {first.row}: {first.fault}. "
+                "Nothing was sent.",
+                next="capcli history verify",
+            )
 
     def inspect(
         self,
@@ -158,6 +251,28 @@ class SqliteJournal:
         """Compare the file with its event chain, and with the marks. Raises JournalUnreadable."""
         with self._db.fresh() as connection:
             return inspect(connection, key, self._db.migrations, marks, progress)
+
+    def remembered(self) -> JournalBreak | None:
+        """Compare the journal with what is remembered of it outside its folder; None where it fits."""
+        held = self._custody.look(self._key())
+        held.compare(self._db.row)
+        if held.trouble is None:
+            return None
+        return JournalBreak("record", held.record.journal[:12] if held.record else "", held.trouble.message)
+
+    def accept(
+        self, altered: Sequence[tuple[str, tuple[Any, ...]]], *, at: datetime, reason: str
+    ) -> tuple[int, str]:
+        """Take the journal as it is now for the one to go on from, and the altered rows for true.
+
+        Return number and hash of its last event. Raises JournalUnreadable, StateFolderUnusable.
+        """
+        with self._writing(accepting=True) as (connection, append):
+            for table, key in altered:
+                seals.touch(connection, table, key)
+            append(Event("accepted", at, detail={"reason": reason, "altered": len(altered)}))
+        row = self._db.rows("SELECT seq, hash FROM events WHERE seq = (SELECT max(seq) FROM events)")[0]
+        return row["seq"], row["hash"]
 
     def save_preview(self, preview: PreviewRecord) -> None:
         detail = {"document": preview.document, **_named(preview)}
@@ -226,7 +341,7 @@ class SqliteJournal:
     ) -> PreviewRecord | None:
         if attempt.preview_id != preview_id or attempt.state is not AttemptState.CLAIMED:
             raise ValueError(f"{attempt.attempt_id} is not a claim of {preview_id}")
-        with self._writing() as (connection, append):
+        with self._writing(risk=True) as (connection, append):
             # All rows are fetched: a statement that is still open would keep the commit waiting.
             won = connection.execute(_CLAIM, (preview_id, stamp(now))).fetchall()
             if not won:
@@ -381,6 +496,10 @@ class SqliteJournal:
                 next="capcli health",
                 path=str(self._db.path),
             ) from error
+
+
+def _asking(connection: sqlite3.Connection) -> Ask:
+    return lambda sql, values: connection.execute(sql, values).fetchone()
 
 
 def _append(

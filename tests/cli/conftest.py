@@ -153,12 +153,19 @@ class Demo:
     runtime: Path
 
     def __call__(self, *words, env=None, stdin=""):
+        return self._call("--json", *words, env=env, stdin=stdin)
+
+    def at_terminal(self, *words, typed, env=None):
+        """Call it as a person who types."""
+        return self._call(*words, env=env, typed=typed)
+
+    def _call(self, *words, env, **given):
         time = self.capcli.time
         around = Surroundings(
             clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=self.tap
         )
         environ = {"XDG_RUNTIME_DIR": str(self.runtime), **(env or {})}
-        return self.capcli("--env", "demo", "--json", *words, env=environ, stdin=stdin, around=around)
+        return self.capcli("--env", "demo", *words, env=environ, around=around, **given)
 
     def logins(self):
         return self.tap.seen().count("POST /session")

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from capcli import system
 from capcli.app import Surroundings
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import KEYS, Cli, Demo
@@ -54,7 +55,9 @@ def stages(tmp_path_factory):
 
 
 @pytest.fixture
-def capcli(stages):
+def capcli(stages, monkeypatch):
+    # What is remembered outside the state folder goes back with it.
+    monkeypatch.setattr(system, "system_home", lambda: stages.now / "user")
     shutil.rmtree(stages.now, ignore_errors=True)
     (stages.now / "run").mkdir(parents=True, mode=0o700)
     return Cli(stages.now / "home")

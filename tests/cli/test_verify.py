@@ -9,10 +9,15 @@ import pytest
 TRADE = {"CAP_ALLOW_TRADING": "true"}
 
 
-def tampered(home, *statements):
+def tampered(home, *statements, triggers=False):
     with closing(sqlite3.connect(home / "journal.db", isolation_level=None)) as raw:
         raw.execute("PRAGMA foreign_keys=OFF")
-        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        dropped = (
+            []
+            if triggers
+            else raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        )
+        for (name,) in dropped:
             raw.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             raw.execute(statement)
@@ -52,7 +57,7 @@ def test_what_was_cut_off_is_told_by_the_keychain(traded, capcli):
     result = traded("history", "verify")
 
     assert (result.code, result.error["code"]) == (3, "JOURNAL_ALTERED")
-    assert "were cut off" in result.data["breaks"][0]["fault"]
+    assert any("were cut off" in one["fault"] for one in result.data["breaks"])
 
 
 def test_a_journal_written_anew_without_the_key_is_told_by_the_keychain(traded, capcli):
@@ -64,7 +69,7 @@ def test_a_journal_written_anew_without_the_key_is_told_by_the_keychain(traded, 
     result = traded("history", "verify")
 
     assert result.code == 3
-    assert "written anew or replaced" in result.data["breaks"][0]["fault"]
+    assert any("written anew or replaced" in one["fault"] for one in result.data["breaks"])
 
 
 def test_health_finds_it_too(traded, capcli):
@@ -98,19 +103,46 @@ def test_a_locked_keychain_stops_no_order_and_is_told(traded, keychain, capcli, 
     assert "plain hash" in found.data["note"]
 
 
-def test_a_new_beginning_is_accepted_only_on_purpose(traded, capcli, keychain):
+def test_a_new_beginning_is_accepted_by_a_person_who_says_why(traded, capcli, keychain):
     for name in capcli.home.glob("journal.db*"):
         name.unlink()
-    traded("preview", "SILVER", "--size", "1", env=TRADE)
-    assert traded("history", "verify").code == 3
+    preview = traded("preview", "SILVER", "--size", "1", env=TRADE).data["preview_id"]
+    found = traded("history", "verify")
+    assert (found.code, found.error["code"]) == (3, "JOURNAL_BEHIND")
+    assert traded("execute", preview, "--confirm", env=TRADE).error["code"] == "JOURNAL_BEHIND"
 
-    refused = traded("history", "verify", "--accept")
-    accepted = traded("history", "verify", "--accept", "--confirm")
+    refused = traded("history", "accept", "--reason", "a new disk")
+    accepted = traded.at_terminal("history", "accept", typed="a new disk\ny\n")
 
     assert refused.error["code"] == "NOT_CONFIRMED"
-    assert accepted.code == 0
-    assert accepted.data["anchored"] == accepted.data["events"] == anchor(keychain)["count"]
+    assert accepted.code == 0, accepted
+    assert traded("history", "verify").data["anchored"] == anchor(keychain)["count"]
     assert traded("history", "verify").code == 0
+    with closing(sqlite3.connect(capcli.home / "journal.db")) as raw:
+        ((reason,),) = raw.execute("SELECT detail ->> 'reason' FROM events WHERE kind = 'accepted'")
+    assert reason == "a new disk"
+    assert traded("execute", preview, "--confirm", env=TRADE).code == 0
+
+
+@pytest.mark.parametrize("typed", ["", "a new disk\nn\n", "\ny\n"])
+def test_nothing_is_accepted_without_a_reason_and_a_yes(traded, capcli, typed):
+    tampered(capcli.home, "UPDATE attempts SET note = 'x'", triggers=True)
+
+    assert traded.at_terminal("history", "accept", typed=typed).code != 0
+    assert traded("history", "verify").error["code"] == "JOURNAL_ALTERED"
+
+
+def test_altered_rows_are_accepted_and_an_altered_chain_is_not(traded, capcli):
+    tampered(capcli.home, "UPDATE attempts SET note = 'x'", triggers=True)
+    assert traded.at_terminal("history", "accept", "--reason", "mine", typed="y\n").code == 0
+    assert traded("history", "verify").code == 0
+
+    tampered(capcli.home, "UPDATE events SET at = 'x' WHERE seq = 2")
+    refused = traded.at_terminal("history", "accept", "--reason", "mine", typed="y\n")
+
+    assert refused.code == 3
+    assert "cannot be accepted" in refused.err
+    assert "capcli --env demo config path" in refused.err
 
 
 def test_the_view_names_the_row(capcli):

@@ -22,6 +22,7 @@ TERMINAL_ONLY = {
     "config path": "files of the user's machine",
     "watchlists": "the same as watchlists list",
     "history verify": "a look at the files and the keychain of the user's machine; cap_health has it too",
+    "history accept": "a person's word, given where a person types, with the reason",
     "paper status": "the simulator is the user's bench; its accounts show up in cap_account_list",
     "paper reset": "forgets every deal",
     "paper serve": "runs until it is stopped",

@@ -18,11 +18,11 @@ S = AttemptState
 KEY = b"k" * 32
 
 TAMPERING = {
-    "altered event": ('UPDATE events SET detail = \'{"reason":"none"}\' WHERE seq = 5', "events", "5"),
-    "altered time": ("UPDATE events SET at = '2026-05-04T15:00:00.000000Z' WHERE seq = 2", "events", "2"),
-    "removed event": ("DELETE FROM events WHERE seq = 6", "events", "7"),
+    "altered event": ('UPDATE events SET detail = \'{"reason":"none"}\' WHERE seq = 6', "events", "6"),
+    "altered time": ("UPDATE events SET at = '2026-05-04T15:00:00.000000Z' WHERE seq = 3", "events", "3"),
+    "removed event": ("DELETE FROM events WHERE seq = 7", "events", "8"),
     "removed first event": ("DELETE FROM events WHERE seq = 1", "events", "2"),
-    "renumbered event": ("UPDATE events SET seq = 9 WHERE seq = 7", "events", "9"),
+    "renumbered event": ("UPDATE events SET seq = 99 WHERE seq = 8", "events", "99"),
     "other order": ("UPDATE previews SET body = '{}'", "previews", "p_000000000001"),
     "other figures": ("UPDATE previews SET document = '{}'", "previews", "p_000000000001"),
     "preview used again": ("UPDATE previews SET state = 'READY'", "previews", "p_000000000001"),
@@ -61,7 +61,7 @@ def test_an_untouched_journal_has_no_breaks(journal: SqliteJournal, raw: sqlite3
 
     found = journal.inspect(KEY)
 
-    assert (found.events, found.breaks, found.unread) == (8, (), 0)
+    assert (found.events, found.breaks, found.unread) == (9, (), 0)
 
 
 @pytest.mark.parametrize("case", TAMPERING)
@@ -93,7 +93,7 @@ def test_a_chain_made_anew_without_the_key_is_found(path: Path) -> None:
         forger.note(None, "forged", at=NOW, detail={})
         found = forger.inspect(KEY)
 
-    assert [one.row for one in found.breaks] == ["8"]
+    assert [one.row for one in found.breaks] == ["9"]
 
 
 def test_keyed_rows_are_not_vouched_for_without_the_key(path: Path) -> None:
@@ -101,7 +101,7 @@ def test_keyed_rows_are_not_vouched_for_without_the_key(path: Path) -> None:
         some_history(journal)
         found = journal.inspect(None)
 
-    assert (found.keyed, found.unread, found.breaks) == (7, 7, ())
+    assert (found.keyed, found.unread, found.breaks) == (8, 8, ())
     assert found.head.startswith(KEYED)
 
 
@@ -114,7 +114,7 @@ def test_plain_and_keyed_rows_make_one_chain(path: Path) -> None:
         paper.open_attempt(a_close())
         found = paper.inspect(KEY)
 
-    assert (found.events, found.keyed, found.breaks) == (3, 1, ())
+    assert (found.events, found.keyed, found.breaks) == (4, 1, ())
 
 
 def test_the_key_is_fetched_before_the_file_is_locked(path: Path) -> None:
@@ -127,4 +127,4 @@ def test_the_key_is_fetched_before_the_file_is_locked(path: Path) -> None:
         with closing(SqliteJournal(path, key=key)) as journal:
             journal.note(None, "later", at=NOW, detail={})
             assert journal.keyed_head is not None
-            assert journal.keyed_head[0] == 2
+            assert journal.keyed_head[0] == 3

@@ -46,26 +46,27 @@ def test_every_change_has_its_event(journal: SqliteJournal, raw: sqlite3.Connect
         "SELECT seq, kind, attempt_id, from_state, to_state FROM events ORDER BY seq"
     ).fetchall()
     assert rows == [
-        (1, "preview", None, None, "READY"),
-        (2, "claim", "a_000000000001", "READY", "CLAIMED"),
-        (3, "move", "a_000000000001", "CLAIMED", "SENDING"),
-        (4, "move", "a_000000000001", "SENDING", "UNKNOWN"),
-        (5, "halt", None, None, None),
-        (6, "alarm", "a_000000000001", None, None),
-        (7, "open", "a_00000000000c", None, "CLAIMED"),
+        (1, "begin", None, None, None),
+        (2, "preview", None, None, "READY"),
+        (3, "claim", "a_000000000001", "READY", "CLAIMED"),
+        (4, "move", "a_000000000001", "CLAIMED", "SENDING"),
+        (5, "move", "a_000000000001", "SENDING", "UNKNOWN"),
+        (6, "halt", None, None, None),
+        (7, "alarm", "a_000000000001", None, None),
+        (8, "open", "a_00000000000c", None, "CLAIMED"),
     ]
 
 
 def test_the_chain_can_be_verified_from_outside(journal: SqliteJournal, raw: sqlite3.Connection) -> None:
     some_history(journal)
     assert recomputed(raw) == stored(raw)
-    assert len(set(stored(raw))) == 7
+    assert len(set(stored(raw))) == 8
 
 
 def test_a_changed_event_breaks_the_chain(journal: SqliteJournal, raw: sqlite3.Connection) -> None:
     some_history(journal)
     raw.execute("DROP TRIGGER events_are_not_changed")
-    raw.execute("UPDATE events SET detail = '{}' WHERE seq = 7")
+    raw.execute("UPDATE events SET detail = '{}' WHERE seq = 8")
     assert recomputed(raw) != stored(raw)
 
 
@@ -89,12 +90,12 @@ def test_nothing_is_deleted_and_no_event_changed(
 def test_facts_are_plain_text_in_the_event(journal: SqliteJournal, raw: sqlite3.Connection) -> None:
     some_history(journal)
     details = [json.loads(row[0]) for row in raw.execute("SELECT detail FROM events ORDER BY seq")]
-    assert details[2] == {
+    assert details[3] == {
         "baseline": f"sha256:{hashlib.sha256(b'{}').hexdigest()}",
         "broker_time_at_send": "2026-05-04T14:02:11.250000Z",
         "sent_at": "2026-05-04T14:02:11.250000Z",
     }
-    assert details[4] == {"reason": "by hand", "loss": "12.50"}
+    assert details[5] == {"reason": "by hand", "loss": "12.50"}
 
 
 def test_a_note_that_cannot_be_written_leaves_no_trace(

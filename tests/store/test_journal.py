@@ -20,7 +20,7 @@ from capcli.domain.attempt import (
     Protection,
 )
 from capcli.domain.order import Kind
-from capcli.errors import JournalUnreadable
+from capcli.errors import JournalAltered, JournalUnreadable
 from capcli.services import ports
 from capcli.services.ports import DealTaken
 from capcli.store.journal import SqliteJournal
@@ -111,7 +111,8 @@ def test_a_preview_set_back_to_ready_is_not_claimed_again(
 ) -> None:
     claimed(journal)
     raw.execute("UPDATE previews SET state = 'READY'")
-    assert journal.claim("p_000000000001", an_attempt("a_000000000002"), now=NOW) is None
+    with pytest.raises(JournalAltered, match="previews p_000000000001: state"):
+        journal.claim("p_000000000001", an_attempt("a_000000000002"), now=NOW)
     assert journal.attempt("a_000000000002") is None
     assert journal.attempt_of("p_000000000001") == an_attempt()
 

@@ -1,0 +1,246 @@
+"""What is remembered of the journal outside its folder: did it go back in time, did anybody else write to it.
+
+The guard folder has a record of each journal: its id, how far its chain came, and a stamp of its files.
+capcli sets their modification time to a moment of its own choosing, so every other write shows, however soon
+it comes. A stamp that fits saves looking through the whole file before each order.
+"""
+
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+from capcli.errors import CapcliError, JournalBehind, JournalUnreadable, StateFolderUnusable
+from capcli.services.ports import Mark
+from capcli.store.events import KEYED
+from capcli.system import file_lock, private_folder, put_in_place, read_guarded
+
+KEEPER = "the guard folder"
+_WAIT_S = 10.0
+_SECOND_NS = 1_000_000_000
+_ACCEPT = "capcli history accept"
+
+Ask = Callable[[str, tuple[Any, ...]], Any]
+"""Runs a query on the journal and returns its first row, None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is remembered of a journal. Without a `stamp` its files are not known to be as they were left."""
+
+    journal: str
+    path: str
+    count: int
+    head: str
+    stamp: str = ""
+
+    @property
+    def mark(self) -> Mark:
+        return Mark(self.count, self.head, KEEPER)
+
+
+@dataclass(slots=True)
+class Held:
+    """A journal's record while nobody else of this user writes, and how the journal compares with it.
+
+    `trouble` is what keeps new risk from being sent. `untouched`: the files are as capcli left them.
+    """
+
+    custody: "Custody"
+    key: bytes | None
+    record: Record | None = None
+    trouble: CapcliError | None = None
+    untouched: bool = False
+
+    def compare(self, ask: Ask) -> None:
+        """Find out whether the journal is the one that is remembered, or a later one of the same chain."""
+        identity = self.custody.identity(ask)
+        if self.trouble is None and identity is not None:
+            self.trouble = self.custody.behind(self.record, identity, ask)
+        elif self.trouble is None and self.record is not None:
+            self.trouble = _replaced(self.record)
+
+    def begun(self) -> None:
+        """Take a journal that this process has just begun for untouched, unless another one was there."""
+        self.untouched = self.trouble is None
+
+    def keep(self, identity: str, head: tuple[int, str]) -> None:
+        """Remember how far the chain has come. Raises StateFolderUnusable."""
+        stamp = self.custody.stamp(renew=True) if self.untouched else ""
+        self.record = Record(identity, str(self.custody.journal), *head, stamp)
+        self.custody.write(self.record, self.key)
+
+    def restamp(self) -> None:
+        """Remember the files as they are once this process has left them. Raises StateFolderUnusable."""
+        if self.record is not None and self.untouched and self.record.stamp != self.custody.stamp():
+            self.record = replace(self.record, stamp=self.custody.stamp(renew=True))
+            self.custody.write(self.record, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """The record of one journal file in the guard folder."""
+
+    journal: Path
+    guard: Path
+    wait_s: float = _WAIT_S
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "journal", self.journal.parent.resolve() / self.journal.name)
+        place = sha256(os.fsencode(self.journal)).hexdigest()[:16]
+        object.__setattr__(self, "name", f"journal-{place}")
+
+    @contextmanager
+    def held(self, key: bytes | None) -> Iterator[Held]:
+        """Hold the record. What keeps it from being held is a trouble, which stops no writing."""
+        lock = file_lock(self.guard / f"{self.name}.lock", wait_s=self.wait_s)
+        try:
+            lock.__enter__()
+        except (CapcliError, OSError) as error:
+            yield Held(self, key, trouble=_unusable(error))
+            return
+        try:
+            yield self.look(key)
+        finally:
+            lock.__exit__(None, None, None)
+
+    def look(self, key: bytes | None) -> Held:
+        """Return the record and how the files compare with it, whoever writes meanwhile."""
+        try:
+            record, trusted = self._read(self.guard / f"{self.name}.json", key)
+        except StateFolderUnusable as error:
+            return Held(self, key, trouble=_forgotten(error.message))
+        fits = record is not None and bool(record.stamp) and record.stamp == self.stamp()
+        return Held(self, key, record, untouched=trusted and fits)
+
+    def identity(self, ask: Ask) -> str | None:
+        """Return the journal's id, None for one that was never written to."""
+        row = ask("SELECT value FROM switches WHERE name = 'journal'", ())
+        return None if row is None else str(row[0])
+
+    def behind(self, record: Record | None, identity: str, ask: Ask) -> JournalBehind | None:
+        """Say what is wrong with a journal by what is remembered of it, here or of the same one elsewhere."""
+        known = [record] if record is not None else self._elsewhere(identity)
+        if not known:
+            return _forgotten(f"nothing is remembered of it in {self.guard}.")
+        for one in known:
+            if one.journal != identity:
+                return _replaced(one)
+            row = ask("SELECT hash FROM events WHERE seq = ?", (one.count,))
+            if row is None:
+                (there,) = ask("SELECT max(seq) FROM events", ())
+                return _older(one, there or 0)
+            if row[0] != one.head:
+                return _forked(one)
+        return None
+
+    def stamp(self, *, renew: bool = False) -> str:
+        """Return what changes when anybody writes to the files; `renew` makes it another one."""
+        wal = self.journal.with_name(f"{self.journal.name}-wal")
+        return " ".join(_stamp(file, renew=renew) for file in (self.journal, wal))
+
+    def write(self, record: Record, key: bytes | None) -> None:
+        """Put a record in place, sealed with the chain's key where there is one."""
+        facts = asdict(record)
+        private_folder(self.guard)
+        try:
+            # Not waited for: after a power cut the journal may be ahead of its record, never behind it.
+            put_in_place(
+                self.guard / f"{self.name}.json", json.dumps(facts | {"seal": _seal(facts, key)}).encode()
+            )
+        except OSError as error:
+            raise StateFolderUnusable(
+                f"{self.guard} cannot be written: {error.strerror or error}."
+            ) from error
+
+    def _read(self, file: Path, key: bytes | None) -> tuple[Record | None, bool]:
+        """Return a record, and whether its stamp is to be trusted: one without the key may be anybody's."""
+        facts = read_guarded(file)
+        if facts is None:
+            return None, False
+        seal = facts.pop("seal", "")
+        sealed = str(seal).startswith(KEYED)
+        if not (key is None and sealed) and seal != _seal(facts, key if sealed else None):
+            raise StateFolderUnusable(f"{file} was altered.")
+        try:
+            return Record(**facts), sealed or key is None
+        except TypeError as error:
+            raise StateFolderUnusable(f"{file} was written by another capcli.") from error
+
+    def _elsewhere(self, identity: str) -> list[Record]:
+        """Return what is remembered of a journal at other places: it may have been moved."""
+        found = []
+        for file in self.guard.glob("journal-*.json"):
+            with suppress(CapcliError):
+                record, _ = self._read(file, None)
+                if record is not None and record.journal == identity:
+                    found.append(record)
+        return found
+
+
+def new_identity() -> str:
+    return secrets.token_hex(16)
+
+
+def _stamp(file: Path, *, renew: bool) -> str:
+    with suppress(FileNotFoundError):
+        found = file.stat()
+        if found.st_size and renew:
+            os.utime(file, ns=(found.st_atime_ns, time_ns() - secrets.randbelow(_SECOND_NS)))
+            found = file.stat()
+        if found.st_size:
+            return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+    return "-"
+
+
+def _seal(facts: dict[str, Any], key: bytes | None) -> str:
+    text = json.dumps(facts, sort_keys=True).encode()
+    return sha256(text).hexdigest() if key is None else KEYED + hmac.new(key, text, sha256).hexdigest()
+
+
+def _unusable(error: CapcliError | OSError) -> JournalUnreadable:
+    cause = error.message if isinstance(error, CapcliError) else str(error)
+    return JournalUnreadable(
+        f"What is remembered of the journal outside its folder cannot be used: {cause} No new risk is sent.",
+        next="capcli health",
+    )
+
+
+def _forgotten(why: str) -> JournalBehind:
+    return JournalBehind(
+        f"Nobody can tell whether the journal went back in time: {why} No new risk is sent. If you know why, "
+        "accept it as it is.",
+        next=_ACCEPT,
+    )
+
+
+def _replaced(record: Record) -> JournalBehind:
+    return JournalBehind(
+        f"{record.path} is not the journal that was there: that one had {record.count} events, and orders in "
+        "it may be live. No new risk is sent. Put it back, or accept this one.",
+        next=_ACCEPT,
+    )
+
+
+def _older(record: Record, count: int) -> JournalBehind:
+    return JournalBehind(
+        f"The journal went back in time: it has {count} events and had {record.count}. Orders that it "
+        "does not know of may be live. No new risk is sent. Put the later one back, or accept this one.",
+        next=_ACCEPT,
+    )
+
+
+def _forked(record: Record) -> JournalBehind:
+    return JournalBehind(
+        f"The journal is not the one that was here: its event {record.count} is another one. No new risk is "
+        "sent. Put the right one back, or accept this one.",
+        next=_ACCEPT,
+    )
