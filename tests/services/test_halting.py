@@ -67,7 +67,7 @@ def test_both_are_in_the_journal(seat: Seat) -> None:
     halt(seat)
     seat.app.halting.resume(confirmed=True, by="capcli resume")
     kinds = [row["kind"] for row in seat.app.journal._db.rows("SELECT kind FROM events ORDER BY seq")]
-    assert kinds == ["halt", "resume"]
+    assert kinds == ["begin", "halt", "resume"]
 
 
 def test_a_journal_that_is_damaged_keeps_nobody_from_halting(seat: Seat) -> None:
