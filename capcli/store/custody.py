@@ -144,8 +144,10 @@ class Custody:
 
     def stamp(self, *, renew: bool = False) -> str:
         """Return what changes when anybody writes to the files; `renew` makes it another one."""
-        wal = self.journal.with_name(f"{self.journal.name}-wal")
-        return " ".join(_stamp(file, renew=renew) for file in (self.journal, wal))
+        log = self.journal.with_name(f"{self.journal.name}-wal")
+        file, changed = _stamp(self.journal, renew=renew)
+        # SQLite sets the owner of its log at each opening, which counts as a change of that file.
+        return f"{file}:{changed} {_stamp(log, renew=renew)[0]}"
 
     def write(self, record: Record, key: bytes | None) -> None:
         """Put a record in place, sealed with the chain's key where there is one."""
@@ -190,15 +192,16 @@ def new_identity() -> str:
     return secrets.token_hex(16)
 
 
-def _stamp(file: Path, *, renew: bool) -> str:
+def _stamp(file: Path, *, renew: bool) -> tuple[str, int]:
+    """Return what tells of every write to a file, and what tells of one that put its time back."""
     with suppress(FileNotFoundError):
         found = file.stat()
         if found.st_size and renew:
             os.utime(file, ns=(found.st_atime_ns, time_ns() - secrets.randbelow(_SECOND_NS)))
             found = file.stat()
         if found.st_size:
-            return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
-    return "-"
+            return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}", found.st_ctime_ns
+    return "-", 0
 
 
 def _seal(facts: dict[str, Any], key: bytes | None) -> str:

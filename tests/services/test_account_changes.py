@@ -30,7 +30,9 @@ def top_up(seat: Seat, amount: str, *, confirmed: bool = True) -> Reply[ToppedUp
 
 def events(seat: Seat) -> list[tuple[str, dict[str, Any]]]:
     with seat.app.journal._db.transaction() as connection:
-        rows = connection.execute("SELECT kind, detail FROM events ORDER BY seq").fetchall()
+        rows = connection.execute(
+            "SELECT kind, detail FROM events WHERE kind != 'begin' ORDER BY seq"
+        ).fetchall()
     return [(row["kind"], json.loads(row["detail"])) for row in rows]
 
 

@@ -50,7 +50,9 @@ def test_every_statement_finds_its_rows_by_an_index(journal: SqliteJournal, raw:
     journal._db._opened().set_trace_callback(statements.append)
     everything(journal)
 
-    asked = [one for one in statements if re.match(r"\s*(SELECT|UPDATE)", one) and not BOUNDED.search(one)]
+    asked = [
+        one for one in statements if re.match(r"\s*(SELECT|UPDATE|DELETE)", one) and not BOUNDED.search(one)
+    ]
     assert len(asked) > 20
     found = {plan: one for one in asked for plan in plans(raw, one)}
     # The approvals of one code or one request, or those that wait now, are few, and sorting them is cheap.
