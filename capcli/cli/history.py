@@ -219,7 +219,7 @@ def _told(ctx: typer.Context, application: "App") -> "History":
 
 def _counted(ctx: typer.Context, application: "App") -> Callable[[int, int], None]:
     """Return what says how far a look through the journal is."""
-    return _progress(ctx, application, "Checked {} of {} events.\n")
+    return _progress(ctx, application, "Checked {} of {} entries.\n")
 
 
 def _progress(ctx: typer.Context, application: "App", text: str) -> Callable[[int, int], None]:

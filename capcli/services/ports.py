@@ -527,7 +527,7 @@ class Journal(Protocol):
     ) -> "Inspection":
         """Look through the whole journal, whose keyed events need the key. Raises JournalUnreadable.
 
-        `marks` are compared with the chain; `progress` is told how many events are done, of how many.
+        `marks` are compared with the chain; `progress` is told how many entries are done, of how many.
         """
         ...
 

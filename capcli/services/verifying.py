@@ -59,7 +59,7 @@ class Verification:
     def verify(self, *, ask_keychain: bool = True, progress: Progress = _silent) -> Reply[Verified]:
         """Look through the whole journal. One that was altered or is behind is a result with a problem.
 
-        `progress` is told how many events are done, of how many.
+        `progress` is told how many entries are done, of how many.
         """
         anchor, trouble = self._anchor() if ask_keychain else (None, "")
         marks = (anchor.mark,) if anchor else ()

@@ -29,7 +29,7 @@ def inspect(
 ) -> Inspection:
     """Compare the journal with what capcli wrote; `key` is that of the keyed events, None without one.
 
-    `marks` are what is remembered elsewhere of how far the chain came. `progress` is told how many events
+    `marks` are what is remembered elsewhere of how far the chain came. `progress` is told how many entries
     are done, of how many. The connection must be its own, for another one may hold pages from before.
     """
     damage = list(_damage(connection))
@@ -90,10 +90,11 @@ class _Walk:
         self.count = self.keyed = 0
         self.head = FIRST_HASH
         self.altered: list[tuple[str, tuple[Any, ...]]] = []
+        counts = (f"SELECT count(*) FROM {name}" for name in (seals.CHAIN, *seals.tables(connection)))  # noqa: S608
+        self._done, self._all = 0, sum(connection.execute(sql).fetchone()[0] for sql in counts)
         connection.execute("CREATE TEMP TABLE told (name, key, hash, marks, PRIMARY KEY (name, key))")
 
     def events(self) -> Iterator[JournalBreak]:
-        (total,) = self._connection.execute("SELECT count(*) FROM events").fetchone()
         for row in self._connection.execute("SELECT * FROM events ORDER BY seq"):
             self.count += 1
             if fault := self._fault(row):
@@ -107,8 +108,7 @@ class _Walk:
             self.keyed += self.head.startswith(KEYED)
             if not self._take(row["rows"]):
                 yield JournalBreak("events", str(row["seq"]), "what it tells of other rows cannot be read")
-            if self.count % _STEP == 0:
-                self._progress(self.count, total)
+            self._step()
 
     def cut_off(self) -> Iterator[JournalBreak]:
         for mark in self._marks.values():
@@ -147,6 +147,7 @@ class _Walk:
 
     def rows(self) -> Iterator[JournalBreak]:
         for table, key, row in seals.rows(self._connection):
+            self._step()
             place = (table, json.dumps(key))
             told = self._connection.execute(
                 "SELECT hash, marks FROM temp.told WHERE name = ? AND key = ?", place
@@ -159,6 +160,11 @@ class _Walk:
             self._connection.execute("DELETE FROM temp.told WHERE name = ? AND key = ?", place)
         for left in self._connection.execute("SELECT name, key FROM temp.told WHERE hash IS NOT NULL"):
             yield self._altered(left["name"], tuple(json.loads(left["key"])), "it was removed")
+
+    def _step(self) -> None:
+        self._done += 1
+        if self._done % _STEP == 0:
+            self._progress(self._done, self._all)
 
     def _altered(self, table: str, key: tuple[Any, ...], fault: str) -> JournalBreak:
         self.altered.append((table, key))
