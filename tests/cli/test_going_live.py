@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 
@@ -9,9 +10,11 @@ from capcli import system
 from capcli.app import Surroundings
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import KEYS, Cli, Demo
+from tests.cli.test_typed_ahead import at_terminal, keyboard
 from tests.cli.test_verify import tampered
 from tests.support.tap import Tap
 
+__all__ = ["keyboard"]
 PIN = "korrekt pferd"
 PHRASE = "I trade real money"
 CONFIRM = "I trade real money and no person approves it"
@@ -382,3 +385,52 @@ def test_the_checklist_of_this_computer_unlocks_live_there_only(on_loopback, liv
     here = on_loopback("live", "checklist", "--json")
     assert (here.code, here.error["code"]) == (5, "LIVE_LOCKED")
     assert not any(items(here)[name] for name in ("login", "accounts", "markets", "terms", "phrase"))
+
+
+STEPS = [*["y"] * (FIELDS + 2), PIN, PIN, PIN, PHRASE]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")
+@pytest.mark.parametrize("answered", [0, FIELDS, FIELDS + 1, *range(FIELDS + 2, len(STEPS))])
+def test_no_question_of_the_checklist_is_answered_before_it_is_read(
+    answered, practised, capcli, demo, keychain, keyboard
+):
+    keyboard.answers = STEPS[:answered]
+    keyboard.type(f"{STEPS[answered]}\n")
+
+    code, said = at_terminal(capcli, keyboard, "live", "checklist", transport=demo.tap, env=WANTED)
+
+    assert code == 130, said
+    assert UNLOCKED not in keychain.items
+    assert said.count("[y/N]") == min(answered + 1, FIELDS + 2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")
+@pytest.mark.parametrize("answers", [(), ("y",)], ids=["the question", "the PIN"])
+def test_neither_yes_nor_pin_of_live_is_taken_from_what_was_typed_before(
+    answers, live, complete, capcli, demo, keyboard
+):
+    preview = order(live).data["preview_id"]
+    keyboard.answers = list(answers)
+    keyboard.type("y\n")
+
+    code, said = at_terminal(capcli, keyboard, "execute", preview, transport=demo.tap, env=WANTED)
+
+    assert (code, demo.tap.orders()) == (130 if answers else 5, []), said
+    assert ("PIN of live (hidden): " in said) is bool(answers)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")
+@pytest.mark.parametrize(("answers", "question"), [((), "(hidden): "), ((PIN,), "Resume? [y/N]")])
+def test_a_halt_of_live_is_not_ended_by_what_was_typed_before(
+    answers, question, live, complete, capcli, demo, keyboard
+):
+    assert live("halt").code == 0
+    keyboard.answers = list(answers)
+    keyboard.type("y\n")
+
+    code, said = at_terminal(capcli, keyboard, "resume", transport=demo.tap, env=WANTED)
+
+    assert question in said
+    assert code == (5 if answers else 130), said
+    assert (capcli.home / "halted").exists()

@@ -19,13 +19,17 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-termin
 
 
 class Keyboard:
-    """A person's terminal as stdin: what was typed waits in it; a person who types no more has left."""
+    """A person's terminal as stdin: what was typed waits in it; a person who types no more has left.
+
+    Each of the `answers` is typed once its question is there, and `y` and Enter go on into the next question.
+    """
 
     def __init__(self) -> None:
         import pty
 
         self._person, program = pty.openpty()
         self._stream = os.fdopen(program, "r", encoding="utf-8")
+        self.answers: list[str] = []
 
     def type(self, keys: str) -> None:
         """Type, and wait until the terminal has it."""
@@ -39,7 +43,17 @@ class Keyboard:
         return self._stream.fileno()
 
     def readline(self) -> str:
+        if self.answers:
+            self.type(f"{self.answers.pop(0)}\ny\n")
         return self._stream.readline() if select.select([self._stream], [], [], 0)[0] else ""
+
+    def hidden(self, question: str, stream: Any) -> str:
+        """Stand in for getpass, which reads the terminal of the process and not this one."""
+        stream.write(question)
+        line = self.readline()
+        if not line:
+            raise EOFError
+        return line.rstrip("\n")
 
     def close(self) -> None:
         self._stream.close()
@@ -47,20 +61,26 @@ class Keyboard:
 
 
 @pytest.fixture
-def keyboard() -> Any:
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Any:
     keyboard = Keyboard()
+    monkeypatch.setattr("getpass.getpass", keyboard.hidden)
     yield keyboard
     keyboard.close()
 
 
 def at_terminal(
-    capcli: Cli, keyboard: Any, *words: str, monotonic: Callable[[], float] | None = None
+    capcli: Cli,
+    keyboard: Any,
+    *words: str,
+    monotonic: Callable[[], float] | None = None,
+    transport: Any = None,
+    env: dict[str, str] | None = None,
 ) -> tuple[int, str]:
     """Run a command at a terminal; return its exit code and what it said. Who answers takes a second."""
     said = Terminal()
-    environ = {"CAPCLI_HOME": str(capcli.home), "PATH": os.environ["PATH"]}
+    environ = {"CAPCLI_HOME": str(capcli.home), "PATH": os.environ["PATH"], **(env or {})}
     time = capcli.time
-    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic)
+    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=transport)
     outlet = Outlet(keyboard, Terminal(), said, environ, columns=200, monotonic=monotonic or count().__next__)  # type: ignore[arg-type]
     return main(list(words), outlet, around), said.getvalue()
 

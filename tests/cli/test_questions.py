@@ -1,0 +1,220 @@
+"""Every question of the program, and that none of them is answered by what was typed before it appeared.
+
+A question that is added to the source and not to these tables fails the first test.
+"""
+
+import ast
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import capcli.cli
+from capcli.app import Surroundings
+from capcli.paper.transport import PaperTransport
+from tests.cli.conftest import Cli
+from tests.cli.test_typed_ahead import Keyboard, at_terminal, keyboard
+from tests.support.tap import Tap
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")
+SOURCE = Path(capcli.cli.__file__).parent
+ASKING = {
+    "ask", "hidden", "agrees", "confirmed", "sign", "ask_pin", "choose_pin", "_ask", "_yes", "_answer",
+}  # fmt: skip
+# How a question is put; each of those below goes through here.
+PLUMBING = {
+    "call.confirmed", "call.ask", "call.agrees", "call.sign", "call.hidden", "guide._ask", "going_live._yes",
+    "going_live._answer", "outlet.ask", "run._main",
+}  # fmt: skip
+__all__ = ["keyboard"]
+HUMAN = {"CAP_APPROVAL": "human"}
+
+
+def asked_in_source() -> Counter[str]:
+    """Return module.function of each place that asks something, with how often it does."""
+    found: Counter[str] = Counter()
+    for file in SOURCE.glob("*.py"):
+        for function in _functions(ast.parse(file.read_text(encoding="utf-8"))):
+            calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+            asking = sum(_name(call) in ASKING for call in calls)
+            if asking:
+                found[f"{file.stem}.{function.name}"] += asking
+    return found
+
+
+def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    """Return the functions of a module and of its classes; what is inside one belongs to it."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    nodes = [*tree.body, *(node for each in classes for node in each.body)]
+    return [node for node in nodes if isinstance(node, ast.FunctionDef)]
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a question is reached: the place in the source, the command, and what is answered before it."""
+
+    place: str
+    question: str
+    words: Callable[["Home"], str]
+    answers: tuple[str, ...] = ()
+    env: dict[str, str] | None = None
+    code: int = 5
+
+
+class Home:
+    """A paper account with a position, and the ways into what asks."""
+
+    def __init__(self, capcli: Cli) -> None:
+        self.capcli = capcli
+        self.tap = Tap(PaperTransport(capcli.home / "paper.db", capcli.time.clock))
+
+    def run(self, *words: str, **more: Any) -> Any:
+        time = self.capcli.time
+        around = Surroundings(
+            clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=self.tap
+        )
+        return self.capcli(*words, around=around, **more)
+
+    def deal(self) -> str:
+        return self.capcli.bought("--stop", "24.50")
+
+    def preview(self, *words: str) -> str:
+        order = ("SILVER", "--size", "1", "--stop", "24.50")
+        return str(self.run("preview", *order, *words, "-q").out.strip())
+
+    def order(self) -> str:
+        sent = self.run("execute", self.preview("--at", "25"), "--confirm", "--json")
+        return str(sent.data["deal_id"])
+
+    def unresolved(self) -> str:
+        preview = self.preview()
+        self.tap.breaks("POST", "/positions", before=httpx.ReadTimeout("no answer"))
+        return str(self.run("execute", preview, "--confirm", "--json").data["attempt_id"])
+
+    def halted(self) -> str:
+        assert self.run("halt").code == 0
+        return "resume"
+
+    def unprotected(self) -> str:
+        assert self.run("paper", "faults", "set", "drop-stop", "--times", "1").code == 0
+        return f"execute {self.preview()}"
+
+    def code(self) -> str:
+        words = ("execute", self.preview(), "--confirm", "--json")
+        return str(self.run(*words, env=HUMAN).error["details"]["approval_code"])
+
+    def watchlist(self) -> str:
+        made = self.run("watchlists", "create", "Mine", "--json")
+        return str(made.data["watchlist_id"])
+
+    def altered(self) -> str:
+        self.deal()
+        return "history verify --accept"
+
+
+QUESTIONS = (
+    Asked("execute.execute", "Send it?", lambda home: f"execute {home.preview()}"),
+    Asked("execute._offered", "Set its stop now?", Home.unprotected, ("y",), code=9),
+    Asked("execute._offered", "Close it now?", Home.unprotected, ("y", "n"), code=9),
+    Asked("close._close", "Send it?", lambda home: f"close {home.deal()}"),
+    Asked("close._reduce", "Send it?", lambda home: f"close {home.deal()} --size 1"),
+    Asked("close._close_all", "Send it?", lambda home: f"close --all {home.deal()}".rpartition(" ")[0]),
+    Asked("flatten.flatten", "Halt and send it?", lambda home: f"flatten {home.deal()}".partition(" ")[0]),
+    Asked("book.amend_position", "Send it?", lambda home: f"positions amend {home.deal()} --limit 40"),
+    Asked("book.amend_order", "Send it?", lambda home: f"orders amend {home.order()} --limit 40"),
+    Asked("book.cancel_order", "Send it?", lambda home: f"orders cancel {home.order()}"),
+    Asked("accounts.preferences", "Send it?", lambda _: "accounts preferences --hedging on"),
+    Asked("history.verify", "Accept it?", Home.altered),
+    Asked("reconcile.resolve", "Record it?", lambda home: f"resolve {home.unresolved()} --not-placed"),
+    Asked("halt.resume", "Resume?", Home.halted),
+    Asked("watchlists.delete", "Delete ", lambda home: f"watchlists delete {home.watchlist()}"),
+    Asked("paper.reset", "This forgets every paper deal.", lambda _: "paper reset"),
+    Asked("approve._sign", "Approve it, once,", lambda home: f"approve {home.code()}"),
+    Asked("call._approved", "Send it?", lambda home: f"execute {home.preview()}", env=HUMAN),
+)
+# Asked one after the other by the login, the checklist and the PIN: the tests below, and those of going live.
+IN_ORDER = {
+    "accounts.topup": 1,
+    "guide._environment": 1,
+    "guide._typed": 3,
+    "guide._with_pin": 1,
+    "going_live._walk": 2,
+    "going_live._fields": 1,
+    "going_live._complete": 2,
+    "pin.choose_pin": 2,
+    "call.ask_pin": 1,
+    "halt._recognise": 1,
+}
+
+
+def test_every_question_of_the_source_is_in_these_tables() -> None:
+    found = {place: count for place, count in asked_in_source().items() if place not in PLUMBING}
+    assert found == dict.fromkeys((one.place for one in QUESTIONS), 1) | IN_ORDER
+
+
+@pytest.mark.parametrize("asked", QUESTIONS, ids=lambda one: f"{one.place} {one.question}")
+def test_what_was_typed_before_a_question_is_no_answer(asked: Asked, capcli: Cli, keyboard: Keyboard) -> None:
+    home = Home(capcli)
+    words = asked.words(home).split()
+    home.tap.mend()
+    sent = len(home.tap.orders())
+    home.tap.requests.clear()
+    keyboard.answers = list(asked.answers)
+    keyboard.type("y\n")
+
+    code, said = at_terminal(capcli, keyboard, *words, transport=home.tap, env=asked.env)
+
+    assert asked.question in said, said
+    assert code == asked.code, said
+    changing = [
+        f"{one.method} {one.url.path}"
+        for one in home.tap.requests
+        if one.method != "GET" and not one.url.path.endswith("/session")
+    ]
+    assert changing == ["POST /api/v1/positions"] * len(asked.answers[:1]), (sent, changing)
+
+
+LOGIN = (
+    ("Environment [demo]: ", ()),
+    ("API key (hidden): ", ("demo",)),
+    ("E-mail address of the account: ", ("demo", "paper")),
+    ("API key's own password (hidden): ", ("demo", "paper", "paper")),
+)
+
+
+@pytest.mark.parametrize(("question", "answers"), LOGIN, ids=[question for question, _ in LOGIN])
+def test_nothing_typed_before_a_question_of_the_login_is_stored(
+    question: str, answers: tuple[str, ...], capcli: Cli, keyboard: Keyboard, keychain: Any
+) -> None:
+    tap = Tap(PaperTransport(capcli.home / "demo.db", capcli.time.clock))
+    keyboard.answers = list(answers)
+    keyboard.type("paper\n")
+
+    code, said = at_terminal(capcli, keyboard, "login", transport=tap)
+
+    assert question in said
+    assert (code, keychain.items, tap.requests) == (130, {}, []), said
+
+
+def test_a_top_up_is_not_confirmed_by_what_was_typed_before(
+    capcli: Cli, keyboard: Keyboard, logged_in: Any
+) -> None:
+    keyboard.type("y\n")
+    environ = {"XDG_RUNTIME_DIR": str(logged_in.runtime), "CAP_ALLOW_TRADING": "true"}
+
+    code, said = at_terminal(
+        capcli, keyboard, "--env", "demo", "accounts", "topup", "100", transport=logged_in.tap, env=environ
+    )
+
+    assert "Top up by 100" in said
+    assert code == 5
+    assert not [one for one in logged_in.tap.requests if one.url.path.endswith("/topUp")]
