@@ -39,7 +39,7 @@ class Screen:
                 assert question in self.text[begin:], self.text
 
     def type(self, answer: str) -> None:
-        time.sleep(0.2)  # a person is slower than the terminal's switch to hiding
+        time.sleep(0.7)  # a person is slower than half a second, before which nothing counts
         os.write(self._handle, f"{answer}\n".encode())
 
 
