@@ -172,6 +172,15 @@ def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = ut
         yield _halting(_halt_switch(places), lambda: book, clock)
 
 
+def halt_all_the_same(error: ConfigError, environ: Mapping[str, str], *, by: str) -> None:
+    """Halt where settings stop a flattening that somebody asked for, and say so in what stops it."""
+    from capcli.services.flattening import STAYS
+
+    with halting_alone(environ) as halting:
+        reply = halting.halt("flatten", by=by)
+    error.message = f"{error.message} {reply.problem.message if reply.problem else STAYS}"
+
+
 def _halt_switch(places: Folders) -> "FileHalt":
     from capcli.store.halt import FileHalt
 

@@ -55,22 +55,20 @@ def flatten(
             raise
 
     call.check_form(Flattening)
-    app = _built(call, halts=confirm and not dry_run)
+    person = call.outlet.interactive and not call.json
+    app = _built(call, halts=(confirm or person) and not dry_run)
     run(ctx, use, Flattening, app=app)
 
 
 def _built(call: Call, *, halts: bool) -> "App":
-    """Read the settings. Where they stop the flattening, what was confirmed halts all the same."""
-    from capcli.app import halting_alone
-    from capcli.services.flattening import STAYS
+    """Read the settings. Where they stop the flattening it halts all the same, as it would have first."""
+    from capcli.app import halt_all_the_same
 
     try:
         return call.build(way_out=_COMMAND)
     except ConfigError as error:
         if halts:
-            with halting_alone(call.outlet.environ) as halting:
-                reply = halting.halt("flatten", by=_COMMAND)
-            error.message = f"{error.message} {reply.problem.message if reply.problem else STAYS}"
+            halt_all_the_same(error, call.outlet.environ, by=_COMMAND)
         raise
 
 

@@ -5,7 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from shlex import quote
 from threading import Event, Lock, Thread
@@ -107,22 +107,31 @@ class Face:
         return self._failed(BUG)
 
     @contextmanager
-    def _lent(self, way_out: str | None) -> Iterator[App]:
+    def _lent(
+        self, way_out: str | None, refused: Callable[[ConfigError], None] = lambda _: None
+    ) -> Iterator[App]:
         """Lend the App; for a way out one of its own, where settings of other things stop the usual one.
 
-        `way_out` is the command that a person would type for it.
+        `way_out` is the command that a person would type for it; `refused` hears why there is no App for it.
         """
+        with ExitStack() as held:
+            try:
+                app = self._app_for(way_out, held)
+            except ConfigError as error:
+                refused(error)
+                raise
+            yield app
+
+    def _app_for(self, way_out: str | None, held: ExitStack) -> App:
         try:
             app = self.app()
         except ConfigError:
             if way_out is None or self._build_way_out is None:
                 raise
-            with closing(self._build_way_out(way_out)) as lenient:
-                yield lenient
-            return
+            return held.enter_context(closing(self._build_way_out(way_out)))
         if way_out is not None:
             app.require_way_out(way_out)
-        yield app
+        return app
 
     def halt(self, reason: str, by: str) -> ToolResult:
         """Halt, whatever the settings are, and name the working orders that can still fill. Never raises."""
@@ -139,12 +148,20 @@ class Face:
 
         return self._looked(lambda: self._guarded(work))
 
-    def send(self, ask: Ask, meanwhile: Ask, *, way_out: str | None = None) -> ToolResult:
+    def send(
+        self,
+        ask: Ask,
+        meanwhile: Ask,
+        *,
+        way_out: str | None = None,
+        refused: Callable[[ConfigError], None] = lambda _: None,
+    ) -> ToolResult:
         """Call a service that sends something, on a thread that a cancelled call leaves running.
 
         When it takes too long the result is what `meanwhile` finds; the sending goes on. Where a person has
         to approve it they are asked by a form, if the client draws one and they are quick; else the result
-        names the code for a terminal. `way_out` is the command of what takes risk away, as a person types it.
+        names the code for a terminal. `way_out` is the command of what takes risk away, as a person types it;
+        `refused` hears of settings that stop even that.
         """
         until = time.monotonic() + self.flights.patience_s
         form = Form.of_call()
@@ -153,7 +170,7 @@ class Face:
             # One question a call: who brought an answer gets the code if it was none.
             form = None
         waiting: list[ApprovalRequired] = []
-        result = self._sent(ask, meanwhile, until, waiting.append, way_out)
+        result = self._sent(ask, meanwhile, until, waiting.append, way_out, refused)
         if form is None or not waiting:
             return result
         question = waiting[0]
@@ -163,7 +180,7 @@ class Face:
         word = form.ask(question.shown, max(0.0, until - time.monotonic()), self.reading_s)
         if not self._heard(question.approval_code, word):
             return result
-        return self._sent(ask, meanwhile, until, lambda _: None, way_out)
+        return self._sent(ask, meanwhile, until, lambda _: None, way_out, refused)
 
     def _since(self, code: str) -> float | None:
         """Return how many seconds ago a question was put; None where this process did not put it."""
@@ -179,15 +196,16 @@ class Face:
             self.app().approvals.decide(code, approved=word is Word.YES, by=_BY_FORM)
         return True
 
-    def _sent(
+    def _sent(  # noqa: PLR0917  one call, and who hears of what
         self,
         ask: Ask,
         meanwhile: Ask,
         until: float,
         on_waiting: Callable[[ApprovalRequired], None],
         way_out: str | None,
+        refused: Callable[[ConfigError], None],
     ) -> ToolResult:
-        flight = self.flights.start(lambda: self._called(ask, on_waiting, way_out))
+        flight = self.flights.start(lambda: self._called(ask, on_waiting, way_out, refused))
         if flight is None:
             return self._failed(_STOPPING)
         try:
@@ -215,10 +233,11 @@ class Face:
         ask: Ask,
         on_waiting: Callable[[ApprovalRequired], None] = lambda _: None,
         way_out: str | None = None,
+        refused: Callable[[ConfigError], None] = lambda _: None,
     ) -> ToolResult:
         def work() -> ToolResult:
             try:
-                with self._lent(way_out) as app:
+                with self._lent(way_out, refused) as app:
                     return self._answered(ask(app), app.env)
             except ApprovalRequired as waiting:
                 on_waiting(waiting)

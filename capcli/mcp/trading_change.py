@@ -1,12 +1,13 @@
 """Tools that change what is there: legs of a position, a waiting order. Each needs its own confirm=true."""
 
+import os
 from shlex import quote
 
 from fastmcp.tools import FunctionTool, ToolResult
 
-from capcli.app import App
+from capcli.app import App, halt_all_the_same
 from capcli.domain.bracket import Change
-from capcli.errors import UnderWay, UsageError
+from capcli.errors import ConfigError, UnderWay, UsageError
 from capcli.mcp.arguments import Id, MaybeId, MaybeNumber, MaybeText, Seconds, Yes, leg
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import TRADES, tool
@@ -55,6 +56,7 @@ class TradingChangeTools:
             lambda app: app.flattenings.flatten(confirmed=confirm, by="cap_trade_flatten", done=done),
             lambda _: _flattening(len(done)),
             way_out="capcli flatten",
+            refused=_halt if confirm else lambda _: None,
         )
 
     # The cancellation is proved by reading for a few seconds whatever these two say; they are the official
@@ -80,6 +82,11 @@ class TradingChangeTools:
             lambda _: _under_way("cancellation", str(deal_id), "orders"),
             way_out=f"capcli orders cancel {quote(deal_id or '')}",
         )
+
+
+def _halt(error: ConfigError) -> None:
+    """Halt for a confirmed flattening that the settings stop, and say so."""
+    halt_all_the_same(error, os.environ, by="cap_trade_flatten")
 
 
 def _one(deal_id: str | None, all_orders: bool, epic: str | None) -> str:

@@ -114,6 +114,8 @@ class _Run:
     person: bool
     warnings: list[str]
     tried: set[str] = field(default_factory=set)
+    behind: Busy | None = None
+    """Who holds the account is waited for once: a suspended process keeps nobody from getting out."""
 
     @property
     def stays(self) -> str:
@@ -275,9 +277,12 @@ class Flattenings:
 
     def _settle(self, run: _Run) -> _Doubt:
         """Settle what earlier commands left open, as far as one look can, and name the rest."""
+        if run.behind is not None:
+            return self._unsettled(run.behind)
         try:
             found = self._tools.settlements().reconcile().data.attempts
         except CapcliError as error:
+            run.behind = error if isinstance(error, Busy) else None
             run.warnings.append(f"Earlier orders could not be looked at: {error.message}")
             return self._unsettled(error)
         live = [row for row in found if row.exit_code == Exit.MAY_BE_LIVE]

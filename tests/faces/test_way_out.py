@@ -254,3 +254,69 @@ class TestAssistants:
         told = place.assistant(lambda face: TradingChangeTools(face).cap_trade_flatten(confirm=True))
         assert (told.get("flat"), place.left()) == (True, set()), told
         assert "journal" in " ".join(told["warnings"])
+
+
+def stale(place: Place, path: str, key: str) -> None:
+    """Let the broker answer the next look at a list with an empty one."""
+    place.tap.breaks("GET", path, before=httpx.Response(200, json={key: []}))
+
+
+def test_one_stale_list_does_not_make_an_account_empty(place: Place) -> None:
+    place.buy()
+    stale(place, "/positions", "positions")
+    done = place("close", "--all", "--confirm", "--json")
+    assert (done.code, done.data["closed"], place.left()) == (0, 1, set()), done
+    place.buy("20.5")
+    stale(place, "/workingorders", "workingOrders")
+    flat = place("flatten", "--confirm", "--json")
+    assert (flat.code, len(flat.data["deals"]), place.left()) == (0, 1, set()), flat
+
+
+def test_a_halt_names_the_orders_that_can_still_fill_and_how_to_cancel_them(place: Place) -> None:
+    kept, silver = place.buy(), place.buy("20.5")
+    halted = place("halt", "--json")
+    assert (halted.code, halted.data["orders"], place.left()) == (0, [silver], {kept, silver})
+    assert "1 working order can still fill (demo, " in halted.data["sentence"]
+    assert halted.data["next"] == "capcli orders cancel --all"
+    other = place("orders", "cancel", "--all", "--epic", "GOLD", "--confirm", "--json")
+    assert (other.code, other.data["cancellations"], place.left()) == (0, [], {kept, silver})
+    done = place(*halted.data["next"].split()[1:], "--confirm", "--json")
+    assert (done.code, done.data["cancelled"], place.left()) == (0, 1, {kept}), done
+
+
+def test_a_halt_holds_when_the_orders_cannot_be_read(place: Place) -> None:
+    place.tap.breaks("GET", "/workingorders", before=httpx.ConnectError("refused"), times=9)
+    halted = place("halt", "--json")
+    assert (halted.code, (place.home / "halted").exists(), halted.data["orders"]) == (0, True, [])
+    assert "could not be read" in halted.data["sentence"]
+
+
+def test_flat_names_where_it_is_flat_and_the_accounts_it_did_not_look_at(place: Place) -> None:
+    place.buy()
+    done = place("flatten", "--confirm", "--json")
+    assert (done.code, len(done.data["other_accounts"])) == (0, 1)
+    (other,) = done.data["other_accounts"]
+    assert f"Not looked at: account {other}." in done.data["sentence"]
+    assert f"account {done.json['account_id']}): " in done.data["sentence"]
+
+
+def test_an_assistant_cancels_all_orders_in_one_call(place: Place) -> None:
+    kept = place.buy()
+    place.buy("20.5")
+    place.buy("20")
+    told = place.assistant(
+        lambda face: TradingChangeTools(face).cap_trade_orders_cancel(all_orders=True, confirm=True)
+    )
+    assert (told["cancelled"], told["failed"], place.left()) == (2, 0, {kept}), told
+    unnamed = place.assistant(lambda face: TradingChangeTools(face).cap_trade_orders_cancel(confirm=True))
+    assert unnamed["error"]["code"] == "USAGE"
+
+
+def test_a_confirmed_flattening_that_the_settings_stop_halts_all_the_same(place: Place) -> None:
+    deal = place.buy()
+    told = place.assistant(
+        lambda face: TradingChangeTools(face).cap_trade_flatten(confirm=True), CAP_API_URL="ftp://nowhere"
+    )
+    assert (told["error"]["code"], place.left()) == ("BAD_SETTING", {deal})
+    assert "The halt stays in force" in told["error"]["message"]
+    assert (place.home / "halted").exists()
