@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.faults.campaign.history import Command
 from tests.faults.campaign.plan import Step
-from tests.faults.campaign.runner import Runner
+from tests.faults.campaign.runner import Live, Runner
 from tests.faults.checker import Books
 
 _FAR = {"BUY": "20", "SELL": "40"}
@@ -51,7 +51,7 @@ def _tidied(runner: Runner, step: Step) -> None:
 
 def _opened(runner: Runner, step: Step, home: str, *, waiting: bool) -> str:
     """Preview an order and return its id, or nothing where the preview failed."""
-    words = ["preview", "SILVER", "--size", step.size, "--json"]
+    words = ["preview", "SILVER", "--size", step.size, "--json", *_where(runner, step)]
     words += ["--sell"] * (step.side == "SELL") + (["--stop", _STOP[step.side]] if step.stop else [])
     if waiting:
         bid, offer = runner.venue.order("price")
@@ -65,20 +65,38 @@ def _opened(runner: Runner, step: Step, home: str, *, waiting: bool) -> str:
     return found
 
 
+def _where(runner: Runner, step: Step) -> tuple[str, ...]:
+    return ("--account", runner.accounts[1]) if step.elsewhere else ()
+
+
+def _beside(runner: Runner, step: Step) -> list[Live]:
+    """Start what another process of the same user does at the same time."""
+    words = {
+        "reconcile": ("reconcile",),
+        "close all": ("close", "--all", "--confirm"),
+        "flatten": ("flatten", "--confirm"),
+        "halt": ("halt",),
+        "resume": ("resume", "--confirm"),
+        "use account": ("accounts", "use", runner.accounts[step.pick < 0.5], "--confirm"),
+    }
+    if step.beside in {"flatten", "halt"}:
+        runner.halted |= _reach(runner, step)
+    return [runner.start(step.home, step.beside, *words[step.beside], "--json")] if step.beside else []
+
+
 def _execute(runner: Runner, step: Step, tool: str, preview_id: str, rival: str = "") -> None:
     faults = runner.arm(step)
-    words = ("--confirm", "--again", *_form(step))
+    words = ("--confirm", "--again", *_where(runner, step), *_form(step))
     with runner.besieged(step.home, faults):
-        if step.server and step.copies == 1 and not rival:
-            runner.call(step.home, step.deed, tool, preview_id=preview_id, confirm=True, again=True)
-            return
-        lives = [
-            runner.start(step.home, step.deed, "execute", preview_id, *words, faults=faults)
-            for _ in range(step.copies)
-        ]
+        lives = _beside(runner, step)
+        if not step.server or step.copies > 1 or rival:
+            lives += [
+                runner.start(step.home, step.deed, "execute", preview_id, *words, faults=faults)
+                for _ in range(step.copies)
+            ]
         if rival:
             other = next(home for home in runner.plan.homes if home != step.home)
-            lives.append(runner.start(other, step.deed, "execute", rival, *words))
+            lives.append(runner.start(other, step.deed, "execute", rival, "--confirm", "--again", "--json"))
         if step.server:
             runner.call(step.home, step.deed, tool, preview_id=preview_id, confirm=True, again=True)
         runner.wait(lives)
@@ -111,18 +129,20 @@ def again(runner: Runner, step: Step) -> None:
 
 def _run(runner: Runner, step: Step, *words: str) -> None:
     faults = runner.arm(step)
+    every = (*words, *_where(runner, step), *_form(step))
     with runner.besieged(step.home, faults):
-        lives = [
-            runner.start(step.home, step.deed, *words, *_form(step), faults=faults)
-            for _ in range(step.copies)
-        ]
+        lives = _beside(runner, step)
+        lives += [runner.start(step.home, step.deed, *every, faults=faults) for _ in range(step.copies)]
         runner.wait(lives)
 
 
 def _call(runner: Runner, step: Step, tool: str, **arguments: object) -> Command:
     faults = runner.arm(step)
     with runner.besieged(step.home, faults):
-        return runner.call(step.home, step.deed, tool, **arguments)
+        lives = _beside(runner, step)
+        command = runner.call(step.home, step.deed, tool, **arguments)
+        runner.wait(lives)
+        return command
 
 
 def amend(runner: Runner, step: Step) -> None:
@@ -218,6 +238,15 @@ def resolve(runner: Runner, step: Step) -> None:
         _run(runner, step, "resolve", name, "--landed", deal, "--confirm")
 
 
+def use_account(runner: Runner, step: Step) -> None:
+    """Make an account the active one; with the tool too, which logs in on it."""
+    account = runner.accounts[step.pick < 0.5]
+    if step.server:
+        _call(runner, step, "cap_session_login", account_id=account)
+    else:
+        _run(runner, step, "accounts", "use", account, "--confirm")
+
+
 DO: dict[str, Callable[[Runner, Step], None]] = {
     "open": open_market,
     "place": place,
@@ -234,4 +263,5 @@ DO: dict[str, Callable[[Runner, Step], None]] = {
     "resume": resume,
     "reconcile": reconcile,
     "resolve": resolve,
+    "use account": use_account,
 }

@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from tests.faults.campaign.clock import MONDAY
 from tests.faults.campaign.history import Command, History
 from tests.faults.campaign.venue import HAND, Entry
 from tests.faults.checker import NOT_PLACED, OPEN, violations_in_moves
@@ -183,7 +185,11 @@ def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
     command = next((one for one in case.was_told(row)), None)
     arrived = sent.entry.at if sent else (command.ended if command else 0)
     began = case.by_step[sent.entry.step].began if sent else (command.began if command else 0)
-    slack = _AFTER_S if sent and sent.entry.struck.startswith("equal trade") else _BLIND_S
+    sent_at = row["broker_time_at_send"]
+    if sent_at:
+        began = max(began, (datetime.fromisoformat(sent_at) - MONDAY).total_seconds())
+    killed = sent is None or sent.entry.struck.startswith("killed") or command is None
+    slack = _BLIND_S if killed else _AFTER_S
     for other in case.entries:
         if other.is_order and other.confirm and set(_deals(row)) <= _affected(other):
             return began - _BEFORE_S <= other.done_at <= arrived + slack
@@ -376,6 +382,9 @@ def nothing_breaks(case: Case) -> Iterator[str]:
         said = command.out + command.err
         if "Traceback" in said or "a bug in capcli" in said or "A bug in capcli" in said:
             yield f"{_name(command)} broke: {said[-600:]}"
+        killed = any(entry.struck.startswith("killed") for entry in case.of_step(command))
+        if command.server_died and not killed:
+            yield f"{_name(command)} was the end of the server"
         if command.hung:
             yield f"{_name(command)} never ended"
         if command.exit is not None and command.exit >= 0 and command.exit not in _EXITS:
@@ -398,6 +407,22 @@ def the_journal_is_whole(case: Case) -> Iterator[str]:
     for home, books in case.history.books.items():
         for what in violations_in_moves(books):
             yield f"{home}: {what}"
+
+
+def nobody_denies_what_is_there(case: Case) -> Iterator[str]:
+    """Whoever says that an order was not placed is contradicted while its deal is in the list."""
+    for command in case.history.commands:
+        denied = command.deed == "resolve" and "--not-placed" in command.words and command.exit == 0
+        if not denied or any(entry.struck for entry in case.of_step(command)):
+            continue
+        for home, row, sent in case.rows():
+            mine = home == command.home and row["id"] == command.words[1] and row["evidence"] == "human"
+            books = (
+                case.during(command) if mine and sent and sent.placed and row["state"] == "NOT_SENT" else []
+            )
+            there = [deal for book in books for deal in book["positions"] if sent and deal in sent.deals]
+            if books and len(there) >= len(books):
+                yield f"{_name(command)} was believed, the broker has {there[0]}: {command.said}"
 
 
 def repeating_is_safe(case: Case) -> Iterator[str]:
@@ -434,5 +459,6 @@ PROMISES: dict[str, Callable[[Case], Iterator[str]]] = {
         nothing_breaks,
         the_journal_is_whole,
         repeating_is_safe,
+        nobody_denies_what_is_there,
     )
 }

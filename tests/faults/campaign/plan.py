@@ -27,7 +27,9 @@ DEEDS: dict[str, tuple[int, tuple[On, ...]]] = {
     "resume": (4, (On.PROCESS,)),
     "reconcile": (7, _LOOK),
     "resolve": (4, _LOOK),
+    "use account": (3, _LOOK),
 }
+BESIDE = ("reconcile", "close all", "flatten", "halt", "resume", "use account")
 PAUSES = ("", "", "", "3", "45", "125")
 
 
@@ -47,7 +49,8 @@ class Step:
     """One deed of one user. `copies` processes do it at once; `pick` chooses among what there is.
 
     A `rival` sends the equal order from the other home at the same time. `tidy`: a halt and what is undecided
-    are settled before an order is opened, for else there would not be much to see.
+    are settled before an order is opened, for else there would not be much to see. `elsewhere`: on the second
+    account. What is done `beside` it is done by another process at the same time.
     """
 
     deed: str
@@ -64,6 +67,8 @@ class Step:
     tidy: bool = True
     pause: str = ""
     by_hand: str = ""
+    beside: str = ""
+    elsewhere: bool = False
     lingers: bool = False
     faults: tuple[Fault, ...] = ()
 
@@ -73,6 +78,7 @@ class Step:
         how += ["with a stop"] * self.stop + ["with a rival"] * self.rival
         how += [f"a hand {self.by_hand}s first"] * bool(self.by_hand)
         how += [f"{self.pause} s later"] * bool(self.pause)
+        how += ["on the second account"] * self.elsewhere + [f"beside {self.beside}"] * bool(self.beside)
         faults = "; ".join(
             f"{one.kind} ({one.on} {one.skip}+{one.times}, {one.value:.2f})" for one in self.faults
         )
@@ -83,13 +89,15 @@ class Step:
 class Plan:
     """A run: `homes` are state folders on one account, of `one_user` or of two on two computers.
 
-    `kept`: sessions outlive a command. `sabotage` breaks capcli itself.
+    `kept`: sessions outlive a command; previews do so for `ttl_s`. `sabotage` breaks capcli itself.
     """
 
     seed: int
     homes: tuple[str, ...]
     one_user: bool
     kept: bool
+    hedging: bool
+    ttl_s: int
     a_day: int
     steps: tuple[Step, ...] = ()
     sabotage: str = ""
@@ -104,7 +112,16 @@ def draw(seed: int) -> Plan:
     opening = Step("open", homes[0], 0, next(sizes[homes[0]]), stop=chance.random() < 0.5)
     steps = [_step(chance, chance.choice(homes), sizes, many) for _ in range(chance.randint(4, 7))]
     a_day = chance.choice((0, 0, 0, 3))
-    return Plan(seed, homes, chance.random() < 0.5, chance.random() < 0.5, a_day, (opening, *steps))
+    return Plan(
+        seed,
+        homes,
+        one_user=chance.random() < 0.5,
+        kept=chance.random() < 0.5,
+        hedging=chance.random() < 0.15,
+        ttl_s=chance.choice((120, 600, 600, 600)),
+        a_day=a_day,
+        steps=(opening, *steps),
+    )
 
 
 def _sizes(home: int) -> Iterator[str]:
@@ -130,6 +147,8 @@ def _step(chance: Random, home: str, sizes: dict[str, Iterator[str]], many: int)
         tidy=chance.random() < 0.7,
         pause=chance.choice(PAUSES),
         by_hand=chance.choice(("buy", "sell", "close")) if chance.random() < 0.1 else "",
+        beside=chance.choice(BESIDE) if chance.random() < 0.15 else "",
+        elsewhere=chance.random() < 0.15,
         lingers=chance.random() < 0.2,
         faults=tuple(_fault(chance, DEEDS[deed][1]) for _ in range(chance.choice((0, 1, 1, 2, 2, 3)))),
     )

@@ -51,7 +51,12 @@ def tally(history: History) -> Tally:
 
 def told(plan: Plan, found: list[Violation]) -> list[str]:
     """Describe a run in which something broke."""
-    lines = [f"seed {plan.seed}: {len(plan.homes)} homes, sessions {'kept' if plan.kept else 'not kept'}"]
+    users = (
+        "one home" if len(plan.homes) == 1 else f"two homes of {'one user' if plan.one_user else 'two users'}"
+    )
+    facts = ["sessions kept"] * plan.kept + ["hedging"] * plan.hedging + [f"previews live {plan.ttl_s} s"]
+    facts += [f"{plan.a_day} orders a day"] * bool(plan.a_day)
+    lines = [f"seed {plan.seed}: {', '.join([users, *facts])}"]
     lines += [f"    {number}. {step}" for number, step in enumerate(plan.steps, start=1)]
     lines += [f"  BROKEN, {one.promise}: {one.what}" for one in found]
     return [*lines, f"  again: python -m tests.faults.campaign --seed {plan.seed}"]

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 _MEMORY = "/dev/shm"
 _POLL_S = 0.004
-_SUSPENDED_S = 0.5
+_SUSPENDED_S = (0.3, 0.6, 1.5)
 _FILE_LIMITS = (0, 4096, 20_000, 60_000, 90_000, 120_000, 140_000)
 
 
@@ -63,6 +63,7 @@ class Runner:
         self.previews: dict[str, list[str]] = {home: [] for home in plan.homes}
         self.servers: dict[str, Server] = {}
         self.halted: set[str] = set()
+        self.accounts: list[str] = self.venue.order("accounts")
         self._steps = 0
         for home in plan.homes:
             (folder / home).mkdir(mode=0o700)
@@ -92,7 +93,7 @@ class Runner:
                 "CAP_IDENTIFIER": "paper",
                 "CAP_API_PASSWORD": "paper",
                 "CAP_MAX_DRIFT_PCT": "50",
-                "CAP_PREVIEW_TTL_S": "600",
+                "CAP_PREVIEW_TTL_S": str(self.plan.ttl_s),
                 "CAP_HTTP_TIMEOUT_S": "1",
             }
         )
@@ -177,6 +178,10 @@ class Runner:
     def play(self) -> History:
         began = time.monotonic()
         try:
+            if self.plan.hedging:
+                self.venue.order(
+                    "hand", method="PUT", path="/accounts/preferences", body={"hedgingMode": True}
+                )
             for step in self.plan.steps:
                 self._play(step)
             self._settle()
@@ -289,7 +294,7 @@ def _wait(live: Live, passed: float) -> int | None:
     exit_code = ended(live.pid)
     if exit_code is None and is_suspended(live.pid):
         live.stopped_at = live.stopped_at or passed
-        if passed - live.stopped_at > _SUSPENDED_S:
+        if passed - live.stopped_at > _SUSPENDED_S[live.pid % len(_SUSPENDED_S)]:
             live.stopped_at = 0
             os.kill(live.pid, signal.SIGCONT)
     return exit_code

@@ -338,6 +338,10 @@ def _log(venue: Venue, _given: dict[str, Any]) -> Any:
     return [asdict(entry) for entry in venue.log]
 
 
+def _accounts(venue: Venue, _given: dict[str, Any]) -> Any:
+    return venue.accounts()
+
+
 ORDERS: dict[str, Order] = {
     "arm": _arm,
     "mend": _mend,
@@ -345,6 +349,7 @@ ORDERS: dict[str, Order] = {
     "hand": _hand,
     "price": _price,
     "log": _log,
+    "accounts": _accounts,
 }
 
 
