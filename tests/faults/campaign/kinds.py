@@ -19,19 +19,14 @@ class On(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of fault. `lasting`: it befalls every such request of a step, not only the first.
-
-    `known` says what is still wrong after it: a run that it struck may break a promise. Empty: it must not.
-    """
+    """One kind of fault. `lasting`: it befalls every such request of a step, not only the first."""
 
     name: str
     on: tuple[On, ...]
     what: str
     lasting: bool = False
-    known: str = ""
 
 
-_BELIEVED = "an answer is believed because it parses: another deal is told as this order's"
 _SENDS = (On.ORDER, On.CHANGE)
 _ANY = (On.ORDER, On.CHANGE, On.READ)
 KINDS = (
@@ -45,12 +40,7 @@ KINDS = (
     Kind("silence before", _SENDS, "no answer ever, the broker never had the request"),
     Kind("silence after", _SENDS, "the broker did it, no answer ever"),
     Kind("slow answer", _ANY, "the answer takes some seconds"),
-    Kind(
-        "held up",
-        (On.ORDER,),
-        "silence, and the broker has the request much later",
-        known="a late landing that reduces deals is not noticed",
-    ),
+    Kind("held up", (On.ORDER,), "silence, and the broker has the request much later"),
     # Something in front of the broker.
     Kind("502 after", _ANY, "a gateway's page, the broker did it"),
     Kind("503 before", _ANY, "a gateway's page, the broker never had it"),
@@ -73,22 +63,10 @@ KINDS = (
     Kind("401 with a code", _ANY, "the session is over, not done"),
     Kind("401 page", _ANY, "the session is over, told by a page, not done"),
     # Answers about something else.
-    Kind(
-        "another's answer, done",
-        _SENDS,
-        "the answer of an earlier request; this one was done",
-        known=_BELIEVED,
-    ),
-    Kind(
-        "another's answer, not done",
-        _SENDS,
-        "the answer of an earlier request; this one is lost",
-        known=_BELIEVED,
-    ),
-    Kind("another's confirm", (On.CONFIRM,), "the confirm of another deal", known=_BELIEVED),
-    Kind(
-        "another's confirm, always", (On.CONFIRM,), "the confirm of another deal, each time", True, _BELIEVED
-    ),
+    Kind("another's answer, done", _SENDS, "the answer of an earlier request; this one was done"),
+    Kind("another's answer, not done", _SENDS, "the answer of an earlier request; this one is lost"),
+    Kind("another's confirm", (On.CONFIRM,), "the confirm of another deal"),
+    Kind("another's confirm, always", (On.CONFIRM,), "the confirm of another deal, each time", lasting=True),
     # Confirms.
     Kind("confirm late", (On.CONFIRM,), "404 the first times"),
     Kind("confirm never", (On.CONFIRM,), "404 each time", lasting=True),
@@ -114,22 +92,12 @@ KINDS = (
     # Sessions and accounts.
     Kind("session ends", _ANY, "the broker forgets the session just before the request"),
     Kind("account switched", _ANY, "another program switched the account; the session ends too"),
-    Kind(
-        "session moved",
-        _ANY,
-        "another program's switch moves this session to another account",
-        known="told as done on the account that was meant",
-    ),
+    Kind("session moved", _ANY, "another program's switch moves this session to another account"),
     # Others on the account.
     Kind("equal trade before", (On.ORDER,), "a hand places the equal order just before; ours is answered"),
     Kind("equal trade after, ours unanswered", (On.ORDER,), "and ours was done"),
     Kind("equal trade at once, ours lost", (On.ORDER,), "a hand places the equal order as ours is lost"),
-    Kind(
-        "equal trade later, ours lost",
-        (On.ORDER,),
-        "a hand places the equal order some seconds later",
-        known="the other's order is taken for ours",
-    ),
+    Kind("equal trade later, ours lost", (On.ORDER,), "a hand places the equal order some seconds later"),
     Kind("opposite trade before", (On.ORDER,), "a hand sells what we buy"),
     Kind("closed by hand", _SENDS, "a hand closes every position after it, the answer is lost"),
     # Processes, disk, clock.

@@ -1,6 +1,6 @@
 """The judge of a run. It knows what the broker did and what the users were told; capcli's code has no say."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -237,7 +237,9 @@ def exits_fit(case: Case) -> Iterator[str]:
     for command in case.history.commands:
         if command.exit is None or command.exit < 0:
             continue
-        due = _EXITS if command.deed == "resolve" else _EXIT_OF.get(command.state, _EXITS)
+        # Beside a refusal, a person's word or a look at all that is open a state is no verdict.
+        verdict = command.deed not in {"resolve", "reconcile", "settle"} and command.data.get("sentence")
+        due = _EXIT_OF.get(command.state, _EXITS) if verdict else _EXITS
         if command.exit not in due:
             yield f"{_name(command)} told {command.state} and ended with {command.exit}: {command.said}"
         if command.deed == "settle" and command.exit == 0 and command.data.get("undecided"):
@@ -372,9 +374,14 @@ def the_day_is_kept(case: Case) -> Iterator[str]:
     most = case.history.plan.a_day
     if not most or len(case.history.plan.homes) > 1:
         return
-    opened = [one for one in case.sent if one.placed and case.by_step[one.entry.step].deed != "close part"]
-    if len(opened) > most:
-        yield f"{len(opened)} orders were placed on a day of at most {most}"
+    opened = Counter(
+        one.entry.account
+        for one in case.sent
+        if one.placed and case.by_step[one.entry.step].deed != "close part"
+    )
+    for account, placed in opened.items():
+        if placed > most:
+            yield f"{placed} orders were placed on {account} on a day of at most {most}"
 
 
 def nothing_breaks(case: Case) -> Iterator[str]:
@@ -395,7 +402,7 @@ def nothing_breaks(case: Case) -> Iterator[str]:
             and command.exit >= 0
             and not command.document
         ):
-            yield f"{_name(command)} was asked for JSON and said {said[-300:]!r}"
+            yield f"{_name(command)} was asked for JSON, ended with {command.exit} and said {said[-300:]!r}"
     if "Traceback" in case.history.server_said:
         yield f"the server broke: {case.history.server_said[-1500:]}"
 

@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.faults.campaign.clock import FACTOR, SharedTime
+from tests.faults.campaign.clock import SharedTime
 from tests.faults.campaign.sabotage import SABOTAGES
 from tests.faults.campaign.venue import LABEL, PID
 
 PATIENCE_S = 60.0
-_CONNECT_S, _ANSWER_S, _JOURNAL_S, _LOCK_S = 1.0, 1.5, 1.0, 20 / FACTOR
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# What is waited for in real time (seconds): a connection, an answer, the journal's lock, the account's.
+_CONNECT_S, _ANSWER_S, _JOURNAL_S, _LOCK_S = 1.0, 1.5, 1.0, 1
 
 
 def preload() -> None:
@@ -60,8 +63,11 @@ class Start:
 
 def launch(start: Start) -> int:
     """Fork a capcli command and return its process id; its ends of the pipes are closed here."""
+    # A signal that comes before the command line runs would end nothing of capcli's.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         for handle in {start.stdout, start.stderr}:
             os.close(handle)
         return pid
@@ -70,9 +76,13 @@ def launch(start: Start) -> int:
         _become(start)
         from capcli.__main__ import main
 
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         code = main()
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
         for stream in (sys.stdout, sys.stderr):
             try:
@@ -92,8 +102,8 @@ def _become(start: Start) -> None:
     sys.stdin = os.fdopen(0, "r", closefd=False)
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", closefd=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     warnings.resetwarnings()
     os.environ.clear()
     os.environ.update(start.environ)

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.faults.campaign.history import History
-from tests.faults.campaign.kinds import BY_NAME, KINDS
+from tests.faults.campaign.kinds import KINDS
 from tests.faults.campaign.oracle import Violation, judge, struck
 from tests.faults.campaign.plan import Plan
 
@@ -21,7 +21,6 @@ class Tally:
     ends: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
     seeds: dict[int, list[str]] = field(default_factory=dict)
-    known: dict[int, list[str]] = field(default_factory=dict)
 
     def add(self, other: "Tally") -> None:
         self.runs += other.runs
@@ -29,7 +28,6 @@ class Tally:
         for name in ("struck", "outcomes", "deeds", "ends", "broken"):
             getattr(self, name).update(getattr(other, name))
         self.seeds |= other.seeds
-        self.known |= other.known
 
 
 def tally(history: History) -> Tally:
@@ -44,8 +42,7 @@ def tally(history: History) -> Tally:
     one.ends.update("tool" if c.tool else str(c.exit) for c in history.commands)
     one.broken.update(violation.promise for violation in found)
     if found:
-        is_known = any(BY_NAME[kind].known for kind in one.struck)
-        (one.known if is_known else one.seeds)[seed] = told(history.plan, found)
+        one.seeds[seed] = told(history.plan, found)
     return one
 
 
@@ -72,12 +69,9 @@ def text(all_runs: Tally) -> str:
     lines += _table("How it ended (exit code)", all_runs.ends)
     lines += _table("What became of attempts", all_runs.outcomes)
     lines += _table("Broken promises", all_runs.broken)
-    for described in (*all_runs.known.values(), *all_runs.seeds.values()):
+    for described in all_runs.seeds.values():
         lines += ["", *described]
-    known = [kind for kind in KINDS if kind.known and all_runs.struck[kind.name]]
-    lines += ["", *(f"known, {kind.name}: {kind.known}" for kind in known)]
-    lines += [f"known to break: {_numbers(all_runs.known)}", f"violations: {_numbers(all_runs.seeds)}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"violations: {_numbers(all_runs.seeds)}"])
 
 
 def _numbers(runs: dict[int, list[str]]) -> str:

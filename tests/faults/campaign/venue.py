@@ -219,7 +219,9 @@ class Venue:
                 self.frozen[shown] = self._answer("GET", PREFIX + shown, query, headers, b"")
 
     def _account(self, headers: dict[str, str]) -> str:
-        found = self.look("SELECT account_id FROM sessions WHERE cst = ?", headers.get("cst", ""))
+        # A switch of the account brings a new security token; the old one stays on its own account.
+        tokens = headers.get("cst", ""), headers.get("x-security-token", "")
+        found = self.look("SELECT account_id FROM sessions WHERE cst = ? AND token = ?", *tokens)
         return found[0]["account_id"] if found else ""
 
     def change(self, sql: str, *values: Any) -> None:
