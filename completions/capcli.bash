@@ -36,6 +36,7 @@ __capcli_command() {
     "orders|cancel") ;;
     "history|executions") ;;
     "history|verify") ;;
+    "history|accept") ;;
     "history|activity") ;;
     "history|transactions") ;;
     "history|report") ;;
@@ -102,6 +103,7 @@ __capcli_valued() {
     "halt|--reason") source="" ;;
     "resolve|--landed") source="@deals" ;;
     "history executions|--last") source="" ;;
+    "history accept|--reason") source="" ;;
     "history activity|--last") source="" ;;
     "history activity|--from") source="" ;;
     "history activity|--to") source="" ;;
@@ -223,9 +225,10 @@ __capcli_words() {
     "resume") words="|--confirm --yes" ;;
     "reconcile") words="|--wait" ;;
     "resolve") words="|--landed --not-placed --confirm --yes" ;;
-    "history") words="executions verify activity transactions report|" ;;
+    "history") words="executions verify accept activity transactions report|" ;;
     "history executions") words="|--last" ;;
-    "history verify") words="|--accept --confirm --yes" ;;
+    "history verify") words="|" ;;
+    "history accept") words="|--reason" ;;
     "history activity") words="|--last --from --to --epic --type --status --source --deal" ;;
     "history transactions") words="|--last --from --to --epic --type --status --deal" ;;
     "history report") words="|--last --from --to --by" ;;

@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|approve' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
+        case '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|approve' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
             return 0
     end
     return 1
@@ -67,6 +67,8 @@ function __capcli_valued
         case 'resolve|--landed'
             echo '@deals'
         case 'history executions|--last'
+            echo ''
+        case 'history accept|--reason'
             echo ''
         case 'history activity|--last'
             echo ''
@@ -301,7 +303,8 @@ function __capcli_commands
             printf '%s\t%s\n' 'cancel' 'Cancel a working order, or all of them.'
         case 'history'
             printf '%s\t%s\n' 'executions' 'What was asked, sent and answered, what it became, and when.'
-            printf '%s\t%s\n' 'verify' 'Find altered, removed, reordered and cut-off rows in this machine\'s...'
+            printf '%s\t%s\n' 'verify' 'Find changed, removed, added or cut-off rows in the journal.'
+            printf '%s\t%s\n' 'accept' 'Go on from the journal as it is: an older copy, a new one, or one...'
             printf '%s\t%s\n' 'activity' 'What happened on the account: orders, fills, closes, stops, rejections.'
             printf '%s\t%s\n' 'transactions' 'What was booked: realised P&L, overnight fees, commissions, deposits.'
             printf '%s\t%s\n' 'report' 'Realised P&L, costs and deposits of a span, in the account\'s currency.'
@@ -427,10 +430,8 @@ function __capcli_options
             printf '%s\t%s\n' '--yes' 'Record it without a question.'
         case 'history executions'
             printf '%s\t%s\n' '--last' 'So many, newest first.'
-        case 'history verify'
-            printf '%s\t%s\n' '--accept' 'Take the journal as it is now for the one to start from.'
-            printf '%s\t%s\n' '--confirm' 'Accept without a question.'
-            printf '%s\t%s\n' '--yes' 'Accept without a question.'
+        case 'history accept'
+            printf '%s\t%s\n' '--reason' 'Why the journal is as it is; the journal keeps it.'
         case 'history activity'
             printf '%s\t%s\n' '--last' 'So long back: 90m, 24h, 7d, 2w.'
             printf '%s\t%s\n' '--from' 'From this time (UTC).'

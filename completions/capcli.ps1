@@ -59,13 +59,15 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'resolve' = @()
         'history' = @(
             @('executions', 'What was asked, sent and answered, what it became, and when.'),
-            @('verify', 'Find altered, removed, reordered and cut-off rows in this machine''s...'),
+            @('verify', 'Find changed, removed, added or cut-off rows in the journal.'),
+            @('accept', 'Go on from the journal as it is: an older copy, a new one, or one...'),
             @('activity', 'What happened on the account: orders, fills, closes, stops, rejections.'),
             @('transactions', 'What was booked: realised P&L, overnight fees, commissions, deposits.'),
             @('report', 'Realised P&L, costs and deposits of a span, in the account''s currency.')
         )
         'history executions' = @()
         'history verify' = @()
+        'history accept' = @()
         'history activity' = @()
         'history transactions' = @()
         'history report' = @()
@@ -249,10 +251,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'history executions' = @(
             ,@('--last', 'So many, newest first.')
         )
-        'history verify' = @(
-            @('--accept', 'Take the journal as it is now for the one to start from.'),
-            @('--confirm', 'Accept without a question.'),
-            @('--yes', 'Accept without a question.')
+        'history verify' = @()
+        'history accept' = @(
+            ,@('--reason', 'Why the journal is as it is; the journal keeps it.')
         )
         'history activity' = @(
             @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
@@ -436,6 +437,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'halt|--reason' = ''
         'resolve|--landed' = '@deals'
         'history executions|--last' = ''
+        'history accept|--reason' = ''
         'history activity|--last' = ''
         'history activity|--from' = ''
         'history activity|--to' = ''

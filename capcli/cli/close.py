@@ -10,6 +10,7 @@ from capcli.cli.inputs import above_zero
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
 from capcli.errors import UsageError
+from capcli.services import ids as typed
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -52,6 +53,8 @@ def close(
     """
     call: Call = ctx.find_root().obj
     part = None if size is None else above_zero("--size", size)
+    if deal is not None:
+        typed.deal_id(deal)
     if every and (deal is not None or part is not None):
         raise UsageError("--all closes everything: leave DEAL and --size out.", next=_HELP)
     if every:

@@ -59,7 +59,7 @@ def executions(
 
 @command(app, "verify", example="capcli history verify\ncapcli history verify --json")
 def verify(ctx: typer.Context) -> None:
-    """Find altered, removed, added and cut-off rows in this machine's journal, and an older journal.
+    """Find changed, removed, added or cut-off rows in the journal.
 
     Each change is kept as an event with a hash over itself, the one before and the rows that it changed.
     With credentials in the keychain (demo, live) the hash is sealed with a key that is kept there; on paper

@@ -26,7 +26,7 @@ CASES = {
     "path id": (("execute", "../../etc", "--confirm"), 2, "not a preview id"),
     "path deal": (("positions", "../accounts"), 2, "not a deal id"),
     "path close": (("close", "../accounts", "--yes"), 2, "not a deal id"),
-    "unknown deal": (("close", "nosuchdeal", "--yes"), 6, "nosuchdeal"),
+    "unknown deal": (("close", "nosuchdeal", "--yes"), 3, "There is nothing to close"),
     "unknown account": (("accounts", "use", "12345"), 3, "12345"),
     "unknown env": (("--env", "nowhere", "positions"), 2, "paper, demo or live"),
     "env without value": (("positions", "--env"), 2, "--env needs a value"),

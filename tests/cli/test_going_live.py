@@ -144,7 +144,7 @@ def test_the_variables_alone_unlock_nothing(live, practised, demo):
     refused = live("close", "D1", "--confirm", "--json")
 
     assert (refused.code, refused.error["code"]) == (5, "LIVE_LOCKED")
-    assert refused.error["next"] == "capcli live checklist"
+    assert refused.error["next"] == "capcli --env live close D1"
     assert demo.tap.orders() == []
 
 

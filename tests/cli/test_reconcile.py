@@ -85,8 +85,8 @@ def test_ctrl_c_ends_a_wait_cleanly(capcli, tap, around):
 
 
 def test_a_blocked_order_names_the_attempt_and_health_the_command(capcli, tap, around):
-    attempt = lose(capcli, tap, around, landed=False)
     preview = capcli("preview", "SILVER", "--size", "2", "-q", around=around).out.strip()
+    attempt = lose(capcli, tap, around, landed=False)
     blocked = capcli("execute", preview, "--confirm", "--json", around=around)
     assert (blocked.code, blocked.error["code"]) == (10, "BLOCKED")
     assert blocked.error["next"] == f"capcli reconcile {attempt}"

@@ -9,20 +9,25 @@ import httpx
 import pytest
 
 from capcli.store import journal
-from capcli.store.lock import FileAccountLock
+from capcli.store.lock import FileAccountLock, FileSessionLock
 from tests.faults.bench import SECOND_ACCOUNT, Bench, order
 from tests.faults.checker import violations
 from tests.faults.wire import after, meanwhile
 
 
 @contextmanager
-def open_door(_self: FileAccountLock, *_of: str) -> Iterator[None]:
+def open_door(_self: object, *_of: str) -> Iterator[None]:
     yield
+
+
+def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for lock in (FileAccountLock, FileSessionLock):
+        monkeypatch.setattr(lock, "__call__", open_door)
 
 
 def test_without_the_lock_the_claim_lets_one_send(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second process executes the preview while the first one reads; both hold the account."""
-    monkeypatch.setattr(FileAccountLock, "__call__", open_door)
+    without_locks(monkeypatch)
     preview_id, other = bench.preview(), bench.process()
     bench.wire.on("GET", "/workingorders", meanwhile(lambda: bench.execute(preview_id, other)))
     told = bench.execute(preview_id)
@@ -35,7 +40,7 @@ def test_without_the_state_of_the_preview_its_attempt_is_the_only_one(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second lock on a preview: no second attempt fits in the table."""
-    monkeypatch.setattr(FileAccountLock, "__call__", open_door)
+    without_locks(monkeypatch)
     monkeypatch.setattr(journal, "_CLAIM", "SELECT * FROM previews WHERE id = ? AND expires_at > ?")
     preview_id, other = bench.preview(), bench.process()
     bench.wire.on("GET", "/workingorders", meanwhile(lambda: bench.execute(preview_id, other)))
@@ -49,7 +54,7 @@ def test_a_sender_whose_claim_was_settled_meanwhile_stops(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its write of SENDING finds another state, and that is looked at."""
-    monkeypatch.setattr(FileAccountLock, "__call__", open_door)
+    without_locks(monkeypatch)
     preview_id, other = bench.preview(), bench.process()
     real = bench.app.journal.move
 
@@ -95,7 +100,7 @@ def test_without_the_lock_an_order_that_may_be_live_keeps_the_next_one_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the moment before the send another process looks: the journal tells it, not the broker."""
-    monkeypatch.setattr(FileAccountLock, "__call__", open_door)
+    without_locks(monkeypatch)
     second, other = bench.preview(order("2")), bench.process()
     bench.wire.on(
         "POST", "/positions", meanwhile(lambda: bench.execute(second, other), after(httpx.ReadTimeout))

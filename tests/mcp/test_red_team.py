@@ -354,7 +354,7 @@ async def test_no_confirmed_call_trades_where_it_must_not(seats: Seats, stakes: 
     face = Face(lambda: stakes.eyes.app)
     async with Client(build_server(face)) as client:
         for case in SITUATIONS:
-            seat = seats(options=case.options, **case.settings)
+            seat = seats(options=case.options, **({"CAP_ENV": "paper"} | case.settings))
             face._app = seat.app
             case.meanwhile(seat, stakes.renewed(), time)
             before = stakes.seen()

@@ -108,6 +108,7 @@ LINES = (
     Line("paper reset --confirm", rows=True),
 )
 LEFT_OUT = {
+    "history accept": "a person says why, at a terminal: tests/cli/test_verify.py runs it",
     "paper serve": "runs until it is stopped: tests/cli/test_process.py starts it",
     "mcp install": "writes into another program's files: tests/cli/test_mcp.py runs it",
     "mcp bundle": "writes a file into the current folder: tests/cli/test_mcp.py runs it",
