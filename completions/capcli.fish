@@ -304,7 +304,7 @@ function __capcli_commands
         case 'history'
             printf '%s\t%s\n' 'executions' 'What was asked, sent and answered, what it became, and when.'
             printf '%s\t%s\n' 'verify' 'Find changed, removed, added or cut-off rows in the journal.'
-            printf '%s\t%s\n' 'accept' 'Go on from the journal as it is: an older copy, a new one, or one...'
+            printf '%s\t%s\n' 'accept' 'Go on from the journal as it is, though it is older or changed.'
             printf '%s\t%s\n' 'activity' 'What happened on the account: orders, fills, closes, stops, rejections.'
             printf '%s\t%s\n' 'transactions' 'What was booked: realised P&L, overnight fees, commissions, deposits.'
             printf '%s\t%s\n' 'report' 'Realised P&L, costs and deposits of a span, in the account\'s currency.'

@@ -60,7 +60,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'history' = @(
             @('executions', 'What was asked, sent and answered, what it became, and when.'),
             @('verify', 'Find changed, removed, added or cut-off rows in the journal.'),
-            @('accept', 'Go on from the journal as it is: an older copy, a new one, or one...'),
+            @('accept', 'Go on from the journal as it is, though it is older or changed.'),
             @('activity', 'What happened on the account: orders, fills, closes, stops, rejections.'),
             @('transactions', 'What was booked: realised P&L, overnight fees, commissions, deposits.'),
             @('report', 'Realised P&L, costs and deposits of a span, in the account''s currency.')

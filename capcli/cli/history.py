@@ -86,7 +86,7 @@ def accept(
         str | None, typer.Option(metavar="TEXT", help="Why the journal is as it is; the journal keeps it.")
     ] = None,
 ) -> None:
-    """Go on from the journal as it is: an older copy, a new one, or one with altered rows.
+    """Go on from the journal as it is, though it is older or changed.
 
     A person does this on a terminal, after comparing it with the broker's own history: orders that it does
     not know of may be live. On live it takes the PIN.
