@@ -19,12 +19,16 @@ class On(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of fault. `lasting`: it befalls every such request of a step, not only the first."""
+    """One kind of fault. `lasting`: it befalls every such request of a step; `once`: never more than one.
+
+    Absence is told after two looks, so a list that is empty by mistake may be so once.
+    """
 
     name: str
     on: tuple[On, ...]
     what: str
     lasting: bool = False
+    once: bool = False
 
 
 _SENDS = (On.ORDER, On.CHANGE)
@@ -78,8 +82,8 @@ KINDS = (
     Kind("stale positions once", (On.POSITIONS,), "the same for one answer"),
     Kind("stale orders", (On.WAITING,), "waiting orders as they were before the change", lasting=True),
     Kind("stale activity", (On.ACTIVITY,), "activity as it was before the change", lasting=True),
-    Kind("empty positions", (On.POSITIONS,), "no positions, once"),
-    Kind("empty orders", (On.WAITING,), "no waiting orders, once"),
+    Kind("empty positions", (On.POSITIONS,), "no positions", once=True),
+    Kind("empty orders", (On.WAITING,), "no waiting orders", once=True),
     Kind("unreadable position", (On.POSITIONS,), "one row lacks its price and its size", lasting=True),
     Kind("unreadable order", (On.WAITING,), "one row is of an unknown type", lasting=True),
     Kind("missing position", (On.POSITIONS,), "the newest row is missing", lasting=True),

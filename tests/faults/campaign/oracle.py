@@ -179,8 +179,8 @@ def _owned(case: Case, row: Row, sent: Sent | None) -> bool:
 
 
 def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
-    """Say whether somebody else's equal order came in the seconds in which nobody can tell the two apart."""
-    if row["evidence"] != "inferred":
+    """Say whether ours never landed, and another's equal order did in seconds in which nobody can tell."""
+    if row["evidence"] != "inferred" or (sent and sent.placed):
         return False
     command = next((one for one in case.was_told(row)), None)
     arrived = sent.entry.at if sent else (command.ended if command else 0)
@@ -190,10 +190,11 @@ def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
         began = max(began, (datetime.fromisoformat(sent_at) - MONDAY).total_seconds())
     killed = sent is None or sent.entry.struck.startswith("killed") or command is None
     slack = _BLIND_S if killed else _AFTER_S
-    for other in case.entries:
-        if other.is_order and other.confirm and set(_deals(row)) <= _affected(other):
-            return began - _BEFORE_S <= other.done_at <= arrived + slack
-    return False
+    return any(
+        set(_deals(row)) <= _affected(other) and began - _BEFORE_S <= other.done_at <= arrived + slack
+        for other in case.entries
+        if other.is_order and other.confirm
+    )
 
 
 def _affected(entry: Entry) -> set[str]:

@@ -165,4 +165,5 @@ def _fault(chance: Random, met: tuple[On, ...]) -> Fault:
 
 
 def _times(chance: Random, kind: Kind) -> int:
-    return 99 if kind.lasting else chance.choice((1, 1, 1, 2, 3))
+    times = chance.choice((1, 1, 1, 2, 3))
+    return 99 if kind.lasting else 1 if kind.once else times

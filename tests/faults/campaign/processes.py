@@ -63,7 +63,6 @@ class Start:
 
 def launch(start: Start) -> int:
     """Fork a capcli command and return its process id; its ends of the pipes are closed here."""
-    # A signal that comes before the command line runs would end nothing of capcli's.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     pid = os.fork()
     if pid:
@@ -76,7 +75,10 @@ def launch(start: Start) -> int:
         _become(start)
         from capcli.__main__ import main
 
+        # What came before the command line runs ends the process here, and nothing of capcli's.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         code = main()
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else 1
@@ -103,7 +105,6 @@ def _become(start: Start) -> None:
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", closefd=False)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     warnings.resetwarnings()
     os.environ.clear()
     os.environ.update(start.environ)
