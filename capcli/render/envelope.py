@@ -20,6 +20,9 @@ def plain(value: Any) -> Any:  # noqa: PLR0911  one form a line
         return value.value
     if value is None or isinstance(value, str | bool | int | Decimal):
         return value
+    if isinstance(value, float):
+        # Seconds that were waited, say: money and prices are Decimals throughout.
+        return Decimal(repr(value))
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, PurePath):

@@ -45,6 +45,7 @@ def test_instants_are_utc_with_z():
 
 def test_paths_are_text_and_strangers_are_refused():
     assert plain(PurePosixPath("/a/b")) == "/a/b"
+    assert plain({"waited_s": 0.2}) == {"waited_s": Decimal("0.2")}
     with pytest.raises(TypeError, match="object has no JSON form"):
         plain(object())
 
