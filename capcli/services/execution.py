@@ -237,11 +237,11 @@ class Executions:
         else:
             refuse_while_unresolved(self._desk, self._witness, preview.account_id)
         self._refuse_twin(preview, again=again)
+        self._require_room(_preview_again(preview))
         scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)
         case = self._check_again(preview, order, scene)
         if not case.only_reduces:
             self._desk.refuse_while_halted("The order")
-        self._require_room(_preview_again(preview))
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._desk.broker.account_id)
         self._desk.rehearse(

@@ -283,7 +283,7 @@ class Flattenings:
             found = self._tools.settlements().reconcile().data.attempts
         except CapcliError as error:
             run.behind = error if isinstance(error, Busy) else None
-            run.warnings.append(f"Earlier orders could not be looked at: {error.message}")
+            run.warnings.append(_why_behind(error))
             return self._unsettled(error)
         live = [row for row in found if row.exit_code == Exit.MAY_BE_LIVE]
         return _Doubt(tuple(_doubtful(row.attempt_id, _target(row), row.next) for row in live))
@@ -329,7 +329,7 @@ class Flattenings:
         if unresolved:
             said.append(f"Unresolved and possibly live: {', '.join(unresolved)}.")
         if doubt.why:
-            said.append(f"Earlier orders could not be looked at: {doubt.why.message}")
+            said.append(_why_behind(doubt.why))
         code = _exit_code(rows, failed, bool(new or there.nameless), doubt)
         following = doubt.attempts[0][2] if doubt.attempts and not left else _AGAIN
         sentence = (
@@ -357,6 +357,12 @@ class Flattenings:
             asked_by="--dry-run" if by_option else "CAP_DRY_RUN",
             first="It would halt first.",
         )
+
+
+def _why_behind(error: CapcliError) -> str:
+    """Say why earlier orders are undecided; the error's own words would speak of what was not sent."""
+    why = "another process is sending on this account" if isinstance(error, Busy) else error.code
+    return f"Earlier orders could not be looked at: {why}."
 
 
 def _tried(read: Callable[[], T]) -> T | CapcliError:

@@ -4,9 +4,11 @@ A question that is added to the source and not to these tables fails the first t
 """
 
 import ast
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +26,13 @@ from tests.support.tap import Tap
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")
 SOURCE = Path(capcli.cli.__file__).parent
 ASKING = {
-    "ask", "hidden", "agrees", "confirmed", "sign", "ask_pin", "choose_pin", "_ask", "_yes", "_answer",
+    "ask", "hidden", "agrees", "confirmed", "way_out", "sign", "ask_pin", "choose_pin", "_ask", "_yes",
+    "_answer",
 }  # fmt: skip
 # How a question is put; each of those below goes through here.
 PLUMBING = {
-    "call.confirmed", "call.ask", "call.agrees", "call.sign", "call.hidden", "guide._ask", "going_live._yes",
-    "going_live._answer", "outlet.ask", "run._main",
+    "call.confirmed", "call.way_out", "call._ask_readable_pin", "call.ask", "call.agrees", "call.sign",
+    "call.hidden", "guide._ask", "going_live._yes", "going_live._answer", "outlet.ask", "run._main",
 }  # fmt: skip
 __all__ = ["keyboard"]
 HUMAN = {"CAP_APPROVAL": "human"}
@@ -118,7 +121,9 @@ class Home:
 
     def altered(self) -> str:
         self.deal()
-        return "history verify --accept"
+        with closing(sqlite3.connect(self.capcli.home / "journal.db")) as db, db:
+            db.execute("UPDATE previews SET quote = 'another'")
+        return "history accept --reason tidied"
 
 
 QUESTIONS = (
@@ -131,9 +136,12 @@ QUESTIONS = (
     Asked("flatten.flatten", "Halt and send it?", lambda home: f"flatten {home.deal()}".partition(" ")[0]),
     Asked("book.amend_position", "Send it?", lambda home: f"positions amend {home.deal()} --limit 40"),
     Asked("book.amend_order", "Send it?", lambda home: f"orders amend {home.order()} --limit 40"),
-    Asked("book.cancel_order", "Send it?", lambda home: f"orders cancel {home.order()}"),
+    Asked("book._cancel", "Send it?", lambda home: f"orders cancel {home.order()}"),
+    Asked(
+        "book._cancel_all", "Send it?", lambda home: f"orders cancel --all {home.order()}".rpartition(" ")[0]
+    ),
     Asked("accounts.preferences", "Send it?", lambda _: "accounts preferences --hedging on"),
-    Asked("history.verify", "Accept it?", Home.altered),
+    Asked("history.accept", "Accept it?", Home.altered),
     Asked("reconcile.resolve", "Record it?", lambda home: f"resolve {home.unresolved()} --not-placed"),
     Asked("halt.resume", "Resume?", Home.halted),
     Asked("watchlists.delete", "Delete ", lambda home: f"watchlists delete {home.watchlist()}"),
@@ -152,6 +160,8 @@ IN_ORDER = {
     "going_live._complete": 2,
     "pin.choose_pin": 2,
     "call.ask_pin": 1,
+    "call._ask_word": 1,
+    "history.accept": 3,
     "halt._recognise": 1,
 }
 

@@ -15,6 +15,7 @@ from capcli.errors import JournalUnreadable
 from capcli.store.db import Database
 from capcli.store.journal import SqliteJournal
 from capcli.store.schema import MIGRATIONS
+from tests.support.launched import as_own_user
 
 from .builders import CHILD_ENV, NOW, a_preview
 
@@ -268,7 +269,9 @@ Database(Path(sys.argv[1]), migrations=migrations).rows("SELECT 1")
 
 
 def killed(path: Path, which: str) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path), which], env=CHILD_ENV, check=False)
+    done = subprocess.run(
+        [sys.executable, *as_own_user(), "-c", KILLED, str(path), which], env=CHILD_ENV, check=False
+    )
     assert done.returncode == -signal.SIGKILL
 
 
@@ -317,7 +320,7 @@ def racers(path: Path) -> Iterator[list[subprocess.Popen[str]]]:
     here = str(Path(__file__).parent)
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", CLAIM, str(path), here, str(number)],
+            [sys.executable, *as_own_user(), "-c", CLAIM, str(path), here, str(number)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

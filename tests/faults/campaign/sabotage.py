@@ -79,8 +79,10 @@ def _stops_are_assumed() -> None:
 
 def _nothing_is_open() -> None:
     from capcli.broker.client import CapitalBroker
+    from capcli.domain.account import Listed
 
     _replace(CapitalBroker, "positions", lambda _real: lambda _self: ())
+    _replace(CapitalBroker, "list_positions", lambda _real: lambda _self: Listed(()))
 
 
 def _all_is_well() -> None:
