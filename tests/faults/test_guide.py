@@ -28,7 +28,12 @@ pytestmark = pytest.mark.faults
 Ask = Callable[..., dict[str, Any]]
 OLDEST, NEWEST = "2024-11-05", "2026-07-28"
 SILVER = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": 24.50}
-NOISY = {"CAP_LOG_LEVEL": "DEBUG", "PYTHONWARNINGS": "default", "FASTMCP_LOG_LEVEL": "DEBUG"}
+NOISY = {
+    "CAP_LOG_LEVEL": "DEBUG",
+    "PYTHONWARNINGS": "default",
+    "FASTMCP_LOG_LEVEL": "DEBUG",
+    "PYTHONDEVMODE": "1",
+}
 
 
 def the_day(ask: Ask) -> None:
@@ -62,7 +67,7 @@ def the_day(ask: Ask) -> None:
 def test_the_day_in_an_old_protocol_over_a_noisy_servers_stdout(own_home: Path, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CAP_ENV=live\nCAP_ALLOW_TRADING=maybe\n")
     numbers = iter(range(2, 1000))
-    with started(own_home, tmp_path, **NOISY, code=["-X", "dev", *SERVE]) as process:
+    with started(own_home, tmp_path, **NOISY) as process:
 
         def request(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
             number = next(numbers)
