@@ -60,7 +60,7 @@ def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line 
         return _stopped(call, error.problem())
     except TyperException as error:
         return _misread(call, error)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, EOFError, typer.Abort):
         # What is told already stands, with its own exit code.
         return _stopped(call, _interruption(call)) if call.written is None else call.written
     except BrokenPipeError as error:

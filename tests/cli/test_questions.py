@@ -4,11 +4,9 @@ A question that is added to the source and not to these tables fails the first t
 """
 
 import ast
-import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,20 +19,24 @@ from capcli.app import Surroundings
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import Cli
 from tests.cli.test_typed_ahead import Keyboard, at_terminal, keyboard
+from tests.cli.test_verify import tampered
 from tests.support.tap import Tap
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing")
 SOURCE = Path(capcli.cli.__file__).parent
 ASKING = {
-    "ask", "hidden", "agrees", "confirmed", "way_out", "sign", "ask_pin", "choose_pin", "_ask", "_yes",
-    "_answer",
+    "ask", "hidden", "agrees", "confirmed", "sign", "ask_pin", "choose_pin", "_ask", "_yes", "_answer",
+    "way_out", "_ask_word", "_ask_readable_pin",
 }  # fmt: skip
 # How a question is put; each of those below goes through here.
 PLUMBING = {
-    "call.confirmed", "call.way_out", "call._ask_readable_pin", "call.ask", "call.agrees", "call.sign",
-    "call.hidden", "guide._ask", "going_live._yes", "going_live._answer", "outlet.ask", "run._main",
+    "call.way_out", "call._ask_word", "call._ask_readable_pin",
+    "call.confirmed", "call.ask", "call.agrees", "call.sign", "call.hidden", "guide._ask", "going_live._yes",
+    "going_live._answer", "outlet.ask", "run._main",
 }  # fmt: skip
 __all__ = ["keyboard"]
+_WORD = "Type CLOSE to send it all the same: "
+OFF = {"CAP_ALLOW_TRADING": "false"}
 HUMAN = {"CAP_APPROVAL": "human"}
 
 
@@ -71,6 +73,7 @@ class Asked:
     answers: tuple[str, ...] = ()
     env: dict[str, str] | None = None
     code: int = 5
+    typed: str = "y"
 
 
 class Home:
@@ -121,9 +124,8 @@ class Home:
 
     def altered(self) -> str:
         self.deal()
-        with closing(sqlite3.connect(self.capcli.home / "journal.db")) as db, db:
-            db.execute("UPDATE previews SET quote = 'another'")
-        return "history accept --reason tidied"
+        tampered(self.capcli.home, "UPDATE previews SET account_id = 'other'")
+        return "history accept"
 
 
 QUESTIONS = (
@@ -141,7 +143,9 @@ QUESTIONS = (
         "book._cancel_all", "Send it?", lambda home: f"orders cancel --all {home.order()}".rpartition(" ")[0]
     ),
     Asked("accounts.preferences", "Send it?", lambda _: "accounts preferences --hedging on"),
-    Asked("history.accept", "Accept it?", Home.altered),
+    Asked("history.accept", "Why is the journal as it is? ", Home.altered, code=130),
+    Asked("history.accept", "Accept it?", Home.altered, ("a reason",)),
+    Asked("close._close", _WORD, lambda home: f"--env paper close {home.deal()}", env=OFF, typed="CLOSE"),
     Asked("reconcile.resolve", "Record it?", lambda home: f"resolve {home.unresolved()} --not-placed"),
     Asked("halt.resume", "Resume?", Home.halted),
     Asked("watchlists.delete", "Delete ", lambda home: f"watchlists delete {home.watchlist()}"),
@@ -152,6 +156,7 @@ QUESTIONS = (
 # Asked one after the other by the login, the checklist and the PIN: the tests below, and those of going live.
 IN_ORDER = {
     "accounts.topup": 1,
+    "history.accept": 3,
     "guide._environment": 1,
     "guide._typed": 3,
     "guide._with_pin": 1,
@@ -160,8 +165,6 @@ IN_ORDER = {
     "going_live._complete": 2,
     "pin.choose_pin": 2,
     "call.ask_pin": 1,
-    "call._ask_word": 1,
-    "history.accept": 3,
     "halt._recognise": 1,
 }
 
@@ -179,7 +182,7 @@ def test_what_was_typed_before_a_question_is_no_answer(asked: Asked, capcli: Cli
     sent = len(home.tap.orders())
     home.tap.requests.clear()
     keyboard.answers = list(asked.answers)
-    keyboard.type("y\n")
+    keyboard.type(f"{asked.typed}\n")
 
     code, said = at_terminal(capcli, keyboard, *words, transport=home.tap, env=asked.env)
 
@@ -190,7 +193,7 @@ def test_what_was_typed_before_a_question_is_no_answer(asked: Asked, capcli: Cli
         for one in home.tap.requests
         if one.method != "GET" and not one.url.path.endswith("/session")
     ]
-    assert changing == ["POST /api/v1/positions"] * len(asked.answers[:1]), (sent, changing)
+    assert changing == ["POST /api/v1/positions"] * (asked.code == 9), (sent, changing)
 
 
 LOGIN = (
