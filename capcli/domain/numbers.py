@@ -41,3 +41,8 @@ def percent(number: Decimal) -> str:
 def rate(number: Decimal) -> str:
     """Write an exchange rate with nine digits: enough that sums come out to the cent, few enough to read."""
     return short(_RATE.plus(number))
+
+
+def counted(number: int, word: str) -> str:
+    """Write a count with its word: `1 check`, `2 checks`."""
+    return f"{number} {word}{'s' * (number != 1)}"

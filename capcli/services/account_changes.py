@@ -10,6 +10,7 @@ from capcli.domain.account import Account, Preferences
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
 from capcli.domain.money import EXACT, plain, short
+from capcli.domain.numbers import counted
 from capcli.errors import (
     BrokerRefused,
     CapcliError,
@@ -204,7 +205,7 @@ class AccountChanges:
             return ""
         with suppress(CapcliError):
             if count := len(self._desk.broker.positions()):
-                return f"{count} position(s) are open: hedging switches only while none is. "
+                return f"{counted(count, 'position')} open: hedging switches only while none is. "
         return ""
 
     def top_up(self, amount: Decimal, *, confirmed: bool) -> Reply[ToppedUp]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord, PreviewState, classify
+from capcli.domain.numbers import counted
 from capcli.domain.order import Kind
 from capcli.domain.policy import Case, evaluate
 from capcli.errors import (
@@ -317,7 +318,7 @@ class Executions:
         if failed:
             reasons = "; ".join(check.words for check in failed)
             raise ChecksFailed(
-                f"A fresh look failed {len(failed)} check(s), so nothing was sent. {reasons}",
+                f"A fresh look failed {counted(len(failed), 'check')}, so nothing was sent. {reasons}",
                 next=_preview_again(preview),
                 failed=[check.rule.value for check in failed],
             )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from capcli.domain import policy
 from capcli.domain.bracket import Bracket, Change
 from capcli.domain.money import plain, short
+from capcli.domain.numbers import counted
 from capcli.domain.order import Leg, LegForm
 from capcli.domain.policy import Case, Check
 from capcli.domain.sizing import LegFigures
@@ -92,7 +93,7 @@ def require(case: Case, *rules: Callable[[Case], Check | None]) -> None:
     if failed:
         reasons = "; ".join(check.words for check in failed)
         raise ChecksFailed(
-            f"{len(failed)} check(s) failed, so nothing was sent. {reasons}",
+            f"{counted(len(failed), 'check')} failed, so nothing was sent. {reasons}",
             next=f"capcli markets show {case.request.epic}",
             failed=[check.rule.value for check in failed],
         )

@@ -93,7 +93,7 @@ def test_hedging_with_open_positions_is_refused_by_the_broker_and_told(seat: Sea
     seat.open(stop=stop_at("24.50"))
     error = refusal(lambda: prefer(seat, hedging=True))
     assert (error.code, int(error.exit_code)) == ("BROKER_REFUSED", 6)
-    assert "1 position(s) are open: hedging switches only while none is." in error.message
+    assert "1 position open: hedging switches only while none is." in error.message
     assert "as before" in error.message
 
 
