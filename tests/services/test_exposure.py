@@ -33,8 +33,10 @@ def test_a_position_with_a_stop_loses_from_now_to_its_level(seat: Seat) -> None:
     position = seat.app.broker.positions()[0]
     silver = row(found, Grouping.MARKET, "SILVER")
     bid = position.quote.bid
-    assert silver.notional == silver.long == silver.net == cents(2 * bid)
-    assert silver.loss_at_stops == cents(2 * (bid - D("24.50")))
+    # The price may have moved by a step or two between the two looks.
+    assert silver.notional == silver.long == silver.net
+    assert abs(silver.notional - cents(2 * bid)) < D("0.05")
+    assert abs(silver.loss_at_stops - cents(2 * (bid - D("24.50")))) < D("0.05")
     assert silver.margin == cents(2 * position.level / position.leverage) if position.leverage else False
     assert (silver.currency, silver.rate, silver.without_stop) == ("USD", 1, ())
     assert row(found, Grouping.CLASS, "COMMODITIES").notional == silver.notional
@@ -115,7 +117,8 @@ def test_hedged_sides_stand_beside_each_other_and_the_net_is_their_difference(se
     assert silver.notional == silver.long + silver.short
     quote = seat.app.broker.positions()[0].quote
     lost = cents(3 * (quote.bid - D("24.50"))) + cents(2 * (D("38.50") - quote.offer))
-    assert silver.loss_at_stops == lost
+    # The price may have moved by a step or two between the two looks.
+    assert abs(silver.loss_at_stops - lost) < D("0.10")
 
 
 def test_it_takes_three_requests_and_two_when_the_preferences_are_known(seat: Seat) -> None:
