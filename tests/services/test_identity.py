@@ -93,7 +93,7 @@ def test_an_inferred_landing_is_an_alarm_when_a_second_equal_deal_appears(
     seat: Seat, elsewhere: Seat
 ) -> None:
     elsewhere.book()
-    attempt_id = lose(seat, landed=False)
+    attempt_id = lose(seat, landed=False, later_s=0)
     body = b'{"epic":"SILVER","direction":"BUY","size":1.5}'
     assert elsewhere.app.broker.send("POST", "/positions", body).status == 200
     row, (first,) = only(reconcile(seat)), seat.book()
@@ -113,7 +113,7 @@ def test_an_inferred_landing_is_an_alarm_when_a_second_equal_deal_appears(
 def second_deal(seat: Seat, elsewhere: Seat) -> tuple[str, str, str]:
     """Take another computer's deal for a lost order, and let an equal one appear later."""
     elsewhere.book()
-    attempt_id = lose(seat, landed=False)
+    attempt_id = lose(seat, landed=False, later_s=0)
     body = b'{"epic":"SILVER","direction":"BUY","size":1.5}'
     assert elsewhere.app.broker.send("POST", "/positions", body).status == 200
     assert only(reconcile(seat)).state is S.LANDED

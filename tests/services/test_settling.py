@@ -26,14 +26,17 @@ LOST = httpx.ReadTimeout("no answer")
 QUIET_S, GAP_S = 121, 31
 
 
-def lose(seat: Seat, path: str = "/positions", *, landed: bool, **changes: Any) -> str:
-    """Execute an order whose answer is lost, with or without the broker having it; return its attempt."""
+def lose(seat: Seat, path: str = "/positions", *, landed: bool, later_s: float = 2, **changes: Any) -> str:
+    """Execute an order whose answer is lost, with or without the broker having it; return its attempt.
+
+    The clock goes on by `later_s` seconds: a deal of that time is the order's own only up to two seconds.
+    """
     seat.time.tick(2)
     shown = seat.preview(**changes)
     seat.tap.breaks("POST", path, **{"after" if landed else "before": LOST})
     done = seat.execute(shown.preview_id, again=True).data
     assert done.state is S.UNKNOWN
-    seat.time.tick(2)
+    seat.time.tick(later_s)
     return done.attempt_id
 
 
