@@ -242,7 +242,7 @@ class CapitalBroker:
         """GET /time, which needs no login."""
         ask = Ask("GET", ("time",), lane=self.lane)
         reply = self._calls.patient(ask, Headers())
-        return translate.from_millis(_decoded(reply, wire.ServerTime, ask.endpoint).server_time)
+        return _decoded(reply, wire.ServerTime, ask.endpoint).server_time
 
     def broker_time(self) -> datetime | None:
         """Return the broker's clock as of its last answer, moved on by our own; None before the first."""
@@ -411,7 +411,7 @@ class CapitalBroker:
             return ()
         query |= {"type": kind} if kind else {}
         rows = self._get(wire.Transactions, "history", "transactions", query=query).transactions
-        found = (translate.transaction(row, "GET /history/transactions") for row in rows)
+        found = map(translate.transaction, rows)
         return tuple(row for row in found if end is not None or row.at >= start)
 
     # The latest window has no end: a `to` of now may be the broker's future, which it refuses. Its seconds

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from capcli.broker import wire
+from capcli.broker import readings, wire
 from capcli.errors import ConfigError
 from capcli.services.ports import Credentials
 
@@ -76,7 +76,7 @@ def login_body(secret: Credentials, key: LoginKey | None) -> bytes:
 def read_key(body: bytes) -> LoginKey | None:
     """Read the answer to GET /session/encryptionKey; None when it holds no usable key."""
     try:
-        found = msgspec.json.decode(body, type=wire.EncryptionKey)
-    except msgspec.DecodeError:
+        found = readings.decode(body, wire.EncryptionKey)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return load_key(found.encryption_key, found.time_stamp)

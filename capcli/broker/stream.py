@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from capcli.broker import readings
 from capcli.broker.failures import HEALTH, base_code, clean, is_session_lost, session_expired
+from capcli.broker.readings import MaybeMillis, MaybeNumber, MaybeWord, Word
 from capcli.broker.transport import Tokens
 from capcli.domain.account import Session
 from capcli.domain.hosts import is_loopback
@@ -71,29 +73,29 @@ class Line(Protocol):
 
 
 class _Payload(msgspec.Struct, frozen=True, gc=False):
-    epic: str | None = None
-    bid: Decimal | None = None
-    ofr: Decimal | None = None
-    timestamp: int | None = None
-    resolution: str | None = None
-    type: str | None = None
-    priceType: str | None = None  # noqa: N815
-    t: int | None = None
-    o: Decimal | None = None
-    h: Decimal | None = None
-    l: Decimal | None = None  # noqa: E741
-    c: Decimal | None = None
-    lastTradedVolume: Decimal | None = None  # noqa: N815
-    subscriptions: dict[str, str] | None = None
-    errorCode: str | None = None  # noqa: N815
+    epic: MaybeWord = None
+    bid: MaybeNumber = None
+    ofr: MaybeNumber = None
+    timestamp: MaybeMillis = None
+    resolution: MaybeWord = None
+    type: MaybeWord = None
+    priceType: MaybeWord = None  # noqa: N815
+    t: MaybeMillis = None
+    o: MaybeNumber = None
+    h: MaybeNumber = None
+    l: MaybeNumber = None  # noqa: E741
+    c: MaybeNumber = None
+    lastTradedVolume: MaybeNumber = None  # noqa: N815
+    subscriptions: dict[str, Word] | None = None
+    errorCode: MaybeWord = None  # noqa: N815
 
 
 class _Frame(msgspec.Struct, frozen=True, gc=False):
-    destination: str = ""
-    status: str = ""
-    correlationId: str | None = None  # noqa: N815
+    destination: MaybeWord = None
+    status: MaybeWord = None
+    correlationId: MaybeWord = None  # noqa: N815
     payload: _Payload | None = None
-    errorCode: str | None = None  # noqa: N815
+    errorCode: MaybeWord = None  # noqa: N815
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,6 @@ class LiveStream:
         self._number = 0
         self._pulse = _Pulse()
         self._heard_ms = 0
-        self._decode = msgspec.json.Decoder(_Frame).decode
 
     def begin(self, epics: Sequence[str]) -> None:
         """Connect and subscribe; what fails here is raised."""
@@ -303,7 +304,7 @@ class LiveStream:
         received = self._heard_ms = self._ms()
         for text in texts:
             try:
-                frame = self._decode(text)
+                frame = readings.decode(text, _Frame)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 # Bare words such as `#ping` were seen (API page 12.4).
                 continue

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 
-from capcli.broker import wire
+from capcli.broker import readings, wire
 from capcli.broker.failures import HEALTH, clean
 from capcli.domain.account import (
     Account,
@@ -41,27 +41,14 @@ from capcli.domain.market import (
     Sentiment,
     Side,
 )
-from capcli.domain.money import NotANumber, parse_decimal
 from capcli.errors import UnreadableAnswer
 
 _Shape = TypeVar("_Shape")
 _Value = TypeVar("_Value")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SEGMENT = re.compile(r"(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})")
-_DEMO_CURRENCY = re.compile(r"[A-Z]{3}d")
 _ACCEPTED, _REJECTED = "ACCEPTED", "REJECTED"
-
-
-def utc(at: datetime) -> datetime:
-    """Return a time of a UTC field as aware UTC: the broker writes no offset (API page 5.1)."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def from_millis(millis: int) -> datetime:
-    """Return an epoch time in milliseconds as aware UTC, without passing through a float."""
-    return _EPOCH + timedelta(milliseconds=millis)
 
 
 def market_status(word: str) -> MarketStatus:
@@ -104,7 +91,7 @@ def market_row(row: wire.MarketSummary) -> MarketRow:
         low=row.low,
         change=row.net_change,
         change_pct=row.percentage_change,
-        at=utc(row.updated) if row.updated else None,
+        at=row.updated,
     )
 
 
@@ -116,7 +103,7 @@ def market(row: wire.MarketDetails, at: datetime) -> Market:
         name=instrument.name,
         type=instrument.type,
         currency=instrument.currency,
-        expiry=instrument.expiry,
+        expiry=instrument.expiry or "-",
         lot_size=instrument.lot_size,
         margin_factor=instrument.margin_factor,
         margin_factor_unit=instrument.margin_factor_unit,
@@ -129,7 +116,7 @@ def market(row: wire.MarketDetails, at: datetime) -> Market:
         low=snapshot.low,
         change=snapshot.net_change,
         change_pct=snapshot.percentage_change,
-        decimals=snapshot.decimal_places_factor,
+        decimals=snapshot.decimal_places_factor or 0,
         modes=snapshot.market_modes or (),
     )
 
@@ -185,13 +172,12 @@ def _segments(day: object) -> tuple[str, ...]:
 def overnight_fee(fee: wire.OvernightFee | None) -> OvernightFee | None:
     if fee is None:
         return None
-    charge = from_millis(fee.swap_charge_timestamp) if fee.swap_charge_timestamp else None
-    return OvernightFee(fee.long_rate, fee.short_rate, charge, fee.swap_charge_interval)
+    return OvernightFee(fee.long_rate, fee.short_rate, fee.swap_charge_timestamp, fee.swap_charge_interval)
 
 
 def candle(bar: wire.Bar) -> Candle:
     return Candle(
-        time=utc(bar.time),
+        time=bar.time,
         bid_open=bar.open_price.bid,
         bid_high=bar.high_price.bid,
         bid_low=bar.low_price.bid,
@@ -209,7 +195,7 @@ def preferences(row: wire.Preferences) -> Preferences:
     return Preferences(row.hedging_mode, leverages)
 
 
-_FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError, TypeError)
+_FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _DEAL_ID = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 
 
@@ -221,7 +207,7 @@ def listed(
     unreadable: list[UnreadableRow] = []
     for one in raw:
         try:
-            rows.append(translated(msgspec.json.decode(one, type=shape)))
+            rows.append(translated(readings.decode(one, shape)))
         except _FAULTS as error:
             unreadable.append(unreadable_row(bytes(one), error))
     return Listed(tuple(rows), tuple(unreadable))
@@ -253,7 +239,7 @@ def position(row: wire.PositionRow) -> Position:
         size=held.size,
         level=held.level,
         quote=Quote(
-            listed.epic, listed.bid, listed.offer, utc(listed.updated), market_status(listed.market_status)
+            listed.epic, listed.bid, listed.offer, listed.updated, market_status(listed.market_status)
         ),
         upl=held.upl,
         currency=held.currency,
@@ -265,7 +251,7 @@ def position(row: wire.PositionRow) -> Position:
         stop_distance=held.stop_distance,
         guaranteed=bool(held.guaranteed_stop),
         working_order_id=held.working_order_id,
-        opened_at=utc(held.created),
+        opened_at=held.created,
     )
 
 
@@ -285,8 +271,8 @@ def working_order(row: wire.OrderRow) -> WorkingOrder:
         limit_level=leg_level(order.order_level, order.profit_distance, above=side is Side.BUY),
         trailing=bool(order.trailing_stop),
         guaranteed=bool(order.guaranteed_stop),
-        good_till=utc(order.good_till) if order.good_till else None,
-        created_at=utc(order.created),
+        good_till=order.good_till,
+        created_at=order.created,
         bid=listed.bid,
         offer=listed.offer,
         market_status=market_status(listed.market_status),
@@ -321,17 +307,18 @@ def confirm(row: wire.Confirm, asked: str, endpoint: str) -> Confirm:
         epic=row.epic,
         order_id=row.deal_id,
         deals=tuple(AffectedDeal(deal.deal_id, deal.status) for deal in row.affected_deals or ()),
-        level=row.level,
+        # 0 means that it is not known yet (API page 18.4): the position has it.
+        level=row.level or None,
         size=row.size,
         side=row.direction,
-        at=utc(row.date) if row.date else None,
+        at=row.date,
     )
 
 
 def activity(row: wire.ActivityRow) -> Activity:
     details = row.details or wire.ActivityDetails()
     return Activity(
-        at=utc(row.at),
+        at=row.at,
         epic=row.epic or "",
         deal_id=row.deal_id or "",
         source=row.source,
@@ -346,32 +333,18 @@ def activity(row: wire.ActivityRow) -> Activity:
     )
 
 
-def transaction(row: wire.TransactionRow, endpoint: str) -> Transaction:
-    """Return a booking. Raises UnreadableAnswer for an amount that is no number."""
-    try:
-        amount = parse_decimal(row.size)
-    except NotANumber:
-        raise UnreadableAnswer(
-            f"The broker's answer to {endpoint} has the amount {clean(row.size, 40)!r}.",
-            next=HEALTH,
-            endpoint=endpoint,
-        ) from None
+def transaction(row: wire.TransactionRow) -> Transaction:
     return Transaction(
-        at=utc(row.at),
+        at=row.at,
         type=row.transaction_type,
         epic=row.instrument_name,
-        note=clean(row.note),
-        amount=amount,
-        currency=currency(row.currency),
-        reference=row.reference,
+        note=clean(row.note or ""),
+        amount=row.size,
+        currency=row.currency,
+        reference=row.reference or "",
         status=row.status,
         deal_id=row.deal_id,
     )
-
-
-def currency(word: str) -> str:
-    """Return a currency without the `d` that demo appends to it (API page 9.8)."""
-    return word[:3] if _DEMO_CURRENCY.fullmatch(word) else word
 
 
 def node(row: wire.NodeRow) -> Node:
@@ -383,4 +356,4 @@ def sentiment(row: wire.SentimentRow) -> Sentiment:
 
 
 def watchlist(row: wire.WatchlistRow) -> Watchlist:
-    return Watchlist(row.id, row.name, row.editable, row.deleteable, row.default_system_watchlist)
+    return Watchlist(row.id, row.name, row.editable, row.deleteable, bool(row.default_system_watchlist))

@@ -3,14 +3,27 @@
 Field names and shapes: API page sections 6 to 11.
 """
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import field
 
+from capcli.broker import readings
 from capcli.broker.failures import HEALTH, clean, not_json
+from capcli.broker.readings import (
+    Currency,
+    Flag,
+    MaybeFlag,
+    MaybeMoment,
+    MaybeNumber,
+    MaybeSide,
+    MaybeWhole,
+    MaybeWord,
+    Moment,
+    Number,
+    Whole,
+    Word,
+)
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.errors import UnreadableAnswer
@@ -22,7 +35,7 @@ _OK = 200
 def decode(body: bytes, shape: type[_T], endpoint: str) -> _T:
     """Read a 200 answer. Raises UnreadableAnswer that names the endpoint and the field."""
     try:
-        return msgspec.json.decode(body, type=shape)
+        return readings.decode(body, shape)
     except msgspec.ValidationError as error:
         reason = clean(str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -37,64 +50,64 @@ class Shape(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Status(Shape, frozen=True):
-    status: str | None = None
+    status: MaybeWord = None
 
 
 class ServerTime(Shape, frozen=True):
     """`serverTime` is epoch milliseconds."""
 
-    server_time: int
+    server_time: Moment
 
 
 class LoginAccount(Shape, frozen=True):
-    account_id: str
+    account_id: Word
 
 
 class Login(Shape, frozen=True):
     """POST /session."""
 
-    client_id: str
-    current_account_id: str
-    currency_iso_code: str
-    timezone_offset: Decimal
+    client_id: Word
+    current_account_id: Word
+    currency_iso_code: Currency
+    timezone_offset: Number
     accounts: tuple[LoginAccount, ...] = ()
-    streaming_host: str | None = None
+    streaming_host: MaybeWord = None
 
 
 class EncryptionKey(Shape, frozen=True):
     """GET /session/encryptionKey. `timeStamp` is epoch milliseconds."""
 
-    encryption_key: str
-    time_stamp: int
+    encryption_key: Word
+    time_stamp: Whole
 
 
 class SessionDetails(Shape, frozen=True):
     """GET /session."""
 
-    client_id: str
-    account_id: str
-    currency: str
-    timezone_offset: Decimal
-    locale: str | None = None
-    stream_endpoint: str | None = None
+    client_id: Word
+    account_id: Word
+    currency: Currency
+    timezone_offset: Number
+    locale: MaybeWord = None
+    stream_endpoint: MaybeWord = None
 
 
 class Balance(Shape, frozen=True):
     """`balance` is equity and `deposit` is cash (API page 14.1)."""
 
-    balance: Decimal
-    deposit: Decimal
-    profit_loss: Decimal
-    available: Decimal
+    balance: Number
+    deposit: Number
+    profit_loss: Number
+    available: Number
 
 
 class AccountRow(Shape, frozen=True):
-    account_id: str
-    account_name: str
-    status: str
-    account_type: str
-    preferred: bool
-    currency: str
+    account_id: Word
+    account_name: Word
+    status: Word
+    account_type: Word
+    preferred: Flag
+    currency: Currency
     balance: Balance
 
 
@@ -103,41 +116,41 @@ class Accounts(Shape, frozen=True):
 
 
 class Leverage(Shape, frozen=True):
-    current: Decimal
-    available: tuple[Decimal, ...]
+    current: Number
+    available: tuple[Number, ...]
 
 
 class Preferences(Shape, frozen=True):
-    hedging_mode: bool
+    hedging_mode: Flag
     leverages: dict[str, Leverage]
 
 
 class MarketSummary(Shape, frozen=True):
     """A market in a search result, and beside a position or an order."""
 
-    epic: str
-    instrument_name: str
-    instrument_type: str
-    market_status: str
-    bid: Decimal | None = None
-    offer: Decimal | None = None
-    high: Decimal | None = None
-    low: Decimal | None = None
-    net_change: Decimal | None = None
-    percentage_change: Decimal | None = None
-    updated: datetime | None = field(default=None, name="updateTimeUTC")
+    epic: Word
+    instrument_name: Word
+    instrument_type: Word
+    market_status: Word
+    bid: MaybeNumber = None
+    offer: MaybeNumber = None
+    high: MaybeNumber = None
+    low: MaybeNumber = None
+    net_change: MaybeNumber = None
+    percentage_change: MaybeNumber = None
+    updated: MaybeMoment = field(default=None, name="updateTimeUTC")
 
 
 class PricedMarket(Shape, frozen=True):
     """The same beside a position, where both prices and their time are needed."""
 
-    epic: str
-    instrument_name: str
-    instrument_type: str
-    market_status: str
-    bid: Decimal
-    offer: Decimal
-    updated: datetime = field(name="updateTimeUTC")
+    epic: Word
+    instrument_name: Word
+    instrument_type: Word
+    market_status: Word
+    bid: Number
+    offer: Number
+    updated: Moment = field(name="updateTimeUTC")
 
 
 class MarketList(Shape, frozen=True):
@@ -147,32 +160,32 @@ class MarketList(Shape, frozen=True):
 class OvernightFee(Shape, frozen=True):
     """`swapChargeTimestamp` is epoch milliseconds, the interval minutes."""
 
-    long_rate: Decimal
-    short_rate: Decimal
-    swap_charge_timestamp: int | None = None
-    swap_charge_interval: int | None = None
+    long_rate: Number
+    short_rate: Number
+    swap_charge_timestamp: MaybeMoment = None
+    swap_charge_interval: MaybeWhole = None
 
 
 class Instrument(Shape, frozen=True):
     """`controlledRiskAllowed` is the older name of `guaranteedStopAllowed`."""
 
-    epic: str
-    name: str
-    type: str
-    currency: str
-    expiry: str
-    lot_size: Decimal
-    margin_factor: Decimal | None = None
-    margin_factor_unit: str | None = None
-    guaranteed_stop_allowed: bool | None = None
-    controlled_risk_allowed: bool | None = None
+    epic: Word
+    name: Word
+    type: Word
+    currency: Currency
+    lot_size: Number
+    expiry: MaybeWord = None
+    margin_factor: MaybeNumber = None
+    margin_factor_unit: MaybeWord = None
+    guaranteed_stop_allowed: MaybeFlag = None
+    controlled_risk_allowed: MaybeFlag = None
     opening_hours: dict[str, Any] | None = None
     overnight_fee: OvernightFee | None = None
 
 
 class Rule(Shape, frozen=True):
-    unit: str
-    value: Decimal
+    unit: Word
+    value: Number
 
 
 class DealingRules(Shape, frozen=True):
@@ -188,22 +201,22 @@ class DealingRules(Shape, frozen=True):
     min_controlled_risk_stop_distance: Rule | None = None
     min_normal_stop_or_limit_distance: Rule | None = None
     max_stop_or_limit_distance: Rule | None = None
-    market_order_preference: str | None = None
-    trailing_stops_preference: str | None = None
+    market_order_preference: MaybeWord = None
+    trailing_stops_preference: MaybeWord = None
 
 
 class Snapshot(Shape, frozen=True):
     """Its `updateTime` has no UTC twin and is not UTC (API page 5.1), so it is not read."""
 
-    market_status: str
-    bid: Decimal
-    offer: Decimal
-    decimal_places_factor: int
-    high: Decimal | None = None
-    low: Decimal | None = None
-    net_change: Decimal | None = None
-    percentage_change: Decimal | None = None
-    market_modes: tuple[str, ...] | None = None
+    market_status: Word
+    bid: Number
+    offer: Number
+    decimal_places_factor: MaybeWhole = None
+    high: MaybeNumber = None
+    low: MaybeNumber = None
+    net_change: MaybeNumber = None
+    percentage_change: MaybeNumber = None
+    market_modes: tuple[Word, ...] | None = None
 
 
 class MarketDetails(Shape, frozen=True):
@@ -221,17 +234,17 @@ class MarketDetailsList(Shape, frozen=True):
 class BidAsk(Shape, frozen=True):
     """Prices call the offer `ask`."""
 
-    bid: Decimal
-    ask: Decimal
+    bid: Number
+    ask: Number
 
 
 class Bar(Shape, frozen=True):
-    time: datetime = field(name="snapshotTimeUTC")
+    time: Moment = field(name="snapshotTimeUTC")
     open_price: BidAsk
     high_price: BidAsk
     low_price: BidAsk
     close_price: BidAsk
-    last_traded_volume: Decimal | None = None
+    last_traded_volume: MaybeNumber = None
 
 
 class Prices(Shape, frozen=True):
@@ -241,21 +254,21 @@ class Prices(Shape, frozen=True):
 class PositionData(Shape, frozen=True):
     """Stop and profit are there only when set (API page 6.4)."""
 
-    deal_id: str
+    deal_id: Word
     direction: Side
-    size: Decimal
-    level: Decimal
-    upl: Decimal
-    currency: str
-    contract_size: Decimal
-    created: datetime = field(name="createdDateUTC")
-    leverage: Decimal | None = None
-    working_order_id: str | None = None
-    guaranteed_stop: bool | None = None
-    trailing_stop: bool | None = None
-    stop_level: Decimal | None = None
-    profit_level: Decimal | None = None
-    stop_distance: Decimal | None = None
+    size: Number
+    level: Number
+    upl: Number
+    currency: Currency
+    contract_size: Number
+    created: Moment = field(name="createdDateUTC")
+    leverage: MaybeNumber = None
+    working_order_id: MaybeWord = None
+    guaranteed_stop: MaybeFlag = None
+    trailing_stop: MaybeFlag = None
+    stop_level: MaybeNumber = None
+    profit_level: MaybeNumber = None
+    stop_distance: MaybeNumber = None
 
 
 class PositionRow(Shape, frozen=True):
@@ -272,19 +285,19 @@ class Positions(Shape, frozen=True):
 class OrderData(Shape, frozen=True):
     """Stop and profit are distances from `orderLevel` (API page 6.5)."""
 
-    deal_id: str
-    epic: str
+    deal_id: Word
+    epic: Word
     direction: Side
     order_type: OrderType
-    order_size: Decimal
-    order_level: Decimal
-    currency_code: str
-    created: datetime = field(name="createdDateUTC")
-    good_till: datetime | None = field(default=None, name="goodTillDateUTC")
-    guaranteed_stop: bool | None = None
-    trailing_stop: bool | None = None
-    stop_distance: Decimal | None = None
-    profit_distance: Decimal | None = None
+    order_size: Number
+    order_level: Number
+    currency_code: Currency
+    created: Moment = field(name="createdDateUTC")
+    good_till: MaybeMoment = field(default=None, name="goodTillDateUTC")
+    guaranteed_stop: MaybeFlag = None
+    trailing_stop: MaybeFlag = None
+    stop_distance: MaybeNumber = None
+    profit_distance: MaybeNumber = None
 
 
 class OrderRow(Shape, frozen=True):
@@ -299,44 +312,44 @@ class Orders(Shape, frozen=True):
 
 
 class AffectedDeal(Shape, frozen=True):
-    deal_id: str
-    status: str
+    deal_id: Word
+    status: Word
 
 
 class Confirm(Shape, frozen=True):
     """Accepted ones carry no reason nowadays, rejected ones `rejectReason` or `reason` (API page 6.6)."""
 
-    deal_status: str
-    status: str | None = None
-    date: datetime | None = None
-    reason: str | None = None
-    reject_reason: str | None = None
-    epic: str | None = None
-    deal_reference: str | None = None
-    deal_id: str | None = None
+    deal_status: Word
+    status: MaybeWord = None
+    date: MaybeMoment = None
+    reason: MaybeWord = None
+    reject_reason: MaybeWord = None
+    epic: MaybeWord = None
+    deal_reference: MaybeWord = None
+    deal_id: MaybeWord = None
     affected_deals: tuple[AffectedDeal, ...] | None = None
-    level: Decimal | None = None
-    size: Decimal | None = None
+    level: MaybeNumber = None
+    size: MaybeNumber = None
     direction: Side | None = None
 
 
 class ActivityDetails(Shape, frozen=True):
-    deal_reference: str | None = None
-    working_order_id: str | None = None
-    size: Decimal | None = None
-    level: Decimal | None = None
-    direction: Side | None = None
+    deal_reference: MaybeWord = None
+    working_order_id: MaybeWord = None
+    size: MaybeNumber = None
+    level: MaybeNumber = None
+    direction: MaybeSide = None
 
 
 class ActivityRow(Shape, frozen=True):
     """System rows need not be about a market or a deal."""
 
-    at: datetime = field(name="dateUTC")
-    source: str
-    type: str
-    status: str
-    epic: str | None = None
-    deal_id: str | None = None
+    at: Moment = field(name="dateUTC")
+    source: Word
+    type: Word
+    status: Word
+    epic: MaybeWord = None
+    deal_id: MaybeWord = None
     details: ActivityDetails | None = None
 
 
@@ -347,15 +360,15 @@ class Activities(Shape, frozen=True):
 class TransactionRow(Shape, frozen=True):
     """`size` is money, as a text; deposits name no market (API page 10.2)."""
 
-    at: datetime = field(name="dateUtc")
-    transaction_type: str
-    size: str
-    currency: str
-    reference: str = ""
-    note: str = ""
-    instrument_name: str | None = None
-    status: str | None = None
-    deal_id: str | None = None
+    at: Moment = field(name="dateUtc")
+    transaction_type: Word
+    size: Number
+    currency: Currency
+    reference: MaybeWord = None
+    note: MaybeWord = None
+    instrument_name: MaybeWord = None
+    status: MaybeWord = None
+    deal_id: MaybeWord = None
 
 
 class Transactions(Shape, frozen=True):
@@ -363,8 +376,8 @@ class Transactions(Shape, frozen=True):
 
 
 class NodeRow(Shape, frozen=True):
-    id: str
-    name: str
+    id: Word
+    name: Word
 
 
 class Navigation(Shape, frozen=True):
@@ -375,9 +388,9 @@ class Navigation(Shape, frozen=True):
 
 
 class SentimentRow(Shape, frozen=True):
-    market_id: str
-    long_position_percentage: Decimal
-    short_position_percentage: Decimal
+    market_id: Word
+    long_position_percentage: Number
+    short_position_percentage: Number
 
 
 class Sentiments(Shape, frozen=True):
@@ -387,11 +400,11 @@ class Sentiments(Shape, frozen=True):
 class WatchlistRow(Shape, frozen=True):
     """The broker writes `deleteable` (API page 6.9)."""
 
-    id: str
-    name: str
-    editable: bool
-    deleteable: bool
-    default_system_watchlist: bool = False
+    id: Word
+    name: Word
+    editable: Flag
+    deleteable: Flag
+    default_system_watchlist: MaybeFlag = None
 
 
 class Watchlists(Shape, frozen=True):

@@ -189,12 +189,6 @@ def test_an_activity_level_of_zero_is_not_known_yet() -> None:
     assert translate.activity(wire.decode(body, wire.ActivityRow, "x")).level is None
 
 
-def test_times_with_an_offset_are_moved_to_utc() -> None:
-    at = translate.utc(datetime.fromisoformat("2026-03-02T14:00:00+02:00"))
-
-    assert (at, at.tzinfo) == (AT.replace(second=0), UTC)
-
-
 def booking(**changes: Any) -> Transaction:
     body = {
         "date": "2026-03-02T15:00:05.123",
@@ -206,7 +200,7 @@ def booking(**changes: Any) -> Transaction:
         **changes,
     }
     row = wire.decode(shapes.encoded(body), wire.TransactionRow, "GET /history/transactions")
-    return translate.transaction(row, "GET /history/transactions")
+    return translate.transaction(row)
 
 
 def test_a_booking_is_money_at_a_utc_time() -> None:
@@ -220,12 +214,43 @@ def test_a_deposit_has_no_market_and_no_deal() -> None:
     assert (row.epic, row.deal_id, row.status, row.note) == (None, None, None, "")
 
 
-@pytest.mark.parametrize(("word", "currency"), [("EURd", "EUR"), ("EUR", "EUR"), ("usdd", "usdd")])
-def test_the_letter_that_demo_appends_to_a_currency_is_dropped(word: str, currency: str) -> None:
-    assert booking(currency=word).currency == currency
+@pytest.mark.parametrize(
+    ("size", "amount"), [("-9.0E-4", "-0.00090"), ("1.0E7", "10000000"), (12.5, "12.5"), ("100.0", "100.0")]
+)
+def test_an_amount_is_read_in_any_form_of_a_number(size: object, amount: str) -> None:
+    assert str(booking(size=size).amount) == amount
 
 
-@pytest.mark.parametrize("size", ["", "NaN", "1e3", "ten"])
-def test_an_amount_that_is_no_number_is_unreadable(size: str) -> None:
-    with pytest.raises(UnreadableAnswer, match="amount"):
+@pytest.mark.parametrize("size", ["", "NaN", "ten", None, True])
+def test_an_amount_that_is_no_number_is_unreadable(size: object) -> None:
+    with pytest.raises(UnreadableAnswer, match="size"):
         booking(size=size)
+
+
+def test_a_booking_with_a_numeric_reference_and_no_note_is_a_booking() -> None:
+    row = booking(reference=900100200, note=None)
+    assert (row.reference, row.note) == ("900100200", "")
+
+
+def test_the_currency_of_a_demo_account_is_the_same_wherever_it_stands() -> None:
+    account = {**shapes.account_row(shapes.FIRST), "currency": "USDd"}
+    row = wire.decode(shapes.encoded(account), wire.AccountRow, "GET /accounts")
+    session = {**shapes.session_body(), "currency": "EURd"}
+    details = wire.decode(shapes.encoded(session), wire.SessionDetails, "GET /session")
+    login = {**shapes.login_body(), "currencyIsoCode": "USDd"}
+    logged_in = wire.decode(shapes.encoded(login), wire.Login, "POST /session")
+
+    assert translate.account(row).currency == logged_in.currency_iso_code == "USD"
+    assert translate.session(details).currency == "EUR"
+    assert market(currency="USDd").currency == position(currency="USDd").currency == "USD"
+    assert working(currencyCode="GBPd").currency == "GBP"
+
+
+def test_a_confirm_without_a_price_yet_has_none() -> None:
+    body = shapes.encoded({**shapes.CONFIRM, "level": 0})
+    assert translate.confirm(wire.decode(body, wire.Confirm, "x"), "o_1", "x").level is None
+
+
+def test_a_direction_that_nobody_knows_leaves_an_activity_without_one() -> None:
+    row = {**shapes.ACTIVITY, "details": {**shapes.ACTIVITY["details"], "direction": "HEDGE"}}
+    assert translate.activity(wire.decode(shapes.encoded(row), wire.ActivityRow, "x")).side is None
