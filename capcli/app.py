@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from capcli.services.proposals import Proposals
     from capcli.services.protected_execution import ProtectedExecutions
     from capcli.services.recall import Recall
+    from capcli.services.recording import Exchange
     from capcli.services.reducing import Reductions
     from capcli.services.resolving import Resolutions
     from capcli.services.search import Patience
@@ -857,6 +858,13 @@ class App:
         from capcli.store.seen import SeenValues
 
         return self._once("seen", lambda: SeenValues(self.folders.cache, self.env))
+
+    def record(self) -> "tuple[Exchange, ...]":
+        """Ask every read once, and return the answers without what is the user's."""
+        from capcli.checkup.recordings import mask_for
+        from capcli.services.recording import record
+
+        return record(self.broker, mask_for(secrets.SystemRandom()))
 
     @property
     def accounts(self) -> "Accounts":

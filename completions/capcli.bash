@@ -27,6 +27,7 @@ __capcli_command() {
     "|logout") ;;
     "|live") ;;
     "|health") ;;
+    "|record") ;;
     "|config") ;;
     "|paper") ;;
     "|mcp") ;;
@@ -61,6 +62,7 @@ __capcli_command() {
     "paper|status") ;;
     "paper|reset") ;;
     "paper|serve") ;;
+    "paper|check") ;;
     "paper|faults") ;;
     "paper faults|set") ;;
     "paper faults|clear") ;;
@@ -196,9 +198,11 @@ __capcli_argument() {
     "watchlists remove|"1) source="@epics" ;;
     "watchlists delete|"0) source="@watchlists" ;;
     "accounts use|"0) source="@accounts" ;;
+    "record|"0) source="files" ;;
     "config get|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD" ;;
     "config set|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL" ;;
     "config unset|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL" ;;
+    "paper check|"0) source="files" ;;
     "paper faults set|"0) source="drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream" ;;
     "paper faults clear|"0) source="drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream" ;;
     "help|"0) source="exit-codes environment output preview completions reference" ;;
@@ -208,7 +212,7 @@ __capcli_argument() {
 
 __capcli_words() {
     case "$1" in
-    "") words="preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health config paper mcp help|" ;;
+    "") words="preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp help|" ;;
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain" ;;
     "propose") words="|--risk --buy --sell --stop --stop-distance" ;;
     "execute") words="|--again --ensure-stop --confirm --yes" ;;
@@ -257,15 +261,17 @@ __capcli_words() {
     "live") words="checklist|" ;;
     "live checklist") words="|--approval" ;;
     "health") words="|--only --report" ;;
+    "record") words="|" ;;
     "config") words="get set unset path|" ;;
     "config get") words="|" ;;
     "config set") words="|" ;;
     "config unset") words="|" ;;
     "config path") words="|" ;;
-    "paper") words="status reset serve faults|" ;;
+    "paper") words="status reset serve check faults|" ;;
     "paper status") words="|" ;;
     "paper reset") words="|--seed --start --speed --ticks --replay --no-limits --confirm --yes" ;;
     "paper serve") words="|--port --tls --seed --start --speed --ticks --replay --no-limits" ;;
+    "paper check") words="|" ;;
     "paper faults") words="set clear|" ;;
     "paper faults set") words="|--times --for --on --value" ;;
     "paper faults clear") words="|" ;;

@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|approve' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
+        case '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|approve' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
             return 0
     end
     return 1
@@ -249,12 +249,16 @@ function __capcli_argument
             echo '@watchlists'
         case 'accounts use|0'
             echo '@accounts'
+        case 'record|0'
+            echo 'files'
         case 'config get|0'
             echo 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD'
         case 'config set|0'
             echo 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
         case 'config unset|0'
             echo 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
+        case 'paper check|0'
+            echo 'files'
         case 'paper faults set|0'
             echo 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
         case 'paper faults clear|0'
@@ -292,8 +296,9 @@ function __capcli_commands
             printf '%s\t%s\n' 'logout' 'End the broker session; --forget removes the key.'
             printf '%s\t%s\n' 'live' 'Going live: the checklist that unlocks it.'
             printf '%s\t%s\n' 'health' 'Find out why something does not work.'
+            printf '%s\t%s\n' 'record' 'Record how the broker answers, to show a maintainer.'
             printf '%s\t%s\n' 'config' 'Effective settings and where each comes from.'
-            printf '%s\t%s\n' 'paper' 'The built-in paper broker: status, reset, serve, faults.'
+            printf '%s\t%s\n' 'paper' 'The built-in paper broker: status, reset, serve, faults, check.'
             printf '%s\t%s\n' 'mcp' 'The server for AI assistants.'
             printf '%s\t%s\n' 'help' 'Read about exit codes, settings, output, previews; all commands.'
         case 'positions'
@@ -335,6 +340,7 @@ function __capcli_commands
             printf '%s\t%s\n' 'status' 'Seed, market time, accounts and counts.'
             printf '%s\t%s\n' 'reset' 'Forget every paper deal and start over with fresh accounts.'
             printf '%s\t%s\n' 'serve' 'Serve the paper broker over loopback HTTP, for other clients.'
+            printf '%s\t%s\n' 'check' 'Tell what is new in a recording of the broker.'
             printf '%s\t%s\n' 'faults' 'A bad day on paper: lost, late and wrong answers on purpose.'
         case 'paper faults'
             printf '%s\t%s\n' 'set' 'Set a fault of the paper broker; nothing else is affected.'

@@ -31,8 +31,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('logout', 'End the broker session; --forget removes the key.'),
             @('live', 'Going live: the checklist that unlocks it.'),
             @('health', 'Find out why something does not work.'),
+            @('record', 'Record how the broker answers, to show a maintainer.'),
             @('config', 'Effective settings and where each comes from.'),
-            @('paper', 'The built-in paper broker: status, reset, serve, faults.'),
+            @('paper', 'The built-in paper broker: status, reset, serve, faults, check.'),
             @('mcp', 'The server for AI assistants.'),
             @('help', 'Read about exit codes, settings, output, previews; all commands.')
         )
@@ -114,6 +115,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'live checklist' = @()
         'health' = @()
+        'record' = @()
         'config' = @(
             @('get', 'One setting: its value, its source, what is allowed.'),
             @('set', 'Write a setting into a profile of config.toml.'),
@@ -128,11 +130,13 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('status', 'Seed, market time, accounts and counts.'),
             @('reset', 'Forget every paper deal and start over with fresh accounts.'),
             @('serve', 'Serve the paper broker over loopback HTTP, for other clients.'),
+            @('check', 'Tell what is new in a recording of the broker.'),
             @('faults', 'A bad day on paper: lost, late and wrong answers on purpose.')
         )
         'paper status' = @()
         'paper reset' = @()
         'paper serve' = @()
+        'paper check' = @()
         'paper faults' = @(
             @('set', 'Set a fault of the paper broker; nothing else is affected.'),
             @('clear', 'Take one fault of the paper broker away, or all of them.')
@@ -350,6 +354,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--only', 'Only this check and those it needs; repeatable.'),
             @('--report', 'Markdown for a support request, without secrets.')
         )
+        'record' = @()
         'config' = @()
         'config get' = @()
         'config set' = @()
@@ -377,6 +382,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--replay', 'Play a file''s candles as this market; may be given again.'),
             @('--no-limits', 'No request limits, for tests.')
         )
+        'paper check' = @()
         'paper faults' = @()
         'paper faults set' = @(
             @('--times', 'For the next N requests that it changes.'),
@@ -526,9 +532,11 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'watchlists remove|1' = '@epics'
         'watchlists delete|0' = '@watchlists'
         'accounts use|0' = '@accounts'
+        'record|0' = 'files'
         'config get|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD'
         'config set|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
         'config unset|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_API_URL CAP_STREAM_URL'
+        'paper check|0' = 'files'
         'paper faults set|0' = 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
         'paper faults clear|0' = 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
         'help|0' = 'exit-codes environment output preview completions reference'

@@ -45,6 +45,7 @@ MAY_IMPORT = {
         "mcp.offer",
         # Written even where the settings cannot be read, so that there is no app.
         "checkup.report",
+        "checkup.recordings",
         "assistants.carrying",
         "assistants.installing",
         "assistants.bundle",

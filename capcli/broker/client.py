@@ -464,6 +464,11 @@ class CapitalBroker:
             epic=clean(market_id, 64),
         )
 
+    def raw(self, *segments: str, query: Mapping[str, str] = _NO_QUERY) -> tuple[int, bytes]:
+        """Return status and body of a GET as they are, for a recording. Raises as every read."""
+        reply = self._sessions.read(Ask("GET", segments, query, lane=self.lane))
+        return reply.status, reply.body
+
     def watchlists(self) -> tuple[Watchlist, ...]:
         """Return the watchlists of the login, its own and the broker's."""
         return tuple(map(translate.watchlist, self._get(wire.Watchlists, "watchlists").watchlists))

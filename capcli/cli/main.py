@@ -48,8 +48,9 @@ class Root(Group):
         "logout": ("capcli.cli.session:logout_app", "End the broker session; --forget removes the key."),
         "live": ("capcli.cli.going_live:app", "Going live: the checklist that unlocks it."),
         "health": ("capcli.cli.health:app", "Find out why something does not work."),
+        "record": ("capcli.cli.record:app", "Record how the broker answers, to show a maintainer."),
         "config": ("capcli.cli.config:app", "Effective settings and where each comes from."),
-        "paper": ("capcli.cli.paper:app", "The built-in paper broker: status, reset, serve, faults."),
+        "paper": ("capcli.cli.paper:app", "The built-in paper broker: status, reset, serve, faults, check."),
         "mcp": ("capcli.cli.mcp:app", "The server for AI assistants."),
         "help": (
             "capcli.cli.topics:app",

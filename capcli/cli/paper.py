@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from capcli.render.results import Served
 
 app = new_app(
-    "The built-in paper broker: status, reset, serve, faults.",
+    "The built-in paper broker: status, reset, serve, faults, check.",
     no_args_is_help=True,
     epilog=epilog("capcli paper status\ncapcli paper reset --confirm"),
 )
@@ -161,6 +161,30 @@ def serve(
         ) from None
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+@command(app, "check", example="capcli paper check answers.json")
+def check(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Written by `capcli record`.")],
+) -> None:
+    """Tell what is new in a recording of the broker.
+
+    Each answer is read by capcli's own client and compared with the paper broker's: fields that came or
+    went, other forms of a number, a text or a time, another status. No broker is asked anything.
+    """
+    from capcli.services.recording import RecordingChecked
+
+    call = ctx.find_root().obj
+    call.check_form(RecordingChecked)
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(f"{file} cannot be read: {why}.", next="capcli record --help") from None
+    from capcli.checkup.recordings import check as checked
+
+    finish(call, Reply(checked(text, str(file))), "paper")
 
 
 def _world(

@@ -1,17 +1,48 @@
-"""The paper broker's state."""
+"""The paper broker's state, and recordings of the real one."""
+
+from functools import singledispatch
+from typing import Any
 
 from capcli.domain.money import short
 from capcli.paper.state import PaperFault, PaperFaults, PaperReplay, PaperStatus
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import money
+from capcli.services.recording import Recorded, RecordingChecked
 
 
-def view(data: PaperStatus | PaperFaults) -> list[Block]:
-    """Return the blocks of the state, or of what is set to go wrong."""
-    return _status(data) if isinstance(data, PaperStatus) else _faults(data)
+@singledispatch
+def view(data: Any) -> list[Block]:
+    """Return the blocks of a result."""
+    raise NotImplementedError(type(data).__name__)
 
 
-def _status(data: PaperStatus) -> list[Block]:
+@view.register
+def _(data: Recorded) -> list[Block]:
+    columns = (Column("Request"), Column("Status", right=True))
+    rows = tuple((Cell(one.request), Cell(str(one.status))) for one in data.requests)
+    return [Line(Cell(f"Written: {data.file}", Tone.STRONG)), Table(columns, rows)]
+
+
+@view.register
+def _(data: RecordingChecked) -> list[Block]:
+    said = Line(Cell(data.sentence, Tone.STRONG))
+    if not data.differences:
+        return [said]
+    columns = (
+        Column("Request"),
+        Column("Field"),
+        Column("Recorded", prose=True),
+        Column("Expected", prose=True),
+    )
+    rows = tuple(
+        tuple(map(Cell, (one.request, one.field or "all of it", one.recorded, one.expected)))
+        for one in data.differences
+    )
+    return [said, Table(columns, rows)]
+
+
+@view.register
+def _(data: PaperStatus) -> list[Block]:
     rows = [
         ("Market time", Cell(f"{data.market_time:%Y-%m-%d %H:%M:%S}Z")),
         ("Seed", Cell(data.seed)),
@@ -54,7 +85,8 @@ def _settled(attempts: tuple[str, ...]) -> list[Block]:
     return [Line(Cell(text, Tone.STRONG))]
 
 
-def _faults(data: PaperFaults) -> list[Block]:
+@view.register
+def _(data: PaperFaults) -> list[Block]:
     if not data.faults:
         return [Line(Cell("No faults are set. capcli paper faults set --help lists them."))]
     columns = (Column("Fault"), Column("On"), Column("Value"), Column("Until"), Column("Effect", prose=True))

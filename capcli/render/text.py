@@ -59,6 +59,8 @@ _VIEWS = {
     "SupportReport": "desk",
     "PaperStatus": "paper",
     "PaperFaults": "paper",
+    "Recorded": "paper",
+    "RecordingChecked": "paper",
     "SettingsFound": "desk",
     "SettingShown": "desk",
     "SettingChanged": "desk",

@@ -166,6 +166,7 @@ IN_ORDER = {
     "pin.choose_pin": 2,
     "call.ask_pin": 1,
     "halt._recognise": 1,
+    "record._recorded": 1,
 }
 
 
@@ -231,3 +232,17 @@ def test_a_top_up_is_not_confirmed_by_what_was_typed_before(
     assert "Top up by 100" in said
     assert code == 5
     assert not [one for one in logged_in.tap.requests if one.url.path.endswith("/topUp")]
+
+
+def test_a_recording_is_not_written_by_what_was_typed_before(
+    capcli: Cli, keyboard: Keyboard, logged_in: Any, tmp_path: Path
+) -> None:
+    keyboard.type("y\n")
+    file, environ = tmp_path / "answers.json", {"XDG_RUNTIME_DIR": str(logged_in.runtime)}
+
+    code, said = at_terminal(
+        capcli, keyboard, "--env", "demo", "record", str(file), transport=logged_in.tap, env=environ
+    )
+
+    assert "This is all that is recorded." in said
+    assert (code, file.exists()) == (5, False)

@@ -23,6 +23,8 @@ TERMINAL_ONLY = {
     "watchlists": "the same as watchlists list",
     "history verify": "a look at the files and the keychain of the user's machine; cap_health has it too",
     "history accept": "a person's word, given where a person types, with the reason",
+    "record": "a person looks through it before it is written",
+    "paper check": "reads a file of the user's machine",
     "paper status": "the simulator is the user's bench; its accounts show up in cap_account_list",
     "paper reset": "forgets every deal",
     "paper serve": "runs until it is stopped",

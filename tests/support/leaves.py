@@ -108,6 +108,8 @@ LINES = (
     Line("paper reset --confirm", rows=True),
 )
 LEFT_OUT = {
+    "record": "a person looks through it at a terminal: tests/cli/test_record.py runs it",
+    "paper check": "reads what `record` wrote: tests/cli/test_record.py runs it",
     "history accept": "a person says why, at a terminal: tests/cli/test_verify.py runs it",
     "paper serve": "runs until it is stopped: tests/cli/test_process.py starts it",
     "mcp install": "writes into another program's files: tests/cli/test_mcp.py runs it",

@@ -1,0 +1,191 @@
+"""Record: every read of the broker once, without what is the user's, for a maintainer who has no account."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from capcli.domain.masking import Mask, parse, written
+from capcli.errors import UsageError
+
+FORMAT = "capcli/recording/1"
+SHOWN_EPICS = ("SILVER", "GOLD", "EURUSD")
+_FIRST, *_ = SHOWN_EPICS
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One GET. `path` is a template; `given` says in which earlier answer, and where, each parameter is."""
+
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+
+
+# In an order in which each finds its parameters. The key of the encrypted login is read without a session.
+READS = (
+    Read("/time"),
+    Read("/ping"),
+    Read("/session"),
+    Read("/accounts"),
+    Read("/accounts/preferences"),
+    Read("/positions"),
+    Read("/positions/{dealId}", given={"dealId": ("/positions", "positions", 0, "position", "dealId")}),
+    Read(
+        "/confirms/{dealReference}",
+        given={"dealReference": ("/positions", "positions", 0, "position", "dealReference")},
+    ),
+    Read("/workingorders"),
+    Read("/history/activity", {"lastPeriod": "86400", "detailed": "true"}),
+    Read("/history/transactions", {"lastPeriod": "86400"}),
+    Read("/marketnavigation"),
+    Read("/marketnavigation/{nodeId}", given={"nodeId": ("/marketnavigation", "nodes", 0, "id")}),
+    Read("/markets", {"searchTerm": _FIRST.lower()}),
+    Read("/markets", {"epics": ",".join(SHOWN_EPICS)}),
+    Read(f"/markets/{_FIRST}"),
+    Read(f"/prices/{_FIRST}", {"resolution": "HOUR", "max": "3"}),
+    Read("/clientsentiment", {"marketIds": ",".join(SHOWN_EPICS)}),
+    Read(f"/clientsentiment/{_FIRST}"),
+    Read("/watchlists"),
+    Read("/watchlists/{watchlistId}", given={"watchlistId": ("/watchlists", "watchlists", 0, "id")}),
+)
+
+
+class RawReads(Protocol):
+    """The broker's reads as they are answered: status and body."""
+
+    def raw(self, *segments: str, query: Mapping[str, str] = ...) -> tuple[int, bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A read and its masked answer. `path` is the template, `called` the path with masked ids.
+
+    `body` is parsed JSON with numbers as they are written, or a text where it is no JSON.
+    """
+
+    path: str
+    called: str
+    query: Mapping[str, str]
+    status: int
+    body: Any
+
+    @property
+    def name(self) -> str:
+        """Name the read: `GET /markets?epics`."""
+        asked = next(iter(self.query), "") if self.path == "/markets" else ""
+        return f"GET {self.path}{'?' if asked else ''}{asked}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording that was written."""
+
+    file: str
+    requests: tuple["RecordedRequest", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """One read of a recording, and the broker's HTTP status."""
+
+    request: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where an answer is not as the paper broker's, or cannot be read. `field` is a place in the answer."""
+
+    request: str
+    field: str
+    recorded: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingChecked:
+    """What a recording shows that is new; nothing where `differences` is empty."""
+
+    file: str
+    checked: int
+    differences: tuple[Difference, ...]
+    sentence: str
+
+
+def record(broker: RawReads, mask: Mask | None) -> tuple[Exchange, ...]:
+    """Read everything once, without a mask as it is. A read whose parameter no answer gives is left out.
+
+    Raises what keeps a read from being answered; an error that the broker answers is recorded as it is.
+    """
+    answers: dict[str, Any] = {}
+    found = []
+    for read in READS:
+        given = {name: _at(answers, place) for name, place in read.given.items()}
+        if not all(isinstance(value, str) and value for value in given.values()):
+            continue
+        segments = _filled(read.path, given).strip("/").split("/")
+        status, body = broker.raw(*segments, query=read.query)
+        answer = _parsed(body)
+        answers.setdefault(read.path, answer)
+        if mask is not None:
+            given = {name: mask.text(value) for name, value in given.items()}
+            answer = mask.value(answer)
+        found.append(Exchange(read.path, _filled(read.path, given), read.query, status, answer))
+    return tuple(found)
+
+
+def document(exchanges: tuple[Exchange, ...]) -> str:
+    """Write a recording: one read a line, so that a person can look through it."""
+    rows = ",\n".join(
+        written(
+            {
+                "path": one.path,
+                "called": one.called,
+                "query": dict(one.query),
+                "status": one.status,
+                "body": one.body,
+            }
+        )
+        for one in exchanges
+    )
+    return f'{{"format": "{FORMAT}", "reads": [\n{rows}\n]}}\n'
+
+
+def read_document(text: str, name: str) -> tuple[Exchange, ...]:
+    """Read a recording. Raises UsageError for a file that is none."""
+    try:
+        content = parse(text)
+        if content["format"] == FORMAT:
+            return tuple(map(_exchange, content["reads"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise UsageError(f"{name} is not a recording of the format {FORMAT}.", next="capcli record --help")
+
+
+def _exchange(row: Mapping[str, Any]) -> Exchange:
+    query = {str(key): str(value) for key, value in row["query"].items()}
+    return Exchange(str(row["path"]), str(row["called"]), query, int(row["status"]), row["body"])
+
+
+def _filled(path: str, given: Mapping[str, str]) -> str:
+    return _PARAMETER.sub(lambda found: given[found[1]], path)
+
+
+def _at(answers: Mapping[str, Any], place: tuple[str | int, ...]) -> Any:
+    found: Any = answers
+    for step in place:
+        try:
+            found = found[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return found
+
+
+def _parsed(body: bytes) -> Any:
+    text = body.decode("utf-8", "replace")
+    try:
+        return parse(text)
+    except (ValueError, RecursionError):
+        return text
