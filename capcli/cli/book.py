@@ -126,21 +126,10 @@ def amend_position(
         return call.confirmed(
             lambda yes: app.amendments.amend(deal, change, confirmed=yes),
             given=confirm,
-            summary=lambda: _position_summary(app, deal, change),
+            summary=lambda: app.amendments.question(deal, change),
         )
 
     run(ctx, use, Amendment)
-
-
-def _position_summary(app: "App", deal: str, change: Change) -> str:
-    from capcli.services.legs import change_words
-
-    reply = app.portfolio.positions(deal)
-    row = reply.data.positions[0]
-    held = f"stop {row.stop_level or 'none'}, limit {row.limit_level or 'none'}"
-    asked = " ".join(change_words(change))
-    position = f"{row.side.value} {row.size} {row.epic} ({held})"
-    return f"Amend {position}: {asked} · {app.env} · account {reply.account_id}"
 
 
 @orders_app.callback(epilog=epilog("capcli orders\ncapcli orders --csv"))
@@ -200,13 +189,10 @@ def amend_order(
     change = OrderChange(level, legs, instant("--good-till", good_till), no_expiry)
 
     def use(app: "App") -> "Reply[OrderAmendment]":
-        from capcli.services.order_amending import amend_order_command
-
-        words = amend_order_command(deal, change).split()[4:]
         return call.confirmed(
             lambda yes: app.order_amendments.amend(deal, change, confirmed=yes),
             given=confirm,
-            summary=lambda: _order_summary(app, deal, f"Amend ({' '.join(words)})"),
+            summary=lambda: app.order_amendments.question(deal, change),
         )
 
     run(ctx, use, OrderAmendment)

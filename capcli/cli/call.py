@@ -163,12 +163,14 @@ class Call:
         act: "Callable[[bool], Reply[T]]",
         *,
         given: bool,
-        summary: Callable[[], str],
+        summary: "Callable[[], str | Reply[T]]",
         question: str = "Send it?",
         left: "Callable[[], Reply[T]] | None" = None,
     ) -> "Reply[T]":
         """Act when somebody said yes: by option, or on a terminal when asked. Raises NotConfirmed.
 
+        `summary` is what they are asked about, or the answer where there is nothing to ask. What it raises
+        ends the command: what would be refused is not asked about.
         Where a person has to approve it no option stands for them: they are asked on a terminal, and
         ApprovalRequired is raised elsewhere.
         `left` tells what is known when the person does not wait for the end; Interrupted, MayBeLive.
@@ -182,7 +184,10 @@ class Call:
                 raise
             command, asked_later = refusal.next, isinstance(refusal, OrderNotConfirmed)
         if not (asked_later and self._apps[-1].approvals.needed):
-            self.ask(f"{summary()}\n{question}", command)
+            told = summary()
+            if not isinstance(told, str):
+                return told
+            self.ask(f"{told}\n{question}", command)
         try:
             return self._sent(lambda: act(True), left)
         except ApprovalRequired as waiting:

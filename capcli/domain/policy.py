@@ -83,10 +83,18 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class AtStop:
-    """What a deal loses when its stop is hit, in account currency; None without one: that has no bound."""
+class Amends:
+    """A deal that is there and is to be changed: no order, and new risk only by what it `adds`, in words.
 
+    `loss` is what it then loses at its stop, in account currency; None without one: that has no bound.
+    `moves` and `ends` say whether a working order gets another level, and another expiry.
+    """
+
+    deal_id: str
     loss: Decimal | None
+    adds: tuple[str, ...] = ()
+    moves: bool = False
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +130,7 @@ class Case:
     """Everything that the rules look at.
 
     `reference_entry` and `reference_effect` are the preview's, where it is about to be sent.
-    `at_stop` is given where a deal that is there is judged (an amendment), not the order in `figures`.
+    `amends` is given where a deal that is there is judged (an amendment): `request` then names what changes.
     """
 
     policy: Policy
@@ -138,7 +146,7 @@ class Case:
     order_type: OrderType | None = None
     reference_entry: Decimal | None = None
     standing: Standing = Standing()
-    at_stop: AtStop | None = None
+    amends: Amends | None = None
     effect: Effect | None = None
     reference_effect: Effect | None = None
     hedging: bool = False
@@ -322,7 +330,7 @@ def total_risk(case: Case) -> Check | None:
         return None
     own, other = _at_stop(case), case.standing
     bound = _share(case, percent)
-    bare = "this order" if own is None else other.total_unprotected
+    bare = _subject(case) if own is None else other.total_unprotected
     if own is None or bare is not None:
         reason = f"{bare} has no stop whose loss is known, so the total has no bound; at most {bound.words}"
         return Check(Rule.TOTAL_RISK, False, reason, setting)
@@ -330,6 +338,10 @@ def total_risk(case: Case) -> Check | None:
     loss = cents(own + other.total_risk)
     reason = f"loss at all stops {loss:,f}{there}, of at most {bound.words}"
     return Check(Rule.TOTAL_RISK, loss <= bound.amount, reason, setting)
+
+
+def _subject(case: Case) -> str:
+    return case.amends.deal_id if case.amends is not None else "this order"
 
 
 def margin(case: Case) -> Check | None:
@@ -391,8 +403,8 @@ def _share(case: Case, percent: Decimal) -> _Share:
 
 def _at_stop(case: Case) -> Decimal | None:
     """Return the loss at stop of what is judged, None without a stop. A stop in gain loses nothing."""
-    if case.at_stop is not None:
-        return case.at_stop.loss
+    if case.amends is not None:
+        return case.amends.loss
     if case.figures.stop is None:
         return None
     return max(case.figures.stop.amount, Decimal(0)) * case.opened_share
@@ -609,6 +621,27 @@ _NEW_RISK: frozenset[Callable[[Case], Check | None]] = frozenset(
 )
 
 
+# An amendment that adds risk is judged by these, one that only tightens by none of them.
+_AMENDED_RISK: frozenset[Callable[[Case], Check | None]] = frozenset(
+    {halt, unresolved, epic_allowed, risk, total_risk, daily_loss, stop_required}
+)
+_AMENDED: frozenset[Callable[[Case], Check | None]] = frozenset(
+    {trading, live, stop, limit, guaranteed, trailing}
+)
+
+
+def _applies(rule: Callable[[Case], Check | None], case: Case) -> bool:
+    """Say whether a rule is about this case: what only reduces or tightens passes every limit."""
+    change = case.amends
+    if change is None:
+        return not (rule in _NEW_RISK and case.only_reduces)
+    if rule is good_till:
+        return change.ends
+    if rule in {entry_level, margin}:
+        return change.moves
+    return rule in _AMENDED or (rule in _AMENDED_RISK and bool(change.adds))
+
+
 def evaluate(case: Case) -> tuple[Check, ...]:
     """Return the verdict of every rule that applies, all at once; rules that do not apply are left out."""
     with localcontext(EXACT):
@@ -617,8 +650,6 @@ def evaluate(case: Case) -> tuple[Check, ...]:
 
 def _verdicts(case: Case) -> Iterator[Check]:
     for rule in RULES:
-        if rule in _NEW_RISK and case.only_reduces:
-            continue
-        verdict = rule(case)
+        verdict = rule(case) if _applies(rule, case) else None
         if verdict is not None:
             yield verdict

@@ -1,5 +1,7 @@
 """Amend a position: read its legs, change those that are named, send all of them, read them back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -19,12 +21,12 @@ from capcli.domain.bracket import (
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind, Leg, LegForm, OrderRequest
-from capcli.domain.policy import Case, epic_allowed, risk, stop_required
+from capcli.domain.policy import Amends, Case
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
-from capcli.services.approval_text import loss_text, position_told
+from capcli.services.approval_text import Ends, Legs, change_lines, position_told
 from capcli.services.blocking import refuse_while_unresolved
-from capcli.services.casework import Scene, judge, look, order_rules
+from capcli.services.casework import Scene, judge, look, order_rules, with_day
 from capcli.services.changes import Change as Sending
 from capcli.services.changes import Changer
 from capcli.services.evidence import Witness
@@ -33,12 +35,12 @@ from capcli.services.legs import (
     check_change,
     fitted,
     legs_told,
-    require_legs,
+    require_all,
 )
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply, about
 from capcli.services.sights import Ended, Sight, asked_of, confirmed, position_sight, write_asked
-from capcli.services.standing import position_at_stop
+from capcli.services.standing import lost, position_at
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 
@@ -75,11 +77,23 @@ class _Plan:
     change: Change
     before: Bracket
     after: Bracket
-    loss: str = ""
+    consequences: tuple[str, ...] = ()
 
     @property
     def losses(self) -> tuple[str, ...]:
         return loosened(self.before, self.after, self.position.side)
+
+    def legs(self, bracket: Bracket, rate: Decimal) -> Legs:
+        """Return legs with what the position ends with there; `rate`: account currency for one of its own."""
+        row = self.position
+        return Legs(
+            bracket, Ends(position_at(row, bracket.stop, rate), position_at(row, bracket.limit, rate))
+        )
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether there is nothing to change."""
+        return self.after == self.before
 
     @property
     def opened(self) -> str:
@@ -121,6 +135,24 @@ class Amendments:
             needed=self._confirmation_needed,
             command=amend_command(deal_id, change),
         )
+        with self._planned(deal_id, change) as plan:
+            if plan.is_idle:
+                return self._nothing(plan)
+            return self._changer.carry_out(self._sending(plan), plan.account_id)
+
+    def question(self, deal_id: str, change: Change) -> str | Reply[Amendment]:
+        """Return what a person is asked before it is sent, or the answer where there is nothing to change.
+
+        Raises as `amend` what would be refused: nobody is asked about that.
+        """
+        with self._planned(typed.deal_id(deal_id), change) as plan:
+            if plan.is_idle:
+                return self._nothing(plan)
+            return self._changer.asked(self._sending(plan), plan.account_id).text
+
+    @contextmanager
+    def _planned(self, deal_id: str, change: Change) -> Iterator[_Plan]:
+        """Lend a plan that passed every check, while nobody else changes the account."""
         self._desk.broker.position(deal_id)
         account_id = self._desk.broker.account_id or ""
         with (
@@ -128,15 +160,11 @@ class Amendments:
             self._lock(self._desk.env, self._desk.broker.host, account_id),
             self._desk.broker.hold_account(),
         ):
-            return self._amend_locked(deal_id, change, account_id)
+            yield self._plan(deal_id, change, account_id)
 
-    def _amend_locked(self, deal_id: str, change: Change, account_id: str) -> Reply[Amendment]:
-        plan = self._plan(deal_id, change, account_id)
-        if plan.after == plan.before:
-            return self._reply(
-                plan, None, None, plan.position, f"Nothing to change: {_has(plan)} Nothing was sent."
-            )
-        return self._changer.carry_out(self._sending(plan), account_id)
+    def _nothing(self, plan: _Plan) -> Reply[Amendment]:
+        said = f"Nothing to change: {_has(plan)} Nothing was sent."
+        return self._reply(plan, None, None, plan.position, said)
 
     def _plan(self, deal_id: str, change: Change, account_id: str) -> _Plan:
         """Read the position and the market, work out the legs, and refuse what must not be sent."""
@@ -164,7 +192,9 @@ class Amendments:
             )
         self._refuse_moving_level(plan)
         case = self._check(plan, scene, request, ground.price)
-        return replace(plan, loss=loss_text(case))
+        rate, currency = case.figures.conversion_rate, case.account.currency
+        lines = change_lines(plan.legs(before, rate), plan.legs(plan.after, rate), currency)
+        return replace(plan, consequences=tuple(lines))
 
     def _refuse_moving_level(self, plan: _Plan) -> None:
         """A person approves exact levels: a distance would be another one at the next price."""
@@ -190,16 +220,18 @@ class Amendments:
             )
 
     def _check(self, plan: _Plan, scene: Scene, request: OrderRequest, price: Decimal) -> Case:
-        deal_id = plan.position.deal_id
-        case = judge(self._desk, scene, _with_guarantee(request, plan), None, apart=deal_id)
-        at_stop = position_at_stop(plan.position, plan.after.stop, case.figures.conversion_rate)
-        case = replace(fitted(case, plan.change, plan.after, price), at_stop=at_stop)
-        losses = plan.losses
-        require_legs(case, *((epic_allowed, risk, stop_required) if losses else ()))
+        """Refuse what must not be sent: what does not fit, and new risk where there may be none."""
+        deal_id, losses = plan.position.deal_id, plan.losses
         if losses:
             self._desk.refuse_while_halted("The amendment")
             what = f"this amendment {' and '.join(losses)}"
             refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
+            scene = with_day(self._desk, scene)
+        at_stop = position_at(plan.position, plan.after.stop, scene.rates[scene.market.currency])
+        amends = Amends(deal_id, lost(at_stop), losses)
+        case = judge(self._desk, scene, _with_guarantee(request, plan), None, amends=amends)
+        case = fitted(case, plan.change, plan.after, price)
+        require_all(case)
         return case
 
     def _sending(self, plan: _Plan) -> Sending[Reply[Amendment]]:
@@ -218,7 +250,7 @@ class Amendments:
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if plan.losses else None,
-            shown=(f"Amend {position_told(plan.position)}", f"It then has {_legs(plan)}", plan.loss),
+            shown=(f"Amend {position_told(plan.position)}", f"It then has {_legs(plan)}", *plan.consequences),
         )
 
     def _conclude(

@@ -1,8 +1,11 @@
 """What a person reads before they approve: the request in plain words, market names as harmless data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
 
 from capcli.domain.account import Position
+from capcli.domain.bracket import Bracket
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import money, result
 from capcli.domain.policy import Case
@@ -80,11 +83,68 @@ def _limit(limit: LegFigures | None, currency: str) -> str:
     return f"Limit {plain(limit.level)}, gain there {money(abs(limit.amount), currency)}"
 
 
-def loss_text(case: Case) -> str:
-    """Say what a deal that is there loses at its stop, in account currency."""
-    if case.at_stop is None or case.at_stop.loss is None:
-        return "NO STOP: the loss has no bound"
-    return f"Loss at the stop {money(abs(case.at_stop.loss), case.account.currency)}"
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a deal gains or loses at its stop and at its limit, in account currency; None without one."""
+
+    stop: Decimal | None
+    limit: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """A deal's legs, and what it ends with at each of them."""
+
+    bracket: Bracket
+    ends: Ends
+
+
+def change_lines(before: Legs, after: Legs, currency: str) -> list[str]:
+    """Say in account currency what an amendment does to what a deal can lose and gain."""
+    return [line for line in (_stop_change(before, after, currency), *_rest(before, after, currency)) if line]
+
+
+def _stop_change(before: Legs, after: Legs, currency: str) -> str:
+    was, then = before.ends.stop, after.ends.stop
+    if not after.bracket.has_stop:
+        gone = f" (until now: {_end(was, 'loss', currency)} there)" if was is not None else ""
+        verb = "Removes the stop" if before.bracket.has_stop else "NO STOP"
+        return f"{verb}: the loss has no bound{gone}"
+    if then is None:
+        return "The loss at the stop is not known"
+    if not before.bracket.has_stop:
+        return f"Sets a stop: {_end(then, 'loss', currency)} there; until now the loss had no bound"
+    if was is None or was == then:
+        return f"Keeps the stop: {_end(then, 'loss', currency)} there"
+    verb = "Loosens" if then < was else "Tightens"
+    return f"{verb} the stop: {_moved(was, then, 'loss', currency)}"
+
+
+def _rest(before: Legs, after: Legs, currency: str) -> Iterator[str]:
+    if before.bracket.guaranteed and after.bracket.has_stop and not after.bracket.guaranteed:
+        yield "Gives up the guarantee of the stop: a gap may lose more than that"
+    was, then = before.ends.limit, after.ends.limit
+    if was is None and then is not None:
+        yield f"Sets a limit: {_end(then, 'gain', currency)} there"
+    elif was is not None and then is None:
+        yield f"Removes the limit ({_end(was, 'gain', currency)} there)"
+    elif was is not None and then is not None and was != then:
+        yield f"Moves the limit: {_moved(was, then, 'gain', currency)}"
+
+
+def _moved(was: Decimal, then: Decimal, usual: str, currency: str) -> str:
+    if (word := _word(was, usual)) == _word(then, usual):
+        return f"{word} there {money(abs(was))} → {money(abs(then), currency)}"
+    return f"{_end(was, usual, currency)} there → {_end(then, usual, currency)}"
+
+
+def _end(amount: Decimal, usual: str, currency: str) -> str:
+    return f"{_word(amount, usual)} {money(abs(amount), currency)}"
+
+
+def _word(amount: Decimal, usual: str) -> str:
+    """Name a result; one of exactly 0 is called as is usual there."""
+    return "gain" if amount > 0 else "loss" if amount < 0 else usual
 
 
 def position_told(position: Position) -> str:

@@ -27,7 +27,7 @@ from capcli.domain.effect import AccountBook, Effect, effect_of
 from capcli.domain.market import Market, OrderRules
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import Blocked, Case, Policy, Standing
+from capcli.domain.policy import Amends, Blocked, Case, Policy, Standing
 from capcli.domain.sizing import Figures, figures
 from capcli.errors import (
     CapcliError,
@@ -184,6 +184,8 @@ def look(
     active, market, accounts, positions, preferences, *rest = together(*reads, *more.values())
     found = dict(zip(more, rest, strict=True))
     rules, account = order_rules(market), active_account(accounts, active)
+    # An amendment needs the rates of other deals for the total at all stops alone.
+    counts_all = desk.policy.max_total_risk_pct is not None
     return Scene(
         account_id=active,
         market=market,
@@ -193,7 +195,7 @@ def look(
         orders=found.get("orders", ()),
         orders_today=orders_today(desk, active, found.get("activity", ())) if opening else 0,
         preferences=preferences,
-        rates=_rates(broker, market, account, positions if opening else ()),
+        rates=_rates(broker, market, account, positions if opening or counts_all else ()),
         bookings=found.get("bookings", ()),
     )
 
@@ -259,17 +261,19 @@ def judge(
     order_type: OrderType | None,
     *,
     previewed: StoredOrder | None = None,
-    apart: str | None = None,
+    amends: Amends | None = None,
 ) -> Case:
     """Put what was seen and what is asked into the one case that the rules judge.
 
-    `previewed` is the order's preview, where it is about to be sent. `apart` is the deal that is judged
-    itself, where it is there already: then it is no order, and has no effect on other deals.
+    `previewed` is the order's preview, where it is about to be sent. `amends` is the change of a deal that is
+    there already: that is no order, and has no effect on other deals.
     """
+    apart = amends.deal_id if amends else None
+    is_risk = amends is None or bool(amends.adds)
     rate = scene.rates[scene.market.currency]
     money = figures(request, scene.market, scene.account, rate, scene.preferences)
     there = AccountBook(scene.account, scene.positions, scene.preferences, scene.rates)
-    effect = None if apart else effect_of(request, scene.market, money, there)
+    effect = None if amends else effect_of(request, scene.market, money, there)
     book = _book(desk, scene)
     return Case(
         policy=desk.policy,
@@ -286,10 +290,18 @@ def judge(
         reference_entry=previewed.entry if previewed else None,
         reference_effect=previewed.effect if previewed else None,
         standing=_standing(scene, book, request, money, effect=effect, apart=apart),
+        amends=amends,
         effect=effect,
         hedging=scene.preferences.hedging,
-        blocked=None if apart else _blocked(desk, scene.account_id),
+        blocked=_blocked(desk, scene.account_id) if is_risk else None,
     )
+
+
+def with_day(desk: Desk, scene: Scene) -> Scene:
+    """Add what the day brought so far to a look, where a limit asks: only what adds risk waits for it."""
+    if desk.policy.max_daily_loss is None:
+        return scene
+    return replace(scene, bookings=desk.broker.transactions(broker_midnight(_now(desk)), None))
 
 
 def _blocked(desk: Desk, account_id: str) -> Blocked:

@@ -1,25 +1,18 @@
 """What amending a position and amending a working order share: arguments, checks, blocking, words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from capcli.domain import policy
 from capcli.domain.bracket import Bracket, Change
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
 from capcli.domain.order import Leg, LegForm
-from capcli.domain.policy import Case, Check
+from capcli.domain.policy import Case, Check, evaluate
 from capcli.domain.sizing import LegFigures
 from capcli.errors import ChecksFailed, UsageError
 
 _FORMS = {LegForm.LEVEL: "", LegForm.DISTANCE: "-distance"}
-_LEG_RULES: tuple[Callable[[Case], Check | None], ...] = (
-    policy.stop,
-    policy.limit,
-    policy.guaranteed,
-    policy.trailing,
-)
 
 
 def check_change(change: Change, command: str) -> None:
@@ -81,15 +74,18 @@ def _leg(
     return replace(figures, level=level, distance=distance)
 
 
-def require_legs(case: Case, *more: Callable[[Case], Check | None]) -> None:
-    """Raise ChecksFailed unless the legs that were named fit the market, and `more` holds too."""
-    require(case, *_LEG_RULES, *more)
+def require_all(case: Case) -> None:
+    """Raise ChecksFailed unless every rule that applies to an amendment holds."""
+    _require(case, evaluate(case))
 
 
 def require(case: Case, *rules: Callable[[Case], Check | None]) -> None:
-    """Raise ChecksFailed, which names every rule that does not hold."""
-    verdicts = [rule(case) for rule in rules]
-    failed = [check for check in verdicts if check is not None and not check.passed]
+    """Raise ChecksFailed, which names every one of some rules that does not hold."""
+    _require(case, filter(None, (rule(case) for rule in rules)))
+
+
+def _require(case: Case, verdicts: Iterable[Check]) -> None:
+    failed = [check for check in verdicts if not check.passed]
     if failed:
         reasons = "; ".join(check.words for check in failed)
         raise ChecksFailed(

@@ -1,6 +1,7 @@
 """Amend a working order: its level, its legs, its expiry. Everything is sent again, and read back."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -29,14 +30,15 @@ from capcli.domain.bracket import (
     order_shows,
 )
 from capcli.domain.market import Side
-from capcli.domain.money import plain
+from capcli.domain.money import EXACT, plain
+from capcli.domain.numbers import money
 from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm, OrderRequest, Trigger, wire_time
 from capcli.errors import BrokerRefused, CapcliError, ChecksFailed, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
-from capcli.services.approval_text import loss_text
+from capcli.services.approval_text import Ends, Legs, change_lines
 from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.cancelling import find_order, told, was_filled
-from capcli.services.casework import Scene, judge, look, order_rules
+from capcli.services.casework import Scene, judge, look, order_rules, with_day
 from capcli.services.changes import Change as Sending
 from capcli.services.changes import Changer
 from capcli.services.commands import SOME_TIME
@@ -46,7 +48,7 @@ from capcli.services.legs import (
     check_change,
     fitted,
     legs_told,
-    require_legs,
+    require_all,
 )
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply, about
@@ -60,11 +62,10 @@ from capcli.services.sights import (
     read_asked,
     write_asked,
 )
-from capcli.services.standing import order_at_stop
+from capcli.services.standing import lost, order_at
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 _HELP = "capcli orders amend --help"
-_RISK_RULES = (policy.epic_allowed, policy.risk, policy.stop_required)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,12 @@ class Plan:
     account_id: str
     change: OrderChange
     target: Target
-    loss: str = ""
+    consequences: tuple[str, ...] = ()
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether there is nothing to change."""
+        return order_shows(self.order, self.target)
 
     @property
     def command(self) -> str:
@@ -122,6 +128,18 @@ class Plan:
     @property
     def level(self) -> Decimal:
         return self.order.level if self.target.level is None else self.target.level
+
+    def before(self, rate: Decimal) -> Legs:
+        """Return the legs as they are, with what the order ends with there once it is filled."""
+        return self._legs(self.order.level, of_order(self.order), rate)
+
+    def after(self, rate: Decimal) -> Legs:
+        """Return the legs as they are to be; `rate` is account currency for one of the instrument's."""
+        return self._legs(self.level, self.target.bracket, rate)
+
+    def _legs(self, entry: Decimal, bracket: Bracket, rate: Decimal) -> Legs:
+        ends = (order_at(self.order, entry, level, rate) for level in (bracket.stop, bracket.limit))
+        return Legs(bracket, Ends(*ends))
 
 
 class OrderAmendments:
@@ -153,6 +171,24 @@ class OrderAmendments:
             needed=self._confirmation_needed,
             command=amend_order_command(deal_id, change),
         )
+        with self._planned(deal_id, change) as plan:
+            if plan.is_idle:
+                return _nothing(plan)
+            return self._changer.carry_out(self._sending(plan), plan.account_id)
+
+    def question(self, deal_id: str, change: OrderChange) -> str | Reply[OrderAmendment]:
+        """Return what a person is asked before it is sent, or the answer where there is nothing to change.
+
+        Raises as `amend` what would be refused: nobody is asked about that.
+        """
+        with self._planned(typed.deal_id(deal_id), change) as plan:
+            if plan.is_idle:
+                return _nothing(plan)
+            return self._changer.asked(self._sending(plan), plan.account_id).text
+
+    @contextmanager
+    def _planned(self, deal_id: str, change: OrderChange) -> Iterator[Plan]:
+        """Lend a plan that passed every check, while nobody else changes the account."""
         find_order(self._desk.broker, deal_id)
         account_id = self._desk.broker.account_id or ""
         with (
@@ -160,21 +196,18 @@ class OrderAmendments:
             self._lock(self._desk.env, self._desk.broker.host, account_id),
             self._desk.broker.hold_account(),
         ):
-            plan = self.plan(deal_id, change, account_id)
-            if order_shows(plan.order, plan.target):
-                sentence = f"Nothing to change: {_has(plan)} Nothing was sent."
-                return _reply(plan, None, None, plan.order, sentence)
-            self.refuse_risk(plan)
-            return self._changer.carry_out(self._sending(plan), account_id)
+            yield self.plan(deal_id, change, account_id)
 
     def send_previewed(self, plan: Plan, preview: PreviewRecord) -> Reply[OrderAmendment]:
         """Send what a preview holds, once, inside the account lock, which the caller holds."""
-        self.refuse_risk(plan)
         change = replace(self._sending(plan), kind=Kind.WORKING_UPDATE, preview=preview)
         return self._changer.carry_out(change, plan.account_id)
 
     def plan(self, deal_id: str, change: OrderChange, account_id: str) -> Plan:
-        """Read the order and its market, work out what it is to be, and refuse what must not be sent."""
+        """Read the order and its market, work out what it is to be, and refuse what must not be sent.
+
+        Called inside the account lock: it settles what is unresolved where the change adds risk.
+        """
         order = find_order(self._desk.broker, deal_id)
         level = order.level if change.level is None else change.level
         until = change.good_till or (None if change.no_expiry else order.good_till)
@@ -198,21 +231,28 @@ class OrderAmendments:
         legs = amended(of_order(order, level), change.legs, ground)
         plan = Plan(order, account_id, change, Target(legs, level, until))
         case = self._check(plan, scene, request)
-        return replace(plan, loss=loss_text(case))
+        return replace(plan, consequences=tuple(_consequences(plan, case)))
 
     def _check(self, plan: Plan, scene: Scene, request: OrderRequest) -> policy.Case:
         legs, named = plan.target.bracket, plan.change.legs
         if named.guaranteed and legs.stop is None:
             raise UsageError("There is no stop that could be guaranteed: name one.", next=_HELP)
-        order = plan.order
-        case = judge(self._desk, scene, _with_guarantee(request, plan), order.type, apart=order.deal_id)
-        at_stop = order_at_stop(order, plan.level, legs.stop, case.figures.conversion_rate)
-        case = replace(fitted(case, named, legs, plan.level), at_stop=at_stop)
-        risks = risks_of(plan)
-        moved = [policy.entry_level] if plan.level != plan.order.level else []
-        until = [policy.good_till] if plan.change.good_till else []
+        order, risks = plan.order, risks_of(plan)
+        if risks:
+            self._refuse_risk(plan, risks)
+            scene = with_day(self._desk, scene)
+        at_stop = order_at(order, plan.level, legs.stop, scene.rates[scene.market.currency])
+        amends = policy.Amends(
+            order.deal_id,
+            lost(at_stop),
+            risks,
+            moves=plan.level != order.level,
+            ends=plan.change.good_till is not None,
+        )
+        case = judge(self._desk, scene, _with_guarantee(request, plan), order.type, amends=amends)
+        case = fitted(case, named, legs, plan.level)
         try:
-            require_legs(case, *moved, *until, *(_RISK_RULES if risks else ()))
+            require_all(case)
         except ChecksFailed as error:
             if error.details["failed"] == [policy.Rule.GOOD_TILL]:
                 other = amend_order_command(plan.order.deal_id, replace(plan.change, good_till=None))
@@ -220,12 +260,11 @@ class OrderAmendments:
             raise
         return case
 
-    def refuse_risk(self, plan: Plan) -> None:
-        """Raise Halted, AttemptUnresolved or LateLanding where the plan adds risk."""
-        if risks := risks_of(plan):
-            self._desk.refuse_while_halted("The amendment")
-            what = f"this amendment {' and '.join(risks)}"
-            refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
+    def _refuse_risk(self, plan: Plan, risks: tuple[str, ...]) -> None:
+        """Raise Halted, AttemptUnresolved or LateLanding."""
+        self._desk.refuse_while_halted("The amendment")
+        what = f"this amendment {' and '.join(risks)}"
+        refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
 
     def _sending(self, plan: Plan) -> Sending[Reply[OrderAmendment]]:
         deal_id = plan.order.deal_id
@@ -243,7 +282,7 @@ class OrderAmendments:
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if risks_of(plan) else None,
-            shown=(f"Amend {told(plan.order)}", f"So that {_has(plan)}", plan.loss),
+            shown=(f"Amend {told(plan.order)}", f"So that {_has(plan)}", *plan.consequences),
         )
 
     def _conclude(
@@ -333,6 +372,19 @@ class OrderAmendments:
             assistant_error=False,
         )
         return _reply(plan, attempt, AttemptState.UNKNOWN, row or plan.order, problem)
+
+
+def _consequences(plan: Plan, case: policy.Case) -> Iterator[str]:
+    """Say in account currency what the order would then open, and what that can lose and gain."""
+    rate, currency, margin = case.figures.conversion_rate, case.account.currency, case.figures.margin
+    if plan.level != plan.order.level and margin is not None:
+        before = EXACT.divide(margin * plan.order.level, plan.level)
+        yield f"Margin once it is filled {money(before)} → {money(margin, currency)}"
+    yield from change_lines(plan.before(rate), plan.after(rate), currency)
+
+
+def _nothing(plan: Plan) -> Reply[OrderAmendment]:
+    return _reply(plan, None, None, plan.order, f"Nothing to change: {_has(plan)} Nothing was sent.")
 
 
 def body_of(plan: Plan) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.attempt import PreviewRecord, PreviewState
-from capcli.domain.bracket import Change, order_shows
+from capcli.domain.bracket import Change
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import floor_to, plain
 from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm
@@ -83,17 +83,19 @@ class OrderUpdates:
     def preview(self, deal_id: str, change: OrderChange, dropped: Dropped) -> Reply[OrderUpdate]:
         """Check an update and store it with the body that would be sent. Sends nothing.
 
-        Raises UsageError, DealUnknown, ChecksFailed, and what a read raises: then nothing is stored.
+        Raises UsageError, DealUnknown, Halted, AttemptUnresolved, ChecksFailed, Busy, and what a read raises:
+        then nothing is stored.
         """
         deal_id = typed.deal_id(deal_id)
         check_order_change(replace(change, legs=_as_distances(change.legs, lambda leg: leg.value)))
         order = find_order(self._desk.broker, deal_id)
         account_id = self._desk.broker.account_id or ""
-        with about(account_id):
+        lock = self._setting.lock(self._desk.env, self._desk.broker.host, account_id)
+        with about(account_id), lock, self._desk.broker.hold_account():
             change = self._in_prices(change, order)
             plan = self._amendments.plan(deal_id, change, account_id)
             _refuse_kept(plan, dropped)
-            if order_shows(plan.order, plan.target):
+            if plan.is_idle:
                 raise UsageError(
                     f"Nothing to change: {told(plan.order)} is as you ask.", next=f"capcli orders {deal_id}"
                 )

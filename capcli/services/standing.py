@@ -8,10 +8,10 @@ from decimal import Decimal
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
 from capcli.domain.attempt import AttemptRecord
 from capcli.domain.bookings import realised
-from capcli.domain.effect import Effect
+from capcli.domain.effect import Effect, gain
 from capcli.domain.market import Market, Side
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import AtStop, Policy, Standing
+from capcli.domain.policy import Policy, Standing
 from capcli.domain.sizing import Figures
 from capcli.services.documents import StoredOrder, read_baseline, read_order
 from capcli.services.ports import Journal
@@ -175,16 +175,22 @@ def _margins(book: Book, epic: str, figures: Figures, apart: str | None) -> tupl
     return sum(sizes, Decimal(0)) * factor, None
 
 
-def position_at_stop(position: Position, stop: Decimal | None, rate: Decimal) -> AtStop:
-    """Return what a position loses at a stop, in account currency (`rate` of one of the instrument's)."""
-    loss = loss_at(stop, position.level, position.size * position.contract_size, position.side)
-    return AtStop(None if loss is None else loss * rate)
+def position_at(position: Position, level: Decimal | None, rate: Decimal) -> Decimal | None:
+    """Return what a position gains or loses at a level, in account currency (`rate` of one of its own)."""
+    return None if level is None else gain(position, level, position.size) * rate
 
 
-def order_at_stop(order: WorkingOrder, level: Decimal, stop: Decimal | None, rate: Decimal) -> AtStop:
-    """Return what an order at a level would lose at a stop once it is filled, in account currency."""
-    loss = loss_at(stop, level, order.size, order.side)
-    return AtStop(None if loss is None else loss * rate)
+def order_at(order: WorkingOrder, entry: Decimal, level: Decimal | None, rate: Decimal) -> Decimal | None:
+    """Return what an order that is filled at `entry` gains or loses at a level, in account currency."""
+    if level is None:
+        return None
+    moved = level - entry if order.side is Side.BUY else entry - level
+    return moved * order.size * rate
+
+
+def lost(result: Decimal | None) -> Decimal | None:
+    """Return the loss in what a deal ends with at its stop: 0 for one in gain, None without one."""
+    return None if result is None else max(-result, Decimal(0))
 
 
 def orders_on(midnight: datetime, sent: Iterable[AttemptRecord]) -> list[AttemptRecord]:

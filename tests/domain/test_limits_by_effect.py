@@ -9,7 +9,7 @@ from capcli.domain.account import OrderType, Position, Preferences
 from capcli.domain.effect import AccountBook, effect_of
 from capcli.domain.market import Side
 from capcli.domain.order import OrderRequest, Trigger
-from capcli.domain.policy import Blocked, Case, Rule, Standing, evaluate
+from capcli.domain.policy import Amends, Blocked, Case, Rule, Standing, evaluate
 
 from .builders import ACCOUNT, MARKET, NOW, a_case, a_quote, an_order, level
 
@@ -43,6 +43,16 @@ REFUSED = {
 }
 # The reversed deal takes the place of the one that it closes.
 REFUSED[Rule.OPEN_POSITIONS]["reverses"] = False
+# An amendment is no order: its size, its count and its margin stay, until a working order is moved.
+NO_ORDER = {Rule.MAX_SIZE, Rule.OPEN_POSITIONS, Rule.ORDERS_PER_DAY}
+for rule, verdicts in REFUSED.items():
+    looser = rule not in {*NO_ORDER, Rule.MARGIN}
+    verdicts |= {"amends tighter": False, "amends looser": looser, "moves": rule not in NO_ORDER}
+AMENDS = {
+    "amends tighter": Amends("D1", D(2)),
+    "amends looser": Amends("D1", None, ("removes the stop",)),
+    "moves": Amends("D1", None, ("moves the order to 31",), moves=True),
+}
 
 
 def long_position(size: str = "2") -> Position:
@@ -81,10 +91,12 @@ def case_of(request: OrderRequest, **policy: object) -> Case:
     )
 
 
-@pytest.mark.parametrize("name", ORDERS)
+@pytest.mark.parametrize("name", [*ORDERS, *AMENDS])
 @pytest.mark.parametrize("rule", LIMITS)
 def test_a_limit_refuses_new_risk_alone(rule: Rule, name: str) -> None:
-    case = case_of(ORDERS[name], **LIMITS[rule])
+    case = case_of(ORDERS.get(name, WAITS if name == "moves" else OPENS), **LIMITS[rule])
+    if name in AMENDS:
+        case = replace(case, amends=AMENDS[name], effect=None)
     if rule is Rule.HALT:
         case = replace(case, blocked=Blocked(halt="halted by somebody"))
     if rule is Rule.UNRESOLVED:

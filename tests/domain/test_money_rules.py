@@ -8,7 +8,7 @@ import pytest
 
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
-from capcli.domain.policy import AtStop, Check, Rule, Standing
+from capcli.domain.policy import Amends, Check, Rule, Standing
 
 from .builders import ACCOUNT, a_case, an_order, level, verdict
 
@@ -68,7 +68,7 @@ def test_a_sell_loses_upwards() -> None:
 
 @pytest.mark.parametrize(("loss", "ok"), [(D(100), True), (D("100.01"), False), (None, False)])
 def test_an_amended_deal_is_judged_by_its_own_loss(loss: Decimal | None, ok: bool) -> None:
-    assert risk("999", at_stop=AtStop(loss)).passed is ok
+    assert risk("999", amends=Amends("D1", loss, ("removes the stop",))).passed is ok
 
 
 @pytest.mark.parametrize(("available", "ok"), [("9951", True), ("9949", False)])

@@ -23,9 +23,10 @@ from capcli.services.standing import (
     flights,
     foreign_orders,
     loss_at,
-    order_at_stop,
+    lost,
+    order_at,
     orders_on,
-    position_at_stop,
+    position_at,
     standing,
 )
 from capcli.store.journal import SqliteJournal
@@ -156,10 +157,11 @@ def test_a_stop_in_gain_loses_nothing(stop: str, side: Side, loss: str) -> None:
 
 
 def test_a_deal_at_its_stop_is_told_in_the_accounts_currency() -> None:
-    assert position_at_stop(POSITION, D(29), D("0.5")).loss == D("7.50")
-    assert position_at_stop(POSITION, None, D("0.5")).loss is None
-    assert order_at_stop(ORDER, D(28), D(27), D("0.5")).loss == D("0.75")
-    assert order_at_stop(ORDER, D(28), None, D("0.5")).loss is None
+    assert lost(position_at(POSITION, D(29), D("0.5"))) == D("7.50")
+    assert lost(position_at(POSITION, None, D("0.5"))) is None
+    assert lost(order_at(ORDER, D(28), D(27), D("0.5"))) == D("0.75")
+    assert lost(order_at(ORDER, D(28), D(29), D("0.5"))) == 0
+    assert lost(order_at(ORDER, D(28), None, D("0.5"))) is None
 
 
 def test_a_book_counts_what_is_there_and_what_is_about_to_be() -> None:
