@@ -81,6 +81,7 @@ PAGE = 1000
 EPICS_PER_CALL = 50
 DEFAULT_BARS = 10
 _OK = 200
+_NOT_FOUND = 404
 _SECOND = timedelta(seconds=1)
 _DAY_S = 86_400
 _SLACK_S = 60
@@ -605,8 +606,8 @@ class CapitalBroker:
             raise _epic_unknown(epic)
         ask = Ask("GET", ("prices", epic), query, lane=self.lane)
         reply = self._sessions.read(ask)
-        if is_not_found(reply.status, reply.body):
-            # An empty window is a 404 too, sometimes without a code (API page 11): the market itself tells.
+        if reply.status == _NOT_FOUND:
+            # An empty window is a 404 too, with any body (API page 18.14): the market itself tells.
             if base_code(reply.code) != PRICES_EMPTY:
                 self.market(epic)
             return ()

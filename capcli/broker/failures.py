@@ -47,6 +47,7 @@ _NOT_FOUND = 404
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 _OK = 200
 _CLIENT_ERRORS = range(400, 500)
 
@@ -158,11 +159,11 @@ def is_glitch(status: int, code: str | None) -> bool:
 
 
 def is_session_lost(status: int, code: str | None) -> bool:
-    """Say whether an answer means that the tokens are no longer valid.
+    """Say whether an answer to a read means that the tokens are no longer valid.
 
-    The codes decide: 401 is certain for some of them only (API page 4.2).
+    Any 401 does, whatever its body (API page 18.13); the codes are known with other statuses too.
     """
-    return status in _CLIENT_ERRORS and base_code(code) in SESSION_LOST
+    return status == _UNAUTHORIZED or (status in _CLIENT_ERRORS and base_code(code) in SESSION_LOST)
 
 
 def refused(endpoint: str, status: int, body: bytes) -> CapcliError:
@@ -177,12 +178,14 @@ def refused(endpoint: str, status: int, body: bytes) -> CapcliError:
     meaning = TABLE.get(base_code(code))
     if meaning is not None:
         return meaning.error(meaning.says, next=meaning.next, **facts)
-    if json_object(body) is None or status not in _CLIENT_ERRORS:
-        return not_json(endpoint, status)
     if status == _UNAUTHORIZED:
         return LoginRefused(
-            f"401 Unauthorized: the broker refused {endpoint}{_named(code)}.", next=LOGIN, **facts
+            f"401 Unauthorized: the broker refused {endpoint}{_named(code)}, after a new login too.",
+            next=LOGIN,
+            **facts,
         )
+    if json_object(body) is None or status not in _CLIENT_ERRORS:
+        return not_json(endpoint, status)
     return BrokerRefused(f"Broker said no to {endpoint}: {_why(status, code)}.", next=HEALTH, **facts)
 
 
@@ -205,12 +208,17 @@ def login_refused(status: int, body: bytes) -> CapcliError:
 def not_json(endpoint: str, status: int) -> NotTheBroker:
     """Return the error for an answer that does not look like the broker's."""
     what = "a redirect" if status // 100 == 3 else "no JSON"  # noqa: PLR2004
+    likely = "A proxy or captive portal between this machine and the broker is a likely cause"
+    fix = "sign in to this network in a browser, or take HTTPS_PROXY and ALL_PROXY out of the environment"
+    if status == _FORBIDDEN:
+        likely += "; the broker's own gate may also block this network, a VPN or a country"
+        fix += "; else try another network, without a VPN, and ask the broker's support"
     return NotTheBroker(
         f"Server not responding: the answer to {endpoint} is {what} (status {status}), so it is not the "
-        "broker's. A proxy or captive portal between this machine and the broker is a likely cause.",
+        f"API's. {likely}.",
         next=HEALTH,
         http_status=status,
-        fix="sign in to this network in a browser, or take HTTPS_PROXY and ALL_PROXY out of the environment",
+        fix=fix,
     )
 
 

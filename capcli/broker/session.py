@@ -25,7 +25,6 @@ from capcli.broker.failures import (
     login_refused,
     not_json,
     refused,
-    session_expired,
 )
 from capcli.broker.transport import API_KEY, Ask, Headers, Reply, Tokens
 from capcli.domain.account import Session
@@ -248,7 +247,7 @@ class Sessions:
                 return live, reply
             if renewals == _MOST_RENEWALS:
                 self._forget(live)
-                raise session_expired()
+                raise refused(ask.endpoint, reply.status, reply.body)
             live, newest = self._renew(live)
             renewals = _MOST_RENEWALS if newest else renewals + 1
 

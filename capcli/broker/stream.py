@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from capcli.broker import readings
-from capcli.broker.failures import HEALTH, base_code, clean, is_session_lost, session_expired
+from capcli.broker.failures import HEALTH, SESSION_LOST, base_code, clean, session_expired
 from capcli.broker.readings import MaybeMillis, MaybeNumber, MaybeWord, Word
 from capcli.broker.transport import Tokens
 from capcli.domain.account import Session
@@ -36,7 +36,6 @@ _RETRY_TOKENS_S = 5.0
 _LAST_WORDS_S = 1.0
 _BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 _MOST_RENEWALS = 3
-_UNAUTHORIZED = 401
 # The base in API page section 1; both environments stream from it.
 STREAM_URL = "wss://api-streaming-capital.backend-capital.com"
 _DOMAIN = "backend-capital.com"
@@ -343,12 +342,12 @@ class LiveStream:
                 )
 
     def _refused(self, wait: _Wait | None, code: str) -> None:
-        if is_session_lost(_UNAUTHORIZED, code):
+        if code in SESSION_LOST:
             self._renew()
         elif code == _TOO_MANY:
             raise RateLimited(
-                "Rate limit exceeded: the broker allows one price stream an account, and another one is open "
-                "(another capcli watch or alert, or another program).",
+                "Rate limit exceeded: the broker refused this price stream as one too many. Another one of "
+                "this login may be open (capcli watch or alert, or another program): close it, or wait.",
                 next=HEALTH,
                 retry_after_s=int(_BACKOFF_S[-1]),
             )

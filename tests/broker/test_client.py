@@ -216,8 +216,9 @@ def test_a_window_without_candles_is_empty(warm: Venue) -> None:
     assert "GET /markets/SILVER" not in warm.seen()
 
 
-def test_a_404_without_a_code_is_empty_only_for_a_market_that_exists(warm: Venue) -> None:
-    warm.on("GET /prices/SILVER", answer({}, 404))
+@pytest.mark.parametrize("body", [b"{}", b"", b"no prices", b"<html>not found</html>"])
+def test_a_404_without_a_code_is_empty_only_for_a_market_that_exists(warm: Venue, body: bytes) -> None:
+    warm.on("GET /prices/SILVER", httpx.Response(404, content=body))
     warm.on("GET /markets/SILVER", answer(shapes.DETAILS), NO_EPIC)
     capital = broker(warm)
 

@@ -151,6 +151,15 @@ def test_a_page_in_place_of_json_names_a_proxy(venue: Venue, page: httpx.Respons
         positions(venue)
 
 
+def test_a_forbidden_page_may_also_come_from_the_brokers_gate(venue: Venue) -> None:
+    venue.on("GET /positions", httpx.Response(403, content=b"<html>Forbidden</html>"))
+
+    with pytest.raises(NotTheBroker, match="broker's own gate may also block this network") as caught:
+        positions(venue)
+
+    assert "without a VPN" in caught.value.details["fix"]
+
+
 def test_a_field_that_is_missing_is_named(venue: Venue) -> None:
     row = {**shapes.POSITION, "position": {**shapes.POSITION["position"], "level": None}}
     venue.on("GET /positions", answer({"positions": [row]}))

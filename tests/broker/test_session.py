@@ -87,6 +87,29 @@ def test_a_lost_session_is_renewed_unnoticed(venue: Venue, code: str) -> None:
     assert venue.seen() == ["GET /positions", "POST /session", "GET /positions"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b"", b"<html>Unauthorized</html>", b'{"errorCode":"error.brand.new"}', b'{"errorCode":null}'],
+)
+def test_any_401_to_a_read_logs_in_once_and_repeats_it_once(venue: Venue, body: bytes) -> None:
+    venue.on("GET /positions", httpx.Response(401, content=body), answer(FLAT))
+
+    assert venue.broker(cache=Cache(stored())).positions() == ()
+
+    assert venue.seen().count("GET /positions") == 2
+    assert venue.logins == 1
+
+
+def test_a_401_that_a_new_login_does_not_mend_is_told_with_the_brokers_word(venue: Venue) -> None:
+    venue.on("GET /positions", refusal("error.brand.new", 401))
+
+    with pytest.raises(LoginRefused, match=r"^401 Unauthorized: .* \(error\.brand\.new\)") as caught:
+        venue.broker(cache=Cache(stored())).positions()
+
+    assert venue.logins == 1
+    assert caught.value.details["broker_code"] == "error.brand.new"
+
+
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_the_code_tells_a_lost_session_whatever_the_status(venue: Venue, status: int) -> None:
     venue.on("GET /positions", refusal("error.security.client-token-missing", status), answer(FLAT))
