@@ -7,6 +7,7 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 
 from capcli.domain.account import Account, OrderType
+from capcli.domain.candle_gaps import Week
 from capcli.domain.effect import Effect
 from capcli.domain.market import Distance, Market, MarketStatus, OrderRules, Side
 from capcli.domain.money import EXACT, ceil_to, cents, floor_to, on_grid, percent_of, plain, short
@@ -220,14 +221,44 @@ def market_open(case: Case) -> Check:
     status = case.market.quote.status
     # A working order may rest while its market is merely closed; a suspended one takes none.
     resting = case.request.kind is Kind.WORKING and status in {MarketStatus.CLOSED, MarketStatus.EDITS_ONLY}
-    restricted = [mode for mode in case.market.modes if mode != "REGULAR"]
-    if restricted and status is MarketStatus.TRADEABLE:
-        return Check(Rule.MARKET_OPEN, False, f"{case.request.epic} is restricted: {', '.join(restricted)}")
+    if (forbidden := _forbidden_by_mode(case)) is not None:
+        return Check(Rule.MARKET_OPEN, False, forbidden)
     if case.request.kind is Kind.MARKET and case.market.rules.market_orders is False:
         return Check(Rule.MARKET_OPEN, False, f"{case.request.epic} takes no market orders")
     passed = status is MarketStatus.TRADEABLE or resting
+    told = f"{case.request.epic} is {status.value}{_although_open(case)}"
+    modes = [mode for mode in case.market.modes if mode != "REGULAR"]
+    told += f", mode {', '.join(modes)}" if modes else ""
     wait = "; a working order can wait" if resting else ""
-    return Check(Rule.MARKET_OPEN, passed, f"{case.request.epic} is {status.value}{wait}")
+    return Check(Rule.MARKET_OPEN, passed, f"{told}{wait}")
+
+
+# API page 18.8. A word that is in neither of these forbids nothing: the market's status decides.
+_NO_DEALS = frozenset({"VIEW_ONLY", "VIEW_AND_REQUEST", "CLOSED_FOR_CORPORATE_ACTION"})
+_CLOSE_ONLY, _LONG_ONLY = "CLOSE_ONLY", "LONG_ONLY"
+
+
+def _forbidden_by_mode(case: Case) -> str | None:
+    """Say what the market's modes keep this order from doing; None where they allow it."""
+    epic, modes = case.request.epic, case.market.modes
+    if case.market.quote.status is not MarketStatus.TRADEABLE:
+        return None
+    if closed := [mode for mode in modes if mode in _NO_DEALS]:
+        return f"{epic} takes no orders now: {', '.join(closed)}"
+    if case.only_reduces:
+        return None
+    if _CLOSE_ONLY in modes:
+        return f"{epic} takes only orders that close a position: {_CLOSE_ONLY}"
+    if _LONG_ONLY in modes and case.request.side is Side.SELL:
+        return f"{epic} takes no order that opens a short position: {_LONG_ONLY}"
+    return None
+
+
+def _although_open(case: Case) -> str:
+    """Say that a market is closed inside its own opening hours, which was seen on demo (API page 18.9)."""
+    week = Week(case.market.hours)
+    closed = case.market.quote.status is MarketStatus.CLOSED
+    return ", although its opening hours say open" if closed and week.known and week.is_open(case.now) else ""
 
 
 def size_range(case: Case) -> Check:

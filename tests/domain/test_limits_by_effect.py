@@ -11,7 +11,7 @@ from capcli.domain.market import Side
 from capcli.domain.order import OrderRequest, Trigger
 from capcli.domain.policy import Amends, Blocked, Case, Rule, Standing, evaluate
 
-from .builders import ACCOUNT, MARKET, NOW, a_case, a_quote, an_order, level
+from .builders import ACCOUNT, MARKET, NOW, a_case, a_market, a_quote, an_order, level
 
 D = Decimal
 # Set so that every order that opens anything fails each of them: equity is 10,000, one SILVER is worth 30.
@@ -103,6 +103,20 @@ def test_a_limit_refuses_new_risk_alone(rule: Rule, name: str) -> None:
         case = replace(case, blocked=Blocked(unresolved=("a_1",)))
     verdicts = {check.rule: check.passed for check in evaluate(case)}
     assert (verdicts.get(rule, True) is False) is REFUSED[rule][name]
+
+
+@pytest.mark.parametrize(
+    ("mode", "allowed"), [("CLOSE_ONLY", "reduces closes"), ("LONG_ONLY", "opens reduces closes")]
+)
+def test_a_mode_that_forbids_opening_lets_closing_through(mode: str, allowed: str) -> None:
+    market = a_market(modes=(mode,))
+    passed = [
+        name
+        for name, order in ORDERS.items()
+        for check in evaluate(replace(case_of(order), market=market))
+        if check.rule is Rule.MARKET_OPEN and check.passed
+    ]
+    assert passed == allowed.split()
 
 
 def test_what_is_opened_alone_counts_for_the_stop_and_the_margin() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from capcli.domain.account import OrderType, Preferences
 from capcli.domain.effect import AccountBook, effect_of
-from capcli.domain.market import MarketStatus, RuleUnit, Side
+from capcli.domain.market import DayHours, MarketStatus, OpeningHours, RuleUnit, Side
 from capcli.domain.order import Trigger
 from capcli.domain.policy import Blocked, Rule, Standing, evaluate
 
@@ -99,8 +99,40 @@ def test_a_working_order_may_rest_while_the_market_is_merely_closed(status: Mark
     assert passes(Rule.MARKET_OPEN, case) is (status in resting)
 
 
-def test_a_restricted_market_takes_no_order() -> None:
-    assert not passes(Rule.MARKET_OPEN, a_case(market=a_market(modes=("CLOSE_ONLY",))))
+# Which of a buy and a sale that open something a mode lets through (API page 18.8).
+MODES = {
+    "REGULAR": (True, True),
+    "LONG_ONLY": (True, False),
+    "CLOSE_ONLY": (False, False),
+    "VIEW_ONLY": (False, False),
+    "VIEW_AND_REQUEST": (False, False),
+    "CLOSED_FOR_CORPORATE_ACTION": (False, False),
+    "HOLIDAY": (True, True),
+    "UNKNOWN": (True, True),
+    "A_WORD_OF_TOMORROW": (True, True),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_forbids_what_it_says_and_nothing_else(mode: str) -> None:
+    market = a_market(modes=("REGULAR", mode))
+    buys, sells = (a_case(an_order(side=side), market=market) for side in Side)
+    assert (passes(Rule.MARKET_OPEN, buys), passes(Rule.MARKET_OPEN, sells)) == MODES[mode]
+
+
+def test_a_mode_that_is_not_known_to_forbid_anything_is_named() -> None:
+    found = verdict(Rule.MARKET_OPEN, a_case(market=a_market(modes=("HOLIDAY",))))
+    assert found
+    assert found.reason == "SILVER is TRADEABLE, mode HOLIDAY"
+
+
+def test_a_market_that_is_closed_inside_its_hours_is_said_to_be() -> None:
+    hours = OpeningHours("UTC", (DayHours("mon", ("00:00-21:00",)),))
+    market = a_market(quote=a_quote(status=MarketStatus.CLOSED), hours=hours)
+    told = verdict(Rule.MARKET_OPEN, a_case(at("29"), market=market, order_type=OrderType.LIMIT))
+    assert told
+    assert told.passed
+    assert told.reason == ("SILVER is CLOSED, although its opening hours say open; a working order can wait")
 
 
 def test_a_market_without_market_orders_takes_working_ones_only() -> None:
