@@ -46,7 +46,7 @@ def execute(
         reply = call.confirmed(
             lambda yes: executions.execute(preview_id, confirmed=yes, again=again, ensure_stop=ensure_stop),
             given=confirm,
-            summary=lambda: _summary(application, preview_id),
+            summary=lambda: application.executions.question(preview_id, again=again),
             left=lambda: application.executions.left_behind(preview_id),
         )
         if call.json or not call.outlet.interactive or not executions.lacks_stop(reply):
@@ -69,13 +69,3 @@ def _offered(call: Call, application: "App", reply: "Reply[Execution]") -> "Repl
         if executions.lacks_stop(reply) and call.agrees(question):
             reply = call.agreed(partial(deed, reply), otherwise=reply)
     return reply
-
-
-def _summary(application: "App", preview_id: str) -> str:
-    from capcli.render.trading import order_line
-    from capcli.services import ids
-    from capcli.services.documents import read_order
-
-    record = application.journal.preview(ids.preview_id(preview_id))
-    assert record is not None
-    return order_line(read_order(record.document), record.env, record.account_id)

@@ -12,7 +12,6 @@ from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.explain import sentences
 from capcli.render.numbers import gain, money, percent, places, price
 from capcli.services.closing import Closing
-from capcli.services.documents import StoredOrder
 from capcli.services.previews import Preview
 from capcli.services.verdicts import Execution
 
@@ -191,17 +190,6 @@ def _check_row(check: Check) -> tuple[Cell, ...]:
         Cell(check.rule.value),
         Cell(check.reason + setting, Tone.PLAIN if check.passed else Tone.BAD),
     )
-
-
-def order_line(order: StoredOrder, env: str, account_id: str) -> str:
-    """Return a stored preview in one line, for the question before it is sent."""
-    request = order.request
-    at = f"{order.order_type.value} at {plain(order.entry)}" if order.order_type else "at market"
-    about = "" if order.order_type else f" (about {plain(order.entry)})"
-    stop = f"stop {plain(order.stop_level)}" if order.stop_level else "NO STOP"
-    limit = f", limit {plain(order.limit_level)}" if order.limit_level else ""
-    side = f"{request.side.value} {short(request.size)} {request.epic}"
-    return f"{side} {at}{about}, {stop}{limit} · {env} · account {account_id}"
 
 
 @view.register

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from capcli.domain.account import Position
 from capcli.domain.bracket import Bracket
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import money, result
+from capcli.domain.opened import opened_figures
 from capcli.domain.policy import Case
-from capcli.domain.sizing import LegFigures
+from capcli.domain.sizing import Figures, LegFigures
+from capcli.domain.unusual import Look, Unusual, cautions
 
 _NAME_LENGTH = 60
 
@@ -30,26 +33,45 @@ def request_text(what: str, lines: Iterable[str], env: str, account_id: str) -> 
     return "\n".join([what, *lines, f"On {env.upper()}, account {account_id}"])
 
 
-def order_text(case: Case, account_id: str, *, env: str, warnings: Iterable[str] = ()) -> str:
-    """Say an order with the figures of the look that was just taken. Money in account currency."""
-    request, figures = case.request, case.figures
+def order_text(case: Case, account_id: str, *, env: str, now: datetime) -> str:
+    """Say what an order does to the account, by the look that was just taken; `now` is the broker's time."""
+    request, figures = case.request, opened_figures(case)
     entry = f"{plain(figures.entry)} {figures.currency}"
     how = f"{case.order_type.value} order at {entry}" if case.order_type else f"at market, about {entry}"
     what = f"{request.side.value} {short(request.size)} {request.epic} ({harmless(case.market.name)}), {how}"
-    account = figures.account_currency
-    margin = "unknown" if figures.margin is None else money(figures.margin, account)
     lines = [
-        _stop(figures.stop, account, _kind_of_stop(case)),
-        _limit(figures.limit, account),
-        f"Margin {margin}",
+        *_effect_lines(case),
+        *([] if case.only_reduces else _opened_lines(case, figures)),
+        _margin_line(case, figures.margin),
+        *_warnings(case, now),
     ]
-    if case.only_reduces:
-        lines = []
-    lines = [*_effect_lines(case), *lines, *(f"Warning: {one}" for one in warnings)]
     if request.trigger is not None:
         until = request.trigger.good_till
         lines.append(f"Waits until {until:%Y-%m-%d %H:%M}Z" if until else "Waits until cancelled")
     return request_text(what, lines, env, account_id)
+
+
+def _warnings(case: Case, now: datetime) -> Iterator[str]:
+    for caution in cautions(Look(case, None, now)):
+        # The line of the stop says so already.
+        if caution.code is not Unusual.NO_STOP:
+            yield f"Warning: {caution}"
+
+
+def _opened_lines(case: Case, figures: Figures) -> list[str]:
+    account = figures.account_currency
+    return [_stop(figures.stop, account, _kind_of_stop(case)), _limit(figures.limit, account)]
+
+
+def _margin_line(case: Case, margin: Decimal | None) -> str:
+    """Say the margin of what an order opens, and that of the whole account afterwards."""
+    account, effect = case.account.currency, case.effect
+    own = "unknown" if margin is None else money(margin, account)
+    if effect is None or effect.margin_after is None:
+        return f"Margin {own}"
+    before, after = money(effect.margin_before), money(effect.margin_after, account)
+    in_use = f"in use {before} → {after}"
+    return f"Margin {in_use}" if case.only_reduces else f"Margin {own}, {in_use}"
 
 
 def _effect_lines(case: Case) -> list[str]:
@@ -58,7 +80,7 @@ def _effect_lines(case: Case) -> list[str]:
     if effect is None or not effect.closes:
         return []
     deals = ", ".join(deal.deal_id for deal in effect.deals)
-    what = f"Closes {short(effect.closes)} of {deals}, {result(effect.realised, case.account.currency)}"
+    what = f"Closes {short(effect.closes)} of {deals}, which books {result(effect.realised, case.account.currency)}"
     return [
         what,
         f"Opens {short(effect.opens)}" if effect.opens else "Opens nothing: no stop or limit is placed",

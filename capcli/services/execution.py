@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord, PreviewState, classify
@@ -47,6 +47,8 @@ from capcli.services.reply import Reply, about
 from capcli.services.search import DEFAULT, Patience
 from capcli.services.trading_gate import require_confirmation, require_trading
 from capcli.services.verdicts import Execution, execution_reply
+
+T = TypeVar("T")
 
 _TWIN_WINDOW = timedelta(seconds=60)
 _NOTHING_OPENED = frozenset({AttemptState.NOT_SENT, AttemptState.REFUSED, AttemptState.REJECTED})
@@ -97,11 +99,27 @@ class Executions:
         preview = self._find(ids.preview_id(preview_id))
         with about(self._account_here(preview), lambda: self._known(preview)):
             self._belongs_here(preview, kind)
-            return self._execute(preview, confirmed=confirmed, again=again, wait_s=wait_s)
+            send = lambda: self._send_locked(preview, again=again, wait_s=wait_s)  # noqa: E731
+            return self._in_turn(preview, send, confirmed=confirmed)
 
-    def _execute(
-        self, preview: PreviewRecord, *, confirmed: bool, again: bool, wait_s: float
-    ) -> Reply[Execution]:
+    def question(self, preview_id: str, *, again: bool = False) -> str | Reply[Execution]:
+        """Return what a person is asked before it is sent, or what became of it where it was sent before.
+
+        Raises as `execute` what would be refused: nobody is asked about that.
+        """
+        preview = self._find(ids.preview_id(preview_id))
+        with about(self._account_here(preview), lambda: self._known(preview)):
+            self._belongs_here(preview, None)
+            return self._in_turn(preview, lambda: self._question(preview, again=again), confirmed=True)
+
+    def _question(self, preview: PreviewRecord, *, again: bool) -> str:
+        with self._desk.broker.hold_account():
+            return self._asked(preview, self._checked(preview, again=again)[1]).text
+
+    def _in_turn(
+        self, preview: PreviewRecord, work: Callable[[], T], *, confirmed: bool
+    ) -> T | Reply[Execution]:
+        """Do some work on a preview under the account's lock, unless it was sent: then tell what became."""
         attempt = self._desk.journal.attempt_of(preview.preview_id)
         if attempt is not None and not self._is_open(attempt):
             return self._replay(attempt, preview)
@@ -116,7 +134,7 @@ class Executions:
             attempt = self._desk.journal.attempt_of(preview.preview_id)
             if attempt is not None:
                 return self._replay(self._witness.settle(attempt), preview)
-            return self._send_locked(preview, again=again, wait_s=wait_s)
+            return work()
 
     def _account_here(self, preview: PreviewRecord) -> str | None:
         """Return a preview's account, unless it is one of another environment."""
@@ -226,6 +244,18 @@ class Executions:
             return self._send_held(preview, again=again, wait_s=wait_s)
 
     def _send_held(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
+        scene, case = self._checked(preview, again=again)
+        self._desk.rehearse(
+            preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
+        )
+        permit = self._desk.approvals.permit(self._asked(preview, case))
+        baseline = write_baseline(scene.positions, scene.orders, case.effect)
+        risk = None if case.only_reduces else "The order"
+        order = read_order(preview.document)
+        return self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
+
+    def _checked(self, preview: PreviewRecord, *, again: bool) -> tuple[Scene, Case]:
+        """Take a fresh look, and refuse what must not be sent. Called inside the account lock."""
         order = read_order(preview.document)
         self._require_account(preview, active_on(self._desk.broker, preview.account_id))
         if why := clock_fault(self._desk, preview):
@@ -245,13 +275,7 @@ class Executions:
             self._desk.refuse_while_halted("The order")
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._desk.broker.account_id)
-        self._desk.rehearse(
-            preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
-        )
-        permit = self._desk.approvals.permit(self._asked(preview, case))
-        baseline = write_baseline(scene.positions, scene.orders, case.effect)
-        risk = None if case.only_reduces else "The order"
-        return self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
+        return scene, case
 
     def _asked(self, preview: PreviewRecord, case: Case) -> Asked:
         """Return what a person is asked about a preview, with the figures of the fresh look."""
@@ -264,10 +288,13 @@ class Executions:
             method=preview.method,
             path=preview.path,
             body=preview.body,
-            text=order_text(case, preview.account_id, env=preview.env),
+            text=order_text(case, preview.account_id, env=preview.env, now=self._broker_now()),
             expires_at=preview.expires_at,
             preview_id=preview.preview_id,
         )
+
+    def _broker_now(self) -> datetime:
+        return self._desk.broker.broker_time() or self._desk.clock()
 
     def _require_room(self, command: str) -> None:
         """Refuse an order beyond the hour's before it is claimed. Raises RateLimited."""

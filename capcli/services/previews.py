@@ -13,7 +13,8 @@ from capcli.domain.atr import average_true_range
 from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.effect import Effect
 from capcli.domain.market import Candle, Market, MarketStatus, Quote, Resolution, Side
-from capcli.domain.money import Money, cents, percent_of, plain, short
+from capcli.domain.money import Money, plain, short
+from capcli.domain.opened import opened_figures
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, order_body
 from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
@@ -178,7 +179,7 @@ class Previews:
             offer=quote.offer,
             price_at=quote.at,
             price_age_s=_age(broker_now, quote),
-            **_shared(_opened(case)),
+            **_shared(opened_figures(case)),
             sizing=sizing,
             effect=case.effect,
             checks=checks,
@@ -342,44 +343,6 @@ def _order_type(request: OrderRequest, market: Market) -> OrderType | None:
     better_below = request.side is Side.BUY
     below = request.trigger.level < market.quote.entry(request.side)
     return OrderType.LIMIT if below is better_below else OrderType.STOP
-
-
-def _opened(case: Case) -> Figures:
-    """Return the figures with margin, stop, limit and overnight fee of what the order opens.
-
-    The rest of it closes deals that are open, and sets nothing aside.
-    """
-    effect, whole = case.effect, case.figures
-    if effect is None or not effect.closes or case.request.kind is Kind.WORKING:
-        return whole
-    after = None if effect.margin_after is None else case.account.equity - effect.margin_after
-    if not effect.opens:
-        nothing = Decimal("0.00")
-        return replace(
-            whole,
-            margin=nothing,
-            available_after=after,
-            stop=None,
-            limit=None,
-            reward_to_risk=None,
-            overnight=None,
-        )
-    share = case.opened_share
-    return replace(
-        whole,
-        margin=None if whole.margin is None else cents(whole.margin * share),
-        available_after=after,
-        stop=_part(whole.stop, share, case.account.equity),
-        limit=_part(whole.limit, share, case.account.equity),
-        overnight=whole.overnight and replace(whole.overnight, amount=cents(whole.overnight.amount * share)),
-    )
-
-
-def _part(leg: LegFigures | None, share: Decimal, equity: Decimal) -> LegFigures | None:
-    if leg is None:
-        return None
-    amount = cents(leg.amount * share)
-    return replace(leg, amount=amount, equity_pct=percent_of(amount, equity))
 
 
 def _shared(figures: Figures) -> dict[str, Any]:

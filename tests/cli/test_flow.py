@@ -36,8 +36,9 @@ def test_a_yes_at_the_question_sends_the_order(capcli):
     preview_id = capcli("preview", "SILVER", "--size", "1", "--stop", "24.50", "-q").out.strip()
     executed = capcli("execute", preview_id, typed="y\n")
     assert executed.code == 0
-    assert "BUY 1 SILVER at market (about" in executed.err
-    assert "stop 24.50 · paper · account" in executed.err
+    assert "BUY 1 SILVER (Silver), at market, about" in executed.err
+    assert "Stop 24.50, loss there 6.3" in executed.err
+    assert "On PAPER, account" in executed.err
 
 
 def test_anything_but_yes_sends_nothing(capcli):

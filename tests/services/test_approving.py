@@ -76,7 +76,9 @@ def test_the_person_is_told_side_size_market_entry_legs_loss_margin_and_place(hu
     assert about
     assert stop == f"Stop 24.50, loss there {(Decimal(about[1]) - Decimal('24.50')) * Decimal('1.5'):.2f} USD"
     assert limit == "No limit"
-    assert margin == f"Margin {Decimal(about[1]) * Decimal('0.15'):.2f} USD"
+    needed = f"{Decimal(about[1]) * Decimal('0.15'):.2f}"
+    # What is in use afterwards is reckoned at the mid price.
+    assert re.fullmatch(rf"Margin {needed} USD, in use 0\.00 → 4\.6\d USD", margin)
     assert place == f"On PAPER, account {FIRST_ACCOUNT}"
 
 

@@ -1,0 +1,47 @@
+"""The figures of the part of an order that opens something: margin, stop, limit and overnight fee. Pure."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from capcli.domain.money import cents, percent_of
+from capcli.domain.order import Kind
+from capcli.domain.policy import Case
+from capcli.domain.sizing import Figures, LegFigures
+
+
+def opened_figures(case: Case) -> Figures:
+    """Return the figures with margin, stop, limit and overnight fee of what the order opens.
+
+    The rest of it closes deals that are open, and sets nothing aside.
+    """
+    effect, whole = case.effect, case.figures
+    if effect is None or not effect.closes or case.request.kind is Kind.WORKING:
+        return whole
+    after = None if effect.margin_after is None else case.account.equity - effect.margin_after
+    if not effect.opens:
+        nothing = Decimal("0.00")
+        return replace(
+            whole,
+            margin=nothing,
+            available_after=after,
+            stop=None,
+            limit=None,
+            reward_to_risk=None,
+            overnight=None,
+        )
+    share = case.opened_share
+    return replace(
+        whole,
+        margin=None if whole.margin is None else cents(whole.margin * share),
+        available_after=after,
+        stop=_part(whole.stop, share, case.account.equity),
+        limit=_part(whole.limit, share, case.account.equity),
+        overnight=whole.overnight and replace(whole.overnight, amount=cents(whole.overnight.amount * share)),
+    )
+
+
+def _part(leg: LegFigures | None, share: Decimal, equity: Decimal) -> LegFigures | None:
+    if leg is None:
+        return None
+    amount = cents(leg.amount * share)
+    return replace(leg, amount=amount, equity_pct=percent_of(amount, equity))
