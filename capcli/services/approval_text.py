@@ -80,9 +80,9 @@ def _effect_lines(case: Case) -> list[str]:
     if effect is None or not effect.closes:
         return []
     deals = ", ".join(deal.deal_id for deal in effect.deals)
-    what = f"Closes {short(effect.closes)} of {deals}, which books {result(effect.realised, case.account.currency)}"
+    booked = result(effect.realised, case.account.currency)
     return [
-        what,
+        f"Closes {short(effect.closes)} of {deals}, which books {booked}",
         f"Opens {short(effect.opens)}" if effect.opens else "Opens nothing: no stop or limit is placed",
     ]
 
