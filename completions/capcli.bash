@@ -2,6 +2,8 @@
 
 __capcli_command() {
     case "$1|$2" in
+    "|buy") ;;
+    "|sell") ;;
     "|preview") ;;
     "|propose") ;;
     "|execute") ;;
@@ -76,6 +78,26 @@ __capcli_command() {
 
 __capcli_valued() {
     case "$1|$2" in
+    "buy|--risk") source="" ;;
+    "buy|--stop") source="" ;;
+    "buy|--stop-distance") source="" ;;
+    "buy|--stop-amount") source="" ;;
+    "buy|--limit") source="" ;;
+    "buy|--limit-distance") source="" ;;
+    "buy|--limit-amount") source="" ;;
+    "buy|--at") source="" ;;
+    "buy|--type") source="limit stop" ;;
+    "buy|--good-till") source="" ;;
+    "sell|--risk") source="" ;;
+    "sell|--stop") source="" ;;
+    "sell|--stop-distance") source="" ;;
+    "sell|--stop-amount") source="" ;;
+    "sell|--limit") source="" ;;
+    "sell|--limit-distance") source="" ;;
+    "sell|--limit-amount") source="" ;;
+    "sell|--at") source="" ;;
+    "sell|--type") source="limit stop" ;;
+    "sell|--good-till") source="" ;;
     "preview|--size") source="" ;;
     "preview|--risk") source="" ;;
     "preview|--stop") source="" ;;
@@ -173,6 +195,8 @@ __capcli_valued() {
 
 __capcli_argument() {
     case "$1|$2" in
+    "buy|"0) source="@epics" ;;
+    "sell|"0) source="@epics" ;;
     "preview|"0) source="@epics" ;;
     "propose|"0) source="@epics" ;;
     "execute|"0) source="@previews" ;;
@@ -212,7 +236,9 @@ __capcli_argument() {
 
 __capcli_words() {
     case "$1" in
-    "") words="preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp help|" ;;
+    "") words="buy sell preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp help|" ;;
+    "buy") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
+    "sell") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain" ;;
     "propose") words="|--risk --buy --sell --stop --stop-distance" ;;
     "execute") words="|--again --ensure-stop --confirm --yes" ;;

@@ -6,6 +6,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
     # command -> its subcommands, its options, its arguments' sources
     $commands = @{
         '' = @(
+            @('buy', 'Buy: shows the preview, asks, and sends it once.'),
+            @('sell', 'Sell: shows the preview, asks, and sends it once.'),
             @('preview', 'Show what an order would be, with every check; sends nothing.'),
             @('propose', 'Work out the size that a risk allows; sends nothing.'),
             @('execute', 'Send a preview, once.'),
@@ -37,6 +39,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('mcp', 'The server for AI assistants.'),
             @('help', 'Read about exit codes, settings, output, previews; all commands.')
         )
+        'buy' = @()
+        'sell' = @()
         'preview' = @()
         'propose' = @()
         'execute' = @()
@@ -156,6 +160,44 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'help' = @()
     }
     $options = @{
+        'buy' = @(
+            @('--risk', 'Or the size whose loss at the stop is that much.'),
+            @('--stop', 'Stop at this price.'),
+            @('--stop-distance', 'Stop this far from the price.'),
+            @('--stop-amount', 'Stop at this loss.'),
+            @('--limit', 'Take profit at this price.'),
+            @('--limit-distance', 'Take profit this far from the price.'),
+            @('--limit-amount', 'Take profit at this gain.'),
+            @('--trailing', 'The stop follows the price.'),
+            @('--guaranteed', 'The stop fills at its level.'),
+            @('--at', 'A working order at this price.'),
+            @('--type', 'How --at works.'),
+            @('--good-till', 'When --at ends (UTC).'),
+            @('--explain', 'Each field in a sentence.'),
+            @('--again', 'Also when the same order was sent a minute ago.'),
+            @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
+            @('--confirm', 'Skips nothing: the preview is always looked at.'),
+            @('--yes', 'Skips nothing: the preview is always looked at.')
+        )
+        'sell' = @(
+            @('--risk', 'Or the size whose loss at the stop is that much.'),
+            @('--stop', 'Stop at this price.'),
+            @('--stop-distance', 'Stop this far from the price.'),
+            @('--stop-amount', 'Stop at this loss.'),
+            @('--limit', 'Take profit at this price.'),
+            @('--limit-distance', 'Take profit this far from the price.'),
+            @('--limit-amount', 'Take profit at this gain.'),
+            @('--trailing', 'The stop follows the price.'),
+            @('--guaranteed', 'The stop fills at its level.'),
+            @('--at', 'A working order at this price.'),
+            @('--type', 'How --at works.'),
+            @('--good-till', 'When --at ends (UTC).'),
+            @('--explain', 'Each field in a sentence.'),
+            @('--again', 'Also when the same order was sent a minute ago.'),
+            @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
+            @('--confirm', 'Skips nothing: the preview is always looked at.'),
+            @('--yes', 'Skips nothing: the preview is always looked at.')
+        )
         'preview' = @(
             @('--size', 'Units of the market.'),
             @('--risk', 'Or the size whose loss at the stop is that much.'),
@@ -414,6 +456,26 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
     }
     $valued = @{
+        'buy|--risk' = ''
+        'buy|--stop' = ''
+        'buy|--stop-distance' = ''
+        'buy|--stop-amount' = ''
+        'buy|--limit' = ''
+        'buy|--limit-distance' = ''
+        'buy|--limit-amount' = ''
+        'buy|--at' = ''
+        'buy|--type' = 'limit stop'
+        'buy|--good-till' = ''
+        'sell|--risk' = ''
+        'sell|--stop' = ''
+        'sell|--stop-distance' = ''
+        'sell|--stop-amount' = ''
+        'sell|--limit' = ''
+        'sell|--limit-distance' = ''
+        'sell|--limit-amount' = ''
+        'sell|--at' = ''
+        'sell|--type' = 'limit stop'
+        'sell|--good-till' = ''
         'preview|--size' = ''
         'preview|--risk' = ''
         'preview|--stop' = ''
@@ -507,6 +569,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         '*|--timeout' = ''
     }
     $arguments = @{
+        'buy|0' = '@epics'
+        'sell|0' = '@epics'
         'preview|0' = '@epics'
         'propose|0' = '@epics'
         'execute|0' = '@previews'

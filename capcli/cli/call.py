@@ -36,6 +36,8 @@ _WORD = "CLOSE"
 ON_ITS_WAY = "Waiting for the broker's answer; the {what} is on its way. Ctrl-C again leaves it UNKNOWN.\n"
 _SENT = {
     "execute": "order",
+    "buy": "order",
+    "sell": "order",
     "close": "close",
     "flatten": "close or cancellation",
     "orders cancel": "cancellation",
@@ -351,6 +353,11 @@ class Call:
         self.about_order = bool(self.recall.latest or getattr(reply.data, "attempt_id", None))
         if self.outlet.lost and self.about_order:
             self.talk_on_order(reply)
+
+    def show(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
+        """Write what a person looks at before a question; the command's own result is still to come."""
+        self.outlet.result(self._text(reply, env, explain=explain) + "\n")
+        self.warn(reply.data)
 
     def _write(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> None:
         if self.json:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from capcli.services.verdicts import Execution
 
 app = new_app()
+Again = Annotated[bool, typer.Option("--again", help="Also when the same order was sent a minute ago.")]
+EnsureStop = Annotated[
+    bool, typer.Option("--ensure-stop", help="Set a stop that the broker left out, or close the position.")
+]
 _EXAMPLE = "capcli execute p_7k2m9x4q1zab --confirm"
 
 
@@ -23,13 +27,8 @@ _EXAMPLE = "capcli execute p_7k2m9x4q1zab --confirm"
 def execute(
     ctx: typer.Context,
     preview_id: Annotated[str, typer.Argument(metavar="PREVIEW_ID", help="As `capcli preview` shows it.")],
-    again: Annotated[
-        bool, typer.Option("--again", help="Also when the same order was sent a minute ago.")
-    ] = False,
-    ensure_stop: Annotated[
-        bool,
-        typer.Option("--ensure-stop", help="Set a stop that the broker left out, or close the position."),
-    ] = False,
+    again: Again = False,
+    ensure_stop: EnsureStop = False,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Send without a question.")] = False,
 ) -> None:
     """Send a preview, once.
@@ -42,20 +41,27 @@ def execute(
     call: Call = ctx.find_root().obj
 
     def use(application: "App") -> "Reply[Execution]":
-        executions = application.protected_executions
-        reply = call.confirmed(
-            lambda yes: executions.execute(preview_id, confirmed=yes, again=again, ensure_stop=ensure_stop),
-            given=confirm,
-            summary=lambda: application.executions.question(preview_id, again=again),
-            left=lambda: application.executions.left_behind(preview_id),
-        )
-        if call.json or not call.outlet.interactive or not executions.lacks_stop(reply):
-            return reply
-        with suppress(KeyboardInterrupt):
-            return _offered(call, application, reply)
-        return reply
+        return sent(call, application, preview_id, given=confirm, again=again, ensure_stop=ensure_stop)
 
     run(ctx, use, Execution)
+
+
+def sent(
+    call: Call, application: "App", preview_id: str, *, given: bool, again: bool, ensure_stop: bool
+) -> "Reply[Execution]":
+    """Send a preview when somebody says yes, and ask about a stop that is missing afterwards."""
+    executions = application.protected_executions
+    reply = call.confirmed(
+        lambda yes: executions.execute(preview_id, confirmed=yes, again=again, ensure_stop=ensure_stop),
+        given=given,
+        summary=lambda: application.executions.question(preview_id, again=again),
+        left=lambda: application.executions.left_behind(preview_id),
+    )
+    if call.json or not call.outlet.interactive or not executions.lacks_stop(reply):
+        return reply
+    with suppress(KeyboardInterrupt):
+        return _offered(call, application, reply)
+    return reply
 
 
 def _offered(call: Call, application: "App", reply: "Reply[Execution]") -> "Reply[Execution]":

@@ -20,6 +20,8 @@ class Root(Group):
     """The commands, by module; a module is imported when its command is run."""
 
     lazy: ClassVar[dict[str, tuple[str, str]]] = {
+        "buy": ("capcli.cli.trade:buy_app", "Buy: shows the preview, asks, and sends it once."),
+        "sell": ("capcli.cli.trade:sell_app", "Sell: shows the preview, asks, and sends it once."),
         "preview": (
             "capcli.cli.preview:app",
             "Show what an order would be, with every check; sends nothing.",

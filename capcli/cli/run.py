@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from capcli.app import App, Surroundings
     from capcli.services.reply import Reply
 
-_SENDING = frozenset({"execute", "close", "flatten", "positions amend", "orders amend", "orders cancel"})
+_SENDING = frozenset(
+    {"execute", "buy", "sell", "close", "flatten", "positions amend", "orders amend", "orders cancel"}
+)
 
 
 def main(
@@ -57,9 +59,10 @@ def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line 
     except typer.Exit as done:
         return done.exit_code
     except CapcliError as error:
-        return _stopped(call, error.problem())
+        problem = error.problem()
+        return _stopped(call, problem if problem.exit_code != Exit.USAGE else _put_right(problem, argv))
     except TyperException as error:
-        return _misread(call, error)
+        return _misread(call, error, argv)
     except (KeyboardInterrupt, EOFError, typer.Abort):
         # What is told already stands, with its own exit code.
         return _stopped(call, _interruption(call)) if call.written is None else call.written
@@ -72,10 +75,11 @@ def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line 
 
 def _dispatch(call: Call, argv: Sequence[str]) -> int:
     from capcli.cli.main import Root, app
+    from capcli.cli.words import plain
 
     root = typer.main.get_command(app)
     try:
-        line = hoist(argv)
+        line = plain(hoist(argv), tuple(Root.lazy))
     except UsageError:
         call.path += first_command(argv, Root.lazy)
         raise
@@ -136,12 +140,28 @@ def _stopped(call: Call, problem: Problem) -> int:
     return problem.exit_code
 
 
-def _misread(call: Call, error: TyperException) -> int:
-    if type(error).__name__ == "NoArgsIsHelpError" and not call.json:
+def _misread(call: Call, error: TyperException, argv: Sequence[str]) -> int:
+    bare = type(error).__name__ == "NoArgsIsHelpError"
+    if bare and not call.json:
         call.outlet.talk(error.format_message() + "\n")
         return int(Exit.USAGE)
-    message = "Missing command." if type(error).__name__ == "NoArgsIsHelpError" else error.format_message()
-    return _stopped(call, Problem("USAGE", message, int(Exit.USAGE), retry_safe=True))
+    message = "Missing command." if bare else _plainly(error.format_message())
+    return _stopped(call, _put_right(Problem("USAGE", message, int(Exit.USAGE), retry_safe=True), argv))
+
+
+def _put_right(problem: Problem, argv: Sequence[str]) -> Problem:
+    """Answer a line in a trader's own words with the finished command."""
+    from capcli.cli.main import Root
+    from capcli.cli.words import meant
+
+    found = meant(argv, tuple(Root.lazy))
+    return problem if found is None else replace(problem, message=found.why, next=found.command)
+
+
+def _plainly(message: str) -> str:
+    """Say what the library says of surplus words as a person would."""
+    surplus = message.removeprefix("Got unexpected extra argument(s) (")
+    return f"One word too many: {surplus.removesuffix(')')}." if surplus != message else message
 
 
 def _interruption(call: Call) -> Problem:

@@ -129,7 +129,8 @@ class Home:
 
 
 QUESTIONS = (
-    Asked("execute.execute", "Send it?", lambda home: f"execute {home.preview()}"),
+    Asked("execute.sent", "Send it?", lambda home: f"execute {home.preview()}"),
+    Asked("execute.sent", "Send it?", lambda _: "buy SILVER 1 --stop 24.50"),
     Asked("execute._offered", "Set its stop now?", Home.unprotected, ("y",), code=9),
     Asked("execute._offered", "Close it now?", Home.unprotected, ("y", "n"), code=9),
     Asked("close._close", "Send it?", lambda home: f"close {home.deal()}"),

@@ -12,6 +12,8 @@ from capcli.mcp.server import build_server
 from tests.support.leaves import leaves
 
 TERMINAL_ONLY = {
+    "buy": "preview and execute in one sitting; an assistant has the two, with an answer between",
+    "sell": "the same",
     "resolve": "a person's word, given where a person types",
     "resume": "a halt ends when a person says so",
     "live checklist": "a person reads, types a PIN and a phrase; cap_health tells whether live is unlocked",

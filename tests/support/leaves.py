@@ -48,6 +48,8 @@ LINES = (
     Line("propose SILVER --risk 1%"),
     Line("propose SILVER --risk 1% --buy"),
     Line("preview SILVER --risk 1% --stop 24.50"),
+    Line("buy SILVER 1 --stop 24.50", code=5),
+    Line("sell SILVER 1 --stop 45", code=5),
     Line("watchlists create Metals GOLD"),
     Line("watchlists add Metals SILVER"),
     Line("watchlists", rows=True),

@@ -1,0 +1,91 @@
+"""The options of an order, once for every command that makes one."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from capcli.cli import inputs
+from capcli.cli.inputs import above_zero, instant, leg
+from capcli.domain.account import OrderType
+from capcli.domain.market import Side
+from capcli.domain.order import OrderRequest, Trigger
+from capcli.domain.risk import ONE_UNIT, Risk
+from capcli.errors import UsageError
+
+
+def _option(text: str, metavar: str = "NUMBER", name: str | None = None) -> Any:
+    return typer.Option(*([name] if name else []), help=text, metavar=metavar)
+
+
+Epic = Annotated[str, typer.Argument(metavar="EPIC", help="Market, as in `capcli markets search`.")]
+RiskOption = Annotated[str | None, _option("Or the size whose loss at the stop is that much.", "1%")]
+Stop = Annotated[str | None, _option("Stop at this price.", "LEVEL")]
+StopDistance = Annotated[str | None, _option("Stop this far from the price.")]
+StopAmount = Annotated[str | None, _option("Stop at this loss.")]
+Limit = Annotated[str | None, _option("Take profit at this price.", "LEVEL")]
+LimitDistance = Annotated[str | None, _option("Take profit this far from the price.")]
+LimitAmount = Annotated[str | None, _option("Take profit at this gain.")]
+Trailing = Annotated[bool, typer.Option("--trailing", help="The stop follows the price.")]
+Guaranteed = Annotated[bool, typer.Option("--guaranteed", help="The stop fills at its level.")]
+At = Annotated[str | None, _option("A working order at this price.", "LEVEL")]
+Type = Annotated[str | None, _option("How --at works.", "limit|stop", "--type")]
+GoodTill = Annotated[str | None, _option("When --at ends (UTC).", "TIME")]
+Explain = Annotated[bool, typer.Option("--explain", help="Each field in a sentence.")]
+
+
+def order_of(given: Mapping[str, Any], side: Side, command: str) -> tuple[OrderRequest, Risk | None]:
+    """Read an order from the options of a command line. Raises UsageError."""
+    risk, size = given["risk"], given["size"]
+    request = OrderRequest(
+        epic=given["epic"],
+        side=side,
+        size=_size(given["epic"], size, risk, command),
+        stop=leg("stop", given["stop"], given["stop_distance"], given["stop_amount"]),
+        limit=leg("limit", given["limit"], given["limit_distance"], given["limit_amount"]),
+        trailing=given["trailing"],
+        guaranteed=given["guaranteed"],
+        trigger=_trigger(given["at"], given["type_"], given["good_till"], command),
+    )
+    return request, None if risk is None else inputs.risk(risk)
+
+
+def _size(epic: str, size: str | None, risk: str | None, command: str) -> Decimal:
+    """Return the size, or one unit where the risk is to decide it. Raises UsageError."""
+    option = "--size" if command == "preview" else "SIZE"
+    if (size is None) is (risk is None):
+        given = f"Neither {option} nor --risk is" if size is None else f"Both {option} and --risk are"
+        word = "--size 1" if command == "preview" else "1"
+        raise UsageError(
+            f"{given} given: name one of them, the units or the share of the equity to risk.",
+            next=f"capcli {command} {epic} {word}" if size is None else f"capcli {command} --help",
+        )
+    if size is None:
+        inputs.risk(risk or "")
+        return ONE_UNIT
+    hint = "; to sell, add --sell, the size stays positive" if command == "preview" else ""
+    return above_zero(option, size, hint)
+
+
+def _trigger(at: str | None, type_: str | None, good_till: str | None, command: str) -> Trigger | None:
+    following = f"capcli {command} --help"
+    if at is None:
+        for option, given in (("--type", type_), ("--good-till", good_till)):
+            if given is not None:
+                raise UsageError(
+                    f"{option} belongs to a working order: give its level with --at.", next=following
+                )
+        return None
+    return Trigger(above_zero("--at", at), _order_type(type_, following), instant("--good-till", good_till))
+
+
+def _order_type(text: str | None, following: str) -> OrderType | None:
+    if text is None:
+        return None
+    try:
+        return OrderType(text.upper())
+    except ValueError:
+        raise UsageError(
+            f"--type is {text[:60]!a}. Allowed: limit (a better price), stop (a worse one).", next=following
+        ) from None

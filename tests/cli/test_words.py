@@ -1,0 +1,199 @@
+"""Lines as traders type them, and the finished command that each is answered with."""
+
+import shlex
+from typing import Any
+
+import pytest
+import typer
+
+from capcli.cli.main import Root, app
+from capcli.cli.words import COMMANDS, OPTIONS, PAIRS, meant, plain
+from tests.support.leaves import leaves
+
+KNOWN = tuple(Root.lazy)
+# A line a row; the next idea is the next row.
+LINES = """
+balance                                     accounts
+balance --env demo                          accounts --env demo
+--json balance                              --json accounts
+equity                                      accounts
+account                                     accounts
+margin                                      accounts
+deposit 500                                 accounts topup 500
+leverage SHARES=5                           accounts preferences SHARES=5
+pos                                         positions
+position                                    positions
+portfolio --json                            positions --json
+pnl                                         positions
+P&L                                         positions
+Balance                                     accounts
+cancel 0123                                 orders cancel 0123
+cancel all                                  orders cancel --all
+cancel --all                                orders cancel --all
+cancel-all                                  orders cancel --all
+exit 0123                                   close 0123
+closeall                                    close --all
+close all                                   close --all
+close GOLD 1                                close GOLD --size 1
+close GOLD 50%                              close GOLD --size 50%
+modify 0123 --sl 24.5                       positions amend 0123 --stop 24.5
+amend 0123 --tp 40                          positions amend 0123 --limit 40
+positions close 0123                        close 0123
+positions modify 0123 --sl 2                positions amend 0123 --stop 2
+orders delete 0123                          orders cancel 0123
+orders new GOLD --size 1                    preview GOLD --size 1
+orders modify 0123 --price 25               orders amend 0123 --at 25
+long GOLD 1                                 buy GOLD 1
+short GOLD 1                                sell GOLD 1
+short GOLD --qty 2 --sl 3000                sell GOLD 2 --stop 3000
+buy 1 GOLD                                  buy GOLD 1
+buy GOLD --size 1                           buy GOLD 1
+buy GOLD --qty=1                            buy GOLD 1
+sell GOLD --lots 1 --tp 2500                sell GOLD 1 --limit 2500
+preview GOLD 1                              preview GOLD --size 1
+preview 1 GOLD                              preview GOLD --size 1
+preview GOLD --qty 1                        preview GOLD --size 1
+preview GOLD --size 1 --sl 2500             preview GOLD --size 1 --stop 2500
+preview GOLD --size 1 --stop-loss 2500      preview GOLD --size 1 --stop 2500
+preview GOLD --size 1 --tp 2800             preview GOLD --size 1 --limit 2800
+preview GOLD --size 1 --take-profit=2800    preview GOLD --size 1 --limit=2800
+preview GOLD --size 1 --short               preview GOLD --size 1 --sell
+preview GOLD --size 1 --buy                 preview GOLD --size 1
+preview GOLD --size 1 --price 2500          preview GOLD --size 1 --at 2500
+preview GOLD --size 1 --gtd 2027-01-31      preview GOLD --size 1 --good-till 2027-01-31
+open GOLD --size 1                          preview GOLD --size 1
+trade GOLD --size 1                         preview GOLD --size 1
+order                                       orders
+pending                                     orders
+send p_0123456789ab                         execute p_0123456789ab
+execute p_0123456789ab -y                   execute p_0123456789ab --confirm
+risk                                        exposure
+search gold                                 markets search gold
+find 'us tech'                              markets search 'us tech'
+markets find gold                           markets search gold
+markets list                                markets browse
+info GOLD                                   markets show GOLD
+sentiment GOLD                              markets sentiment GOLD
+price GOLD                                  quote GOLD
+ticker GOLD                                 quote GOLD
+chart GOLD                                  prices GOLD --chart
+chart GOLD --tf 1h                          prices GOLD --resolution 1h --chart
+candles GOLD --count 20                     prices GOLD --last 20
+ohlc GOLD                                   prices GOLD
+stream GOLD                                 watch GOLD
+alerts GOLD --above 2800                    alert GOLD --above 2800
+watchlist                                   watchlists
+trades                                      history activity
+trades --since 2026-01-01                   history activity --from 2026-01-01
+transactions                                history transactions
+fees                                        history report
+report                                      history report
+journal                                     history executions
+history trades                              history activity
+history pnl                                 history report
+stop                                        halt
+kill                                        flatten
+panic                                       flatten
+unhalt                                      resume
+doctor                                      health
+check                                       health
+version                                     --version
+setup                                       login
+auth                                        login
+whoami                                      login --status
+settings                                    config
+set CAP_MAX_RISK_PCT 1                      config set CAP_MAX_RISK_PCT 1
+config list                                 config
+paper start                                 paper serve
+mcp start                                   mcp serve
+serve                                       mcp serve
+install cursor                              mcp install cursor
+commands                                    help reference
+"""
+ROWS = [tuple(part.strip() for part in line.split("  ", 1)) for line in LINES.strip().splitlines()]
+
+
+@pytest.mark.parametrize(("typed", "finished"), ROWS, ids=[row[0] for row in ROWS])
+def test_a_traders_line_is_answered_with_the_finished_command(typed: str, finished: str) -> None:
+    found = meant(shlex.split(typed), KNOWN)
+    assert found is not None
+    assert found.command == f"capcli {finished}"
+    assert found.why.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "positions",
+        "preview GOLD --size 1",
+        "close --all",
+        "history activity",
+        "nonsense",
+        "",
+        "--json",
+        "buy GOLD 1",
+    ],
+)
+def test_a_line_that_is_none_of_these_is_left_alone(line: str) -> None:
+    assert meant(shlex.split(line), KNOWN) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("orders list", "orders"),
+        ("positions ls --json", "positions ls --json"),
+        ("--json positions list", "--json positions"),
+        ("accounts show", "accounts"),
+        ("preview help", "preview --help"),
+        ("orders cancel help", "orders cancel help"),
+        ("help reference", "help reference"),
+        ("help", "help"),
+        ("positions 0123", "positions 0123"),
+    ],
+)
+def test_a_verb_that_says_nothing_new_is_read_as_meant(typed: str, read: str) -> None:
+    assert plain(shlex.split(typed), KNOWN) == shlex.split(read)
+
+
+def test_every_word_leads_to_a_command_that_there_is() -> None:
+    there = set(leaves(typer.main.get_command(app)))
+    for words in (*COMMANDS.values(), *PAIRS.values()):
+        command = " ".join(word for word in words.split() if word not in {"--env", "demo", "reference"})
+        command = command.partition(" --")[0] if not command.startswith("--") else ""
+        assert not command or command in there, words
+    assert not set(COMMANDS) & set(KNOWN), "a command is no word for another"
+
+
+def test_every_option_is_one_of_ours_and_its_other_name_is_not() -> None:
+    root = typer.main.get_command(app)
+    ours = {name for one in _commands(root) for param in one.params for name in param.opts}
+    assert {name for name in OPTIONS.values() if name} <= ours
+    assert not [name for name in OPTIONS if name in _of("preview", root) | _of("execute", root)]
+
+
+def _commands(group: Any) -> Any:
+    context = typer.Context(group)
+    for name in group.list_commands(context):
+        _, child, _ = group.resolve_command(context, [name])
+        yield child
+        if hasattr(child, "list_commands"):
+            yield from _commands(child)
+
+
+def _of(name: str, root: Any) -> set[str]:
+    _, command, _ = root.resolve_command(typer.Context(root), [name])
+    return {option for param in command.params for option in param.opts}
+
+
+@pytest.mark.parametrize("line", ["balance", "preview GOLD --qty 1", "buy 1 GOLD"])
+def test_the_answer_is_a_usage_error_whose_next_command_runs(capcli: Any, line: str) -> None:
+    said = capcli(*line.split(), "--json")
+    assert (said.code, said.error["code"]) == (2, "USAGE")
+    following = capcli(*shlex.split(said.error["next"])[1:])
+    assert following.code in {0, 5}, following
+
+
+def test_a_verb_that_says_nothing_new_works(capcli: Any) -> None:
+    assert capcli("orders", "list").code == 0
+    assert "Usage: capcli preview" in capcli("preview", "help").out
