@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from capcli.domain.market import MarketStatus, Quote, Side
+from capcli.domain.money import EXACT
 
 _Row = TypeVar("_Row")
 
@@ -98,6 +99,11 @@ class Position:
     guaranteed: bool
     working_order_id: str | None
     opened_at: datetime
+
+    @property
+    def value_at_open(self) -> Decimal:
+        """What the position was worth when it opened, in the instrument's currency (API page 14.3)."""
+        return EXACT.multiply(EXACT.multiply(self.size, self.level), self.contract_size)
 
 
 class OrderType(StrEnum):

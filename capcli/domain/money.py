@@ -8,6 +8,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decima
 EXACT = Context(prec=50)
 SIGNIFICANT_DIGITS = 15
 CENT = Decimal("0.01")
+# Of a percentage that is often below a hundredth: the result of a position, say.
+FINE = Decimal("0.0001")
 
 _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 
@@ -78,8 +80,8 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_EVEN, EXACT)
 
 
-def percent_of(part: Decimal, whole: Decimal) -> Decimal:
-    """Return `part` as a percentage of `whole` with two decimals; 0 of nothing is 0."""
+def percent_of(part: Decimal, whole: Decimal, step: Decimal = CENT) -> Decimal:
+    """Return `part` as a percentage of `whole`, rounded to the step; 0 of nothing is 0."""
     if whole == 0:
-        return Decimal("0.00")
-    return (part * 100 / whole).quantize(CENT, ROUND_HALF_EVEN, EXACT)
+        return Decimal(0).quantize(step)
+    return EXACT.divide(part * 100, whole).quantize(step, ROUND_HALF_EVEN, EXACT)

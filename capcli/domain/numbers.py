@@ -38,6 +38,13 @@ def percent(number: Decimal) -> str:
     return f"{short(number.quantize(CENT, ROUND_HALF_EVEN))} %"
 
 
+def change(number: Decimal) -> str:
+    """Write a change in percent with its sign, one below 0.1 with two digits: `+0.50 %`, `-0.0052 %`."""
+    if abs(number) >= _SMALL or not number:
+        return f"{result(number)} %"
+    return f"{'+' if number > 0 else ''}{percent(number)}"
+
+
 def rate(number: Decimal) -> str:
     """Write an exchange rate with nine digits: enough that sums come out to the cent, few enough to read."""
     return short(_RATE.plus(number))

@@ -7,15 +7,18 @@ from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
-from capcli.render.numbers import NOTHING, gain, money, percent, places, price, price_cell
+from capcli.render.numbers import NOTHING, change, gain, money, percent, places, price, price_cell
 from capcli.services.portfolio import OrderRow, OrdersFound, PositionRow, PositionsFound, Totals
 
+_OWN = "In its currency"
 _POSITION_COLUMNS = (
     Column("Market"),
     Column("Size", right=True),
     Column("Opened", right=True),
     Column("Now", right=True),
     Column("P&L", right=True),
+    Column("P&L %", right=True),
+    Column(_OWN, right=True),
     Column("Margin", right=True),
     Column("Stop", right=True),
     Column("To stop", right=True),
@@ -49,8 +52,9 @@ def _(data: PositionsFound) -> list[Block]:
     if not data.positions:
         return [*halt, Line(Cell(none_of("open positions", data.unreadable)))]
     mixed = any(row.currency != data.totals.currency for row in data.positions)
-    rows = tuple(_position(row, mixed=mixed) for row in data.positions)
-    return [*halt, Table(_POSITION_COLUMNS, rows, ids_last=True), _totals(data.totals)]
+    rows = tuple(_position(row, data.totals.currency, mixed=mixed) for row in data.positions)
+    columns = tuple(one for one in _POSITION_COLUMNS if mixed or one.title != _OWN)
+    return [*halt, Table(columns, rows, ids_last=True), _totals(data.totals)]
 
 
 def none_of(what: str, unreadable: tuple[UnreadableRow, ...]) -> str:
@@ -58,14 +62,16 @@ def none_of(what: str, unreadable: tuple[UnreadableRow, ...]) -> str:
     return f"None of the {len(unreadable)} {what} can be read." if unreadable else f"No {what}."
 
 
-def _position(row: PositionRow, *, mixed: bool) -> tuple[Cell, ...]:
-    digits = places(row.bid, row.offer, row.level)
+def _position(row: PositionRow, currency: str | None, *, mixed: bool) -> tuple[Cell, ...]:
+    digits, own = places(row.bid, row.offer, row.level), gain(row.pl, row.currency)
     return (
         _market(row),
         Cell(f"{row.side.value} {short(row.size)}"),
         Cell(price(row.level, digits)),
         Cell(price(row.bid if row.side is Side.BUY else row.offer, digits)),
-        gain(row.pl, row.currency),
+        (NOTHING if mixed else own) if row.pl_account is None else gain(row.pl_account, currency),
+        change(row.pl_pct),
+        *([own] if mixed else []),
         NOTHING if row.margin is None else Cell(money(row.margin, row.currency if mixed else None)),
         _stop(row, digits),
         NOTHING if row.stop_distance_pct is None else Cell(percent(row.stop_distance_pct)),

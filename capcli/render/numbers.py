@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from capcli.domain import numbers
 from capcli.domain.numbers import money, percent, places, price, result
 from capcli.render.blocks import Cell, Tone
 
@@ -21,7 +22,7 @@ def price_cell(number: Decimal | None, decimals: int) -> Cell:
 
 def change(number: Decimal | None) -> Cell:
     """Write a change in percent with its sign and colour."""
-    return NOTHING if number is None else Cell(f"{result(number)} %", _tone(number))
+    return NOTHING if number is None else Cell(numbers.change(number), _tone(number))
 
 
 def _tone(number: Decimal) -> Tone:

@@ -42,7 +42,7 @@ from capcli.errors import (
     kind_of,
 )
 from capcli.services.approving import Approvals
-from capcli.services.conversion import conversion_rate, known_rates
+from capcli.services.conversion import conversion_rate, known_rates, rates_of
 from capcli.services.documents import StoredOrder
 from capcli.services.fanout import together
 from capcli.services.halting import refuse_while_halted
@@ -208,9 +208,11 @@ def _rates(
     Raises NoConversion.
     """
     own, target = market.currency, account.currency
-    others = {row.currency for row in positions} - {own}
-    found = known_rates(broker, sorted(others), target) if others else {}
-    return found | {own: conversion_rate(broker, own, target)}
+    others = sorted({row.currency for row in positions} - {own})
+    try:
+        return rates_of(broker, (own, *others), target)
+    except CapcliError:
+        return known_rates(broker, others, target) | {own: conversion_rate(broker, own, target)}
 
 
 def _more_reads(desk: Desk, *, with_orders: bool, opening: bool) -> dict[str, Callable[[], Any]]:

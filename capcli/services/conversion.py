@@ -1,14 +1,17 @@
 """Exchange rates between an instrument's currency and the account's, from the broker's own markets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Context, Decimal
 
+from capcli.domain.market import Market
 from capcli.domain.money import EXACT, SIGNIFICANT_DIGITS
 from capcli.errors import BrokerRefused, CapcliError, EpicUnknown
 from capcli.services.fanout import together
 from capcli.services.ports import Broker
 
-_CROSS = "USD"
+_DOLLAR = "USD"
+# EURUSD, but USDJPY: these are quoted in dollars, and all others say what a dollar costs.
+_QUOTED_IN_DOLLARS = frozenset({"AUD", "EUR", "GBP", "NZD"})
 # An inverted rate has no end; every reader of a JSON number keeps this many digits of it.
 _READABLE = Context(prec=SIGNIFICANT_DIGITS)
 
@@ -21,56 +24,90 @@ class NoConversion(BrokerRefused):
 
 
 def conversion_rate(broker: Broker, source: str, target: str) -> Decimal:
-    """Return units of `target` for one unit of `source`, at the mid price; 1 for the same currency.
-
-    The source of the broker's own booking rate is undocumented (API page 14.4), so this is an estimate.
-    Raises NoConversion when neither a pair nor a crossing through USD exists.
-    """
-    rate = _direct(broker, source, target)
-    if rate is None and _CROSS not in {source, target}:
-        first, second = _direct(broker, source, _CROSS), _direct(broker, _CROSS, target)
-        rate = None if first is None or second is None else first * second
-    if rate is None:
-        raise NoConversion(
-            f"No market gives a rate from {source} to {target}, so the figures in {target} cannot be known.",
-            next=f"capcli markets search {source}{target}",
-        )
-    return _READABLE.plus(rate)
+    """Return units of `target` for one unit of `source`, as `rates_of`. Raises NoConversion."""
+    return rates_of(broker, (source,), target)[source]
 
 
 def rates_of(broker: Broker, currencies: Iterable[str], target: str) -> dict[str, Decimal]:
-    """Return units of `target` for one of each currency, read at the same time. Raises NoConversion."""
+    """Return units of `target` for one of each currency: mid prices, through the dollar; 1 for the same one.
+
+    One request, whatever the number of currencies; more only where a currency has no pair with the dollar.
+    The source of the broker's own booking rate is undocumented (API page 14.4), so these are estimates.
+    Raises NoConversion when no market gives a rate.
+    """
     names = tuple(dict.fromkeys(currencies))
-    rates = together(*(lambda name=name: conversion_rate(broker, name, target) for name in names))
-    return dict(zip(names, rates, strict=True))
+    rates = _found(broker, names, target)
+    missing = next((name for name in names if name not in rates), None)
+    if missing is not None:
+        raise NoConversion(
+            f"No market gives a rate from {missing} to {target}, so the figures in {target} cannot be known.",
+            next=f"capcli markets search {missing}{target}",
+        )
+    return rates
 
 
 def known_rates(broker: Broker, currencies: Iterable[str], target: str) -> dict[str, Decimal]:
     """Return as `rates_of` the rates that can be read; a currency without one is left out."""
-
-    def rate(name: str) -> Decimal | None:
-        try:
-            return conversion_rate(broker, name, target)
-        except CapcliError:
-            return None
-
     names = tuple(dict.fromkeys(currencies))
-    rates = together(*(lambda name=name: rate(name) for name in names))
-    return {name: found for name, found in zip(names, rates, strict=True) if found is not None}
+    try:
+        return _found(broker, names, target)
+    except CapcliError:
+        return _same(names, target)
+
+
+def _found(broker: Broker, names: Sequence[str], target: str) -> dict[str, Decimal]:
+    rates = _same(names, target)
+    foreign = [name for name in names if name != target]
+    if not foreign:
+        return rates
+    dollars = _in_dollars(broker, (*foreign, target))
+    for name in foreign:
+        if name in dollars and target in dollars:
+            rates[name] = _READABLE.divide(dollars[name], dollars[target])
+        elif (direct := _direct(broker, name, target)) is not None:
+            rates[name] = _READABLE.plus(direct)
+    return rates
+
+
+def _same(names: Sequence[str], target: str) -> dict[str, Decimal]:
+    return {target: Decimal(1)} if target in names else {}
+
+
+def _in_dollars(broker: Broker, names: Sequence[str]) -> dict[str, Decimal]:
+    """Return what one of each currency costs in dollars, for those that have a pair with the dollar."""
+    epics = {_pair(name): name for name in names if name != _DOLLAR}
+    dollars = {_DOLLAR: Decimal(1)}
+    for market in _markets(broker, tuple(epics)):
+        name, mid = epics.get(market.epic, _DOLLAR), market.quote.mid
+        if name != _DOLLAR:
+            dollars[name] = mid if name in _QUOTED_IN_DOLLARS else EXACT.divide(Decimal(1), mid)
+    return dollars
+
+
+def _pair(name: str) -> str:
+    return f"{name}{_DOLLAR}" if name in _QUOTED_IN_DOLLARS else f"{_DOLLAR}{name}"
+
+
+def _markets(broker: Broker, epics: tuple[str, ...]) -> Iterable[Market]:
+    """Return those of the markets that there are: together, since one that is unknown fails all of them."""
+    if len(epics) > 1:
+        try:
+            return broker.markets(epics)
+        except EpicUnknown:
+            pass
+    found = together(*(lambda epic=epic: _market(broker, epic) for epic in epics))
+    return [market for market in found if market is not None]
+
+
+def _market(broker: Broker, epic: str) -> Market | None:
+    try:
+        return broker.market(epic)
+    except EpicUnknown:
+        return None
 
 
 def _direct(broker: Broker, source: str, target: str) -> Decimal | None:
-    if source == target:
-        return Decimal(1)
-    mid = _mid(broker, source + target)
-    if mid is not None:
-        return mid
-    mid = _mid(broker, target + source)
-    return None if mid is None else EXACT.divide(Decimal(1), mid)
-
-
-def _mid(broker: Broker, pair: str) -> Decimal | None:
-    try:
-        return broker.market(pair).quote.mid
-    except EpicUnknown:
-        return None
+    if (market := _market(broker, source + target)) is not None:
+        return market.quote.mid
+    market = _market(broker, target + source)
+    return None if market is None else EXACT.divide(Decimal(1), market.quote.mid)

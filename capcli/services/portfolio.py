@@ -1,15 +1,17 @@
 """What is open and what waits: positions with P&L, margin and distances, and working orders."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from capcli.domain.account import Listed, OrderType, Position, UnreadableRow, WorkingOrder
 from capcli.domain.market import MarketStatus, Side
-from capcli.domain.money import EXACT, cents
+from capcli.domain.money import EXACT, FINE, cents, percent_of
 from capcli.errors import DealUnknown
 from capcli.services import ids
 from capcli.services.casework import active_account
+from capcli.services.conversion import known_rates
 from capcli.services.ports import Broker, HaltSwitch
 from capcli.services.reply import Reply
 
@@ -18,7 +20,11 @@ _PCT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """One open position. Prices, `pl` and `margin` in `currency`; distances in price units from now."""
+    """One open position. Prices, `pl` and `margin` in `currency`; distances in price units from now.
+
+    `pl_account` is the P&L in account currency at the present rate, None where no market gives one. `pl_pct`
+    is the P&L in percent of the position's value at its opening level.
+    """
 
     deal_id: str
     epic: str
@@ -30,6 +36,8 @@ class PositionRow:
     offer: Decimal
     pl: Decimal
     currency: str
+    pl_account: Decimal | None
+    pl_pct: Decimal
     margin: Decimal | None
     leverage: Decimal | None
     stop_level: Decimal | None
@@ -46,7 +54,10 @@ class PositionRow:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums in account currency; `margin` is None where it cannot be known in that currency."""
+    """Sums in account currency, each None where it cannot be known in that currency.
+
+    Where a row or a rate is missing they are the broker's own figures for the account.
+    """
 
     currency: str | None
     pl: Decimal | None
@@ -100,7 +111,7 @@ class OrdersFound:
 
 
 class Portfolio:
-    """Reads the book. One request; a book in several currencies takes one more for its totals."""
+    """Reads the book. One request; a book in several currencies takes one more, for all rates."""
 
     def __init__(self, broker: Broker, halt: HaltSwitch) -> None:
         self._broker = broker
@@ -112,25 +123,32 @@ class Portfolio:
             book = self._broker.list_positions()
         else:
             book = Listed((self._broker.position(ids.deal_id(deal_id)),))
-        rows = tuple(position_row(position) for position in book.rows)
+        rates = self._rates(book.rows)
+        rows = tuple(position_row(position, rates) for position in book.rows)
         held = self._halt.read()
-        totals = self._totals(rows, len(book.unreadable), whole=deal_id is None)
+        totals = self._totals(rows, len(book.unreadable), rates, whole=deal_id is None)
         found = PositionsFound(rows, totals, held.words if held else None, book.unreadable)
         return Reply(found, self._broker.account_id)
 
-    def _totals(self, rows: tuple[PositionRow, ...], unreadable: int, *, whole: bool) -> Totals:
+    def _rates(self, book: tuple[Position, ...]) -> dict[str, Decimal]:
         currency = self._broker.account_currency
-        if not unreadable and all(row.currency == currency for row in rows):
-            margins = [row.margin for row in rows]
-            known = [margin for margin in margins if margin is not None]
-            margin = cents(sum(known, Decimal(0))) if len(known) == len(margins) else None
-            return Totals(currency, sum((cents(row.pl) for row in rows), Decimal("0.00")), margin, len(rows))
-        if not whole:
-            return Totals(currency, None, None, len(rows))
-        account = active_account(self._broker.accounts(), self._broker.account_id or "")
-        # Never summed across currencies (API page 14.4): the broker's own account figures are.
-        count = len(rows) + unreadable
-        return Totals(account.currency, account.open_pl, account.equity - account.available, count)
+        if currency is None:
+            return {}
+        return known_rates(self._broker, (row.currency for row in book), currency)
+
+    def _totals(
+        self, rows: tuple[PositionRow, ...], unreadable: int, rates: Mapping[str, Decimal], *, whole: bool
+    ) -> Totals:
+        count, pls = len(rows) + unreadable, [row.pl_account for row in rows]
+        known = [pl for pl in pls if pl is not None]
+        if unreadable or len(known) < len(rows):
+            if not whole:
+                return Totals(self._broker.account_currency, None, None, count)
+            account = active_account(self._broker.accounts(), self._broker.account_id or "")
+            return Totals(account.currency, account.open_pl, account.equity - account.available, count)
+        margins = [EXACT.multiply(row.margin, rates[row.currency]) for row in rows if row.margin is not None]
+        margin = cents(sum(margins, Decimal(0))) if len(margins) == len(rows) else None
+        return Totals(self._broker.account_currency, sum(known, Decimal("0.00")), margin, count)
 
     def orders(self, deal_id: str | None = None) -> Reply[OrdersFound]:
         """Return all working orders, or the one with this deal id. Raises DealUnknown."""
@@ -146,9 +164,9 @@ class Portfolio:
         return Reply(OrdersFound(rows, unreadable), self._broker.account_id)
 
 
-def position_row(position: Position) -> PositionRow:
+def position_row(position: Position, rates: Mapping[str, Decimal]) -> PositionRow:
     """Turn a position into the row that is shown, with its distances from the price it closes at."""
-    price = position.quote.exit(position.side)
+    price, rate = position.quote.exit(position.side), rates.get(position.currency)
     stop, limit = position.stop_level, position.limit_level
     stop_distance = None if stop is None else abs(price - stop)
     return PositionRow(
@@ -162,6 +180,8 @@ def position_row(position: Position) -> PositionRow:
         offer=position.quote.offer,
         pl=position.upl,
         currency=position.currency,
+        pl_account=None if rate is None else cents(EXACT.multiply(position.upl, rate)),
+        pl_pct=percent_of(position.upl, position.value_at_open, FINE),
         margin=_margin(position),
         leverage=position.leverage,
         stop_level=stop,
@@ -181,7 +201,7 @@ def _margin(position: Position) -> Decimal | None:
     # API page 14.5: size x level x contractSize / leverage, in instrument currency.
     if not position.leverage:
         return None
-    return cents(position.size * position.level * position.contract_size / position.leverage)
+    return cents(EXACT.divide(position.value_at_open, position.leverage))
 
 
 def _percent(part: Decimal | None, whole: Decimal) -> Decimal | None:

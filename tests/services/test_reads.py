@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+import httpx
 import pytest
 
 from capcli.app import Options
@@ -11,10 +12,11 @@ from capcli.domain.market import Resolution, Side
 from capcli.domain.money import cents
 from capcli.domain.order import Trigger
 from capcli.errors import AccountUnknown, DealUnknown, EpicUnknown, UsageError
-from capcli.services.conversion import NoConversion, conversion_rate
+from capcli.services.conversion import NoConversion, conversion_rate, known_rates, rates_of
 from tests.support.clock import Time
 from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at
 from tests.support.fixtures import Seats
+from tests.support.tap import says
 
 D = Decimal
 
@@ -37,16 +39,71 @@ def test_totals_add_up_in_one_currency_with_one_request(seat: Seat) -> None:
     assert (found.totals.count, found.totals.currency) == (2, "USD")
 
 
-def test_a_mixed_book_takes_the_brokers_own_total(seat: Seat) -> None:
+def mixed(seat: Seat) -> Seat:
+    """Open deals in dollars, euros and yen, without a look at them yet."""
     seat.time.tick(3600 * 2)
-    done = seat.open("DE40", "1")
-    silver = seat.open()
-    totals = seat.app.portfolio.positions().data.totals
-    account = seat.app.accounts.list().data.accounts[0]
-    assert (totals.pl, totals.margin) == (account.open_pl, account.margin)
-    alone = seat.app.portfolio.positions(done.deal_id).data.totals
-    assert (alone.count, alone.pl, alone.margin) == (1, None, None)
-    assert seat.app.portfolio.positions(silver.deal_id).data.totals.pl is not None
+    for epic, size in (("SILVER", "1.5"), ("DE40", "1"), ("USDJPY", "1000")):
+        seat.open(epic, size)
+    # Nothing has to wait for its turn in what follows, so no price moves between two looks.
+    seat.time.tick(60)
+    return seat
+
+
+def test_a_mixed_book_is_told_in_account_currency_with_one_more_request(seat: Seat) -> None:
+    before = len(mixed(seat).tap.requests)
+    found = seat.app.portfolio.positions().data
+    assert seat.tap.seen()[before:] == ["GET /positions", "GET /markets"]
+    euro, yen = seat.app.broker.markets(("EURUSD", "USDJPY"))
+    rates = {"USD": D(1), "EUR": euro.quote.mid, "JPY": 1 / yen.quote.mid}
+    assert {row.currency for row in found.positions} == set(rates)
+    for row in found.positions:
+        assert row.pl_account == cents(row.pl * rates[row.currency])
+        assert row.pl_pct == (row.pl * 100 / (row.size * row.level)).quantize(D("0.0001"))
+    margins = [(row.margin or D(0)) * rates[row.currency] for row in found.positions]
+    assert found.totals.pl == sum(row.pl_account or D(0) for row in found.positions)
+    assert (found.totals.currency, found.totals.margin) == ("USD", cents(sum(margins, D(0))))
+
+
+def test_one_position_in_another_currency_has_totals_as_well(seat: Seat) -> None:
+    (deal,) = [row for row in mixed(seat).app.broker.positions() if row.currency == "EUR"]
+    totals = seat.app.portfolio.positions(deal.deal_id).data.totals
+    assert totals.pl is not None
+    assert totals.margin is not None
+
+
+def test_an_account_in_another_currency_is_told_in_its_own(seats: Seats) -> None:
+    seat = seats(options=Options(account=SECOND_ACCOUNT))
+    seat.open(size="10")
+    seat.time.tick(60)
+    found = seat.app.portfolio.positions().data
+    (row,) = found.positions
+    (euro,) = seat.app.broker.markets(("EURUSD",))
+    assert (row.currency, found.totals.currency) == ("USD", "EUR")
+    assert row.pl_account == found.totals.pl == cents(row.pl / euro.quote.mid)
+
+
+@pytest.mark.parametrize("answer", [says(404, {"errorCode": "error.not-found.epic"}), says(500, {})])
+def test_without_a_rate_the_rows_show_the_instruments_and_the_total_is_the_brokers(
+    seat: Seat, answer: httpx.Response
+) -> None:
+    mixed(seat).tap.breaks("GET", "/markets", before=answer, times=20)
+    found = seat.app.portfolio.positions().data
+    assert seat.tap.seen()[-1] == "GET /accounts"
+    assert [row.pl_account is None for row in found.positions] == [
+        row.currency != "USD" for row in found.positions
+    ]
+    assert found.totals.pl is not None
+    assert found.totals.margin is not None
+    alone = next(row for row in found.positions if row.currency == "EUR")
+    totals = seat.app.portfolio.positions(alone.deal_id).data.totals
+    assert (totals.count, totals.pl, totals.margin) == (1, None, None)
+
+
+def test_one_currency_without_a_pair_does_not_take_the_rates_of_the_others(seat: Seat) -> None:
+    assert set(known_rates(seat.app.broker, ("EUR", "XXX", "JPY", "USD"), "USD")) == {"EUR", "JPY", "USD"}
+    error = refusal(lambda: rates_of(seat.app.broker, ("EUR", "XXX"), "USD"))
+    assert isinstance(error, NoConversion)
+    assert "XXX to USD" in error.message
 
 
 def test_what_is_not_there_is_said_with_a_command(seat: Seat) -> None:
