@@ -128,3 +128,43 @@ def test_the_key_is_fetched_before_the_file_is_locked(path: Path) -> None:
             journal.note(None, "later", at=NOW, detail={})
             assert journal.keyed_head is not None
             assert journal.keyed_head[0] == 3
+
+
+def test_an_event_that_tells_of_no_row_that_can_be_read_is_found(
+    journal: SqliteJournal, raw: sqlite3.Connection
+) -> None:
+    some_history(journal)
+    unguarded(raw).execute("UPDATE events SET rows = '[[' WHERE seq = 4")
+
+    faults = {(found.row, found.fault) for found in journal.inspect(KEY).breaks}
+
+    assert ("4", "what it tells of other rows cannot be read") in faults
+
+
+def test_an_index_and_a_table_that_were_changed_are_named_in_order(
+    journal: SqliteJournal, raw: sqlite3.Connection
+) -> None:
+    some_history(journal)
+    raw.execute("CREATE TABLE aaa (x)")
+    raw.execute("CREATE TABLE zzz (x)")
+    raw.execute("CREATE TABLE mmm (x)")
+
+    found = [one.row for one in journal.inspect(KEY).breaks if one.table == "schema"]
+
+    assert found == ["aaa", "mmm", "zzz"]
+
+
+def test_progress_is_told_at_each_step_of_all_entries(
+    journal: SqliteJournal, raw: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some_history(journal)
+    entries = journal.inspect(KEY).events + sum(
+        raw.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for table in ("previews", "attempts", "approvals", "switches", "owned_deals")
+    )
+    monkeypatch.setattr("capcli.store.audit._STEP", 5)
+    told: list[tuple[int, int]] = []
+
+    journal.inspect(KEY, progress=lambda done, of: told.append((done, of)))
+
+    assert told == [(done, entries) for done in range(5, entries + 1, 5)]

@@ -226,6 +226,25 @@ def test_a_journal_replaced_under_a_running_process(used: Path, tmp_path: Path) 
         assert journal.preview("p_0")
 
 
+def test_one_connection_serves_until_it_is_closed(used: Path) -> None:
+    with closing(Database(used)) as database:
+        assert not database.is_open
+        database.rows("SELECT 1")
+        assert database.is_open
+        database.close()
+        database.rows("SELECT 1")
+        assert not database.is_open
+
+
+@posix_only
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o601, 0o660])
+def test_no_bit_for_others_stays(used: Path, mode: int) -> None:
+    used.chmod(mode)
+    with closing(Database(used)) as database:
+        database.rows("SELECT 1")
+    assert stat.S_IMODE(used.stat().st_mode) == 0o600
+
+
 def test_use_after_close_opens_again(used: Path) -> None:
     with closing(SqliteJournal(used)) as journal:
         assert journal.preview("p_0")

@@ -160,3 +160,55 @@ def test_a_link_to_nothing_keeps_nobody_from_halting(switch: FileHalt, tmp_path:
     assert switch.set(NOON).failed == ()
     assert not (tmp_path / "nothing").exists()
     assert (tmp_path / place / "halted").is_file()
+
+
+def noted(root: Path) -> list[str]:
+    """Return the state folders that the guard's halt names."""
+    return list(json.loads((root / "guard" / "halted").read_bytes())["places"])
+
+
+def test_every_state_folder_that_halts_is_noted_once(tmp_path: Path) -> None:
+    one, other = switch_of(tmp_path), switch_of(tmp_path, "another state folder")
+    for switch in (one, one, other, other, one):
+        switch.set(NOON)
+    assert noted(tmp_path) == [str(tmp_path / name / "halted") for name in ("state", "another state folder")]
+
+
+@pytest.mark.parametrize(
+    "text", ['["halted"]', '{"at":"2026-03-02T12:00:00+00:00","by":"x","pid":1,"reason":""']
+)
+@pytest.mark.parametrize("places", ['"state"', "7", None])
+def test_a_halt_that_names_no_folders_is_left_alone_and_still_ends(
+    switch: FileHalt, tmp_path: Path, text: str, places: str | None
+) -> None:
+    if text.startswith("{"):
+        text += "}" if places is None else f',"places":{places}}}'
+    file = tmp_path / "guard" / "halted"
+    file.parent.mkdir()
+    file.write_text(text)
+    switch.set(NOON)
+    assert file.read_text() == text
+    switch.clear()
+    assert switch.read() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot open a folder and logs its renames")
+def test_a_halt_and_its_end_survive_a_power_cut(
+    switch: FileHalt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.add(os.fstat(handle).st_ino)
+        real(handle)
+
+    def inodes(*names: str) -> set[int]:
+        return {(tmp_path / name).stat().st_ino for name in names}
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    switch.set(NOON)
+    assert synced >= inodes("state", "guard", "state/halted", "guard/halted")
+    synced.clear()
+    switch.clear()
+    assert synced >= inodes("state", "guard")
