@@ -271,8 +271,6 @@ class Executions:
         self._require_room(_preview_again(preview))
         scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)
         case = self._check_again(preview, order, scene)
-        if not case.only_reduces:
-            self._desk.refuse_while_halted("The order")
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._desk.broker.account_id)
         return scene, case

@@ -153,7 +153,7 @@ class Reductions(Executions):
     ) -> Reply[Reduction]:
         """Look at the whole book inside the lock, and send only what can do nothing but reduce."""
         request = OrderRequest(position.epic, position.side.opposite, size)
-        self._require_same(account_id, active_on(self._desk.broker, account_id), position)
+        active_on(self._desk.broker, account_id)
         refuse_while_order_unresolved(self._desk, self._witness, account_id, position.epic)
         scene = look(self._desk, request, with_orders=True, account_id=account_id, opening=False)
         target = reducible(scene.positions, position.deal_id, size)
@@ -163,7 +163,7 @@ class Reductions(Executions):
         preview = self._preview(order, account_id)
         self._refuse_same_again(preview, target, size, again=again)
         self._require_room(_command(target.deal_id, size))
-        self._require_same(account_id, self._desk.broker.account_id, position)
+        self._require_same(account_id, position)
         self._desk.rehearse(preview.method, preview.path, preview.body, account_id)
         permit = self._desk.approvals.permit(self._asked_part(preview, target))
         self._desk.journal.save_preview(preview)
@@ -190,8 +190,9 @@ class Reductions(Executions):
             expires_at=preview.created_at + LIFE,
         )
 
-    def _require_same(self, account_id: str, active: str | None, position: Position) -> None:
-        if active != account_id:
+    def _require_same(self, account_id: str, position: Position) -> None:
+        # One of those reads may have found the session renewed elsewhere, on another account.
+        if (active := self._desk.broker.account_id) != account_id:
             raise Refused(
                 f"{position.deal_id} is on account {account_id}, this is {active}. Nothing was sent.",
                 next=f"capcli positions {position.deal_id} --account {account_id}",

@@ -135,3 +135,21 @@ def test_a_session_that_dies_among_the_reads_of_an_order_is_renewed_at_once(seat
 
     seat.tap.breaks("GET", "/accounts", before=end)
     assert seat.execute(shown.preview_id).exit_code == 0
+
+
+def test_a_session_that_is_renewed_on_another_account_during_the_reads_sends_nothing(seat: Seat) -> None:
+    seat.app.accounts.use(SECOND_ACCOUNT)
+    shown = seat.preview()
+    seat.app.accounts.use(FIRST_ACCOUNT)
+    seat.switched_by_another_program(SECOND_ACCOUNT, "follow")
+
+    def end(_: httpx.Request) -> None:
+        seat.app.paper.set_fault("expire-session", times=1)
+
+    # The last of the reads: all others were answered on the account that the preview belongs to.
+    seat.tap.breaks("GET", "/markets/USDEUR", before=end)
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (error.code, int(error.exit_code)) == ("PREVIEW_ELSEWHERE", 5)
+    assert f"belongs to account {SECOND_ACCOUNT}, this is {FIRST_ACCOUNT}" in error.message
+    assert error.next == f"capcli execute {shown.preview_id} --account {SECOND_ACCOUNT}"
+    assert not seat.tap.orders()

@@ -38,6 +38,15 @@ def test_a_halt_refuses_what_another_process_confirmed(seats: Seats) -> None:
     assert sender.book() == []
 
 
+def test_a_halt_during_the_last_look_leaves_the_preview_as_it_was(seat: Seat) -> None:
+    shown = seat.preview()
+    seat.tap.breaks("GET", "/accounts", before=lambda _: halt(seat) and None)
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (int(error.exit_code), error.details["failed"]) == (5, ["halt"])
+    assert seat.app.journal.preview(shown.preview_id).state is PreviewState.READY
+    assert seat.tap.orders() == []
+
+
 def test_what_was_refused_can_be_sent_after_a_resume(seat: Seat) -> None:
     shown = seat.preview()
     halt(seat)

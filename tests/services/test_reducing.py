@@ -58,6 +58,7 @@ def test_it_is_an_order_with_a_preview_that_cannot_be_executed_again(seat: Seat)
     assert preview is not None
     assert attempt is not None
     assert (preview.kind, preview.state) == (Kind.MARKET, PreviewState.CLAIMED)
+    assert preview.expires_at - preview.created_at == timedelta(seconds=5)
     assert (attempt.attempt_id, attempt.state) == (done.attempt_id, S.LANDED)
     orders = len(seat.tap.orders())
     assert seat.execute(done.preview_id).data.replayed
@@ -102,6 +103,18 @@ def test_of_two_that_opened_at_the_same_time_none_is_the_oldest(seat: Seat) -> N
         assert (error.code, error.next) == ("CHECKS_FAILED", f"capcli close {other} --size 2")
     later = replace(two, opened_at=at + timedelta(microseconds=1))
     assert reducible((one, later), one.deal_id, D(2)) is one
+
+
+def test_of_several_older_ones_the_oldest_is_named(seat: Seat) -> None:
+    seat.open(size="5")
+    (row,) = seat.app.broker.positions()
+    ages = {"second": 2, "oldest": 3, "third": 1, "asked": 0}
+    book = tuple(
+        replace(row, deal_id=name, opened_at=row.opened_at - timedelta(hours=age))
+        for name, age in ages.items()
+    )
+    error = refusal(lambda: reducible(book, "asked", D(2)))
+    assert error.next == "capcli close oldest --size 2"
 
 
 def test_another_market_is_not_in_the_way(seat: Seat, time: Time) -> None:
@@ -234,6 +247,7 @@ def test_a_reduction_whose_answer_was_lost_is_seen_in_the_book(seat: Seat) -> No
     seat.tap.breaks("POST", "/positions", after=LOST)
     done = reduce(seat, deal, "2")
     assert (done.exit_code, done.data.state, done.data.evidence) == (0, S.LANDED, Evidence.INFERRED)
+    assert done.data.sentence == "Closed 2 of BUY 5 SILVER; 3 stays open.", "its price is not known"
     assert (sizes(seat), len(seat.tap.orders())) == ({deal: D(3)}, orders + 1)
 
 
@@ -264,6 +278,8 @@ def test_a_reduction_that_was_not_made_points_back_at_the_close(
     reply = reduce(seat, deal, "2")
     assert (reply.exit_code, reply.data.state, reply.data.remaining) == (exit_code, state, D(5))
     assert reply.data.next == f"capcli close {deal} --size 2"
+    assert reply.problem is not None
+    assert (reply.data.retry_safe, reply.data.sentence) == (reply.problem.retry_safe, reply.problem.message)
 
 
 def test_a_reverse_that_was_opened_after_all_is_told_at_once(seat: Seat) -> None:
@@ -279,6 +295,7 @@ def test_a_reverse_that_was_opened_after_all_is_told_at_once(seat: Seat) -> None
     reply = reduce(seat, deal, "2")
     assert reply.problem is not None
     assert (reply.exit_code, reply.problem.code) == (9, "REVERSED")
+    assert not reply.problem.assistant_error
     (opened,) = seat.book()
     assert reply.data.next == f"capcli close {opened} --confirm"
     assert reply.data.opened_deal_id == opened
@@ -383,6 +400,7 @@ def test_what_is_left_other_than_asked_is_told(seat: Seat) -> None:
     reply = reduce(seat, deal, "2")
     assert reply.problem is not None
     assert (reply.exit_code, reply.problem.code, reply.data.remaining) == (8, "REDUCED_OTHERWISE", D(2))
+    assert not reply.problem.assistant_error
     assert reply.data.opened_deal_id is None
     assert reply.data.next == "capcli positions"
 
@@ -402,8 +420,8 @@ def test_a_book_that_cannot_be_read_afterwards_leaves_the_rest_untold(seat: Seat
 
     seat.tap.breaks("POST", "/positions", after=broken_since)
     reply = reduce(seat, deal, "2")
-    assert reply.data.remaining is None
-    assert "the rest stays open" in reply.data.sentence or reply.exit_code == 8
+    assert (reply.exit_code, reply.data.remaining) == (0, None)
+    assert reply.data.sentence == f"Closed 2 of BUY 5 SILVER at {reply.data.level}; the rest stays open."
 
 
 def test_what_is_held_of_a_part_under_way_is_told_and_nothing_is_sent(seat: Seat) -> None:
