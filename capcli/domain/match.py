@@ -106,8 +106,7 @@ def _fits_stop(request: OrderRequest) -> Callable[[Trace], bool]:
 def _new_positions(lost: Lost, book: tuple[Position, ...]) -> Iterator[Position]:
     asked = _asked(lost)
     for row in book:
-        known = not lost.known.isdisjoint({row.deal_id, row.working_order_id or row.deal_id})
-        if not known and misfit(asked, row) is None:
+        if lost.known.isdisjoint({row.deal_id, row.working_order_id}) and misfit(asked, row) is None:
             yield row
 
 
@@ -342,13 +341,7 @@ def _histories(lost: Lost, seen: Seen, kind: str) -> Iterable[tuple[str, list[Ac
 
     An order that a known position came from is accounted for with it.
     """
-    known = lost.known
-    if kind == _ORDER:
-        known |= {
-            row.working_order_id
-            for row in seen.positions
-            if row.deal_id in known and row.working_order_id is not None
-        }
+    known = lost.known | {row.working_order_id for row in seen.positions if row.deal_id in lost.known}
     deals: dict[str, list[Activity]] = {}
     for row in reversed(seen.activity):
         if row.type == kind and row.at >= lost.since and row.deal_id and row.deal_id not in known:

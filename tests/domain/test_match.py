@@ -161,6 +161,10 @@ V = Verdict
         (seen(order_row()), V.UNDECIDED, ()),
         (seen(order_row(), order_row(status="CANCELLED")), V.NOTHING_THERE, ()),
         (seen(order_row("new"), orders=[ORDER]), V.NOTHING_THERE, ()),
+        (seen(OPENED, row("new", side=None, status="MODIFIED")), V.UNDECIDED, ("new",)),
+        (seen(replace(OPENED, at=SENT.since), CLOSED), V.LANDED, ("new",)),
+        (seen(replace(REFUSED, size=None)), V.NOTHING_THERE, ()),
+        (seen(order_row(), order_row(status="CREATED")), V.UNDECIDED, ()),
         (seen(MADE, EXECUTED, positions=[replace(POSITION, working_order_id="o1")]), V.NOTHING_THERE, ()),
     ],
 )
@@ -193,6 +197,11 @@ FILLED = replace(POSITION, working_order_id="o1")
         (seen(positions=[FILLED]), V.UNDECIDED, ("new",)),
         (seen(REFUSED), V.REJECTED, ()),
         (seen(MADE, replace(MADE, status="CANCELLED"), orders=[ORDER]), V.UNDECIDED, ("new", "o1")),
+        (seen(replace(MADE, size=D(2)), replace(MADE, status="CANCELLED")), V.NOTHING_THERE, ()),
+        (seen(positions=[replace(POSITION, working_order_id=None)]), V.NOTHING_THERE, ()),
+        (seen(MADE, EXECUTED, replace(FILL, deal_id="old")), V.UNDECIDED, ("o1",)),
+        (seen(MADE, EXECUTED, FILL, replace(FILL, deal_id="b"), CLOSED), V.UNDECIDED, ("b", "new")),
+        (seen(MADE, EXECUTED, FILL, replace(CLOSED, deal_id="b")), V.UNDECIDED, ("new",)),
     ],
 )
 def test_what_a_look_proves_about_a_working_order(
@@ -228,6 +237,14 @@ REST = replace(POSITION, deal_id="rest", size=D("0.5"), working_order_id="hidden
         (netting("1", old="1"), seen(replace(CUT, source="TP")), V.NOTHING_THERE, ()),
         (netting("1", old="1"), seen(replace(CUT, epic="GOLD")), V.NOTHING_THERE, ()),
         (netting("1", old="1"), seen(positions=[OPPOSITE]), V.NOTHING_THERE, ()),
+        (netting("1", old="1"), seen(replace(CUT, type="WORKING_ORDER")), V.NOTHING_THERE, ()),
+        (netting("1", old="1"), seen(replace(CUT, at=NOW - timedelta(hours=1))), V.NOTHING_THERE, ()),
+        (
+            netting("1.5", old="1"),
+            seen(hidden("1.5"), CUT, positions=[replace(REST, size=D("0.4"))]),
+            V.UNDECIDED,
+            ("rest",),
+        ),
     ],
 )
 def test_what_netting_took_and_opened_together_is_the_order(
@@ -287,6 +304,7 @@ MOVED = replace(ORDER, level=D("27.2"))
         ((order_row("new", level=D(27)),), V.LANDED),
         ((order_row("new", level=D(27)), order_row("new", level=D("27.2"), status="MODIFIED")), V.LANDED),
         ((order_row("new", level=None),), V.UNDECIDED),
+        ((order_row("new", level=D(27), size=None),), V.LANDED),
         ((order_row("new", level=D("27.2")),), V.NOTHING_THERE),
         ((order_row("new", level=D(27), size=D(2)),), V.NOTHING_THERE),
     ],
@@ -365,6 +383,33 @@ def test_a_deal_that_another_lost_order_may_be_as_well_is_no_verdict(
 
 def test_a_refusal_that_another_lost_order_may_have_got_is_no_verdict() -> None:
     assert find(replace(BOUNDED, rivals=(rival(0),)), seen(REFUSED)).verdict is V.UNDECIDED
+
+
+def test_what_is_not_of_the_orders_kind_or_is_named_already_is_no_other_deal() -> None:
+    assert find(LOST, seen(orders=[ORDER])).naming("new") is None
+    for lost, look in ((LOST, seen(positions=[POSITION])), (LOST_ORDER, seen(MADE, orders=[ORDER]))):
+        assert find(lost, look).others == ()
+
+
+def test_a_reduction_has_the_price_of_the_first_row_since_the_send() -> None:
+    rows = [row("old", level=D(price), at=NOW + timedelta(seconds=at)) for price, at in ((28, -2), (29, -1))]
+    look = seen(*rows, positions=[replace(OPPOSITE, size=D(2))])
+    assert [trace.level for trace in find(netting("1", old="3"), look).traces] == [D(29)]
+
+
+def test_without_a_stop_the_deal_that_has_none_comes_first() -> None:
+    bare = replace(POSITION, deal_id="bare", stop_level=None)
+    lost = replace(LOST, request=an_order("1.5"))
+    assert find(lost, seen(positions=[POSITION, bare])).deals == ("bare", "new")
+
+
+def test_a_look_names_every_deal_and_order_in_it() -> None:
+    own = replace(POSITION, deal_id="p", working_order_id="o")
+    look = seen(
+        row("a", working_order_id="b"), row("c"), positions=[own], orders=[replace(ORDER, deal_id="w")]
+    )
+    assert look.names == {"a", "b", "c", "p", "o", "w"}
+    assert seen(positions=[replace(own, working_order_id=None)]).names == {"p"}
 
 
 def test_a_deal_that_fits_the_stop_comes_first() -> None:
