@@ -40,6 +40,8 @@ def _tidied(runner: Runner, step: Step) -> None:
     """End a halt and settle what is undecided, where the step asks for it."""
     if not step.tidy:
         return
+    if step.home in runner.behind:
+        runner.accept(step.home)
     if step.home in runner.halted:
         runner.halted -= _reach(runner, step)
         runner.run(step.home, "resume", "resume", "--confirm")
@@ -84,21 +86,47 @@ def _beside(runner: Runner, step: Step) -> list[Live]:
     return [runner.start(step.home, step.beside, *words[step.beside], "--json")] if step.beside else []
 
 
+def _signed(runner: Runner, step: Step, home: str, ask: Callable[[], Command]) -> None:
+    """Where a person approves every change, have it asked for, and let the person say their word."""
+    if not runner.plan.asks:
+        return
+    code = (ask().error.get("details") or {}).get("approval_code")
+    if code and step.word != "nothing":
+        runner.sign(home, code, approved=step.word == "yes")
+
+
 def _execute(runner: Runner, step: Step, tool: str, preview_id: str, rival: str = "") -> None:
+    words = ["--confirm", "--again", *_where(runner, step)]
+    ensured = ("--ensure-stop",) if step.ensured else ()
+    given = {"confirm": True, "again": True} | ({"ensure_stop": True} if step.ensured else {})
+    _signed(
+        runner,
+        step,
+        step.home,
+        lambda: runner.run(step.home, step.deed, "execute", preview_id, *words, "--json"),
+    )
     faults = runner.arm(step)
-    words = ("--confirm", "--again", *_where(runner, step), *_form(step))
     with runner.besieged(step.home, faults):
         lives = _beside(runner, step)
         if not step.server or step.copies > 1 or rival:
             lives += [
-                runner.start(step.home, step.deed, "execute", preview_id, *words, faults=faults)
+                runner.start(
+                    step.home,
+                    step.deed,
+                    "execute",
+                    preview_id,
+                    *words,
+                    *ensured,
+                    *_form(step),
+                    faults=faults,
+                )
                 for _ in range(step.copies)
             ]
         if rival:
             other = next(home for home in runner.plan.homes if home != step.home)
             lives.append(runner.start(other, step.deed, "execute", rival, "--confirm", "--again", "--json"))
         if step.server:
-            runner.call(step.home, step.deed, tool, preview_id=preview_id, confirm=True, again=True)
+            runner.call(step.home, step.deed, tool, preview_id=preview_id, **given)
         runner.wait(lives)
 
 
@@ -128,8 +156,10 @@ def again(runner: Runner, step: Step) -> None:
 
 
 def _run(runner: Runner, step: Step, *words: str) -> None:
+    there = (*words, *_where(runner, step))
+    every = (*there, *_form(step))
+    _signed(runner, step, step.home, lambda: runner.run(step.home, step.deed, *there, "--json"))
     faults = runner.arm(step)
-    every = (*words, *_where(runner, step), *_form(step))
     with runner.besieged(step.home, faults):
         lives = _beside(runner, step)
         lives += [runner.start(step.home, step.deed, *every, faults=faults) for _ in range(step.copies)]
@@ -137,6 +167,7 @@ def _run(runner: Runner, step: Step, *words: str) -> None:
 
 
 def _call(runner: Runner, step: Step, tool: str, **arguments: object) -> Command:
+    _signed(runner, step, step.home, lambda: runner.call(step.home, step.deed, tool, **arguments))
     faults = runner.arm(step)
     with runner.besieged(step.home, faults):
         lives = _beside(runner, step)

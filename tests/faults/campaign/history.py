@@ -72,9 +72,32 @@ class Command:
         return str(self.about.get("attempt_id") or "")
 
 
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A time in which a home's journal was not fit for an order; `ended` is None until somebody accepts it.
+
+    A server that has the journal open already can still write what nobody else can.
+    """
+
+    home: str
+    kind: str
+    began: float
+    ended: float | None = None
+    but_servers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a person approved, and when: account, method, path and hash of the body of each request."""
+
+    home: str
+    at: float
+    requests: tuple[tuple[str, str, str, str], ...]
+
+
 @dataclass
 class History:
-    """A run from the outside."""
+    """A run from the outside. `lost`: journals as they were before an older copy took their place."""
 
     plan: Plan
     folder: Path
@@ -82,6 +105,9 @@ class History:
     commands: list[Command] = field(default_factory=list)
     books: dict[str, Books] = field(default_factory=dict)
     ledger: dict[str, Any] = field(default_factory=dict)
+    lost: dict[str, list[Books]] = field(default_factory=dict)
+    unfit: list[Unfit] = field(default_factory=list)
+    signed: list[Signed] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
     server_said: str = ""
     seconds: float = 0

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 from tests.faults.campaign.clock import MONDAY
 from tests.faults.campaign.history import Command, History
 from tests.faults.campaign.venue import HAND, Entry
-from tests.faults.checker import NOT_PLACED, OPEN, violations_in_moves
+from tests.faults.checker import NOT_PLACED, OPEN, Books, violations_in_moves
 
 Row = Mapping[str, Any]
 _EXITS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 130}
@@ -71,9 +72,19 @@ class Case:
 
     def _sent(self, entry: Entry) -> Sent:
         home = entry.step.partition(".")[0]
-        books = self.history.books[home]
-        preview = next((row for row in books.previews.values() if _is_of(row, entry)), None)
-        return Sent(home, entry, preview, books.attempt_of(preview["id"]) if preview else None)
+        found = Sent(home, entry, None, None)
+        for books in self.every(home):
+            preview = next((row for row in books.previews.values() if _is_of(row, entry)), None)
+            attempt = books.attempt_of(preview["id"]) if preview else None
+            if preview and (found.preview is None or attempt):
+                found = Sent(home, entry, preview, attempt)
+            if attempt and attempt["sent_at"]:
+                break
+        return found
+
+    def every(self, home: str) -> list[Books]:
+        """Return a home's journal, and what it was before an older copy took its place."""
+        return [self.history.books[home], *self.history.lost.get(home, ())]
 
     def rows(self) -> Iterator[tuple[str, Row, Sent | None]]:
         """Yield each attempt that is an order, with its POST where there was one."""
@@ -230,7 +241,8 @@ def words_are_the_journals(case: Case) -> Iterator[str]:
         if row is None or not command.state or command.state in OPEN:
             continue
         late = command.state == "ABSENT" and row["state"] in {"LANDED", "NOT_SENT"}
-        if command.state != row["state"] and not late:
+        held = [books.attempts.get(row["id"]) for books in case.every(command.home)]
+        if command.state not in {one["state"] for one in held if one} and not late:
             yield f"{_name(command)} told {command.state}, the journal says {row['state']}: {command.said}"
 
 
@@ -268,8 +280,12 @@ def stays_on_its_account(case: Case) -> Iterator[str]:
 
 
 def _was_moved(case: Case, entry: Entry) -> bool:
-    began = case.by_step[entry.step].began
-    moves = [one for one in case.entries if one.struck == "session moved"]
+    began, follows = case.by_step[entry.step].began, case.history.plan.follows
+    moves = [
+        one
+        for one in case.entries
+        if one.struck == "session moved" or (follows and one.method == "PUT" and one.path == "/session")
+    ]
     return any(began <= one.at <= entry.done_at for one in moves)
 
 
@@ -292,23 +308,24 @@ def stops_are_told(case: Case) -> Iterator[str]:
     for _, row, sent in case.rows():
         if sent is None or not sent.placed or "stopLevel" not in _body(sent.entry):
             continue
-        if not _lacks_its_stop(sent):
-            continue
         for command in case.was_told(row):
             content = command.data.get("protected") == "yes" if command.tool else command.exit == 0
+            if not _lacks_its_stop(case, sent, command):
+                continue
             if command.state == "LANDED" and content and command.deed in {"open", "place", "again"}:
                 yield f"{_name(command)} is content with a position without its stop: {command.said}"
 
 
-def _lacks_its_stop(sent: Sent) -> bool:
-    """Say whether something that an order opened has no stop; what it only reduced does not count."""
-    opened = [
-        row
-        for part in ("positions", "orders")
-        for deal, row in sent.entry.after[part].items()
-        if deal in sent.deals and deal not in sent.entry.before[part]
-    ]
-    return any(not (row.get("stop") or row.get("stop_offset")) for row in opened)
+def _lacks_its_stop(case: Case, sent: Sent, command: Command) -> bool:
+    """Say whether what an order opened had no stop until a command ended; what it reduced does not count."""
+    seen = [one.after for one in case.entries if one.after and one.done_at <= command.ended]
+    later = seen[seen.index(sent.entry.after) :] if sent.entry.after in seen else [sent.entry.after]
+    for part in ("positions", "orders"):
+        for deal in sent.deals & sent.entry.after[part].keys() - sent.entry.before[part].keys():
+            rows = [book[part][deal] for book in later if deal in book[part]]
+            if not any(row.get("stop") or row.get("stop_offset") for row in rows):
+                return True
+    return False
 
 
 def closed_is_closed(case: Case) -> Iterator[str]:
@@ -321,6 +338,10 @@ def closed_is_closed(case: Case) -> Iterator[str]:
             deal = command.data.get("deal_id")
             if deal in there:
                 yield f"{_name(command)} told that {deal} is closed, the broker has it: {command.said}"
+        for one in command.data.get("stop_steps") or ():
+            ended = one["done"] and one["work"] in {"close", "cancel"}
+            if ended and one["deal_id"] in {**there, **case.history.ledger["orders"]}:
+                yield f"{_name(command)} told that {one['deal_id']} is gone, the broker has it"
         for row in command.data.get("closings", ()):
             if row["closed"] and row["deal_id"] in there:
                 yield f"{_name(command)} told that {row['deal_id']} is closed, the broker has it"
@@ -373,7 +394,8 @@ def _same(held: object, told: object) -> bool:
 
 def the_day_is_kept(case: Case) -> Iterator[str]:
     most = case.history.plan.a_day
-    if not most or len(case.history.plan.homes) > 1:
+    # What an older copy of a journal does not know is told by the broker's activity alone, which may be late.
+    if not most or len(case.history.plan.homes) > 1 or case.history.lost:
         return
     opened = Counter(
         one.entry.account
@@ -433,6 +455,42 @@ def nobody_denies_what_is_there(case: Case) -> Iterator[str]:
                 yield f"{_name(command)} was believed, the broker has {there[0]}: {command.said}"
 
 
+def unfit_sends_no_order(case: Case) -> Iterator[str]:
+    """A journal that is not there, unreadable, unwritable or behind sends no order until it is mended."""
+    for unfit in case.history.unfit:
+        accepts = [
+            one.began
+            for one in case.history.commands
+            if (one.deed, one.home, one.exit) == ("accept", unfit.home, 0) and one.began >= unfit.began
+        ]
+        until = unfit.ended if unfit.ended is not None else min(accepts, default=float("inf"))
+        for sent in case.sent:
+            by = case.by_step[sent.entry.step]
+            spared = unfit.but_servers and by.tool
+            if sent.home == unfit.home and unfit.began <= by.began and sent.entry.at < until and not spared:
+                yield f"{_name(by)} sent an order with {unfit.kind}"
+
+
+def nothing_unapproved(case: Case) -> Iterator[str]:
+    """Where a person approves each change, one yes is good for one send of exactly that request."""
+    if not case.history.plan.asks:
+        return
+    users: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for entry in case.entries:
+        if entry.step == HAND or not (entry.is_order or entry.is_change):
+            continue
+        home = entry.step.partition(".")[0]
+        request = (entry.method, entry.path, sha256(entry.body.encode()).hexdigest())
+        said = [
+            one
+            for one in case.history.signed
+            if one.home == home and one.at <= entry.at and request in [asked[1:] for asked in one.requests]
+        ]
+        users[home, *request].add(entry.step)
+        if len(users[home, *request]) > len(said) and home not in case.history.lost:
+            yield f"{entry.step} sent {entry.method} {entry.path} {entry.body}: {len(said)} approvals of it"
+
+
 def repeating_is_safe(case: Case) -> Iterator[str]:
     for command in case.history.commands:
         safe = command.error.get("retry_safe") or command.data.get("retry_safe")
@@ -468,5 +526,7 @@ PROMISES: dict[str, Callable[[Case], Iterator[str]]] = {
         the_journal_is_whole,
         repeating_is_safe,
         nobody_denies_what_is_there,
+        unfit_sends_no_order,
+        nothing_unapproved,
     )
 }

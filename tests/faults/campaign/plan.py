@@ -50,7 +50,8 @@ class Step:
 
     A `rival` sends the equal order from the other home at the same time. `tidy`: a halt and what is undecided
     are settled before an order is opened, for else there would not be much to see. `elsewhere`: on the second
-    account. What is done `beside` it is done by another process at the same time.
+    account. What is done `beside` it is done by another process at the same time. `ensured`: a stop that the
+    broker leaves out is set, or the position closed. `word`: what a person says where one is asked.
     """
 
     deed: str
@@ -70,12 +71,15 @@ class Step:
     beside: str = ""
     elsewhere: bool = False
     lingers: bool = False
+    ensured: bool = False
+    word: str = "yes"
     faults: tuple[Fault, ...] = ()
 
     def __str__(self) -> str:
         how = [self.deed, f"in home {self.home}", f"size {self.size}", self.side]
         how += [f"{self.copies} processes"] * (self.copies > 1) + ["over MCP"] * self.server
-        how += ["with a stop"] * self.stop + ["with a rival"] * self.rival
+        how += ["with a stop"] * self.stop + ["ensured"] * self.ensured + ["with a rival"] * self.rival
+        how += [f"a person says {self.word}"] * (self.word != "yes")
         how += [f"a hand {self.by_hand}s first"] * bool(self.by_hand)
         how += [f"{self.pause} s later"] * bool(self.pause)
         how += ["on the second account"] * self.elsewhere + [f"beside {self.beside}"] * bool(self.beside)
@@ -89,7 +93,8 @@ class Step:
 class Plan:
     """A run: `homes` are state folders on one account, of `one_user` or of two on two computers.
 
-    `kept`: sessions outlive a command; previews do so for `ttl_s`. `sabotage` breaks capcli itself.
+    `kept`: sessions outlive a command; previews do so for `ttl_s`. `asks`: a person approves each change.
+    `follows`: old tokens follow a switch of the account. `sabotage` breaks capcli itself.
     """
 
     seed: int
@@ -99,6 +104,8 @@ class Plan:
     hedging: bool
     ttl_s: int
     a_day: int
+    asks: bool = False
+    follows: bool = False
     steps: tuple[Step, ...] = ()
     sabotage: str = ""
 
@@ -120,6 +127,8 @@ def draw(seed: int) -> Plan:
         hedging=chance.random() < 0.15,
         ttl_s=chance.choice((120, 600, 600, 600)),
         a_day=a_day,
+        asks=chance.random() < 0.15,
+        follows=chance.random() < 0.2,
         steps=(opening, *steps),
     )
 
@@ -132,13 +141,14 @@ def _sizes(home: int) -> Iterator[str]:
 def _step(chance: Random, home: str, sizes: dict[str, Iterator[str]], many: int) -> Step:
     deed = chance.choices(list(DEEDS), [weight for weight, _ in DEEDS.values()])[0]
     copies = many if deed in {"open", "place", "again", "close", "cancel"} else 1
+    ensured = deed in {"open", "place"} and chance.random() < 0.3
     return Step(
         deed,
         home,
         chance.random(),
         next(sizes[home]),
         chance.choice(("BUY", "BUY", "BUY", "SELL")),
-        stop=chance.random() < 0.4,
+        stop=ensured or chance.random() < 0.4,
         near=chance.random() < 0.4,
         copies=copies,
         server=chance.random() < 0.25 or deed == "update order",
@@ -150,8 +160,20 @@ def _step(chance: Random, home: str, sizes: dict[str, Iterator[str]], many: int)
         beside=chance.choice(BESIDE) if chance.random() < 0.15 else "",
         elsewhere=chance.random() < 0.15,
         lingers=chance.random() < 0.2,
-        faults=tuple(_fault(chance, DEEDS[deed][1]) for _ in range(chance.choice((0, 1, 1, 2, 2, 3)))),
+        ensured=ensured,
+        word=chance.choice(("yes", "yes", "yes", "yes", "no", "nothing")),
+        faults=_faults(chance, deed, ensured=ensured),
     )
+
+
+def _faults(chance: Random, deed: str, *, ensured: bool) -> tuple[Fault, ...]:
+    met, many = DEEDS[deed][1], chance.choice((0, 1, 1, 2, 2, 3))
+    if not ensured:
+        return tuple(_fault(chance, met) for _ in range(many))
+    # The stop is left out more often than not, and the amend that sets it meets something too.
+    dropped = (Fault("stop dropped", On.ORDER, 0, chance.randint(1, 2)),) * (chance.random() < 0.7)
+    after = (On.CHANGE, *met)
+    return dropped + tuple(_fault(chance, after) for _ in range(many))
 
 
 def _fault(chance: Random, met: tuple[On, ...]) -> Fault:

@@ -3,6 +3,7 @@
 Everything is imported once before, so that a process costs its work and not its start.
 """
 
+import ctypes
 import fcntl
 import json
 import os
@@ -10,6 +11,7 @@ import pkgutil
 import resource
 import select
 import signal
+import struct
 import sys
 import time
 import traceback
@@ -25,6 +27,8 @@ from tests.faults.campaign.sabotage import SABOTAGES
 from tests.faults.campaign.venue import LABEL, PID
 
 PATIENCE_S = 60.0
+# linux/capability.h: version 3, and CAP_DAC_OVERRIDE with CAP_DAC_READ_SEARCH.
+_CAPABILITIES, _OVERRIDES = 0x20080522, 0b110
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # What is waited for in real time (seconds): a connection, an answer, the journal's lock, the account's.
 _CONNECT_S, _ANSWER_S, _JOURNAL_S, _LOCK_S = 1.0, 1.5, 1.0, 1
@@ -59,6 +63,8 @@ class Start:
     stdin: int | None = None
     disk: int | None = None
     sabotage: str = ""
+    work: Callable[[], int] | None = None
+    """What a person does there that no command line can; else the command line."""
 
 
 def launch(start: Start) -> int:
@@ -79,7 +85,7 @@ def launch(start: Start) -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        code = main()
+        code = (start.work or main)()
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else 1
     except BaseException:
@@ -110,11 +116,23 @@ def _become(start: Start) -> None:
     os.environ.update(start.environ)
     sys.argv = ["capcli", *start.argv]
     _live_faster(start)
+    _obey_modes()
     if start.sabotage:
         SABOTAGES[start.sabotage].done()
     if start.disk is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (start.disk, resource.RLIM_INFINITY))
+
+
+def _obey_modes() -> None:
+    """Give up what lets root write to what is read-only: users cannot."""
+    if os.geteuid():
+        return
+    libc = ctypes.CDLL(None)
+    head, rights = struct.pack("II", _CAPABILITIES, 0), ctypes.create_string_buffer(24)
+    libc.capget(head, rights)
+    effective, *rest = struct.unpack("6I", rights.raw)
+    libc.capset(head, struct.pack("6I", effective & ~_OVERRIDES, *rest))
 
 
 def _live_faster(start: Start) -> None:

@@ -53,6 +53,7 @@ def told(plan: Plan, found: list[Violation]) -> list[str]:
     )
     facts = ["sessions kept"] * plan.kept + ["hedging"] * plan.hedging + [f"previews live {plan.ttl_s} s"]
     facts += [f"{plan.a_day} orders a day"] * bool(plan.a_day)
+    facts += ["a person approves"] * plan.asks + ["old tokens follow"] * plan.follows
     lines = [f"seed {plan.seed}: {', '.join([users, *facts])}"]
     lines += [f"    {number}. {step}" for number, step in enumerate(plan.steps, start=1)]
     lines += [f"  BROKEN, {one.promise}: {one.what}" for one in found]

@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from capcli.paper.state import reset
+from capcli.paper.faults import OLD_TOKEN_FOLLOWS
+from capcli.paper.state import reset, set_fault
 from tests.faults.campaign.clock import MONDAY, SharedTime
-from tests.faults.campaign.history import Command, History
+from tests.faults.campaign.damage import DAMAGES, UNFIT, copied, counted, damaged, put_back
+from tests.faults.campaign.history import Command, History, Signed, Unfit
 from tests.faults.campaign.kinds import On
 from tests.faults.campaign.plan import Fault, Plan, Step
 from tests.faults.campaign.processes import (
@@ -58,11 +61,15 @@ class Runner:
         self.folder = folder
         self.time = SharedTime.begin(folder / "clock")
         shutil.copy(template, folder / "paper.db")
+        if plan.follows:
+            set_fault(folder / "paper.db", OLD_TOKEN_FOLLOWS, at=MONDAY)
         self.venue = Remote(folder, self.time)
         self.history = History(plan, folder)
         self.previews: dict[str, list[str]] = {home: [] for home in plan.homes}
         self.servers: dict[str, Server] = {}
         self.halted: set[str] = set()
+        self.behind: set[str] = set()
+        self.copies: dict[str, list[tuple[int, bytes]]] = {home: [] for home in plan.homes}
         self.accounts: list[str] = self.venue.order("accounts")
         self._steps = 0
         for home in plan.homes:
@@ -79,6 +86,7 @@ class Runner:
     def environ(self, home: str) -> dict[str, str]:
         kept = {"XDG_RUNTIME_DIR": str(self.folder / f"run-{home}")} if self.plan.kept else {}
         cap = {"CAP_MAX_ORDERS_PER_DAY": str(self.plan.a_day)} if self.plan.a_day else {}
+        cap |= {"CAP_APPROVAL": "human"} if self.plan.asks else {}
         return (
             kept
             | cap
@@ -98,8 +106,15 @@ class Runner:
             }
         )
 
-    def start(self, home: str, deed: str, *words: str, faults: tuple[Fault, ...] = ()) -> Live:
-        """Start a command line, with what befalls its process."""
+    def start(
+        self,
+        home: str,
+        deed: str,
+        *words: str,
+        faults: tuple[Fault, ...] = (),
+        work: Callable[[], int] | None = None,
+    ) -> Live:
+        """Start a command line, or a person's work, with what befalls its process."""
         self._steps += 1
         step, names = f"{home}.{self._steps}", {one.kind: one for one in faults}
         skew = 3600 * (("clock ahead" in names) - ("clock behind" in names))
@@ -117,6 +132,7 @@ class Runner:
             to_err,
             disk=disk,
             sabotage=self.plan.sabotage,
+            work=work,
         )
         live = Live(command, launch(begin), (out, err), sorted(_blows(names)))
         self.history.commands.append(command)
@@ -151,6 +167,22 @@ class Runner:
         live = self.start(home, deed, *words, faults=faults)
         self.wait([live])
         return live.command
+
+    # Persons.
+
+    def sign(self, home: str, code: str, *, approved: bool) -> None:
+        """Let a person say yes or no to a code, as on a terminal."""
+        work = partial(signed, code, approved=approved)
+        live = self.start(home, "sign", "approve", *([] if approved else ["--deny"]), code, work=work)
+        self.wait([live])
+        if approved and live.command.exit == 0:
+            requests = _requests_of(self._journal(home), code)
+            self.history.signed.append(Signed(home, self.time.monotonic(), requests))
+
+    def accept(self, home: str) -> None:
+        """Let a person accept a journal that went back in time."""
+        self.wait([self.start(home, "accept", "history", "accept", work=accepted)])
+        self.behind.discard(home)
 
     def call(self, home: str, deed: str, tool: str, **arguments: Any) -> Command:
         """Call a tool of the home's server."""
@@ -207,6 +239,7 @@ class Runner:
         if step.by_hand:
             self._hand(step.by_hand, step.size)
         DO[step.deed](self, step)
+        self._copy()
         if not step.lingers:
             self.venue.order("mend")
 
@@ -219,9 +252,52 @@ class Runner:
         self.history.struck += [one.kind for one in mine]
         return mine
 
+    def _copy(self) -> None:
+        """Keep a copy of each journal: one of them may be put back later."""
+        if any(one.kind == "older journal" for step in self.plan.steps for one in step.faults):
+            for home in self.plan.homes:
+                if self._journal(home).exists():
+                    self.copies[home].append(copied(self._journal(home)))
+
+    def _go_back(self, home: str, value: float) -> None:
+        """Put an older copy of a journal back. Whoever does so stops the server before."""
+        journal = self._journal(home)
+        older = [one for one in self.copies[home] if one[0] < counted(journal)] if journal.exists() else []
+        if not older:
+            return
+        self._stop(home)
+        self.history.lost.setdefault(home, []).append(Books.read(journal))
+        put_back(journal, older[int(value * len(older))][1])
+        self.behind.add(home)
+        self.history.unfit.append(Unfit(home, "older journal", self.time.monotonic()))
+
+    def _stop(self, home: str) -> None:
+        server = self.servers.pop(home, None)
+        if server is not None:
+            server.stop()
+            self.history.server_said += server.said
+
     @contextmanager
     def besieged(self, home: str, faults: tuple[Fault, ...]) -> Iterator[None]:
-        """Hold the journal's write lock or move the clock on, while processes are at work."""
+        """Damage the home's files while processes are at work, hold its journal, or move the clock on."""
+        kinds = [one.kind for one in faults if one.kind in DAMAGES]
+        if {"no journal", "overwritten journal"} & set(kinds):
+            self._stop(home)
+        for one in faults:
+            if one.kind == "older journal":
+                self._go_back(home, one.value)
+        began, had_one = self.time.monotonic(), self._journal(home).exists()
+        guard = self.user(home) / ".capcli-guard"
+        with damaged(self.folder / home, guard, kinds), self._hindered(home, faults):
+            yield
+        for kind in UNFIT & set(kinds):
+            if had_one:
+                but_servers = kind == "read-only journal"
+                unfit = Unfit(home, kind, began, self.time.monotonic(), but_servers)
+                self.history.unfit.append(unfit)
+
+    @contextmanager
+    def _hindered(self, home: str, faults: tuple[Fault, ...]) -> Iterator[None]:
         names = {one.kind: one for one in faults}
         helper = 0
         if "journal locked" in names or "clock jumps" in names:
@@ -260,6 +336,8 @@ class Runner:
     def _settle(self) -> None:
         """Nothing goes wrong any more: what is open is settled as far as evidence goes."""
         self.venue.order("mend")
+        for home in sorted(self.behind):
+            self.accept(home)
         for pause in (130, 40, 5):
             self.time.move_on(pause)
             for home in self.plan.homes:
@@ -298,6 +376,39 @@ def _wait(live: Live, passed: float) -> int | None:
             live.stopped_at = 0
             os.kill(live.pid, signal.SIGCONT)
     return exit_code
+
+
+def signed(code: str, *, approved: bool) -> int:
+    """Decide on a code in the process of a person."""
+    return _by_a_person(lambda app: app.approvals.decide(code, approved=approved, by="the campaign"))
+
+
+def accepted() -> int:
+    """Accept the journal as it is in the process of a person."""
+    return _by_a_person(lambda app: app.verification.accept(reason="a copy is back", ask_keychain=False))
+
+
+def _by_a_person(work: Callable[[Any], Any]) -> int:
+    from capcli.app import App
+    from capcli.errors import CapcliError
+
+    with closing(App.build(environ=dict(os.environ))) as app:
+        try:
+            reply = work(app)
+        except CapcliError as error:
+            print(error.message)
+            return int(error.exit_code)
+        print(getattr(reply.data, "sentence", ""))
+        return int(reply.exit_code)
+
+
+def _requests_of(journal: Path, code: str) -> tuple[tuple[str, str, str, str], ...]:
+    from capcli.domain.approval import code_hash
+
+    columns = "account_id, method, path, body_sha256"
+    with closing(sqlite3.connect(journal, timeout=10)) as db:
+        found = db.execute(f"SELECT {columns} FROM approvals WHERE code_hash = ?", (code_hash(code),))
+        return tuple(found.fetchall())
 
 
 def template(folder: Path) -> Path:

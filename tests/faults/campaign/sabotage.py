@@ -117,4 +117,4 @@ SABOTAGES = {
 
 
 def plan_of(name: str) -> Plan:
-    return Plan(0, ("one",), False, False, False, 600, 0, SABOTAGES[name].steps, name)
+    return Plan(0, ("one",), False, False, False, 600, 0, steps=SABOTAGES[name].steps, sabotage=name)

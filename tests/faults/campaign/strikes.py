@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
+from capcli.paper.faults import ROTATE_TOKENS
+from capcli.paper.state import set_fault
 from tests.faults import proxy
 from tests.faults.campaign.venue import Answer, Passing
 
@@ -220,6 +222,13 @@ async def session_moved(passing: Passing) -> bool:
     return True
 
 
+async def tokens_rotated(passing: Passing) -> bool:
+    venue = passing.venue
+    await asyncio.to_thread(set_fault, venue.paper, ROTATE_TOKENS, at=venue.time.now(), times=1)
+    await passing.say(await passing.ask())
+    return True
+
+
 def _twin(passing: Passing, **changes: Any) -> None:
     body = json.loads(passing.body) | changes
     passing.venue.by_hand("POST", passing.entry.path, body)
@@ -344,6 +353,7 @@ STRIKES: dict[str, Strike] = {
     "session ends": session_ends,
     "account switched": account_switched,
     "session moved": session_moved,
+    "tokens rotated": tokens_rotated,
     "equal trade before": twin_before,
     "equal trade after, ours unanswered": twin_after,
     "equal trade at once, ours lost": twin_instead,

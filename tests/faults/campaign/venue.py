@@ -306,8 +306,11 @@ class Venue:
         """Look into the sender's journal, as a client of its own, before anything is done with its order."""
         journal = self.folder / entry.step.partition(".")[0] / "journal.db"
         query = "SELECT count(*) FROM attempts WHERE state = 'SENDING' AND path = ?"
-        with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True, timeout=10)) as db:
-            return db.execute(query, (entry.path,)).fetchone()[0] > 0
+        try:
+            with closing(sqlite3.connect(f"{journal.as_uri()}?mode=ro", uri=True, timeout=10)) as db:
+                return db.execute(query, (entry.path,)).fetchone()[0] > 0
+        except sqlite3.Error:
+            return False
 
 
 Order = Callable[[Venue, dict[str, Any]], Any]
