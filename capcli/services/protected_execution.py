@@ -50,14 +50,20 @@ class ProtectedExecutions:
         """Send a preview once, as Executions.execute does and with what it raises.
 
         With `ensure_stop` a stop that the deal lacks is set at once and read back; where that fails the
-        position is closed, or the order cancelled. Every step is told. Problems NO_STOP, STOP_DIFFERS and
-        STOP_UNVERIFIED while the deal is there without a stop that was seen; NO_STOP_CLOSED when it is gone.
+        position is closed, or the order cancelled; where a person has to approve that, it waits. Every step
+        is told. Problems NO_STOP, STOP_DIFFERS and STOP_UNVERIFIED while the deal is there without a stop
+        that was seen; NO_STOP_CLOSED when it is gone.
         """
         reply = self._executions.execute(preview_id, confirmed=confirmed, **options)
         if not (ensure_stop or self._always) or not self.lacks_stop(reply):
             return reply
-        reply = self._set_or_waiting(reply)
-        return self.end(reply) if self.lacks_stop(reply) else reply
+        for work, repair in ((StopWork.SET, self.set_stop), (StopWork.CLOSE, self.end)):
+            if self.lacks_stop(reply):
+                try:
+                    reply = repair(reply)
+                except ApprovalRequired as waiting:
+                    return self._reply(reply, (_waits(reply, work, waiting),))
+        return reply
 
     def lacks_stop(self, reply: Reply[Execution]) -> bool:
         """Say whether an order landed in this call, and the stop that it asked for was not seen."""
@@ -83,13 +89,6 @@ class ProtectedExecutions:
             return self._reply(reply, steps)
         ending = Ending.CANCELLED if steps[0].work is StopWork.CANCEL else Ending.CLOSED
         return self._reply(reply, steps, protected=Protection.NO, ending=ending)
-
-    def _set_or_waiting(self, reply: Reply[Execution]) -> Reply[Execution]:
-        try:
-            return self.set_stop(reply)
-        except ApprovalRequired as waiting:
-            step = StopStep(reply.data.deal_id or "", StopWork.SET, None, done=False, told=waiting.message)
-            return self._reply(reply, (step,))
 
     def _record(self, done: Execution) -> tuple[AttemptRecord, StoredOrder]:
         journal = self._desk.journal
@@ -167,6 +166,13 @@ class ProtectedExecutions:
 def _deals(attempt: AttemptRecord) -> tuple[str, ...]:
     """Return what an order opened: the deals that it only reduced keep the stops that they had."""
     return attempt.opened_deal_ids or attempt.deal_ids
+
+
+def _waits(reply: Reply[Execution], work: StopWork, waiting: ApprovalRequired) -> StopStep:
+    """Say what a person has to approve first: the order was sent, so the refusal's own words do not fit."""
+    what = "Setting its stop" if work is StopWork.SET else "Ending it"
+    told = f"{what} waits for a person: {waiting.next}"
+    return StopStep(reply.data.deal_id or "", work, None, done=False, told=told)
 
 
 def _is_ended(done: Execution) -> bool:

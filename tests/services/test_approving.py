@@ -12,8 +12,11 @@ import pytest
 from capcli.domain.approval import ApprovalState, code_hash
 from capcli.domain.bracket import Change
 from capcli.errors import ApprovalRequired, CapcliError
+from capcli.paper.state import set_fault
 from capcli.services.account_changes import Wanted
 from capcli.services.approval_text import harmless
+from capcli.services.protected_execution import ProtectedExecutions
+from capcli.services.verdicts import StopWork
 from tests.support.clock import Time
 from tests.support.desk import FIRST_ACCOUNT, Seat, refusal, stop_at
 
@@ -405,3 +408,38 @@ def test_the_clock_of_an_approval_is_its_own(human: Seat) -> None:
     human.time.tick(601)
     waits(lambda: act(human, "close", deal_id))
     assert sent(human) == []
+
+
+def ensured(human: Seat) -> Any:
+    """Send an approved order whose stop the broker leaves out; return the reply."""
+    preview_id = human.preview(stop=stop_at("24.5")).preview_id
+    approve(human, waits(lambda: human.execute(preview_id)))
+    set_fault(human.home / "paper.db", "drop-stop", at=human.time.now(), times=1)
+    return human.app.protected_executions.execute(preview_id, confirmed=True, ensure_stop=True)
+
+
+def test_an_order_whose_missing_stop_waits_for_a_person_is_reported_as_placed(human: Seat) -> None:
+    reply = ensured(human)
+
+    assert (reply.exit_code, reply.problem.code, sent(human)) == (9, "NO_STOP", ["POST /positions"])
+    assert "othing was sent" not in reply.problem.message
+    (step,) = reply.data.stop_steps
+    assert (step.work, step.done) == (StopWork.SET, False)
+    code = step.told.partition("capcli approve ")[2].split()[0]
+    human.app.approvals.decide(code, approved=True, by="a test")
+    stop = Change(stop=stop_at("24.5"))
+    human.app.amendments.amend(reply.data.deal_id, stop, confirmed=True)
+    assert human.app.broker.positions()[0].stop_level == Decimal("24.5")
+
+
+def test_a_deal_that_is_to_be_ended_for_its_missing_stop_waits_for_a_person_too(
+    human: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A person approved the stop meanwhile, and the broker refused it.
+    monkeypatch.setattr(ProtectedExecutions, "set_stop", lambda _self, reply: reply)
+
+    reply = ensured(human)
+
+    assert (reply.exit_code, reply.problem.code, sent(human)) == (9, "NO_STOP", ["POST /positions"])
+    assert [(step.work, step.done) for step in reply.data.stop_steps] == [(StopWork.CLOSE, False)]
+    assert "Ending it waits for a person: capcli approve" in reply.problem.message
