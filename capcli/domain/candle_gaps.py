@@ -1,4 +1,4 @@
-"""Which candles are missing though the market was open, by its weekly opening hours."""
+"""Holes between candles, and a market's opening hours asked by instant."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -21,7 +21,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """How many holes there are inside opening hours, the candles missing in all, and the longest hole."""
+    """How many holes there are inside sessions, the candles missing in all, and the longest hole."""
 
     count: int = 0
     candles: int = 0
@@ -73,22 +73,18 @@ class Week:
         step = min(span, _STEP)
         return any(self.is_open(start + step * place) for place in range(max(span // step, 1)))
 
-    def gap(self, after: datetime, before: datetime, span: timedelta) -> Gap | None:
-        """Return the hole between two neighbouring candles, or None where nothing had to be."""
-        missing = 0
-        at = after + span
-        while at < before:
-            missing += self.trades_within(at, span)
-            at += span
-        return Gap(after, before, missing) if missing else None
-
 
 def _zone(hours: OpeningHours | None) -> tzinfo | None:
+    return zone_named(hours.zone) if hours and hours.days else None
+
+
+def zone_named(name: str) -> tzinfo | None:
+    """Return a time zone, or None where this machine does not know it."""
     # Its import reads the system's paths, which only a download needs.
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
-        return ZoneInfo(hours.zone) if hours and hours.days else None
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
 

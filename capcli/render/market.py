@@ -6,6 +6,7 @@ from typing import Any
 
 from capcli.domain.market import DayHours, Distance, Market, MarketRow, MarketStatus, RuleUnit
 from capcli.domain.money import plain, short
+from capcli.domain.numbers import counted
 from capcli.render.blocks import Block, Cell, Chart, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import change, percent, places, price, price_cell
 from capcli.services.downloads import Download
@@ -158,14 +159,15 @@ def _opening(at: datetime | None) -> str:
 
 
 def gaps_text(data: Download) -> str:
-    """Say how many candles are missing inside opening hours, and where the longest gap is."""
-    hours = "" if data.hours_known else " (the broker sent no opening hours, so every hole counts)"
+    """Say how many candles are missing inside the market's sessions, where most, and what nobody can tell."""
+    unknown = data.days_unjudged
+    days = f"; {counted(unknown, 'day')} could not be judged: nothing to compare with" if unknown else ""
     longest = data.longest_gap
     if longest is None:
-        return "none inside opening hours"
+        return f"none inside the market's sessions{days}"
     span = f"{_opening(longest.after)} and {_opening(longest.before)}"
-    count = f"{data.gaps} inside opening hours, {data.missing:,} candles missing"
-    return f"{count}; the longest: {longest.candles:,} between {span}{hours}"
+    count = f"{data.gaps} inside the market's sessions, {data.missing:,} candles missing"
+    return f"{count}; the longest: {longest.candles:,} between {span}{days}"
 
 
 @view.register

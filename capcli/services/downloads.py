@@ -12,7 +12,8 @@ from shlex import quote
 from threading import Event, Lock, Thread
 from typing import Self
 
-from capcli.domain.candle_gaps import Gap, Week
+from capcli.domain.candle_days import Days, Judged, add, judge
+from capcli.domain.candle_gaps import Gap
 from capcli.domain.market import Candle, Resolution
 from capcli.errors import CapcliError, Interrupted, UsageError
 from capcli.services import ids
@@ -85,8 +86,8 @@ class Progress:
 class Download:
     """A finished download. `first` and `last` are the opening instants of the outermost candles.
 
-    `requests` counts pages over all runs of a download that was interrupted. `gaps` are holes inside
-    opening hours; `hours_known` is false where the broker sent no hours, so that every hole counts.
+    `requests` counts pages over all runs of a download that was interrupted. `gaps` are holes inside the
+    sessions that the candles around them show; on `days_unjudged` days there was nothing to compare with.
     """
 
     epic: str
@@ -99,7 +100,7 @@ class Download:
     gaps: int
     missing: int
     longest_gap: Gap | None
-    hours_known: bool
+    days_unjudged: int
     resumed: bool
     seconds: Decimal
 
@@ -126,11 +127,10 @@ class Downloads:
         try:
             kept = target.begin(order.terms, order.command)
             market = self._broker.market(order.epic)
-            week, (start, end) = Week(market.hours), self._window(order, kept)
+            start, end = self._window(order, kept)
             run = _Run(
                 order,
                 target,
-                week=week,
                 start=start,
                 kept=kept or Kept(end, price_places=max(market.decimals, 0)),
                 told=told,
@@ -142,11 +142,17 @@ class Downloads:
         finally:
             target.close()
         took = Decimal(str(round(self._monotonic() - began, 3)))
-        return Reply(_result(order, done, week, resumed=kept is not None, took=took), self._broker.account_id)
+        judged = judge(done.days, order.resolution.span, market.hours, self._now())
+        return Reply(
+            _result(order, done, judged, resumed=kept is not None, took=took), self._broker.account_id
+        )
+
+    def _now(self) -> datetime:
+        return self._broker.broker_time() or self._clock()
 
     def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[datetime, datetime]:
         """Return the first and the last instant to ask for."""
-        now = self._broker.broker_time() or self._clock()
+        now = self._now()
         start = _on_grid(order.start, order.resolution)
         # The last candle that has closed and settled; the one that is still forming is left out.
         closed = now - _SETTLED - order.resolution.span
@@ -182,7 +188,6 @@ class _Run:
         order: DownloadOrder,
         target: CandleTarget,
         *,
-        week: Week,
         start: datetime,
         kept: Kept,
         told: Callable[[Progress], None],
@@ -190,9 +195,9 @@ class _Run:
     ) -> None:
         self._order = order
         self._target = target
-        self._week = week
         self._windows = tuple(windows(start, kept.end, order.resolution))
         self._kept = kept
+        self._days = dict(kept.days)
         self._saved = kept.pages
         self._told = told
         self._monotonic = monotonic
@@ -218,7 +223,8 @@ class _Run:
         kept = self._kept
         candles = tuple(one for one in candles if kept.last is None or one.time > kept.last)
         self._target.append(candles)
-        self._kept = _with_page(kept, candles, self._week, self._order.resolution.span)
+        add(self._days, (one.time for one in candles), self._order.resolution.span)
+        self._kept = _with_page(kept, candles, self._days)
         self._tell()
 
     def _save(self) -> None:
@@ -320,20 +326,15 @@ class _Pages:
         return found
 
 
-def _with_page(kept: Kept, candles: tuple[Candle, ...], week: Week, span: timedelta) -> Kept:
-    gaps, last = kept.gaps, kept.last
-    for candle in candles:
-        if last is not None and candle.time - last > span and (gap := week.gap(last, candle.time, span)):
-            gaps = gaps.with_gap(gap)
-        last = candle.time
+def _with_page(kept: Kept, candles: tuple[Candle, ...], days: Days) -> Kept:
     return Kept(
         end=kept.end,
         pages=kept.pages + 1,
         rows=kept.rows + len(candles),
         requests=kept.requests + 1,
         first=kept.first or (candles[0].time if candles else None),
-        last=last,
-        gaps=gaps,
+        last=candles[-1].time if candles else kept.last,
+        days=days,
         price_places=max(kept.price_places, *map(_price_places, candles), 0),
         volume_places=max(kept.volume_places, *(_places(candle.volume) for candle in candles), 0),
     )
@@ -369,7 +370,7 @@ def _typed(at: datetime) -> str:
     return f"{at:%Y-%m-%d}" if at.time() == _MIDNIGHT else f"{at:%Y-%m-%dT%H:%M:%S}"
 
 
-def _result(order: DownloadOrder, kept: Kept, week: Week, *, resumed: bool, took: Decimal) -> Download:
+def _result(order: DownloadOrder, kept: Kept, judged: Judged, *, resumed: bool, took: Decimal) -> Download:
     return Download(
         epic=order.epic,
         resolution=order.resolution,
@@ -378,10 +379,10 @@ def _result(order: DownloadOrder, kept: Kept, week: Week, *, resumed: bool, took
         first=kept.first,
         last=kept.last,
         requests=kept.requests,
-        gaps=kept.gaps.count,
-        missing=kept.gaps.candles,
-        longest_gap=kept.gaps.longest,
-        hours_known=week.known,
+        gaps=judged.gaps.count,
+        missing=judged.gaps.candles,
+        longest_gap=judged.gaps.longest,
+        days_unjudged=judged.days_unjudged,
         resumed=resumed,
         seconds=took,
     )

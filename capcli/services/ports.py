@@ -23,7 +23,7 @@ from capcli.domain.account import (
 )
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
-from capcli.domain.candle_gaps import Gaps
+from capcli.domain.candle_days import Days
 from capcli.domain.going_live import Unlock
 from capcli.domain.halt import Halt, HaltKept
 from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment
@@ -650,7 +650,7 @@ class Kept:
     """How far a download has come; a target keeps it beside the candles.
 
     `end` is the last instant that is asked for, fixed when the download began. `price_places` and
-    `volume_places` are the most decimals that were sent so far.
+    `volume_places` are the most decimals that were sent so far. `days` notes which candles there are.
     """
 
     end: datetime
@@ -659,7 +659,7 @@ class Kept:
     requests: int = 0
     first: datetime | None = None
     last: datetime | None = None
-    gaps: Gaps = field(default_factory=Gaps)
+    days: Days = field(default_factory=dict)
     price_places: int = 0
     volume_places: int = 0
 

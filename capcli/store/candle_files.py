@@ -8,13 +8,12 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
-from capcli.domain.candle_gaps import Gap, Gaps
 from capcli.domain.market import Candle
 from capcli.errors import Busy, OutputUnusable, UsageError
 from capcli.services.ports import Kept
@@ -22,7 +21,7 @@ from capcli.store.candle_rows import HEADER, csv_lines, json_lines, need_pyarrow
 from capcli.system import file_lock, open_private
 
 _FORMATS = (".csv", ".jsonl", ".parquet")
-_VERSION = 1
+_VERSION = 2
 _INSTANTS = ("end", "first", "last")
 
 
@@ -210,12 +209,8 @@ def _kept(note: Mapping[str, Any]) -> Kept:
     values = {field.name: note[field.name] for field in fields(Kept)}
     for name in _INSTANTS:
         values[name] = _instant(values[name])
-    gaps = Gaps(**values.pop("gaps"))
-    if gaps.longest is not None:
-        longest = dict(gaps.longest)  # type: ignore[call-overload]  # as JSON has it
-        gap = Gap(datetime.fromisoformat(longest["after"]), datetime.fromisoformat(longest["before"]), 0)
-        gaps = replace(gaps, longest=replace(gap, candles=int(longest["candles"])))
-    return Kept(**values, gaps=gaps)
+    days = {int(day): int(slots) for day, slots in values.pop("days").items()}
+    return Kept(**values, days=days)
 
 
 def _instant(text: str | None) -> datetime | None:

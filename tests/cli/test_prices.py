@@ -6,7 +6,7 @@ import pytest
 
 KEYS = [
     *("epic", "resolution", "file", "rows", "first", "last", "requests", "gaps", "missing", "longest_gap"),
-    *("hours_known", "resumed", "seconds"),
+    *("days_unjudged", "resumed", "seconds"),
 ]
 SPAN = ("--resolution", "1m", "--from", "2026-11-20", "--to", "2026-11-20T20:00")
 

@@ -1,11 +1,11 @@
-"""Holes between candles: only what the market's opening hours promise counts as missing."""
+"""A market's opening hours asked by instant, and gaps that add up."""
 
 from datetime import UTC, datetime, timedelta
 
 from capcli.domain.candle_gaps import Gap, Gaps, Week
 from capcli.domain.market import DayHours, OpeningHours
 
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 NIGHTS = ("00:00-21:00", "22:05-00:00")
 HOURS = OpeningHours(
     "UTC",
@@ -23,33 +23,6 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
     return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
 
 
-def test_a_weekend_is_no_gap() -> None:
-    assert Week(HOURS).gap(at(6, 20, 59), at(8, 22, 5), MINUTE) is None
-
-
-def test_a_nightly_break_is_no_gap() -> None:
-    assert Week(HOURS).gap(at(3, 20, 59), at(3, 22, 5), MINUTE) is None
-
-
-def test_minutes_missing_while_open_are_counted() -> None:
-    assert Week(HOURS).gap(at(3, 10), at(3, 10, 4), MINUTE) == Gap(at(3, 10), at(3, 10, 4), 3)
-
-
-def test_a_hole_over_a_weekend_counts_its_open_minutes_alone() -> None:
-    found = Week(HOURS).gap(at(6, 20, 50), at(8, 22, 8), MINUTE)
-    assert found is not None
-    assert found.candles == 9 + 3
-
-
-def test_an_hour_with_some_open_minutes_is_expected() -> None:
-    assert Week(HOURS).gap(at(3, 20), at(3, 23), HOUR) == Gap(at(3, 20), at(3, 23), 1)
-
-
-def test_a_closed_day_is_not_expected_among_days() -> None:
-    assert Week(HOURS).gap(at(6), at(8), DAY) is None
-    assert Week(HOURS).gap(at(3), at(5), DAY) == Gap(at(3), at(5), 1)
-
-
 def test_hours_are_read_in_their_own_zone_with_its_summer_time() -> None:
     week = Week(OpeningHours("America/New_York", (DayHours("mon", ("09:30-16:00",)),)))
     winter, summer = datetime(2026, 3, 2, 14, 30, tzinfo=UTC), datetime(2026, 3, 9, 13, 30, tzinfo=UTC)
@@ -57,11 +30,9 @@ def test_hours_are_read_in_their_own_zone_with_its_summer_time() -> None:
     assert (week.is_open(summer), week.is_open(summer - MINUTE)) == (True, False)
 
 
-def test_without_hours_every_hole_counts_and_that_is_known() -> None:
-    for hours in (None, OpeningHours("Atlantis/Nowhere", HOURS.days)):
-        week = Week(hours)
-        assert not week.known
-        assert week.gap(at(7), at(7, 0, 3), MINUTE) == Gap(at(7), at(7, 0, 3), 2)
+def test_hours_in_a_zone_that_nobody_knows_are_no_hours() -> None:
+    assert not Week(None).known
+    assert not Week(OpeningHours("Atlantis/Nowhere", HOURS.days)).known
 
 
 def test_gaps_add_up_and_the_first_longest_stays() -> None:

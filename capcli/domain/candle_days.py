@@ -1,0 +1,253 @@
+"""Which candles are missing, judged by the sessions that the candles themselves show.
+
+A market's opening hours are today's (API page 18.19): a share's session moves by an hour against UTC when its
+exchange changes its clocks, and hours change over the years. So a day is compared with the same weekday of
+the weeks around it, by the local time that the candles follow; where there is none, with like days of its
+week, and with today's hours only in today's season.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
+
+from capcli.domain.candle_gaps import Gap, Gaps, Week, zone_named
+from capcli.domain.market import OpeningHours
+
+_DAY_MINUTES, _HOUR_MINUTES = 1440, 60
+_WEEK_DAYS = 7
+_WEEKS_AROUND = 4
+_LEAST_LIKE = 2
+# The zones that move most markets' sessions against UTC; the first that fits best is taken.
+_ZONES = ("America/New_York", "Europe/London", "Australia/Sydney")
+
+Days = Mapping[int, int]
+"""For each day (its ordinal) a bit for each slot in which a candle begins."""
+
+
+def slots_of(span: timedelta) -> int:
+    """Return how many slots a day has for candles of a width: wide ones begin at any full hour."""
+    minutes = min(int(span.total_seconds()) // 60, _HOUR_MINUTES)
+    return _DAY_MINUTES // minutes
+
+
+def add(days: dict[int, int], times: Iterable[datetime], span: timedelta) -> None:
+    """Note the opening instants of candles of one width."""
+    slots = slots_of(span)
+    for at in times:
+        found = at.astimezone(UTC)
+        slot = (found.hour * _HOUR_MINUTES + found.minute) * slots // _DAY_MINUTES
+        days[found.toordinal()] = days.get(found.toordinal(), 0) | 1 << slot
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The gaps that were found, and on how many days there was nothing to judge by."""
+
+    gaps: Gaps
+    days_unjudged: int
+
+
+def judge(days: Days, span: timedelta, hours: OpeningHours | None, now: datetime) -> Judged:
+    """Return the holes between the first and the last candle; `now` says in which season the hours hold."""
+    if not days:
+        return Judged(Gaps(), 0)
+    slots = slots_of(span)
+    zone = min(_zones(hours), key=lambda one: _disorder(_Local.of(days, slots, one)))
+    local = _Local.of(days, slots, zone)
+    judge = _Judge(local, Week(hours), hours, now, span)
+    missing = sorted(at for ordinal in local.range for at in judge.missing(ordinal))
+    return Judged(_gathered(missing, _Present(days, slots), slots), judge.unjudged)
+
+
+@dataclass(frozen=True)
+class _Local:
+    """The same candles by the days and slots of a zone."""
+
+    days: Days
+    slots: int
+    zone: tzinfo
+
+    @classmethod
+    def of(cls, days: Days, slots: int, zone: tzinfo) -> "_Local":
+        moved: dict[int, int] = {}
+        for ordinal, mask in days.items():
+            first = ordinal * slots + _offset(ordinal, zone, slots)
+            day, shift = divmod(first, slots)
+            whole = (1 << slots) - 1
+            for part, bits in ((day, mask << shift & whole), (day + 1, mask << shift >> slots)):
+                if bits:
+                    moved[part] = moved.get(part, 0) | bits
+        return cls(moved, slots, zone)
+
+    @cached_property
+    def range(self) -> range:
+        return range(min(self.days), max(self.days) + 1)
+
+    def instant(self, ordinal: int, slot: int) -> int:
+        """Return the number of a slot since the first day of all, in UTC."""
+        return ordinal * self.slots + slot - _offset(ordinal, self.zone, self.slots)
+
+
+class _Judge:
+    """Says what a day should have held."""
+
+    def __init__(
+        self, local: _Local, week: Week, hours: OpeningHours | None, now: datetime, span: timedelta
+    ) -> None:
+        self._local = local
+        self._week = week
+        self._span = span
+        self._seasons = tuple(zone_named(name) for name in _ZONES)
+        self._now = self._season(now)
+        self._like = _like_days(hours)
+        self._first = min(local.days) * local.slots + _lowest(local.days[min(local.days)])
+        self._last = max(local.days) * local.slots + local.days[max(local.days)].bit_length() - 1
+        self.unjudged = 0
+
+    def missing(self, ordinal: int) -> Iterator[int]:
+        """Yield the slots of a day that hold no candle and should."""
+        here = self._local.days.get(ordinal, 0)
+        should = self._expected(ordinal, here)
+        if should is None:
+            self.unjudged += bool(here)
+            return
+        for slot in _bits(should & ~here):
+            if self._first < ordinal * self._local.slots + slot < self._last:
+                yield self._local.instant(ordinal, slot)
+
+    def _expected(self, ordinal: int, here: int) -> int | None:
+        """Return the slots that the day should have held, those that it holds left out; None: who knows."""
+        around = (step * _WEEK_DAYS for step in range(-_WEEKS_AROUND, _WEEKS_AROUND + 1) if step)
+        same = self._masks(ordinal + step for step in around)
+        if same:
+            return _majority(same, here)
+        monday = ordinal - (ordinal - 1) % _WEEK_DAYS
+        like = self._like.get(ordinal - monday, ())
+        alike = self._masks(monday + day for day in like if monday + day != ordinal)
+        if len(alike) >= _LEAST_LIKE:
+            return _majority(alike, here)
+        return self._by_hours(ordinal)
+
+    def _by_hours(self, ordinal: int) -> int | None:
+        noon = datetime.fromordinal(ordinal).replace(hour=12, tzinfo=UTC)
+        if not self._week.known or self._season(noon) != self._now:
+            return None
+        slots, width = self._local.slots, _width(self._local.slots)
+        if self._span > width:
+            # Where a wide candle begins is not documented: its hours name no slot.
+            return None
+        begins = _instant(self._local.instant(ordinal, 0), slots)
+        within = (slot for slot in range(slots) if self._week.trades_within(begins + slot * width, width))
+        return sum(1 << slot for slot in within)
+
+    def _masks(self, ordinals: Iterable[int]) -> list[int]:
+        """Return what days hold that lie between the first and the last, nothing included."""
+        return [self._local.days.get(ordinal, 0) for ordinal in ordinals if ordinal in self._local.range]
+
+    def _season(self, at: datetime) -> tuple[timedelta | None, ...]:
+        return tuple(zone.utcoffset(at.astimezone(zone)) if zone else None for zone in self._seasons)
+
+
+def _like_days(hours: OpeningHours | None) -> dict[int, tuple[int, ...]]:
+    """Return for each weekday those with the same hours, from Monday on; none without hours."""
+    if hours is None or len(hours.days) < _WEEK_DAYS:
+        return {}
+    names = [day.sessions for day in hours.days]
+    return {day: tuple(i for i, one in enumerate(names) if one == names[day]) for day in range(_WEEK_DAYS)}
+
+
+def _zones(hours: OpeningHours | None) -> list[tzinfo]:
+    own = zone_named(hours.zone) if hours else None
+    return [zone for zone in (own, UTC, *map(zone_named, _ZONES)) if zone is not None]
+
+
+def _disorder(local: _Local) -> int:
+    """Count the hours in which days differ from most others of their weekday: the right zone has fewest."""
+    width = local.slots // 24
+    whole = (1 << width) - 1
+    seen: dict[int, list[int]] = {}
+    counts: dict[int, int] = {}
+    for ordinal, mask in local.days.items():
+        hours = seen.setdefault(ordinal % _WEEK_DAYS, [0] * 24)
+        counts[ordinal % _WEEK_DAYS] = counts.get(ordinal % _WEEK_DAYS, 0) + 1
+        for hour in range(24):
+            hours[hour] += bool(mask >> hour * width & whole)
+    return sum(min(n, counts[day] - n) for day, hours in seen.items() for n in hours)
+
+
+def _majority(masks: list[int], here: int) -> int:
+    """Return the slots that at least half of the days hold and this one does not."""
+    every = masks[0]
+    for mask in masks:
+        every |= mask
+    found = 0
+    for slot in _bits(every & ~here):
+        if 2 * sum(mask >> slot & 1 for mask in masks) >= len(masks):
+            found |= 1 << slot
+    return found
+
+
+@dataclass(frozen=True)
+class _Present:
+    """The slots that hold a candle, asked for the nearest one."""
+
+    days: Days
+    slots: int
+
+    def before(self, at: int) -> int:
+        day, slot = divmod(at, self.slots)
+        mask = self.days.get(day, 0) & ((1 << slot) - 1)
+        while not mask:
+            day -= 1
+            mask = self.days.get(day, 0)
+        return day * self.slots + mask.bit_length() - 1
+
+    def after(self, at: int) -> int:
+        day, slot = divmod(at, self.slots)
+        mask = self.days.get(day, 0) >> slot << slot
+        while not mask:
+            day += 1
+            mask = self.days.get(day, 0)
+        return day * self.slots + _lowest(mask)
+
+
+def _gathered(missing: list[int], present: _Present, slots: int) -> Gaps:
+    """Put missing candles together that lie between the same two that are there."""
+    holes: dict[tuple[int, int], int] = {}
+    until = hole = None
+    for at in missing:
+        if until is None or hole is None or at > until:
+            until = present.after(at)
+            hole = (present.before(at), until)
+        holes[hole] = holes.get(hole, 0) + 1
+    gaps = Gaps()
+    for (before, after), count in holes.items():
+        gaps = gaps.with_gap(Gap(_instant(before, slots), _instant(after, slots), count))
+    return gaps
+
+
+def _instant(at: int, slots: int) -> datetime:
+    day, slot = divmod(at, slots)
+    return datetime.fromordinal(day).replace(tzinfo=UTC) + slot * _width(slots)
+
+
+def _width(slots: int) -> timedelta:
+    return timedelta(minutes=_DAY_MINUTES // slots)
+
+
+def _offset(ordinal: int, zone: tzinfo, slots: int) -> int:
+    """Return by how many slots a zone is ahead of UTC on a day; clocks change at night, so noon decides."""
+    ahead = zone.utcoffset(datetime.fromordinal(ordinal).replace(hour=12))
+    return 0 if ahead is None else int(ahead.total_seconds()) * slots // (_DAY_MINUTES * 60)
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+def _lowest(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1

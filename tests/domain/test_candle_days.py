@@ -1,0 +1,153 @@
+"""Missing candles, judged by the sessions that the candles themselves show."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from capcli.domain.candle_days import Judged, add, judge
+from capcli.domain.candle_gaps import Gap, Gaps
+from capcli.domain.market import DayHours, OpeningHours
+
+FIVE, HOUR, DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+NEW_YORK = ZoneInfo("America/New_York")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri")
+WEEKEND = (DayHours("sat", ()), DayHours("sun", ()))
+# A US share as the broker tells of it in winter.
+SHARE = OpeningHours("UTC", (*(DayHours(day, ("14:30-21:00",)) for day in WEEKDAYS), *WEEKEND))
+FX = OpeningHours(
+    "UTC",
+    (
+        *(DayHours(day, ("00:00-22:00", "22:05-00:00")) for day in WEEKDAYS[:4]),
+        DayHours("fri", ("00:00-22:00",)),
+        DayHours("sat", ()),
+        DayHours("sun", ("22:05-00:00",)),
+    ),
+)
+
+
+def new_york(day: date, clock: str) -> datetime:
+    hour, minute = map(int, clock.split(":"))
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=NEW_YORK).astimezone(UTC)
+
+
+def share(day: date) -> Iterable[datetime]:
+    """Five-minute candles of a US share: half past nine to four in New York, Monday to Friday."""
+    if day.weekday() < 5:
+        at, end = new_york(day, "09:30"), new_york(day, "16:00")
+        while at < end:
+            yield at
+            at += FIVE
+
+
+def fx(day: date) -> Iterable[datetime]:
+    """Five-minute candles of a currency pair, from Sunday five past five to Friday five in New York."""
+    at, end = new_york(day, "00:00"), new_york(day + DAY, "00:00")
+    closes, opens = new_york(day, "17:00"), new_york(day, "17:05")
+    while at < end:
+        shut = {4: at >= closes, 5: True, 6: at < opens}.get(day.weekday(), closes <= at < opens)
+        if not shut:
+            yield at
+        at += FIVE
+
+
+def found(
+    market: Callable[[date], Iterable[datetime]],
+    first: date,
+    last: date,
+    hours: OpeningHours | None,
+    *,
+    without: tuple[datetime, datetime] | None = None,
+) -> Judged:
+    days: dict[int, int] = {}
+    for number in range((last - first).days + 1):
+        times = market(first + number * DAY)
+        add(days, (at for at in times if not without or not without[0] <= at < without[1]), FIVE)
+    return judge(days, FIVE, hours, NOW)
+
+
+AUTUMN = date(2026, 10, 26), date(2026, 11, 6)
+NONE = Judged(Gaps(), 0)
+
+
+def test_no_candle_is_missing_where_new_york_changed_its_clocks() -> None:
+    assert found(share, *AUTUMN, SHARE) == NONE
+
+
+@pytest.mark.parametrize("day", [27, 28, 30])
+def test_an_hour_that_is_missing_before_the_change_of_clocks_is_found(day: int) -> None:
+    hole = datetime(2026, 10, day, 13, 30, tzinfo=UTC), datetime(2026, 10, day, 14, 30, tzinfo=UTC)
+    before = datetime(2026, 10, day - 1, 19, 55, tzinfo=UTC)
+
+    judged = found(share, *AUTUMN, SHARE, without=hole)
+
+    assert judged == Judged(Gaps(1, 12, Gap(before, hole[1], 12)), 0)
+
+
+def test_an_hour_that_is_missing_after_the_change_of_clocks_is_found() -> None:
+    hole = datetime(2026, 11, 4, 20, tzinfo=UTC), datetime(2026, 11, 4, 21, tzinfo=UTC)
+
+    assert found(share, *AUTUMN, SHARE, without=hole).gaps.candles == 12
+
+
+def test_a_currency_keeps_its_nights_and_weekends_over_a_change_of_clocks() -> None:
+    assert found(fx, date(2026, 10, 19), date(2026, 11, 13), FX) == NONE
+    assert found(fx, date(2026, 2, 23), date(2026, 4, 10), FX) == NONE
+
+
+def test_hours_that_were_longer_or_shorter_years_ago_are_not_held_against_the_data() -> None:
+    around_the_clock = OpeningHours("UTC", tuple(DayHours(d.day, ("00:00-00:00",)) for d in FX.days))
+
+    assert found(share, date(2024, 5, 6), date(2024, 6, 28), around_the_clock) == NONE
+    assert found(share, date(2024, 5, 6), date(2024, 6, 28), None) == NONE
+
+
+def test_a_single_week_is_judged_by_its_other_days() -> None:
+    hole = datetime(2026, 10, 28, 13, 30, tzinfo=UTC), datetime(2026, 10, 28, 14, 30, tzinfo=UTC)
+    week = date(2026, 10, 26), date(2026, 10, 30)
+
+    assert found(share, *week, SHARE) == NONE
+    assert found(share, *week, SHARE, without=hole).gaps.candles == 12
+
+
+def test_a_day_alone_is_judged_by_todays_hours_in_todays_season_only() -> None:
+    today, october = date(2026, 11, 25), date(2026, 10, 28)
+    hole = datetime(2026, 11, 25, 15, tzinfo=UTC), datetime(2026, 11, 25, 16, tzinfo=UTC)
+
+    assert found(share, today, today, SHARE, without=hole).gaps.candles == 12
+    assert found(share, october, october, SHARE) == Judged(Gaps(), 1)
+    assert found(share, today, today, None) == Judged(Gaps(), 1)
+
+
+def test_a_friday_that_ends_early_is_not_judged_by_the_other_days_of_its_week() -> None:
+    assert found(fx, date(2026, 7, 6), date(2026, 7, 10), FX) == Judged(Gaps(), 1)
+
+
+def test_nothing_is_missing_where_there_is_nothing() -> None:
+    assert judge({}, FIVE, SHARE, NOW) == NONE
+
+
+@pytest.mark.parametrize(
+    ("span", "step"), [(DAY, DAY), (timedelta(hours=4), timedelta(hours=4)), (7 * DAY, 7 * DAY)]
+)
+def test_wide_candles_begin_at_any_full_hour(span: timedelta, step: timedelta) -> None:
+    days: dict[int, int] = {}
+    times = [datetime(2026, 6, 1, 22, tzinfo=UTC) + number * step for number in range(120)]
+    missing = times.pop(20)
+    add(days, times, span)
+
+    assert judge(days, span, None, NOW).gaps == Gaps(1, 1, Gap(missing - step, missing + step, 1))
+
+
+def test_minutes_are_judged_one_by_one() -> None:
+    days: dict[int, int] = {}
+    minute = timedelta(minutes=1)
+    for week in range(3):
+        begin = datetime(2026, 6, 3, 8, tzinfo=UTC) + week * 7 * DAY
+        gone = {30, 31, 32} if week == 1 else set()
+        add(days, (begin + n * minute for n in range(60) if n not in gone), minute)
+
+    gap = Gap(datetime(2026, 6, 10, 8, 29, tzinfo=UTC), datetime(2026, 6, 10, 8, 33, tzinfo=UTC), 3)
+    assert judge(days, minute, None, NOW) == Judged(Gaps(1, 3, gap), 0)
