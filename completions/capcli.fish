@@ -544,7 +544,7 @@ function __capcli_options
             printf '%s\t%s\n' '--by' 'market, day or month (UTC).'
         case 'prices'
             printf '%s\t%s\n' '--resolution' '1m 5m 15m 30m 1h 4h 1d 1w, or the broker\'s name.'
-            printf '%s\t%s\n' '--last' 'So many candles (50).'
+            printf '%s\t%s\n' '--last' 'So many candles (50), or as far back: 24h, 7d.'
             printf '%s\t%s\n' '--from' 'From this time (UTC).'
             printf '%s\t%s\n' '--to' 'To this time (UTC).'
             printf '%s\t%s\n' '--chart' 'Draw them.'

@@ -329,7 +329,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'quote' = @()
         'prices' = @(
             @('--resolution', '1m 5m 15m 30m 1h 4h 1d 1w, or the broker''s name.'),
-            @('--last', 'So many candles (50).'),
+            @('--last', 'So many candles (50), or as far back: 24h, 7d.'),
             @('--from', 'From this time (UTC).'),
             @('--to', 'To this time (UTC).'),
             @('--chart', 'Draw them.'),

@@ -25,7 +25,10 @@ from capcli.errors import (
 from capcli.services.recall import Recall
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from capcli.app import App, Options, Presence, Surroundings
+    from capcli.domain.market import MarketRow
     from capcli.log import Redaction
     from capcli.services.approving import Decision
     from capcli.services.reply import Reply
@@ -73,6 +76,13 @@ class Call:
     @property
     def command(self) -> str:
         return " ".join(self.path)
+
+    @property
+    def clock(self) -> "Callable[[], datetime]":
+        """Return the clock of this command (UTC)."""
+        from capcli.app import utc_now
+
+        return self.around.clock if self.around else utc_now
 
     def enter(self, name: str) -> None:
         """Note the next word of the command's path."""
@@ -130,6 +140,12 @@ class Call:
 
         given = self.options
         return Options(env=given.env, profile=given.profile, account=given.account, timeout=given.timeout)
+
+    def offers(self, name: str) -> "tuple[MarketRow, ...]":
+        """Return the markets that a name may stand for; none where the broker cannot be asked."""
+        with suppress(CapcliError):
+            return self._apps[-1].markets.offers(name) if self._apps else ()
+        return ()
 
     def close(self) -> None:
         with ExitStack() as ends:

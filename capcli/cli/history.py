@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capcli.cli.call import Call
-from capcli.cli.inputs import instant, span
+from capcli.cli.inputs import instant, listed, span
 from capcli.cli.run import run
 from capcli.cli.tree import command, epilog, new_app
 from capcli.errors import NotConfirmed, UsageError
@@ -142,8 +142,8 @@ def activity(
     """
     from capcli.services.history import ActivityFound, Wanted
 
-    wanted = Wanted(_all(epics), _all(types), _all(statuses), _all(sources), deal)
-    when = _span("activity", last, start, end)
+    wanted = Wanted(listed(epics), listed(types), listed(statuses), listed(sources), deal)
+    when = _span(ctx, "activity", last, start, end)
     run(ctx, lambda application: _told(ctx, application).activity(when, wanted), ActivityFound)
 
 
@@ -170,8 +170,8 @@ def transactions(
     """
     from capcli.services.history import TransactionsFound, Wanted
 
-    wanted = Wanted(_all(epics), _all(types), _all(statuses), deal_id=deal)
-    when = _span("transactions", last, start, end)
+    wanted = Wanted(listed(epics), listed(types), listed(statuses), deal_id=deal)
+    when = _span(ctx, "transactions", last, start, end)
     run(ctx, lambda application: _told(ctx, application).transactions(when, wanted), TransactionsFound)
 
 
@@ -195,21 +195,17 @@ def report(
     """
     from capcli.services.history import Report
 
-    when = _span("report", last, start, end)
+    when = _span(ctx, "report", last, start, end)
     run(ctx, lambda application: _told(ctx, application).report(when, by=by), Report)
 
 
-def _all(words: list[str] | None) -> tuple[str, ...]:
-    """Split repeated options and comma lists alike."""
-    return tuple(word for text in words or () for word in text.split(",") if word.strip())
-
-
-def _span(name: str, last: str | None, start: str | None, end: str | None) -> "Span":
+def _span(ctx: typer.Context, name: str, last: str | None, start: str | None, end: str | None) -> "Span":
     from capcli.services.history import Span
 
     if last is not None and (start is not None or end is not None):
         raise UsageError("--last and --from/--to exclude each other.", next=f"capcli history {name} --help")
-    return Span(instant("--from", start), instant("--to", end), span("--last", last))
+    clock = ctx.find_root().obj.clock
+    return Span(instant("--from", start, clock), instant("--to", end, clock), span("--last", last))
 
 
 def _told(ctx: typer.Context, application: "App") -> "History":

@@ -1,6 +1,7 @@
 """Words of the command line become values, each with an error that names the option and what is allowed."""
 
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,7 +12,10 @@ from capcli.domain.order import Leg, LegForm
 from capcli.domain.risk import Risk
 from capcli.errors import UsageError
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")
+_DAYS_AGO = {"today": 0, "yesterday": 1}
+_COUNT = re.compile(r"[0-9]{1,6}")
+_MONTHS = re.compile(r"[0-9]{1,4}M")
 _SPAN = re.compile(r"([0-9]{1,4})([mhdw])")
 _UNITS = {
     "m": timedelta(minutes=1),
@@ -87,15 +91,28 @@ def leg(name: str, level: str | None, distance: str | None, amount: str | None) 
     return next((Leg(form, above_zero(option, text)) for option, form, text in given), None)
 
 
-def instant(option: str, text: str | None) -> datetime | None:
-    """Read an ISO date or time as UTC; a date alone is its first moment. Raises UsageError."""
+def listed(words: Iterable[str] | None) -> tuple[str, ...]:
+    """Read a list that is written with blanks, with commas, or both."""
+    return tuple(part for word in words or () for part in word.replace(",", " ").split())
+
+
+def instant(option: str, text: str | None, clock: Callable[[], datetime] | None = None) -> datetime | None:
+    """Read an ISO date or time as UTC; a date alone is its first moment. Raises UsageError.
+
+    Where a `clock` is given, `today` and `yesterday` are the first moments of these days (UTC).
+    """
     if text is None:
         return None
+    word = text.strip()
+    if clock is not None and word.lower() in _DAYS_AGO:
+        midnight = clock().replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight - timedelta(days=_DAYS_AGO[word.lower()])
     try:
-        at = _read_time(text.strip())
+        at = _read_time(word)
     except ValueError:
         raise UsageError(
-            f"{option} is {text[:60]!a}. Write 2026-01-31 or 2026-01-31T14:00; it is UTC.",
+            f"{option} is {text[:60]!a}. Write 2026-01-31 or 2026-01-31T14:00, in UTC or with an offset "
+            "(+02:00).",
             option=option,
         ) from None
     if not plausible(at):
@@ -106,12 +123,18 @@ def instant(option: str, text: str | None) -> datetime | None:
 def _read_time(text: str) -> datetime:
     if not _TIME.fullmatch(text):
         raise ValueError(text)
-    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC)
+    at = datetime.fromisoformat(text)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(text) from None
 
 
 def resolution(text: str) -> Resolution:
     """Read a candle width by name or as 1m to 1w. Raises UsageError."""
     word = text.strip()
+    if _MONTHS.fullmatch(word):
+        raise _minutes_or_months("--resolution", word, "there are no candles of a month, the widest is 1w")
     if found := RESOLUTIONS.get(word.lower()):
         return found
     try:
@@ -127,8 +150,22 @@ def span(option: str, text: str | None) -> timedelta | None:
     """Read a length of time such as 90m, 24h, 7d or 2w. Raises UsageError."""
     if text is None:
         return None
-    match = _SPAN.fullmatch(text.strip().lower())
+    word = text.strip()
+    if _MONTHS.fullmatch(word):
+        raise _minutes_or_months(option, word, f"for months write days, such as {30 * int(word[:-1])}d")
+    match = _SPAN.fullmatch(word.lower())
     length = int(match[1]) * _UNITS[match[2]] if match else timedelta(0)
     if not length:
         raise UsageError(f"{option} is {text[:60]!a}. Write 90m, 24h, 7d or 2w.", option=option)
     return length
+
+
+def last_of(text: str | None) -> int | timedelta | None:
+    """Read how much of the latest is meant: so many, or as far back as a span. Raises UsageError."""
+    return int(text) if text is not None and _COUNT.fullmatch(text.strip()) else span("--last", text)
+
+
+def _minutes_or_months(option: str, word: str, months: str) -> UsageError:
+    """Refuse a capital M: minutes and months are far apart."""
+    count = word[:-1]
+    return UsageError(f"{option} is {word!a}: for {count} minutes write {count}m; {months}.", option=option)

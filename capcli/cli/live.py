@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
-from capcli.cli.inputs import above_zero
+from capcli.cli.inputs import above_zero, listed
 from capcli.cli.tree import command, new_app
 from capcli.domain.stream import Quiet, Tick, Told
 from capcli.errors import Interrupted, UsageError
@@ -107,7 +107,7 @@ def watch(
     call.note_default(app)
     with _ending() as ending:
         plan.ending = ending
-        (_watch_book if positions else _watch_prices)(plan, app, epics or [])
+        (_watch_book if positions else _watch_prices)(plan, app, listed(epics))
     raise typer.Exit(0)
 
 

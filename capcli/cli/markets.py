@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from capcli.cli.inputs import listed
 from capcli.cli.run import run
 from capcli.cli.tree import command, epilog, new_app
 
@@ -71,4 +72,4 @@ def sentiment(
     """How many of the broker's clients are long and short, in percent."""
     from capcli.services.browsing import SentimentsFound
 
-    run(ctx, lambda application: application.browsing.sentiment(tuple(epics)), SentimentsFound)
+    run(ctx, lambda application: application.browsing.sentiment(listed(epics)), SentimentsFound)

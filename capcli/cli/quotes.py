@@ -1,11 +1,12 @@
 """`capcli quote` and `capcli prices`: prices now, and candles."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from capcli.cli.call import Call
-from capcli.cli.inputs import instant, resolution
+from capcli.cli.inputs import instant, last_of, listed, resolution
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
 from capcli.errors import UsageError
@@ -21,7 +22,7 @@ def quote(
     """Bid and offer of one or more markets."""
     from capcli.services.markets import QuotesFound
 
-    run(ctx, lambda app: app.markets.quote(tuple(epics)), QuotesFound)
+    run(ctx, lambda app: app.markets.quote(listed(epics)), QuotesFound)
 
 
 @command(
@@ -41,7 +42,9 @@ def prices(
             "--resolution", metavar="WIDTH", help="1m 5m 15m 30m 1h 4h 1d 1w, or the broker's name."
         ),
     ] = "HOUR",
-    last: Annotated[int | None, typer.Option(min=1, max=1000, help="So many candles (50).")] = None,
+    last: Annotated[
+        str | None, typer.Option(metavar="N", help="So many candles (50), or as far back: 24h, 7d.")
+    ] = None,
     start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From this time (UTC).")] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="To this time (UTC).")] = None,
     chart: Annotated[bool, typer.Option("--chart", help="Draw them.")] = False,
@@ -65,7 +68,11 @@ def prices(
 
     if last is not None and (start or end):
         raise UsageError("--last and --from/--to exclude each other.", next="capcli prices --help")
-    since, until, chosen = instant("--from", start), instant("--to", end), resolution(width)
+    clock = ctx.find_root().obj.clock
+    since, until, chosen = instant("--from", start, clock), instant("--to", end, clock), resolution(width)
+    back = last_of(last)
+    if isinstance(back, timedelta):
+        since, back = clock() - back, None
     if chart:
         _check_chart(ctx, output)
     if output is not None:
@@ -80,7 +87,7 @@ def prices(
         raise UsageError("--force goes with --output.", next="capcli prices --help")
     run(
         ctx,
-        lambda app: app.markets.prices(epic, chosen, last=last, start=since, end=until),
+        lambda app: app.markets.prices(epic, chosen, last=back, start=since, end=until),
         CandlesFound,
         explain=chart,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
+from shlex import join
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -60,7 +61,9 @@ def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line 
         return done.exit_code
     except CapcliError as error:
         problem = error.problem()
-        return _stopped(call, problem if problem.exit_code != Exit.USAGE else _put_right(problem, argv))
+        if problem.exit_code == Exit.USAGE:
+            problem = _put_right(problem, argv)
+        return _stopped(call, _with_markets(call, problem, argv))
     except TyperException as error:
         return _misread(call, error, argv)
     except (KeyboardInterrupt, EOFError, typer.Abort):
@@ -156,6 +159,23 @@ def _put_right(problem: Problem, argv: Sequence[str]) -> Problem:
 
     found = meant(argv, tuple(Root.lazy))
     return problem if found is None else replace(problem, message=found.why, next=found.command)
+
+
+def _with_markets(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
+    """Offer the markets that a name may stand for, in the line as it was typed. None is ever taken."""
+    name = problem.details.get("epic")
+    if not isinstance(name, str) or name not in argv or problem.details.get("suggestion"):
+        return problem
+    found = call.offers(name)
+    if not found:
+        return problem
+    named = ", ".join(f"{row.epic} ({row.name})" for row in found)
+    following = join(["capcli", *(found[0].epic if word == name else word for word in argv)])
+    message = f"No market has the epic {name}. Did you mean {named}?"
+    epics = [row.epic for row in found]
+    return replace(
+        problem, message=message, next=following, details=dict(problem.details) | {"suggestions": epics}
+    )
 
 
 def _plainly(message: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.inputs import listed
 from capcli.cli.run import run
 from capcli.cli.tree import command, epilog, new_app
 from capcli.errors import ChangeUnproved, NotConfirmed
@@ -60,7 +61,7 @@ def create(
     No order is sent, so it works with trading off. A name that is taken is refused: after a lost answer the
     same line again makes no second list.
     """
-    _change(ctx, lambda application: application.watchlists.create(name, tuple(epics or ()), confirmed=True))
+    _change(ctx, lambda application: application.watchlists.create(name, listed(epics), confirmed=True))
 
 
 @command(app, "add", example="capcli watchlists add Metals PLATINUM")

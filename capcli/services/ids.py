@@ -9,6 +9,7 @@ _PREVIEW = re.compile(r"p_[0-9a-z]{12}")
 _ATTEMPT = re.compile(r"a_[0-9a-z]{12}")
 _SHOWN = 60
 _NODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_\-]*(?:\.[0-9A-Za-z_\-]+)+")
+_LONGEST_EPIC = 64
 _LONGEST_NODE = 120
 _WATCHLIST = re.compile(r"[0-9A-Za-z][0-9A-Za-z_\-]{0,63}")
 _NOT_IN_NAMES = frozenset("/\\%?#")
@@ -50,6 +51,7 @@ def epic(text: str) -> str:
         raise UsageError(
             f"{shown(text)} is not an epic; one looks like SILVER or OIL_CRUDE.",
             next="capcli markets search silver",
+            epic=cleaned[:_LONGEST_EPIC],
         )
     return cleaned
 

@@ -1,11 +1,13 @@
 """Market data: search, details, quotes and candles."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from capcli.domain.market import Candle, Market, MarketRow, MarketStatus, Quote, Resolution
-from capcli.errors import EpicUnknown, UsageError
+from capcli.domain.market_names import epics_for
+from capcli.errors import CapcliError, EpicUnknown, UsageError
 from capcli.services import ids
 from capcli.services.ports import Broker, Clock
 from capcli.services.reply import Reply
@@ -14,6 +16,9 @@ _PAGE = 1000
 _MOST_CANDLES = 20_000
 _MOST_QUOTES = 50
 _SHOWN = 50
+_OFFERED = 5
+# A search for a letter or two finds half of the markets.
+_SEARCHED = 3
 _SECOND = timedelta(seconds=1)
 
 
@@ -98,6 +103,20 @@ class Markets:
             return (_summary(self._broker.market(ids.epic(epic))),)
         except (EpicUnknown, UsageError):
             return ()
+
+    def offers(self, name: str) -> tuple[MarketRow, ...]:
+        """Return the markets that a name may stand for, the likeliest first; none where nothing is found.
+
+        Common names (DAX, XAUUSD, EUR/USD) come first, then what the broker's search finds.
+        """
+        rows = [row for epic in epics_for(name) for row in self._exact(epic)]
+        if sum(map(str.isalnum, name)) >= _SEARCHED:
+            with suppress(CapcliError):
+                rows += self._broker.search(name)
+        found: dict[str, MarketRow] = {}
+        for row in rows:
+            found.setdefault(row.epic, row)
+        return tuple(found.values())[:_OFFERED]
 
     def several(self, epics: tuple[str, ...]) -> Reply[MarketsFound]:
         """Return these markets as rows. Raises EpicUnknown."""

@@ -71,7 +71,7 @@ def test_progress_is_told_on_stderr_once_it_takes_long(capcli):
         ("activity", "--last", "7d", "--from", "2026-01-01"),
         ("activity", "--from", "2027-01-01"),
         ("activity", "--last", "9999d"),
-        ("transactions", "--epic", "a b"),
+        ("transactions", "--epic", "a/b"),
         ("report", "--by", "week"),
     ],
 )
