@@ -241,7 +241,7 @@ def _cancel(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None
         return call.way_out(
             lambda yes, person: app.cancellations.cancel(deal, confirmed=yes, person=person),
             given=confirm,
-            summary=lambda: _order_summary(app, deal, "Cancel"),
+            summary=lambda: app.cancellations.question(deal),
         )
 
     run(ctx, use, Cancellation, way_out=f"capcli orders cancel {quote(deal)}")
@@ -254,30 +254,8 @@ def _cancel_all(ctx: typer.Context, call: Call, epic: str | None, *, confirm: bo
         return call.way_out(
             lambda yes, person: app.cancellations_of_all.cancel_all(epic, confirmed=yes, person=person),
             given=confirm,
-            summary=lambda: _summary_of_all(app, epic),
+            summary=lambda: app.cancellations_of_all.question(epic),
         )
 
     only = f" --epic {quote(epic)}" if epic else ""
     run(ctx, use, AllCancellations, way_out=f"capcli orders cancel --all{only}")
-
-
-def _summary_of_all(app: "App", epic: str | None) -> str:
-    reply = app.portfolio.orders()
-    lines = [
-        f"  {row.type.value} order to {row.side.value} {row.size} {row.epic} at {row.level}"
-        for row in reply.data.orders
-        if epic in {None, row.epic}
-    ]
-    unread = [row for row in reply.data.unreadable if epic in {None, row.epic}]
-    lines += [f"  {row.words}, which cannot be read" for row in unread]
-    count = f"{len(lines)} working order{'' if len(lines) == 1 else 's'}"
-    return "\n".join([f"Cancel {count} · {app.env} · account {reply.account_id}", *lines])
-
-
-def _order_summary(app: "App", deal: str, verb: str) -> str:
-    reply: Reply[Any] = app.portfolio.orders(deal)
-    if not reply.data.orders:
-        return f"{verb}: {deal}, which cannot be read · {app.env} · account {reply.account_id}"
-    row = reply.data.orders[0]
-    order = f"{row.type.value} order to {row.side.value} {row.size} {row.epic} at {row.level}"
-    return f"{verb}: {order} · {app.env} · account {reply.account_id}"

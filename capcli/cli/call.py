@@ -13,6 +13,7 @@ from capcli.errors import (
     ApprovalRequired,
     CapcliError,
     ConfigError,
+    DealUnknown,
     Interrupted,
     MayBeLive,
     NotConfirmed,
@@ -216,7 +217,7 @@ class Call:
         act: "Callable[[bool, bool], Reply[T]]",
         *,
         given: bool,
-        summary: Callable[[], str],
+        summary: "Callable[[], str | Reply[T]]",
         question: str = "Send it?",
         left: "Callable[[], Reply[T]] | None" = None,
     ) -> "Reply[T]":
@@ -225,7 +226,7 @@ class Call:
         Where trading is off or live is locked a person at a terminal may have it sent all the same, by typing
         a word; on live with the PIN, where one can be read.
         """
-        about = partial(_summed, summary)
+        about = partial(self._summed, summary)
         try:
             return self.confirmed(
                 lambda yes: act(yes, False), given=given, summary=about, question=question, left=left
@@ -233,9 +234,26 @@ class Call:
         except Refused as refusal:
             if not refusal.by_person or self.json or not self.outlet.interactive:
                 raise
-            self._ask_word(f"{refusal.message}\n{about()}", refusal.next)
+            told = about()
+            if not isinstance(told, str):
+                return told
+            self._ask_word(f"{refusal.message}\n{told}", refusal.next)
         self._ask_readable_pin(self._apps[-1])
         return self._sent(lambda: act(True, True), left)
+
+    def _summed(self, summary: "Callable[[], str | Reply[T]]") -> "str | Reply[T]":
+        """Return what is asked about; a summary that cannot be read keeps nobody from answering.
+
+        Raises DealUnknown: what is proved not to be there is not asked about.
+        """
+        try:
+            return summary()
+        except DealUnknown:
+            raise
+        except CapcliError as error:
+            app = self._apps[-1]
+            where = f"On {app.env.upper()}, account {app.broker.account_id or 'unknown'}"
+            return f"What it is about could not be read: {error.message}\n{where}"
 
     def _ask_word(self, question: str, command: str | None) -> None:
         """Have a person type the word that no habit types. Raises NotConfirmed."""
@@ -438,11 +456,3 @@ class Call:
 
         look = self.outlet.stderr_look(no_colour=self.options.no_colour)
         self.outlet.talk(problem_text(problem, look))
-
-
-def _summed(summary: Callable[[], str]) -> str:
-    """Return what is asked about; a summary that cannot be read keeps nobody from answering."""
-    try:
-        return summary()
-    except CapcliError as error:
-        return f"What it is about could not be read: {error.message}"

@@ -74,7 +74,7 @@ def _close(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None:
         return call.way_out(
             lambda yes, person: application.closings.close(deal, confirmed=yes, person=person),
             given=confirm,
-            summary=lambda: _summary(application, deal),
+            summary=lambda: application.closings.question(deal),
         )
 
     run(ctx, use, Closing, way_out=f"capcli close {quote(deal)}")
@@ -90,7 +90,7 @@ def _reduce(
         return call.confirmed(
             lambda yes: application.reductions.reduce(deal, size, confirmed=yes, again=again),
             given=confirm,
-            summary=lambda: _summary(application, deal, f"{size} of "),
+            summary=lambda: application.reductions.part_question(deal, size, again=again),
         )
 
     run(ctx, use, Reduction)
@@ -103,31 +103,7 @@ def _close_all(ctx: typer.Context, call: Call, *, confirm: bool) -> None:
         return call.way_out(
             lambda yes, person: application.closings_of_all.close_all(confirmed=yes, person=person),
             given=confirm,
-            summary=lambda: _summary_of_all(application),
+            summary=application.closings_of_all.question,
         )
 
     run(ctx, use, AllClosings, way_out="capcli close --all")
-
-
-def _summary(application: "App", deal: str, part: str = "") -> str:
-    from capcli.render.numbers import gain
-
-    reply = application.portfolio.positions(deal)
-    row = reply.data.positions[0]
-    side = f"{row.side.value} {row.size} {row.epic} opened at {row.level}"
-    result = gain(row.pl, row.currency).text
-    return f"Close {part}{side}, {result} now · {application.env} · account {reply.account_id}"
-
-
-def _summary_of_all(application: "App") -> str:
-    from capcli.render.numbers import gain
-
-    reply = application.portfolio.positions()
-    lines = [
-        f"  {row.side.value} {row.size} {row.epic}, {gain(row.pl, row.currency).text} now"
-        for row in reply.data.positions
-    ]
-    lines += [f"  {row.words}, which cannot be read" for row in reply.data.unreadable]
-    what = "the only position" if len(lines) == 1 else f"all {len(lines)} positions"
-    title = f"Close {what} · {application.env} · account {reply.account_id}"
-    return "\n".join([title, *lines])

@@ -45,7 +45,7 @@ def flatten(
                     confirmed=yes, by=_COMMAND, dry=dry_run, done=done, person=person
                 ),
                 given=confirm,
-                summary=lambda: _summary(application),
+                summary=application.flattenings.question,
                 question="Halt and send it?",
                 left=lambda: application.flattenings.so_far(done),
             )
@@ -70,14 +70,3 @@ def _built(call: Call, *, halts: bool) -> "App":
         if halts:
             halt_all_the_same(error, call.outlet.environ, by=_COMMAND)
         raise
-
-
-def _summary(application: "App") -> str:
-    reply = application.portfolio.positions()
-    orders = application.portfolio.orders().data
-    lines = [f"  cancel {row.side.value} {row.size} {row.epic} at {row.level}" for row in orders.orders]
-    lines += [f"  cancel {row.words}, which cannot be read" for row in orders.unreadable]
-    lines += [f"  close {row.side.value} {row.size} {row.epic}" for row in reply.data.positions]
-    lines += [f"  close {row.words}, which cannot be read" for row in reply.data.unreadable]
-    title = f"Flatten · {application.env} · account {reply.account_id}"
-    return "\n".join([title, *(lines or ["  nothing is open; it halts"])])

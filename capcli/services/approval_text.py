@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from capcli.domain.account import Position
+from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.bracket import Bracket
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import money, result
@@ -171,7 +171,20 @@ def _word(amount: Decimal, usual: str) -> str:
 
 def position_told(position: Position) -> str:
     """Name an open position with its level and its result so far, in the instrument's currency."""
+    return f"{opened_told(position)}, {result(position.upl, position.currency)} now"
+
+
+def opened_told(position: Position) -> str:
+    """Name an open position with the level that it was opened at."""
     return (
         f"{position.side.value} {short(position.size)} {position.epic} ({harmless(position.name)}) opened at "
-        f"{plain(position.level)}, {result(position.upl, position.currency)} now"
+        f"{plain(position.level)}"
+    )
+
+
+def order_told(order: WorkingOrder) -> str:
+    """Name an order as people do."""
+    return (
+        f"the {order.type.value} order to {order.side.value} {short(order.size)} {order.epic} "
+        f"at {plain(order.level)}"
     )

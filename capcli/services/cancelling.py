@@ -20,9 +20,11 @@ from capcli.errors import (
     Unreachable,
 )
 from capcli.services import ids as typed
+from capcli.services.approval_text import order_told
 from capcli.services.casework import active_account_id
 from capcli.services.changes import AGREES_AFTER_S, Change, Changer
 from capcli.services.documents import write_baseline
+from capcli.services.exit_text import cancel_lines
 from capcli.services.ports import Broker
 from capcli.services.reply import Reply
 from capcli.services.sights import Ended, Sight, asked_of, confirmed, filled_as, order_sight
@@ -64,7 +66,7 @@ class _Target:
 
     @property
     def words(self) -> str:
-        return told(self.order) if self.order else f"the working order {self.deal_id}"
+        return order_told(self.order) if self.order else f"the working order {self.deal_id}"
 
 
 class Cancellations:
@@ -88,11 +90,25 @@ class Cancellations:
         require_confirmation(self._desk.policy, confirmed=confirmed or person, needed=needed, command=command)
         self._changer.recall.ask()
         target = self._target(deal_id)
-        return self._changer.take_away(self._change(target), active_account_id(self._desk), person=person)
+        lines = self._would_open(target) if self._desk.approvals.needed and not person else ()
+        change = self._change(target, lines)
+        return self._changer.take_away(change, active_account_id(self._desk), person=person)
+
+    def question(self, deal_id: str) -> str:
+        """Return what a person is asked before an order is cancelled. Raises DealUnknown after two looks."""
+        target = self._target(typed.deal_id(deal_id))
+        return self._asked(target, self._would_open(target)).text
 
     def asked(self, deal_id: str, order: WorkingOrder | None) -> Asked:
-        """Return what a person is asked about the cancellation of an order."""
-        return self._changer.asked(self._change(_Target(deal_id, order)), active_account_id(self._desk))
+        """Return what a person is asked about a cancellation, with what it would have opened where one is."""
+        target = _Target(deal_id, order)
+        return self._asked(target, self._would_open(target) if self._desk.approvals.needed else ())
+
+    def _asked(self, target: _Target, lines: tuple[str, ...]) -> Asked:
+        return self._changer.asked(self._change(target, lines), active_account_id(self._desk))
+
+    def _would_open(self, target: _Target) -> tuple[str, ...]:
+        return cancel_lines(self._desk.broker, (target.order,)) if target.order else ()
 
     def _target(self, deal_id: str) -> _Target:
         """Read the order. Its id is enough to cancel it; that it is not there takes two looks."""
@@ -114,7 +130,7 @@ class Cancellations:
             return was_filled(deal_id, position)
         return no_order(deal_id)
 
-    def _change(self, target: _Target) -> Change[Reply[Cancellation]]:
+    def _change(self, target: _Target, lines: tuple[str, ...] = ()) -> Change[Reply[Cancellation]]:
         broker, account_id = self._desk.broker, active_account_id(self._desk)
         deal_id, row = target.deal_id, target.order
         return Change(
@@ -130,7 +146,7 @@ class Cancellations:
             look=lambda: order_sight(broker, deal_id, account_id),
             conclude=lambda attempt, answer, sight: self._conclude(target, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
-            shown=(f"Cancel {target.words}{'' if row else ', which cannot be read'}",),
+            shown=(f"Cancel {target.words}{'' if row else ', which cannot be read'}", *lines),
         )
 
     def _conclude(
@@ -220,14 +236,6 @@ class Cancellations:
             warnings=(*self._desk.notices, *self._changer.unrecorded(attempt)),
         )
         return Reply(cancellation, attempt.account_id, problem)
-
-
-def told(order: WorkingOrder) -> str:
-    """Name an order as people do."""
-    return (
-        f"the {order.type.value} order to {order.side.value} {short(order.size)} {order.epic} "
-        f"at {plain(order.level)}"
-    )
 
 
 def find_order(broker: Broker, deal_id: str) -> WorkingOrder:

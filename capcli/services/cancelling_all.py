@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from capcli.domain.account import WorkingOrder
-from capcli.services.cancelling import Cancellation, Cancellations, told
+from capcli.domain.numbers import counted
+from capcli.services.approval_text import order_told, request_text
+from capcli.services.cancelling import Cancellation, Cancellations
 from capcli.services.casework import Desk
+from capcli.services.exit_text import all_cancels_lines, cancel_lines
 from capcli.services.reply import Reply
 from capcli.services.sweep import Run, Sweep, Swept
 
@@ -66,7 +69,26 @@ class CancellationsOfAll:
         With an `epic` an order that cannot be read is cancelled only where the row says that it is of that
         market. Raises as `Sweep.go`; Problem CANCEL_INCOMPLETE carries the exit code of the worst.
         """
-        sweep: Sweep[WorkingOrder, Cancellation] = Sweep(
+        sweep = self._sweep(epic)
+        needed = self._confirmation_needed
+        run = sweep.go(
+            self._desk, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
+        )
+        return _reply(run, self._desk, sweep.command)
+
+    def question(self, epic: str | None = None) -> str | Reply[AllCancellations]:
+        """Return what a person is asked before all is cancelled, or the answer where nothing waits."""
+        sweep, broker = self._sweep(epic), self._desk.broker
+        rows, account_id = sweep.rows(self._sleep), broker.account_id or ""
+        if not rows:
+            return _reply(Run(account_id, warnings=[*self._desk.notices]), self._desk, sweep.command)
+        what = f"Cancel {counted(len(rows), 'working order')}"
+        read = [row.read for row in rows if row.read]
+        each = all_cancels_lines(read, (row.words for row in rows if row.read is None))
+        return request_text(what, (*each, *cancel_lines(broker, read)), self._desk.env, account_id)
+
+    def _sweep(self, epic: str | None) -> Sweep[WorkingOrder, Cancellation]:
+        return Sweep(
             command="capcli orders cancel --all" + (f" --epic {epic}" if epic else ""),
             one="capcli orders cancel",
             action="The cancellation",
@@ -74,16 +96,11 @@ class CancellationsOfAll:
             verb="cancel",
             list_command="capcli orders",
             read=self._desk.broker.list_orders,
-            words=told,
+            words=order_told,
             asked=self._cancellations.asked,
             send=self._cancellations.cancel,
             epic=epic,
         )
-        needed = self._confirmation_needed
-        run = sweep.go(
-            self._desk, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
-        )
-        return _reply(run, self._desk, sweep.command)
 
 
 def _result(one: _Swept) -> CancelResult:

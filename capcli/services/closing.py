@@ -19,11 +19,12 @@ from capcli.errors import (
     Unreachable,
 )
 from capcli.services import ids as typed
-from capcli.services.approval_text import position_told
+from capcli.services.approval_text import opened_told
 from capcli.services.casework import active_account_id
 from capcli.services.changes import AGREES_AFTER_S, Change, Changer, refusal
 from capcli.services.documents import write_baseline
 from capcli.services.evidence import is_open
+from capcli.services.exit_text import close_lines, rates_for
 from capcli.services.reply import Reply
 from capcli.services.sights import Ended, Sight, asked_of, confirmed
 from capcli.services.trading_gate import require_confirmation, require_way_out
@@ -105,11 +106,29 @@ class Closings:
         require_confirmation(self._desk.policy, confirmed=confirmed or person, needed=needed, command=command)
         self._changer.recall.ask()
         target = self._target(deal_id)
-        return self._changer.take_away(self._change(target), active_account_id(self._desk), person=person)
+        lines = self._booked(target) if self._desk.approvals.needed and not person else ()
+        change = self._change(target, lines)
+        return self._changer.take_away(change, active_account_id(self._desk), person=person)
+
+    def question(self, deal_id: str) -> str:
+        """Return what a person is asked before a position is closed. Raises DealUnknown after two looks."""
+        target = self._target(typed.deal_id(deal_id))
+        return self._asked(target, self._booked(target)).text
 
     def asked(self, deal_id: str, position: Position | None) -> Asked:
-        """Return what a person is asked about the close of a position."""
-        return self._changer.asked(self._change(_Target(deal_id, position)), active_account_id(self._desk))
+        """Return what a person is asked about the close of a position, with what it books where one is."""
+        target = _Target(deal_id, position)
+        return self._asked(target, self._booked(target) if self._desk.approvals.needed else ())
+
+    def _asked(self, target: _Target, lines: tuple[str, ...]) -> Asked:
+        return self._changer.asked(self._change(target, lines), active_account_id(self._desk))
+
+    def _booked(self, target: _Target) -> tuple[str, ...]:
+        """Say what the close books, in account currency as far as the rate can be read."""
+        row, broker = target.position, self._desk.broker
+        if row is None:
+            return ()
+        return close_lines(row, rates_for(broker, (row,)).get(row.currency), broker.account_currency)
 
     def _target(self, deal_id: str) -> _Target:
         """Read the position. Its id is enough to close it; that it is not there takes two looks."""
@@ -124,10 +143,10 @@ class Closings:
                 break
         return _Target(deal_id, None)
 
-    def _change(self, target: _Target) -> Change[Reply[Closing]]:
+    def _change(self, target: _Target, lines: tuple[str, ...] = ()) -> Change[Reply[Closing]]:
         broker, account_id = self._desk.broker, active_account_id(self._desk)
         deal_id, row = target.deal_id, target.position
-        told = position_told(row) if row else f"{target.words}, which cannot be read,"
+        told = opened_told(row) if row else f"{target.words}, which cannot be read,"
         return Change(
             kind=Kind.CLOSE,
             method="DELETE",
@@ -141,7 +160,7 @@ class Closings:
             look=lambda: _SIGHTS[is_open(broker, deal_id, account_id)],
             conclude=lambda attempt, answer, sight: self._conclude(target, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
-            shown=(f"Close {told}",),
+            shown=(f"Close {told}", *lines),
         )
 
     def _conclude(

@@ -7,8 +7,10 @@ from decimal import Decimal
 from capcli.domain.account import Position
 from capcli.domain.market import Side
 from capcli.domain.money import cents, short
+from capcli.services.approval_text import request_text
 from capcli.services.casework import Desk
 from capcli.services.closing import Closing, Closings
+from capcli.services.exit_text import all_closes_lines
 from capcli.services.reply import Reply
 from capcli.services.sweep import Run, Sweep, Swept
 
@@ -74,7 +76,26 @@ class ClosingsOfAll:
         Raises as `Sweep.go`; Problem CLOSE_INCOMPLETE carries the exit code of the worst: 8 before 6 before
         any other.
         """
-        sweep: Sweep[Position, Closing] = Sweep(
+        sweep = self._sweep()
+        needed = self._confirmation_needed
+        run = sweep.go(
+            self._desk, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
+        )
+        return _reply(run, self._desk, sweep.command)
+
+    def question(self) -> str | Reply[AllClosings]:
+        """Return what a person is asked before all is closed, or the answer where nothing is open."""
+        sweep, broker = self._sweep(), self._desk.broker
+        rows, account_id = sweep.rows(self._sleep), broker.account_id or ""
+        if not rows:
+            return _reply(Run(account_id, warnings=[*self._desk.notices]), self._desk, sweep.command)
+        what = "Close the only position" if len(rows) == 1 else f"Close all {len(rows)} positions"
+        read = [row.read for row in rows if row.read]
+        lines = all_closes_lines(broker, read, (row.words for row in rows if row.read is None))
+        return request_text(what, lines, self._desk.env, account_id)
+
+    def _sweep(self) -> Sweep[Position, Closing]:
+        return Sweep(
             command="capcli close --all",
             one="capcli close",
             action="Closing all",
@@ -86,11 +107,6 @@ class ClosingsOfAll:
             asked=self._closings.asked,
             send=self._closings.close,
         )
-        needed = self._confirmation_needed
-        run = sweep.go(
-            self._desk, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
-        )
-        return _reply(run, self._desk, sweep.command)
 
 
 def _words(position: Position) -> str:

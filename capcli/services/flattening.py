@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from capcli.domain.account import Listed, Position, UnreadableRow, WorkingOrder
 from capcli.domain.money import short
+from capcli.domain.numbers import counted
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH
 from capcli.errors import (
     Busy,
@@ -17,10 +18,12 @@ from capcli.errors import (
     UnreadableAnswer,
     WouldSend,
 )
-from capcli.services.cancelling import Cancellations, told
+from capcli.services.approval_text import order_told, request_text
+from capcli.services.cancelling import Cancellations
 from capcli.services.casework import Desk
 from capcli.services.changes import AGREES_AFTER_S
 from capcli.services.closing import Closings
+from capcli.services.exit_text import all_cancels_lines, all_closes_lines
 from capcli.services.fanout import together
 from capcli.services.halting import Halting
 from capcli.services.recall import Recall
@@ -179,6 +182,26 @@ class Flattenings:
             error.message = f"{error.message} {run.stays}"
             error.next = _AGAIN if isinstance(error, Interrupted) else error.next or _AGAIN
             raise
+
+    def question(self) -> str:
+        """Return what a person is asked before everything is taken off the account."""
+        there = self._look()
+        account_id = there.account_id or ""
+        count = len(there.orders.rows) + len(there.orders.unreadable)
+        orders = f"cancel {counted(count, 'working order')}"
+        count = len(there.positions.rows) + len(there.positions.unreadable)
+        what = f"Halt, {orders} and close {counted(count, 'position')}"
+        lines = [
+            *all_cancels_lines(there.orders.rows, (bad.words for bad in there.orders.unreadable)),
+            *all_closes_lines(
+                self._desk.broker, there.positions.rows, (bad.words for bad in there.positions.unreadable)
+            ),
+        ]
+        if there.unread is not None:
+            lines.append(f"One of the two lists could not be read: {there.unread.message}")
+        if other := self._others(account_id):
+            lines.append(f"Not touched: {', '.join(f'account {one}' for one in other)}")
+        return request_text(what, lines, self._desk.env, account_id)
 
     def _halted(self, by: str) -> tuple[str, ...]:
         """Halt; say so where that is kept by nobody: the way out goes on all the same."""
@@ -375,7 +398,7 @@ def _tried(read: Callable[[], T]) -> T | CapcliError:
 def _orders(there: _Account) -> Iterator[tuple[str, WorkingOrder | None, str]]:
     """Yield what can be cancelled by name: its deal id, the order where it can be read, and words for it."""
     for row in there.orders.rows:
-        yield row.deal_id, row, told(row)
+        yield row.deal_id, row, order_told(row)
     for bad in there.orders.unreadable:
         if bad.deal_id is not None:
             yield bad.deal_id, None, f"the working order {bad.words}"

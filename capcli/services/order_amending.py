@@ -35,9 +35,9 @@ from capcli.domain.numbers import money
 from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm, OrderRequest, Trigger, wire_time
 from capcli.errors import BrokerRefused, CapcliError, ChecksFailed, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
-from capcli.services.approval_text import Ends, Legs, change_lines
+from capcli.services.approval_text import Ends, Legs, change_lines, order_told
 from capcli.services.blocking import refuse_while_unresolved
-from capcli.services.cancelling import find_order, told, was_filled
+from capcli.services.cancelling import find_order, was_filled
 from capcli.services.casework import Scene, judge, look, order_rules, with_day
 from capcli.services.changes import Change as Sending
 from capcli.services.changes import Changer
@@ -282,7 +282,7 @@ class OrderAmendments:
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if risks_of(plan) else None,
-            shown=(f"Amend {told(plan.order)}", f"So that {_has(plan)}", *plan.consequences),
+            shown=(f"Amend {order_told(plan.order)}", f"So that {_has(plan)}", *plan.consequences),
         )
 
     def _conclude(
@@ -490,11 +490,11 @@ def _has(plan: Plan) -> str:
     legs = legs_told(of_order(order), plan.target.bracket)
     moved = f", moved to {plain(plan.level)}," if plan.level != order.level else ""
     end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "with no expiry"
-    return f"{told(order)}{moved} has {legs}; it waits {end}."
+    return f"{order_told(order)}{moved} has {legs}; it waits {end}."
 
 
 def _no_stop(plan: Plan, seen: Bracket) -> Problem:
-    waits = f"{told(plan.order)} waits"
+    waits = f"{order_told(plan.order)} waits"
     code = "STOP_DIFFERS" if seen.has_stop else "NO_STOP"
     fault = "with another stop than asked" if seen.has_stop else "WITHOUT its stop"
     return Problem(

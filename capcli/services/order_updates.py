@@ -16,7 +16,8 @@ from capcli.domain.money import floor_to, plain
 from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm
 from capcli.errors import ChecksFailed, PreviewElsewhere, PreviewExpired, PreviewUnknown, UsageError
 from capcli.services import ids as typed
-from capcli.services.cancelling import find_order, told
+from capcli.services.approval_text import order_told
+from capcli.services.cancelling import find_order
 from capcli.services.casework import Desk, active_on, clock_fault, order_rules, returning
 from capcli.services.evidence import Witness
 from capcli.services.order_amending import (
@@ -97,7 +98,8 @@ class OrderUpdates:
             _refuse_kept(plan, dropped)
             if plan.is_idle:
                 raise UsageError(
-                    f"Nothing to change: {told(plan.order)} is as you ask.", next=f"capcli orders {deal_id}"
+                    f"Nothing to change: {order_told(plan.order)} is as you ask.",
+                    next=f"capcli orders {deal_id}",
                 )
             record = self._store(plan)
         return Reply(_shown(plan, record), account_id)
@@ -265,7 +267,7 @@ def _shown(plan: Plan, record: PreviewRecord) -> OrderUpdate:
         risks=risks,
         body=record.body.decode(),
         expires_at=record.expires_at,
-        sentence=f"Would change {told(plan.order)}: level {plain(plan.level)}.{adds}",
+        sentence=f"Would change {order_told(plan.order)}: level {plain(plan.level)}.{adds}",
     )
 
 

@@ -28,12 +28,13 @@ from capcli.errors import (
     UsageError,
 )
 from capcli.services import ids as typed
-from capcli.services.approval_text import position_told, request_text
+from capcli.services.approval_text import opened_told, request_text
 from capcli.services.approving import LIFE
 from capcli.services.blocking import refuse_while_order_unresolved
 from capcli.services.casework import Scene, active_on, judge, look
 from capcli.services.documents import StoredOrder, read_order, read_sizes, write_baseline, write_order
 from capcli.services.execution import Executions
+from capcli.services.exit_text import part_lines
 from capcli.services.legs import require
 from capcli.services.reply import Reply, about
 from capcli.services.trading_gate import require_confirmation, require_trading
@@ -70,6 +71,17 @@ class Reduction:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A partial close that may be sent, and the look that it was judged by."""
+
+    target: Position
+    preview: PreviewRecord
+    order: StoredOrder
+    scene: Scene
+    case: policy.Case
+
+
 class Reductions(Executions):
     """Closes parts of positions, on accounts where opposite orders reduce each other."""
 
@@ -100,16 +112,16 @@ class Reductions(Executions):
             needed=self._sending.confirmation_needed,
             command=_command(deal_id, size),
         )
-        self._require_netting(deal_id)
-        position = self._desk.broker.position(deal_id)
-        account_id = self._desk.broker.account_id or ""
-        with (
-            _closing_all_stays(deal_id),
-            about(account_id),
-            self._sending.lock(self._desk.env, self._desk.broker.host, account_id),
-            self._desk.broker.hold_account(),
-        ):
-            return self._reduce_locked(position, size, account_id, again=again, wait_s=wait_s, begun=begun)
+        with self._checked_part(deal_id, size, again=again) as part:
+            return self._send_part(part, wait_s=wait_s, begun=begun)
+
+    def part_question(self, deal_id: str, size: Decimal, *, again: bool = False) -> str:
+        """Return what a person is asked before part of a position is closed.
+
+        Raises as `reduce` what would be refused: nobody is asked about that.
+        """
+        with self._checked_part(typed.deal_id(deal_id), size, again=again) as part:
+            return self._asked_part(part).text
 
     def part_so_far(self, deal_id: str, size: Decimal, preview_id: str | None) -> Reply[Reduction]:
         """Return what the journal holds about a partial close at this moment; asks and sends nothing.
@@ -141,17 +153,22 @@ class Reductions(Executions):
                 next=f"capcli close {deal_id}",
             )
 
-    def _reduce_locked(
-        self,
-        position: Position,
-        size: Decimal,
-        account_id: str,
-        *,
-        again: bool,
-        wait_s: float,
-        begun: Callable[[str], None],
-    ) -> Reply[Reduction]:
-        """Look at the whole book inside the lock, and send only what can do nothing but reduce."""
+    @contextmanager
+    def _checked_part(self, deal_id: str, size: Decimal, *, again: bool) -> Iterator[_Part]:
+        """Lend a partial close that passed every check, while nobody else changes the account."""
+        self._require_netting(deal_id)
+        position = self._desk.broker.position(deal_id)
+        account_id = self._desk.broker.account_id or ""
+        with (
+            _closing_all_stays(deal_id),
+            about(account_id),
+            self._sending.lock(self._desk.env, self._desk.broker.host, account_id),
+            self._desk.broker.hold_account(),
+        ):
+            yield self._part(position, size, account_id, again=again)
+
+    def _part(self, position: Position, size: Decimal, account_id: str, *, again: bool) -> _Part:
+        """Look at the whole book inside the lock, and let pass only what can do nothing but reduce."""
         request = OrderRequest(position.epic, position.side.opposite, size)
         active_on(self._desk.broker, account_id)
         refuse_while_order_unresolved(self._desk, self._witness, account_id, position.epic)
@@ -164,18 +181,23 @@ class Reductions(Executions):
         self._refuse_same_again(preview, target, size, again=again)
         self._require_room(_command(target.deal_id, size))
         self._require_same(account_id, position)
+        return _Part(target, preview, order, scene, case)
+
+    def _send_part(self, part: _Part, *, wait_s: float, begun: Callable[[str], None]) -> Reply[Reduction]:
+        preview, scene = part.preview, part.scene
+        account_id = preview.account_id
         self._desk.rehearse(preview.method, preview.path, preview.body, account_id)
-        permit = self._desk.approvals.permit(self._asked_part(preview, target))
+        permit = self._desk.approvals.permit(self._asked_part(part))
         self._desk.journal.save_preview(preview)
         begun(preview.preview_id)
         with about(account_id, lambda: self._known(preview)):
-            baseline = write_baseline(scene.positions, scene.orders, case.effect)
-            reply = self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=None)
-            return self._told(reply, target, scene, size)
+            baseline = write_baseline(scene.positions, scene.orders, part.case.effect)
+            reply = self._claim_and_send(preview, part.order, baseline, wait_s, permit=permit, risk=None)
+            return self._told(reply, part.target, scene, part.order.request.size)
 
-    def _asked_part(self, preview: PreviewRecord, target: Position) -> Asked:
-        size = read_order(preview.document).request.size
-        what = f"Close {short(size)} of {position_told(target)}"
+    def _asked_part(self, part: _Part) -> Asked:
+        preview, target = part.preview, part.target
+        what = f"Close {short(part.order.request.size)} of {opened_told(target)}"
         return Asked(
             kind="PARTIAL_CLOSE",
             # The preview is not shown to anybody: the deal is what an approval is bound to.
@@ -186,7 +208,7 @@ class Reductions(Executions):
             method=preview.method,
             path=preview.path,
             body=preview.body,
-            text=request_text(what, (), preview.env, preview.account_id),
+            text=request_text(what, part_lines(part.case), preview.env, preview.account_id),
             expires_at=preview.created_at + LIFE,
         )
 

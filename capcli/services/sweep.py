@@ -148,7 +148,7 @@ class Sweep(Generic[R, D]):
         require_way_out(desk.policy, self.action, self.command, person=person)
         sure = confirmed or person
         require_confirmation(desk.policy, confirmed=sure, needed=confirmation_needed, command=self.command)
-        rows = self._rows(sleep)
+        rows = self.rows(sleep)
         account_id = desk.broker.account_id
         asked = [self.asked(row.deal_id, row.read) for row in rows if row.deal_id]
         if desk.dry_run and asked:
@@ -170,14 +170,14 @@ class Sweep(Generic[R, D]):
             if not rows or run.was_interrupted:
                 return
             try:
-                rows = self._rows(sleep)
+                rows = self.rows(sleep)
             except CapcliError as error:
                 run.warnings.append(f"The {self.noun}s could not be read once more: {error.message}")
                 return
             if not {row.deal_id for row in rows} - run.tried:
                 return
 
-    def _rows(self, sleep: Callable[[float], None]) -> list[Row[R]]:
+    def rows(self, sleep: Callable[[float], None]) -> list[Row[R]]:
         """Read what is there; that nothing is takes two looks."""
         found = self.read()
         if found.is_empty:

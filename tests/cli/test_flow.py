@@ -79,7 +79,7 @@ def test_the_same_order_twice_within_a_minute_needs_again(capcli):
 def test_closing_asks_with_the_position_and_its_result(capcli):
     deal = capcli.bought()
     asked = capcli("close", deal, typed="n\n")
-    assert (asked.code, "Close BUY 1.5 SILVER opened at" in asked.err) == (5, True)
+    assert (asked.code, "Close BUY 1.5 SILVER (Silver) opened at" in asked.err) == (5, True)
     assert capcli("close", deal, typed="yes\n").code == 0
 
 
