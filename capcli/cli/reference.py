@@ -21,24 +21,21 @@ def reference() -> str:
 
 def _entry(path: tuple[str, ...], command: Any, context: Any) -> Iterator[str]:
     yield " ".join(("capcli", *path, *command.collect_usage_pieces(context)))
-    for paragraph in _paragraphs(command.help):
+    for paragraph in paragraphs(command.help):
         yield from wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     yield from _options(command, context)
-    if example := _example(command.epilog):
+    if shown := example(command.epilog):
         yield "  Example:"
-        yield indent(example, "  ")
+        yield indent(shown, "  ")
 
 
-def _paragraphs(text: str | None) -> list[str]:
+def paragraphs(text: str | None) -> list[str]:
+    """Return the paragraphs of a help text, each in one line."""
     return [" ".join(part.split()) for part in cleandoc(text or "").split("\n\n") if part.strip(" \b\n")]
 
 
 def _options(command: Any, context: Any) -> Iterator[str]:
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is None or (context.parent is not None and "--help" in parameter.opts):
-            continue
-        names, about = record
+    for names, about in options(command, context):
         rows = wrap(about, _WIDTH - _COLUMN) or [""]
         if len(names) > _COLUMN - 6:
             yield f"    {names}"
@@ -47,6 +44,14 @@ def _options(command: Any, context: Any) -> Iterator[str]:
         yield from (" " * _COLUMN + row for row in rows)
 
 
-def _example(epilog: str | None) -> str:
+def options(command: Any, context: Any) -> Iterator[tuple[str, str]]:
+    """Yield a command's arguments and options with what each does; --help only at the root."""
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and (context.parent is None or "--help" not in parameter.opts):
+            yield record
+
+
+def example(epilog: str | None) -> str:
     """Return the example that ends a help page."""
     return (epilog or "").partition("Example:\n")[2].partition("\n\n")[0]

@@ -1,9 +1,11 @@
-"""The completion scripts: completions/ is what the tree says, and values come from this machine.
+"""Completion scripts and man page: completions/ is what the tree says, and values come from this machine.
 
 Write the files anew with `SNAPSHOTS=write python -m pytest tests/cli/test_completions.py`.
 """
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from capcli import hints
 from capcli.cli.completions import FILES, WRITERS, script
 from capcli.cli.completions.plan import ASK, arguments, plan, valued
+from capcli.cli.manual import manual
+from capcli.errors import Exit
+from capcli.settings import TABLE
 
 FOLDER = Path(__file__).parents[2] / "completions"
 
@@ -28,8 +33,30 @@ def test_the_scripts_in_completions_are_generated(shell):
     assert script(shell) == file.read_text(encoding="utf-8"), "SNAPSHOTS=write writes it anew"
 
 
+def test_the_man_page_in_completions_is_generated():
+    file = FOLDER / "capcli.1"
+    if os.environ.get("SNAPSHOTS") == "write":
+        file.write_text(manual(), encoding="utf-8", newline="\n")
+    assert manual() == file.read_text(encoding="utf-8"), "SNAPSHOTS=write writes it anew"
+
+
+def test_the_man_page_tells_every_command_exit_code_and_setting(levels):
+    page = manual().replace(r"\-", "-")
+    assert [one.path for one in levels[1:] if f'.SS "capcli {one.path} ' not in page] == []
+    assert [code for code in Exit if f"\\fB{code.value}\\fR\n" not in page] == []
+    assert [one.name for one in TABLE if f"\\fB{one.name}\\fR\n" not in page] == []
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+def test_the_man_page_is_typeset_without_a_complaint():
+    argv = ["groff", "-man", "-Tutf8", "-ww", str(FOLDER / "capcli.1")]
+    done = subprocess.run(argv, capture_output=True, text=True, encoding="utf-8", check=True)
+    assert done.stderr == ""
+    assert "capcli preview SILVER --size 1.5 --stop 24.50" in done.stdout
+
+
 def test_no_other_files_lie_in_completions():
-    assert {file.name for file in FOLDER.iterdir()} == set(FILES.values())
+    assert {file.name for file in FOLDER.iterdir()} == {*FILES.values(), "capcli.1"}
 
 
 def test_what_a_script_asks_for_is_answered(levels):
