@@ -35,9 +35,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('health', 'Find out why something does not work.'),
             @('record', 'Record how the broker answers, to show a maintainer.'),
             @('config', 'Effective settings and where each comes from.'),
-            @('paper', 'The built-in paper broker: status, reset, serve, faults, check.'),
+            @('paper', 'The built-in paper broker.'),
             @('mcp', 'The server for AI assistants.'),
-            @('help', 'Read about exit codes, settings, output, previews; all commands.')
+            @('help', 'Pages to read: exit codes, settings, output, all commands.')
         )
         'buy' = @()
         'sell' = @()
@@ -613,8 +613,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--csv', 'Rows as CSV, where there are rows.'),
             @('--fields', 'Only these fields, in this order.'),
             @('--no-color', 'No colour, as NO_COLOR does.'),
-            @('--quiet', 'No talk on stderr but errors.'),
-            @('-q', 'No talk on stderr but errors.'),
+            @('--quiet', 'Nothing on stderr but errors.'),
+            @('-q', 'Nothing on stderr but errors.'),
             @('--verbose', 'Say more on stderr.'),
             @('-v', 'Say more on stderr.'),
             @('--timeout', 'Seconds to wait for an answer.'),

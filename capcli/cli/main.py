@@ -52,13 +52,19 @@ class Root(Group):
         "health": ("capcli.cli.health:app", "Find out why something does not work."),
         "record": ("capcli.cli.record:app", "Record how the broker answers, to show a maintainer."),
         "config": ("capcli.cli.config:app", "Effective settings and where each comes from."),
-        "paper": ("capcli.cli.paper:app", "The built-in paper broker: status, reset, serve, faults, check."),
+        "paper": ("capcli.cli.paper:app", "The built-in paper broker."),
         "mcp": ("capcli.cli.mcp:app", "The server for AI assistants."),
-        "help": (
-            "capcli.cli.topics:app",
-            "Read about exit codes, settings, output, previews; all commands.",
-        ),
+        "help": ("capcli.cli.topics:app", "Pages to read: exit codes, settings, output, all commands."),
     }
+    sections: ClassVar[dict[str, tuple[str, ...]]] = {
+        "Trade": (
+            "buy", "sell", "preview", "propose", "execute", "positions", "orders", "close", "exposure",
+        ),
+        "Account": ("accounts", "history"),
+        "Markets": ("quote", "prices", "watch", "alert", "markets", "watchlists"),
+        "Safety": ("halt", "flatten", "resume", "approve", "reconcile", "resolve"),
+        "Set-up": ("login", "logout", "health", "config", "live", "mcp", "paper", "record", "help"),
+    }  # fmt: skip
 
 
 app = new_app(
@@ -90,7 +96,7 @@ def root(
         str | None, typer.Option(metavar="A,B", help="Only these fields, in this order.")
     ] = None,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLOR does.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr but errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more on stderr.")] = 0,
     timeout: Annotated[str | None, typer.Option(metavar="S", help="Seconds to wait for an answer.")] = None,
     version: Annotated[  # noqa: ARG001  handled by its callback

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from capcli.render.results import Served
 
 app = new_app(
-    "The built-in paper broker: status, reset, serve, faults, check.",
+    "The built-in paper broker.",
     no_args_is_help=True,
     epilog=epilog("capcli paper status\ncapcli paper reset --confirm"),
 )

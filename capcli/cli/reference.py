@@ -5,6 +5,8 @@ from inspect import cleandoc
 from textwrap import indent, wrap
 from typing import Any
 
+from capcli.cli.tree import records
+
 _WIDTH = 78
 _COLUMN = 29
 
@@ -46,10 +48,9 @@ def _options(command: Any, context: Any) -> Iterator[str]:
 
 def options(command: Any, context: Any) -> Iterator[tuple[str, str]]:
     """Yield a command's arguments and options with what each does; --help only at the root."""
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is not None and (context.parent is None or "--help" not in parameter.opts):
-            yield record
+    for parameter, names, about in records(command, context):
+        if context.parent is None or "--help" not in parameter.opts:
+            yield names, about
 
 
 def example(epilog: str | None) -> str:

@@ -43,7 +43,7 @@ def topic(
         ),
     ] = None,
 ) -> None:
-    """Read about exit codes, settings, output, previews; all commands."""
+    """Pages to read: exit codes, settings, output, all commands."""
     from capcli.render.results import Topic
     from capcli.services.reply import Reply
 

@@ -54,8 +54,22 @@ def test_the_root_lists_commands_options_and_the_notice(capcli):
 def test_no_arguments_is_a_usage_error_with_the_help(capcli):
     result = capcli()
     assert (result.code, result.out) == (2, "")
-    assert "Commands:" in result.err
+    assert "Trade:" in result.err
     assert capcli("--json").error["code"] == "USAGE"
+
+
+def test_every_command_has_its_place_in_the_listing():
+    listed = [name for names in Root.sections.values() for name in names]
+    assert sorted(listed) == sorted(Root.lazy)
+    assert len(Root.sections) == 5
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_a_help_page_is_in_words(capcli, path):
+    shown = capcli(*path, "--help").out
+    usage = shown.partition("\n\n")[0]
+    assert "{" not in usage
+    assert not re.search(r"<(int|float|text)|\[default|<=x|x>=|\[required\]", shown)
 
 
 def test_topics_are_generated_from_the_tables(capcli):
