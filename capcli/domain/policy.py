@@ -23,6 +23,7 @@ class Rule(StrEnum):
     HALT = "halt"
     UNRESOLVED = "unresolved"
     HOURLY_ORDERS = "hourly_orders"
+    JOURNAL = "journal"
     EPIC_ALLOWED = "epic_allowed"
     MARKET_OPEN = "market_open"
     SIZE_RANGE = "size_range"
@@ -119,11 +120,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What keeps every new order from being sent: a halt in words, unresolved attempts, the hour's orders."""
+    """What keeps every new order from being sent: a halt in words, unresolved attempts, the hour's orders.
+
+    `journal` is what is wrong with the journal, and `journal_next` the command that helps.
+    """
 
     halt: str | None = None
     unresolved: tuple[str, ...] = ()
     wait_s: int = 0
+    journal: str | None = None
+    journal_next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +212,12 @@ def hourly_orders(case: Case) -> Check | None:
         return None
     wait = f"this hour's opening orders are used up (1000 on demo); wait {case.blocked.wait_s} s"
     return Check(Rule.HOURLY_ORDERS, False, wait)
+
+
+def journal(case: Case) -> Check | None:
+    if case.blocked is None or case.blocked.journal is None:
+        return None
+    return Check(Rule.JOURNAL, False, case.blocked.journal.rstrip("."))
 
 
 def epic_allowed(case: Case) -> Check:
@@ -609,6 +621,7 @@ RULES: tuple[Callable[[Case], Check | None], ...] = (
     halt,
     unresolved,
     hourly_orders,
+    journal,
     epic_allowed,
     market_open,
     size_range,

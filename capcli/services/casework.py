@@ -20,6 +20,7 @@ from capcli.domain.attempt import (
     AttemptRecord,
     AttemptState,
     PreviewRecord,
+    PreviewState,
     has_outlived,
     is_from_the_future,
 )
@@ -123,6 +124,15 @@ def active_on(broker: Broker, account_id: str) -> str:
     """
     active = broker.session().account_id
     return active if active == account_id else broker.visit_account(account_id).account_id
+
+
+def life_fault(desk: Desk, preview: PreviewRecord) -> str | None:
+    """Say why a preview cannot be used any more by this computer's clock and journal; None while it can."""
+    if preview.expires_at <= desk.clock():
+        return f"expired at {preview.expires_at:%H:%M:%S}Z."
+    if preview.state is PreviewState.EXPIRED:
+        return "was made before the journal was accepted as it is: nobody knows whether it was sent."
+    return None
 
 
 def clock_fault(desk: Desk, preview: PreviewRecord) -> str | None:
@@ -310,11 +320,23 @@ def _blocked(desk: Desk, account_id: str) -> Blocked:
     """Return what keeps every new order from being sent, as far as this computer knows it."""
     held = desk.halt.read()
     unresolved = desk.journal.unresolved(desk.env, desk.broker.host, account_id)
+    fault = _journal_fault(desk)
     return Blocked(
         halt=held.words if held is not None else None,
         unresolved=tuple(each.attempt_id for each in unresolved if not _under_way(each, desk.clock())),
         wait_s=desk.broker.opening_wait_s(),
+        journal=fault.message if fault else None,
+        journal_next=fault.next if fault else None,
     )
+
+
+def _journal_fault(desk: Desk) -> CapcliError | None:
+    """Return why the journal sends no new risk: it was changed, or went back in time."""
+    try:
+        desk.journal.require_intact()
+    except CapcliError as error:
+        return error
+    return None
 
 
 def _under_way(attempt: AttemptRecord, now: datetime) -> bool:

@@ -35,6 +35,7 @@ from capcli.services.casework import (
     clock_fault,
     failed_after,
     judge,
+    life_fault,
     look,
     returning,
 )
@@ -224,8 +225,8 @@ class Executions:
                 f"{preview.preview_id} failed its checks when it was made. Nothing was sent.",
                 next=_preview_again(preview),
             )
-        if preview.expires_at <= self._desk.clock():
-            raise _expired(preview)
+        if why := life_fault(self._desk, preview):
+            raise _expired(preview, why)
         require_trading(self._desk.policy, "The order")
         if not read_order(preview.document).only_reduces:
             self._desk.refuse_while_halted("The order")
@@ -259,10 +260,7 @@ class Executions:
         order = read_order(preview.document)
         self._require_account(preview, active_on(self._desk.broker, preview.account_id))
         if why := clock_fault(self._desk, preview):
-            raise PreviewExpired(
-                f"{preview.preview_id} {why} Nothing was sent. Make a new preview.",
-                next=_preview_again(preview),
-            )
+            raise _expired(preview, why)
         if order.only_reduces:
             refuse_while_order_unresolved(self._desk, self._witness, preview.account_id, order.request.epic)
         else:
@@ -386,7 +384,8 @@ class Executions:
     def _lost_the_claim(self, preview: PreviewRecord) -> Reply[Execution]:
         winner = self._desk.journal.attempt_of(preview.preview_id)
         if winner is None:
-            raise _expired(preview)
+            held = self._desk.journal.preview(preview.preview_id) or preview
+            raise _expired(held, life_fault(self._desk, held) or "cannot be used any more.")
         return self._replay(winner, preview)
 
     def _send(
@@ -460,11 +459,9 @@ class Executions:
         )
 
 
-def _expired(preview: PreviewRecord) -> PreviewExpired:
+def _expired(preview: PreviewRecord, why: str) -> PreviewExpired:
     return PreviewExpired(
-        f"{preview.preview_id} expired at {preview.expires_at:%H:%M:%S}Z. Nothing was sent. "
-        "Make a new preview.",
-        next=_preview_again(preview),
+        f"{preview.preview_id} {why} Nothing was sent. Make a new preview.", next=_preview_again(preview)
     )
 
 

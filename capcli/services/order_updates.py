@@ -18,7 +18,7 @@ from capcli.errors import ChecksFailed, PreviewElsewhere, PreviewExpired, Previe
 from capcli.services import ids as typed
 from capcli.services.approval_text import order_told
 from capcli.services.cancelling import find_order
-from capcli.services.casework import Desk, active_on, clock_fault, order_rules, returning
+from capcli.services.casework import Desk, active_on, clock_fault, life_fault, order_rules, returning
 from capcli.services.evidence import Witness
 from capcli.services.order_amending import (
     OrderAmendment,
@@ -196,10 +196,9 @@ class OrderUpdates:
 
     def _gate(self, record: PreviewRecord, *, confirmed: bool) -> None:
         order, change = _read(record.document)
-        if record.expires_at <= self._desk.clock():
+        if why := life_fault(self._desk, record):
             raise PreviewExpired(
-                f"{record.preview_id} expired at {record.expires_at:%H:%M:%S}Z. Nothing was sent. "
-                "Make a new preview.",
+                f"{record.preview_id} {why} Nothing was sent. Make a new preview.",
                 next=amend_order_command(order.deal_id, change),
             )
         require_trading(self._desk.policy, "The update")

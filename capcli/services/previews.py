@@ -380,6 +380,8 @@ def _unblocking(case: Case) -> str | None:
     blocked = case.blocked
     if blocked is None or case.only_reduces:
         return None
+    if blocked.journal_next:
+        return blocked.journal_next
     if blocked.unresolved:
         return f"capcli reconcile {blocked.unresolved[0]}"
     return "capcli resume" if blocked.halt else None

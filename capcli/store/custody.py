@@ -130,7 +130,7 @@ class Custody:
         """Say what is wrong with a journal by what is remembered of it, here or of the same one elsewhere."""
         known = [record] if record is not None else self._elsewhere(identity)
         if not known:
-            return _forgotten(f"nothing is remembered of it in {self.guard}.")
+            return _forgotten(f"there is none in {self.guard}.")
         for one in known:
             if one.journal != identity:
                 return _replaced(one)
@@ -219,8 +219,10 @@ def _unusable(error: CapcliError | OSError) -> JournalUnreadable:
 
 def _forgotten(why: str) -> JournalBehind:
     return JournalBehind(
-        f"Nobody can tell whether the journal went back in time: {why} No new risk is sent. If you know why, "
-        "accept it as it is.",
+        f"capcli keeps a note of how far this journal has got, and cannot use it: {why} So the journal "
+        "may be an older copy, and orders that it does not list may be live. No new order is sent; closing "
+        "and cancelling work. Compare 'capcli history executions' with the broker's own history; if nothing "
+        "is missing, accept the journal as it is.",
         next=_ACCEPT,
     )
 

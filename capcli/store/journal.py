@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
@@ -104,6 +104,11 @@ _CLAIM = (
     "UPDATE previews SET state = 'CLAIMED' WHERE id = ? AND state = 'READY' AND expires_at > ? RETURNING *"
 )
 _EXPIRE = "UPDATE previews SET state = 'EXPIRED' WHERE id = ? AND state = 'READY' AND expires_at <= ?"
+
+# No preview and no approval lives longer, by whichever clock.
+_LONGEST_LIFE = timedelta(days=1)
+_EXPIRE_ALL = "UPDATE previews SET state = 'EXPIRED' WHERE state = 'READY' AND expires_at > ?"
+_VOID_ALL = "UPDATE approvals SET state = 'VOID' WHERE state IN ('PENDING', 'APPROVED') AND expires_at > ?"
 
 _INSERT_APPROVAL = """
     INSERT INTO approvals (code_hash, digest, kind, env, host, account_id, preview_id, method, path,
@@ -265,11 +270,15 @@ class SqliteJournal:
     ) -> tuple[int, str]:
         """Take the journal as it is now for the one to go on from, and the altered rows for true.
 
+        No preview and no approval from before it can be used: it may have been, and nobody knows any more.
         Return number and hash of its last event. Raises JournalUnreadable, StateFolderUnusable.
         """
         with self._writing(accepting=True) as (connection, append):
             for table, key in altered:
                 seals.touch(connection, table, key)
+            # What is not known any more may have used them up.
+            connection.execute(_EXPIRE_ALL, (stamp(at - _LONGEST_LIFE),))
+            connection.execute(_VOID_ALL, (stamp(at - _LONGEST_LIFE),))
             append(Event("accepted", at, detail={"reason": reason, "altered": len(altered)}))
         row = self._db.rows("SELECT seq, hash FROM events WHERE seq = (SELECT max(seq) FROM events)")[0]
         return row["seq"], row["hash"]

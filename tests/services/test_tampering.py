@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from capcli.domain.approval import ApprovalState, code_hash
 from capcli.domain.attempt import AttemptState
 from tests.support.desk import refusal
 from tests.support.fixtures import Seats
@@ -59,15 +60,51 @@ def test_no_order_is_sent_and_closing_goes_on(seats: Seats, name: str) -> None:
     later = seats()
 
     refused = [refusal(lambda: later.execute(preview, again=True)).code]
-    fresh = refusal(lambda: later.execute(later.preview().preview_id, again=True))
+    fresh = later.app.previews.preview(later.request())
 
     assert refused == ["PREVIEW_UNKNOWN" if hand is older else code]
-    assert (fresh.exit_code, fresh.code) == (3, "JOURNAL_BEHIND" if code == "PREVIEW_UNKNOWN" else code)
-    assert fresh.next in {"capcli history accept", "capcli history verify"}
+    assert fresh.problem is not None
+    assert (fresh.exit_code, fresh.problem.details["failed"]) == (5, ["journal"])
+    assert fresh.problem.next in {"capcli history accept", "capcli history verify"}
+    assert refusal(lambda: later.execute(fresh.data.preview_id)).code == "PREVIEW_NOT_EXECUTABLE"
     assert later.tap.orders() == []
     assert later.app.verification.verify(ask_keychain=False).exit_code == 3
     assert later.app.closings.close(deal or "", confirmed=True).data.state is AttemptState.LANDED
     assert later.book() == []
+
+
+def test_a_preview_that_a_lost_part_of_the_journal_has_sent_is_not_sent_again(seats: Seats) -> None:
+    seat = seats()
+    preview = seat.preview().preview_id
+    seat.close()
+    journal = seat.home / "journal.db"
+    shutil.copy2(journal, seat.home / "backup.db")
+    seat = seats()
+    seat.execute(preview)
+    seat.close()
+    older(journal)
+    later = seats()
+
+    assert refusal(lambda: later.execute(preview, again=True)).code == "JOURNAL_BEHIND"
+    assert later.app.verification.accept(reason="restored", ask_keychain=False).exit_code == 0
+    error = refusal(lambda: later.execute(preview, again=True))
+
+    assert (error.code, later.tap.orders()) == ("PREVIEW_EXPIRED", [])
+    assert "nobody knows whether it was sent" in error.message
+    assert later.open().state is AttemptState.LANDED
+
+
+def test_an_approval_that_a_lost_part_of_the_journal_has_used_is_not_used_again(seats: Seats) -> None:
+    seat = seats(CAP_APPROVAL="human")
+    journal = seat.app.journal
+    preview = seat.preview().preview_id
+    code = refusal(lambda: seat.execute(preview)).details["approval_code"]
+    seat.app.approvals.decide(code, approved=True, by="a test")
+
+    seat.app.verification.accept(reason="restored", ask_keychain=False)
+
+    (row,) = journal.approvals(code_hash(code))
+    assert row.state is ApprovalState.VOID
 
 
 def test_an_attempt_that_a_hand_settled_still_stops_the_account(seats: Seats) -> None:

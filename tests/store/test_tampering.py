@@ -13,7 +13,7 @@ import pytest
 
 from capcli import system
 from capcli.domain.approval import ApprovalState
-from capcli.domain.attempt import AttemptState
+from capcli.domain.attempt import AttemptState, PreviewState
 from capcli.errors import CapcliError, JournalAltered, JournalBehind, JournalUnreadable
 from capcli.services.ports import Anchor
 from capcli.store.db import Database
@@ -324,7 +324,10 @@ def test_a_record_that_is_lost_or_cannot_be_read_takes_a_person(
     else:
         file.write_bytes(content)
     with closing(SqliteJournal(used, key=lambda: key)) as journal:
-        assert isinstance(risk(journal), JournalBehind)
+        refused = risk(journal)
+        assert isinstance(refused, JournalBehind)
+        assert "may be an older copy" in refused.message
+        assert "Compare 'capcli history executions' with the broker's own history" in refused.message
         assert journal.remembered()
         way_out(journal)
         assert isinstance(risk(journal), JournalBehind)
@@ -332,7 +335,11 @@ def test_a_record_that_is_lost_or_cannot_be_read_takes_a_person(
         journal.accept((), at=NOW, reason="the guard folder was cleaned")
 
         assert journal.remembered() is None
-        assert risk(journal) is None
+        journal.require_intact()
+        # The order that waited may have been sent by what was lost.
+        waiting = journal.preview(WAITING)
+        assert waiting is not None
+        assert waiting.state is PreviewState.EXPIRED
 
 
 def test_a_guard_folder_that_cannot_be_written_stops_new_risk_alone(used: Path, key: bytes | None) -> None:
