@@ -125,7 +125,8 @@ class ProtectedExecutions:
 
         row = self._row(attempt, deal_id)
         deed = StopWork.CANCEL if isinstance(row, WorkingOrder) else StopWork.CLOSE
-        if row is None and is_open(self._desk.broker, deal_id, attempt.account_id) is False:
+        is_position = attempt.kind is not Kind.WORKING
+        if row is None and is_position and is_open(self._desk.broker, deal_id, attempt.account_id) is False:
             return StopStep(deal_id, deed, None, done=True, told=f"{deal_id} is no longer open.")
         if row is None or row.stop_level is not None or row.trailing:
             return StopStep(deal_id, deed, None, done=False, told=_NOT_CLOSED)

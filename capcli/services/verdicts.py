@@ -82,6 +82,8 @@ _HOW = {
 _BY_TRACES = " The answer was lost; what the account shows since then fits this order alone."
 _BECAME = {
     Ending.FILLED: "it was filled",
+    Ending.REDUCED: "it was filled and reduced what was open",
+    Ending.CLOSED: "it was filled and is closed already",
     Ending.FILLED_AND_CLOSED: "it was filled and is closed already",
     Ending.CANCELLED: "it is cancelled already",
     Ending.EXPIRED: "it has expired already",
@@ -331,7 +333,11 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
         kind = order.order_type.value if order.order_type else "order"
         at = f" at {plain(request.trigger.level)}" if request.trigger else ""
         waits = _waits(attempt)
-        became = " is waiting" if waits else f": {_BECAME[attempt.ending or Ending.FILLED]}"
+        became = (
+            " is waiting"
+            if waits
+            else f": {_BECAME.get(attempt.ending or Ending.FILLED, 'it waits no longer')}"
+        )
         if waits and attempt.level and request.trigger and attempt.level != request.trigger.level:
             became = f" is waiting, now at {plain(attempt.level)}"
         return f"{kind} order to {request.side.value} {size} {request.epic}{at}{became}{stop}."

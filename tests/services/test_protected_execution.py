@@ -1,16 +1,19 @@
 """A stop that the broker leaves out: set at once, or the position is closed; never open and unreported."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
-from capcli.domain.attempt import AttemptState, Protection
+from capcli.domain.attempt import AttemptState, Ending, Protection
 from capcli.domain.order import Trigger
 from capcli.paper.state import set_fault
-from capcli.services.verdicts import StopWork
+from capcli.services.documents import read_order
+from capcli.services.verdicts import StopWork, execution_reply
 from tests.support.desk import Seat, stop_at
+from tests.support.tap import says
 
 STOP = "24.5"
 
@@ -159,6 +162,37 @@ def test_a_waiting_order_without_its_stop_is_cancelled(seat: Seat) -> None:
 
     assert (reply.exit_code, reply.problem.code, seat.app.broker.orders()) == (9, "NO_STOP_CLOSED", ())
     assert reply.data.stop_steps[-1].work is StopWork.CANCEL
+
+
+def test_a_waiting_order_that_is_not_seen_is_not_taken_for_gone(seat: Seat) -> None:
+    drops_it_twice(seat)
+
+    def stale(_request: httpx.Request) -> httpx.Response | None:
+        # Once the stop could not be set, the list leaves the order out.
+        tried = any(line.startswith("PUT /workingorders") for line in seat.tap.seen())
+        return says(200, {"workingOrders": []}) if tried else None
+
+    seat.tap.breaks("GET", "/workingorders", before=stale, times=999)
+
+    reply = waiting(seat)
+
+    assert (reply.exit_code, reply.problem.code) == (9, "NO_STOP")
+    assert [step.done for step in reply.data.stop_steps] == [False, False]
+    seat.tap.mend()
+    assert len(seat.app.broker.orders()) == 1
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_an_order_without_its_stop_is_reported_whatever_became_of_it(seat: Seat, ending: Ending) -> None:
+    done = waiting(seat).data
+    attempt, preview = seat.app.journal.attempt(done.attempt_id), seat.app.journal.preview(done.preview_id)
+    assert attempt is not None
+    assert preview is not None
+    ended = replace(attempt, protected=Protection.NO, ending=ending)
+
+    reply = execution_reply(ended, read_order(preview.document), replayed=False)
+
+    assert reply.exit_code == 9
 
 
 def test_the_setting_asks_for_it_on_every_order(seats: Any) -> None:
