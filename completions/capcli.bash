@@ -229,7 +229,7 @@ __capcli_argument() {
     "paper check|"0) source="files" ;;
     "paper faults set|"0) source="drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream" ;;
     "paper faults clear|"0) source="drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream" ;;
-    "help|"0) source="exit-codes environment output preview completions reference" ;;
+    "help|"0) source="exit-codes refusals environment output preview completions reference" ;;
     *) source= ;;
     esac
 }

@@ -308,7 +308,7 @@ function __capcli_argument
         case 'paper faults clear|0'
             echo 'drop-before drop-after half-body delay status java-code redirect not-json no-reference too-many confirm-late confirm-never stale-confirm activity-late deal-late drop-stop closed-text stop-demanded band slippage part-fill no-code expire-session session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream'
         case 'help|0'
-            echo 'exit-codes environment output preview completions reference'
+            echo 'exit-codes refusals environment output preview completions reference'
     end
 end
 

@@ -88,6 +88,12 @@ def _exit_codes() -> str:
     return "\n".join(f"{code.value:>4}  {MEANINGS[code]}" for code in Exit)
 
 
+def _refusals() -> str:
+    from capcli.services.refusals import page
+
+    return page()
+
+
 def _environment() -> str:
     from capcli.settings.table import CREDENTIALS, TABLE
     from capcli.settings.values import written
@@ -195,6 +201,7 @@ def _reference() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "exit-codes": _exit_codes,
+    "refusals": _refusals,
     "environment": _environment,
     "output": _output,
     "preview": _preview,

@@ -28,6 +28,7 @@ from capcli.services.casework import Desk, active_account, not_sent
 from capcli.services.changes import refusal
 from capcli.services.ports import AccountLock
 from capcli.services.recall import Recall
+from capcli.services.refusals import in_words, reason_of
 from capcli.services.reply import Reply, about
 from capcli.services.trading_gate import require_trading
 
@@ -304,7 +305,7 @@ class AccountChanges:
             error = refusal(words, answer)
             if isinstance(error, BrokerRefused):
                 code = answer.error_code
-                message = f"Broker said no: {code}. {why()}{words.unchanged}"
+                message = f"Broker said no: {in_words(reason_of(answer))}. {why()}{words.unchanged}"
                 raise BrokerRefused(message, next=words.command, broker_code=code)
             raise error
 

@@ -38,6 +38,7 @@ from capcli.services.legs import (
     require_all,
 )
 from capcli.services.ports import AccountLock
+from capcli.services.refusals import in_words
 from capcli.services.reply import Reply, about
 from capcli.services.sights import Ended, Sight, asked_of, confirmed, position_sight, write_asked
 from capcli.services.standing import lost, position_at
@@ -307,7 +308,7 @@ class Amendments:
         reason = confirm.reason or "no reason given"
         self._changer.record(attempt, AttemptState.REJECTED, answer, error_code=reason)
         raise BrokerRefused(
-            f"Broker said no: {reason}. The amendment of {plan.position.deal_id} was not made.",
+            f"Broker said no: {in_words(reason)}. The amendment of {plan.position.deal_id} was not made.",
             next=f"capcli positions {plan.position.deal_id}",
             broker_code=reason,
             attempt_id=attempt.attempt_id,

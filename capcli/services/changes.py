@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
-from capcli.domain.order import Kind
+from capcli.domain.order import ORDERS_PATH, Kind
 from capcli.errors import (
     BrokerRefused,
     Busy,
@@ -22,7 +22,7 @@ from capcli.services.approving import LIFE
 from capcli.services.casework import CalledOff, Desk, Start, failed_after, not_sent
 from capcli.services.ports import AttemptBook, Ids
 from capcli.services.recall import Recall
-from capcli.services.refusals import reason_of, unread
+from capcli.services.refusals import in_words, is_passing, reason_of, unread
 from capcli.services.reply import about
 from capcli.services.sights import Sight
 from capcli.services.trading_gate import permit_way_out
@@ -227,7 +227,7 @@ class Changer:
             raise not_sent(answer.error_code, message, change.command, answer.retry_after_s)
         if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
             self.record(attempt, AttemptState.REFUSED, answer)
-            raise refusal(change, answer)
+            raise refusal(change, answer, look=look_command(change.path))
         return change.conclude(attempt, answer, self._look(change, wait=True))
 
     def _look(self, change: Change[T], *, wait: bool) -> Sight:
@@ -263,13 +263,18 @@ class Worded(Protocol):
     def command(self) -> str: ...
 
 
-def refusal(change: Worded, answer: Answer) -> CapcliError:
-    """Return the error for a change that the broker refused; nothing changed."""
+def look_command(path: str) -> str:
+    """Return the command that shows the deals of a path."""
+    return "capcli orders" if path.startswith(ORDERS_PATH) else "capcli positions"
+
+
+def refusal(change: Worded, answer: Answer, *, look: str | None = None) -> CapcliError:
+    """Return the error for a change that the broker refused; nothing changed. `look` shows the deals."""
     reason = reason_of(answer)
     words = {"name": change.name, "unchanged": change.unchanged, "command": change.command}
     refused = unread(answer.status, reason, **words)
     return refused or BrokerRefused(
-        f"Broker said no: {reason}. {change.unchanged}",
-        next=change.command,
+        f"Broker said no: {in_words(reason)}. {change.unchanged}",
+        next=change.command if look is None or is_passing(reason) else look,
         broker_code=answer.error_code,
     )

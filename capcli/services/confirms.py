@@ -11,6 +11,7 @@ from capcli.domain.market import Side
 from capcli.errors import Exit, Problem
 from capcli.services import ids
 from capcli.services.ports import Broker
+from capcli.services.refusals import in_words
 from capcli.services.reply import Reply
 
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
@@ -110,5 +111,8 @@ def _problem(shown: ConfirmShown) -> Problem | None:
         return None
     reason = shown.reason or "no reason given"
     return Problem(
-        "REJECTED", f"Broker said no: {reason}. Nothing opened.", int(Exit.BROKER_REFUSED), "capcli positions"
+        "REJECTED",
+        f"Broker said no: {in_words(reason)}. Nothing opened.",
+        int(Exit.BROKER_REFUSED),
+        "capcli positions",
     )

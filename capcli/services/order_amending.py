@@ -51,6 +51,7 @@ from capcli.services.legs import (
     require_all,
 )
 from capcli.services.ports import AccountLock
+from capcli.services.refusals import in_words
 from capcli.services.reply import Reply, about
 from capcli.services.sights import (
     Ended,
@@ -337,7 +338,7 @@ class OrderAmendments:
         reason = confirm.reason or "no reason given"
         self._changer.record(attempt, AttemptState.REJECTED, answer, error_code=reason)
         raise BrokerRefused(
-            f"Broker said no: {reason}. The amendment of {plan.order.deal_id} was not made.",
+            f"Broker said no: {in_words(reason)}. The amendment of {plan.order.deal_id} was not made.",
             next=f"capcli orders {plan.order.deal_id}",
             broker_code=reason,
             attempt_id=attempt.attempt_id,

@@ -17,7 +17,7 @@ from capcli.services.casework import not_sent
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_effect
 from capcli.services.legs import change_words
-from capcli.services.refusals import unread
+from capcli.services.refusals import command_after, in_words, unread
 from capcli.services.reply import Reply
 
 
@@ -174,8 +174,8 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         return _not_sent(attempt, order)
     if attempt.state is AttemptState.REJECTED:
         reason = attempt.error_code or _NO_REASON.get(attempt.evidence, "no reason given")
-        message = _by_hand(attempt) or f"Broker said no: {reason}. Nothing opened."
-        return _settled("REJECTED", message, Exit.BROKER_REFUSED, order)
+        message = _by_hand(attempt) or f"Broker said no: {in_words(reason)}. Nothing opened."
+        return _settled("REJECTED", message, Exit.BROKER_REFUSED, order, reason)
     if attempt.state is AttemptState.REFUSED:
         return _refused(attempt, order)
     if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
@@ -249,12 +249,13 @@ def _refused(attempt: AttemptRecord, order: StoredOrder) -> Problem:
     )
     if refused is not None:
         return refused.problem()
-    return _settled("REFUSED", f"Broker said no: {reason}. Nothing opened.", Exit.BROKER_REFUSED, order)
+    message = f"Broker said no: {in_words(reason)}. Nothing opened."
+    return _settled("REFUSED", message, Exit.BROKER_REFUSED, order, reason)
 
 
-def _settled(code: str, message: str, exit_code: Exit, order: StoredOrder) -> Problem:
-    again = preview_command(order.request, order.order_type)
-    return Problem(code, message, int(exit_code), next=again, retry_safe=False)
+def _settled(code: str, message: str, exit_code: Exit, order: StoredOrder, reason: str) -> Problem:
+    command = command_after(reason, order.request, order.order_type)
+    return Problem(code, message, int(exit_code), next=command, retry_safe=False)
 
 
 def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:

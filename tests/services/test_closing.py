@@ -157,7 +157,7 @@ def test_a_close_that_the_broker_rejects_afterwards_is_a_no(seat: Seat) -> None:
     error = refusal(lambda: close(seat, deal))
     assert (error.code, error.message) == (
         "BROKER_REFUSED",
-        f"Broker said no: MARKET_CLOSED. {deal} is still open.",
+        f"Broker said no: the market is closed (MARKET_CLOSED). {deal} is still open.",
     )
     assert closes(seat) == [AttemptState.REJECTED]
 

@@ -279,9 +279,10 @@ def test_what_came_back_proves_this_much(
     assert (reply.data.state, reply.exit_code, reply.problem.code) == (state, exit_code, code)
     assert reply.problem.retry_safe is (state is S.NOT_SENT or exit_code in {4, 11})
     if state in {S.NOT_SENT, S.REFUSED}:
-        assert reply.problem.next == "capcli preview SILVER --size 1.5 --stop 24.5"
-    again = seat.execute(shown.preview_id)
-    assert (again.data.state, again.exit_code, again.data.replayed) == (state, exit_code, True)
+        again = "capcli preview SILVER --size 1.5 --stop 24.5"
+        assert reply.problem.next == (again if reply.problem.retry_safe else "capcli markets show SILVER")
+    replayed = seat.execute(shown.preview_id)
+    assert (replayed.data.state, replayed.exit_code, replayed.data.replayed) == (state, exit_code, True)
     assert len(seat.tap.orders()) == 1
     assert seat.book() == []
 
@@ -381,7 +382,11 @@ def test_a_rejected_order_is_a_no_of_the_broker(seat: Seat) -> None:
     seat.tap.breaks("GET", "/confirms", before=says(200, rejected))
     reply = seat.execute(seat.preview().preview_id)
     assert (reply.data.state, reply.exit_code) == (S.REJECTED, 6)
-    assert reply.problem.message == "Broker said no: RISK_CHECK. Nothing opened."
+    assert reply.problem.message == (
+        "Broker said no: its risk check refused the order, as for too little margin (RISK_CHECK). "
+        "Nothing opened."
+    )
+    assert reply.problem.next == "capcli accounts"
 
 
 def dropping(*names: str) -> Any:
