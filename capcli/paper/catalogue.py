@@ -15,6 +15,7 @@ from capcli.paper.hours import Hours
 from capcli.paper.path import Shape
 
 D = Decimal
+DOLLAR = "USD"
 
 
 @dataclass(frozen=True, slots=True)

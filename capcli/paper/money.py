@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from capcli.paper.book import Account, Position
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import DOLLAR, MARKETS, Market
 from capcli.paper.desk import Desk, Quote
 from capcli.paper.exposure import exposure_of
 from capcli.paper.tape import Extent
 
 CENT = PERCENT = Decimal("0.01")
 NOTHING = Decimal(0)
-DOLLAR = "USD"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ CLIENT_ID = "10048291"
 IDLE_MS = 600_000
 CAP_MS = 3_600_000
 _TOUCH_MS = 100  # a session used again within this time is not written again
-_SYMBOLS: Mapping[str, str] = {"USD": "$", "EUR": "€"}
+# Of a currency without one its code stands there.
+_SYMBOLS: Mapping[str, str] = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "PLN": "zł", "AUD": "A$"}
 
 
 def admit(db: sqlite3.Connection, settings: Settings, headers: Mapping[str, str], at: int) -> Session:
@@ -123,7 +124,7 @@ def _login_body(desk: Desk, active: Account, accounts: tuple[Account, ...]) -> d
         "accountType": "CFD",
         "accountInfo": money.figures(desk, active).body(),
         "currencyIsoCode": active.currency,
-        "currencySymbol": _SYMBOLS[active.currency],
+        "currencySymbol": _SYMBOLS.get(active.currency, active.currency),
         "currentAccountId": active.account_id,
         "streamingHost": desk.stream,
         "accounts": [_account_row(desk, account) for account in accounts],
@@ -140,7 +141,7 @@ def _account_row(desk: Desk, account: Account) -> dict[str, Any]:
         "preferred": account.preferred,
         "accountType": "CFD",
         "currency": account.currency,
-        "symbol": _SYMBOLS[account.currency],
+        "symbol": _SYMBOLS.get(account.currency, account.currency),
         "balance": money.figures(desk, account).body(),
     }
 

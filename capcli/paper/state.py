@@ -1,6 +1,6 @@
 """The paper world from outside: start it anew, look at it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from capcli.paper import armed, book, candle_files, faults, recordings, world
 from capcli.paper.desk import Desk
 from capcli.paper.faults import Fault
+from capcli.paper.openings import OPENINGS, Opening
 from capcli.paper.path import SPANS
 from capcli.paper.recordings import Bars
 from capcli.paper.settle import settle
@@ -86,6 +87,7 @@ def reset(
     ticks: int | None = None,
     replays: Mapping[str, Path] = MappingProxyType({}),
     limits: bool = True,
+    accounts: Sequence[Opening] = OPENINGS,
     at: datetime,
 ) -> None:
     """Forgets everything; the market's time runs from `start` on, `speed` times as fast as real time.
@@ -103,7 +105,7 @@ def reset(
         ticks=ticks,
     )
     with closing(Store(path)) as store, store.lent() as db:
-        world.recreate(db, settings, recorded)
+        world.recreate(db, settings, recorded, accounts)
 
 
 def switches(

@@ -4,30 +4,15 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from typing import NamedTuple
 
 from capcli.paper import ledger, recordings
+from capcli.paper.openings import OPENINGS, Opening
 from capcli.paper.recordings import Bars
 from capcli.paper.store import TABLES, writing
 from capcli.paper.tape import Tape
 from capcli.paper.times import SECOND_MS
 
 DEFAULT_SEED = "capcli"
-
-
-class Opening(NamedTuple):
-    """An account as it is on the first day."""
-
-    account_id: str
-    name: str
-    currency: str
-    cash: Decimal
-
-
-OPENINGS = (
-    Opening("100482915730264817", "USD paper", "USD", Decimal("10000.00")),
-    Opening("100482915730264825", "EUR paper", "EUR", Decimal("5000.00")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +65,12 @@ def load_or_create(db: sqlite3.Connection, at_ms: int) -> Settings:
         return create(db, Settings(DEFAULT_SEED, at_ms))
 
 
-def recreate(db: sqlite3.Connection, wanted: Settings, replays: Sequence[Bars] = ()) -> Settings:
+def recreate(
+    db: sqlite3.Connection,
+    wanted: Settings,
+    replays: Sequence[Bars] = (),
+    accounts: Sequence[Opening] = OPENINGS,
+) -> Settings:
     """Everything forgotten, in one transaction: other processes see the old world or the new one.
 
     A world of its own pace begins now, one with recordings where the first of them does.
@@ -93,14 +83,14 @@ def recreate(db: sqlite3.Connection, wanted: Settings, replays: Sequence[Bars] =
     with writing(db):
         for table in TABLES:
             db.execute(f"DELETE FROM {table}")  # noqa: S608  (names from our own table)
-        return create(db, replace(wanted, start_ms=start, replays=recordings.save(db, replays)))
+        return create(db, replace(wanted, start_ms=start, replays=recordings.save(db, replays)), accounts)
 
 
-def create(db: sqlite3.Connection, settings: Settings) -> Settings:
+def create(db: sqlite3.Connection, settings: Settings, accounts: Sequence[Opening] = OPENINGS) -> Settings:
     save(db, settings)
     # Deal ids begin at the time of the reset: a client's journal never meets an old id again.
     db.execute("INSERT INTO settings VALUES ('serial', ?)", (settings.epoch_ms,))
-    for index, opening in enumerate(OPENINGS):
+    for index, opening in enumerate(accounts):
         row = (opening.account_id, opening.name, opening.currency, "0.00", int(index == 0))
         db.execute(
             "INSERT INTO accounts (account_id, name, currency, cash, preferred, edition)"
