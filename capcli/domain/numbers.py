@@ -1,6 +1,7 @@
 """How numbers are written for people: prices, money, results, percentages and rates. One place for all."""
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Protocol
 
 from capcli.domain.money import CENT, cents, plain, short
 
@@ -43,6 +44,39 @@ def change(number: Decimal) -> str:
     if abs(number) >= _SMALL or not number:
         return f"{result(number)} %"
     return f"{'+' if number > 0 else ''}{percent(number)}"
+
+
+class Gained(Protocol):
+    """What closing something brought: in its own currency, in the account's, and in percent of its value."""
+
+    @property
+    def pl(self) -> Decimal | None: ...
+    @property
+    def currency(self) -> str | None: ...
+    @property
+    def pl_account(self) -> Decimal | None: ...
+    @property
+    def account_currency(self) -> str | None: ...
+    @property
+    def pl_pct(self) -> Decimal | None: ...
+    @property
+    def pl_estimated(self) -> bool: ...
+
+
+def gained(row: Gained) -> str:
+    """Write a result in account currency, in its own currency where that is another one, and in percent.
+
+    `about -5.40 USD (-5.00 EUR), -0.031 %`; nothing where no result is known.
+    """
+    if row.pl is None:
+        return ""
+    own = result(row.pl, row.currency)
+    percentage = "" if row.pl_pct is None else f", {change(row.pl_pct)}"
+    if row.pl_account is None:
+        return f"{own}{percentage}"
+    about = "about " if row.pl_estimated else ""
+    beside = "" if row.account_currency == row.currency else f" ({own})"
+    return f"{about}{result(row.pl_account, row.account_currency)}{beside}{percentage}"
 
 
 def rate(number: Decimal) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
-from capcli.render.numbers import NOTHING, gain
+from capcli.render.numbers import NOTHING, gained
 from capcli.services.amending import Amendment
 from capcli.services.cancelling import Cancellation
 from capcli.services.cancelling_all import AllCancellations
@@ -66,6 +66,8 @@ def _(data: Reduction) -> list[Block]:
     rows = _state(data.state, Protection.NOT_ASKED)
     left = "not seen" if data.remaining is None else short(data.remaining)
     rows.append(("Still open", Cell(f"{left} of {short(data.size_before)}")))
+    if data.pl is not None:
+        rows.append(("P&L", gained(data)))
     if data.opened_deal_id:
         rows.append(("Opened", Cell(data.opened_deal_id, Tone.BAD)))
     return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
@@ -125,7 +127,7 @@ def _closing(row: CloseResult) -> tuple[Cell, ...]:
         Cell(row.epic) if row.epic else NOTHING,
         Cell(f"{row.side.value} {short(row.size)}") if row.side and row.size else NOTHING,
         NOTHING if row.level is None else Cell(plain(row.level)),
-        NOTHING if row.pl is None else gain(row.pl, row.currency),
+        gained(row),
         Cell(row.sentence, Tone.PLAIN if row.closed else Tone.BAD),
         Cell(row.deal_id) if row.deal_id else NOTHING,
     )

@@ -8,12 +8,18 @@ from capcli.render.blocks import Cell, Tone
 
 NOTHING = Cell("-", Tone.DIM)
 
-__all__ = ["NOTHING", "change", "gain", "money", "percent", "places", "price", "price_cell"]
+__all__ = ["NOTHING", "change", "gain", "gained", "money", "percent", "places", "price", "price_cell"]
 
 
 def gain(amount: Decimal, currency: str | None = None) -> Cell:
     """Write a profit with its sign, green, or a loss, red."""
     return Cell(result(amount, currency), _tone(amount))
+
+
+def gained(row: numbers.Gained) -> Cell:
+    """Write a result in account currency, in its own currency where that is another one, and in percent."""
+    amount = row.pl if row.pl_account is None else row.pl_account
+    return NOTHING if amount is None else Cell(numbers.gained(row), _tone(amount))
 
 
 def price_cell(number: Decimal | None, decimals: int) -> Cell:

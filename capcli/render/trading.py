@@ -10,7 +10,7 @@ from capcli.domain.policy import Check
 from capcli.domain.sizing import LegFigures
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.explain import sentences
-from capcli.render.numbers import gain, money, percent, places, price
+from capcli.render.numbers import gain, gained, money, percent, places, price
 from capcli.services.closing import Closing
 from capcli.services.previews import Preview
 from capcli.services.verdicts import Execution
@@ -220,7 +220,7 @@ def _(data: Closing) -> list[Block]:
         digits = places(data.level, data.open_level)
         rows.append(("Opened at", Cell(price(data.open_level, digits))))
         rows.append(("Closed at", Cell(price(data.level, digits))))
-        rows.append(("P&L", gain(data.pl, data.currency)))
+        rows.append(("P&L", gained(data)))
     if data.state is not AttemptState.LANDED:
         rows.insert(0, ("State", Cell(data.state.value.lower(), Tone.BAD)))
     rows.append(("Attempt", Cell(data.attempt_id)))

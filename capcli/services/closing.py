@@ -1,5 +1,6 @@
 """Close a position: idempotent by deal id, proved by reading the book back."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -7,8 +8,10 @@ from decimal import Decimal
 from capcli.domain.account import Confirm, Position
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.effect import gain
 from capcli.domain.market import Side
-from capcli.domain.money import cents, plain, short
+from capcli.domain.money import EXACT, FINE, cents, percent_of, plain, short
+from capcli.domain.numbers import gained, result
 from capcli.domain.order import POSITIONS_PATH, Kind
 from capcli.errors import (
     BrokerRefused,
@@ -22,9 +25,10 @@ from capcli.services import ids as typed
 from capcli.services.approval_text import opened_told
 from capcli.services.casework import active_account_id
 from capcli.services.changes import AGREES_AFTER_S, Change, Changer, refusal
+from capcli.services.conversion import known_rates, rates_for
 from capcli.services.documents import write_baseline
 from capcli.services.evidence import is_open
-from capcli.services.exit_text import close_lines, rates_for
+from capcli.services.exit_text import close_lines
 from capcli.services.reply import Reply
 from capcli.services.sights import Ended, Sight, asked_of, confirmed
 from capcli.services.trading_gate import require_confirmation, require_way_out
@@ -39,7 +43,9 @@ class Closing:
     """A closed position, or what is known of it. `level` and `pl` in the instrument's `currency`.
 
     `level` and the P&L are None when the broker confirmed no closing price (the position is closed all the
-    same); `pl_account` (in account currency) also where that is another one: only the broker knows its rate.
+    same). `pl_account` is in account currency: `pl_estimated` where it was converted at the rate of now,
+    since the broker's own is not known, and None where no rate could be read. `pl_pct` is in percent of what
+    the position was worth when it opened. `already_closed`: a stop, a limit or somebody else was faster.
     `epic` to `open_level` and `currency` are None for a position that could not be read: its id was enough.
     `warnings`: what could not be recorded or read.
     """
@@ -56,11 +62,38 @@ class Closing:
     currency: str | None
     pl_account: Decimal | None
     account_currency: str | None
+    pl_pct: Decimal | None
+    pl_estimated: bool
+    already_closed: bool
     closed_at: datetime | None
     retry_safe: bool
     sentence: str
     next: str | None
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What several closes booked together, in account currency; None where one of them is not known."""
+
+    amount: Decimal | None
+    currency: str | None
+    estimated: bool
+
+    @property
+    def words(self) -> str:
+        if self.amount is None:
+            return ""
+        return f"{'about ' if self.estimated else ''}{result(self.amount, self.currency)}"
+
+
+def total_of(closings: Sequence[Closing | None], currency: str | None) -> Total:
+    """Add up what closes booked; None stands for one that nobody saw the price of."""
+    known = [row.pl_account for row in closings if row is not None and row.pl_account is not None]
+    if len(known) < len(closings):
+        return Total(None, currency, estimated=False)
+    estimated = any(row is not None and row.pl_estimated for row in closings)
+    return Total(sum(known, Decimal("0.00")), currency, estimated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +103,10 @@ class _Target:
     deal_id: str
     position: Position | None
 
-    @property
-    def words(self) -> str:
-        row = self.position
-        return f"{row.side.value} {short(row.size)} {row.epic}" if row else f"the position {self.deal_id}"
-
     def profit(self, level: Decimal | None) -> Decimal | None:
         """Return what a close at a level gains, in the instrument's currency."""
         row = self.position
-        if row is None or level is None:
-            return None
-        moved = level - row.level if row.side is Side.BUY else row.level - level
-        return moved * row.size * row.contract_size
+        return None if row is None or level is None else gain(row, level, row.size)
 
 
 class Closings:
@@ -99,6 +124,12 @@ class Closings:
         BrokerRefused, and what keeps it from being sent: then it is still open. Problem CLOSE_UNKNOWN when it
         may or may not be.
         """
+        reply = self.send(deal_id, confirmed=confirmed, person=person)
+        (told,) = self.in_account_currency((reply.data,), reply.account_id)
+        return replace(reply, data=told)
+
+    def send(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Closing]:
+        """Close as `close` does, and read no rate: whoever closes several does that when all are closed."""
         deal_id = typed.deal_id(deal_id)
         command = f"capcli close {deal_id}"
         require_way_out(self._desk.policy, "The close", command, person=person)
@@ -114,6 +145,16 @@ class Closings:
         """Return what a person is asked before a position is closed. Raises DealUnknown after two looks."""
         target = self._target(typed.deal_id(deal_id))
         return self._asked(target, self._booked(target)).text
+
+    def in_account_currency(self, closings: Sequence[Closing], account_id: str | None) -> tuple[Closing, ...]:
+        """Convert what was booked in other currencies, at the rates of now; as it is where there is none."""
+        foreign = [row for row in closings if row.pl is not None and row.pl_account is None]
+        target = foreign[0].account_currency if foreign else None
+        if target is None:
+            return tuple(closings)
+        rates = known_rates(self._desk.broker, (row.currency or "" for row in foreign), target)
+        where = self._desk.where(account_id)
+        return tuple(_converted(row, rates, where) for row in closings)
 
     def asked(self, deal_id: str, position: Position | None) -> Asked:
         """Return what a person is asked about the close of a position, with what it books where one is."""
@@ -146,7 +187,7 @@ class Closings:
     def _change(self, target: _Target, lines: tuple[str, ...] = ()) -> Change[Reply[Closing]]:
         broker, account_id = self._desk.broker, active_account_id(self._desk)
         deal_id, row = target.deal_id, target.position
-        told = opened_told(row) if row else f"{target.words}, which cannot be read,"
+        told = opened_told(row) if row else f"the position {deal_id}, which cannot be read,"
         return Change(
             kind=Kind.CLOSE,
             method="DELETE",
@@ -224,14 +265,19 @@ class Closings:
     def _closed(
         self, target: _Target, attempt: AttemptRecord, confirm: Confirm | None, *, already: bool
     ) -> Reply[Closing]:
-        level = confirm.level if confirm else None
+        reply = self._reply(target, attempt, confirm, None, already=already)
         where = self._desk.where(attempt.account_id)
-        return self._reply(target, attempt, confirm, _sentence(target, level, where, already=already))
+        return replace(reply, data=replace(reply.data, sentence=_sentence(reply.data, where)))
 
     def _reply(
-        self, target: _Target, attempt: AttemptRecord, confirm: Confirm | None, told: str | Problem
+        self,
+        target: _Target,
+        attempt: AttemptRecord,
+        confirm: Confirm | None,
+        problem: Problem | None,
+        *,
+        already: bool = False,
     ) -> Reply[Closing]:
-        problem = told if isinstance(told, Problem) else None
         row, currency = target.position, self._desk.broker.account_currency
         level = confirm.level if confirm else None
         pl = target.profit(level)
@@ -248,23 +294,34 @@ class Closings:
             currency=row.currency if row else None,
             pl_account=cents(pl) if pl is not None and row and currency == row.currency else None,
             account_currency=currency,
+            pl_pct=percent_of(pl, row.value_at_open, FINE) if pl is not None and row else None,
+            pl_estimated=False,
+            already_closed=already,
             closed_at=confirm.at if confirm else None,
             retry_safe=True,
-            sentence=told if isinstance(told, str) else told.message,
+            sentence=problem.message if problem else "",
             next=problem.next if problem else "capcli accounts",
             warnings=(*self._desk.notices, *self._changer.unrecorded(attempt)),
         )
         return Reply(closing, attempt.account_id, problem)
 
 
-def _sentence(target: _Target, level: Decimal | None, where: str, *, already: bool) -> str:
-    words, pl = target.words, target.profit(level)
+def _converted(row: Closing, rates: Mapping[str, Decimal], where: str) -> Closing:
+    rate = rates.get(row.currency or "")
+    if row.pl is None or row.pl_account is not None or rate is None:
+        return row
+    told = replace(row, pl_account=cents(EXACT.multiply(row.pl, rate)), pl_estimated=True)
+    return replace(told, sentence=_sentence(told, where))
+
+
+def _sentence(row: Closing, where: str) -> str:
+    words = f"the position {row.deal_id}"
+    if row.side and row.size is not None:
+        words = f"{row.side.value} {short(row.size)} {row.epic}"
     # A 404 after the position was read: its stop, its limit or somebody else was faster.
-    done = f"{words} was closed before this close arrived" if already else f"Closed {words}"
+    done = f"{words} was closed before this close arrived" if row.already_closed else f"Closed {words}"
     done = f"{done[:1].upper()}{done[1:]}"
-    if level is None:
+    if row.level is None:
         return f"{done} ({where}); the broker confirmed no price yet. See: capcli accounts"
-    if pl is None or target.position is None:
-        return f"{done} at {plain(level)} ({where})."
-    sign = "+" if pl >= 0 else ""
-    return f"{done} at {plain(level)}: {sign}{cents(pl)} {target.position.currency} ({where})."
+    money = gained(row)
+    return f"{done} at {plain(row.level)}{': ' if money else ''}{money} ({where})."

@@ -1,15 +1,15 @@
 """Close every position, each by its own close: what fails is told and does not stop the others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from capcli.domain.account import Position
 from capcli.domain.market import Side
-from capcli.domain.money import cents, short
+from capcli.domain.money import short
 from capcli.services.approval_text import request_text
 from capcli.services.casework import Desk
-from capcli.services.closing import Closing, Closings
+from capcli.services.closing import Closing, Closings, total_of
 from capcli.services.exit_text import all_closes_lines
 from capcli.services.reply import Reply
 from capcli.services.sweep import Run, Sweep, Swept
@@ -19,7 +19,8 @@ from capcli.services.sweep import Run, Sweep, Swept
 class CloseResult:
     """What became of one position. `code` and `exit_code` are those of its own close; `pl` in `currency`.
 
-    Of a position that could not be read only the deal id is known, or not even that.
+    `pl_account`, `pl_pct` and `pl_estimated` are those of its own close, too. Of a position that could not be
+    read only the deal id is known, or not even that.
     """
 
     deal_id: str | None
@@ -31,6 +32,10 @@ class CloseResult:
     level: Decimal | None
     pl: Decimal | None
     currency: str | None
+    pl_account: Decimal | None
+    account_currency: str | None
+    pl_pct: Decimal | None
+    pl_estimated: bool
     code: str | None
     exit_code: int
     sentence: str
@@ -39,9 +44,10 @@ class CloseResult:
 
 @dataclass(frozen=True, slots=True)
 class AllClosings:
-    """What became of every position that was open. `pl_account` is None unless every one of them is known.
+    """What became of every position that was open.
 
-    `warnings`: what could not be recorded or read.
+    `pl_account` is the sum of those that were closed, None where one of them is not known; `pl_estimated`
+    where one was converted. `warnings`: what could not be recorded or read.
     """
 
     closings: tuple[CloseResult, ...]
@@ -49,6 +55,7 @@ class AllClosings:
     failed: int
     pl_account: Decimal | None
     account_currency: str | None
+    pl_estimated: bool
     sentence: str
     next: str | None
     warnings: tuple[str, ...] = ()
@@ -81,6 +88,10 @@ class ClosingsOfAll:
         run = sweep.go(
             self._desk, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
         )
+        # The rates are read once, when all are closed.
+        closings = [one.data for one in run.done if one.data is not None]
+        told = iter(self._closings.in_account_currency(closings, run.account_id))
+        run.done = [one if one.data is None else replace(one, data=next(told)) for one in run.done]
         return _reply(run, self._desk, sweep.command)
 
     def question(self) -> str | Reply[AllClosings]:
@@ -105,7 +116,7 @@ class ClosingsOfAll:
             read=self._desk.broker.list_positions,
             words=_words,
             asked=self._closings.asked,
-            send=self._closings.close,
+            send=self._closings.send,
         )
 
 
@@ -130,6 +141,10 @@ def _result(one: Swept[Position, Closing]) -> CloseResult:
         level=closing.level if closing else None,
         pl=closing.pl if closing else None,
         currency=known.currency if known else None,
+        pl_account=closing.pl_account if closing else None,
+        account_currency=closing.account_currency if closing else None,
+        pl_pct=closing.pl_pct if closing else None,
+        pl_estimated=closing.pl_estimated if closing else False,
         code=problem.code if problem else None,
         exit_code=one.exit_code,
         sentence=sentence,
@@ -138,15 +153,13 @@ def _result(one: Swept[Position, Closing]) -> CloseResult:
 
 
 def _reply(run: Run[Position, Closing], desk: Desk, command: str) -> Reply[AllClosings]:
-    currency = desk.broker.account_currency
     results, failed = tuple(map(_result, run.done)), run.failed
-    amounts = [one.data.pl_account for one in run.done if one.data is not None and one.problem is None]
-    known = [amount for amount in amounts if amount is not None]
-    total = sum(known, Decimal("0.00")) if len(known) == len(results) else None
+    total = total_of([one.data for one in run.done if one.problem is None], desk.broker.account_currency)
+    gained = f": {total.words}" if results and total.words else ""
     names = ", ".join(one.row.words for one in failed)
     left = (
-        f"{len(results) - len(failed)} of {len(results)} positions are closed. Not proved closed: {names}. "
-        "The same command goes on with what is still open."
+        f"{len(results) - len(failed)} of {len(results)} positions are closed{gained}. "
+        f"Not proved closed: {names}. The same command goes on with what is still open."
     )
     problem = run.problem("CLOSE_INCOMPLETE", left, command)
     where = desk.where(run.account_id)
@@ -154,20 +167,18 @@ def _reply(run: Run[Position, Closing], desk: Desk, command: str) -> Reply[AllCl
         closings=results,
         closed=len(results) - len(failed),
         failed=len(failed),
-        pl_account=total,
-        account_currency=currency,
-        sentence=problem.message if problem else _sentence(results, total, currency, where),
+        pl_account=total.amount,
+        account_currency=total.currency,
+        pl_estimated=total.estimated,
+        sentence=problem.message if problem else _sentence(results, gained, where),
         next=problem.next if problem else "capcli accounts",
         warnings=run.told,
     )
     return Reply(everything, run.account_id, problem)
 
 
-def _sentence(
-    results: tuple[CloseResult, ...], total: Decimal | None, currency: str | None, where: str
-) -> str:
+def _sentence(results: tuple[CloseResult, ...], gained: str, where: str) -> str:
     if not results:
         return f"No position is open ({where}): there was nothing to close."
     count = "1 position" if len(results) == 1 else f"all {len(results)} positions"
-    gained = "" if total is None else f": {'+' if total >= 0 else ''}{cents(total)} {currency}"
     return f"Closed {count}{gained} ({where})."

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from decimal import Context, Decimal
 
+from capcli.domain.account import Position
 from capcli.domain.market import Market
 from capcli.domain.money import EXACT, SIGNIFICANT_DIGITS
 from capcli.errors import BrokerRefused, CapcliError, EpicUnknown
@@ -53,6 +54,12 @@ def known_rates(broker: Broker, currencies: Iterable[str], target: str) -> dict[
         return _found(broker, names, target)
     except CapcliError:
         return _same(names, target)
+
+
+def rates_for(broker: Broker, positions: Iterable[Position]) -> dict[str, Decimal]:
+    """Return account currency for one of each currency that positions are in, as far as it can be read."""
+    currency = broker.account_currency
+    return known_rates(broker, (row.currency for row in positions), currency) if currency else {}
 
 
 def _found(broker: Broker, names: Sequence[str], target: str) -> dict[str, Decimal]:

@@ -17,7 +17,7 @@ from capcli.domain.sizing import figures
 from capcli.errors import CapcliError
 from capcli.services.approval_text import order_told
 from capcli.services.casework import active_account
-from capcli.services.conversion import known_rates
+from capcli.services.conversion import known_rates, rates_for
 from capcli.services.fanout import together
 from capcli.services.ports import Broker
 from capcli.services.standing import lost, order_at
@@ -69,14 +69,6 @@ def part_lines(case: Case) -> Iterator[str]:
         yield f"Books about {result(deal.realised, case.account.currency)}"
         stop = "without a stop" if deal.stop_level is None else f"with its stop {plain(deal.stop_level)}"
         yield f"Leaves {short(deal.left)} open, {stop}"
-
-
-def rates_for(broker: Broker, positions: Iterable[Position]) -> dict[str, Decimal]:
-    """Return account currency for one of each currency that positions are in, as far as it can be read."""
-    currency = broker.account_currency
-    if currency is None:
-        return {}
-    return known_rates(broker, {row.currency for row in positions}, currency)
 
 
 def all_cancels_lines(orders: Iterable[WorkingOrder], unread: Iterable[str]) -> Iterator[str]:

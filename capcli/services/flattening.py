@@ -1,7 +1,8 @@
 """Flatten: halt, settle what is open in the journal, cancel every order, close every position, look again."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from capcli.domain.account import Listed, Position, UnreadableRow, WorkingOrder
@@ -22,7 +23,7 @@ from capcli.services.approval_text import order_told, request_text
 from capcli.services.cancelling import Cancellations
 from capcli.services.casework import Desk
 from capcli.services.changes import AGREES_AFTER_S
-from capcli.services.closing import Closings
+from capcli.services.closing import Closing, Closings, Total, total_of
 from capcli.services.exit_text import all_cancels_lines, all_closes_lines
 from capcli.services.fanout import together
 from capcli.services.halting import Halting
@@ -42,7 +43,10 @@ _ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Flattened:
-    """What became of one order or position. `exit_code` and `sentence` are those of its own command."""
+    """What became of one order or position. `exit_code` and `sentence` are those of its own command.
+
+    `pl_account` is what a close booked, in account currency, where that is known.
+    """
 
     deal_id: str
     deal: str
@@ -50,13 +54,16 @@ class Flattened:
     attempt_id: str | None
     exit_code: int
     sentence: str
+    pl_account: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Flattening:
     """Whether the account is flat, as it was read back; what was done; attempts that may still be live.
 
-    `other_accounts` of this login were not looked at. `warnings`: what could not be recorded, halted or read.
+    `pl_account` is the sum of what was closed, None where a part of it is not known; `pl_estimated` where one
+    was converted at the rate of now. `other_accounts` of this login were not looked at. `warnings`: what
+    could not be recorded, halted or read.
     """
 
     flat: bool
@@ -64,6 +71,9 @@ class Flattening:
     unresolved: tuple[str, ...]
     sentence: str
     next: str | None
+    pl_account: Decimal | None = None
+    account_currency: str | None = None
+    pl_estimated: bool = False
     other_accounts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -117,8 +127,27 @@ class _Run:
     person: bool
     warnings: list[str]
     tried: set[str] = field(default_factory=set)
+    closings: dict[str, Closing | None] = field(default_factory=dict)
+    """What closes brought, by deal id; None where somebody else was faster."""
+    total: Total | None = None
     behind: Busy | None = None
     """Who holds the account is waited for once: a suspended process keeps nobody from getting out."""
+
+    @property
+    def counted(self) -> str:
+        told = self.total.words if self.closings and self.total else ""
+        return f"{_counted(tuple(self.done))}{', P&L ' if told else ''}{told}"
+
+    def with_total(self, found: Flattening) -> Flattening:
+        total = self.total
+        if total is None or not self.closings:
+            return found
+        return replace(
+            found,
+            pl_account=total.amount,
+            account_currency=total.currency,
+            pl_estimated=total.estimated,
+        )
 
     @property
     def stays(self) -> str:
@@ -238,7 +267,9 @@ class Flattenings:
                 # What a settled attempt opened, and what was filled meanwhile, is the next round's.
                 there = self._look(account_id)
         except CapcliError as error:
+            self._have_priced(run, account_id)
             return self._unproved(run, error, account_id)
+        self._have_priced(run, account_id)
         if there.unread is not None:
             return self._unproved(run, there.unread, account_id)
         return self._verdict(run, there, doubt)
@@ -248,11 +279,13 @@ class Flattenings:
         for deal_id, _, words in _orders(there):
             self._undo(run, deal_id, words, self._tools.cancellations.cancel)
         for deal_id, _, words in _positions(self._read(account_id)):
-            self._undo(run, deal_id, words, self._tools.closings.close)
+            row = self._undo(run, deal_id, words, self._tools.closings.send)
+            if row is not None and row.done:
+                run.closings.setdefault(deal_id, None)
 
-    def _undo(self, run: _Run, deal_id: str, deal: str, act: Callable[..., Reply[Any]]) -> None:
+    def _undo(self, run: _Run, deal_id: str, deal: str, act: Callable[..., Reply[Any]]) -> Flattened | None:
         if deal_id in run.tried:
-            return
+            return None
         run.tried.add(deal_id)
         try:
             self._tools.recall.ask()
@@ -267,7 +300,21 @@ class Flattenings:
             data, fine = reply.data, reply.problem is None
             run.warnings += data.warnings
             row = Flattened(deal_id, deal, fine, data.attempt_id, reply.exit_code, data.sentence)
+            if isinstance(data, Closing):
+                run.closings[deal_id] = data
         run.done.append(row)
+        return row
+
+    def _have_priced(self, run: _Run, account_id: str | None) -> None:
+        """Tell what was closed in account currency, and the sum: the rates are read when all are closed."""
+        closings = [row for row in run.closings.values() if row is not None]
+        for closing in self._tools.closings.in_account_currency(closings, account_id):
+            run.closings[closing.deal_id] = closing
+        for place, row in enumerate(run.done):
+            done = run.closings.get(row.deal_id) if row.done else None
+            if done is not None:
+                run.done[place] = replace(row, sentence=done.sentence, pl_account=done.pl_account)
+        run.total = total_of(tuple(run.closings.values()), self._desk.broker.account_currency)
 
     def _look(self, account_id: str | None = None) -> _Account:
         """Read the account; that nothing is there takes two looks."""
@@ -337,12 +384,13 @@ class Flattenings:
         if not (left or there.nameless or doubt.attempts or doubt.why or _stopped(run.done)):
             others = self._others(account_id)
             sentence = (
-                f"Flat ({self._desk.where(account_id)}): {_counted(rows)}, and the account shows no order and"
+                f"Flat ({self._desk.where(account_id)}): {run.counted}, and the account shows no order and"
                 f" no position.{_not_looked_at(others)} {run.stays}"
             )
-            return Reply(
-                Flattening(True, rows, (), sentence, "capcli resume", others or (), warnings), account_id
+            flat = Flattening(
+                True, rows, (), sentence, "capcli resume", other_accounts=others or (), warnings=warnings
             )
+            return Reply(run.with_total(flat), account_id)
         said = [f"{row.deal}: {row.sentence}" for row in failed]
         new = sorted(left - {row.deal_id for row in rows})
         if new:
@@ -356,10 +404,11 @@ class Flattenings:
         code = _exit_code(rows, failed, bool(new or there.nameless), doubt)
         following = doubt.attempts[0][2] if doubt.attempts and not left else _AGAIN
         sentence = (
-            f"NOT FLAT ({self._desk.where(account_id)}): {_counted(rows)}. {' '.join(said)} The same command "
+            f"NOT FLAT ({self._desk.where(account_id)}): {run.counted}. {' '.join(said)} The same command "
             f"goes on. {run.stays}"
         )
-        return _not_flat(rows, unresolved, sentence, code, following, account_id, warnings)
+        reply = _not_flat(rows, unresolved, sentence, code, following, account_id, warnings)
+        return replace(reply, data=run.with_total(reply.data))
 
     def _unproved(self, run: _Run, error: CapcliError, account_id: str | None) -> Reply[Flattening]:
         """Tell what was done when the account could not be read back: nothing proves it flat."""
@@ -367,11 +416,12 @@ class Flattenings:
         sent = any(row.attempt_id for row in rows)
         code = Exit.MAY_BE_LIVE if sent else error.exit_code
         sentence = (
-            f"NOT PROVED FLAT: {_counted(rows)}, and then the account could not be read: {error.message} "
+            f"NOT PROVED FLAT: {run.counted}, and then the account could not be read: {error.message} "
             f"The same command goes on. {run.stays}"
         )
         warnings = tuple(dict.fromkeys(run.warnings))
-        return _not_flat(rows, (), sentence, int(code), error.next or _AGAIN, account_id, warnings)
+        reply = _not_flat(rows, (), sentence, int(code), error.next or _AGAIN, account_id, warnings)
+        return replace(reply, data=run.with_total(reply.data))
 
     def _rehearsed(self, *, by_option: bool) -> WouldSend:
         return WouldSend(

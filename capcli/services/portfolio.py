@@ -11,7 +11,7 @@ from capcli.domain.money import EXACT, FINE, cents, percent_of
 from capcli.errors import DealUnknown
 from capcli.services import ids
 from capcli.services.casework import active_account
-from capcli.services.conversion import known_rates
+from capcli.services.conversion import rates_for
 from capcli.services.ports import Broker, HaltSwitch
 from capcli.services.reply import Reply
 
@@ -123,18 +123,12 @@ class Portfolio:
             book = self._broker.list_positions()
         else:
             book = Listed((self._broker.position(ids.deal_id(deal_id)),))
-        rates = self._rates(book.rows)
+        rates = rates_for(self._broker, book.rows)
         rows = tuple(position_row(position, rates) for position in book.rows)
         held = self._halt.read()
         totals = self._totals(rows, len(book.unreadable), rates, whole=deal_id is None)
         found = PositionsFound(rows, totals, held.words if held else None, book.unreadable)
         return Reply(found, self._broker.account_id)
-
-    def _rates(self, book: tuple[Position, ...]) -> dict[str, Decimal]:
-        currency = self._broker.account_currency
-        if currency is None:
-            return {}
-        return known_rates(self._broker, (row.currency for row in book), currency)
 
     def _totals(
         self, rows: tuple[PositionRow, ...], unreadable: int, rates: Mapping[str, Decimal], *, whole: bool

@@ -11,8 +11,10 @@ from capcli.domain import policy
 from capcli.domain.account import Position
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, PreviewRecord, PreviewState
+from capcli.domain.effect import Effect, gain
 from capcli.domain.market import Side
-from capcli.domain.money import plain, short
+from capcli.domain.money import FINE, percent_of, plain, short
+from capcli.domain.numbers import gained
 from capcli.domain.order import POSITIONS_PATH, Kind, OrderRequest, order_body
 from capcli.errors import (
     CapcliError,
@@ -51,7 +53,11 @@ _RULES = (policy.market_open, policy.size_range, policy.size_step)
 class Reduction:
     """What became of a partial close. `size` is what was to be closed; `remaining` was read back.
 
-    `remaining` is None when it could not be read. Prices in the instrument's currency.
+    `remaining` is None when it could not be read. Prices and `pl` in the instrument's `currency`;
+    `pl_account` in account currency, reckoned at the fill, or at the price of now where that is unknown.
+    `pl_estimated`: so it was, or another currency was converted at the rate of now. `pl_pct` is in percent of
+    what was closed, at its opening level. The result is None where the book does not show just what was
+    asked for.
     """
 
     deal_id: str
@@ -64,6 +70,12 @@ class Reduction:
     size_before: Decimal
     remaining: Decimal | None
     level: Decimal | None
+    pl: Decimal | None
+    currency: str | None
+    pl_account: Decimal | None
+    account_currency: str | None
+    pl_pct: Decimal | None
+    pl_estimated: bool
     evidence: Evidence
     opened_deal_id: str | None
     retry_safe: bool
@@ -274,6 +286,8 @@ class Reductions(Executions):
             # A plain order of this size is not what was asked for: the way to try again is this close.
             problem = replace(problem, next=_command(target.deal_id, size))
         told = _reduction(done, target.deal_id, target.size, size, left, opened, problem)
+        if problem is None:
+            told = _with_result(told, done.effect, target)
         return Reply(told, reply.account_id, problem)
 
     def _settled(self, reply: Reply[Execution]) -> Reply[Execution]:
@@ -357,7 +371,7 @@ def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
     problem: Problem | None,
 ) -> Reduction:
     """Put together what is told of a partial close; the order's side is the opposite of the position's."""
-    return Reduction(
+    told = Reduction(
         deal_id=deal_id,
         preview_id=done.preview_id,
         attempt_id=done.attempt_id,
@@ -368,19 +382,44 @@ def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
         size_before=before,
         remaining=left,
         level=done.level,
+        pl=None,
+        currency=None,
+        pl_account=None,
+        account_currency=None,
+        pl_pct=None,
+        pl_estimated=False,
         evidence=done.evidence,
         opened_deal_id=opened.deal_id if opened else None,
         retry_safe=problem.retry_safe if problem else False,
-        sentence=problem.message if problem else _sentence(done, before, size, left),
+        sentence=problem.message if problem else "",
         next=problem.next if problem else f"capcli positions {deal_id}",
     )
+    return told if problem else replace(told, sentence=_sentence(told))
 
 
-def _sentence(done: Execution, before: Decimal, size: Decimal, left: Decimal | None) -> str:
-    at = f" at {plain(done.level)}" if done.level is not None and done.evidence is Evidence.CONFIRM else ""
-    stays = "the rest stays open" if left is None else f"{short(left)} stays open"
-    opened = f"{done.side.opposite.value} {short(before)} {done.epic}"
-    return f"Closed {short(size)} of {opened}{at}; {stays}."
+def _with_result(told: Reduction, effect: Effect | None, target: Position) -> Reduction:
+    """Say what the part brought, reckoned at the fill: the broker's booking comes later."""
+    if effect is not None and effect.deals:
+        pl = gain(target, effect.deals[0].price, told.size)
+        exact = told.evidence is Evidence.CONFIRM and target.currency == effect.currency
+        told = replace(
+            told,
+            pl=pl,
+            currency=target.currency,
+            pl_account=effect.realised,
+            account_currency=effect.currency,
+            pl_pct=percent_of(pl, target.value_at_open * told.size / target.size, FINE),
+            pl_estimated=told.level is None or not exact,
+        )
+    return replace(told, sentence=_sentence(told))
+
+
+def _sentence(told: Reduction) -> str:
+    at = f" at {plain(told.level)}" if told.level is not None and told.evidence is Evidence.CONFIRM else ""
+    stays = "the rest stays open" if told.remaining is None else f"{short(told.remaining)} stays open"
+    money = gained(told)
+    opened = f"{told.side.value} {short(told.size_before)} {told.epic}"
+    return f"Closed {short(told.size)} of {opened}{at}{': ' if money else ''}{money}; {stays}."
 
 
 def _fault(target: Position, size: Decimal, left: Decimal | None, opened: Position | None) -> Problem | None:

@@ -199,8 +199,8 @@ def test_an_order_on_an_account_in_another_currency_is_converted(seats: Seats) -
     assert abs(shown.notional - shown.entry * 10 * rate) < D("0.02")
     done = seat.execute(shown.preview_id)
     closed = seat.app.closings.close(done.data.deal_id, confirmed=True).data
-    assert (closed.pl_account, closed.account_currency) == (None, "EUR")
-    assert closed.pl is not None
+    assert (closed.account_currency, closed.currency) == ("EUR", "USD")
+    assert closed.pl_account is not None
 
 
 @pytest.mark.parametrize(

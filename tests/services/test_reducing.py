@@ -45,7 +45,8 @@ def test_part_of_a_position_is_closed_and_its_stop_stays(seat: Seat, side: Side)
     assert (done.exit_code, done.data.state, done.data.remaining) == (0, S.LANDED, D(3))
     assert sizes(seat) == {deal: D(3)}
     assert seat.app.portfolio.positions(deal).data.positions[0].stop_level is not None
-    assert done.data.sentence == f"Closed 2 of {side.value} 5 SILVER at {done.data.level}; 3 stays open."
+    assert done.data.sentence.startswith(f"Closed 2 of {side.value} 5 SILVER at {done.data.level}: ")
+    assert done.data.sentence.endswith("; 3 stays open.")
     body = seat.tap.orders()[-1].decode()
     assert body == f'{{"epic":"SILVER","direction":"{side.opposite.value}","size":2}}'
 
@@ -421,7 +422,8 @@ def test_a_book_that_cannot_be_read_afterwards_leaves_the_rest_untold(seat: Seat
     seat.tap.breaks("POST", "/positions", after=broken_since)
     reply = reduce(seat, deal, "2")
     assert (reply.exit_code, reply.data.remaining) == (0, None)
-    assert reply.data.sentence == f"Closed 2 of BUY 5 SILVER at {reply.data.level}; the rest stays open."
+    assert reply.data.sentence.startswith(f"Closed 2 of BUY 5 SILVER at {reply.data.level}: ")
+    assert reply.data.sentence.endswith("; the rest stays open.")
 
 
 def test_what_is_held_of_a_part_under_way_is_told_and_nothing_is_sent(seat: Seat) -> None:
