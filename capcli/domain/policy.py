@@ -122,12 +122,15 @@ class Standing:
 class Blocked:
     """What keeps every new order from being sent: a halt in words, unresolved attempts, the hour's orders.
 
-    `journal` is what is wrong with the journal, and `journal_next` the command that helps.
+    `in_market` are those of them that are orders in the same market: they may change the deals that an order
+    reduces, so nobody can tell what that would do. `journal` is what is wrong with the journal, and
+    `journal_next` the command that helps.
     """
 
     halt: str | None = None
     unresolved: tuple[str, ...] = ()
     wait_s: int = 0
+    in_market: tuple[str, ...] = ()
     journal: str | None = None
     journal_next: str | None = None
 
@@ -198,9 +201,11 @@ def halt(case: Case) -> Check | None:
 
 
 def unresolved(case: Case) -> Check | None:
-    if case.blocked is None or not case.blocked.unresolved:
+    blocked = case.blocked or Blocked()
+    attempts = blocked.in_market if case.only_reduces else blocked.unresolved
+    if not attempts:
         return None
-    first, *more = case.blocked.unresolved
+    first, *more = attempts
     others = f" and {len(more)} more" if more else ""
     return Check(
         Rule.UNRESOLVED, False, f"{first}{others} may be live; capcli reconcile {first} looks for it"
@@ -650,7 +655,6 @@ RULES: tuple[Callable[[Case], Check | None], ...] = (
 _NEW_RISK: frozenset[Callable[[Case], Check | None]] = frozenset(
     {
         halt,
-        unresolved,
         epic_allowed,
         max_size,
         open_positions,
@@ -667,7 +671,7 @@ _NEW_RISK: frozenset[Callable[[Case], Check | None]] = frozenset(
 
 # An amendment that adds risk is judged by these, one that only tightens by none of them.
 _AMENDED_RISK: frozenset[Callable[[Case], Check | None]] = frozenset(
-    {halt, unresolved, epic_allowed, risk, total_risk, daily_loss, stop_required}
+    {halt, unresolved, journal, epic_allowed, risk, total_risk, daily_loss, stop_required}
 )
 _AMENDED: frozenset[Callable[[Case], Check | None]] = frozenset(
     {trading, live, stop, limit, guaranteed, trailing}

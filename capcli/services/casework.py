@@ -44,7 +44,7 @@ from capcli.errors import (
 )
 from capcli.services.approving import Approvals
 from capcli.services.conversion import conversion_rate, known_rates, rates_of
-from capcli.services.documents import StoredOrder
+from capcli.services.documents import StoredOrder, read_order
 from capcli.services.fanout import together
 from capcli.services.halting import refuse_while_halted
 from capcli.services.ports import AttemptBook, Broker, Clock, HaltSwitch, Journal
@@ -305,7 +305,7 @@ def judge(
         amends=amends,
         effect=effect,
         hedging=scene.preferences.hedging,
-        blocked=_blocked(desk, scene.account_id) if is_risk else None,
+        blocked=_blocked(desk, scene.account_id, request.epic) if is_risk else None,
     )
 
 
@@ -316,14 +316,19 @@ def with_day(desk: Desk, scene: Scene) -> Scene:
     return replace(scene, bookings=desk.broker.transactions(broker_midnight(_now(desk)), None))
 
 
-def _blocked(desk: Desk, account_id: str) -> Blocked:
+def _blocked(desk: Desk, account_id: str, epic: str) -> Blocked:
     """Return what keeps every new order from being sent, as far as this computer knows it."""
     held = desk.halt.read()
-    unresolved = desk.journal.unresolved(desk.env, desk.broker.host, account_id)
+    unresolved = [
+        each
+        for each in desk.journal.unresolved(desk.env, desk.broker.host, account_id)
+        if not _under_way(each, desk.clock())
+    ]
     fault = _journal_fault(desk)
     return Blocked(
         halt=held.words if held is not None else None,
-        unresolved=tuple(each.attempt_id for each in unresolved if not _under_way(each, desk.clock())),
+        unresolved=tuple(each.attempt_id for each in unresolved),
+        in_market=tuple(each.attempt_id for each in unresolved if _is_order_in(epic, each, desk.journal)),
         wait_s=desk.broker.opening_wait_s(),
         journal=fault.message if fault else None,
         journal_next=fault.next if fault else None,
@@ -337,6 +342,11 @@ def _journal_fault(desk: Desk) -> CapcliError | None:
     except CapcliError as error:
         return error
     return None
+
+
+def _is_order_in(epic: str, attempt: AttemptRecord, journal: Journal) -> bool:
+    preview = journal.preview(attempt.preview_id) if attempt.kind.is_order and attempt.preview_id else None
+    return preview is not None and read_order(preview.document).request.epic == epic
 
 
 def _under_way(attempt: AttemptRecord, now: datetime) -> bool:

@@ -376,15 +376,15 @@ def _problem(preview: Preview, case: Case) -> Problem | None:
 
 
 def _unblocking(case: Case) -> str | None:
-    """Return the command that lifts what keeps every new order away."""
+    """Return the command that lifts what keeps this order away, whatever else fails."""
     blocked = case.blocked
-    if blocked is None or case.only_reduces:
+    if blocked is None:
         return None
     if blocked.journal_next:
         return blocked.journal_next
-    if blocked.unresolved:
-        return f"capcli reconcile {blocked.unresolved[0]}"
-    return "capcli resume" if blocked.halt else None
+    if attempts := blocked.in_market if case.only_reduces else blocked.unresolved:
+        return f"capcli reconcile {attempts[0]}"
+    return "capcli resume" if blocked.halt and not case.only_reduces else None
 
 
 def _remedy(preview: Preview, request: OrderRequest) -> str:

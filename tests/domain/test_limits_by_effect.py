@@ -119,6 +119,13 @@ def test_a_mode_that_forbids_opening_lets_closing_through(mode: str, allowed: st
     assert passed == allowed.split()
 
 
+@pytest.mark.parametrize("name", ORDERS)
+def test_an_unresolved_order_in_the_market_keeps_reducing_orders_away_too(name: str) -> None:
+    blocked = Blocked(unresolved=("a_1",), in_market=("a_1",))
+    failed = {check.rule for check in evaluate(replace(case_of(ORDERS[name]), blocked=blocked))}
+    assert Rule.UNRESOLVED in failed
+
+
 def test_what_is_opened_alone_counts_for_the_stop_and_the_margin() -> None:
     stop = level("30.50")
     whole = case_of(replace(REVERSES, stop=stop), max_risk_pct=D(1))

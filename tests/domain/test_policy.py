@@ -59,7 +59,7 @@ def test_every_failure_is_reported_at_once() -> None:
     account = replace(ACCOUNT, available=D(1))
     case = a_case(request, policy=policy, market=market, account=account, reference_entry=D(20))
     case = replace(case, standing=Standing(unprotected="D1", total_unprotected="D1", realised=D(-100)))
-    case = replace(case, blocked=Blocked("halted", ("a_1",), 7, "it was altered"))
+    case = replace(case, blocked=Blocked("halted", ("a_1",), 7, journal="it was altered"))
     book = AccountBook(account, (), Preferences(hedging=False, leverages={}), {"USD": D(1)})
     now = effect_of(request, market, case.figures, book)
     case = replace(case, effect=now, reference_effect=replace(now, closes=D(1), opens=D(1)))
