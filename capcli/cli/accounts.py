@@ -93,7 +93,7 @@ def preferences(
         return call.confirmed(
             lambda yes: application.account_changes.prefer(wanted, confirmed=yes),
             given=confirm,
-            summary=lambda: " ".join(application.account_changes.effects(wanted)),
+            summary=lambda: application.account_changes.question(wanted),
             left=lambda: _left("the change of preferences", "capcli accounts preferences"),
         )
 
@@ -145,7 +145,7 @@ def topup(
         return call.confirmed(
             lambda yes: application.account_changes.top_up(money, confirmed=yes),
             given=confirm,
-            summary=lambda: f"Top up by {money:,f} · {application.env}",
+            summary=lambda: application.account_changes.top_up_question(money),
             left=lambda: _left("the top-up", "capcli accounts"),
         )
 

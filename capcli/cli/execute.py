@@ -67,7 +67,8 @@ def sent(
 def _offered(call: Call, application: "App", reply: "Reply[Execution]") -> "Reply[Execution]":
     """Ask the person at the terminal about a stop that is missing: set it, or close the position."""
     executions = application.protected_executions
-    call.outlet.talk(f"{reply.data.sentence}\n")
+    where = f"On {application.env.upper()}, account {reply.account_id}"
+    call.outlet.talk(f"{reply.data.sentence}\n{where}\n")
     for question, deed in (
         ("Set its stop now?", executions.set_stop),
         ("Close it now?", executions.end),

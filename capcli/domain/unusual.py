@@ -92,12 +92,20 @@ def nothing_to_protect(look: Look) -> str | None:
 
 def large_loss(look: Look) -> str | None:
     case = look.case
-    if case.figures.stop is None or not look.opens:
-        return None
-    loss = case.figures.stop.amount * case.opened_share
-    if loss * 100 <= max(case.account.equity, Decimal(0)) * _RISK_PCT:
+    loss = _loss(look)
+    if loss is None or loss * 100 <= max(case.account.equity, Decimal(0)) * _RISK_PCT:
         return None
     return f"the loss at the stop is {look.money(loss)}, {look.of_equity(loss)}"
+
+
+def _loss(look: Look) -> Decimal | None:
+    """Return what is lost at the stop; of a deal that is there only where its change adds to that."""
+    case = look.case
+    if case.amends is not None:
+        return case.amends.loss if case.amends.adds else None
+    if case.figures.stop is None or not look.opens:
+        return None
+    return case.figures.stop.amount * case.opened_share
 
 
 def large_notional(look: Look) -> str | None:
@@ -163,14 +171,19 @@ _RULES: tuple[tuple[Unusual, Callable[[Look], str | None]], ...] = (
 )
 
 
+# What there is to say of a deal that is changed: the others are about what an order opens.
+_AMENDED = frozenset({Unusual.LARGE_LOSS, Unusual.FAR_LEVEL})
+
+
 def cautions(look: Look) -> tuple[Caution, ...]:
-    """Return everything unusual about an order, all at once."""
+    """Return everything unusual about an order or an amendment, all at once."""
     with localcontext(EXACT):
         return tuple(_found(look))
 
 
 def _found(look: Look) -> Iterator[Caution]:
     for code, rule in _RULES:
-        text = rule(look)
+        is_about = look.case.amends is None or code in _AMENDED
+        text = rule(look) if is_about else None
         if text is not None:
             yield Caution(code, text)

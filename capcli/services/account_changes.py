@@ -149,11 +149,20 @@ class AccountChanges:
         found = self._desk.broker.preferences()
         return Reply(PreferencesShown(found.hedging, _rows(found)), self._desk.broker.account_id)
 
-    def effects(self, wanted: Wanted) -> tuple[str, ...]:
-        """Say what a change would do, by the preferences as they are. Raises ChecksFailed, UsageError."""
+    def question(self, wanted: Wanted) -> str:
+        """Return what a person is asked before a change of the preferences there are. Raises ChecksFailed."""
         found = self._desk.broker.preferences()
         _check(wanted, found)
-        return _effects(wanted, found)
+        effects = " ".join(_effects(wanted, found))
+        return self._asked("Change preferences", effects, self._desk.broker.account_id or "")
+
+    def top_up_question(self, amount: Decimal) -> str:
+        """Return what a person is asked before play money is moved."""
+        before = self._account(self._desk.broker.session().account_id)
+        return self._asked(_top_up_words(amount, before), "", before.account_id)
+
+    def _asked(self, what: str, effects: str, account_id: str) -> str:
+        return request_text(what, filter(None, (effects,)), self._desk.env, account_id)
 
     def prefer(self, wanted: Wanted, *, confirmed: bool) -> Reply[PreferencesSet]:
         """Set preferences, once, and read them back.
@@ -177,7 +186,7 @@ class AccountChanges:
 
     def _prefer(self, wanted: Wanted, account_id: str, effects: str) -> Reply[PreferencesSet]:
         words = _Words("The change of preferences", "The preferences are as before.", wanted.command)
-        shown = request_text("Change preferences", (effects,), self._desk.env, account_id)
+        shown = self._asked("Change preferences", effects, account_id)
         answer = self._send("PUT", PREFERENCES_PATH, wanted.body(), account_id, shown)
         self._desk.broker.forget_preferences()
         self._require_taken(answer, words, lambda: self._why_not(wanted))
@@ -230,14 +239,14 @@ class AccountChanges:
         account_id = self._desk.broker.session().account_id
         with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
             before = self._account(account_id)
-            what = f"{_moved(amount, before, 'Puts', 'Takes')}, of which there are {before.cash:,f} now"
+            what = _top_up_words(amount, before)
             self._confirm(f"{what}.", top_up_command(amount, confirm=True), confirmed=confirmed)
             return self._top_up(amount, before, what)
 
     def _top_up(self, amount: Decimal, before: Account, what: str) -> Reply[ToppedUp]:
         words = _Words("The top-up", f"The money is as before. {_LIMITS}", top_up_command(amount))
         body = f'{{"amount":{plain(amount)}}}'.encode()
-        shown = request_text(what, (), self._desk.env, before.account_id)
+        shown = self._asked(what, "", before.account_id)
         answer = self._send("POST", TOP_UP_PATH, body, before.account_id, shown)
         self._require_taken(answer, words, lambda: "")
         wanted = EXACT.add(before.cash, amount)
@@ -387,6 +396,10 @@ def top_up_command(amount: Decimal, *, confirm: bool = False) -> str:
     """Return the command that moves this amount; one below 0 stands behind `--`."""
     words = ["capcli accounts topup", *["--confirm"] * confirm, *["--"] * (amount < 0), plain(amount)]
     return " ".join(words)
+
+
+def _top_up_words(amount: Decimal, before: Account) -> str:
+    return f"{_moved(amount, before, 'Puts', 'Takes')}, of which there are {before.cash:,f} now"
 
 
 def _moved(amount: Decimal, account: Account, put: str, take: str) -> str:

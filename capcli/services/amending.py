@@ -24,7 +24,7 @@ from capcli.domain.order import POSITIONS_PATH, Kind, Leg, LegForm, OrderRequest
 from capcli.domain.policy import Amends, Case
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
-from capcli.services.approval_text import Ends, Legs, change_lines, position_told
+from capcli.services.approval_text import Ends, Legs, change_lines, position_told, warning_lines
 from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.casework import Scene, judge, look, order_rules, with_day
 from capcli.services.changes import Change as Sending
@@ -195,7 +195,7 @@ class Amendments:
         case = self._check(plan, scene, request, ground.price)
         rate, currency = case.figures.conversion_rate, case.account.currency
         lines = change_lines(plan.legs(before, rate), plan.legs(plan.after, rate), currency)
-        return replace(plan, consequences=tuple(lines))
+        return replace(plan, consequences=(*lines, *warning_lines(case, case.now)))
 
     def _refuse_moving_level(self, plan: _Plan) -> None:
         """A person approves exact levels: a distance would be another one at the next price."""

@@ -43,7 +43,7 @@ def order_text(case: Case, account_id: str, *, env: str, now: datetime) -> str:
         *_effect_lines(case),
         *([] if case.only_reduces else _opened_lines(case, figures)),
         _margin_line(case, figures.margin),
-        *_warnings(case, now),
+        *warning_lines(case, now),
     ]
     if request.trigger is not None:
         until = request.trigger.good_till
@@ -51,7 +51,8 @@ def order_text(case: Case, account_id: str, *, env: str, now: datetime) -> str:
     return request_text(what, lines, env, account_id)
 
 
-def _warnings(case: Case, now: datetime) -> Iterator[str]:
+def warning_lines(case: Case, now: datetime) -> Iterator[str]:
+    """Say what is legal but unusual about an order or an amendment; `now` is the broker's time."""
     for caution in cautions(Look(case, None, now)):
         # The line of the stop says so already.
         if caution.code is not Unusual.NO_STOP:

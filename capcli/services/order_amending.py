@@ -35,7 +35,7 @@ from capcli.domain.numbers import money
 from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm, OrderRequest, Trigger, wire_time
 from capcli.errors import BrokerRefused, CapcliError, ChecksFailed, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
-from capcli.services.approval_text import Ends, Legs, change_lines, order_told
+from capcli.services.approval_text import Ends, Legs, change_lines, order_told, warning_lines
 from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.cancelling import find_order, was_filled
 from capcli.services.casework import Scene, judge, look, order_rules, with_day
@@ -382,6 +382,7 @@ def _consequences(plan: Plan, case: policy.Case) -> Iterator[str]:
         before = EXACT.divide(margin * plan.order.level, plan.level)
         yield f"Margin once it is filled {money(before)} → {money(margin, currency)}"
     yield from change_lines(plan.before(rate), plan.after(rate), currency)
+    yield from warning_lines(case, case.now)
 
 
 def _nothing(plan: Plan) -> Reply[OrderAmendment]:

@@ -122,3 +122,21 @@ def test_what_is_as_asked_already_is_not_asked_about(capcli: Cli) -> None:
     deal = capcli.bought("--stop", "24.50")
     done = capcli("positions", "amend", deal, "--stop", "24.5", typed="")
     assert (done.code, "Nothing to change" in done.out, SEND_IT in done.err) == (0, True, False)
+
+
+def test_a_large_loss_and_a_level_far_away_are_warned_of(capcli: Cli) -> None:
+    preview = capcli("preview", "SILVER", "--size", "200", "--stop", "28", "--json").data["preview_id"]
+    deal = capcli("execute", preview, "--confirm", "--json").data["deal_id"]
+    looser = capcli("positions", "amend", deal, "--stop", "20", typed="n\n").err
+    assert "Warning: the loss at the stop is 2," in looser
+    tighter = capcli("positions", "amend", deal, "--stop", "28.5", typed="n\n").err
+    assert "Warning" not in tighter
+    order = resting(capcli)
+    assert "Warning: the level 2.6 is " in capcli("orders", "amend", order, "--at", "2.6", typed="n\n").err
+
+
+@pytest.mark.parametrize(
+    "words", [("accounts", "preferences", "--hedging", "on"), ("accounts", "topup", "100")]
+)
+def test_every_other_question_about_an_account_names_it_too(capcli: Cli, words: tuple[str, ...]) -> None:
+    assert asked(capcli(*words, typed="n\n"))[-1].startswith("On PAPER, account ")

@@ -1,5 +1,7 @@
 """At a terminal a position without its stop is asked about; a script gets exit code 9 and the command."""
 
+import re
+
 import pytest
 
 from tests.cli.conftest import Cli
@@ -37,7 +39,7 @@ def test_a_person_is_asked_to_set_it_or_to_close(
     answers: str, code: int, left: list[float | None], capcli: Cli, preview: str
 ) -> None:
     done = capcli("execute", preview, typed=answers)
-    assert "Set its stop now? [y/N]" in done.err
+    assert re.search(r"\nOn PAPER, account \d+\nSet its stop now\? \[y/N\]", done.err)
     assert ("Close it now? [y/N]" in done.err) is (code == 9)
     found = capcli("positions", "--json").data["positions"]
     assert (done.code, [row["stop_level"] for row in found]) == (code, left)

@@ -230,7 +230,7 @@ def test_a_top_up_is_not_confirmed_by_what_was_typed_before(
         capcli, keyboard, "--env", "demo", "accounts", "topup", "100", transport=logged_in.tap, env=environ
     )
 
-    assert "Top up by 100" in said
+    assert "Puts 100 USD of play money on 1" in said
     assert code == 5
     assert not [one for one in logged_in.tap.requests if one.url.path.endswith("/topUp")]
 
