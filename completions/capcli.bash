@@ -239,8 +239,8 @@ __capcli_words() {
     "") words="buy sell preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp help|" ;;
     "buy") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
     "sell") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
-    "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain" ;;
-    "propose") words="|--risk --buy --sell --stop --stop-distance" ;;
+    "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --id-only" ;;
+    "propose") words="|--risk --buy --sell --stop --stop-distance --id-only" ;;
     "execute") words="|--again --ensure-stop --confirm --yes" ;;
     "positions") words="amend|" ;;
     "positions amend") words="|--stop --stop-distance --no-stop --limit --limit-distance --no-limit --trailing --guaranteed --confirm --yes" ;;

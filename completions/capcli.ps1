@@ -213,14 +213,16 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
-            @('--explain', 'Each field in a sentence.')
+            @('--explain', 'Each field in a sentence.'),
+            @('--id-only', 'Print the preview''s id alone, for a script.')
         )
         'propose' = @(
             @('--risk', 'Share of the equity to risk.'),
             @('--buy', 'Make a preview of a buy.'),
             @('--sell', 'Make a preview of a sale.'),
             @('--stop', 'Stop at this price.'),
-            @('--stop-distance', 'Stop this far from the price.')
+            @('--stop-distance', 'Stop this far from the price.'),
+            @('--id-only', 'Print the preview''s id alone, for a script.')
         )
         'execute' = @(
             @('--again', 'Also when the same order was sent a minute ago.'),

@@ -393,6 +393,11 @@ class Call:
         self.outlet.result(self._text(reply, env, explain=explain) + "\n")
         self.warn(reply.data)
 
+    def explain(self, reply: "Reply[Any]", env: str | None) -> None:
+        """Explain a result beside it, quiet or not: somebody asked for it."""
+        self.outlet.talk(f"{self._text(reply, env, explain=True).rstrip()}\n")
+        self.warn(reply.data)
+
     def _write(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> None:
         if self.json:
             from capcli.render.envelope import document, encode

@@ -1,10 +1,12 @@
 """`capcli propose`: what a share of the equity would buy or sell."""
 
+from shlex import quote
 from typing import Annotated
 
 import typer
 
 from capcli.cli.inputs import leg, risk
+from capcli.cli.preview import IdOnly, print_id
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app
 from capcli.domain.market import Side
@@ -30,6 +32,7 @@ def propose(
     stop_distance: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Stop this far from the price.")
     ] = None,
+    id_only: IdOnly = False,
 ) -> None:
     """Work out the size that a risk allows; sends nothing.
 
@@ -43,6 +46,11 @@ def propose(
         raise UsageError(
             "--buy and --sell exclude each other. Nothing was sent.", next="capcli propose --help"
         )
+    if id_only and not (buy or sell):
+        raise UsageError(
+            "--id-only needs a side: --buy or --sell makes the preview that has an id. Nothing was sent.",
+            next=f"capcli propose {quote(epic)} --risk {quote(share)} --buy --id-only",
+        )
     side = Side.BUY if buy else Side.SELL if sell else None
     call = ctx.find_root().obj
     call.check_form(Proposal)
@@ -50,9 +58,6 @@ def propose(
     application = call.build()
     call.note_default(application)
     reply = application.proposals.propose(epic, percent, side=side, stop=given)
-    if call.options.quiet and not call.json and reply.data.preview_id:
-        call.outlet.result(f"{reply.data.preview_id}\n")
-        if reply.problem:
-            call.complain(reply.problem)
-        raise typer.Exit(reply.exit_code)
+    if (id_only or call.options.quiet) and side is not None:
+        print_id(call, reply, application.env)
     finish(call, reply, application.env)

@@ -139,7 +139,7 @@ stdout; messages and errors go to stderr.
 --csv       a header and the rows, for commands that have rows.
 --fields    only these fields, in this order:
             capcli positions --json --fields deal_id,epic,pl
---quiet     no talk on stderr but errors; a preview prints its id alone."""
+--quiet     nothing on stderr but errors; a preview prints its id alone, as --id-only does."""
 
 
 def _preview() -> str:

@@ -1,6 +1,9 @@
 """The way of an order through the commands: preview, execute, positions, close, and execute again."""
 
+import re
 from datetime import timedelta
+
+import pytest
 
 
 def test_the_example_of_the_readme_works_on_a_fresh_machine(capcli):
@@ -124,6 +127,30 @@ def test_a_quiet_preview_prints_its_id_alone(capcli):
     assert result.err == ""
     assert result.out.startswith("p_")
     assert len(result.out.strip()) == 14
+
+
+@pytest.mark.parametrize("option", ["--id-only", "--quiet"])
+def test_a_script_never_holds_the_id_of_a_preview_that_cannot_be_executed(capcli, option):
+    words = ("preview", "SILVER", "--size", "1", option)
+    good, bad = capcli(*words), capcli(*words, "--stop", "99")
+    assert re.fullmatch("p_[0-9a-z]{12}\n", good.out)
+    assert (bad.out, bad.code) == ("", 5)
+    assert "CHECKS_FAILED" in bad.err
+    proposed = capcli("propose", "SILVER", "--risk", "1%", "--buy", option)
+    assert re.fullmatch("p_[0-9a-z]{12}\n", proposed.out)
+
+
+@pytest.mark.parametrize("option", ["--id-only", "--quiet"])
+def test_an_explanation_is_not_dropped_for_the_id(capcli, option):
+    result = capcli("preview", "SILVER", "--size", "1", "--stop", "24.50", "--explain", option)
+    assert re.fullmatch("p_[0-9a-z]{12}\n", result.out)
+    assert "Notional" in result.err
+
+
+def test_only_a_side_makes_a_proposal_with_an_id(capcli):
+    said = capcli("propose", "SILVER", "--risk", "1%", "--id-only")
+    assert (said.code, said.out) == (2, "")
+    assert "next: capcli propose SILVER --risk 1% --buy --id-only" in said.err
 
 
 def test_margins_name_their_currency_where_they_are_not_all_in_the_account_s(capcli):
