@@ -76,6 +76,7 @@ from capcli.services.ports import (
 
 _Shape = TypeVar("_Shape")
 _Row = TypeVar("_Row")
+_Booked = TypeVar("_Booked", Activity, Transaction)
 
 PAGE = 1000
 EPICS_PER_CALL = 50
@@ -384,6 +385,17 @@ class CapitalBroker:
         deal_id: str | None = None,
         only: Mapping[str, tuple[str, ...]] = _NO_FILTER,
     ) -> tuple[Activity, ...]:
+        """Return what `list_activity` does. Raises RowUnreadable where not every row can be read."""
+        return _whole(self.list_activity(start, end, deal_id=deal_id, only=only), "GET /history/activity")
+
+    def list_activity(
+        self,
+        start: datetime,
+        end: datetime | None,
+        *,
+        deal_id: str | None = None,
+        only: Mapping[str, tuple[str, ...]] = _NO_FILTER,
+    ) -> Listed[Activity]:
         """Return the detailed activity of a window of at most one day, newest first.
 
         Without an end the window goes up to now and has at most a day, less a minute.
@@ -393,27 +405,32 @@ class CapitalBroker:
         """
         query = self._between(start, end)
         if query is None:
-            return ()
+            return Listed(())
         query |= {"detailed": "true"}
         query |= {"dealId": deal_id} if deal_id else {}
         query |= {"filter": text} if (text := _fiql(only)) else {}
         rows = self._get(wire.Activities, "history", "activity", query=query).activities
-        return tuple(row for row in map(translate.activity, rows) if end is not None or row.at >= start)
+        return _since(start, end, translate.listed(rows, wire.ActivityRow, translate.activity))
 
     def transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None
     ) -> tuple[Transaction, ...]:
+        """Return what `list_transactions` does. Raises RowUnreadable where not every row can be read."""
+        return _whole(self.list_transactions(start, end, kind=kind), "GET /history/transactions")
+
+    def list_transactions(
+        self, start: datetime, end: datetime | None, *, kind: str | None = None
+    ) -> Listed[Transaction]:
         """Return the account's bookings of a window, newest first, of one type or of all.
 
         Without an end the window goes up to now and has at most a day, less a minute.
         """
         query = self._between(start, end)
         if query is None:
-            return ()
+            return Listed(())
         query |= {"type": kind} if kind else {}
         rows = self._get(wire.Transactions, "history", "transactions", query=query).transactions
-        found = map(translate.transaction, rows)
-        return tuple(row for row in found if end is not None or row.at >= start)
+        return _since(start, end, translate.listed(rows, wire.TransactionRow, translate.transaction))
 
     # The latest window has no end: a `to` of now may be the broker's future, which it refuses. Its seconds
     # are counted back by the broker's own clock, so some more are asked for and cut off again.
@@ -633,13 +650,25 @@ def _about(found: Listed[_Row], deal_id: str) -> Listed[_Row]:
     return replace(found, unreadable=tuple(replace(row, deal_id=deal_id) for row in found.unreadable))
 
 
+_LOOKS = {
+    "GET /workingorders": "capcli orders",
+    "GET /history/activity": "capcli history activity",
+    "GET /history/transactions": "capcli history transactions",
+}
+
+
+def _since(start: datetime, end: datetime | None, found: Listed[_Booked]) -> Listed[_Booked]:
+    """Cut off what a window without an end was asked for besides."""
+    return replace(found, rows=tuple(row for row in found.rows if end is not None or row.at >= start))
+
+
 def _whole(found: Listed[_Row], endpoint: str) -> tuple[_Row, ...]:
     if not found.unreadable:
         return found.rows
     named = "; ".join(f"{row.words}: {row.why}" for row in found.unreadable)
     raise RowUnreadable(
         f"The broker's answer to {endpoint} holds what cannot be read ({named}). Nothing was sent.",
-        next="capcli orders" if "workingorders" in endpoint else "capcli positions",
+        next=_LOOKS.get(endpoint, "capcli positions"),
         endpoint=endpoint,
         deal_ids=[row.deal_id for row in found.unreadable],
     )

@@ -51,11 +51,8 @@ _SEGMENT = re.compile(r"(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})")
 _ACCEPTED, _REJECTED = "ACCEPTED", "REJECTED"
 
 
-def market_status(word: str) -> MarketStatus:
-    try:
-        return MarketStatus(word)
-    except ValueError:
-        return MarketStatus.UNKNOWN
+def market_status(word: str | None) -> MarketStatus:
+    return next((known for known in MarketStatus if known == word), MarketStatus.UNKNOWN)
 
 
 def session(row: wire.SessionDetails) -> Session:
@@ -67,11 +64,11 @@ def session(row: wire.SessionDetails) -> Session:
 def account(row: wire.AccountRow) -> Account:
     return Account(
         account_id=row.account_id,
-        name=row.account_name,
-        status=row.status,
-        type=row.account_type,
+        name=row.account_name or "",
+        status=row.status or "",
+        type=row.account_type or "",
         currency=row.currency,
-        preferred=row.preferred,
+        preferred=bool(row.preferred),
         cash=row.balance.deposit,
         equity=row.balance.balance,
         open_pl=row.balance.profit_loss,
@@ -82,8 +79,8 @@ def account(row: wire.AccountRow) -> Account:
 def market_row(row: wire.MarketSummary) -> MarketRow:
     return MarketRow(
         epic=row.epic,
-        name=row.instrument_name,
-        type=row.instrument_type,
+        name=row.instrument_name or row.epic,
+        type=row.instrument_type or "",
         status=market_status(row.market_status),
         bid=row.bid,
         offer=row.offer,
@@ -117,7 +114,7 @@ def market(row: wire.MarketDetails, at: datetime) -> Market:
         change=snapshot.net_change,
         change_pct=snapshot.percentage_change,
         decimals=snapshot.decimal_places_factor or 0,
-        modes=snapshot.market_modes or (),
+        modes=tuple(filter(None, snapshot.market_modes or ())),
     )
 
 
@@ -146,9 +143,9 @@ def _points(rule: wire.Rule | None) -> Decimal | None:
 
 def _distance(new: wire.Rule | None, old: wire.Rule | None) -> Distance | None:
     rule = new or old
-    if rule is None or rule.unit not in tuple(RuleUnit):
+    if rule is None or rule.value is None or rule.unit not in tuple(RuleUnit):
         return None
-    return Distance(rule.value, RuleUnit(rule.unit))
+    return Distance(rule.value, RuleUnit(rule.unit or ""))
 
 
 def _available(preference: str | None) -> bool | None:
@@ -170,7 +167,7 @@ def _segments(day: object) -> tuple[str, ...]:
 
 
 def overnight_fee(fee: wire.OvernightFee | None) -> OvernightFee | None:
-    if fee is None:
+    if fee is None or fee.long_rate is None or fee.short_rate is None:
         return None
     return OvernightFee(fee.long_rate, fee.short_rate, fee.swap_charge_timestamp, fee.swap_charge_interval)
 
@@ -220,6 +217,7 @@ def unreadable_row(body: bytes, error: Exception) -> UnreadableRow:
     except _FAULTS:
         row = None
     parts = [part for part in (row.values() if isinstance(row, dict) else ()) if isinstance(part, dict)]
+    parts += [row] if isinstance(row, dict) else []
     return UnreadableRow(_word(parts, "dealId"), _word(parts, "epic"), clean(str(error)))
 
 
@@ -233,8 +231,8 @@ def position(row: wire.PositionRow) -> Position:
     return Position(
         deal_id=held.deal_id,
         epic=listed.epic,
-        name=listed.instrument_name,
-        type=listed.instrument_type,
+        name=listed.instrument_name or listed.epic,
+        type=listed.instrument_type or "",
         side=held.direction,
         size=held.size,
         level=held.level,
@@ -261,7 +259,7 @@ def working_order(row: wire.OrderRow) -> WorkingOrder:
     return WorkingOrder(
         deal_id=order.deal_id,
         epic=order.epic,
-        name=listed.instrument_name,
+        name=listed.instrument_name or listed.epic,
         side=side,
         type=order.order_type,
         size=order.order_size,
@@ -321,9 +319,9 @@ def activity(row: wire.ActivityRow) -> Activity:
         at=row.at,
         epic=row.epic or "",
         deal_id=row.deal_id or "",
-        source=row.source,
-        type=row.type,
-        status=row.status,
+        source=row.source or "",
+        type=row.type or "",
+        status=row.status or "",
         size=details.size,
         # A row can first appear with level 0 and get its price later (API page 10.1).
         level=details.level or None,
@@ -348,7 +346,7 @@ def transaction(row: wire.TransactionRow) -> Transaction:
 
 
 def node(row: wire.NodeRow) -> Node:
-    return Node(row.id, clean(row.name))
+    return Node(row.id, clean(row.name or row.id))
 
 
 def sentiment(row: wire.SentimentRow) -> Sentiment:
@@ -356,4 +354,6 @@ def sentiment(row: wire.SentimentRow) -> Sentiment:
 
 
 def watchlist(row: wire.WatchlistRow) -> Watchlist:
-    return Watchlist(row.id, row.name, row.editable, row.deleteable, bool(row.default_system_watchlist))
+    return Watchlist(
+        row.id, row.name, bool(row.editable), bool(row.deleteable), bool(row.default_system_watchlist)
+    )

@@ -103,12 +103,12 @@ class Balance(Shape, frozen=True):
 
 class AccountRow(Shape, frozen=True):
     account_id: Word
-    account_name: Word
-    status: Word
-    account_type: Word
-    preferred: Flag
     currency: Currency
     balance: Balance
+    account_name: MaybeWord = None
+    status: MaybeWord = None
+    account_type: MaybeWord = None
+    preferred: MaybeFlag = None
 
 
 class Accounts(Shape, frozen=True):
@@ -129,9 +129,9 @@ class MarketSummary(Shape, frozen=True):
     """A market in a search result, and beside a position or an order."""
 
     epic: Word
-    instrument_name: Word
-    instrument_type: Word
-    market_status: Word
+    instrument_name: MaybeWord = None
+    instrument_type: MaybeWord = None
+    market_status: MaybeWord = None
     bid: MaybeNumber = None
     offer: MaybeNumber = None
     high: MaybeNumber = None
@@ -145,12 +145,12 @@ class PricedMarket(Shape, frozen=True):
     """The same beside a position, where both prices and their time are needed."""
 
     epic: Word
-    instrument_name: Word
-    instrument_type: Word
-    market_status: Word
     bid: Number
     offer: Number
     updated: Moment = field(name="updateTimeUTC")
+    instrument_name: MaybeWord = None
+    instrument_type: MaybeWord = None
+    market_status: MaybeWord = None
 
 
 class MarketList(Shape, frozen=True):
@@ -160,8 +160,8 @@ class MarketList(Shape, frozen=True):
 class OvernightFee(Shape, frozen=True):
     """`swapChargeTimestamp` is epoch milliseconds, the interval minutes."""
 
-    long_rate: Number
-    short_rate: Number
+    long_rate: MaybeNumber = None
+    short_rate: MaybeNumber = None
     swap_charge_timestamp: MaybeMoment = None
     swap_charge_interval: MaybeWhole = None
 
@@ -184,8 +184,8 @@ class Instrument(Shape, frozen=True):
 
 
 class Rule(Shape, frozen=True):
-    unit: Word
-    value: Number
+    unit: MaybeWord = None
+    value: MaybeNumber = None
 
 
 class DealingRules(Shape, frozen=True):
@@ -208,15 +208,15 @@ class DealingRules(Shape, frozen=True):
 class Snapshot(Shape, frozen=True):
     """Its `updateTime` has no UTC twin and is not UTC (API page 5.1), so it is not read."""
 
-    market_status: Word
     bid: Number
     offer: Number
+    market_status: MaybeWord = None
     decimal_places_factor: MaybeWhole = None
     high: MaybeNumber = None
     low: MaybeNumber = None
     net_change: MaybeNumber = None
     percentage_change: MaybeNumber = None
-    market_modes: tuple[Word, ...] | None = None
+    market_modes: tuple[MaybeWord, ...] | None = None
 
 
 class MarketDetails(Shape, frozen=True):
@@ -345,16 +345,18 @@ class ActivityRow(Shape, frozen=True):
     """System rows need not be about a market or a deal."""
 
     at: Moment = field(name="dateUTC")
-    source: Word
-    type: Word
-    status: Word
+    source: MaybeWord = None
+    type: MaybeWord = None
+    status: MaybeWord = None
     epic: MaybeWord = None
     deal_id: MaybeWord = None
     details: ActivityDetails | None = None
 
 
 class Activities(Shape, frozen=True):
-    activities: tuple[ActivityRow, ...]
+    """Row by row, as positions."""
+
+    activities: tuple[msgspec.Raw, ...]
 
 
 class TransactionRow(Shape, frozen=True):
@@ -372,12 +374,14 @@ class TransactionRow(Shape, frozen=True):
 
 
 class Transactions(Shape, frozen=True):
-    transactions: tuple[TransactionRow, ...]
+    """Row by row, as positions."""
+
+    transactions: tuple[msgspec.Raw, ...]
 
 
 class NodeRow(Shape, frozen=True):
     id: Word
-    name: Word
+    name: MaybeWord = None
 
 
 class Navigation(Shape, frozen=True):
@@ -402,8 +406,8 @@ class WatchlistRow(Shape, frozen=True):
 
     id: Word
     name: Word
-    editable: Flag
-    deleteable: Flag
+    editable: MaybeFlag = None
+    deleteable: MaybeFlag = None
     default_system_watchlist: MaybeFlag = None
 
 

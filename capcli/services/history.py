@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Protocol, TypeVar
 
-from capcli.domain.account import Activity, Transaction
+from capcli.domain.account import Activity, Transaction, UnreadableRow
 from capcli.errors import BrokerRefused, Busy, UsageError
 from capcli.services import ids
 from capcli.services.booking import Booked, Totals, by_key, totals
@@ -66,23 +66,31 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ActivityFound:
-    """Activity of the account, newest first. `may_grow`: rows come up to two minutes late."""
+    """Activity of the account, newest first. `may_grow`: rows come up to two minutes late.
+
+    `unreadable` rows are in a form that cannot be read.
+    """
 
     activities: tuple[Activity, ...]
     start: datetime
     end: datetime
     may_grow: bool
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionsFound:
-    """Bookings of the account, newest first, and their sum; None where they are not in one currency."""
+    """Bookings of the account, newest first, and their sum.
+
+    The sum is None where they are not in one currency or not all of them can be read.
+    """
 
     transactions: tuple[Transaction, ...]
     start: datetime
     end: datetime
     total: Decimal | None
     currency: str | None
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +142,16 @@ class History:
             "status": wanted.statuses,
             "source": wanted.sources,
         }
-        rows = self._windows(
-            _cut(start, end, _DAY, current=current),
-            lambda broker, since, until: broker.activity(since, until, deal_id=wanted.deal_id, only=only),
-        )
-        return Reply(ActivityFound(rows, start, end, now - end < _LATE), self.broker.account_id)
+        unread: list[UnreadableRow] = []
+
+        def read(broker: Broker, since: datetime, until: datetime | None) -> tuple[Activity, ...]:
+            found = broker.list_activity(since, until, deal_id=wanted.deal_id, only=only)
+            unread.extend(found.unreadable)
+            return found.rows
+
+        rows = self._windows(_cut(start, end, _DAY, current=current), read)
+        found = ActivityFound(rows, start, end, now - end < _LATE, tuple(dict.fromkeys(unread)))
+        return Reply(found, self.broker.account_id)
 
     def transactions(
         self,
@@ -154,13 +167,14 @@ class History:
         wanted = _read(wanted)
         start, end, current = _bounds(span, self._now(), BOOKINGS_SPAN, most_days)
         kind = wanted.types[0] if len(wanted.types) == 1 else None
-        rows = tuple(
-            row for row in self._bookings(start, None if current else end, kind) if _is_wanted(row, wanted)
-        )
+        unread: list[UnreadableRow] = []
+        every = self._bookings(start, None if current else end, kind, unread)
+        rows = tuple(row for row in every if _is_wanted(row, wanted))
         currencies = {row.currency for row in rows}
         currency = currencies.pop() if len(currencies) == 1 else None
-        total = sum((row.amount for row in rows), Decimal(0)) if currency else None
-        return Reply(TransactionsFound(rows, start, end, total, currency), self.broker.account_id)
+        total = sum((row.amount for row in rows), Decimal(0)) if currency and not unread else None
+        found = TransactionsFound(rows, start, end, total, currency, tuple(dict.fromkeys(unread)))
+        return Reply(found, self.broker.account_id)
 
     def report(self, span: Span, *, by: str = "market") -> Reply[Report]:
         """Return realised P&L, costs and deposits of a span, by `market`, `day` or `month`.
@@ -190,12 +204,23 @@ class History:
         return self.broker.broker_time() or self.broker.server_time()
 
     def _bookings(
-        self, start: datetime, end: datetime | None, kind: str | None = None
+        self,
+        start: datetime,
+        end: datetime | None,
+        kind: str | None = None,
+        unread: list[UnreadableRow] | None = None,
     ) -> tuple[Transaction, ...]:
-        """Return bookings of a window, up to now without an end; by days where a month is refused."""
+        """Return bookings of a window, up to now without an end; by days where a month is refused.
+
+        What cannot be read goes to `unread`; without one it raises RowUnreadable, since a sum would lack it.
+        """
 
         def read(broker: Broker, since: datetime, until: datetime | None) -> tuple[Transaction, ...]:
-            return broker.transactions(since, until, kind=kind)
+            if unread is None:
+                return broker.transactions(since, until, kind=kind)
+            found = broker.list_transactions(since, until, kind=kind)
+            unread.extend(found.unreadable)
+            return found.rows
 
         last = end or _whole(self._now())
         try:

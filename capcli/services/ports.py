@@ -296,14 +296,34 @@ class Broker(Protocol):
 
         Without an end the window goes up to now.
 
-        `only` names what a field (epic, source, status, type) must be one of.
+        `only` names what a field (epic, source, status, type) must be one of. Raises RowUnreadable.
         """
+        ...
+
+    def list_activity(
+        self,
+        start: datetime,
+        end: datetime | None,
+        *,
+        deal_id: str | None = None,
+        only: Mapping[str, tuple[str, ...]] = ...,
+    ) -> Listed[Activity]:
+        """Return the same, row by row."""
         ...
 
     def transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None
     ) -> tuple[Transaction, ...]:
-        """Return the account's bookings of a window, newest first; without an end, up to now."""
+        """Return the account's bookings of a window, newest first; without an end, up to now.
+
+        Raises RowUnreadable.
+        """
+        ...
+
+    def list_transactions(
+        self, start: datetime, end: datetime | None, *, kind: str | None = None
+    ) -> Listed[Transaction]:
+        """Return the same, row by row."""
         ...
 
     def navigation(
