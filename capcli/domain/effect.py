@@ -12,7 +12,7 @@ from capcli.domain.account import Account, Position, Preferences
 from capcli.domain.market import Market, Side
 from capcli.domain.money import EXACT, cents
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.sizing import Figures, estimated_entry
+from capcli.domain.sizing import Figures, estimated_entry, leverage_decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def _margin_after(
 
 def _share(figures: Figures) -> Decimal | None:
     """Return the part of its value that a new deal sets aside, as exactly as the broker has it."""
-    if figures.leverage is not None:
+    if figures.leverage is not None and leverage_decides(figures.leverage, figures.market_margin_pct):
         return 1 / figures.leverage
     return None if figures.market_margin_pct is None else figures.market_margin_pct / 100
 

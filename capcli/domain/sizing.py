@@ -39,7 +39,8 @@ class Overnight:
 class Figures:
     """What an order means in money. Prices in `currency`; amounts in `account_currency`.
 
-    `leverage` is the account's own choice where it asks for more margin than the market, else None.
+    `leverage` is the account's own choice for the market's class, None where it has none. The margin follows
+    the larger of it and the market's factor; `leverage_decides` says which.
     """
 
     entry: Decimal
@@ -108,27 +109,35 @@ class _MarginRule:
 
     @property
     def pct(self) -> Decimal | None:
-        if self.leverage is None:
+        if self.leverage is None or not leverage_decides(self.leverage, self.market_pct):
             return self.market_pct
-        return Decimal(short((100 / self.leverage).quantize(_SHARE, ROUND_HALF_EVEN, EXACT)))
+        return pct_of_leverage(self.leverage)
 
     def of(self, value: Decimal) -> Decimal | None:
-        if self.leverage is not None:
+        if self.leverage is not None and leverage_decides(self.leverage, self.market_pct):
             return cents(value / self.leverage)
         return None if self.market_pct is None else cents(value * self.market_pct / 100)
 
 
 def _margin_rule(market: Market, preferences: Preferences | None) -> _MarginRule:
-    """Return the larger of the market's factor and 100 / leverage (API page 14.5: to be safe).
+    # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
+    market_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
+    return _MarginRule(market_pct, preferences.leverage(market.type) if preferences else None)
+
+
+def leverage_decides(leverage: Decimal | None, market_pct: Decimal | None) -> bool:
+    """Say whether a leverage asks for more margin than the market's factor: the larger counts.
 
     A factor of 100 % beside a leverage is a static value that says nothing (API page 18, fact 1).
     """
-    # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
-    market_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
-    leverage = preferences.leverage(market.type) if preferences else None
-    if leverage is None or (market_pct is not None and _WHOLE <= market_pct * leverage != _WHOLE * leverage):
-        return _MarginRule(market_pct, None)
-    return _MarginRule(market_pct, leverage)
+    if leverage is None:
+        return False
+    return market_pct is None or market_pct == _WHOLE or market_pct * leverage < _WHOLE
+
+
+def pct_of_leverage(leverage: Decimal) -> Decimal:
+    """Return the margin that a leverage asks for, in percent: 5 for 20."""
+    return Decimal(short((100 / leverage).quantize(_SHARE, ROUND_HALF_EVEN, EXACT)))
 
 
 def figures(

@@ -8,7 +8,7 @@ from capcli.domain.market import Side
 from capcli.domain.money import percent_of, plain, short
 from capcli.domain.numbers import rate
 from capcli.domain.order import LegForm
-from capcli.domain.sizing import LegFigures
+from capcli.domain.sizing import LegFigures, leverage_decides, pct_of_leverage
 from capcli.render.numbers import gain, money, percent, places, price
 from capcli.services.previews import Preview
 
@@ -119,11 +119,21 @@ def _margin_in_use(data: Preview) -> str:
 
 
 def _share(data: Preview) -> str:
-    if data.margin_pct is None or data.leverage is None or data.market_margin_pct is None:
+    leverage, market_pct = data.leverage, data.market_margin_pct
+    if data.margin_pct is None or leverage is None or market_pct is None:
         return f"x {percent(data.margin_pct or Decimal(0))}"
+    own = pct_of_leverage(leverage)
+    if not leverage_decides(leverage, market_pct):
+        less = f": the market's own, more than {percent(own)} by your leverage of {short(leverage)}"
+        return f"x {percent(data.margin_pct)}{less if own < market_pct else ''}"
+    against = f"more than the market's own {percent(market_pct)}"
+    if own < market_pct:
+        against = (
+            f"and the market's factor of {percent(market_pct)} is a fixed value that says nothing beside it"
+        )
     return (
-        f"/ {short(data.leverage)}: your leverage for this class of markets (accounts preferences) asks for "
-        f"{percent(data.margin_pct)}, more than the market's own {percent(data.market_margin_pct)}"
+        f"/ {short(leverage)}: your leverage for this class of markets (accounts preferences) asks for "
+        f"{percent(own)}, {against}"
     )
 
 

@@ -7,7 +7,7 @@ from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
 from capcli.domain.order import LegForm
 from capcli.domain.policy import Check
-from capcli.domain.sizing import LegFigures
+from capcli.domain.sizing import LegFigures, leverage_decides, pct_of_leverage
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.explain import sentences
 from capcli.render.numbers import gain, gained, money, percent, places, price
@@ -102,13 +102,23 @@ def _open_after(data: Preview) -> str:
     return " and ".join(f"{name} {short(units)}" for name, units in sides if units) or "nothing"
 
 
+def _chosen(data: Preview) -> str:
+    """Name the leverage where it decides, or where the market's factor asks for more than it."""
+    leverage, market_pct = data.leverage, data.market_margin_pct
+    if leverage is None:
+        return ""
+    if leverage_decides(leverage, market_pct):
+        return f", your leverage {short(leverage)}"
+    own = pct_of_leverage(leverage)
+    return f" by the market; {percent(own)} by your leverage {short(leverage)}" if own != market_pct else ""
+
+
 def _money_rows(data: Preview) -> Rows:
     currency = data.account_currency
     rows = [("Notional", Cell(money(data.notional, currency)))]
     if data.margin is None or data.available_after is None:
         return [*rows, ("Margin", Cell("unknown: the broker sent no margin factor", Tone.BAD))]
-    chosen = f", your leverage {short(data.leverage)}" if data.leverage else ""
-    factor = "" if data.margin_pct is None else f" ({percent(data.margin_pct)}{chosen})"
+    factor = "" if data.margin_pct is None else f" ({percent(data.margin_pct)}{_chosen(data)})"
     after = Cell(money(data.available_after, currency), Tone.BAD if data.available_after < 0 else Tone.PLAIN)
     needs = "none: nothing opens" if data.effect.only_reduces else money(data.margin, currency) + factor
     rows += [("Margin", Cell(needs)), ("Available after", after)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .venue import Venue
+from .host import Venue
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from capcli.paper.transport import PaperTransport
 from capcli.services.ports import Credentials
 from tests.support.fixtures import Owned
 
-from .venue import Cache, Time
+from .host import Cache, Time
 
 START = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from capcli.domain.market import Resolution, Side
 from capcli.errors import BrokerRefused, DealUnknown, EpicUnknown, NotTheBroker, UsageError
 
 from . import shapes
-from .venue import START, Cache, Venue, answer, refusal, stored
+from .host import START, Cache, Venue, answer, refusal, stored
 
 NO_EPIC = refusal("error.not-found.epic", 404)
 

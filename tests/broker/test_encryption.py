@@ -16,7 +16,7 @@ from capcli.broker.encryption import load_key
 from capcli.errors import ConfigError, LoginRefused, NotTheBroker, Unreachable
 from capcli.services.ports import Credentials
 
-from .venue import KEY, KEY_ENDPOINT, PASSWORD, USER, Step, Venue, answer, refusal
+from .host import KEY, KEY_ENDPOINT, PASSWORD, USER, Step, Venue, answer, refusal
 
 STAMP = 1_772_452_800_123
 

@@ -27,7 +27,7 @@ from capcli.errors import (
 from capcli.services.ports import Credentials
 
 from . import shapes
-from .venue import KEY, PASSWORD, USER, Cache, Time, Venue, answer, refusal, stored
+from .host import KEY, PASSWORD, USER, Cache, Time, Venue, answer, refusal, stored
 
 FLAT = answer({"positions": []})
 

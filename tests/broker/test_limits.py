@@ -14,7 +14,7 @@ from capcli.broker.limits import HOUR_S, Openings, OwnBook, Pace, RequestKind
 from capcli.services.ports import Allowance, Lane, Ticket
 from tests.support.clock import Time as SharedTime
 
-from .venue import Time
+from .host import Time
 
 Plan = list[tuple[RequestKind, Lane, float, float]]
 PLANS = st.lists(

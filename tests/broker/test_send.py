@@ -15,7 +15,7 @@ from capcli.errors import UsageError
 from capcli.services.ports import Credentials
 
 from . import shapes
-from .venue import KEY, PASSWORD, START, USER, Cache, Time, Venue, answer, refusal, stored
+from .host import KEY, PASSWORD, START, USER, Cache, Time, Venue, answer, refusal, stored
 
 BODY = b'{"epic":"SILVER","direction":"BUY","size":1.50}'
 REFERENCE = "o_00000000-0000-4000-8000-000000000001"

@@ -13,8 +13,8 @@ from capcli.errors import ConfigError, LoginRefused, RateLimited, ReadTimeout, U
 from capcli.services.ports import Credentials
 
 from . import shapes
+from .host import KEY, PASSWORD, START, USER, Cache, Venue, answer, refusal, stored
 from .shapes import FIRST, SECOND
-from .venue import KEY, PASSWORD, START, USER, Cache, Venue, answer, refusal, stored
 
 LOST = refusal("error.invalid.session.token", 401)
 FLAT = {"positions": []}

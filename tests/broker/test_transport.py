@@ -13,7 +13,7 @@ import capcli
 from capcli.broker.transport import PREFIX, Ask, Headers, Wire, date_of, path_of
 from capcli.errors import ConfigError, UsageError
 
-from .venue import START, Time
+from .host import START, Time
 
 
 def wire_to(seen: list[httpx.Request], time: Time, *, date: str | None = None) -> Wire:

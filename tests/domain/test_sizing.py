@@ -10,7 +10,7 @@ from capcli.domain.account import Leverage, Preferences
 from capcli.domain.market import Side
 from capcli.domain.money import cents
 from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
-from capcli.domain.sizing import figures
+from capcli.domain.sizing import figures, leverage_decides
 
 from .builders import ACCOUNT, MARKET, a_market, a_quote, amount, an_order, distance, level
 
@@ -93,7 +93,8 @@ def test_the_margin_follows_what_asks_for_more(
 ) -> None:
     found = figures(an_order("10"), MARKET, ACCOUNT, D(1), chosen(leverage))
     assert (found.margin_pct, found.margin) == (D(margin_pct), D(margin))
-    assert (found.leverage, found.market_margin_pct) == (D(told) if told else None, D(10))
+    assert (found.leverage, found.market_margin_pct) == (D(leverage), D(10))
+    assert leverage_decides(found.leverage, found.market_margin_pct) is (told is not None)
     assert found.available_after == ACCOUNT.available - D(margin)
 
 

@@ -44,7 +44,7 @@ def test_a_lower_leverage_asks_for_more_margin(seat: Seat) -> None:
 
 def test_what_another_process_chose_counts_at_once(seats: Seats) -> None:
     one, other = seats(), seats()
-    assert other.preview().leverage is None
+    assert other.preview().leverage == 20
     choose(one, COMMODITIES=5)
     assert other.preview().leverage == 5
 
@@ -53,7 +53,7 @@ def test_another_account_has_preferences_of_its_own(seat: Seat) -> None:
     choose(seat, COMMODITIES=5)
     assert seat.preview().leverage == 5
     seat.app.accounts.use(SECOND_ACCOUNT)
-    assert seat.preview().leverage is None
+    assert seat.preview().leverage == 20
 
 
 def test_execution_checks_the_funds_by_the_leverage_too(seat: Seat) -> None:
@@ -83,7 +83,7 @@ def test_a_reset_of_the_paper_broker_forgets_what_was_chosen(seat: Seat) -> None
     choose(seat, COMMODITIES=5)
     assert seat.preview().leverage == 5
     seat.app.paper.reset()
-    assert seat.preview().leverage is None
+    assert seat.preview().leverage == 20
 
 
 def test_a_failed_read_is_not_kept(seat: Seat) -> None:
