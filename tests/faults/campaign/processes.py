@@ -34,6 +34,19 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _CONNECT_S, _ANSWER_S, _JOURNAL_S, _LOCK_S = 1.0, 1.5, 1.0, 1
 
 
+# What a library imports at its first use.
+_LAZY = (
+    "certifi",
+    "fastmcp",
+    "httpcore",
+    "jaraco.context",
+    "jaraco.functools",
+    "keyring.core",
+    "mcp.server.stdio",
+    "typer._click.decorators",
+)
+
+
 def preload() -> None:
     """Import all of capcli, and the server's library, before anything is forked."""
     import capcli
@@ -41,8 +54,8 @@ def preload() -> None:
     for module in pkgutil.walk_packages(capcli.__path__, "capcli."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    import_module("fastmcp")
-    import_module("mcp.server.stdio")
+    for name in _LAZY:
+        import_module(name)
 
 
 @dataclass(frozen=True)
