@@ -3,13 +3,18 @@
 Run it with `pytest -m bench -s tests/bench/test_journal_scale.py`; CAPCLI_BENCH_EXECUTIONS sets the number.
 """
 
+import json
 import os
 import resource
+import sqlite3
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +22,7 @@ import pytest
 
 from capcli.domain.attempt import AttemptState
 from capcli.store import seals
-from capcli.store.events import Event, append
+from capcli.store.events import Event, as_text, chain_hash
 from capcli.store.journal import SqliteJournal
 from capcli.store.records import stamp
 from tests.support.clock import Time
@@ -27,26 +32,94 @@ pytestmark = pytest.mark.bench
 
 EXECUTIONS = int(os.environ.get("CAPCLI_BENCH_EXECUTIONS", "200000"))
 ROUNDS = 15
+BATCH = 5000
+
+
+class Row(dict[str, Any]):
+    """A row as SQLite gives it: iterating yields the values."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values())
+
+
+@cache
+def mark(value: Any) -> str:
+    return seals._hash(value)[: seals._MARK]
+
+
+def sealed(table: str, key: tuple[Any, ...], row: Row) -> seals.Seal:
+    """Seal a row as the journal does; the marks of what most rows have in common are made once."""
+    return seals.Seal(table, key, seals.row_hash(row), "".join(map(mark, row.values())))  # type: ignore[arg-type]
+
+
+def executions(
+    samples: dict[str, list[Row]], until: datetime
+) -> Iterator[tuple[dict[str, list[Row]], Event]]:
+    """Yield the rows of one execution after the other, spread over two years, and the event of each."""
+    step = timedelta(days=730) / EXECUTIONS
+    for number in range(EXECUTIONS):
+        at = stamp(moment := until - timedelta(days=731) + step * number)
+        preview, attempt, deal = f"p_{number:012}", f"a_{number:012}", f"D{number}"
+        changes = {
+            "previews": {"id": preview, "created_at": at, "expires_at": at},
+            "attempts": {"id": attempt, "preview_id": preview, "created_at": at, "sent_at": at},
+            "owned_deals": {"attempt_id": attempt},
+        }
+        rows = {table: [Row(one | changes[table]) for one in found] for table, found in samples.items()}
+        rows["attempts"][0] |= {"deal_ids": f'["{deal}"]', "opened_deal_ids": f'["{deal}"]'}
+        for place, owned in enumerate(rows["owned_deals"]):
+            owned["name"] = f"{deal}.{place}"
+        yield rows, Event("move", moment, attempt, AttemptState.ACKED, AttemptState.LANDED)
 
 
 def fill(journal: SqliteJournal, until: datetime) -> None:
-    """Give a journal that knows one execution many more of its like, spread over two years."""
-    step = timedelta(days=730) / EXECUTIONS
-    with journal._db.transaction() as connection:
-        preview = dict(connection.execute("SELECT * FROM previews").fetchone())
-        attempt = dict(connection.execute("SELECT * FROM attempts").fetchone())
-        seals.changed(connection)
-        for number in range(EXECUTIONS):
-            at = until - timedelta(days=731) + step * number
-            preview |= {"id": f"p_{number:012}", "created_at": stamp(at), "expires_at": stamp(at)}
-            attempt |= {"id": f"a_{number:012}", "preview_id": preview["id"], "created_at": stamp(at)}
-            attempt |= {"sent_at": stamp(at), "deal_ids": f'["D{number}"]'}
-            for table, row in (("previews", preview), ("attempts", attempt)):
-                marks = ", ".join("?" * len(row))
-                connection.execute(f"INSERT INTO {table} VALUES ({marks})", tuple(row.values()))
-            event = Event("move", at, attempt["id"], AttemptState.ACKED, AttemptState.LANDED)
-            append(connection, event, seals.changed(connection))
+    """Give a journal that knows executions many more of their like, as another connection would."""
+    with closing(sqlite3.connect(journal._db.path, isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        samples = {table: _samples(connection, table) for table in ("previews", "attempts", "owned_deals")}
+        keys = {table: seals.key_of(connection, table) for table in samples}
+        chain = Chain(*connection.execute("SELECT max(seq), hash FROM events").fetchone())
+        every = executions(samples, until)
+        while batch := list(islice(every, BATCH)):
+            connection.execute("BEGIN IMMEDIATE")
+            for table in samples:
+                rows = [tuple(row.values()) for found, _ in batch for row in found[table]]
+                marks = ", ".join("?" * len(rows[0]))
+                connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+            events = [chain.link(event, [*_sealed(found, keys)]) for found, event in batch]
+            connection.executemany(f"INSERT INTO events VALUES ({', '.join('?' * 10)})", events)
+            connection.execute("COMMIT")
     journal.accept((), at=until, reason="filled for a measurement")
+
+
+def _samples(connection: sqlite3.Connection, table: str) -> list[Row]:
+    """Return the rows of one execution."""
+    of = "id = (SELECT preview_id FROM attempts LIMIT 1)" if table == "previews" else "true"
+    rows = [Row(dict(row)) for row in connection.execute(f"SELECT * FROM {table} WHERE {of}")]
+    first = rows[0].get("attempt_id")
+    return [row for row in rows if row["attempt_id"] == first] if first else rows[:1]
+
+
+def _sealed(rows: dict[str, list[Row]], keys: dict[str, list[str]]) -> Iterator[seals.Seal]:
+    for table, found in rows.items():
+        for row in found:
+            yield sealed(table, tuple(row[name] for name in keys[table]), row)
+
+
+@dataclass
+class Chain:
+    """The end of the event chain."""
+
+    count: int
+    head: str
+
+    def link(self, event: Event, rows: list[seals.Seal]) -> tuple[Any, ...]:
+        self.count += 1
+        states = event.from_state, event.to_state
+        told = as_text(event.detail), json.dumps(rows, separators=(",", ":"))
+        row = (self.count, event.attempt_id, event.kind, stamp(event.at), *states, *told, self.head)
+        self.head = chain_hash(row)
+        return (*row, self.head)
 
 
 def timed(work: Callable[[], Any]) -> float:

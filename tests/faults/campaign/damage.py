@@ -120,8 +120,10 @@ UNFIT = frozenset({"no journal", "overwritten journal", "read-only journal"})
 def damaged(home: Path, guard: Path, kinds: list[str]) -> Iterator[None]:
     """Damage what is there; everything is repaired in the end."""
     with ExitStack() as repairs:
+        harmed: set[Path] = set()
         for kind in kinds:
             place, harm = DAMAGES[kind](home, guard)
-            if place.exists():
+            if place.exists() and place not in harmed:
+                harmed.add(place)
                 repairs.enter_context(harm(place))  # type: ignore[arg-type]
         yield
