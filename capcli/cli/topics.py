@@ -139,7 +139,7 @@ stdout; messages and errors go to stderr.
 --csv       a header and the rows, for commands that have rows.
 --fields    only these fields, in this order:
             capcli positions --json --fields deal_id,epic,pl
---quiet     nothing on stderr but errors; a preview prints only its id (--id-only)."""
+--quiet     nothing on stderr but errors; on a preview also --id-only."""
 
 
 def _preview() -> str:
