@@ -51,6 +51,7 @@ def deals(*pairs: tuple[str, str]) -> dict[str, Any]:
         {"size": D(1)},
         {"size": None, "side": None, "epic": None, "at": None, "order_id": None},
         {"at": NOW - SECOND},
+        {"epic": ""},
         {"size": D(0), "accepted": False, "deals": ()},
         deals(("old", "PARTIALLY_CLOSED")),
         deals(("old", "FULLY_CLOSED"), ("new", "OPENED")),

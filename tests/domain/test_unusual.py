@@ -67,8 +67,8 @@ def test_an_ordinary_order_is_not_unusual() -> None:
 def test_without_a_stop_it_says_what_an_average_day_costs(size: str, done: Effect | None, told: str) -> None:
     found = said(an_order(size), day_range="1.50", effect=done)
     assert found == {
-        U.NO_STOP: "no stop, so the loss has no bound; against you, an average day (ATR 14 of days) moves 1.5, "
-        f"which {told}"
+        U.NO_STOP: "no stop, so the loss has no bound; against you, an average day (ATR 14 of days) "
+        f"moves 1.5, which {told}"
     }
     assert said(an_order(size), effect=done) == {U.NO_STOP: "no stop, so the loss has no bound"}
 

@@ -200,6 +200,7 @@ def test_a_lost_close_blocks_orders_only_until_the_position_is_gone(seat: Seat) 
     doubt(seat, deal)
     blocked = refusal(lambda: seat.execute(waiting))
     assert (blocked.code, blocked.next) == ("BLOCKED", f"capcli reconcile {blocked.details['attempt_id']}")
+    assert blocked.message.startswith(f"The close of {deal} of ")
     close(seat, deal)
     assert seat.open(size="2").state is AttemptState.LANDED
     assert closes(seat) == [AttemptState.REJECTED, AttemptState.LANDED]

@@ -204,6 +204,7 @@ def test_two_lost_answers_are_doubt_that_ends(seat: Seat, time: Time) -> None:
     assert amend(seat, deal, "27").exit_code == 8
     blocked = refusal(lambda: seat.execute(waiting))
     assert blocked.next == f"capcli reconcile {blocked.details['attempt_id']}"
+    assert blocked.message.startswith(f"The amendment of {deal} of ")
     time.tick(121)
     seat.open()
     assert states(seat, Kind.AMEND) == [S.ABSENT]
@@ -321,7 +322,8 @@ def test_a_cancellation_without_proof_is_doubt_that_ends(seat: Seat, time: Time)
     assert (reply.problem.retry_safe, reply.problem.assistant_error) == (True, False)
     assert reply.problem.next == f"capcli orders cancel {deal} --confirm"
     assert reply.problem.details == {"attempt_id": reply.data.attempt_id, "state": "UNKNOWN"}
-    assert refusal(lambda: seat.execute(waiting)).code == "BLOCKED"
+    blocked = refusal(lambda: seat.execute(waiting))
+    assert (blocked.code, blocked.message.startswith(f"The cancellation of {deal} of ")) == ("BLOCKED", True)
     assert cancel(seat, deal).exit_code == 0
     time.tick(121)
     seat.open()

@@ -204,7 +204,7 @@ def test_what_landed_is_told_whatever_a_person_says(seat: Seat) -> None:
 @pytest.mark.parametrize("said", [{"landed": "d1"}, {"not_placed": True}])
 def test_a_verdict_needs_a_confirmation(seat: Seat, said: dict[str, Any]) -> None:
     attempt_id = make_absent(seat)
-    error = refusal(lambda: resolve(seat, attempt_id, confirmed=False, **said))
+    error = refusal(lambda: seat.app.resolutions.resolve(attempt_id, **said))
     words = "--not-placed" if "not_placed" in said else "--landed d1"
     assert (error.code, error.next) == ("NOT_CONFIRMED", f"capcli resolve {attempt_id} {words} --confirm")
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from capcli.domain.account import Preferences
 from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.effect import AccountBook, Effect, effect_of
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
 from capcli.domain.policy import Policy
@@ -28,6 +30,7 @@ from capcli.services.standing import (
     orders_on,
     position_at,
     standing,
+    total_at_stops,
 )
 from capcli.store.journal import SqliteJournal
 from tests.domain.builders import ACCOUNT, MARKET, an_order, level
@@ -239,3 +242,36 @@ def test_the_brokers_time_of_the_send_counts_before_ours(journal: SqliteJournal)
     lost = send(journal, broker_time_at_send=NOW + timedelta(seconds=10))
     assert list(foreign_orders([order_row(at=NOW)], [lost], journal)) == ["o1"]
     assert foreign_orders([order_row(at=NOW + timedelta(seconds=8))], [lost], journal) == {}
+
+
+APART = replace(ORDER, deal_id="order", size=D(2), level=D(28), stop_level=D(27))
+GOLD = StoredOrder(replace(an_order("1"), epic="GOLD"), None, D(30), D(29), None)
+BARE = StoredOrder(an_order("1"), None, D(30), None, None)
+
+
+def sold(size: str) -> Effect:
+    request = an_order(size, side=Side.SELL)
+    there = AccountBook(ACCOUNT, (POSITION,), Preferences(hedging=False, leverages={}), {"USD": D(1)})
+    return effect_of(request, MARKET, figures(request, MARKET, ACCOUNT, D(1)), there)
+
+
+@pytest.mark.parametrize(
+    ("book", "effect", "apart", "told"),
+    [
+        # 1.5 of 10 units lose 5.5 each, the order 1 x 2, the one on its way 5.5 x 1.5; a USD is half a EUR.
+        (Book((POSITION,), (APART,), (flight(),)), None, None, ("46.375", None)),
+        (Book((POSITION,), (APART,)), None, "new", ("1", None)),
+        (Book((POSITION,), (APART,)), None, "order", ("41.25", None)),
+        (Book((POSITION,), (APART,)), sold("0.5"), None, ("28.5", None)),
+        (Book((POSITION,), (APART,)), sold("1.5"), None, ("1", None)),
+        (Book((POSITION,), (replace(APART, stop_level=None),)), None, None, ("41.25", "order")),
+        (Book((POSITION,), (replace(APART, currency="JPY"),)), None, None, ("41.25", "order")),
+        (Book((), (APART,), (flight(GOLD),)), None, None, ("1", "a_000000000001")),
+        (Book((), (APART,), (flight(BARE),)), None, None, ("1", "a_000000000001")),
+    ],
+)
+def test_everything_that_is_left_loses_at_its_stop(
+    book: Book, effect: Effect | None, apart: str | None, told: tuple[str, str | None]
+) -> None:
+    loss, bare = total_at_stops(book, MARKET, {"USD": D("0.5")}, effect, apart)
+    assert (loss, bare) == (D(told[0]), told[1])

@@ -145,6 +145,33 @@ def test_the_margin_follows_the_broker_s_own_figure_where_it_reckons_otherwise()
     assert (effect.margin_before, effect.margin_freed, effect.margin_after) == (D(100), D("3.00"), D("97.00"))
 
 
+def test_what_is_opened_adds_to_the_broker_s_own_figure() -> None:
+    request = an_order("1")
+    account = replace(ACCOUNT, available=D("9900"))
+    book = AccountBook(account, (long_position(),), Preferences(hedging=False, leverages={}), {"USD": D(1)})
+    effect = effect_of(request, MARKET, a_case(request).figures, book)
+    assert (effect.margin_before, effect.margin_freed, effect.margin_after) == (D(100), 0, D("103.00"))
+
+
+def test_every_attempt_that_is_not_settled_is_counted() -> None:
+    case = replace(case_of(OPENS), blocked=Blocked(unresolved=("a_1", "a_2", "a_3")))
+    told = next(check.reason for check in evaluate(case) if check.rule is Rule.UNRESOLVED)
+    assert told == "a_1 and 2 more may be live; capcli reconcile a_1 looks for it"
+    case = replace(case, blocked=Blocked(unresolved=("a_1",)))
+    told = next(check.reason for check in evaluate(case) if check.rule is Rule.UNRESOLVED)
+    assert told == "a_1 may be live; capcli reconcile a_1 looks for it"
+
+
+def test_a_working_order_is_not_held_to_the_effect_of_its_preview() -> None:
+    for order, judged in ((OPENS, True), (WAITS, False)):
+        case = case_of(order)
+        assert case.effect is not None
+        then = replace(case.effect, closes=case.effect.closes + 1)
+        rules = {check.rule: check.passed for check in evaluate(replace(case, reference_effect=then))}
+        assert (Rule.EFFECT in rules) is judged
+        assert rules.get(Rule.EFFECT, False) is False
+
+
 def test_a_hedging_account_closes_nothing() -> None:
     request = an_order("1", side=Side.SELL)
     book = AccountBook(ACCOUNT, (long_position(),), Preferences(hedging=True, leverages={}), {"USD": D(1)})
