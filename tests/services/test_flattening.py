@@ -10,7 +10,7 @@ from capcli.domain.order import Trigger
 from capcli.errors import NotConfirmed, TradingOff, WouldSend
 from capcli.services.dry_run import dry_reply
 from capcli.services.flattening import Flattened
-from tests.support.desk import Seat, refusal
+from tests.support.desk import FIRST_ACCOUNT, Seat, refusal
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -47,6 +47,7 @@ def test_a_flat_account_is_halted_and_said_to_be_flat(seat: Seat) -> None:
     assert (reply.exit_code, reply.data.flat, reply.data.deals) == (0, True, ())
     assert seat.app.halting.held() is not None
     assert seat.tap.seen("DELETE") == []
+    assert seat.tap.seen("GET").count("GET /positions") == 2, "nothing is there when two looks say so"
 
 
 def test_without_a_yes_nothing_happens_not_even_the_halt(seat: Seat) -> None:
@@ -183,6 +184,48 @@ def test_a_network_that_is_down_from_the_start_leaves_the_halt_and_says_it(seat:
     assert int(error.exit_code) == 7
     assert "The halt stays in force" in error.message
     assert (seat.app.halting.held() is not None, error.next is not None) == (True, True)
+
+
+def test_a_deal_without_an_id_is_no_flat_account_and_is_counted(seat: Seat) -> None:
+    answers = {
+        "/positions": {"positions": [{"position": {}, "market": {}}]},
+        "/workingorders": {"workingOrders": [{"workingOrderData": {}, "marketData": {}}]},
+    }
+    for path, answer in answers.items():
+        seat.tap.breaks("GET", path, before=says(200, answer), times=99)
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.data.deals, seat.tap.seen("DELETE")) == (8, (), [])
+    assert "Without a deal id, so nobody can close it by name: 2." in reply.data.sentence
+
+
+def test_a_deal_that_cannot_be_read_is_closed_by_its_id(seat: Seat) -> None:
+    deal, order = seat.open().deal_id, waiting(seat)
+    answers = {
+        "/positions": {"positions": [{"position": {"dealId": deal}, "market": {}}]},
+        "/workingorders": {"workingOrders": [{"workingOrderData": {"dealId": order}, "marketData": {}}]},
+    }
+    for path, answer in answers.items():
+        seat.tap.breaks("GET", path, before=says(200, answer))
+    flatten(seat)
+    assert seat.tap.seen("DELETE") == [f"DELETE /workingorders/{order}", f"DELETE /positions/{deal}"]
+    assert left(seat) == 0
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_another_process_is_sending_meanwhile_leaves_doubt_only_where_something_is_open(
+    seats: Seats, *, lost: bool
+) -> None:
+    seat, other = seats(), seats()
+    if lost:
+        shown = seat.preview(size="2")
+        seat.tap.breaks("POST", "/positions", before=LOST)
+        assert seat.execute(shown.preview_id).exit_code == 8
+    with other.app.executions._sending.lock("paper", "paper", FIRST_ACCOUNT):
+        reply = flatten(seat)
+    why = "Earlier orders could not be looked at: another process is sending on this account."
+    assert (reply.exit_code, len(reply.data.unresolved)) == ((8, 1) if lost else (0, 0))
+    assert (why in reply.data.sentence) is lost
+    assert why in (reply.data.sentence if lost else reply.data.warnings)
 
 
 def test_called_back_in_the_middle_it_tells_what_was_done(seat: Seat) -> None:

@@ -11,6 +11,7 @@ import pytest
 from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.attempt import AttemptState, Evidence, Protection
 from capcli.domain.bracket import Change
+from capcli.domain.market import Side
 from capcli.domain.order import Kind, Leg, LegForm, Trigger
 from capcli.services.cancelling import Cancellation
 from capcli.services.order_amending import OrderAmendment, OrderChange
@@ -231,6 +232,13 @@ def test_a_cancelled_order_waits_no_longer(seat: Seat) -> None:
     seat.confirms_after(0)
     done = cancel(seat, gone).data
     assert [row.deal_id for row in waiting(seat)] == [kept]
+    assert (done.epic, done.side, done.type, done.size, done.level) == (
+        "SILVER",
+        Side.BUY,
+        OrderType.LIMIT,
+        D("1.5"),
+        D(25),
+    )
     assert (done.state, states(seat, Kind.CANCEL)) == (S.LANDED, [S.LANDED])
     attempt = seat.app.journal.attempt(done.attempt_id)
     assert attempt is not None
@@ -328,6 +336,33 @@ def test_a_cancellation_without_proof_is_doubt_that_ends(seat: Seat, time: Time)
     time.tick(121)
     seat.open()
     assert states(seat, Kind.CANCEL) == [S.REJECTED, S.LANDED]
+
+
+def test_an_order_that_cannot_be_read_is_cancelled_by_its_id(seat: Seat) -> None:
+    deal = place(seat)
+    bad = {"workingOrderData": {"dealId": deal}, "marketData": {}}
+    seat.tap.breaks("GET", "/workingorders", before=says(200, {"workingOrders": [bad]}))
+    done = cancel(seat, deal).data
+    assert (done.state, done.epic, done.size, waiting(seat)) == (S.LANDED, None, None, ())
+    assert done.sentence.startswith(f"Cancelled the working order {deal}; nothing of it was filled")
+
+
+def test_a_cancellation_that_its_confirmation_denies_is_proved_by_the_activity(seat: Seat) -> None:
+    deal = place(seat)
+    denied = {
+        "date": "2026-03-02T12:00:30",
+        "status": "DELETED",
+        "dealStatus": "REJECTED",
+        "reason": "UNKNOWN",
+        "dealReference": f"o_{deal}",
+        "dealId": deal,
+        "affectedDeals": [],
+    }
+    seat.tap.breaks("GET", "/confirms/", before=says(200, denied), times=9)
+    done = cancel(seat, deal).data
+    kept = seat.app.journal.attempt(done.attempt_id)
+    assert kept is not None
+    assert (kept.state, kept.evidence) == (S.LANDED, Evidence.INFERRED)
 
 
 def test_an_order_that_vanished_with_nothing_to_tell_why_is_doubt(seat: Seat) -> None:
