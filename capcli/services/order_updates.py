@@ -46,7 +46,10 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """A working order as it would be. Prices in the instrument's currency; `risks` says what adds risk."""
+    """A working order as it would be. Prices in the instrument's currency; `risks` says what adds risk.
+
+    `consequences` say in account currency what it can then lose and gain, and what is unusual about it.
+    """
 
     preview_id: str
     deal_id: str
@@ -56,6 +59,7 @@ class OrderUpdate:
     limit_level: Decimal | None
     good_till: datetime | None
     risks: tuple[str, ...]
+    consequences: tuple[str, ...]
     body: str
     expires_at: datetime
     sentence: str
@@ -264,6 +268,7 @@ def _shown(plan: Plan, record: PreviewRecord) -> OrderUpdate:
         limit_level=legs.limit,
         good_till=plan.target.good_till,
         risks=risks,
+        consequences=plan.consequences,
         body=record.body.decode(),
         expires_at=record.expires_at,
         sentence=f"Would change {order_told(plan.order)}: level {plain(plan.level)}.{adds}",

@@ -124,10 +124,26 @@ def test_moving_is_risk_which_a_halt_keeps_and_tightening_is_not(seat: Seat) -> 
     moved = preview(seat, deal)
     tight = preview(seat, deal, None, legs=Change(stop=stop_at("19.5")))
     assert (moved.risks, tight.risks) == (("moves the order to 20.25",), ())
+    assert moved.consequences == (
+        "Margin once it is filled 4.10 → 4.05 USD",
+        "Keeps the stop: loss 3.00 USD there",
+    )
+    assert tight.consequences == ("Tightens the stop: loss there 3.00 → 2.00 USD",)
     seat.app.halting.halt("", by="capcli halt")
     assert refusal(lambda: execute(seat, moved)).code == "HALTED"
     assert execute(seat, tight).exit_code == 0
     assert len(puts(seat)) == 1
+
+
+def test_a_halt_and_a_limit_fail_the_preview_of_new_risk_as_they_do_its_send(
+    seat: Seat, seats: Seats
+) -> None:
+    deal = place(seat)
+    bound = seats(CAP_MAX_MARGIN_PCT="0.01")
+    assert refusal(lambda: preview(bound, deal)).details["failed"] == ["margin"]
+    assert refusal(lambda: execute(bound, preview(seat, deal))).details["failed"] == ["margin"]
+    seat.app.halting.halt("", by="capcli halt")
+    assert refusal(lambda: preview(seat, deal)).code == "HALTED"
 
 
 def test_no_preview_runs_as_another_kind(seat: Seat) -> None:
