@@ -1,55 +1,19 @@
-"""The workflows cannot run here: they are read, and their commands for Linux run in a copy of this tree."""
+"""The workflows cannot run here: they are read, and `.ci/run` runs their commands for Linux."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from tests.packaging.ours import REPOSITORY, ROOT, addressed, copied
+from tests.packaging.ours import ROOT
+from tests.packaging.steps import ELSEWHERE, WORKFLOWS, steps, workflow
 
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
-# What needs GitHub itself.
-ONLY_THERE = "gh release create"
-
-
-@dataclass(frozen=True)
-class Step:
-    workflow: str
-    job: str
-    name: str
-    run: str
-
-
-def workflow(file: Path) -> dict[Any, Any]:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
-
-
-def jobs() -> list[tuple[str, str, dict[str, Any]]]:
-    return [(file.name, name, job) for file in WORKFLOWS for name, job in workflow(file)["jobs"].items()]
-
-
-def steps() -> list[Step]:
-    """List the commands, each once: both workflows build and try the wheel."""
-    found = {
-        step["run"]: Step(file, name, step["name"], step["run"])
-        for file, name, job in jobs()
-        for step in job["steps"]
-        if "run" in step
-    }
-    return list(found.values())
 
 
 def test_both_workflows_are_read():
     assert [file.name for file in WORKFLOWS] == ["ci.yml", "release.yml"]
     assert len(steps()) >= 10
+    assert {step.name for step in steps()} >= set(ELSEWHERE)
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
@@ -84,33 +48,3 @@ def test_every_file_in_a_command_is_there_and_nothing_is_pasted_into_it(step):
     for word in re.findall(r"(?<![\w.])\.(?:ci|github)/[\w./-]+", step.run):
         assert (ROOT / word).exists(), word
     assert "${{" not in step.run, "a value of GitHub's goes through the environment"
-
-
-@pytest.mark.faults
-@pytest.mark.skipif(sys.platform != "linux", reason="the commands for Linux")
-def test_the_commands_of_the_workflows_run(tmp_path):
-    tree = tmp_path / "tree"
-    copied(tree)
-    addressed(tree, REPOSITORY)
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "python"], check=True)
-    (tmp_path / "home").mkdir()
-    env = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}} | {
-        "PATH": f"{tmp_path / 'python' / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(tmp_path / "home"),
-        "RUNNER_OS": "Linux",
-        "GITHUB_REF_NAME": "v0.1.0",
-        "GITHUB_REPOSITORY": REPOSITORY,
-        # What the tests say is said elsewhere in this run.
-        "PYTEST_ADDOPTS": "--collect-only",
-    }
-    env.pop("CAPCLI_HOME", None)
-    for step in steps():
-        if ONLY_THERE in step.run:
-            continue
-        argv = [shutil.which("bash"), "--noprofile", "--norc", "-eo", "pipefail", "-c", step.run]
-        done = subprocess.run(
-            argv, cwd=tree, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        assert done.returncode == 0, f"{step.workflow}, {step.job}, {step.name}:\n{done.stdout[-4000:]}"
-    assert (tree / "notes.md").read_text().startswith("The first version")
-    assert '"name": "typer"' in (tree / "sbom.cdx.json").read_text()
