@@ -17,6 +17,7 @@ from capcli.errors import Busy, SettingInvalid, StateFolderUnusable
 
 RUNTIME_FOLDERS = Path("/run/user")
 XDG = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+_NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _OWN_PLACES = (
     ("Library/Application Support", "Library/Application Support", "Library/Caches")
     if sys.platform == "darwin"
@@ -189,17 +190,19 @@ def file_lock(
     wait_s: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    bare: bool = False,
 ) -> Iterator[IO[bytes]]:
     """Hold an exclusive kernel lock on a file, and lend the open file (`r+b`) meanwhile.
 
-    The kernel frees it when the process dies, kill -9 included.
+    The kernel frees it when the process dies, kill -9 included. `bare`: nothing is written to it, so on a
+    read-only disk a file that is there is locked all the same.
 
     Raises Busy when another process keeps it for longer than `wait_s` seconds, StateFolderUnusable where the
     file cannot be opened or the file system refuses the lock.
     """
     private_folder(path.parent)
     deadline = clock() + wait_s
-    with _lock_file(path) as handle:
+    with _lock_file(path, bare=bare) as handle:
         while not _locked(handle, path):
             if clock() >= deadline:
                 raise Busy(f"Another capcli process holds {path.name} for more than {wait_s:g} s.")
@@ -207,15 +210,19 @@ def file_lock(
         try:
             yield handle
         finally:
-            handle.flush()
+            if handle.writable():
+                handle.flush()
             _unlock(handle)
 
 
-def _lock_file(path: Path) -> IO[bytes]:
+def _lock_file(path: Path, *, bare: bool) -> IO[bytes]:
     try:
         handle = os.fdopen(os.open(path, _LOCK_FLAGS, 0o600), "r+b")
         make_private(path)
     except OSError as error:
+        if bare and _READ_ONLY_LOCKS and error.errno in _NOT_WRITABLE:
+            with suppress(OSError):
+                return os.fdopen(os.open(path, os.O_RDONLY), "rb")
         raise StateFolderUnusable(
             f"The lock {path} cannot be opened: {error.strerror or error}. Nothing was sent.",
             next="capcli config path",
@@ -307,6 +314,7 @@ if sys.platform == "win32":
         return home / "capcli-guard"
 
     _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_BINARY
+    _READ_ONLY_LOCKS = False
 
     _HELD = {errno.EACCES, errno.EDEADLK}
 
@@ -344,6 +352,8 @@ else:
         return home / ".capcli-guard" if home else Path(f"/var/tmp/.capcli-guard-{os.getuid()}")  # noqa: S108
 
     _LOCK_FLAGS = os.O_RDWR | os.O_CREAT
+    # flock asks for no right to write.
+    _READ_ONLY_LOCKS = True
 
     _HELD = {errno.EAGAIN, errno.EWOULDBLOCK}
 

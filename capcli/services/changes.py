@@ -87,6 +87,8 @@ class Changer:
 
         Raises as `carry_out`, and ApprovalUnrecorded.
         """
+        # The send holds the account where it can; around the reads as well it would be waited for twice, 20 s
+        # for each deal, and a deal that is gone counts as gone on its own account alone.
         self._rehearse(change, account_id)
         asked = self.asked(change, account_id)
         permit_way_out(self.desk.approvals, (asked,), self.desk.policy, change.command, person=person)

@@ -29,7 +29,7 @@ class FileAccountLock:
     @contextmanager
     def __call__(self, env: str, host: str, account_id: str) -> Iterator[None]:
         path = self.folder / lock_name(env, host, account_id)
-        lock = file_lock(path, wait_s=self.wait_s, clock=self.clock, sleep=self.sleep)
+        lock = file_lock(path, wait_s=self.wait_s, clock=self.clock, sleep=self.sleep, bare=True)
         with _held(lock, self.wait_s, "Another process is sending on this account"):
             yield
 
@@ -45,7 +45,7 @@ class FileSessionLock:
     @contextmanager
     def __call__(self) -> Iterator[None]:
         path = self.folder / f"session-{sha256(self.key.encode()).hexdigest()[:16]}.lock"
-        lock = file_lock(path, wait_s=self.wait_s)
+        lock = file_lock(path, wait_s=self.wait_s, bare=True)
         with _held(lock, self.wait_s, "Another process is sending with this login"):
             yield
 

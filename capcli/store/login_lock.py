@@ -31,7 +31,7 @@ class FileLoginLock:
         file = self.folder / f"login-{sha256(self.key.encode()).hexdigest()[:16]}.lock"
         with ExitStack() as held:
             with suppress(OSError, CapcliError):
-                held.enter_context(file_lock(file, wait_s=self.wait_s, sleep=self._napping()))
+                held.enter_context(file_lock(file, wait_s=self.wait_s, sleep=self._napping(), bare=True))
             yield
 
     def _napping(self) -> Callable[[float], None]:

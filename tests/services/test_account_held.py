@@ -1,12 +1,14 @@
 """The account cannot change under an order, whatever becomes of old tokens after a switch (API page 18)."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from threading import Thread
 
 import httpx
 import pytest
 
 from capcli.domain.attempt import AttemptState
+from capcli.domain.order import Trigger
 from capcli.store.lock import FileSessionLock
 from tests.services.test_settling import held, only, reconcile
 from tests.support.clock import Time
@@ -109,9 +111,8 @@ def test_closing_goes_ahead_while_another_process_sends(seat: Seat) -> None:
         assert seat.app.closings.close(deal_id, confirmed=True).exit_code == 0
 
 
-def test_the_account_is_held_from_the_look_at_it_to_the_answer(seat: Seat) -> None:
-    shown = seat.preview()
-    found: list[str] = []
+def switching(seat: Seat, found: list[str]) -> Callable[[httpx.Request], None]:
+    """Return what tries to switch the account from another thread, and notes how that was refused."""
 
     def look(_: httpx.Request) -> None:
         def switch() -> None:
@@ -121,9 +122,25 @@ def test_the_account_is_held_from_the_look_at_it_to_the_answer(seat: Seat) -> No
         thread.start()
         thread.join()
 
-    seat.tap.breaks("GET", "/accounts", before=look)
-    seat.tap.breaks("POST", "/positions", before=look)
+    return look
+
+
+def test_the_account_is_held_from_the_look_at_it_to_the_answer(seat: Seat) -> None:
+    shown = seat.preview()
+    found: list[str] = []
+    seat.tap.breaks("GET", "/accounts", before=switching(seat, found))
+    seat.tap.breaks("POST", "/positions", before=switching(seat, found))
     assert seat.execute(shown.preview_id).exit_code == 0
+    assert found == ["BUSY", "BUSY"]
+
+
+def test_the_account_is_held_while_a_position_is_closed_and_an_order_cancelled(seat: Seat) -> None:
+    deal_id = seat.open().deal_id or ""
+    order = seat.open(trigger=Trigger(Decimal(20))).deal_id or ""
+    found: list[str] = []
+    seat.tap.breaks("DELETE", "/", before=switching(seat, found), times=2)
+    assert seat.app.closings.close(deal_id, confirmed=True).exit_code == 0
+    assert seat.app.cancellations.cancel(order, confirmed=True).exit_code == 0
     assert found == ["BUSY", "BUSY"]
 
 

@@ -119,3 +119,24 @@ def test_names_are_readable_and_safe() -> None:
     assert len(name) < 80
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-.")
     assert lock_name("demo", "h", "ab") != lock_name("demo", "h", "AB")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks what it may write")
+def test_a_lock_on_a_read_only_disk_is_held_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = FileAccountLock(tmp_path, wait_s=0)
+    with lock(*ACCOUNT):
+        pass
+    real = os.open
+
+    def read_only(path: str | Path, flags: int, *more: int) -> int:
+        if flags & (os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return real(path, flags, *more)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with lock(*ACCOUNT), pytest.raises(Busy), lock(*ACCOUNT):
+        pytest.fail("two senders on one account")
+    with pytest.raises(StateFolderUnusable), lock("demo", "host", "another"):
+        pytest.fail("a lock without a file")
