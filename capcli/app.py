@@ -983,8 +983,12 @@ class App:
     @property
     def portfolio(self) -> "Portfolio":
         from capcli.services.portfolio import Portfolio
+        from capcli.services.whereabouts import account_of
 
-        return self._once("portfolio", lambda: Portfolio(self.broker, self._halt_switch))
+        def opened_on(deal_id: str) -> str | None:
+            return account_of(self.journal, self.env, self.host, deal_id)
+
+        return self._once("portfolio", lambda: Portfolio(self.broker, self._halt_switch, opened_on))
 
     @property
     def previews(self) -> "Previews":

@@ -154,7 +154,8 @@ class Amendments:
     @contextmanager
     def _planned(self, deal_id: str, change: Change) -> Iterator[_Plan]:
         """Lend a plan that passed every check, while nobody else changes the account."""
-        self._desk.broker.position(deal_id)
+        with self._desk.placing(deal_id, f"capcli positions {deal_id}"):
+            self._desk.broker.position(deal_id)
         account_id = self._desk.broker.account_id or ""
         with (
             about(account_id),

@@ -122,7 +122,8 @@ class Cancellations:
                 return _Target(deal_id, order)
             if not last:
                 self._changer.sleep(AGREES_AFTER_S)
-        raise self._not_waiting(deal_id)
+        with self._desk.placing(deal_id, f"capcli orders cancel {deal_id}"):
+            raise self._not_waiting(deal_id)
 
     def _not_waiting(self, deal_id: str) -> DealUnknown:
         position = filled_as(self._desk.broker, deal_id)

@@ -32,6 +32,7 @@ from capcli.domain.policy import Amends, Blocked, Case, Policy, Standing
 from capcli.domain.sizing import Figures, figures
 from capcli.errors import (
     CapcliError,
+    DealUnknown,
     Exit,
     Halted,
     Interrupted,
@@ -59,6 +60,7 @@ from capcli.services.standing import (
     standing,
     total_at_stops,
 )
+from capcli.services.whereabouts import account_of, name_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,19 @@ class Desk:
         """Name environment, host and account: where something is closed, and the rest is not."""
         named = dict.fromkeys((self.env, self.broker.host, f"account {account_id or 'unknown'}"))
         return ", ".join(named)
+
+    @contextmanager
+    def placing(self, deal_id: str, command: str) -> Iterator[None]:
+        """Name the account where a deal is not there, and the one to ask with `command` where it may be."""
+        try:
+            yield
+        except DealUnknown as error:
+            name_account(error, self.broker, self._opened_on, deal_id, command)
+            error.message = f"{error.message} Nothing was sent."
+            raise
+
+    def _opened_on(self, deal_id: str) -> str | None:
+        return account_of(self.journal, self.env, self.broker.host, deal_id)
 
     def rehearse(
         self,

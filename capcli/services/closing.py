@@ -173,6 +173,10 @@ class Closings:
 
     def _target(self, deal_id: str) -> _Target:
         """Read the position. Its id is enough to close it; that it is not there takes two looks."""
+        with self._desk.placing(deal_id, f"capcli close {deal_id}"):
+            return self._looked_for(deal_id)
+
+    def _looked_for(self, deal_id: str) -> _Target:
         for last in (False, True):
             try:
                 return _Target(deal_id, self._desk.broker.position(deal_id))

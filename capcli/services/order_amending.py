@@ -190,7 +190,8 @@ class OrderAmendments:
     @contextmanager
     def _planned(self, deal_id: str, change: OrderChange) -> Iterator[Plan]:
         """Lend a plan that passed every check, while nobody else changes the account."""
-        find_order(self._desk.broker, deal_id)
+        with self._desk.placing(deal_id, f"capcli orders {deal_id}"):
+            find_order(self._desk.broker, deal_id)
         account_id = self._desk.broker.account_id or ""
         with (
             about(account_id),

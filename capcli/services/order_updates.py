@@ -93,7 +93,8 @@ class OrderUpdates:
         """
         deal_id = typed.deal_id(deal_id)
         check_order_change(replace(change, legs=_as_distances(change.legs, lambda leg: leg.value)))
-        order = find_order(self._desk.broker, deal_id)
+        with self._desk.placing(deal_id, f"capcli orders {deal_id}"):
+            order = find_order(self._desk.broker, deal_id)
         account_id = self._desk.broker.account_id or ""
         lock = self._setting.lock(self._desk.env, self._desk.broker.host, account_id)
         with about(account_id), lock, self._desk.broker.hold_account():

@@ -1,6 +1,6 @@
 """What is open and what waits: positions with P&L, margin and distances, and working orders."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -14,6 +14,7 @@ from capcli.services.casework import active_account
 from capcli.services.conversion import rates_for
 from capcli.services.ports import Broker, HaltSwitch
 from capcli.services.reply import Reply
+from capcli.services.whereabouts import name_account
 
 _PCT = Decimal("0.01")
 
@@ -113,22 +114,30 @@ class OrdersFound:
 class Portfolio:
     """Reads the book. One request; a book in several currencies takes one more, for all rates."""
 
-    def __init__(self, broker: Broker, halt: HaltSwitch) -> None:
+    def __init__(self, broker: Broker, halt: HaltSwitch, opened_on: Callable[[str], str | None]) -> None:
         self._broker = broker
         self._halt = halt
+        self._opened_on = opened_on
 
     def positions(self, deal_id: str | None = None) -> Reply[PositionsFound]:
         """Return all positions, or the one with this deal id. Raises DealUnknown."""
         if deal_id is None:
             book = self._broker.list_positions()
         else:
-            book = Listed((self._broker.position(ids.deal_id(deal_id)),))
+            book = Listed((self._position(ids.deal_id(deal_id)),))
         rates = rates_for(self._broker, book.rows)
         rows = tuple(position_row(position, rates) for position in book.rows)
         held = self._halt.read()
         totals = self._totals(rows, len(book.unreadable), rates, whole=deal_id is None)
         found = PositionsFound(rows, totals, held.words if held else None, book.unreadable)
         return Reply(found, self._broker.account_id)
+
+    def _position(self, deal_id: str) -> Position:
+        try:
+            return self._broker.position(deal_id)
+        except DealUnknown as error:
+            name_account(error, self._broker, self._opened_on, deal_id, f"capcli positions {deal_id}")
+            raise
 
     def _totals(
         self, rows: tuple[PositionRow, ...], unreadable: int, rates: Mapping[str, Decimal], *, whole: bool
@@ -151,10 +160,13 @@ class Portfolio:
         rows = tuple(order_row(order) for order in found.rows if wanted is None or order.deal_id == wanted)
         unreadable = tuple(row for row in found.unreadable if wanted in {None, row.deal_id})
         if wanted is not None and not (rows or unreadable):
-            raise DealUnknown(
+            gone = DealUnknown(
                 f"No working order has the deal id {wanted}. It may have been filled or cancelled.",
                 next="capcli positions",
+                deal_id=wanted,
             )
+            name_account(gone, self._broker, self._opened_on, wanted, f"capcli orders {wanted}")
+            raise gone
         return Reply(OrdersFound(rows, unreadable), self._broker.account_id)
 
 

@@ -169,7 +169,8 @@ class Reductions(Executions):
     def _checked_part(self, deal_id: str, size: Decimal, *, again: bool) -> Iterator[_Part]:
         """Lend a partial close that passed every check, while nobody else changes the account."""
         self._require_netting(deal_id)
-        position = self._desk.broker.position(deal_id)
+        with self._desk.placing(deal_id, _command(deal_id, size)):
+            position = self._desk.broker.position(deal_id)
         account_id = self._desk.broker.account_id or ""
         with (
             _closing_all_stays(deal_id),

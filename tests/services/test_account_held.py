@@ -158,13 +158,14 @@ def test_a_session_that_is_renewed_on_another_account_during_the_reads_sends_not
     seat.app.accounts.use(SECOND_ACCOUNT)
     shown = seat.preview()
     seat.app.accounts.use(FIRST_ACCOUNT)
+    seat.time.tick(2)  # Another program knows nothing of our pace: its request must not be one too many.
     seat.switched_by_another_program(SECOND_ACCOUNT, "follow")
 
     def end(_: httpx.Request) -> None:
         seat.app.paper.set_fault("expire-session", times=1)
 
     # The last of the reads: all others were answered on the account that the preview belongs to.
-    seat.tap.breaks("GET", "/markets/USDEUR", before=end)
+    seat.tap.breaks("GET", "/markets/EURUSD", before=end)
     error = refusal(lambda: seat.execute(shown.preview_id))
     assert (error.code, int(error.exit_code)) == ("PREVIEW_ELSEWHERE", 5)
     assert f"belongs to account {SECOND_ACCOUNT}, this is {FIRST_ACCOUNT}" in error.message
