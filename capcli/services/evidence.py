@@ -274,7 +274,9 @@ class Witness:
             return facts
         ids = tuple(row.deal_id for row in found)
         named = {} if touched else {"deal_ids": ids, "opened_deal_ids": ids}
-        return facts | named | protection(order.request, found)
+        # A confirmation may come before the price is known (API page 18.4): the one row has it.
+        priced = {"level": found[0].level} if confirm.level is None and len(found) == 1 else {}
+        return facts | named | priced | protection(order.request, found)
 
     def read_back(
         self, kind: Kind, deals: tuple[str, ...], order_id: str | None

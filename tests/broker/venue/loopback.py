@@ -32,7 +32,10 @@ class Says:
 
 @dataclass
 class Script:
-    """What the venue answers, by endpoint; a list is answered one by one, its last one for ever."""
+    """What the venue answers, by endpoint.
+
+    A list is answered one by one, its last one for ever; a function is asked with the script.
+    """
 
     clock: Callable[[], datetime]
     answers: dict[str, Any] = field(default_factory=usual)
@@ -46,9 +49,15 @@ class Script:
             found = self.answers[line] = deque(found)
         if isinstance(found, deque):
             found = found.popleft() if len(found) > 1 else found[0]
+        if callable(found):
+            found = found(self)
         if found is None:
             return Says(404, {"errorCode": "error.not-found.dealId"})
         return found if isinstance(found, Says) else Says(200, found)
+
+    def was(self, line: str) -> bool:
+        """Say whether a request arrived."""
+        return line in self.seen
 
     def headers(self, line: str) -> dict[str, str]:
         date = {"Date": format_datetime(self.clock(), usegmt=True), "Content-Type": "application/json"}
