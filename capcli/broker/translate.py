@@ -41,6 +41,7 @@ from capcli.domain.market import (
     Sentiment,
     Side,
 )
+from capcli.domain.money import Money
 from capcli.errors import UnreadableAnswer
 
 _Shape = TypeVar("_Shape")
@@ -310,7 +311,15 @@ def confirm(row: wire.Confirm, asked: str, endpoint: str) -> Confirm:
         size=row.size,
         side=row.direction,
         at=row.date,
+        profit=_profit(row),
     )
+
+
+def _profit(row: wire.Confirm) -> Money | None:
+    """Return the realised P&L of a close as the broker has it (API page 18.15)."""
+    if row.profit is None or row.profit_currency is None:
+        return None
+    return Money(row.profit, row.profit_currency)
 
 
 def activity(row: wire.ActivityRow) -> Activity:

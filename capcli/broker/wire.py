@@ -13,6 +13,7 @@ from capcli.broker.failures import HEALTH, clean, not_json
 from capcli.broker.readings import (
     Currency,
     Flag,
+    MaybeCurrency,
     MaybeFlag,
     MaybeMoment,
     MaybeNumber,
@@ -331,6 +332,8 @@ class Confirm(Shape, frozen=True):
     level: MaybeNumber = None
     size: MaybeNumber = None
     direction: Side | None = None
+    profit: MaybeNumber = None
+    profit_currency: MaybeCurrency = None
 
 
 class ActivityDetails(Shape, frozen=True):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from capcli.domain.market import MarketStatus, Quote, Side
-from capcli.domain.money import EXACT
+from capcli.domain.money import EXACT, Money
 
 _Row = TypeVar("_Row")
 
@@ -146,7 +146,10 @@ class AffectedDeal:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The broker's verdict on a request (API page 6.6). `order_id` is its dealId, not the position's."""
+    """The broker's verdict on a request (API page 6.6). `order_id` is its dealId, not the position's.
+
+    `profit` is the realised P&L of a close in the currency that it names; None where the broker sent none.
+    """
 
     deal_reference: str
     accepted: bool
@@ -159,6 +162,7 @@ class Confirm:
     size: Decimal | None
     side: Side | None
     at: datetime | None
+    profit: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,9 +113,13 @@ def _open(desk: Desk, trade: Trade) -> Affected:
 
 def close(desk: Desk, position: Position, size: Decimal, price: Decimal, source: str) -> Affected:
     """All or part of one row; the remainder keeps its deal id, level, stop and profit."""
-    _book_profit(desk, position, size, price)
+    booked = _book_profit(desk, position, size, price)
     deal = replace(
-        records.deal_of(position), direction=book.opposite(position.direction), size=size, level=price
+        records.deal_of(position),
+        direction=book.opposite(position.direction),
+        size=size,
+        level=price,
+        profit=booked,
     )
     records.activity(desk, deal, kind="POSITION", source=source, status="ACCEPTED")
     book.reduce_position(desk.db, position, size)
@@ -127,12 +131,13 @@ def close(desk: Desk, position: Position, size: Decimal, price: Decimal, source:
     return affected
 
 
-def _book_profit(desk: Desk, position: Position, size: Decimal, price: Decimal) -> None:
+def _book_profit(desk: Desk, position: Position, size: Decimal, price: Decimal) -> tuple[Decimal, str]:
     owner = book.owner(desk.db, position.account_id)
     gain = money.profit(position, price, size)
     amount = money.cents(money.converted(desk, position.epic, gain, owner))
     entry = Entry(owner.account_id, desk.now, TRADE, "Trade closed", amount, position.epic, position.deal_id)
     ledger.post(desk.db, entry)
+    return amount, owner.currency
 
 
 def confirm_status(affected: tuple[Affected, ...]) -> str:

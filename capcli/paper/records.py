@@ -39,6 +39,7 @@ class Deal:
     guaranteed: bool = False
     trailing: bool = False
     order_id: str | None = None  # the working order that filled
+    profit: tuple[Decimal, str] | None = None  # what a close booked, in the account's currency
 
 
 def deal_of(position: Position) -> Deal:
@@ -104,13 +105,17 @@ def _confirm_head(desk: Desk, deal: Deal, status: str) -> dict[str, Any]:
 
 def _confirm_tail(deal: Deal) -> dict[str, Any]:
     level = {} if deal.level is None else {"level": deal.level}
-    return {
+    body = {
         **level,
         "size": deal.size,
         "direction": deal.direction,
         "guaranteedStop": deal.guaranteed,
         "trailingStop": deal.trailing,
     }
+    if deal.profit is None:
+        return body
+    # Assumption: the booked amount in the account's currency (API page 18.15 shows USD in both).
+    return body | {"profit": deal.profit[0], "profitCurrency": deal.profit[1]}
 
 
 def _save_confirm(desk: Desk, deal: Deal, body: dict[str, Any]) -> None:

@@ -43,8 +43,8 @@ class Closing:
     """A closed position, or what is known of it. `level` and `pl` in the instrument's `currency`.
 
     `level` and the P&L are None when the broker confirmed no closing price (the position is closed all the
-    same). `pl_account` is in account currency: `pl_estimated` where it was converted at the rate of now,
-    since the broker's own is not known, and None where no rate could be read. `pl_pct` is in percent of what
+    same). `pl_account` is in account currency: the broker's own figure, else ours (`pl_estimated`), at the
+    rate of now where it is converted, and None where no rate could be read. `pl_pct` is in percent of what
     the position was worth when it opened. `already_closed`: a stop, a limit or somebody else was faster.
     `epic` to `open_level` and `currency` are None for a position that could not be read: its id was enough.
     `warnings`: what could not be recorded or read.
@@ -284,7 +284,8 @@ class Closings:
     ) -> Reply[Closing]:
         row, currency = target.position, self._desk.broker.account_currency
         level = confirm.level if confirm else None
-        pl = target.profit(level)
+        pl, booked = target.profit(level), _brokers_figure(confirm, currency)
+        own = cents(pl) if pl is not None and row and currency == row.currency else None
         closing = Closing(
             deal_id=target.deal_id,
             attempt_id=attempt.attempt_id,
@@ -296,10 +297,10 @@ class Closings:
             level=level,
             pl=pl,
             currency=row.currency if row else None,
-            pl_account=cents(pl) if pl is not None and row and currency == row.currency else None,
+            pl_account=own if booked is None else booked,
             account_currency=currency,
             pl_pct=percent_of(pl, row.value_at_open, FINE) if pl is not None and row else None,
-            pl_estimated=False,
+            pl_estimated=booked is None and own is not None,
             already_closed=already,
             closed_at=confirm.at if confirm else None,
             retry_safe=True,
@@ -308,6 +309,12 @@ class Closings:
             warnings=(*self._desk.notices, *self._changer.unrecorded(attempt)),
         )
         return Reply(closing, attempt.account_id, problem)
+
+
+def _brokers_figure(confirm: Confirm | None, currency: str | None) -> Decimal | None:
+    """Return the realised P&L in account currency where the broker's confirmation has it."""
+    profit = confirm.profit if confirm else None
+    return profit.amount if profit is not None and profit.currency == currency else None
 
 
 def _converted(row: Closing, rates: Mapping[str, Decimal], where: str) -> Closing:

@@ -184,9 +184,7 @@ def closed(deal_id: str, **changes: Any) -> dict[str, Any]:
         direction="SELL",
         affectedDeals=[{"dealId": deal_id, "status": "FULLY_CLOSED"}],
         level=3999.5,
-        profit=12.4871,
-        profitCurrency="USDd",
-        **changes,
+        **({"profit": 12.4871, "profitCurrency": "USDd"} | changes),
     )
 
 
@@ -199,13 +197,24 @@ def closes(venue: Venue, row: Any, **changes: Any) -> None:
     }
 
 
-def test_a_closed_position_is_closed(venue: Venue) -> None:
+def test_a_closed_position_is_told_with_the_brokers_own_result(venue: Venue) -> None:
     closes(venue, held())
 
     done = venue("close", POSITION, "--confirm")
 
     assert done.code == 0, done
     assert venue.mutations() == [CLOSE]
+    assert (done.data["pl_account"], done.data["pl_estimated"]) == (12.4871, False)
+
+
+@pytest.mark.parametrize("profit", [None, "NaN"])
+def test_a_result_that_the_broker_did_not_send_is_ours_and_marked(venue: Venue, profit: Any) -> None:
+    closes(venue, held(), profit=profit)
+
+    done = venue("close", POSITION, "--confirm")
+
+    assert (done.data["pl_account"], done.data["pl_estimated"]) == (12.5, True)
+    assert "about" in done.data["sentence"]
 
 
 @pytest.mark.parametrize(
