@@ -155,11 +155,12 @@ class PaperDesk:
         tls: bool,
         ready: Callable[[str, str, Path | None], None],
         ended: Callable[[int], None],
+        troubled: Callable[[str], None],
     ) -> None:
         """Serve requests and stream over loopback until it is stopped.
 
         `ready` gets the base URL, the stream's URL and, with TLS, the file that a client is to trust; `ended`
-        how many quotes were sent on streams.
+        how many quotes were sent on streams, `troubled` why paper.db cannot be used meanwhile.
         """
         from capcli.paper.certificates import certificate
         from capcli.paper.serve import serve, stream_address
@@ -169,7 +170,15 @@ class PaperDesk:
         def announce(url: str) -> None:
             ready(url, stream_address(url), files and files.authority)
 
-        serve(self._path, port=port, certificate=files, clock=self._clock, ready=announce, ended=ended)
+        serve(
+            self._path,
+            port=port,
+            certificate=files,
+            clock=self._clock,
+            ready=announce,
+            ended=ended,
+            troubled=troubled,
+        )
 
 
 @contextmanager

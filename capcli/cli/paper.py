@@ -153,6 +153,7 @@ def serve(
             tls=tls,
             ready=lambda *served: _announce(call, Served(*served)),
             ended=lambda quotes: call.talk(f"{quotes} quotes were sent on streams.\n") if quotes else None,
+            troubled=lambda why: call.talk(f"Answering 500 until it is mended: {why}\n"),
         )
     except OSError as error:
         raise UsageError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from capcli.domain.hosts import is_loopback
+from capcli.errors import PaperFileUnusable
 from capcli.paper.broker import SESSION, PaperBroker
 from capcli.paper.certificates import Certificate
 from capcli.paper.channel import MAX_FRAME, Channel, refuse
@@ -35,10 +36,11 @@ def serve(
     clock: Callable[[], datetime],
     ready: Callable[[str], None],
     ended: Callable[[int], None] = lambda _quotes: None,
+    troubled: Callable[[str], None] = lambda _why: None,
 ) -> None:
     """Runs until Ctrl-C or SIGTERM; `ready` is told the address once connections are accepted.
 
-    `ended` is told how many quotes went out on streams.
+    `ended` is told how many quotes went out on streams, `troubled` why the file cannot be used meanwhile.
 
     With a certificate it speaks TLS. Open connections are closed at the end.
     """
@@ -55,7 +57,7 @@ def serve(
     with _bound(host, port) as listener, _quiet_signals():
         address = _address(host, listener, secure=certificate is not None)
         with closing(PaperBroker(path, stream=stream_address(address))) as broker:
-            application = _App(broker, clock)
+            application = _App(broker, clock, troubled)
             Announcing(_config(application, certificate)).run([listener])
             ended(application.quotes_sent)
 
@@ -141,9 +143,13 @@ class CutShort(Exception):
 class _App:
     """ASGI over the broker; each request runs in a thread, so a slow one holds up no other."""
 
-    def __init__(self, broker: PaperBroker, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, broker: PaperBroker, clock: Callable[[], datetime], troubled: Callable[[str], None]
+    ) -> None:
         self._broker = broker
         self._clock = clock
+        self._troubled = troubled
+        self._trouble = ""
         self._channel = Channel(broker, clock)
 
     @property
@@ -176,10 +182,21 @@ class _App:
         request = _request(scope, body, self._clock())
         if not _is_local(request.headers.get("host", "localhost")):
             return Response(403, _PLAIN, b"{}")
-        response = await asyncio.to_thread(self._broker.handle, request)
+        try:
+            response = await asyncio.to_thread(self._broker.handle, request)
+        except PaperFileUnusable as error:
+            return self._out_of_order(error.message)
+        self._trouble = ""
         if request.path == SESSION and request.method != "GET":
             self._channel.look()
         return response
+
+    def _out_of_order(self, why: str) -> Response:
+        """Answer as a broker with a fault of its own, and tell whoever serves it, once."""
+        if why != self._trouble:
+            self._trouble = why
+            self._troubled(why)
+        return Response(500, _PLAIN, b'{"errorCode":"error.internal"}')
 
 
 async def _body(receive: Receive) -> bytes | None:

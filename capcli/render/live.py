@@ -121,9 +121,9 @@ class BookBoard:
     def blocks(self, look: Look, height: int, now_ms: int) -> list[Block]:
         """Return the table that fits, with its totals."""
         book = self.book
-        if book is None or not book.positions:
+        if book is None or not (book.positions or book.unreadable):
             return [Line(Cell("No open positions. One that opens will be shown here.", Tone.DIM))]
-        room = max(1, height - _FRAME_LINES - 1)
+        room = max(1, height - _FRAME_LINES - 1 - len(book.unreadable))
         shown = book.positions[:room]
         rows = []
         for row in shown:
@@ -145,7 +145,8 @@ class BookBoard:
         known = NOTHING if totals.pl is None else gain(totals.pl, totals.currency)
         total = Line(Cell(f"Total {known.text}, {totals.count} open", known.tone))
         hidden = len(book.positions) - len(shown)
-        return [_fitted(titles, rows, trends, look), total, *_reread(book), *_below(hidden, self.notice)]
+        said = [*_reread(book), *_unreadable(book), *_below(hidden, self.notice)]
+        return [_fitted(titles, rows, trends, look), total, *said]
 
     def _state(self, epic: str, now_ms: int) -> Cell:
         if self.book and epic in self.book.reread:
@@ -274,6 +275,14 @@ def _reread(book: LiveBook) -> list[Block]:
     count = "1 market is" if len(book.reread) == 1 else f"{len(book.reread)} markets are"
     said = f"{count} beyond the 40 of a stream and priced every 15 s: {', '.join(book.reread)}"
     return [Line(Cell(said, Tone.WARN))]
+
+
+def _unreadable(book: LiveBook) -> list[Block]:
+    """Name the positions that cannot be read: they are open, and their P&L is not known."""
+    return [
+        Line(Cell(f"Open, but it cannot be read: {row.words}: {row.why}.", Tone.WARN))
+        for row in book.unreadable
+    ]
 
 
 def _below(hidden: int, notice: str) -> list[Block]:

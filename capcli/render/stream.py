@@ -79,6 +79,7 @@ class JsonLines:
             "opened": book.opened,
             "closed": book.closed,
             "reread": book.reread,
+            "unreadable": [plain(row) for row in book.unreadable],
             "at": self._at(book.at_ms),
         }
         return self.event("portfolio", facts)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from capcli.domain.account import Position
+from capcli.domain.account import Position, UnreadableRow
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents
 from capcli.domain.stream import MOST_EPICS, Gap, Quiet, Tick, Told
@@ -32,7 +32,10 @@ class LivePosition:
 
 @dataclass(frozen=True, slots=True)
 class LiveTotals:
-    """The sum in account currency, None where no market gives a rate; `count` positions."""
+    """The sum in account currency, None where no market gives a rate or a row cannot be read.
+
+    `count` positions, those that cannot be read included.
+    """
 
     currency: str | None
     pl: Decimal | None
@@ -44,7 +47,7 @@ class LiveBook:
     """The book at one instant (ms since 1970); `opened` and `closed` are deal ids since the one before.
 
     `reread` are the markets beyond the 40 of a stream (API page 3): their prices come with each reading of
-    the book, every 15 s.
+    the book, every 15 s. `unreadable` are open as well: the broker sends them in a form that cannot be read.
     """
 
     positions: tuple[LivePosition, ...]
@@ -53,6 +56,7 @@ class LiveBook:
     opened: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
     reread: tuple[str, ...] = ()
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Book:
         self._clock = clock
         self._sleep = sleep
         self._positions: dict[str, Position] = {}
+        self._unreadable: tuple[UnreadableRow, ...] = ()
         self._prices: dict[str, tuple[Decimal, Decimal]] = {}
         self._rates: dict[str, tuple[_Leg, ...] | None] = {}
         self._watch: Watch | None = None
@@ -124,7 +129,9 @@ class Book:
         opened, closed = tuple(self._opened), tuple(self._closed)
         self._opened.clear()
         self._closed.clear()
-        return LiveBook(rows, self._totals(rows), self._now_ms(), opened, closed, self._reread())
+        return LiveBook(
+            rows, self._totals(rows), self._now_ms(), opened, closed, self._reread(), self._unreadable
+        )
 
     def _reread(self) -> tuple[str, ...]:
         streamed = self._watch.markets if self._watch else {}
@@ -158,6 +165,8 @@ class Book:
         for row in rows:
             sums[row.currency] = sums.get(row.currency, Decimal(0)) + row.pl
             count += 1
+        if self._unreadable:
+            return LiveTotals(target, None, count + len(self._unreadable))
         total = Decimal(0)
         for currency, amount in sums.items():
             rate = self._rate(currency)
@@ -187,10 +196,14 @@ class Book:
             self._read_at_ms = self._now_ms()
 
     def _read(self) -> None:
-        found = {position.deal_id: position for position in self._broker.positions()}
+        listed = self._broker.list_positions()
+        found = {position.deal_id: position for position in listed.rows}
         self._read_at_ms = self._now_ms()
-        self._opened += [deal for deal in found if deal not in self._positions]
-        self._closed += [deal for deal in self._positions if deal not in found]
+        before, there = self._deals(), {*found, *(row.deal_id for row in listed.unreadable)}
+        self._opened += [deal for deal in found if deal not in before]
+        # A row without a deal id may be any of them.
+        self._closed += [deal for deal in self._positions if deal not in there and None not in there]
+        self._unreadable = listed.unreadable
         for position in found.values():
             # A market that the stream tells of knows better than a list that was made on the way.
             if self._watch is None or position.epic not in self._watch.markets:
@@ -199,6 +212,9 @@ class Book:
         for currency in {position.currency for position in found.values()} - set(self._rates):
             self._rates[currency] = self._legs(currency)
         self._follow()
+
+    def _deals(self) -> set[str | None]:
+        return {*self._positions, *(row.deal_id for row in self._unreadable)}
 
     def _follow(self) -> None:
         """Watch the markets of the book and of its exchange rates; above 40 the rest is read now and then."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from capcli.broker.stream import Streams
+from capcli.domain.account import UnreadableRow
 from capcli.domain.market import Side
 from capcli.domain.stream import Gap, Lost, Quiet, Tick
 from capcli.errors import UsageError
@@ -196,3 +197,15 @@ def test_positions_whose_market_is_not_on_the_stream_say_so():
     shown = drawn(board, Subject("paper", "1"), Look(terminal=True, width=80), 0)
     assert "1 market is beyond the 40 of a stream and priced every 15 s: GOLD" in shown
     assert json.loads(JsonLines("watch", "paper", "1").book(board.book))["data"]["reread"] == ["GOLD"]
+
+
+def test_positions_that_cannot_be_read_are_named():
+    board = BookBoard()
+    row = UnreadableRow("D-2", "SILVER", "size is missing")
+    board.book = replace(book(), unreadable=(row,))
+    shown = drawn(board, Subject("paper", "1"), Look(terminal=True, width=80), 0)
+    assert "Open, but it cannot be read: D-2 (SILVER): size is missing." in shown
+    board.book = replace(board.book, positions=())
+    assert "D-2" in drawn(board, Subject("paper", "1"), Look(terminal=True, width=80), 0)
+    (told,) = json.loads(JsonLines("watch", "paper", "1").book(board.book))["data"]["unreadable"]
+    assert told["deal_id"] == "D-2"

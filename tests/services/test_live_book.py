@@ -9,6 +9,7 @@ from capcli.domain.market import Side
 from capcli.services.live_book import REREAD_MS, LivePortfolio
 from capcli.services.watching import Watching
 from tests.support.sockets import Exchange, tick
+from tests.support.tap import says
 
 
 @pytest.fixture
@@ -107,3 +108,30 @@ def test_markets_beyond_the_forty_of_a_stream_are_named(seat, live, monkeypatch)
     seat.open("GOLD", "1", side=Side.SELL)
 
     assert live.open().snapshot().reread == ("GOLD",)
+
+
+def test_it_goes_on_with_a_row_that_cannot_be_read_and_names_it(seat, live, time):
+    first = seat.open("SILVER", "2").deal_id
+    second = seat.open("GOLD", "1").deal_id
+    book = live.open()
+    book.snapshot()
+
+    def without_its_size(request):
+        body = seat.tap._inner.handle_request(request).json()
+        for row in body["positions"]:
+            if row["position"]["dealId"] == second:
+                del row["position"]["size"]
+        return says(200, body)
+
+    seat.tap.breaks("GET", "/positions", before=without_its_size, times=99)
+    time.sleep(REREAD_MS / 1000)
+    book.receive(0)
+
+    after = book.snapshot()
+    assert [row.deal_id for row in after.positions] == [first]
+    assert [row.deal_id for row in after.unreadable] == [second]
+    assert (after.closed, after.totals.pl, after.totals.count) == ((), None, 2)
+    seat.tap.mend()
+    time.sleep(REREAD_MS / 1000)
+    book.receive(0)
+    assert (book.snapshot().opened, len(book.snapshot().positions)) == ((), 2)
