@@ -1,12 +1,13 @@
 """Approvals: where the settings ask for a person, nothing that changes the account leaves without one."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
-from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown
+from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
 from capcli.services.approval_text import one_line
 from capcli.services.ports import Clock, Ids, Journal
 from capcli.services.reply import Reply
@@ -89,6 +90,14 @@ class Approvals:
         """
         self.permit_all((asked,))
         return asked.digest if self.needed else None
+
+    def has_to_ask(self, asked: Asked) -> bool:
+        """Say whether a person has yet to be asked. What cannot be told, `permit` will say."""
+        if not self.needed:
+            return False
+        with suppress(CapcliError):
+            return not self._is_approved(asked, self._clock())
+        return False
 
     def permit_all(self, asked: Sequence[Asked]) -> None:
         """Let pass what a person approved, each once; for the rest one code is given out.

@@ -90,22 +90,16 @@ class Cancellations:
         require_confirmation(self._desk.policy, confirmed=confirmed or person, needed=needed, command=command)
         self._changer.recall.ask()
         target = self._target(deal_id)
-        lines = self._would_open(target) if self._desk.approvals.needed and not person else ()
-        change = self._change(target, lines)
-        return self._changer.take_away(change, active_account_id(self._desk), person=person)
+        return self._changer.take_away(self._change(target), active_account_id(self._desk), person=person)
 
     def question(self, deal_id: str) -> str:
         """Return what a person is asked before an order is cancelled. Raises DealUnknown after two looks."""
-        target = self._target(typed.deal_id(deal_id))
-        return self._asked(target, self._would_open(target)).text
+        change = self._change(self._target(typed.deal_id(deal_id)))
+        return self._changer.asked(change, active_account_id(self._desk), asking=True).text
 
     def asked(self, deal_id: str, order: WorkingOrder | None) -> Asked:
-        """Return what a person is asked about a cancellation, with what it would have opened where one is."""
-        target = _Target(deal_id, order)
-        return self._asked(target, self._would_open(target) if self._desk.approvals.needed else ())
-
-    def _asked(self, target: _Target, lines: tuple[str, ...]) -> Asked:
-        return self._changer.asked(self._change(target, lines), active_account_id(self._desk))
+        """Return what a person is asked about the cancellation of an order."""
+        return self._changer.asked(self._change(_Target(deal_id, order)), active_account_id(self._desk))
 
     def _would_open(self, target: _Target) -> tuple[str, ...]:
         return cancel_lines(self._desk.broker, (target.order,)) if target.order else ()
@@ -131,7 +125,7 @@ class Cancellations:
             return was_filled(deal_id, position)
         return no_order(deal_id)
 
-    def _change(self, target: _Target, lines: tuple[str, ...] = ()) -> Change[Reply[Cancellation]]:
+    def _change(self, target: _Target) -> Change[Reply[Cancellation]]:
         broker, account_id = self._desk.broker, active_account_id(self._desk)
         deal_id, row = target.deal_id, target.order
         return Change(
@@ -147,7 +141,8 @@ class Cancellations:
             look=lambda: order_sight(broker, deal_id, account_id),
             conclude=lambda attempt, answer, sight: self._conclude(target, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
-            shown=(f"Cancel {target.words}{'' if row else ', which cannot be read'}", *lines),
+            shown=(f"Cancel {target.words}{'' if row else ', which cannot be read'}",),
+            more=lambda: self._would_open(target),
         )
 
     def _conclude(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -40,7 +40,8 @@ class Change(Generic[T]):
     """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
 
     `risk` names the change where it adds risk, which a halt keeps here. `shown` is what a person who has to
-    approve it reads, line by line. `preview` is used up by the send.
+    approve it reads, line by line, and `more` what of that is read from the broker only where somebody is
+    asked. `preview` is used up by the send.
     """
 
     kind: Kind
@@ -57,6 +58,7 @@ class Change(Generic[T]):
     doubt: Callable[[AttemptRecord, str], T]
     risk: str | None = None
     shown: tuple[str, ...] = ()
+    more: Callable[[], tuple[str, ...]] = tuple
     preview: PreviewRecord | None = None
 
 
@@ -105,10 +107,10 @@ class Changer:
         with about(account_id, lambda: self._known(attempt)):
             return self._send(attempt, change)
 
-    def asked(self, change: Change[T], account_id: str) -> Asked:
-        """Return what a person is asked about a change."""
+    def asked(self, change: Change[T], account_id: str, *, asking: bool = False) -> Asked:
+        """Return what a person is asked about a change; `asking`: they are, whoever has to approve it."""
         what, *lines = change.shown or (change.name,)
-        return Asked(
+        asked = Asked(
             kind=change.kind.value,
             subject=change.deal_id,
             env=self.desk.env,
@@ -120,6 +122,9 @@ class Changer:
             text=request_text(what, lines, self.desk.env, account_id),
             expires_at=self.desk.clock() + LIFE,
         )
+        if not (asking or self.desk.approvals.has_to_ask(asked)):
+            return asked
+        return replace(asked, text=request_text(what, (*lines, *change.more()), self.desk.env, account_id))
 
     def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
         """Compare and set; False when somebody else settled the attempt first."""

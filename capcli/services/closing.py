@@ -137,14 +137,12 @@ class Closings:
         require_confirmation(self._desk.policy, confirmed=confirmed or person, needed=needed, command=command)
         self._changer.recall.ask()
         target = self._target(deal_id)
-        lines = self._booked(target) if self._desk.approvals.needed and not person else ()
-        change = self._change(target, lines)
-        return self._changer.take_away(change, active_account_id(self._desk), person=person)
+        return self._changer.take_away(self._change(target), active_account_id(self._desk), person=person)
 
     def question(self, deal_id: str) -> str:
         """Return what a person is asked before a position is closed. Raises DealUnknown after two looks."""
-        target = self._target(typed.deal_id(deal_id))
-        return self._asked(target, self._booked(target)).text
+        change = self._change(self._target(typed.deal_id(deal_id)))
+        return self._changer.asked(change, active_account_id(self._desk), asking=True).text
 
     def in_account_currency(self, closings: Sequence[Closing], account_id: str | None) -> tuple[Closing, ...]:
         """Convert what was booked in other currencies, at the rates of now; as it is where there is none."""
@@ -157,12 +155,8 @@ class Closings:
         return tuple(_converted(row, rates, where) for row in closings)
 
     def asked(self, deal_id: str, position: Position | None) -> Asked:
-        """Return what a person is asked about the close of a position, with what it books where one is."""
-        target = _Target(deal_id, position)
-        return self._asked(target, self._booked(target) if self._desk.approvals.needed else ())
-
-    def _asked(self, target: _Target, lines: tuple[str, ...]) -> Asked:
-        return self._changer.asked(self._change(target, lines), active_account_id(self._desk))
+        """Return what a person is asked about the close of a position."""
+        return self._changer.asked(self._change(_Target(deal_id, position)), active_account_id(self._desk))
 
     def _booked(self, target: _Target) -> tuple[str, ...]:
         """Say what the close books, in account currency as far as the rate can be read."""
@@ -188,7 +182,7 @@ class Closings:
                 break
         return _Target(deal_id, None)
 
-    def _change(self, target: _Target, lines: tuple[str, ...] = ()) -> Change[Reply[Closing]]:
+    def _change(self, target: _Target) -> Change[Reply[Closing]]:
         broker, account_id = self._desk.broker, active_account_id(self._desk)
         deal_id, row = target.deal_id, target.position
         told = opened_told(row) if row else f"the position {deal_id}, which cannot be read,"
@@ -205,7 +199,8 @@ class Closings:
             look=lambda: _SIGHTS[is_open(broker, deal_id, account_id)],
             conclude=lambda attempt, answer, sight: self._conclude(target, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
-            shown=(f"Close {told}", *lines),
+            shown=(f"Close {told}",),
+            more=lambda: self._booked(target),
         )
 
     def _conclude(

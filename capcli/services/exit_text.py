@@ -79,13 +79,15 @@ def all_cancels_lines(orders: Iterable[WorkingOrder], unread: Iterable[str]) -> 
 
 def cancel_lines(broker: Broker, orders: Sequence[WorkingOrder]) -> tuple[str, ...]:
     """Say what orders that are cancelled would have opened: their margin, and the loss at their stops."""
-    account = _tried(lambda: active_account(broker.accounts(), broker.account_id or ""))
+    epics = tuple(dict.fromkeys(order.epic for order in orders))
+    account, preferences, *found = together(
+        lambda: _tried(lambda: active_account(broker.accounts(), broker.account_id or "")),
+        lambda: _tried(broker.preferences),
+        *(lambda epic=epic: _tried(lambda: broker.market(epic)) for epic in epics),
+    )
     if account is None:
         return ()
-    preferences = _tried(broker.preferences)
-    epics = tuple(dict.fromkeys(order.epic for order in orders))
-    reads = (lambda epic=epic: _tried(lambda: broker.market(epic)) for epic in epics)
-    markets = dict(zip(epics, together(*reads), strict=True))
+    markets = dict(zip(epics, found, strict=True))
     rates = known_rates(broker, {order.currency for order in orders}, account.currency)
     margins: list[Decimal] = []
     losses: list[Decimal | None] = []

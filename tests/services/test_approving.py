@@ -277,9 +277,13 @@ def test_a_cancellation_waits_for_a_person(human: Seat) -> None:
 
     error = waits(lambda: human.app.cancellations.cancel(order, confirmed=True))
     assert "Cancel the LIMIT order to BUY 1.5 SILVER at 20.5" in error.shown
+    assert "If filled, the margin is 3.08 USD and the loss has no bound" in error.shown
     assert sent(human) == []
     approve(human, error)
+    human.tap.requests.clear()
     assert human.app.cancellations.cancel(order, confirmed=True).exit_code == 0
+    # What it would have opened was for the question: nothing more is read before it is cancelled.
+    assert not [line for line in human.tap.seen() if line.startswith(("GET /markets", "GET /accounts"))]
 
 
 def test_an_amendment_by_a_distance_names_the_level_instead(human: Seat) -> None:
