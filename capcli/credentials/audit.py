@@ -39,7 +39,9 @@ class AuditItem:
 
     @property
     def item(self) -> str:
-        place = sha256(str(self.journal.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        # By whatever links the folder is reached, it is the same journal.
+        journal = self.journal.parent.resolve() / self.journal.name
+        place = sha256(str(journal).encode("utf-8", "surrogateescape")).hexdigest()[:12]
         return f"capcli/journal/{place}"
 
     def load(self) -> Anchor | None:

@@ -103,7 +103,7 @@ def test_an_empty_book_is_shown_as_empty(capcli):
         (["SILVER", "--every", "x"], "--every"),
         (["SILVER", "--fields", "ask"], "there is no field ask"),
         ([f"E{n}" for n in range(41)], "not 41"),
-        (["SIL/VER"], "not an epic"),
+        (["SIL/VER"], "No market has the epic SIL/VER"),
     ],
 )
 def test_what_cannot_be_watched_is_a_usage_error(capcli, words, part):

@@ -6,6 +6,8 @@ from contextlib import closing
 
 import pytest
 
+from capcli.credentials.audit import AuditItem
+
 TRADE = {"CAP_ALLOW_TRADING": "true"}
 
 
@@ -70,6 +72,20 @@ def test_a_journal_written_anew_without_the_key_is_told_by_the_keychain(traded, 
 
     assert result.code == 3
     assert any("written anew or replaced" in one["fault"] for one in result.data["breaks"])
+
+
+def test_two_journals_have_a_key_each_and_a_link_to_one_has_the_same(traded, keychain, capcli, tmp_path):
+    home = capcli.home
+    link, other = tmp_path / "link", tmp_path / "other"
+    link.symlink_to(home)
+    items = {str(place): AuditItem(place / "journal.db", 5).item for place in (home, link, other)}
+    assert items[str(home)] == items[str(link)] != items[str(other)]
+    assert items[str(home)] in keychain.items
+
+    assert traded("history", "verify", env={"CAPCLI_HOME": str(link)}).data["anchored"] > 4
+    traded("preview", "SILVER", "--size", "1", env=TRADE | {"CAPCLI_HOME": str(other)})
+
+    assert traded("history", "verify").data["intact"]
 
 
 def test_health_finds_it_too(traded, capcli):
