@@ -107,10 +107,18 @@ def _absolute(name: str, environ: Mapping[str, str]) -> Path:
     raise SettingInvalid(
         f"{name} is {environ[name][:80]!a}, a relative path: halts, orders and settings would be kept in"
         " another folder wherever capcli is started. Nothing was sent. Write the whole path.",
-        next=f"export {name}={shlex.quote(str(path.absolute()))}",
+        next=_assignment(name, str(path.absolute())),
         variable=name,
         allowed="an absolute path",
     )
+
+
+def _assignment(name: str, text: str) -> str:
+    """Return the line that sets a variable: PowerShell's on Windows, else a POSIX shell's."""
+    if sys.platform == "win32":
+        quoted = text.replace("'", "''")
+        return f"$env:{name} = '{quoted}'"
+    return f"export {name}={shlex.quote(text)}"
 
 
 def _runtime_folder(environ: Mapping[str, str]) -> Path | None:
