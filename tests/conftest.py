@@ -2,21 +2,40 @@
 
 import ipaddress
 import os
+import shutil
 import socket
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from capcli import system
+from capcli.services import pin
 from tests.support.launched import RUN
 from tests.support.owners import Connections
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.compared"]
 
 _HOMES = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+
+
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 << 30
+
+
+def _in_memory() -> bool:
+    """Say whether the homes of the tests fit into memory, where nothing waits for a disk."""
+    if not os.access(_MEMORY, os.W_OK) or shutil.disk_usage(_MEMORY).free < _ROOM:
+        return False
+    return not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
+
+
+if _in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))  # pytest's setting; workers inherit it
 
 
 class NetworkUsed(AssertionError):
@@ -74,6 +93,15 @@ def no_network() -> Iterator[None]:
         for name in ("connect", "connect_ex", "sendto"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
         patch.setattr(socket, "getaddrinfo", _guarded_lookup(socket.getaddrinfo))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_secrets() -> Iterator[None]:
+    """Make one RSA key for all paper worlds of a run, and PINs that are quick to guess."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rsa, "generate_private_key", cache(rsa.generate_private_key))
+        patch.setattr(pin, "_N", 2)
         yield
 
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -17,6 +18,11 @@ def files() -> Iterator[Path]:
     yield from (path for path in sorted(TESTS.rglob("*.py")) if "bench" not in path.relative_to(TESTS).parts)
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def real(tree: ast.Module, names: set[str]) -> set[str]:
     """Return how a module writes calls of the real `time`: `time.sleep`, or `sleep` where it was imported."""
     found: set[str] = set()
@@ -30,6 +36,10 @@ def real(tree: ast.Module, names: set[str]) -> set[str]:
 
 def marks(node: ast.AST) -> set[str]:
     return {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)} & SLOW
+
+
+def named(node: ast.Assign, name: str) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
 
 
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -64,7 +74,7 @@ def measured(function: ast.FunctionDef | ast.AsyncFunctionDef, clocks: set[str])
 def test_nothing_asserts_a_duration() -> None:
     found = []
     for path in files():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         clocks = real(tree, CLOCKS)
         for function in functions(tree) if clocks else ():
             if "bench" not in {mark for one in function.decorator_list for mark in marks(one)}:
@@ -76,12 +86,15 @@ def test_no_default_test_sleeps() -> None:
     found = []
     for path in files():
         name = path.relative_to(TESTS).as_posix()
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        module = {mark for node in tree.body if "pytestmark" in ast.unparse(node) for mark in marks(node)}
-        if module or name.startswith("faults/") or name in MAY_SLEEP:
+        if name.startswith("faults/") or name in MAY_SLEEP:
+            continue
+        tree = parsed(path)
+        if any(
+            marks(node) for node in tree.body if isinstance(node, ast.Assign) and named(node, "pytestmark")
+        ):
             continue
         sleeps = real(tree, {"sleep"})
-        for function in functions(tree):
+        for function in functions(tree) if sleeps else ():
             slow = {mark for one in function.decorator_list for mark in marks(one)}
             arguments = {one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)}
             ours = {sleep for sleep in sleeps if sleep.partition(".")[0] not in arguments}

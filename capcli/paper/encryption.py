@@ -59,7 +59,9 @@ def _stored(db: sqlite3.Connection) -> "RSAPrivateKey | None":
     row = db.execute("SELECT value FROM settings WHERE name = ?", (_NAME,)).fetchone()
     if row is None:
         return None
-    return load_der_private_key(b64decode(row[0]), password=None)  # type: ignore[return-value]
+    # We made it ourselves: testing its primes again at every login would take longer than the login.
+    der = b64decode(row[0])
+    return load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)  # type: ignore[return-value]
 
 
 def _make(db: sqlite3.Connection) -> "RSAPrivateKey":

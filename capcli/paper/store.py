@@ -197,14 +197,17 @@ def _create(db: sqlite3.Connection) -> None:
     if _version(db) == VERSION:
         return
     with writing(db):
+        new = not db.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
         # An older file's sessions had one token each; losing them costs a login.
         db.execute("DROP TABLE IF EXISTS sessions")
         for name, columns in TABLES.items():
             db.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
-            _widen(db, name, columns)
+            if not new:
+                _widen(db, name, columns)
         for definition in (*_INDEXES, *_EDITIONS):
             db.execute(definition)
-        _complete(db)
+        if not new:
+            _complete(db)
         db.execute(f"PRAGMA user_version = {VERSION}")
 
 

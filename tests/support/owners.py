@@ -1,17 +1,28 @@
 """Whatever a test opens has an owner who closes it; what is left is told with where it was opened."""
 
+import linecache
 import sqlite3
+import sys
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
+
+Place = tuple[str, int]
+"""A file and a line."""
 
 
 @dataclass(frozen=True)
 class _Opened:
     connection: sqlite3.Connection
-    where: str
+    places: tuple[Place, ...]
+
+    @property
+    def where(self) -> str:
+        return "\n".join(
+            f"  {file}:{line}: {linecache.getline(file, line).strip()}" for file, line in self.places
+        )
 
     @property
     def closed(self) -> bool:
@@ -22,6 +33,7 @@ class _Opened:
         return False
 
 
+_DEPTH = 12
 PATIENCE_S = 10  # for a thread that was left behind: it closes what it was lent when it is done
 
 
@@ -34,7 +46,7 @@ class Connections:
 
     def __call__(self, *args: Any, **options: Any) -> sqlite3.Connection:
         connection = self._connect(*args, **options)
-        self._opened.append(_Opened(connection, "".join(traceback.format_stack(limit=12)[:-1])))
+        self._opened.append(_Opened(connection, tuple(_callers(sys._getframe(1)))))
         return connection
 
     def left_open(self) -> list[str]:
@@ -45,3 +57,12 @@ class Connections:
         for one in left:
             one.connection.close()
         return [one.where for one in left]
+
+
+def _callers(frame: FrameType | None) -> Iterator[Place]:
+    """Note where a call comes from; the text of the lines is read only when it is told."""
+    for _ in range(_DEPTH):
+        if frame is None:
+            return
+        yield frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
