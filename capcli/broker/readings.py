@@ -23,6 +23,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _NOT_FINITE = re.compile(r"|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 # Beyond these no figure of an account lies, and writing one out would fill a screen.
 _MOST_DIGITS, _FARTHEST = 40, 30
+_BARE = re.compile(rb"([:\[,]\s*)-?(?:NaN|Infinity)(?=\s*[,}\]])")
 _DEMO_CURRENCY = re.compile(r"[A-Z]{3}d")
 _FLAGS = {"true": True, "false": False}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -168,7 +169,16 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 def decode(body: bytes | str | msgspec.Raw, shape: type[_T]) -> _T:
     """Decode bytes into a shape whose fields are of the types above.
 
+    A bare NaN or Infinity is no JSON, and as good as null: it must not hide the rest of a list.
     Raises msgspec.MsgspecError, UnicodeDecodeError and RecursionError.
     """
-    found: _T = _decoder(cast("Any", shape)).decode(body)
+    decoder = _decoder(cast("Any", shape))
+    try:
+        found: _T = decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        if not isinstance(body, bytes) or not _BARE.search(body):
+            raise
+        found = decoder.decode(_BARE.sub(rb"\1null", body))
     return found

@@ -47,6 +47,14 @@ def test_a_number_that_is_not_finite_is_absent(raw: bytes) -> None:
         readings.decode(b'{"must":%s}' % raw, Pair)
 
 
+@pytest.mark.parametrize("raw", [b"NaN", b"Infinity", b" -Infinity "])
+def test_a_bare_word_for_what_is_not_finite_is_absent_too(raw: bytes) -> None:
+    assert readings.decode(b'{"must":1,"may":%s}' % raw, Pair) == Pair(Decimal(1))
+    assert readings.decode(b'{"must":1,"more":[%s,2]}' % raw, Pair) == Pair(Decimal(1))
+    with pytest.raises(msgspec.DecodeError):
+        readings.decode(b'{"must":1,"may":%s' % raw, Pair)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
