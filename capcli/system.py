@@ -183,7 +183,7 @@ def put_in_place(file: Path, content: bytes, *, mode: int = 0o600, durable: bool
             stream.write(content)
             if durable:
                 stream.flush()
-                os.fsync(stream.fileno())
+                sync(stream.fileno())
         Path(name).chmod(mode)
         Path(name).replace(file)
     except BaseException:
@@ -285,13 +285,22 @@ def _unreadable(file: Path, why: str) -> StateFolderUnusable:
     return StateFolderUnusable(f"{file} cannot be read: {why}.", next="capcli config path")
 
 
+def sync(descriptor: int) -> None:
+    """Make what was written to a file hold over a power cut. Raises OSError."""
+    os.fsync(descriptor)
+    if sys.platform == "darwin":
+        # There, fsync leaves the bytes in the drive's own cache; not every file system knows the other call.
+        with suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+
+
 def sync_folder(folder: Path) -> None:
     """Make what was created, renamed or removed in a folder hold over a power cut, where the system can."""
     # Windows cannot open a folder and logs its renames.
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            sync(handle)
         finally:
             os.close(handle)
 

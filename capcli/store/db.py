@@ -12,7 +12,7 @@ from capcli.errors import JournalUnreadable
 from capcli.sqlite_file import DatabaseFile
 from capcli.store import seals
 from capcli.store.schema import MIGRATIONS, Migrations
-from capcli.system import file_lock, make_private, private_folder
+from capcli.system import file_lock, make_private, private_folder, sync_folder
 
 _WAIT_S = 10.0
 
@@ -166,7 +166,7 @@ def _create(path: Path, wait_s: float, migrations: Migrations) -> None:
         finally:
             connection.close()
         draft.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def _refuse_orphan(path: Path) -> None:
@@ -250,13 +250,3 @@ def _keep_private(path: Path) -> None:
         with suppress(FileNotFoundError):
             if file.stat().st_mode & 0o077:
                 make_private(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Without it a power cut may take the new name back. Windows cannot open a folder and logs its renames.
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

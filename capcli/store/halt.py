@@ -14,7 +14,7 @@ from typing import Any
 
 from capcli.domain.halt import Halt, HaltKept
 from capcli.errors import CapcliError, StateFolderUnusable
-from capcli.system import private_folder, put_in_place, sync_folder
+from capcli.system import private_folder, put_in_place, sync, sync_folder
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _PLACES = "places"
@@ -98,7 +98,7 @@ def _set(place: Path, halt: Halt, state: Path) -> None:
     with suppress(OSError), os.fdopen(handle, "wb") as file:
         file.write(json.dumps(facts).encode())
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
     sync_folder(place.parent)
 
 
