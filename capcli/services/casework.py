@@ -89,11 +89,12 @@ class Desk:
         try:
             yield
         except DealUnknown as error:
-            name_account(error, self.broker, self._opened_on, deal_id, command)
+            name_account(error, self.broker, self.opened_on, deal_id, command)
             error.message = f"{error.message} Nothing was sent."
             raise
 
-    def _opened_on(self, deal_id: str) -> str | None:
+    def opened_on(self, deal_id: str) -> str | None:
+        """Return the account that the journal knows a deal of, if it can say so."""
         return account_of(self.journal, self.env, self.broker.host, deal_id)
 
     def rehearse(

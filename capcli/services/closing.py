@@ -32,9 +32,10 @@ from capcli.services.exit_text import close_lines
 from capcli.services.reply import Reply
 from capcli.services.sights import Ended, Sight, asked_of, confirmed
 from capcli.services.trading_gate import require_confirmation, require_way_out
+from capcli.services.whereabouts import name_account
 
 _CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
-_GONE = 404
+_DONE, _GONE = 200, 404
 _SIGHTS = {True: Sight.NOT_YET, False: Sight.GONE, None: Sight.UNREADABLE}
 
 
@@ -206,8 +207,14 @@ class Closings:
     def _conclude(
         self, target: _Target, attempt: AttemptRecord, answer: Answer, sight: Sight
     ) -> Reply[Closing]:
-        """Let the book say whether the position is gone, whatever the answer was."""
-        if sight is Sight.GONE:
+        """Let the book say whether the position is gone, whatever the answer was.
+
+        One that was never seen, of which the broker does not know either, may be on another account.
+        """
+        never_seen = target.position is None and answer.status != _DONE
+        if sight is Sight.GONE and never_seen and answer.status == _GONE:
+            raise self._not_here(target, attempt, answer)
+        if sight is Sight.GONE and not never_seen:
             confirm = self._confirm(attempt, target, answer, accepted=True)
             self._land(attempt, answer, confirm)
             return self._closed(target, attempt, confirm, already=answer.status == _GONE)
@@ -218,6 +225,19 @@ class Closings:
             raise refusal(self._change(target), said)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
         return self._unknown(target, attempt, answer.detail or "no clear answer")
+
+    def _not_here(self, target: _Target, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
+        self._changer.record(attempt, AttemptState.REFUSED, answer)
+        unknown = DealUnknown(
+            f"No open position has the deal id {target.deal_id}: it was closed before, or it is on another "
+            "account of this login.",
+            next="capcli positions",
+            deal_id=target.deal_id,
+            attempt_id=attempt.attempt_id,
+        )
+        desk = self._desk
+        name_account(unknown, desk.broker, desk.opened_on, target.deal_id, f"capcli close {target.deal_id}")
+        return unknown
 
     def _confirm(
         self, attempt: AttemptRecord, target: _Target, answer: Answer, *, accepted: bool

@@ -53,6 +53,29 @@ def test_the_realised_profit_is_the_change_of_equity_to_the_cent(seat: Seat, tim
     assert closes(seat) == [AttemptState.LANDED]
 
 
+def test_a_position_of_another_account_that_could_not_be_read_is_not_told_as_closed(seat: Seat) -> None:
+    deal = seat.open().deal_id or ""
+    seat.app.broker.switch_account(SECOND_ACCOUNT)
+    seat.tap.breaks("GET", f"/positions/{deal}", before=LOST)
+
+    error = refusal(lambda: close(seat, deal))
+
+    assert isinstance(error, DealUnknown)
+    assert error.next == f"capcli close {deal} --account {FIRST_ACCOUNT}"
+    assert closes(seat) == [AttemptState.REFUSED]
+    seat.app.broker.switch_account(FIRST_ACCOUNT)
+    assert seat.book() == [deal]
+
+
+def test_a_position_that_could_not_be_read_and_whose_answer_is_lost_may_be_open(seat: Seat) -> None:
+    deal = seat.open().deal_id or ""
+    seat.app.broker.switch_account(SECOND_ACCOUNT)
+    seat.tap.breaks("GET", f"/positions/{deal}", before=LOST)
+    seat.tap.breaks("DELETE", "/positions", before=LOST)
+
+    assert doubt(seat, deal).exit_code == 8
+
+
 def test_only_the_named_position_is_closed(seat: Seat) -> None:
     kept, gone = seat.open().deal_id, seat.open().deal_id
     close(seat, gone)
