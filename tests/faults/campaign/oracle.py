@@ -165,7 +165,12 @@ def verdicts_are_true(case: Case) -> Iterator[str]:
         if row["state"] == "LANDED" and not proved and not _could_not_tell(case, row, sent):
             deals = sorted(sent.deals) if sent and placed else "none of it"
             yield f"{name} is LANDED by {row['evidence']} with {_deals(row)}, the broker has {deals}"
-        if row["state"] == "ABSENT" and placed and sent and not _is_named(case, home, sent.deals):
+        if (
+            row["state"] == "ABSENT"
+            and placed
+            and sent
+            and not _is_named(case, home, row["account_id"], sent.deals)
+        ):
             yield f"{name} is ABSENT, the broker has {sorted(sent.deals)}, and nobody is told"
 
 
@@ -214,9 +219,10 @@ def _affected(entry: Entry) -> set[str]:
     }
 
 
-def _is_named(case: Case, home: str, deals: set[str]) -> bool:
-    """Say whether the last look at an order names a deal of it, and did not end well."""
-    last = [one for one in case.history.commands if one.home == home and one.deed == "settle"][-1]
+def _is_named(case: Case, home: str, account: str, deals: set[str]) -> bool:
+    """Say whether the last look at an account's orders names a deal of it, and did not end well."""
+    settled = [one for one in case.history.commands if one.home == home and one.deed == "settle"]
+    last = [one for one in settled if account in one.words][-1]
     return last.exit not in {0, None} and any(deal in last.out for deal in deals)
 
 

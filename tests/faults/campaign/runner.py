@@ -286,6 +286,9 @@ class Runner:
         for one in faults:
             if one.kind == "older journal":
                 self._go_back(home, one.value)
+        if {"read-only guard", "no guard"} & set(kinds):
+            # What begins or is written meanwhile is remembered nowhere, so a person has to accept it.
+            self.behind |= set(self.plan.homes) if self.plan.one_user else {home}
         began, had_one = self.time.monotonic(), self._journal(home).exists()
         guard = self.user(home) / ".capcli-guard"
         with damaged(self.folder / home, guard, kinds), self._hindered(home, faults):
@@ -341,15 +344,16 @@ class Runner:
         for pause in (130, 40, 5):
             self.time.move_on(pause)
             for home in self.plan.homes:
-                if pause == 130 or self.doubts(home):
-                    self.run(home, "settle", "reconcile", "--json")
+                # A process that logs in lands on whichever account somebody went to last.
+                for account in self.doubts(home) or self.accounts[: pause == 130]:
+                    self.run(home, "settle", "reconcile", "--json", "--account", account)
         for home in self.plan.homes:
             self.run(home, "verify", "history", "verify", "--json")
 
-    def doubts(self, home: str) -> bool:
-        """Say whether the home's journal holds something undecided."""
+    def doubts(self, home: str) -> list[str]:
+        """Return the accounts of which the home's journal holds something undecided."""
         attempts = Books.read(self._journal(home)).attempts.values()
-        return any(row["state"] in OPEN | {"ABSENT"} for row in attempts)
+        return sorted({row["account_id"] for row in attempts if row["state"] in OPEN | {"ABSENT"}})
 
 
 def _blows(names: dict[str, Fault]) -> Iterator[tuple[float, int]]:
