@@ -1,5 +1,6 @@
 """At most one POST per preview, and no verdict without evidence. The names in brackets are the protocol's."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -827,3 +828,20 @@ def test_a_limit_that_was_reached_meanwhile_refuses_under_the_lock(seats: Seats)
     error = refusal(lambda: seat.execute(second.preview_id))
     assert (error.code, error.details["failed"]) == ("CHECKS_FAILED", ["open_positions"])
     assert len(seat.book()) == 1
+
+
+def test_an_answer_that_comes_after_another_process_settled_the_order_is_kept_all_the_same(
+    seat: Seat,
+) -> None:
+    shown = seat.preview()
+
+    def settled(_: httpx.Request) -> None:
+        (row,) = seat.app.journal.unresolved("paper", "paper", FIRST_ACCOUNT)
+        assert seat.app.journal.move(row.attempt_id, S.SENDING, S.UNKNOWN, at=seat.time.now())
+
+    seat.tap.breaks("POST", "/positions", before=settled)
+    done = seat.execute(shown.preview_id).data
+    assert done.state is S.UNKNOWN
+    (late,) = seat.app.journal._db.rows("SELECT attempt_id, detail FROM events WHERE kind = 'late_answer'")
+    assert late["attempt_id"] == done.attempt_id
+    assert json.loads(late["detail"])["http_status"] == 200

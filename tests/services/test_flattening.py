@@ -10,7 +10,7 @@ from capcli.domain.order import Trigger
 from capcli.errors import NotConfirmed, TradingOff, WouldSend
 from capcli.services.dry_run import dry_reply
 from capcli.services.flattening import Flattened
-from tests.support.desk import FIRST_ACCOUNT, Seat, refusal
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -79,6 +79,7 @@ def test_a_dry_run_lists_what_the_real_one_sends(seats: Seats, option: bool) -> 
         seat.app.flattenings.flatten(confirmed=False, by="capcli flatten", dry=option)
     shown = dry_reply(caught.value).data
     assert (seat.app.halting.held(), left(real), "It would halt first." in shown.sentence) == (None, 2, True)
+    assert f"({'--dry-run' if option else 'CAP_DRY_RUN'})" in shown.sentence
     flatten(real)
     asked = [f"{row.method} {row.path.removeprefix('/api/v1')}" for row in shown.requests]
     assert asked == real.tap.seen("DELETE")
@@ -101,6 +102,31 @@ def test_one_deal_that_stays_stops_no_other(seat: Seat) -> None:
     assert "error.market.closed" in reply.data.sentence
     assert reply.data.next == "capcli flatten --confirm"
     assert "The halt stays in force" in reply.data.sentence
+    assert (reply.problem.details["left"], reply.problem.assistant_error) == ([stuck], True)
+
+
+def test_a_deal_that_no_request_reached_ends_as_the_network(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    seat.tap.breaks("DELETE", f"/positions/{deal}", before=httpx.ConnectError("refused"), times=9)
+    reply = flatten(seat)
+    assert (reply.exit_code, seat.book()) == (7, [deal])
+
+
+def test_an_account_that_was_switched_meanwhile_is_not_called_flat(seat: Seat) -> None:
+    deal, other = seat.open().deal_id, seat.open().deal_id
+
+    def switch(_: httpx.Request) -> None:
+        seat.app.accounts.use(SECOND_ACCOUNT)
+
+    seat.tap.breaks("DELETE", f"/positions/{deal}", before=switch)
+    reply = flatten(seat)
+    assert (reply.data.flat, reply.exit_code) == (False, 8)
+    assert reply.data.sentence.startswith("NOT PROVED FLAT")
+    assert f"The session went to account {SECOND_ACCOUNT} meanwhile; {FIRST_ACCOUNT} was not read." in (
+        reply.data.sentence
+    )
+    assert reply.data.next == f"capcli flatten --confirm --account {FIRST_ACCOUNT}"
+    assert other is not None
 
 
 def test_a_second_run_goes_on_with_what_stayed(seat: Seat) -> None:
@@ -127,6 +153,7 @@ def test_a_close_that_nobody_saw_the_end_of_is_eight(seat: Seat) -> None:
     reply = flatten(seat)
     (row,) = reply.data.deals
     assert (reply.exit_code, row.done, row.attempt_id in reply.data.unresolved) == (8, False, True)
+    assert (reply.problem.details["left"], reply.problem.assistant_error) == ([deal], False)
     assert seat.book() == [deal]
 
 

@@ -1,13 +1,17 @@
 """Resolve: a person decides where evidence does not, and never against it."""
 
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
 from capcli.domain.attempt import AttemptState, Evidence, Protection
+from capcli.domain.order import Kind, Trigger
+from capcli.services.order_amending import OrderChange
 from tests.services.test_settling import (
     GAP_S,
+    LOST,
     QUIET_S,
     RESTING,
     activity,
@@ -25,6 +29,7 @@ from tests.support.desk import Seat, refusal, stop_at
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
+D = Decimal
 S = AttemptState
 
 
@@ -71,6 +76,7 @@ def test_a_deal_that_does_not_fit_is_refused(seats: Seats) -> None:
     error = refusal(lambda: resolve(seat, attempt_id, landed="somebody-elses"))
     assert (error.code, int(error.exit_code)) == ("EVIDENCE_AGAINST", 5)
     assert set(error.details["candidates"]) == set(seat.book())
+    assert "could not be read" not in error.message
     assert held(seat, attempt_id).state is S.UNKNOWN
 
 
@@ -257,6 +263,7 @@ def test_a_close_that_hangs_while_nothing_can_be_read_is_settled_by_a_person(
     seat.time.tick(QUIET_S)
     row = resolve(seat, attempt_id, **verdict).data
     assert (row.state, row.evidence, row.deal_ids) == (state, Evidence.HUMAN, (deal,))
+    assert held(seat, attempt_id).deal_ids == ((deal,) if said == "landed" else ())
 
 
 def test_a_close_is_about_its_own_deal(seat: Seat) -> None:
@@ -279,7 +286,12 @@ def test_an_acknowledged_order_waits_for_its_confirmation_and_lists_what_fits(se
 
 def test_a_look_that_fails_says_so(seat: Seat) -> None:
     attempt_id = lose(seat, landed=False)
-    seat.tap.breaks("GET", "/positions", before=httpx.ReadTimeout("slow"), times=5)
+    seat.tap.breaks("GET", "/positions", before=httpx.ReadTimeout("slow"), times=99)
+    shown = resolve(seat, attempt_id, confirmed=False).data
+    assert shown.sentence.endswith("The account could not be read, so no deals are listed.")
+    assert shown.next == f"capcli resolve {attempt_id}"
+    error = refusal(lambda: resolve(seat, attempt_id, landed="d1"))
+    assert (error.details["candidates"], "could not be read; try again" in error.message) == ([], True)
     row = seat.app.settlements.reconcile(attempt_id).data.attempts[0]
     assert row.sentence.endswith("The account could not be read to the end.")
 
@@ -288,3 +300,36 @@ def test_a_close_of_what_is_still_open_is_not_done_whatever_a_person_says(seat: 
     attempt_id, deal = hang_a_close(seat)
     assert refusal(lambda: resolve(seat, attempt_id, landed=deal)).code == "EVIDENCE_AGAINST"
     assert seat.book() == [deal]
+
+
+def lost_change(seat: Seat, kind: Kind) -> tuple[str, str]:
+    """Lose a cancellation or an amendment of a working order, twice; return attempt and order."""
+    order = seat.open(trigger=Trigger(D(26))).deal_id or ""
+    method = "DELETE" if kind is Kind.CANCEL else "PUT"
+    seat.tap.breaks(method, "/workingorders", before=LOST, times=2)
+    if kind is Kind.CANCEL:
+        seat.app.cancellations.cancel(order, confirmed=True)
+    else:
+        seat.app.order_amendments.amend(order, OrderChange(D(27)), confirmed=True)
+    (attempt,) = seat.app.journal.unresolved("paper", "paper", seat.app.broker.account_id or "")
+    return attempt.attempt_id, order
+
+
+def test_a_cancellation_of_an_order_that_still_waits_was_not_made_whatever_a_person_says(seat: Seat) -> None:
+    attempt_id, order = lost_change(seat, Kind.CANCEL)
+    error = refusal(lambda: resolve(seat, attempt_id, landed=order))
+    assert (error.code, error.details["candidates"]) == ("EVIDENCE_AGAINST", [order])
+    assert f"{order} is still there" in error.message
+
+
+def test_an_amendment_leaves_its_order_waiting_and_is_what_a_person_says(seat: Seat) -> None:
+    attempt_id, order = lost_change(seat, Kind.AMEND)
+    row = resolve(seat, attempt_id, landed=order).data
+    assert (row.state, row.evidence) == (S.LANDED, Evidence.HUMAN)
+
+
+def test_an_order_is_not_said_away_at_the_first_look_without_a_trace(seat: Seat) -> None:
+    attempt_id = lose(seat, landed=False)
+    seat.time.tick(QUIET_S)
+    assert refusal(lambda: resolve(seat, attempt_id, not_placed=True)).code == "EVIDENCE_AGAINST"
+    assert held(seat, attempt_id).state is S.UNKNOWN
