@@ -176,7 +176,8 @@ def amend_order(
     What is not named is kept; a stop and a limit keep their distance when the order moves. The order is
     read back to prove it. Its size and side cannot change: cancel it and place another.
     """
-    from capcli.services.order_amending import OrderAmendment, OrderChange
+    from capcli.services.order_amending import OrderAmendment
+    from capcli.services.order_plan import OrderChange
 
     call: Call = ctx.find_root().obj
     legs = Change(

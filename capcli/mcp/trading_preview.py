@@ -25,7 +25,7 @@ from capcli.mcp.arguments import (
 )
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import STORES, tool
-from capcli.services.order_amending import OrderChange
+from capcli.services.order_plan import OrderChange
 from capcli.services.order_updates import Dropped, OrderUpdate
 from capcli.services.previews import Preview
 from capcli.services.proposals import Proposal

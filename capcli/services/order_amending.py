@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,23 +19,17 @@ from capcli.domain.attempt import (
 )
 from capcli.domain.bracket import (
     Bracket,
-    Change,
     Ground,
     Target,
     amended,
     keeps_stop,
-    loosened,
     of_order,
-    order_body,
-    order_shows,
 )
 from capcli.domain.market import Side
-from capcli.domain.money import EXACT, plain
-from capcli.domain.numbers import money
-from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm, OrderRequest, Trigger, wire_time
+from capcli.domain.order import ORDERS_PATH, Kind, OrderRequest, Trigger
 from capcli.errors import BrokerRefused, CapcliError, ChecksFailed, DealUnknown, Exit, Problem, UsageError
 from capcli.services import ids as typed
-from capcli.services.approval_text import Ends, Legs, change_lines, order_told, warning_lines
+from capcli.services.approval_text import order_told
 from capcli.services.blocking import refuse_while_unresolved
 from capcli.services.cancelling import find_order, was_filled
 from capcli.services.casework import Scene, judge, look, order_rules, with_day
@@ -44,11 +38,19 @@ from capcli.services.changes import Changer
 from capcli.services.commands import SOME_TIME
 from capcli.services.evidence import Witness
 from capcli.services.legs import (
-    change_words,
-    check_change,
     fitted,
-    legs_told,
     require_all,
+)
+from capcli.services.order_plan import (
+    OrderChange,
+    Plan,
+    amend_order_command,
+    body_of,
+    check_order_change,
+    consequences_of,
+    plan_told,
+    risks_of,
+    with_guarantee,
 )
 from capcli.services.ports import AccountLock
 from capcli.services.refusals import in_words
@@ -67,16 +69,6 @@ from capcli.services.standing import lost, order_at
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 _HELP = "capcli orders amend --help"
-
-
-@dataclass(frozen=True, slots=True)
-class OrderChange:
-    """What somebody wants to be different about a working order. What is None or false is kept."""
-
-    level: Decimal | None = None
-    legs: Change = field(default_factory=Change)
-    good_till: datetime | None = None
-    no_expiry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,42 +99,6 @@ class OrderAmendment:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """An amendment that passed its checks: the order as it waits, and as it is to be."""
-
-    order: WorkingOrder
-    account_id: str
-    change: OrderChange
-    target: Target
-    consequences: tuple[str, ...] = ()
-
-    @property
-    def is_idle(self) -> bool:
-        """Say whether there is nothing to change."""
-        return order_shows(self.order, self.target)
-
-    @property
-    def command(self) -> str:
-        return amend_order_command(self.order.deal_id, self.change)
-
-    @property
-    def level(self) -> Decimal:
-        return self.order.level if self.target.level is None else self.target.level
-
-    def before(self, rate: Decimal) -> Legs:
-        """Return the legs as they are, with what the order ends with there once it is filled."""
-        return self._legs(self.order.level, of_order(self.order), rate)
-
-    def after(self, rate: Decimal) -> Legs:
-        """Return the legs as they are to be; `rate` is account currency for one of the instrument's."""
-        return self._legs(self.level, self.target.bracket, rate)
-
-    def _legs(self, entry: Decimal, bracket: Bracket, rate: Decimal) -> Legs:
-        ends = (order_at(self.order, entry, level, rate) for level in (bracket.stop, bracket.limit))
-        return Legs(bracket, Ends(*ends))
-
-
 class OrderAmendments:
     """Changes working orders. What only tightens is always possible, anything else is new risk."""
 
@@ -164,7 +120,7 @@ class OrderAmendments:
         Problems: NO_STOP or STOP_DIFFERS, and AMEND_UNKNOWN when what became of it could not be seen.
         """
         deal_id = typed.deal_id(deal_id)
-        _check(change)
+        check_order_change(change)
         require_trading(self._desk.policy, "The amendment")
         require_confirmation(
             self._desk.policy,
@@ -233,7 +189,7 @@ class OrderAmendments:
         legs = amended(of_order(order, level), change.legs, ground)
         plan = Plan(order, account_id, change, Target(legs, level, until))
         case = self._check(plan, scene, request)
-        return replace(plan, consequences=tuple(_consequences(plan, case)))
+        return replace(plan, consequences=tuple(consequences_of(plan, case)))
 
     def _check(self, plan: Plan, scene: Scene, request: OrderRequest) -> policy.Case:
         legs, named = plan.target.bracket, plan.change.legs
@@ -251,7 +207,7 @@ class OrderAmendments:
             moves=plan.level != order.level,
             ends=plan.change.good_till is not None,
         )
-        case = judge(self._desk, scene, _with_guarantee(request, plan), order.type, amends=amends)
+        case = judge(self._desk, scene, with_guarantee(request, plan), order.type, amends=amends)
         case = fitted(case, named, legs, plan.level)
         try:
             require_all(case)
@@ -284,7 +240,7 @@ class OrderAmendments:
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if risks_of(plan) else None,
-            shown=(f"Amend {order_told(plan.order)}", f"So that {_has(plan)}", *plan.consequences),
+            shown=(f"Amend {order_told(plan.order)}", f"So that {plan_told(plan)}", *plan.consequences),
         )
 
     def _conclude(
@@ -295,7 +251,7 @@ class OrderAmendments:
         if sight is Sight.DONE:
             protected = Protection.YES if plan.target.bracket.has_stop else Protection.NOT_ASKED
             self._record_landing(plan, attempt, answer, protected)
-            return _reply(plan, attempt, AttemptState.LANDED, None, f"Amended: {_has(plan)}")
+            return _reply(plan, attempt, AttemptState.LANDED, None, f"Amended: {plan_told(plan)}")
         if sight is Sight.NOT_YET:
             self._raise_rejection(plan, attempt, answer)
             if classify(answer) is AttemptState.ACKED:
@@ -376,28 +332,8 @@ class OrderAmendments:
         return _reply(plan, attempt, AttemptState.UNKNOWN, row or plan.order, problem)
 
 
-def _consequences(plan: Plan, case: policy.Case) -> Iterator[str]:
-    """Say in account currency what the order would then open, and what that can lose and gain."""
-    rate, currency, margin = case.figures.conversion_rate, case.account.currency, case.figures.margin
-    if plan.level != plan.order.level and margin is not None:
-        before = EXACT.divide(margin * plan.order.level, plan.level)
-        yield f"Margin once it is filled {money(before)} → {money(margin, currency)}"
-    yield from change_lines(plan.before(rate), plan.after(rate), currency)
-    yield from warning_lines(case, case.now)
-
-
 def _nothing(plan: Plan) -> Reply[OrderAmendment]:
-    return _reply(plan, None, None, plan.order, f"Nothing to change: {_has(plan)} Nothing was sent.")
-
-
-def body_of(plan: Plan) -> bytes:
-    """Write what is sent for a plan: the order is resent whole (API page 6.5)."""
-    return order_body(plan.target, endless=plan.change.no_expiry)
-
-
-def check_order_change(change: OrderChange) -> None:
-    """Refuse what no order could take, before anything is read. Raises UsageError."""
-    _check(change)
+    return _reply(plan, None, None, plan.order, f"Nothing to change: {plan_told(plan)} Nothing was sent.")
 
 
 def previewed_again(
@@ -412,7 +348,9 @@ def previewed_again(
     if attempt.state is AttemptState.LANDED:
         if attempt.protected is Protection.NO:
             return _reply(plan, attempt, AttemptState.LANDED, None, _no_stop(plan, of_order(order)))
-        return _reply(plan, attempt, AttemptState.LANDED, None, f"{said}: {_has(plan)} Nothing was sent now.")
+        return _reply(
+            plan, attempt, AttemptState.LANDED, None, f"{said}: {plan_told(plan)} Nothing was sent now."
+        )
     if attempt.state.unresolved:
         problem = Problem(
             "AMEND_UNKNOWN",
@@ -430,70 +368,6 @@ def previewed_again(
         attempt_id=attempt.attempt_id,
         state=attempt.state.value,
     )
-
-
-def amend_order_command(deal_id: str, change: OrderChange) -> str:
-    """Return the command that makes this change."""
-    words = ["capcli orders amend", deal_id]
-    if change.level is not None:
-        words.append(f"--at {plain(change.level)}")
-    words += change_words(change.legs)
-    if change.good_till is not None:
-        words.append(f"--good-till {wire_time(change.good_till)}Z")
-    return " ".join([*words, *["--no-expiry"] * change.no_expiry])
-
-
-def _check(change: OrderChange) -> None:
-    check_change(change.legs, "capcli orders amend")
-    if change == OrderChange():
-        raise UsageError("Name a level, a stop, a limit or an expiry to change.", next=_HELP)
-    if change.level is not None and change.level <= 0:
-        raise UsageError(f"The level must be above 0, not {change.level}.", next=_HELP)
-    if change.good_till is not None and change.no_expiry:
-        raise UsageError("--good-till and --no-expiry exclude each other.", next=_HELP)
-    if change.legs.no_stop or change.legs.no_limit:
-        # What is left out keeps its value, and nothing documented takes a leg away (API page 6.5).
-        raise UsageError(
-            "The broker has no way to take a leg off a working order. Cancel it and place it anew.",
-            next="capcli orders cancel --help",
-        )
-
-
-def _with_guarantee(request: OrderRequest, plan: Plan) -> OrderRequest:
-    """Return the request that the rules judge: a moved order's kept legs count as named."""
-    legs = plan.target.bracket
-    named = request.stop is not None or plan.change.legs.guaranteed
-    stop = request.stop if request.stop is not None or not named else _at(legs.stop)
-    return replace(request, stop=stop, guaranteed=legs.guaranteed and named)
-
-
-def _at(level: Decimal | None) -> Leg | None:
-    return None if level is None else Leg(LegForm.LEVEL, level)
-
-
-def risks_of(plan: Plan) -> tuple[str, ...]:
-    """Say what an amendment adds in risk; empty when it only tightens."""
-    return tuple(_risks(plan))
-
-
-def _risks(plan: Plan) -> Iterator[str]:
-    """Say what is new risk; a leg that is added and a stop that comes nearer are not."""
-    order = plan.order
-    if plan.level != order.level:
-        yield f"moves the order to {plain(plan.level)}"
-    if order.good_till is not None and (
-        plan.target.good_till is None or plan.target.good_till > order.good_till
-    ):
-        yield "lets it wait longer"
-    yield from loosened(of_order(order, plan.level), plan.target.bracket, order.side)
-
-
-def _has(plan: Plan) -> str:
-    order, until = plan.order, plan.target.good_till
-    legs = legs_told(of_order(order), plan.target.bracket)
-    moved = f", moved to {plain(plan.level)}," if plan.level != order.level else ""
-    end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "with no expiry"
-    return f"{order_told(order)}{moved} has {legs}; it waits {end}."
 
 
 def _no_stop(plan: Plan, seen: Bracket) -> Problem:

@@ -20,15 +20,13 @@ from capcli.services.approval_text import order_told
 from capcli.services.cancelling import find_order
 from capcli.services.casework import Desk, active_on, clock_fault, life_fault, order_rules, returning
 from capcli.services.evidence import Witness
-from capcli.services.order_amending import (
-    OrderAmendment,
-    OrderAmendments,
+from capcli.services.order_amending import OrderAmendment, OrderAmendments, previewed_again
+from capcli.services.order_plan import (
     OrderChange,
     Plan,
     amend_order_command,
     body_of,
     check_order_change,
-    previewed_again,
     risks_of,
 )
 from capcli.services.ports import AccountLock, Ids

@@ -16,7 +16,8 @@ from capcli.services.closing import Closings
 from capcli.services.documents import StoredOrder, read_order
 from capcli.services.evidence import is_open
 from capcli.services.execution import Executions
-from capcli.services.order_amending import OrderAmendments, OrderChange
+from capcli.services.order_amending import OrderAmendments
+from capcli.services.order_plan import OrderChange
 from capcli.services.reply import Reply
 from capcli.services.sights import filled_as
 from capcli.services.verdicts import Execution, StopStep, StopWork, execution_reply, missing_stop

@@ -26,7 +26,7 @@ from capcli.render import envelope
 from capcli.services.account_changes import Wanted
 from capcli.services.history import Span
 from capcli.services.history import Wanted as Rows
-from capcli.services.order_amending import OrderChange
+from capcli.services.order_plan import OrderChange
 from capcli.services.order_updates import Dropped
 from capcli.services.reply import Reply
 from tests.support.clock import START, Time

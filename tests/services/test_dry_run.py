@@ -11,7 +11,7 @@ from capcli.domain.bracket import Change
 from capcli.domain.order import Trigger
 from capcli.errors import WouldSend
 from capcli.services.dry_run import DryRun, dry_reply
-from capcli.services.order_amending import OrderChange
+from capcli.services.order_plan import OrderChange
 from tests.support.desk import FIRST_ACCOUNT, Seat, refusal, stop_at
 from tests.support.fixtures import Seats
 

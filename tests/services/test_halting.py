@@ -12,7 +12,7 @@ from capcli.domain.attempt import AttemptState, PreviewState
 from capcli.domain.bracket import Change
 from capcli.domain.order import Trigger
 from capcli.errors import CapcliError, Halted, NotConfirmed
-from capcli.services.order_amending import OrderChange
+from capcli.services.order_plan import OrderChange
 from tests.support.desk import Seat, refusal, stop_at
 from tests.support.fixtures import Seats
 

@@ -22,7 +22,7 @@ from capcli.domain.sizing import figures
 from capcli.errors import CapcliError
 from capcli.paper.state import reset
 from capcli.services.casework import judge, look
-from capcli.services.order_amending import OrderChange
+from capcli.services.order_plan import OrderChange
 from tests.domain.builders import a_case
 from tests.support.clock import START, Time
 from tests.support.desk import Seat, refusal

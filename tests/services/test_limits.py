@@ -13,7 +13,7 @@ from capcli.domain.order import Trigger
 from capcli.domain.policy import Rule
 from capcli.errors import ChecksFailed
 from capcli.paper.state import set_fault
-from capcli.services.order_amending import OrderChange
+from capcli.services.order_plan import OrderChange
 from tests.support.desk import Seat, refusal, stop_at
 from tests.support.fixtures import Seats
 

@@ -15,7 +15,7 @@ from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
 from capcli.errors import CapcliError, WouldSend
-from capcli.services.order_amending import OrderChange
+from capcli.services.order_plan import OrderChange
 from capcli.services.previews import Preview
 from tests.support.desk import Seat, stop_at
 from tests.support.fixtures import Seats

@@ -14,7 +14,8 @@ from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Leg, LegForm, Trigger
 from capcli.services.cancelling import Cancellation
-from capcli.services.order_amending import OrderAmendment, OrderChange
+from capcli.services.order_amending import OrderAmendment
+from capcli.services.order_plan import OrderChange
 from capcli.services.reply import Reply
 from tests.support.clock import Time
 from tests.support.desk import FIRST_ACCOUNT, Seat, refusal, stop_at

@@ -13,7 +13,8 @@ from capcli.domain.bracket import Change
 from capcli.domain.order import Kind, Leg, LegForm, Trigger
 from capcli.errors import WouldSend
 from capcli.services.dry_run import dry_reply
-from capcli.services.order_amending import OrderAmendment, OrderChange
+from capcli.services.order_amending import OrderAmendment
+from capcli.services.order_plan import OrderChange
 from capcli.services.order_updates import Dropped, OrderUpdate
 from capcli.services.reply import Reply
 from tests.support.desk import SECOND_ACCOUNT, Seat, refusal, stop_at

@@ -10,7 +10,7 @@ from capcli.app import Options
 from capcli.domain.bracket import Change
 from capcli.domain.order import Leg, LegForm, Trigger
 from capcli.errors import DealUnknown
-from capcli.services.order_amending import OrderChange
+from capcli.services.order_plan import OrderChange
 from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal
 from tests.support.fixtures import Seats
 
