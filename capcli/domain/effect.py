@@ -10,7 +10,7 @@ from decimal import Decimal, localcontext
 
 from capcli.domain.account import Account, Position, Preferences
 from capcli.domain.market import Market, Side
-from capcli.domain.money import EXACT, cents
+from capcli.domain.money import CENT, EXACT, cents
 from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.sizing import Figures, estimated_entry, leverage_decides
 
@@ -114,7 +114,7 @@ def effect_of(request: OrderRequest, market: Market, figures: Figures, book: Acc
             margin_before=used,
             margin_freed=freed,
             margin_after=margin_after,
-            point_value=rate * _contract_size(request, book.positions),
+            point_value=rate * _contract_size(market, book.positions),
             currency=book.account.currency,
             # A working order that nets gives its stop and limit to nothing (API page 9.4).
             stop_level=figures.stop.level if figures.stop and carries_legs else None,
@@ -126,8 +126,9 @@ def _realised(deals: Iterable[ReducedDeal]) -> Decimal:
     return sum((deal.realised for deal in deals), Decimal("0.00"))
 
 
-def _contract_size(request: OrderRequest, positions: Iterable[Position]) -> Decimal:
-    return next((row.contract_size for row in against(request, positions)), Decimal(1))
+def _contract_size(market: Market, positions: Iterable[Position]) -> Decimal:
+    """Return the units of one contract: only an open deal of the market tells; else 1 (API page 6.4)."""
+    return next((row.contract_size for row in positions if row.epic == market.epic), Decimal(1))
 
 
 def against(request: OrderRequest, positions: Iterable[Position]) -> list[Position]:
@@ -196,10 +197,11 @@ def _margin_after(
     share, rate = _share(figures), figures.conversion_rate
     if share is None:
         return Decimal("0.00"), None
-    opened = opens * market.quote.mid * share * rate
+    opened = opens * market.quote.mid * _contract_size(market, book.positions) * share * rate
     closed = {deal.deal_id: deal.closed for deal in deals}
     before, after = _total(book, {}), _total(book, closed)
-    if before is not None and after is not None and cents(before) == used:
+    # Half a cent is rounded either way, by whoever has one digit more of a rate.
+    if before is not None and after is not None and abs(before - used) <= CENT:
         return cents(before - after), cents(after + opened)
     loads = (
         closed[row.deal_id] * _load(row, share) * rate for row in book.positions if row.deal_id in closed

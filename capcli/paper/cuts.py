@@ -49,9 +49,7 @@ async def spoil(scope: Event, receive: Receive, send: Send, response: Response, 
 
 
 async def _begin(send: Send, response: Response) -> None:
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()
-    ]
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
     headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
 

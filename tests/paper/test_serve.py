@@ -1,6 +1,7 @@
 """The served broker's answers leave at once, and it has one where its file cannot be used."""
 
 import asyncio
+import socket
 import statistics
 import time
 from contextlib import closing
@@ -10,6 +11,8 @@ import pytest
 
 from capcli.app import utc_now
 from capcli.paper.broker import PaperBroker
+from capcli.paper.cuts import reply
+from capcli.paper.messages import Response
 from capcli.paper.serve import _App
 from tests.paper.test_crowd import client_of, served
 
@@ -43,3 +46,29 @@ def test_a_file_that_cannot_be_used_is_answered_as_a_broker_does_and_told_once(t
     assert answers[0].json() == {"errorCode": "error.internal"}
     (sentence,) = told
     assert "is damaged" in sentence
+
+
+def test_headers_are_spelt_as_the_broker_spells_them():
+    """Clients in PHP and shell scripts look for `CST:` letter by letter."""
+    told: list[dict] = []
+
+    async def send(event):
+        told.append(event)
+
+    answer = Response(200, {"CST": "a", "X-SECURITY-TOKEN": "b"}, b"{}")
+    asyncio.run(reply(send, answer))
+
+    assert [name for name, _ in told[0]["headers"]][:2] == [b"CST", b"X-SECURITY-TOKEN"]
+
+
+@pytest.mark.faults
+def test_a_shell_script_finds_the_token_of_a_login(tmp_path):
+    with served(tmp_path) as url:
+        host, port = url.removeprefix("http://").split("/")[0].split(":")
+        body = b'{"identifier":"paper","password":"paper"}'
+        head = f"POST /api/v1/session HTTP/1.1\r\nHost: {host}\r\nX-CAP-API-KEY: paper\r\n"
+        with socket.create_connection((host, int(port)), timeout=30) as line:
+            line.sendall(f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            lines = line.makefile("rb").read().split(b"\r\n")
+    assert sum(one.startswith(b"CST: ") for one in lines) == 1
+    assert sum(one.startswith(b"X-SECURITY-TOKEN: ") for one in lines) == 1

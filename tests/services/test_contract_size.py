@@ -99,3 +99,13 @@ def test_moving_a_stop_away_counts_all_units(seats: Seats) -> None:
         deal, Change(stop=stop_at("15")), confirmed=True
     )
     assert refusal(further).details["failed"] == ["risk"]
+
+
+def test_more_of_a_market_sets_margin_aside_for_all_its_units(seat: Seat) -> None:
+    seat.open(size="2", stop=STOP)
+    found = with_contracts_of_ten(seat).preview(size="1", stop=STOP)
+    assert found.effect is not None
+    assert found.margin
+    assert found.effect.margin_after is not None
+    more = found.effect.margin_after - found.effect.margin_before
+    assert 9 * found.margin < more < 11 * found.margin
