@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from capcli.services.verifying import Verification
     from capcli.services.watching import Watching
     from capcli.services.watchlists import Watchlists
+    from capcli.store.day_ranges import FileDayRanges
     from capcli.store.halt import FileHalt
     from capcli.store.journal import SqliteJournal
     from capcli.store.live_place import FileLivePlace
@@ -432,6 +433,11 @@ class App:
         from capcli.store.preferences import FilePreferences
 
         return FilePreferences(self.folders.cache, address, self._around.clock)
+
+    def _day_ranges(self, host: str) -> "FileDayRanges":
+        from capcli.store.day_ranges import FileDayRanges
+
+        return FileDayRanges(self.folders.cache, host)
 
     def _login_lock(self, address: str) -> "AbstractContextManager[None]":
         from capcli.store.login_lock import FileLoginLock
@@ -998,6 +1004,7 @@ class App:
             "previews",
             lambda: Previews(
                 self.desk,
+                self._day_ranges(self.host),
                 ids=self._around.ids,
                 ttl_s=self._preview_ttl_s,
                 settle=lambda: self._settlements(wait_s=0).reconcile(),
@@ -1276,13 +1283,19 @@ class App:
         from capcli.paper_desk import PaperDesk
         from capcli.store.lock import FileAccountLock
 
+        host = HOSTS[Env.PAPER].removeprefix("http://")
+
+        def forget() -> None:
+            self._preferences_book(HOSTS[Env.PAPER]).drop_all()
+            self._day_ranges(host).drop_all()
+
         return PaperDesk(
             self.folders.paper,
             self._around.clock,
             lambda: self.journal,
             FileAccountLock(self.folders.locks, wait_s=self._around.lock_wait_s),
-            HOSTS[Env.PAPER].removeprefix("http://"),
-            after_reset=self._preferences_book(HOSTS[Env.PAPER]).drop_all,
+            host,
+            after_reset=forget,
         )
 
     def close(self) -> None:

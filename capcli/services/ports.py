@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import IntEnum
 from hashlib import sha256
 from math import inf
@@ -168,6 +169,14 @@ class PreferencesBook(Protocol):
     def save(self, account_id: str, preferences: Preferences) -> None: ...
 
     def drop(self, account_id: str) -> None: ...
+
+
+class DayRangeBook(Protocol):
+    """How far markets move in an average day (price units), for that day and all processes. Never raises."""
+
+    def load(self, epic: str, day: date) -> Decimal | None: ...
+
+    def save(self, epic: str, day: date, day_range: Decimal) -> None: ...
 
 
 class Broker(Protocol):

@@ -12,7 +12,7 @@ from capcli.domain.account import OrderType
 from capcli.domain.atr import average_true_range
 from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.effect import Effect
-from capcli.domain.market import Candle, Market, MarketStatus, Quote, Resolution, Side
+from capcli.domain.market import Market, MarketStatus, Quote, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, order_body
@@ -26,7 +26,7 @@ from capcli.services.casework import Desk, Scene, judge, look
 from capcli.services.commands import SOME_TIME, preview_command
 from capcli.services.documents import StoredOrder, write_order
 from capcli.services.fanout import together
-from capcli.services.ports import Ids
+from capcli.services.ports import DayRangeBook, Ids
 from capcli.services.reply import Reply
 
 
@@ -90,9 +90,12 @@ _DAYS = 14
 class Previews:
     """Makes previews and keeps them. Sends nothing."""
 
-    def __init__(self, desk: Desk, *, ids: Ids, ttl_s: int, settle: Callable[[], object]) -> None:
+    def __init__(
+        self, desk: Desk, day_ranges: DayRangeBook, *, ids: Ids, ttl_s: int, settle: Callable[[], object]
+    ) -> None:
         """Make the service. `settle` looks once for what is unresolved on the account, without waiting."""
         self._desk = desk
+        self._day_ranges = day_ranges
         self._ids = ids
         self._ttl_s = ttl_s
         self._settle = settle
@@ -109,27 +112,36 @@ class Previews:
         if risk is not None:
             check_risk(request, risk)
         self.settle_first()
-        scene, days = self._look(request)
-        return self.of_scene(scene, request, risk=risk, days=days)
+        scene, day_range = self._look(request)
+        return self.of_scene(scene, request, risk=risk, day_range=day_range)
 
-    def _look(self, request: OrderRequest) -> tuple[Scene, tuple[Candle, ...]]:
+    def _look(self, request: OrderRequest) -> tuple[Scene, Decimal | None]:
         """Take the look of a preview; without a stop also at how far the market moves in a day."""
         desk = self._desk
         if request.stop is not None:
-            return look(desk, request, with_orders=False), ()
-        scene, days = together(
-            lambda: look(desk, request, with_orders=False), lambda: self._days(request.epic)
+            return look(desk, request, with_orders=False), None
+        scene: Scene
+        day_range: Decimal | None
+        scene, day_range = together(
+            lambda: look(desk, request, with_orders=False), lambda: self._day_range(request.epic)
         )
-        return scene, days
+        return scene, day_range
 
-    def _days(self, epic: str) -> tuple[Candle, ...]:
+    def _day_range(self, epic: str) -> Decimal | None:
+        """Return the average range of a day, read once a day: it is for a warning only."""
+        today = (self._desk.broker.broker_time() or self._desk.clock()).date()
+        kept = self._day_ranges.load(epic, today)
+        if kept is not None:
+            return kept
         try:
             candles = self._desk.broker.candles(epic, Resolution.DAY, last=_DAYS + 2)
         except CapcliError:
-            # It is for a warning only.
-            return ()
+            return None
         # The last one is still forming (API page 11).
-        return candles[:-1]
+        found = average_true_range(candles[:-1], _DAYS)
+        if found is not None:
+            self._day_ranges.save(epic, today, found)
+        return found
 
     def settle_first(self) -> None:
         """Look for the orders whose answer was lost: what can be settled now must not fail a check."""
@@ -145,7 +157,7 @@ class Previews:
         request: OrderRequest,
         *,
         risk: Risk | None = None,
-        days: tuple[Candle, ...] = (),
+        day_range: Decimal | None = None,
     ) -> Reply[Preview]:
         """Check and store an order by a look that was just taken."""
         order_type = _order_type(request, scene.market)
@@ -153,7 +165,7 @@ class Previews:
         sizing = None
         if risk is not None:
             case, sizing = sized_case(self._desk, scene, case, risk)
-        preview = self._compose(case, sizing, average_true_range(days, _DAYS))
+        preview = self._compose(case, sizing, day_range)
         self._store(preview, case, scene.account_id)
         return Reply(preview, scene.account_id, _problem(preview, case))
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from capcli.domain.policy import Rule
-from tests.support.desk import SECOND_ACCOUNT, Seat, refusal, stop_at
+from tests.support.desk import SECOND_ACCOUNT, Seat, refusal
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -19,19 +19,6 @@ def choose(seat: Seat, **leverages: int) -> None:
 
 def asked(seat: Seat) -> int:
     return seat.tap.seen().count(PREFERENCES)
-
-
-def test_a_preview_takes_five_requests(seat: Seat) -> None:
-    seat.app.broker.session()
-    before = len(seat.tap.requests)
-    seat.preview(stop=stop_at("24.50"))
-    assert sorted(seat.tap.seen()[before:]) == [
-        "GET /accounts",
-        PREFERENCES,
-        "GET /markets/SILVER",
-        "GET /positions",
-        "GET /session",
-    ]
 
 
 def test_a_lower_leverage_asks_for_more_margin(seat: Seat) -> None:

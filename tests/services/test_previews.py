@@ -159,21 +159,6 @@ def test_missing_dealing_rules_are_an_error_never_a_default(seat: Seat) -> None:
     assert stored(seat) == 0
 
 
-def test_a_warm_preview_takes_five_requests(seat: Seat) -> None:
-    seat.preview()
-    before = len(seat.tap.requests)
-    seat.preview(stop=stop_at("25"))
-    assert len(seat.tap.requests) - before == 5
-
-
-def test_a_warm_preview_with_position_limits_takes_seven(seats: Seats) -> None:
-    seat = seats(CAP_MAX_OPEN_POSITIONS="3")
-    seat.preview()
-    before = len(seat.tap.requests)
-    seat.preview(trigger=Trigger(D(25)))
-    assert len(seat.tap.requests) - before == 7
-
-
 def test_another_process_finds_the_session_and_does_not_log_in(seats: Seats) -> None:
     seats().preview()
     second = seats()
