@@ -68,14 +68,12 @@ def gained(row: Gained) -> str:
 
     `about -5.40 USD (-5.00 EUR), -0.031 %`; nothing where no result is known.
     """
-    if row.pl is None:
-        return ""
-    own = result(row.pl, row.currency)
+    own = "" if row.pl is None else result(row.pl, row.currency)
     percentage = "" if row.pl_pct is None else f", {change(row.pl_pct)}"
     if row.pl_account is None:
         return f"{own}{percentage}"
     about = "about " if row.pl_estimated else ""
-    beside = "" if row.account_currency == row.currency else f" ({own})"
+    beside = "" if not own or row.account_currency == row.currency else f" ({own})"
     return f"{about}{result(row.pl_account, row.account_currency)}{beside}{percentage}"
 
 

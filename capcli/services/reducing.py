@@ -54,8 +54,8 @@ class Reduction:
     """What became of a partial close. `size` is what was to be closed; `remaining` was read back.
 
     `remaining` is None when it could not be read. Prices and `pl` in the instrument's `currency`;
-    `pl_account` in account currency, reckoned at the fill, or at the price of now where that is unknown.
-    `pl_estimated`: so it was, or another currency was converted at the rate of now. `pl_pct` is in percent of
+    `pl_account` in account currency, reckoned at the fill, or at the price of now where that is unknown: ours
+    (`pl_estimated`), the broker's booking may differ. `pl_pct` is in percent of
     what was closed, at its opening level. The result is None where the book does not show just what was
     asked for.
     """
@@ -402,7 +402,6 @@ def _with_result(told: Reduction, effect: Effect | None, target: Position) -> Re
     """Say what the part brought, reckoned at the fill: the broker's booking comes later."""
     if effect is not None and effect.deals:
         pl = gain(target, effect.deals[0].price, told.size)
-        exact = told.evidence is Evidence.CONFIRM and target.currency == effect.currency
         told = replace(
             told,
             pl=pl,
@@ -410,7 +409,7 @@ def _with_result(told: Reduction, effect: Effect | None, target: Position) -> Re
             pl_account=effect.realised,
             account_currency=effect.currency,
             pl_pct=percent_of(pl, target.value_at_open * told.size / target.size, FINE),
-            pl_estimated=told.level is None or not exact,
+            pl_estimated=True,
         )
     return replace(told, sentence=_sentence(told))
 

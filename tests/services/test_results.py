@@ -1,5 +1,6 @@
 """What a close brought: in account currency, in percent, and in the instrument's where that differs."""
 
+import re
 from decimal import Decimal
 
 import httpx
@@ -20,10 +21,33 @@ def equity(seat: Seat) -> Decimal:
     return next(row.equity for row in seat.app.accounts.list().data.accounts if row.active)
 
 
+class Silent(httpx.BaseTransport):
+    """The broker, with confirmations that do not say what a close booked."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self._inner.handle_request(request)
+        content = re.sub(rb',"profit":[^,}]+,"profitCurrency":"[A-Z]+"', b"", answer.read())
+        headers = [(name, value) for name, value in answer.headers.items() if name != "content-length"]
+        return httpx.Response(answer.status_code, headers=headers, content=content)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
 @pytest.fixture
 def euros(seats: Seats) -> Seat:
     """The account in euros, on which dollar markets book in another currency than they trade in."""
     return seats(options=Options(account=SECOND_ACCOUNT))
+
+
+@pytest.fixture
+def silent(euros: Seat) -> Seat:
+    """The same account where the broker does not say what a close booked."""
+    euros.tap._inner = Silent(euros.tap._inner)
+    return euros
 
 
 def held(seat: Seat, *deals: tuple[str, str]) -> list[str]:
@@ -33,15 +57,26 @@ def held(seat: Seat, *deals: tuple[str, str]) -> list[str]:
     return found
 
 
-def test_a_close_names_the_account_currency_first_and_the_instruments_beside_it(euros: Seat) -> None:
+def test_a_close_names_the_brokers_figure_first_and_the_instruments_beside_it(euros: Seat) -> None:
     before = equity(euros)
     (deal,) = held(euros, ("SILVER", "10"))
     done = euros.app.closings.close(deal, confirmed=True).data
     assert done.pl is not None
+    assert done.pl_pct is not None
+    assert done.pl_account == equity(euros) - before
+    told = f"{result(done.pl_account, 'EUR')} ({result(done.pl, 'USD')}), {change(done.pl_pct)}"
+    assert f": {told} (paper" in done.sentence
+
+
+def test_a_close_of_which_the_broker_says_no_figure_is_converted_and_told_with_about(silent: Seat) -> None:
+    before = equity(silent)
+    (deal,) = held(silent, ("SILVER", "10"))
+    done = silent.app.closings.close(deal, confirmed=True).data
+    assert done.pl is not None
     assert done.pl_account is not None
     assert done.pl_pct is not None
     assert done.pl_estimated
-    assert abs(done.pl_account - (equity(euros) - before)) <= D("0.01")
+    assert abs(done.pl_account - (equity(silent) - before)) <= D("0.01")
     told = f"about {result(done.pl_account, 'EUR')} ({result(done.pl, 'USD')}), {change(done.pl_pct)}"
     assert f": {told} (paper" in done.sentence
 
@@ -58,10 +93,10 @@ def test_a_close_in_account_currency_is_told_once_and_exactly(seat: Seat) -> Non
     assert "GET /markets/EURUSD" not in seat.tap.seen()[before:]
 
 
-def test_without_a_rate_a_close_is_told_in_the_instruments_currency(euros: Seat) -> None:
-    (deal,) = held(euros, ("SILVER", "10"))
-    euros.tap.breaks("GET", "/markets", before=says(404, {"errorCode": "error.not-found.epic"}), times=20)
-    reply = euros.app.closings.close(deal, confirmed=True)
+def test_without_a_rate_a_close_is_told_in_the_instruments_currency(silent: Seat) -> None:
+    (deal,) = held(silent, ("SILVER", "10"))
+    silent.tap.breaks("GET", "/markets", before=says(404, {"errorCode": "error.not-found.epic"}), times=20)
+    reply = silent.app.closings.close(deal, confirmed=True)
     assert (reply.exit_code, reply.data.pl_account, reply.data.pl_estimated) == (0, None, False)
     assert f": {result(reply.data.pl or D(0), 'USD')}, " in reply.data.sentence
 
@@ -71,9 +106,10 @@ def test_a_part_that_is_closed_has_its_result(seat: Seat, time: Time) -> None:
     before = seat.app.accounts.list().data.accounts[0].cash
     done = seat.app.reductions.reduce(deal, D(4), confirmed=True).data
     assert done.pl_account == seat.app.accounts.list().data.accounts[0].cash - before
-    assert (done.currency, done.account_currency, done.pl_estimated) == ("USD", "USD", False)
+    assert (done.currency, done.account_currency, done.pl_estimated) == ("USD", "USD", True)
     assert done.pl_pct is not None
-    assert done.sentence.endswith(f": {result(done.pl_account, 'USD')}, {change(done.pl_pct)}; 6 stays open.")
+    told = f"about {result(done.pl_account, 'USD')}, {change(done.pl_pct)}"
+    assert done.sentence.endswith(f": {told}; 6 stays open.")
 
 
 def test_a_part_in_another_currency_is_converted(euros: Seat) -> None:
@@ -94,18 +130,17 @@ def test_a_part_whose_answer_was_lost_is_told_at_the_price_of_then(seat: Seat) -
     assert f": about {result(done.pl_account, 'USD')}, " in done.sentence
 
 
-def test_closing_all_adds_up_in_account_currency_with_one_read_of_rates_after_the_last(euros: Seat) -> None:
-    before = equity(euros)
-    held(euros, ("SILVER", "10"), ("DE40", "1"), ("GOLD", "1"))
-    start = len(euros.tap.requests)
-    found = euros.app.closings_of_all.close_all(confirmed=True).data
-    seen = euros.tap.seen()[start:]
+def test_closing_all_adds_up_in_account_currency_with_one_read_of_rates_after_the_last(silent: Seat) -> None:
+    before = equity(silent)
+    held(silent, ("SILVER", "10"), ("DE40", "1"), ("GOLD", "1"))
+    start = len(silent.tap.requests)
+    found = silent.app.closings_of_all.close_all(confirmed=True).data
+    seen = silent.tap.seen()[start:]
     assert [one for one in seen if one.startswith("GET /markets")] == ["GET /markets/EURUSD"]
     assert seen.index("GET /markets/EURUSD") > max(at for at, one in enumerate(seen) if "DELETE" in one)
     assert found.pl_account == sum(row.pl_account or D(0) for row in found.closings)
-    assert abs(found.pl_account - (equity(euros) - before)) < D("0.05")
+    assert abs(found.pl_account - (equity(silent) - before)) < D("0.05")
     assert found.pl_estimated
-    assert {row.currency for row in found.closings if not row.pl_estimated} == {"EUR"}
     assert f": about {result(found.pl_account, 'EUR')} (paper" in found.sentence
     assert all(result(row.pl_account or D(0), "EUR") in row.sentence for row in found.closings)
 
@@ -134,7 +169,18 @@ def test_a_flattening_ends_with_the_sum(euros: Seat) -> None:
     found = euros.app.flattenings.flatten(confirmed=True, by="test").data
     assert found.flat
     assert found.pl_account == sum(row.pl_account or D(0) for row in found.deals)
-    assert abs(found.pl_account - (equity(euros) - before)) < D("0.05")
+    assert found.pl_account == equity(euros) - before
+    assert (found.account_currency, found.pl_estimated) == ("EUR", False)
+    assert f"2 of 2 cancelled or closed, P&L {result(found.pl_account, 'EUR')}, and" in found.sentence
+
+
+def test_a_flattening_converts_what_the_broker_does_not_say(silent: Seat) -> None:
+    before = equity(silent)
+    held(silent, ("SILVER", "10"), ("DE40", "1"))
+    found = silent.app.flattenings.flatten(confirmed=True, by="test").data
+    assert found.flat
+    assert found.pl_account == sum(row.pl_account or D(0) for row in found.deals)
+    assert abs(found.pl_account - (equity(silent) - before)) < D("0.05")
     assert (found.account_currency, found.pl_estimated) == ("EUR", True)
     assert f"2 of 2 cancelled or closed, P&L about {result(found.pl_account, 'EUR')}, and" in found.sentence
 
