@@ -137,7 +137,9 @@ def _stop_change(before: Legs, after: Legs, currency: str) -> str:
         return "The loss at the stop is not known"
     if not before.bracket.has_stop:
         return f"Sets a stop: {_end(then, 'loss', currency)} there; until now the loss had no bound"
-    if was is None or was == then:
+    if was is None:
+        return f"Sets the stop anew: {_end(then, 'loss', currency)} there"
+    if was == then:
         return f"Keeps the stop: {_end(then, 'loss', currency)} there"
     verb = "Loosens" if then < was else "Tightens"
     return f"{verb} the stop: {_moved(was, then, 'loss', currency)}"
@@ -156,9 +158,9 @@ def _rest(before: Legs, after: Legs, currency: str) -> Iterator[str]:
 
 
 def _moved(was: Decimal, then: Decimal, usual: str, currency: str) -> str:
-    if (word := _word(was, usual)) == _word(then, usual):
-        return f"{word} there {money(abs(was))} → {money(abs(then), currency)}"
-    return f"{_end(was, usual, currency)} there → {_end(then, usual, currency)}"
+    word, other = _word(was, usual), _word(then, usual)
+    again = "" if other == word else f"{other} there "
+    return f"{word} there {money(abs(was))} → {again}{money(abs(then), currency)}"
 
 
 def _end(amount: Decimal, usual: str, currency: str) -> str:
