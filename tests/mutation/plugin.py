@@ -33,7 +33,14 @@ from hypothesis import Phase, settings
 
 from tests.mutation.mutants import ROOT, Mutant, mutants, mutated
 
-OPTIONS = ("-q", "--capture=sys", "--assert=plain", "-pno:cacheprovider", "-pno:xdist", "-pno:faulthandler")
+OPTIONS = (
+    "-q",
+    "--capture=sys",
+    "--assert=plain",
+    "-pno:cacheprovider",
+    "-pno:xdist",
+    "-ofaulthandler_timeout=0",
+)
 _SHARE = 200
 """Tests that one child of the recording runs."""
 _FILES_ANEW = 8

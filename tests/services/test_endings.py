@@ -1,18 +1,20 @@
 """Who ended a deal, among several attempts: the last one before the end, or one whose answer proves it."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
-from capcli.domain.order import Kind
+from capcli.domain.order import Kind, Trigger
 from capcli.services.causes import Causes
 from capcli.services.search import Patience, Search
 from tests.store.builders import a_close
 from tests.support.desk import FIRST_ACCOUNT, Seat
 
 S = AttemptState
+AGO = timedelta(seconds=2)
 
 
 class Held:
@@ -88,3 +90,27 @@ def test_what_was_done_to_something_else_ends_nothing_here(held: Held, facts: di
 
 def test_before_the_quiet_period_is_over_nothing_is_said_without_a_row(held: Held) -> None:
     assert by(held, held.close(1, 100, state=S.UNKNOWN)) is None
+
+
+def test_the_close_that_was_sent_before_the_end_did_it_and_no_later_one(seat: Seat) -> None:
+    deal = seat.open().deal_id or ""
+    held = Held(seat)
+    first = held.close(1, 0, state=S.UNKNOWN, deal_id=deal)
+    seat.time.tick(5)
+    assert held.desk.broker.send("DELETE", f"/positions/{deal}", None).status == 200
+    held.close(2, -10, state=S.UNKNOWN, deal_id=deal)
+    seat.time.tick(200)
+    held.desk.broker.session()
+    assert by(held, first) == ""
+
+
+def test_that_an_order_was_placed_is_no_end_of_it(seat: Seat) -> None:
+    order = seat.open(trigger=Trigger(Decimal(26))).deal_id or ""
+    held = Held(seat)
+    lost = held.close(1, 0, state=S.UNKNOWN, deal_id=order, kind=Kind.CANCEL)
+    seat.time.tick(70)
+    held.desk.broker.session()
+    assert [row.deal_id for row in held.desk.broker.activity(lost.created_at - AGO, held.desk.clock())] == [
+        order
+    ]
+    assert by(held, lost) is None

@@ -6,8 +6,11 @@ import pytest
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
 from capcli.domain.market import Side
-from capcli.domain.order import Trigger
-from tests.support.desk import Seat, stop_at
+from capcli.domain.order import Kind, Trigger
+from tests.services.test_resolving import lost_change
+from tests.services.test_settling import QUIET_S, held, lose, make_late, only, reconcile
+from tests.store.builders import a_close
+from tests.support.desk import FIRST_ACCOUNT, Seat, stop_at
 from tests.support.tap import says
 
 STOP = stop_at("24")
@@ -62,3 +65,57 @@ def test_a_confirmation_that_names_no_deal_is_completed_by_the_book(
     found = kept(seat, trigger=trigger, stop=STOP)
     ids = tuple(row.deal_id for row in (*seat.app.broker.positions(), *seat.app.broker.orders()))
     assert (found.deal_ids, found.opened_deal_ids, found.protected) == (ids, ids, Protection.YES)
+
+
+def test_a_close_that_may_still_be_sent_is_left_to_its_own_process(seat: Seat) -> None:
+    deal, desk = seat.open().deal_id or "", seat.app.order_desk
+    assert desk.broker.send("DELETE", f"/positions/{deal}", None).status == 200
+    seat.time.tick(2)
+    facts = {"env": "paper", "host": desk.broker.host, "account_id": FIRST_ACCOUNT, "deal_id": deal}
+    at = desk.clock()
+    desk.journal.open_attempt(
+        a_close("a_1", state=AttemptState.SENDING, created_at=at, sent_at=at, broker_time_at_send=at, **facts)
+    )
+    witness = seat.app.executions._witness
+    assert witness.settle(held(seat, "a_1")).state is AttemptState.SENDING
+    seat.time.tick(QUIET_S)
+    desk.broker.session()
+    settled = witness.settle(held(seat, "a_1"))
+    assert (settled.state, settled.evidence) == (AttemptState.LANDED, Evidence.INFERRED)
+    assert settled.deal_ids == (deal,)
+
+
+@pytest.mark.parametrize("kind", [Kind.AMEND, Kind.CANCEL])
+def test_a_change_whose_deal_cannot_be_read_stays_open_however_long_ago_it_was(
+    seat: Seat, kind: Kind
+) -> None:
+    attempt_id, order = lost_change(seat, kind)
+    seat.time.tick(QUIET_S)
+    seat.tap.breaks("GET", "/workingorders", before=says(500, text=""), times=99)
+    row = only(reconcile(seat, attempt_id))
+    assert (row.state, row.candidates, row.next) == (
+        AttemptState.UNKNOWN,
+        (order,),
+        f"capcli resolve {attempt_id}",
+    )
+    seat.tap.mend()
+    row = only(reconcile(seat, attempt_id))
+    assert (row.state, row.next) == (AttemptState.ABSENT, "capcli orders")
+    assert held(seat, attempt_id).note == "the deal does not show it"
+
+
+def test_an_account_that_cannot_be_reached_says_nothing_about_an_order(seat: Seat) -> None:
+    attempt_id = lose(seat, landed=True)
+    seat.tap.breaks("GET", "/session", before=says(500, text=""), times=99)
+    reply = reconcile(seat, attempt_id)
+    assert only(reply).state is AttemptState.UNKNOWN
+    assert reply.problem.details == {"attempt_id": attempt_id, "state": "UNKNOWN", "deal_ids": []}
+
+
+def test_a_late_landing_tells_since_when_it_was_presumed_absent(seat: Seat) -> None:
+    attempt_id = make_late(seat)
+    seen = held(seat, attempt_id).absent_seen_at
+    reconcile(seat)
+    (row,) = seat.app.journal._db.rows("SELECT detail FROM events WHERE kind = 'late_landing'")
+    assert seen is not None
+    assert row["detail"].count(f"{seen:%Y-%m-%dT%H:%M:%S}") == 1

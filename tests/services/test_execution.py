@@ -388,6 +388,9 @@ def test_a_rejected_order_is_a_no_of_the_broker(seat: Seat) -> None:
         "Nothing opened."
     )
     assert reply.problem.next == "capcli accounts"
+    kept = seat.app.journal.attempt(reply.data.attempt_id)
+    assert kept is not None
+    assert (kept.order_id, kept.error_code) == ("d-1", "RISK_CHECK")
 
 
 def dropping(*names: str) -> Any:
@@ -753,6 +756,22 @@ def test_a_journal_that_fails_after_the_send_leaves_the_order_in_doubt(
     reply = seat.execute(preview_id)
     assert (reply.data.state, reply.exit_code) == (S.UNKNOWN, 8)
     assert len(seat.tap.orders()) == 1
+
+
+def test_what_is_left_behind_before_its_send_may_be_live_as_well(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview_id = seat.preview().preview_id
+    told: list[Any] = []
+    real = seat.app.order_desk.broker.send
+
+    def leave(*args: Any, **options: Any) -> Any:
+        told.append(seat.app.executions.left_behind(preview_id))
+        return real(*args, **options)
+
+    monkeypatch.setattr(seat.app.order_desk.broker, "send", leave)
+    assert seat.execute(preview_id).data.state is S.LANDED
+    assert (told[0].data.state, told[0].exit_code) == (S.UNKNOWN, 8)
 
 
 def test_what_is_left_behind_on_its_way_may_be_live(seat: Seat) -> None:

@@ -436,3 +436,46 @@ def test_what_is_held_of_a_part_under_way_is_told_and_nothing_is_sent(seat: Seat
     told = seat.app.reductions.part_so_far(deal, D(2), done.preview_id)
     assert (told.data.state, told.data.size_before, told.problem) == (S.LANDED, D(5), None)
     assert len(seat.tap.orders()) == orders
+
+
+def test_a_part_is_not_closed_while_its_market_is_closed(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id
+
+    def closed(request: httpx.Request) -> httpx.Response:
+        body = seat.tap._inner.handle_request(request).json()
+        body["snapshot"]["marketStatus"] = "CLOSED"
+        return says(200, body)
+
+    seat.tap.breaks("GET", "/markets/SILVER", before=closed, times=9)
+    error = refusal(lambda: reduce(seat, deal, "2"))
+    assert (error.code, "SILVER is CLOSED" in error.message) == ("CHECKS_FAILED", True)
+    assert len(seat.tap.orders()) == 1
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_part_that_is_being_sent_is_told_to_be_under_way(
+    seat: Seat, monkeypatch: pytest.MonkeyPatch, *, sent: bool
+) -> None:
+    deal = seat.open(size="5").deal_id or ""
+    begun: list[str] = []
+    told: list[Any] = []
+    real = seat.app.order_desk.broker.send
+
+    def ask(_: Any) -> None:
+        told.append(seat.app.reductions.part_so_far(deal, D(2), begun[0]))
+
+    def send(*args: Any, **options: Any) -> Any:
+        ask(None)
+        return real(*args, **options)
+
+    if sent:
+        seat.tap.breaks("POST", "/positions", before=ask)
+    else:
+        monkeypatch.setattr(seat.app.order_desk.broker, "send", send)
+    assert reduce(seat, deal, "2", begun=begun.append).exit_code == 0
+    problem = told[0].problem
+    assert problem.message.startswith(f"The partial close of {deal} is under way and goes on.")
+    assert (problem.next, told[0].data.state) == (
+        f"capcli positions {deal}",
+        S.SENDING if sent else S.CLAIMED,
+    )
