@@ -95,6 +95,7 @@ class CancellationsOfAll:
             noun="working order",
             verb="cancel",
             list_command="capcli orders",
+            broker=self._desk.broker,
             read=self._desk.broker.list_orders,
             words=order_told,
             asked=self._cancellations.asked,

@@ -50,6 +50,7 @@ from capcli.services.fanout import together
 from capcli.services.halting import refuse_while_halted
 from capcli.services.ports import AttemptBook, Broker, Clock, HaltSwitch, Journal
 from capcli.services.recall import Recall
+from capcli.services.sights import require_account
 from capcli.services.standing import (
     Book,
     Flight,
@@ -85,10 +86,15 @@ class Desk:
 
     @contextmanager
     def placing(self, deal_id: str, command: str) -> Iterator[None]:
-        """Name the account where a deal is not there, and the one to ask with `command` where it may be."""
+        """Name the account where a deal is not there, and the one to ask with `command` where it may be.
+
+        Raises UnreadableAnswer where another program moved the session: then nothing is known of the deal.
+        """
         try:
             yield
         except DealUnknown as error:
+            if "position_deal_id" not in error.details:
+                require_account(self.broker, self.broker.account_id, command)
             name_account(error, self.broker, self.opened_on, deal_id, command)
             error.message = f"{error.message} Nothing was sent."
             raise

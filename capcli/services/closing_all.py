@@ -113,6 +113,7 @@ class ClosingsOfAll:
             noun="position",
             verb="close",
             list_command="capcli positions",
+            broker=self._desk.broker,
             read=self._desk.broker.list_positions,
             words=_words,
             asked=self._closings.asked,

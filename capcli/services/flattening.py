@@ -16,7 +16,6 @@ from capcli.errors import (
     Exit,
     Interrupted,
     Problem,
-    UnreadableAnswer,
     WouldSend,
 )
 from capcli.services.approval_text import order_told, request_text
@@ -30,6 +29,7 @@ from capcli.services.halting import Halting
 from capcli.services.recall import Recall
 from capcli.services.reply import Reply
 from capcli.services.settling import Settled, Settlements
+from capcli.services.sights import require_account, went_away
 from capcli.services.trading_gate import permit_way_out, require_confirmation, require_way_out
 
 T = TypeVar("T")
@@ -317,12 +317,15 @@ class Flattenings:
         run.total = total_of(tuple(run.closings.values()), self._desk.broker.account_currency)
 
     def _look(self, account_id: str | None = None) -> _Account:
-        """Read the account; that nothing is there takes two looks."""
+        """Read the account; that nothing is there takes two looks and the broker's word on whose it was."""
         there = self._read(account_id)
         if not there.is_empty:
             return there
         self._tools.sleep(AGREES_AFTER_S)
-        return self._read(account_id)
+        there = self._read(account_id)
+        if there.is_empty:
+            require_account(self._desk.broker, there.account_id, _AGAIN)
+        return there
 
     def _read(self, account_id: str | None = None) -> _Account:
         """Read both lists, each row by row; one list that cannot be read does not hide the other."""
@@ -331,10 +334,7 @@ class Flattenings:
             lambda: _tried(broker.list_orders), lambda: _tried(broker.list_positions)
         )
         if account_id not in {None, broker.account_id}:
-            raise UnreadableAnswer(
-                f"The session went to account {broker.account_id} meanwhile; {account_id} was not read.",
-                next=f"{_AGAIN} --account {account_id}",
-            )
+            raise went_away(broker.account_id, account_id, _AGAIN)
         failures = [one for one in (orders, positions) if isinstance(one, CapcliError)]
         if len(failures) > 1:
             raise failures[0]

@@ -11,7 +11,7 @@ from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.bracket import Bracket, Target, order_shows, position_shows
 from capcli.domain.identity import Asked, misfit
 from capcli.domain.order import POSITIONS_PATH, Kind
-from capcli.errors import CapcliError, DealUnknown
+from capcli.errors import CapcliError, DealUnknown, UnreadableAnswer
 from capcli.services.documents import write_baseline
 from capcli.services.ports import Broker
 
@@ -73,6 +73,24 @@ def on_account(broker: Broker, account_id: str) -> bool:
         return broker.session().account_id == account_id
     except CapcliError:
         return False
+
+
+def require_account(broker: Broker, account_id: str | None, command: str) -> None:
+    """Ask the broker which account the session is on: an empty list does not say whose it is.
+
+    Raises UnreadableAnswer for another one, and what reading it raises.
+    """
+    active = broker.session().account_id
+    if active != account_id:
+        raise went_away(active, account_id, command)
+
+
+def went_away(active: str | None, account_id: str | None, command: str) -> UnreadableAnswer:
+    """Return the error of a session that another program has moved to another account."""
+    return UnreadableAnswer(
+        f"The session went to account {active} meanwhile; {account_id} was not read.",
+        next=f"{command} --account {account_id}",
+    )
 
 
 def amended_order_sight(broker: Broker, deal_id: str, account_id: str, target: Target) -> Sight:

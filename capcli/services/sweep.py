@@ -9,7 +9,9 @@ from capcli.domain.approval import Asked
 from capcli.errors import CapcliError, DealUnknown, Exit, Interrupted, Problem, RowUnreadable, WouldSend
 from capcli.services.casework import Desk
 from capcli.services.changes import AGREES_AFTER_S
+from capcli.services.ports import Broker
 from capcli.services.reply import Reply
+from capcli.services.sights import require_account
 from capcli.services.trading_gate import permit_way_out, require_confirmation, require_way_out
 
 # What the user has to look at first comes first: what may still be open, then what was refused.
@@ -123,6 +125,7 @@ class Sweep(Generic[R, D]):
     noun: str
     verb: str
     list_command: str
+    broker: Broker
     read: Callable[[], Listed[R]]
     words: Callable[[R], str]
     asked: Callable[[str, R | None], Asked]
@@ -178,11 +181,13 @@ class Sweep(Generic[R, D]):
                 return
 
     def rows(self, sleep: Callable[[float], None]) -> list[Row[R]]:
-        """Read what is there; that nothing is takes two looks."""
+        """Read what is there; that nothing is takes two looks, and the broker's word on whose they were."""
         found = self.read()
         if found.is_empty:
             sleep(AGREES_AFTER_S)
             found = self.read()
+        if found.is_empty:
+            require_account(self.broker, self.broker.account_id, self.command)
         rows = [Row(row.deal_id, row, self.words(row)) for row in found.rows if self._is_meant(row.epic)]
         return rows + [
             Row(bad.deal_id, None, f"the {self.noun} {bad.words}")

@@ -171,3 +171,45 @@ def test_a_session_that_is_renewed_on_another_account_during_the_reads_sends_not
     assert f"belongs to account {SECOND_ACCOUNT}, this is {FIRST_ACCOUNT}" in error.message
     assert error.next == f"capcli execute {shown.preview_id} --account {SECOND_ACCOUNT}"
     assert not seat.tap.orders()
+
+
+def test_a_flattening_whose_account_another_program_switches_proves_nothing(seat: Seat) -> None:
+    seat.open()
+    seat.open(trigger=Trigger(Decimal(20)))
+
+    def moved(_: httpx.Request) -> None:
+        seat.switched_by_another_program(SECOND_ACCOUNT, "follow")
+
+    seat.tap.breaks("GET", "/positions", before=moved)
+
+    reply = seat.app.flattenings.flatten(confirmed=True, by="a test")
+
+    assert reply.problem is not None
+    assert (reply.problem.code, any(row.done for row in reply.data.deals)) == ("NOT_FLAT", False)
+    assert not seat.tap.seen("DELETE")
+
+
+@pytest.mark.parametrize("name", ["flatten", "close --all", "orders cancel --all"])
+def test_an_empty_list_of_another_account_is_not_told_as_flat(seat: Seat, name: str) -> None:
+    deal_id = seat.open().deal_id
+    if name.startswith("orders"):
+        seat.open(trigger=Trigger(Decimal(20)))
+    ways: dict[str, Callable[[], object]] = {
+        "flatten": lambda: seat.app.flattenings.flatten(confirmed=True, by="a test"),
+        "close --all": lambda: seat.app.closings_of_all.close_all(confirmed=True),
+        "orders cancel --all": lambda: seat.app.cancellations_of_all.cancel_all(confirmed=True),
+    }
+
+    def moved(_: httpx.Request) -> None:
+        seat.switched_by_another_program(SECOND_ACCOUNT, "follow")
+
+    where = "/workingorders" if name.startswith("orders") else "/positions"
+    seat.tap.breaks("GET", where, before=moved)
+
+    error = refusal(ways[name])
+
+    assert error.code == "UNREADABLE_ANSWER"
+    assert (error.next or "").endswith(f"--account {FIRST_ACCOUNT}")
+    assert not seat.tap.seen("DELETE")
+    seat.app.broker.switch_account(FIRST_ACCOUNT)
+    assert seat.book() == [deal_id]
