@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from math import ceil
 from types import MappingProxyType
 from typing import Self, TypeVar
@@ -104,6 +105,12 @@ class NoPreferences:
 
     def drop(self, _account_id: str) -> None:
         pass
+
+    def observe(self, _account_id: str, _preferences: Preferences, _epic: str, _pct: Decimal) -> None:
+        pass
+
+    def observed(self, _account_id: str, _preferences: Preferences) -> Mapping[str, Decimal]:
+        return {}
 
 
 class CapitalBroker:
@@ -262,14 +269,22 @@ class CapitalBroker:
         """GET /accounts/preferences of the active account; else one read in the last five minutes will do."""
         before = self.account_id
         kept = None if fresh or before is None else self._preferences.load(before)
-        if kept is not None:
-            return kept
+        if kept is not None and before is not None:
+            return self._with_observed(before, kept)
         found = translate.preferences(self._get(wire.Preferences, "accounts", "preferences"))
         after = self.account_id
         # A session that moved meanwhile leaves it open whose these are.
-        if after is not None and before in {None, after}:
-            self._preferences.save(after, found)
-        return found
+        if after is None or before not in {None, after}:
+            return found
+        self._preferences.save(after, found)
+        return self._with_observed(after, found)
+
+    def observe_margin(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
+        """Keep the margin of a market, in percent, as a fill showed it; `preferences` name it then."""
+        self._preferences.observe(account_id, preferences, epic, pct)
+
+    def _with_observed(self, account_id: str, found: Preferences) -> Preferences:
+        return replace(found, observed=self._preferences.observed(account_id, found))
 
     def forget_preferences(self) -> None:
         """Let the next look at the active account's preferences be a fresh one."""

@@ -1,7 +1,7 @@
 """Accounts, positions and working orders as the broker reports them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -65,10 +65,14 @@ class Leverage:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What an account has chosen: whether opposite deals stand side by side, and a leverage per class."""
+    """What an account has chosen: whether opposite deals stand side by side, and a leverage per class.
+
+    `observed` is the margin of markets, in percent of a deal's value, where a fill showed another one.
+    """
 
     hedging: bool
     leverages: Mapping[str, Leverage]
+    observed: Mapping[str, Decimal] = field(default_factory=dict)
 
     def leverage(self, market_class: str) -> Decimal | None:
         """Return the leverage chosen for a class; None where the broker lists none for it."""

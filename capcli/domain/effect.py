@@ -212,6 +212,8 @@ def _margin_after(
 
 def _share(figures: Figures) -> Decimal | None:
     """Return the part of its value that a new deal sets aside, as exactly as the broker has it."""
+    if figures.observed_margin_pct is not None:
+        return figures.observed_margin_pct / 100
     if figures.leverage is not None and leverage_decides(figures.leverage, figures.market_margin_pct):
         return 1 / figures.leverage
     return None if figures.market_margin_pct is None else figures.market_margin_pct / 100

@@ -40,7 +40,8 @@ class Figures:
     """What an order means in money. Prices in `currency`; amounts in `account_currency`.
 
     `leverage` is the account's own choice for the market's class, None where it has none. The margin follows
-    the larger of it and the market's factor; `leverage_decides` says which.
+    the larger of it and the market's factor, as `leverage_decides` says, unless a fill showed another one:
+    then `observed_margin_pct`.
     """
 
     entry: Decimal
@@ -55,6 +56,7 @@ class Figures:
     margin: Decimal | None
     market_margin_pct: Decimal | None
     leverage: Decimal | None
+    observed_margin_pct: Decimal | None
     equity: Decimal
     available: Decimal
     available_after: Decimal | None
@@ -106,14 +108,19 @@ class _MarginRule:
 
     market_pct: Decimal | None
     leverage: Decimal | None
+    observed: Decimal | None
 
     @property
     def pct(self) -> Decimal | None:
+        if self.observed is not None:
+            return self.observed
         if self.leverage is None or not leverage_decides(self.leverage, self.market_pct):
             return self.market_pct
         return pct_of_leverage(self.leverage)
 
     def of(self, value: Decimal) -> Decimal | None:
+        if self.observed is not None:
+            return cents(value * self.observed / 100)
         if self.leverage is not None and leverage_decides(self.leverage, self.market_pct):
             return cents(value / self.leverage)
         return None if self.market_pct is None else cents(value * self.market_pct / 100)
@@ -122,7 +129,10 @@ class _MarginRule:
 def _margin_rule(market: Market, preferences: Preferences | None) -> _MarginRule:
     # API page 8.1 knows one unit; a factor in another would mean something else: as good as absent.
     market_pct = market.margin_factor if market.margin_factor_unit in {None, "PERCENTAGE"} else None
-    return _MarginRule(market_pct, preferences.leverage(market.type) if preferences else None)
+    if preferences is None:
+        return _MarginRule(market_pct, None, None)
+    observed = preferences.observed.get(market.epic)
+    return _MarginRule(market_pct, preferences.leverage(market.type), observed)
 
 
 def leverage_decides(leverage: Decimal | None, market_pct: Decimal | None) -> bool:
@@ -176,6 +186,7 @@ def _figures(
         margin=margin,
         market_margin_pct=margins.market_pct,
         leverage=margins.leverage,
+        observed_margin_pct=margins.observed,
         equity=account.equity,
         available=account.available,
         available_after=None if margin is None else account.available - margin,

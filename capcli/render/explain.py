@@ -120,6 +120,8 @@ def _margin_in_use(data: Preview) -> str:
 
 def _share(data: Preview) -> str:
     leverage, market_pct = data.leverage, data.market_margin_pct
+    if data.observed_margin_pct is not None:
+        return f"x {percent(data.observed_margin_pct)}: what the last fill in this market set aside"
     if data.margin_pct is None or leverage is None or market_pct is None:
         return f"x {percent(data.margin_pct or Decimal(0))}"
     own = pct_of_leverage(leverage)

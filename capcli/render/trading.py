@@ -105,6 +105,8 @@ def _open_after(data: Preview) -> str:
 def _chosen(data: Preview) -> str:
     """Name the leverage where it decides, or where the market's factor asks for more than it."""
     leverage, market_pct = data.leverage, data.market_margin_pct
+    if data.observed_margin_pct is not None:
+        return ", as the last fill here showed"
     if leverage is None:
         return ""
     if leverage_decides(leverage, market_pct):

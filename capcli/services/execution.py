@@ -42,6 +42,7 @@ from capcli.services.casework import (
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_order, write_baseline
 from capcli.services.evidence import Witness
+from capcli.services.margin_check import compare_margin
 from capcli.services.ports import AccountLock, DealTaken, Ids
 from capcli.services.recall import Recall
 from capcli.services.reply import Reply, about
@@ -253,7 +254,9 @@ class Executions:
         baseline = write_baseline(scene.positions, scene.orders, case.effect)
         risk = None if case.only_reduces else "The order"
         order = read_order(preview.document)
-        return self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
+        reply = self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
+        said = None if reply.data.replayed else compare_margin(self._desk, scene, case, reply.data.attempt_id)
+        return reply if said is None else replace(reply, data=replace(reply.data, warnings=(said,)))
 
     def _checked(self, preview: PreviewRecord, *, again: bool) -> tuple[Scene, Case]:
         """Take a fresh look, and refuse what must not be sent. Called inside the account lock."""

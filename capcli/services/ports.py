@@ -170,6 +170,12 @@ class PreferencesBook(Protocol):
 
     def drop(self, account_id: str) -> None: ...
 
+    def observe(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
+        """Keep the margin of a market as a fill showed it, while the leverages stay as they are."""
+        ...
+
+    def observed(self, account_id: str, preferences: Preferences) -> Mapping[str, Decimal]: ...
+
 
 class DayRangeBook(Protocol):
     """How far markets move in an average day (price units), for that day and all processes. Never raises."""
@@ -245,6 +251,10 @@ class Broker(Protocol):
 
     def preferences(self, *, fresh: bool = True) -> Preferences:
         """GET /accounts/preferences of the active account; else one read in the last five minutes will do."""
+        ...
+
+    def observe_margin(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
+        """Keep the margin of a market, in percent, as a fill showed it; `preferences` name it then."""
         ...
 
     def forget_preferences(self) -> None:

@@ -62,6 +62,7 @@ class Preview:
     margin: Decimal | None
     market_margin_pct: Decimal | None
     leverage: Decimal | None
+    observed_margin_pct: Decimal | None
     equity: Decimal
     available: Decimal
     available_after: Decimal | None

@@ -46,7 +46,7 @@ class Execution:
 
     `stop_level` is the one that was read back, `limit_level` the one that was asked for. `effect` is what the
     order was about to do to the open deals when it was sent, at the price of the fill where that is known.
-    `stop_steps` is what this call did about a stop that was missing.
+    `stop_steps` is what this call did about a missing stop, `warnings` what the fill showed besides.
     """
 
     preview_id: str
@@ -72,6 +72,7 @@ class Execution:
     next: str | None
     error_code: str | None
     stop_steps: tuple[StopStep, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 _NO_REASON = {Evidence.INFERRED: "its activity gives no reason"}

@@ -1,5 +1,6 @@
 """What accounts have chosen, kept for five minutes in small private files that processes of a user share."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,11 +53,34 @@ class FilePreferences:
     def drop_all(self) -> None:
         """Forget every account of the host: it began anew."""
         with suppress(OSError):
-            for file in self.folder.glob(f"preferences-{_short(self.host)}-*.json"):
-                file.unlink()
+            for kind in ("preferences", "margins"):
+                for file in self.folder.glob(f"{kind}-{_short(self.host)}-*.json"):
+                    file.unlink()
 
-    def _file(self, account_id: str) -> Path:
-        return self.folder / f"preferences-{_short(self.host)}-{_short(account_id)}.json"
+    def observe(self, account_id: str, preferences: Preferences, epic: str, pct: Decimal) -> None:
+        """Keep the margin of a market as a fill showed it, for as long as the leverages stay the same."""
+        import json
+
+        known = {name: str(value) for name, value in self.observed(account_id, preferences).items()}
+        content = {"leverages": _written(preferences)["leverages"], "margins": known | {epic: str(pct)}}
+        with suppress(*_FAILURES):
+            file = self._file(account_id, "margins")
+            private_folder(file.parent)
+            put_in_place(file, json.dumps(content).encode())
+
+    def observed(self, account_id: str, preferences: Preferences) -> Mapping[str, Decimal]:
+        """Return the margins that fills showed under these leverages, in percent by epic."""
+        import json
+
+        with suppress(*_FAILURES):
+            raw = json.loads(self._file(account_id, "margins").read_bytes())
+            if raw["leverages"] == _written(preferences)["leverages"]:
+                found = {epic: Decimal(pct) for epic, pct in raw["margins"].items()}
+                return {epic: pct for epic, pct in found.items() if pct.is_finite() and pct > 0}
+        return {}
+
+    def _file(self, account_id: str, kind: str = "preferences") -> Path:
+        return self.folder / f"{kind}-{_short(self.host)}-{_short(account_id)}.json"
 
 
 def _short(text: str) -> str:

@@ -100,7 +100,7 @@ async def test_the_list_fits_its_budget(server: FastMCP[Any]) -> None:
     whole, lean = size(tools) / len(tools), size(bare) / len(tools)
     print(f"{len(tools)} tools, {lean:.0f} bytes each, {whole:.0f} with output schemas")
     assert lean <= 500
-    assert whole <= 1300
+    assert whole <= 1500
 
 
 async def test_the_official_servers_arguments_are_all_there(server: FastMCP[Any]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.conftest import Result
 
-from .answers import ORDER, POSITION, REFERENCE, SECOND, confirm, held, resting
+from .answers import ACCOUNTS, ORDER, POSITION, PREFERENCES, REFERENCE, SECOND, confirm, held, resting
 from .conftest import Venue
 from .loopback import Says, Script
 
@@ -92,6 +92,30 @@ def test_a_confirm_without_a_price_is_told_with_the_positions(venue: Venue) -> N
 
     assert (done.code, done.data["state"], done.data["level"]) == (0, "LANDED", 4000.25)
     assert done.data["sentence"] == "Bought 0.5 GOLD at 4000.25, stop 3900.0 in place."
+
+
+def test_a_margin_that_a_fill_shows_is_said_and_used_for_the_market(venue: Venue) -> None:
+    opens(venue, confirm(), held(**NEW))
+    before, figures = ACCOUNTS["accounts"][0], ACCOUNTS["accounts"][0]["balance"]
+    # Of 2,000 USD that were bought, 200 more are not available: 10 %, not the 5 % of the leverage.
+    after = {**before, "balance": {**figures, "available": figures["available"] - 200}}
+    venue.script.answers["GET /accounts"] = lambda script: {
+        "accounts": [after if script.was(OPEN) else before]
+    }
+
+    done = executed(venue, "--stop", "3900")
+
+    assert done.code == 0, done
+    (said,) = done.data["warnings"]
+    assert said.startswith("The broker set aside 10 % of its value, not 5 % as the preview said. Previews of")
+    again = venue("preview", "GOLD", "--size", "0.5").data
+    assert (again["margin_pct"], again["observed_margin_pct"], again["margin"]) == (10, 10, 200)
+    venue.script.answers["GET /accounts/preferences"] = {
+        **PREFERENCES,
+        "leverages": {"COMMODITIES": {"current": 5, "available": [5, 20]}},
+    }
+    fresh = venue("preview", "GOLD", "--size", "0.5").data
+    assert (fresh["margin_pct"], fresh["observed_margin_pct"]) == (20, None)
 
 
 def test_a_stop_that_the_broker_dropped_is_found_missing(venue: Venue) -> None:
