@@ -1,5 +1,6 @@
 """Every test has a home of its own, no `CAP_` settings of the person who runs it, and no network."""
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -36,6 +37,13 @@ def _in_memory() -> bool:
 
 if _in_memory():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))  # pytest's setting; workers inherit it
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the thousands of tests themselves at every turn."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 class NetworkUsed(AssertionError):
