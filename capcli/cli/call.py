@@ -70,6 +70,7 @@ class Call:
     recall: Recall = field(default_factory=Recall)
     written: int | None = None
     about_order: bool = False
+    is_stopping: bool = False
     _apps: "list[App]" = field(default_factory=list)
     _redaction: "Redaction | None" = None
     _deaf: Callable[[], None] | None = None

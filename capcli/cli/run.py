@@ -44,13 +44,22 @@ def _main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None") ->
             code = _answer(call, argv)
             outlet.flush()
     except KeyboardInterrupt:
-        code = int(Exit.INTERRUPTED) if call.written is None else call.written
+        code = _cut_off(call)
     finally:
         with suppress(KeyboardInterrupt):
             call.close()
     if outlet.lost and not code:
         # An order that was sent is never told by the code of a bug: its script would think it unplaced.
         return int(Exit.MAY_BE_LIVE if call.about_order else Exit.BUG)
+    return code
+
+
+def _cut_off(call: Call) -> int:
+    """Tell of an interruption that came before or after everything else could."""
+    if call.written is not None:
+        return call.written
+    code = int(Exit.INTERRUPTED) if call.is_stopping else _stopped(call, _interruption(call))
+    call.outlet.flush()
     return code
 
 
@@ -130,6 +139,7 @@ def finish(call: Call, reply: "Reply[Any]", env: str | None, *, explain: bool = 
 
 
 def _stopped(call: Call, problem: Problem) -> int:
+    call.is_stopping = True
     if problem.next is None and problem.exit_code == Exit.USAGE:
         problem = replace(problem, next=f"capcli {call.command} --help".replace("  ", " "))
     problem = replace(problem, next=call.addressed(problem.next))

@@ -167,3 +167,18 @@ def test_a_person_who_has_to_approve_reads_the_same(capcli: Cli) -> None:
         shown = capcli("approve", code, typed="n\n", env=human)
         assert asked(shown, "Approve it, once,") == asked(plain)
     assert json.loads(capcli("positions", "--json").out)["data"]["positions"]
+
+
+def test_where_no_approval_can_be_kept_a_script_is_sent_to_the_terminal(capcli):
+    deal = capcli.bought()
+    (capcli.home / "journal.db").write_bytes(b"no database" * 1000)
+    human = {"CAP_APPROVAL": "human", "CAP_ENV": "paper"}
+
+    refused = capcli("close", deal, "--confirm", "--json", env=human)
+
+    assert (refused.code, refused.error["code"]) == (5, "APPROVAL_UNRECORDED")
+    assert refused.error["next"] == f"capcli --env paper close {deal}"
+    assert "A person can do it in a terminal." in refused.error["message"]
+    done = capcli("close", deal, env=human, typed="CLOSE\n")
+    assert done.code == 0, done
+    assert "Not recorded" in done.err

@@ -106,3 +106,12 @@ def test_closing_all_tells_what_it_closed_whenever_it_is_interrupted(capcli):
     assert (done.code, done.error["code"]) == (8, "CLOSE_INCOMPLETE")
     assert (done.data["closed"], done.data["failed"]) == (1, 2)
     assert len(capcli("positions", "--json").data["positions"]) == 2
+
+
+def test_ctrl_c_before_the_command_line_is_read_is_told(capcli, monkeypatch):
+    def pressed(_call, _argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("capcli.cli.run._answer", pressed)
+    done = capcli("execute", "p_000000000001", "--confirm", "--json")
+    assert (done.code, done.error["code"]) == (130, "INTERRUPTED")

@@ -2,10 +2,13 @@
 
 import json
 
+import httpx
+import keyring
 import pytest
 
 from capcli.app import Surroundings
 from tests.cli.conftest import KEYS
+from tests.support.desk import _Open
 
 PIN = "korrekt pferd"
 ITEM = "capcli/main/live/pin"
@@ -135,3 +138,46 @@ def test_paper_and_demo_ask_for_no_pin(capcli, demo, keychain):
     assert demo("resume", "--confirm").code == 0
     capcli("halt")
     assert capcli("resume", "--confirm").code == 0
+
+
+OFF = {"CAP_ALLOW_TRADING": "false"}
+
+
+@pytest.fixture
+def deal(demo, capcli):
+    """Open a position at the broker that stands for live, as another program does."""
+    with httpx.Client(transport=_Open(demo.tap), base_url="https://paper/api/v1") as http:
+        login = {"identifier": "paper", "password": "paper"}
+        tokens = http.post("/session", json=login, headers={"X-CAP-API-KEY": "paper"}).headers
+        http.headers.update({name: tokens[name] for name in ("CST", "X-SECURITY-TOKEN")})
+        http.post("/positions", json={"epic": "SILVER", "direction": "BUY", "size": 1.5})
+        (row,) = http.get("/positions").json()["positions"]
+    return row["position"]["dealId"]
+
+
+def test_closing_where_trading_is_off_takes_the_word_and_the_pin(live, typing, pin, deal):
+    asked = typing("wrong pin", PIN)
+
+    wrong = live("close", deal, env=OFF, typed="CLOSE\n")
+    assert (wrong.code, len(asked)) == (5, 1)
+    assert [row["deal_id"] for row in live("positions", "--json").data["positions"]] == [deal]
+
+    done = live("close", deal, env=OFF, typed="CLOSE\n")
+    assert (done.code, len(asked)) == (0, 2), done
+    assert live("positions", "--json").data["positions"] == []
+
+
+def test_a_pin_that_cannot_be_read_keeps_nobody_from_closing(live, typing, pin, deal, keychain, monkeypatch):
+    asked, real = typing(), keychain.get_password
+
+    def locked(service, username):
+        if service == ITEM:
+            raise keyring.errors.KeyringLocked
+        return real(service, username)
+
+    monkeypatch.setattr(keychain, "get_password", locked)
+
+    done = live("close", deal, env=OFF, typed="CLOSE\n")
+
+    assert (done.code, asked) == (0, [])
+    assert "The PIN of live is not asked for" in done.err
