@@ -22,7 +22,7 @@ from capcli.services.approving import LIFE
 from capcli.services.casework import CalledOff, Desk, Start, failed_after, not_sent
 from capcli.services.ports import AttemptBook, Ids
 from capcli.services.recall import Recall
-from capcli.services.refusals import in_words, is_passing, reason_of, unread
+from capcli.services.refusals import bounded_leg, in_words, is_passing, reason_of, unread
 from capcli.services.reply import about
 from capcli.services.sights import Sight
 from capcli.services.trading_gate import permit_way_out
@@ -234,7 +234,7 @@ class Changer:
             raise not_sent(answer.error_code, message, change.command, answer.retry_after_s)
         if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
             self.record(attempt, AttemptState.REFUSED, answer)
-            raise refusal(change, answer, look=look_command(change.path))
+            raise refusal(change, answer, look=_next_after(change, answer))
         return change.conclude(attempt, answer, self._look(change, wait=True))
 
     def _look(self, change: Change[T], *, wait: bool) -> Sight:
@@ -257,6 +257,9 @@ class Changer:
         return change.look()
 
 
+_AMENDS = frozenset({Kind.AMEND, Kind.WORKING_UPDATE})
+
+
 class Worded(Protocol):
     """How a refusal is told: what was refused, what stays, and the command that does it again."""
 
@@ -270,9 +273,11 @@ class Worded(Protocol):
     def command(self) -> str: ...
 
 
-def look_command(path: str) -> str:
-    """Return the command that shows the deals of a path."""
-    return "capcli orders" if path.startswith(ORDERS_PATH) else "capcli positions"
+def _next_after(change: Change[T], answer: Answer) -> str:
+    """Return the amendment that the broker would take, where it says which; else a look at the deals."""
+    where = "orders" if change.path.startswith(ORDERS_PATH) else "positions"
+    bounded = bounded_leg(reason_of(answer)) if change.kind in _AMENDS else None
+    return f"capcli {where} amend {change.deal_id} {bounded}" if bounded else f"capcli {where}"
 
 
 def refusal(change: Worded, answer: Answer, *, look: str | None = None) -> CapcliError:

@@ -249,6 +249,13 @@ def _without_expiry(trigger: Trigger | None) -> Trigger | None:
     return replace(trigger, good_till=None) if trigger else None
 
 
+def bounded_leg(reason: str) -> str | None:
+    """Return the option that puts a stop or a limit at the bound of a refusal; None where it has none."""
+    meaning, bound = meaning_of(reason)
+    name = {Cure.STOP: "stop", Cure.LIMIT: "limit"}.get(meaning.cure) if meaning else None
+    return f"--{name} {short(bound)}" if name and bound is not None else None
+
+
 def is_passing(reason: str) -> bool:
     """Say whether the same request may well work in a moment."""
     meaning, _ = meaning_of(reason)

@@ -189,6 +189,36 @@ def test_a_refused_order_is_a_sentence_with_a_command_that_would_work(
     assert done.error["next"].endswith(follows)
 
 
+@pytest.mark.parametrize(
+    ("leg", "code", "follows"),
+    [
+        (
+            ("--stop", "3990"),
+            "error.invalid.stoploss.maxvalue: 3985.5",
+            f"positions amend {POSITION} --stop 3985.5",
+        ),
+        (
+            ("--limit", "4010"),
+            "error.invalid.takeprofit.minvalue: 4040",
+            f"positions amend {POSITION} --limit 4040",
+        ),
+        (("--stop", "3990"), "error.vallidation.guaranteed-stop-loss.required", "capcli positions"),
+    ],
+)
+def test_a_refused_amendment_points_at_one_that_would_work(
+    venue: Venue, leg: tuple[str, str], code: str, follows: str
+) -> None:
+    venue.script.answers |= {
+        f"GET /positions/{POSITION}": held(),
+        f"PUT /positions/{POSITION}": Says(400, {"errorCode": code}),
+    }
+
+    done = venue("positions", "amend", POSITION, *leg, "--confirm")
+
+    assert (done.code, done.error["code"]) == (6, "BROKER_REFUSED"), done
+    assert done.error["next"].endswith(follows)
+
+
 def test_an_object_without_a_code_is_a_refusal(venue: Venue) -> None:
     venue.script.answers[OPEN] = Says(400, {"message": "The market is currently closed"})
     venue.script.answers["GET /positions"] = {"positions": []}
