@@ -86,6 +86,21 @@ def test_a_journal_that_others_could_read_is_closed_to_them(used: Path) -> None:
         assert stat.S_IMODE(used.stat().st_mode) == 0o600
 
 
+@posix_only
+def test_the_name_of_a_new_journal_survives_a_power_cut(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: set[int] = set()
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.add(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with closing(Database(path)) as database:
+        database.rows("SELECT 1")
+    assert path.parent.stat().st_ino in synced
+
+
 def test_a_path_with_awkward_characters(tmp_path: Path) -> None:
     path = tmp_path / "a?b #c%20 é" / "journal.db"
     with closing(SqliteJournal(path)) as journal:
