@@ -241,3 +241,8 @@ class AttemptRecord:
     ended_at: datetime | None = None
     ending: Ending | None = None
     note: str = ""
+
+    @property
+    def target(self) -> str:
+        """Return the id of the deal that a change is about; empty for an order."""
+        return self.deal_id or ""

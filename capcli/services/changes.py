@@ -214,8 +214,7 @@ class Changer:
         state = attempt.state
         with suppress(CapcliError):
             state = (self.book.attempt(attempt.attempt_id) or attempt).state
-        deal_id = attempt.deal_id or ""
-        known = {"deal_id": deal_id, "attempt_id": attempt.attempt_id, "state": state.value}
+        known = {"deal_id": attempt.target, "attempt_id": attempt.attempt_id, "state": state.value}
         lost = self.unrecorded(attempt)
         return known | ({"warnings": lost} if lost else {})
 

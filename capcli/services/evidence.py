@@ -159,8 +159,7 @@ class Witness:
         quiet = self._is_quiet(attempt)
         if attempt.state is AttemptState.SENDING and not quiet:
             return attempt
-        deal_id = attempt.deal_id or ""
-        still_open = is_open(self.desk.broker, deal_id, attempt.account_id)
+        still_open = is_open(self.desk.broker, attempt.target, attempt.account_id)
         if still_open is False:
             return self._end(attempt)
         if still_open and quiet:
@@ -175,11 +174,11 @@ class Witness:
 
     def _settle_change(self, attempt: AttemptRecord) -> AttemptRecord:
         """Settle an amendment or a cancellation; like a close it may be under way without the lock."""
-        quiet, deal_id = self._is_quiet(attempt), attempt.deal_id or ""
+        quiet = self._is_quiet(attempt)
         if attempt.state is AttemptState.SENDING and not quiet:
             return attempt
         sight, cancel = sight_of(self.desk.broker, attempt), attempt.kind is Kind.CANCEL
-        if sight is Sight.GONE and (not cancel or filled_as(self.desk.broker, deal_id)):
+        if sight is Sight.GONE and (not cancel or filled_as(self.desk.broker, attempt.target)):
             note = "the order was filled before it" if cancel else "the deal is gone"
             return self._move(attempt, AttemptState.REJECTED, note=note)
         if sight is Sight.GONE:
@@ -196,7 +195,7 @@ class Witness:
 
     def _amended(self, attempt: AttemptRecord) -> AttemptRecord:
         """Settle an amendment that the deal shows, which another one may have made."""
-        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.deal_id or "",)}
+        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.target,)}
         if other := Causes(self.search).made_by_another(attempt):
             note = f"a later one, {other.attempt_id}, made the same change"
             return self._move(attempt, AttemptState.REJECTED, **facts, note=note)
@@ -208,7 +207,7 @@ class Witness:
         ending = Causes(self.search).of_end(attempt)
         if ending is None:
             return attempt
-        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.deal_id or "",)}
+        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.target,)}
         if ending.instead:
             return self._move(attempt, AttemptState.REJECTED, **facts, note=ending.instead)
         return self._move(attempt, AttemptState.LANDED, **facts, protected=Protection.NOT_ASKED)

@@ -142,7 +142,7 @@ class Resolutions:
         return self._settlements.told(before, settled, None)
 
     def _require_target(self, attempt: AttemptRecord, deal_id: str) -> None:
-        target = attempt.deal_id or ""
+        target = attempt.target
         if deal_id != target:
             raise EvidenceAgainst(
                 f"{attempt.attempt_id} is about {target}, not about {deal_id}.",

@@ -238,7 +238,7 @@ def _candidates(finding: Finding) -> str:
 
 
 def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
-    deal_id = attempt.deal_id or ""
+    deal_id = attempt.target
     what = f"The {_NAMES[attempt.kind]} of {deal_id}"
     undecided = attempt.state.unresolved
     if undecided:

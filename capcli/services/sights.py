@@ -30,7 +30,7 @@ class Sight(StrEnum):
 
 def sight_of(broker: Broker, attempt: AttemptRecord) -> Sight:
     """Say what has become of an amendment or a cancellation, from what its attempt holds alone."""
-    deal_id, account_id = attempt.deal_id or "", attempt.account_id
+    deal_id, account_id = attempt.target, attempt.account_id
     if attempt.kind is Kind.CANCEL:
         return order_sight(broker, deal_id, account_id)
     asked = read_asked(attempt)
