@@ -34,16 +34,20 @@ class Says:
 class Script:
     """What the venue answers, by endpoint.
 
-    A list is answered one by one, its last one for ever; a function is asked with the script.
+    A list is answered one by one, its last one for ever; a function is asked with the script. `pages` are
+    functions of the whole path with its query.
     """
 
     clock: Callable[[], datetime]
     answers: dict[str, Any] = field(default_factory=usual)
     seen: list[str] = field(default_factory=list)
+    pages: dict[str, Callable[[str], Any]] = field(default_factory=dict)
 
     def answer(self, method: str, path: str) -> Says:
         line = f"{method} {path.partition('?')[0].removeprefix(PREFIX)}"
         self.seen.append(line)
+        if line in self.pages:
+            return Says(200, self.pages[line](path))
         found = self.answers.get(line)
         if isinstance(found, list):
             found = self.answers[line] = deque(found)
