@@ -170,3 +170,14 @@ def test_nothing_planted_survives_in_a_whole_answer(mask: Mask) -> None:
     text = written(mask.value(answer))
     for value in planted.values():
         assert value not in text
+
+
+def test_an_exponent_is_one_in_either_case() -> None:
+    found: dict[str, str] = {}
+    forms({"a": Lexeme("1E5"), "b": Lexeme("1e5"), "c": Lexeme("15")}, found.__setitem__)
+    assert found == {
+        "": "object",
+        "a": "number with an exponent",
+        "b": "number with an exponent",
+        "c": "number",
+    }

@@ -8,7 +8,7 @@ import pytest
 from capcli.domain.account import OrderType, Position, Preferences
 from capcli.domain.effect import AccountBook, effect_of
 from capcli.domain.market import Side
-from capcli.domain.order import OrderRequest, Trigger
+from capcli.domain.order import Leg, OrderRequest, Trigger
 from capcli.domain.policy import Amends, Blocked, Case, Rule, Standing, evaluate
 
 from .builders import ACCOUNT, MARKET, NOW, a_case, a_market, a_quote, an_order, level
@@ -143,6 +143,37 @@ def test_the_margin_follows_the_broker_s_own_figure_where_it_reckons_otherwise()
     book = AccountBook(account, (long_position(),), Preferences(hedging=False, leverages={}), {"USD": D(1)})
     effect = effect_of(request, MARKET, a_case(request).figures, book)
     assert (effect.margin_before, effect.margin_freed, effect.margin_after) == (D(100), D("3.00"), D("97.00"))
+
+
+@pytest.mark.parametrize(
+    ("bare", "stop", "told"),
+    [
+        (None, None, "this order has no stop whose loss is known, so the total has no bound"),
+        ("D7", level("29"), "D7 has no stop whose loss is known, so the total has no bound"),
+        (None, level("29"), "loss at all stops 5.04, 3.00 of it there already, of at most 1,000.00 USD"),
+    ],
+)
+def test_the_loss_at_all_stops_has_a_bound_or_none(bare: str | None, stop: Leg | None, told: str) -> None:
+    case = case_of(replace(OPENS, stop=stop), max_total_risk_pct=D(10))
+    case = replace(case, standing=Standing(total_risk=D(3), total_unprotected=bare))
+    (check,) = (check for check in evaluate(case) if check.rule is Rule.TOTAL_RISK)
+    assert check.reason.startswith(told)
+    assert check.passed is told.startswith("loss")
+
+
+@pytest.mark.parametrize(("rates", "leverage"), [({}, "10"), ({"USD": D(1)}, None)])
+def test_without_a_rate_or_a_leverage_the_broker_s_own_figure_moves(
+    rates: dict[str, Decimal], leverage: str | None
+) -> None:
+    request = an_order("1", side=Side.SELL)
+    held = replace(long_position(), leverage=D(leverage) if leverage else None)
+    book = AccountBook(HOLDER, (held,), Preferences(hedging=False, leverages={}), rates)
+    effect = effect_of(request, MARKET, a_case(request).figures, book)
+    assert (effect.margin_before, effect.margin_freed, effect.margin_after) == (
+        D("6.00"),
+        D("3.00"),
+        D("3.00"),
+    )
 
 
 def test_what_is_opened_adds_to_the_broker_s_own_figure() -> None:

@@ -12,6 +12,7 @@ from capcli.services.casework import (
     active_account,
     active_account_id,
     broker_midnight,
+    clock_fault,
     judge,
     look,
     not_sent,
@@ -20,7 +21,7 @@ from capcli.services.casework import (
 )
 from tests.domain.builders import ACCOUNT
 from tests.domain.test_match import order_row
-from tests.store.builders import a_close
+from tests.store.builders import a_close, a_preview
 from tests.support.desk import FIRST_ACCOUNT, Seat
 from tests.support.fixtures import Seats
 
@@ -109,3 +110,14 @@ def test_what_was_not_sent_says_how_long_to_wait_and_what_to_do() -> None:
         False,
     )
     assert not_sent("LOGIN_REFUSED", "Nothing was sent.", "capcli close d").next == "capcli login"
+
+
+@pytest.mark.parametrize(("env", "told"), [("paper", None), ("demo", "has expired by the broker's clock.")])
+def test_the_paper_brokers_faster_time_ends_no_preview(seat: Seat, env: str, told: str | None) -> None:
+    desk = replace(seat.app.order_desk, env=env)
+    now = desk.clock()
+    preview = a_preview(created_at=now, expires_at=now + timedelta(seconds=60), broker_time=now)
+    assert clock_fault(desk, preview) is None, "the broker has not said yet what time it is"
+    desk.broker.session()
+    seat.time.tick(120)
+    assert clock_fault(desk, preview) == told
