@@ -1,6 +1,6 @@
 """What people do to the embedded paper broker: look at it, start it over, serve it to other clients."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -63,18 +63,25 @@ class PaperDesk:
         ticks: int | None = None,
         replays: Mapping[str, Path] = MappingProxyType({}),
         limits: bool = True,
+        accounts: Sequence[tuple[str, Decimal]] = (),
+        late_confirms: bool = True,
     ) -> "PaperStatus":
         """Forget every deal and start over with fresh accounts.
 
         The market's clock begins at `start` (UTC), else with the first replayed bar, else it is real time.
         `speed` is market time in real time, `ticks` a second of each market on the stream, and `replays` are
-        files of candles by epic. Raises UsageError for a file that cannot be played; then nothing was reset.
+        files of candles by epic. `accounts` are currencies and cash, the usual two where there are none;
+        without `late_confirms` every confirm is there at once. Raises UsageError for a file that cannot be
+        played and an account that cannot be opened; then nothing was reset.
 
         What was lost among the forgotten orders is settled in the journal: it would block new ones for ever.
         Raises Busy while an order with an open end is being sent; then nothing was reset.
         """
+        from capcli.paper.openings import OPENINGS, openings
         from capcli.paper.state import reset
 
+        with _readable("capcli paper reset --help"):
+            opened = openings(*accounts) if accounts else OPENINGS
         waiting = self._open_attempts()
         with ExitStack() as held:
             for account_id in sorted({attempt.account_id for attempt in waiting}):
@@ -88,6 +95,8 @@ class PaperDesk:
                     ticks=ticks,
                     replays=replays,
                     limits=limits,
+                    accounts=opened,
+                    late_confirms=late_confirms,
                     at=self._clock(),
                 )
             self._after_reset()
@@ -156,16 +165,22 @@ class PaperDesk:
         ready: Callable[[str, str, Path | None], None],
         ended: Callable[[int], None],
         troubled: Callable[[str], None],
+        latency_s: float = 0,
+        serves: str | None = None,
+        name: str | None = None,
+        log: Callable[[str], None] | None = None,
     ) -> None:
         """Serve requests and stream over loopback until it is stopped.
 
         `ready` gets the base URL, the stream's URL and, with TLS, the file that a client is to trust; `ended`
-        how many quotes were sent on streams, `troubled` why paper.db cannot be used meanwhile.
+        how many quotes were sent on streams, `troubled` why an answer is an error of the server's own, and
+        `log` every request. Answers come `latency_s` later; `serves` takes the keys of one environment only;
+        `name` is another host name that clients may use.
         """
         from capcli.paper.certificates import certificate
-        from capcli.paper.serve import serve, stream_address
+        from capcli.paper.serve import Manner, serve, stream_address
 
-        files = certificate(private_folder(self._path.parent), self._clock()) if tls else None
+        files = certificate(private_folder(self._path.parent), self._clock(), name) if tls else None
 
         def announce(url: str) -> None:
             ready(url, stream_address(url), files and files.authority)
@@ -178,6 +193,7 @@ class PaperDesk:
             ready=announce,
             ended=ended,
             troubled=troubled,
+            manner=Manner(latency_s, serves, name, log),
         )
 
 
@@ -186,12 +202,17 @@ def _readable(then: str = "capcli paper faults set --help") -> Iterator[None]:
     from capcli.errors import UsageError
     from capcli.paper.candle_files import BadReplay
     from capcli.paper.faults import BadFault
+    from capcli.paper.openings import BadAccounts
     from capcli.settings.table import did_you_mean
 
     try:
         yield
     except BadReplay as error:
         raise UsageError(f"--replay: {error} Nothing was changed.", next=then, option="--replay") from None
+    except BadAccounts as error:
+        raise UsageError(
+            f"--accounts: {error} Nothing was changed.", next=then, option="--accounts"
+        ) from None
     except BadFault as error:
         hint = did_you_mean(error.typed, error.known) if error.typed else ""
         raise UsageError(f"{error}{hint} Nothing was changed.", next=then) from None

@@ -413,6 +413,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--ticks', 'Ticks a second of every open market on the stream.'),
             @('--replay', 'Play a file''s candles as this market; may be given again.'),
             @('--no-limits', 'No request limits, for tests.'),
+            @('--accounts', 'Other accounts, such as GBP:5000,PLN (10,000 unless said).'),
+            @('--behaviour', 'kind: for a first try, nothing late or limited; awkward: for a bot before it trades.'),
+            @('--confirms', 'late: one confirm in three is a 404 for up to 0.4 s, as usual.'),
             @('--confirm', 'Without a question.'),
             @('--yes', 'Without a question.')
         )
@@ -424,7 +427,14 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--speed', 'Market time in real time; 1440 is a day a minute.'),
             @('--ticks', 'Ticks a second of every open market on the stream.'),
             @('--replay', 'Play a file''s candles as this market; may be given again.'),
-            @('--no-limits', 'No request limits, for tests.')
+            @('--no-limits', 'No request limits, for tests.'),
+            @('--accounts', 'Other accounts, such as GBP:5000,PLN (10,000 unless said).'),
+            @('--behaviour', 'kind: for a first try, nothing late or limited; awkward: for a bot before it trades.'),
+            @('--confirms', 'late: one confirm in three is a 404 for up to 0.4 s, as usual.'),
+            @('--latency', 'Every answer comes so much later.'),
+            @('--serves', 'Take the keys paper and paper-demo alone, or paper and paper-live.'),
+            @('--name', 'Another host name that clients may use.'),
+            @('--log', 'Each request on stderr.')
         )
         'paper check' = @()
         'paper faults' = @()
@@ -549,12 +559,21 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper reset|--speed' = ''
         'paper reset|--ticks' = ''
         'paper reset|--replay' = ''
+        'paper reset|--accounts' = ''
+        'paper reset|--behaviour' = 'kind awkward'
+        'paper reset|--confirms' = 'prompt late'
         'paper serve|--port' = ''
         'paper serve|--seed' = ''
         'paper serve|--start' = ''
         'paper serve|--speed' = ''
         'paper serve|--ticks' = ''
         'paper serve|--replay' = ''
+        'paper serve|--accounts' = ''
+        'paper serve|--behaviour' = 'kind awkward'
+        'paper serve|--confirms' = 'prompt late'
+        'paper serve|--latency' = ''
+        'paper serve|--serves' = 'demo live'
+        'paper serve|--name' = ''
         'paper faults set|--times' = ''
         'paper faults set|--for' = ''
         'paper faults set|--on' = 'orders changes confirms positions activity reads login all'

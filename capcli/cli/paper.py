@@ -1,7 +1,9 @@
 """`capcli paper`: the built-in broker, its state, and serving it to other clients."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,7 +56,42 @@ Replay = Annotated[
     list[str] | None,
     typer.Option(metavar="EPIC=FILE", help="Play a file's candles as this market; may be given again."),
 ]
+Accounts = Annotated[
+    str | None,
+    typer.Option(metavar="CUR:CASH,...", help="Other accounts, such as GBP:5000,PLN (10,000 unless said)."),
+]
+
+
+class Behaviour(StrEnum):
+    """Whom a paper world suits."""
+
+    KIND = "kind"
+    AWKWARD = "awkward"
+
+
+class Confirming(StrEnum):
+    """When a confirm can be read."""
+
+    PROMPT = "prompt"
+    LATE = "late"
+
+
+class Side(StrEnum):
+    """An environment that a served broker can stand for."""
+
+    DEMO = "demo"
+    LIVE = "live"
+
+
+Behave = Annotated[
+    Behaviour | None,
+    typer.Option(help="kind: for a first try, nothing late or limited; awkward: for a bot before it trades."),
+]
+Confirms = Annotated[
+    Confirming | None, typer.Option(help="late: one confirm in three is a 404 for up to 0.4 s, as usual.")
+]
 FASTEST = 10_000
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,5}")
 
 
 @app.callback()
@@ -87,6 +124,9 @@ def reset(
     ticks: Ticks = None,
     replay: Replay = None,
     no_limits: NoLimits = False,
+    accounts: Accounts = None,
+    behaviour: Behave = None,
+    confirms: Confirms = None,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Without a question.")] = False,
 ) -> None:
     """Forget every paper deal and start over with fresh accounts.
@@ -100,7 +140,16 @@ def reset(
 
     call = ctx.find_root().obj
     call.check_form(PaperStatus)
-    world = _world(seed=seed, start=start, speed=speed, ticks=ticks, replay=replay, no_limits=no_limits)
+    world = _world(
+        seed=seed,
+        start=start,
+        speed=speed,
+        ticks=ticks,
+        replay=replay,
+        limits=_limits(behaviour, no_limits=no_limits),
+        accounts=accounts,
+        late=_late(behaviour, confirms),
+    )
     application = call.build()
 
     def act(yes: bool) -> "Reply[Any]":
@@ -121,7 +170,8 @@ def reset(
     app,
     "serve",
     example="capcli paper serve --port 8330\ncapcli paper serve --tls\n"
-    "capcli paper serve --speed 1440 --replay SILVER=silver.csv",
+    "capcli paper serve --speed 1440 --replay SILVER=silver.csv\n"
+    "capcli paper serve --behaviour kind --accounts GBP:5000,PLN --latency 80 --log",
 )
 def serve(
     ctx: typer.Context,
@@ -134,17 +184,41 @@ def serve(
     ticks: Ticks = None,
     replay: Replay = None,
     no_limits: NoLimits = False,
+    accounts: Accounts = None,
+    behaviour: Behave = None,
+    confirms: Confirms = None,
+    latency: Annotated[
+        int, typer.Option(min=0, max=10_000, metavar="MS", help="Every answer comes so much later.")
+    ] = 0,
+    serves: Annotated[
+        Side | None, typer.Option(help="Take the keys paper and paper-demo alone, or paper and paper-live.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Another host name that clients may use.")
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="Each request on stderr.")] = False,
 ) -> None:
     """Serve the paper broker over loopback HTTP, for other clients.
 
     Requests and the price stream share the port. Key, user and password are all `paper`. Ctrl-C ends it. It
-    shares its state with the commands here; options from --seed on are for a state that does not exist yet,
-    `capcli paper reset --help` says what they mean.
+    shares its state with the commands here; the options from --seed to --confirms are for a state that does
+    not exist yet, `capcli paper reset --help` says what they mean. --start moves the server's clock alone:
+    a client that compares it with its own finds them apart.
     """
     from capcli.render.results import Served
 
     call = ctx.find_root().obj
-    world = _world(seed=seed, start=start, speed=speed, ticks=ticks, replay=replay, no_limits=no_limits)
+    world = _world(
+        seed=seed,
+        start=start,
+        speed=speed,
+        ticks=ticks,
+        replay=replay,
+        limits=_limits(behaviour, no_limits=no_limits),
+        accounts=accounts,
+        late=_late(behaviour, confirms),
+    )
+    host = _host_name(name)
     application = call.build()
     _prepare(application, world)
     try:
@@ -153,7 +227,11 @@ def serve(
             tls=tls,
             ready=lambda *served: _announce(call, Served(*served)),
             ended=lambda quotes: call.talk(f"{quotes} quotes were sent on streams.\n") if quotes else None,
-            troubled=lambda why: call.talk(f"Answering 500 until it is mended: {why}\n"),
+            troubled=lambda why: call.talk(f"Answering {why}\n"),
+            latency_s=latency / 1000,
+            serves=serves and serves.value,
+            name=host,
+            log=(lambda line: call.talk(f"{line}\n")) if log else None,
         )
     except OSError as error:
         raise UsageError(
@@ -195,7 +273,9 @@ def _world(
     speed: str | None,
     ticks: int | None,
     replay: list[str] | None,
-    no_limits: bool,
+    limits: bool | None,
+    accounts: str | None,
+    late: bool | None,
 ) -> dict[str, Any]:
     """What was asked of a new world; nothing for the usual one. Raises UsageError."""
     asked = {
@@ -204,9 +284,55 @@ def _world(
         "speed": _speed(speed),
         "ticks": ticks,
         "replays": _replays(replay or []) or None,
-        "limits": False if no_limits else None,
+        "limits": limits,
+        "accounts": _accounts(accounts),
+        "late_confirms": late,
     }
     return {name: value for name, value in asked.items() if value is not None}
+
+
+def _host_name(text: str | None) -> str | None:
+    if text is None or _HOST_NAME.fullmatch(text):
+        return text and text.lower()
+    raise UsageError(
+        f"--name {text[:60]!a} is no host name, such as api.example. Nothing is served.",
+        next="capcli paper serve --help",
+        option="--name",
+    )
+
+
+def _limits(behaviour: Behaviour | None, *, no_limits: bool) -> bool | None:
+    return False if no_limits or behaviour is Behaviour.KIND else None
+
+
+def _late(behaviour: Behaviour | None, confirms: Confirming | None) -> bool | None:
+    if confirms is not None:
+        return confirms is Confirming.LATE
+    return False if behaviour is Behaviour.KIND else None
+
+
+def _accounts(text: str | None) -> list[tuple[str, Decimal]] | None:
+    """Read `GBP:5000,PLN`: currencies with what their accounts begin with."""
+    if text is None:
+        return None
+    found = []
+    for word in text.replace(",", " ").split():
+        currency, _, cash = word.partition(":")
+        try:
+            found.append((currency.upper(), parse_decimal(cash or "10000")))
+        except NotANumber:
+            raise UsageError(
+                f"--accounts {word[:60]!a} is not CURRENCY:CASH, such as GBP:5000. Nothing was changed.",
+                next="capcli paper reset --help",
+                option="--accounts",
+            ) from None
+    if not found:
+        raise UsageError(
+            "--accounts names no currency. Nothing was changed.",
+            next="capcli paper reset --help",
+            option="--accounts",
+        )
+    return found
 
 
 def _speed(text: str | None) -> Decimal | None:
@@ -246,8 +372,9 @@ def _prepare(application: "App", world: dict[str, Any]) -> None:
         return
     if application.folders.paper.exists():
         raise UsageError(
-            "--seed, --start, --speed, --ticks, --replay and --no-limits are set by the first serve or by a "
-            "reset, and this paper broker has its state already. Nothing was changed.",
+            "--seed, --start, --speed, --ticks, --replay, --no-limits, --accounts, --behaviour and "
+            "--confirms are set by the first serve or by a reset, and this paper broker has its state "
+            "already. Nothing was changed.",
             next="capcli paper reset --help",
         )
     application.paper.reset(**world)

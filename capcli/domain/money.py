@@ -8,6 +8,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decima
 EXACT = Context(prec=50)
 SIGNIFICANT_DIGITS = 15
 CENT = Decimal("0.01")
+# An inverted rate has no end: what is left of it this far behind the point is no reason to round up or down.
+_NOISE = Decimal("0.000001")
 # Of a percentage that is often below a hundredth: the result of a position, say.
 FINE = Decimal("0.0001")
 
@@ -77,7 +79,7 @@ def ceil_to(number: Decimal, step: Decimal) -> Decimal:
 
 def cents(amount: Decimal) -> Decimal:
     """Round an amount of money to 0.01, half to even, as the books are kept."""
-    return amount.quantize(CENT, ROUND_HALF_EVEN, EXACT)
+    return amount.quantize(_NOISE, ROUND_HALF_EVEN, EXACT).quantize(CENT, ROUND_HALF_EVEN, EXACT)
 
 
 def percent_of(part: Decimal, whole: Decimal, step: Decimal = CENT) -> Decimal:

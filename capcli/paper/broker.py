@@ -129,8 +129,9 @@ class Outlook(NamedTuple):
 class PaperBroker:
     """Safe to call from several threads, and beside other processes on the same file."""
 
-    def __init__(self, path: Path, *, stream: str = STREAM_URL) -> None:
+    def __init__(self, path: Path, *, stream: str = STREAM_URL, serves: str | None = None) -> None:
         self._store = Store(path)
+        self._serves = serves
         self._stream = stream
         self._tapes = world.Tapes()
         self._shelf = Shelf()
@@ -144,7 +145,7 @@ class PaperBroker:
             settings = world.load_or_create(db, at)
             met = armed(db, request.method, request.path, at)
             tape, now = self._tapes.of(db, settings), settings.market_ms(at)
-            desk = Desk(db, tape, settings, at, now, met, self._stream, self._shelf)
+            desk = Desk(db, tape, settings, at, now, met, self._stream, self._shelf, self._serves)
             return mishaps.meet(desk, request, _answer) if met else _answer(desk, request)
 
     def admit(self, cst: object, token: object, at_ms: int) -> Session | None:

@@ -24,33 +24,38 @@ class Certificate(NamedTuple):
     key: Path
 
 
-def certificate(folder: Path, now: datetime) -> Certificate:
-    """The certificate in a folder, made anew when there is none or it is about to end. Raises OSError."""
+def certificate(folder: Path, now: datetime, name: str | None = None) -> Certificate:
+    """The certificate in a folder, made anew when there is none, it is about to end or lacks a host name.
+
+    Raises OSError.
+    """
     files = Certificate(*(folder / f"paper-{part}.pem" for part in ("ca", "cert", "key")))
-    if not _lasts(files, now):
-        _make(files, now)
+    if not _lasts(files, now, name):
+        _make(files, now, name)
     return files
 
 
-def _lasts(files: Certificate, now: datetime) -> bool:
+def _lasts(files: Certificate, now: datetime, name: str | None) -> bool:
     from cryptography import x509
 
     if not all(file.exists() for file in files):
         return False
     try:
-        ends = x509.load_pem_x509_certificate(files.chain.read_bytes()).not_valid_after_utc
-    except ValueError:
+        found = x509.load_pem_x509_certificate(files.chain.read_bytes())
+        named = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
         return False
-    return now < ends - _RENEWED_BEFORE
+    is_named = name is None or name in named.get_values_for_type(x509.DNSName)
+    return is_named and now < found.not_valid_after_utc - _RENEWED_BEFORE
 
 
-def _make(files: Certificate, now: datetime) -> None:
+def _make(files: Certificate, now: datetime, name: str | None) -> None:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     root = _authority(root_key, now)
-    server = _server(key, root, root_key, now)
+    server = _server(key, root, root_key, now, name)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     _write(files.key, secret)
     _write(files.chain, server.public_bytes(Encoding.PEM))
@@ -73,12 +78,15 @@ def _server(
     root: "x509.Certificate",
     root_key: "EllipticCurvePrivateKey",
     now: datetime,
+    name: str | None,
 ) -> "x509.Certificate":
     from cryptography import x509
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
-    names = [x509.DNSName("localhost"), *(x509.IPAddress(ip_address(one)) for one in ("127.0.0.1", "::1"))]
+    hosts = ("localhost", *([name] if name else []))
+    addresses = (x509.IPAddress(ip_address(one)) for one in ("127.0.0.1", "::1"))
+    names = [*map(x509.DNSName, hosts), *addresses]
     signs = dict.fromkeys(_USES, False) | {"digital_signature": True}
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
     builder = _builder(key, _NAME, root.subject.rfc4514_string().removeprefix("CN="), now)

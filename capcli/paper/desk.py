@@ -36,6 +36,7 @@ class Desk:
     faults: frozenset[str] = frozenset()  # names of those that this request meets
     stream: str = STREAM_URL  # its address, to which a client adds `connect` (API page 1)
     shelf: Shelf = field(default_factory=Shelf)
+    serves: str | None = None  # the one environment whose keys are taken; None: all of them
 
     @property
     def second(self) -> int:

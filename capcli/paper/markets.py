@@ -165,10 +165,12 @@ def listing(call: Call) -> Reply:
 
 
 def _search(term: str) -> list[Market]:
+    """Those whose name begins with the first word come first, as Bitcoin before a company that holds some."""
     if not term.strip():
         raise Refusal(400, "error.null.searchTerm")
     words = [_squashed(word) for word in term.split()]
-    return [market for market in MARKETS.values() if _matches(market, words)]
+    found = [market for market in MARKETS.values() if _matches(market, words)]
+    return sorted(found, key=lambda market: not _squashed(market.name).startswith(words[0]))
 
 
 def _matches(market: Market, words: list[str]) -> bool:
@@ -181,10 +183,11 @@ def _squashed(text: str) -> str:
 
 
 def _named(epics: str) -> list[Market]:
-    """Assumption: more than 50 and an unknown one among them fail the call (API page 17)."""
+    """Those that there are. Assumption: more than 50 fail the call, as does a list of unknown ones alone."""
     names = [name.strip() for name in epics.split(",") if name.strip()]
     if not names:
         raise Refusal(400, "error.null.epic")
     if len(names) > MAX_EPICS:
         raise Refusal(400, "error.invalid.epics")
-    return [known(name) for name in dict.fromkeys(names)]
+    found = [MARKETS[name] for name in dict.fromkeys(names) if name in MARKETS]
+    return found or [known(names[0])]

@@ -11,6 +11,7 @@ from capcli.paper.exposure import exposure_of
 from capcli.paper.tape import Extent
 
 CENT = PERCENT = Decimal("0.01")
+_NOISE = Decimal("0.000001")
 NOTHING = Decimal(0)
 
 
@@ -45,7 +46,8 @@ class Figures:
 
 
 def cents(amount: Decimal) -> Decimal:
-    return amount.quantize(CENT, ROUND_HALF_EVEN)
+    """Half to even; what an endless rate leaves far behind the point decides nothing."""
+    return amount.quantize(_NOISE, ROUND_HALF_EVEN).quantize(CENT, ROUND_HALF_EVEN)
 
 
 def rate(desk: Desk, source: str, target: str) -> Decimal:

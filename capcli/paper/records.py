@@ -83,7 +83,12 @@ def creating_reference(desk: Desk, order: Order) -> str:
 
 
 def confirm(desk: Desk, deal: Deal, status: str, affected: Sequence[Affected]) -> None:
-    body = {**_confirm_head(desk, deal, status), "dealStatus": "ACCEPTED", **_confirm_tail(deal)}
+    body = {
+        **_confirm_head(desk, deal, status),
+        "dealStatus": "ACCEPTED",
+        "reason": "SUCCESS",
+        **_confirm_tail(deal),
+    }
     body["affectedDeals"] = [{"dealId": row.deal_id, "status": row.status} for row in affected]
     _save_confirm(desk, deal, body)
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from capcli.paper.catalogue import Market
+from capcli.paper.catalogue import MARKETS, Market
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.markets import known
 from capcli.paper.refusal import Refusal
@@ -15,11 +15,12 @@ _LEAST, _MOST = 1_500, 9_400  # hundredths of a percent; most clients are long m
 
 
 def listing(call: Call) -> Reply:
-    """Assumption: without ids it is refused; which code that has is not documented."""
+    """Those that there are. Assumption: without one of them it is refused; the code is not documented."""
     ids = [name.strip() for name in call.query.get("marketIds", "").split(",") if name.strip()]
     if not ids:
         raise Refusal(400, "error.null.marketIds")
-    return Reply({"clientSentiments": [_row(call.desk, known(market_id)) for market_id in ids]})
+    found = [MARKETS[market_id] for market_id in ids if market_id in MARKETS] or [known(ids[0])]
+    return Reply({"clientSentiments": [_row(call.desk, market) for market in found]})
 
 
 def show(call: Call) -> Reply:

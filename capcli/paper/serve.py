@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -24,7 +25,30 @@ if TYPE_CHECKING:
     from uvicorn import Config
 
 MAX_BODY = 1 << 20
+_FORBIDDEN = "403: the Host header names {}; only loopback names are served, and those of --name."
 _PLAIN = MappingProxyType({"Content-Type": "application/json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a broker is served; nothing of it is kept.
+
+    Every answer comes `latency_s` later, as over the internet. `serves` is the one environment whose keys
+    are taken (None: all), `name` another host name that clients may use. `log` is told every request.
+    """
+
+    latency_s: float = 0
+    serves: str | None = None
+    name: str | None = None
+    log: Callable[[str], None] | None = None
+
+    def knows(self, host: str) -> bool:
+        """Tell whether a Host header is ours: a page in a browser that points here by its own is not."""
+        try:
+            named = urlsplit(f"//{host}").hostname or ""
+            return named == (self.name or "").lower() or is_loopback(named)
+        except ValueError:
+            return False
 
 
 def serve(
@@ -37,6 +61,7 @@ def serve(
     ready: Callable[[str], None],
     ended: Callable[[int], None] = lambda _quotes: None,
     troubled: Callable[[str], None] = lambda _why: None,
+    manner: Manner = Manner(),
 ) -> None:
     """Runs until Ctrl-C or SIGTERM; `ready` is told the address once connections are accepted.
 
@@ -56,8 +81,9 @@ def serve(
 
     with _bound(host, port) as listener, _quiet_signals():
         address = _address(host, listener, secure=certificate is not None)
-        with closing(PaperBroker(path, stream=stream_address(address))) as broker:
-            application = _App(broker, clock, troubled)
+        stream = stream_address(address)
+        with closing(PaperBroker(path, stream=stream, serves=manner.serves)) as broker:
+            application = _App(broker, clock, troubled, manner)
             Announcing(_config(application, certificate)).run([listener])
             ended(application.quotes_sent)
 
@@ -101,14 +127,6 @@ def stream_address(address: str) -> str:
     return f"ws{address.removeprefix('http')}/"
 
 
-def _is_local(host: str) -> bool:
-    """A page in a browser that was pointed here by a name of its own is turned away."""
-    try:
-        return is_loopback(urlsplit(f"//{host}").hostname or "")
-    except ValueError:
-        return False
-
-
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family)
@@ -144,8 +162,13 @@ class _App:
     """ASGI over the broker; each request runs in a thread, so a slow one holds up no other."""
 
     def __init__(
-        self, broker: PaperBroker, clock: Callable[[], datetime], troubled: Callable[[str], None]
+        self,
+        broker: PaperBroker,
+        clock: Callable[[], datetime],
+        troubled: Callable[[str], None],
+        manner: Manner = Manner(),
     ) -> None:
+        self._manner = manner
         self._broker = broker
         self._clock = clock
         self._troubled = troubled
@@ -165,13 +188,17 @@ class _App:
             except CutShort:
                 return
             response = await self._answer(scope, body)
+            if self._manner.log:
+                self._manner.log(f"{scope['method']} {scope['path']} {response.status or 'no answer'}")
+            if self._manner.latency_s:
+                await asyncio.sleep(self._manner.latency_s)
             if response.mishap:
                 await spoil(scope, receive, send, response, response.mishap)
             else:
                 await reply(send, response)
 
     async def _stream(self, scope: Event, receive: Receive, send: Send) -> None:
-        if _is_local(_headers(scope).get("host", "localhost")):
+        if self._is_ours(_headers(scope).get("host", "localhost")):
             await self._channel(scope, receive, send)
         else:
             await refuse(receive, send, 403)
@@ -180,7 +207,7 @@ class _App:
         if body is None:
             return Response(413, _PLAIN, b"{}")
         request = _request(scope, body, self._clock())
-        if not _is_local(request.headers.get("host", "localhost")):
+        if not self._is_ours(request.headers.get("host", "localhost")):
             return Response(403, _PLAIN, b"{}")
         try:
             response = await asyncio.to_thread(self._broker.handle, request)
@@ -191,11 +218,21 @@ class _App:
             self._channel.look()
         return response
 
-    def _out_of_order(self, why: str) -> Response:
-        """Answer as a broker with a fault of its own, and tell whoever serves it, once."""
+    def _is_ours(self, host: str) -> bool:
+        if self._manner.knows(host):
+            return True
+        self._tell(_FORBIDDEN.format(ascii(host[:60])))
+        return False
+
+    def _tell(self, why: str) -> None:
+        """Tell whoever serves it, once."""
         if why != self._trouble:
             self._trouble = why
             self._troubled(why)
+
+    def _out_of_order(self, why: str) -> Response:
+        """Answer as a broker with a fault of its own, and tell whoever serves it."""
+        self._tell(f"500 until it is mended: {why}")
         return Response(500, _PLAIN, b'{"errorCode":"error.internal"}')
 
 

@@ -15,6 +15,7 @@ from capcli.paper.wire import AccountChoice, Login, decode
 from capcli.paper.world import Settings
 
 API_KEY = IDENTIFIER = PASSWORD = "paper"  # noqa: S105  (public, there is nothing to protect)
+KEYS_OF: Mapping[str, str] = {"demo": "paper-demo", "live": "paper-live"}
 CLIENT_ID = "10048291"
 IDLE_MS = 600_000
 CAP_MS = 3_600_000
@@ -56,7 +57,7 @@ def rotated(desk: Desk, session: Session) -> Session:
 
 def encryption_key(desk: Desk, headers: Mapping[str, str], _body: bytes) -> Reply:
     """Its time is real time, as that of sessions: a fast market takes nothing from the five minutes."""
-    _check_key(headers)
+    _check_key(desk, headers)
     _check_leftovers(desk, headers)
     if desk.settings.limits:
         limits.spend(desk.db, desk.at, limits.REQUESTS)
@@ -71,7 +72,7 @@ def alive(db: sqlite3.Connection, settings: Settings, csts: Collection[str], at:
 
 
 def log_in(desk: Desk, headers: Mapping[str, str], body: bytes) -> Reply:
-    _check_key(headers)
+    _check_key(desk, headers)
     _check_leftovers(desk, headers)
     if desk.settings.limits:
         limits.spend(desk.db, desk.at, limits.LOGINS)
@@ -83,11 +84,14 @@ def log_in(desk: Desk, headers: Mapping[str, str], body: bytes) -> Reply:
     return Reply(_login_body(desk, active, accounts), _begin(desk, active.account_id))
 
 
-def _check_key(headers: Mapping[str, str]) -> None:
+def _check_key(desk: Desk, headers: Mapping[str, str]) -> None:
+    """Who serves one environment turns the other's key away, in the words of a login there (API page 4.2)."""
     key = headers.get("x-cap-api-key")
     if not key:
         raise Refusal(400, "error.null.api.key")
-    if key != API_KEY:
+    if desk.serves and key in KEYS_OF.values() and key != KEYS_OF[desk.serves]:
+        raise Refusal(401, "error.null.accountId")
+    if key not in {API_KEY, *KEYS_OF.values()}:
         raise Refusal(401, "error.invalid.api.key")
 
 

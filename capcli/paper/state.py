@@ -88,6 +88,7 @@ def reset(
     replays: Mapping[str, Path] = MappingProxyType({}),
     limits: bool = True,
     accounts: Sequence[Opening] = OPENINGS,
+    late_confirms: bool = True,
     at: datetime,
 ) -> None:
     """Forgets everything; the market's time runs from `start` on, `speed` times as fast as real time.
@@ -102,6 +103,7 @@ def reset(
         to_ms(start) if start else None,
         speed,
         limits,
+        confirm_delay_ms=None if late_confirms else 0,
         ticks=ticks,
     )
     with closing(Store(path)) as store, store.lent() as db:

@@ -1,8 +1,12 @@
 """How a paper world begins: pace, ticks and replayed files, by a reset or a first serve."""
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
+
+from capcli.paper import world
 
 FILE = (
     "time,open,high,low,close,volume\n2026-03-03T10:00,32,33,31,32.0004,5\n2026-03-03T10:01,32,33,31,32,5\n"
@@ -64,8 +68,67 @@ def test_a_bad_line_of_a_file_is_named_and_nothing_changed(capcli, tmp_path):
     )
 
 
-@pytest.mark.parametrize("words", [("--speed", "2"), ("--ticks", "9"), ("--replay", "SILVER=x.csv")])
+def test_a_world_begins_with_the_accounts_that_are_named(capcli):
+    found = capcli("paper", "reset", "--confirm", "--accounts", "GBP:5000,pln", "--json").json["data"]
+    told = [(row["name"], row["currency"], row["cash"]) for row in found["accounts"]]
+    assert told == [("GBP paper", "GBP", 5000), ("PLN paper", "PLN", 10000)]
+    assert capcli("accounts", "--json").json["data"]["accounts"][0]["currency"] == "GBP"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("XYZ", "'XYZ' is no currency of the paper broker; there are: AUD,"),
+        ("GBP:much", "'GBP:much' is not CURRENCY:CASH"),
+        ("GBP:0", "more than 0"),
+        (",", "names no currency"),
+    ],
+)
+def test_accounts_that_cannot_be_opened_are_refused_and_nothing_changed(capcli, text, why):
+    capcli("paper", "reset", "--seed", "kept", "--confirm")
+    refused = capcli("paper", "reset", "--confirm", "--accounts", text, "--json")
+    assert (refused.code, refused.error["code"], refused.error["next"]) == (
+        2,
+        "USAGE",
+        "capcli paper reset --help",
+    )
+    assert why in refused.error["message"]
+    assert refused.error["message"].endswith("Nothing was changed.")
+    assert capcli("paper", "status", "--json").json["data"]["seed"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("words", "delay", "limits"),
+    [
+        ((), None, True),
+        (("--behaviour", "awkward"), None, True),
+        (("--behaviour", "kind"), 0, False),
+        (("--behaviour", "kind", "--confirms", "late"), None, False),
+        (("--confirms", "prompt"), 0, True),
+    ],
+)
+def test_a_kind_world_has_no_late_confirm_and_no_limits(capcli, words, delay, limits):
+    assert capcli("paper", "reset", "--confirm", *words, "--json").json["data"]["limits"] is limits
+    with closing(sqlite3.connect(capcli.home / "paper.db")) as db:
+        settings = world.load(db)
+    assert settings is not None
+    assert settings.confirm_delay_ms == delay
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--speed", "2"), ("--ticks", "9"), ("--replay", "SILVER=x.csv"), ("--accounts", "GBP"),
+        ("--behaviour", "kind"), ("--confirms", "late"),
+    ],
+)  # fmt: skip
 def test_a_serve_does_not_change_a_world_that_exists(capcli, words):
     capcli("paper", "status")
     refused = capcli("paper", "serve", "--port", "0", *words)
     assert (refused.code, "capcli paper reset" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["a b", "-a.example", "http://api.example", "x" * 64])
+def test_a_host_name_that_is_none_is_refused(capcli, name):
+    refused = capcli("paper", "serve", "--port", "0", "--name", name)
+    assert (refused.code, "is no host name" in refused.err) == (2, True)

@@ -152,7 +152,7 @@ DEFAULTS: Mapping[str, tuple[str, ...] | Reason] = MappingProxyType(
         "unknown epic in WebSocket subscribe": _tests(
             "paper/test_stream", "an_unknown_market_is_not_processed_and_the_others_are"
         ),
-        "unknown epic inside `epics=`": _quirks("an_unknown_epic_among_several_fails_them_all"),
+        "unknown epic inside `epics=`": _quirks("an_unknown_epic_among_several_is_left_out"),
         "token format and rotation": _quirks("tokens_are_random_and_can_rotate"),
         "hard session cap": _quirks("a_session_that_is_used_lives_on_unless_the_hard_cap_is_on")
         + _faults("a_busy_session_dies_an_hour_after_its_login"),

@@ -57,3 +57,13 @@ def test_a_file_that_is_missing_or_broken_is_made_anew(tmp_path, spoil):
     else:
         files.chain.write_text("no certificate")
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*certificate(tmp_path, FRIDAY)[1:])
+
+
+def test_a_host_name_that_it_lacks_is_added_and_kept(tmp_path):
+    first = certificate(tmp_path, FRIDAY).chain.read_bytes()
+    files = certificate(tmp_path, FRIDAY, "api.example")
+    named = files.chain.read_bytes()
+    assert named != first
+    policy = PolicyBuilder().store(Store([loaded(files.authority)])).time(FRIDAY)
+    policy.build_server_verifier(x509.DNSName("api.example")).verify(loaded(files.chain), [])
+    assert certificate(tmp_path, FRIDAY).chain.read_bytes() == named

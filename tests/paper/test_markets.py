@@ -101,6 +101,18 @@ def test_epics_have_their_own_key_and_shape(client):
     assert [row["instrument"]["epic"] for row in body["marketDetails"]] == ["SILVER", "NATURALGAS"]
 
 
+def test_of_epics_those_that_there_are_are_answered(client):
+    rows = client.get("/markets?epics=NOPE,SILVER,NADA").json["marketDetails"]
+    assert [row["instrument"]["epic"] for row in rows] == ["SILVER"]
+    rows = client.get("/clientsentiment?marketIds=NOPE,SILVER").json["clientSentiments"]
+    assert [row["marketId"] for row in rows] == ["SILVER"]
+
+
+def test_a_market_whose_name_begins_with_the_term_comes_first(client):
+    rows = client.get("/markets?searchTerm=bitcoin").json["markets"]
+    assert [row["epic"] for row in rows] == ["BTCUSD", "BCHUSD", "MSTR"]
+
+
 def test_neither_search_nor_epics_lists_everything(client):
     assert len(client.get("/markets").json["markets"]) == len(MARKETS)
 
@@ -110,7 +122,7 @@ def test_neither_search_nor_epics_lists_everything(client):
     [
         ("/markets?searchTerm=", 400, "error.null.searchTerm"),
         ("/markets?epics=", 400, "error.null.epic"),
-        ("/markets?epics=SILVER,NOPE", 404, "error.not-found.epic"),
+        ("/markets?epics=NOPE,NADA", 404, "error.not-found.epic"),
         ("/markets?epics=" + ",".join(["SILVER"] * 51), 400, "error.invalid.epics"),
         ("/markets/silver", 404, "error.not-found.epic"),
     ],

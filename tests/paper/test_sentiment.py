@@ -28,7 +28,7 @@ def test_shares_add_up_to_a_hundred_with_two_decimals_and_drift(client):
 
 
 def test_an_unknown_market_and_none_are_refused(client):
-    for url in ("/clientsentiment/NOTFOUND", "/clientsentiment?marketIds=SILVER,NOTFOUND"):
+    for url in ("/clientsentiment/NOTFOUND", "/clientsentiment?marketIds=NADA,NOTFOUND"):
         answer = client.get(url)
         assert (answer.status, answer.code) == (404, "error.not-found.epic")
     for url in ("/clientsentiment", "/clientsentiment?marketIds=", "/clientsentiment?marketIds=,"):

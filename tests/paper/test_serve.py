@@ -13,7 +13,7 @@ from capcli.app import utc_now
 from capcli.paper.broker import PaperBroker
 from capcli.paper.cuts import reply
 from capcli.paper.messages import Response
-from capcli.paper.serve import _App
+from capcli.paper.serve import Manner, _App
 from tests.paper.test_crowd import client_of, served
 
 DELAYED_ACK_S = 0.04
@@ -72,3 +72,67 @@ def test_a_shell_script_finds_the_token_of_a_login(tmp_path):
             lines = line.makefile("rb").read().split(b"\r\n")
     assert sum(one.startswith(b"CST: ") for one in lines) == 1
     assert sum(one.startswith(b"X-SECURITY-TOKEN: ") for one in lines) == 1
+
+
+def asked(broker, manner, *requests, told=None):
+    """What an application in this process answers, one request after the other."""
+
+    async def all_of_them():
+        application = _App(broker, utc_now, (told if told is not None else []).append, manner)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(application)) as http:
+            return [await http.send(request) for request in requests]
+
+    return asyncio.run(all_of_them())
+
+
+def login(key):
+    keys = {"identifier": "paper", "password": "paper"}
+    return httpx.Request("POST", "http://localhost/api/v1/session", json=keys, headers={"X-CAP-API-KEY": key})
+
+
+@pytest.mark.parametrize(
+    ("serves", "key", "status"),
+    [
+        ("demo", "paper", 200), ("demo", "paper-demo", 200), ("demo", "paper-live", 401),
+        ("live", "paper-live", 200), ("live", "paper-demo", 401), (None, "paper-live", 200),
+    ],
+)  # fmt: skip
+def test_who_serves_one_environment_turns_the_other_s_key_away(tmp_path, serves, key, status):
+    with closing(PaperBroker(tmp_path / "paper.db", serves=serves)) as broker:
+        (answer,) = asked(broker, Manner(), login(key))
+    assert answer.status_code == status
+    if status != 200:
+        assert answer.json() == {"errorCode": "error.null.accountId"}
+
+
+def test_another_host_name_is_served_once_it_is_named_and_told_of_until_then(tmp_path):
+    request = httpx.Request("GET", "http://api.example/api/v1/time")
+    told = []
+    with closing(PaperBroker(tmp_path / "paper.db")) as broker:
+        refused = asked(broker, Manner(), request, request, told=told)
+        (taken,) = asked(broker, Manner(name="API.example"), request)
+    assert [answer.status_code for answer in refused] == [403, 403]
+    assert taken.status_code == 200
+    (sentence,) = told
+    assert "'api.example'" in sentence
+    assert "--name" in sentence
+
+
+def test_every_request_is_logged_without_what_it_carries(tmp_path):
+    lines = []
+    with closing(PaperBroker(tmp_path / "paper.db")) as broker:
+        secret = httpx.Request("GET", "http://localhost/api/v1/positions?secret=1")
+        asked(broker, Manner(log=lines.append), login("paper"), secret)
+    assert lines == ["POST /api/v1/session 200", "GET /api/v1/positions 401"]
+
+
+def test_an_answer_waits_for_the_latency_that_was_asked_for(tmp_path, monkeypatch):
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    monkeypatch.setattr("capcli.paper.serve.asyncio.sleep", sleep)
+    with closing(PaperBroker(tmp_path / "paper.db")) as broker:
+        asked(broker, Manner(latency_s=0.08), login("paper"))
+    assert waited == [0.08]

@@ -296,8 +296,9 @@ def test_the_effect_is_what_the_ledger_shows(tmp_path: Path) -> None:
     )
 
 
-def test_half_a_cent_of_margin_that_is_rounded_the_other_way_hides_no_cent(tmp_path: Path) -> None:
-    run(tmp_path / "home" / "paper.db", 1, 177)
+@pytest.mark.parametrize("number", [177, 885])
+def test_a_rate_without_an_end_does_not_decide_over_half_a_cent(tmp_path: Path, number: int) -> None:
+    run(tmp_path / "home" / "paper.db", 1, number)
 
 
 @pytest.mark.soak
