@@ -36,7 +36,7 @@ def environ(user: Path, **more: str) -> dict[str, str]:
 
 def on_windows(user: Path, *lines: str, **more: str) -> str:
     done = subprocess.run(
-        [*WINDOWS, *lines], env=environ(user, **more), cwd=user, capture_output=True, check=False, timeout=60
+        [*WINDOWS, *lines], env=environ(user, **more), cwd=user, capture_output=True, check=False, timeout=120
     )
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr.decode("cp1252")
     return done.stdout.decode("cp1252")

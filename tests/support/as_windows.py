@@ -10,6 +10,7 @@ import importlib
 import os
 import runpy
 import shlex
+import shutil
 import signal
 import sys
 from types import ModuleType, SimpleNamespace
@@ -114,6 +115,9 @@ def become_windows(local_app_data: str, libraries: tuple[str, ...] = LIBRARIES) 
     windows: Any = os
     windows.O_BINARY = 0
     sys.modules["msvcrt"] = _msvcrt()
+    # What `shutil.which` asks Windows since Python 3.12.
+    programs: Any = shutil
+    programs._winapi = SimpleNamespace(NeedCurrentDirectoryForExePath=lambda _name: False)
     known: Any = sys.modules["ctypes"]
     known.windll = SimpleNamespace(
         shell32=SimpleNamespace(SHGetKnownFolderPath=_named(local_app_data)),
