@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from capcli.domain.numbers import counted, money, percent, places, price, rate, result
+from capcli.domain.numbers import change, counted, money, percent, places, price, rate, result
 
 D = Decimal
 
@@ -49,6 +49,7 @@ def test_money_has_cents_and_separators() -> None:
     [
         ("18.654", "18.65 %"),
         ("-5.126", "-5.13 %"),
+        ("1.055", "1.06 %"),
         ("0.1", "0.1 %"),
         ("0.0996", "0.1 %"),
         ("0.00516", "0.0052 %"),
@@ -67,3 +68,19 @@ def test_a_rate_has_nine_digits() -> None:
 
 def test_one_is_no_plural() -> None:
     assert [counted(number, "check") for number in (0, 1, 2)] == ["0 checks", "1 check", "2 checks"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("0", "0.00 %"),
+        ("0.5", "+0.50 %"),
+        ("-12.345", "-12.34 %"),
+        ("0.1", "+0.10 %"),
+        ("-0.1", "-0.10 %"),
+        ("0.00516", "+0.0052 %"),
+        ("-0.00516", "-0.0052 %"),
+    ],
+)
+def test_a_change_has_its_sign(number: str, text: str) -> None:
+    assert change(D(number)) == text

@@ -228,3 +228,53 @@ def test_a_guaranteed_stop_is_refused_on_a_hedging_account() -> None:
         False,
         "an account in hedging mode takes no guaranteed stops (capcli accounts preferences)",
     )
+
+
+@pytest.mark.parametrize(
+    ("order", "waiting", "told"),
+    [
+        (OPENS, 0, "1 open, of at most 5"),
+        (OPENS, 2, "3 open, 2 of them waiting orders, of at most 5"),
+        (REVERSES, 0, "0 open, of at most 5"),
+        (WAITS, 0, "1 open, of at most 5"),
+    ],
+)
+def test_what_is_open_is_counted_with_what_waits_and_without_what_closes(
+    order: OrderRequest, waiting: int, told: str
+) -> None:
+    case = replace(case_of(order, max_open_positions=5), waiting_orders=waiting)
+    (check,) = (check for check in evaluate(case) if check.rule is Rule.OPEN_POSITIONS)
+    assert (check.reason, check.passed) == (told, True)
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        (OPENS, "margin 6.00 of 9,994.00 USD available"),
+        (WAITS, "margin 3.10 of 9,994.00 USD available"),
+        (REVERSES, "margin 3.00 of 10,000.00 USD available, 6.00 of it freed by what it closes"),
+    ],
+)
+def test_what_is_freed_is_named_where_something_is(order: OrderRequest, told: str) -> None:
+    (check,) = (check for check in evaluate(case_of(order)) if check.rule is Rule.FUNDS)
+    assert check.reason == told
+
+
+def test_nothing_is_reduced_where_nothing_is_closed_or_opened() -> None:
+    effect = case_of(CLOSES).effect
+    assert effect is not None
+    told = [
+        replace(effect, closes=D(closes), opens=D(opens)).only_reduces
+        for closes, opens in ((2, 0), (0, 0), (2, 1), (0, 1))
+    ]
+    assert told == [True, False, False, False]
+
+
+@pytest.mark.parametrize(("trigger", "kept"), [(None, True), (Trigger(D("30.1")), False)])
+def test_a_working_order_that_nets_gives_its_stop_to_nothing(trigger: Trigger | None, *, kept: bool) -> None:
+    effect = case_of(replace(REVERSES, trigger=trigger, stop=level("30.50"))).effect
+    assert effect is not None
+    assert (effect.stop_level is not None) is kept
+    opening = case_of(replace(OPENS, trigger=trigger, stop=level("29"))).effect
+    assert opening is not None
+    assert opening.stop_level == D(29)

@@ -10,6 +10,7 @@ import pytest
 from capcli.domain.effect import Effect
 from capcli.domain.market import DayHours, MarketStatus, OpeningHours
 from capcli.domain.order import OrderRequest, Trigger
+from capcli.domain.policy import Amends
 from capcli.domain.unusual import Look, Unusual, cautions
 
 from .builders import ACCOUNT, MARKET, NOW, a_case, a_quote, an_order, distance, level
@@ -205,6 +206,14 @@ def test_a_price_is_old_after_a_minute_while_the_market_trades(
 ) -> None:
     market = replace(MARKET, quote=a_quote(status=status))
     assert said(market=market, age_s=age).get(U.OLD_PRICE) == told
+
+
+def test_of_a_deal_that_is_changed_its_loss_and_its_levels_are_unusual() -> None:
+    amends = Amends("D1", D(5000), ("a wider stop",))
+    found = said(an_order("1000", stop=level("14")), day_range="1", amends=amends, effect=None)
+    assert set(found) == {U.LARGE_LOSS, U.FAR_LEVEL}
+    amends = Amends("D1", None, ("takes the stop away",))
+    assert said(an_order("1000"), day_range="1", amends=amends) == {}
 
 
 def test_a_closed_market_says_when_it_usually_opens() -> None:
