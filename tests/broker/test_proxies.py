@@ -48,7 +48,7 @@ def listening(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
             yield f"http://127.0.0.1:{server.getsockname()[1]}", heard
         finally:
             server.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
+            thread.join(60)
 
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"

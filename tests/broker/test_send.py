@@ -287,7 +287,7 @@ class OneAnswerServer:
             self.posts += again.recv(65536).startswith(b"POST")
 
     def close(self) -> None:
-        self.thread.join(5)
+        self.thread.join(60)
         self.socket.close()
 
 

@@ -332,7 +332,7 @@ def test_threads_that_lose_the_session_together_log_in_once(venue: Venue) -> Non
 
     def read(request: httpx.Request) -> httpx.Response:
         if tokens(request) == "cached-cst":
-            together.wait(5)
+            together.wait(60)
             return refusal("error.invalid.session.token", 401)
         return answer(FLAT)
 

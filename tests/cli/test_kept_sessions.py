@@ -142,7 +142,7 @@ def test_a_silent_keychain_costs_a_command_one_deadline(logged_in, monkeypatch, 
 
     def wait(*_args):
         calls.append("asked")
-        released.wait(10)
+        released.wait(60)
 
     monkeypatch.setattr(Memory, "get_password", wait)
     monkeypatch.setattr(source, "DEADLINE_S", 0.2)
@@ -176,7 +176,7 @@ def test_a_silent_keychain_is_waited_for_once_and_told(logged_in, monkeypatch):
 
     def wait(*_args):
         calls.append("asked")
-        released.wait(10)
+        released.wait(60)
 
     monkeypatch.setattr(Memory, "get_password", wait)
     monkeypatch.setattr(source, "DEADLINE_S", 0.2)

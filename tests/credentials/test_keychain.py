@@ -111,7 +111,7 @@ def test_process_ends_although_the_keychain_still_hangs():
         "except Exception as error: print(type(error).__name__)\n"
     )
     argv = [sys.executable, "-c", code]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "KeychainSilent"
 
 

@@ -19,7 +19,7 @@ from tests.mcp.test_process import greet, hear, say, started
 
 pytestmark = pytest.mark.faults
 
-_PATIENCE_S = 30
+_PATIENCE_S = 60
 
 
 @pytest.fixture

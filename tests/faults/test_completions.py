@@ -25,7 +25,7 @@ pytestmark = [
 ]
 SCRIPTS = Path(__file__).parents[2] / "completions"
 OWN_TIME_S = 0.1
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a Unix thing"),
 ]
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-PATIENCE_S = 30
+PATIENCE_S = 60
 LONG = "markets search a"
 SHORT = "quote SILVER"
 

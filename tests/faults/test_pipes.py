@@ -27,7 +27,7 @@ READS = (
     "help environment",
 )
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_case_a_cancelled_call(case: Case, bench: Bench) -> None:
 
     def waits() -> None:
         arrived.set()
-        assert release.wait(10)
+        assert release.wait(60)
 
     bench.wire.on("POST", "/positions", meanwhile(waits))
     preview_id = bench.preview()
@@ -81,10 +81,10 @@ def test_case_a_cancelled_call(case: Case, bench: Bench) -> None:
         return ToolResult("sent")
 
     assert flights.start(work) is not None
-    assert arrived.wait(10)
+    assert arrived.wait(60)
     bench.judge(case, case.first, None, preview_id)
     busy = bench.execute(preview_id, bench.process())
     assert (busy.exit, busy.state) == (10, "SENDING"), "a second call does not send beside it"
     release.set()
-    flights.finish(10)
+    flights.finish(60)
     bench.finish(case, preview_id)

@@ -329,7 +329,7 @@ def test_the_stream_ends_cleanly_when_the_server_does(path):
         reply(socket, visitor.frame("marketData.subscribe", epics=["GOLD"]))
         process.send_signal(signal.SIGINT)
         assert close_code(socket) == 1012
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_tls_is_trusted_by_its_own_authority_only(path):

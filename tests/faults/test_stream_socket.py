@@ -35,7 +35,7 @@ def saying(answer: bytes) -> Iterator[tuple[int, list[bytes]]]:
             yield listener.getsockname()[1], heard
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    thread.join(60)
 
 
 def connect(port: int) -> None:
