@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from threading import Thread
+from threading import Event, Thread
 
 import httpx
 import pytest
@@ -176,10 +176,14 @@ def test_a_session_that_is_renewed_on_another_account_during_the_reads_sends_not
 def test_a_flattening_whose_account_another_program_switches_proves_nothing(seat: Seat) -> None:
     seat.open()
     seat.open(trigger=Trigger(Decimal(20)))
+    ordered = Event()
 
     def moved(_: httpx.Request) -> None:
+        # Both lists are read at the same time: this one is answered on the other account, that one was not.
+        assert ordered.wait(60)
         seat.switched_by_another_program(SECOND_ACCOUNT, "follow")
 
+    seat.tap.breaks("GET", "/workingorders", after=lambda _: ordered.set())
     seat.tap.breaks("GET", "/positions", before=moved)
 
     reply = seat.app.flattenings.flatten(confirmed=True, by="a test")
