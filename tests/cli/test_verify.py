@@ -122,10 +122,12 @@ def test_a_locked_keychain_stops_no_order_and_is_told(traded, keychain, capcli, 
 def test_a_new_beginning_is_accepted_by_a_person_who_says_why(traded, capcli, keychain):
     for name in capcli.home.glob("journal.db*"):
         name.unlink()
-    preview = traded("preview", "SILVER", "--size", "1", env=TRADE).data["preview_id"]
+    looked = traded("preview", "SILVER", "--size", "1", env=TRADE)
+    assert [check["rule"] for check in looked.data["checks"] if not check["passed"]] == ["journal"]
     found = traded("history", "verify")
     assert (found.code, found.error["code"]) == (3, "JOURNAL_BEHIND")
-    assert traded("execute", preview, "--confirm", env=TRADE).error["code"] == "JOURNAL_BEHIND"
+    preview = looked.data["preview_id"]
+    assert traded("execute", preview, "--confirm", env=TRADE).error["code"] == "PREVIEW_NOT_EXECUTABLE"
 
     refused = traded("history", "accept", "--reason", "a new disk")
     accepted = traded.at_terminal("history", "accept", typed="a new disk\ny\n")
@@ -137,7 +139,9 @@ def test_a_new_beginning_is_accepted_by_a_person_who_says_why(traded, capcli, ke
     with closing(sqlite3.connect(capcli.home / "journal.db")) as raw:
         ((reason,),) = raw.execute("SELECT detail ->> 'reason' FROM events WHERE kind = 'accepted'")
     assert reason == "a new disk"
-    assert traded("execute", preview, "--confirm", env=TRADE).code == 0
+    assert traded("execute", preview, "--confirm", env=TRADE).code == 5
+    afterwards = traded("preview", "SILVER", "--size", "1", env=TRADE).data["preview_id"]
+    assert traded("execute", afterwards, "--confirm", env=TRADE).code == 0
 
 
 @pytest.mark.parametrize("typed", ["", "a new disk\nn\n", "\ny\n"])
