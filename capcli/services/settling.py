@@ -88,7 +88,7 @@ class Settlements:
         Raises AttemptUnknown, AttemptElsewhere, and Busy while another process is sending.
         """
         account_id, wanted = self._wanted(attempt_id)
-        return _reply(self._pass(account_id, wanted), account_id)
+        return _reply([row for row, _ in self._pass(account_id, wanted)], account_id)
 
     def wait(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
         """Look again and again until waiting decides nothing more. Other commands proceed between looks."""
@@ -96,14 +96,15 @@ class Settlements:
         before: dict[str, str] = {}
         while True:
             try:
-                rows = self._pass(account_id, wanted)
+                found = self._pass(account_id, wanted)
             except Busy:
-                rows = None
-            if rows is not None:
+                found = None
+            if found is not None:
+                rows = [row for row, _ in found]
                 before = {row.attempt_id: row.state_before for row in rows} | before
                 # What a pass settled is no longer unresolved for the next one.
                 wanted = wanted or tuple(before)
-                if not any(self._may_yet_be_decided(row) for row in rows):
+                if not any(self._may_yet_be_decided(row, finding) for row, finding in found):
                     kept = [replace(row, state_before=before[row.attempt_id]) for row in rows]
                     return _reply(kept, account_id)
             self._sleep(self._witness.patience.pause_s)
@@ -174,11 +175,12 @@ class Settlements:
             return f"{maybe} {why}.", wait
         if finding.deals:
             return f"{maybe} {_candidates(finding)}", resolve
+        later = resolve if self._witness.search.is_quiet(attempt) else wait
         if finding.traces:
             ids = ", ".join(one for trace in finding.traces for one in trace.ids)
-            return f"{maybe} The activity shows an order like it ({ids}) and no deal of it yet.", wait
+            return f"{maybe} The activity shows an order like it ({ids}) and no deal of it yet.", later
         if finding.rejected:
-            return f"{maybe} Its activity shows {len(finding.rejected)} refusals that fit.", wait
+            return f"{maybe} Its activity shows {len(finding.rejected)} refusals that fit.", later
         nothing = f"{maybe} No trace yet in positions, working orders and activity."
         if acked or attempt.other_account_id is not None:
             why = " The broker acknowledged it, so that proves nothing." if acked else ""
@@ -193,12 +195,16 @@ class Settlements:
             return attempt.account_id, (attempt.attempt_id,)
         return self._account or self._desk.broker.session().account_id, ()
 
-    def _pass(self, account_id: str, wanted: tuple[str, ...]) -> list[Settled]:
+    def _pass(self, account_id: str, wanted: tuple[str, ...]) -> list[tuple[Settled, Finding | None]]:
         desk = self._desk
         with self._lock(desk.env, desk.broker.host, account_id), returning(desk.broker):
-            rows = [self.examine(attempt)[0] for attempt in self._attempts(account_id, wanted)]
+            found = [self.examine(attempt) for attempt in self._attempts(account_id, wanted)]
         # What was found by its traces is watched, and is news only once there is a second deal like it.
-        return [row for row in rows if wanted or row.candidates or row.state_before != AttemptState.LANDED]
+        return [
+            (row, finding)
+            for row, finding in found
+            if wanted or row.candidates or row.state_before != AttemptState.LANDED
+        ]
 
     def _attempts(self, account_id: str, wanted: tuple[str, ...]) -> list[AttemptRecord]:
         journal, desk = self._desk.journal, self._desk
@@ -207,8 +213,8 @@ class Settlements:
         unresolved = journal.unresolved(desk.env, desk.broker.host, account_id)
         return [*unresolved, *self._witness.search.watched(account_id)]
 
-    def _may_yet_be_decided(self, row: Settled) -> bool:
-        """Say whether waiting can decide it: not where deals may be it once the quiet period is over.
+    def _may_yet_be_decided(self, row: Settled, finding: Finding | None) -> bool:
+        """Say whether waiting can decide it: not where something may be it once the quiet period is over.
 
         What is late by then comes no more (API page 10.1), so that takes a person.
         """
@@ -220,7 +226,8 @@ class Settlements:
         elsewhere = attempt.other_account_id is not None or (
             attempt.answered_for is not None and attempt.state is AttemptState.ACKED
         )
-        return not (row.candidates or elsewhere) or not self._witness.search.is_quiet(attempt)
+        maybe = finding is not None and bool(finding.traces or finding.rejected)
+        return not (row.candidates or elsewhere or maybe) or not self._witness.search.is_quiet(attempt)
 
 
 def _candidates(finding: Finding) -> str:

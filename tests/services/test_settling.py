@@ -229,6 +229,20 @@ def test_a_hand_trade_after_the_quiet_period_leaves_an_open_attempt_to_a_person(
     assert "Opened so late that it may be a trade by hand or of another computer: " in row.sentence
 
 
+def test_two_orders_alike_that_left_no_deal_end_the_waiting_and_take_a_person(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    seat.open(size="2")
+    attempt_id = lose(seat, landed=True, later_s=0, side=Side.SELL, size="1")
+    by_hand(hand, "SELL", "1")
+    assert seat.book() == []
+
+    reply = seat.app.settlements.wait()
+
+    row = only(reply)
+    assert (row.state, reply.exit_code, row.next) == (S.UNKNOWN, 8, f"capcli resolve {attempt_id}")
+    assert "The activity shows an order like it" in row.sentence
+
+
 def test_of_two_lost_orders_alike_the_one_that_landed_is_told_so_whichever_is_named(seat: Seat) -> None:
     first = make_absent(seat)
     second = lose(seat, landed=True)
