@@ -13,11 +13,16 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import settings
 
 from capcli import system
 from capcli.services import pin
 from tests.support.launched import RUN
 from tests.support.owners import Connections
+
+# What a test decides does not hang on how busy the machine is.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.compared"]
 

@@ -48,7 +48,7 @@ def test_what_is_set_is_read_back_and_the_effect_on_margin_said(seat: Seat) -> N
 
 
 def test_a_preview_counts_with_the_new_leverage_at_once(seat: Seat) -> None:
-    assert seat.preview().leverage is None
+    assert seat.preview().leverage == 20
     prefer(seat, leverages={"COMMODITIES": D(5)})
     assert seat.preview().leverage == 5
 
