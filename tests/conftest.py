@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from capcli import system
 from capcli.services import pin
@@ -21,7 +21,7 @@ from tests.support.launched import RUN
 from tests.support.owners import Connections
 
 # What a test decides does not hang on how busy the machine is.
-settings.register_profile("steady", deadline=None)
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.compared"]

@@ -149,7 +149,7 @@ def test_unusable_places_cost_a_login_and_no_error(tmp_path):
 
 
 @given(st.binary(max_size=200) | st.sampled_from([b"{}", b"[]", b"null", b"[" * 9000, b"x" * 20000]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_content_is_a_session_or_none(cache, content):
     cache.save(SESSION)
     file_of(cache).write_bytes(content)

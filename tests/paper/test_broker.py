@@ -69,7 +69,11 @@ def deals(client: Client) -> tuple[Client, str, str]:
 
 
 @given(st.sampled_from(ROUTES), st.data(), queries, bodies)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 def test_every_request_gets_an_answer(deals, route, data, query, body):
     client, position, order = deals
     if route.template == "/session":
@@ -84,7 +88,7 @@ def test_every_request_gets_an_answer(deals, route, data, query, body):
 
 
 @given(st.text(max_size=30), st.text(max_size=8))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_path_gets_an_answer(client, path, method):
     response = client.broker.handle(Request(method, path, {}, {}, b"", client.now))
     assert response.status in (401, 404, 405)
