@@ -35,6 +35,7 @@ __capcli_command() {
     "|mcp") ;;
     "|help") ;;
     "positions|amend") ;;
+    "positions|breakeven") ;;
     "orders|amend") ;;
     "orders|cancel") ;;
     "history|executions") ;;
@@ -211,6 +212,7 @@ __capcli_argument() {
     "execute|"0) source="@previews" ;;
     "positions|"0) source="@positions" ;;
     "positions amend|"0) source="@positions" ;;
+    "positions breakeven|"0) source="@positions" ;;
     "orders|"0) source="@orders" ;;
     "orders amend|"0) source="@orders" ;;
     "orders cancel|"0) source="@orders" ;;
@@ -251,8 +253,9 @@ __capcli_words() {
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --id-only" ;;
     "propose") words="|--risk --buy --sell --stop --stop-distance --id-only" ;;
     "execute") words="|--again --ensure-stop --confirm --yes" ;;
-    "positions") words="amend|" ;;
+    "positions") words="amend breakeven|" ;;
     "positions amend") words="|--stop --stop-distance --no-stop --limit --limit-distance --no-limit --trailing --guaranteed --confirm --yes" ;;
+    "positions breakeven") words="|--confirm --yes" ;;
     "orders") words="amend cancel|" ;;
     "orders amend") words="|--at --stop --stop-distance --limit --limit-distance --trailing --guaranteed --good-till --no-expiry --confirm --yes" ;;
     "orders cancel") words="|--all --epic --confirm --yes" ;;

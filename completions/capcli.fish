@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|approve' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
+        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|approve' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'positions|breakeven' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
             return 0
     end
     return 1
@@ -271,6 +271,8 @@ function __capcli_argument
             echo '@positions'
         case 'positions amend|0'
             echo '@positions'
+        case 'positions breakeven|0'
+            echo '@positions'
         case 'orders|0'
             echo '@orders'
         case 'orders amend|0'
@@ -367,6 +369,7 @@ function __capcli_commands
             printf '%s\t%s\n' 'help' 'Pages to read: exit codes, settings, output, all commands.'
         case 'positions'
             printf '%s\t%s\n' 'amend' 'Change the stop or the limit of a position.'
+            printf '%s\t%s\n' 'breakeven' 'Move the stop of a position to its entry.'
         case 'orders'
             printf '%s\t%s\n' 'amend' 'Change a working order: its level, stop, limit or expiry.'
             printf '%s\t%s\n' 'cancel' 'Cancel a working order, or all of them.'
@@ -493,6 +496,9 @@ function __capcli_options
             printf '%s\t%s\n' '--no-limit' 'Take the limit away.'
             printf '%s\t%s\n' '--trailing' 'The stop follows the price.'
             printf '%s\t%s\n' '--guaranteed' 'The stop fills at its level.'
+            printf '%s\t%s\n' '--confirm' 'Send it without a question.'
+            printf '%s\t%s\n' '--yes' 'Send it without a question.'
+        case 'positions breakeven'
             printf '%s\t%s\n' '--confirm' 'Send it without a question.'
             printf '%s\t%s\n' '--yes' 'Send it without a question.'
         case 'orders amend'

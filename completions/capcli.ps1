@@ -45,9 +45,11 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'propose' = @()
         'execute' = @()
         'positions' = @(
-            ,@('amend', 'Change the stop or the limit of a position.')
+            @('amend', 'Change the stop or the limit of a position.'),
+            @('breakeven', 'Move the stop of a position to its entry.')
         )
         'positions amend' = @()
+        'positions breakeven' = @()
         'orders' = @(
             @('amend', 'Change a working order: its level, stop, limit or expiry.'),
             @('cancel', 'Cancel a working order, or all of them.')
@@ -240,6 +242,10 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--no-limit', 'Take the limit away.'),
             @('--trailing', 'The stop follows the price.'),
             @('--guaranteed', 'The stop fills at its level.'),
+            @('--confirm', 'Send it without a question.'),
+            @('--yes', 'Send it without a question.')
+        )
+        'positions breakeven' = @(
             @('--confirm', 'Send it without a question.'),
             @('--yes', 'Send it without a question.')
         )
@@ -597,6 +603,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'execute|0' = '@previews'
         'positions|0' = '@positions'
         'positions amend|0' = '@positions'
+        'positions breakeven|0' = '@positions'
         'orders|0' = '@orders'
         'orders amend|0' = '@orders'
         'orders cancel|0' = '@orders'

@@ -14,6 +14,8 @@ from capcli.domain.bracket import Change
 from capcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from capcli.app import App
     from capcli.services.amending import Amendment
     from capcli.services.cancelling import Cancellation
@@ -110,9 +112,6 @@ def amend_position(
     is given another distance. Tightening a stop is always possible; loosening one or taking a leg away is
     new risk. The position is read back to prove it.
     """
-    from capcli.services.amending import Amendment
-
-    call: Call = ctx.find_root().obj
     change = Change(
         stop=leg("stop", stop, stop_distance, None),
         limit=leg("limit", limit, limit_distance, None),
@@ -122,7 +121,30 @@ def amend_position(
         guaranteed=guaranteed,
     )
 
+    _amend(ctx, deal, lambda _: change, confirm=confirm)
+
+
+@command(
+    positions_app,
+    "breakeven",
+    example="capcli positions breakeven 006011e7-0001-54c4-0000-000080560043 --confirm",
+)
+def breakeven(ctx: typer.Context, deal: Deal, *, confirm: Confirm = False) -> None:
+    """Move the stop of a position to its entry.
+
+    A close at that price books nothing: the entry is the price that was dealt at, so the spread is in it.
+    The limit is kept. It takes a price that is better than the entry by at least the market's minimum.
+    """
+    _amend(ctx, deal, lambda app: app.amendments.breakeven(deal), confirm=confirm)
+
+
+def _amend(ctx: typer.Context, deal: str, change_of: "Callable[[App], Change]", *, confirm: bool) -> None:
+    from capcli.services.amending import Amendment
+
+    call: Call = ctx.find_root().obj
+
     def use(app: "App") -> "Reply[Amendment]":
+        change = change_of(app)
         return call.confirmed(
             lambda yes: app.amendments.amend(deal, change, confirmed=yes),
             given=confirm,

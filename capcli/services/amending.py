@@ -141,6 +141,12 @@ class Amendments:
                 return self._nothing(plan)
             return self._changer.carry_out(self._sending(plan), plan.account_id)
 
+    def breakeven(self, deal_id: str) -> Change:
+        """Return the change that moves the stop to the entry. Raises UsageError and DealUnknown."""
+        deal_id = typed.deal_id(deal_id)
+        with self._desk.placing(deal_id, f"capcli positions {deal_id}"):
+            return Change(stop=Leg(LegForm.LEVEL, self._desk.broker.position(deal_id).level))
+
     def question(self, deal_id: str, change: Change) -> str | Reply[Amendment]:
         """Return what a person is asked before it is sent, or the answer where there is nothing to change.
 

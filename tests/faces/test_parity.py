@@ -14,6 +14,7 @@ from tests.support.leaves import leaves
 TERMINAL_ONLY = {
     "buy": "preview and execute in one sitting; an assistant has the two, with an answer between",
     "sell": "the same",
+    "positions breakeven": "an amendment to the entry: cap_trade_positions_amend takes that level",
     "resolve": "a person's word, given where a person types",
     "resume": "a halt ends when a person says so",
     "live checklist": "a person reads, types a PIN and a phrase; cap_health tells whether live is unlocked",

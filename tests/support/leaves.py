@@ -69,6 +69,7 @@ LINES = (
     Line("exposure", rows=True),
     Line("watch --positions --once", rows=True, stream=True),
     Line("positions amend {deal} --stop 24.75 --confirm"),
+    Line("positions breakeven {deal} --confirm", code=5),
     Line("close {deal} --confirm"),
     Line("preview SILVER --size 1 --stop 40", code=5),
     Line("execute {preview} --confirm", code=5),
