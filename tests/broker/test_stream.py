@@ -12,7 +12,7 @@ from capcli.errors import EpicUnknown, LoginRefused, RateLimited, Unreachable, U
 from tests.support.desk import refusal
 from tests.support.sockets import Exchange, processed, tick
 
-START_MS = 1_772_452_800_000
+START_MS = 1_772_452_800_350
 
 
 @pytest.fixture

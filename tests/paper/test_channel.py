@@ -256,6 +256,7 @@ def test_a_stream_can_be_cut_once(client):
     async def story(_channel, pulse, opened):
         wire = opened()
         await wire.say("ping")
+        await pulse.beat()  # a look that is under way would cut it before the beat below is waited for
         set_fault(client.path, "stream-cut", at=client.now)
         client.wait(seconds=1)
         await pulse.beat()

@@ -229,7 +229,7 @@ def test_an_unknown_epic_leaves_nothing_behind(desk: Desk) -> None:
 
 
 def test_the_candle_that_is_still_forming_is_left_out(desk: Desk) -> None:
-    now = desk.seat.time.now()
+    now = desk.seat.time.now().replace(microsecond=0)
     done = desk.load(desk.order(start=now - timedelta(minutes=30), end=None))
     assert done.last == now - timedelta(minutes=2)
     assert done.rows == 29
