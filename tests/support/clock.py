@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
-# Not on a whole second: prices and the broker's clock change there, and whoever waits a moment longer for a lock
-# must not be the first to see that.
+# Between two whole seconds: prices and the broker's clock change there, and whoever waits a moment longer for
+# a lock must not be the first to see that.
 START = datetime(2026, 3, 2, 12, 0, 0, 350_000, tzinfo=UTC)
 
 
