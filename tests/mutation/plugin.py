@@ -88,6 +88,7 @@ class Mutation:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         tests = {item.nodeid: item for item in session.items}
+        gc.unfreeze()  # the tests' own setting hides what is frozen, the functions too
         gc.collect()
         self._functions = _functions({str(ROOT / path) for path in self._modules})
         gc.freeze()  # the children share what they do not touch
