@@ -151,3 +151,49 @@ def test_minutes_are_judged_one_by_one() -> None:
 
     gap = Gap(datetime(2026, 6, 10, 8, 29, tzinfo=UTC), datetime(2026, 6, 10, 8, 33, tzinfo=UTC), 3)
     assert judge(days, minute, None, NOW) == Judged(Gaps(1, 3, gap), 0)
+
+
+def weekly(*weeks: str) -> Judged:
+    """Judge Wednesdays, one letter for each five minutes of theirs that holds a candle: a at 12:00, b, c."""
+    days: dict[int, int] = {}
+    for week, letters in enumerate(weeks):
+        noon = datetime(2026, 6, 3, 12, tzinfo=UTC) + week * 7 * DAY
+        add(days, (noon + "abc".index(letter) * FIVE for letter in letters), FIVE)
+    return judge(days, FIVE, None, NOW)
+
+
+def test_a_candle_is_missing_where_half_of_the_days_of_four_weeks_hold_it() -> None:
+    # Four weeks from the first one half of the days hold it, as do four weeks back from the last one.
+    noon = datetime(2026, 6, 3, 12, tzinfo=UTC)
+    first = Gap(noon, noon + 2 * FIVE, 1)
+    assert weekly("ac", "ac", "ac", "abc", "abc", "ac") == Judged(Gaps(2, 2, first), 0)
+
+
+def test_a_candle_that_one_day_of_several_holds_is_missing_nowhere() -> None:
+    assert weekly("ac", "ac", "abc", "ac", "ac") == NONE
+
+
+def test_two_other_days_of_the_week_are_enough() -> None:
+    hole = datetime(2026, 10, 27, 13, 30, tzinfo=UTC), datetime(2026, 10, 27, 14, 30, tzinfo=UTC)
+    before = datetime(2026, 10, 26, 19, 55, tzinfo=UTC)
+    judged = found(share, date(2026, 10, 26), date(2026, 10, 28), SHARE, without=hole)
+    assert judged == Judged(Gaps(1, 12, Gap(before, hole[1], 12)), 0)
+
+
+def test_the_clocks_of_sydney_move_its_sessions_too() -> None:
+    def sydney(day: date) -> Iterable[datetime]:
+        if day.weekday() < 5:
+            opens = datetime(day.year, day.month, day.day, 10, tzinfo=ZoneInfo("Australia/Sydney"))
+            yield from (opens.astimezone(UTC) + number * FIVE for number in range(72))
+
+    assert found(sydney, date(2026, 9, 14), date(2026, 10, 23), None) == NONE
+
+
+def test_a_day_alone_keeps_its_break_at_noon() -> None:
+    hours = OpeningHours("UTC", (DayHours("wed", ("09:00-12:00", "13:00-17:00")),))
+
+    def broken(day: date) -> Iterable[datetime]:
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return (midnight + n * FIVE for n in range(288) if 108 <= n < 144 or 156 <= n < 204)
+
+    assert found(broken, date(2026, 11, 25), date(2026, 11, 25), hours) == NONE

@@ -61,3 +61,11 @@ def test_the_last_minute_of_a_day_that_ends_at_midnight_is_its_own() -> None:
     week = Week(OpeningHours("UTC", (DayHours("mon", ("23:00-00:00",)),)))
     open_minutes = sum(week.is_open(at(2) + MINUTE * minute) for minute in range(2 * 1440))
     assert open_minutes == 60
+
+
+def test_the_next_session_begins_at_its_minute() -> None:
+    week = Week(HOURS)
+    assert week.next_open(at(2, 21, 30)) == at(2, 22, 5)
+    assert week.next_open(at(2, 22, 5)) == at(3)
+    assert week.next_open(at(6, 22)) == at(8, 22, 5)
+    assert Week(None).next_open(at(2)) is None

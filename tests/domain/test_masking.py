@@ -181,3 +181,46 @@ def test_an_exponent_is_one_in_either_case() -> None:
         "b": "number with an exponent",
         "c": "number",
     }
+
+
+class Drawn(Random):
+    """Draws the lowest number that is allowed, or the highest."""
+
+    def __init__(self, *, highest: bool) -> None:
+        super().__init__(1)
+        self._highest = highest
+
+    def randint(self, a: int, b: int) -> int:
+        return b if self._highest else a
+
+
+def test_times_go_back_by_a_thousand_to_three_thousand_days() -> None:
+    latest, earliest = (Mask((), (), Drawn(highest=highest)) for highest in (False, True))
+    assert latest.text("2026-11-29T10:00:00") == "2024-03-04T10:00:00"
+    assert earliest.text("2026-11-29T10:00:00") == "2018-09-11T10:00:01"
+
+
+def test_every_digit_may_be_drawn_and_no_number_begins_with_nothing() -> None:
+    lowest, highest = (Mask((), (), Drawn(highest=highest)) for highest in (False, True))
+    assert (lowest.text("10234.56"), highest.text("10234.56")) == ("10000.00", "99999.99")
+
+
+def test_a_word_of_the_vocabulary_stays_as_a_field_name_too() -> None:
+    mask = Mask({"ON_A_BREAK"}, {"dealId"}, Random(5))
+    assert list(mask.value({"ON_A_BREAK": True, "dealId 7": True})) == ["ON_A_BREAK", "<name 8>"]
+
+
+def test_a_long_amount_is_no_time(mask: Mask) -> None:
+    texts = ("1774000000000", "1774000005000")
+    early, late = (mask.value({"balance": Lexeme(text)})["balance"] for text in texts)
+    assert int(late) - int(early) != 5000
+
+
+def test_an_id_of_letters_and_digits_gets_both(mask: Mask) -> None:
+    assert any(one.isalpha() for one in mask.text(DEAL))
+
+
+def test_null_and_true_have_forms_of_their_own() -> None:
+    found: dict[str, str] = {}
+    forms({"a": None, "b": True}, found.__setitem__)
+    assert found == {"": "object", "a": "null", "b": "true or false"}

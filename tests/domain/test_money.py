@@ -109,3 +109,8 @@ def test_percent_of_nothing_is_nothing() -> None:
 )
 def test_a_share_is_rounded_to_the_nearest_and_half_to_even(part: str, whole: str, share: str) -> None:
     assert percent_of(D(part), D(whole)) == D(share)
+
+
+def test_fifty_digits_are_exact() -> None:
+    nines = 10**25 - 1
+    assert EXACT.multiply(D(nines), D(nines)) == nines**2

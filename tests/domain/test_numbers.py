@@ -1,10 +1,11 @@
 """Numbers as people read them: nothing that a figure has is lost, and no sign."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
 
-from capcli.domain.numbers import change, counted, money, percent, places, price, rate, result
+from capcli.domain.numbers import change, counted, gained, money, percent, places, price, rate, result
 
 D = Decimal
 
@@ -16,6 +17,7 @@ D = Decimal
         ("1.5", 0, "1.5"),
         ("1.5", 1, "1.5"),
         ("1.5", 3, "1.500"),
+        ("1", 1, "1.0"),
         ("1.2345", 2, "1.2345"),
         ("1E+2", 0, "100"),
         ("1E+2", 2, "100.00"),
@@ -84,3 +86,33 @@ def test_one_is_no_plural() -> None:
 )
 def test_a_change_has_its_sign(number: str, text: str) -> None:
     assert change(D(number)) == text
+
+
+@dataclass(frozen=True)
+class Closed:
+    pl: Decimal | None
+    currency: str | None
+    pl_account: Decimal | None
+    account_currency: str | None = "USD"
+    pl_pct: Decimal | None = None
+    pl_estimated: bool = False
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (Closed(D(-5), "USD", D(-5)), "-5.00 USD"),
+        (Closed(D(-5), "EUR", D("-5.4")), "-5.40 USD (-5.00 EUR)"),
+        (Closed(None, None, D("-5.4")), "-5.40 USD"),
+        (Closed(None, None, None), ""),
+        (Closed(D(-5), "EUR", None, pl_pct=D("-0.5")), "-5.00 EUR, -0.50 %"),
+        (
+            Closed(D(-5), "EUR", D("-5.4"), pl_pct=D("-0.031"), pl_estimated=True),
+            "about -5.40 USD (-5.00 EUR), -0.031 %",
+        ),
+    ],
+)
+def test_a_gain_is_told_in_account_currency_and_in_its_own_where_that_is_another(
+    row: Closed, text: str
+) -> None:
+    assert gained(row) == text

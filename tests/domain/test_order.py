@@ -94,3 +94,12 @@ def test_an_order_with_a_level_waits_and_one_without_is_dealt(
 
 def test_only_orders_open_something() -> None:
     assert {kind for kind in Kind if kind.is_order} == {Kind.MARKET, Kind.WORKING}
+
+
+def test_a_level_and_a_type_are_sent_for_a_working_order_alone() -> None:
+    market = OrderRequest("SILVER", Side.BUY, D(1))
+    waits = OrderRequest("SILVER", Side.BUY, D(1), trigger=Trigger(D(29)))
+    plain_body = {"epic": "SILVER", "direction": "BUY", "size": D(1)}
+    assert read(order_body(market, OrderType.LIMIT)) == plain_body
+    assert read(order_body(waits, None)) == plain_body
+    assert read(order_body(waits, OrderType.LIMIT)) == plain_body | {"level": D(29), "type": "LIMIT"}

@@ -11,7 +11,7 @@ from capcli.domain.account import OrderType, Preferences
 from capcli.domain.effect import AccountBook, effect_of
 from capcli.domain.market import DayHours, MarketStatus, OpeningHours, RuleUnit, Side
 from capcli.domain.order import Trigger
-from capcli.domain.policy import Blocked, Rule, Standing, evaluate
+from capcli.domain.policy import Amends, Blocked, Rule, Standing, evaluate
 
 from .builders import (
     ACCOUNT,
@@ -490,3 +490,18 @@ def test_a_required_stop_is_required_and_a_stop_in_gain_is_one() -> None:
 def test_a_preview_without_an_entry_has_nothing_to_drift_from() -> None:
     assert verdict(Rule.DRIFT, a_case(reference_entry=D(0))) is None
     assert verdict(Rule.DRIFT, a_case()) is None
+
+
+def test_an_allowed_market_is_told_as_one() -> None:
+    allowed = a_case(policy={"allowed_epics": frozenset({"SILVER", "GOLD"})})
+    refused = a_case(policy={"allowed_epics": frozenset({"GOLD"})})
+    checks = [verdict(Rule.EPIC_ALLOWED, case) for case in (allowed, refused)]
+    assert [check and check.reason for check in checks] == [
+        "SILVER is among GOLD, SILVER",
+        "SILVER is not among GOLD",
+    ]
+
+
+def test_a_change_moves_and_ends_nothing_unless_it_says_so() -> None:
+    change = Amends("D1", None)
+    assert (change.adds, change.moves, change.ends) == ((), False, False)

@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from capcli.domain.market import Side
+from capcli.domain.money import Money
 from capcli.domain.order import Leg, LegForm
 from capcli.domain.risk import ONE_UNIT, Risk, Sized, sized
 from capcli.domain.sizing import figures
@@ -129,3 +130,17 @@ def test_without_a_stop_there_is_no_size() -> None:
     unit, rules = an_order("1"), RULES.for_orders()
     assert rules is not None
     assert sized(D(1), unit, figures(unit, MARKET, ACCOUNT, D(1)), rules) is None
+
+
+def test_a_risk_as_a_share_of_the_equity() -> None:
+    assert Risk(D("1.5")).share_of(D(0)) == D("1.5")
+    assert Risk().share_of(D(100)) == D(0)
+    dollar = Risk(amount=Money(D(1), "USD"))
+    assert [dollar.share_of(D(equity)) for equity in ("200", "0.5", "0", "-1")] == [D("0.5"), D(200), 0, 0]
+
+
+def test_the_loss_of_a_unit_keeps_twelve_digits_rounded_up() -> None:
+    # 1 and the spread of 0.02, at the rate: 0.12592592479224.
+    found = size_of("1", distance("1"), rate="0.123456789012")
+    assert found is not None
+    assert found.sizing.loss_per_unit == D("0.125925924793")

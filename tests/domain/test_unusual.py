@@ -226,3 +226,12 @@ def test_a_closed_market_says_when_it_usually_opens() -> None:
     hours = replace(hours, days=(DayHours("mon", ("08:00-09:00",)), DayHours("wed", ("07:30-09:00",))))
     told = said(market=replace(closed, hours=hours))[U.MARKET_CLOSED]
     assert told == "SILVER is closed; it usually opens next at 2026-03-04 07:30Z"
+
+
+def test_what_a_changed_deal_loses_at_its_stop_counts_where_the_change_adds_to_it() -> None:
+    moved = Amends("D1", D("2000"), ("moves the stop away",))
+    told = said(an_order("1"), amends=moved)
+    assert any("2,000.00 USD" in line for line in told.values())
+    assert not any(
+        "2,000.00" in line for line in said(an_order("1"), amends=Amends("D1", D("2000"))).values()
+    )
