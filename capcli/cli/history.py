@@ -89,7 +89,7 @@ def accept(
     """Go on from the journal as it is, though it is older or changed.
 
     A person does this on a terminal, after comparing it with the broker's own history: orders that it does
-    not know of may be live. On live it takes the PIN.
+    not know of may be live. Previews and approvals from before it end. On live it takes the PIN.
     """
     from capcli.services.verifying import Verified
 
