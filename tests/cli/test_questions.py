@@ -137,7 +137,7 @@ QUESTIONS = (
     Asked("close._reduce", "Send it?", lambda home: f"close {home.deal()} --size 1"),
     Asked("close._close_all", "Send it?", lambda home: f"close --all {home.deal()}".rpartition(" ")[0]),
     Asked("flatten.flatten", "Halt and send it?", lambda home: f"flatten {home.deal()}".partition(" ")[0]),
-    Asked("book.amend_position", "Send it?", lambda home: f"positions amend {home.deal()} --limit 40"),
+    Asked("book._amend", "Send it?", lambda home: f"positions amend {home.deal()} --limit 40"),
     Asked("book.amend_order", "Send it?", lambda home: f"orders amend {home.order()} --limit 40"),
     Asked("book._cancel", "Send it?", lambda home: f"orders cancel {home.order()}"),
     Asked(

@@ -45,7 +45,9 @@ def test_it_begins_with_the_profit_that_the_broker_says(seat, live):
 
     (shown,) = live.open().snapshot().positions
 
-    assert (shown.pl, shown.deal_id, shown.currency) == (row.pl, row.deal_id, row.currency)
+    (later,) = seat.app.portfolio.positions().data.positions
+    assert (shown.deal_id, shown.currency) == (row.deal_id, row.currency)
+    assert shown.pl in {row.pl, later.pl}, "the price may move between two looks"
 
 
 def test_a_mixed_book_is_summed_at_streamed_rates(seat, live, exchange):

@@ -5,6 +5,7 @@
 
 import runpy
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def main(home: str, kind: str, what: str, *words: str) -> None:
     replaced: Any = system
     replaced.system_home = lambda: Path(home)
     replaced.RUNTIME_FOLDERS = Path(home, RUN)
+    # A shell that starts the tests in the background lets them, and their children, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = [kind, *words]
     if kind == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
