@@ -226,7 +226,11 @@ def file_lock(
 def _lock_file(path: Path, *, bare: bool) -> IO[bytes]:
     try:
         handle = os.fdopen(os.open(path, _LOCK_FLAGS, 0o600), "r+b")
-        make_private(path)
+        try:
+            make_private(path)
+        except OSError:
+            handle.close()
+            raise
     except OSError as error:
         if bare and _READ_ONLY_LOCKS and error.errno in _NOT_WRITABLE:
             with suppress(OSError):

@@ -95,6 +95,27 @@ def test_a_lock_that_cannot_be_opened(tmp_path: Path) -> None:
         pytest.fail("no lock")
 
 
+def open_files() -> set[str]:
+    return {path.name for path in Path("/dev/fd").iterdir()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows takes no rights away")
+def test_a_lock_whose_file_goes_while_it_is_opened_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(self: Path, _mode: int) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self))
+
+    lock = FileAccountLock(tmp_path)
+    with lock(*ACCOUNT):
+        pass
+    before = open_files()
+    monkeypatch.setattr(Path, "chmod", gone)
+    with pytest.raises(StateFolderUnusable), lock(*ACCOUNT):
+        pytest.fail("no lock")
+    assert open_files() == before
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows locks by another call")
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EACCES, errno.EOPNOTSUPP, errno.EIO])
 def test_a_lock_that_the_file_system_refuses_is_nobody_elses(
