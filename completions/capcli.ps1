@@ -178,8 +178,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--explain', 'Each field in a sentence.'),
             @('--again', 'Also when the same order was sent a minute ago.'),
             @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
-            @('--confirm', 'Skips nothing: the preview is always looked at.'),
-            @('--yes', 'Skips nothing: the preview is always looked at.')
+            @('--confirm', 'Changes nothing: you always look at the preview first.'),
+            @('--yes', 'Changes nothing: you always look at the preview first.')
         )
         'sell' = @(
             @('--risk', 'Or the size whose loss at the stop is that much.'),
@@ -197,8 +197,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--explain', 'Each field in a sentence.'),
             @('--again', 'Also when the same order was sent a minute ago.'),
             @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
-            @('--confirm', 'Skips nothing: the preview is always looked at.'),
-            @('--yes', 'Skips nothing: the preview is always looked at.')
+            @('--confirm', 'Changes nothing: you always look at the preview first.'),
+            @('--yes', 'Changes nothing: you always look at the preview first.')
         )
         'preview' = @(
             @('--size', 'Units of the market.'),

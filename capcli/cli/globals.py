@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from capcli.errors import UsageError
 
-_VALUES = ("--env", "--profile", "--account", "--fields", "--timeout")
+VALUES = ("--env", "--profile", "--account", "--fields", "--timeout")
 _FLAGS = ("--json", "--csv", "--no-color", "--quiet", "-q", "--verbose", "-v", "-vv", "-vvv")
 HELP = "capcli --help"
 
@@ -42,7 +42,7 @@ def hoist(argv: Sequence[str]) -> list[str]:
     for word in words:
         if word == "--":
             rest += [word, *words]
-        elif word.partition("=")[0] in _VALUES:
+        elif word.partition("=")[0] in VALUES:
             name, value = _value(word, words)
             _refuse_second(name, value, seen)
             front += [name, value]
@@ -66,7 +66,7 @@ def wants_json(argv: Sequence[str]) -> bool:
 
 def first_command(argv: Sequence[str], known: Container[str]) -> list[str]:
     """Name the command of a line that cannot be read, as far as it is clear: for the envelope."""
-    values = {place + 1 for place, word in enumerate(argv) if word in _VALUES}
+    values = {place + 1 for place, word in enumerate(argv) if word in VALUES}
     return [word for place, word in enumerate(argv) if word in known and place not in values][:1]
 
 

@@ -1,7 +1,7 @@
 """`capcli paper`: the built-in broker, its state, and serving it to other clients."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -136,20 +136,11 @@ def reset(
     market's spread is added. The clock then begins with its first bar; without a bar the market is closed.
     Sessions, request limits and faults keep to real time, however fast the market's clock runs.
     """
+    world = _world(locals())
     from capcli.paper.state import PaperStatus
 
     call = ctx.find_root().obj
     call.check_form(PaperStatus)
-    world = _world(
-        seed=seed,
-        start=start,
-        speed=speed,
-        ticks=ticks,
-        replay=replay,
-        limits=_limits(behaviour, no_limits=no_limits),
-        accounts=accounts,
-        late=_late(behaviour, confirms),
-    )
     application = call.build()
 
     def act(yes: bool) -> "Reply[Any]":
@@ -205,19 +196,10 @@ def serve(
     not exist yet, `capcli paper reset --help` says what they mean. --start moves the server's clock alone:
     a client that compares it with its own finds them apart.
     """
+    world = _world(locals())
     from capcli.render.results import Served
 
     call = ctx.find_root().obj
-    world = _world(
-        seed=seed,
-        start=start,
-        speed=speed,
-        ticks=ticks,
-        replay=replay,
-        limits=_limits(behaviour, no_limits=no_limits),
-        accounts=accounts,
-        late=_late(behaviour, confirms),
-    )
     host = _host_name(name)
     application = call.build()
     _prepare(application, world)
@@ -266,27 +248,18 @@ def check(
     finish(call, Reply(checked(text, str(file))), "paper")
 
 
-def _world(
-    *,
-    seed: str | None,
-    start: str | None,
-    speed: str | None,
-    ticks: int | None,
-    replay: list[str] | None,
-    limits: bool | None,
-    accounts: str | None,
-    late: bool | None,
-) -> dict[str, Any]:
-    """What was asked of a new world; nothing for the usual one. Raises UsageError."""
+def _world(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what was asked of a new world; nothing for the usual one. Raises UsageError."""
+    behaviour = given["behaviour"]
     asked = {
-        "seed": seed,
-        "start": instant("--start", start),
-        "speed": _speed(speed),
-        "ticks": ticks,
-        "replays": _replays(replay or []) or None,
-        "limits": limits,
-        "accounts": _accounts(accounts),
-        "late_confirms": late,
+        "seed": given["seed"],
+        "start": instant("--start", given["start"]),
+        "speed": _speed(given["speed"]),
+        "ticks": given["ticks"],
+        "replays": _replays(given["replay"] or []) or None,
+        "limits": False if given["no_limits"] or behaviour is Behaviour.KIND else None,
+        "accounts": _accounts(given["accounts"]),
+        "late_confirms": _late(behaviour, given["confirms"]),
     }
     return {name: value for name, value in asked.items() if value is not None}
 
@@ -299,10 +272,6 @@ def _host_name(text: str | None) -> str | None:
         next="capcli paper serve --help",
         option="--name",
     )
-
-
-def _limits(behaviour: Behaviour | None, *, no_limits: bool) -> bool | None:
-    return False if no_limits or behaviour is Behaviour.KIND else None
 
 
 def _late(behaviour: Behaviour | None, confirms: Confirming | None) -> bool | None:

@@ -164,11 +164,28 @@ def _misread(call: Call, error: TyperException, argv: Sequence[str]) -> int:
 
 def _put_right(problem: Problem, argv: Sequence[str]) -> Problem:
     """Answer a line in a trader's own words with the finished command."""
-    from capcli.cli.main import Root
+    from capcli.cli.main import Root, app
     from capcli.cli.words import meant
 
     found = meant(argv, tuple(Root.lazy))
-    return problem if found is None else replace(problem, message=found.why, next=found.command)
+    with suppress(UsageError, TyperException):
+        if found is not None and takes(typer.main.get_command(app), found.words):
+            return replace(problem, message=found.why, next=found.command)
+    return problem
+
+
+def takes(root: Any, words: Sequence[str]) -> bool:
+    """Say whether a line has no option that its command lacks. Raises what a line without a place does."""
+    line, command, options = hoist(words), root, _options_of(root)
+    rest = line[next((at for at, word in enumerate(line) if word in root.commands), len(line)) :]
+    while rest and hasattr(command, "resolve_command") and not rest[0].startswith("-"):
+        _, command, rest = command.resolve_command(typer.Context(command), rest)
+        options |= _options_of(command)
+    return all(word.partition("=")[0] in options for word in rest if word.startswith("--"))
+
+
+def _options_of(command: Any) -> set[str]:
+    return {name for param in command.params for name in (*param.opts, *param.secondary_opts)} | {"--help"}
 
 
 def _with_markets(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:

@@ -24,79 +24,60 @@ _Size = Annotated[
     str | None, typer.Argument(metavar="[SIZE]", help="Units of the market.", show_default=False)
 ]
 _Confirm = Annotated[
-    bool, typer.Option("--confirm", "--yes", help="Skips nothing: the preview is always looked at.")
+    bool, typer.Option("--confirm", "--yes", help="Changes nothing: you always look at the preview first.")
 ]
 
 
-@command(
+def _add(app: typer.Typer, side: Side, *, example: str, about: str) -> None:
+    """Add the command of a side: `buy` or `sell`."""
+
+    @command(app, side.value.lower(), example=example, about=about)
+    def trade(
+        ctx: typer.Context,
+        epic: options.Epic,
+        size: _Size = None,
+        *,
+        risk: options.RiskOption = None,
+        stop: options.Stop = None,
+        stop_distance: options.StopDistance = None,
+        stop_amount: options.StopAmount = None,
+        limit: options.Limit = None,
+        limit_distance: options.LimitDistance = None,
+        limit_amount: options.LimitAmount = None,
+        trailing: options.Trailing = False,
+        guaranteed: options.Guaranteed = False,
+        at: options.At = None,
+        type_: options.Type = None,
+        good_till: options.GoodTill = None,
+        explain: options.Explain = False,
+        again: Again = False,
+        ensure_stop: EnsureStop = False,
+        confirm: _Confirm = False,
+    ) -> None:
+        _trade(ctx, locals(), side)
+
+
+_add(
     buy_app,
-    "buy",
+    Side.BUY,
     example="capcli buy SILVER 1.5 --stop 24.50\ncapcli buy GOLD --risk 1% --stop-distance 15",
-)
-def buy(
-    ctx: typer.Context,
-    epic: options.Epic,
-    size: _Size = None,
-    *,
-    risk: options.RiskOption = None,
-    stop: options.Stop = None,
-    stop_distance: options.StopDistance = None,
-    stop_amount: options.StopAmount = None,
-    limit: options.Limit = None,
-    limit_distance: options.LimitDistance = None,
-    limit_amount: options.LimitAmount = None,
-    trailing: options.Trailing = False,
-    guaranteed: options.Guaranteed = False,
-    at: options.At = None,
-    type_: options.Type = None,
-    good_till: options.GoodTill = None,
-    explain: options.Explain = False,
-    again: Again = False,
-    ensure_stop: EnsureStop = False,
-    confirm: _Confirm = False,
-) -> None:
-    """Buy: shows the preview, asks, and sends it once.
+    about="""Buy: shows the preview, asks, and sends it once.
 
     It takes a terminal, where you look at the preview and answer. Elsewhere it stops after the preview, with
     exit code 5 and the command that sends it.
-    """
-    _trade(ctx, locals(), Side.BUY)
-
-
-@command(
-    sell_app,
-    "sell",
-    example="capcli sell SILVER 1.5 --stop 45\ncapcli sell EURUSD 1000 --at 1.20 --type limit",
+    """,
 )
-def sell(
-    ctx: typer.Context,
-    epic: options.Epic,
-    size: _Size = None,
-    *,
-    risk: options.RiskOption = None,
-    stop: options.Stop = None,
-    stop_distance: options.StopDistance = None,
-    stop_amount: options.StopAmount = None,
-    limit: options.Limit = None,
-    limit_distance: options.LimitDistance = None,
-    limit_amount: options.LimitAmount = None,
-    trailing: options.Trailing = False,
-    guaranteed: options.Guaranteed = False,
-    at: options.At = None,
-    type_: options.Type = None,
-    good_till: options.GoodTill = None,
-    explain: options.Explain = False,
-    again: Again = False,
-    ensure_stop: EnsureStop = False,
-    confirm: _Confirm = False,
-) -> None:
-    """Sell: shows the preview, asks, and sends it once.
+_add(
+    sell_app,
+    Side.SELL,
+    example="capcli sell SILVER 1.5 --stop 45\ncapcli sell EURUSD 1000 --at 1.20 --type limit",
+    about="""Sell: shows the preview, asks, and sends it once.
 
     It takes a terminal, where you look at the preview and answer. Elsewhere it stops after the preview, with
     exit code 5 and the command that sends it. Where a position of the other side is open, the preview says
     what is closed and what is opened.
-    """
-    _trade(ctx, locals(), Side.SELL)
+    """,
+)
 
 
 def _trade(ctx: typer.Context, given: Mapping[str, Any], side: Side) -> None:

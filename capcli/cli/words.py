@@ -9,7 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from shlex import join
 
-# A word that is no command, and what takes its place; the rest of the line stays.
+from capcli.cli.globals import VALUES
+
+# A word that is no command, and what takes its place; the rest of the line stays. An option that ends with =
+# takes the next word.
 COMMANDS: Mapping[str, str] = {
     # account
     "account": "accounts",
@@ -22,9 +25,9 @@ COMMANDS: Mapping[str, str] = {
     "cash": "accounts",
     "deposit": "accounts topup",
     "topup": "accounts topup",
-    "leverage": "accounts preferences",
-    "hedge": "accounts preferences",
-    "hedging": "accounts preferences",
+    "leverage": "accounts preferences --leverage=",
+    "hedge": "accounts preferences --hedging=",
+    "hedging": "accounts preferences --hedging=",
     "preferences": "accounts preferences",
     "switch": "accounts use",
     # positions
@@ -86,7 +89,7 @@ COMMANDS: Mapping[str, str] = {
     "candle": "prices",
     "ohlc": "prices",
     "bars": "prices",
-    "download": "prices --output",
+    "download": "prices",
     "stream": "watch",
     "live-prices": "watch",
     "alerts": "alert",
@@ -218,8 +221,12 @@ OPTIONS: Mapping[str, str] = {
     "--long": "",
     "--market": "",
 }
-# Options that are what happens anyway at these commands: they are left out there, and stay elsewhere.
-_ANYWAY = frozenset({"preview", "buy"})
+# Options without a name of ours say what happens anyway at these commands; elsewhere they stay.
+_ANYWAY = {
+    "preview": frozenset({"--dry-run", "--buy", "--long", "--market"}),
+    "buy": frozenset({"--buy", "--long", "--market"}),
+}
+_DRY = "--dry-run"
 _LISTS = frozenset({"positions", "orders", "accounts"})
 _LISTING = frozenset({"list", "ls", "show", "all"})
 _SIZE_SECOND = frozenset({"preview", "close"})
@@ -243,25 +250,31 @@ def plain(line: Sequence[str], known: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """What a line means: `why` it cannot be run as it stands, and the finished command."""
+    """What a line means: `why` it cannot be run as it stands, and the words of the finished one."""
 
     why: str
-    command: str
+    words: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        return join(["capcli", *self.words])
 
 
 def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
     """Return what a line means, None where the tables do not know it."""
     words = list(line)
-    place = next((at for at, word in enumerate(words) if word in known or word.lower() in COMMANDS), None)
+    place = _place(words, (*known, *COMMANDS))
     if place is None:
         return None
-    named = _command(words, place, known)
+    named = _unsent(_command(words, place, known), place)
     command = named[place]
     options = [word.partition("=")[0] for word in words if _option(word, command) != word]
     sized = _sized([one for word in named if (one := _option(word, command))], place)
     if sized == words:
         return None
-    if named != words:
+    if _DRY in words and _DRY not in named:
+        why = "A preview sends nothing, so it is what a dry run is here."
+    elif named != words:
         why = f"There is no command {' '.join(words[place : place + 1 + (words[place] in known)])!a}."
     elif options:
         why = f"There is no option {' or '.join(options)} here."
@@ -269,11 +282,13 @@ def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
         why = "The size has an option here: --size."
     else:
         why = "The market comes first, then the size."
-    return Meant(why, join(["capcli", *sized]))
+    return Meant(why, tuple(sized))
 
 
-def _place(words: Sequence[str], known: Sequence[str]) -> int | None:
-    return next((at for at, word in enumerate(words) if word in known), None)
+def _place(words: Sequence[str], names: Sequence[str]) -> int | None:
+    """Find the command of a line: the value of a global option is none."""
+    values = {at + 1 for at, word in enumerate(words) if word in VALUES}
+    return next((at for at, one in enumerate(words) if one.lower() in names and at not in values), None)
 
 
 def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
@@ -285,11 +300,22 @@ def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
         return words
     else:
         command = COMMANDS[name]
+    if command.endswith("="):
+        command, _, option = command.rpartition(" ")
+        rest = [option.rstrip("="), *rest] if rest else rest
     own = command.split()
     options = [word for word in own if word.startswith("--") and own[0] != word]
     if own[0].startswith("--"):
         return [*words[:place], *own]
     return [*words[:place], *(word for word in own if word not in options), *rest, *options]
+
+
+def _unsent(words: list[str], place: int) -> list[str]:
+    """Turn an order that is not to be sent into its preview."""
+    if _DRY not in words or words[place] not in _SIZE_STANDS:
+        return words
+    side = ["--sell"] if words[place] == "sell" else []
+    return [*words[:place], "preview", *(word for word in words[place + 1 :] if word != _DRY), *side]
 
 
 def _option(word: str, command: str) -> str:
@@ -298,7 +324,7 @@ def _option(word: str, command: str) -> str:
     ours = OPTIONS.get(name, name)
     if ours == "--size" and command in _SIZE_STANDS:
         return value
-    if name not in OPTIONS or (not ours and command not in _ANYWAY):
+    if name not in OPTIONS or (not ours and name not in _ANYWAY.get(command, ())):
         return word
     return f"{ours}{equals}{value}" if ours else ""
 

@@ -42,7 +42,6 @@ NAMES: Mapping[str, str] = {
     "EUROSTOXX": "EU50",
     "HANGSENG": "HK50",
     "RUSSELL": "RTY",
-    "VIX": "VIX",
     "XAU": "GOLD",
     "XAUUSD": "GOLD",
     "GC": "GOLD",

@@ -86,8 +86,8 @@ def nothing_to_protect(look: Look) -> str | None:
         return None
     named = " and ".join(legs)
     if case.request.kind is Kind.WORKING:
-        return f"if it fills against the open position, its {named} are placed on nothing"
-    return None if effect.opens else f"it opens nothing, so its {named} would be placed on nothing"
+        return f"if it fills against the open position, its {named} would apply to nothing"
+    return None if effect.opens else f"it opens nothing, so its {named} would apply to nothing"
 
 
 def large_loss(look: Look) -> str | None:

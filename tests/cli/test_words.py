@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from capcli.cli.main import Root, app
+from capcli.cli.run import takes
 from capcli.cli.words import COMMANDS, OPTIONS, PAIRS, meant, plain
 from tests.support.leaves import leaves
 
@@ -16,11 +17,14 @@ LINES = """
 balance                                     accounts
 balance --env demo                          accounts --env demo
 --json balance                              --json accounts
+--env demo balance                          --env demo accounts
 equity                                      accounts
 account                                     accounts
 margin                                      accounts
 deposit 500                                 accounts topup 500
-leverage SHARES=5                           accounts preferences SHARES=5
+leverage SHARES=5                           accounts preferences --leverage SHARES=5
+hedging on                                  accounts preferences --hedging on
+leverage                                    accounts preferences
 pos                                         positions
 position                                    positions
 portfolio --json                            positions --json
@@ -49,6 +53,10 @@ short GOLD --qty 2 --sl 3000                sell GOLD 2 --stop 3000
 buy 1 GOLD                                  buy GOLD 1
 buy GOLD --size 1                           buy GOLD 1
 buy GOLD --qty=1                            buy GOLD 1
+buy GOLD 1 --dry-run                        preview GOLD --size 1
+sell GOLD 1 --dry-run --sl 3000             preview GOLD --size 1 --stop 3000 --sell
+buy GOLD 1 --long                           buy GOLD 1
+preview GOLD --size 1 --dry-run             preview GOLD --size 1
 sell GOLD --lots 1 --tp 2500                sell GOLD 1 --limit 2500
 preview GOLD 1                              preview GOLD --size 1
 preview 1 GOLD                              preview GOLD --size 1
@@ -119,6 +127,7 @@ def test_a_traders_line_is_answered_with_the_finished_command(typed: str, finish
     assert found is not None
     assert found.command == f"capcli {finished}"
     assert found.why.endswith(".")
+    assert takes(typer.main.get_command(app), found.words)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +138,7 @@ def test_a_traders_line_is_answered_with_the_finished_command(typed: str, finish
         "close --all",
         "history activity",
         "nonsense",
+        "--env demo record x",
         "",
         "--json",
         "buy GOLD 1",
@@ -136,6 +146,14 @@ def test_a_traders_line_is_answered_with_the_finished_command(typed: str, finish
 )
 def test_a_line_that_is_none_of_these_is_left_alone(line: str) -> None:
     assert meant(shlex.split(line), KNOWN) is None
+
+
+@pytest.mark.parametrize(
+    "line", ["positions --sl 3", "quote GOLD --tf 1h", "buy GOLD 1 --short", "halt --qty 1"]
+)
+def test_a_finished_command_that_would_not_run_is_not_offered(capcli: Any, line: str) -> None:
+    said = capcli(*line.split(), "--json")
+    assert (said.code, said.error["next"]) == (2, f"capcli {line.split(maxsplit=1)[0]} --help")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +210,12 @@ def test_the_answer_is_a_usage_error_whose_next_command_runs(capcli: Any, line: 
     assert (said.code, said.error["code"]) == (2, "USAGE")
     following = capcli(*shlex.split(said.error["next"])[1:])
     assert following.code in {0, 5}, following
+
+
+@pytest.mark.parametrize("line", ["balance --env", "pos --env demo --env paper", "history foo", "search"])
+def test_a_line_that_is_wrong_in_two_ways_is_still_a_usage_error(capcli: Any, line: str) -> None:
+    said = capcli(*line.split(), "--json")
+    assert (said.code, said.error["code"]) == (2, "USAGE")
 
 
 def test_a_verb_that_says_nothing_new_works(capcli: Any) -> None:

@@ -16,7 +16,6 @@ TYPED = {
     "EU50": "STOXX, Euro Stoxx",
     "HK50": "Hang Seng",
     "RTY": "Russell",
-    "VIX": "vix",
     "GOLD": "XAU, XAU/USD, GC=F",
     "SILVER": "XAG, xag-usd",
     "PLATINUM": "XPTUSD",

@@ -83,16 +83,16 @@ def test_what_only_closes_needs_no_stop() -> None:
 @pytest.mark.parametrize(
     ("legs", "done", "told"),
     [
-        ({"stop": level("29")}, effect("1", "0"), "it opens nothing, so its stop would be placed on nothing"),
+        ({"stop": level("29")}, effect("1", "0"), "it opens nothing, so its stop would apply to nothing"),
         (
             {"stop": level("29"), "limit": level("31")},
             effect("1", "0"),
-            "it opens nothing, so its stop and limit would be placed on nothing",
+            "it opens nothing, so its stop and limit would apply to nothing",
         ),
         (
             {"limit": level("31")},
             effect("1", "0"),
-            "it opens nothing, so its limit would be placed on nothing",
+            "it opens nothing, so its limit would apply to nothing",
         ),
         ({"stop": level("29")}, effect("1", "1"), None),
         ({"stop": level("29")}, effect("0", "1"), None),
@@ -100,7 +100,7 @@ def test_what_only_closes_needs_no_stop() -> None:
         (
             {"stop": level("28"), "trigger": Trigger(D(29))},
             effect("1", "1"),
-            "if it fills against the open position, its stop are placed on nothing",
+            "if it fills against the open position, its stop would apply to nothing",
         ),
         ({"stop": level("28"), "trigger": Trigger(D(29))}, effect("0", "2"), None),
     ],
