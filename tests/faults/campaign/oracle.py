@@ -262,10 +262,17 @@ def exits_fit(case: Case) -> Iterator[str]:
         if command.deed == "close part":
             # Executed, and what is left is not what was expected: somebody has to look.
             due = due | {8}
+        if command.state == "LANDED" and _has_a_twin(case.row_of(command)):
+            # Taken by its traces, and another deal like it appeared since: a person has to say which is whose.
+            due = due | {8}
         if command.exit not in due:
             yield f"{_name(command)} told {command.state} and ended with {command.exit}: {command.said}"
         if command.deed == "settle" and command.exit == 0 and command.data.get("undecided"):
             yield f"{_name(command)} left something undecided and ended with 0"
+
+
+def _has_a_twin(row: Row | None) -> bool:
+    return row is not None and row["evidence"] == "inferred" and row["candidates"] != "[]"
 
 
 def nothing_sent_is_true(case: Case) -> Iterator[str]:
