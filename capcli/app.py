@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from capcli.services.account_changes import AccountChanges
     from capcli.services.accounts import Accounts
     from capcli.services.amending import Amendments
+    from capcli.services.announcing import Announcer, Launch
     from capcli.services.approving import Approvals
     from capcli.services.browsing import Browsing
     from capcli.services.cancelling import Cancellations
@@ -245,6 +246,7 @@ class Surroundings:
     """What tests replace: time, chance, waiting, and the wire to the broker.
 
     `quiet_s`: how long after a send a missing trace says nothing; `gap_s`: between two looks without one.
+    `launch` starts the programs that tell a person something.
     """
 
     clock: Callable[[], datetime] = utc_now
@@ -255,6 +257,7 @@ class Surroundings:
     quiet_s: float = 120
     gap_s: float = 30
     transport: Any = None
+    launch: "Launch | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -662,8 +665,29 @@ class App:
             self._around.ids,
             place=(self.env, self.host),
             needed=self.approval_mode == "human",
+            announce=self.announcer.announce,
             at_terminal=self._presence.interactive,
         )
+
+    @property
+    def announcer(self) -> "Announcer":
+        """Return what tells a person that something waits for them or was sent without them."""
+        return self._once("announcer", self._announcer)
+
+    def _announcer(self) -> "Announcer":
+        from capcli.services.announcing import Announcer
+
+        return Announcer(
+            self._launch,
+            self._around.monotonic,
+            on_desktop=self.settings.notify,
+            command=self.settings.notify_cmd,
+        )
+
+    def _launch(self) -> "Launch":
+        from capcli.notify import Launcher
+
+        return self._around.launch or Launcher(self._environ)
 
     @property
     def _halt_switch(self) -> "FileHalt":

@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "errors": set(),
     "system": {"errors"},
     "log": set(),
+    "notify": set(),
     "sqlite_file": {"errors"},
     "settings": {"domain", *EVERYBODY},
     "services": {"domain", "errors"},

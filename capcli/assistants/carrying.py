@@ -39,7 +39,11 @@ def carried(environ: Mapping[str, str]) -> dict[str, str]:
 
     Raises SettingInvalid for a relative folder.
     """
-    settings = {each.name: environ[each.name].strip() for each in TABLE if _is_good(each.name, environ)}
+    settings = {
+        each.name: environ[each.name].strip()
+        for each in TABLE
+        if _is_good(each.name, environ) and not each.private
+    }
     files = {name: environ[name] for name in _FILES if Path(environ.get(name, "")).is_absolute()}
     return _places(environ) | settings | files
 
@@ -62,6 +66,12 @@ def left_out(assistant: Assistant, environ: Mapping[str, str], env: str | None) 
             f"{_listed(secret)} set here, and no secret is written into the entry. For the server, store the"
             f" credentials in the keychain with capcli login{where}."
         )
+    private = [each for each in TABLE if each.private and _is_good(each.name, environ)]
+    notes += [
+        f"{each.name} is set here and may hold an address of yours, so it is not written into the entry. For"
+        f" the server, store it in config.toml: capcli config set {each.key} ..."
+        for each in private
+    ]
     bad = [
         each.name for each in TABLE if environ.get(each.name, "").strip() and not _is_good(each.name, environ)
     ]

@@ -95,6 +95,7 @@ def _refusals() -> str:
 
 
 def _environment() -> str:
+    from capcli.services.announcing import FIELDS
     from capcli.settings.table import CREDENTIALS, TABLE
     from capcli.settings.values import written
 
@@ -119,6 +120,10 @@ def _environment() -> str:
         "    _CMD   a command that prints it; run without a shell, stopped after 10 s",
         "    Or in systemd's $CREDENTIALS_DIRECTORY as cap_api_key, cap_identifier, cap_api_password.",
         "    Without them the keychain is used: capcli login.",
+        "",
+        "CAP_NOTIFY_CMD reads one JSON object from stdin, with these fields:",
+        f"    {', '.join(FIELDS)}.",
+        "    Of the environment it gets what a program needs to start (PATH, HOME, the desktop's), no CAP_ name.",
         "",
         "CAPCLI_HOME      one folder for config.toml, journal, paper broker and cache; an absolute path",
         "HTTPS_PROXY      the proxy to the broker; ALL_PROXY and NO_PROXY too. None is used to this computer",

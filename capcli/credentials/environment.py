@@ -14,6 +14,7 @@ from capcli.credentials.form import checked
 from capcli.errors import CredentialsMissing, SettingInvalid
 from capcli.services.ports import Credentials
 from capcli.settings import CREDENTIAL_NAMES
+from capcli.settings.values import command
 
 COMMAND_DEADLINE_S = 10.0
 
@@ -239,14 +240,8 @@ def _start_problem(error: OSError | ValueError) -> str:
 
 
 def _argv(origin: _Origin) -> list[str]:
-    windows = sys.platform == "win32"
     try:
-        argv = shlex.split(origin.text, posix=not windows)
-    except ValueError:
-        argv = []
-    argv = [part.strip('"') for part in argv] if windows else argv
-    if not argv:
-        raise _refused(origin, "is no command line: a quote is open")
-    if os.path.dirname(argv[0]) and not os.path.isabs(argv[0]):  # noqa: PTH117, PTH120
-        raise _refused(origin, "names a command in the current directory; write its full path")
-    return argv
+        return list(command(origin.text))
+    except ValueError as error:
+        why = str(error)
+    raise _refused(origin, f"is {why}")

@@ -8,6 +8,7 @@ from threading import Lock
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
+from capcli.services.announcing import Announcement, Happening
 from capcli.services.approval_text import one_line
 from capcli.services.ports import Clock, Ids, Journal
 from capcli.services.reply import Reply
@@ -66,14 +67,19 @@ class Approvals:
         *,
         place: tuple[str, str],
         needed: bool,
+        announce: Callable[[Announcement], None],
         at_terminal: bool = False,
     ) -> None:
-        """`place`: the environment and its host. At a terminal a denial does not keep the person from it."""
+        """`place`: the environment and its host. `announce` tells a person that something waits for them.
+
+        At a terminal a denial does not keep the person from it, and nothing is announced: they are asked.
+        """
         self._journal = journal
         self._clock = clock
         self._ids = ids
         self._env, self._host = place
         self.needed = needed
+        self._announce = announce
         self._at_terminal = at_terminal
         self._codes: dict[tuple[str, ...], str] = {}
         self._lock = Lock()
@@ -136,6 +142,8 @@ class Approvals:
             expires_at=until.isoformat(),
         )
         error.shown = text
+        if not self._at_terminal:
+            self._announce(_news(rows, code, now))
         error.about(asked[0].account_id, **_known(asked))
         return error
 
@@ -225,6 +233,20 @@ class Approvals:
             raise ApprovalUnknown(
                 "This code was decided or expired meanwhile. Nothing was changed.", next=_LIST
             )
+
+
+def _news(rows: tuple[ApprovalRecord, ...], code: str, now: datetime) -> Announcement:
+    first = rows[0]
+    return Announcement(
+        Happening.APPROVAL_WAITS,
+        key=" ".join(row.digest for row in rows),
+        env=first.env,
+        account_id=first.account_id,
+        at=now,
+        text="\n".join(row.text for row in rows),
+        code=code,
+        expires_at=min(row.expires_at for row in rows),
+    )
 
 
 def _decided(record: ApprovalRecord) -> datetime:

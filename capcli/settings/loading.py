@@ -60,6 +60,8 @@ class Settings:
     max_drift_pct: Decimal
     preview_ttl_s: int
     approval: str
+    notify: bool
+    notify_cmd: tuple[str, ...] | None
     api_url: str | None
     stream_url: str | None
     rows: tuple[SettingRow, ...]
@@ -243,13 +245,14 @@ def _parsed(setting: Setting, text: str, name: str, source: str) -> Any:
 
 
 def _invalid(setting: Setting, text: str, name: str, source: str, why: str) -> SettingInvalid:
-    reason = slip(text) or (why if "epic" in why or "ALL" in why else "")
+    reason = slip(text) or (why if "epic" in why or "ALL" in why or setting.private else "")
+    said = "set to what cannot be used" if setting.private else shown(text)
     return SettingInvalid(
-        f"{name} is {shown(text)} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}."
+        f"{name} is {said} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}."
         " Nothing was sent.",
         next="capcli help environment" if source == "environment" else "capcli config path",
         variable=name,
-        value=safe(text),
+        value="" if setting.private else safe(text),
         allowed=setting.allowed,
     )
 
@@ -317,6 +320,8 @@ def _settings(found: Mapping[str, _Found], profile: Profile, environ: Mapping[st
         max_drift_pct=value["max_drift_pct"],
         preview_ttl_s=value["preview_ttl_s"],
         approval=value["approval"],
+        notify=value["notify"],
+        notify_cmd=value["notify_cmd"],
         api_url=value["api_url"],
         stream_url=value["stream_url"],
         rows=(*_rows(found), *_credential_rows(environ)),
@@ -326,14 +331,13 @@ def _settings(found: Mapping[str, _Found], profile: Profile, environ: Mapping[st
 def _rows(found: Mapping[str, _Found]) -> list[SettingRow]:
     return [
         SettingRow(
-            setting.name, _written(setting, found[setting.name]), found[setting.name].source, setting.about
+            setting.name,
+            setting.write(found[setting.name].value),
+            found[setting.name].source,
+            setting.about,
         )
         for setting in TABLE
     ]
-
-
-def _written(setting: Setting, found: _Found) -> str:
-    return "ALL" if setting.name == "CAP_ALLOWED_EPICS" and found.value is None else written(found.value)
 
 
 def _credential_rows(environ: Mapping[str, str]) -> list[SettingRow]:

@@ -36,6 +36,9 @@ class Setting:
     live_default: Any = None
     if_bad: Any = None
     vital: bool = False
+    write: Callable[[Any], str] = values.written
+    private: bool = False
+    """Its text may hold an address or a token: it is repeated nowhere."""
 
     @property
     def key(self) -> str:
@@ -78,6 +81,7 @@ TABLE = (
         None,
         "epics separated by commas such as SILVER,GOLD, or ALL",
         "Markets that may be traded",
+        write=values.epics_written,
     ),
     Setting(
         "CAP_MAX_POSITION_SIZE", values.decimal("0", _LARGEST), None, _SIZE, "Largest size of a market order"
@@ -189,6 +193,22 @@ TABLE = (
         "Who approves an order: whoever confirms it, or a person by form or terminal",
         live_default="human",
         if_bad="human",
+    ),
+    Setting(
+        "CAP_NOTIFY",
+        values.boolean,
+        True,
+        _YES_NO,
+        "The desktop shows when something waits for a person, or was sent under a mandate",
+    ),
+    Setting(
+        "CAP_NOTIFY_CMD",
+        values.command,
+        None,
+        "a program with its arguments; no shell reads it, and a path is written in full",
+        "A program that is told the same: one JSON object on stdin, stopped after 10 s",
+        write=values.program_only,
+        private=True,
     ),
     Setting(
         "CAP_API_URL",

@@ -1,6 +1,9 @@
 """How the text of a setting becomes a value, and which text is a slip of the pen. Pure."""
 
+import os
 import re
+import shlex
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
@@ -137,6 +140,30 @@ def _host_and_port(parts: SplitResult) -> str:
         raise ValueError
     bracketed = f"[{host}]" if ":" in host else host
     return bracketed if parts.port is None else f"{bracketed}:{parts.port}"
+
+
+def command(text: str) -> tuple[str, ...]:
+    """Read a command line as argv; no shell reads it. Raises ValueError with what is wrong."""
+    windows = sys.platform == "win32"
+    try:
+        argv = shlex.split(text, posix=not windows)
+    except ValueError:
+        argv = []
+    argv = [part.strip('"') for part in argv] if windows else argv
+    if not argv:
+        raise ValueError("no command line: a quote is open")
+    if os.path.dirname(argv[0]) and not os.path.isabs(argv[0]):  # noqa: PTH117, PTH120
+        raise ValueError("a command in the current directory; write its full path")
+    return tuple(argv)
+
+
+def program_only(argv: tuple[str, ...] | None) -> str:
+    """Write a command without its arguments: an address or a token may stand there."""
+    return "not set" if argv is None else f"{argv[0]}{' ...' if argv[1:] else ''}"
+
+
+def epics_written(epics: frozenset[str] | None) -> str:
+    return "ALL" if epics is None else written(epics)
 
 
 def shown(text: str) -> str:

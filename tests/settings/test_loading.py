@@ -21,7 +21,7 @@ CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_D
 CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT
 CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP
 CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S
-CAP_APPROVAL CAP_API_URL CAP_STREAM_URL
+CAP_APPROVAL CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL
 """.split()  # noqa: SIM905 - one block to compare with the contract by eye
 
 
@@ -421,3 +421,15 @@ def test_reading_settings_loads_nothing_heavy():
     code = f"import sys, capcli.settings; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_program_to_notify_is_shown_without_its_arguments_and_never_repeated_in_an_error():
+    secret = "https://chat.example/bot123:token"
+    found = read(environ={"CAP_NOTIFY_CMD": f"/usr/bin/curl {secret} 'a b'"})
+    assert found.notify_cmd == ("/usr/bin/curl", secret, "a b")
+    assert row(found, "CAP_NOTIFY_CMD") == ("/usr/bin/curl ...", "environment")
+    for bad in (f"curl '{secret}", f"./tell {secret}"):
+        with pytest.raises(SettingInvalid) as caught:
+            read(environ={"CAP_NOTIFY_CMD": bad})
+        assert "token" not in repr(caught.value.problem())
+        assert caught.value.details["variable"] == "CAP_NOTIFY_CMD"

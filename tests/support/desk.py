@@ -61,6 +61,7 @@ class Seat:
         options: Options | None = None,
         paper: Path | None = None,
         clock: Callable[[], datetime] | None = None,
+        launch: Any = None,
         **settings: str,
     ) -> None:
         self.home = home
@@ -76,6 +77,7 @@ class Seat:
                 monotonic=time.monotonic,
                 lock_wait_s=0.2,
                 transport=self.tap,
+                launch=launch,
             ),
         )
 

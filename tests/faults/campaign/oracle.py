@@ -263,7 +263,7 @@ def exits_fit(case: Case) -> Iterator[str]:
             # Executed, and what is left is not what was expected: somebody has to look.
             due = due | {8}
         if command.state == "LANDED" and _has_a_twin(case.row_of(command)):
-            # Taken by its traces, and another deal like it appeared since: a person has to say which is whose.
+            # Taken by its traces, and another deal like it appeared since: a person says which is whose.
             due = due | {8}
         if command.exit not in due:
             yield f"{_name(command)} told {command.state} and ended with {command.exit}: {command.said}"

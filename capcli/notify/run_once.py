@@ -1,0 +1,36 @@
+"""Runs one program on its own for a limited time: `run_once.py SECONDS PROGRAM [ARGUMENT ...]`.
+
+It is a process of its own, so that the limit holds when whoever started it has ended.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+
+
+def main(limit_s: float, argv: list[str]) -> int:
+    """Run it with our stdin, and stop it with all that it started when its time is over."""
+    try:
+        process = subprocess.Popen(  # noqa: S603  the user's own program, as argv, without a shell
+            argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+    except (OSError, ValueError):
+        return 127
+    try:
+        return process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        _stop(process)
+        return 124
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]), sys.argv[2:]))

@@ -1,0 +1,137 @@
+"""Announcements: a person hears that something waits for them, or was sent without them."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from threading import Lock
+from typing import Any, Protocol
+
+REPEAT_S = 10.0
+_WATCH = "capcli approve --watch"
+
+
+class Happening(StrEnum):
+    """What is announced."""
+
+    APPROVAL_WAITS = "approval_waits"
+    ORDER_SENT = "order_sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a person is told. `key` tells repeats: the same one within 10 s is announced once.
+
+    A desktop shows environment and code (or attempt) only; the user's own command gets every field but `key`.
+    """
+
+    event: Happening
+    key: str
+    env: str
+    account_id: str
+    at: datetime
+    text: str
+    code: str | None = None
+    attempt_id: str | None = None
+    mandate: str | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def next(self) -> str:
+        """Return the command with which a person goes on."""
+        if self.event is Happening.APPROVAL_WAITS:
+            return f"{_WATCH} --env {self.env}"
+        return f"capcli history executions --env {self.env}"
+
+    @property
+    def title(self) -> str:
+        return f"capcli {self.env.upper()}"
+
+    @property
+    def line(self) -> str:
+        """Return what a locked screen may show: no market, size or amount."""
+        if self.event is Happening.APPROVAL_WAITS:
+            return f"An order waits for your approval: code {self.code}"
+        return f"An order was sent under a mandate: {self.attempt_id}"
+
+
+FIELDS = (
+    "event",
+    "env",
+    "account_id",
+    "at",
+    "text",
+    "code",
+    "attempt_id",
+    "mandate",
+    "expires_at",
+    "next",
+)
+"""The fields of the JSON object that CAP_NOTIFY_CMD reads from stdin; null where there is nothing to say."""
+
+
+class Launch(Protocol):
+    """Starts programs and never waits for one."""
+
+    def __call__(self, argv: Sequence[str], document: bytes) -> None:
+        """Start a program with a document on its stdin. Raises OSError where it cannot be started."""
+
+    def desktop(self, title: str, text: str) -> tuple[str, ...] | None:
+        """Return the command that shows a notification; None where there is no desktop."""
+
+
+class Announcer:
+    """Tells a person by the desktop, unless that is off, and by the user's own command, where one is set."""
+
+    def __init__(
+        self,
+        launch: Callable[[], Launch],
+        monotonic: Callable[[], float],
+        *,
+        on_desktop: bool,
+        command: tuple[str, ...] | None,
+    ) -> None:
+        self._launch = launch
+        self._monotonic = monotonic
+        self._on_desktop = on_desktop
+        self._command = command
+        self._last: dict[tuple[str, str], float] = {}
+        self._lock = Lock()
+
+    def announce(self, news: Announcement) -> None:
+        """Tell a person. It never raises and never waits: what it is about goes on all the same."""
+        if not (self._on_desktop or self._command) or self._is_repeat(news):
+            return
+        with suppress(OSError):
+            launch = self._launch()
+            if self._command is not None:
+                with suppress(OSError):
+                    launch(self._command, _document(news))
+            if self._on_desktop and (shown := launch.desktop(news.title, news.line)) is not None:
+                launch(shown, b"")
+
+    def _is_repeat(self, news: Announcement) -> bool:
+        now, key = self._monotonic(), (news.event.value, news.key)
+        with self._lock:
+            self._last = {one: at for one, at in self._last.items() if 0 <= now - at < REPEAT_S}
+            if key in self._last:
+                return True
+            self._last[key] = now
+            return False
+
+
+def _document(news: Announcement) -> bytes:
+    """Return one line of JSON, all ASCII: what a broker or a model wrote stays text in it."""
+    return json.dumps({name: _plain(getattr(news, name)) for name in FIELDS}).encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, str) and not isinstance(value, StrEnum):
+        return "\n".join(
+            "".join(letter if letter.isprintable() else " " for letter in line) for line in value.splitlines()
+        )
+    return value
