@@ -130,6 +130,9 @@ class _Told:
         self._tell(session)
         self.cache.save(session)
 
+    def save_default(self, session: "StoredSession") -> None:
+        self.cache.save_default(session)
+
     def drop(self) -> None:
         self.cache.drop()
 

@@ -415,7 +415,11 @@ class Sessions:
         self._live = None
         if known and target not in known:
             raise account_unknown(target, known)
-        return self._put_account(live, target)[0]
+        moved = self._put_account(live, target)[0]
+        if self._cache is not None and target == self._configured:
+            # Later logins land on the account of this switch (API page 2.6): those that ask for none go back.
+            self._cache.save_default(replace(moved.stored, chosen=live.stored.account_id))
+        return moved
 
     def _move(self, live: Live, target: str) -> Live:
         """Put a session that came from the cache on the wanted account; it may be there already."""

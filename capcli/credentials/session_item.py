@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -152,6 +152,13 @@ class FirstUsableCache:
             self.file.drop()
         else:
             self.file.save(session)
+
+    def save_default(self, session: StoredSession) -> None:
+        keychain = self.keychain and replace(self.keychain, account="")
+        default = FirstUsableCache(keychain, replace(self.file, account=""))
+        default.trouble, default._since = self.trouble, self._since
+        if default.load() is None:
+            default.save(session)
 
     def drop(self) -> None:
         self._asked(lambda keychain: keychain.drop(), lambda: None)

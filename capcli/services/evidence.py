@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
@@ -66,13 +67,17 @@ class Witness:
     def examine(self, attempt: AttemptRecord) -> tuple[AttemptRecord, Finding | None]:
         """Settle an attempt, and return what a lost order may have become where that was looked for."""
         if attempt.state is AttemptState.CLAIMED:
-            note = "the process that claimed it ended before sending"
-            return self._move(attempt, AttemptState.NOT_SENT, note=note), None
+            if self.desk.journal.remembered() is None:
+                note = "the process that claimed it ended before sending"
+                return self._move(attempt, AttemptState.NOT_SENT, note=note), None
+            # A copy of the journal from before the send: what became of it is in another one.
+            attempt = self._move(attempt, AttemptState.SENDING, sent_at=attempt.created_at)
         if attempt.kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL, Kind.WORKING_UPDATE}:
             return self._settled_change(attempt), None
         if attempt.state is AttemptState.SENDING:
             note = "the process that sent it ended before the answer"
-            attempt = self._move(attempt, AttemptState.UNKNOWN, note=note)
+            sent = attempt.broker_time_at_send or self._claimed_at(attempt)
+            attempt = self._move(attempt, AttemptState.UNKNOWN, note=note, broker_time_at_send=sent)
         order = self.order_of(attempt)
         lost = attempt.state.unresolved or self.search.is_watched(attempt)
         if order is None or not lost or not self._reaches(attempt.account_id):
@@ -85,6 +90,13 @@ class Witness:
                 return attempt, None
         finding = self.search.look(attempt, order.request)
         return (attempt if finding is None else self._judge(attempt, order, finding)), finding
+
+    def _claimed_at(self, attempt: AttemptRecord) -> datetime:
+        """Return when an order was claimed, by the broker's clock as far as its preview knows it."""
+        preview = self.desk.journal.preview(attempt.preview_id or "")
+        if preview is None or preview.broker_time is None:
+            return attempt.created_at
+        return preview.broker_time + (attempt.created_at - preview.created_at)
 
     def _judge(self, attempt: AttemptRecord, order: StoredOrder, finding: Finding) -> AttemptRecord:
         """Take one trace for the order, one refusal for its answer, and two looks at nothing for absence."""

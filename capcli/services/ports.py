@@ -87,6 +87,10 @@ class SessionCache(Protocol):
 
     def save(self, session: StoredSession) -> None: ...
 
+    def save_default(self, session: StoredSession) -> None:
+        """Keep a session for commands that ask for no account, unless one is kept for them."""
+        ...
+
     def drop(self) -> None:
         """Forget this session."""
         ...

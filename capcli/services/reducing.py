@@ -282,7 +282,7 @@ class Reductions(Executions):
         left, opened = self._aftermath(target, scene)
         problem = reply.problem
         if done.state is AttemptState.LANDED:
-            problem = _fault(target, size, left, opened)
+            problem = _fault(target, size, done.size, left, opened)
         elif problem is not None and done.state not in {AttemptState.UNKNOWN, AttemptState.ACKED}:
             # A plain order of this size is not what was asked for: the way to try again is this close.
             problem = replace(problem, next=_command(target.deal_id, size))
@@ -422,7 +422,10 @@ def _sentence(told: Reduction) -> str:
     return f"Closed {short(told.size)} of {opened}{at}{': ' if money else ''}{money}; {stays}."
 
 
-def _fault(target: Position, size: Decimal, left: Decimal | None, opened: Position | None) -> Problem | None:
+def _fault(
+    target: Position, size: Decimal, filled: Decimal, left: Decimal | None, opened: Position | None
+) -> Problem | None:
+    """Return what is wrong with the position after the order: another deal, or another size than asked."""
     if opened is not None:
         message = (
             f"The book changed while the order was under way: it opened {opened.side.value} "
@@ -432,10 +435,14 @@ def _fault(target: Position, size: Decimal, left: Decimal | None, opened: Positi
         return Problem("REVERSED", message, int(Exit.NO_STOP), command, assistant_error=False)
     if left is None or left == target.size - size:
         return None
-    message = (
-        f"The order to close {short(size)} was executed, and {target.deal_id} now has {short(left)} of "
-        f"{short(target.size)}: the book changed meanwhile. Look at it before anything else."
-    )
-    return Problem(
-        "REDUCED_OTHERWISE", message, int(Exit.MAY_BE_LIVE), "capcli positions", assistant_error=False
-    )
+    now = f"{target.deal_id} now has {short(left)} of {short(target.size)}"
+    if filled < size and left == target.size - filled:
+        message = f"The broker filled {short(filled)} of the {short(size)} to close: {now}."
+        command = _command(target.deal_id, size - filled)
+    else:
+        message = (
+            f"The order to close {short(size)} was executed, and {now}: the book changed meanwhile. Look at "
+            "it before anything else."
+        )
+        command = "capcli positions"
+    return Problem("REDUCED_OTHERWISE", message, int(Exit.MAY_BE_LIVE), command, assistant_error=False)

@@ -108,6 +108,7 @@ _EXPIRE = "UPDATE previews SET state = 'EXPIRED' WHERE id = ? AND state = 'READY
 # No preview and no approval lives longer, by whichever clock.
 _LONGEST_LIFE = timedelta(days=1)
 _EXPIRE_ALL = "UPDATE previews SET state = 'EXPIRED' WHERE state = 'READY' AND expires_at > ?"
+_CLAIMED = "SELECT * FROM attempts WHERE state = 'CLAIMED'"
 _VOID_ALL = "UPDATE approvals SET state = 'VOID' WHERE state IN ('PENDING', 'APPROVED') AND expires_at > ?"
 
 _INSERT_APPROVAL = """
@@ -271,7 +272,8 @@ class SqliteJournal:
         """Take the journal as it is now for the one to go on from, and the altered rows for true.
 
         No preview and no approval from before it can be used: it may have been, and nobody knows any more.
-        Return number and hash of its last event. Raises JournalUnreadable, StateFolderUnusable.
+        So may an order that was claimed: it is looked for as one whose answer was lost. Return number and hash
+        of the journal's last event. Raises JournalUnreadable, StateFolderUnusable.
         """
         with self._writing(accepting=True) as (connection, append):
             for table, key in altered:
@@ -279,6 +281,11 @@ class SqliteJournal:
             # What is not known any more may have used them up.
             connection.execute(_EXPIRE_ALL, (stamp(at - _LONGEST_LIFE),))
             connection.execute(_VOID_ALL, (stamp(at - _LONGEST_LIFE),))
+            for claimed in [self._read(attempt_of, row) for row in connection.execute(_CLAIMED).fetchall()]:
+                begun = replace(claimed, state=AttemptState.SENDING, sent_at=claimed.created_at)
+                connection.execute(_MOVE, attempt_row(begun) | {"from_state": claimed.state.value})
+                facts = {"sent_at": begun.sent_at}
+                append(Event("move", at, begun.attempt_id, claimed.state, begun.state, facts))
             append(Event("accepted", at, detail={"reason": reason, "altered": len(altered)}))
         row = self._db.rows("SELECT seq, hash FROM events WHERE seq = (SELECT max(seq) FROM events)")[0]
         return row["seq"], row["hash"]

@@ -46,12 +46,16 @@ class Cache:
 
     stored: StoredSession | None = None
     drops: int = 0
+    default: StoredSession | None = None
 
     def load(self) -> StoredSession | None:
         return self.stored
 
     def save(self, session: StoredSession) -> None:
         self.stored = session
+
+    def save_default(self, session: StoredSession) -> None:
+        self.default = self.default or session
 
     def drop(self) -> None:
         self.stored = None

@@ -373,6 +373,18 @@ def test_a_login_that_lands_elsewhere_is_switched_before_anything_else(venue: Ve
     assert broker.account_id == SECOND
     assert cache.stored is not None
     assert cache.stored.account_id == SECOND
+    assert cache.default is not None
+    assert cache.default.chosen == FIRST, "where the login landed, for commands that ask for no account"
+
+
+def test_a_login_that_returns_to_a_chosen_account_says_nothing_to_other_commands(venue: Venue) -> None:
+    switching(venue)
+    cache = Cache(stored(FIRST))
+    broker = venue.broker(cache=cache, wanted=FIRST)
+    broker.switch_account(SECOND)
+    broker.login(force=True)
+
+    assert (broker.account_id, cache.default) == (SECOND, None)
 
 
 def test_a_new_login_returns_to_the_account_of_the_lost_session(venue: Venue) -> None:

@@ -128,6 +128,31 @@ def test_the_keychain_is_used_before_the_file(store, tmp_path):
     assert cache.describe() == "keychain item capcli/main/demo/session"
 
 
+@pytest.mark.parametrize("in_store", [True, False])
+def test_a_default_session_is_kept_for_no_account_where_there_is_none(store, tmp_path, in_store):
+    other = replace(SESSION, cst="other")
+    named = FirstUsableCache(
+        in_keychain("43") if in_store else None, FileSessionCache(tmp_path / "run", "key", "43")
+    )
+    default = first_usable(tmp_path / "run", in_keychain() if in_store else None)
+
+    named.save_default(SESSION)
+    named.save_default(other)
+
+    assert (default.load(), named.load()) == (SESSION, None)
+
+
+def test_a_default_session_does_not_ask_a_silent_keychain_again(use_store, tmp_path):
+    silent = Hanging()
+    use_store(silent)
+    cache = first_usable(tmp_path / "run", in_keychain("43", deadline_s=0.05))
+    cache.load()
+
+    cache.save_default(SESSION)
+
+    assert (silent.asked, cache.file.load()) == (1, SESSION)
+
+
 def test_a_locked_keychain_leaves_the_file(use_store, tmp_path):
     use_store(Failing(keyring.errors.KeyringLocked))
     cache = first_usable(tmp_path / "run", in_keychain())

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from capcli.app import Options
 from capcli.domain.attempt import AttemptState
 from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat
 from tests.support.fixtures import Seats
@@ -75,3 +76,17 @@ def test_reconciling_another_account_leaves_the_choice_as_it_was(seat: Seat) -> 
 
     assert settled.exit_code == 0
     assert seat.app.broker.session().account_id == first
+
+
+def test_a_command_for_another_account_without_a_session_leaves_later_logins_where_they_were(
+    seats: Seats,
+) -> None:
+    for_once = seats(options=Options(account=SECOND_ACCOUNT))
+    assert for_once.app.portfolio.positions().account_id == SECOND_ACCOUNT
+    later = [seats() for _ in range(2)]
+
+    assert [seat.app.portfolio.positions().account_id for seat in later] == [FIRST_ACCOUNT] * 2
+    assert (
+        seats(options=Options(account=SECOND_ACCOUNT)).app.portfolio.positions().account_id == SECOND_ACCOUNT
+    )
+    assert [seat.tap.seen().count("POST /session") for seat in later] == [1, 0]

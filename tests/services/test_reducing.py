@@ -404,7 +404,26 @@ def test_what_is_left_other_than_asked_is_told(seat: Seat) -> None:
     assert (reply.exit_code, reply.problem.code, reply.data.remaining) == (8, "REDUCED_OTHERWISE", D(2))
     assert not reply.problem.assistant_error
     assert reply.data.opened_deal_id is None
+    assert "the book changed meanwhile" in reply.data.sentence
     assert reply.data.next == "capcli positions"
+
+
+def test_a_part_that_the_broker_filled_only_in_part_is_told_as_that(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id or ""
+
+    def fill_less(request: httpx.Request) -> httpx.Response:
+        body = request.content.replace(b'"size":2', b'"size":1.5')
+        headers = {key: value for key, value in request.headers.items() if key != "content-length"}
+        return seat.tap._inner.handle_request(
+            httpx.Request("POST", request.url, headers=headers, content=body)
+        )
+
+    seat.tap.breaks("POST", "/positions", before=fill_less)
+    reply = reduce(seat, deal, "2")
+    assert reply.problem is not None
+    assert (reply.exit_code, reply.problem.code, reply.data.remaining) == (8, "REDUCED_OTHERWISE", D("3.5"))
+    assert reply.data.sentence == f"The broker filled 1.5 of the 2 to close: {deal} now has 3.5 of 5."
+    assert reply.data.next == f"capcli close {deal} --size 0.5"
 
 
 def test_another_deal_of_the_other_side_that_was_there_before_was_not_opened_by_it(seat: Seat) -> None:

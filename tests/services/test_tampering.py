@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -92,6 +93,45 @@ def test_a_preview_that_a_lost_part_of_the_journal_has_sent_is_not_sent_again(se
     assert (error.code, later.tap.orders()) == ("PREVIEW_EXPIRED", [])
     assert "nobody knows whether it was sent" in error.message
     assert later.open().state is AttemptState.LANDED
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+@pytest.mark.parametrize("landed", [False, True])
+def test_an_order_in_a_copy_from_before_its_send_is_looked_for(
+    seats: Seats, monkeypatch: pytest.MonkeyPatch, *, landed: bool, accepted: bool
+) -> None:
+    seat = seats()
+    journal, move = seat.home / "journal.db", seat.app.journal.move
+
+    def copied(attempt_id: str, *states: AttemptState, **facts: Any) -> bool:
+        if states[0] is AttemptState.CLAIMED:
+            with closing(sqlite3.connect(journal.with_name("backup.db"))) as copy:
+                with seat.app.journal._db.fresh() as connection:
+                    connection.backup(copy)
+                seat.time.tick(1)
+        return move(attempt_id, *states, **facts)
+
+    monkeypatch.setattr(seat.app.journal, "move", copied)
+    if not landed:
+        seat.tap.breaks("POST", "/positions", before=httpx.ReadTimeout("no answer"))
+    done = seat.execute(seat.preview().preview_id)
+    assert done.data.state is (AttemptState.LANDED if landed else AttemptState.UNKNOWN)
+    seat.close()
+    for file in ("journal.db-wal", "journal.db-shm"):
+        (seat.home / file).unlink(missing_ok=True)
+    older(journal)
+    later = seats()
+    if accepted:
+        assert later.app.verification.accept(reason="restored", ask_keychain=False).exit_code == 0
+
+    (row,) = later.app.settlements.reconcile().data.attempts
+
+    assert (row.state_before, row.state) == (
+        AttemptState.SENDING if accepted else AttemptState.CLAIMED,
+        done.data.state,
+    )
+    assert row.deal_ids == done.data.deal_ids
+    assert later.app.verification.verify(ask_keychain=False).exit_code == (0 if accepted else 3)
 
 
 def test_an_approval_that_a_lost_part_of_the_journal_has_used_is_not_used_again(seats: Seats) -> None:
