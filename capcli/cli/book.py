@@ -7,6 +7,7 @@ import typer
 from typer._click import Command, Context
 
 from capcli.cli.call import Call
+from capcli.cli.deals import order_id, position_id
 from capcli.cli.inputs import above_zero, instant, leg
 from capcli.cli.run import run
 from capcli.cli.tree import Group, command, epilog, new_app
@@ -51,7 +52,8 @@ def _group(about: str) -> typer.Typer:
 
 positions_app = _group("Open positions: P&L, margin, distance to the stop.")
 orders_app = _group("Working orders.")
-Deal = Annotated[str, typer.Argument(metavar="DEAL", help="Deal id, as the table shows it.")]
+_DEAL = "Deal id; on a terminal its number or its epic, too."
+Deal = Annotated[str, typer.Argument(metavar="DEAL", help=_DEAL)]
 Confirm = Annotated[bool, typer.Option("--confirm", "--yes", help="Send it without a question.")]
 
 
@@ -83,7 +85,8 @@ def one_position(ctx: typer.Context, deal: Deal) -> None:
 def _show_positions(ctx: typer.Context, deal: str | None) -> None:
     from capcli.services.portfolio import PositionsFound
 
-    run(ctx, lambda app: app.portfolio.positions(deal), PositionsFound)
+    call: Call = ctx.find_root().obj
+    run(ctx, lambda app: app.portfolio.positions(deal and position_id(call, app, deal)), PositionsFound)
 
 
 @command(
@@ -121,7 +124,7 @@ def amend_position(
         guaranteed=guaranteed,
     )
 
-    _amend(ctx, deal, lambda _: change, confirm=confirm)
+    _amend(ctx, deal, lambda _, __: change, confirm=confirm)
 
 
 @command(
@@ -135,20 +138,23 @@ def breakeven(ctx: typer.Context, deal: Deal, *, confirm: Confirm = False) -> No
     A close at that price books nothing: the entry is the price that was dealt at, so the spread is in it.
     The limit is kept. It takes a price that is better than the entry by at least the market's minimum.
     """
-    _amend(ctx, deal, lambda app: app.amendments.breakeven(deal), confirm=confirm)
+    _amend(ctx, deal, lambda app, meant: app.amendments.breakeven(meant), confirm=confirm)
 
 
-def _amend(ctx: typer.Context, deal: str, change_of: "Callable[[App], Change]", *, confirm: bool) -> None:
+def _amend(
+    ctx: typer.Context, deal: str, change_of: "Callable[[App, str], Change]", *, confirm: bool
+) -> None:
     from capcli.services.amending import Amendment
 
     call: Call = ctx.find_root().obj
 
     def use(app: "App") -> "Reply[Amendment]":
-        change = change_of(app)
+        meant = position_id(call, app, deal, confirm=confirm)
+        change = change_of(app, meant)
         return call.confirmed(
-            lambda yes: app.amendments.amend(deal, change, confirmed=yes),
+            lambda yes: app.amendments.amend(meant, change, confirmed=yes),
             given=confirm,
-            summary=lambda: app.amendments.question(deal, change),
+            summary=lambda: app.amendments.question(meant, change),
         )
 
     run(ctx, use, Amendment)
@@ -169,7 +175,8 @@ def one_order(ctx: typer.Context, deal: Deal) -> None:
 def _show_orders(ctx: typer.Context, deal: str | None) -> None:
     from capcli.services.portfolio import OrdersFound
 
-    run(ctx, lambda app: app.portfolio.orders(deal), OrdersFound)
+    call: Call = ctx.find_root().obj
+    run(ctx, lambda app: app.portfolio.orders(deal and order_id(call, app, deal)), OrdersFound)
 
 
 @command(
@@ -212,10 +219,11 @@ def amend_order(
     change = OrderChange(level, legs, instant("--good-till", good_till), no_expiry)
 
     def use(app: "App") -> "Reply[OrderAmendment]":
+        meant = order_id(call, app, deal, confirm=confirm)
         return call.confirmed(
-            lambda yes: app.order_amendments.amend(deal, change, confirmed=yes),
+            lambda yes: app.order_amendments.amend(meant, change, confirmed=yes),
             given=confirm,
-            summary=lambda: app.order_amendments.question(deal, change),
+            summary=lambda: app.order_amendments.question(meant, change),
         )
 
     run(ctx, use, OrderAmendment)
@@ -231,7 +239,11 @@ def cancel_order(
     ctx: typer.Context,
     deal: Annotated[
         str | None,
-        typer.Argument(metavar="DEAL", help="Deal id, as the table shows it.", show_default=False),
+        typer.Argument(
+            metavar="DEAL",
+            help=_DEAL,
+            show_default=False,
+        ),
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Cancel every working order.")] = False,
@@ -261,10 +273,11 @@ def _cancel(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None
     from capcli.services.cancelling import Cancellation
 
     def use(app: "App") -> "Reply[Cancellation]":
+        meant = order_id(call, app, deal, confirm=confirm)
         return call.way_out(
-            lambda yes, person: app.cancellations.cancel(deal, confirmed=yes, person=person),
+            lambda yes, person: app.cancellations.cancel(meant, confirmed=yes, person=person),
             given=confirm,
-            summary=lambda: app.cancellations.question(deal),
+            summary=lambda: app.cancellations.question(meant),
         )
 
     run(ctx, use, Cancellation, way_out=f"capcli orders cancel {quote(deal)}")

@@ -448,6 +448,8 @@ class Call:
         key, only = rows_key(type(reply.data)), self.options.fields
         subject = text.Subject(env, reply.account_id)
         look = self.outlet.look(no_colour=self.options.no_colour)
+        if look.width is not None:
+            look = replace(look, numbers=self._numbers(reply))
         if self.options.csv and key:
             names = only or field_names(type(reply.data))
             return text.csv_text(plain(reply.data)[key], names, look=look if look.terminal else None)
@@ -455,6 +457,13 @@ class Call:
             data = pick(reply.data, only)
             return text.rows_text(data[key] if key else [data], only, subject, look)
         return text.text(reply.data, subject, look, explain=explain)
+
+    def _numbers(self, reply: "Reply[Any]") -> dict[str, int]:
+        """Return the numbers of the deals that a result shows on a terminal."""
+        from capcli.cli.deals import deals_in, numbers_of
+
+        found, give = deals_in(reply)
+        return numbers_of(self._apps[-1], reply.account_id, found, give=give) if found and self._apps else {}
 
     def complain(self, problem: Problem) -> None:
         """Write on stderr what stopped the command, and the next command."""

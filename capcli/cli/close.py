@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.deals import position_id
 from capcli.cli.inputs import above_zero
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
@@ -27,6 +28,7 @@ _EXAMPLE = (
     "capcli close 006011e7-0001-54c4-0000-000080560043 --size 0.5\n"
     "capcli close --all --confirm"
 )
+_DEAL = "Deal id; on a terminal its number or its epic, too."
 _HELP = "capcli close --help"
 
 
@@ -35,7 +37,11 @@ def close(
     ctx: typer.Context,
     deal: Annotated[
         str | None,
-        typer.Argument(metavar="DEAL", help="Deal id, as `capcli positions` shows it.", show_default=False),
+        typer.Argument(
+            metavar="DEAL",
+            help=_DEAL,
+            show_default=False,
+        ),
     ] = None,
     *,
     size: Annotated[str | None, typer.Option(metavar="NUMBER", help="Close only this much of it.")] = None,
@@ -71,10 +77,11 @@ def _close(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None:
     from capcli.services.closing import Closing
 
     def use(application: "App") -> "Reply[Closing]":
+        meant = position_id(call, application, deal, confirm=confirm)
         return call.way_out(
-            lambda yes, person: application.closings.close(deal, confirmed=yes, person=person),
+            lambda yes, person: application.closings.close(meant, confirmed=yes, person=person),
             given=confirm,
-            summary=lambda: application.closings.question(deal),
+            summary=lambda: application.closings.question(meant),
         )
 
     run(ctx, use, Closing, way_out=f"capcli close {quote(deal)}")
@@ -87,10 +94,11 @@ def _reduce(
 
     def use(application: "App") -> "Reply[Reduction]":
         application.require_way_out(f"capcli close {quote(deal)} --size {size}")
+        meant = position_id(call, application, deal, confirm=confirm)
         return call.confirmed(
-            lambda yes: application.reductions.reduce(deal, size, confirmed=yes, again=again),
+            lambda yes: application.reductions.reduce(meant, size, confirmed=yes, again=again),
             given=confirm,
-            summary=lambda: application.reductions.part_question(deal, size, again=again),
+            summary=lambda: application.reductions.part_question(meant, size, again=again),
         )
 
     run(ctx, use, Reduction)

@@ -72,7 +72,7 @@ def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line 
         problem = error.problem()
         if problem.exit_code == Exit.USAGE:
             problem = _put_right(problem, argv)
-        return _stopped(call, _with_markets(call, problem, argv))
+        return _stopped(call, _with_markets(call, _with_full_id(_mended(call, problem, argv)), argv))
     except TyperException as error:
         return _misread(call, error, argv)
     except (KeyboardInterrupt, EOFError, typer.Abort):
@@ -186,6 +186,27 @@ def takes(root: Any, words: Sequence[str]) -> bool:
 
 def _options_of(command: Any) -> set[str]:
     return {name for param in command.params for name in (*param.opts, *param.secondary_opts)} | {"--help"}
+
+
+def _mended(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
+    """Offer the line as it was typed, with the deal in it that may be meant."""
+    typed, meant = problem.details.get("typed"), problem.details.get("suggestion")
+    if not (typed and meant and typed in argv):
+        return problem
+    line = join(["capcli", *(meant if word == typed else word for word in argv)])
+    return replace(problem, next=call.addressed(line))
+
+
+def _with_full_id(problem: Problem) -> Problem:
+    """Say where a deal may be named by number or epic, to somebody who did so elsewhere."""
+    deal = str(problem.details.get("deal_id", "-"))
+    if problem.code != "DEAL_UNKNOWN" or "-" in deal:
+        return problem
+    return replace(
+        problem,
+        message=f"{problem.message} Here a deal is named by its full id: its number or its epic will do on a "
+        "terminal, without --confirm.",
+    )
 
 
 def _with_markets(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:

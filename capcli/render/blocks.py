@@ -1,6 +1,7 @@
 """What a result looks like before anybody paints it: lines, pairs and tables of toned cells."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from capcli.domain.market import Candle
@@ -19,10 +20,14 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A piece of text and its tone. Text from the broker is data: the painter strips control characters."""
+    """A piece of text and its tone. Text from the broker is data: the painter strips control characters.
+
+    `deal`: the text is a deal id, which a terminal shows with the number that this computer gave it.
+    """
 
     text: str
     tone: Tone = Tone.PLAIN
+    deal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ Block = Table | Pairs | Line | Page | Chart
 class Look:
     """How the reader reads: `width` is None where nothing may be cut or wrapped (pipes and files).
 
-    `columns` is how wide a drawing may be there.
+    `columns` is how wide a drawing may be there; `numbers` are the deals that a person may name by number.
     """
 
     terminal: bool = False
@@ -89,6 +94,7 @@ class Look:
     width: int | None = None
     unicode: bool = True
     columns: int = 80
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
 
 _ASCII = str.maketrans({"✓": "ok", "✗": "FAIL", "→": "->", "·": "-", "…": "...", "●": "*"})

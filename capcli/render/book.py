@@ -76,7 +76,7 @@ def _position(row: PositionRow, currency: str | None, *, mixed: bool) -> tuple[C
         _stop(row, digits),
         NOTHING if row.stop_distance_pct is None else Cell(percent(row.stop_distance_pct)),
         price_cell(row.limit_level, digits),
-        Cell(row.deal_id),
+        Cell(row.deal_id, deal=True),
     )
 
 
@@ -120,5 +120,5 @@ def _order(row: OrderRow) -> tuple[Cell, ...]:
         _stop(row, digits),
         price_cell(row.limit_level, digits),
         Cell(f"{row.good_till:%Y-%m-%d %H:%M}Z" if row.good_till else "until cancelled"),
-        Cell(row.deal_id),
+        Cell(row.deal_id, deal=True),
     )

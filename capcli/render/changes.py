@@ -69,7 +69,7 @@ def _(data: Reduction) -> list[Block]:
     if data.pl is not None:
         rows.append(("P&L", gained(data)))
     if data.opened_deal_id:
-        rows.append(("Opened", Cell(data.opened_deal_id, Tone.BAD)))
+        rows.append(("Opened", Cell(data.opened_deal_id, Tone.BAD, deal=True)))
     return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
 
 
@@ -97,7 +97,7 @@ def _(data: AllCancellations) -> list[Block]:
             Cell("✓", Tone.GOOD) if row.done else Cell("✗", Tone.BAD),
             Cell(row.order),
             Cell(row.sentence, Tone.PLAIN if row.done else Tone.BAD),
-            Cell(row.deal_id) if row.deal_id else NOTHING,
+            Cell(row.deal_id, deal=True) if row.deal_id else NOTHING,
         )
         for row in data.cancellations
     )
@@ -114,7 +114,7 @@ def _(data: Flattening) -> list[Block]:
             Cell("✓", Tone.GOOD) if row.done else Cell("✗", Tone.BAD),
             Cell(row.deal),
             Cell(row.sentence, Tone.PLAIN if row.done else Tone.BAD),
-            Cell(row.deal_id),
+            Cell(row.deal_id, deal=True),
         )
         for row in data.deals
     )
@@ -129,7 +129,7 @@ def _closing(row: CloseResult) -> tuple[Cell, ...]:
         NOTHING if row.level is None else Cell(plain(row.level)),
         gained(row),
         Cell(row.sentence, Tone.PLAIN if row.closed else Tone.BAD),
-        Cell(row.deal_id) if row.deal_id else NOTHING,
+        Cell(row.deal_id, deal=True) if row.deal_id else NOTHING,
     )
 
 
@@ -159,4 +159,4 @@ def _limit(data: Amendment | OrderAmendment) -> Cell:
 
 def _ids(deal_id: str, attempt_id: str | None, following: str | None) -> Rows:
     named = (("Deal", deal_id), ("Attempt", attempt_id), ("Next", following))
-    return [(name, Cell(value)) for name, value in named if value]
+    return [(name, Cell(value, deal=name == "Deal")) for name, value in named if value]

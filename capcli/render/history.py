@@ -64,7 +64,7 @@ def _activity(row: Activity) -> tuple[Cell, ...]:
         Cell(row.source),
         Cell(deal) if deal else NOTHING,
         NOTHING if row.level is None else Cell(plain(row.level)),
-        Cell(row.deal_id),
+        Cell(row.deal_id, deal=True),
     )
 
 
@@ -92,7 +92,7 @@ def _booking(row: Transaction) -> tuple[Cell, ...]:
         gain(row.amount, row.currency),
         Cell(row.note),
         Cell(row.reference),
-        Cell(row.deal_id) if row.deal_id else NOTHING,
+        Cell(row.deal_id, deal=True) if row.deal_id else NOTHING,
     )
 
 

@@ -1,6 +1,7 @@
 """Paints blocks with rich, for a person at a terminal. Loaded only there."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from io import StringIO
 
 from rich import box
@@ -24,6 +25,9 @@ _STYLES = {
 _UNLIMITED = 10_000
 _GAP = 2
 _NARROWEST_PROSE = 16
+_UUID_PARTS = 5
+_WHOLE = "{number}  {deal}"
+_SHORTER = ("{number}  …{middle}…", "{number}")
 
 
 def paint(blocks: Iterable[Block], look: Look) -> str:
@@ -62,14 +66,34 @@ def _parts(block: Block, look: Look) -> Iterator[RenderableType]:
 
 def _fitted(block: Table, look: Look) -> Iterator[RenderableType]:
     """Give a table the form that fits: whole, with its ids below it, or one block of pairs a row."""
-    if _fits(block, look):
-        yield _table(block, look)
+    whole = _numbered(block, look, _WHOLE)
+    shorter = [_numbered(block, look, form) for form in _SHORTER if whole != block]
+    if shorter and len({row[-1].text.partition("…")[2] for row in shorter[0].rows}) < len(block.rows):
+        # Middles that are alike tell no deal from another.
+        del shorter[0]
+    if (found := next((table for table in (whole, *shorter) if _fits(table, look)), None)) is not None:
+        yield _table(found, look)
+        if found != whole and len(block.rows) == 1:
+            yield _pairs(Pairs(((block.columns[-1].title, whole.rows[0][-1]),)), look)
     elif block.ids_last and _fits(short := _without_ids(block), look):
         yield _table(short, look)
         ids = ((str(place), row[-1]) for place, row in enumerate(block.rows, 1))
         yield _pairs(Pairs(tuple(ids), title=block.columns[-1].title), look)
     else:
-        yield from (_pairs(_as_pairs(block, row), look) for row in block.rows)
+        yield from (_pairs(_as_pairs(block, row), look) for row in whole.rows)
+
+
+def _numbered(block: Table, look: Look, form: str) -> Table:
+    """Write each deal that has a number with it; only the middle of an id differs between deals."""
+    return replace(block, rows=tuple(tuple(_named(cell, look, form) for cell in row) for row in block.rows))
+
+
+def _named(cell: Cell, look: Look, form: str) -> Cell:
+    if not cell.deal or cell.text not in look.numbers:
+        return cell
+    parts = cell.text.split("-")
+    middle = "-".join(parts[1:3]) if len(parts) == _UUID_PARTS else cell.text
+    return replace(cell, text=form.format(number=look.numbers[cell.text], deal=cell.text, middle=middle))
 
 
 def _without_ids(block: Table) -> Table:
@@ -90,7 +114,7 @@ def _pairs(block: Pairs, look: Look) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, cell in block.rows:
-        grid.add_row(Text(shown(name, look), style="dim"), _text(cell, look))
+        grid.add_row(Text(shown(name, look), style="dim"), _text(_named(cell, look, _WHOLE), look))
     title = _text(Cell(block.title, block.tone), look)
     if block.framed:
         border = box.ROUNDED if look.unicode else box.ASCII

@@ -212,7 +212,7 @@ def _(data: Execution) -> list[Block]:
         found = Tone.GOOD if data.protected is Protection.YES else Tone.BAD
         rows.append(("Stop", Cell(_DONE[data.protected.value], found)))
     rows += [
-        (name, Cell(value))
+        (name, Cell(value, deal=name == "Deal"))
         for name, value in (
             ("Deal", ", ".join(data.deal_ids)),
             ("Reference", data.deal_reference),
@@ -227,7 +227,7 @@ def _(data: Execution) -> list[Block]:
 
 @view.register
 def _(data: Closing) -> list[Block]:
-    rows: Rows = [("Deal", Cell(data.deal_id))]
+    rows: Rows = [("Deal", Cell(data.deal_id, deal=True))]
     if data.level is not None and data.open_level is not None and data.pl is not None:
         digits = places(data.level, data.open_level)
         rows.append(("Opened at", Cell(price(data.open_level, digits))))

@@ -99,9 +99,9 @@ class Custody:
         object.__setattr__(self, "name", f"journal-{place}")
 
     @contextmanager
-    def held(self, key: bytes | None) -> Iterator[Held]:
+    def held(self, key: bytes | None, wait_s: float | None = None) -> Iterator[Held]:
         """Hold the record. What keeps it from being held is a trouble, which stops no writing."""
-        lock = file_lock(self.guard / f"{self.name}.lock", wait_s=self.wait_s)
+        lock = file_lock(self.guard / f"{self.name}.lock", wait_s=self.wait_s if wait_s is None else wait_s)
         try:
             lock.__enter__()
         except (CapcliError, OSError) as error:

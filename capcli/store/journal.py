@@ -18,6 +18,7 @@ from capcli.store import seals
 from capcli.store.audit import inspect
 from capcli.store.custody import Ask, Custody, Held, new_identity
 from capcli.store.db import Database
+from capcli.store.deal_numbers import DealNumbers
 from capcli.store.events import Event, append
 from capcli.store.records import (
     approval_of,
@@ -36,6 +37,7 @@ R = TypeVar("R")
 # So many names are asked for in one statement.
 _NAMES = 500
 _LOOKS = 3
+_BRIEF_S = 1.0
 
 _FACTS = frozenset(
     {
@@ -165,20 +167,23 @@ class SqliteJournal:
 
     @contextmanager
     def _writing(
-        self, *, risk: bool = False, accepting: bool = False
+        self, *, risk: bool = False, accepting: bool = False, wait_s: float | None = None
     ) -> Iterator[tuple[sqlite3.Connection, Callable[[Event], None]]]:
         """Open a transaction that adds to the chain. The key is fetched before others have to wait.
 
         The last event of the transaction tells of all rows that it changed. With `risk` a journal that is
-        not as it was written refuses; with `accepting` what is remembered of it begins anew.
+        not as it was written refuses; with `accepting` what is remembered of it begins anew. With `wait_s`,
+        which is for what can do without, any trouble refuses.
         """
         self._last_key = key = self._key()
         events: list[Event] = []
-        with self._one_at_a_time, self._custody.held(key) as held:
+        with self._one_at_a_time, self._custody.held(key, wait_s) as held:
             with self._db.transaction() as connection:
                 held.compare(_asking(connection))
                 if risk:
                     self._require_intact(held)
+                if wait_s is not None and held.trouble is not None:
+                    raise held.trouble
                 yield connection, events.append
                 identity = self._identify(connection, events, held)
                 head = _append(connection, events, key)
@@ -435,6 +440,11 @@ class SqliteJournal:
             )
             found |= {row["id"]: row["attempt_id"] for row in rows}
         return found
+
+    @property
+    def deal_numbers(self) -> DealNumbers:
+        """The numbers by which a person may name deals."""
+        return DealNumbers(self._db, lambda: self._writing(wait_s=_BRIEF_S))
 
     def note(
         self,

@@ -128,6 +128,20 @@ _V1 = (
         BEGIN SELECT RAISE(ABORT, 'switches are kept'); END""",
 )
 
+_V2 = (
+    # The numbers by which a person at this computer may name deals: given once, never to another deal.
+    """CREATE TABLE deal_numbers (
+        env TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        deal_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (env, account_id, deal_id),
+        UNIQUE (env, account_id, number)
+    )""",
+    """CREATE TRIGGER deal_numbers_are_not_deleted BEFORE DELETE ON deal_numbers
+        BEGIN SELECT RAISE(ABORT, 'deal numbers are kept'); END""",
+)
+
 Migrations = tuple[Iterable[str], ...]
 
-MIGRATIONS: Migrations = (_V1,)
+MIGRATIONS: Migrations = (_V1, _V2)

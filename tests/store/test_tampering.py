@@ -51,6 +51,7 @@ def columns() -> list[tuple[str, str]]:
 
 def lived(journal: SqliteJournal) -> None:
     """Let everything happen that fills a table; one preview waits to be executed."""
+    journal.deal_numbers.give("paper", "1", ["d1"], at=NOW)
     journal.save_preview(a_preview())
     journal.ask_approval([an_approval()])
     journal.decide(an_approval().code_hash, ApprovalState.APPROVED, at=NOW, by="a person")

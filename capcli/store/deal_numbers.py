@@ -1,0 +1,64 @@
+"""Numbers for deals: what a person at a terminal may type instead of a deal id.
+
+A deal gets its number when this computer first shows it. No number is ever given to another deal.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from capcli.store.db import Database
+from capcli.store.events import Event
+
+Writing = Callable[[], AbstractContextManager[tuple[sqlite3.Connection, Callable[[Event], None]]]]
+_KNOWN = "SELECT deal_id, number FROM deal_numbers WHERE env = ? AND account_id = ? AND deal_id IN ({})"
+_HIGHEST = "SELECT max(number) FROM deal_numbers WHERE env = ? AND account_id = ?"
+_DEAL = "SELECT deal_id FROM deal_numbers WHERE env = ? AND account_id = ? AND number = ?"
+# The most variables that every SQLite takes in one statement is 999.
+_AT_ONCE = 500
+
+
+class DealNumbers:
+    """The numbers of the deals of every account, in the journal. Each method raises JournalUnreadable."""
+
+    def __init__(self, db: Database, writing: Writing) -> None:
+        self._db = db
+        self._writing = writing
+
+    def known(self, env: str, account_id: str, deal_ids: Iterable[str]) -> dict[str, int]:
+        """Return the numbers that these deals have; a deal that was never shown has none."""
+        wanted = list(dict.fromkeys(deal_ids))
+        found: dict[str, int] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            sql = _KNOWN.format(", ".join("?" * len(some)))
+            found |= {
+                row["deal_id"]: int(row["number"]) for row in self._db.rows(sql, (env, account_id, *some))
+            }
+        return found
+
+    def give(self, env: str, account_id: str, deal_ids: Iterable[str], *, at: datetime) -> dict[str, int]:
+        """Return the numbers of these deals; those without one get the next. Writes only where one is new."""
+        wanted = list(dict.fromkeys(deal_ids))
+        known = self.known(env, account_id, wanted)
+        if len(known) == len(wanted):
+            return known
+        with self._writing() as (connection, append):
+            # Another process may have numbered some meanwhile.
+            known = self.known(env, account_id, wanted)
+            (highest,) = connection.execute(_HIGHEST, (env, account_id)).fetchone()
+            new = (deal_id for deal_id in wanted if deal_id not in known)
+            fresh = {deal_id: number for number, deal_id in enumerate(new, (highest or 0) + 1)}
+            for deal_id, number in fresh.items():
+                connection.execute(
+                    "INSERT INTO deal_numbers VALUES (?, ?, ?, ?)", (env, account_id, deal_id, number)
+                )
+            if fresh:
+                append(Event("numbered", at, detail={"env": env, "account_id": account_id, "deals": fresh}))
+        return known | fresh
+
+    def deal(self, env: str, account_id: str, number: int) -> str | None:
+        """Return the deal that has a number, None where none has it."""
+        row = self._db.row(_DEAL, (env, account_id, number))
+        return None if row is None else str(row["deal_id"])
