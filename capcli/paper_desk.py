@@ -65,14 +65,17 @@ class PaperDesk:
         limits: bool = True,
         accounts: Sequence[tuple[str, Decimal]] = (),
         late_confirms: bool = True,
+        real_hours: bool = False,
+        markets: Path | None = None,
     ) -> "PaperStatus":
         """Forget every deal and start over with fresh accounts.
 
         The market's clock begins at `start` (UTC), else with the first replayed bar, else it is real time.
         `speed` is market time in real time, `ticks` a second of each market on the stream, and `replays` are
         files of candles by epic. `accounts` are currencies and cash, the usual two where there are none;
-        without `late_confirms` every confirm is there at once. Raises UsageError for a file that cannot be
-        played and an account that cannot be opened; then nothing was reset.
+        without `late_confirms` every confirm is there at once. With `real_hours` no market but coins trades
+        around the clock, and `markets` is a TOML file of more markets. Raises UsageError for a file that
+        cannot be used and an account that cannot be opened; then nothing was reset.
 
         What was lost among the forgotten orders is settled in the journal: it would block new ones for ever.
         Raises Busy while an order with an open end is being sent; then nothing was reset.
@@ -97,6 +100,8 @@ class PaperDesk:
                     limits=limits,
                     accounts=opened,
                     late_confirms=late_confirms,
+                    real_hours=real_hours,
+                    markets=markets,
                     at=self._clock(),
                 )
             self._after_reset()
@@ -202,6 +207,7 @@ def _readable(then: str = "capcli paper faults set --help") -> Iterator[None]:
     from capcli.errors import UsageError
     from capcli.paper.candle_files import BadReplay
     from capcli.paper.faults import BadFault
+    from capcli.paper.market_files import BadMarkets
     from capcli.paper.openings import BadAccounts
     from capcli.settings.table import did_you_mean
 
@@ -209,6 +215,8 @@ def _readable(then: str = "capcli paper faults set --help") -> Iterator[None]:
         yield
     except BadReplay as error:
         raise UsageError(f"--replay: {error} Nothing was changed.", next=then, option="--replay") from None
+    except BadMarkets as error:
+        raise UsageError(f"--market: {error} Nothing was changed.", next=then, option="--market") from None
     except BadAccounts as error:
         raise UsageError(
             f"--accounts: {error} Nothing was changed.", next=then, option="--accounts"

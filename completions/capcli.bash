@@ -173,6 +173,7 @@ __capcli_valued() {
     "paper reset|--accounts") source="" ;;
     "paper reset|--behaviour") source="kind awkward" ;;
     "paper reset|--confirms") source="prompt late" ;;
+    "paper reset|--market") source="files" ;;
     "paper serve|--port") source="" ;;
     "paper serve|--seed") source="" ;;
     "paper serve|--start") source="" ;;
@@ -182,6 +183,7 @@ __capcli_valued() {
     "paper serve|--accounts") source="" ;;
     "paper serve|--behaviour") source="kind awkward" ;;
     "paper serve|--confirms") source="prompt late" ;;
+    "paper serve|--market") source="files" ;;
     "paper serve|--latency") source="" ;;
     "paper serve|--serves") source="demo live" ;;
     "paper serve|--name") source="" ;;
@@ -307,8 +309,8 @@ __capcli_words() {
     "config path") words="|" ;;
     "paper") words="status reset serve check faults|" ;;
     "paper status") words="|" ;;
-    "paper reset") words="|--seed --start --speed --ticks --replay --no-limits --accounts --behaviour --confirms --confirm --yes" ;;
-    "paper serve") words="|--port --tls --seed --start --speed --ticks --replay --no-limits --accounts --behaviour --confirms --latency --serves --name --log" ;;
+    "paper reset") words="|--seed --start --speed --ticks --replay --no-limits --accounts --behaviour --confirms --real-hours --market --confirm --yes" ;;
+    "paper serve") words="|--port --tls --seed --start --speed --ticks --replay --no-limits --accounts --behaviour --confirms --real-hours --market --latency --serves --name --log" ;;
     "paper check") words="|" ;;
     "paper faults") words="set clear|" ;;
     "paper faults set") words="|--times --for --on --value" ;;

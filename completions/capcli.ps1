@@ -422,6 +422,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--accounts', 'Other accounts, such as GBP:5000,PLN (10,000 unless said).'),
             @('--behaviour', 'kind: for a first try, nothing late or limited; awkward: for a bot before it trades.'),
             @('--confirms', 'late: one confirm in three is a 404 for up to 0.4 s, as usual.'),
+            @('--real-hours', 'SILVER, GOLD and EURUSD close at night and on weekends too.'),
+            @('--market', 'More markets from a TOML file, as in reset''s help.'),
             @('--confirm', 'Without a question.'),
             @('--yes', 'Without a question.')
         )
@@ -437,6 +439,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--accounts', 'Other accounts, such as GBP:5000,PLN (10,000 unless said).'),
             @('--behaviour', 'kind: for a first try, nothing late or limited; awkward: for a bot before it trades.'),
             @('--confirms', 'late: one confirm in three is a 404 for up to 0.4 s, as usual.'),
+            @('--real-hours', 'SILVER, GOLD and EURUSD close at night and on weekends too.'),
+            @('--market', 'More markets from a TOML file, as in reset''s help.'),
             @('--latency', 'Every answer comes so much later.'),
             @('--serves', 'Take the keys paper and paper-demo alone, or paper and paper-live.'),
             @('--name', 'Another host name that clients may use.'),
@@ -568,6 +572,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper reset|--accounts' = ''
         'paper reset|--behaviour' = 'kind awkward'
         'paper reset|--confirms' = 'prompt late'
+        'paper reset|--market' = 'files'
         'paper serve|--port' = ''
         'paper serve|--seed' = ''
         'paper serve|--start' = ''
@@ -577,6 +582,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper serve|--accounts' = ''
         'paper serve|--behaviour' = 'kind awkward'
         'paper serve|--confirms' = 'prompt late'
+        'paper serve|--market' = 'files'
         'paper serve|--latency' = ''
         'paper serve|--serves' = 'demo live'
         'paper serve|--name' = ''

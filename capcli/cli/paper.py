@@ -60,6 +60,12 @@ Accounts = Annotated[
     str | None,
     typer.Option(metavar="CUR:CASH,...", help="Other accounts, such as GBP:5000,PLN (10,000 unless said)."),
 ]
+RealHours = Annotated[
+    bool, typer.Option("--real-hours", help="SILVER, GOLD and EURUSD close at night and on weekends too.")
+]
+OwnMarkets = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="More markets from a TOML file, as in reset's help.")
+]
 
 
 class Behaviour(StrEnum):
@@ -127,6 +133,8 @@ def reset(
     accounts: Accounts = None,
     behaviour: Behave = None,
     confirms: Confirms = None,
+    real_hours: RealHours = False,
+    market: OwnMarkets = None,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Without a question.")] = False,
 ) -> None:
     """Forget every paper deal and start over with fresh accounts.
@@ -134,6 +142,19 @@ def reset(
     A file to replay is CSV, JSON lines or Parquet with the columns time (UTC), bid_open, bid_high, bid_low,
     bid_close, ask_open, ask_high, ask_low, ask_close, volume. Plain open, high, low, close are bids, and the
     market's spread is added. The clock then begins with its first bar; without a bar the market is closed.
+    A currency cross is priced from its two dollar pairs; while one of them is replayed, it is offered only
+    with a file of its own.
+
+    --market FILE adds markets: one TOML table for each epic.
+
+    \b
+      [PORK]
+      kind = "commodity"   # or currency, index, gold, share, crypto
+      price = 91.5         # it moves around this
+      spread = 0.05        # optional, as are name, currency, step, daily_move (percent),
+                           # min_size, max_size, size_step and hours
+      hours = "newyork"    # or clock, forex, futures, softs, london, frankfurt, tokyo, europe, asia
+
     Sessions, request limits and faults keep to real time, however fast the market's clock runs.
     """
     world = _world(locals())
@@ -178,6 +199,8 @@ def serve(
     accounts: Accounts = None,
     behaviour: Behave = None,
     confirms: Confirms = None,
+    real_hours: RealHours = False,
+    market: OwnMarkets = None,
     latency: Annotated[
         int, typer.Option(min=0, max=10_000, metavar="MS", help="Every answer comes so much later.")
     ] = 0,
@@ -192,7 +215,7 @@ def serve(
     """Serve the paper broker over loopback HTTP, for other clients.
 
     Requests and the price stream share the port. Key, user and password are all `paper`. Ctrl-C ends it. It
-    shares its state with the commands here; the options from --seed to --confirms are for a state that does
+    shares its state with the commands here; the options from --seed to --market are for a state that does
     not exist yet, `capcli paper reset --help` says what they mean. --start moves the server's clock alone:
     a client that compares it with its own finds them apart.
     """
@@ -260,6 +283,8 @@ def _world(given: Mapping[str, Any]) -> dict[str, Any]:
         "limits": False if given["no_limits"] or behaviour is Behaviour.KIND else None,
         "accounts": _accounts(given["accounts"]),
         "late_confirms": _late(behaviour, given["confirms"]),
+        "real_hours": given["real_hours"] or None,
+        "markets": given["market"],
     }
     return {name: value for name, value in asked.items() if value is not None}
 
@@ -341,9 +366,9 @@ def _prepare(application: "App", world: dict[str, Any]) -> None:
         return
     if application.folders.paper.exists():
         raise UsageError(
-            "--seed, --start, --speed, --ticks, --replay, --no-limits, --accounts, --behaviour and "
-            "--confirms are set by the first serve or by a reset, and this paper broker has its state "
-            "already. Nothing was changed.",
+            "--seed, --start, --speed, --ticks, --replay, --no-limits, --accounts, --behaviour, --confirms, "
+            "--real-hours and --market are set by the first serve or by a reset, and this paper broker has "
+            "its state already. Nothing was changed.",
             next="capcli paper reset --help",
         )
     application.paper.reset(**world)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from capcli.paper import book
 from capcli.paper.book import Order, Position
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market
 from capcli.paper.desk import Desk
 from capcli.paper.hours import WEEK
 from capcli.paper.tape import Fixed, Trailing
@@ -85,7 +85,7 @@ def _stop_event(desk: Desk, position: Position, since: int, until: int) -> Event
         return _trailing_event(desk, position, since, until)
     if position.legs.stop is None:
         return None
-    line = _Line(MARKETS[position.epic], position.legs.stop, not position.long, rising=not position.long)
+    line = _Line(desk.markets[position.epic], position.legs.stop, not position.long, rising=not position.long)
     event = _crossing(desk, line, STOP_HIT, since, until)
     return event._replace(price=line.level) if event and position.legs.guaranteed else event
 
@@ -93,12 +93,12 @@ def _stop_event(desk: Desk, position: Position, since: int, until: int) -> Event
 def _profit_event(desk: Desk, position: Position, since: int, until: int) -> Event | None:
     if position.legs.profit is None:
         return None
-    line = _Line(MARKETS[position.epic], position.legs.profit, not position.long, rising=position.long)
+    line = _Line(desk.markets[position.epic], position.legs.profit, not position.long, rising=position.long)
     return _crossing(desk, line, PROFIT_HIT, since, until)
 
 
 def _trailing_event(desk: Desk, position: Position, since: int, until: int) -> Event | None:
-    market, trail = MARKETS[position.epic], position.legs.trail
+    market, trail = desk.markets[position.epic], position.legs.trail
     assert trail is not None, "only asked of trailing stops"
     best = _best_steps(desk, position, since - 1)
     barrier = Trailing(best, int(trail / market.step), rising=not position.long)
@@ -113,7 +113,9 @@ def _trailing_event(desk: Desk, position: Position, since: int, until: int) -> E
 
 def _order_event(desk: Desk, order: Order, since: int, until: int) -> Event | None:
     expiry = None if order.good_till_ms is None else order.good_till_ms // SECOND_MS
-    line = _Line(MARKETS[order.epic], order.level, order.long, rising=(order.type == "STOP") == order.long)
+    line = _Line(
+        desk.markets[order.epic], order.level, order.long, rising=(order.type == "STOP") == order.long
+    )
     last = until if expiry is None else min(until, expiry - 1)
     if event := _crossing(desk, line, TRIGGERED, since, last):
         return event
@@ -133,12 +135,12 @@ def _landing(desk: Desk, line: _Line, second: int) -> Decimal:
 
 
 def _best(desk: Desk, position: Position, until: int) -> Decimal:
-    return MARKETS[position.epic].price(_best_steps(desk, position, until))
+    return desk.markets[position.epic].price(_best_steps(desk, position, until))
 
 
 def _best_steps(desk: Desk, position: Position, until: int) -> int:
     """The best price to close at from the second of arming on; while the market is closed, its last tick."""
-    market = MARKETS[position.epic]
+    market = desk.markets[position.epic]
     last = desk.tape.last(market, position.trail_since)
     first = last.bid if position.long else last.offer
     bar = desk.tape.so_far(market, position.trail_since, until, offer=not position.long)

@@ -26,6 +26,7 @@ from capcli.paper import (
 )
 from capcli.paper.answers import answer, refused, without_code
 from capcli.paper.armed import armed, holding, strike, strike_stream
+from capcli.paper.catalogue import Markets
 from capcli.paper.desk import STREAM_URL, Call, Desk, Reply, Session
 from capcli.paper.faults import STREAM, Fault
 from capcli.paper.messages import PREFIX, Request, Response
@@ -148,14 +149,16 @@ class PaperBroker:
             desk = Desk(db, tape, settings, at, now, met, self._stream, self._shelf, self._serves)
             return mishaps.meet(desk, request, _answer) if met else _answer(desk, request)
 
-    def admit(self, cst: object, token: object, at_ms: int) -> Session | None:
+    def admit(self, cst: object, token: object, at_ms: int) -> tuple[Session | None, Markets]:
         """The session of a stream's message, renewed; None for tokens that are not valid."""
         tokens = {"cst": str(cst or ""), "x-security-token": str(token or "")}
         with self._store.lent() as db:
+            settings = world.load_or_create(db, at_ms)
+            markets = self._tapes.of(db, settings).markets
             try:
-                return sessions.admit(db, world.load_or_create(db, at_ms), tokens, at_ms)
+                return sessions.admit(db, settings, tokens, at_ms), markets
             except Refusal:
-                return None
+                return None, markets
 
     def outlook(self, csts: Collection[str], at_ms: int) -> Outlook:
         """What streams need to know of the world by now, and which of their sessions live."""

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market, Markets
 from capcli.paper.hours import MONDAY
 from capcli.paper.path import SPANS
 from capcli.paper.recordings import COLUMNS, Bars
@@ -33,9 +33,9 @@ class _Row(NamedTuple):
     fields: Mapping[str, Any]
 
 
-def read(epic: str, path: Path) -> Bars:
+def read(epic: str, path: Path, markets: Markets) -> Bars:
     """The candles of a file, prices rounded half-even to the market's step. Raises BadReplay."""
-    market = MARKETS.get(epic)
+    market = markets.get(epic)
     if market is None:
         raise BadReplay(f"There is no paper market {epic[:60]!a}.")
     if market.suspended:

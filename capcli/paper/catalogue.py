@@ -1,11 +1,11 @@
 """The markets of the paper broker: invented but realistic rules, prices and hours.
 
-Currencies trade against the dollar only: crosses would walk their own path and disagree with their legs.
+A cross of two currencies has no path of its own: its price is that of its two pairs against the dollar.
 Brightwater Marine (BWMN) is suspended for ever; no share of that name exists.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cached_property
 from types import MappingProxyType
@@ -57,7 +57,8 @@ class Market:
     max_size: Decimal
     size_step: Decimal
     hours: Hours
-    suspended: bool
+    suspended: bool = False
+    legs: tuple[str, str] | None = None  # a cross: the epics of its base and its quote currency's pairs
 
     @cached_property
     def shape(self) -> Shape:
@@ -88,7 +89,8 @@ class Market:
 
 
 _BEYOND = D(10) ** 12
-_KINDS = {
+Markets = Mapping[str, Market]  # by epic
+KINDS = {
     "currency": FOREX,
     "index": INDICES,
     "commodity": COMMODITIES,
@@ -96,7 +98,7 @@ _KINDS = {
     "share": SHARES,
     "crypto": CRYPTO,
 }
-_HOURS = {
+HOURS = {
     "clock": hours.ROUND_THE_CLOCK,
     "forex": hours.FOREX,
     "futures": hours.FUTURES,
@@ -134,6 +136,7 @@ USDSEK        currency  SEK 0.00001 10.4  62  260  100    10000000 100    forex 
 USDNOK        currency  NOK 0.00001 10.7  66  270  100    10000000 100    forex     USD/NOK
 USDPLN        currency  PLN 0.00001 3.95  60  190  100    10000000 100    forex     USD/PLN
 USDMXN        currency  MXN 0.00001 18.9  72  620  100    10000000 100    forex     USD/MXN
+USDHKD        currency  HKD 0.00001 7.79  5   90   100    10000000 100    forex     USD/HKD
 US500         index     USD 0.1     5650  95  6    0.1    2000     0.1    futures   US 500
 US100         index     USD 0.1     19800 130 18   0.1    2000     0.1    futures   US Tech 100
 US30          index     USD 0.1     41500 85  24   0.1    2000     0.1    futures   US Wall Street 30
@@ -143,6 +146,8 @@ EU50          index     EUR 0.1     4880  100 16   0.1    2000     0.1    europe
 FR40          index     EUR 0.1     7550  100 12   0.1    2000     0.1    europe    France 40
 UK100         index     GBP 0.1     8250  75  12   0.1    2000     0.1    europe    UK 100
 J225          index     JPY 0.1     38400 130 90   0.1    2000     0.1    asia      Japan 225
+HK50          index     HKD 0.1     19600 150 90   0.1    2000     0.1    asia      Hong Kong 50
+AU200         index     AUD 0.1     7950  85  20   0.1    2000     0.1    asia      Australia 200
 AAPL          share     USD 0.01    222   160 12   1      20000    1      newyork   Apple Inc
 MSFT          share     USD 0.01    418   150 22   1      20000    1      newyork   Microsoft Corp
 NVDA          share     USD 0.01    124   310 9    1      20000    1      newyork   NVIDIA Corp
@@ -150,6 +155,11 @@ AMZN          share     USD 0.01    184   200 11   1      20000    1      newyor
 GOOGL         share     USD 0.01    168   180 11   1      20000    1      newyork   Alphabet Inc - A
 META          share     USD 0.01    535   220 34   1      20000    1      newyork   Meta Platforms Inc
 TSLA          share     USD 0.01    238   340 16   1      20000    1      newyork   Tesla Inc
+AMD           share     USD 0.01    148   330 10   1      20000    1      newyork   Advanced Micro Devices Inc
+AVGO          share     USD 0.01    172   270 14   1      20000    1      newyork   Broadcom Inc
+NFLX          share     USD 0.01    690   230 60   1      20000    1      newyork   Netflix Inc
+COIN          share     USD 0.01    205   450 30   1      20000    1      newyork   Coinbase Global Inc
+JPM           share     USD 0.01    212   140 14   1      20000    1      newyork   JPMorgan Chase & Co
 KO            share     USD 0.01    67    95  5    1      20000    1      newyork   Coca-Cola Company
 PAAS          share     USD 0.01    21.5  290 4    1      20000    1      newyork   Pan American Silver Corp
 MSTR          share     USD 0.01    165   470 30   1      20000    1      newyork   Strategy Bitcoin Holdings
@@ -165,6 +175,29 @@ LTCUSD        crypto    USD 0.01    92    380 30   0.01   20000    0.01   clock 
 SOLUSD        crypto    USD 0.01    165   430 40   0.01   20000    0.01   clock     Solana/USD
 XRPUSD        crypto    USD 0.0001  0.92  420 60   1      1000000  1      clock     Ripple/USD
 DOGEUSD       crypto    USD 0.00001 0.21  520 130  10     5000000  10     clock     Dogecoin/USD
+ADAUSD        crypto    USD 0.00001 0.62  450 250  1      1000000  1      clock     Cardano/USD
+DOTUSD        crypto    USD 0.0001  6.4   450 250  0.1    100000   0.1    clock     Polkadot/USD
+AVAXUSD       crypto    USD 0.001   34    480 120  0.1    50000    0.1    clock     Avalanche/USD
+LINKUSD       crypto    USD 0.001   15.5  450 60   0.1    50000    0.1    clock     Chainlink/USD
+XLMUSD        crypto    USD 0.00001 0.24  450 90   10     5000000  10     clock     Stellar/USD
+BNBUSD        crypto    USD 0.01    610   330 220  0.01   5000     0.01   clock     BNB/USD
+"""
+
+
+# The spread is even: the middle of a cross is that of its legs, to half a step.
+_CROSSES = """
+epic          kind      cur step    spr        min    max      inc    hours     name
+EURGBP        currency  GBP 0.00001 8          100    10000000 100    forex     EUR/GBP
+EURJPY        currency  JPY 0.001   14         100    10000000 100    forex     EUR/JPY
+GBPJPY        currency  JPY 0.001   22         100    10000000 100    forex     GBP/JPY
+AUDJPY        currency  JPY 0.001   14         100    10000000 100    forex     AUD/JPY
+NZDJPY        currency  JPY 0.001   20         100    10000000 100    forex     NZD/JPY
+AUDCAD        currency  CAD 0.00001 18         100    10000000 100    forex     AUD/CAD
+EURCHF        currency  CHF 0.00001 18         100    10000000 100    forex     EUR/CHF
+EURAUD        currency  AUD 0.00001 22         100    10000000 100    forex     EUR/AUD
+GBPAUD        currency  AUD 0.00001 28         100    10000000 100    forex     GBP/AUD
+GBPCHF        currency  CHF 0.00001 26         100    10000000 100    forex     GBP/CHF
+BTCEUR        crypto    EUR 0.05    1200       0.0001 100      0.0001 clock     Bitcoin/EUR
 """
 
 
@@ -175,8 +208,8 @@ def _market(line: str) -> Market:
     return Market(
         epic=epic,
         name=name,
-        symbol=f"{epic[:-3]}/USD" if kind == "crypto" else name,
-        kind=_KINDS[kind],
+        symbol=f"{epic[:-3]}/{currency}" if kind == "crypto" else name,
+        kind=KINDS[kind],
         currency=currency,
         step=D(step),
         middle=D(middle),
@@ -185,11 +218,34 @@ def _market(line: str) -> Market:
         min_size=D(low),
         max_size=D(high),
         size_step=D(increment),
-        hours=_HOURS[around],
+        hours=HOURS[around],
         suspended=epic == _SUSPENDED,
     )
 
 
-MARKETS: Mapping[str, Market] = MappingProxyType(
-    {market.epic: market for market in map(_market, _TABLE.strip().splitlines()[1:])}
+def _cross(line: str) -> Market:
+    """Like a row of the other table; its middle and its moves are its legs'."""
+    epic, kind, currency, step, rest = line.split(None, 4)
+    base, quote = f"{epic[:-3]}{DOLLAR}", f"{currency}{DOLLAR}"
+    legs = base, quote if quote in _PATHS else f"{DOLLAR}{currency}"
+    return replace(_market(f"{epic} {kind} {currency} {step} 0 0 {rest}"), legs=legs)
+
+
+_PATHS = {market.epic: market for market in map(_market, _TABLE.strip().splitlines()[1:])}
+_LEGGED = {market.epic: market for market in map(_cross, _CROSSES.strip().splitlines()[1:])}
+MARKETS: Markets = MappingProxyType(_PATHS | _LEGGED)
+# What README trades trades around the clock here; these are the hours of such markets elsewhere.
+_REAL_HOURS = MappingProxyType(
+    {"SILVER": hours.FUTURES, "GOLD": hours.FUTURES, "EURUSD": hours.FOREX, "BTCEUR": hours.FOREX}
 )
+
+
+def catalogue(
+    *, real_hours: bool = False, own: Iterable[Market] = (), replayed: Collection[str] = ()
+) -> Markets:
+    """The markets of a world. A cross with a leg that is replayed is left out, unless it is replayed too."""
+    found = {market.epic: market for market in (*MARKETS.values(), *own)}
+    if real_hours:
+        found |= {epic: replace(found[epic], hours=around) for epic, around in _REAL_HOURS.items()}
+    torn = {m.epic for m in found.values() if m.legs and {*m.legs} & {*replayed}} - {*replayed}
+    return MappingProxyType({epic: market for epic, market in found.items() if epic not in torn})

@@ -171,13 +171,13 @@ class Channel:
 
     async def _reply(self, listener: Listener, message: Message) -> str:
         at = self._at()
-        session = await asyncio.to_thread(self._broker.admit, message.cst, message.securityToken, at)
+        session, markets = await asyncio.to_thread(self._broker.admit, message.cst, message.securityToken, at)
         if session is None:
-            return listener.conversation.answer(message, None)
+            return listener.conversation.answer(message, None, markets)
         listener.heard = at
         if await self._crowded(listener, message, session.account_id):
             return stream.error(message, stream.TOO_MANY, inside=True)
-        return listener.conversation.answer(message, session)
+        return listener.conversation.answer(message, session, markets)
 
     async def _crowded(self, listener: Listener, message: Message, account_id: str) -> bool:
         """One streaming session an account was seen once; here it is a fault to be set (API page 12.4)."""

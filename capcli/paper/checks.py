@@ -5,7 +5,7 @@ from decimal import Decimal
 from capcli.paper import book, faults, limits
 from capcli.paper.armed import peek, spend, strike
 from capcli.paper.book import Account
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market
 from capcli.paper.desk import Call
 from capcli.paper.preferences import hedges
 from capcli.paper.refusal import Refusal
@@ -18,10 +18,10 @@ def pace(call: Call) -> None:
         limits.spend(call.desk.db, call.desk.at, limits.ORDERS, limits.ORDERS_AN_HOUR)
 
 
-def market(body: NewPosition) -> Market:
+def market(call: Call, body: NewPosition) -> Market:
     if not body.epic:
         raise Refusal(400, "error.null.epic")
-    if found := MARKETS.get(body.epic):
+    if found := call.desk.markets.get(body.epic):
         return found
     raise Refusal(400, "error.invalid.epic")
 

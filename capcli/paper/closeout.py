@@ -10,7 +10,7 @@ from functools import partial
 
 from capcli.paper import book, money
 from capcli.paper.book import Account, Alarm, Position
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market
 from capcli.paper.dealing import close
 from capcli.paper.desk import Desk
 from capcli.paper.exposure import exposure_of
@@ -51,7 +51,7 @@ def _close_out(desk: Desk, owner: Account) -> bool:
     """Whether anything could be closed."""
     closed = False
     for position in _worst_first(desk, owner):
-        price = money.closing_price(position, desk.quote(MARKETS[position.epic]))
+        price = money.closing_price(position, desk.quote(desk.markets[position.epic]))
         close(desk, position, position.size, price, CLOSE_OUT)
         closed = True
         if not money.figures(desk, book.owner(desk.db, owner.account_id)).must_close:
@@ -61,7 +61,7 @@ def _close_out(desk: Desk, owner: Account) -> bool:
 
 def _worst_first(desk: Desk, owner: Account) -> list[Position]:
     rows = book.positions_of(desk.db, owner.account_id)
-    trading = [row for row in rows if desk.trades(MARKETS[row.epic])]
+    trading = [row for row in rows if desk.trades(desk.markets[row.epic])]
     return sorted(trading, key=lambda row: money.converted(desk, row.epic, money.upl(desk, row), owner))
 
 
@@ -84,7 +84,7 @@ def _survives(desk: Desk, owner: Account, level: int, index: int) -> bool:
             low_bid, high_bid, _, high_offer = extent(market)
             worst += low_bid * long - high_offer * short - cost
             load += (high_bid + high_offer) * weight
-        low, high = money.rates(extent, currency, owner.currency)
+        low, high = money.rates(desk.markets, extent, currency, owner.currency)
         profit += worst * (high if worst < 0 else low)
         margin += load * high
     used = money.cents(margin / exposure.divisor)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from capcli.paper.catalogue import Market
+from capcli.paper.catalogue import Market, Markets
 from capcli.paper.shelf import Shelf
 from capcli.paper.tape import Tape
 from capcli.paper.world import Settings
@@ -41,6 +41,11 @@ class Desk:
     @property
     def second(self) -> int:
         return self.now // 1000
+
+    @property
+    def markets(self) -> Markets:
+        """Those of this world, by epic."""
+        return self.tape.markets
 
     def moved_to(self, second: int) -> "Desk":
         return replace(self, now=second * 1000)

@@ -11,7 +11,7 @@ from math import lcm
 from typing import NamedTuple
 
 from capcli.paper.book import BUY, Account, Holding, holdings_of
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market
 from capcli.paper.desk import Desk
 
 _NOTHING = Decimal(0)
@@ -56,7 +56,7 @@ def _exposure(desk: Desk, owner: Account, before: Exposure | None) -> Exposure:
         by_epic.setdefault(holding.epic, []).append(holding)
     kept = before.known if before and before.divisor == 2 * multiple else {}
     groups = map(tuple, by_epic.values())
-    known = {rows: kept.get(rows) or _stake(rows, multiple) for rows in groups}
+    known = {rows: kept.get(rows) or _stake(desk.markets[rows[0].epic], rows, multiple) for rows in groups}
     stakes = groupby(sorted(known.values(), key=_currency), _currency)
     return Exposure(tuple((currency, tuple(group)) for currency, group in stakes), 2 * multiple, known)
 
@@ -65,8 +65,7 @@ def _currency(stake: Stake) -> str:
     return stake.market.currency
 
 
-def _stake(holdings: Sequence[Holding], multiple: int) -> Stake:
-    market = MARKETS[holdings[0].epic]
+def _stake(market: Market, holdings: Sequence[Holding], multiple: int) -> Stake:
     long = short = cost = weight = _NOTHING
     for holding in holdings:
         size, paid = Decimal(holding.size) * market.step, Decimal(holding.cost)

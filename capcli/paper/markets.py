@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market
 from capcli.paper.desk import Call, Desk, Quote, Reply
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS, SECOND_MS, market_local, next_overnight_charge, stamp
@@ -69,7 +69,7 @@ def _day(desk: Desk, market: Market, quote: Quote) -> dict[str, Decimal]:
 
 def days(desk: Desk) -> dict[str, tuple[Decimal, Decimal]]:
     """Change and range of the day in percent, of every market that has traded in it."""
-    shown = {epic: _day(desk, market, desk.quote(market)) for epic, market in MARKETS.items()}
+    shown = {epic: _day(desk, market, desk.quote(market)) for epic, market in desk.markets.items()}
     return {
         epic: (day["percentageChange"], 100 * (day["high"] - day["low"]) / day["low"])
         for epic, day in shown.items()
@@ -146,11 +146,11 @@ def _snapshot(desk: Desk, market: Market) -> dict[str, Any]:
 
 
 def show(call: Call) -> Reply:
-    return Reply(details(call.desk, known(call.args[0])))
+    return Reply(details(call.desk, known(call.desk, call.args[0])))
 
 
-def known(epic: str) -> Market:
-    if market := MARKETS.get(epic):
+def known(desk: Desk, epic: str) -> Market:
+    if market := desk.markets.get(epic):
         return market
     raise Refusal(404, "error.not-found.epic")
 
@@ -158,18 +158,20 @@ def known(epic: str) -> Market:
 def listing(call: Call) -> Reply:
     """A search wins over epics when both are sent; neither lists everything (API page 6.7)."""
     if "searchTerm" in call.query:
-        return Reply({"markets": [row(call.desk, m) for m in _search(call.query["searchTerm"])]})
+        return Reply({"markets": [row(call.desk, m) for m in _search(call.desk, call.query["searchTerm"])]})
     if "epics" in call.query:
-        return Reply({"marketDetails": [details(call.desk, m) for m in _named(call.query["epics"])]})
-    return Reply({"markets": [row(call.desk, market) for market in MARKETS.values()]})
+        return Reply(
+            {"marketDetails": [details(call.desk, m) for m in _named(call.desk, call.query["epics"])]}
+        )
+    return Reply({"markets": [row(call.desk, market) for market in call.desk.markets.values()]})
 
 
-def _search(term: str) -> list[Market]:
+def _search(desk: Desk, term: str) -> list[Market]:
     """Those whose name begins with the first word come first, as Bitcoin before a company that holds some."""
     if not term.strip():
         raise Refusal(400, "error.null.searchTerm")
     words = [_squashed(word) for word in term.split()]
-    found = [market for market in MARKETS.values() if _matches(market, words)]
+    found = [market for market in desk.markets.values() if _matches(market, words)]
     return sorted(found, key=lambda market: not _squashed(market.name).startswith(words[0]))
 
 
@@ -182,12 +184,12 @@ def _squashed(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def _named(epics: str) -> list[Market]:
+def _named(desk: Desk, epics: str) -> list[Market]:
     """Those that there are. Assumption: more than 50 fail the call, as does a list of unknown ones alone."""
     names = [name.strip() for name in epics.split(",") if name.strip()]
     if not names:
         raise Refusal(400, "error.null.epic")
     if len(names) > MAX_EPICS:
         raise Refusal(400, "error.invalid.epics")
-    found = [MARKETS[name] for name in dict.fromkeys(names) if name in MARKETS]
-    return found or [known(names[0])]
+    found = [desk.markets[name] for name in dict.fromkeys(names) if name in desk.markets]
+    return found or [known(desk, names[0])]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from capcli.paper.book import Account, Position
-from capcli.paper.catalogue import DOLLAR, MARKETS, Market
+from capcli.paper.catalogue import DOLLAR, Market, Markets
 from capcli.paper.desk import Desk, Quote
 from capcli.paper.exposure import exposure_of
 from capcli.paper.tape import Extent
@@ -58,14 +58,14 @@ def rate(desk: Desk, source: str, target: str) -> Decimal:
 def _dollars(desk: Desk, currency: str) -> Decimal:
     if currency == DOLLAR:
         return Decimal(1)
-    if pair := MARKETS.get(f"{currency}{DOLLAR}"):
+    if pair := desk.markets.get(f"{currency}{DOLLAR}"):
         return desk.quote(pair).mid
-    return 1 / desk.quote(MARKETS[f"{DOLLAR}{currency}"]).mid
+    return 1 / desk.quote(desk.markets[f"{DOLLAR}{currency}"]).mid
 
 
 def converted(desk: Desk, epic: str, amount: Decimal, owner: Account) -> Decimal:
     """From a market's currency to an account's, unrounded."""
-    return amount * rate(desk, MARKETS[epic].currency, owner.currency)
+    return amount * rate(desk, desk.markets[epic].currency, owner.currency)
 
 
 def closing_price(position: Position, quote: Quote) -> Decimal:
@@ -78,7 +78,7 @@ def profit(position: Position, price: Decimal, size: Decimal) -> Decimal:
 
 
 def upl(desk: Desk, position: Position) -> Decimal:
-    price = closing_price(position, desk.quote(MARKETS[position.epic]))
+    price = closing_price(position, desk.quote(desk.markets[position.epic]))
     return profit(position, price, position.size)
 
 
@@ -101,20 +101,26 @@ def figures(desk: Desk, owner: Account) -> Figures:
     return Figures(owner.cash, cents(gains), cents(used / exposure.divisor))
 
 
-def rates(extent_of: Callable[[Market], Extent], source: str, target: str) -> tuple[Decimal, Decimal]:
+def rates(
+    markets: Markets, extent_of: Callable[[Market], Extent], source: str, target: str
+) -> tuple[Decimal, Decimal]:
     """The lowest and the highest rate that these extents allow."""
     if source == target:
         return Decimal(1), Decimal(1)
-    (low, high), (bottom, top) = _dollar_extent(extent_of, source), _dollar_extent(extent_of, target)
+    (low, high), (bottom, top) = (
+        _dollar_extent(markets, extent_of, currency) for currency in (source, target)
+    )
     return low / top, high / bottom
 
 
-def _dollar_extent(extent_of: Callable[[Market], Extent], currency: str) -> tuple[Decimal, Decimal]:
+def _dollar_extent(
+    markets: Markets, extent_of: Callable[[Market], Extent], currency: str
+) -> tuple[Decimal, Decimal]:
     if currency == DOLLAR:
         return Decimal(1), Decimal(1)
-    if pair := MARKETS.get(f"{currency}{DOLLAR}"):
+    if pair := markets.get(f"{currency}{DOLLAR}"):
         return _middles(pair, extent_of(pair))
-    pair = MARKETS[f"{DOLLAR}{currency}"]
+    pair = markets[f"{DOLLAR}{currency}"]
     low, high = _middles(pair, extent_of(pair))
     return 1 / high, 1 / low
 

@@ -5,11 +5,12 @@ belongs where are this module's.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
 from capcli.paper import hours, markets
-from capcli.paper.catalogue import COMMODITIES, CRYPTO, FOREX, GOLD, INDICES, MARKETS, SHARES, Market
+from capcli.paper.catalogue import COMMODITIES, CRYPTO, FOREX, GOLD, INDICES, SHARES, Market
 from capcli.paper.desk import Call, Reply
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS
@@ -33,15 +34,15 @@ class Leaf(NamedTuple):
 
 
 def _epics(*epics: str) -> Pick:
-    return lambda _call: [MARKETS[epic] for epic in epics]
+    return lambda call: [call.desk.markets[epic] for epic in epics]
 
 
 def _where(test: Callable[[Market], bool]) -> Pick:
-    return lambda _call: filter(test, MARKETS.values())
+    return lambda call: filter(test, call.desk.markets.values())
 
 
-def _most_traded(_call: Call) -> Iterable[Market]:
-    return sorted(MARKETS.values(), key=lambda market: -market.kind.ticks_a_minute)[:_SHOWN]
+def _most_traded(call: Call) -> Iterable[Market]:
+    return sorted(call.desk.markets.values(), key=lambda market: -market.kind.ticks_a_minute)[:_SHOWN]
 
 
 def _recently_traded(call: Call) -> Iterable[Market]:
@@ -51,7 +52,7 @@ def _recently_traded(call: Call) -> Iterable[Market]:
         " AND type IN ('POSITION', 'WORKING_ORDER') ORDER BY at_ms DESC, id DESC LIMIT ?"
     )
     rows = call.desk.db.execute(query, (call.account_id, call.desk.now - DAY_MS, _LOOKED_AT)).fetchall()
-    return [MARKETS[epic] for epic in dict.fromkeys(row["epic"] for row in rows)][:_SHOWN]
+    return [call.desk.markets[epic] for epic in dict.fromkeys(row["epic"] for row in rows)][:_SHOWN]
 
 
 def _movers(sign: int) -> Pick:
@@ -59,14 +60,19 @@ def _movers(sign: int) -> Pick:
 
     def pick(call: Call) -> Iterable[Market]:
         moves = {epic: sign * day[0] for epic, day in markets.days(call.desk).items() if sign * day[0] > 0}
-        return [MARKETS[epic] for epic in sorted(moves, key=moves.__getitem__, reverse=True)][:_SHOWN]
+        return _first(call, moves)
 
     return pick
 
 
 def _most_volatile(call: Call) -> Iterable[Market]:
     ranges = {epic: day[1] for epic, day in markets.days(call.desk).items()}
-    return [MARKETS[epic] for epic in sorted(ranges, key=ranges.__getitem__, reverse=True)][:_SHOWN]
+    return _first(call, ranges)
+
+
+def _first(call: Call, figures: Mapping[str, Decimal]) -> list[Market]:
+    epics = sorted(figures, key=figures.__getitem__, reverse=True)
+    return [call.desk.markets[epic] for epic in epics[:_SHOWN]]
 
 
 def _trades_on_saturdays(market: Market) -> bool:

@@ -12,7 +12,7 @@ from capcli.paper.alarms import arm
 from capcli.paper.armed import farthest, kept, listed
 from capcli.paper.book import Legs, Order
 from capcli.paper.brackets import Anchor
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.preferences import leverage_of
 from capcli.paper.records import Affected
@@ -41,15 +41,15 @@ _DELETED = _Mark("DELETED", "DELETED", "CANCELLED")
 def listing(call: Call) -> Reply:
     rows = listed(call.desk, book.orders_of(call.desk.db, call.account_id))
     shown = cache(partial(_market, call.desk))  # one look at a market, however many rows it has
-    return Reply({"workingOrders": [_row(order, shown(order.epic)) for order in rows]})
+    return Reply({"workingOrders": [_row(call.desk, order, shown(order.epic)) for order in rows]})
 
 
 def _market(desk: Desk, epic: str) -> dict[str, Any]:
-    return markets.summary(desk, MARKETS[epic])
+    return markets.summary(desk, desk.markets[epic])
 
 
-def _row(order: Order, market: dict[str, Any]) -> dict[str, Any]:
-    return {"workingOrderData": _order(order, MARKETS[order.epic]), "marketData": market}
+def _row(desk: Desk, order: Order, market: dict[str, Any]) -> dict[str, Any]:
+    return {"workingOrderData": _order(order, desk.markets[order.epic]), "marketData": market}
 
 
 def _order(order: Order, market: Market) -> dict[str, Any]:
@@ -101,11 +101,11 @@ def create(call: Call) -> Reply:
     checks.pace(call)
     body = decode(call.body, NewOrder)
     order = _new_order(call, body)
-    _check_level(call.desk, order, MARKETS[order.epic])
+    _check_level(call.desk, order, call.desk.markets[order.epic])
     order = _with_legs(order, _legs(call, order, body))
     reference = records.new_reference(call.desk)
-    if MARKETS[order.epic].suspended:
-        checks.say_closed(call, MARKETS[order.epic])
+    if call.desk.markets[order.epic].suspended:
+        checks.say_closed(call, call.desk.markets[order.epic])
         _reject(call.desk, order, reference)
     else:
         _keep(call.desk, order, reference, _CREATED)
@@ -113,7 +113,7 @@ def create(call: Call) -> Reply:
 
 
 def _new_order(call: Call, body: NewOrder) -> Order:
-    market, direction = checks.market(body), checks.direction(body)
+    market, direction = checks.market(call, body), checks.direction(body)
     return Order(
         deal_id=records.new_deal_id(call.desk, call.account_id),
         account_id=call.account_id,
@@ -191,7 +191,7 @@ def _check_level(desk: Desk, order: Order, market: Market) -> None:
 
 def _legs(call: Call, order: Order, body: Bracket) -> Legs:
     checks.guarantee_demanded(call, body)
-    market = MARKETS[order.epic]
+    market = call.desk.markets[order.epic]
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
     band, guarantees = farthest(call.desk), checks.guarantees(call)
     quote = call.desk.quote(market)
@@ -230,7 +230,7 @@ def amend(call: Call) -> Reply:
     body = decode(call.body, OrderChange)
     order = _moved(call.desk, order, body)
     if body.level is not None:
-        _check_level(call.desk, order, MARKETS[order.epic])
+        _check_level(call.desk, order, call.desk.markets[order.epic])
     order = _with_legs(order, _legs(call, order, _completed(order, body)))
     reference = records.new_reference(call.desk)
     _keep(call.desk, order, reference, _AMENDED)
@@ -238,7 +238,7 @@ def amend(call: Call) -> Reply:
 
 
 def _moved(desk: Desk, order: Order, body: OrderChange) -> Order:
-    level = order.level if body.level is None else MARKETS[order.epic].taken(plain(body.level))
+    level = order.level if body.level is None else desk.markets[order.epic].taken(plain(body.level))
     until = _good_till(desk, body.goodTillDate) if body.goodTillDate else order.good_till_ms
     if body.timeInForce == "GOOD_TILL_CANCELLED":
         until = None

@@ -6,7 +6,6 @@ from functools import cache, partial
 
 from capcli.paper import book, ledger, money, records
 from capcli.paper.book import Account, Alarm
-from capcli.paper.catalogue import MARKETS
 from capcli.paper.desk import Desk
 from capcli.paper.ledger import SWAP, Entry
 from capcli.paper.money import PERCENT
@@ -42,7 +41,7 @@ def _charge(desk: Desk, owner: Account) -> None:
     rates = cache(partial(money.rate, desk))
     entries = []
     for position in book.positions_of(desk.db, owner.account_id):
-        market, middle = MARKETS[position.epic], middles(position.epic)
+        market, middle = desk.markets[position.epic], middles(position.epic)
         percent = market.kind.long_rate if position.long else market.kind.short_rate
         fee = middle * position.size * percent * PERCENT
         if amount := money.cents(fee * rates(market.currency, owner.currency)):
@@ -54,4 +53,4 @@ def _charge(desk: Desk, owner: Account) -> None:
 
 
 def _middle(desk: Desk, epic: str) -> Decimal:
-    return desk.quote(MARKETS[epic]).mid
+    return desk.quote(desk.markets[epic]).mid

@@ -9,7 +9,7 @@ from functools import lru_cache, reduce
 from hashlib import blake2b
 from operator import add
 from struct import Struct, unpack
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from capcli.paper.hours import MONDAY, WEEK
 
@@ -40,6 +40,13 @@ class Bar(NamedTuple):
     low: int
     close: int
     volume: int
+
+
+class Line(Protocol):
+    """One side of a market's quote: its bars, and the ten ticks of a leaf."""
+
+    def bar(self, level: int, index: int) -> Bar: ...
+    def ticks(self, index: int) -> tuple[Bar, ...]: ...
 
 
 class Shape(NamedTuple):

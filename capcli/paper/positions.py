@@ -8,7 +8,6 @@ from capcli.paper.alarms import arm
 from capcli.paper.armed import farthest, kept, listed, strike
 from capcli.paper.book import Legs, Position
 from capcli.paper.brackets import PERCENT, Anchor
-from capcli.paper.catalogue import MARKETS
 from capcli.paper.dealing import Rejected, Trade, attempt, close, confirm_status, execute, hidden_order
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.records import Affected
@@ -45,7 +44,7 @@ def create(call: Call) -> Reply:
 
 def _trade(call: Call, body: NewPosition) -> Trade:
     """Everything that is refused at once with a 400 is refused here."""
-    market, direction = checks.market(body), checks.direction(body)
+    market, direction = checks.market(call, body), checks.direction(body)
     size = checks.size(body, market)
     quote = call.desk.quote(market)
     entry, exit_ = (quote.offer, quote.bid) if direction == book.BUY else (quote.bid, quote.offer)
@@ -105,7 +104,7 @@ def amend(call: Call) -> Reply:
 
 def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
     checks.guarantee_demanded(call, body)
-    market = MARKETS[position.epic]
+    market = call.desk.markets[position.epic]
     price = money.closing_price(position, call.desk.quote(market))
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
     anchor = Anchor(
@@ -124,7 +123,7 @@ def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
 def delete(call: Call) -> Reply:
     """Closes the whole row at market; a size, wherever it is written, is ignored (API page 6.4)."""
     position = _owned(call)
-    market = MARKETS[position.epic]
+    market = call.desk.markets[position.epic]
     if call.desk.trades(market):
         price: Decimal = money.closing_price(position, call.desk.quote(market))
         close(call.desk, position, position.size, price, "USER")

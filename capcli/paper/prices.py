@@ -29,7 +29,7 @@ class Window(NamedTuple):
 
 
 def listing(call: Call) -> Reply:
-    market = known(call.args[0])
+    market = known(call.desk, call.args[0])
     window = _window(call.query, call.desk.now)
     candles = _candles(call.desk, market, window)
     if not candles:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from capcli.paper.catalogue import MARKETS
+from capcli.paper.catalogue import Markets
 from capcli.paper.hours import Openness
 from capcli.paper.path import SPANS, Bar, Path, Shape, start_of
 
@@ -123,8 +123,7 @@ class _Offers:
 class Recording:
     """A market that is replayed: its two lines and its hours."""
 
-    def __init__(self, seed: str, bars: Bars) -> None:
-        shape = MARKETS[bars.epic].shape
+    def __init__(self, seed: str, bars: Bars, shape: Shape) -> None:
         _, bo, bh, bl, bc, ao, ah, al, ac, volume = bars.columns
         self.first = bars.starts[0]
         self.hours = RecordedHours(bars.starts, SPANS[bars.level])
@@ -154,8 +153,8 @@ def _bars(row: sqlite3.Row) -> Bars:
     return Bars(row["epic"], row["level"], row["source"], row["rounded"], _columns(row["bars"]))
 
 
-def playing(seed: str, recordings: Iterable[Bars]) -> Mapping[str, Recording]:
-    return {bars.epic: Recording(seed, bars) for bars in recordings}
+def playing(seed: str, recorded: Iterable[Bars], markets: Markets) -> Mapping[str, Recording]:
+    return {bars.epic: Recording(seed, bars, markets[bars.epic].shape) for bars in recorded}
 
 
 def _columns(block: bytes) -> tuple["array[int]", ...]:

@@ -10,7 +10,6 @@ from typing import Any
 from capcli.paper import faults
 from capcli.paper.armed import hides_confirm, strike
 from capcli.paper.book import Order, Position, next_serial
-from capcli.paper.catalogue import MARKETS
 from capcli.paper.desk import Desk
 from capcli.paper.times import DAY_MS, stamp
 from capcli.paper.wire import encode
@@ -161,7 +160,7 @@ def find_confirm(desk: Desk, account_id: str, reference: str) -> bytes | None:
 
 def activity(desk: Desk, deal: Deal, *, kind: str, source: str, status: str) -> None:
     """`direction` is the trade's: SELL where a long position closes (API page 10.1)."""
-    market = MARKETS[deal.epic]
+    market = desk.markets[deal.epic]
     details: dict[str, Any] = {
         "dealReference": deal.reference,
         "marketName": market.name,

@@ -13,7 +13,6 @@ from capcli.paper import book, markets, money
 from capcli.paper.alarms import stop_level
 from capcli.paper.armed import listed
 from capcli.paper.book import Account, Position
-from capcli.paper.catalogue import MARKETS
 from capcli.paper.desk import Desk
 from capcli.paper.times import account_local, stamp
 from capcli.paper.wire import encode
@@ -46,15 +45,15 @@ def shown(desk: Desk, position: Position) -> dict[str, Any]:
     row = {
         **_head(position),
         "upl": money.upl(desk, position),
-        **_tail(position),
+        **_tail(desk, position),
         **_legs(position, stop_level(desk, position)),
     }
-    return {"position": row, "market": markets.summary(desk, MARKETS[position.epic])}
+    return {"position": row, "market": markets.summary(desk, desk.markets[position.epic])}
 
 
 def listing(desk: Desk, owner: Account) -> bytes:
     """All of an account's, oldest first; each as it is shown alone."""
-    kept: _Lines = desk.shelf.get("rows", owner, partial(_lines, desk.db, owner))
+    kept: _Lines = desk.shelf.get("rows", owner, partial(_lines, desk, owner))
     look = cache(partial(_look, desk))
     pieces = [b'{"positions":[']
     for line in listed(desk, tuple(kept.values())):
@@ -67,26 +66,26 @@ def listing(desk: Desk, owner: Account) -> bytes:
 
 
 def _look(desk: Desk, epic: str) -> _Look:
-    market = MARKETS[epic]
+    market = desk.markets[epic]
     quote = desk.quote(market)
     return _Look(quote.bid, quote.offer, b'},"market":%b}' % encode(markets.summary(desk, market)))
 
 
-def _lines(db: sqlite3.Connection, owner: Account, before: _Lines | None) -> _Lines:
+def _lines(desk: Desk, owner: Account, before: _Lines | None) -> _Lines:
     """A deal leaves all the others as they were: those are not encoded again."""
     known, lines = before or {}, {}
-    for row in book.position_rows(db, owner.account_id):
+    for row in book.position_rows(desk.db, owner.account_id):
         deal_id = row[0]
         old = known.get(deal_id)
-        lines[deal_id] = old if old and old.row == row else _line(row)
+        lines[deal_id] = old if old and old.row == row else _line(desk, row)
     return lines
 
 
-def _line(stored: sqlite3.Row) -> _Line:
+def _line(desk: Desk, stored: sqlite3.Row) -> _Line:
     position = book.read_position(stored)
     trailing = position if position.legs.trail is not None else None
     legs = {} if trailing else _legs(position, position.legs.stop)
-    row = encode({**_head(position), "upl": None, **_tail(position), **legs})
+    row = encode({**_head(position), "upl": None, **_tail(desk, position), **legs})
     before, _, after = row.partition(b'"upl":null')
     return _Line(
         b'{"position":%b"upl":' % before,
@@ -119,11 +118,11 @@ def _head(position: Position) -> dict[str, Any]:
     }
 
 
-def _tail(position: Position) -> dict[str, Any]:
+def _tail(desk: Desk, position: Position) -> dict[str, Any]:
     return {
         "direction": position.direction,
         "level": position.level,
-        "currency": MARKETS[position.epic].currency,
+        "currency": desk.markets[position.epic].currency,
         "guaranteedStop": position.legs.guaranteed,
     }
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market
 from capcli.paper.desk import Call, Desk, Reply
 from capcli.paper.markets import known
 from capcli.paper.refusal import Refusal
@@ -19,12 +19,13 @@ def listing(call: Call) -> Reply:
     ids = [name.strip() for name in call.query.get("marketIds", "").split(",") if name.strip()]
     if not ids:
         raise Refusal(400, "error.null.marketIds")
-    found = [MARKETS[market_id] for market_id in ids if market_id in MARKETS] or [known(ids[0])]
+    markets = call.desk.markets
+    found = [markets[market_id] for market_id in ids if market_id in markets] or [known(call.desk, ids[0])]
     return Reply({"clientSentiments": [_row(call.desk, market) for market in found]})
 
 
 def show(call: Call) -> Reply:
-    return Reply(_row(call.desk, known(call.args[0])))
+    return Reply(_row(call.desk, known(call.desk, call.args[0])))
 
 
 def _row(desk: Desk, market: Market) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from capcli.paper import book, closeout, overnight, records
 from capcli.paper.alarms import EXPIRED, Event, arm, next_event
 from capcli.paper.book import Alarm, Order, Position
-from capcli.paper.catalogue import MARKETS
 from capcli.paper.dealing import Rejected, Trade, attempt, close, execute
 from capcli.paper.desk import Desk
 from capcli.paper.records import Deal
@@ -47,7 +46,7 @@ def _happen(desk: Desk, deal: Position | Order, event: Event) -> None:
 def _fill(desk: Desk, order: Order, event: Event) -> None:
     """The position gets a new id, and none of the order's legs where it netted (API pages 9.4, 9.6)."""
     book.drop_order(desk.db, order.deal_id)
-    market = MARKETS[order.epic]
+    market = desk.markets[order.epic]
     trade = Trade(
         order.account_id,
         market,

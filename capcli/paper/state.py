@@ -8,7 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
-from capcli.paper import armed, book, candle_files, faults, recordings, world
+from capcli.paper import armed, book, candle_files, faults, market_files, recordings, world
+from capcli.paper.catalogue import MARKETS, catalogue
 from capcli.paper.desk import Desk
 from capcli.paper.faults import Fault
 from capcli.paper.openings import OPENINGS, Opening
@@ -52,6 +53,8 @@ class PaperStatus:
     speed: Decimal
     ticks: int | None  # a second of every open market on the stream; None: as many as it trades
     limits: bool
+    real_hours: bool  # also for SILVER, GOLD, EURUSD and BTCEUR
+    own_markets: tuple[str, ...]  # epics from a file of markets
     replays: tuple[PaperReplay, ...]
     accounts: tuple[PaperAccount, ...]
     open_positions: int
@@ -89,14 +92,18 @@ def reset(
     limits: bool = True,
     accounts: Sequence[Opening] = OPENINGS,
     late_confirms: bool = True,
+    real_hours: bool = False,
+    markets: Path | None = None,
     at: datetime,
 ) -> None:
     """Forgets everything; the market's time runs from `start` on, `speed` times as fast as real time.
 
     Without a start it begins with the first bar that is replayed, or now. Raises candle_files.BadReplay
-    before anything was changed.
+    and market_files.BadMarkets before anything was changed.
     """
-    recorded = [candle_files.read(epic, file) for epic, file in replays.items()]
+    own = market_files.read(markets) if markets else None
+    known = catalogue(own=market_files.restored(own))
+    recorded = [candle_files.read(epic, file, known) for epic, file in replays.items()]
     settings = world.Settings(
         world.DEFAULT_SEED if seed is None else str(seed),
         to_ms(at),
@@ -105,6 +112,8 @@ def reset(
         limits,
         confirm_delay_ms=None if late_confirms else 0,
         ticks=ticks,
+        real_hours=real_hours,
+        own_markets=own,
     )
     with closing(Store(path)) as store, store.lent() as db:
         world.recreate(db, settings, recorded, accounts)
@@ -182,6 +191,8 @@ def _status(path: Path, desk: Desk) -> PaperStatus:
         speed=desk.settings.speed,
         ticks=desk.settings.ticks,
         limits=desk.settings.limits,
+        real_hours=desk.settings.real_hours,
+        own_markets=tuple(epic for epic in desk.markets if epic not in MARKETS),
         replays=tuple(map(_replay, recordings.load(desk.db))),
         accounts=tuple(accounts),
         open_positions=_count(desk, "SELECT count(*) FROM positions"),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import Market, Markets
 from capcli.paper.desk import Session
 from capcli.paper.feed import CLASSIC, HEIKIN_ASHI, Closed, Tick
 from capcli.paper.tape import RESOLUTIONS
@@ -87,7 +87,7 @@ class Conversation:
     quotes: dict[str, Market] = field(default_factory=dict)
     bars: dict[str, BarLine] = field(default_factory=dict)
 
-    def answer(self, message: Message, session: Session | None) -> str:
+    def answer(self, message: Message, session: Session | None, markets: Markets) -> str:
         """The reply to a message of that session; None stands for tokens that are not valid."""
         if message.destination not in DESTINATIONS:
             return error(message, BAD_DESTINATION)
@@ -95,21 +95,21 @@ class Conversation:
             return error(message, BAD_TOKEN)
         self.session = session
         try:
-            return _reply(message, self._act(message))
+            return _reply(message, self._act(message, markets))
         except _Refused as refused:
             return error(message, str(refused))
 
-    def _act(self, message: Message) -> dict[str, Any]:
+    def _act(self, message: Message, markets: Markets) -> dict[str, Any]:
         if message.destination == PING:
             return {}
         wanted = _wanted(message)
         epics = list(dict.fromkeys(wanted.epics or ()))
         if not epics:
             raise _Refused(BAD_EPICS)
-        known = [MARKETS[epic] for epic in epics if epic in MARKETS]
+        known = [markets[epic] for epic in epics if epic in markets]
         if message.destination in SUBSCRIBES:
             self._room(known)
-        done = {epic: UNKNOWN_EPIC for epic in epics if epic not in MARKETS}
+        done = {epic: UNKNOWN_EPIC for epic in epics if epic not in markets}
         if message.destination in {QUOTES, NO_QUOTES}:
             self._turn_quotes(message, known)
             return {"subscriptions": dict.fromkeys((market.epic for market in known), PROCESSED) | done}

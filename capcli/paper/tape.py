@@ -10,9 +10,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from capcli.paper.catalogue import MARKETS, Market
+from capcli.paper.catalogue import MARKETS, Market, Markets
+from capcli.paper.crosses import Crossed
 from capcli.paper.hours import MONDAY, Openness
-from capcli.paper.path import LEAF, SPANS, Bar, Path, Shape, index_of, merge, start_of
+from capcli.paper.path import LEAF, SPANS, Bar, Line, Path, Shape, index_of, merge, start_of
 from capcli.paper.recordings import Recording
 
 # Path level of each resolution on the wire.
@@ -63,13 +64,6 @@ class Timetable(Protocol):
     def is_open(self, second: int) -> bool: ...
     def last_open(self, second: int) -> int: ...
     def next_open(self, second: int) -> int: ...
-
-
-class Line(Protocol):
-    """One side of a market's quote: its bars, and the ten ticks of a leaf."""
-
-    def bar(self, level: int, index: int) -> Bar: ...
-    def ticks(self, index: int) -> tuple[Bar, ...]: ...
 
 
 class Barrier(Protocol):
@@ -124,33 +118,52 @@ class Trailing:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """A market's line of the synthetic path, `shift` steps above it."""
+    """A market's bids on the synthetic path."""
 
     path: Path
     shape: Shape
+
+    def bar(self, level: int, index: int) -> Bar:
+        return self.path.bar(self.shape, level, index)
+
+    def ticks(self, index: int) -> tuple[Bar, ...]:
+        return self.path.ticks(self.shape, index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """Offers that lie `shift` steps above the bids."""
+
+    bids: Line
     shift: int
 
     def bar(self, level: int, index: int) -> Bar:
-        return _shifted(self.path.bar(self.shape, level, index), self.shift)
+        return _shifted(self.bids.bar(level, index), self.shift)
 
     def ticks(self, index: int) -> tuple[Bar, ...]:
-        ticks = self.path.ticks(self.shape, index)
-        return tuple(_shifted(tick, self.shift) for tick in ticks) if self.shift else ticks
+        return tuple(_shifted(tick, self.shift) for tick in self.bids.ticks(index))
 
 
 def _shifted(bar: Bar, by: int) -> Bar:
-    return Bar(bar.open + by, bar.high + by, bar.low + by, bar.close + by, bar.volume) if by else bar
+    return Bar(bar.open + by, bar.high + by, bar.low + by, bar.close + by, bar.volume)
 
 
 class Tape:
     """All markets of one world. Offers lie a spread above the bids, unless a recording has its own."""
 
-    def __init__(self, seed: str, recordings: Mapping[str, Recording] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        seed: str,
+        recordings: Mapping[str, Recording] = MappingProxyType({}),
+        markets: Markets = MARKETS,
+    ) -> None:
+        self.markets = markets
         self._path = Path(seed)
         self._recordings = recordings
+        self._crosses = {m.epic: self._cross(m, *m.legs) for m in markets.values() if m.legs}
         self._extents: Callable[[str, int, int], Extent] = lru_cache(_KEPT_EXTENTS)(self._extent)
         self._folds: Callable[[str, int, int, bool], Bar | None] = lru_cache(_KEPT_FOLDS)(
-            lambda epic, first, last, offer: self.fold(MARKETS[epic], first, last, offer=offer)
+            lambda epic, first, last, offer: self.fold(markets[epic], first, last, offer=offer)
         )
         self._open_leaves: Callable[[str, int], tuple[Print, ...]] = lru_cache(_KEPT_LEAVES)(self._open_leaf)
 
@@ -174,7 +187,13 @@ class Tape:
     def line(self, market: Market, *, offer: bool) -> Line:
         if recording := self._recordings.get(market.epic):
             return recording.offers if offer else recording.bids
-        return _Drawn(self._path, market.shape, market.spread if offer else 0)
+        bids = self._crosses.get(market.epic) or _Drawn(self._path, market.shape)
+        return _Above(bids, market.spread) if offer else bids
+
+    def _cross(self, market: Market, base: str, quote: str) -> Crossed:
+        legs = self.markets[base], self.markets[quote]
+        bids = _Drawn(self._path, legs[0].shape), _Drawn(self._path, legs[1].shape)
+        return Crossed(market, *legs, bids)
 
     def last(self, market: Market, second: int) -> Print:
         """The latest tick at or before an instant; before a recording begins, its first price."""
@@ -187,15 +206,15 @@ class Tape:
             return _last_recorded(recording, second)
         when = market.hours.last_open(min(second, SUSPENDED_SINCE) if market.suspended else second)
         index, place = _leaf(when)
-        return _print(market, self._path.ticks(market.shape, index)[place], when)
+        return _print(market, self.line(market, offer=False).ticks(index)[place], when)
 
     def _open_leaf(self, epic: str, index: int) -> tuple[Print, ...]:
         """What is printed in the seconds of a leaf, where that is so simple: drawn, and open all the time."""
-        market, start = MARKETS[epic], start_of(LEAF, index)
+        market, start = self.markets[epic], start_of(LEAF, index)
         whole = market.hours.openness(start, start + SPANS[LEAF] - 1) is Openness.ALL
         if epic in self._recordings or market.suspended or not whole:
             return ()
-        ticks = self._path.ticks(market.shape, index)
+        ticks = self.line(market, offer=False).ticks(index)
         return tuple(_print(market, tick, second) for second, tick in enumerate(ticks, start))
 
     def extent(self, market: Market, level: int, index: int) -> Extent:
@@ -203,7 +222,7 @@ class Tape:
         return self._extents(market.epic, level, index)
 
     def _extent(self, epic: str, level: int, index: int) -> Extent:
-        market, first = MARKETS[epic], start_of(level, index)
+        market, first = self.markets[epic], start_of(level, index)
         before, last = self.last(market, first), first + SPANS[level] - 1
         bids = _stretched(before.bid, self.fold(market, first, last))
         if epic not in self._recordings:

@@ -4,7 +4,6 @@ import sqlite3
 from typing import Any
 
 from capcli.paper.book import next_serial
-from capcli.paper.catalogue import MARKETS
 from capcli.paper.desk import Call, Reply
 from capcli.paper.markets import known, row
 from capcli.paper.refusal import Refusal
@@ -35,7 +34,7 @@ def create(call: Call) -> Reply:
     if not 1 <= len(body.name or "") <= LONGEST_NAME:
         raise Refusal(400, "error.size.createwatchlistrequest.name", tokens=False)
     asked = dict.fromkeys(body.epics or ())
-    held = [epic for epic in asked if epic in MARKETS]
+    held = [epic for epic in asked if epic in call.desk.markets]
     list_id = next_serial(call.desk.db)
     call.desk.db.execute("INSERT INTO watchlists VALUES (?, ?, ?)", (list_id, body.name, ",".join(held)))
     status = "SUCCESS" if len(held) == len(asked) else "SUCCESS_NOT_ALL_INSTRUMENTS_ADDED"
@@ -44,7 +43,7 @@ def create(call: Call) -> Reply:
 
 def show(call: Call) -> Reply:
     epics = _held(call, "error.invalid.watchlist")
-    return Reply({"markets": [row(call.desk, MARKETS[epic]) for epic in epics]})
+    return Reply({"markets": [row(call.desk, call.desk.markets[epic]) for epic in epics]})
 
 
 def add(call: Call) -> Reply:
@@ -56,7 +55,7 @@ def add(call: Call) -> Reply:
     asked = decode(call.body, WatchlistEntry).epic
     if not asked:
         raise Refusal(400, "error.null.epic")
-    return _keep(call, [*dict.fromkeys((*epics, known(asked).epic))])
+    return _keep(call, [*dict.fromkeys((*epics, known(call.desk, asked).epic))])
 
 
 def remove(call: Call) -> Reply:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 
-from capcli.paper import ledger, recordings
+from capcli.paper import ledger, market_files, recordings
+from capcli.paper.catalogue import catalogue
 from capcli.paper.openings import OPENINGS, Opening
 from capcli.paper.recordings import Bars
 from capcli.paper.store import TABLES, writing
@@ -26,6 +27,8 @@ class Settings:
     confirm_delay_ms: int | None = None  # for every confirm; None: decided per reference
     ticks: int | None = None  # a second of every open market on the stream; None: as many as it trades
     replays: str | None = None  # what tells this world's recordings from another's
+    real_hours: bool = False  # also for what README trades
+    own_markets: str | None = None  # as market_files keeps them
 
     def market_ms(self, at_ms: int) -> int:
         if self.start_ms is None:
@@ -48,6 +51,8 @@ def load(db: sqlite3.Connection) -> Settings | None:
         _number(rows.get("confirm_delay_ms")),
         _number(rows.get("ticks")),
         rows.get("replays"),
+        rows.get("real_hours") == "True",
+        rows.get("own_markets"),
     )
 
 
@@ -125,10 +130,10 @@ class Tapes:
     """The tapes of the last worlds of a file; one that comes up again is not drawn anew."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str | None], Tape] = {}
+        self._kept: dict[tuple[object, ...], Tape] = {}
 
     def of(self, db: sqlite3.Connection, settings: Settings) -> Tape:
-        key = (settings.seed, settings.replays)
+        key = (settings.seed, settings.replays, settings.real_hours, settings.own_markets)
         if key not in self._kept:
             if len(self._kept) > 1:
                 self._kept.pop(next(iter(self._kept)), None)
@@ -138,4 +143,6 @@ class Tapes:
 
 def tape(db: sqlite3.Connection, settings: Settings) -> Tape:
     recorded = recordings.load(db) if settings.replays else ()
-    return Tape(settings.seed, recordings.playing(settings.seed, recorded))
+    own = market_files.restored(settings.own_markets)
+    markets = catalogue(real_hours=settings.real_hours, own=own, replayed=[bars.epic for bars in recorded])
+    return Tape(settings.seed, recordings.playing(settings.seed, recorded, markets), markets)

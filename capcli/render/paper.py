@@ -50,6 +50,8 @@ def _(data: PaperStatus) -> list[Block]:
         ("Speed", Cell(f"{short(data.speed)}x")),
         ("Ticks", Cell("as traded" if data.ticks is None else f"{data.ticks} a second")),
         ("Request limits", Cell("on" if data.limits else "off")),
+        ("Hours", Cell("real" if data.real_hours else "SILVER, GOLD and EURUSD around the clock")),
+        *[("Own markets", Cell(", ".join(data.own_markets)))] * bool(data.own_markets),
         ("Open positions", Cell(str(data.open_positions))),
         ("Working orders", Cell(str(data.working_orders))),
         ("Deals closed", Cell(str(data.deals_closed))),

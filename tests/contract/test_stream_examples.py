@@ -54,7 +54,7 @@ def test_every_request_is_answered_like_the_example(examples):
             for one in frames
             if one["kind"] == "response" and one["destination"] == request["destination"]
         )
-        found = json.loads(talk.answer(read(json.dumps(request["message"])), Session("c", "t", "1")))
+        found = json.loads(talk.answer(read(json.dumps(request["message"])), Session("c", "t", "1"), MARKETS))
         assert found == wanted
         compared += 1
     assert compared == sum(one["kind"] == "response" for one in frames) == 5

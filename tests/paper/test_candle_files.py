@@ -5,7 +5,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from capcli.paper.candle_files import BadReplay, read
+from capcli.paper import candle_files
+from capcli.paper.candle_files import BadReplay
+from capcli.paper.catalogue import MARKETS
 from capcli.paper.state import reset, status
 from tests.paper.client import FRIDAY
 from tests.paper.files import BOTH
@@ -13,6 +15,10 @@ from tests.paper.files import BOTH
 HEAD = "time,open,high,low,close\n"
 FIRST = "2026-03-03T10:00:00Z,32,33,31,32\n"
 SECOND = "2026-03-03T10:01:00Z,32,33,31,32\n"
+
+
+def read(epic, path):
+    return candle_files.read(epic, path, MARKETS)
 
 
 def written(tmp_path, text, name="c.csv"):

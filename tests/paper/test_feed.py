@@ -128,7 +128,7 @@ def test_heikin_ashi_bars_do_not_depend_on_when_somebody_subscribed():
 
 def test_a_recording_is_printed_like_any_market(tmp_path):
     rows = files.trend(tmp_path / "c.csv")
-    tape = Tape("s", playing("s", [candle_files.read("SILVER", tmp_path / "c.csv")]))
+    tape = Tape("s", playing("s", [candle_files.read("SILVER", tmp_path / "c.csv", MARKETS)], MARKETS))
     start = int(rows[0][0].timestamp()) * 1000
     ticks = list(Feed(tape).ticks(SILVER, start - 1, start + MINUTE - 1))
     assert min(tick.bid for tick in ticks) >= rows[0][3]

@@ -85,7 +85,11 @@ def test_market_times_are_not_utc_but_their_twins_are(client):
 
 @pytest.mark.parametrize(
     ("term", "expected"),
-    [("silver", {"SILVER", "PAAS"}), ("bitcoin", {"BTCUSD", "BCHUSD", "MSTR"}), ("eur/usd", {"EURUSD"})],
+    [
+        ("silver", {"SILVER", "PAAS"}),
+        ("bitcoin", {"BTCUSD", "BCHUSD", "BTCEUR", "MSTR"}),
+        ("eur/usd", {"EURUSD"}),
+    ],
 )
 def test_a_search_matches_loosely(client, term, expected):
     assert {row["epic"] for row in client.get(f"/markets?searchTerm={term}").json["markets"]} == expected
@@ -110,7 +114,7 @@ def test_of_epics_those_that_there_are_are_answered(client):
 
 def test_a_market_whose_name_begins_with_the_term_comes_first(client):
     rows = client.get("/markets?searchTerm=bitcoin").json["markets"]
-    assert [row["epic"] for row in rows] == ["BTCUSD", "BCHUSD", "MSTR"]
+    assert [row["epic"] for row in rows] == ["BTCUSD", "BCHUSD", "BTCEUR", "MSTR"]
 
 
 def test_neither_search_nor_epics_lists_everything(client):

@@ -29,7 +29,9 @@ def played(path, tmp_path, write, at=timedelta(0)):
 
 def taped(tmp_path, write):
     rows = write(tmp_path / "candles.csv")
-    return Tape("s", playing("s", [candle_files.read("SILVER", tmp_path / "candles.csv")])), rows
+    return Tape(
+        "s", playing("s", [candle_files.read("SILVER", tmp_path / "candles.csv", MARKETS)], MARKETS)
+    ), rows
 
 
 def later(client, span):

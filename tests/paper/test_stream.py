@@ -24,7 +24,7 @@ def ask(talk, destination, payload=None, session=SESSION, correlation="7"):
     frame = {"destination": destination, "correlationId": correlation, "cst": "c", "securityToken": "t"}
     if payload is not None:
         frame["payload"] = payload
-    return json.loads(talk.answer(read(json.dumps(frame)), session))
+    return json.loads(talk.answer(read(json.dumps(frame)), session, MARKETS))
 
 
 def test_a_subscription_is_answered_as_published(talk):
@@ -144,7 +144,7 @@ def test_a_destination_that_is_none_is_an_error(talk):
 
 def test_a_number_for_a_correlation_comes_back_as_it_was(talk):
     assert ask(talk, "ping", correlation=12)["correlationId"] == 12
-    assert "correlationId" not in json.loads(talk.answer(read('{"destination":"ping"}'), SESSION))
+    assert "correlationId" not in json.loads(talk.answer(read('{"destination":"ping"}'), SESSION, MARKETS))
 
 
 def test_the_last_session_is_the_streams(talk):
@@ -187,4 +187,4 @@ def test_whatever_is_sent_gets_an_answer(destination, payload, correlation):
         message = read(frame)
     except Unreadable:
         return
-    assert json.loads(Conversation().answer(message, SESSION))["status"] in {"OK", "ERROR"}
+    assert json.loads(Conversation().answer(message, SESSION, MARKETS))["status"] in {"OK", "ERROR"}
