@@ -269,13 +269,15 @@ class Presence:
 
     `recall` calls back what is not sent yet; `on_wait` is told why a command waits; `on_secret` is told every
     credential and token that comes up, so that logs can mask them. With a person there (`interactive`) the
-    keychain's own window may stay open for a minute.
+    keychain's own window may stay open for a minute. Who `reads_only` changes nothing at the broker, nor the
+    session that others share.
     """
 
     recall: "Recall | None" = None
     on_wait: Callable[[str], None] = lambda _why: None
     on_secret: Callable[..., None] = lambda *_: None
     interactive: bool = False
+    reads_only: bool = False
 
 
 class App:
@@ -433,6 +435,7 @@ class App:
             # The embedded paper broker is reached over no wire, and its password is public.
             sealed_login=self.settings.env is not Env.PAPER,
             dry_run=self.settings.dry_run,
+            reads_only=self._presence.reads_only,
         )
 
     def _preferences_book(self, address: str) -> "FilePreferences":

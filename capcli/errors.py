@@ -17,7 +17,7 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── ApprovalRequired  ApprovalDenied  ApprovalUnknown  ApprovalElsewhere  ApprovalUnrecorded
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
-│   └── NameTaken  DemoOnly  RiskTooSmall
+│   └── NameTaken  DemoOnly  RiskTooSmall  ReadOnly
 ├── BrokerRefused                    exit 6
 │   ├── EpicUnknown  DealUnknown  RulesMissing
 │   ├── UnreadableAnswer
@@ -449,6 +449,12 @@ class DemoOnly(Refused):
 
     code = "DEMO_ONLY"
     retry_safe = False
+
+
+class ReadOnly(Refused):
+    """This server was started with --read-only, and the request would change what others share."""
+
+    code = "READ_ONLY"
 
 
 class RiskTooSmall(Refused):

@@ -58,6 +58,7 @@ from capcli.errors import (
     DealUnknown,
     EpicUnknown,
     RateLimited,
+    ReadOnly,
     RowUnreadable,
     UsageError,
     WouldSend,
@@ -119,6 +120,7 @@ class CapitalBroker:
     `transport` is the seam for the paper broker and for faults; `read_timeout_s` touches reads only.
     `monotonic` (seconds) and `sleep` drive the pacing, `clock` everything that is a date; the books and the
     lock are what the processes of a user share. `on_wait` hears the seconds of a wait for the rate limit.
+    With `reads_only` it logs in and reads, and refuses everything else.
     """
 
     def __init__(
@@ -142,8 +144,10 @@ class CapitalBroker:
         on_wait: Callable[[float], None] = lambda _seconds: None,
         sealed_login: bool = True,
         dry_run: bool = False,
+        reads_only: bool = False,
     ) -> None:
         self._dry_run = dry_run
+        self._reads_only = reads_only
         self._clock = clock
         self.lane = Lane.READS
         self._wire = Wire(base_url, clock=clock, transport=transport, read_timeout_s=read_timeout_s)
@@ -212,6 +216,8 @@ class CapitalBroker:
 
     def login(self, *, force: bool = False) -> Session:
         """Return the session, logging in if there is none or if forced. Raises LoginRefused, ConfigError."""
+        if force:
+            self._refuse_if_read_only("A new login may move the session that other programs share")
         return self._sessions.login(force=force)
 
     def logout(self) -> bool:
@@ -219,6 +225,7 @@ class CapitalBroker:
 
         Raises what the keychain does, with nothing sent.
         """
+        self._refuse_if_read_only("A logout ends the session that other programs share")
         return self._sessions.logout()
 
     def hold_account(self) -> AbstractContextManager[None]:
@@ -234,6 +241,7 @@ class CapitalBroker:
 
         Raises ConfigError that lists the accounts there are.
         """
+        self._refuse_if_read_only("A switch moves the session that other programs share")
         return self._sessions.switch(account_id)
 
     def visit_account(self, account_id: str) -> Session:
@@ -241,6 +249,8 @@ class CapitalBroker:
 
         Raises ConfigError that lists the accounts there are.
         """
+        if self._reads_only and self.session().account_id != account_id:
+            self._refuse_if_read_only(f"Looking at account {account_id} moves the session that others share")
         return self._sessions.visit(account_id)
 
     def ping(self) -> bool:
@@ -531,6 +541,7 @@ class CapitalBroker:
         and WouldSend on a dry run, whoever asks.
         """
         ask = Ask(method, _segments(method, path), body=body, lane=self.lane)
+        self._refuse_if_read_only(f"{ask.endpoint} changes something at the broker")
         if self._dry_run:
             raise WouldSend((method, path, body), account_id=self.account_id)
         opens = method == "POST" and path in {POSITIONS_PATH, ORDERS_PATH}
@@ -543,6 +554,13 @@ class CapitalBroker:
             except CapcliError as error:
                 return _kept_here(error)
             return self._send_held(ask, live, account_id, ready, opens=opens)
+
+    def _refuse_if_read_only(self, why: str) -> None:
+        if self._reads_only:
+            raise ReadOnly(
+                f"This server was started with --read-only. {why}, so nothing was sent. "
+                "It can be done in a terminal.",
+            )
 
     def _send_held(
         self, ask: Ask, live: Live, account_id: str | None, ready: Callable[[], None], *, opens: bool

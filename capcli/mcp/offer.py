@@ -7,12 +7,11 @@ from fastmcp.tools import FunctionTool
 
 from capcli.errors import UsageError
 
-# They write here (a preview, a session, a halt) and change nothing at the broker. A tool that is not named
-# and does not say that it only reads is left out: forgetting one must not make it pass.
+# They write here (a preview, a verdict, a halt) and change nothing at the broker, nor the session that the
+# terminal shares. A tool that is not named and does not say that it only reads is left out: forgetting one
+# must not make it pass. The broker of a read-only server refuses whatever else would change something.
 _WRITES_HERE = frozenset(
     {
-        "cap_session_login",
-        "cap_session_logout",
         "cap_halt",
         "cap_trade_preview_position",
         "cap_trade_preview_working_order",

@@ -166,7 +166,7 @@ def _loaded(
         from capcli.mcp.offer import read_offer
 
         redaction = Redaction(os.environ)
-        build = partial(_built, options, verbose, redaction)
+        build = partial(_built, options, verbose, redaction, read_only)
         face = Face(build, build_way_out=build)
         server = build_server(face, read_offer(toolsets, read_only=read_only))
         listen(sys.stderr, louder("WARNING", verbose), redaction)
@@ -184,9 +184,11 @@ def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
         log_bug(crash.exc_value)
 
 
-def _built(options: Options, verbose: int, redaction: Redaction, way_out: str | None = None) -> App:
+def _built(
+    options: Options, verbose: int, redaction: Redaction, read_only: bool, way_out: str | None = None
+) -> App:
     """Read the settings. Only then it is known how much to log."""
-    presence = Presence(on_secret=redaction.learn)
+    presence = Presence(on_secret=redaction.learn, reads_only=read_only)
     app = App.build(options, environ=filled_in(os.environ), presence=presence, way_out=way_out)
     listen(sys.stderr, louder(app.settings.log_level, verbose), redaction)
     return app

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from capcli.app import App, Options, Surroundings
+from capcli.app import App, Options, Presence, Surroundings
 from capcli.domain.market import Side
 from capcli.domain.order import Leg, LegForm, OrderRequest
 from capcli.errors import CapcliError
@@ -62,6 +62,7 @@ class Seat:
         paper: Path | None = None,
         clock: Callable[[], datetime] | None = None,
         launch: Any = None,
+        presence: Presence | None = None,
         **settings: str,
     ) -> None:
         self.home = home
@@ -79,6 +80,7 @@ class Seat:
                 transport=self.tap,
                 launch=launch,
             ),
+            presence=presence,
         )
 
     def request(self, epic: str = "SILVER", size: str = "1.5", **changes: Any) -> OrderRequest:
