@@ -523,7 +523,7 @@ function __capcli_options
             printf '%s\t%s\n' '--confirm' 'Send it without a question.'
             printf '%s\t%s\n' '--yes' 'Send it without a question.'
         case 'close'
-            printf '%s\t%s\n' '--size' 'Close only this much of it.'
+            printf '%s\t%s\n' '--size' 'Close part of it: units, or 50%.'
             printf '%s\t%s\n' '--all' 'Close every open position.'
             printf '%s\t%s\n' '--again' 'The same --size once more within 60 s.'
             printf '%s\t%s\n' '--confirm' 'Close without a question.'

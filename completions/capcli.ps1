@@ -271,7 +271,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'exposure' = @()
         'close' = @(
-            @('--size', 'Close only this much of it.'),
+            @('--size', 'Close part of it: units, or 50%.'),
             @('--all', 'Close every open position.'),
             @('--again', 'The same --size once more within 60 s.'),
             @('--confirm', 'Close without a question.'),

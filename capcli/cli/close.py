@@ -1,5 +1,6 @@
 """`capcli close`: out of a position at market, out of part of it, or out of all of them."""
 
+from decimal import Decimal
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,15 +8,13 @@ import typer
 
 from capcli.cli.call import Call
 from capcli.cli.deals import position_id
-from capcli.cli.inputs import above_zero
+from capcli.cli.inputs import above_zero, percent
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
 from capcli.errors import UsageError
 from capcli.services import ids as typed
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from capcli.app import App
     from capcli.services.closing import Closing
     from capcli.services.closing_all import AllClosings
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 app = new_app()
 _EXAMPLE = (
     "capcli close 006011e7-0001-54c4-0000-000080560043 --confirm\n"
-    "capcli close 006011e7-0001-54c4-0000-000080560043 --size 0.5\n"
+    "capcli close 006011e7-0001-54c4-0000-000080560043 --size 50%\n"
     "capcli close --all --confirm"
 )
 _DEAL = "Deal id; on a terminal its number or its epic, too."
@@ -44,7 +43,9 @@ def close(
         ),
     ] = None,
     *,
-    size: Annotated[str | None, typer.Option(metavar="NUMBER", help="Close only this much of it.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Close part of it: units, or 50%.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Close every open position.")] = False,
     again: Annotated[bool, typer.Option("--again", help="The same --size once more within 60 s.")] = False,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Close without a question.")] = False,
@@ -58,17 +59,18 @@ def close(
     a journal. --all goes on when one of them fails; the same command goes on with what is still open.
     """
     call: Call = ctx.find_root().obj
-    part = None if size is None else above_zero("--size", size)
+    share = None if size is None else percent("--size", size)
+    part = None if size is None or share is not None else above_zero("--size", size)
     if deal is not None:
         typed.deal_id(deal)
-    if every and (deal is not None or part is not None):
+    if every and (deal is not None or size is not None):
         raise UsageError("--all closes everything: leave DEAL and --size out.", next=_HELP)
     if every:
         _close_all(ctx, call, confirm=confirm)
     elif deal is None:
         raise UsageError("Name the deal to close, or --all.", next=_HELP)
-    elif part is not None:
-        _reduce(ctx, call, deal, part, again=again, confirm=confirm)
+    elif size is not None:
+        _reduce(ctx, call, deal, part, share or Decimal(0), again=again, confirm=confirm)
     else:
         _close(ctx, call, deal, confirm=confirm)
 
@@ -88,13 +90,23 @@ def _close(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None:
 
 
 def _reduce(
-    ctx: typer.Context, call: Call, deal: str, size: "Decimal", *, again: bool, confirm: bool
+    ctx: typer.Context,
+    call: Call,
+    deal: str,
+    given: Decimal | None,
+    share: Decimal,
+    *,
+    again: bool,
+    confirm: bool,
 ) -> None:
     from capcli.services.reducing import Reduction
 
     def use(application: "App") -> "Reply[Reduction]":
-        application.require_way_out(f"capcli close {quote(deal)} --size {size}")
+        application.require_way_out(f"capcli close {quote(deal)} --size {given or f'{share}%'}")
         meant = position_id(call, application, deal, confirm=confirm)
+        size, rounded = application.reductions.share(meant, share) if given is None else (given, "")
+        if rounded:
+            call.talk(f"{rounded}.\n")
         return call.confirmed(
             lambda yes: application.reductions.reduce(meant, size, confirmed=yes, again=again),
             given=confirm,

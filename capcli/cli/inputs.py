@@ -78,7 +78,10 @@ def _unusable(option: str, text: str, why: str) -> UsageError:
 
 
 def leg(name: str, level: str | None, distance: str | None, amount: str | None) -> Leg | None:
-    """Read a stop or a limit, given in at most one of its three forms. Raises UsageError."""
+    """Read a stop or a limit, given in at most one of its forms; `2%` is percent of the entry.
+
+    Raises UsageError.
+    """
     forms = (
         (f"--{name}", LegForm.LEVEL, level),
         (f"--{name}-distance", LegForm.DISTANCE, distance),
@@ -88,7 +91,15 @@ def leg(name: str, level: str | None, distance: str | None, amount: str | None) 
     if len(given) > 1:
         names = " and ".join(option for option, _, _ in given)
         raise UsageError(f"{names} exclude each other: a {name} is given once. Nothing was sent.")
+    if level is not None and (share := percent(f"--{name}", level)) is not None:
+        return Leg(LegForm.PERCENT, share)
     return next((Leg(form, above_zero(option, text)) for option, form, text in given), None)
+
+
+def percent(option: str, text: str) -> Decimal | None:
+    """Read `2%`; None for what is not written as percent. Raises UsageError."""
+    word = text.strip()
+    return above_zero(option, word[:-1].rstrip()) if word.endswith("%") else None
 
 
 def listed(words: Iterable[str] | None) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """What a user asks for, and the exact body that is sent for it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
-from capcli.domain.money import plain
+from capcli.domain.money import EXACT, ceil_to, floor_to, plain, short
 
 POSITIONS_PATH = "/positions"
 ORDERS_PATH = "/workingorders"
@@ -30,11 +31,18 @@ class Kind(StrEnum):
 
 
 class LegForm(StrEnum):
-    """How a stop or a limit is given: a price, a distance in price units, or an amount of money."""
+    """How a stop or a limit is given: a price, a distance in price units, an amount, or percent of the entry.
+
+    PERCENT never reaches the broker: `placed` turns it into a level, or a distance where the stop trails.
+    """
 
     LEVEL = "LEVEL"
     DISTANCE = "DISTANCE"
     AMOUNT = "AMOUNT"
+    PERCENT = "PERCENT"
+
+
+_OPTIONS = {LegForm.LEVEL: "", LegForm.PERCENT: "", LegForm.DISTANCE: "-distance", LegForm.AMOUNT: "-amount"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,20 @@ class Leg:
 
     form: LegForm
     value: Decimal
+
+    def words(self, name: str, write: Callable[[Decimal], str] = short) -> str:
+        """Return it as an option of a command line; `name` is stop or limit."""
+        return f"--{name}{_OPTIONS[self.form]} {write(self.value)}{'%' * (self.form is LegForm.PERCENT)}"
+
+    def placed(self, entry: Decimal, step: Decimal, *, below: bool, trailing: bool = False) -> "Leg":
+        """Return it as the broker takes it: percent as a level on the price step, never nearer than given."""
+        if self.form is not LegForm.PERCENT:
+            return self
+        distance = EXACT.multiply(entry, self.value) / 100
+        if trailing:
+            return Leg(LegForm.DISTANCE, ceil_to(distance, step))
+        level = floor_to(entry - distance, step) if below else ceil_to(entry + distance, step)
+        return Leg(LegForm.LEVEL, level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +88,12 @@ class OrderRequest:
     trailing: bool = False
     guaranteed: bool = False
     trigger: Trigger | None = None
+
+    def placed(self, entry: Decimal, step: Decimal) -> "OrderRequest":
+        """Return it with a stop and a limit in percent of the entry as what the broker takes."""
+        below = self.side is Side.BUY
+        stop = self.stop and self.stop.placed(entry, step, below=below, trailing=self.trailing)
+        return replace(self, stop=stop, limit=self.limit and self.limit.placed(entry, step, below=not below))
 
     @property
     def kind(self) -> Kind:

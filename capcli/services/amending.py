@@ -35,6 +35,7 @@ from capcli.services.legs import (
     check_change,
     fitted,
     legs_told,
+    placed,
     require_all,
 )
 from capcli.services.ports import AccountLock
@@ -189,9 +190,10 @@ class Amendments:
         )
         scene = look(self._desk, request, with_orders=False, opening=False)
         self._require_account(scene, account_id, deal_id)
-        ground = Ground(
-            scene.market.quote.exit(position.side), position.side, order_rules(scene.market).price_step
-        )
+        step = order_rules(scene.market).price_step
+        request = placed(request, position.level, step)
+        change = replace(change, stop=request.stop, limit=request.limit)
+        ground = Ground(scene.market.quote.exit(position.side), position.side, step)
         plan = _Plan(position, account_id, change, before, amended(before, change, ground))
         if change.guaranteed and not plan.after.has_stop:
             raise UsageError(

@@ -3,11 +3,8 @@
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.domain.money import short
-from capcli.domain.order import Leg, LegForm, OrderRequest, wire_time
+from capcli.domain.order import OrderRequest, wire_time
 from capcli.domain.risk import Risk
-
-_FORMS = {LegForm.LEVEL: "", LegForm.DISTANCE: "-distance", LegForm.AMOUNT: "-amount"}
-
 
 SOME_TIME = "YYYY-MM-DDTHH:MM"
 """What stands for a time that the user has to choose."""
@@ -34,10 +31,7 @@ def preview_command(
             words.append(f"--type {order_type.value.lower()}")
         if request.trigger.good_till is not None:
             words.append(f"--good-till {good_till or wire_time(request.trigger.good_till) + 'Z'}")
-    words += [*_leg("stop", request.stop), *_leg("limit", request.limit)]
+    legs = (("stop", request.stop), ("limit", request.limit))
+    words += [leg.words(name) for name, leg in legs if leg]
     words += ["--trailing"] * request.trailing + ["--guaranteed"] * request.guaranteed
     return " ".join(words)
-
-
-def _leg(name: str, leg: Leg | None) -> list[str]:
-    return [f"--{name}{_FORMS[leg.form]} {short(leg.value)}"] if leg else []

@@ -7,12 +7,10 @@ from decimal import Decimal
 from capcli.domain.bracket import Bracket, Change
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
-from capcli.domain.order import Leg, LegForm
+from capcli.domain.order import Leg, LegForm, OrderRequest
 from capcli.domain.policy import Case, Check, evaluate
 from capcli.domain.sizing import LegFigures
 from capcli.errors import ChecksFailed, UsageError
-
-_FORMS = {LegForm.LEVEL: "", LegForm.DISTANCE: "-distance"}
 
 
 def check_change(change: Change, command: str) -> None:
@@ -33,11 +31,23 @@ def check_change(change: Change, command: str) -> None:
         )
     if change.trailing and change.guaranteed:
         raise UsageError("A stop is trailing or guaranteed, not both.", next=f"{command} --help")
-    if change.trailing and (change.stop is None or change.stop.form is not LegForm.DISTANCE):
+    if change.trailing and (change.stop is None or change.stop.form is LegForm.LEVEL):
         raise UsageError(
-            "A trailing stop needs its distance in price units: --stop-distance D --trailing.",
+            "A trailing stop needs its distance: --stop-distance D --trailing, or --stop 2% --trailing.",
             next=f"{command} --help",
         )
+
+
+def placed(request: OrderRequest, entry: Decimal, step: Decimal) -> OrderRequest:
+    """Return the request with its stop and limit in percent of `entry` as prices. Raises UsageError."""
+    found = request.placed(entry, step)
+    for name, leg in (("stop", found.stop), ("limit", found.limit)):
+        if leg is not None and leg.value <= 0:
+            raise UsageError(
+                f"The {name} would be at {plain(leg.value)}, and a price is above 0. Nothing was sent.",
+                next=f"capcli quote {request.epic}",
+            )
+    return found
 
 
 def change_words(change: Change) -> list[str]:
@@ -52,7 +62,7 @@ def change_words(change: Change) -> list[str]:
 def _leg_words(name: str, leg: Leg | None, removed: bool) -> list[str]:
     if removed:
         return [f"--no-{name}"]
-    return [f"--{name}{_FORMS[leg.form]} {short(leg.value)}"] if leg else []
+    return [leg.words(name)] if leg else []
 
 
 def fitted(case: Case, change: Change, after: Bracket, price: Decimal) -> Case:

@@ -39,6 +39,7 @@ from capcli.services.commands import SOME_TIME
 from capcli.services.evidence import Witness
 from capcli.services.legs import (
     fitted,
+    placed,
     require_all,
 )
 from capcli.services.order_plan import (
@@ -185,7 +186,10 @@ class OrderAmendments:
                 "Nothing was sent.",
                 next=f"capcli orders {deal_id} --account {account_id}",
             )
-        ground = Ground(level, order.side, order_rules(scene.market).price_step)
+        step = order_rules(scene.market).price_step
+        request = placed(request, level, step)
+        change = replace(change, legs=replace(change.legs, stop=request.stop, limit=request.limit))
+        ground = Ground(level, order.side, step)
         legs = amended(of_order(order, level), change.legs, ground)
         plan = Plan(order, account_id, change, Target(legs, level, until))
         case = self._check(plan, scene, request)

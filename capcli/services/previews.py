@@ -15,10 +15,10 @@ from capcli.domain.effect import Effect
 from capcli.domain.market import Market, MarketStatus, Quote, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
-from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, order_body
+from capcli.domain.order import Kind, LegForm, OrderRequest, order_body
 from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
-from capcli.domain.sizing import Figures, LegFigures, Overnight
+from capcli.domain.sizing import Figures, LegFigures, Overnight, estimated_entry
 from capcli.domain.unusual import Caution, Look, cautions
 from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
 from capcli.services import ids
@@ -26,6 +26,7 @@ from capcli.services.casework import Desk, Scene, judge, look
 from capcli.services.commands import SOME_TIME, preview_command
 from capcli.services.documents import StoredOrder, write_order
 from capcli.services.fanout import together
+from capcli.services.legs import placed
 from capcli.services.ports import DayRangeBook, Ids
 from capcli.services.reply import Reply
 
@@ -85,6 +86,7 @@ class Preview:
 
 
 _ALL = Decimal(100)
+_TRAILS = frozenset({LegForm.DISTANCE, LegForm.PERCENT})
 _DAYS = 14
 
 
@@ -161,6 +163,8 @@ class Previews:
         day_range: Decimal | None = None,
     ) -> Reply[Preview]:
         """Check and store an order by a look that was just taken."""
+        entry = estimated_entry(request, scene.market)
+        request = placed(request, entry, scene.rules.price_step)
         order_type = _order_type(request, scene.market)
         case = judge(self._desk, scene, request, order_type)
         sizing = None
@@ -331,9 +335,9 @@ def _check_stop_kind(request: OrderRequest) -> None:
     # API page 6.4: trailing needs a distance and excludes guaranteed, which needs a stop.
     if request.trailing and request.guaranteed:
         raise UsageError("A stop is trailing or guaranteed, not both.", next="capcli preview --help")
-    if request.trailing and not _has_form(request.stop, LegForm.DISTANCE):
+    if request.trailing and (request.stop is None or request.stop.form not in _TRAILS):
         raise UsageError(
-            "A trailing stop needs its distance in price units: --stop-distance D --trailing.",
+            "A trailing stop needs its distance: --stop-distance D --trailing, or --stop 2% --trailing.",
             next="capcli preview --help",
         )
     if request.guaranteed and request.stop is None:
@@ -341,10 +345,6 @@ def _check_stop_kind(request: OrderRequest) -> None:
             "A guaranteed stop needs a stop: --stop, --stop-distance or --stop-amount.",
             next="capcli preview --help",
         )
-
-
-def _has_form(leg: Leg | None, form: LegForm) -> bool:
-    return leg is not None and leg.form is form
 
 
 def _order_type(request: OrderRequest, market: Market) -> OrderType | None:

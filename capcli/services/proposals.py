@@ -10,9 +10,11 @@ from capcli.domain.money import EXACT, ceil_to, plain, short
 from capcli.domain.order import Leg, LegForm, OrderRequest
 from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.risk import ONE_UNIT, Risk
+from capcli.domain.sizing import estimated_entry
 from capcli.errors import BrokerRefused, CapcliError, Exit, Problem, Refused
 from capcli.services.casework import Desk, Scene, judge, look
 from capcli.services.fanout import together
+from capcli.services.legs import placed
 from capcli.services.previews import Preview, Previews, check_request, check_risk, sized_case
 from capcli.services.reply import Reply
 
@@ -143,7 +145,8 @@ class Proposals:
         return Reply(proposal, scene.account_id, problem)
 
     def _side(self, scene: Scene, side: Side, risk: Risk, found: _Stop) -> ProposedSide:
-        unit = OrderRequest(scene.market.epic, side, ONE_UNIT, stop=found.leg)
+        draft = OrderRequest(scene.market.epic, side, ONE_UNIT, stop=found.leg)
+        unit = placed(draft, estimated_entry(draft, scene.market), scene.rules.price_step)
         case = judge(self._desk, scene, unit, None)
         try:
             whole, sizing = sized_case(self._desk, scene, case, risk)
@@ -256,6 +259,5 @@ def _previewed(preview: Preview) -> ProposedSide:
 def _command(epic: str, risk: Risk, side: Side, stop: Leg | None) -> str:
     words = [f"capcli propose {epic} --risk {risk.words} --{side.value.lower()}"]
     if stop is not None:
-        form = "--stop-distance" if stop.form is LegForm.DISTANCE else "--stop"
-        words.append(f"{form} {plain(stop.value)}")
+        words.append(stop.words("stop", plain))
     return " ".join(words)

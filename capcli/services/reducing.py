@@ -13,7 +13,7 @@ from capcli.domain.approval import Asked
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, PreviewRecord, PreviewState
 from capcli.domain.effect import Effect, gain
 from capcli.domain.market import Side
-from capcli.domain.money import FINE, percent_of, plain, short
+from capcli.domain.money import EXACT, FINE, floor_to, percent_of, plain, short
 from capcli.domain.numbers import gained
 from capcli.domain.order import POSITIONS_PATH, Kind, OrderRequest, order_body
 from capcli.errors import (
@@ -33,7 +33,7 @@ from capcli.services import ids as typed
 from capcli.services.approval_text import opened_told, request_text
 from capcli.services.approving import LIFE
 from capcli.services.blocking import refuse_while_order_unresolved
-from capcli.services.casework import Scene, active_on, judge, look
+from capcli.services.casework import Scene, active_on, judge, look, order_rules
 from capcli.services.documents import StoredOrder, read_order, read_sizes, write_baseline, write_order
 from capcli.services.execution import Executions
 from capcli.services.exit_text import part_lines
@@ -43,6 +43,7 @@ from capcli.services.trading_gate import require_confirmation, require_trading
 from capcli.services.verdicts import Execution, execution_reply
 
 # Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
+_WHOLE = Decimal(100)
 _LIFE = timedelta(seconds=5)
 _SLOWEST = timedelta(days=1)
 _ONCE = "Do not send it again: look at the position."
@@ -134,6 +135,34 @@ class Reductions(Executions):
         """
         with self._checked_part(typed.deal_id(deal_id), size, again=again) as part:
             return self._asked_part(part).text
+
+    def share(self, deal_id: str, pct: Decimal) -> tuple[Decimal, str]:
+        """Return `pct` percent of a position's size, rounded down to the market's step, and that in words.
+
+        The words are empty where nothing was rounded. Raises UsageError for a share below the smallest size
+        and for one that is not below the whole, DealUnknown, RulesMissing.
+        """
+        deal_id = typed.deal_id(deal_id)
+        with self._desk.placing(deal_id, f"capcli close {deal_id} --size {short(pct)}%"):
+            position = self._desk.broker.position(deal_id)
+        if pct >= _WHOLE:
+            raise UsageError(
+                f"{short(pct)} % is the whole position or more: leave --size out to close all of it. "
+                "Nothing was sent.",
+                next=f"capcli close {deal_id}",
+            )
+        rules = order_rules(self._desk.broker.market(position.epic))
+        exact = EXACT.multiply(position.size, pct) / _WHOLE
+        size = floor_to(exact, rules.size_step)
+        if size < rules.min_size:
+            raise UsageError(
+                f"{short(pct)} % of {short(position.size)} is {short(exact)}, and the smallest size of "
+                f"{position.epic} is {short(rules.min_size)}. Nothing was sent.",
+                next=f"capcli close {deal_id} --size {short(rules.min_size)}",
+            )
+        step = f"{position.epic} is dealt in steps of {short(rules.size_step)}"
+        told = f"{short(pct)} % of {short(position.size)} is {short(exact)}; {step}: {short(size)}"
+        return size, "" if size == exact else told
 
     def part_so_far(self, deal_id: str, size: Decimal, preview_id: str | None) -> Reply[Reduction]:
         """Return what the journal holds about a partial close at this moment; asks and sends nothing.

@@ -60,7 +60,7 @@ class Setting:
 _YES_NO = "true or false"
 _SIZE = "a number above 0; leave it unset for no limit"
 _COUNT = "a whole number from 1; leave it unset for no limit"
-_PERCENT = "a number above 0, at most 100"
+_PERCENT = "a percentage above 0, at most 100 (1 or 1%)"
 _LARGEST = "1000000000000"
 
 TABLE = (
@@ -137,21 +137,21 @@ TABLE = (
     ),
     Setting(
         "CAP_MAX_RISK_PCT",
-        values.decimal("0", "100"),
+        values.percent,
         None,
         _PERCENT,
         "Largest loss at stop in one market and direction, percent of equity",
     ),
     Setting(
         "CAP_MAX_TOTAL_RISK_PCT",
-        values.decimal("0", "100"),
+        values.percent,
         None,
         _PERCENT,
         "Largest loss if every stop of the account is hit, percent of equity",
     ),
     Setting(
         "CAP_MAX_MARGIN_PCT",
-        values.decimal("0", "100"),
+        values.percent,
         None,
         _PERCENT,
         "Largest margin in use, percent of equity",
@@ -173,7 +173,7 @@ TABLE = (
     ),
     Setting(
         "CAP_MAX_DRIFT_PCT",
-        values.decimal("0", "100"),
+        values.percent,
         Decimal("0.5"),
         _PERCENT,
         "Price move since the preview that stops an execution",

@@ -66,6 +66,11 @@ def decimal(low: str, high: str) -> Callable[[str], Decimal]:
     return parse
 
 
+def percent(text: str) -> Decimal:
+    """Read a percentage above 0 and up to 100, with or without its sign."""
+    return decimal("0", "100")(text.removesuffix("%").rstrip())
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     """Make a parser for whole numbers from `low` to `high`."""
 
