@@ -138,7 +138,6 @@ class Changer:
             "error_code": answer.error_code,
             "retry_after_s": answer.retry_after_s,
             "last_byte_at": answer.last_byte_at,
-            "other_account_id": answer.other_account_id,
             "note": answer.detail,
         }
         self.move(attempt, state, **(said | facts))
@@ -164,8 +163,6 @@ class Changer:
             deal_id=change.deal_id,
         )
         book, preview = self.book, change.preview
-        if change.risk is not None:
-            self.desk.journal.require_intact()
         if preview is None:
             book.open_attempt(attempt, permit=permit)
         elif book.claim(preview.preview_id, attempt, now=attempt.created_at, permit=permit) is None:

@@ -448,8 +448,8 @@ class Executions:
 
     def _in_doubt(self, attempt: AttemptRecord, note: str) -> AttemptRecord:
         with suppress(CapcliError):
-            held = self._held(attempt)
-            if held.state not in {AttemptState.CLAIMED, AttemptState.SENDING}:
+            held = self._desk.journal.attempt(attempt.attempt_id)
+            if held is not None and held.state is not AttemptState.SENDING:
                 return held
         return replace(attempt, state=AttemptState.UNKNOWN, note=note)
 

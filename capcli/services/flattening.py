@@ -209,7 +209,8 @@ class Flattenings:
             return self._flattened(run)
         except CapcliError as error:
             error.message = f"{error.message} {run.stays}"
-            error.next = _AGAIN if isinstance(error, Interrupted) else error.next or _AGAIN
+            if isinstance(error, Interrupted):
+                error.next = _AGAIN
             raise
 
     def question(self) -> str:

@@ -235,7 +235,7 @@ class Reductions(Executions):
         with about(account_id, lambda: self._known(preview)):
             baseline = write_baseline(scene.positions, scene.orders, part.case.effect)
             reply = self._claim_and_send(preview, part.order, baseline, wait_s, permit=permit, risk=None)
-            return self._told(reply, part.target, scene, part.order.request.size)
+            return self._told(reply, part.target, part.order.request.size)
 
     def _asked_part(self, part: _Part) -> Asked:
         preview, target = part.preview, part.target
@@ -300,15 +300,13 @@ class Reductions(Executions):
             expires_at=now + _LIFE,
         )
 
-    def _told(
-        self, reply: Reply[Execution], target: Position, scene: Scene, size: Decimal
-    ) -> Reply[Reduction]:
+    def _told(self, reply: Reply[Execution], target: Position, size: Decimal) -> Reply[Reduction]:
         """Read the book back: it alone tells what an opposite order did."""
         done = reply.data
         if done.state in {AttemptState.UNKNOWN, AttemptState.ACKED}:
             reply = self._settled(reply)
             done = reply.data
-        left, opened = self._aftermath(target, scene)
+        left, opened = self._aftermath(target)
         problem = reply.problem
         if done.state is AttemptState.LANDED:
             problem = _fault(target, size, done.size, left, opened)
@@ -330,16 +328,18 @@ class Reductions(Executions):
         settled = self._witness.settle(attempt)
         return reply if settled.state is attempt.state else self._replay(settled, preview)
 
-    def _aftermath(self, target: Position, scene: Scene) -> tuple[Decimal | None, Position | None]:
-        """Return what is left of the position, and a deal that this order opened, which it must not."""
+    def _aftermath(self, target: Position) -> tuple[Decimal | None, Position | None]:
+        """Return what is left of the position, and a deal that this order opened, which it must not.
+
+        No deal of its side was open before it: `reducible` refuses that.
+        """
         try:
             book = self._desk.broker.positions()
         except CapcliError:
             return None, None
-        known = {row.deal_id for row in scene.positions}
         left = next((row.size for row in book if row.deal_id == target.deal_id), Decimal(0))
         opened = (row for row in book if row.epic == target.epic and row.side is target.side.opposite)
-        return left, next((row for row in opened if row.deal_id not in known), None)
+        return left, next(opened, None)
 
 
 @contextmanager

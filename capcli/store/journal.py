@@ -277,8 +277,8 @@ class SqliteJournal:
         """Take the journal as it is now for the one to go on from, and the altered rows for true.
 
         No preview and no approval from before it can be used: it may have been, and nobody knows any more.
-        So may an order that was claimed: it is looked for as one whose answer was lost. Return number and hash
-        of the journal's last event. Raises JournalUnreadable, StateFolderUnusable.
+        So may an order that was claimed: it is looked for as one whose answer was lost. Return number and
+        hash of the last event. Raises JournalUnreadable, StateFolderUnusable.
         """
         with self._writing(accepting=True) as (connection, append):
             for table, key in altered:

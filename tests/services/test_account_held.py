@@ -173,6 +173,24 @@ def test_a_session_that_is_renewed_on_another_account_during_the_reads_sends_not
     assert not seat.tap.orders()
 
 
+def test_a_part_is_not_closed_where_the_session_is_renewed_on_another_account(seats: Seats) -> None:
+    other, seat = seats(), seats()
+    other.app.accounts.use(SECOND_ACCOUNT)
+    deal = other.open(size="5").deal_id or ""
+    assert seat.book() == [deal]
+    other.time.tick(2)
+    other.app.accounts.use(FIRST_ACCOUNT)
+    other.app.broker.login(force=True)
+
+    def end(_: httpx.Request) -> None:
+        seat.app.paper.set_fault("expire-session", times=1)
+
+    seat.tap.breaks("GET", "/markets/EURUSD", before=end)
+    error = refusal(lambda: seat.app.reductions.reduce(deal, Decimal(2), confirmed=True))
+    assert (error.code, error.next) == ("REFUSED", f"capcli positions {deal} --account {SECOND_ACCOUNT}")
+    assert not seat.tap.orders()
+
+
 def test_a_flattening_whose_account_another_program_switches_proves_nothing(seat: Seat) -> None:
     seat.open()
     seat.open(trigger=Trigger(Decimal(20)))

@@ -315,6 +315,22 @@ def test_an_amendment_that_was_not_made_says_why(
     assert error.message.count("as before") == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "following"),
+    [
+        ("error.invalid.stoploss.minvalue: 17.146", "capcli positions amend {} --stop 17.146"),
+        ("error.some.reason", "capcli positions"),
+    ],
+)
+def test_a_refused_amendment_offers_the_bound_that_the_broker_named(
+    seat: Seat, code: str, following: str
+) -> None:
+    deal = seat.open(**HELD).deal_id
+    seat.tap.breaks("PUT", "/positions", before=says(400, {"errorCode": code}))
+    error = refusal(lambda: amend(seat, deal, stop=stop_at("25")))
+    assert error.next == following.format(deal)
+
+
 def test_a_gateway_error_is_no_verdict(seat: Seat) -> None:
     deal = seat.open(**HELD).deal_id
     seat.tap.breaks("PUT", "/positions", before=says(502, text="bad gateway"))

@@ -83,6 +83,13 @@ def test_changes_are_shown_as_they_would_be_sent(dry: Seat, seats: Seats) -> Non
     assert dry.app.journal.unresolved("paper", "paper", FIRST_ACCOUNT) == ()
 
 
+def test_a_part_that_is_shown_leaves_no_attempt_behind(dry: Seat, seats: Seats) -> None:
+    deal = seats().open(size="2").deal_id
+    before = dry.app.journal.attempts("paper", limit=9), dry.app.journal.previews("paper", limit=9)
+    rehearsed(lambda: dry.app.reductions.reduce(deal, D("0.5"), confirmed=False))
+    assert (dry.app.journal.attempts("paper", limit=9), dry.app.journal.previews("paper", limit=9)) == before
+
+
 def test_closing_all_shows_every_close(dry: Seat, seats: Seats) -> None:
     free = seats()
     deals = {free.open().deal_id, free.open(size="2").deal_id}

@@ -41,7 +41,7 @@ def test_an_order_lands_and_says_what_it_became(seat: Seat) -> None:
     done = reply.data
     assert (reply.exit_code, done.state, done.evidence) == (0, S.LANDED, Evidence.CONFIRM)
     assert done.sentence == f"Bought 1.5 SILVER at {done.level}, stop 24.50 in place."
-    assert done.next == f"capcli positions {done.deal_id}"
+    assert (done.next, done.warnings) == (f"capcli positions {done.deal_id}", ())
     assert seat.book() == [done.deal_id]
     assert seat.tap.orders() == [shown.body.encode()]
 
@@ -214,6 +214,24 @@ def test_a_price_that_ran_away_is_refused_and_the_preview_stays(seats: Seats, ti
     assert (error.code, error.details["failed"]) == ("CHECKS_FAILED", ["drift"])
     assert ready(seat, shown.preview_id)
     assert not seat.tap.orders()
+
+
+def test_a_preview_that_expires_among_the_last_reads_is_not_sent(seats: Seats, time: Time) -> None:
+    seat = seats(CAP_MAX_DRIFT_PCT="5")
+    shown = seat.preview()
+    seat.tap.breaks("GET", "/accounts/preferences", after=lambda _: time.tick(121))
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (error.code, error.data["state"]) == ("PREVIEW_EXPIRED", "EXPIRED")
+    assert "expired at 12:02:" in error.message
+    assert not seat.tap.orders()
+
+
+def test_a_refusal_after_the_send_names_the_attempt(seat: Seat) -> None:
+    shown = seat.preview()
+    done = seat.execute(shown.preview_id).data
+    error = refusal(lambda: seat.execute(shown.preview_id, kind=Kind.WORKING))
+    assert error.code == "PREVIEW_ELSEWHERE"
+    assert error.data == {"preview_id": shown.preview_id, "attempt_id": done.attempt_id, "state": "LANDED"}
 
 
 def test_an_equal_order_within_a_minute_needs_again(seat: Seat, time: Time) -> None:

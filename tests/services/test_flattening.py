@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from capcli.domain.approval import code_hash
 from capcli.domain.order import Trigger
 from capcli.errors import NotConfirmed, TradingOff, WouldSend
 from capcli.services.dry_run import dry_reply
@@ -106,6 +107,68 @@ def test_one_deal_that_stays_stops_no_other(seat: Seat) -> None:
     assert "Without a deal id" not in reply.data.sentence
 
 
+def test_what_may_be_live_is_eight_beside_a_deal_that_the_broker_keeps(seat: Seat) -> None:
+    stuck, shown = seat.open().deal_id, seat.preview(size="2")
+    seat.tap.breaks("POST", "/positions", before=LOST)
+    lost = seat.execute(shown.preview_id).data.attempt_id
+    seat.tap.breaks("DELETE", f"/positions/{stuck}", before=CLOSED)
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.data.unresolved, seat.book()) == (8, (lost,), [stuck])
+
+
+def test_a_deal_that_stays_is_not_tried_again_beside_one_that_appears(seat: Seat) -> None:
+    stuck = seat.open().deal_id
+
+    def open_another(_request: httpx.Request) -> httpx.Response:
+        tokens = seat.app.broker._sessions.live().tokens.headers
+        body = {"epic": "SILVER", "direction": "BUY", "size": 3}
+        url = "http://paper/api/v1/positions"
+        seat.tap._inner.handle_request(httpx.Request("POST", url, headers=tokens, json=body))
+        return CLOSED
+
+    seat.tap.breaks("DELETE", f"/positions/{stuck}", before=open_another)
+    reply = flatten(seat)
+    assert (reply.exit_code, seat.book()) == (6, [stuck])
+    assert [row.done for row in reply.data.deals] == [False, True]
+
+
+def test_earlier_orders_that_cannot_be_looked_at_are_said_with_the_reason(seat: Seat) -> None:
+    seat.open()
+    seat.tap.breaks("GET", "/session", before=says(400, {"errorCode": "error.some.reason"}))
+    reply = flatten(seat)
+    assert (reply.exit_code, left(seat)) == (0, 0)
+    assert "Earlier orders could not be looked at: BROKER_REFUSED." in reply.data.warnings
+
+
+def test_a_login_with_one_account_has_no_other_that_was_not_looked_at(seat: Seat) -> None:
+    assert f" Not looked at: account {SECOND_ACCOUNT}." in flatten(seat).data.sentence
+
+    def one(request: httpx.Request) -> httpx.Response:
+        rows = seat.tap._inner.handle_request(request).json()["accounts"]
+        return says(200, {"accounts": [row for row in rows if row["accountId"] == FIRST_ACCOUNT]})
+
+    seat.tap.breaks("GET", "/accounts", before=one, times=9)
+    assert "Not looked at" not in flatten(seat).data.sentence
+
+
+def test_everything_that_is_there_is_named_to_the_person_who_approves(seats: Seats) -> None:
+    deal = seats().open().deal_id
+    asked = seats(CAP_APPROVAL="human")
+    error = refusal(lambda: flatten(asked))
+    assert (error.code, asked.tap.seen("DELETE")) == ("APPROVAL_REQUIRED", [])
+    (row,) = asked.app.journal.approvals(code_hash(error.details["approval_code"]))
+    assert row.path == f"/positions/{deal}"
+
+
+def test_a_deal_that_cannot_be_read_for_as_long_as_it_is_open_is_closed_by_its_id(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    answer = {"positions": [{"position": {"dealId": deal}, "market": {}}]}
+    seat.tap.breaks("GET", "/positions", before=says(200, answer), times=99)
+    seat.tap.breaks("DELETE", "/positions", before=lambda _: seat.tap.mend())
+    assert flatten(seat).data.flat
+    assert seat.tap.seen("DELETE") == [f"DELETE /positions/{deal}"]
+
+
 def test_a_deal_that_no_request_reached_ends_as_the_network(seat: Seat) -> None:
     deal = seat.open().deal_id
     seat.tap.breaks("DELETE", f"/positions/{deal}", before=httpx.ConnectError("refused"), times=9)
@@ -167,6 +230,7 @@ def test_an_order_of_which_nobody_knows_is_named_until_it_is_settled(seat: Seat)
     reply = flatten(seat)
     assert (reply.exit_code, reply.data.unresolved, left(seat)) == (8, (lost.data.attempt_id,), 0)
     assert lost.data.attempt_id in reply.data.sentence
+    assert reply.data.next == f"capcli reconcile {lost.data.attempt_id} --wait"
 
 
 def test_an_order_that_landed_unseen_is_settled_and_closed(seat: Seat) -> None:
@@ -273,3 +337,17 @@ def test_called_back_in_the_middle_it_tells_what_was_done(seat: Seat) -> None:
     )
     assert (reply.exit_code, left(seat), len(done)) == (8, 1, 2)
     assert "1 of 2 cancelled or closed" in seat.app.flattenings.so_far(done).data.sentence
+
+
+def test_called_back_while_the_rest_went_by_other_hands_it_says_to_look(seat: Seat) -> None:
+    deals = {seat.open().deal_id for _ in range(2)}
+
+    def press(request: httpx.Request) -> None:
+        seat.app.recall.call_back()
+        (other,) = deals - {request.url.path.rpartition("/")[2]}
+        url = request.url.copy_with(path=f"/api/v1/positions/{other}")
+        seat.tap._inner.handle_request(httpx.Request("DELETE", url, headers=request.headers))
+
+    seat.tap.breaks("DELETE", "/positions", before=press)
+    reply = flatten(seat)
+    assert (reply.exit_code, reply.data.flat, left(seat)) == (8, False, 0)

@@ -50,6 +50,7 @@ def test_a_post_answered_with_an_earlier_reference_is_not_told_as_landed(seat: S
     assert (done.data.state, done.exit_code) == (S.UNKNOWN, 8)
     assert not set(done.data.deal_ids) & set(first.deal_ids)
     assert first.attempt_id in done.data.sentence
+    assert first.attempt_id in held(seat, done.data.attempt_id).note
     row = only(reconcile(seat))
     assert row.state is S.LANDED
     assert not set(row.deal_ids) & set(first.deal_ids)

@@ -193,6 +193,14 @@ def test_a_refusal_is_told_and_told_again(seat: Seat) -> None:
     assert "error.some.reason" in refusal(lambda: execute(seat, shown)).message
 
 
+def test_a_refused_update_offers_the_bound_that_the_broker_named(seat: Seat) -> None:
+    deal = place(seat)
+    shown = preview(seat, deal)
+    refused = says(400, {"errorCode": "error.invalid.takeprofit.minvalue: 21"})
+    seat.tap.breaks("PUT", "/workingorders", before=refused)
+    assert refusal(lambda: execute(seat, shown)).next == f"capcli orders amend {deal} --limit 21"
+
+
 def test_a_dry_run_keeps_the_preview(seat: Seat, seats: Seats) -> None:
     shown = preview(seat, place(seat))
     dry = seats(CAP_DRY_RUN="true")

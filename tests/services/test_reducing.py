@@ -446,6 +446,20 @@ def test_a_book_that_cannot_be_read_afterwards_leaves_the_rest_untold(seat: Seat
     assert reply.data.sentence.endswith("; the rest stays open.")
 
 
+def test_a_part_whose_confirmation_has_no_price_is_told_without_one(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id
+    seat.confirms_after(0)
+
+    def without_level(request: httpx.Request) -> httpx.Response:
+        body = seat.tap._inner.handle_request(request).json()
+        return says(200, body | {"level": 0})
+
+    seat.tap.breaks("GET", "/confirms/", before=without_level, times=9)
+    done = reduce(seat, deal, "2")
+    assert (done.exit_code, done.data.evidence, done.data.level) == (0, Evidence.CONFIRM, None)
+    assert done.data.sentence.startswith("Closed 2 of BUY 5 SILVER: about ")
+
+
 def test_what_is_held_of_a_part_under_way_is_told_and_nothing_is_sent(seat: Seat) -> None:
     deal = seat.open(size="5").deal_id or ""
     error = refusal(lambda: seat.app.reductions.part_so_far(deal, D(2), None))

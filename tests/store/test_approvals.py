@@ -36,6 +36,15 @@ def states(journal: SqliteJournal) -> dict[str, S]:
     return {one.code_hash: one.state for one in journal.approvals_of(DIGEST, now=NOW)}
 
 
+@pytest.mark.parametrize("table", ["approvals", "switches"])
+def test_what_was_asked_and_switched_is_not_deleted(
+    journal: SqliteJournal, raw: sqlite3.Connection, table: str
+) -> None:
+    assert journal.ask_approval([ASKED])
+    with pytest.raises(sqlite3.IntegrityError, match=f"{table} are kept"):
+        raw.execute(f"DELETE FROM {table}")  # noqa: S608  our own words
+
+
 def test_every_step_of_an_approval_is_told_with_the_request_that_it_is_for(
     journal: SqliteJournal, raw: sqlite3.Connection
 ) -> None:

@@ -262,6 +262,8 @@ def test_an_older_journal_that_was_put_back(used: Path, key: bytes | None, tmp_p
         assert error.next == "capcli history accept"
         assert (found := journal.remembered())
         assert "went back in time" in found.fault
+        (identity,) = journal._db.row("SELECT value FROM switches WHERE name = 'journal'", ())
+        assert (found.table, found.row) == ("record", identity[:12])
         way_out(journal)
         assert isinstance(risk(journal), JournalBehind), "closing made it fit"
 
