@@ -51,7 +51,18 @@ MAY_IMPORT = {
         "assistants.installing",
         "assistants.bundle",
     },
-    "mcp": {"services", "render.envelope", "errors", "app", "log", "domain", "settings", "system"},
+    "mcp": {
+        "services",
+        "render.envelope",
+        "render.fields",
+        "render.schema",
+        "errors",
+        "app",
+        "log",
+        "domain",
+        "settings",
+        "system",
+    },
 }
 # The composition root and its two sides: what they wire is everything.
 ROOTS = {"app", "checkup", "paper_desk", "hints", "__main__", "__init__"}

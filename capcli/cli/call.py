@@ -169,7 +169,7 @@ class Call:
 
     def check_form(self, kind: type) -> None:
         """Refuse an output form that a result cannot have, before anything is sent. Raises UsageError."""
-        from capcli.render.envelope import check_fields, rows_key
+        from capcli.render.fields import check_fields, rows_key
 
         if self.options.csv and rows_key(kind) is None:
             raise UsageError(
@@ -419,7 +419,7 @@ class Call:
 
     def _may_page(self, reply: "Reply[Any]") -> bool:
         """Say whether a pager may hold the result: never what became of an order or what a machine reads."""
-        from capcli.render.envelope import rows_key
+        from capcli.render.fields import rows_key
 
         if self.options.csv or self.options.quiet or self.recall.latest:
             return False
@@ -443,7 +443,8 @@ class Call:
 
     def _text(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> str:
         from capcli.render import text
-        from capcli.render.envelope import field_names, pick, plain, rows_key
+        from capcli.render.envelope import plain
+        from capcli.render.fields import field_names, pick, rows_key
 
         key, only = rows_key(type(reply.data)), self.options.fields
         subject = text.Subject(env, reply.account_id)
@@ -454,8 +455,8 @@ class Call:
             names = only or field_names(type(reply.data))
             return text.csv_text(plain(reply.data)[key], names, look=look if look.terminal else None)
         if only:
-            data = pick(reply.data, only)
-            return text.rows_text(data[key] if key else [data], only, subject, look)
+            data = pick(type(reply.data), plain(reply.data), only)
+            return text.rows_text(data.get(key, [data]) if key else [data], only, subject, look)
         return text.text(reply.data, subject, look, explain=explain)
 
     def _numbers(self, reply: "Reply[Any]") -> dict[str, int]:

@@ -144,6 +144,7 @@ stdout; messages and errors go to stderr.
 --csv       a header and the rows, for commands that have rows.
 --fields    only these fields, in this order:
             capcli positions --json --fields deal_id,epic,pl
+            Dots lead into a field: totals.pl, stop.level, checks.rule.
 --quiet     nothing on stderr but errors; on a preview also --id-only."""
 
 

@@ -3,7 +3,7 @@
 from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.errors import UnderWay
-from capcli.mcp.arguments import MaybeFlag, MaybeLeverages, Signed, Yes
+from capcli.mcp.arguments import Amount, Confirm, Hedging, Leverages
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import READS, STORES, TRADES, tool
 from capcli.services.account_changes import PreferencesSet, PreferencesShown, ToppedUp, Wanted
@@ -22,15 +22,14 @@ class AccountTools:
         return self._face.answer(lambda app: app.account_changes.preferences())
 
     def cap_account_preferences_set(
-        self, hedging_mode: MaybeFlag = None, leverages: MaybeLeverages = None, confirm: Yes = False
+        self, hedging_mode: Hedging = None, leverages: Leverages = None, confirm: Confirm = False
     ) -> ToolResult:
-        named = {name: value for name, value in (leverages or {}).items() if value is not None}
         return self._face.send(
-            lambda app: app.account_changes.prefer(Wanted(hedging_mode, named), confirmed=confirm),
+            lambda app: app.account_changes.prefer(Wanted(hedging_mode, leverages or {}), confirmed=confirm),
             lambda _: _under_way("change of preferences", "capcli accounts preferences"),
         )
 
-    def cap_account_demo_topup(self, amount: Signed, confirm: Yes = False) -> ToolResult:
+    def cap_account_demo_topup(self, amount: Amount, confirm: Confirm = False) -> ToolResult:
         return self._face.send(
             lambda app: app.account_changes.top_up(amount, confirmed=confirm),
             lambda _: _under_way("top-up", "capcli accounts"),
@@ -47,6 +46,7 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_account_list,
+            "Accounts",
             "Accounts with equity, margin and available. Same as: capcli accounts",
             AccountsFound,
             READS,
@@ -54,6 +54,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_account_preferences_get,
+            "Account preferences",
             "Hedging mode and leverages. Same as: capcli accounts preferences",
             PreferencesShown,
             READS,
@@ -61,6 +62,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_account_preferences_set,
+            "Set account preferences",
             "Set hedging or leverages. confirm=true after a yes. Same as: capcli accounts preferences",
             PreferencesSet,
             TRADES,
@@ -69,6 +71,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_account_demo_topup,
+            "Top up play money",
             "Play money, not on live. confirm=true after a yes. Same as: capcli accounts topup",
             ToppedUp,
             STORES,

@@ -1,10 +1,20 @@
-"""Types of the tools' arguments: what the schema tells an assistant, and how the value is read."""
+"""The tools' arguments: what the schema says of each, and how a value is read.
 
+Each has one JSON type. Values are read leniently, since clients write them differently: a number as text, a
+list as JSON text or as one text, null for an argument that may be left out (dropped in `toolset`).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from enum import Enum
+from functools import partial
+from re import fullmatch
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
+from pydantic_core import core_schema
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import EPIC_PATTERN, Resolution, Side
@@ -13,16 +23,169 @@ from capcli.domain.money import parse_decimal, short
 from capcli.domain.order import Leg, LegForm
 from capcli.errors import UsageError
 
-_ID = r"^[0-9A-Za-z][0-9A-Za-z_\-]{0,63}$"
+K = TypeVar("K", bound=Enum)
+
+MOST_ROWS: Final = 1000
+_MOST_EPICS = 50
+_LONGEST_CURSOR = 1 << 16
+_LONGEST_NAME = 80
+_MOST = Decimal(10**12)
+_ENDLESS = "GOOD_TILL_CANCELLED"
+_ID = r"[0-9A-Za-z][0-9A-Za-z_\-]{0,63}"
+_ASSET_CLASSES = ("CURRENCIES", "INDICES", "COMMODITIES", "SHARES", "CRYPTOCURRENCIES")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument: `read` returns its value or raises ValueError with what it must be."""
+
+    read: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, _core: Any, _handler: Any) -> dict[str, Any]:
+        return dict(self.schema)
+
+    def about(self, text: str) -> "Argument":
+        """Return this argument with another description."""
+        return replace(self, schema={**self.schema, "description": text})
+
+
+def _argument(read: Callable[[Any], Any], kind: str, about: str, **schema: Any) -> Argument:
+    return Argument(read, {"type": kind, "description": about, **schema})
 
 
 def _decimal(value: Any) -> Decimal:
     """Read a JSON number or text without losing digits; 0.1 arrives as a float and means 0.1."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise ValueError("must be a number")  # noqa: TRY004 - pydantic wants a ValueError
+        raise ValueError("must be a number")  # noqa: TRY004  pydantic wants a ValueError
     # 25.0 is how many clients write 25: the same order must give the same body.
     text = value if isinstance(value, str) else short(Decimal(str(value)))
-    return parse_decimal(text)
+    try:
+        return parse_decimal(text)
+    except ValueError:
+        raise ValueError("must be a number such as 24.5") from None
+
+
+def _positive(value: Any, most: Decimal = _MOST) -> Decimal:
+    number = _decimal(value)
+    if not 0 < number <= most:
+        raise ValueError(f"must be above 0 and at most {most:f}")
+    return number
+
+
+def _signed(value: Any) -> Decimal:
+    number = _decimal(value)
+    if abs(number) > _MOST:
+        raise ValueError(f"must be from -{_MOST:f} to {_MOST:f}")
+    return number
+
+
+def _seconds(value: Any) -> float:
+    number = _decimal(value)
+    if not 0 <= number <= _MOST:
+        raise ValueError("must be a number of seconds, 0 or more")
+    return float(number)
+
+
+def _whole(value: Any, least: int, most: int) -> int:
+    number = _decimal(value)
+    if number != int(number) or not least <= number <= most:
+        raise ValueError(f"must be a whole number from {least} to {most}")
+    return int(number)
+
+
+def _flag(value: Any) -> bool:
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in ("true", "1", "yes", "on") or (word in (True, 1) and isinstance(word, int)):
+        return True
+    if word in ("false", "0", "no", "off") or (word in (False, 0) and isinstance(word, int)):
+        return False
+    raise ValueError("must be true or false")
+
+
+def _yes(value: Any) -> bool:
+    """Read a confirmation: only true, "true" and 1 are one."""
+    if value is True or value == "true" or (type(value) is int and value == 1):
+        return True
+    if value is False or value == "false" or (type(value) is int and value == 0):
+        return False
+    raise ValueError("must be true or false; nothing else confirms")
+
+
+def _text(value: Any, pattern: str, must: str) -> str:
+    if not isinstance(value, str) or fullmatch(pattern, value) is None:
+        raise ValueError(f"must be {must}")
+    return value
+
+
+def _short_text(value: Any, most: int) -> str:
+    if not isinstance(value, str) or len(value) > most:
+        raise ValueError(f"must be text of at most {most} characters")
+    return value
+
+
+def _note(value: Any) -> str:
+    """Read any value as text, cut to 200 characters: a note never stops what it stands beside."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return "".join(letter if letter.isprintable() else " " for letter in text[:200])
+
+
+def _listed(value: Any) -> list[Any]:
+    """Read a list, a list as JSON text, or one text with commas or blanks between."""
+    if isinstance(value, str):
+        if value.lstrip().startswith("["):
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                raise ValueError('must be a list such as ["GOLD", "EURUSD"]') from None
+        else:
+            value = value.replace(",", " ").split()
+    if not isinstance(value, list):
+        raise ValueError('must be a list such as ["GOLD", "EURUSD"]')  # noqa: TRY004  as above
+    return value
+
+
+_EPIC = "an epic such as GOLD, as cap_market_search returns it"
+
+
+def _epic(value: Any) -> str:
+    return _text(value, EPIC_PATTERN.strip("^$"), _EPIC)
+
+
+def _epics(value: Any, most: int) -> list[str]:
+    found = [_epic(one) for one in _listed(value)]
+    if not 1 <= len(found) <= most:
+        raise ValueError(f"must name 1 to {most} epics")
+    return found
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    found = _listed(value)
+    if not found or not all(isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME for name in found):
+        raise ValueError('must be a list of field names such as ["epic", "pl"]')
+    return tuple(dict.fromkeys(found))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError("must be a JSON object") from None
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object")  # noqa: TRY004  as above
+    return value
+
+
+def _leverages(value: Any) -> dict[str, Decimal]:
+    return {
+        _text(name, r"[A-Z_]{1,40}", 'an object of asset classes such as {"SHARES": 5}'): _positive(number)
+        for name, number in _object(value).items()
+        if number is not None
+    }
 
 
 def _instant(value: Any) -> datetime:
@@ -35,69 +198,197 @@ def _instant(value: Any) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _schema(**schema: Any) -> WithJsonSchema:
-    return WithJsonSchema(schema)
+def _one_of(value: Any, kind: type[K]) -> K:
+    word = value.strip().upper() if isinstance(value, str) else value
+    try:
+        return kind(word)
+    except ValueError:
+        raise ValueError(f"must be {_or(one.value for one in kind)}") from None
 
 
-Number = Annotated[
+def _word(value: Any, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise ValueError(f"must be {_or(allowed)}")
+    return str(value)
+
+
+def _or(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}"
+
+
+def _choice(kind: type[Enum], about: str) -> Argument:
+    return _argument(partial(_one_of, kind=kind), "string", about, enum=[one.value for one in kind])
+
+
+def _number(about: str) -> Argument:
+    return _argument(_positive, "number", about)
+
+
+def _yes_or_no(about: str) -> Argument:
+    return _argument(_yes, "boolean", about)
+
+
+def _switch(about: str) -> Argument:
+    return _argument(_flag, "boolean", about)
+
+
+def _id(about: str) -> Argument:
+    return _argument(lambda value: _text(value, _ID, "an id as a tool returned it"), "string", about)
+
+
+def _words(about: str, most: int = 100) -> Argument:
+    return _argument(partial(_short_text, most=most), "string", about)
+
+
+def _count(about: str, most: int = MOST_ROWS, least: int = 1) -> Argument:
+    return _argument(partial(_whole, least=least, most=most), "integer", about, minimum=least, maximum=most)
+
+
+def _epic_list(about: str, most: int) -> Argument:
+    items = {"type": "string"}
+    return _argument(partial(_epics, most=most), "array", about, items=items, maxItems=most)
+
+
+# Markets
+Epic = Annotated[str, _argument(_epic, "string", "Market, case-sensitive, e.g. GOLD")]
+MaybeEpic = Annotated[str | None, _argument(_epic, "string", "Only this market, e.g. GOLD")]
+Epics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD","EURUSD"]', _MOST_EPICS)]
+MaybeEpics = Annotated[list[str] | None, _epic_list("These markets, instead of a search", _MOST_EPICS)]
+StreamEpics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD","EURUSD"]', 40)]
+FewEpics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD"]', 10)]
+Term = Annotated[str | None, _words("Name or part of it, e.g. bitcoin")]
+Found = Annotated[int, _count("Markets at most")]
+Candles = Annotated[int, _count("Candles at most")]
+Width = Annotated[Resolution, _choice(Resolution, "Length of a candle")]
+NodeId = Annotated[
+    str,
+    _argument(
+        lambda value: _text(value, r"[0-9A-Za-z][0-9A-Za-z_.\- ]{0,119}", "a node_id of the tree"),
+        "string",
+        "node_id or name, e.g. commodities",
+    ),
+]
+# Spans, ids, lists
+_TIME = "Date or time, UTC unless it has an offset, e.g. 2026-01-31T14:00:00Z"
+FromDate = Annotated[datetime | None, _argument(_instant, "string", f"Start. {_TIME}")]
+ToDate = Annotated[datetime | None, _argument(_instant, "string", "End, as from_date; now unless given")]
+Kind = Annotated[str | None, _words("Only this type, e.g. TRADE, SWAP, DEPOSIT")]
+Grouping = Annotated[
+    str,
+    _argument(
+        partial(_word, allowed=("market", "day", "month")),
+        "string",
+        "One line for each",
+        enum=["market", "day", "month"],
+    ),
+]
+DealId = Annotated[str, _id("deal_id, whole, as a list returned it")]
+MaybeDealId = Annotated[str | None, _id("deal_id, whole, as a list returned it")]
+AccountId = Annotated[str, _id("account_id, as cap_account_list returned it")]
+MaybeAccountId = Annotated[str | None, _id("Account to use, from cap_account_list")]
+Reference = Annotated[str, _id("deal_reference of what was sent")]
+AttemptId = Annotated[str | None, _words("a_... of one attempt; all unless given")]
+PreviewId = Annotated[
+    str,
+    _argument(
+        lambda value: _text(
+            value, r"-*[pP]_[0-9A-Za-z]{12}-*", "p_ and 12 letters or digits, from a preview"
+        ),
+        "string",
+        "p_..., as the preview returned it",
+    ),
+]
+ListId = Annotated[
+    str,
+    _argument(
+        lambda value: _text(value, r"[^/\\%?#]{1,60}", "the id or name of a watchlist"),
+        "string",
+        "Id or name of the list",
+    ),
+]
+ListName = Annotated[str, _words("1 to 20 characters")]
+Last = Annotated[int, _count("How many, newest first")]
+# Orders
+Direction = Annotated[Side, _choice(Side, "BUY to go long, SELL to go short")]
+MaybeDirection = Annotated[Side | None, _choice(Side, "Side; both are shown unless given")]
+TriggerType = Annotated[OrderType, _choice(OrderType, "LIMIT: at a better price. STOP: at a worse one")]
+Size = Annotated[Decimal, _number("Units of the market, e.g. 1.5")]
+MaybeSize = Annotated[Decimal | None, _number("Close only so many units; all unless given")]
+Level = Annotated[Decimal, _number("Price at which it fills")]
+MaybeLevel = Annotated[Decimal | None, _number("New price at which it fills")]
+StopLevel = Annotated[Decimal | None, _number("Stop at this price")]
+StopDistance = Annotated[Decimal | None, _number("Stop so far away, in price units")]
+StopAmount = Annotated[Decimal | None, _number("Loss at the stop, account currency")]
+ProfitLevel = Annotated[Decimal | None, _number("Take profit at this price")]
+ProfitDistance = Annotated[Decimal | None, _number("Take profit so far away, in price units")]
+ProfitAmount = Annotated[Decimal | None, _number("Gain at the limit, account currency")]
+Guaranteed = Annotated[bool, _switch("Stop fills at its level, for a fee")]
+Trailing = Annotated[bool, _switch("Stop follows the price; needs stop_distance")]
+MaybeGuaranteed = Annotated[bool | None, _switch("Make the stop guaranteed, or not")]
+MaybeTrailing = Annotated[bool | None, _switch("Make the stop trail, or not")]
+RemoveStop = Annotated[bool, _yes_or_no("Take the stop away")]
+RemoveProfit = Annotated[bool, _yes_or_no("Take the limit away")]
+GoodTill = Annotated[
+    datetime | None,
+    _argument(_instant, "string", "When it expires, UTC unless it has an offset; never unless given"),
+]
+InForce = Annotated[
+    str | None,
+    _argument(
+        partial(_word, allowed=(_ENDLESS, "GOOD_TILL_DATE")),
+        "string",
+        "GOOD_TILL_CANCELLED removes the expiry",
+        enum=[_ENDLESS, "GOOD_TILL_DATE"],
+    ),
+]
+RiskPercent = Annotated[
     Decimal,
-    Field(gt=0, le=10**12),
-    BeforeValidator(_decimal),
-    _schema(type=["number", "string"], exclusiveMinimum=0),
+    _argument(
+        partial(_positive, most=Decimal(100)),
+        "number",
+        "Percent of equity lost at the stop, e.g. 0.5",
+        minimum=0,
+        maximum=100,
+    ),
 ]
-# The bound of an optional number is checked all the same; written out in every tool it costs too much.
-MaybeNumber = Annotated[Number | None, _schema(type=["number", "string", "null"])]
-Signed = Annotated[
-    Decimal, Field(ge=-(10**6), le=10**6), BeforeValidator(_decimal), _schema(type=["number", "string"])
+# Sending
+Confirm = Annotated[bool, _yes_or_no("true only after the user's yes to this")]
+Again = Annotated[bool, _yes_or_no("Send the same once more within a minute")]
+EnsureStop = Annotated[bool, _yes_or_no("Set the stop again if it is missing afterwards")]
+All = Annotated[bool, _yes_or_no("Cancel every working order")]
+Force = Annotated[bool, _yes_or_no("A new session though one is alive")]
+WaitForConfirm = Annotated[bool, _switch("Wait for the broker's verdict")]
+Timeout = Annotated[float, _argument(_seconds, "number", "Seconds to wait; 40 at most")]
+PollInterval = Annotated[int, _count("Milliseconds between looks", 60_000, 0)]
+Amount = Annotated[Decimal, _argument(_signed, "number", "Account currency; negative takes money away")]
+Hedging = Annotated[bool | None, _switch("true: opposite positions stay side by side")]
+Leverages = Annotated[
+    dict[str, Decimal] | None,
+    _argument(
+        _leverages,
+        "object",
+        'Leverage of each class, e.g. {"SHARES": 5}',
+        properties={name: {"type": "number"} for name in _ASSET_CLASSES},
+    ),
 ]
-MaybeFlag = Annotated[Annotated[bool, Strict()] | None, _schema(type=["boolean", "null"])]
-MaybeLeverages = Annotated[
-    dict[Annotated[str, Field(pattern=r"^[A-Z_]{1,40}$")], Number | None] | None,
-    Field(max_length=30),
-    _schema(type=["object", "null"], additionalProperties={"type": ["number", "null"]}),
+Reason = Annotated[str, _argument(_note, "string", "A note for the user")]
+# Streams
+Alerts = Annotated[
+    dict[str, Any],
+    _argument(_object, "object", 'Bids to wait for, e.g. {"GOLD": {"above": 2700, "below": [2600]}}'),
 ]
-MaybeTime = Annotated[
-    Annotated[datetime, BeforeValidator(_instant)] | None,
-    _schema(type=["string", "null"], pattern=r"^\d{4}-\d\d-\d\d"),
+Duration = Annotated[float, _argument(_seconds, "number", "Seconds; 45 at most")]
+Interval = Annotated[float, _argument(_seconds, "number", "Seconds between two rows of a market")]
+EndAtFirst = Annotated[bool, _switch("End at the first alert")]
+# Answers
+_CURSOR = partial(_short_text, most=_LONGEST_CURSOR)
+Cursor = Annotated[str | None, _argument(_CURSOR, "string", "cursor of the last answer, to go on")]
+Fields = Annotated[
+    tuple[str, ...],
+    _argument(_names, "array", "Fields of each row; dotted, * for all", items={"type": "string"}),
 ]
-# A confirmation is a real true, never a text or a number that could pass for one.
-Yes = Annotated[bool, Strict()]
-Epic = Annotated[str, Field(pattern=EPIC_PATTERN)]
-Epics = Annotated[list[Epic], Field(min_length=1, max_length=50)]
-MaybeEpics = Annotated[
-    Epics | None,
-    _schema(type=["array", "null"], items={"type": "string", "pattern": EPIC_PATTERN}, maxItems=50),
-]
-MaybeText = Annotated[
-    Annotated[str, Field(max_length=100)] | None, _schema(type=["string", "null"], maxLength=100)
-]
-_ENDLESS = "GOOD_TILL_CANCELLED"
-MaybeInForce = Annotated[
-    Annotated[str, Field(pattern=f"^({_ENDLESS}|GOOD_TILL_DATE)$")] | None,
-    _schema(enum=[_ENDLESS, "GOOD_TILL_DATE", None]),
-]
-Reason = Annotated[str, Field(max_length=200)]
-# What it holds is checked where it is used.
-MaybeCursor = Annotated[Annotated[str, Field(max_length=1 << 16)] | None, _schema(type=["string", "null"])]
-Id = Annotated[str, Field(pattern=_ID)]
-NodeId = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.\- ]{0,119}$")]
-ListId = Annotated[str, Field(pattern=r"^[^/\\%?#]{1,60}$")]
-ListName = Annotated[str, Field(max_length=100)]
-Grouping = Annotated[str, _schema(enum=["market", "day", "month"])]
-MaybeId = Annotated[Id | None, _schema(type=["string", "null"], pattern=_ID)]
-PreviewId = Annotated[str, Field(pattern=r"^-*[pP]_[0-9A-Za-z]{12}-*$")]
-Direction = Annotated[Side, _schema(enum=[side.value for side in Side])]
-MaybeDirection = Annotated[Side | None, _schema(enum=[*(side.value for side in Side), None])]
-Percent = Annotated[
-    Decimal,
-    Field(gt=0, le=100),
-    BeforeValidator(_decimal),
-    _schema(type=["number", "string"], exclusiveMinimum=0, maximum=100),
-]
-TriggerType = Annotated[OrderType, _schema(enum=[kind.value for kind in OrderType])]
-Width = Annotated[Resolution, _schema(enum=[width.value for width in Resolution])]
-Limit = Annotated[int, Field(ge=1, le=1000)]
-Seconds = Annotated[float, Field(ge=0)]
+Max = Annotated[int | None, _count("Rows at most; 20 kB unless given")]
 
 
 def leg(name: str, level: Decimal | None, distance: Decimal | None, amount: Decimal | None) -> Leg | None:

@@ -19,13 +19,17 @@ from capcli.errors import (
     CapcliError,
     ConfigError,
     DuplicateOrder,
+    LiveLocked,
     NotConfirmed,
     Problem,
+    TradingOff,
     UnderWay,
     WouldSend,
 )
+from capcli.mcp.compact import Listing, without_absent
 from capcli.mcp.flights import Flights
 from capcli.mcp.form import READING_S, Form, Word
+from capcli.mcp.next_step import ask_user, next_step, translated
 from capcli.mcp.schema import numbers
 from capcli.render.envelope import encode, error_document, plain
 from capcli.services.dry_run import dry_reply
@@ -56,6 +60,7 @@ class Face:
         self._lock = Lock()
         self.flights = flights or Flights()
         self._put: dict[str, float] = {}
+        self.offered: frozenset[str] | None = None
 
     def app(self) -> App:
         """Return the App. Raises UsageError and ConfigError."""
@@ -72,21 +77,34 @@ class Face:
         except Exception:  # noqa: BLE001  asked while another failure is told; it must not be lost for this one
             return None
 
+    @property
+    def account_id(self) -> str | None:
+        """Return the account that the session was last seen on, where that is known without a request."""
+        try:
+            return self.app().broker.account_id
+        except Exception:  # noqa: BLE001  as above
+            return None
+
     def close(self) -> None:
         with self._lock:
             if self._app is not None:
                 self._app.close()
 
-    def answer(self, ask: Ask) -> ToolResult:
-        """Call a service that sends nothing and return its reply or its error. Never raises."""
-        return self._looked(lambda: self._called(ask))
+    def answer(self, ask: Ask, rows: Listing | None = None) -> ToolResult:
+        """Call a service that sends nothing and return its reply or its error. Never raises.
 
-    async def listen(self, ask: "Callable[[App, Callable[[], bool]], Reply[Any]]") -> ToolResult:
+        `rows`: which of them, and how they are told.
+        """
+        return self._looked(lambda: self._called(ask, rows=rows))
+
+    async def listen(
+        self, ask: "Callable[[App, Callable[[], bool]], Reply[Any]]", rows: Listing | None = None
+    ) -> ToolResult:
         """Call a service that listens for a while; a cancelled call tells it to stop. Never raises."""
         from anyio.to_thread import run_sync
 
         stop = Event()
-        work = lambda: self.answer(lambda app: ask(app, stop.is_set))  # noqa: E731
+        work = lambda: self.answer(lambda app: ask(app, stop.is_set), rows)  # noqa: E731
         try:
             return await run_sync(work, abandon_on_cancel=True)
         finally:
@@ -98,13 +116,13 @@ class Face:
 
     def _looked(self, work: Callable[[], ToolResult]) -> ToolResult:
         try:
-            return self.flights.look(work) or self._failed(_SLOW)
+            return self.flights.look(work) or self.failed(_SLOW)
         except BaseException as error:  # noqa: BLE001  what a thread raised is told to whoever waits for it
             return self._died(error)
 
     def _died(self, error: BaseException) -> ToolResult:
         log_bug(error)
-        return self._failed(BUG)
+        return self.failed(BUG)
 
     @contextmanager
     def _lent(
@@ -207,13 +225,13 @@ class Face:
     ) -> ToolResult:
         flight = self.flights.start(lambda: self._called(ask, on_waiting, way_out, refused))
         if flight is None:
-            return self._failed(_STOPPING)
+            return self.failed(_STOPPING)
         try:
             return (
                 flight.wait(max(0.0, until - time.monotonic()))
                 or self.flights.glance(lambda: self._seen(meanwhile))
                 or flight.wait(0)
-                or self._failed(_IN_DOUBT)
+                or self.failed(_IN_DOUBT)
             )
         except BaseException as error:  # noqa: BLE001  the thread died, and how far it got is not known
             return self._died(error)
@@ -223,10 +241,10 @@ class Face:
         try:
             return self._answered(meanwhile(self.app()))
         except UnderWay as error:
-            return self._failed(error.problem())
+            return self.failed(error.problem())
         except Exception as error:  # noqa: BLE001  a failure to look must not read as a failure to send
             log_bug(error)
-            return self._failed(_IN_DOUBT)
+            return self.failed(_IN_DOUBT)
 
     def _called(
         self,
@@ -234,11 +252,14 @@ class Face:
         on_waiting: Callable[[ApprovalRequired], None] = lambda _: None,
         way_out: str | None = None,
         refused: Callable[[ConfigError], None] = lambda _: None,
+        rows: Listing | None = None,
     ) -> ToolResult:
         def work() -> ToolResult:
+            if rows is not None:
+                rows.check()
             try:
                 with self._lent(way_out, refused) as app:
-                    return self._answered(ask(app), app.env)
+                    return self._answered(ask(app), app.env, rows)
             except ApprovalRequired as waiting:
                 on_waiting(waiting)
                 raise
@@ -261,7 +282,7 @@ class Face:
         except WouldSend as stop:
             return self._answered(dry_reply(stop))
         except CapcliError as error:
-            return self._failed(_for_assistants(error.problem()))
+            return self.failed(error.problem())
         except Exception as error:  # noqa: BLE001 - the assistant must not read what a library says
             return self._died(error)
 
@@ -274,23 +295,39 @@ class Face:
             reply = replace(reply, problem=replace(reply.problem, assistant_error=False))
         return self._answered(reply)
 
-    def _answered(self, reply: Reply[Any], env: str | None = None) -> ToolResult:
-        problem = None if reply.problem is None else _for_assistants(reply.problem)
+    def _answered(self, reply: Reply[Any], env: str | None = None, rows: Listing | None = None) -> ToolResult:
+        problem = None if reply.problem is None else self._for_assistants(reply.problem)
         document = plain(reply.data)
         if problem is not None:
             document["error"] = error_document(problem)
         document |= {"env": env or self.env, "account_id": reply.account_id}
+        if rows is not None:
+            document = rows.cut(document)
+        return _result(problem, translated(document, self.offered))
+
+    def failed(self, problem: Problem) -> ToolResult:
+        """Return the result of a call that was stopped."""
+        problem = self._for_assistants(problem)
+        document = plain(problem.data)
+        account_id = problem.account_id or self.account_id
+        document |= {"error": error_document(problem), "env": self.env, "account_id": account_id}
         return _result(problem, document)
 
-    def _failed(self, problem: Problem) -> ToolResult:
-        return failed(problem, self.env)
+    def _for_assistants(self, problem: Problem) -> Problem:
+        if problem.code == ApprovalRequired.code:
+            return replace(problem, next=_APPROVE.format(problem.next))
+        if problem.code in _BY_PERSON:
+            return replace(problem, next=ask_user(problem.next))
+        return replace(problem, next=_ASK_FIRST.get(problem.code) or next_step(problem.next, self.offered))
 
 
 # An assistant confirms by its own call; pointing it at a terminal would lead around the user.
 _ASK_FIRST = {
-    NotConfirmed.code: "show the user the preview; after a yes make the same call with confirm=true",
+    NotConfirmed.code: "show the user what it does; after a yes to that make the same call with confirm=true",
     DuplicateOrder.code: "ask the user; after a yes to one more make the same call with again=true",
 }
+# What is refused here and sent for a person at a terminal: the same tool would be refused again.
+_BY_PERSON = frozenset({TradingOff.code, LiveLocked.code})
 _BY_FORM = "a form at the assistant's client"
 _APPROVE = "ask the user to run `{}` in a terminal of their own; after that make the same call again"
 BUG = Problem(
@@ -326,20 +363,8 @@ def said(problem: Problem) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
-def _for_assistants(problem: Problem) -> Problem:
-    if problem.code == ApprovalRequired.code:
-        return replace(problem, next=_APPROVE.format(problem.next))
-    return replace(problem, next=_ASK_FIRST.get(problem.code, problem.next))
-
-
-def failed(problem: Problem, env: str | None = None) -> ToolResult:
-    """Return the result of a call that was stopped."""
-    document = plain(problem.data)
-    document |= {"error": error_document(problem), "env": env, "account_id": problem.account_id}
-    return _result(problem, document)
-
-
 def _result(problem: Problem | None, document: dict[str, Any]) -> ToolResult:
+    document = without_absent(document)
     if problem is not None and problem.assistant_error:
         return ToolResult(said(problem), numbers(document), is_error=True)
     return ToolResult(encode(document).decode(), numbers(document))

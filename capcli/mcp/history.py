@@ -2,13 +2,23 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
-from capcli.mcp.arguments import Grouping, MaybeText, MaybeTime
+from capcli.mcp.arguments import Cursor, Fields, FromDate, Grouping, Kind, Max, ToDate
+from capcli.mcp.compact import Listing
 from capcli.mcp.face import Face
 from capcli.mcp.progress import teller
 from capcli.mcp.toolset import READS, tool
 from capcli.services.history import ActivityFound, Report, Span, TransactionsFound, Wanted
 
 _SET = "account"
+_ACTIVITIES = Listing(
+    ActivityFound,
+    ("at", "epic", "type", "status", "source", "side", "size", "level", "deal_id"),
+    in_columns=True,
+)
+_BOOKINGS = Listing(
+    TransactionsFound, ("at", "type", "epic", "note", "amount", "currency", "deal_id"), in_columns=True
+)
+_LINES = Listing(Report, identity=("key",))
 # A day a request: what an assistant's call has time for.
 _MOST_DAYS = 90
 
@@ -18,26 +28,46 @@ class HistoryTools:
         self._face = face
 
     def cap_account_history_activity(
-        self, from_date: MaybeTime = None, to_date: MaybeTime = None
+        self,
+        from_date: FromDate = None,
+        to_date: ToDate = None,
+        fields: Fields = (),
+        max: Max = None,  # noqa: A002 - as cap_market_prices names it
+        cursor: Cursor = None,
     ) -> ToolResult:
         span, told = Span(from_date, to_date), teller()
-        return self._face.answer(lambda app: app.history.telling(told).activity(span, most_days=_MOST_DAYS))
+        return self._face.answer(
+            lambda app: app.history.telling(told).activity(span, most_days=_MOST_DAYS),
+            _ACTIVITIES.asked(fields, max, cursor),
+        )
 
-    def cap_account_history_transactions(
+    def cap_account_history_transactions(  # noqa: PLR0917 - ours come after the official ones
         self,
-        from_date: MaybeTime = None,
-        to_date: MaybeTime = None,
-        type: MaybeText = None,  # noqa: A002 - the official server's name
+        from_date: FromDate = None,
+        to_date: ToDate = None,
+        type: Kind = None,  # noqa: A002 - the official server's name
+        fields: Fields = (),
+        max: Max = None,  # noqa: A002 - as cap_market_prices names it
+        cursor: Cursor = None,
     ) -> ToolResult:
         span, told = Span(from_date, to_date), teller()
         wanted = Wanted(types=(type,) if type else ())
-        return self._face.answer(lambda app: app.history.telling(told).transactions(span, wanted))
+        return self._face.answer(
+            lambda app: app.history.telling(told).transactions(span, wanted),
+            _BOOKINGS.asked(fields, max, cursor),
+        )
 
     def cap_account_history_report(
-        self, from_date: MaybeTime = None, to_date: MaybeTime = None, by: Grouping = "market"
+        self,
+        from_date: FromDate = None,
+        to_date: ToDate = None,
+        by: Grouping = "market",
+        cursor: Cursor = None,
     ) -> ToolResult:
         span, told = Span(from_date, to_date), teller()
-        return self._face.answer(lambda app: app.history.telling(told).report(span, by=by))
+        return self._face.answer(
+            lambda app: app.history.telling(told).report(span, by=by), _LINES.asked(cursor=cursor)
+        )
 
 
 def tools(face: Face) -> list[FunctionTool]:
@@ -46,23 +76,29 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_account_history_activity,
+            "Account activity",
             "What happened, newest first; 7 days, 90 at most. Same as: capcli history activity",
             ActivityFound,
             READS,
             _SET,
+            rows=_ACTIVITIES,
         ),
         tool(
             do.cap_account_history_transactions,
+            "Account transactions",
             "Bookings, newest first; 30 days. Same as: capcli history transactions",
             TransactionsFound,
             READS,
             _SET,
+            rows=_BOOKINGS,
         ),
         tool(
             do.cap_account_history_report,
+            "P&L report",
             "Realised P&L and costs by market, day or month; 30 days. Same as: capcli history report",
             Report,
             READS,
             _SET,
+            rows=_LINES,
         ),
     ]

@@ -4,7 +4,21 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.app import App
 from capcli.domain.market import Resolution
-from capcli.mcp.arguments import Epic, Epics, Limit, MaybeEpics, MaybeText, MaybeTime, NodeId, Width
+from capcli.mcp.arguments import (
+    Candles,
+    Cursor,
+    Epic,
+    Epics,
+    Fields,
+    Found,
+    FromDate,
+    MaybeEpics,
+    NodeId,
+    Term,
+    ToDate,
+    Width,
+)
+from capcli.mcp.compact import Listing
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import READS, tool
 from capcli.services.browsing import Browsed, SentimentsFound
@@ -12,6 +26,17 @@ from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, Quo
 from capcli.services.reply import Reply
 
 _SET = "market"
+_MARKETS = Listing(
+    MarketsFound, ("epic", "name", "type", "status", "bid", "offer", "change_pct"), identity=("epic",)
+)
+_CANDLES = Listing(
+    CandlesFound,
+    ("time", "bid_open", "bid_high", "bid_low", "bid_close", "volume"),
+    in_columns=True,
+    identity=("time",),
+)
+_QUOTES = Listing(QuotesFound, identity=("epic",))
+_ROWS = Listing(Browsed)
 
 
 class MarketTools:
@@ -19,33 +44,42 @@ class MarketTools:
         self._face = face
 
     def cap_market_search(
-        self, search_term: MaybeText = None, epics: MaybeEpics = None, limit: Limit = 50
+        self,
+        search_term: Term = None,
+        epics: MaybeEpics = None,
+        limit: Found = 50,
+        fields: Fields = (),
+        cursor: Cursor = None,
     ) -> ToolResult:
-        return self._face.answer(lambda app: _search(app, search_term, epics, limit))
+        rows = _MARKETS.asked(fields, None, cursor)
+        return self._face.answer(lambda app: _search(app, search_term, epics, limit), rows)
 
     def cap_market_get(self, epic: Epic) -> ToolResult:
         return self._face.answer(lambda app: app.markets.show(epic))
 
     def cap_market_quote(self, epics: Epics) -> ToolResult:
-        return self._face.answer(lambda app: app.markets.quote(tuple(epics)))
+        return self._face.answer(lambda app: app.markets.quote(tuple(epics)), _QUOTES.asked())
 
-    def cap_market_prices(
+    def cap_market_prices(  # noqa: PLR0917 - ours come after the official ones
         self,
         epic: Epic,
         resolution: Width = Resolution.MINUTE_15,
-        max: Limit = 200,  # noqa: A002 - the official server's name
-        from_date: MaybeTime = None,
-        to_date: MaybeTime = None,
+        max: Candles = 200,  # noqa: A002 - the official server's name
+        from_date: FromDate = None,
+        to_date: ToDate = None,
+        fields: Fields = (),
     ) -> ToolResult:
         return self._face.answer(
-            lambda app: app.markets.prices(epic, resolution, last=max, start=from_date, end=to_date)
+            lambda app: app.markets.prices(epic, resolution, last=max, start=from_date, end=to_date),
+            _CANDLES.asked(fields, max),
         )
 
     def cap_market_navigation_root(self) -> ToolResult:
-        return self._face.answer(lambda app: app.browsing.browse())
+        return self._face.answer(lambda app: app.browsing.browse(), _ROWS.asked())
 
-    def cap_market_navigation_node(self, node_id: NodeId) -> ToolResult:
-        return self._face.answer(lambda app: app.browsing.browse(node_id))
+    def cap_market_navigation_node(self, node_id: NodeId, cursor: Cursor = None) -> ToolResult:
+        rows = _ROWS.asked(cursor=cursor)
+        return self._face.answer(lambda app: app.browsing.browse(node_id), rows)
 
     def cap_market_sentiment(self, market_id: Epic) -> ToolResult:
         return self._face.answer(lambda app: app.browsing.sentiment((market_id,)))
@@ -66,46 +100,64 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_market_search,
+            "Search markets",
             "Find markets by name or by epics. Same as: capcli markets search",
             MarketsFound,
             READS,
             _SET,
+            rows=_MARKETS,
         ),
         tool(
             do.cap_market_get,
+            "Market details",
             "A market's rules, hours, fees and quote. Same as: capcli markets show",
             MarketShown,
             READS,
             _SET,
         ),
-        tool(do.cap_market_quote, "Live prices. Same as: capcli quote", QuotesFound, READS, _SET),
+        tool(
+            do.cap_market_quote,
+            "Quotes",
+            "Live prices. Same as: capcli quote",
+            QuotesFound,
+            READS,
+            _SET,
+            rows=_QUOTES,
+        ),
         tool(
             do.cap_market_prices,
+            "Candles",
             "Candles, oldest first, in UTC. Same as: capcli prices",
             CandlesFound,
             READS,
             _SET,
+            rows=_CANDLES,
         ),
         tool(
             do.cap_market_navigation_root,
+            "Market tree",
             "Top of the tree of markets. Same as: capcli markets browse",
             Browsed,
             READS,
             _SET,
+            rows=_ROWS,
         ),
         tool(
             do.cap_market_navigation_node,
+            "Market tree node",
             "Nodes and markets under a node. Same as: capcli markets browse",
             Browsed,
             READS,
             _SET,
+            rows=_ROWS,
         ),
         tool(
             do.cap_market_sentiment,
+            "Client sentiment",
             "Percent of clients long and short. Same as: capcli markets sentiment",
             SentimentsFound,
             READS,
             _SET,
         ),
-        tool(do.cap_market_time, "The broker's clock", ServerTime, READS, _SET),
+        tool(do.cap_market_time, "Broker time", "The broker's clock", ServerTime, READS, _SET),
     ]

@@ -8,7 +8,8 @@ from fastmcp.tools import ToolResult
 from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
-from capcli.mcp.face import BUG, failed, log_bug
+from capcli.errors import Exit, Problem
+from capcli.mcp.face import BUG, Face, log_bug
 
 _SHOWN = 4
 _LONGEST_NAME = 60
@@ -16,12 +17,13 @@ _WITHHELD = "is not offered: the user started this server with --read-only or --
 
 
 class ShortRefusals(Middleware):
-    """Says which tool or argument is wrong and why, without the library's links and internals.
+    """Says which tool or argument is wrong and what to give, without the library's links and internals.
 
     `withheld` are tools that exist, but not on this server.
     """
 
-    def __init__(self, withheld: frozenset[str] = frozenset()) -> None:
+    def __init__(self, face: Face, withheld: frozenset[str] = frozenset()) -> None:
+        self._face = face
         self._withheld = withheld
 
     async def on_call_tool(
@@ -29,34 +31,23 @@ class ShortRefusals(Middleware):
         context: MiddlewareContext[CallToolRequestParams],
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
+        name = context.message.name
         try:
             return await call_next(context)
-        except PydanticError as error:
-            return refusal(_faults(error))
         except (DisabledError, NotFoundError):
-            if context.message.name in self._withheld:
-                return refusal([f"{context.message.name} {_WITHHELD}"], "TOOL_WITHHELD")
-            name = ascii(context.message.name[:_LONGEST_NAME])
-            return refusal([f"there is no tool {name}"], "TOOL_UNKNOWN")
+            if name in self._withheld:
+                return self._refusal(f"{name} {_WITHHELD}", "TOOL_WITHHELD")
+            return self._refusal(f"there is no tool {name[:_LONGEST_NAME]!a}", "TOOL_UNKNOWN")
         except ValidationError as error:
             cause = error.__cause__
-            return refusal(_faults(cause) if isinstance(cause, PydanticError) else [str(error)])
+            faults = _faults(cause) if isinstance(cause, PydanticError) else [str(error)]
+            return self._refusal("; ".join(faults[:_SHOWN]))
         except Exception as error:  # noqa: BLE001  the last place where a call still gets a result
             log_bug(error.__cause__ or error)
-            return failed(BUG)
+            return self._face.failed(BUG)
 
-
-def refusal(faults: list[str], code: str = "USAGE") -> ToolResult:
-    """Return the result for a call that cannot be read."""
-    message = f"{'; '.join(faults[:_SHOWN])}. Nothing was sent."
-    error: dict[str, Any] = {
-        "code": code,
-        "message": message,
-        "next": None,
-        "retry_safe": True,
-        "details": {},
-    }
-    return ToolResult(f"{code}: {message}", {"error": error, "env": None, "account_id": None}, is_error=True)
+    def _refusal(self, why: str, code: str = "USAGE") -> ToolResult:
+        return self._face.failed(Problem(code, f"{why}. Nothing was sent.", int(Exit.USAGE), retry_safe=True))
 
 
 def _faults(error: PydanticError) -> list[str]:
@@ -64,5 +55,9 @@ def _faults(error: PydanticError) -> list[str]:
 
 
 def _fault(item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"] if not str(part).startswith("function-"))
-    return f"{where or 'arguments'}: {item['msg'].removeprefix('Value error, ')}"
+    where = ".".join(map(str, item["loc"]))
+    if item["type"].startswith("missing"):
+        return f"{where} is needed"
+    if item["type"].startswith("unexpected"):
+        return f"there is no argument {where[:_LONGEST_NAME]!a}"
+    return f"{where} {item['msg'].removeprefix('Value error, ')}"

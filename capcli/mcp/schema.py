@@ -1,82 +1,67 @@
-"""Output schemas from the result dataclasses, and results as JSON values that fit them."""
+"""Output schemas of the tools, and results as JSON values that fit them."""
 
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
-
 from capcli.domain.attempt import PreviewState
+from capcli.mcp.compact import Listing
+from capcli.render.schema import Schema, schema_of
 
-Schema = dict[str, Any]
-
-_NAMES = {"env": {"type": ["string", "null"]}, "account_id": {"type": ["string", "null"]}}
-# Every key is always there, so `required` would only repeat the names: a third of what an assistant reads.
-_NOISE = frozenset({"title", "description", "default", "format", "required", "$defs"})
+_NAMES = {"env": {"type": "string"}, "account_id": {"type": "string"}}
 # Longer lists of words (the names of the checks) grow with every version.
 _CLOSED_SET = 12
+_NOISE = frozenset({"required", "format"})
+_TABLE = {
+    "type": "object",
+    "properties": {
+        "columns": {"type": "array", "items": {"type": "string"}},
+        "rows": {"type": "array", "items": {"type": "array"}},
+    },
+}
 
 
-class _Numbers(GenerateJsonSchema):
-    def decimal_schema(self, schema: Any) -> Schema:  # noqa: ARG002
-        return {"type": "number"}
+def output_schema(
+    result: type, *, warns: bool = False, also: type | None = None, rows: Listing | None = None
+) -> Schema:
+    """Describe a result beside `env` and `account_id`; `warns`: an `error` can stand beside it.
 
-
-def output_schema(result: type, *, warns: bool = False, also: type | None = None) -> Schema:
-    """Describe a result dataclass beside `env` and `account_id`; `warns`: an `error` can stand beside it.
-
-    `also` is a second result that the tool can have; the keys of both stand side by side.
+    `also` is a second result that the tool can have; the keys of both stand side by side. `rows`: how its
+    list is told. Nothing is required: what is absent is left out.
     """
-    schema = _described(result)
-    more = _described(also)["properties"] if also is not None else {}
+    more = _lean(schema_of(also))["properties"] if also is not None else {}
     error: Schema = {"error": {"type": "object"}} if warns else {}
-    properties = {**schema["properties"], **more, **error, **_NAMES}
-    if also is not None and (named := properties.get("preview_id")) is not None:
-        # The dry run of a whole close names no preview, that of a part does.
-        properties["preview_id"] = _nullable([named, {"type": "null"}])
+    properties = {**_lean(schema_of(result))["properties"], **more, **error, **_NAMES}
+    if rows is not None:
+        properties |= {"cursor": {"type": "string"}, "left": {"type": "integer"}}
+        if rows.in_columns:
+            properties[rows.key] = _TABLE
     state = properties.get("state", {})
     if "preview_id" in properties and "enum" in state:
         # After a refusal the state is that of the preview, and some clients hold errors to the schema, too.
         either = [*dict.fromkeys([*state["enum"], *(each.value for each in PreviewState)])]
         properties["state"] = {**state, "enum": either}
-    return {**schema, "properties": properties}
+    return {"type": "object", "properties": properties}
 
 
-@cache
-def _described(result: type) -> Schema:
-    found = TypeAdapter(result).json_schema(mode="serialization", schema_generator=_Numbers)
-    schema: Schema = _lean(found, found.get("$defs", {}))
-    return schema
-
-
-def _lean(node: Any, defs: Schema) -> Any:
-    """Put references in place and drop what only repeats the names."""
+def _lean(node: Any) -> Any:
+    """Drop what only repeats that an absent value is left out."""
     if isinstance(node, list):
-        return [_lean(item, defs) for item in node]
+        return [_lean(item) for item in node]
     if not isinstance(node, dict):
         return node
-    if "$ref" in node:
-        return _lean(defs[node["$ref"].rsplit("/", 1)[1]], defs)
-    if "anyOf" in node:
-        return _nullable(_lean(node["anyOf"], defs))
     if "enum" in node:
-        return {"enum": node["enum"]} if len(node["enum"]) <= _CLOSED_SET else {"type": "string"}
-    lean = {key: _lean(value, defs) for key, value in node.items() if key not in _NOISE}
+        words = [word for word in node["enum"] if word is not None]
+        return {"type": "string", "enum": words} if len(words) <= _CLOSED_SET else {"type": "string"}
     if "properties" in node:
-        lean["properties"] = {name: _lean(item, defs) for name, item in node["properties"].items()}
-    return lean
-
-
-def _nullable(options: list[Schema]) -> Schema:
-    """Write "this or null" in one schema."""
-    kinds = [option for option in options if option != {"type": "null"}]
-    if len(kinds) != 1 or len(kinds) == len(options):
-        return {"anyOf": options}
-    only = kinds[0]
-    if "enum" in only:
-        return {"enum": [*only["enum"], None]}
-    return {**only, "type": [only["type"], "null"]}
+        return {
+            "type": "object",
+            "properties": {name: _lean(item) for name, item in node["properties"].items()},
+        }
+    lean = {key: _lean(value) for key, value in node.items() if key not in _NOISE}
+    kinds = lean.get("type")
+    return (
+        {**lean, "type": next(kind for kind in kinds if kind != "null")} if isinstance(kinds, list) else lean
+    )
 
 
 def numbers(value: Any) -> Any:

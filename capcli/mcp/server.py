@@ -103,13 +103,14 @@ def build_server(face: "Face", offer: "Offer | None" = None) -> "FastMCP[Any]":
     everything = tools(face)
     offered = (offer or EVERYTHING).of(everything)
     names = frozenset(tool.name for tool in offered)
+    face.offered = names
     withheld = frozenset(tool.name for tool in everything) - names
     server: FastMCP[Any] = FastMCP(
         "capcli",
         version=__version__,
         instructions=instructions(names),
         lifespan=_warmed,
-        middleware=[ShortRefusals(withheld), Progress()],
+        middleware=[ShortRefusals(face, withheld), Progress()],
         mask_error_details=True,
         dereference_schemas=False,
     )

@@ -4,7 +4,7 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.app import App
 from capcli.errors import CapcliError
-from capcli.mcp.arguments import Id, MaybeId, Reason, Yes
+from capcli.mcp.arguments import AccountId, Force, MaybeAccountId, Reason
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import READS, SETTLES, tool
 from capcli.services.accounts import LoggedOut, Pong, SessionShown
@@ -23,7 +23,7 @@ class SessionTools:
     def cap_session_status(self) -> ToolResult:
         return self._face.report(lambda app: app.accounts.held(), _no_session)
 
-    def cap_session_login(self, force: Yes = False, account_id: MaybeId = None) -> ToolResult:
+    def cap_session_login(self, force: Force = False, account_id: MaybeAccountId = None) -> ToolResult:
         return self._face.answer(lambda app: _login(app, account_id, force=force))
 
     def cap_session_ping(self) -> ToolResult:
@@ -32,7 +32,7 @@ class SessionTools:
     def cap_session_logout(self) -> ToolResult:
         return self._face.answer(lambda app: app.accounts.logout())
 
-    def cap_session_switch_account(self, account_id: Id) -> ToolResult:
+    def cap_session_switch_account(self, account_id: AccountId) -> ToolResult:
         return self._face.answer(lambda app: app.accounts.use(account_id))
 
     def cap_halt(self, reason: Reason = "") -> ToolResult:
@@ -60,6 +60,7 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_session_status,
+            "Session status",
             "Is there a session? Asks nobody. Same as: capcli login --status",
             SessionShown,
             READS,
@@ -68,15 +69,24 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_session_login,
+            "Log in",
             "Log in with the stored credentials. Same as: capcli login",
             SessionShown,
             SETTLES,
             _SET,
         ),
-        tool(do.cap_session_ping, "Keep the session alive", Pong, READS, _SET),
-        tool(do.cap_session_logout, "End the session. Same as: capcli logout", LoggedOut, SETTLES, _SET),
+        tool(do.cap_session_ping, "Keep the session alive", "Keep the session alive", Pong, READS, _SET),
+        tool(
+            do.cap_session_logout,
+            "Log out",
+            "End the session. Same as: capcli logout",
+            LoggedOut,
+            SETTLES,
+            _SET,
+        ),
         tool(
             do.cap_session_switch_account,
+            "Switch account",
             "Switch the active account. Same as: capcli accounts use",
             SessionShown,
             SETTLES,
@@ -84,6 +94,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_halt,
+            "Halt trading",
             "Stop all new risk at once, no confirmation. Only a person resumes. Same as: capcli halt",
             HaltShown,
             SETTLES,
@@ -91,6 +102,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_approvals_list,
+            "Waiting approvals",
             "What waits for a person's approval. Same as: capcli approve",
             ApprovalsFound,
             READS,
@@ -98,6 +110,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_health,
+            "Health check",
             "Why does it not work? Checks and fixes. Same as: capcli health",
             HealthReport,
             READS,

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastmcp.tools import FunctionTool, ToolResult
-from mcp_types import Tool, ToolAnnotations
+from mcp_types import ToolAnnotations
 
+from capcli.mcp.compact import Listing
 from capcli.mcp.schema import output_schema
 
 READS = ToolAnnotations(
@@ -32,18 +33,18 @@ TRADES = ToolAnnotations(
 
 
 class Lean(FunctionTool):
-    """A tool without the library's own metadata on the wire."""
+    """A tool without the library's own metadata on the wire; null is an argument that is left out."""
 
     def get_meta(self) -> dict[str, Any] | None:  # type: ignore[override]
         return None
 
-    def to_mcp_tool(self, **overrides: Any) -> Tool:
-        # The title that the library derives repeats the name.
-        return super().to_mcp_tool(**{"title": None, **overrides})
+    async def run(self, arguments: dict[str, Any]) -> ToolResult:
+        return await super().run({name: value for name, value in arguments.items() if value is not None})
 
 
-def tool(
+def tool(  # noqa: PLR0917  one declaration
     call: Callable[..., ToolResult | Awaitable[ToolResult]],
+    title: str,
     about: str,
     result: type,
     hints: ToolAnnotations,
@@ -51,15 +52,31 @@ def tool(
     *,
     warns: bool = False,
     also: type | None = None,
+    rows: Listing | None = None,
 ) -> FunctionTool:
     """Make a tool of a method; its name is the method's.
 
-    `warns`: an `error` can stand beside the data; `also`: what some arguments make of the result.
+    `warns`: an `error` can stand beside the data; `also`: what some arguments make of the result; `rows`: how
+    its list is told.
     """
-    return Lean.from_function(
+    made = Lean.from_function(
         call,
+        title=title,
         description=about,
         annotations=hints,
         tags={toolset},
-        output_schema=output_schema(result, warns=warns, also=also),
+        output_schema=output_schema(result, warns=warns, also=also, rows=rows),
     )
+    return made.model_copy(update={"parameters": _one_type(made.parameters)})
+
+
+def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an input schema in the subset that every client takes: one type each, optional by absence."""
+    properties = {name: _plain(argument) for name, argument in schema.get("properties", {}).items()}
+    required = {"required": schema["required"]} if schema.get("required") else {}
+    return {"type": "object", "properties": properties, **required}
+
+
+def _plain(argument: dict[str, Any]) -> dict[str, Any]:
+    empty = argument.get("default", ...) in (None, [], "")
+    return {key: value for key, value in argument.items() if key != "default" or not empty}

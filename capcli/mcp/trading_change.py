@@ -8,7 +8,24 @@ from fastmcp.tools import FunctionTool, ToolResult
 from capcli.app import App, halt_all_the_same
 from capcli.domain.bracket import Change
 from capcli.errors import ConfigError, UnderWay, UsageError
-from capcli.mcp.arguments import Id, MaybeId, MaybeNumber, MaybeText, Seconds, Yes, leg
+from capcli.mcp.arguments import (
+    All,
+    Confirm,
+    DealId,
+    Guaranteed,
+    MaybeDealId,
+    MaybeEpic,
+    ProfitDistance,
+    ProfitLevel,
+    RemoveProfit,
+    RemoveStop,
+    StopDistance,
+    StopLevel,
+    Timeout,
+    Trailing,
+    WaitForConfirm,
+    leg,
+)
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import TRADES, tool
 from capcli.services.amending import Amendment
@@ -26,16 +43,16 @@ class TradingChangeTools:
 
     def cap_trade_positions_amend(  # noqa: PLR0917 - named as the preview tools name them
         self,
-        deal_id: Id,
-        stop_level: MaybeNumber = None,
-        stop_distance: MaybeNumber = None,
-        profit_level: MaybeNumber = None,
-        profit_distance: MaybeNumber = None,
-        remove_stop: Yes = False,
-        remove_profit: Yes = False,
-        guaranteed_stop: bool = False,
-        trailing_stop: bool = False,
-        confirm: Yes = False,
+        deal_id: DealId,
+        stop_level: StopLevel = None,
+        stop_distance: StopDistance = None,
+        profit_level: ProfitLevel = None,
+        profit_distance: ProfitDistance = None,
+        remove_stop: RemoveStop = False,
+        remove_profit: RemoveProfit = False,
+        guaranteed_stop: Guaranteed = False,
+        trailing_stop: Trailing = False,
+        confirm: Confirm = False,
     ) -> ToolResult:
         def amend(app: App) -> Reply[Amendment]:
             change = Change(
@@ -50,7 +67,7 @@ class TradingChangeTools:
 
         return self._face.send(amend, lambda _: _under_way("amendment", deal_id, "positions"))
 
-    def cap_trade_flatten(self, confirm: Yes = False) -> ToolResult:
+    def cap_trade_flatten(self, confirm: Confirm = False) -> ToolResult:
         done: list[Flattened] = []
         return self._face.send(
             lambda app: app.flattenings.flatten(confirmed=confirm, by="cap_trade_flatten", done=done),
@@ -63,12 +80,12 @@ class TradingChangeTools:
     # server's arguments.
     def cap_trade_orders_cancel(  # noqa: PLR0917 - ours come after the official ones
         self,
-        deal_id: MaybeId = None,
-        confirm: Yes = False,
-        wait_for_confirm: bool = True,  # noqa: ARG002
-        timeout_s: Seconds = 15.0,  # noqa: ARG002
-        all_orders: Yes = False,
-        epic: MaybeText = None,
+        deal_id: MaybeDealId = None,
+        confirm: Confirm = False,
+        wait_for_confirm: WaitForConfirm = True,  # noqa: ARG002
+        timeout_s: Timeout = 15.0,  # noqa: ARG002
+        all_orders: All = False,
+        epic: MaybeEpic = None,
     ) -> ToolResult:
         if all_orders and deal_id is None:
             only = "" if epic is None else f" --epic {quote(epic)}"
@@ -117,6 +134,7 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_trade_positions_amend,
+            "Amend position",
             "Change a position's legs; others stay. confirm=true after a yes. "
             "Same as: capcli positions amend",
             Amendment,
@@ -126,6 +144,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_orders_cancel,
+            "Cancel orders",
             "Cancel a working order, or all_orders [of an epic]. confirm=true after a yes. "
             "Same as: capcli orders cancel",
             Cancellation,
@@ -136,6 +155,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_flatten,
+            "Flatten everything",
             "Halt, cancel all, close all. confirm=true after a yes. Same as: capcli flatten",
             Flattening,
             TRADES,

@@ -9,7 +9,16 @@ from fastmcp.tools import FunctionTool, ToolResult
 from capcli.app import App
 from capcli.domain.order import Kind
 from capcli.errors import Busy, UnderWay
-from capcli.mcp.arguments import Id, MaybeNumber, PreviewId, Seconds, Yes
+from capcli.mcp.arguments import (
+    Again,
+    Confirm,
+    DealId,
+    EnsureStop,
+    MaybeSize,
+    PreviewId,
+    Timeout,
+    WaitForConfirm,
+)
 from capcli.mcp.face import Face
 from capcli.mcp.flights import PATIENCE_S
 from capcli.mcp.toolset import TRADES, tool
@@ -40,11 +49,11 @@ class TradingExecuteTools:
     def cap_trade_execute_position(  # noqa: PLR0917 - ours come after the official ones
         self,
         preview_id: PreviewId,
-        confirm: Yes = False,
-        wait_for_confirm: bool = True,
-        timeout_s: Seconds = 15.0,
-        again: Yes = False,
-        ensure_stop: Yes = False,
+        confirm: Confirm = False,
+        wait_for_confirm: WaitForConfirm = True,
+        timeout_s: Timeout = 15.0,
+        again: Again = False,
+        ensure_stop: EnsureStop = False,
     ) -> ToolResult:
         wait_s = _wait(timeout_s, wanted=wait_for_confirm)
         asked = Asked(preview_id, Kind.MARKET, wait_s, confirm, again, ensure_stop)
@@ -53,11 +62,11 @@ class TradingExecuteTools:
     def cap_trade_execute_working_order(  # noqa: PLR0917 - as above
         self,
         preview_id: PreviewId,
-        confirm: Yes = False,
-        wait_for_confirm: bool = True,
-        timeout_s: Seconds = 15.0,
-        again: Yes = False,
-        ensure_stop: Yes = False,
+        confirm: Confirm = False,
+        wait_for_confirm: WaitForConfirm = True,
+        timeout_s: Timeout = 15.0,
+        again: Again = False,
+        ensure_stop: EnsureStop = False,
     ) -> ToolResult:
         wait_s = _wait(timeout_s, wanted=wait_for_confirm)
         asked = Asked(preview_id, Kind.WORKING, wait_s, confirm, again, ensure_stop)
@@ -67,9 +76,9 @@ class TradingExecuteTools:
     def cap_trade_execute_working_order_update(
         self,
         preview_id: PreviewId,
-        confirm: Yes = False,
-        wait_for_confirm: bool = True,  # noqa: ARG002
-        timeout_s: Seconds = 15.0,  # noqa: ARG002
+        confirm: Confirm = False,
+        wait_for_confirm: WaitForConfirm = True,  # noqa: ARG002
+        timeout_s: Timeout = 15.0,  # noqa: ARG002
     ) -> ToolResult:
         return self._face.send(
             lambda app: app.order_updates.execute(preview_id, confirmed=confirm),
@@ -93,12 +102,12 @@ class TradingExecuteTools:
     # they are the official server's arguments. One of a part is an order, whose verdict can be waited for.
     def cap_trade_positions_close(  # noqa: PLR0917 - ours come after the official ones
         self,
-        deal_id: Id,
-        confirm: Yes = False,
-        wait_for_confirm: bool = True,
-        timeout_s: Seconds = 15.0,
-        size: MaybeNumber = None,
-        again: Yes = False,
+        deal_id: DealId,
+        confirm: Confirm = False,
+        wait_for_confirm: WaitForConfirm = True,
+        timeout_s: Timeout = 15.0,
+        size: MaybeSize = None,
+        again: Again = False,
     ) -> ToolResult:
         if size is None:
             return self._face.send(
@@ -162,6 +171,7 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_trade_execute_position,
+            "Execute market order",
             "Send a previewed market order, once. confirm=true after a yes. Same as: capcli execute",
             Execution,
             TRADES,
@@ -170,6 +180,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_execute_working_order,
+            "Execute working order",
             "Send a previewed working order, once. confirm=true after a yes. Same as: capcli execute",
             Execution,
             TRADES,
@@ -178,6 +189,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_execute_working_order_update,
+            "Execute order change",
             "Send a previewed update, once. confirm=true after a yes. Same as: capcli orders amend",
             OrderAmendment,
             TRADES,
@@ -186,6 +198,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_positions_close,
+            "Close position",
             "Close a position, or size of it. confirm=true after a yes. Same as: capcli close",
             Closing,
             TRADES,

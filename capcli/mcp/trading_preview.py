@@ -9,16 +9,26 @@ from capcli.domain.bracket import Change
 from capcli.domain.order import OrderRequest, Trigger
 from capcli.domain.risk import Risk
 from capcli.mcp.arguments import (
+    DealId,
     Direction,
     Epic,
-    Id,
+    GoodTill,
+    Guaranteed,
+    InForce,
+    Level,
     MaybeDirection,
-    MaybeFlag,
-    MaybeInForce,
-    MaybeNumber,
-    MaybeTime,
-    Number,
-    Percent,
+    MaybeGuaranteed,
+    MaybeLevel,
+    MaybeTrailing,
+    ProfitAmount,
+    ProfitDistance,
+    ProfitLevel,
+    RiskPercent,
+    Size,
+    StopAmount,
+    StopDistance,
+    StopLevel,
+    Trailing,
     TriggerType,
     leg,
     until_cancelled,
@@ -42,15 +52,15 @@ class TradingPreviewTools:
         self,
         epic: Epic,
         direction: Direction,
-        size: Number,
-        guaranteed_stop: bool = False,
-        trailing_stop: bool = False,
-        stop_level: MaybeNumber = None,
-        stop_distance: MaybeNumber = None,
-        stop_amount: MaybeNumber = None,
-        profit_level: MaybeNumber = None,
-        profit_distance: MaybeNumber = None,
-        profit_amount: MaybeNumber = None,
+        size: Size,
+        guaranteed_stop: Guaranteed = False,
+        trailing_stop: Trailing = False,
+        stop_level: StopLevel = None,
+        stop_distance: StopDistance = None,
+        stop_amount: StopAmount = None,
+        profit_level: ProfitLevel = None,
+        profit_distance: ProfitDistance = None,
+        profit_amount: ProfitAmount = None,
     ) -> ToolResult:
         return self._face.answer(
             lambda app: app.previews.preview(
@@ -71,17 +81,17 @@ class TradingPreviewTools:
         epic: Epic,
         direction: Direction,
         type: TriggerType,  # noqa: A002 - the official server's name
-        level: Number,
-        size: Number,
-        guaranteed_stop: bool = False,
-        trailing_stop: bool = False,
-        stop_level: MaybeNumber = None,
-        stop_distance: MaybeNumber = None,
-        stop_amount: MaybeNumber = None,
-        profit_level: MaybeNumber = None,
-        profit_distance: MaybeNumber = None,
-        profit_amount: MaybeNumber = None,
-        good_till_date: MaybeTime = None,
+        level: Level,
+        size: Size,
+        guaranteed_stop: Guaranteed = False,
+        trailing_stop: Trailing = False,
+        stop_level: StopLevel = None,
+        stop_distance: StopDistance = None,
+        stop_amount: StopAmount = None,
+        profit_level: ProfitLevel = None,
+        profit_distance: ProfitDistance = None,
+        profit_amount: ProfitAmount = None,
+        good_till_date: GoodTill = None,
     ) -> ToolResult:
         return self._face.answer(
             lambda app: app.previews.preview(
@@ -100,18 +110,18 @@ class TradingPreviewTools:
 
     def cap_trade_preview_working_order_update(  # noqa: PLR0917 - the official server's arguments
         self,
-        deal_id: Id,
-        level: MaybeNumber = None,
-        stop_level: MaybeNumber = None,
-        stop_distance: MaybeNumber = None,
-        stop_amount: MaybeNumber = None,
-        profit_level: MaybeNumber = None,
-        profit_distance: MaybeNumber = None,
-        profit_amount: MaybeNumber = None,
-        good_till_date: MaybeTime = None,
-        time_in_force: MaybeInForce = None,
-        guaranteed_stop: MaybeFlag = None,
-        trailing_stop: MaybeFlag = None,
+        deal_id: DealId,
+        level: MaybeLevel = None,
+        stop_level: StopLevel = None,
+        stop_distance: StopDistance = None,
+        stop_amount: StopAmount = None,
+        profit_level: ProfitLevel = None,
+        profit_distance: ProfitDistance = None,
+        profit_amount: ProfitAmount = None,
+        good_till_date: GoodTill = None,
+        time_in_force: InForce = None,
+        guaranteed_stop: MaybeGuaranteed = None,
+        trailing_stop: MaybeTrailing = None,
     ) -> ToolResult:
         def preview(app: App) -> Reply[OrderUpdate]:
             legs = Change(
@@ -129,10 +139,10 @@ class TradingPreviewTools:
     def cap_trade_propose(
         self,
         epic: Epic,
-        risk_percent: Percent = Decimal(1),
+        risk_percent: RiskPercent = Decimal(1),
         direction: MaybeDirection = None,
-        stop_level: MaybeNumber = None,
-        stop_distance: MaybeNumber = None,
+        stop_level: StopLevel = None,
+        stop_distance: StopDistance = None,
     ) -> ToolResult:
         return self._face.answer(
             lambda app: app.proposals.propose(
@@ -147,6 +157,7 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_trade_preview_position,
+            "Preview market order",
             "Preview a market order; stores a preview_id. Same as: capcli preview",
             Preview,
             STORES,
@@ -154,6 +165,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_preview_working_order,
+            "Preview working order",
             "Preview a working order; stores a preview_id. Same as: capcli preview --at",
             Preview,
             STORES,
@@ -161,6 +173,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_preview_working_order_update,
+            "Preview order change",
             "Preview a change of a working order. Same as: capcli orders amend",
             OrderUpdate,
             STORES,
@@ -168,6 +181,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_propose,
+            "Size a trade",
             "Size from risk, not advice; with a direction also a preview. Same as: capcli propose",
             Proposal,
             STORES,

@@ -2,7 +2,18 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
-from capcli.mcp.arguments import Id, Limit, MaybeText, Seconds
+from capcli.mcp.arguments import (
+    AttemptId,
+    Cursor,
+    DealId,
+    Fields,
+    Last,
+    Max,
+    PollInterval,
+    Reference,
+    Timeout,
+)
+from capcli.mcp.compact import Listing
 from capcli.mcp.face import Face
 from capcli.mcp.flights import LONGEST_S
 from capcli.mcp.toolset import READS, SETTLES, tool
@@ -15,40 +26,83 @@ from capcli.services.settling import Reconciliation
 _SET = "trading_read"
 # The last look takes its time too.
 _LONGEST_WAIT_S = LONGEST_S - 1
+_POSITIONS = Listing(
+    PositionsFound,
+    (
+        *("deal_id", "epic", "side", "size", "level", "bid", "offer", "pl", "currency", "pl_account"),
+        *("margin", "stop_level", "limit_level", "trailing", "guaranteed"),
+    ),
+    identity=("deal_id",),
+)
+_ORDERS = Listing(
+    OrdersFound,
+    (
+        *("deal_id", "epic", "side", "type", "size", "level", "bid", "offer", "currency"),
+        *("stop_level", "limit_level", "trailing", "guaranteed", "good_till"),
+    ),
+    identity=("deal_id",),
+)
+_EXPOSURE = Listing(
+    ExposureFound,
+    (
+        *("group", "name", "positions", "net", "notional", "notional_pct", "margin", "loss_at_stops"),
+        *("loss_pct", "without_stop"),
+    ),
+    identity=("group", "name"),
+)
+_EXECUTIONS = Listing(
+    ExecutionsFound,
+    (
+        *("attempt_id", "kind", "epic", "side", "size", "level", "state", "protected", "deal_id", "deal_ids"),
+        *("account_id", "sent_at", "note"),
+    ),
+    identity=("attempt_id",),
+)
 
 
 class TradingReadTools:
     def __init__(self, face: Face) -> None:
         self._face = face
 
-    def cap_trade_positions_list(self) -> ToolResult:
-        return self._face.answer(lambda app: app.portfolio.positions())
+    def cap_trade_positions_list(
+        self,
+        fields: Fields = (),
+        max: Max = None,  # noqa: A002 - as cap_market_prices names it
+        cursor: Cursor = None,
+    ) -> ToolResult:
+        return self._face.answer(lambda app: app.portfolio.positions(), _POSITIONS.asked(fields, max, cursor))
 
-    def cap_trade_positions_get(self, deal_id: Id) -> ToolResult:
+    def cap_trade_positions_get(self, deal_id: DealId) -> ToolResult:
         return self._face.answer(lambda app: app.portfolio.positions(deal_id))
 
-    def cap_trade_orders_list(self) -> ToolResult:
-        return self._face.answer(lambda app: app.portfolio.orders())
+    def cap_trade_orders_list(
+        self,
+        fields: Fields = (),
+        max: Max = None,  # noqa: A002 - as cap_market_prices names it
+        cursor: Cursor = None,
+    ) -> ToolResult:
+        return self._face.answer(lambda app: app.portfolio.orders(), _ORDERS.asked(fields, max, cursor))
 
-    def cap_trade_confirm_get(self, deal_reference: Id) -> ToolResult:
+    def cap_trade_confirm_get(self, deal_reference: Reference) -> ToolResult:
         return self._face.answer(lambda app: app.confirms.get(deal_reference))
 
     def cap_trade_confirm_wait(
-        self, deal_reference: Id, timeout_s: Seconds = 15.0, poll_interval_ms: int = 500
+        self, deal_reference: Reference, timeout_s: Timeout = 15.0, poll_interval_ms: PollInterval = 500
     ) -> ToolResult:
         wait_s, pause_s = min(timeout_s, _LONGEST_WAIT_S), poll_interval_ms / 1000
         return self._face.answer(
             lambda app: app.confirms.wait(deal_reference, wait_s=wait_s, pause_s=pause_s)
         )
 
-    def cap_trade_reconcile(self, attempt_id: MaybeText = None) -> ToolResult:
+    def cap_trade_reconcile(self, attempt_id: AttemptId = None) -> ToolResult:
         return self._face.answer(lambda app: app.settlements.reconcile(attempt_id))
 
-    def cap_trade_exposure(self) -> ToolResult:
-        return self._face.answer(lambda app: app.exposures.show())
+    def cap_trade_exposure(self, fields: Fields = (), cursor: Cursor = None) -> ToolResult:
+        return self._face.answer(lambda app: app.exposures.show(), _EXPOSURE.asked(fields, None, cursor))
 
-    def cap_trade_executions(self, last: Limit = 20) -> ToolResult:
-        return self._face.answer(lambda app: app.executions_log.latest(last))
+    def cap_trade_executions(self, last: Last = 20, fields: Fields = (), cursor: Cursor = None) -> ToolResult:
+        rows = _EXECUTIONS.asked(fields, None, cursor)
+        return self._face.answer(lambda app: app.executions_log.latest(last), rows)
 
 
 def tools(face: Face) -> list[FunctionTool]:
@@ -57,29 +111,50 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_trade_positions_list,
+            "Open positions",
             "Open positions with P&L, margin and totals. Same as: capcli positions",
             PositionsFound,
             READS,
             _SET,
+            rows=_POSITIONS,
         ),
         tool(
             do.cap_trade_positions_get,
+            "Open position",
             "One open position. Same as: capcli positions DEAL",
             PositionsFound,
             READS,
             _SET,
         ),
-        tool(do.cap_trade_orders_list, "Working orders. Same as: capcli orders", OrdersFound, READS, _SET),
+        tool(
+            do.cap_trade_orders_list,
+            "Working orders",
+            "Working orders. Same as: capcli orders",
+            OrdersFound,
+            READS,
+            _SET,
+            rows=_ORDERS,
+        ),
         tool(
             do.cap_trade_exposure,
+            "Exposure",
             "Notional, margin and loss at the stops, in total. Same as: capcli exposure",
             ExposureFound,
             READS,
             _SET,
+            rows=_EXPOSURE,
         ),
-        tool(do.cap_trade_confirm_get, "The broker's verdict on a request", ConfirmShown, READS, _SET),
+        tool(
+            do.cap_trade_confirm_get,
+            "Deal confirmation",
+            "The broker's verdict on a request",
+            ConfirmShown,
+            READS,
+            _SET,
+        ),
         tool(
             do.cap_trade_confirm_wait,
+            "Wait for confirmation",
             "Wait for the broker's verdict, 45 s at most",
             ConfirmShown,
             READS,
@@ -87,6 +162,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_reconcile,
+            "Reconcile lost orders",
             "Settle lost orders. Same as: capcli reconcile",
             Reconciliation,
             SETTLES,
@@ -95,9 +171,11 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_executions,
+            "Sent orders",
             "What was sent. Same as: capcli history executions",
             ExecutionsFound,
             READS,
             _SET,
+            rows=_EXECUTIONS,
         ),
     ]

@@ -2,7 +2,7 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
-from capcli.mcp.arguments import Epic, ListId, ListName, Yes
+from capcli.mcp.arguments import Confirm, Epic, ListId, ListName
 from capcli.mcp.face import Face
 from capcli.mcp.toolset import ARRANGES, DELETES, READS, tool
 from capcli.services.watchlists import WatchlistChange, WatchlistsFound, WatchlistShown
@@ -20,17 +20,19 @@ class WatchlistTools:
     def cap_watchlists_get(self, watchlist_id: ListId) -> ToolResult:
         return self._face.answer(lambda app: app.watchlists.show(watchlist_id))
 
-    def cap_watchlists_create(self, name: ListName, confirm: Yes = False) -> ToolResult:
+    def cap_watchlists_create(self, name: ListName, confirm: Confirm = False) -> ToolResult:
         return self._face.answer(lambda app: app.watchlists.create(name, confirmed=confirm))
 
-    def cap_watchlists_add_market(self, watchlist_id: ListId, epic: Epic, confirm: Yes = False) -> ToolResult:
+    def cap_watchlists_add_market(
+        self, watchlist_id: ListId, epic: Epic, confirm: Confirm = False
+    ) -> ToolResult:
         return self._face.answer(lambda app: app.watchlists.add(watchlist_id, epic, confirmed=confirm))
 
-    def cap_watchlists_delete(self, watchlist_id: ListId, confirm: Yes = False) -> ToolResult:
+    def cap_watchlists_delete(self, watchlist_id: ListId, confirm: Confirm = False) -> ToolResult:
         return self._face.answer(lambda app: app.watchlists.delete(watchlist_id, confirmed=confirm))
 
     def cap_watchlists_remove_market(
-        self, watchlist_id: ListId, epic: Epic, confirm: Yes = False
+        self, watchlist_id: ListId, epic: Epic, confirm: Confirm = False
     ) -> ToolResult:
         return self._face.answer(lambda app: app.watchlists.remove(watchlist_id, epic, confirmed=confirm))
 
@@ -41,6 +43,7 @@ def tools(face: Face) -> list[FunctionTool]:
     return [
         tool(
             do.cap_watchlists_list,
+            "Watchlists",
             "Watchlists. Same as: capcli watchlists list",
             WatchlistsFound,
             READS,
@@ -48,6 +51,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_watchlists_get,
+            "Watchlist",
             "A watchlist's markets, by id or name. Same as: capcli watchlists show",
             WatchlistShown,
             READS,
@@ -55,6 +59,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_watchlists_create,
+            "Create watchlist",
             "Make a watchlist. confirm=true after a yes. Same as: capcli watchlists create",
             WatchlistChange,
             ARRANGES,
@@ -62,6 +67,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_watchlists_add_market,
+            "Add to watchlist",
             "Add a market. confirm=true after a yes. Same as: capcli watchlists add",
             WatchlistChange,
             ARRANGES,
@@ -69,6 +75,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_watchlists_remove_market,
+            "Remove from watchlist",
             "Take a market out. confirm=true after a yes. Same as: capcli watchlists remove",
             WatchlistChange,
             ARRANGES,
@@ -76,6 +83,7 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_watchlists_delete,
+            "Delete watchlist",
             "Delete a watchlist. confirm=true after a yes. Same as: capcli watchlists delete",
             WatchlistChange,
             DELETES,

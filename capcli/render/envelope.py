@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
-from capcli.errors import Problem, UsageError
+from capcli.errors import Problem
+from capcli.render.fields import pick
 from capcli.services.reply import Reply
 
 SCHEMA = "capcli/1"
@@ -56,14 +57,14 @@ def error_document(problem: Problem) -> dict[str, Any]:
 def document(
     command: str, env: str | None, reply: Reply[Any], *, only: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Return the envelope of a reply; `only` keeps these keys of each row (see `check_fields`)."""
+    """Return the envelope of a reply; `only` keeps these fields (see `fields.pick`)."""
     envelope: dict[str, Any] = {
         "ok": reply.problem is None,
         "schema": SCHEMA,
         "command": command,
         "env": env,
         "account_id": reply.account_id,
-        "data": pick(reply.data, only),
+        "data": pick(type(reply.data), plain(reply.data), only),
     }
     if reply.problem is not None:
         envelope["error"] = error_document(reply.problem)
@@ -82,53 +83,6 @@ def failure(command: str, env: str | None, problem: Problem) -> dict[str, Any]:
     if problem.data:
         envelope["data"] = plain(problem.data)
     return envelope | {"error": error_document(problem)}
-
-
-def rows_key(kind: Any) -> str | None:
-    """Name the field of a result type that holds its rows; a preview's checks are not rows."""
-    if any(field.name == "preview_id" for field in fields(kind)):
-        return None
-    return next((name for name, hint in get_type_hints(kind).items() if _row_type(hint)), None)
-
-
-def field_names(kind: Any) -> tuple[str, ...]:
-    """Return what `--fields` may name: the keys of the rows, else of the result itself."""
-    hints = get_type_hints(kind)
-    key = rows_key(kind)
-    inner = _row_type(hints[key]) if key else _wrapped(hints)
-    return tuple(field.name for field in fields(inner or kind))
-
-
-def check_fields(kind: Any, only: tuple[str, ...]) -> None:
-    """Raise UsageError for a field that a result type lacks. Called before anything is sent."""
-    known = field_names(kind)
-    missing = [name for name in only if name not in known]
-    if missing:
-        raise UsageError(f"--fields: there is no field {', '.join(missing)}; there are: {', '.join(known)}.")
-
-
-def _row_type(hint: Any) -> Any:
-    """Return the dataclass in a `tuple[Row, ...]`."""
-    inside = get_args(hint)
-    return inside[0] if get_origin(hint) is tuple and is_dataclass(inside[0]) else None
-
-
-def _wrapped(hints: Mapping[str, Any]) -> Any:
-    """Return the dataclass of a result that only wraps one object (`market`)."""
-    (first, *more) = hints.values()
-    return first if is_dataclass(first) and not more else None
-
-
-def pick(result: Any, only: tuple[str, ...]) -> dict[str, Any]:
-    """Return a result with these keys of each row, in this order (of the result itself without rows)."""
-    data: dict[str, Any] = plain(result)
-    if not only:
-        return data
-    key = rows_key(type(result))
-    if key is None:
-        body = next(iter(data.values())) if _wrapped(get_type_hints(type(result))) else data
-        return {name: body[name] for name in only}
-    return {**data, key: [{name: row[name] for name in only} for row in data[key]]}
 
 
 def encode(value: Any) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from capcli.errors import Problem
 from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone, shown
 from capcli.render.envelope import instant
+from capcli.render.fields import value_at
 
 _VIEWS = {
     "Preview": "trading",
@@ -104,7 +105,7 @@ def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subje
     """Return chosen fields of rows as a table under their own names."""
     table = Table(
         tuple(Column(name, right=_is_number(rows, name)) for name in names),
-        tuple(tuple(Cell(cell_text(row[name])) for name in names) for row in rows),
+        tuple(tuple(Cell(cell_text(_field(row, name))) for name in names) for row in rows),
     )
     return paint(_with_subject([table], subject), look)
 
@@ -180,7 +181,12 @@ def _with_subject(blocks: Iterable[Block], subject: Subject) -> list[Block]:
 
 
 def _is_number(rows: list[dict[str, Any]], name: str) -> bool:
-    return any(isinstance(row[name], Decimal | int) and not isinstance(row[name], bool) for row in rows)
+    found = [_field(row, name) for row in rows]
+    return any(isinstance(value, Decimal | int) and not isinstance(value, bool) for value in found)
+
+
+def _field(row: Mapping[str, Any], name: str) -> Any:
+    return value_at(row, name) if "." in name else row[name]
 
 
 def _toned(words: str, tone: Tone, look: Look) -> str:

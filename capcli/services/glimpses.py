@@ -23,7 +23,7 @@ from capcli.services.reply import Reply
 from capcli.services.watching import Throttle, Watch, Watching, chosen
 
 LONGEST_S = 43  # opening and ending included, so that a call stays below 45
-MOST_ROWS = 400
+MOST_ROWS = 250  # an answer stays below 20 kB
 MOST_CANDLE_EPICS = 10
 _LOOK_S = 0.2
 Stopped = Callable[[], bool]

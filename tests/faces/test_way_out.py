@@ -166,7 +166,7 @@ def test_where_trading_is_off_a_person_at_a_terminal_gets_out_and_a_script_does_
     )
     assert (told["error"]["code"], told["error"]["next"]) == (
         "TRADING_OFF",
-        f"capcli --env demo close {deal}",
+        f"ask the user to run `capcli --env demo close {deal}` in a terminal",
     )
     typed = place("close", deal, typed="CLOSE\n", settings=off)
     assert (typed.code, place.left()) == (0, set()), typed

@@ -173,8 +173,8 @@ async def test_market_data(ask: Assistant) -> None:
     assert [row["epic"] for row in quotes] == ["SILVER", "GOLD"]
     assert [row["epic"] for row in rows] == ["SILVER"]
     assert market["rules"]["min_size"] > 0
-    assert len(candles["candles"]) == 5
-    assert [window["candles"][end]["time"] for end in (0, -1)] == [
+    assert len(candles["candles"]["rows"]) == 5
+    assert [window["candles"]["rows"][end][0] for end in (0, -1)] == [
         "2026-03-01T00:00:00Z",
         "2026-03-02T00:00:00Z",
     ]

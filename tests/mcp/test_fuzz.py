@@ -50,7 +50,7 @@ PLAUSIBLE: dict[str, tuple[Any, ...]] = {
     "alerts": ({"SILVER": {"above": 99}}, {"SILVER": 3}, {"SILVER": {"above": "NaN"}}),
     # A look at the stream takes real time; nobody needs more of it here.
     "duration_s": (0, 0.0, -1, "NaN", "x", None),
-    "confirm": (True, True, True, False, "true", 1),
+    "confirm": (True, True, True, False, "true", 1, "yes", "True", 2),
 }
 ONLY_PLAUSIBLE = {"duration_s"}
 # Ends the trading of all others, so it comes last.
@@ -111,7 +111,7 @@ class Fuzz:
         sent = changing(self._seat.tap)
         if not sent:
             return
-        assert drawn.get("confirm") is True, f"{where}: {sent}"
+        assert drawn.get("confirm") in {True, "true"}, f"{where}: {sent}"
         for line in sent:
             assert any(
                 line == may or (may[-1] == "/" and line.startswith(may)) for may in CHANGES.get(tool, ())

@@ -28,7 +28,7 @@ async def test_an_unknown_epic_names_the_one_that_was_meant(ask: Assistant) -> N
 
     assert (said.is_error, said.code) == (True, "EPIC_UNKNOWN")
     assert "did you mean SILVER?" in said.text
-    assert " Next: capcli markets show SILVER" in said.text
+    assert " Next: cap_market_get epic=SILVER" in said.text
 
 
 async def test_a_preview_that_fails_its_checks_is_an_error_with_all_of_them(ask: Assistant) -> None:
@@ -117,7 +117,7 @@ async def test_a_bug_is_masked(ask: Assistant, seat: Seat, capsys: pytest.Captur
 
 
 WRONG = [
-    ("cap_trade_preview_position", SILVER | {"direction": "buy"}, "direction"),
+    ("cap_trade_preview_position", SILVER | {"direction": "up"}, "direction"),
     ("cap_trade_preview_position", SILVER | {"size": 0}, "size"),
     ("cap_trade_preview_position", SILVER | {"size": True}, "size"),
     ("cap_trade_preview_position", SILVER | {"size": "1,5"}, "size"),
@@ -132,8 +132,8 @@ WRONG = [
     ("cap_trade_positions_close", {"deal_id": "D1", "size": 0, "confirm": True}, "size"),
     ("cap_trade_orders_cancel", {"deal_id": "../positions/D1", "confirm": True}, "deal_id"),
     ("cap_trade_positions_amend", {"deal_id": "D1", "stop_level": 0, "confirm": True}, "stop_level"),
-    ("cap_trade_positions_amend", {"deal_id": "D1", "remove_stop": "yes", "confirm": True}, "remove_stop"),
-    ("cap_trade_positions_amend", {"deal_id": "D1", "stop_level": 1, "confirm": "true"}, "confirm"),
+    ("cap_trade_positions_amend", {"deal_id": "D1", "remove_stop": "on", "confirm": True}, "remove_stop"),
+    ("cap_trade_positions_amend", {"deal_id": "D1", "stop_level": 1, "confirm": "1"}, "confirm"),
     ("cap_trade_positions_get", {"deal_id": "..\u2044x"}, "deal_id"),
     ("cap_trade_confirm_get", {"deal_reference": "a/b"}, "deal_reference"),
     ("cap_market_get", {"epic": "SIL VER"}, "epic"),
@@ -285,7 +285,7 @@ async def test_a_slow_partial_close_is_told_so_far_and_not_closed_twice_by_a_ret
         assert (said.is_error, said.code, said.data["state"]) == (False, "IN_PROGRESS", "SENDING")
         assert (said.data["retry_safe"], said.data["error"]["retry_safe"]) == (False, False)
         assert said.data["attempt_id"].startswith("a_")
-        assert (said.data["size_before"], said.data["remaining"]) == (5, None)
+        assert (said.data["size_before"], "remaining" in said.data) == (5, False)
         release.set()
         _landed(face)
         seat.time.tick(59)

@@ -34,7 +34,7 @@ async def test_nothing_changes_without_a_yes(ask: Assistant, seat: Seat) -> None
     assert (said.is_error, said.code) == (True, "NOT_CONFIRMED")
     assert "confirm=true" in said.data["error"]["next"]
     await ask.works("cap_watchlists_create", name="Metals", confirm=True)
-    assert (await ask("cap_watchlists_delete", watchlist_id="Metals", confirm="true")).code == "USAGE"
+    assert (await ask("cap_watchlists_delete", watchlist_id="Metals", confirm="yes")).code == "USAGE"
     assert [row["name"] for row in (await ask.works("cap_watchlists_list"))["watchlists"]] == ["Metals"]
 
 

@@ -1,4 +1,4 @@
-"""The envelope: digits, instants, and which keys `--fields` may name."""
+"""The envelope: digits, instants, and what it holds."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -7,25 +7,16 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from capcli.errors import Problem, UsageError
+from capcli.errors import Problem
 from capcli.render.envelope import (
-    check_fields,
     document,
     encode,
     failure,
-    field_names,
     instant,
-    pick,
     plain,
-    rows_key,
 )
-from capcli.services.accounts import AccountsFound
-from capcli.services.health import HealthReport
-from capcli.services.markets import CandlesFound, MarketShown
 from capcli.services.portfolio import PositionsFound, Totals
-from capcli.services.previews import Preview
 from capcli.services.reply import Reply
-from capcli.services.verdicts import Execution
 
 EMPTY = PositionsFound((), Totals("USD", Decimal("0.00"), None, 0))
 
@@ -48,38 +39,6 @@ def test_paths_are_text_and_strangers_are_refused():
     assert plain({"waited_s": 0.2}) == {"waited_s": Decimal("0.2")}
     with pytest.raises(TypeError, match="object has no JSON form"):
         plain(object())
-
-
-@pytest.mark.parametrize(
-    ("kind", "key"),
-    [
-        (AccountsFound, "accounts"),
-        (PositionsFound, "positions"),
-        (CandlesFound, "candles"),
-        (HealthReport, "checks"),
-        (MarketShown, None),
-        (Preview, None),
-        (Execution, None),
-    ],
-)
-def test_rows_are_known_from_the_type(kind, key):
-    assert rows_key(kind) == key
-
-
-def test_fields_are_checked_before_there_is_a_result():
-    assert field_names(MarketShown)[0] == "epic"
-    check_fields(Preview, ("preview_id", "executable"))
-    with pytest.raises(UsageError, match="no field profit; there are: deal_id"):
-        check_fields(PositionsFound, ("deal_id", "profit"))
-
-
-def test_picking_keeps_what_stands_beside_the_rows():
-    assert pick(EMPTY, ("epic",)) == {
-        "positions": [],
-        "totals": plain(EMPTY.totals),
-        "halt": None,
-        "unreadable": [],
-    }
 
 
 def test_ok_is_true_exactly_without_a_problem():

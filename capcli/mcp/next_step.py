@@ -1,0 +1,156 @@
+"""What to do next, for a reader who has tools and no shell: the command of a message as a tool call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from shlex import join, split
+from typing import Any
+
+_NO_VALUE = frozenset({"--confirm", "--yes", "--json", "--help", "--wait", "--check"})
+_ELSEWHERE = frozenset({"--env", "--profile", "--account", "--timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A tool, the arguments that stand for the command's words, and those that stand for its options."""
+
+    tool: str
+    words: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    is_list: bool = False
+
+
+_EXITS = {
+    "--stop": "stop_level",
+    "--stop-distance": "stop_distance",
+    "--stop-amount": "stop_amount",
+    "--limit": "profit_level",
+    "--limit-distance": "profit_distance",
+    "--limit-amount": "profit_amount",
+    "--trailing": "trailing_stop",
+    "--guaranteed": "guaranteed_stop",
+}
+_ORDER = {"--size": "size", "--at": "level", "--type": "type", "--good-till": "good_till_date", **_EXITS}
+_CALLS: Mapping[str, _Call] = {
+    "accounts": _Call("cap_account_list"),
+    "accounts preferences": _Call("cap_account_preferences_get"),
+    "accounts use": _Call("cap_session_switch_account", ("account_id",)),
+    "approve": _Call("cap_approvals_list"),
+    "close": _Call("cap_trade_positions_close", ("deal_id",), {"--size": "size"}),
+    "execute": _Call("cap_trade_execute_position", ("preview_id",), {"--again": "again"}),
+    "exposure": _Call("cap_trade_exposure"),
+    "flatten": _Call("cap_trade_flatten"),
+    "halt": _Call("cap_halt"),
+    "health": _Call("cap_health"),
+    "history activity": _Call("cap_account_history_activity"),
+    "history executions": _Call("cap_trade_executions", (), {"--last": "last"}),
+    "history report": _Call("cap_account_history_report"),
+    "history transactions": _Call("cap_account_history_transactions"),
+    "login --status": _Call("cap_session_status"),
+    "markets browse": _Call("cap_market_navigation_node", ("node_id",)),
+    "markets search": _Call("cap_market_search", ("search_term",)),
+    "markets show": _Call("cap_market_get", ("epic",)),
+    "markets sentiment": _Call("cap_market_sentiment", ("market_id",)),
+    "orders": _Call("cap_trade_orders_list"),
+    "orders amend": _Call(
+        "cap_trade_preview_working_order_update", ("deal_id",), {**_ORDER, "--at": "level"}
+    ),
+    "orders cancel": _Call(
+        "cap_trade_orders_cancel", ("deal_id",), {"--all": "all_orders", "--epic": "epic"}
+    ),
+    "positions": _Call("cap_trade_positions_list", ("deal_id",)),
+    "positions amend": _Call(
+        "cap_trade_positions_amend",
+        ("deal_id",),
+        {**_EXITS, "--no-stop": "remove_stop", "--no-limit": "remove_profit"},
+    ),
+    "preview": _Call("cap_trade_preview_position", ("epic",), _ORDER),
+    "prices": _Call("cap_market_prices", ("epic",), {"--last": "max", "--resolution": "resolution"}),
+    "propose": _Call("cap_trade_propose", ("epic",), {"--risk": "risk_percent", **_EXITS}),
+    "quote": _Call("cap_market_quote", ("epics",), is_list=True),
+    "reconcile": _Call("cap_trade_reconcile", ("attempt_id",)),
+    "watchlists": _Call("cap_watchlists_list"),
+    "watchlists delete": _Call("cap_watchlists_delete", ("watchlist_id",)),
+    "watchlists show": _Call("cap_watchlists_get", ("watchlist_id",)),
+}
+_FLAGS = frozenset({"--trailing", "--guaranteed", "--no-stop", "--no-limit", "--again", "--all"})
+
+
+def next_step(command: str | None, offered: frozenset[str] | None = None) -> str | None:
+    """Return a command as a call of a tool, or as what to ask the user for where there is none.
+
+    `offered` are the tools of this server, None for all. A sentence that is no command stays as it is.
+    """
+    if command is None:
+        return None
+    try:
+        words = split(command)
+    except ValueError:
+        return command
+    if words[:1] != ["capcli"]:
+        return ask_user(command) if _is_shell(words) else command
+    found = _call(words[1:])
+    if found is None or (offered is not None and found.partition(" ")[0] not in offered):
+        return ask_user(command)
+    return found
+
+
+def ask_user(command: str | None) -> str | None:
+    """Return what to ask a user for who has a terminal."""
+    return None if command is None else f"ask the user to run `{command}` in a terminal"
+
+
+def _is_shell(words: list[str]) -> bool:
+    return words[:1] in (["unset"], ["chmod"], ["python"])
+
+
+def _call(words: list[str]) -> str | None:
+    if _ELSEWHERE & set(words):
+        return None
+    rest = list(words)
+    size = next((size for size in (2, 1) if " ".join(rest[:size]) in _CALLS), 0)
+    if not size:
+        return None
+    call, rest = _CALLS[" ".join(rest[:size])], rest[size:]
+    named: dict[str, str] = {}
+    while rest:
+        word = rest.pop(0)
+        if word in _FLAGS and word in call.options:
+            named[call.options[word]] = "true"
+        elif word == "--sell":
+            named["direction"] = "SELL"
+        elif word == "--risk" and rest and not rest[0].endswith("%"):
+            return None
+        elif word in call.options and rest:
+            named[call.options[word]] = rest.pop(0).removesuffix("%")
+        elif word in _NO_VALUE:
+            continue
+        elif not word.startswith("-") and call.words:
+            key = call.words[0]
+            named[key] = f"{named[key]},{word}" if call.is_list and key in named else word
+        else:
+            return None
+    return " ".join([_tool(call.tool, named), *(f"{name}={join([text])}" for name, text in named.items())])
+
+
+def _tool(tool: str, named: dict[str, str]) -> str:
+    if tool == "cap_trade_preview_position":
+        if "epic" in named:
+            named.setdefault("direction", "BUY")
+        return "cap_trade_preview_working_order" if "level" in named else tool
+    if tool == "cap_trade_positions_list" and "deal_id" in named:
+        return "cap_trade_positions_get"
+    if tool == "cap_market_navigation_node" and not named:
+        return "cap_market_navigation_root"
+    return tool
+
+
+def translated(value: Any, offered: frozenset[str] | None = None) -> Any:
+    """Return a document in which every `next` is for a reader with tools."""
+    if isinstance(value, dict):
+        return {
+            key: next_step(item, offered)
+            if key == "next" and isinstance(item, str)
+            else translated(item, offered)
+            for key, item in value.items()
+        }
+    return [translated(item, offered) for item in value] if isinstance(value, list) else value
