@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -189,7 +190,12 @@ def candle(bar: wire.Bar) -> Candle:
 
 
 def preferences(row: wire.Preferences) -> Preferences:
-    leverages = {name: Leverage(one.current, one.available) for name, one in row.leverages.items()}
+    """Leverages that cannot be read are left out, as those of a class that the broker does not name."""
+    leverages = {}
+    for name, raw in row.leverages.items():
+        with suppress(*_FAULTS):
+            one = readings.decode(raw, wire.Leverage)
+            leverages[name] = Leverage(one.current, one.available)
     return Preferences(row.hedging_mode, leverages)
 
 

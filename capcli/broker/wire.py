@@ -122,8 +122,10 @@ class Leverage(Shape, frozen=True):
 
 
 class Preferences(Shape, frozen=True):
+    """Leverages one by one: a class that cannot be read hides no other."""
+
     hedging_mode: Flag
-    leverages: dict[str, Leverage]
+    leverages: dict[str, msgspec.Raw]
 
 
 class MarketSummary(Shape, frozen=True):

@@ -14,6 +14,7 @@ from capcli.cli.run import finish
 from capcli.cli.tree import command, epilog, new_app
 from capcli.domain.money import NotANumber, parse_decimal
 from capcli.errors import NotConfirmed, UsageError
+from capcli.paper.faults import GROUPS
 from capcli.services.reply import Reply
 
 if TYPE_CHECKING:
@@ -389,56 +390,20 @@ def _announce(call: Any, served: "Served") -> None:
         )
 
 
-_FAULTS = """\
+def _about_faults() -> str:
+    """List what can be set, from the table of the faults."""
+    listed = "\n".join(
+        f"\b\n{title}\n" + "\n".join(f"  {spec.name:<17} {spec.about}" for spec in group) + "\n"
+        for title, group in GROUPS.items()
+    )
+    return f"""\
 Set a fault of the paper broker; nothing else is affected.
 
-It stays until it is cleared, unless --times or --for end it. Setting it again replaces it.
+It stays until it is cleared, unless --times or --for end it. Setting it again replaces it. It is about orders
+unless others are named; --value is the one in brackets unless given. "Forms of an answer" and "Markets" are
+what was seen on the venue.
 
-\b
-the wire; on orders unless --on says otherwise
-  drop-before      the request is lost on its way
-  drop-after       it is carried out, its answer is lost
-  half-body        carried out, and the answer breaks off in the middle
-  delay            carried out, and the answer takes --value seconds (5); on all
-\b
-other answers; --value before or after: whether the broker acted on it
-  status           an error without a code; --value 502 (after), 503 (before), 429-after ...
-  java-code        500 with a Java exception as errorCode (after)
-  redirect         307 to the same address (before)
-  not-json         200 with a web page (after)
-  no-reference     200 with {} (after)
-  too-many         429 error.too-many.requests; on all, 3 times
-\b
-what is seen of deals
-  confirm-late     404 until a deal is --value seconds old (10)
-  confirm-never    404 for every confirm
-  stale-confirm    after a close, p_ references answer the opening confirm
-  activity-late    rows come --value seconds late (61), with level 0 for the first 10
-  deal-late        new deals are in no list for --value seconds (5)
-\b
-the deal and the session
-  drop-stop        a stop is silently not set; --on changes: by an amendment
-  closed-text      a closed market is a 400 with a sentence, not a rejected confirm
-  stop-demanded    400 for an order or a bracket without a guaranteed stop
-  band             stop and limit must be within --value percent of the price (1)
-  slippage         a market order fills --value percent worse than quoted (0.1)
-  part-fill        of a market order only --value percent is filled (50)
-  no-code          an empty price window is a 404 without an errorCode
-  expire-session   the session dies at the next request; once
-  session-cap      a session dies --value seconds (3600) after its login, however busy
-  switch-account   somebody else switches the preferred account; once
-  rotate-tokens    the answer brings new tokens, the old ones are dead; once
-  old-token-follows  old tokens follow a switch of the account
-  key-paused       401 error.invalid.api.key to every login, as of a paused key
-  no-account       401 error.null.accountId to reads, as of a login without accounts
-\b
-the price stream of `capcli paper serve`
-  stream-cut       every open stream is cut off; once
-  idle-cut         a stream without a frame for --value seconds (60) is cut off
-  bars-lost        bars do not arrive, quotes do
-  bars-again       a subscription to bars begins with the last three
-  one-stream       a second stream of an account gets no prices
-"""
+{listed}"""
 
 
 @faults_app.callback(epilog=epilog(f"capcli paper faults\n{BAD_DAY}"))
@@ -451,7 +416,7 @@ def faults(ctx: typer.Context) -> None:
     faults_app,
     "set",
     example=f"capcli paper faults set delay --value 12 --on reads --for 60\n{BAD_DAY}",
-    about=_FAULTS,
+    about=_about_faults(),
 )
 def set_fault(
     ctx: typer.Context,

@@ -20,12 +20,16 @@ def refused(desk: Desk, status: int, code: str, session: Session | None = None) 
     return answer(desk, status, {"errorCode": code}, session)
 
 
-def without_code(desk: Desk, status: int, path: str) -> Response:
-    """A framework's own words: no errorCode (API page 4.1)."""
+def without_code(desk: Desk, status: int, path: str, form: str = "json") -> Response:
+    """A framework's own words: no errorCode (API page 4.1); as `empty` or `text` not even JSON."""
     body = {
         "timestamp": f"{stamp(desk.now - desk.now % SECOND_MS)}+0000",
         "status": status,
         "error": HTTPStatus(status).phrase,
         "path": path,
     }
-    return answer(desk, status, body)
+    response = answer(desk, status, body)
+    if form == "json":
+        return response
+    headers = {**response.headers, "Content-Type": "text/plain"}
+    return Response(status, headers, b"" if form == "empty" else b"Not found")

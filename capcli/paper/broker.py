@@ -210,7 +210,7 @@ def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, 
         reply = _run(Call(desk, session, request.query, request.body, args), route)
     except Refusal as refusal:
         if refusal.bare:
-            return without_code(desk, refusal.status, request.path)
+            return without_code(desk, refusal.status, request.path, refusal.bare)
         return refused(desk, refusal.status, refusal.code, session if refusal.tokens else None)
     return answer(desk, 200, reply.body, reply.session or session)
 

@@ -12,10 +12,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
-from capcli.paper import faults, stream
+from capcli.paper import faults, strange, stream
 from capcli.paper.broker import Outlook, PaperBroker
 from capcli.paper.cuts import CONNECTION, Event, Receive, Send
-from capcli.paper.feed import Feed
+from capcli.paper.feed import Feed, Tick
 from capcli.paper.path import SPANS
 from capcli.paper.stream import BarLine, Conversation, Message, Unreadable
 from capcli.paper.tape import RESOLUTIONS
@@ -266,15 +266,19 @@ class _Pulse:
 
     def _quotes(self, feed: Feed, after: int, now: int, at: int) -> None:
         wanted = {epic: m for one in self._listeners for epic, m in one.conversation.quotes.items()}
+        written = self._exponents if faults.FRAME_EXPONENTS in self.faults else stream.quote_event
         printed = {
-            epic: _frames(map(stream.quote_event, feed.ticks(market, after, now)))
-            for epic, market in wanted.items()
+            epic: _frames(map(written, feed.ticks(market, after, now))) for epic, market in wanted.items()
         }
         for listener in self._listeners:
             mine = [printed[epic] for epic in listener.conversation.quotes]
             texts = [text for frames in mine for text in frames.texts]
             self.sent += len(texts)
             listener.put(Frames(texts, sum(frames.size for frames in mine)), at)
+
+    @staticmethod
+    def _exponents(tick: Tick) -> str:
+        return strange.exponents(stream.quote_event(tick))
 
     async def stale(self, lines: list[BarLine]) -> list[str]:
         """Bars that are long over, as seen after a reconnect (API page 12.3)."""

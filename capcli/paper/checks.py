@@ -34,16 +34,17 @@ def direction(body: NewPosition) -> str:
     return body.direction
 
 
-def size(body: NewPosition, rules: Market) -> Decimal:
+def size(call: Call, body: NewPosition, rules: Market) -> Decimal:
     if body.size is None:
         raise Refusal(400, "error.null.size")
     if body.size < rules.min_size:
         raise Refusal(400, f"error.invalid.size.minvalue: {rules.min_size}")
     if body.size > rules.max_size:
         raise Refusal(400, f"error.invalid.size.maxvalue: {rules.max_size}")
-    if body.size % rules.size_step:
+    excess = body.size % rules.size_step
+    if excess and not strike(call.desk, faults.ROUND_SIZE):
         raise Refusal(400, "error.invalid.size")
-    return plain(body.size)
+    return plain(body.size - excess)
 
 
 def guarantees(call: Call) -> bool:

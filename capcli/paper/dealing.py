@@ -17,9 +17,9 @@ from capcli.paper.ledger import TRADE, Entry
 from capcli.paper.preferences import hedges, leverage_of
 from capcli.paper.records import Affected, Deal
 
-# Words of the broker's open set (API page 7). RISK_CHECK: the account was short of margin before the order;
-# INSUFFICIENT_FUNDS: the order would make it so.
-NO_FUNDS, RISK_CHECK, STOP_REFUSED = "INSUFFICIENT_FUNDS", "RISK_CHECK", "STOP_OR_LIMIT_NOT_ALLOWED"
+# Words of the broker's open set (API pages 7, 18.6). RISK_CHECK: the account was short of margin
+# before the order; RC_NOT_ENOUGH_MARGIN: the order would make it so.
+NO_FUNDS, RISK_CHECK, STOP_REFUSED = "RC_NOT_ENOUGH_MARGIN", "RISK_CHECK", "HEDGING_MODE_GSL"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,13 @@ KEY_PAUSED, NO_ACCOUNT = "key-paused", "no-account"
 CLOSED_TEXT, STOP_DEMANDED = "closed-text", "stop-demanded"
 SLIPPAGE, PART_FILL, NO_CODE, SESSION_CAP = "slippage", "part-fill", "no-code", "session-cap"
 STREAM_CUT, IDLE_CUT, ONE_STREAM = "stream-cut", "idle-cut", "one-stream"
-BARS_LOST, BARS_AGAIN = "bars-lost", "bars-again"
+BARS_LOST, BARS_AGAIN, FRAME_EXPONENTS = "bars-lost", "bars-again", "frame-exponents"
+# As the venue was seen to answer, or may (API page 18).
+MARGIN_FACTOR, OLD_REFERENCE, DEMO_CURRENCY = "margin-factor", "old-reference", "demo-currency"
+LEVEL_ZERO, REJECT, REFUSE, NO_PROFIT = "level-zero", "reject", "refuse", "no-profit"
+MARKET_MODE, SHUT, NO_QUOTE, THIN_DETAILS = "market-mode", "shut", "no-quote", "thin-details"
+NUMBERS, OLD_ROWS, UNKNOWN_WORD, NEW_FIELDS = "numbers", "old-rows", "unknown-word", "new-fields"
+UNAUTHORISED, BLOCKED, ROUND_SIZE, DAY_START = "unauthorised", "blocked", "round-size", "day-start"
 
 _BOOK = ("positions", "workingorders")
 _HISTORY = f"{PREFIX}/history/activity"
@@ -63,6 +69,16 @@ class Spec:
     value: Value | None = None
     times: int | None = None  # without a count or a duration; None: until it is cleared
     moment: str | None = None  # whether the broker acts on the request; None: the value says so
+
+    @property
+    def about(self) -> str:
+        """One line for help: the effect, and what it is unless set otherwise."""
+        notes = [] if self.on in {ORDERS, STREAM} else [f"on {self.on}"]
+        if self.value:
+            notes.append(f"--value {self.value.what} ({self.value.default})")
+        if self.times:
+            notes.append("once" if self.times == 1 else f"{self.times} times")
+        return "; ".join([self.effect, *notes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +198,31 @@ def _status(text: str) -> str:
     return f"{text}-{BEFORE if text == '503' or text < '500' else AFTER}"
 
 
+def _hours(text: str) -> str:
+    number = _between(text, 23, "hours")
+    if number != int(number):
+        raise BadFault(f"{text[:60]!a} is not usable: a whole hour of the day, 1 to 23.")
+    return str(int(number))
+
+
+def _one_of(*known: str) -> Value:
+    def read(text: str) -> str:
+        if text not in known:
+            raise BadFault(f"{text[:60]!a} is not usable: one of {', '.join(known)}.", text, known)
+        return text
+
+    return Value(", ".join(known), read, known[0])
+
+
+def _like(pattern: str, what: str, default: str) -> Value:
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise BadFault(f"{text[:60]!a} is not usable: {what}.")
+        return text
+
+    return Value(what, read, default)
+
+
 def _late(default: str) -> Value:
     return Value("seconds", _seconds, default)
 
@@ -190,46 +231,157 @@ def _share(default: str) -> Value:
     return Value("percent", _percent, default)
 
 
-_AFTER = Value("before or after the broker acted", _moment, AFTER)
-_TABLE = (
-    Spec(DROP_BEFORE, "the request is lost on its way", moment=BEFORE),
-    Spec(DROP_AFTER, "the request is carried out, its answer is lost", moment=AFTER),
-    Spec(HALF_BODY, "carried out, and the answer breaks off in the middle", moment=AFTER),
-    Spec(DELAY, "carried out, and the answer takes that long", ALL, value=_late("5")),
-    Spec(STATUS, "an error without a code", value=Value("502, 503-after, 429 ...", _status, "502")),
-    Spec(JAVA_CODE, "500 with a Java exception as errorCode", value=_AFTER),
-    Spec(REDIRECT, "307 to the same address", value=Value(_AFTER.what, _moment, BEFORE)),
-    Spec(NOT_JSON, "200 with a web page", value=_AFTER),
-    Spec(NO_REFERENCE, "200 with {}", value=_AFTER),
-    Spec(TOO_MANY, "429 error.too-many.requests", ALL, times=3, moment=BEFORE),
-    Spec(CONFIRM_LATE, "404 until a deal is that old", CONFIRMS, movable=False, value=_late("10")),
-    Spec(CONFIRM_NEVER, "404 for every confirm", CONFIRMS, movable=False),
-    Spec(STALE_CONFIRM, "p_ references keep their opening confirm", ALL, movable=False),
-    Spec(ACTIVITY_LATE, "rows come late, with level 0 first", ACTIVITY, movable=False, value=_late("61")),
-    Spec(DEAL_LATE, "new deals are in no list at first", POSITIONS, movable=False, value=_late("5")),
-    Spec(DROP_STOP, "a stop is silently not set"),
-    Spec(CLOSED_TEXT, "a closed market is a 400 with a sentence, not a rejected confirm", movable=False),
-    Spec(STOP_DEMANDED, "400 for an order or a bracket without a guaranteed stop", ALL, movable=False),
-    Spec(
-        BAND,
-        "stop and limit must be within so much of the price",
-        movable=False,
-        value=_share("1"),
-    ),
-    Spec(SLIPPAGE, "a market order fills so much worse", movable=False, value=_share("0.1")),
-    Spec(PART_FILL, "of a market order only so much is filled", movable=False, value=_share("50")),
-    Spec(NO_CODE, "an empty price window is a 404 without a code", READS, movable=False),
-    Spec(EXPIRE_SESSION, "the session dies at the next request", ALL, times=1),
-    Spec(SESSION_CAP, "a session dies so long after its login", ALL, movable=False, value=_late("3600")),
-    Spec(SWITCH_ACCOUNT, "somebody else switches the preferred account", ALL, times=1),
-    Spec(ROTATE_TOKENS, "the answer brings new tokens, the old ones are dead", ALL, times=1),
-    Spec(OLD_TOKEN_FOLLOWS, "old tokens follow a switch of the account", ALL, movable=False),
-    Spec(KEY_PAUSED, "401 error.invalid.api.key, as of a paused key", LOGIN, movable=False, moment=BEFORE),
-    Spec(NO_ACCOUNT, "401 error.null.accountId, as of a login without accounts", READS, moment=BEFORE),
-    Spec(STREAM_CUT, "every stream is cut off", STREAM, movable=False, times=1),
-    Spec(IDLE_CUT, "a stream without a frame for so long is cut", STREAM, movable=False, value=_late("60")),
-    Spec(BARS_LOST, "bars do not arrive on the stream, quotes do", STREAM, movable=False),
-    Spec(BARS_AGAIN, "a subscription to bars begins with old ones", STREAM, movable=False),
-    Spec(ONE_STREAM, "a second stream of an account gets no prices", STREAM, movable=False),
+_MINIMUM = "error.invalid.size.minvalue: 5"
+_AFTER = Value("before or after it acted", _moment, AFTER)
+_MODES = "such as LONG_ONLY, CLOSE_ONLY or VIEW_ONLY"
+GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
+    {
+        "The wire": (
+            Spec(DROP_BEFORE, "the request is lost on its way", moment=BEFORE),
+            Spec(DROP_AFTER, "the request is carried out, its answer is lost", moment=AFTER),
+            Spec(HALF_BODY, "carried out, and the answer breaks off in the middle", moment=AFTER),
+            Spec(DELAY, "carried out, and the answer takes that long", ALL, value=_late("5")),
+        ),
+        "Other answers": (
+            Spec(STATUS, "an error without a code", value=Value("502, 503-after, 429 ...", _status, "502")),
+            Spec(JAVA_CODE, "500 with a Java exception as errorCode", value=_AFTER),
+            Spec(REDIRECT, "307 to the same address", value=Value(_AFTER.what, _moment, BEFORE)),
+            Spec(NOT_JSON, "200 with a web page", value=_AFTER),
+            Spec(BLOCKED, "403 with a page of the broker's gate", READS, moment=BEFORE),
+            Spec(NO_REFERENCE, "200 with {}", value=_AFTER),
+            Spec(TOO_MANY, "429 error.too-many.requests", ALL, times=3, moment=BEFORE),
+            Spec(
+                REFUSE,
+                "400 with that error code",
+                value=_like(r"error\.[\w.:, -]{1,80}", "error.CODE", _MINIMUM),
+                moment=BEFORE,
+            ),
+        ),
+        "What is seen of deals": (
+            Spec(CONFIRM_LATE, "404 until a deal is that old", CONFIRMS, movable=False, value=_late("10")),
+            Spec(CONFIRM_NEVER, "404 for every confirm", CONFIRMS, movable=False),
+            Spec(STALE_CONFIRM, "p_ references keep their opening confirm", ALL, movable=False),
+            Spec(OLD_REFERENCE, "a cancellation has its order's reference and date", CHANGES, movable=False),
+            Spec(LEVEL_ZERO, "an accepted confirm has level 0", CONFIRMS, movable=False),
+            Spec(NO_PROFIT, "the confirm of a close is without its profit", CONFIRMS, movable=False),
+            Spec(
+                ACTIVITY_LATE,
+                "rows come late, first with level 0",
+                ACTIVITY,
+                movable=False,
+                value=_late("61"),
+            ),
+            Spec(DEAL_LATE, "new deals are in no list at first", POSITIONS, movable=False, value=_late("5")),
+        ),
+        "The deal": (
+            Spec(DROP_STOP, "a stop is silently not set"),
+            Spec(
+                REJECT,
+                "the confirm is a rejection for that reason",
+                movable=False,
+                value=_like(r"[A-Z_]{2,40}", "a REASON", "RC_NOT_ENOUGH_MARGIN"),
+            ),
+            Spec(
+                CLOSED_TEXT, "a closed market is a 400 with a sentence, not a rejected confirm", movable=False
+            ),
+            Spec(
+                STOP_DEMANDED, "400 for an order or a bracket without a guaranteed stop", ALL, movable=False
+            ),
+            Spec(
+                BAND, "stop and limit must be within so much of the price", movable=False, value=_share("1")
+            ),
+            Spec(SLIPPAGE, "a market order fills so much worse", movable=False, value=_share("0.1")),
+            Spec(PART_FILL, "of a market order only so much is filled", movable=False, value=_share("50")),
+            Spec(ROUND_SIZE, "a size off the step is rounded down, not refused", movable=False),
+        ),
+        "Forms of an answer": (
+            Spec(
+                NUMBERS,
+                "in that form; ids: ids as numbers; far: times of 20 digits",
+                READS,
+                value=_one_of("java", "exponent", "text", "nan", "ids", "far"),
+            ),
+            Spec(DEMO_CURRENCY, "the account's currency ends in d, as USDd", ALL, movable=False),
+            Spec(NEW_FIELDS, "every object has fields that nobody knows", READS),
+            Spec(OLD_ROWS, "positions without profit, leverage and order id, as in 2022", READS),
+            Spec(NO_QUOTE, "the first market has neither bid nor offer", READS),
+            Spec(UNKNOWN_WORD, "the first row has types and directions that nobody knows", READS),
+            Spec(THIN_DETAILS, "a market without range, hours, margin and most rules", READS),
+        ),
+        "Markets": (
+            Spec(
+                MARGIN_FACTOR,
+                "the margin factor is that, whatever the leverage",
+                READS,
+                value=_share("100"),
+            ),
+            Spec(
+                MARKET_MODE,
+                "the mode of every market",
+                READS,
+                value=_like(r"[A-Z_]{2,40}", _MODES, "LONG_ONLY"),
+            ),
+            Spec(SHUT, "an open market shows CLOSED, inside its hours", READS),
+            Spec(
+                NO_CODE,
+                "an empty price window is a 404 without a code",
+                READS,
+                movable=False,
+                value=_one_of("json", "empty", "text"),
+            ),
+            Spec(
+                DAY_START,
+                "DAY and WEEK candles begin at that hour of the evening before (UTC)",
+                READS,
+                movable=False,
+                value=Value("hour", _hours, "22"),
+            ),
+        ),
+        "The session": (
+            Spec(EXPIRE_SESSION, "it dies at the next request", ALL, times=1),
+            Spec(
+                UNAUTHORISED,
+                "a 401 whose body is that; the session lives on",
+                READS,
+                value=_one_of("empty", "object", "page", "code"),
+                times=1,
+                moment=BEFORE,
+            ),
+            Spec(
+                SESSION_CAP,
+                "it dies so long after its login, however busy",
+                ALL,
+                movable=False,
+                value=_late("3600"),
+            ),
+            Spec(SWITCH_ACCOUNT, "somebody else switches the preferred account", ALL, times=1),
+            Spec(ROTATE_TOKENS, "the answer brings new tokens, the old ones are dead", ALL, times=1),
+            Spec(OLD_TOKEN_FOLLOWS, "old tokens follow a switch of the account", ALL, movable=False),
+            Spec(
+                KEY_PAUSED,
+                "401 error.invalid.api.key, as of a paused key",
+                LOGIN,
+                movable=False,
+                moment=BEFORE,
+            ),
+            Spec(
+                NO_ACCOUNT, "401 error.null.accountId, as of a login without accounts", READS, moment=BEFORE
+            ),
+        ),
+        "The price stream of capcli paper serve": (
+            Spec(STREAM_CUT, "every stream is cut off", STREAM, movable=False, times=1),
+            Spec(
+                IDLE_CUT,
+                "a stream without a frame for so long is cut",
+                STREAM,
+                movable=False,
+                value=_late("60"),
+            ),
+            Spec(BARS_LOST, "bars do not arrive, quotes do", STREAM, movable=False),
+            Spec(BARS_AGAIN, "a subscription to bars begins with old ones", STREAM, movable=False),
+            Spec(ONE_STREAM, "a second stream of an account gets no prices", STREAM, movable=False),
+            Spec(FRAME_EXPONENTS, "prices are written as 2.589885E7", STREAM, movable=False),
+        ),
+    }
 )
-SPECS: Mapping[str, Spec] = MappingProxyType({spec.name: spec for spec in _TABLE})
+SPECS: Mapping[str, Spec] = MappingProxyType({spec.name: spec for group in GROUPS.values() for spec in group})

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from types import MappingProxyType
 
-from capcli.paper import book, faults
+from capcli.paper import book, faults, strange
 from capcli.paper.answers import answer, refused, without_code
 from capcli.paper.armed import peek, spend, strike
 from capcli.paper.desk import Desk
 from capcli.paper.faults import Fault
-from capcli.paper.messages import Cut, Mishap, Request, Response
+from capcli.paper.messages import PREFIX, Cut, Mishap, Request, Response
 from capcli.paper.store import writing
 
 Handle = Callable[[Desk, Request], Response]
@@ -24,11 +25,25 @@ def meet(desk: Desk, request: Request, handle: Handle) -> Response:
         _disturb(desk, request)
         delay = strike(desk, faults.DELAY)
         outcome = next((fault for name in OUTCOMES if (fault := strike(desk, name))), None)
-    response = _response(desk, request, handle, outcome)
+    response = _strange(desk, request, _response(desk, request, handle, outcome))
     if delay is None:
         return response
     mishap = response.mishap or Mishap()
     return replace(response, mishap=replace(mishap, wait_s=float(delay.number)))
+
+
+def _strange(desk: Desk, request: Request, response: Response) -> Response:
+    """A readable answer in the forms that are set, all of them; only one that changes it is counted."""
+    if response.status != HTTPStatus.OK or not response.headers["Content-Type"].endswith("json"):
+        return response
+    path, body = request.path.removeprefix(f"{PREFIX}/"), response.body
+    with writing(desk.db):
+        for name in strange.FORMS.keys() & desk.faults:
+            fault = peek(desk, name)
+            if fault and (form := strange.changed(path, body, fault)):
+                body = form
+                spend(desk, fault)
+    return replace(response, body=body)
 
 
 def _disturb(desk: Desk, request: Request) -> None:
@@ -73,6 +88,22 @@ def _status(desk: Desk, request: Request, fault: Fault, _response: Response) -> 
     return _page(desk, fault.status, page)
 
 
+def _refuse(desk: Desk, _request: Request, fault: Fault, _response: Response) -> Response:
+    return refused(desk, 400, fault.value or "")
+
+
+def _blocked(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return _page(desk, 403, b"<html><body>Access denied. You have been blocked.</body></html>")
+
+
+def _unauthorised(desk: Desk, _request: Request, fault: Fault, _response: Response) -> Response:
+    if fault.value == "code":
+        return refused(desk, 401, "error.session.of.tomorrow")
+    if fault.value == "object":
+        return answer(desk, 401, {})
+    return _page(desk, 401, b"" if fault.value == "empty" else b"<html><body>401</body></html>")
+
+
 def _paused(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
     return refused(desk, 401, "error.invalid.api.key")
 
@@ -109,6 +140,9 @@ OUTCOMES: Mapping[str, Callable[[Desk, Request, Fault, Response], Response]] = M
         faults.TOO_MANY: _too_many,
         faults.KEY_PAUSED: _paused,
         faults.NO_ACCOUNT: _no_account,
+        faults.UNAUTHORISED: _unauthorised,
+        faults.BLOCKED: _blocked,
+        faults.REFUSE: _refuse,
         faults.STATUS: _status,
         faults.JAVA_CODE: _java,
         faults.REDIRECT: _redirect,

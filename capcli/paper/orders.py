@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from capcli.paper import book, brackets, checks, markets, money, records
+from capcli.paper import book, brackets, checks, faults, markets, money, records
 from capcli.paper.alarms import arm
-from capcli.paper.armed import farthest, kept, listed
+from capcli.paper.armed import farthest, kept, listed, strike
 from capcli.paper.book import Legs, Order
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import Market
@@ -104,9 +104,11 @@ def create(call: Call) -> Reply:
     _check_level(call.desk, order, call.desk.markets[order.epic])
     order = _with_legs(order, _legs(call, order, body))
     reference = records.new_reference(call.desk)
-    if call.desk.markets[order.epic].suspended:
+    if refusal := strike(call.desk, faults.REJECT):
+        _reject(call.desk, order, reference, refusal.value or "")
+    elif call.desk.markets[order.epic].suspended:
         checks.say_closed(call, call.desk.markets[order.epic])
-        _reject(call.desk, order, reference)
+        _reject(call.desk, order, reference, "CLOSED_MARKET")
     else:
         _keep(call.desk, order, reference, _CREATED)
     return Reply({"dealReference": reference})
@@ -120,7 +122,7 @@ def _new_order(call: Call, body: NewOrder) -> Order:
         epic=market.epic,
         direction=direction,
         type=_type(body),
-        size=checks.size(body, market),
+        size=checks.size(call, body, market),
         level=_level(body, market),
         leverage=leverage_of(call.desk.db, call.account_id, market),
         created_ms=call.desk.now,
@@ -147,9 +149,9 @@ def _level(body: NewOrder, market: Market) -> Decimal:
     return market.taken(plain(body.level))
 
 
-def _reject(desk: Desk, order: Order, reference: str) -> None:
+def _reject(desk: Desk, order: Order, reference: str, reason: str) -> None:
     deal = replace(order_deal(order, reference), level=None)
-    records.confirm_rejection(desk, deal, "MARKET_CLOSED")
+    records.confirm_rejection(desk, deal, reason)
     records.activity(desk, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
 
 
@@ -255,10 +257,13 @@ def _completed(order: Order, body: OrderChange) -> Bracket:
 
 
 def delete(call: Call) -> Reply:
-    order = _owned(call)
-    reference = records.new_reference(call.desk)
-    book.drop_order(call.desk.db, order.deal_id)
-    _record(call.desk, order, reference, _DELETED)
+    order, desk = _owned(call), call.desk
+    book.drop_order(desk.db, order.deal_id)
+    reference = records.new_reference(desk)
+    if strike(desk, faults.OLD_REFERENCE):  # seen on the venue (API page 18.2)
+        reference = records.creating_reference(desk, order)
+        desk = replace(desk, now=order.created_ms)
+    _record(desk, order, reference, _DELETED)
     return Reply({"dealReference": reference})
 
 

@@ -14,7 +14,7 @@ from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
 from capcli.paper.wire import Bracket, NewPosition, decode, plain
 
-MARKET_CLOSED = "MARKET_CLOSED"
+MARKET_CLOSED = "CLOSED_MARKET"
 _UNKNOWN = "error.not-found.dealId"
 
 
@@ -34,7 +34,9 @@ def create(call: Call) -> Reply:
     body = decode(call.body, NewPosition)
     trade = _trade(call, body)
     reference = records.new_reference(call.desk)
-    if not call.desk.trades(trade.market):
+    if refusal := strike(call.desk, faults.REJECT):
+        _reject(call.desk, trade, reference, refusal.value or "")
+    elif not call.desk.trades(trade.market):
         checks.say_closed(call, trade.market)
         _reject(call.desk, trade, reference, MARKET_CLOSED)
     else:
@@ -45,7 +47,7 @@ def create(call: Call) -> Reply:
 def _trade(call: Call, body: NewPosition) -> Trade:
     """Everything that is refused at once with a 400 is refused here."""
     market, direction = checks.market(call, body), checks.direction(body)
-    size = checks.size(body, market)
+    size = checks.size(call, body, market)
     quote = call.desk.quote(market)
     entry, exit_ = (quote.offer, quote.bid) if direction == book.BUY else (quote.bid, quote.offer)
     rate = money.rate(call.desk, market.currency, checks.owner(call).currency)

@@ -8,6 +8,7 @@ from capcli.paper import faults
 from capcli.paper.armed import strike
 from capcli.paper.catalogue import Market
 from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.hours import DAY
 from capcli.paper.markets import known
 from capcli.paper.path import SPANS, index_of, start_of
 from capcli.paper.refusal import Refusal
@@ -33,8 +34,8 @@ def listing(call: Call) -> Reply:
     window = _window(call.query, call.desk.now)
     candles = _candles(call.desk, market, window)
     if not candles:
-        bare = strike(call.desk, faults.NO_CODE) is not None
-        raise Refusal(404, "error.prices.not-found", bare=bare)
+        bare = strike(call.desk, faults.NO_CODE)
+        raise Refusal(404, "error.prices.not-found", bare=bare.value if bare else None)
     rows = [_candle(market, candle) for candle in candles]
     return Reply({"prices": rows, "instrumentType": market.kind.name})
 
@@ -74,6 +75,8 @@ def _check_range(window: Window, now: int) -> None:
 
 
 def _candles(desk: Desk, market: Market, window: Window) -> list[Candle]:
+    if window.level <= RESOLUTIONS["DAY"] and (begins := strike(desk, faults.DAY_START)):
+        return _shifted(desk, market, window, int(begins.number) * 3600 - DAY)
     if window.first is not None:
         last = desk.second if window.last is None else window.last
         return _forward(desk, market, window, window.first, last)
@@ -93,6 +96,23 @@ def _latest(desk: Desk, market: Market, window: Window) -> list[Candle]:
     end = min(desk.second, last + SPANS[window.level])
     candles = desk.tape.candles_back(market, window.level, desk.tape.first(market), end)
     return list(islice((c for c in candles if c.start <= last), window.bars))[::-1]
+
+
+def _shifted(desk: Desk, market: Market, window: Window, by: int) -> list[Candle]:
+    """Days and weeks that begin with the venue's session, on the evening before (API page 18.26)."""
+    span, now = SPANS[window.level], desk.second
+    last = start_of(window.level, index_of(window.level, (window.last or now) - by)) + by
+    first = window.first if window.first is not None else desk.tape.first(market)
+    found: list[Candle] = []
+    for start in range(last, first - 1, -span):
+        end = min(start + span - 1, now)
+        bids = desk.tape.fold(market, start, end)
+        offers = desk.tape.fold(market, start, end, offer=True)
+        if bids and offers:
+            found.append(Candle(start, bids, offers))
+        if len(found) == window.bars and window.first is None:
+            break
+    return found[::-1][: window.bars]
 
 
 def _aligned(level: int, second: int) -> int:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -56,9 +56,9 @@ def deal_of(position: Position) -> Deal:
 
 
 def new_deal_id(desk: Desk, account_id: str) -> str:
-    """Hex groups whose low digits count upwards (API page 5.3)."""
-    serial = next_serial(desk.db)
-    return f"{int(account_id) % 0xFFFFFFFF:08x}-0001-54c4-0000-{serial:012x}"
+    """Those of one account are alike at both ends, and the middle counts upwards (API page 18.21)."""
+    high, low = divmod(next_serial(desk.db), 1 << 32)
+    return f"{high:08x}-{low >> 16:04x}-{low & 0xFFFF:04x}-0485-{int(account_id) % (1 << 48):012x}"
 
 
 def new_reference(desk: Desk) -> str:
@@ -93,7 +93,9 @@ def confirm(desk: Desk, deal: Deal, status: str, affected: Sequence[Affected]) -
 
 
 def confirm_rejection(desk: Desk, deal: Deal, reason: str) -> None:
+    """Level 0 and no deals (API page 18.5)."""
     body = {**_confirm_head(desk, deal, "DELETED"), "dealStatus": "REJECTED", "rejectReason": reason}
+    deal = replace(deal, level=Decimal(0))
     _save_confirm(desk, deal, {**body, **_confirm_tail(deal), "affectedDeals": []})
 
 

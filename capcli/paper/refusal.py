@@ -4,10 +4,10 @@
 class Refusal(Exception):
     """`tokens`: whether the answer carries the session's tokens; two published ones do not (API page 2.2).
 
-    `bare`: whether it is without its code (API page 4.1).
+    `bare`: what stands in place of its code (API pages 4.1, 18.14): a framework's JSON, nothing or a text.
     """
 
-    def __init__(self, status: int, code: str, *, tokens: bool = True, bare: bool = False) -> None:
+    def __init__(self, status: int, code: str, *, tokens: bool = True, bare: str | None = None) -> None:
         super().__init__(code)
         self.status = status
         self.code = code

@@ -198,7 +198,7 @@ class Book:
         """What a market order does: the statuses of the rows it touches, or the reason it is rejected for."""
         quote = self.prices.quote(epic, at)
         if not quote.trades:
-            return "MARKET_CLOSED"
+            return "CLOSED_MARKET"
         return self._deal(at, epic, side, size, quote.closing(-side), legs)
 
     def _deal(
@@ -227,7 +227,7 @@ class Book:
         self.rows.append(Row(NEWEST, epic, side, rest, price, self.leverages[epic], kept, best))
         if _available(self.balance(at)) < 0:
             self.rows, self.deposit, self.booked = before
-            return "RISK_CHECK" if short else "INSUFFICIENT_FUNDS"
+            return "RISK_CHECK" if short else "RC_NOT_ENOUGH_MARGIN"
         return [*statuses, "OPENED"]
 
     def _reduce(self, at: datetime, row: Row, size: Decimal, price: Decimal) -> str:

@@ -31,7 +31,7 @@ def test_the_largest_affordable_size_is_accepted_and_one_step_more_is_not(client
     per_unit = (bid + offer) / 2 / 10 + (offer - bid)
     most = (10_000 / per_unit).quantize(Decimal("0.1"), "ROUND_DOWN")
     refused = sent(client, size=most + Decimal("0.1"))
-    assert (refused["dealStatus"], refused["rejectReason"]) == ("REJECTED", "INSUFFICIENT_FUNDS")
+    assert (refused["dealStatus"], refused["rejectReason"]) == ("REJECTED", "RC_NOT_ENOUGH_MARGIN")
     client.wait(seconds=-0.5)
     assert sent(client, size=most)["dealStatus"] == "ACCEPTED"
 
@@ -54,7 +54,7 @@ def test_a_rejected_reversal_leaves_the_row_as_it_was(client):
     deal = client.buy(size=2)
     before = client.balance()
     confirm = sent(client, direction="SELL", size=50_000)
-    assert confirm["rejectReason"] == "INSUFFICIENT_FUNDS"
+    assert confirm["rejectReason"] == "RC_NOT_ENOUGH_MARGIN"
     client.wait(seconds=-0.5)
     assert [(p["dealId"], p["size"]) for p in client.positions()] == [(deal, 2)]
     assert client.balance() == before

@@ -179,7 +179,7 @@ def test_a_cancelled_order_is_gone(client):
 
 def test_a_suspended_market_rejects_the_order(client):
     confirm = client.confirm(client.post("/workingorders", **{**FORM, "epic": "BWMN", "level": 3}))
-    assert (confirm["dealStatus"], confirm["rejectReason"]) == ("REJECTED", "MARKET_CLOSED")
+    assert (confirm["dealStatus"], confirm["rejectReason"]) == ("REJECTED", "CLOSED_MARKET")
     assert client.orders() == []
 
 

@@ -14,7 +14,7 @@ def rejection(client: Client, **form: object) -> str:
     confirm = client.confirm(client.post("/positions", **form))
     assert confirm["dealStatus"] == "REJECTED"
     assert (confirm["status"], confirm["affectedDeals"]) == ("DELETED", [])
-    assert "level" not in confirm
+    assert (confirm["level"], confirm["affectedDeals"]) == (0, [])
     return confirm["rejectReason"]
 
 
@@ -136,16 +136,16 @@ def test_levels_off_the_grid_are_put_on_it(client):
 
 
 def test_missing_funds_are_a_rejected_confirm(client):
-    assert rejection(client, **{**BUY, "size": 10_000}) == "INSUFFICIENT_FUNDS"
+    assert rejection(client, **{**BUY, "size": 10_000}) == "RC_NOT_ENOUGH_MARGIN"
     assert client.positions() == []
     assert client.balance()["balance"] == 10000
 
 
 def test_a_closed_or_suspended_market_is_a_rejected_confirm(client):
-    assert rejection(client, epic="BWMN", direction="BUY", size=1) == "MARKET_CLOSED"
+    assert rejection(client, epic="BWMN", direction="BUY", size=1) == "CLOSED_MARKET"
     client.now = SATURDAY
     client.login()
-    assert rejection(client, epic="GBPUSD", direction="BUY", size=100) == "MARKET_CLOSED"
+    assert rejection(client, epic="GBPUSD", direction="BUY", size=100) == "CLOSED_MARKET"
     assert client.positions() == []
 
 
@@ -154,7 +154,7 @@ def test_a_close_while_the_market_is_closed_is_rejected_and_the_row_stays(client
     client.now = SATURDAY
     client.login()
     confirm = client.confirm(client.delete(f"/positions/{deal}"))
-    assert (confirm["dealStatus"], confirm["rejectReason"]) == ("REJECTED", "MARKET_CLOSED")
+    assert (confirm["dealStatus"], confirm["rejectReason"]) == ("REJECTED", "CLOSED_MARKET")
     assert len(client.positions()) == 1
 
 
