@@ -270,7 +270,7 @@ class Presence:
     `recall` calls back what is not sent yet; `on_wait` is told why a command waits; `on_secret` is told every
     credential and token that comes up, so that logs can mask them. With a person there (`interactive`) the
     keychain's own window may stay open for a minute. Who `reads_only` changes nothing at the broker, nor the
-    session that others share.
+    session that others share. `client` names who asks for what a person approves.
     """
 
     recall: "Recall | None" = None
@@ -278,6 +278,7 @@ class Presence:
     on_secret: Callable[..., None] = lambda *_: None
     interactive: bool = False
     reads_only: bool = False
+    client: Callable[[], str] = lambda: "a script"
 
 
 class App:
@@ -672,6 +673,7 @@ class App:
             place=(self.env, self.host),
             needed=self.approval_mode == "human",
             announce=self.announcer.announce,
+            client=self._presence.client,
             at_terminal=self._presence.interactive,
         )
 

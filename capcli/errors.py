@@ -15,6 +15,7 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── TradingOff  LiveLocked  Halted  NotConfirmed  ChecksFailed  DuplicateOrder
 │   ├── PinNeeded  PinMissing  PinTooShort  PinWrong
 │   ├── ApprovalRequired  ApprovalDenied  ApprovalUnknown  ApprovalElsewhere  ApprovalUnrecorded
+│   ├── ApprovalsFull
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 │   └── NameTaken  DemoOnly  RiskTooSmall  ReadOnly
@@ -374,6 +375,12 @@ class ApprovalElsewhere(Refused):
     """The request under this code belongs to another environment or host."""
 
     code = "APPROVAL_ELSEWHERE"
+
+
+class ApprovalsFull(Refused):
+    """As many requests of one client wait for a person as may."""
+
+    code = "APPROVALS_FULL"
 
 
 class ApprovalUnrecorded(Refused):

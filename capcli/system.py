@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any
 
 from capcli.errors import Busy, SettingInvalid, StateFolderUnusable
 
@@ -347,14 +347,9 @@ if sys.platform == "win32":
         handle.seek(0)
         msvcrt.locking(handle.fileno(), msvcrt.LK_UNLCK, 1)
 
-    def _drain(_: int) -> None:
-        while msvcrt.kbhit():
-            msvcrt.getwch()
-
 else:
     import fcntl
     import pwd
-    import termios
 
     def system_home() -> Path | None:
         """Return this user's home from the password database, never from HOME; None if it names none."""
@@ -383,23 +378,3 @@ else:
 
     def _unlock(handle: IO[bytes]) -> None:
         fcntl.flock(handle.fileno(), fcntl.LOCK_UN)
-
-    def _drain(descriptor: int) -> None:
-        with suppress(termios.error):
-            termios.tcflush(descriptor, termios.TCIFLUSH)
-
-
-def discard_typed_ahead(stream: TextIO) -> None:
-    """Forget the keys that a terminal holds and nobody has read; no other stream is touched."""
-    if not is_terminal(stream):
-        return
-    with suppress(OSError, ValueError):
-        _drain(stream.fileno())
-
-
-def is_terminal(stream: object) -> bool:
-    """Say whether a stream is a terminal; a closed or replaced stream is not."""
-    try:
-        return bool(stream.isatty())  # type: ignore[attr-defined]
-    except (AttributeError, ValueError):
-        return False

@@ -263,7 +263,7 @@ __capcli_words() {
     "orders cancel") words="|--all --epic --confirm --yes" ;;
     "exposure") words="|" ;;
     "close") words="|--size --all --again --confirm --yes" ;;
-    "approve") words="|--deny" ;;
+    "approve") words="|--deny --watch" ;;
     "halt") words="|--reason" ;;
     "flatten") words="|--dry-run --confirm --yes" ;;
     "resume") words="|--confirm --yes" ;;

@@ -530,6 +530,7 @@ function __capcli_options
             printf '%s\t%s\n' '--yes' 'Close without a question.'
         case 'approve'
             printf '%s\t%s\n' '--deny' 'Say no: nothing is sent.'
+            printf '%s\t%s\n' '--watch' 'Wait for requests; a key decides each.'
         case 'halt'
             printf '%s\t%s\n' '--reason' 'Why, for whoever meets it.'
         case 'flatten'

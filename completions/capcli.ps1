@@ -278,7 +278,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--yes', 'Close without a question.')
         )
         'approve' = @(
-            ,@('--deny', 'Say no: nothing is sent.')
+            @('--deny', 'Say no: nothing is sent.'),
+            @('--watch', 'Wait for requests; a key decides each.')
         )
         'halt' = @(
             ,@('--reason', 'Why, for whoever meets it.')

@@ -18,7 +18,7 @@ app = new_app()
 _BY = "capcli approve"
 
 
-@command(app, "approve", example="capcli approve\ncapcli approve 7K2M9X\ncapcli approve --deny 7K2M9X")
+@command(app, "approve", example="capcli approve\ncapcli approve --watch\ncapcli approve 7K2M9X")
 def approve(
     ctx: typer.Context,
     code: Annotated[
@@ -27,16 +27,24 @@ def approve(
     ] = None,
     *,
     deny: Annotated[bool, typer.Option("--deny", help="Say no: nothing is sent.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait for requests; a key decides each.")] = False,
 ) -> None:
     """Approve what an assistant or a script wants to send.
 
     It shows what would be sent, as capcli wrote it down, and asks. A yes is good for one send of exactly
-    that, for ten minutes; the same call sends it, after a fresh look. Without CODE it lists what waits. It
-    needs a terminal: no option and no pipe says yes for a person.
+    that, for ten minutes; the same call sends it, after a fresh look. Without CODE it lists what waits. With
+    --watch it stays and shows one request after the other: y approves, n refuses, h halts, no code is typed.
+    It needs a terminal: no option and no pipe says yes for a person.
     """
     from capcli.services.approving import ApprovalsFound, Decision
 
     call: Call = ctx.find_root().obj
+    if watch:
+        from capcli.cli.approve_watch import watch_requests
+
+        if code is not None or deny:
+            raise UsageError("--watch shows every request; leave CODE and --deny out.", next=f"{_BY} --watch")
+        watch_requests(call)
     if code is None:
         if deny:
             raise UsageError("Name the code: --deny CODE.", next="capcli approve")

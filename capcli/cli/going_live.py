@@ -20,6 +20,15 @@ _ABOUT = (
     "This is the checklist of the broker's guide. What you do now is kept, so you can leave with Ctrl-C and"
     " go on later. The broker is asked for a login, the accounts and a market; no order is sent.\n\n"
 )
+TERMS_PAGE = "https://capital.com/terms-and-policies"
+_TERMS = (
+    f"Capital.com's terms: {TERMS_PAGE}\n"
+    "That page has the Terms and Conditions and the Electronic Trading Terms of each of its companies; read"
+    " those of the company that holds your account. Among other things they prohibit:\n"
+    "  1. market manipulation,\n"
+    "  2. exploiting latency or pricing errors,\n"
+    "  3. letting a third party decide over your account.\n"
+)
 _READ = {
     "terms": "Did you read Capital.com's Terms and Conditions, which apply to your account?",
     "electronic_terms": "Did you read Capital.com's Electronic Trading Terms?",
@@ -91,8 +100,11 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
     left = live.open_steps()
     if Step.PREVIEW_FIELDS in left:
         _fields(call, live)
-    for step in (Step.TERMS, Step.ELECTRONIC_TERMS):
-        if step in left and _yes(call, _READ[step.value]):
+    unread = [step for step in (Step.TERMS, Step.ELECTRONIC_TERMS) if step in left]
+    if unread:
+        call.outlet.talk(_TERMS)
+    for step in unread:
+        if _yes(call, _READ[step.value]):
             live.note(step, "a person said so")
     if Step.PIN in left:
         from capcli.cli.pin import choose_pin

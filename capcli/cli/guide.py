@@ -77,8 +77,8 @@ class Login:
     def piped(self) -> "Reply[LoginDone]":
         """Take the credentials from stdin. The keychain goes before the broker: without it nothing rests."""
         from capcli.cli.main import NOTICE
+        from capcli.cli.terminal import is_terminal
         from capcli.credentials.form import from_json
-        from capcli.system import is_terminal
 
         stdin = self.call.outlet.stdin
         if is_terminal(stdin):

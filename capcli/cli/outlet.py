@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import TextIO
 
+from capcli.cli.terminal import is_terminal
 from capcli.render.blocks import Look
-from capcli.system import is_terminal
 
 _NARROWEST, _USUAL, _WIDEST = 20, 80, 10_000
 _CODES = re.compile(r"\x1b\[[0-9;]*m")

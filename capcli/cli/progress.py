@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from capcli.cli.outlet import Outlet
+from capcli.cli.terminal import is_terminal
 from capcli.services.downloads import Progress
-from capcli.system import is_terminal
 
 _REDRAWN_S = 0.2
 _SAID_S = 15.0

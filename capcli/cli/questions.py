@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
-from capcli.system import discard_typed_ahead
+from capcli.cli.terminal import discard_typed_ahead
 
 # Nobody reads a question and answers it faster.
 READING_S = 0.5

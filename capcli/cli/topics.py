@@ -123,7 +123,7 @@ def _environment() -> str:
         "",
         "CAP_NOTIFY_CMD reads one JSON object from stdin, with these fields:",
         f"    {', '.join(FIELDS)}.",
-        "    Of the environment it gets what a program needs to start (PATH, HOME, the desktop's), no CAP_ name.",
+        "    Its environment is what a program needs to start (PATH, HOME, the desktop's), no CAP_ name.",
         "",
         "CAPCLI_HOME      one folder for config.toml, journal, paper broker and cache; an absolute path",
         "HTTPS_PROXY      the proxy to the broker; ALL_PROXY and NO_PROXY too. None is used to this computer",

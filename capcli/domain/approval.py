@@ -50,7 +50,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRecord:
-    """A request for approval as the journal keeps it; the code itself is kept nowhere."""
+    """A request for approval as the journal keeps it; the code itself is kept nowhere.
+
+    `client` is the name of who asked, as an assistant's client gives it, or a script.
+    """
 
     code_hash: str
     digest: str
@@ -68,9 +71,10 @@ class ApprovalRecord:
     expires_at: datetime
     decided_at: datetime | None = None
     decided_by: str | None = None
+    client: str | None = None
 
     @classmethod
-    def of(cls, asked: Asked, code_hash: str, at: datetime) -> "ApprovalRecord":
+    def of(cls, asked: Asked, code_hash: str, at: datetime, client: str | None) -> "ApprovalRecord":
         """Return the record of a request that begins to wait."""
         return cls(
             code_hash=code_hash,
@@ -87,6 +91,7 @@ class ApprovalRecord:
             state=ApprovalState.PENDING,
             created_at=at,
             expires_at=asked.expires_at,
+            client=client,
         )
 
 

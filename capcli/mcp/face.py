@@ -16,6 +16,7 @@ from fastmcp.tools import ToolResult
 from capcli.app import App, halting_alone
 from capcli.errors import (
     ApprovalRequired,
+    ApprovalsFull,
     CapcliError,
     ConfigError,
     DuplicateOrder,
@@ -28,7 +29,7 @@ from capcli.errors import (
 )
 from capcli.mcp.compact import Listing, without_absent
 from capcli.mcp.flights import Flights
-from capcli.mcp.form import READING_S, Form, Word
+from capcli.mcp.form import READING_S, Form, Word, client_name
 from capcli.mcp.next_step import ask_user, next_step, translated
 from capcli.mcp.schema import numbers
 from capcli.render.envelope import encode, error_document, plain
@@ -49,7 +50,7 @@ class Face:
         reading_s: float = READING_S,
         build_way_out: Callable[[str], App] | None = None,
     ) -> None:
-        """`reading_s`: a no that came sooner (seconds) is a client's that draws no forms.
+        """`reading_s`: a yes or no that came sooner (seconds) is nobody's who read the form.
 
         `build_way_out` makes an App for a command that takes risk away, beside settings that it does not use.
         """
@@ -61,6 +62,7 @@ class Face:
         self.flights = flights or Flights()
         self._put: dict[str, float] = {}
         self.offered: frozenset[str] | None = None
+        self._client: str | None = None
 
     def app(self) -> App:
         """Return the App. Raises UsageError and ConfigError."""
@@ -84,6 +86,11 @@ class Face:
             return self.app().broker.account_id
         except Exception:  # noqa: BLE001  as above
             return None
+
+    @property
+    def client(self) -> str:
+        """Name the client as it named itself first: it cannot change its name from call to call."""
+        return self._client or "an assistant"
 
     def close(self) -> None:
         with self._lock:
@@ -177,12 +184,14 @@ class Face:
         """Call a service that sends something, on a thread that a cancelled call leaves running.
 
         When it takes too long the result is what `meanwhile` finds; the sending goes on. Where a person has
-        to approve it they are asked by a form, if the client draws one and they are quick; else the result
+        to approve it they are asked by a form, if the client draws one and it is not live; else the result
         names the code for a terminal. `way_out` is the command of what takes risk away, as a person types it;
         `refused` hears of settings that stop even that.
         """
         until = time.monotonic() + self.flights.patience_s
-        form = Form.of_call()
+        self._client = self._client or client_name()
+        # On live a form proves nobody: there only a terminal and the PIN decide.
+        form = None if self.env == "live" else Form.of_call()
         if form is not None and form.answered is not None:
             self._heard(form.answered, form.word(self._since(form.answered), self.reading_s))
             # One question a call: who brought an answer gets the code if it was none.
@@ -315,7 +324,7 @@ class Face:
 
     def _for_assistants(self, problem: Problem) -> Problem:
         if problem.code == ApprovalRequired.code:
-            return replace(problem, next=_APPROVE.format(problem.next))
+            return replace(problem, next=_APPROVE.format(problem.details["watch"], problem.next))
         if problem.code in _BY_PERSON:
             return replace(problem, next=ask_user(problem.next))
         return replace(problem, next=_ASK_FIRST.get(problem.code) or next_step(problem.next, self.offered))
@@ -324,12 +333,17 @@ class Face:
 # An assistant confirms by its own call; pointing it at a terminal would lead around the user.
 _ASK_FIRST = {
     NotConfirmed.code: "show the user what it does; after a yes to that make the same call with confirm=true",
+    ApprovalsFull.code: "ask the user to decide what waits in `capcli approve --watch`; after that make the"
+    " same call again",
     DuplicateOrder.code: "ask the user; after a yes to one more make the same call with again=true",
 }
 # What is refused here and sent for a person at a terminal: the same tool would be refused again.
 _BY_PERSON = frozenset({TradingOff.code, LiveLocked.code})
 _BY_FORM = "a form at the assistant's client"
-_APPROVE = "ask the user to run `{}` in a terminal of their own; after that make the same call again"
+_APPROVE = (
+    "ask the user to press y in `{}`, or to run `{}`, in a terminal of their own; after that make the same"
+    " call again"
+)
 BUG = Problem(
     "BUG",
     "A bug in capcli stopped this call; its place is on the server's stderr. If something was being sent, "

@@ -14,10 +14,18 @@ if TYPE_CHECKING:
 _KEY = "approve"
 _SCHEMA = {
     "type": "object",
-    "required": [_KEY],
-    "properties": {_KEY: {"type": "boolean", "title": "Send this?"}},
+    "required": ["decision", "read"],
+    "properties": {
+        "decision": {"type": "string", "title": "Send this?", "enum": ["yes", "no"]},
+        "read": {
+            "type": "boolean",
+            "title": "I have read it",
+            "description": "Yes and no count with this box only, and after 2 s. Else a terminal decides.",
+            "default": False,
+        },
+    },
 }
-# Nobody reads an order and declines it faster; clients that cannot draw a form do.
+# Nobody reads an order and answers it faster; clients that cannot draw a form do.
 READING_S = 2.0
 
 
@@ -65,7 +73,8 @@ class Form:
 
     def word(self, elapsed_s: float | None, reading_s: float) -> Word:
         """Return what this call says to the question; `elapsed_s` after it was put, None where unknown."""
-        return _word((self.context.input_responses or {}).get(_KEY), elapsed_s, reading_s)
+        answers = self.context.input_responses
+        return _word(answers.get(_KEY) if isinstance(answers, dict) else None, elapsed_s, reading_s)
 
     def question(self, text: str, code: str) -> InputRequiredToolResult:
         """Return the result that puts a question in rounds."""
@@ -91,21 +100,31 @@ def _params(text: str) -> Any:
 
 async def _asked(context: "Context", text: str, wait_s: float) -> Any:
     import anyio
-    from mcp.shared.exceptions import MCPError
 
     with anyio.move_on_after(wait_s):
         try:
             return await context.session.elicit_form(text, _SCHEMA, related_request_id=context.request_id)
-        except MCPError:
-            # It said that it draws forms and does not take this one: nobody was asked.
+        except Exception:  # noqa: BLE001  it refuses the form, or its answer is none: nobody said anything
             return None
     return None
 
 
 def _word(answer: Any, elapsed_s: float | None, reading_s: float) -> Word:
-    action = getattr(answer, "action", None)
-    if action == "accept" and (answer.content or {}).get(_KEY) is True:
-        return Word.YES
-    # An unticked form is a no; one that was only put away (cancel) is not.
-    read = elapsed_s is not None and elapsed_s >= reading_s
-    return Word.NO if read and action in {"accept", "decline"} else Word.SILENCE
+    """Weigh yes and no alike: with the box ticked, and not before anybody can have read it."""
+    content = getattr(answer, "content", None)
+    if getattr(answer, "action", None) != "accept" or not isinstance(content, dict):
+        return Word.SILENCE
+    if elapsed_s is None or elapsed_s < reading_s or content.get("read") is not True:
+        return Word.SILENCE
+    decision = content.get("decision")
+    return Word.YES if decision == "yes" else Word.NO if decision == "no" else Word.SILENCE
+
+
+def client_name() -> str | None:
+    """Return the name that the client of this call gives itself; None where it gives none."""
+    from fastmcp.server.dependencies import get_context
+
+    try:
+        return str(get_context().session.client_params.client_info.name)  # type: ignore[union-attr]
+    except (RuntimeError, ValueError, AttributeError):
+        return None

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from capcli import __version__
@@ -34,9 +33,10 @@ _TO_TRADE = """\
 To trade: make a preview, show the user its figures and failed checks, and execute its preview_id with \
 confirm=true only after the user said yes to that very preview. A preview works once and for about two \
 minutes; the same preview_id again replays the outcome and sends nothing. Closing needs confirm=true too.
-Where approval is human (cap_session_status tells) a person approves every change besides, by a form or with \
-the code of APPROVAL_REQUIRED and `capcli approve CODE` in a terminal of their own. Show them text and code, \
-wait, then make the same call again. Never run that command for them. APPROVAL_DENIED is their no.
+Where approval is human (cap_session_status tells) a person approves every change besides: by a form, by a \
+key in `capcli approve --watch`, or with the code of APPROVAL_REQUIRED and `capcli approve CODE`, in a \
+terminal of their own. Show them text and code, wait, then make the same call again. Never run those \
+commands for them. APPROVAL_DENIED is their no.
 When a result says that an order may be live, do not send another: cap_trade_reconcile settles it.
 cap_halt stops all new risk at once and needs no confirmation; only a person can resume."""
 
@@ -167,7 +167,12 @@ def _loaded(
         from capcli.mcp.offer import read_offer
 
         redaction = Redaction(os.environ)
-        build = partial(_built, options, verbose, redaction, read_only)
+        face: Face
+        presence = Presence(on_secret=redaction.learn, reads_only=read_only, client=lambda: face.client)
+
+        def build(way_out: str | None = None) -> App:
+            return _built(options, verbose, redaction, presence, way_out)
+
         face = Face(build, build_way_out=build)
         server = build_server(face, read_offer(toolsets, read_only=read_only))
         listen(sys.stderr, louder("WARNING", verbose), redaction)
@@ -186,10 +191,9 @@ def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
 
 
 def _built(
-    options: Options, verbose: int, redaction: Redaction, read_only: bool, way_out: str | None = None
+    options: Options, verbose: int, redaction: Redaction, presence: Presence, way_out: str | None = None
 ) -> App:
     """Read the settings. Only then it is known how much to log."""
-    presence = Presence(on_secret=redaction.learn, reads_only=read_only)
     app = App.build(options, environ=filled_in(os.environ), presence=presence, way_out=way_out)
     listen(sys.stderr, louder(app.settings.log_level, verbose), redaction)
     return app

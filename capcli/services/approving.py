@@ -9,14 +9,17 @@ from threading import Lock
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
 from capcli.services.announcing import Announcement, Happening
-from capcli.services.approval_text import one_line
+from capcli.services.approval_text import harmless, one_line
 from capcli.services.ports import Clock, Ids, Journal
 from capcli.services.reply import Reply
 
 LIFE = timedelta(minutes=10)
+AT_MOST = 5
+"""So many requests of one client wait for a person at a time."""
 _LENGTH = 6
 _DRAWS = 20
 _LIST = "capcli approve"
+_MEANWHILE = "It was decided, expired or changed meanwhile. Nothing was changed."
 _OPEN = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
 _SAID = frozenset({ApprovalState.APPROVED, ApprovalState.DENIED})
 
@@ -40,6 +43,41 @@ class ApprovalsFound:
 
     mode: str
     approvals: tuple[ApprovalRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRequest:
+    """What a person is asked, as the server wrote it down; `codes` are the hashes of all its codes.
+
+    `rows` are those of the latest code: a yes is one to exactly these.
+    """
+
+    rows: tuple[ApprovalRecord, ...]
+    codes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(row.text for row in self.rows)
+
+    @property
+    def expires_at(self) -> datetime:
+        return min(row.expires_at for row in self.rows)
+
+    @property
+    def client(self) -> str | None:
+        return self.rows[0].client
+
+    @property
+    def digests(self) -> frozenset[str]:
+        return frozenset(row.digest for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits for a person here, oldest first; and where else how much waits: environment, host, count."""
+
+    requests: tuple[WaitingRequest, ...]
+    elsewhere: tuple[tuple[str, str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +106,12 @@ class Approvals:
         place: tuple[str, str],
         needed: bool,
         announce: Callable[[Announcement], None],
+        client: Callable[[], str],
         at_terminal: bool = False,
     ) -> None:
         """`place`: the environment and its host. `announce` tells a person that something waits for them.
+
+        `client` names who asks; of one client five requests wait at most.
 
         At a terminal a denial does not keep the person from it, and nothing is announced: they are asked.
         """
@@ -80,6 +121,7 @@ class Approvals:
         self._env, self._host = place
         self.needed = needed
         self._announce = announce
+        self._client = client
         self._at_terminal = at_terminal
         self._codes: dict[tuple[str, ...], str] = {}
         self._lock = Lock()
@@ -135,10 +177,11 @@ class Approvals:
         rows = self._journal().approvals(code_hash(code))
         text, until = "\n".join(one.text for one in rows), min(one.expires_at for one in rows)
         error = ApprovalRequired(
-            f"A person has to approve this, so nothing was sent yet (code {code}, until {until:%H:%M:%S}Z). "
-            f"The same call sends it after that. {one_line(text)}",
-            next=f"capcli approve {code} --env {self._env}",
+            "A person has to approve this, so nothing was sent yet: with y in capcli approve --watch, or with"
+            f" the code {code}, until {until:%H:%M:%S}Z. The same call sends it after that. {one_line(text)}",
+            next=f"{_LIST} {code} --env {self._env}",
             approval_code=code,
+            watch=f"{_LIST} --watch --env {self._env}",
             expires_at=until.isoformat(),
         )
         error.shown = text
@@ -161,10 +204,11 @@ class Approvals:
         return all(row.state is ApprovalState.PENDING and row.expires_at > now for row in rows)
 
     def _draw(self, asked: tuple[Asked, ...], now: datetime) -> str:
+        client = None if self._at_terminal else harmless(self._client()) or "a client without a name"
         for _ in range(_DRAWS):
             code = tidy_code(self._ids(""))[-_LENGTH:]
-            rows = [ApprovalRecord.of(one, code_hash(code), now) for one in asked]
-            if self._journal().ask_approval(rows):
+            rows = [ApprovalRecord.of(one, code_hash(code), now, client) for one in asked]
+            if self._journal().ask_approval(rows, at_most=None if self._at_terminal else AT_MOST):
                 return code
         raise RuntimeError("no code is free")
 
@@ -172,6 +216,46 @@ class Approvals:
         """Return what waits, of every environment of this user."""
         found = self._journal().approvals_waiting(now=self._clock())
         return Reply(ApprovalsFound(self.mode, tuple(_row(one) for one in found)))
+
+    def queue(self) -> Queue:
+        """Return the requests that wait; one asked more than once is one. Raises JournalUnreadable."""
+        codes: dict[str, list[ApprovalRecord]] = {}
+        approved = set()
+        elsewhere: dict[tuple[str, str], set[str]] = {}
+        for row in self._journal().approvals_waiting(now=self._clock()):
+            if row.state is ApprovalState.APPROVED:
+                approved.add(row.digest)
+            elif (row.env, row.host) == (self._env, self._host):
+                codes.setdefault(row.code_hash, []).append(row)
+            else:
+                elsewhere.setdefault((row.env, row.host), set()).add(row.code_hash)
+        found: dict[frozenset[str], WaitingRequest] = {}
+        for code, rows in codes.items():
+            asked = frozenset(row.digest for row in rows)
+            if not asked <= approved:
+                before = found[asked].codes if asked in found else ()
+                found[asked] = WaitingRequest(tuple(rows), (*before, code))
+        return Queue(tuple(found.values()), tuple((*place, len(some)) for place, some in elsewhere.items()))
+
+    def settle(self, request: WaitingRequest, *, approved: bool, by: str) -> Reply[Decision]:
+        """Write down a person's word on what they were shown. Raises ApprovalUnknown where it is not that.
+
+        A no is one to each of its codes, a yes to the latest.
+        """
+        if approved:
+            signed = self._journal().decide(
+                request.rows[0].code_hash, ApprovalState.APPROVED, at=self._clock(), by=by, shown=request.rows
+            )
+        else:
+            # Each of them is said no to, whatever became of the one before.
+            said = [
+                self._journal().decide(code, ApprovalState.DENIED, at=self._clock(), by=by)
+                for code in request.codes
+            ]
+            signed = any(said)
+        if not signed:
+            raise ApprovalUnknown(_MEANWHILE, next=_LIST)
+        return self._told(request.rows, approved=approved)
 
     def look(self, code: str) -> tuple[ApprovalRecord, ...]:
         """Return what waits under a code. Raises ApprovalUnknown, ApprovalElsewhere."""
@@ -209,11 +293,13 @@ class Approvals:
         """
         open_states = frozenset({ApprovalState.PENDING}) if approved else _OPEN
         rows = self._found(code, open_states)
-        state = ApprovalState.APPROVED if approved else ApprovalState.DENIED
-        self._decide(code, state, by)
+        self._decide(code, ApprovalState.APPROVED if approved else ApprovalState.DENIED, by)
+        return self._told(rows, approved=approved)
+
+    def _told(self, rows: tuple[ApprovalRecord, ...], *, approved: bool) -> Reply[Decision]:
         first = rows[0]
         done = Decision(
-            state=state,
+            state=ApprovalState.APPROVED if approved else ApprovalState.DENIED,
             env=first.env,
             account_id=first.account_id,
             requests=len(rows),
@@ -230,9 +316,7 @@ class Approvals:
 
     def _decide(self, code: str, state: ApprovalState, by: str) -> None:
         if not self._journal().decide(code_hash(code), state, at=self._clock(), by=by):
-            raise ApprovalUnknown(
-                "This code was decided or expired meanwhile. Nothing was changed.", next=_LIST
-            )
+            raise ApprovalUnknown(_MEANWHILE, next=_LIST)
 
 
 def _news(rows: tuple[ApprovalRecord, ...], code: str, now: datetime) -> Announcement:

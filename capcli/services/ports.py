@@ -527,8 +527,11 @@ class Journal(Protocol):
         """Return when and what was noted under a kind, oldest first."""
         ...
 
-    def ask_approval(self, approvals: Sequence[ApprovalRecord]) -> bool:
-        """Insert the requests that one code stands for; False when the code was given out before."""
+    def ask_approval(self, requests: Sequence[ApprovalRecord], *, at_most: int | None = None) -> bool:
+        """Insert the requests that one code stands for; False when the code was given out before.
+
+        Raises ApprovalsFull where `at_most` so many requests of their client wait already.
+        """
         ...
 
     def approvals(self, code_hash: str) -> tuple[ApprovalRecord, ...]: ...
@@ -541,10 +544,19 @@ class Journal(Protocol):
         """Return what waits for a person or, approved, for its request, oldest first."""
         ...
 
-    def decide(self, code_hash: str, state: ApprovalState, *, at: datetime, by: str) -> bool:
+    def decide(
+        self,
+        code_hash: str,
+        state: ApprovalState,
+        *,
+        at: datetime,
+        by: str,
+        shown: Sequence[ApprovalRecord] | None = None,
+    ) -> bool:
         """Compare-and-set all requests of a code: what waits, and to take it back what is approved.
 
-        False when there is none of those.
+        False when there is none of those, when they are not what was `shown`, and for a yes to a row that a
+        hand has changed.
         """
         ...
 

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
-from capcli.errors import ApprovalUnknown, JournalAltered, JournalUnreadable, StateFolderUnusable
+from capcli.errors import JournalAltered, JournalUnreadable, StateFolderUnusable
 from capcli.services.ports import Anchor, DealTaken, Inspection, JournalBreak, Mark
-from capcli.store import seals
+from capcli.store import approvals, seals
 from capcli.store.audit import inspect
 from capcli.store.custody import Ask, Custody, Held, new_identity
 from capcli.store.db import Database
@@ -22,10 +22,8 @@ from capcli.store.deal_numbers import DealNumbers
 from capcli.store.events import Event, append
 from capcli.store.records import (
     approval_of,
-    approval_row,
     attempt_of,
     attempt_row,
-    broker_text,
     preview_of,
     preview_row,
     stamp,
@@ -111,26 +109,6 @@ _EXPIRE = "UPDATE previews SET state = 'EXPIRED' WHERE id = ? AND state = 'READY
 _LONGEST_LIFE = timedelta(days=1)
 _EXPIRE_ALL = "UPDATE previews SET state = 'EXPIRED' WHERE state = 'READY' AND expires_at > ?"
 _CLAIMED = "SELECT * FROM attempts WHERE state = 'CLAIMED'"
-_VOID_ALL = "UPDATE approvals SET state = 'VOID' WHERE state IN ('PENDING', 'APPROVED') AND expires_at > ?"
-
-_INSERT_APPROVAL = """
-    INSERT INTO approvals (code_hash, digest, kind, env, host, account_id, preview_id, method, path,
-        body_sha256, text, state, created_at, expires_at, decided_at, decided_by)
-    VALUES (:code_hash, :digest, :kind, :env, :host, :account_id, :preview_id, :method, :path,
-        :body_sha256, :text, :state, :created_at, :expires_at, :decided_at, :decided_by)"""
-
-_DECIDE = """
-    UPDATE approvals SET state = ?, decided_at = ?, decided_by = ?
-    WHERE code_hash = ? AND state IN ('PENDING', ?) AND expires_at > ? RETURNING digest"""
-
-# Of the codes that stand for one request the oldest approved one is used up, and no other stays usable.
-_USE = """
-    UPDATE approvals SET state = 'USED' WHERE rowid = (
-        SELECT rowid FROM approvals WHERE digest = ? AND state = 'APPROVED' AND expires_at > ?
-        ORDER BY created_at, rowid LIMIT 1) RETURNING code_hash"""
-_VOID = """
-    UPDATE approvals SET state = 'VOID' WHERE digest = ? AND state IN ('PENDING', 'APPROVED')
-    RETURNING code_hash"""
 
 
 class SqliteJournal:
@@ -285,7 +263,7 @@ class SqliteJournal:
                 seals.touch(connection, table, key)
             # What is not known any more may have used them up.
             connection.execute(_EXPIRE_ALL, (stamp(at - _LONGEST_LIFE),))
-            connection.execute(_VOID_ALL, (stamp(at - _LONGEST_LIFE),))
+            connection.execute(approvals.VOID_ALL, (stamp(at - _LONGEST_LIFE),))
             for claimed in [self._read(attempt_of, row) for row in connection.execute(_CLAIMED).fetchall()]:
                 begun = replace(claimed, state=AttemptState.SENDING, sent_at=claimed.created_at)
                 connection.execute(_MOVE, attempt_row(begun) | {"from_state": claimed.state.value})
@@ -375,7 +353,7 @@ class SqliteJournal:
             if connection.execute(_INSERT_ATTEMPT, attempt_row(attempt)).rowcount == 0:
                 append(Event("claimed_before", now, detail=_named(preview)))
                 return None
-            _use(connection, append, permit, now)
+            approvals.use(connection, append, permit, now)
             append(_claimed(preview, attempt, now))
             return preview
 
@@ -386,7 +364,7 @@ class SqliteJournal:
         opened = Event("open", attempt.created_at, attempt.attempt_id, None, attempt.state, detail)
         with self._writing() as (connection, append):
             connection.execute(_INSERT_ATTEMPT, attempt_row(attempt))
-            _use(connection, append, permit, attempt.created_at)
+            approvals.use(connection, append, permit, attempt.created_at)
             append(opened)
 
     def unrecorded(self, _attempt_id: str) -> tuple[str, ...]:
@@ -456,55 +434,41 @@ class SqliteJournal:
         permit: str | None = None,
     ) -> None:
         with self._writing() as (connection, append):
-            _use(connection, append, permit, at)
+            approvals.use(connection, append, permit, at)
             append(Event(kind, at, attempt_id, detail=detail))
 
     def notes(self, kind: str) -> tuple[tuple[datetime, Mapping[str, Any]], ...]:
         rows = self._db.rows("SELECT seq AS id, at, detail FROM events WHERE kind = ? ORDER BY seq", (kind,))
         return tuple(self._read(_note_of, row) for row in rows)
 
-    def ask_approval(self, approvals: Sequence[ApprovalRecord]) -> bool:
+    def ask_approval(self, requests: Sequence[ApprovalRecord], *, at_most: int | None = None) -> bool:
         with self._writing() as (connection, append):
-            code = approvals[0].code_hash
-            if connection.execute("SELECT 1 FROM approvals WHERE code_hash = ?", (code,)).fetchall():
-                return False
-            for approval in approvals:
-                connection.execute(_INSERT_APPROVAL, approval_row(approval))
-                append(_asked(approval))
-            return True
+            return approvals.ask(connection, append, requests, at_most)
 
     def approvals(self, code_hash: str) -> tuple[ApprovalRecord, ...]:
-        rows = self._db.rows(
-            "SELECT code_hash AS id, * FROM approvals WHERE code_hash = ? ORDER BY rowid", (code_hash,)
-        )
-        return tuple(self._read(approval_of, row) for row in rows)
+        return self._approvals(approvals.BY_CODE, code_hash)
 
     def approvals_of(self, digest: str, *, now: datetime) -> tuple[ApprovalRecord, ...]:
-        rows = self._db.rows(
-            "SELECT code_hash AS id, * FROM approvals WHERE digest = ? AND expires_at > ? ORDER BY rowid",
-            (digest, stamp(now)),
-        )
-        return tuple(self._read(approval_of, row) for row in rows)
+        return self._approvals(approvals.BY_DIGEST, digest, stamp(now))
 
     def approvals_waiting(self, *, now: datetime) -> tuple[ApprovalRecord, ...]:
-        rows = self._db.rows(
-            """SELECT code_hash AS id, * FROM approvals WHERE state IN ('PENDING', 'APPROVED')
-            AND expires_at > ? ORDER BY created_at, rowid""",
-            (stamp(now),),
-        )
-        return tuple(self._read(approval_of, row) for row in rows)
+        return self._approvals(approvals.WAITING, stamp(now))
 
-    def decide(self, code_hash: str, state: ApprovalState, *, at: datetime, by: str) -> bool:
-        if state not in {ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.VOID}:
-            raise ValueError(f"Nobody decides that an approval is {state}")
+    def _approvals(self, sql: str, *values: str) -> tuple[ApprovalRecord, ...]:
+        return tuple(self._read(approval_of, row) for row in self._db.rows(sql, values))
+
+    def decide(
+        self,
+        code_hash: str,
+        state: ApprovalState,
+        *,
+        at: datetime,
+        by: str,
+        shown: Sequence[ApprovalRecord] | None = None,
+    ) -> bool:
+        said = approvals.decision(state, at, by)
         with self._writing() as (connection, append):
-            # A yes can be taken back until it is used; a no stays one.
-            before = ApprovalState.PENDING if state is ApprovalState.APPROVED else ApprovalState.APPROVED
-            values = (state.value, stamp(at), by, code_hash, before.value, stamp(at))
-            decided = connection.execute(_DECIDE, values).fetchall()
-            for row in decided:
-                append(_told(state, code_hash, row["digest"], at, by))
-            return bool(decided)
+            return approvals.decide(connection, append, said, code_hash, shown)
 
     def _held(self, connection: sqlite3.Connection, attempt_id: str) -> AttemptRecord:
         row = connection.execute("SELECT * FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
@@ -560,33 +524,6 @@ def _own(connection: sqlite3.Connection, attempt: AttemptRecord) -> None:
 
 def _note_of(row: sqlite3.Row) -> tuple[datetime, Mapping[str, Any]]:
     return datetime.fromisoformat(row["at"]), dict(json.loads(row["detail"]))
-
-
-def _asked(approval: ApprovalRecord) -> Event:
-    shared = {"code_hash": approval.code_hash, "digest": approval.digest, "by": ""}
-    detail = {**shared, "text": (broker_text(approval.text) or "").encode()}
-    return Event("approval", approval.created_at, to_state=approval.state, detail=detail)
-
-
-def _told(state: ApprovalState, code_hash: str, digest: str, at: datetime, by: str = "") -> Event:
-    detail = {"code_hash": code_hash, "digest": digest, "by": by}
-    return Event("approval", at, to_state=state, detail=detail)
-
-
-def _use(
-    connection: sqlite3.Connection, append: Callable[[Event], None], permit: str | None, now: datetime
-) -> None:
-    """Use up a person's approval in the transaction of what it is for. Raises ApprovalUnknown."""
-    if permit is None:
-        return
-    used = connection.execute(_USE, (permit, stamp(now))).fetchall()
-    if not used:
-        raise ApprovalUnknown(
-            "Its approval was used, taken back or ran out meanwhile. Nothing was sent.", next="capcli approve"
-        )
-    append(_told(ApprovalState.USED, used[0]["code_hash"], permit, now))
-    for row in connection.execute(_VOID, (permit,)).fetchall():
-        append(_told(ApprovalState.VOID, row["code_hash"], permit, now))
 
 
 def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:

@@ -164,6 +164,7 @@ def approval_row(approval: ApprovalRecord) -> dict[str, Any]:
         "expires_at": stamp(approval.expires_at),
         "decided_at": _stamp_or_none(approval.decided_at),
         "decided_by": approval.decided_by,
+        "client": approval.client,
     }
 
 
@@ -185,6 +186,7 @@ def approval_of(row: sqlite3.Row) -> ApprovalRecord:
         expires_at=_time(row["expires_at"]),
         decided_at=_time_or_none(row["decided_at"]),
         decided_by=row["decided_by"],
+        client=row["client"],
     )
 
 

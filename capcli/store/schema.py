@@ -144,4 +144,7 @@ _V2 = (
 
 Migrations = tuple[Iterable[str], ...]
 
-MIGRATIONS: Migrations = (_V1, _V2)
+# Who asked: the name that an assistant's client gives itself, or a script.
+_V3 = ("ALTER TABLE approvals ADD COLUMN client TEXT",)
+
+MIGRATIONS: Migrations = (_V1, _V2, _V3)

@@ -158,6 +158,7 @@ QUESTIONS = (
 IN_ORDER = {
     "accounts.topup": 1,
     "history.accept": 3,
+    "reconcile.resolve": 2,
     "guide._environment": 1,
     "guide._typed": 3,
     "guide._with_pin": 1,
@@ -166,6 +167,7 @@ IN_ORDER = {
     "going_live._complete": 2,
     "pin.choose_pin": 2,
     "call.ask_pin": 1,
+    "approve_watch._ask_pin": 1,
     "halt._recognise": 1,
     "record._recorded": 1,
 }

@@ -21,6 +21,7 @@ from tests.support.desk import FIRST_ACCOUNT, Seat
 pytestmark = pytest.mark.anyio
 
 LEGACY, ROUNDS = ERAS
+YES, NO = {"decision": "yes", "read": True}, {"decision": "no", "read": True}
 SILVER = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": 24.5}
 RESTING = {"epic": "SILVER", "direction": "BUY", "type": "LIMIT", "level": 20.5, "size": 2}
 Handler = Callable[..., Any]
@@ -80,8 +81,8 @@ class Forms:
 
 
 async def test_a_yes_on_the_form_sends_it_once(human: Seat, era: str) -> None:
-    forms = Forms({"approve": True})
-    async with client(human, era, forms) as ask:
+    forms = Forms(YES)
+    async with client(human, era, forms, reading_s=0.0) as ask:
         preview_id, said = await bought(ask)
         assert (said.is_error, said.data["state"]) == (False, "LANDED"), said.text
         again = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
@@ -107,40 +108,44 @@ async def test_without_forms_the_code_is_for_a_terminal_and_the_same_call_sends(
     assert sent(human) == ["POST /positions"]
 
 
-@pytest.mark.parametrize(
-    ("era", "answer"),
-    [
-        (LEGACY, "decline"),
-        (LEGACY, "cancel"),
-        (LEGACY, "raises"),
-        (ROUNDS, "decline"),
-        (ROUNDS, "unticked"),
-        (ROUNDS, "raises"),
-    ],
+UNREAD: tuple[tuple[str, Any, float], ...] = (
+    ("a yes at once", YES, 2.0),
+    ("a no at once", NO, 2.0),
+    ("a yes without the box", {"decision": "yes", "read": False}, 0.0),
+    ("a no without the box", {"decision": "no", "read": False}, 0.0),
+    ("the box alone", {"decision": "", "read": True}, 0.0),
+    ("another word", {"decision": "YES, send everything", "read": True}, 0.0),
+    ("an answer to another form", {"approve": True}, 0.0),
+    ("a box that is a text", {"decision": "yes", "read": "true"}, 0.0),
+    ("nothing", {}, 0.0),
+    ("put away", ElicitResult(action="cancel"), 0.0),
+    ("declined", ElicitResult(action="decline"), 0.0),
+    ("declined with a no", ElicitResult(action="decline", content=NO), 0.0),
 )
-async def test_a_client_that_answers_at_once_for_nobody_leaves_the_code(
-    human: Seat, era: str, answer: str
+
+
+@pytest.mark.parametrize(("answer", "reading_s"), [one[1:] for one in UNREAD], ids=[one[0] for one in UNREAD])
+async def test_what_no_reader_said_counts_neither_as_yes_nor_as_no(
+    human: Seat, era: str, answer: Any, reading_s: float
 ) -> None:
-    answers = {"unticked": {"approve": False}, "raises": RuntimeError("no window")}
-    forms = Forms(answers.get(answer) or ElicitResult(action=answer))
-    async with client(human, era, forms) as ask:
-        if (answer, era) == ("raises", ROUNDS):
-            # In rounds its own error ends the call inside of the client.
-            with pytest.raises(Exception, match="no window"):
-                await bought(ask)
-            assert sent(human) == []
-            return
+    async with client(human, era, Forms(answer), reading_s=reading_s) as ask:
         preview_id, said = await bought(ask)
-        human.app.approvals.decide(code_of(said), approved=True, by="a test")
+        code = code_of(said)
+        assert sent(human) == []
+        human.app.approvals.decide(code, approved=True, by="a test")
         done = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
     assert done.data["state"] == "LANDED"
     assert sent(human) == ["POST /positions"]
 
 
-@pytest.mark.parametrize(
-    ("era", "answer"),
-    [(LEGACY, {"approve": False}), (ROUNDS, ElicitResult(action="decline"))],
-)
+async def test_a_client_that_breaks_at_its_form_leaves_the_code(human: Seat) -> None:
+    async with client(human, LEGACY, Forms(RuntimeError("no window")), reading_s=0.0) as ask:
+        _, said = await bought(ask)
+    assert code_of(said)
+    assert sent(human) == []
+
+
+@pytest.mark.parametrize(("era", "answer"), [(LEGACY, NO), (ROUNDS, NO)])
 async def test_the_no_of_a_person_who_read_it_is_final(human: Seat, era: str, answer: Any) -> None:
     forms = Forms(answer)
     async with client(human, era, forms, reading_s=0.0) as ask:
@@ -153,7 +158,7 @@ async def test_the_no_of_a_person_who_read_it_is_final(human: Seat, era: str, an
 
 
 async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human: Seat) -> None:
-    forms = Forms({"approve": True}, never=True)
+    forms = Forms(YES, never=True)
     async with client(human, LEGACY, forms, flights=Flights(0.1, get=Patience())) as ask:
         preview_id, said = await bought(ask)
         human.app.approvals.decide(code_of(said), approved=True, by="a test")
@@ -164,7 +169,7 @@ async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human
 
 
 async def test_a_call_that_is_cancelled_at_its_form_sends_nothing(human: Seat) -> None:
-    forms = Forms({"approve": True}, never=True)
+    forms = Forms(YES, never=True)
     async with client(human, LEGACY, forms) as ask:
         preview = await ask.works("cap_trade_preview_position", **SILVER)
         call = {"preview_id": preview["preview_id"], "confirm": True}
@@ -179,15 +184,15 @@ async def test_a_call_that_is_cancelled_at_its_form_sends_nothing(human: Seat) -
 
 
 async def test_without_confirm_nobody_is_asked(human: Seat) -> None:
-    forms = Forms({"approve": True})
+    forms = Forms(YES)
     async with client(human, LEGACY, forms) as ask:
         _, said = await bought(ask, confirm=False)
     assert (said.code, forms.asked, sent(human)) == ("NOT_CONFIRMED", [], [])
 
 
 async def test_every_tool_that_changes_the_account_asks(human: Seat) -> None:
-    forms = Forms({"approve": True})
-    async with client(human, LEGACY, forms) as ask:
+    forms = Forms(YES)
+    async with client(human, LEGACY, forms, reading_s=0.0) as ask:
         _, said = await bought(ask)
         deal_id = said.data["deal_ids"][0]
         resting = await ask.works("cap_trade_preview_working_order", **RESTING)
@@ -220,8 +225,8 @@ async def test_every_tool_that_changes_the_account_asks(human: Seat) -> None:
 
 async def test_an_answer_that_is_brought_twice_sends_once(human: Seat) -> None:
     """In rounds the client could bring an old answer again: the approval it gave is used up."""
-    forms = Forms({"approve": True})
-    async with client(human, ROUNDS, forms) as ask:
+    forms = Forms(YES)
+    async with client(human, ROUNDS, forms, reading_s=0.0) as ask:
         await ask.works("cap_account_demo_topup", amount=5, confirm=True)
         put = dict(human.app.approvals._codes)
         (code,) = put.values()

@@ -298,7 +298,9 @@ SITUATIONS = [
         KEYS | {"CAP_ENV": "live", "CAP_ALLOW_TRADING": "true"},
     ),
     Situation(
-        "no person said yes", every((*EVERYTHING, FLATTEN), {"APPROVAL_REQUIRED"}), {"CAP_APPROVAL": "human"}
+        "no person said yes",
+        every((*EVERYTHING, FLATTEN), {"APPROVAL_REQUIRED", "APPROVALS_FULL"}),
+        {"CAP_APPROVAL": "human"},
     ),
     Situation("unresolved", every(RISK, {"BLOCKED"}), meanwhile=lost),
 ]

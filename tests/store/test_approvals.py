@@ -42,7 +42,7 @@ def test_what_was_asked_and_switched_is_not_deleted(
 ) -> None:
     assert journal.ask_approval([ASKED])
     with pytest.raises(sqlite3.IntegrityError, match=f"{table} are kept"):
-        raw.execute(f"DELETE FROM {table}")  # noqa: S608  our own words
+        raw.execute(f"DELETE FROM {table}")
 
 
 def test_every_step_of_an_approval_is_told_with_the_request_that_it_is_for(

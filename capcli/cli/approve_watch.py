@@ -1,0 +1,191 @@
+"""`capcli approve --watch`: shows one request at a time on a terminal, and what a key may mean there."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+import typer
+
+from capcli.cli.outlet import wrapped
+from capcli.errors import CapcliError, Interrupted, NotConfirmed
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.cli.call import Call
+    from capcli.services.approving import Approvals, Queue, WaitingRequest
+
+POLL_S = 0.5
+READING_S = 2.0
+"""So long after a change of the screen no key counts: nobody reads an order faster."""
+_SLOW_S = 0.1
+_BY = "capcli approve --watch"
+_KEYS = "y approves, n refuses, h halts everything, Ctrl-C leaves."
+_RULE = "-" * 40
+
+
+class Keys(Protocol):
+    """Where keys come from."""
+
+    def read(self, timeout_s: float) -> str | None:
+        """Return what was typed, None without a key in that time. Raises EOFError, KeyboardInterrupt."""
+        ...
+
+
+class ApprovalWatch:
+    """Shows what waits and takes keys. `monotonic` counts seconds; `say` writes to the screen.
+
+    A key counts only alone, and only once the screen has stood for two seconds. A yes is to what was shown.
+    """
+
+    def __init__(
+        self,
+        approvals: "Approvals",
+        say: Callable[[str], None],
+        monotonic: Callable[[], float],
+        *,
+        ask_pin: Callable[[], None],
+        halt: Callable[[], str],
+        where: str,
+    ) -> None:
+        self._approvals = approvals
+        self._say = say
+        self._monotonic = monotonic
+        self._ask_pin = ask_pin
+        self._halt = halt
+        self._where = where
+        self._shown: WaitingRequest | None = None
+        self._others: tuple[tuple[str, str, int], ...] = ()
+        self._waiting = 0
+        self._is_stale = True
+        self._counts_from = 0.0
+
+    def run(self, keys: Callable[[], AbstractContextManager[Keys]]) -> NoReturn:
+        """Watch until the person leaves. Raises KeyboardInterrupt, EOFError, JournalUnreadable."""
+        self._say(f"Waiting for requests on {self._where}. {_KEYS}\n")
+        while True:
+            with keys() as typed:
+                key = self._next_key(typed)
+            # A PIN is typed with the terminal as it was found.
+            self._pressed(key)
+
+    def _next_key(self, keys: Keys) -> str:
+        while True:
+            began = self._monotonic()
+            self._refresh()
+            if self._monotonic() - began > _SLOW_S:
+                # What was typed while the journal was waited for may be older than the screen.
+                while keys.read(0) is not None:
+                    pass
+            key = keys.read(POLL_S)
+            if key is not None and self._monotonic() >= self._counts_from:
+                return key
+
+    def _refresh(self) -> None:
+        """Show what has changed: another request, another text of the same one, or that none waits."""
+        queue = self._approvals.queue()
+        if queue.elsewhere != self._others:
+            self._others = queue.elsewhere
+            self._say(self._waits_elsewhere(queue))
+        now = self._chosen(queue)
+        if now == self._shown and not self._is_stale:
+            self._waiting = len(queue.requests)
+            return
+        if self._shown is not None and (now is None or now.digests != self._shown.digests):
+            self._say("\nIt no longer waits: decided elsewhere, sent, taken back or expired.\n")
+        self._shown, self._waiting, self._is_stale = now, len(queue.requests), False
+        self._show()
+
+    def _chosen(self, queue: "Queue") -> "WaitingRequest | None":
+        """Stay with the request that is shown while it waits."""
+        digests = None if self._shown is None else self._shown.digests
+        same = (one for one in queue.requests if one.digests == digests)
+        return next(same, None) or next(iter(queue.requests), None)
+
+    def _show(self) -> None:
+        if self._shown is None:
+            self._say("\nNothing waits.\n")
+        else:
+            request, first = self._shown, self._shown.rows[0]
+            others = self._waiting - 1
+            more = f"; {others} more after it" if others else ""
+            asked = f"Asked by {request.client or 'a terminal'} at {first.created_at:%H:%M:%S}Z"
+            lines = [
+                _RULE,
+                f"{asked}, until {request.expires_at:%H:%M:%S}Z{more}",
+                *map(_harmless, request.text.splitlines()),
+                f"Approve it, once? y yes, n no, h halt everything (keys count after {READING_S:g} s)",
+            ]
+            self._say("\n".join(["", *lines, ""]))
+        self._counts_from = self._monotonic() + READING_S
+
+    def _pressed(self, key: str) -> None:
+        word = key.lower()
+        if word not in {"y", "n", "h"}:
+            self._counts_from = self._monotonic() + READING_S
+            self._say(f"Only a single key counts: {_KEYS}\n")
+            return
+        try:
+            if word == "h":
+                self._say(f"{self._halt()}\n")
+            elif self._shown is not None:
+                self._decide(self._shown, approved=word == "y")
+        except CapcliError as error:
+            self._say(f"{error.message}\n")
+        # Whatever came of it, the next request or this one once more is a new screen.
+        self._shown, self._is_stale = None, True
+
+    def _decide(self, request: "WaitingRequest", *, approved: bool) -> None:
+        if approved:
+            self._ask_pin()
+        self._say(f"{self._approvals.settle(request, approved=approved, by=_BY).data.sentence}\n")
+
+    def _waits_elsewhere(self, queue: "Queue") -> str:
+        return "".join(
+            f"{count} {'request waits' if count == 1 else 'requests wait'} on {env} ({host}): "
+            f"capcli approve --watch --env {env}\n"
+            for env, host, count in queue.elsewhere
+        )
+
+
+def watch_requests(call: "Call") -> NoReturn:
+    """Watch on this terminal until the person leaves. Raises NotConfirmed where there is none."""
+    from capcli.cli.terminal import SingleKeys
+
+    outlet = call.outlet
+    app = call.build()
+    if call.json or not outlet.interactive:
+        raise NotConfirmed(
+            "Requests are watched and decided by a person on a terminal: not by a pipe, a script or --json. "
+            "Nothing was approved.",
+            next=f"{_BY} --env {app.env}",
+        )
+    call.note_default(app)
+    width = outlet.look(no_colour=True).width or 80
+
+    def say(text: str) -> None:
+        outlet.result(wrapped(text, width))
+
+    watch = ApprovalWatch(
+        app.approvals,
+        say,
+        outlet.monotonic,
+        ask_pin=lambda: _ask_pin(call, app),
+        halt=lambda: app.halting.halt("", by=_BY).data.sentence,
+        where=f"{app.env.upper()} ({app.host})",
+    )
+    try:
+        watch.run(lambda: SingleKeys(outlet.stdin))
+    except (KeyboardInterrupt, EOFError):
+        say("\nLeft. What waits goes on waiting.\n")
+    raise typer.Exit(0)
+
+
+def _ask_pin(call: "Call", app: "App") -> None:
+    try:
+        call.ask_pin(app)
+    except KeyboardInterrupt:
+        raise Interrupted("No PIN was typed. Nothing was approved.") from None
+
+
+def _harmless(line: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -1,0 +1,149 @@
+"""Approvals in the journal: asked for, decided and used up, each in the transaction of the caller."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from capcli.domain.approval import ApprovalRecord, ApprovalState
+from capcli.errors import ApprovalsFull, ApprovalUnknown
+from capcli.store import seals
+from capcli.store.events import Event
+from capcli.store.records import approval_of, approval_row, broker_text, stamp
+
+Append = Callable[[Event], None]
+
+BY_CODE = "SELECT code_hash AS id, * FROM approvals WHERE code_hash = ? ORDER BY rowid"
+BY_DIGEST = "SELECT code_hash AS id, * FROM approvals WHERE digest = ? AND expires_at > ? ORDER BY rowid"
+WAITING = """
+    SELECT code_hash AS id, * FROM approvals WHERE state IN ('PENDING', 'APPROVED')
+    AND expires_at > ? ORDER BY created_at, rowid"""
+VOID_ALL = "UPDATE approvals SET state = 'VOID' WHERE state IN ('PENDING', 'APPROVED') AND expires_at > ?"
+
+_INSERT = """
+    INSERT INTO approvals (code_hash, digest, kind, env, host, account_id, preview_id, method, path,
+        body_sha256, text, state, created_at, expires_at, decided_at, decided_by, client)
+    VALUES (:code_hash, :digest, :kind, :env, :host, :account_id, :preview_id, :method, :path,
+        :body_sha256, :text, :state, :created_at, :expires_at, :decided_at, :decided_by, :client)"""
+
+# A request that is asked again has another code, and waits once all the same.
+_WAITING_FOR = """
+    SELECT DISTINCT min(digest) AS first FROM approvals
+    WHERE state IN ('PENDING', 'APPROVED') AND expires_at > ? AND state = 'PENDING' AND client IS ?
+    GROUP BY code_hash"""
+
+_DECIDE = """
+    UPDATE approvals SET state = ?, decided_at = ?, decided_by = ?
+    WHERE code_hash = ? AND state IN ('PENDING', ?) AND expires_at > ? RETURNING digest"""
+
+# Of the codes that stand for one request the oldest approved one is used up, and no other stays usable.
+_USABLE = """
+    SELECT * FROM approvals WHERE digest = ? AND state = 'APPROVED' AND expires_at > ?
+    ORDER BY created_at, rowid LIMIT 1"""
+_USE = "UPDATE approvals SET state = 'USED' WHERE code_hash = ? AND digest = ?"
+_VOID = """
+    UPDATE approvals SET state = 'VOID' WHERE digest = ? AND state IN ('PENDING', 'APPROVED')
+    RETURNING code_hash"""
+_ROW = "SELECT * FROM approvals WHERE code_hash = ? AND digest = ?"
+# What was said before a journal was accepted with its faults counts no more.
+_TOLD = """
+    SELECT to_state, rows FROM events WHERE kind = 'approval'
+    AND seq > (SELECT coalesce(max(seq), 0) FROM events WHERE kind = 'accepted')"""
+_LAST_STATE = f"{_TOLD} AND instr(detail, ?) AND instr(detail, ?) ORDER BY seq DESC LIMIT 1"
+_LAST_SEAL = f"{_TOLD} AND instr(rows, ?) ORDER BY seq DESC LIMIT 1"
+
+
+def ask(
+    connection: sqlite3.Connection, append: Append, approvals: Sequence[ApprovalRecord], at_most: int | None
+) -> bool:
+    """Insert the requests of one code; False when the code was given out before. Raises ApprovalsFull."""
+    first = approvals[0]
+    if connection.execute("SELECT 1 FROM approvals WHERE code_hash = ?", (first.code_hash,)).fetchall():
+        return False
+    if at_most is not None:
+        rows = connection.execute(_WAITING_FOR, (stamp(first.created_at), first.client)).fetchall()
+        waiting = {row["first"] for row in rows}
+        if len(waiting) >= at_most and min(one.digest for one in approvals) not in waiting:
+            raise ApprovalsFull(
+                f"{len(waiting)} requests of {first.client or 'this client'} already wait for a person, which"
+                " is the most. Nothing was sent, and nobody was asked about this one. Decide those first.",
+                next=f"capcli approve --watch --env {first.env}",
+                waiting=len(waiting),
+            )
+    for approval in approvals:
+        connection.execute(_INSERT, approval_row(approval))
+        append(_asked(approval))
+    return True
+
+
+def decide(
+    connection: sqlite3.Connection,
+    append: Append,
+    told: Event,
+    code_hash: str,
+    shown: Sequence[ApprovalRecord] | None,
+) -> bool:
+    """Compare and set the requests of a code to what `told` says of them; False where none waits.
+
+    With `shown` only if they are to the letter what a person was shown. No yes goes to a row that a hand has
+    changed.
+    """
+    state, at = ApprovalState(told.to_state or ""), stamp(told.at)
+    rows = connection.execute(BY_CODE, (code_hash,)).fetchall()
+    if shown is not None and [approval_of(row) for row in rows] != list(shown):
+        return False
+    if state is ApprovalState.APPROVED and not all(
+        _is_as_written(connection, code_hash, row["digest"]) for row in rows
+    ):
+        return False
+    # A yes can be taken back until it is used; a no stays one.
+    before = ApprovalState.PENDING if state is ApprovalState.APPROVED else ApprovalState.APPROVED
+    values = (state.value, at, told.detail["by"], code_hash, before.value, at)
+    decided = connection.execute(_DECIDE, values).fetchall()
+    for row in decided:
+        append(_told(state, code_hash, row["digest"], told.at, told.detail["by"]))
+    return bool(decided)
+
+
+def decision(state: ApprovalState, at: datetime, by: str) -> Event:
+    """Return what a person said, as `decide` takes it."""
+    if state not in {ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.VOID}:
+        raise ValueError(f"Nobody decides that an approval is {state}")
+    return Event("approval", at, to_state=state, detail={"by": by})
+
+
+def use(connection: sqlite3.Connection, append: Append, permit: str | None, now: datetime) -> None:
+    """Use up a person's approval in the transaction of what it is for. Raises ApprovalUnknown."""
+    if permit is None:
+        return
+    row = connection.execute(_USABLE, (permit, stamp(now))).fetchone()
+    if row is None or not _is_as_written(connection, row["code_hash"], permit):
+        raise ApprovalUnknown(
+            "Its approval was used, taken back or ran out meanwhile. Nothing was sent.", next="capcli approve"
+        )
+    connection.execute(_USE, (row["code_hash"], permit))
+    append(_told(ApprovalState.USED, row["code_hash"], permit, now))
+    for other in connection.execute(_VOID, (permit,)).fetchall():
+        append(_told(ApprovalState.VOID, other["code_hash"], permit, now))
+
+
+def _is_as_written(connection: sqlite3.Connection, code_hash: str, digest: str) -> bool:
+    """Say whether a row is what the last events that tell of it say: no hand has changed it since."""
+    row = connection.execute(_ROW, (code_hash, digest)).fetchone()
+    last = connection.execute(_LAST_STATE, (code_hash, digest)).fetchone()
+    sealed = connection.execute(_LAST_SEAL, (code_hash,)).fetchone()
+    if last is None or sealed is None or last["to_state"] != row["state"]:
+        return False
+    key = ["approvals", [code_hash, digest], seals.row_hash(row)]
+    return any(one[:3] == key for one in json.loads(sealed["rows"]))
+
+
+def _asked(approval: ApprovalRecord) -> Event:
+    shared = {"code_hash": approval.code_hash, "digest": approval.digest, "by": ""}
+    detail = {**shared, "text": (broker_text(approval.text) or "").encode()}
+    return Event("approval", approval.created_at, to_state=approval.state, detail=detail)
+
+
+def _told(state: ApprovalState, code_hash: str, digest: str, at: datetime, by: str = "") -> Event:
+    detail = {"code_hash": code_hash, "digest": digest, "by": by}
+    return Event("approval", at, to_state=state, detail=detail)
