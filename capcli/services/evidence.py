@@ -20,6 +20,7 @@ from capcli.services.sights import Sight, filled_as, read_asked, sight_of
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
 _READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
+_WAYS_OUT = frozenset({Kind.CLOSE, Kind.CANCEL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,15 @@ class Witness:
     def examine(self, attempt: AttemptRecord) -> tuple[AttemptRecord, Finding | None]:
         """Settle an attempt, and return what a lost order may have become where that was looked for."""
         if attempt.state is AttemptState.CLAIMED:
-            if self.desk.journal.remembered() is None:
+            # A way out may have left although its journal could take no more of it; and in a copy of the
+            # journal from before the send, what became of it is in another one.
+            kept = self.desk.journal.remembered() is None
+            there = self._is_still_there(attempt) if kept and attempt.kind in _WAYS_OUT else kept
+            if there is None:
+                return attempt, None
+            if there:
                 note = "the process that claimed it ended before sending"
                 return self._move(attempt, AttemptState.NOT_SENT, note=note), None
-            # A copy of the journal from before the send: what became of it is in another one.
             attempt = self._move(attempt, AttemptState.SENDING, sent_at=attempt.created_at)
         if attempt.kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL, Kind.WORKING_UPDATE}:
             return self._settled_change(attempt), None
@@ -183,6 +189,13 @@ class Witness:
         if not attempt.state.unresolved:
             return attempt
         return self._settle_close(attempt) if attempt.kind is Kind.CLOSE else self._settle_change(attempt)
+
+    def _is_still_there(self, attempt: AttemptRecord) -> bool | None:
+        """Say whether the deal of a close or a cancellation is there; None where it cannot be read."""
+        if attempt.kind is Kind.CLOSE:
+            return is_open(self.desk.broker, attempt.target, attempt.account_id)
+        sight = sight_of(self.desk.broker, attempt)
+        return None if sight is Sight.UNREADABLE else sight is not Sight.GONE
 
     def _settle_change(self, attempt: AttemptRecord) -> AttemptRecord:
         """Settle an amendment or a cancellation; like a close it may be under way without the lock."""

@@ -17,6 +17,7 @@ from tests.support.tap import says
 
 D = Decimal
 LOST = httpx.ReadTimeout("no answer")
+QUIET_S = 121
 
 
 def close(seat: Seat, deal_id: str | None) -> Reply:
@@ -315,6 +316,32 @@ def test_a_journal_that_fails_after_the_close_was_sent_leaves_no_doubt_and_is_to
     done = close(seat, deal).data
     assert (done.state, seat.book()) == (AttemptState.LANDED, [])
     assert done.warnings == (f"Not recorded ({done.attempt_id}): The journal has no space left on its disk.",)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_close_that_the_journal_knows_only_as_claimed_is_settled_by_the_book(
+    seats: Seats, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    seat, other = seats(), seats()
+    deal = seat.open().deal_id
+
+    def move(*_: Any, **__: Any) -> bool:
+        if full:
+            raise JournalUnreadable("The journal has no space left on its disk.")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seat.app.journal, "move", move)
+    if full:
+        assert close(seat, deal).data.state is AttemptState.LANDED
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            close(seat, deal)
+    seat.time.tick(QUIET_S)
+    (row,) = other.app.settlements.reconcile().data.attempts
+    assert row.state_before is AttemptState.CLAIMED
+    assert (row.state, seat.book()) == (
+        (AttemptState.LANDED, []) if full else (AttemptState.NOT_SENT, [deal])
+    )
 
 
 def test_a_close_in_doubt_says_what_an_amendment_in_doubt_says(seat: Seat) -> None:

@@ -195,8 +195,10 @@ def _owned(case: Case, row: Row, sent: Sent | None) -> bool:
 
 
 def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
-    """Say whether ours never landed, and another's equal order did in seconds in which nobody can tell."""
-    if row["evidence"] != "inferred" or (sent and sent.placed):
+    """Say whether an equal order of another's was taken for ours in seconds in which nobody can tell."""
+    if sent and sent.placed:
+        return _is_the_twin(case, row, sent)
+    if row["evidence"] != "inferred":
         return False
     command = next((one for one in case.was_told(row)), None)
     arrived = sent.entry.at if sent else (command.ended if command else 0)
@@ -211,6 +213,20 @@ def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
         for other in case.entries
         if other.is_order and other.confirm
     )
+
+
+def _is_the_twin(case: Case, row: Row, sent: Sent) -> bool:
+    """Say whether the answer to an order named an equal one, which somebody else sent in the same seconds."""
+    began = case.by_step[sent.entry.step].began
+    return sent.entry.struck == "another's answer, done" and any(
+        set(_deals(row)) <= _affected(other) and began - _BEFORE_S <= other.done_at <= sent.entry.done_at
+        for other in case.entries
+        if other is not sent.entry and _is_alike(other, sent.entry)
+    )
+
+
+def _is_alike(one: Entry, other: Entry) -> bool:
+    return one.is_order and one.path == other.path and _body(one) == _body(other)
 
 
 def _affected(entry: Entry) -> set[str]:
@@ -275,11 +291,20 @@ def _has_a_twin(row: Row | None) -> bool:
     return row is not None and row["evidence"] == "inferred" and row["candidates"] != "[]"
 
 
+def _is_said_of(command: Command, entry: Entry) -> bool:
+    """Say whether "nothing was sent" can be about a request: a table says it of the deal of its row."""
+    deal = entry.path.rsplit("/", 1)[1]
+    rows = [line for line in command.said.splitlines() if "othing was sent" in line]
+    return command.deed not in {"flatten", "close all"} or any(deal in row for row in rows)
+
+
 def nothing_sent_is_true(case: Case) -> Iterator[str]:
     for command in case.history.commands:
         if "othing was sent" not in command.said:
             continue
         for entry in case.of_step(command):
+            if not _is_said_of(command, entry):
+                continue
             if entry.reached and entry.status == 200 and (entry.is_order or entry.is_change):
                 yield f"{_name(command)} sent {entry.method} {entry.path}: {command.said}"
 
