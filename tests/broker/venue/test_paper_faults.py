@@ -190,7 +190,7 @@ def test_every_fault_of_the_venue_is_among_them() -> None:
 
 def test_a_fact_that_an_answer_can_show_can_be_produced() -> None:
     without = {fact["number"] for fact in FACTS} - {fact["number"] for fact in FACTS if fact.get("faults")}
-    # 12, 25: how long and how many; 19: computed; 24: a login; the others: how the paper broker always answers.
+    # 12, 25: how long and how many; 19: computed; 24: a login; others: the paper broker always answers so.
     assert without == {12, 19, 21, 22, 23, 24, 25, 28}
 
 
