@@ -33,6 +33,7 @@ __capcli_command() {
     "|config") ;;
     "|paper") ;;
     "|mcp") ;;
+    "|schema") ;;
     "|help") ;;
     "positions|amend") ;;
     "positions|breakeven") ;;
@@ -249,7 +250,7 @@ __capcli_argument() {
 
 __capcli_words() {
     case "$1" in
-    "") words="buy sell preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp help|" ;;
+    "") words="buy sell preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
     "buy") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
     "sell") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --id-only" ;;
@@ -320,6 +321,7 @@ __capcli_words() {
     "mcp tools") words="|--read-only --toolsets" ;;
     "mcp install") words="|--dry-run --remove --read-only --toolsets" ;;
     "mcp bundle") words="|--output" ;;
+    "schema") words="|" ;;
     "help") words="|--shell" ;;
     *) words= ;;
     esac

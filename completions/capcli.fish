@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|approve' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|help' 'positions|amend' 'positions|breakeven' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
+        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|approve' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|schema' '|help' 'positions|amend' 'positions|breakeven' 'orders|amend' 'orders|cancel' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
             return 0
     end
     return 1
@@ -370,6 +370,7 @@ function __capcli_commands
             printf '%s\t%s\n' 'config' 'Effective settings and where each comes from.'
             printf '%s\t%s\n' 'paper' 'The built-in paper broker.'
             printf '%s\t%s\n' 'mcp' 'The server for AI assistants.'
+            printf '%s\t%s\n' 'schema' 'Describe commands to a program: options, exit codes, JSON.'
             printf '%s\t%s\n' 'help' 'Pages to read: exit codes, settings, output, all commands.'
         case 'positions'
             printf '%s\t%s\n' 'amend' 'Change the stop or the limit of a position.'

@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('config', 'Effective settings and where each comes from.'),
             @('paper', 'The built-in paper broker.'),
             @('mcp', 'The server for AI assistants.'),
+            @('schema', 'Describe commands to a program: options, exit codes, JSON.'),
             @('help', 'Pages to read: exit codes, settings, output, all commands.')
         )
         'buy' = @()
@@ -159,6 +160,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'mcp tools' = @()
         'mcp install' = @()
         'mcp bundle' = @()
+        'schema' = @()
         'help' = @()
     }
     $options = @{
@@ -474,6 +476,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'mcp bundle' = @(
             ,@('--output', 'capcli-VERSION.mcpb unless given.')
         )
+        'schema' = @()
         'help' = @(
             ,@('--shell', 'With completions: print the script of bash, zsh, fish or powershell.')
         )

@@ -33,11 +33,11 @@ class Book(Group):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self._one = self.commands.pop(_ONE)
+        self.one = self.commands.pop(_ONE)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
-            return _ONE, self._one, args
+            return _ONE, self.one, args
         return super().resolve_command(ctx, args)
 
 

@@ -54,6 +54,7 @@ class Root(Group):
         "config": ("capcli.cli.config:app", "Effective settings and where each comes from."),
         "paper": ("capcli.cli.paper:app", "The built-in paper broker."),
         "mcp": ("capcli.cli.mcp:app", "The server for AI assistants."),
+        "schema": ("capcli.cli.schema:app", "Describe commands to a program: options, exit codes, JSON."),
         "help": ("capcli.cli.topics:app", "Pages to read: exit codes, settings, output, all commands."),
     }
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -63,7 +64,7 @@ class Root(Group):
         "Account": ("accounts", "history"),
         "Markets": ("quote", "prices", "watch", "alert", "markets", "watchlists"),
         "Safety": ("halt", "flatten", "resume", "approve", "reconcile", "resolve"),
-        "Set-up": ("login", "logout", "health", "config", "live", "mcp", "paper", "record", "help"),
+        "Set-up": ("login", "logout", "health", "config", "live", "mcp", "paper", "record", "schema", "help"),
     }  # fmt: skip
 
 

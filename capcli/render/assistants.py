@@ -4,7 +4,15 @@ from functools import singledispatch
 from typing import Any
 
 from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
-from capcli.render.results import BundleWritten, ClientAction, ClientChanged, ToolRow, ToolsFound
+from capcli.render.results import (
+    BundleWritten,
+    ClientAction,
+    ClientChanged,
+    CommandsFound,
+    Parameter,
+    ToolRow,
+    ToolsFound,
+)
 
 _TOOLS = (
     Column("Tool"),
@@ -39,6 +47,35 @@ def _tool(row: ToolRow) -> tuple[Cell, ...]:
         Cell(str(row.bytes)),
         Cell(row.command or row.description),
     )
+
+
+_COMMANDS = (Column("Command"), Column("Changes"), Column("About", prose=True))
+_OPTIONS = (Column("Name"), Column("Type"), Column("About", prose=True))
+_CODES = (Column("Exit", right=True), Column("Means", prose=True))
+
+
+@view.register
+def _(data: CommandsFound) -> list[Block]:
+    if len(data.commands) > 1:
+        rows = tuple(
+            (Cell(row.command, Tone.STRONG), Cell(row.changes), Cell(row.about)) for row in data.commands
+        )
+        return [Table(_COMMANDS, rows), Line(Cell("capcli schema COMMAND --json shows one in full."))]
+    (row,) = data.commands
+    given = tuple(_parameter(each) for each in (*row.arguments, *row.options))
+    return [
+        Line(Cell(f"capcli {row.command}", Tone.STRONG)),
+        Line(Cell(row.about)),
+        Line(Cell(f"Changes {row.changes}.")),
+        *([Table(_OPTIONS, given)] if given else []),
+        Table(_CODES, tuple((Cell(str(each.code)), Cell(each.meaning)) for each in row.exit_codes)),
+        Line(Cell(f"JSON schema of its data: capcli schema {row.command} --json")),
+    ]
+
+
+def _parameter(one: Parameter) -> tuple[Cell, ...]:
+    kind = "flag" if one.type == "boolean" else " | ".join(one.allowed) or one.type
+    return Cell(", ".join(one.names), Tone.STRONG), Cell(kind), Cell(one.about)
 
 
 _DONE = {

@@ -1,9 +1,11 @@
 """Results of the commands that only a terminal has: login and logout, configuration, help topics."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from capcli.services.accounts import AccountRow
 from capcli.settings import SettingRow
@@ -166,6 +168,52 @@ class BundleWritten:
     asks: tuple[str, ...]
     needs: str
     todo: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An argument or an option. `placeholder` is what help shows for its value, None for a flag."""
+
+    names: tuple[str, ...]
+    type: str
+    required: bool
+    repeats: bool
+    allowed: tuple[str, ...]
+    minimum: int | None
+    maximum: int | None
+    default: str | None
+    placeholder: str | None
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExitCode:
+    """How a command can end."""
+
+    code: int
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandShown:
+    """One command. `data` is the JSON schema of its result; `streams`: one document for each event."""
+
+    command: str
+    about: str
+    changes: str
+    arguments: tuple[Parameter, ...]
+    options: tuple[Parameter, ...]
+    exit_codes: tuple[ExitCode, ...]
+    streams: bool
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsFound:
+    """Commands, and the options that every one of them takes."""
+
+    commands: tuple[CommandShown, ...]
+    global_options: tuple[Parameter, ...]
 
 
 @dataclass(frozen=True, slots=True)

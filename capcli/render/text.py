@@ -70,6 +70,7 @@ _VIEWS = {
     "ToolsFound": "assistants",
     "ClientChanged": "assistants",
     "BundleWritten": "assistants",
+    "CommandsFound": "assistants",
 }
 # How a spreadsheet's formula begins, in wide letters too.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")

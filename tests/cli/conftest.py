@@ -17,6 +17,7 @@ from capcli.app import Surroundings
 from capcli.cli.outlet import Outlet
 from capcli.cli.run import main
 from capcli.paper.transport import PaperTransport
+from tests.support.conforming import conform
 from tests.support.tap import Tap
 
 KEYS = json.dumps({"api_key": "paper", "identifier": "paper", "password": "paper"})
@@ -98,6 +99,7 @@ class Cli:
             clock=self.time.clock, sleep=self.time.sleep, monotonic=self.time.monotonic
         )
         code = main(list(words), outlet, around)
+        conform(out.getvalue(), words, code)
         return Result(code, out.getvalue(), err.getvalue())
 
     def bought(self, *words: str) -> str:

@@ -38,6 +38,7 @@ TERMINAL_ONLY = {
     "mcp tools": "the same as tools/list",
     "mcp install": "writes the config of the client itself, on the user's machine",
     "mcp bundle": "the same, as a file to open in it",
+    "schema": "tools/list says the same of the tools",
     "help": "pages to read; every tool carries its own description",
 }
 # What an assistant needs and a person gets on the way: no command of its own.

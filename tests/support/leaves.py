@@ -106,6 +106,7 @@ LINES = (
     Line("config unset CAP_ALLOWED_EPICS"),
     Line("config path"),
     Line("help exit-codes"),
+    Line("schema positions amend", rows=True),
     Line("mcp tools", rows=True),
     Line("paper status", rows=True),
     Line("paper reset --confirm", rows=True),
