@@ -113,7 +113,7 @@ class ApprovalWatch:
                 _RULE,
                 f"{asked}, until {request.expires_at:%H:%M:%S}Z{more}",
                 *map(_harmless, request.text.splitlines()),
-                f"Approve it, once? y yes, n no, h halt everything (keys count after {READING_S:g} s)",
+                f"Approve it, once? y = yes, n = no, h = halt everything (keys count after {READING_S:g} s)",
             ]
             self._say("\n".join(["", *lines, ""]))
         self._counts_from = self._monotonic() + READING_S

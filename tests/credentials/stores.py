@@ -1,6 +1,9 @@
 """Keyring backends that stand for the operating system's stores."""
 
+import json
+import os
 import threading
+from pathlib import Path
 
 import keyring.backend
 import keyring.errors
@@ -65,3 +68,27 @@ class Forgetful(Store):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         pass
+
+
+class Shared(Store):
+    """A store that several processes share: the file that TEST_KEYCHAIN names."""
+
+    @property
+    def _file(self) -> Path:
+        return Path(os.environ["TEST_KEYCHAIN"])
+
+    def _all(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        return found
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._all().get(f"{service}\n{username}")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._file.write_text(json.dumps(self._all() | {f"{service}\n{username}": password}))
+
+    def delete_password(self, service: str, username: str) -> None:
+        kept = self._all()
+        if kept.pop(f"{service}\n{username}", None) is None:
+            raise keyring.errors.PasswordDeleteError("No such password!")
+        self._file.write_text(json.dumps(kept))

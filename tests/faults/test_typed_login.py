@@ -1,17 +1,14 @@
 """The guided login at a real terminal: what is typed at a hidden question is not on the screen."""
 
 import os
-import select
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.served import served
-from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
+from tests.support.screen import terminal
 
 pytestmark = [
     pytest.mark.faults,
@@ -19,34 +16,7 @@ pytestmark = [
 ]
 
 
-class Screen:
-    """The person's side of a terminal."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-        self.text = ""
-
-    def until(self, question: str) -> None:
-        """Read on until a question stands there, not the one that was answered before."""
-        begin, end = len(self.text), time.monotonic() + 20
-        while question not in self.text[begin:]:
-            assert time.monotonic() < end, self.text
-            if not select.select([self._handle], [], [], 1)[0]:
-                continue
-            try:
-                self.text += os.read(self._handle, 4096).decode(errors="replace")
-            except OSError:
-                assert question in self.text[begin:], self.text
-
-    def type(self, answer: str) -> None:
-        time.sleep(0.7)  # a person is slower than half a second, before which nothing counts
-        os.write(self._handle, f"{answer}\n".encode())
-
-
 def test_a_person_types_and_the_secrets_are_not_shown(tmp_path: Path) -> None:
-    import pty
-
-    master, slave = pty.openpty()
     with served(tmp_path / "paper.db") as (host, port):
         environ = {
             "PATH": os.environ["PATH"],
@@ -57,11 +27,7 @@ def test_a_person_types_and_the_secrets_are_not_shown(tmp_path: Path) -> None:
             "PYTHON_KEYRING_BACKEND": "tests.credentials.stores.Store",
             "CAP_API_URL": f"http://{host}:{port}",
         }
-        words = [sys.executable, *as_own_user(), "-m", "capcli", "login", "--env", "demo"]
-        pipes = {"stdin": slave, "stdout": slave, "stderr": slave}
-        with subprocess.Popen(words, env=environ, start_new_session=True, **pipes) as process:
-            os.close(slave)
-            screen = Screen(master)
+        with terminal(environ, "login", "--env", "demo") as (screen, process, _):
             for password in ("login-password-5", "paper"):
                 for question, answer in (
                     ("API key (hidden): ", "paper"),
@@ -72,7 +38,6 @@ def test_a_person_types_and_the_secrets_are_not_shown(tmp_path: Path) -> None:
                     screen.type(answer)
             screen.until("capcli health")
             assert process.wait(timeout=20) == 0
-    os.close(master)
     assert "Authentication failed" in screen.text
     assert "Type all three again" in screen.text
     assert "login-password-5" not in screen.text
