@@ -20,12 +20,12 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
 │   └── NameTaken  DemoOnly  RiskTooSmall  ReadOnly
 ├── BrokerRefused                    exit 6
-│   ├── EpicUnknown  DealUnknown  RulesMissing
+│   ├── EpicUnknown  DealUnknown  RulesMissing  TooFewCandles
 │   ├── UnreadableAnswer
 │   │   └── RowUnreadable
 │   └── NodeUnknown  WatchlistUnknown  WatchlistFixed  NotInWatchlist
 ├── Unreachable                      exit 7
-│   └── ReadTimeout  NotTheBroker  NameUnknown  TlsFailed  ChangeUnproved
+│   └── ReadTimeout  NotTheBroker  NameUnknown  TlsFailed  ChangeUnproved  AlertNotReached
 ├── MayBeLive                        exit 8
 │   └── ChangeUnseen
 ├── Busy                             exit 10
@@ -79,9 +79,13 @@ class Problem:
 
 
 class CapcliError(Exception):
-    """A command was stopped. `next` is a command that helps, `details` are machine-readable facts."""
+    """A command was stopped. `next` is a command that helps, `details` are machine-readable facts.
+
+    Of each kind `capcli help error CODE` shows a page: the docstring says what happened, `cure` what to do.
+    """
 
     code: ClassVar[str] = "BUG"
+    cure: ClassVar[str] = "Run it again with -vv for the traceback, and report it."
     exit_code: ClassVar[Exit] = Exit.BUG
     retry_safe: ClassVar[bool] = False
     assistant_error: ClassVar[bool] = True
@@ -116,17 +120,22 @@ class CapcliError(Exception):
 
 
 class UsageError(CapcliError):
-    """An argument that cannot be read: nothing was looked up or sent."""
+    """The command line cannot be read."""
 
     code = "USAGE"
+    cure = (
+        "Read the message: it names the argument and what is allowed. The next command is the line as it was "
+        "probably meant."
+    )
     exit_code = Exit.USAGE
     retry_safe = True
 
 
 class ConfigError(CapcliError):
-    """Settings, credentials or local state are missing, locked or unreadable."""
+    """A setting, the credentials or a local file is missing, locked or unreadable."""
 
     code = "CONFIG"
+    cure = "`capcli config` shows every setting with its source; `capcli health` finds what is wrong."
     exit_code = Exit.CONFIG
     retry_safe = True
 
@@ -135,72 +144,98 @@ class SettingInvalid(ConfigError):
     """A setting has a value that is not allowed."""
 
     code = "BAD_SETTING"
+    cure = (
+        "Correct the value where the message says it is set. `capcli help environment` lists what is allowed."
+    )
 
 
 class SettingUnknown(ConfigError):
-    """A `CAP_` name or a config.toml key that no setting has."""
+    """There is no setting of this name, in the environment or in config.toml."""
 
     code = "UNKNOWN_SETTING"
+    cure = "Correct the name or remove it. `capcli help environment` lists every name."
 
 
 class EnvironmentUnknown(ConfigError):
-    """Nothing that can be read says which environment is meant, where a guess would end on another one."""
+    """Nothing says which environment is meant, and a guess could act on the wrong one."""
 
     code = "ENV_UNKNOWN"
+    cure = "Name the environment: --env paper, --env demo or --env live."
 
 
 class NothingToClose(ConfigError):
-    """The embedded paper broker is a file, and it is not there."""
+    """The paper broker has no file here, so it has no positions."""
 
     code = "NOTHING_TO_CLOSE"
+    cure = "On paper there is nothing to do. If the position is on demo or live, name it with --env."
 
 
 class NotEnforced(ConfigError):
-    """A setting whose rule is not built yet: refused, never accepted silently."""
+    """This setting has no effect in this version, so it is refused rather than ignored."""
 
     code = "NOT_ENFORCED"
+    cure = "Remove the setting: capcli would ignore its rule, so it accepts no value for it."
 
 
 class CredentialsMissing(ConfigError):
     """No credentials for this environment, or an incomplete set."""
 
     code = "CREDENTIALS_MISSING"
+    cure = (
+        "`capcli login --env demo` stores a key. In a script set CAP_API_KEY, CAP_IDENTIFIER and "
+        "CAP_API_PASSWORD, all three."
+    )
 
 
 class KeychainMissing(ConfigError):
     """This machine offers no protected keychain."""
 
     code = "KEYCHAIN_MISSING"
+    cure = (
+        "On a desktop, unlock or install its keychain (GNOME Keyring, KWallet). On a server give the "
+        "credentials in the environment: `capcli help environment`."
+    )
 
 
 class KeychainLocked(ConfigError):
     """The keychain is there and locked."""
 
     code = "KEYCHAIN_LOCKED"
+    cure = "Unlock the keychain, most easily by logging in to the desktop, and run the command again."
 
 
 class KeychainSilent(ConfigError):
     """The keychain did not answer before the deadline."""
 
     code = "KEYCHAIN_SILENT"
+    cure = "Look for a window of the keychain that waits for an answer, then run the command again."
 
 
 class KeychainUnsafe(ConfigError):
     """The configured keyring backend does not protect what it stores."""
 
     code = "KEYCHAIN_UNSAFE"
+    cure = (
+        "Remove the keyring setting that chooses this backend (PYTHON_KEYRING_BACKEND or keyringrc.cfg), or "
+        "give the credentials in the environment."
+    )
 
 
 class AccountUnknown(ConfigError):
     """The login has no account with this id."""
 
     code = "ACCOUNT_UNKNOWN"
+    cure = "`capcli accounts` lists the accounts of this login; name one with --account."
 
 
 class JournalUnreadable(ConfigError):
     """The journal cannot be read or written. It is never treated as empty: trading stops."""
 
     code = "JOURNAL_UNREADABLE"
+    cure = (
+        "Keep the file. `capcli positions` shows what is open at the broker; closing works. `capcli config "
+        "path` shows where the file is."
+    )
     retry_safe = False
 
 
@@ -208,13 +243,21 @@ class JournalAltered(ConfigError):
     """The journal is not as it was written: a row was altered, removed, moved or cut off."""
 
     code = "JOURNAL_ALTERED"
+    cure = (
+        "`capcli history verify` names the rows. Compare them with the broker's own history, then `capcli "
+        "history accept`."
+    )
     retry_safe = False
 
 
 class JournalBehind(ConfigError):
-    """The journal is older than what is remembered of it, or another one: nobody knows what it misses."""
+    """The journal is an older copy or another file than last used, so it may lack orders that are live."""
 
     code = "JOURNAL_BEHIND"
+    cure = (
+        "Put the newer journal back, or compare with the broker's own history and run `capcli history "
+        "accept`."
+    )
     retry_safe = False
 
 
@@ -222,48 +265,59 @@ class PaperFileUnusable(ConfigError):
     """The file of the simulated broker cannot be read or written."""
 
     code = "PAPER_FILE"
+    cure = "Free the disk or correct the rights of the file; `capcli paper reset` begins a new paper account."
 
 
 class StateFolderUnusable(ConfigError):
     """The state folder cannot be created or is readable by others."""
 
     code = "STATE_FOLDER"
+    cure = "Correct the owner and rights of the folder (0700), or name another one with CAPCLI_HOME."
 
 
 class ClientConfigBroken(ConfigError):
-    """An assistant's config that names capcli and cannot start it."""
+    """The config of an assistant names capcli in a way that cannot start it."""
 
     code = "CLIENT_CONFIG"
+    cure = "`capcli mcp install CLIENT` writes the entry again and keeps the others."
 
 
 class ClientMissing(ConfigError):
-    """An assistant that is not on this machine, as far as its folder and its command tell."""
+    """This assistant is not installed here: neither its folder nor its command was found."""
 
     code = "CLIENT_MISSING"
+    cure = "Install the assistant and start it once, then run `capcli mcp install` again."
 
 
 class ServerSilent(ConfigError):
     """The MCP server does not start on this machine."""
 
     code = "SERVER_SILENT"
+    cure = "Run `capcli mcp serve` on a terminal and read what it says; `capcli health` checks the rest."
 
 
 class OutputUnusable(ConfigError):
-    """A file that was to be written cannot be: its folder, its rights, a full disk."""
+    """A file cannot be written: a missing folder, no permission, or a full disk."""
 
     code = "OUTPUT_FILE"
+    cure = "Name a file in a folder that exists and that you may write to, on a disk with room."
 
 
 class ExtraMissing(ConfigError):
     """An optional library is not installed."""
 
     code = "EXTRA_MISSING"
+    cure = "Install the extra that the message names."
 
 
 class LoginRefused(CapcliError):
     """The broker refused the key, the user or the password."""
 
     code = "LOGIN_REFUSED"
+    cure = (
+        "Check the key, the e-mail address and the key's own password, and that the key is for this "
+        "environment. `capcli login` asks again."
+    )
     exit_code = Exit.LOGIN
     retry_safe = True
 
@@ -272,6 +326,7 @@ class SessionLost(CapcliError):
     """The session ended before a change was looked at; the next command logs in again."""
 
     code = "SESSION_LOST"
+    cure = "Run the command again: it logs in."
     exit_code = Exit.LOGIN
     retry_safe = True
 
@@ -280,15 +335,17 @@ class EnvironmentMismatch(LoginRefused):
     """The credentials belong to the other environment."""
 
     code = "ENV_MISMATCH"
+    cure = "Use the environment that the key was made for, or make a key there: `capcli login --env demo`."
 
 
 class Refused(CapcliError):
-    """Refused here, before anything was sent.
+    """Refused by capcli itself, before anything was sent.
 
     `by_person`: it takes risk away, so a person at a terminal may have it sent all the same.
     """
 
     code = "REFUSED"
+    cure = "Read the message: it names the rule and what it takes."
     exit_code = Exit.REFUSED
     retry_safe = True
     by_person: bool = False
@@ -298,48 +355,65 @@ class TradingOff(Refused):
     """The trading switch is off."""
 
     code = "TRADING_OFF"
+    cure = (
+        "Set CAP_ALLOW_TRADING=true when you want orders to be sent. A person on a terminal may close "
+        "without it."
+    )
 
 
 class LiveLocked(Refused):
     """A change on live before the go-live checklist is complete."""
 
     code = "LIVE_LOCKED"
+    cure = "Complete `capcli live checklist` on a terminal. Prices, positions and previews work without it."
 
 
 class Halted(Refused):
     """Somebody halted: nothing that adds risk is sent until a person resumes."""
 
     code = "HALTED"
+    cure = (
+        "Find out why: `capcli positions` says who halted and when. `capcli resume` ends it. Closing and "
+        "cancelling work meanwhile."
+    )
 
 
 class NotConfirmed(Refused):
     """Nobody confirmed."""
 
     code = "NOT_CONFIRMED"
+    cure = "Look at it once more, then run the next command, which confirms it."
 
 
 class PinNeeded(Refused):
-    """A person has to type the PIN of live on a terminal, and nobody can be asked here."""
+    """This needs the PIN for live, which a person types on a terminal."""
 
     code = "PIN_NEEDED"
+    cure = "Run the command on a terminal, where a person can type the PIN."
 
 
 class PinMissing(Refused):
-    """No PIN was set yet, so nobody can be recognised by it."""
+    """No PIN is set yet."""
 
     code = "PIN_MISSING"
+    cure = "`capcli live checklist` sets the PIN."
 
 
 class PinTooShort(Refused):
-    """What was chosen as a PIN is too short to be one."""
+    """The new PIN is too short."""
 
     code = "PIN_TOO_SHORT"
+    cure = "Choose a longer PIN."
 
 
 class PinWrong(Refused):
-    """What was typed is not the PIN, or it comes too soon after too many wrong ones."""
+    """The PIN is wrong, or it was tried too soon after too many wrong ones."""
 
     code = "PIN_WRONG"
+    cure = (
+        "Wait as long as the message says and try again. If it is forgotten: `capcli logout --forget --env "
+        "live`, log in, and complete the checklist again."
+    )
     retry_safe = False
 
 
@@ -351,6 +425,10 @@ class ApprovalRequired(Refused):
     """A person has to approve it; `shown` is what they are asked, as it is stored with the request."""
 
     code = "APPROVAL_REQUIRED"
+    cure = (
+        "A person approves it with `capcli approve CODE` or `capcli approve --watch`; then the same call "
+        "sends it."
+    )
     shown: str = ""
 
     @property
@@ -359,9 +437,10 @@ class ApprovalRequired(Refused):
 
 
 class ApprovalDenied(Refused):
-    """A person said no to it."""
+    """A person was asked and said no."""
 
     code = "APPROVAL_DENIED"
+    cure = "Nothing to repeat. For another order make another preview."
     retry_safe = False
 
 
@@ -369,12 +448,14 @@ class ApprovalUnknown(Refused):
     """No request waits under this code: it never did, it expired, or it was decided."""
 
     code = "APPROVAL_UNKNOWN"
+    cure = "`capcli approve` lists what waits. Make a new preview if nothing does."
 
 
 class ApprovalElsewhere(Refused):
     """The request under this code belongs to another environment or host."""
 
     code = "APPROVAL_ELSEWHERE"
+    cure = "Name the environment of the request with --env."
 
 
 class ApprovalsFull(Refused):
@@ -387,24 +468,34 @@ class ApprovalUnrecorded(Refused):
     """A person has to approve it, and the journal cannot keep an approval."""
 
     code = "APPROVAL_UNRECORDED"
+    cure = (
+        "Run the command that the message names on a terminal. `capcli health` says what is wrong with the "
+        "journal."
+    )
 
 
 class ChecksFailed(Refused):
     """A fresh look at the market or the account failed a check."""
 
     code = "CHECKS_FAILED"
+    cure = (
+        "The message names each check that failed, with the bound. Change the order or the limit, and "
+        "preview again."
+    )
 
 
 class DuplicateOrder(Refused):
     """The same order was sent less than a minute ago."""
 
     code = "DUPLICATE"
+    cure = "If you mean a second one, add --again. If not, there is nothing to do."
 
 
 class NameTaken(Refused):
     """A watchlist of this name is there already."""
 
     code = "NAME_TAKEN"
+    cure = "Choose another name, or add to the watchlist that is there."
     retry_safe = True
 
 
@@ -412,68 +503,82 @@ class PreviewUnknown(Refused):
     """No preview has this id."""
 
     code = "PREVIEW_UNKNOWN"
+    cure = (
+        "Check the id. If the preview was made on another computer or in another state folder, preview again "
+        "here."
+    )
 
 
 class PreviewExpired(Refused):
     """The preview is older than it may be."""
 
     code = "PREVIEW_EXPIRED"
+    cure = "Preview again: the price has moved on. CAP_PREVIEW_TTL_S says how long a preview lives."
 
 
 class PreviewNotExecutable(Refused):
     """The preview failed its checks when it was made."""
 
     code = "PREVIEW_NOT_EXECUTABLE"
+    cure = "Make a new preview that passes its checks."
 
 
 class PreviewElsewhere(Refused):
     """The preview belongs to another environment, host, account or kind."""
 
     code = "PREVIEW_ELSEWHERE"
+    cure = "Run it with the environment and account it was made for; the message names them."
 
 
 class AttemptUnknown(Refused):
     """No attempt has this id."""
 
     code = "ATTEMPT_UNKNOWN"
+    cure = "`capcli history executions` lists the attempts of this computer."
 
 
 class AttemptElsewhere(Refused):
     """The attempt belongs to another environment, host or account."""
 
     code = "ATTEMPT_ELSEWHERE"
+    cure = "Name its environment and account; the message has them."
 
 
 class EvidenceAgainst(Refused):
-    """A person's verdict that the evidence contradicts, or does not support yet."""
+    """What you say became of the order contradicts what the broker shows, or it is too early to say."""
 
     code = "EVIDENCE_AGAINST"
+    cure = "Look at the positions and at the broker's own history. `capcli reconcile` looks again."
     retry_safe = False
 
 
 class DemoOnly(Refused):
-    """Something that exists with play money only."""
+    """This works with practice money only."""
 
     code = "DEMO_ONLY"
+    cure = "Use --env demo or --env paper."
     retry_safe = False
 
 
 class ReadOnly(Refused):
-    """This server was started with --read-only, and the request would change what others share."""
+    """This MCP server was started with --read-only, and the request would change something."""
 
     code = "READ_ONLY"
+    cure = "Start the server without --read-only if assistants may change this."
 
 
 class RiskTooSmall(Refused):
     """The risk that was named does not pay for the smallest size."""
 
     code = "RISK_TOO_SMALL"
+    cure = "Risk more, put the stop nearer, or choose a market with a smaller minimum size."
 
 
 class BrokerRefused(CapcliError):
     """The broker said no."""
 
     code = "BROKER_REFUSED"
+    cure = "The message has the broker's reason in words. `capcli help refusals` lists all of them."
     exit_code = Exit.BROKER_REFUSED
 
 
@@ -481,6 +586,7 @@ class EpicUnknown(BrokerRefused):
     """The broker has no market under this epic."""
 
     code = "EPIC_UNKNOWN"
+    cure = "`capcli markets search` finds the epic. Epics are case-sensitive."
     retry_safe = True
 
 
@@ -488,6 +594,10 @@ class DealUnknown(BrokerRefused):
     """The broker has no position or working order under this deal id."""
 
     code = "DEAL_UNKNOWN"
+    cure = (
+        "`capcli positions` and `capcli orders` show what is open; the deal may be closed, or on another "
+        "account."
+    )
     retry_safe = True
 
 
@@ -495,6 +605,7 @@ class NodeUnknown(BrokerRefused):
     """The tree of market categories has no node of this name."""
 
     code = "NODE_UNKNOWN"
+    cure = "`capcli markets browse` shows the nodes."
     retry_safe = True
 
 
@@ -502,6 +613,7 @@ class WatchlistUnknown(BrokerRefused):
     """The login has no watchlist with this id or name."""
 
     code = "WATCHLIST_UNKNOWN"
+    cure = "`capcli watchlists` shows ids and names."
     retry_safe = True
 
 
@@ -509,6 +621,7 @@ class WatchlistFixed(BrokerRefused):
     """The broker's own watchlists cannot be changed."""
 
     code = "WATCHLIST_FIXED"
+    cure = "Create a watchlist of your own and add to that."
     retry_safe = True
 
 
@@ -516,6 +629,7 @@ class NotInWatchlist(BrokerRefused):
     """The market is not in the watchlist."""
 
     code = "NOT_IN_WATCHLIST"
+    cure = "`capcli watchlists show` lists its markets."
     retry_safe = True
 
 
@@ -523,6 +637,15 @@ class RulesMissing(BrokerRefused):
     """The broker sent a market without the dealing rules that an order needs."""
 
     code = "RULES_MISSING"
+    cure = "Try again later, or trade this market in the broker's own app: capcli never makes a rule up."
+    retry_safe = True
+
+
+class TooFewCandles(BrokerRefused):
+    """The broker has too few closed candles to measure how far a market moves."""
+
+    code = "TOO_FEW_CANDLES"
+    cure = "Name the stop yourself, with --stop or --stop-distance."
     retry_safe = True
 
 
@@ -530,19 +653,25 @@ class UnreadableAnswer(BrokerRefused):
     """The broker's answer to a read is not what its documentation promises."""
 
     code = "UNREADABLE_ANSWER"
+    cure = "Try again. If it stays, `capcli health --report` makes a report for the maintainer."
     retry_safe = True
 
 
 class RowUnreadable(UnreadableAnswer):
-    """A position or working order of the broker's cannot be read, where every one of them counts."""
+    """One position or working order cannot be read, and this needs all of them."""
 
     code = "UNREADABLE_ROW"
+    cure = "Look at this deal in the broker's own app; it can be closed by its id."
 
 
 class Unreachable(CapcliError):
     """The network failed: nothing was sent or read."""
 
     code = "NETWORK"
+    cure = (
+        "Check the connection and run the same command again. `capcli health` tests name, TLS and login one "
+        "by one."
+    )
     exit_code = Exit.UNREACHABLE
     retry_safe = True
 
@@ -551,43 +680,62 @@ class ReadTimeout(Unreachable):
     """A read took too long."""
 
     code = "TIMEOUT"
+    cure = "Run the same command again; --timeout waits longer for reads."
+
+
+class AlertNotReached(Unreachable):
+    """The time of --for was over before the price was reached."""
+
+    code = "ALERT_NOT_REACHED"
+    cure = "Wait longer with --for, or without it until Ctrl-C."
 
 
 class ChangeUnproved(Unreachable):
-    """The answer to a change of a watchlist was lost; the same command again looks first, so it is safe."""
+    """The answer to a change of a watchlist was lost."""
 
     code = "CHANGE_UNPROVED"
+    cure = "Run the same command again: it looks first, so nothing is done twice."
 
 
 class NameUnknown(Unreachable):
     """The broker's name is not known to this machine's resolver."""
 
     code = "DNS"
+    cure = "Check the connection and the name server, then run the same command again."
 
 
 class TlsFailed(Unreachable):
     """The broker's host could not prove who it is."""
 
     code = "TLS"
+    cure = (
+        "Check the clock of this computer and any proxy that opens TLS; do not go on through a network that "
+        "fails this."
+    )
 
 
 class NotTheBroker(Unreachable):
-    """Something between this machine and the broker answered in its place: a proxy, a captive portal."""
+    """A proxy or the login page of a network answered in place of the broker."""
 
     code = "NOT_THE_BROKER"
+    cure = "Log in to the network (hotel, café) or correct the proxy, then run the same command again."
 
 
 class MayBeLive(CapcliError):
-    """Something was sent and nobody waited for its answer."""
+    """An order or a change was sent, and no clear answer came back: it may have been carried out."""
 
     code = "MAY_BE_LIVE"
+    cure = (
+        "Do NOT send it again. Run the next command, `capcli reconcile`, which finds out what became of it."
+    )
     exit_code = Exit.MAY_BE_LIVE
 
 
 class ChangeUnseen(MayBeLive):
-    """Something that is no order was sent, and what became of it could not be read."""
+    """A change that is no order was sent, and what became of it could not be read."""
 
     code = "CHANGE_UNSEEN"
+    cure = "Look at the present state with the next command before you change it again."
     assistant_error = False
 
 
@@ -595,26 +743,33 @@ class Busy(CapcliError):
     """Another process holds the account, or an attempt there is unresolved."""
 
     code = "BUSY"
+    cure = "Wait until the other process has finished, then run the same command again."
     exit_code = Exit.BUSY
     retry_safe = True
 
 
 class AttemptUnresolved(Busy):
-    """An earlier attempt on this account may be live: no new risk until that is known."""
+    """An earlier order on this account may be live. No new risk is sent until that is known."""
 
     code = "BLOCKED"
+    cure = (
+        "`capcli reconcile` settles the earlier order; new orders are possible after that. Closing is "
+        "possible now."
+    )
 
 
 class LateLanding(Busy):
-    """An order that was presumed not placed is there after all: no new risk before somebody read that."""
+    """An order that seemed not to be placed is there after all. You have to look before new risk is sent."""
 
     code = "LATE_LANDING"
+    cure = "Look at the position, then `capcli resolve`. New orders are possible after that."
 
 
 class UnderWay(Busy):
-    """What an assistant asked for takes longer than a call may: it goes on, so this is no failure."""
+    """The request takes longer than one call of an assistant may. It goes on; this is no failure."""
 
     code = "IN_PROGRESS"
+    cure = "Ask again with the same call: it tells the outcome and sends nothing twice."
     assistant_error = False
 
 
@@ -628,6 +783,7 @@ class RateLimited(CapcliError):
     """Too many requests; `retry_after_s` in the details says how long to wait."""
 
     code = "RATE_LIMITED"
+    cure = "Wait as long as the message says (retry_after_s), then run the same command again."
     exit_code = Exit.RATE_LIMITED
     retry_safe = True
 
@@ -636,6 +792,7 @@ class Interrupted(CapcliError):
     """Ctrl-C before anything was sent."""
 
     code = "INTERRUPTED"
+    cure = "Run the command again if you still want it."
     exit_code = Exit.INTERRUPTED
     retry_safe = True
 
@@ -660,6 +817,86 @@ class WouldSend(Exception):
         self.preview_id = preview_id
         self.asked_by = asked_by
         self.first = first
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A code that is no error of its own but how something ended: what happened, and what to do."""
+
+    exit_code: Exit
+    happened: str
+    cure: str
+
+
+OUTCOMES: Mapping[str, Outcome] = {
+    "BUG": Outcome(
+        Exit.BUG,
+        "Something failed that capcli did not foresee.",
+        "Run it again with -vv for the traceback, and report it. After an order look first: `capcli "
+        "positions`.",
+    ),
+    "REJECTED": Outcome(
+        Exit.BROKER_REFUSED,
+        "The broker took the order in and rejected it. No position was opened.",
+        "The message has the reason in words: `capcli help refusals` lists all of them. Preview again when "
+        "it no longer holds.",
+    ),
+    "NOT_SENT": Outcome(
+        Exit.UNREACHABLE,
+        "The connection failed before anything of the order left this computer.",
+        "Make a new preview and execute that.",
+    ),
+    "NO_STOP": Outcome(
+        Exit.NO_STOP,
+        "The order was filled or changed, and its stop is not there.",
+        "Set the stop now with the next command, or close. --ensure-stop does that by itself.",
+    ),
+    "STOP_DIFFERS": Outcome(
+        Exit.NO_STOP,
+        "The stop is there, at another level than the one asked for.",
+        "Look at the position and move the stop with `capcli positions amend`.",
+    ),
+    "REVERSED": Outcome(
+        Exit.NO_STOP,
+        "A partial close met a smaller position, so a new one of the other side was opened.",
+        "Close the new position: the message has its deal id.",
+    ),
+    "REDUCED_OTHERWISE": Outcome(
+        Exit.MAY_BE_LIVE,
+        "A partial close reduced another position than the one that was named.",
+        "Look at `capcli positions`: the message names which one is smaller now.",
+    ),
+    "AMEND_UNKNOWN": Outcome(
+        Exit.MAY_BE_LIVE,
+        "The change was sent and could not be seen on the deal.",
+        "Look at the deal with the next command before you change it again.",
+    ),
+    "CANCEL_UNKNOWN": Outcome(
+        Exit.MAY_BE_LIVE,
+        "The cancellation was sent, and the order was not seen to be gone.",
+        "Look with the next command. Cancelling again is safe.",
+    ),
+    "CLOSE_UNKNOWN": Outcome(
+        Exit.MAY_BE_LIVE,
+        "The close was sent, and the position was not seen to be gone.",
+        "Look with the next command. Closing again is safe.",
+    ),
+    "NOT_FLAT": Outcome(
+        Exit.MAY_BE_LIVE,
+        "Something is still open or waiting after everything was closed and cancelled.",
+        "The message names it and why. The same command again goes on with what is left.",
+    ),
+    "PREFERENCES_UNKNOWN": Outcome(
+        Exit.MAY_BE_LIVE,
+        "The preference was sent and could not be read back.",
+        "`capcli accounts preferences` shows what holds now.",
+    ),
+    "TOPUP_UNKNOWN": Outcome(
+        Exit.MAY_BE_LIVE,
+        "The top-up was sent, and the balance could not be read back.",
+        "`capcli accounts` shows the balance. Look before you add again.",
+    ),
+}
 
 
 def kind_of(code: str | None) -> type[CapcliError] | None:

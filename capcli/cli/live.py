@@ -17,7 +17,7 @@ from capcli.cli.call import Call
 from capcli.cli.inputs import above_zero, listed
 from capcli.cli.tree import command, new_app
 from capcli.domain.stream import Quiet, Tick, Told
-from capcli.errors import Interrupted, UsageError
+from capcli.errors import AlertNotReached, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -356,7 +356,7 @@ def alert(
 def _wait_for(
     plan: Plan, app: "App", levels: "Sequence[Level]", argv: Sequence[str], *, repeat: bool
 ) -> None:
-    from capcli.services.alerting import Alarms, AlertNotReached
+    from capcli.services.alerting import Alarms
 
     alarms = Alarms(levels, repeat=repeat)
     watched = app.watching.watch(alarms.epics)

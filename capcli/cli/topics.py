@@ -31,10 +31,13 @@ MEANINGS = {
 }
 
 
-@command(app, "help", example="capcli help exit-codes\ncapcli help reference")
+@command(app, "help", example="capcli help exit-codes\ncapcli help error EPIC_UNKNOWN")
 def topic(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="TOPIC", show_default=False)] = None,
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="With error: the code.", show_default=False)
+    ] = None,
     *,
     shell: Annotated[
         str | None,
@@ -57,6 +60,8 @@ def topic(
         return
     from capcli.cli.main import Root
 
+    if code is not None:
+        finish(call, Reply(Topic(f"error {code.upper()}", _error_page(name, code))), None)
     page = PAGES.get(name.lower())
     if page is None:
         raise UsageError(
@@ -86,6 +91,20 @@ def _print_script(call: "Call", name: str | None, shell: str) -> None:
 
 def _exit_codes() -> str:
     return "\n".join(f"{code.value:>4}  {MEANINGS[code]}" for code in Exit)
+
+
+def _errors() -> str:
+    from capcli.render.error_pages import index
+
+    return index()
+
+
+def _error_page(name: str, code: str) -> str:
+    from capcli.render.error_pages import page
+
+    if name.lower() not in {"error", "errors"}:
+        raise UsageError(f"One word too many: {code[:60]}.", next=f"capcli help {name}")
+    return page(code)
 
 
 def _refusals() -> str:
@@ -207,6 +226,7 @@ def _reference() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "exit-codes": _exit_codes,
+    "error": _errors,
     "refusals": _refusals,
     "environment": _environment,
     "output": _output,

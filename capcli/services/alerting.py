@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from capcli.domain.stream import Tick
-from capcli.errors import Unreachable, UsageError
+from capcli.errors import UsageError
 
 
 class Way(StrEnum):
@@ -14,12 +14,6 @@ class Way(StrEnum):
 
     ABOVE = "above"
     BELOW = "below"
-
-
-class AlertNotReached(Unreachable):
-    """The time was over before the price was there."""
-
-    code = "ALERT_NOT_REACHED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from capcli.domain.order import Leg, LegForm, OrderRequest
 from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.domain.sizing import estimated_entry
-from capcli.errors import BrokerRefused, CapcliError, Exit, Problem, Refused
+from capcli.errors import CapcliError, Exit, Problem, Refused, TooFewCandles
 from capcli.services.casework import Desk, Scene, judge, look
 from capcli.services.fanout import together
 from capcli.services.legs import placed
@@ -25,13 +25,6 @@ _BARS = 100
 # A size can be worked out wherever nothing may be sent.
 _OF_SENDING = frozenset({Rule.TRADING, Rule.LIVE})
 NOTE = "Arithmetic, not advice: nobody says that this is a good trade."
-
-
-class TooFewCandles(BrokerRefused):
-    """The broker has too few closed candles to measure how far a market moves."""
-
-    code = "TOO_FEW_CANDLES"
-    retry_safe = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,80 @@
+"""Every code that a command can end with has a page, and the page says what to do."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import capcli as package
+from capcli.errors import Exit
+from capcli.render.error_pages import UNDONE, index, outcomes, page
+from tests.cli.conftest import Cli
+
+SOURCES = sorted(Path(package.__file__).parent.rglob("*.py"))
+CODE = re.compile(r"[A-Z][A-Z_]+")
+
+
+def written() -> set[str]:
+    """Return the codes that stand in the source: of error classes, and of what commands end with."""
+    found: set[str] = set()
+    for file in SOURCES:
+        if "paper" in file.relative_to(SOURCES[0].parent).parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            found |= set(_codes(node))
+    return found
+
+
+def _codes(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ClassDef):
+        return [
+            one.value.value
+            for one in node.body
+            if isinstance(one, ast.Assign)
+            and [getattr(name, "id", "") for name in one.targets] == ["code"]
+            and isinstance(one.value, ast.Constant)
+        ]
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Problem", "_settled"} and node.args:
+        return [one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant)]
+    return []
+
+
+def test_every_code_in_the_source_has_a_page() -> None:
+    codes = {code for code in written() if isinstance(code, str) and CODE.fullmatch(code)}
+    assert len(codes) > 70
+    assert codes <= set(outcomes())
+
+
+@pytest.mark.parametrize("code", outcomes())
+def test_a_page_says_what_happened_what_was_not_done_and_what_to_do(code: str) -> None:
+    one = outcomes()[code]
+    assert one.happened.endswith(".")
+    assert one.cure.endswith(".")
+    shown = page(code)
+    assert shown.startswith(f"{code}, exit code {one.exit_code.value}\n")
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_every_exit_code_but_success_says_what_was_not_done() -> None:
+    assert set(UNDONE) == set(Exit) - {Exit.DONE}
+
+
+def test_a_page_is_shown_by_either_spelling(capcli: Cli) -> None:
+    assert capcli("help", "error", "EPIC_UNKNOWN").out == capcli("help", "error", "epic-unknown").out
+    assert "markets search" in capcli("help", "error", "EPIC_UNKNOWN").out
+
+
+def test_the_list_has_every_code(capcli: Cli) -> None:
+    shown = capcli("help", "error").out
+    assert shown.strip() == index().strip()
+    assert set(CODE.findall(shown)) >= set(outcomes())
+
+
+@pytest.mark.parametrize(
+    ("line", "following"),
+    [("help error NOPE", "capcli help error"), ("help output NOPE", "capcli help output")],
+)
+def test_a_code_that_there_is_not(capcli: Cli, line: str, following: str) -> None:
+    done = capcli(*line.split(), "--json")
+    assert (done.code, done.error["next"]) == (2, following)
