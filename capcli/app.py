@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from capcli.credentials.session_item import FirstUsableCache
     from capcli.credentials.source import CredentialSource
     from capcli.domain.account import Listed, WorkingOrder
+    from capcli.domain.approval import Asked
     from capcli.domain.going_live import Gate
+    from capcli.domain.mandate import Opening, Outside, Spend, Tightening
     from capcli.domain.policy import Policy
     from capcli.paper_desk import PaperDesk
     from capcli.services.account_changes import AccountChanges
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
     from capcli.services.health import Health
     from capcli.services.history import History
     from capcli.services.live_book import LivePortfolio
+    from capcli.services.mandate_permits import Ledger, MandatePermits
+    from capcli.services.mandates import Mandates
     from capcli.services.markets import Markets
     from capcli.services.order_amending import OrderAmendments
     from capcli.services.order_updates import OrderUpdates
@@ -674,8 +678,61 @@ class App:
             needed=self.approval_mode == "human",
             announce=self.announcer.announce,
             client=self._presence.client,
+            mandate=self._mandated,
             at_terminal=self._presence.interactive,
         )
+
+    def _mandated(
+        self, asked: "Asked", opening: "Opening | None", tightening: "Tightening | None"
+    ) -> "Spend | Outside | None":
+        """Judge a request by the mandate of this client; None where it was given none. Never on live."""
+        if self.settings.mandate_file is None or self.settings.env is Env.LIVE:
+            return None
+        return self._once("mandate_permits", self._mandate_permits).permit(asked, opening, tightening)
+
+    def _mandate_permits(self) -> "MandatePermits":
+        from capcli.services.mandate_permits import MandatePermits
+
+        return MandatePermits(lambda: self.journal, self._ledger, self._around.clock, self.mandate_secret)
+
+    @property
+    def _ledger(self) -> "Ledger":
+        from capcli.services.mandate_permits import Ledger
+
+        return self._once("ledger", lambda: Ledger(lambda: self.journal, lambda: self._order_broker))
+
+    @property
+    def mandates(self) -> "Mandates":
+        return self._once("mandates", self._mandates)
+
+    def _mandates(self) -> "Mandates":
+        from capcli.services.mandates import Mandates, Tools
+        from capcli.store.mandate_files import MandateFiles
+
+        def cancel(deal_id: str) -> object:
+            # Whoever granted it said so; where trading is off nothing is sent all the same.
+            return self.cancellations.cancel(deal_id, confirmed=True, person=self.settings.allow_trading)
+
+        tools = Tools(
+            broker=lambda: self._order_broker,
+            journal=lambda: self.journal,
+            ledger=self._ledger,
+            files=MandateFiles(self.folders.state / "mandates"),
+            cancel=cancel,
+            refuse_while_halted=self.order_desk.refuse_while_halted,
+            clock=self._around.clock,
+            ids=self._around.ids,
+            new_secret=lambda: secrets.token_hex(32),
+        )
+        return Mandates(self.env, self.host, tools, approval=self.approval_mode)
+
+    def mandate_secret(self) -> str:
+        """Read the secret of this client's mandate. Raises SettingInvalid for a file that is not private."""
+        from capcli.credentials.environment import read_private
+
+        secret = read_private("CAP_MANDATE_FILE", self.settings.mandate_file or "")
+        self._presence.on_secret(secret.strip())
+        return secret
 
     @property
     def announcer(self) -> "Announcer":
@@ -707,11 +764,17 @@ class App:
             "halting", lambda: _halting(self._halt_switch, lambda: self.journal, self._around.clock)
         )
 
-    def waiting_orders(self) -> "tuple[str, Listed[WorkingOrder]]":
-        """Read the working orders that a halt leaves to fill, and name where they are. Raises as a read."""
+    def waiting_orders(self) -> "tuple[str, Listed[WorkingOrder], str]":
+        """Cancel the working orders of mandates, and read those that a halt leaves to fill.
+
+        Says where they are, and what was cancelled. Raises as a read.
+        """
         self.require_way_out("capcli halt")
+        cancelled = ""
+        with suppress(CapcliError):
+            cancelled = self.mandates.cancel_orders()
         found = self.exit_desk.broker.list_orders()
-        return self.exit_desk.where(self.broker.account_id), found
+        return self.exit_desk.where(self.broker.account_id), found, cancelled
 
     @property
     def pin(self) -> "Pin":

@@ -18,7 +18,7 @@ CapcliError                          exit 1   a bug in capcli
 │   ├── ApprovalsFull
 │   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
 │   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
-│   └── NameTaken  DemoOnly  RiskTooSmall  ReadOnly
+│   └── NameTaken  DemoOnly  RiskTooSmall  ReadOnly  MandateEnded  MandateUnknown
 ├── BrokerRefused                    exit 6
 │   ├── EpicUnknown  DealUnknown  RulesMissing  TooFewCandles
 │   ├── UnreadableAnswer
@@ -492,7 +492,7 @@ class DuplicateOrder(Refused):
 
 
 class NameTaken(Refused):
-    """A watchlist of this name is there already."""
+    """A watchlist or a mandate of this name is there already."""
 
     code = "NAME_TAKEN"
     cure = "Choose another name, or add to the watchlist that is there."
@@ -558,6 +558,20 @@ class DemoOnly(Refused):
     code = "DEMO_ONLY"
     cure = "Use --env demo or --env paper."
     retry_safe = False
+
+
+class MandateEnded(Refused):
+    """The mandate that would have covered it ended, or its last order was used, a moment ago."""
+
+    code = "MANDATE_ENDED"
+    cure = "`capcli mandate list` shows what is in force. The same call again asks a person."
+
+
+class MandateUnknown(Refused):
+    """No mandate of this name is in force."""
+
+    code = "MANDATE_UNKNOWN"
+    cure = "`capcli mandate list` shows the names and environments of those that are."
 
 
 class ReadOnly(Refused):

@@ -12,6 +12,7 @@ __capcli_command() {
     "|exposure") ;;
     "|close") ;;
     "|approve") ;;
+    "|mandate") ;;
     "|halt") ;;
     "|flatten") ;;
     "|resume") ;;
@@ -39,6 +40,9 @@ __capcli_command() {
     "positions|breakeven") ;;
     "orders|amend") ;;
     "orders|cancel") ;;
+    "mandate|grant") ;;
+    "mandate|list") ;;
+    "mandate|revoke") ;;
     "history|executions") ;;
     "history|verify") ;;
     "history|accept") ;;
@@ -126,6 +130,11 @@ __capcli_valued() {
     "orders amend|--good-till") source="" ;;
     "orders cancel|--epic") source="@epics" ;;
     "close|--size") source="" ;;
+    "mandate grant|--epics") source="" ;;
+    "mandate grant|--risk") source="" ;;
+    "mandate grant|--total-risk") source="" ;;
+    "mandate grant|--orders") source="" ;;
+    "mandate grant|--until") source="" ;;
     "halt|--reason") source="" ;;
     "resolve|--landed") source="@deals" ;;
     "history executions|--last") source="" ;;
@@ -165,7 +174,7 @@ __capcli_valued() {
     "accounts preferences|--hedging") source="on off" ;;
     "accounts preferences|--leverage") source="" ;;
     "live checklist|--approval") source="" ;;
-    "health|--only") source="settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval limits unresolved assistants mcp_server" ;;
+    "health|--only") source="settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval mandates limits unresolved assistants mcp_server" ;;
     "paper reset|--seed") source="" ;;
     "paper reset|--start") source="" ;;
     "paper reset|--speed") source="" ;;
@@ -237,9 +246,9 @@ __capcli_argument() {
     "watchlists delete|"0) source="@watchlists" ;;
     "accounts use|"0) source="@accounts" ;;
     "record|"0) source="files" ;;
-    "config get|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD" ;;
-    "config set|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL" ;;
-    "config unset|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL" ;;
+    "config get|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_MANDATE_FILE CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD" ;;
+    "config set|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_MANDATE_FILE CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL" ;;
+    "config unset|"0) source="CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_MANDATE_FILE CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL" ;;
     "paper check|"0) source="files" ;;
     "paper faults set|"0) source="drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents" ;;
     "paper faults clear|"0) source="drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents" ;;
@@ -250,7 +259,7 @@ __capcli_argument() {
 
 __capcli_words() {
     case "$1" in
-    "") words="buy sell preview propose execute positions orders exposure close approve halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
+    "") words="buy sell preview propose execute positions orders exposure close approve mandate halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
     "buy") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
     "sell") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --id-only" ;;
@@ -265,6 +274,10 @@ __capcli_words() {
     "exposure") words="|" ;;
     "close") words="|--size --all --again --confirm --yes" ;;
     "approve") words="|--deny --watch" ;;
+    "mandate") words="grant list revoke|" ;;
+    "mandate grant") words="|--epics --risk --total-risk --orders --until" ;;
+    "mandate list") words="|" ;;
+    "mandate revoke") words="|" ;;
     "halt") words="|--reason" ;;
     "flatten") words="|--dry-run --confirm --yes" ;;
     "resume") words="|--confirm --yes" ;;

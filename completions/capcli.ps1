@@ -16,6 +16,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('exposure', 'What is at stake: notional, margin, loss at the stops.'),
             @('close', 'Close a position at market.'),
             @('approve', 'Approve what an assistant or a script wants to send.'),
+            @('mandate', 'Let one client send orders alone, within limits.'),
             @('halt', 'Stop: nothing that adds risk is sent by anybody.'),
             @('flatten', 'Halt, cancel every order, close every position.'),
             @('resume', 'Let orders be sent again after a halt.'),
@@ -60,6 +61,14 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'exposure' = @()
         'close' = @()
         'approve' = @()
+        'mandate' = @(
+            @('grant', 'Let one client send orders without asking a person.'),
+            @('list', 'Mandates in force and how much of each is used.'),
+            @('revoke', 'End a mandate at once and cancel its working orders.')
+        )
+        'mandate grant' = @()
+        'mandate list' = @()
+        'mandate revoke' = @()
         'halt' = @()
         'flatten' = @()
         'resume' = @()
@@ -283,6 +292,16 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--deny', 'Say no: nothing is sent.'),
             @('--watch', 'Wait for requests; a key decides each.')
         )
+        'mandate' = @()
+        'mandate grant' = @(
+            @('--epics', 'Markets, by comma.'),
+            @('--risk', 'Most that one order loses at its stop: 0.5%.'),
+            @('--total-risk', 'Most that all of them lose, with costs.'),
+            @('--orders', 'How many orders.'),
+            @('--until', 'End, at most 24 h ahead: 18:00.')
+        )
+        'mandate list' = @()
+        'mandate revoke' = @()
         'halt' = @(
             ,@('--reason', 'Why, for whoever meets it.')
         )
@@ -528,6 +547,11 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'orders amend|--good-till' = ''
         'orders cancel|--epic' = '@epics'
         'close|--size' = ''
+        'mandate grant|--epics' = ''
+        'mandate grant|--risk' = ''
+        'mandate grant|--total-risk' = ''
+        'mandate grant|--orders' = ''
+        'mandate grant|--until' = ''
         'halt|--reason' = ''
         'resolve|--landed' = '@deals'
         'history executions|--last' = ''
@@ -567,7 +591,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'accounts preferences|--hedging' = 'on off'
         'accounts preferences|--leverage' = ''
         'live checklist|--approval' = ''
-        'health|--only' = 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval limits unresolved assistants mcp_server'
+        'health|--only' = 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval mandates limits unresolved assistants mcp_server'
         'paper reset|--seed' = ''
         'paper reset|--start' = ''
         'paper reset|--speed' = ''
@@ -635,9 +659,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'watchlists delete|0' = '@watchlists'
         'accounts use|0' = '@accounts'
         'record|0' = 'files'
-        'config get|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD'
-        'config set|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL'
-        'config unset|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL'
+        'config get|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_MANDATE_FILE CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL CAP_API_KEY CAP_IDENTIFIER CAP_API_PASSWORD'
+        'config set|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_MANDATE_FILE CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL'
+        'config unset|0' = 'CAP_ENV CAP_ALLOW_TRADING CAP_ALLOWED_EPICS CAP_MAX_POSITION_SIZE CAP_MAX_WORKING_ORDER_SIZE CAP_MAX_OPEN_POSITIONS CAP_MAX_ORDERS_PER_DAY CAP_REQUIRE_EXPLICIT_CONFIRM CAP_DRY_RUN CAP_DEFAULT_ACCOUNT_ID CAP_HTTP_TIMEOUT_S CAP_LOG_LEVEL CAP_WS_ENABLED CAP_MAX_RISK_PCT CAP_MAX_TOTAL_RISK_PCT CAP_MAX_MARGIN_PCT CAP_MAX_DAILY_LOSS CAP_REQUIRE_STOP CAP_ENSURE_STOP CAP_MAX_DRIFT_PCT CAP_PREVIEW_TTL_S CAP_APPROVAL CAP_MANDATE_FILE CAP_NOTIFY CAP_NOTIFY_CMD CAP_API_URL CAP_STREAM_URL'
         'paper check|0' = 'files'
         'paper faults set|0' = 'drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents'
         'paper faults clear|0' = 'drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents'

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from capcli.errors import JournalAltered, StateFolderUnusable
+from capcli.domain.mandate import secret_hash
+from capcli.errors import ConfigError, JournalAltered, StateFolderUnusable
 from capcli.services.health import Finding
 from capcli.system import private_folder
 
@@ -129,6 +130,31 @@ def approval(app: "App") -> Finding:
             warning=True,
         )
     return Finding("human: a person approves every order, close and change (CAP_APPROVAL)")
+
+
+def mandates(app: "App") -> Finding:
+    """Say which mandates are in force, and whether the one of this client can be used."""
+    now, file = app.clock(), app.settings.mandate_file
+    active = [one for one in app.journal.mandates.active() if one.expires_at > now]
+    told = [f"{one.name} on {one.env}, until {one.expires_at:%Y-%m-%d %H:%M}Z" for one in active]
+    said = f"in force: {'; '.join(told)}" if told else "none is in force"
+    if file is None:
+        return Finding(said)
+    if app.env == "live":
+        return Finding(f"{said}; CAP_MANDATE_FILE counts for nothing on live", "unset it", warning=True)
+    if app.approval_mode != "human":
+        return Finding(
+            f"{said}; CAP_MANDATE_FILE counts for nothing while CAP_APPROVAL is confirm: nobody is asked",
+            "capcli help environment",
+            warning=True,
+        )
+    try:
+        found = app.journal.mandates.by_secret(secret_hash(app.mandate_secret()))
+    except ConfigError as error:
+        return Finding(f"{said}; {error.message}", "capcli mandate list", warning=True)
+    if found is None or found not in active:
+        return Finding(f"{said}; that of CAP_MANDATE_FILE is not", "capcli mandate list", warning=True)
+    return Finding(f"{said}; this client has {found.name}")
 
 
 def limits(app: "App") -> Finding:

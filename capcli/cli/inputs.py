@@ -13,6 +13,7 @@ from capcli.domain.risk import Risk
 from capcli.errors import UsageError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _DAYS_AGO = {"today": 0, "yesterday": 1}
 _COUNT = re.compile(r"[0-9]{1,6}")
 _MONTHS = re.compile(r"[0-9]{1,4}M")
@@ -48,19 +49,19 @@ def above_zero(option: str, text: str, hint: str = "") -> Decimal:
     return number
 
 
-def risk(text: str) -> Risk:
+def risk(text: str, option: str = "--risk") -> Risk:
     """Read what may be lost at the stop: `1%` of the equity, or `100USD`. Raises UsageError.
 
     A bare number is refused: 1 may be meant as 1 % or as 1 USD, and the two are far apart.
     """
     found = _RISK.fullmatch(text.strip())
     if found is None:
-        raise _unusable("--risk", text, "write a percentage such as 1%, or an amount such as 100USD")
-    amount, unit = above_zero("--risk", found[1]), found[2].upper()
+        raise _unusable(option, text, "write a percentage such as 1%, or an amount such as 100USD")
+    amount, unit = above_zero(option, found[1]), found[2].upper()
     if not unit:
         typed = found[1]
         raise _unusable(
-            "--risk",
+            option,
             text,
             f"write {typed}% for {typed} % of the equity, or {typed}USD for that much money (the account's "
             "own currency)",
@@ -68,7 +69,7 @@ def risk(text: str) -> Risk:
     if unit != "%":
         return Risk(amount=Money(amount, unit))
     if amount > _ALL:
-        raise _unusable("--risk", text, "it is at most 100 % of the equity")
+        raise _unusable(option, text, "it is at most 100 % of the equity")
     return Risk(amount)
 
 
@@ -129,6 +130,27 @@ def instant(option: str, text: str | None, clock: Callable[[], datetime] | None 
     if not plausible(at):
         raise UsageError(f"{option} is {at:%Y-%m-%d}: years are {FIRST_YEAR} to {LAST_YEAR}.", option=option)
     return at
+
+
+def until(option: str, text: str, clock: Callable[[], datetime]) -> datetime:
+    """Read a time to come as UTC: without a zone it is local, an hour alone is the next one.
+
+    Raises UsageError.
+    """
+    word = text.strip()
+    try:
+        if found := _CLOCK.fullmatch(word):
+            here = clock().astimezone().replace(tzinfo=None, second=0, microsecond=0)
+            at = here.replace(hour=int(found[1]), minute=int(found[2]))
+            return (at if at > here else at + timedelta(days=1)).astimezone(UTC)
+        # What has no zone is in this computer's.
+        return datetime.fromisoformat(word if _TIME.fullmatch(word) else "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{option} is {text[:60]!a}. Write 18:00 or 2026-01-31T18:00 in local time, or add an offset "
+            "(2026-01-31T18:00Z).",
+            option=option,
+        ) from None
 
 
 def _read_time(text: str) -> datetime:

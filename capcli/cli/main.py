@@ -33,6 +33,7 @@ class Root(Group):
         "exposure": ("capcli.cli.exposure:app", "What is at stake: notional, margin, loss at the stops."),
         "close": ("capcli.cli.close:app", "Close a position at market."),
         "approve": ("capcli.cli.approve:app", "Approve what an assistant or a script wants to send."),
+        "mandate": ("capcli.cli.mandate:app", "Let one client send orders alone, within limits."),
         "halt": ("capcli.cli.halt:halt_app", "Stop: nothing that adds risk is sent by anybody."),
         "flatten": ("capcli.cli.flatten:app", "Halt, cancel every order, close every position."),
         "resume": ("capcli.cli.halt:resume_app", "Let orders be sent again after a halt."),
@@ -63,7 +64,7 @@ class Root(Group):
         ),
         "Account": ("accounts", "history"),
         "Markets": ("quote", "prices", "watch", "alert", "markets", "watchlists"),
-        "Safety": ("halt", "flatten", "resume", "approve", "reconcile", "resolve"),
+        "Safety": ("halt", "flatten", "resume", "approve", "mandate", "reconcile", "resolve"),
         "Set-up": ("login", "logout", "health", "config", "live", "mcp", "paper", "record", "schema", "help"),
     }  # fmt: skip
 

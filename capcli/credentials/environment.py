@@ -57,6 +57,11 @@ def read(environ: Mapping[str, str], *, deadline_s: float = COMMAND_DEADLINE_S) 
     return Credentials(*values)
 
 
+def read_private(variable: str, path: str) -> str:
+    """Return the text of a secret file that only its owner can open. Raises SettingInvalid."""
+    return _read_file(_Origin(variable, variable, _Kind.FILE, path))
+
+
 def variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Name the variables that hold the credentials, without reading files or running commands."""
     return tuple(origin.variable for origin in _origins(environ))

@@ -50,6 +50,7 @@ _CALLS: Mapping[str, _Call] = {
     "markets search": _Call("cap_market_search", ("search_term",)),
     "markets show": _Call("cap_market_get", ("epic",)),
     "markets sentiment": _Call("cap_market_sentiment", ("market_id",)),
+    "mandate list": _Call("cap_mandates_list"),
     "orders": _Call("cap_trade_orders_list"),
     "orders amend": _Call(
         "cap_trade_preview_working_order_update", ("deal_id",), {**_ORDER, "--at": "level"}

@@ -11,6 +11,7 @@ from capcli.services.accounts import LoggedOut, Pong, SessionShown
 from capcli.services.approving import ApprovalsFound
 from capcli.services.halting import HaltShown
 from capcli.services.health import HealthReport, settings_failed
+from capcli.services.mandates import MandatesFound
 from capcli.services.reply import Reply
 
 _SET = "session"
@@ -40,6 +41,9 @@ class SessionTools:
 
     def cap_approvals_list(self) -> ToolResult:
         return self._face.answer(lambda app: app.approvals.waiting())
+
+    def cap_mandates_list(self) -> ToolResult:
+        return self._face.answer(lambda app: app.mandates.list())
 
     def cap_health(self) -> ToolResult:
         return self._face.report(lambda app: app.health.run(), settings_failed)
@@ -105,6 +109,14 @@ def tools(face: Face) -> list[FunctionTool]:
             "Waiting approvals",
             "What waits for a person's approval. Same as: capcli approve",
             ApprovalsFound,
+            READS,
+            _SET,
+        ),
+        tool(
+            do.cap_mandates_list,
+            "Mandates",
+            "What clients may send alone, and what of it is used. Same as: capcli mandate list",
+            MandatesFound,
             READS,
             _SET,
         ),

@@ -18,6 +18,7 @@ from capcli.domain.bracket import (
     of_position,
     position_body,
 )
+from capcli.domain.mandate import Tightening
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.order import POSITIONS_PATH, Kind, Leg, LegForm, OrderRequest
@@ -260,6 +261,7 @@ class Amendments:
             conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if plan.losses else None,
+            tightening=_tightening(plan),
             shown=(f"Amend {position_told(plan.position)}", f"It then has {_legs(plan)}", *plan.consequences),
         )
 
@@ -406,6 +408,12 @@ def _protected(plan: _Plan, shown: Bracket, state: Ended | None) -> Protection:
     if state is AttemptState.UNKNOWN:
         return Protection.UNCHECKED
     return Protection.YES if keeps_stop(shown, plan.after) or state is None else Protection.NO
+
+
+def _tightening(plan: _Plan) -> Tightening:
+    before, after = plan.before, plan.after
+    only_stop = replace(before, stop=after.stop) == after and after.trail is None and not plan.losses
+    return Tightening(plan.position.side, before.stop, after.stop, only_stop=only_stop)
 
 
 def _has(plan: _Plan) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
+from capcli.domain.mandate import Opening, Outside, Permit, Spend, Tightening
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
 from capcli.services.announcing import Announcement, Happening
 from capcli.services.approval_text import harmless, one_line
@@ -94,6 +95,9 @@ class Decision:
     next: str | None
 
 
+Mandated = Callable[[Asked, Opening | None, Tightening | None], Spend | Outside | None]
+
+
 class Approvals:
     """Asks for approvals, takes a person's word, and tells whether there is one."""
 
@@ -107,12 +111,14 @@ class Approvals:
         needed: bool,
         announce: Callable[[Announcement], None],
         client: Callable[[], str],
+        mandate: Mandated = lambda *_: None,
         at_terminal: bool = False,
     ) -> None:
         """`place`: the environment and its host. `announce` tells a person that something waits for them.
 
         `client` names who asks; of one client five requests wait at most.
 
+        `mandate` judges a request by the mandate that this client was given; None where it was given none.
         At a terminal a denial does not keep the person from it, and nothing is announced: they are asked.
         """
         self._journal = journal
@@ -122,6 +128,7 @@ class Approvals:
         self.needed = needed
         self._announce = announce
         self._client = client
+        self._mandate = mandate
         self._at_terminal = at_terminal
         self._codes: dict[tuple[str, ...], str] = {}
         self._lock = Lock()
@@ -131,13 +138,39 @@ class Approvals:
         """Name who approves: whoever confirms, or a person."""
         return "human" if self.needed else "confirm"
 
-    def permit(self, asked: Asked) -> str | None:
-        """Return what a person's approval is used up by; None where none is needed.
+    def permit(
+        self, asked: Asked, opening: Opening | None = None, tightening: Tightening | None = None
+    ) -> Permit | None:
+        """Return what lets a request pass: a person's approval or a mandate; None where neither is needed.
 
+        `opening` and `tightening` are what a mandate judges an order or an amendment by.
         Raises ApprovalRequired, ApprovalDenied.
         """
-        self.permit_all((asked,))
-        return asked.digest if self.needed else None
+        if not self.needed:
+            return None
+        now = self._clock()
+        if self._is_approved(asked, now):
+            return asked.digest
+        found = self._mandate(asked, opening, tightening)
+        if isinstance(found, Spend):
+            return found
+        raise self._required((asked,), now, found)
+
+    def sent(self, permit: Permit | None, asked: Asked, attempt_id: str) -> None:
+        """Announce what went out under a mandate: nobody was asked about it."""
+        if isinstance(permit, Spend):
+            self._announce(
+                Announcement(
+                    Happening.ORDER_SENT,
+                    key=attempt_id,
+                    env=asked.env,
+                    account_id=asked.account_id,
+                    at=self._clock(),
+                    text=asked.text,
+                    attempt_id=attempt_id,
+                    mandate=permit.name,
+                )
+            )
 
     def has_to_ask(self, asked: Asked) -> bool:
         """Say whether a person has yet to be asked. What cannot be told, `permit` will say."""
@@ -150,7 +183,7 @@ class Approvals:
     def permit_all(self, asked: Sequence[Asked]) -> None:
         """Let pass what a person approved, each once; for the rest one code is given out.
 
-        Raises ApprovalRequired, ApprovalDenied.
+        No mandate covers several requests at once. Raises ApprovalRequired, ApprovalDenied.
         """
         if not self.needed:
             return
@@ -171,14 +204,17 @@ class Approvals:
             expires_at=last.expires_at.isoformat(),
         )
 
-    def _required(self, asked: tuple[Asked, ...], now: datetime) -> ApprovalRequired:
+    def _required(
+        self, asked: tuple[Asked, ...], now: datetime, outside: Outside | None = None
+    ) -> ApprovalRequired:
         code = self._code(asked, now)
         # What was stored is shown, also when the same question is put again with newer figures.
         rows = self._journal().approvals(code_hash(code))
         text, until = "\n".join(one.text for one in rows), min(one.expires_at for one in rows)
         error = ApprovalRequired(
             "A person has to approve this, so nothing was sent yet: with y in capcli approve --watch, or with"
-            f" the code {code}, until {until:%H:%M:%S}Z. The same call sends it after that. {one_line(text)}",
+            f" the code {code}, until {until:%H:%M:%S}Z. The same call sends it after that. "
+            f"{f'{outside.sentence} ' if outside else ''}{one_line(text)}",
             next=f"{_LIST} {code} --env {self._env}",
             approval_code=code,
             watch=f"{_LIST} --watch --env {self._env}",

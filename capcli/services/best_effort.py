@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord
+from capcli.domain.mandate import Permit
 from capcli.errors import CapcliError, ConfigError
 from capcli.services.ports import Journal
 
@@ -31,14 +32,14 @@ class BestEffortBook:
         self._trouble = ""
         self._again_at = -inf
 
-    def open_attempt(self, attempt: AttemptRecord, *, permit: str | None = None) -> None:
+    def open_attempt(self, attempt: AttemptRecord, *, permit: Permit | None = None) -> None:
         """Record an attempt, in the journal if it can be. Raises ApprovalUnknown."""
         with self._lock:
             self._known[attempt.attempt_id] = attempt
         self._write(attempt.attempt_id, lambda journal: journal.open_attempt(attempt, permit=permit))
 
     def claim(
-        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: str | None = None
+        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: Permit | None = None
     ) -> PreviewRecord | None:
         """Claim a preview, which nothing but the journal can vouch for."""
         return self._journal().claim(preview_id, attempt, now=now, permit=permit)

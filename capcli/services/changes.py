@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
+from capcli.domain.mandate import Permit, Tightening
 from capcli.domain.order import ORDERS_PATH, Kind
 from capcli.errors import (
     BrokerRefused,
@@ -25,7 +26,7 @@ from capcli.services.recall import Recall
 from capcli.services.refusals import bounded_leg, in_words, is_passing, reason_of, unread
 from capcli.services.reply import about
 from capcli.services.sights import Sight
-from capcli.services.trading_gate import permit_way_out
+from capcli.services.trading_gate import permit_one_way_out
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class Change(Generic[T]):
 
     `risk` names the change where it adds risk, which a halt keeps here. `shown` is what a person who has to
     approve it reads, line by line, and `more` what of that is read from the broker only where somebody is
-    asked. `preview` is used up by the send.
+    asked. `preview` is used up by the send; `tightening` is what a mandate judges an amendment by.
     """
 
     kind: Kind
@@ -60,6 +61,7 @@ class Change(Generic[T]):
     shown: tuple[str, ...] = ()
     more: Callable[[], tuple[str, ...]] = tuple
     preview: PreviewRecord | None = None
+    tightening: Tightening | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ class Changer:
         Raises WouldSend on a dry run, ApprovalRequired and ApprovalDenied where a person has to approve it.
         """
         self._rehearse(change, account_id)
-        permit = self.desk.approvals.permit(self.asked(change, account_id))
-        return self._carry_out(change, account_id, permit)
+        asked = self.asked(change, account_id)
+        permit = self.desk.approvals.permit(asked, tightening=change.tightening)
+        return self._carry_out(change, account_id, asked, permit)
 
     def take_away(self, change: Change[T], account_id: str, *, person: bool) -> T:
         """Send a change that takes risk away; `person`: one at a terminal has just typed that it be sent.
@@ -92,20 +95,21 @@ class Changer:
         # The send holds the account where it can; around the reads as well it would be waited for twice, 20 s
         # for each deal, and a deal that is gone counts as gone on its own account alone.
         self._rehearse(change, account_id)
-        asked = self.asked(change, account_id)
-        permit_way_out(self.desk.approvals, (asked,), self.desk.policy, change.command, person=person)
-        permit = asked.digest if self.desk.approvals.needed and not person else None
-        return self._carry_out(change, account_id, permit)
+        desk, asked = self.desk, self.asked(change, account_id)
+        permit = permit_one_way_out(desk.approvals, asked, desk.policy, change.command, person=person)
+        return self._carry_out(change, account_id, asked, permit)
 
     def _rehearse(self, change: Change[T], account_id: str) -> None:
         self.recall.ask()
         preview_id = change.preview.preview_id if change.preview else None
         self.desk.rehearse(change.method, change.path, change.body, account_id, preview_id)
 
-    def _carry_out(self, change: Change[T], account_id: str, permit: str | None) -> T:
+    def _carry_out(self, change: Change[T], account_id: str, asked: Asked, permit: Permit | None) -> T:
         attempt = self._open(change, account_id, permit)
         with about(account_id, lambda: self._known(attempt)):
-            return self._send(attempt, change)
+            done = self._send(attempt, change)
+        self.desk.approvals.sent(permit, asked, attempt.attempt_id)
+        return done
 
     def asked(self, change: Change[T], account_id: str, *, asking: bool = False) -> Asked:
         """Return what a person is asked about a change; `asking`: they are, whoever has to approve it."""
@@ -146,7 +150,7 @@ class Changer:
         """Say what could not be recorded of an attempt."""
         return self.book.unrecorded(attempt.attempt_id)
 
-    def _open(self, change: Change[T], account_id: str, permit: str | None) -> AttemptRecord:
+    def _open(self, change: Change[T], account_id: str, permit: Permit | None) -> AttemptRecord:
         attempt = AttemptRecord(
             attempt_id=self.ids("a_"),
             kind=change.kind,

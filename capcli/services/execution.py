@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord, PreviewState, classify
+from capcli.domain.mandate import Permit, Spend
 from capcli.domain.numbers import counted
 from capcli.domain.order import Kind
 from capcli.domain.policy import Case, evaluate
@@ -42,6 +43,7 @@ from capcli.services.casework import (
 from capcli.services.commands import preview_command
 from capcli.services.documents import StoredOrder, read_order, write_baseline
 from capcli.services.evidence import Witness
+from capcli.services.mandate_permits import opening_of
 from capcli.services.margin_check import compare_margin
 from capcli.services.ports import AccountLock, DealTaken, Ids
 from capcli.services.recall import Recall
@@ -250,13 +252,18 @@ class Executions:
         self._desk.rehearse(
             preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
         )
-        permit = self._desk.approvals.permit(self._asked(preview, case))
+        asked = self._asked(preview, case)
+        permit = self._desk.approvals.permit(asked, opening_of(case, scene))
         baseline = write_baseline(scene.positions, scene.orders, case.effect)
         risk = None if case.only_reduces else "The order"
         order = read_order(preview.document)
         reply = self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
-        said = None if reply.data.replayed else compare_margin(self._desk, scene, case, reply.data.attempt_id)
-        return reply if said is None else replace(reply, data=replace(reply.data, warnings=(said,)))
+        if reply.data.replayed:
+            return reply
+        self._desk.approvals.sent(permit, asked, reply.data.attempt_id)
+        under = permit.words if isinstance(permit, Spend) else None
+        said = (under, compare_margin(self._desk, scene, case, reply.data.attempt_id))
+        return replace(reply, data=replace(reply.data, warnings=tuple(filter(None, said))))
 
     def _checked(self, preview: PreviewRecord, *, again: bool) -> tuple[Scene, Case]:
         """Take a fresh look, and refuse what must not be sent. Called inside the account lock."""
@@ -357,7 +364,7 @@ class Executions:
         baseline: bytes,
         wait_s: float,
         *,
-        permit: str | None,
+        permit: Permit | None,
         risk: str | None,
     ) -> Reply[Execution]:
         """Claim and send. `risk` names in words what a halt keeps from being sent, None where it reduces."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from capcli.domain.account import Listed, WorkingOrder
 from capcli.domain.halt import Halt, HaltKept, tidy
+from capcli.domain.mandate import MandateState
 from capcli.domain.money import plain, short
 from capcli.errors import CapcliError, Halted, NotConfirmed, StateFolderUnusable
 from capcli.services.ports import Clock, HaltSwitch, Journal
@@ -35,8 +36,11 @@ class HaltShown:
     orders: tuple[str, ...] = ()
 
 
-Waiting = Callable[[], tuple[str, Listed[WorkingOrder]]]
-"""Reads the working orders of the account in use, and names where that is."""
+Waiting = Callable[[], tuple[str, Listed[WorkingOrder], str]]
+"""Cancels the working orders of mandates and reads the others of the account in use.
+
+It names where that is, and says what it cancelled.
+"""
 
 
 class Halting:
@@ -51,7 +55,8 @@ class Halting:
     def halt(self, reason: str = "", *, by: str, waiting: Waiting | None = None) -> Reply[HaltShown]:
         """Let nobody send anything that adds risk from now on, what was confirmed before included.
 
-        Halting twice leaves the first halt as it is. `waiting` is asked for the orders that can still fill,
+        Halting twice leaves the first halt as it is. Every mandate ends with it, for good. `waiting` cancels
+        what those have waiting, and is asked for the orders that can still fill,
         once it is halted; nothing that goes wrong there undoes that. Problem STATE_FOLDER: no file took it,
         so that this process alone is halted.
         """
@@ -63,6 +68,9 @@ class Halting:
             # A journal that cannot be written must keep nobody from halting.
             with suppress(CapcliError):
                 self._note("halt", by, mine.reason)
+        with suppress(CapcliError):
+            # What cannot be written now ends when somebody resumes.
+            self._end_mandates(by)
         if not kept.places:
             return self._in_memory(kept)
         return Reply(_with_orders(_shown(kept, changed=changed), waiting))
@@ -84,12 +92,19 @@ class Halting:
         if not confirmed:
             raise NotConfirmed(f"Not confirmed, so it stays {held.words}.", next=f"{_RESUME} --confirm")
         self._note("resume", by, held.reason)
+        # None may outlive the halt, whoever halted and whatever could be written then.
+        self._end_mandates(by)
         self._switch.clear()
         return Reply(_released(changed=True))
 
     def held(self) -> Halt | None:
         """Return the halt in force, None without one."""
         return self._switch.read()
+
+    def _end_mandates(self, by: str) -> None:
+        mandates = self._journal().mandates
+        ids = tuple(one.mandate_id for one in mandates.active())
+        mandates.end(ids, MandateState.HALTED, at=self._clock(), by=by)
 
     def _note(self, kind: str, by: str, reason: str) -> None:
         detail = {"by": by, "pid": self._pid, "reason": reason}
@@ -124,11 +139,13 @@ def _with_orders(shown: HaltShown, waiting: Waiting | None) -> HaltShown:
     if waiting is None:
         return shown
     try:
-        where, found = waiting()
+        where, found, cancelled = waiting()
     except Exception as error:  # noqa: BLE001  it is halted, whatever this look does
         why = error.message if isinstance(error, CapcliError) else type(error).__name__
         sentence = f"{shown.sentence} Working orders can still fill, and could not be read: {why}"
         return replace(shown, sentence=sentence)
+    if cancelled:
+        shown = replace(shown, sentence=f"{shown.sentence} {cancelled}")
     if found.is_empty:
         return shown
     named = [f"{row.side.value} {short(row.size)} {row.epic} at {plain(row.level)}" for row in found.rows]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import IntEnum
 from hashlib import sha256
 from math import inf
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from capcli.domain.account import (
     Account,
@@ -29,6 +29,9 @@ from capcli.domain.going_live import Unlock
 from capcli.domain.halt import Halt, HaltKept
 from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment
 from capcli.domain.stream import Told
+
+if TYPE_CHECKING:
+    from capcli.domain.mandate import Mandate, MandateState, Permit, Use
 
 Clock = Callable[[], datetime]
 """Returns the present as aware UTC."""
@@ -420,14 +423,14 @@ class AttemptBook(Protocol):
 
     def attempt(self, attempt_id: str) -> AttemptRecord | None: ...
 
-    def open_attempt(self, attempt: AttemptRecord, *, permit: str | None = None) -> None: ...
+    def open_attempt(self, attempt: AttemptRecord, *, permit: "Permit | None" = None) -> None: ...
 
     def unrecorded(self, attempt_id: str) -> tuple[str, ...]:
         """Say what could not be written down of an attempt; nothing where everything was."""
         ...
 
     def claim(
-        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: str | None = None
+        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: "Permit | None" = None
     ) -> PreviewRecord | None: ...
 
     def move(
@@ -439,6 +442,40 @@ class AttemptBook(Protocol):
         at: datetime,
         **facts: Any,
     ) -> bool: ...
+
+
+class MandateBook(Protocol):
+    """Mandates and what was sent under them, durable before the call returns. Raises JournalUnreadable."""
+
+    def grant(self, mandate: "Mandate") -> None:
+        """Put a mandate into force. Raises NameTaken while there is one of its name in its environment."""
+        ...
+
+    def end(self, mandate_ids: Iterable[str], state: "MandateState", *, at: datetime, by: str) -> None:
+        """End mandates for good; those that ended before stay as they are."""
+        ...
+
+    def by_secret(self, secret_hash: str) -> "Mandate | None": ...
+
+    def of(self, *, since: datetime) -> "tuple[Mandate, ...]":
+        """Return what nobody ended yet, and what ended since an instant, newest first."""
+        ...
+
+    def active(self) -> "tuple[Mandate, ...]":
+        """Return what nobody ended yet, past its end or not."""
+        ...
+
+    def uses(self, mandate_id: str) -> "tuple[tuple[Use, AttemptRecord], ...]":
+        """Return what was sent under a mandate, with the attempt as it stands, oldest first."""
+        ...
+
+    def names(self, attempt_ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of the mandates that attempts were sent under; the others are left out."""
+        ...
+
+    def last_event_at(self) -> datetime | None:
+        """Return when the journal was last written to."""
+        ...
 
 
 class Journal(Protocol):
@@ -469,17 +506,18 @@ class Journal(Protocol):
         ...
 
     def claim(
-        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: str | None = None
+        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: "Permit | None" = None
     ) -> PreviewRecord | None:
         """Turn a READY, unexpired preview into CLAIMED and insert its attempt, in one transaction.
 
         With a `permit` (the digest of what a person approved) that approval is used up in the same one, here
-        as in `open_attempt` and `note`; without one left they raise ApprovalUnknown and change nothing.
+        as in `open_attempt` and `note`; without one left they raise ApprovalUnknown and change nothing. With
+        the use of a mandate that is written down in it; they raise MandateEnded where it cannot be.
         Returns the preview with its stored body, or None when somebody else was first or it expired.
         """
         ...
 
-    def open_attempt(self, attempt: AttemptRecord, *, permit: str | None = None) -> None:
+    def open_attempt(self, attempt: AttemptRecord, *, permit: "Permit | None" = None) -> None:
         """Insert an attempt that has no preview (close, amend, cancel)."""
         ...
 
@@ -518,7 +556,7 @@ class Journal(Protocol):
         *,
         at: datetime,
         detail: Mapping[str, Any],
-        permit: str | None = None,
+        permit: "Permit | None" = None,
     ) -> None:
         """Append an event that changes no state (a decision, an alarm)."""
         ...
@@ -559,6 +597,9 @@ class Journal(Protocol):
         hand has changed.
         """
         ...
+
+    @property
+    def mandates(self) -> MandateBook: ...
 
     def require_intact(self) -> None:
         """Refuse new risk where it is not as it was written. Raises JournalBehind, JournalAltered."""

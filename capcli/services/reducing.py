@@ -229,12 +229,14 @@ class Reductions(Executions):
         preview, scene = part.preview, part.scene
         account_id = preview.account_id
         self._desk.rehearse(preview.method, preview.path, preview.body, account_id)
-        permit = self._desk.approvals.permit(self._asked_part(part))
+        asked = self._asked_part(part)
+        permit = self._desk.approvals.permit(asked)
         self._desk.journal.save_preview(preview)
         begun(preview.preview_id)
         with about(account_id, lambda: self._known(preview)):
             baseline = write_baseline(scene.positions, scene.orders, part.case.effect)
             reply = self._claim_and_send(preview, part.order, baseline, wait_s, permit=permit, risk=None)
+            self._desk.approvals.sent(permit, asked, reply.data.attempt_id)
             return self._told(reply, part.target, part.order.request.size)
 
     def _asked_part(self, part: _Part) -> Asked:

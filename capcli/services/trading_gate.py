@@ -1,8 +1,10 @@
 """The switch in front of everything that changes the account, and the confirmation that it needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from capcli.domain.approval import Asked
+from capcli.domain.mandate import Permit
 from capcli.domain.policy import Policy
 from capcli.errors import ApprovalUnrecorded, ConfigError, LiveLocked, OrderNotConfirmed, Refused, TradingOff
 from capcli.services.approving import Approvals
@@ -44,10 +46,26 @@ def permit_way_out(
 
     Raises ApprovalRequired, ApprovalDenied, and ApprovalUnrecorded where the journal keeps no approvals.
     """
+    if not person:
+        with _unrecorded(policy, command):
+            approvals.permit_all(asked)
+
+
+def permit_one_way_out(
+    approvals: Approvals, asked: Asked, policy: Policy, command: str, *, person: bool
+) -> Permit | None:
+    """Let pass one request as `permit_way_out`, or by the mandate of this client; return what it uses up."""
     if person:
-        return
+        return None
+    with _unrecorded(policy, command):
+        return approvals.permit(asked)
+
+
+@contextmanager
+def _unrecorded(policy: Policy, command: str) -> Iterator[None]:
+    """Point at the terminal where the journal keeps no approvals."""
     try:
-        approvals.permit_all(asked)
+        yield
     except ConfigError as error:
         unrecorded = ApprovalUnrecorded(
             f"A person has to approve this, and the journal cannot keep an approval: {error.message}"

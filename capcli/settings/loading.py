@@ -60,6 +60,7 @@ class Settings:
     max_drift_pct: Decimal
     preview_ttl_s: int
     approval: str
+    mandate_file: str | None
     notify: bool
     notify_cmd: tuple[str, ...] | None
     api_url: str | None
@@ -320,6 +321,7 @@ def _settings(found: Mapping[str, _Found], profile: Profile, environ: Mapping[st
         max_drift_pct=value["max_drift_pct"],
         preview_ttl_s=value["preview_ttl_s"],
         approval=value["approval"],
+        mandate_file=value["mandate_file"],
         notify=value["notify"],
         notify_cmd=value["notify_cmd"],
         api_url=value["api_url"],

@@ -195,6 +195,13 @@ TABLE = (
         if_bad="human",
     ),
     Setting(
+        "CAP_MANDATE_FILE",
+        values.file,
+        None,
+        "the full path of a file that capcli mandate grant wrote",
+        "The mandate of this client: what it may send without a person on paper and demo",
+    ),
+    Setting(
         "CAP_NOTIFY",
         values.boolean,
         True,

@@ -117,6 +117,12 @@ def epics(text: str) -> frozenset[str] | None:
     return frozenset(names) or None
 
 
+def file(text: str) -> str:
+    if not os.path.isabs(text):  # noqa: PTH117
+        raise ValueError
+    return text
+
+
 def account(text: str) -> str:
     if not _ACCOUNT.fullmatch(text):
         raise ValueError

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
+from capcli.domain.mandate import MandateState, Permit, Spend
 from capcli.errors import JournalAltered, JournalUnreadable, StateFolderUnusable
 from capcli.services.ports import Anchor, DealTaken, Inspection, JournalBreak, Mark
 from capcli.store import approvals, seals
@@ -20,6 +21,7 @@ from capcli.store.custody import Ask, Custody, Held, new_identity
 from capcli.store.db import Database
 from capcli.store.deal_numbers import DealNumbers
 from capcli.store.events import Event, append
+from capcli.store.mandates import Mandates, end, spend
 from capcli.store.records import (
     approval_of,
     attempt_of,
@@ -254,9 +256,9 @@ class SqliteJournal:
     ) -> tuple[int, str]:
         """Take the journal as it is now for the one to go on from, and the altered rows for true.
 
-        No preview and no approval from before it can be used: it may have been, and nobody knows any more.
-        So may an order that was claimed: it is looked for as one whose answer was lost. Return number and
-        hash of the last event. Raises JournalUnreadable, StateFolderUnusable.
+        No preview, approval or mandate from before it counts: it may have been used, and nobody knows any
+        more. So may an order that was claimed: it is looked for as one whose answer was lost. Return number
+        and hash of the last event. Raises JournalUnreadable, StateFolderUnusable.
         """
         with self._writing(accepting=True) as (connection, append):
             for table, key in altered:
@@ -264,6 +266,8 @@ class SqliteJournal:
             # What is not known any more may have used them up.
             connection.execute(_EXPIRE_ALL, (stamp(at - _LONGEST_LIFE),))
             connection.execute(approvals.VOID_ALL, (stamp(at - _LONGEST_LIFE),))
+            active = [row[0] for row in connection.execute("SELECT id FROM mandates WHERE state = 'ACTIVE'")]
+            end(connection, append, active, MandateState.VOID, at=at, by="capcli history accept")
             for claimed in [self._read(attempt_of, row) for row in connection.execute(_CLAIMED).fetchall()]:
                 begun = replace(claimed, state=AttemptState.SENDING, sent_at=claimed.created_at)
                 connection.execute(_MOVE, attempt_row(begun) | {"from_state": claimed.state.value})
@@ -336,7 +340,7 @@ class SqliteJournal:
         return self._read(lambda row: datetime.fromisoformat(row["at"]), rows[0]) if rows else None
 
     def claim(
-        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: str | None = None
+        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: Permit | None = None
     ) -> PreviewRecord | None:
         if attempt.preview_id != preview_id or attempt.state is not AttemptState.CLAIMED:
             raise ValueError(f"{attempt.attempt_id} is not a claim of {preview_id}")
@@ -353,18 +357,18 @@ class SqliteJournal:
             if connection.execute(_INSERT_ATTEMPT, attempt_row(attempt)).rowcount == 0:
                 append(Event("claimed_before", now, detail=_named(preview)))
                 return None
-            approvals.use(connection, append, permit, now)
+            _use(connection, append, permit, attempt.attempt_id, now)
             append(_claimed(preview, attempt, now))
             return preview
 
-    def open_attempt(self, attempt: AttemptRecord, *, permit: str | None = None) -> None:
+    def open_attempt(self, attempt: AttemptRecord, *, permit: Permit | None = None) -> None:
         if attempt.preview_id is not None:
             raise ValueError(f"{attempt.attempt_id} has a preview: it has to be claimed")
         detail = {"kind": attempt.kind, "body_sha256": attempt.body_sha256}
         opened = Event("open", attempt.created_at, attempt.attempt_id, None, attempt.state, detail)
         with self._writing() as (connection, append):
             connection.execute(_INSERT_ATTEMPT, attempt_row(attempt))
-            approvals.use(connection, append, permit, attempt.created_at)
+            _use(connection, append, permit, attempt.attempt_id, attempt.created_at)
             append(opened)
 
     def unrecorded(self, _attempt_id: str) -> tuple[str, ...]:
@@ -420,6 +424,11 @@ class SqliteJournal:
         return found
 
     @property
+    def mandates(self) -> Mandates:
+        """What clients may send without a person."""
+        return Mandates(self._db, self._writing)
+
+    @property
     def deal_numbers(self) -> DealNumbers:
         """The numbers by which a person may name deals."""
         return DealNumbers(self._db, lambda: self._writing(wait_s=_BRIEF_S))
@@ -431,10 +440,10 @@ class SqliteJournal:
         *,
         at: datetime,
         detail: Mapping[str, Any],
-        permit: str | None = None,
+        permit: Permit | None = None,
     ) -> None:
         with self._writing() as (connection, append):
-            approvals.use(connection, append, permit, at)
+            _use(connection, append, permit, attempt_id, at)
             append(Event(kind, at, attempt_id, detail=detail))
 
     def notes(self, kind: str) -> tuple[tuple[datetime, Mapping[str, Any]], ...]:
@@ -524,6 +533,27 @@ def _own(connection: sqlite3.Connection, attempt: AttemptRecord) -> None:
 
 def _note_of(row: sqlite3.Row) -> tuple[datetime, Mapping[str, Any]]:
     return datetime.fromisoformat(row["at"]), dict(json.loads(row["detail"]))
+
+
+def _use(
+    connection: sqlite3.Connection,
+    append: Callable[[Event], None],
+    permit: Permit | None,
+    attempt_id: str | None,
+    now: datetime,
+) -> None:
+    """Use up a person's approval, or an order of a mandate, in the transaction of what it is for.
+
+    Raises ApprovalUnknown, MandateEnded.
+    """
+    if permit is None:
+        return
+    if isinstance(permit, Spend):
+        if attempt_id is None:
+            raise ValueError("A mandate covers attempts only")
+        spend(connection, append, permit, attempt_id, now)
+        return
+    approvals.use(connection, append, permit, now)
 
 
 def _refuse_other_order(preview: PreviewRecord, attempt: AttemptRecord) -> None:

@@ -142,9 +142,55 @@ _V2 = (
         BEGIN SELECT RAISE(ABORT, 'deal numbers are kept'); END""",
 )
 
-Migrations = tuple[Iterable[str], ...]
-
 # Who asked: the name that an assistant's client gives itself, or a script.
 _V3 = ("ALTER TABLE approvals ADD COLUMN client TEXT",)
 
-MIGRATIONS: Migrations = (_V1, _V2, _V3)
+_V4 = (
+    # What a client may send without a person. Its terms are never changed, and what ended stays ended.
+    """CREATE TABLE mandates (
+        id TEXT PRIMARY KEY NOT NULL,
+        name TEXT NOT NULL,
+        env TEXT NOT NULL,
+        host TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        secret_hash TEXT UNIQUE NOT NULL,
+        epics TEXT NOT NULL,
+        risk TEXT NOT NULL,
+        total_risk TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        orders INTEGER NOT NULL,
+        since TEXT NOT NULL,
+        granted_at TEXT NOT NULL,
+        expires_at TEXT NOT NULL,
+        state TEXT NOT NULL,
+        ended_at TEXT
+    )""",
+    # What was sent under one. An order has a number of its own, so no two take the last one.
+    """CREATE TABLE mandate_uses (
+        attempt_id TEXT PRIMARY KEY NOT NULL REFERENCES attempts (id),
+        mandate_id TEXT NOT NULL REFERENCES mandates (id),
+        deed TEXT NOT NULL,
+        number INTEGER,
+        reserved TEXT NOT NULL,
+        at TEXT NOT NULL,
+        UNIQUE (mandate_id, number)
+    )""",
+    "CREATE INDEX mandates_in_force ON mandates (expires_at) WHERE state = 'ACTIVE'",
+    """CREATE TRIGGER mandates_are_not_deleted BEFORE DELETE ON mandates
+        BEGIN SELECT RAISE(ABORT, 'mandates are kept'); END""",
+    """CREATE TRIGGER mandates_only_end BEFORE UPDATE ON mandates
+        WHEN OLD.state <> 'ACTIVE' OR NEW.id <> OLD.id OR NEW.name <> OLD.name OR NEW.env <> OLD.env
+            OR NEW.host <> OLD.host OR NEW.account_id <> OLD.account_id OR NEW.secret_hash <> OLD.secret_hash
+            OR NEW.epics <> OLD.epics OR NEW.risk <> OLD.risk OR NEW.total_risk <> OLD.total_risk
+            OR NEW.currency <> OLD.currency OR NEW.orders <> OLD.orders OR NEW.since <> OLD.since
+            OR NEW.granted_at <> OLD.granted_at OR NEW.expires_at <> OLD.expires_at
+        BEGIN SELECT RAISE(ABORT, 'a mandate only ends'); END""",
+    """CREATE TRIGGER mandate_uses_are_not_changed BEFORE UPDATE ON mandate_uses
+        BEGIN SELECT RAISE(ABORT, 'uses of a mandate are kept'); END""",
+    """CREATE TRIGGER mandate_uses_are_not_deleted BEFORE DELETE ON mandate_uses
+        BEGIN SELECT RAISE(ABORT, 'uses of a mandate are kept'); END""",
+)
+
+Migrations = tuple[Iterable[str], ...]
+
+MIGRATIONS: Migrations = (_V1, _V2, _V3, _V4)

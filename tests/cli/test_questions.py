@@ -128,6 +128,7 @@ class Home:
         return "history accept"
 
 
+TERMS = "--epics SILVER --risk 1% --total-risk 2% --orders 3 --until 23:00"
 QUESTIONS = (
     Asked("execute.sent", "Send it?", lambda home: f"execute {home.preview()}"),
     Asked("execute.sent", "Send it?", lambda _: "buy SILVER 1 --stop 24.50"),
@@ -152,6 +153,7 @@ QUESTIONS = (
     Asked("watchlists.delete", "Delete ", lambda home: f"watchlists delete {home.watchlist()}"),
     Asked("paper.reset", "This forgets every paper deal.", lambda _: "paper reset"),
     Asked("approve._sign", "Approve it, once,", lambda home: f"approve {home.code()}"),
+    Asked("mandate.grant", "Grant it?", lambda _: f"mandate grant night {TERMS}"),
     Asked("call._approved", "Send it?", lambda home: f"execute {home.preview()}", env=HUMAN),
 )
 # Asked one after the other by the login, the checklist and the PIN: the tests below, and those of going live.

@@ -419,6 +419,7 @@ STEPS = (
         lambda _: {"epics": ["SILVER"], "duration_s": 0},
     ),
     Step("approvals", lambda app, _: app.approvals.waiting(), "cap_approvals_list"),
+    Step("mandates", lambda app, _: app.mandates.list(), "cap_mandates_list"),
     Step(
         "halt",
         lambda app, _: app.halting.halt("enough", by="cap_halt"),

@@ -15,6 +15,8 @@ TERMINAL_ONLY = {
     "buy": "preview and execute in one sitting; an assistant has the two, with an answer between",
     "sell": "the same",
     "positions breakeven": "an amendment to the entry: cap_trade_positions_amend takes that level",
+    "mandate grant": "what a client may send without a person is a person's to say",
+    "mandate revoke": "the same; cap_halt ends every mandate",
     "resolve": "a person's word, given where a person types",
     "resume": "a halt ends when a person says so",
     "live checklist": "a person reads, types a PIN and a phrase; cap_health tells whether live is unlocked",

@@ -337,7 +337,7 @@ def test_a_claim_without_an_approval_left_leaves_the_preview_ready(
     human: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     preview_id = human.preview().preview_id
-    monkeypatch.setattr(human.app.approvals, "permit", lambda _asked: "never asked")
+    monkeypatch.setattr(human.app.approvals, "permit", lambda *_: "never asked")
 
     assert refusal(lambda: human.execute(preview_id)).code == "APPROVAL_UNKNOWN"
     assert sent(human) == []

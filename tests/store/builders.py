@@ -9,6 +9,7 @@ from typing import Any
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState
+from capcli.domain.mandate import Mandate
 from capcli.domain.order import Kind
 from tests.support.paths import IMPORT_PATH
 
@@ -85,3 +86,24 @@ def an_approval(**changes: Any) -> ApprovalRecord:
         expires_at=NOW + timedelta(seconds=600),
     )
     return replace(approval, **changes)
+
+
+def a_mandate(mandate_id: str = "m_1", **changes: Any) -> Mandate:
+    env, host, account_id = ACCOUNT
+    mandate = Mandate(
+        mandate_id=mandate_id,
+        name="night",
+        env=env,
+        host=host,
+        account_id=account_id,
+        secret_hash=sha256(mandate_id.encode()).hexdigest(),
+        epics=("SILVER",),
+        risk=Decimal(20),
+        total_risk=Decimal(60),
+        currency="USD",
+        orders=3,
+        since=NOW,
+        granted_at=NOW,
+        expires_at=NOW + timedelta(hours=6),
+    )
+    return replace(mandate, **changes)

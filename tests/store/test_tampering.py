@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ import pytest
 from capcli import system
 from capcli.domain.approval import ApprovalState
 from capcli.domain.attempt import AttemptState, PreviewState
+from capcli.domain.mandate import Deed, MandateState, Spend
 from capcli.errors import CapcliError, JournalAltered, JournalBehind, JournalUnreadable
 from capcli.services.ports import Anchor
 from capcli.store.db import Database
 from capcli.store.journal import SqliteJournal
 from capcli.store.schema import MIGRATIONS
 
-from .builders import NOW, a_close, a_preview, an_approval, an_attempt
+from .builders import NOW, a_close, a_mandate, a_preview, an_approval, an_attempt
 
 S = AttemptState
 KEY = b"k" * 32
@@ -58,6 +60,12 @@ def lived(journal: SqliteJournal) -> None:
     journal.claim("p_000000000001", an_attempt(), now=NOW, permit=an_approval().digest)
     journal.move("a_000000000001", S.CLAIMED, S.SENDING, at=NOW)
     journal.move("a_000000000001", S.SENDING, S.UNKNOWN, at=NOW, deal_reference="o_1", note="no answer")
+    journal.mandates.grant(a_mandate())
+    journal.mandates.end(["m_1"], MandateState.REVOKED, at=NOW, by="a person")
+    journal.mandates.grant(a_mandate("m_2"))
+    journal.save_preview(a_preview("p_mandated"))
+    use = Spend("m_2", "night", Deed.OPEN, Decimal(7))
+    journal.claim("p_mandated", an_attempt("a_mandated", preview_id="p_mandated"), now=NOW, permit=use)
     journal.save_preview(a_preview(WAITING))
 
 

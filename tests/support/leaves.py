@@ -92,6 +92,8 @@ LINES = (
     Line("halt --reason lunch"),
     Line("resume --confirm"),
     Line("approve", rows=True),
+    Line("mandate list", rows=True),
+    Line("mandate revoke nobody", code=5),
     Line("live checklist", rows=True, code=5),
     Line("flatten --confirm", rows=True),
     Line("resume --confirm"),
@@ -114,6 +116,7 @@ LINES = (
 LEFT_OUT = {
     "record": "a person looks through it at a terminal: tests/cli/test_record.py runs it",
     "paper check": "reads what `record` wrote: tests/cli/test_record.py runs it",
+    "mandate grant": "a person is asked at a terminal: tests/cli/test_mandate.py runs it",
     "history accept": "a person says why, at a terminal: tests/cli/test_verify.py runs it",
     "paper serve": "runs until it is stopped: tests/cli/test_process.py starts it",
     "mcp install": "writes into another program's files: tests/cli/test_mcp.py runs it",

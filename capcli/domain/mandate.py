@@ -1,0 +1,320 @@
+"""Mandates: what a client may send without a person, how much of it is used, and what ends it. Pure.
+
+A mandate is bound to a secret that one client is given. Its amounts are in account currency and fixed when it
+is granted. It is spent by sending: nothing that happens afterwards gives an order of it back.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+from enum import StrEnum
+from hashlib import sha256
+
+from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
+from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.bookings import Column, column_of
+from capcli.domain.market import Side
+from capcli.domain.money import CENT, EXACT, ceil_to, cents
+from capcli.domain.numbers import counted
+from capcli.domain.order import Kind
+
+_NEVER_THERE = frozenset({AttemptState.NOT_SENT, AttemptState.REFUSED, AttemptState.REJECTED})
+# A working order that is gone without a deal was cancelled or expired where the activity says one of these.
+_ENDED = frozenset({"DELETED", "CANCELLED", "EXPIRED", "REJECTED"})
+
+
+class MandateState(StrEnum):
+    """Only an ACTIVE mandate counts, and only until its end; every other state is final."""
+
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+    HALTED = "HALTED"
+    STOP_LOST = "STOP_LOST"
+    VOID = "VOID"
+
+    @property
+    def words(self) -> str:
+        return _WORDS[self]
+
+
+_WORDS = {
+    MandateState.ACTIVE: "is in force",
+    MandateState.EXPIRED: "has expired",
+    MandateState.REVOKED: "was revoked",
+    MandateState.HALTED: "ended with a halt",
+    MandateState.STOP_LOST: "ended because a deal of it lost its stop, or had it loosened",
+    MandateState.VOID: "ended when the journal was accepted",
+}
+
+
+class Deed(StrEnum):
+    """What a mandate can cover. Only OPEN takes one of its orders."""
+
+    OPEN = "OPEN"
+    CLOSE = "CLOSE"
+    CANCEL = "CANCEL"
+    TIGHTEN = "TIGHTEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """A mandate as the journal keeps it; the secret itself is kept nowhere but in the client's file.
+
+    `risk` is what one order may lose at its stop, `total_risk` what all may lose, in `currency`. `since` is
+    when it was granted by the broker's clock, which bookings are dated by.
+    """
+
+    mandate_id: str
+    name: str
+    env: str
+    host: str
+    account_id: str
+    secret_hash: str
+    epics: tuple[str, ...]
+    risk: Decimal
+    total_risk: Decimal
+    currency: str
+    orders: int
+    since: datetime
+    granted_at: datetime
+    expires_at: datetime
+    state: MandateState = MandateState.ACTIVE
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One request that was sent under a mandate. `number` counts its orders from 1; None for other deeds.
+
+    `reserved` is what an order could lose when it was sent, a fill one spread worse included.
+    """
+
+    attempt_id: str
+    mandate_id: str
+    deed: Deed
+    number: int | None
+    reserved: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """The use of a mandate, for the journal to write down with the attempt that it is for."""
+
+    mandate_id: str
+    name: str
+    deed: Deed
+    reserved: Decimal = Decimal(0)
+    words: str = ""
+
+
+Permit = str | Spend
+"""What lets a request pass: the digest of what a person approved, or the use of a mandate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Why the mandate of this client does not cover a request. `name` is None where it has none."""
+
+    name: str | None
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        return f"The mandate {self.name} does not cover it: {self.why}." if self.name else f"{self.why}."
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An order that would open something. Levels in the market's currency, `loss` in account currency.
+
+    `loss` is that at the stop if it fills one spread worse than now, None without a stop. `meets` are the
+    deals on the other side of its market that it would reduce, now or when it fills. `positions` and `orders`
+    are the account's, by the look that it was judged by.
+    """
+
+    epic: str
+    is_working: bool
+    loss: Decimal | None
+    good_till: datetime | None
+    meets: tuple[str, ...]
+    positions: tuple[Position, ...] = ()
+    orders: tuple[WorkingOrder, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tightening:
+    """An amendment of a position. `only_stop`: nothing but the level of its stop changes."""
+
+    side: Side
+    before: Decimal | None
+    after: Decimal | None
+    only_stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An order of a mandate: its use, its attempt, what was ordered, and the stop that it has to keep.
+
+    `stop` is what the fill showed, or the latest tightening; None where nobody saw one yet.
+    """
+
+    use: Use
+    attempt: AttemptRecord
+    size: Decimal
+    side: Side
+    stop: Decimal | None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the ids of the order and of what it became, as far as they are known."""
+        found = self.attempt
+        return frozenset(filter(None, (found.order_id, *found.opened_deal_ids, *found.deal_ids)))
+
+
+@dataclass(frozen=True, slots=True)
+class MandateBook:
+    """What the broker shows of the account since the mandate was granted. `rates` to account currency."""
+
+    positions: tuple[Position, ...]
+    orders: tuple[WorkingOrder, ...]
+    activity: tuple[Activity, ...]
+    bookings: tuple[Transaction, ...]
+    rates: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of a mandate is used: `orders` sent, and what of the total risk is lost or at stake.
+
+    `lost_stop` names a deal of it whose stop is missing, or further away than it was.
+    """
+
+    orders: int
+    charged: Decimal
+    lost_stop: str | None
+
+
+def secret_hash(secret: str) -> str:
+    """Return what the journal keeps of a client's secret."""
+    return sha256(f"mandate secret {secret.strip()}".encode()).hexdigest()
+
+
+def usage_of(mandate: Mandate, sent: Iterable[Sent], book: MandateBook) -> Usage:
+    """Add up what a mandate has used: realised losses, costs, and the loss at the stops of what is open.
+
+    A gain makes up for nothing. What is not seen yet counts in full, as it was reserved when it was sent.
+    """
+    orders, charged, lost = 0, _costs(mandate, book), None
+    with localcontext(EXACT):
+        for one in sent:
+            orders += 1
+            amount, bare = _charge(one, book)
+            charged += amount
+            lost = lost or bare
+    return Usage(orders, ceil_to(charged, CENT), lost)
+
+
+def _charge(one: Sent, book: MandateBook) -> tuple[Decimal, str | None]:
+    """Return what one order has lost and may still lose, and its deal without the stop that it had."""
+    if one.attempt.state in _NEVER_THERE:
+        return Decimal(0), None
+    waiting = next((row for row in book.orders if row.deal_id in one.names), None)
+    if waiting is not None:
+        return _at_stake(one, waiting, book)
+    deals = _deals(one, book)
+    booked = [row for row in book.bookings if row.deal_id in deals]
+    lost = sum((-min(row.amount, Decimal(0)) for row in booked), Decimal(0))
+    there = [row for row in book.positions if row.deal_id in deals or row.working_order_id in one.names]
+    if not there:
+        if booked:
+            return lost, None
+        return (Decimal(0) if _came_to_nothing(one, book) else one.use.reserved), None
+    stakes = [_at_stake(one, row, book) for row in there]
+    at_stake = sum((amount for amount, _ in stakes), Decimal(0))
+    bare = next((name for _, name in stakes if name is not None), None)
+    whole = sum((row.size for row in there), Decimal(0)) >= one.size
+    # Of a part that was closed the booking may come later.
+    return (lost + at_stake if whole else max(lost + at_stake, one.use.reserved)), bare
+
+
+def _at_stake(one: Sent, row: Position | WorkingOrder, book: MandateBook) -> tuple[Decimal, str | None]:
+    rate = book.rates.get(row.currency)
+    if row.stop_level is None:
+        return one.use.reserved, row.deal_id
+    if rate is None:
+        return one.use.reserved, None
+    away = row.level - row.stop_level if row.side is Side.BUY else row.stop_level - row.level
+    units = row.size * (row.contract_size if isinstance(row, Position) else Decimal(1))
+    loss = max(away, Decimal(0)) * units * rate
+    if one.stop is not None and isinstance(row, Position):
+        loosened = row.stop_level < one.stop if row.side is Side.BUY else row.stop_level > one.stop
+    else:
+        loosened = loss > one.use.reserved
+    return loss, row.deal_id if loosened else None
+
+
+def _deals(one: Sent, book: MandateBook) -> frozenset[str]:
+    """Return the deals of an order, those included that a working order became when nobody looked."""
+    linked = {row.deal_id for row in book.activity if row.working_order_id in one.names}
+    return one.names | linked
+
+
+def _came_to_nothing(one: Sent, book: MandateBook) -> bool:
+    """Say whether the activity shows that a working order ended without a fill."""
+    if one.attempt.kind is not Kind.WORKING or _deals(one, book) != one.names:
+        return False
+    return any(row.deal_id in one.names and row.status in _ENDED for row in book.activity)
+
+
+def _costs(mandate: Mandate, book: MandateBook) -> Decimal:
+    """Add up the charges in its markets that name no deal: overnight fees say only the market (API 10.2)."""
+    rows = (row for row in book.bookings if row.deal_id is None and row.at >= mandate.since)
+    ours = (row for row in rows if row.epic in mandate.epics and column_of(row.type) is not Column.DEPOSITS)
+    return sum((-min(row.amount, Decimal(0)) for row in ours), Decimal(0))
+
+
+def why_not_opened(mandate: Mandate, opening: Opening, used: Usage) -> str | None:
+    """Say why an order is outside a mandate; None where it is within."""
+    return next(_faults(mandate, opening, used), None)
+
+
+def _faults(mandate: Mandate, opening: Opening, used: Usage) -> Iterator[str]:
+    if opening.epic not in mandate.epics:
+        yield f"{opening.epic} is not among {', '.join(mandate.epics)}"
+    if opening.meets:
+        yield f"it meets {', '.join(opening.meets)} on the other side of {opening.epic}"
+    if opening.is_working and (opening.good_till is None or opening.good_till > mandate.expires_at):
+        until = f"{mandate.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+        yield f"a working order has to expire with the mandate, at {until} or before"
+    if used.orders >= mandate.orders:
+        yield f"its {counted(mandate.orders, 'order')} {'is' if mandate.orders == 1 else 'are'} used up"
+    if opening.loss is None:
+        yield "it carries no stop"
+        return
+    loss, currency = ceil_to(opening.loss, CENT), mandate.currency
+    if loss > mandate.risk:
+        yield f"it may lose {_money(loss)} at its stop, of at most {_money(mandate.risk)} {currency} an order"
+    if used.charged + loss > mandate.total_risk:
+        yield (
+            f"{_money(used.charged)} is lost or at stake already, and {_money(loss)} more is above the total "
+            f"of {_money(mandate.total_risk)} {currency}"
+        )
+
+
+def why_not_tightened(change: Tightening, kept: Decimal | None) -> str | None:
+    """Say why an amendment is more than the tightening of a stop; None where it is no more.
+
+    `kept` is the stop that the deal has to have: one that is missing may be put back there, or nearer.
+    """
+    least = change.before if change.before is not None else kept
+    if not change.only_stop or change.after is None or least is None:
+        return "it changes more than the level of the stop"
+    looser = change.after < least if change.side is Side.BUY else change.after > least
+    return "it loosens the stop" if looser else None
+
+
+def _money(amount: Decimal) -> str:
+    return f"{cents(amount):,f}"

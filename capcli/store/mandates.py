@@ -1,0 +1,175 @@
+"""Mandates in the journal: granted, used in the transaction of what they are used for, ended for good."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from decimal import Decimal
+
+from capcli.domain.attempt import AttemptRecord
+from capcli.domain.mandate import Deed, Mandate, MandateState, Spend, Use
+from capcli.errors import MandateEnded, NameTaken
+from capcli.store.db import Database
+from capcli.store.events import Event
+from capcli.store.records import attempt_of, stamp
+
+Append = Callable[[Event], None]
+Writing = Callable[[], AbstractContextManager[tuple[sqlite3.Connection, Append]]]
+
+_INSERT = """
+    INSERT INTO mandates (id, name, env, host, account_id, secret_hash, epics, risk, total_risk, currency,
+        orders, since, granted_at, expires_at, state, ended_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"""
+_IN_FORCE = "SELECT * FROM mandates WHERE state = 'ACTIVE' AND expires_at > ?"
+_END = "UPDATE mandates SET state = ?, ended_at = ? WHERE id = ? AND state = 'ACTIVE'"
+_USES = """
+    SELECT uses.attempt_id AS use_attempt_id, mandate_id, deed, number, reserved, at, attempts.*
+    FROM mandate_uses AS uses JOIN attempts ON attempts.id = uses.attempt_id
+    WHERE mandate_id = ? ORDER BY uses.at, uses.rowid"""
+# SQLite takes 999 variables in one statement everywhere.
+_AT_ONCE = 500
+
+
+class Mandates:
+    """The mandates of this user. Each method raises JournalUnreadable."""
+
+    def __init__(self, db: Database, writing: Writing) -> None:
+        self._db = db
+        self._writing = writing
+
+    def grant(self, mandate: Mandate) -> None:
+        """Put a mandate into force. Raises NameTaken while there is one of its name in its environment."""
+        one = mandate
+        with self._writing() as (connection, append):
+            for row in connection.execute(_IN_FORCE, (stamp(one.granted_at),)).fetchall():
+                if (row["name"], row["env"]) == (one.name, one.env):
+                    raise NameTaken(
+                        f"The mandate {one.name} is in force on {one.env} until {row['expires_at'][:16]}Z. "
+                        "Nothing was granted.",
+                        next=f"capcli mandate revoke {one.name} --env {one.env}",
+                    )
+            values = (one.mandate_id, one.name, one.env, one.host, one.account_id, one.secret_hash)
+            terms = (json.dumps(one.epics), str(one.risk), str(one.total_risk), one.currency, one.orders)
+            times = (stamp(one.since), stamp(one.granted_at), stamp(one.expires_at))
+            connection.execute(_INSERT, (*values, *terms, *times, one.state.value))
+            detail = {"mandate_id": one.mandate_id, "name": one.name}
+            append(Event("mandate", one.granted_at, to_state=one.state, detail=detail))
+
+    def end(self, mandate_ids: Iterable[str], state: MandateState, *, at: datetime, by: str) -> None:
+        """End mandates for good; those that ended before stay as they are."""
+        wanted = tuple(mandate_ids)
+        if wanted:
+            with self._writing() as (connection, append):
+                end(connection, append, wanted, state, at=at, by=by)
+
+    def by_secret(self, secret_hash: str) -> Mandate | None:
+        row = self._db.row("SELECT * FROM mandates WHERE secret_hash = ?", (secret_hash,))
+        return None if row is None else _mandate_of(row)
+
+    def of(self, *, since: datetime) -> tuple[Mandate, ...]:
+        """Return what is in force by its state, and what ended since an instant, newest first."""
+        rows = self._db.rows(
+            "SELECT * FROM mandates WHERE state = 'ACTIVE' OR ended_at > ? ORDER BY granted_at DESC",
+            (stamp(since),),
+        )
+        return tuple(map(_mandate_of, rows))
+
+    def active(self) -> tuple[Mandate, ...]:
+        """Return what no one ended yet, past its end or not."""
+        return tuple(map(_mandate_of, self._db.rows("SELECT * FROM mandates WHERE state = 'ACTIVE'")))
+
+    def uses(self, mandate_id: str) -> tuple[tuple[Use, AttemptRecord], ...]:
+        """Return what was sent under a mandate, with the attempt as it stands, oldest first."""
+        return tuple((_use_of(row), attempt_of(row)) for row in self._db.rows(_USES, (mandate_id,)))
+
+    def names(self, attempt_ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of the mandates that these attempts were sent under; the others are left out."""
+        wanted, found = list(attempt_ids), dict[str, str]()
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            sql = (
+                "SELECT attempt_id, name FROM mandate_uses JOIN mandates ON mandates.id = mandate_id "  # noqa: S608
+                f"WHERE attempt_id IN ({marks})"
+            )
+            found |= {row["attempt_id"]: str(row["name"]) for row in self._db.rows(sql, tuple(some))}
+        return found
+
+    def last_event_at(self) -> datetime | None:
+        """Return when the journal was last written to: a clock that is behind that was set back."""
+        row = self._db.row("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
+        return None if row is None else datetime.fromisoformat(row["at"])
+
+
+def spend(connection: sqlite3.Connection, append: Append, use: Spend, attempt_id: str, at: datetime) -> None:
+    """Use a mandate in the transaction of what it is used for. Raises MandateEnded.
+
+    The later of this computer's clock and of the journal's last event counts: a clock that is set back
+    brings nothing back.
+    """
+    last = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+    now = max(stamp(at), last["at"] if last else "")
+    row = connection.execute("SELECT * FROM mandates WHERE id = ?", (use.mandate_id,)).fetchone()
+    if row is None or row["state"] != MandateState.ACTIVE or row["expires_at"] <= now:
+        raise MandateEnded(f"The mandate {use.name} ended a moment ago. Nothing was sent.")
+    number = None
+    if use.deed is Deed.OPEN:
+        count = "SELECT count(number) FROM mandate_uses WHERE mandate_id = ?"
+        number = connection.execute(count, (use.mandate_id,)).fetchone()[0] + 1
+        if number > row["orders"]:
+            raise MandateEnded(
+                f"The last order of the mandate {use.name} was used a moment ago. Nothing was sent."
+            )
+    values = (attempt_id, use.mandate_id, use.deed.value, number, str(use.reserved), stamp(at))
+    connection.execute("INSERT INTO mandate_uses VALUES (?, ?, ?, ?, ?, ?)", values)
+    detail = {"mandate_id": use.mandate_id, "name": use.name, "deed": use.deed.value, "number": number}
+    append(Event("mandate_used", at, attempt_id, detail=detail))
+
+
+def end(
+    connection: sqlite3.Connection,
+    append: Append,
+    mandate_ids: Iterable[str],
+    state: MandateState,
+    *,
+    at: datetime,
+    by: str,
+) -> None:
+    """End mandates in a transaction of the journal."""
+    for mandate_id in mandate_ids:
+        if connection.execute(_END, (state.value, stamp(at), mandate_id)).rowcount:
+            detail = {"mandate_id": mandate_id, "by": by}
+            append(Event("mandate", at, None, MandateState.ACTIVE, state, detail))
+
+
+def _mandate_of(row: sqlite3.Row) -> Mandate:
+    return Mandate(
+        mandate_id=row["id"],
+        name=row["name"],
+        env=row["env"],
+        host=row["host"],
+        account_id=row["account_id"],
+        secret_hash=row["secret_hash"],
+        epics=tuple(json.loads(row["epics"])),
+        risk=Decimal(row["risk"]),
+        total_risk=Decimal(row["total_risk"]),
+        currency=row["currency"],
+        orders=int(row["orders"]),
+        since=datetime.fromisoformat(row["since"]),
+        granted_at=datetime.fromisoformat(row["granted_at"]),
+        expires_at=datetime.fromisoformat(row["expires_at"]),
+        state=MandateState(row["state"]),
+        ended_at=datetime.fromisoformat(row["ended_at"]) if row["ended_at"] else None,
+    )
+
+
+def _use_of(row: sqlite3.Row) -> Use:
+    return Use(
+        attempt_id=row["use_attempt_id"],
+        mandate_id=row["mandate_id"],
+        deed=Deed(row["deed"]),
+        number=row["number"],
+        reserved=Decimal(row["reserved"]),
+        at=datetime.fromisoformat(row["at"]),
+    )
