@@ -389,15 +389,13 @@ def amend_command(deal_id: str, change: Change) -> str:
 
 
 def _at(leg: Leg | None, level: Decimal | None) -> Leg | None:
-    """Return a distance as the level that it is now."""
-    if leg is None or leg.form is not LegForm.DISTANCE or level is None:
-        return leg
-    return Leg(LegForm.LEVEL, level)
+    """Return a leg as the level that it is now."""
+    return leg if leg is None or level is None else Leg(LegForm.LEVEL, level)
 
 
 def _with_guarantee(request: OrderRequest, plan: _Plan) -> OrderRequest:
     stop = request.stop
-    if stop is None and plan.change.guaranteed and plan.after.stop is not None:
+    if plan.change.guaranteed and plan.after.stop is not None:
         stop = Leg(LegForm.LEVEL, plan.after.stop)
     return replace(request, stop=stop, guaranteed=plan.after.guaranteed and stop is not None)
 
@@ -407,7 +405,7 @@ def _protected(plan: _Plan, shown: Bracket, state: Ended | None) -> Protection:
         return Protection.NOT_ASKED
     if state is AttemptState.UNKNOWN:
         return Protection.UNCHECKED
-    return Protection.YES if keeps_stop(shown, plan.after) or state is None else Protection.NO
+    return Protection.YES if keeps_stop(shown, plan.after) else Protection.NO
 
 
 def _tightening(plan: _Plan) -> Tightening:

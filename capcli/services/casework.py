@@ -240,7 +240,7 @@ def _rates(
     Raises NoConversion.
     """
     own, target = market.currency, account.currency
-    others = sorted({row.currency for row in positions} - {own})
+    others = sorted({row.currency for row in positions})
     try:
         return rates_of(broker, (own, *others), target)
     except CapcliError:

@@ -90,6 +90,7 @@ def test_an_amendment_is_recorded_with_its_evidence(seat: Seat) -> None:
     assert (kept.kind, kept.method, kept.path) == (Kind.AMEND, "PUT", f"/positions/{deal}")
     assert (kept.state, kept.evidence, kept.protected) == (S.LANDED, Evidence.INFERRED, Protection.YES)
     assert (kept.deal_ids, kept.stop_level, kept.preview_id) == ((deal,), D(25), None)
+    assert done.protected is Protection.YES
     assert done.sentence == "Amended: BUY 1.5 SILVER has stop 25 (it was 24.50) and limit 40 as before."
 
 
@@ -133,10 +134,70 @@ def test_a_stop_can_be_made_guaranteed_where_it_is(seat: Seat) -> None:
     assert (row(seat, deal).guaranteed, row(seat, deal).stop_level) == (True, D("24.50"))
 
 
+def test_a_stop_without_a_guarantee_can_be_moved_where_the_account_hedges(seat: Seat) -> None:
+    deal = seat.open(**HELD).deal_id
+    hedging = says(200, {"hedgingMode": True, "leverages": {}})
+    seat.tap.breaks("GET", "/accounts/preferences", before=hedging, times=9)
+    seat.app.broker.forget_preferences()
+    assert amend(seat, deal, stop=stop_at("25")).exit_code == 0
+
+
+@pytest.mark.parametrize("path", ["/history/activity", "/workingorders"])
+def test_what_only_an_order_needs_keeps_nobody_from_amending(seats: Seats, path: str) -> None:
+    seat = seats(CAP_MAX_ORDERS_PER_DAY="5")
+    deal = seat.open(**HELD).deal_id
+    seat.tap.breaks("GET", path, before=says(500, text=""), times=99)
+    assert amend(seat, deal, stop=stop_at("25")).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"limit": stop_at("41")}, True),
+        ({"no_stop": True}, False),
+        ({"stop": stop_at("25")}, False),
+    ],
+)
+def test_a_trailing_stop_of_unknown_distance_is_kept_by_nobody(
+    seat: Seat, change: dict[str, Any], *, refused: bool
+) -> None:
+    deal = seat.open(stop=away("2"), trailing=True).deal_id or ""
+
+    def without_distance(request: httpx.Request) -> httpx.Response:
+        body = seat.tap._inner.handle_request(request).json()
+        body["position"].pop("stopDistance")
+        return says(200, body)
+
+    seat.tap.breaks("GET", f"/positions/{deal}", before=without_distance, times=2)
+    if refused:
+        error = refusal(lambda: amend(seat, deal, **change))
+        assert (error.code, "does not say by how much" in error.message) == ("USAGE", True)
+    else:
+        assert amend(seat, deal, **change).exit_code == 0
+
+
+def test_a_person_approves_levels_and_is_asked_to_name_them(seats: Seats) -> None:
+    deal = seats().open(**HELD).deal_id
+    asked = seats(CAP_APPROVAL="human")
+    error = refusal(lambda: amend(asked, deal, stop=away("1"), limit=away("2")))
+    exit_price = asked.app.broker.market("SILVER").quote.bid
+    stop, limit = exit_price - 1, exit_price + 2
+    assert (error.code, error.next) == (
+        "USAGE",
+        f"capcli positions amend {deal} --stop {stop} --limit {limit}",
+    )
+    assert refusal(lambda: amend(asked, deal, stop=stop_at("25"))).code == "APPROVAL_REQUIRED"
+
+
+def test_a_limit_alone_asks_for_no_protection(seat: Seat) -> None:
+    assert amend(seat, seat.open().deal_id, limit=stop_at("41")).data.protected is Protection.NOT_ASKED
+
+
 def test_an_amendment_that_changes_nothing_sends_nothing(seat: Seat) -> None:
     deal = seat.open(**HELD).deal_id
     done = amend(seat, deal, stop=stop_at("24.5"), limit=stop_at("40.0"))
     assert (done.exit_code, done.data.attempt_id, done.data.state) == (0, None, None)
+    assert done.data.protected is Protection.YES
     assert done.data.sentence.endswith("Nothing was sent.")
     assert puts(seat) == []
 
@@ -358,6 +419,30 @@ def test_a_rejection_that_comes_afterwards_is_a_no(seat: Seat) -> None:
         "RISK_CHECK",
         [S.REJECTED],
     )
+
+
+def test_the_rejection_is_looked_for_by_the_reference_of_the_answer(seat: Seat) -> None:
+    deal = seat.open(**HELD).deal_id
+    seat.tap.breaks("PUT", "/positions", before=says(200, {"dealReference": "p_another"}))
+    amend(seat, deal, stop=stop_at("25"))
+    assert "GET /confirms/p_another" in seat.tap.seen()
+
+
+def test_a_limit_that_is_not_as_asked_is_told_beside_the_stop_that_is(seat: Seat) -> None:
+    deal = seat.open(**HELD).deal_id
+
+    def stop_alone(request: httpx.Request) -> httpx.Response:
+        body = json.dumps({"stopLevel": 25, "profitLevel": 40}).encode()
+        headers = {key: value for key, value in request.headers.items() if key != "content-length"}
+        return seat.tap._inner.handle_request(
+            httpx.Request("PUT", request.url, headers=headers, content=body)
+        )
+
+    seat.tap.breaks("PUT", "/positions", before=stop_alone)
+    reply = amend(seat, deal, stop=stop_at("25"), limit=stop_at("41"))
+    assert reply.problem is not None
+    assert (reply.exit_code, reply.problem.code) == (8, "AMEND_UNKNOWN")
+    assert (reply.data.stop_level, reply.data.limit_level) == (D(25), D(40))
 
 
 def taken_but_not_done(seat: Seat, deal: str | None) -> None:

@@ -8,7 +8,18 @@ from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence,
 from capcli.domain.market import Side
 from capcli.domain.order import Kind, Trigger
 from tests.services.test_resolving import lost_change
-from tests.services.test_settling import QUIET_S, held, lose, make_late, only, reconcile
+from tests.services.test_settling import (
+    LOST,
+    QUIET_S,
+    by_hand,
+    events,
+    held,
+    lose,
+    make_absent,
+    make_late,
+    only,
+    reconcile,
+)
 from tests.store.builders import a_close
 from tests.support.desk import FIRST_ACCOUNT, Seat, stop_at
 from tests.support.tap import says
@@ -65,6 +76,65 @@ def test_a_confirmation_that_names_no_deal_is_completed_by_the_book(
     found = kept(seat, trigger=trigger, stop=STOP)
     ids = tuple(row.deal_id for row in (*seat.app.broker.positions(), *seat.app.broker.orders()))
     assert (found.deal_ids, found.opened_deal_ids, found.protected) == (ids, ids, Protection.YES)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "ending", "protected"),
+    [(WAITS, Ending.CANCELLED, Protection.NOT_ASKED), (None, Ending.OPEN, Protection.YES)],
+)
+def test_a_working_order_that_its_confirmation_calls_deleted_waits_no_more(
+    seat: Seat, trigger: Trigger | None, ending: Ending, protected: Protection
+) -> None:
+    def deleted(request: Any) -> Any:
+        answer = seat.tap._inner.handle_request(request)
+        answer.read()
+        return (
+            says(answer.status_code, answer.json() | {"status": "DELETED"}) if answer.is_success else answer
+        )
+
+    seat.tap.breaks("GET", "/confirms/", before=deleted, times=9)
+    found = kept(seat, trigger=trigger, stop=STOP)
+    assert (found.ending, found.protected) == (ending, protected)
+
+
+def test_an_order_that_closes_one_deal_and_opens_another_names_both(seat: Seat) -> None:
+    (old,) = kept(seat, size="1").deal_ids
+    found = kept(seat, size="3", side=Side.SELL)
+    (new,) = seat.book()
+    assert (found.deal_ids, found.opened_deal_ids) == ((new, old), (new,))
+
+
+def test_a_confirmation_whose_deal_turns_out_to_be_another_size_is_not_believed(seat: Seat) -> None:
+    def larger(request: Any) -> Any:
+        body = seat.tap._inner.handle_request(request).json()
+        for row in body["positions"]:
+            row["position"]["size"] = 99
+        return says(200, body)
+
+    shown = seat.preview()
+    seat.tap.breaks("POST", "/positions", after=lambda _: seat.tap.breaks("GET", "/positions", before=larger))
+    reply = seat.execute(shown.preview_id)
+    assert (reply.exit_code, reply.data.state) == (8, AttemptState.ACKED)
+    assert held(seat, reply.data.attempt_id).answered_for == "it is about a size of 99, not 1.5"
+
+
+def test_a_deal_that_may_be_a_late_landing_and_then_is_not_there_is_no_second_alarm(seat: Seat) -> None:
+    attempt_id = make_absent(seat)
+    by_hand(seat)
+    assert only(reconcile(seat)).candidates
+    seat.tap.breaks("GET", "/positions", before=says(200, {"positions": []}), times=9)
+    seat.tap.breaks("GET", "/history/activity", before=says(200, {"activities": []}), times=9)
+    assert only(reconcile(seat)).candidates == ()
+    assert events(seat, "possible_late_landing") == [attempt_id]
+
+
+def test_a_cancellation_that_was_not_made_is_not_laid_to_a_later_one(seat: Seat) -> None:
+    attempt_id, order = lost_change(seat, Kind.CANCEL)
+    seat.time.tick(QUIET_S)
+    seat.tap.breaks("DELETE", "/workingorders", before=LOST, times=2)
+    assert seat.app.cancellations.cancel(order, confirmed=True).exit_code == 8
+    assert only(reconcile(seat, attempt_id)).state is AttemptState.ABSENT
+    assert held(seat, attempt_id).note == "the deal does not show it"
 
 
 def test_a_close_that_may_still_be_sent_is_left_to_its_own_process(seat: Seat) -> None:

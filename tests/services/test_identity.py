@@ -136,6 +136,18 @@ def test_what_a_found_working_order_was_filled_as_is_no_second_deal(seat: Seat) 
     assert (row.state, row.exit_code, row.candidates) == (S.LANDED, 0, ())
 
 
+def test_a_deal_of_another_size_whose_row_is_late_is_no_second_deal(seat: Seat, elsewhere: Seat) -> None:
+    elsewhere.book()
+    attempt_id = lose(seat, landed=True, later_s=2)
+    body = b'{"epic":"SILVER","direction":"BUY","size":1}'
+    assert elsewhere.app.broker.send("POST", "/positions", body).status == 200
+    seat.time.tick(5)
+    assert only(reconcile(seat)).state is S.LANDED
+    activity(seat, lambda _: [])
+    row = only(reconcile(seat, attempt_id))
+    assert (row.state, row.exit_code, row.candidates) == (S.LANDED, 0, ())
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_person_says_which_of_two_equal_deals_is_the_orders(
     seat: Seat, elsewhere: Seat, which: int

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from capcli.broker.limits import Openings
+from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Resolution, Side
 from capcli.domain.order import Trigger
@@ -52,6 +53,45 @@ def test_every_limit_that_fails_is_told_at_once_with_its_setting(seats: Seats) -
     }
     for name in ALL:
         assert f"({name})" in reply.problem.message
+
+
+def bought(seat: Seat) -> Decimal:
+    """Buy 50 SILVER with a stop at 24.50; return what that loses there, in USD."""
+    level = seat.open(size="50", stop=STOP).level
+    assert level is not None
+    return (level - D("24.50")) * 50
+
+
+def test_the_loss_of_other_deals_counts_for_the_total(seats: Seats) -> None:
+    free = seats()
+    lost = bought(free)
+    offer = free.app.broker.market("GOLD").quote.offer
+    order = {"epic": "GOLD", "size": "1", "stop": stop_at(str(offer - 20))}
+    for usd, failed in ((lost + 25, set()), (lost + 15, {"total_risk"})):
+        seat = seats(CAP_MAX_TOTAL_RISK_PCT=str(usd / 100))
+        assert fails(seat, **order) == failed
+
+
+@pytest.mark.parametrize(("room", "refused"), [(60, False), (40, True)])
+def test_an_amendment_of_an_order_takes_no_deal_for_closed_that_it_would_meet(
+    seats: Seats, room: int, *, refused: bool
+) -> None:
+    free = seats()
+    lost, level = bought(free), free.app.broker.market("SILVER").quote.offer + 3
+    sale = {"side": Side.SELL, "trigger": Trigger(level, OrderType.LIMIT)}
+    order = free.open(size="50", stop=stop_at(str(level + D("0.5"))), **sale).deal_id or ""
+    seat = seats(CAP_MAX_TOTAL_RISK_PCT=str((lost + room) / 100))
+
+    def loosen() -> int:
+        stop = stop_at(str(level + 1))
+        return seat.app.order_amendments.amend(
+            order, OrderChange(legs=Change(stop=stop)), confirmed=True
+        ).exit_code
+
+    if refused:
+        assert refusal(loosen).details["failed"] == ["total_risk"]
+    else:
+        assert loosen() == 0
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,19 @@ def test_a_filled_order_is_named_with_its_position(seat: Seat, filled: tuple[str
     assert seat.tap.seen("DELETE") == []
 
 
+def test_a_filled_order_is_named_also_where_the_account_cannot_be_read(
+    seat: Seat, filled: tuple[str, str]
+) -> None:
+    order, position = filled
+
+    def silent(_: httpx.Request) -> None:
+        seat.tap.breaks("GET", "/session", before=says(500, text=""), times=99)
+
+    seat.tap.breaks("GET", "/workingorders", after=silent)
+    error = refusal(lambda: cancel(seat, order))
+    assert (error.code, error.details["position_deal_id"]) == ("DEAL_UNKNOWN", position)
+
+
 def test_an_order_that_fills_while_it_is_cancelled_is_told_as_filled(seat: Seat) -> None:
     near = seat.app.markets.quote(("SILVER",)).data.quotes[0].offer - D("0.05")
     deal = place(seat, str(near))

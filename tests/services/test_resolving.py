@@ -123,6 +123,15 @@ def test_a_possible_late_landing_is_what_a_person_says(seats: Seats, *, absent: 
     assert events(seat, "late_landing") == ([attempt_id] if absent else [])
 
 
+def test_too_early_a_trade_by_hand_is_nobodys_word(seat: Seat) -> None:
+    attempt_id = lose(seat, landed=False)
+    seat.time.tick(40)
+    by_hand(seat)
+    error = refusal(lambda: resolve(seat, attempt_id, not_placed=True))
+    assert (error.code, "too early" in error.message) == ("EVIDENCE_AGAINST", True)
+    assert held(seat, attempt_id).state is S.UNKNOWN
+
+
 @pytest.mark.parametrize("absent", [True, False])
 def test_a_trade_by_hand_after_the_quiet_period_can_be_said_to_be_one(seats: Seats, *, absent: bool) -> None:
     seat, attempt_id, _ = late_trade(seats, absent=absent)

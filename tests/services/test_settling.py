@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from capcli.app import Options
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.bracket import Change
@@ -16,7 +17,7 @@ from capcli.domain.market import Side
 from capcli.domain.order import Trigger
 from capcli.services.settling import Settled
 from tests.support.clock import Time
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at
 from tests.support.fixtures import Seats
 from tests.support.tap import says
 
@@ -98,6 +99,7 @@ def test_an_order_that_landed_without_its_stop_is_told_at_once(seat: Seat) -> No
     seat.tap.breaks("GET", "/positions", before=without_stop, times=9)
     reply = reconcile(seat)
     assert (reply.exit_code, reply.problem.code, only(reply).state) == (9, "NO_STOP", S.LANDED)
+    assert reply.problem.details["deal_ids"] == list(only(reply).deal_ids) == seat.book()
 
 
 def test_an_order_without_a_trace_is_absent_after_two_clean_looks_and_not_before(seat: Seat) -> None:
@@ -623,6 +625,86 @@ def test_waiting_ends_where_only_a_person_can_decide(seats: Seats) -> None:
     by_hand(hand)
     reply = seat.app.settlements.wait()
     assert (only(reply).state, reply.exit_code) == (S.UNKNOWN, 8)
+    assert f"It may be any of {', '.join(only(reply).candidates)}." in only(reply).sentence
+
+
+def until(seat: Seat, moment: Callable[[], object]) -> None:
+    """Let something happen while `wait` waits for the first time."""
+    real, happened = seat.time.sleep, []
+
+    def sleep(seconds: float) -> None:
+        real(seconds)
+        if not happened:
+            happened.append(moment())
+
+    seat.app.settlements._sleep = sleep  # type: ignore[misc]
+
+
+def test_waiting_goes_on_while_another_process_is_sending(seats: Seats) -> None:
+    seat, other = seats(), seats()
+    lose(seat, landed=True)
+    sending = other.app.executions._sending.lock("paper", "paper", FIRST_ACCOUNT)
+    sending.__enter__()
+    until(seat, lambda: sending.__exit__(None, None, None))
+    assert only(seat.app.settlements.wait()).state is S.LANDED
+
+
+def test_waiting_goes_on_where_a_close_cannot_be_read_yet(seat: Seat) -> None:
+    deal = seat.open().deal_id or ""
+    seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
+    seat.app.closings.close(deal, confirmed=True)
+    seat.time.tick(QUIET_S)
+    seat.tap.breaks("GET", f"/positions/{deal}", before=says(500, text=""), times=99)
+    until(seat, seat.tap.mend)
+    assert only(seat.app.settlements.wait()).state is S.ABSENT
+
+
+def test_waiting_goes_on_for_an_order_whose_answer_was_about_another(seat: Seat) -> None:
+    first = seat.open(size="2")
+    seat.time.tick(2)
+    shown = seat.preview()
+    seat.tap.breaks("POST", "/positions", before=says(200, {"dealReference": first.deal_reference}))
+    lost = seat.execute(shown.preview_id).data
+    assert held(seat, lost.attempt_id).answered_for == first.attempt_id
+    assert only(seat.app.settlements.wait()).state is S.ABSENT
+
+
+def test_waiting_ends_where_several_refusals_fit(seat: Seat) -> None:
+    lose(seat, landed=False)
+    at = (seat.time.now() - timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%S")
+
+    def refused(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        details = {"size": 1.5, "direction": "BUY", "level": 0}
+        row = {"type": "WORKING_ORDER", "status": "REJECTED", "source": "SYSTEM", "epic": "SILVER"}
+        row |= {"dateUTC": at, "date": at, "details": details}
+        return [*rows, *({**row, "dealId": name} for name in ("d-8", "d-9"))]
+
+    activity(seat, refused)
+    row = only(seat.app.settlements.wait())
+    assert (row.state, row.exit_code) == (S.UNKNOWN, 8)
+    assert "Its activity shows 2 refusals that fit." in row.sentence
+
+
+def test_an_acknowledged_order_that_nothing_shows_is_not_called_absent(seat: Seat) -> None:
+    seat.confirms_after(9999)
+    done = seat.execute(seat.preview().preview_id, wait_s=0).data
+    seat.tap.breaks("GET", "/positions", before=says(200, {"positions": []}), times=9)
+    activity(seat, lambda _: [])
+    seat.time.tick(QUIET_S)
+    row = only(reconcile(seat))
+    assert row.sentence.endswith("The broker acknowledged it, so that proves nothing.")
+    assert row.next == f"capcli resolve {done.attempt_id}"
+
+
+def test_an_attempt_of_another_account_is_refused(seats: Seats) -> None:
+    attempt_id = lose(seats(), landed=False)
+    other = seats(options=Options(account=SECOND_ACCOUNT))
+    error = refusal(lambda: reconcile(other, attempt_id))
+    assert (error.code, error.next) == (
+        "ATTEMPT_ELSEWHERE",
+        f"capcli reconcile {attempt_id} --account {FIRST_ACCOUNT}",
+    )
+    assert not other.tap.requests
 
 
 def test_a_wait_that_is_interrupted_leaves_the_attempt_as_it_is(seat: Seat) -> None:
@@ -676,7 +758,8 @@ def test_a_close_that_hangs_is_settled_by_the_book(seat: Seat, closed: bool) -> 
     seat.time.tick(QUIET_S)
     row = only(reconcile(seat))
     assert (row.state, row.exit_code) == (S.LANDED if closed else S.ABSENT, 0)
-    assert (deal in row.sentence, row.deal_ids) == (True, (deal,))
+    ended = "is done." if closed else "was not made (the position is still open)."
+    assert (row.sentence, row.deal_ids) == (f"The close of {deal} {ended}", (deal,))
 
 
 @pytest.mark.parametrize("made", [True, False])
@@ -698,6 +781,7 @@ def test_an_amendment_that_hangs_is_settled_by_the_position(seat: Seat, made: bo
     seat.time.tick(QUIET_S)
     row = only(reconcile(seat))
     assert (row.state, row.exit_code, row.deal_ids) == (S.LANDED if made else S.ABSENT, 0, (deal,))
+    assert row.evidence == (Evidence.INFERRED if made else Evidence.NONE)
     assert row.sentence.startswith(f"The amendment of {deal} ")
 
 
