@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.pin import recognise
 from capcli.cli.run import finish, run
 from capcli.cli.tree import command, new_app
-from capcli.errors import ConfigError, PinNeeded
+from capcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -71,7 +72,7 @@ def resume(
 
     def use(app: "App") -> "Reply[HaltShown]":
         if app.halting.held() is not None:
-            _recognise(call, app)
+            recognise(call, app, "resuming lets orders go there again", "It stays halted.")
         return call.confirmed(
             lambda yes: app.halting.resume(confirmed=yes, by=_BY_RESUME),
             given=confirm,
@@ -80,19 +81,6 @@ def resume(
         )
 
     run(ctx, use, HaltShown)
-
-
-def _recognise(call: Call, app: "App") -> None:
-    """Have the PIN typed. The halt is one for all environments, so no other one is a way around it."""
-    profiles = app.unlocked_profiles
-    if app.env != "live" and profiles:
-        named = "" if app.settings.profile in profiles else f" --profile {profiles[0]}"
-        raise PinNeeded(
-            "Live is unlocked on this computer, and resuming lets orders go there again: that takes the PIN "
-            "of live. It stays halted.",
-            next=f"capcli resume --env live{named}",
-        )
-    call.ask_pin(app)
 
 
 def _summary(app: "App") -> str:

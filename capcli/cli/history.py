@@ -8,6 +8,7 @@ import typer
 
 from capcli.cli.call import Call
 from capcli.cli.inputs import instant, listed, span
+from capcli.cli.pin import recognise
 from capcli.cli.run import run
 from capcli.cli.tree import command, epilog, new_app
 from capcli.errors import NotConfirmed, UsageError
@@ -106,7 +107,7 @@ def accept(
                 "Nothing was changed.",
                 next="capcli history accept",
             )
-        call.ask_pin(application)
+        recognise(call, application, "what the journal holds counts there too", "Nothing was changed.")
         call.talk(f"{found.problem.message}\n")
         why = reason or call.outlet.ask("Why is the journal as it is? ")
         call.ask("From now on it counts as it is. Accept it?", "capcli history accept")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from capcli.errors import NotConfirmed, PinTooShort
+from capcli.errors import NotConfirmed, PinNeeded, PinTooShort
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -31,3 +31,18 @@ def choose_pin(call: "Call", application: "App") -> None:
         else:
             return
     raise NotConfirmed("No PIN was set.", next="capcli live checklist")
+
+
+def recognise(call: "Call", app: "App", why: str, so: str) -> None:
+    """Have the PIN typed for what holds on every environment: no other one is a way around that of live.
+
+    `why` and `so` say what needs it and what was not done. Raises PinNeeded, PinMissing, PinWrong.
+    """
+    profiles = app.unlocked_profiles
+    if app.env != "live" and profiles:
+        named = "" if app.settings.profile in profiles else f" --profile {profiles[0]}"
+        raise PinNeeded(
+            f"Live is unlocked on this computer, and {why}: that takes the PIN of live. {so}",
+            next=f"capcli {call.command} --env live{named}",
+        )
+    call.ask_pin(app)

@@ -71,7 +71,8 @@ def resolve(
 
     def use(application: "App") -> "Reply[Settled]":
         resolutions = application.resolutions
-        call.ask_pin(application)
+        if landed is not None or not_placed:
+            call.ask_pin(application)
         verdict = "was not placed" if landed is None else f"became {landed}"
         return call.confirmed(
             lambda yes: resolutions.resolve(attempt, landed=landed, not_placed=not_placed, confirmed=yes),

@@ -36,9 +36,10 @@ _DECIDE = """
     UPDATE approvals SET state = ?, decided_at = ?, decided_by = ?
     WHERE code_hash = ? AND state IN ('PENDING', ?) AND expires_at > ? RETURNING digest"""
 
-# Of the codes that stand for one request the oldest approved one is used up, and no other stays usable.
+# Of the codes that stand for one request the oldest approved one is used up, and no other stays usable. One
+# that was asked for later than it is now is of a clock that was wrong: nobody knows when it ends.
 _USABLE = """
-    SELECT * FROM approvals WHERE digest = ? AND state = 'APPROVED' AND expires_at > ?
+    SELECT * FROM approvals WHERE digest = ? AND state = 'APPROVED' AND expires_at > ? AND created_at <= ?
     ORDER BY created_at, rowid LIMIT 1"""
 _USE = "UPDATE approvals SET state = 'USED' WHERE code_hash = ? AND digest = ?"
 _VOID = """
@@ -116,7 +117,7 @@ def use(connection: sqlite3.Connection, append: Append, permit: str | None, now:
     """Use up a person's approval in the transaction of what it is for. Raises ApprovalUnknown."""
     if permit is None:
         return
-    row = connection.execute(_USABLE, (permit, stamp(now))).fetchone()
+    row = connection.execute(_USABLE, (permit, stamp(now), stamp(now))).fetchone()
     if row is None or not _is_as_written(connection, row["code_hash"], permit):
         raise ApprovalUnknown(
             "Its approval was used, taken back or ran out meanwhile. Nothing was sent.", next="capcli approve"

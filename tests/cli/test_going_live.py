@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -191,6 +193,45 @@ def test_by_default_an_order_on_live_takes_a_person_and_the_pin(live, complete, 
     hidden(PIN)
     sent = live("execute", preview, typed="y\n")
     assert (sent.code, len(demo.tap.orders())) == (0, 1), sent
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_buy_and_sell_on_live_take_the_pin(live, complete, hidden, demo, side):
+    hidden("not the pin")
+    mistyped = live(side, "SILVER", "1", typed="y\n")
+    assert ("PIN_WRONG" in mistyped.err, demo.tap.orders()) == (True, [])
+
+    hidden(PIN)
+    sent = live(side, "SILVER", "1", typed="y\n")
+    assert (sent.code, len(demo.tap.orders())) == (0, 1), sent
+
+
+def test_a_persons_word_on_a_lost_order_takes_the_pin_on_live(live, complete, hidden, demo):
+    words = ("resolve", "a_000000000001", "--not-placed", "--confirm")
+    assert live(*words, "--json").error["code"] == "PIN_NEEDED"
+    hidden("not the pin")
+    assert "PIN_WRONG" in live(*words, typed="").err
+    hidden(PIN)
+    assert "ATTEMPT_UNKNOWN" in live(*words, typed="").err
+
+
+def test_accepting_a_journal_takes_the_pin_by_every_environment(live, complete, hidden, demo, capcli):
+    with closing(sqlite3.connect(capcli.home / "journal.db", isolation_level=None)) as raw:
+        raw.execute("UPDATE previews SET expires_at = '2036-05-04T14:04:11.250000Z'")
+    by_demo = demo.at_terminal("history", "accept", "--reason", "mine", typed="y\n")
+    assert "PIN_NEEDED" in by_demo.err
+    hidden("not the pin")
+    assert "PIN_WRONG" in live("history", "accept", "--reason", "mine", typed="y\n").err
+    hidden(PIN)
+    assert live("history", "accept", "--reason", "mine", typed="y\n").code == 0
+
+
+def test_the_checklist_names_the_terms_and_what_they_prohibit(completing):
+    said = completing().err
+
+    assert "https://capital.com/terms-and-policies" in said
+    for prohibited in ("market manipulation", "latency or pricing errors", "a third party decide"):
+        assert prohibited in said
 
 
 def test_a_code_of_live_is_approved_with_the_pin(live, complete, hidden, demo):

@@ -159,7 +159,7 @@ QUESTIONS = (
 # Asked one after the other by the login, the checklist and the PIN: the tests below, and those of going live.
 IN_ORDER = {
     "accounts.topup": 1,
-    "history.accept": 3,
+    "history.accept": 2,
     "reconcile.resolve": 2,
     "guide._environment": 1,
     "guide._typed": 3,
@@ -170,7 +170,7 @@ IN_ORDER = {
     "pin.choose_pin": 2,
     "call.ask_pin": 1,
     "approve_watch._ask_pin": 1,
-    "halt._recognise": 1,
+    "pin.recognise": 1,
     "record._recorded": 1,
 }
 
