@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from capcli.services.resolving import Resolutions
     from capcli.services.search import Patience
     from capcli.services.settling import Settlements
+    from capcli.services.status import Status
     from capcli.services.verifying import Verification
     from capcli.services.watching import Watching
     from capcli.services.watchlists import Watchlists
@@ -1124,6 +1125,12 @@ class App:
         from capcli.services.exposure import Exposures
 
         return self._once("exposures", lambda: Exposures(self.broker))
+
+    @property
+    def status(self) -> "Status":
+        from capcli.services.status import Status
+
+        return self._once("status", lambda: Status(self.desk, lambda: self.approvals.queue().total))
 
     @property
     def executions(self) -> "Executions":

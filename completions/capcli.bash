@@ -11,6 +11,7 @@ __capcli_command() {
     "|orders") ;;
     "|exposure") ;;
     "|close") ;;
+    "|status") ;;
     "|approve") ;;
     "|mandate") ;;
     "|halt") ;;
@@ -259,7 +260,7 @@ __capcli_argument() {
 
 __capcli_words() {
     case "$1" in
-    "") words="buy sell preview propose execute positions orders exposure close approve mandate halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
+    "") words="buy sell preview propose execute positions orders exposure close status approve mandate halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
     "buy") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
     "sell") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --id-only" ;;
@@ -273,6 +274,7 @@ __capcli_words() {
     "orders cancel") words="|--all --epic --confirm --yes" ;;
     "exposure") words="|" ;;
     "close") words="|--size --all --again --confirm --yes" ;;
+    "status") words="|" ;;
     "approve") words="|--deny --watch" ;;
     "mandate") words="grant list revoke|" ;;
     "mandate grant") words="|--epics --risk --total-risk --orders --until" ;;

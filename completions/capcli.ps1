@@ -15,6 +15,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('orders', 'Working orders.'),
             @('exposure', 'What is at stake: notional, margin, loss at the stops.'),
             @('close', 'Close a position at market.'),
+            @('status', 'The account at a glance: money, risk, what waits, limits left.'),
             @('approve', 'Approve what an assistant or a script wants to send.'),
             @('mandate', 'Let one client send orders alone, within limits.'),
             @('halt', 'Stop: nothing that adds risk is sent by anybody.'),
@@ -60,6 +61,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'orders cancel' = @()
         'exposure' = @()
         'close' = @()
+        'status' = @()
         'approve' = @()
         'mandate' = @(
             @('grant', 'Let one client send orders without asking a person.'),
@@ -288,6 +290,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--confirm', 'Close without a question.'),
             @('--yes', 'Close without a question.')
         )
+        'status' = @()
         'approve' = @(
             @('--deny', 'Say no: nothing is sent.'),
             @('--watch', 'Wait for requests; a key decides each.')

@@ -32,6 +32,7 @@ class Root(Group):
         "orders": ("capcli.cli.book:orders_app", "Working orders."),
         "exposure": ("capcli.cli.exposure:app", "What is at stake: notional, margin, loss at the stops."),
         "close": ("capcli.cli.close:app", "Close a position at market."),
+        "status": ("capcli.cli.status:app", "The account at a glance: money, risk, what waits, limits left."),
         "approve": ("capcli.cli.approve:app", "Approve what an assistant or a script wants to send."),
         "mandate": ("capcli.cli.mandate:app", "Let one client send orders alone, within limits."),
         "halt": ("capcli.cli.halt:halt_app", "Stop: nothing that adds risk is sent by anybody."),
@@ -62,7 +63,7 @@ class Root(Group):
         "Trade": (
             "buy", "sell", "preview", "propose", "execute", "positions", "orders", "close", "exposure",
         ),
-        "Account": ("accounts", "history"),
+        "Account": ("status", "accounts", "history"),
         "Markets": ("quote", "prices", "watch", "alert", "markets", "watchlists"),
         "Safety": ("halt", "flatten", "resume", "approve", "mandate", "reconcile", "resolve"),
         "Set-up": ("login", "logout", "health", "config", "live", "mcp", "paper", "record", "schema", "help"),

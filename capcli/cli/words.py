@@ -123,7 +123,6 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "health",
     "check": "health",
     "diagnose": "health",
-    "status": "health",
     "ping": "health",
     "version": "--version",
     "setup": "login",

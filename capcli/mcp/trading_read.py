@@ -22,6 +22,7 @@ from capcli.services.executions_log import ExecutionsFound
 from capcli.services.exposure import ExposureFound
 from capcli.services.portfolio import OrdersFound, PositionsFound
 from capcli.services.settling import Reconciliation
+from capcli.services.status import StatusFound
 
 _SET = "trading_read"
 # The last look takes its time too.
@@ -100,6 +101,9 @@ class TradingReadTools:
     def cap_trade_exposure(self, fields: Fields = (), cursor: Cursor = None) -> ToolResult:
         return self._face.answer(lambda app: app.exposures.show(), _EXPOSURE.asked(fields, None, cursor))
 
+    def cap_trade_status(self) -> ToolResult:
+        return self._face.answer(lambda app: app.status.show())
+
     def cap_trade_executions(self, last: Last = 20, fields: Fields = (), cursor: Cursor = None) -> ToolResult:
         rows = _EXECUTIONS.asked(fields, None, cursor)
         return self._face.answer(lambda app: app.executions_log.latest(last), rows)
@@ -134,6 +138,14 @@ def tools(face: Face) -> list[FunctionTool]:
             READS,
             _SET,
             rows=_ORDERS,
+        ),
+        tool(
+            do.cap_trade_status,
+            "Account status",
+            "The account at a glance: money, risk, what waits, limits left. Same as: capcli status",
+            StatusFound,
+            READS,
+            _SET,
         ),
         tool(
             do.cap_trade_exposure,

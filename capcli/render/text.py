@@ -15,6 +15,7 @@ _VIEWS = {
     "Preview": "trading",
     "Proposal": "proposal",
     "ExposureFound": "exposure",
+    "StatusFound": "status",
     "Execution": "trading",
     "Closing": "trading",
     "Amendment": "changes",

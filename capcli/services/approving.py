@@ -80,6 +80,10 @@ class Queue:
     requests: tuple[WaitingRequest, ...]
     elsewhere: tuple[tuple[str, str, int], ...]
 
+    @property
+    def total(self) -> int:
+        return len(self.requests) + sum(count for _, _, count in self.elsewhere)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

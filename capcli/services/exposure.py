@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
-from capcli.domain.account import Account, Position, UnreadableRow
+from capcli.domain.account import Account, Listed, Position, UnreadableRow
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents, percent_of
 from capcli.services.casework import active_account
@@ -103,19 +103,22 @@ class Exposures:
             broker.list_positions, broker.accounts, lambda: broker.preferences(fresh=False)
         )
         account = active_account(accounts, broker.account_id or "")
-        rates = rates_of(broker, (position.currency for position in book.rows), account.currency)
-        with localcontext(EXACT):
-            held = tuple(_held(position, rates[position.currency]) for position in book.rows)
-            rows = tuple(
-                _row(grouping, name, members, account)
-                for grouping, of in _GROUPINGS.items()
-                for name, members in _grouped(held, of)
-            )
-            total = _row(Grouping.TOTAL, "all", held, account, complete=not book.unreadable)
-        found = ExposureFound(
-            account.currency, account.equity, preferences.hedging, (*rows, total), book.unreadable
-        )
+        rows = exposure_rows(broker, account, book)
+        found = ExposureFound(account.currency, account.equity, preferences.hedging, rows, book.unreadable)
         return Reply(found, broker.account_id)
+
+
+def exposure_rows(broker: Broker, account: Account, book: Listed[Position]) -> tuple[ExposureRow, ...]:
+    """Add up positions that were read, the total last. One request where they are in other currencies."""
+    rates = rates_of(broker, (position.currency for position in book.rows), account.currency)
+    with localcontext(EXACT):
+        held = tuple(_held(position, rates[position.currency]) for position in book.rows)
+        rows = tuple(
+            _row(grouping, name, members, account)
+            for grouping, of in _GROUPINGS.items()
+            for name, members in _grouped(held, of)
+        )
+        return (*rows, _row(Grouping.TOTAL, "all", held, account, complete=not book.unreadable))
 
 
 def _market(one: _Held) -> Iterator[tuple[str, _Held]]:

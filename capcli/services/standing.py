@@ -111,7 +111,7 @@ def standing(
 
 
 def total_at_stops(
-    book: Book, market: Market, rates: Mapping[str, Decimal], effect: Effect | None, apart: str | None
+    book: Book, market: Market | None, rates: Mapping[str, Decimal], effect: Effect | None, apart: str | None
 ) -> tuple[Decimal, str | None]:
     """Return what all other deals lose at their stops, in account currency, and one whose loss has no bound.
 
@@ -131,7 +131,7 @@ def total_at_stops(
     for flight in book.flights:
         order, request = flight.order, flight.order.request
         loss = loss_at(order.stop_level, order.entry, request.size, request.side)
-        if loss is None or request.epic != market.epic:
+        if loss is None or market is None or request.epic != market.epic:
             return total, flight.attempt.attempt_id
         total += loss * rates[market.currency]
     return total, None

@@ -261,6 +261,7 @@ STEPS = (
         lambda seen: {"deal_id": seen["execute"]["deal_id"]},
     ),
     Step("exposure", lambda app, _: app.exposures.show(), "cap_trade_exposure"),
+    Step("status", lambda app, _: app.status.show(), "cap_trade_status"),
     Step(
         "proposal",
         lambda app, _: app.proposals.propose("GOLD", Risk(Decimal(1))),
