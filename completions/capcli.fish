@@ -248,6 +248,8 @@ function __capcli_valued
             echo ''
         case 'mcp tools|--toolsets'
             echo ''
+        case 'mcp install|--set'
+            echo ''
         case 'mcp install|--toolsets'
             echo ''
         case 'mcp bundle|--output'
@@ -342,7 +344,7 @@ function __capcli_argument
         case 'paper faults clear|0'
             echo 'drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents'
         case 'help|0'
-            echo 'exit-codes error refusals environment output preview completions reference'
+            echo 'agents exit-codes error refusals environment output preview completions reference'
     end
 end
 
@@ -436,7 +438,7 @@ function __capcli_commands
         case 'mcp'
             printf '%s\t%s\n' 'serve' 'Serve the tools over stdin and stdout, for an assistant to start.'
             printf '%s\t%s\n' 'tools' 'List the tools: name, toolset, command, whether it changes anything,...'
-            printf '%s\t%s\n' 'install' 'Enter this server in an AI client\'s config, which keeps all else.'
+            printf '%s\t%s\n' 'install' 'Add this server to an AI client\'s config, which keeps everything else.'
             printf '%s\t%s\n' 'bundle' 'Write the server as an .mcpb file, for Claude Desktop to open.'
     end
 end
@@ -687,6 +689,8 @@ function __capcli_options
         case 'mcp install'
             printf '%s\t%s\n' '--dry-run' 'Show the change, write nothing.'
             printf '%s\t%s\n' '--remove' 'Take capcli out of the client\'s config.'
+            printf '%s\t%s\n' '--set' 'A setting for this client, such as a limit.'
+            printf '%s\t%s\n' '--skill' 'Also put `capcli help agents` where the client reads skills.'
             printf '%s\t%s\n' '--read-only' 'Only tools that change nothing at the broker.'
             printf '%s\t%s\n' '--toolsets' 'Only these toolsets, such as market,account; `mcp tools` names them.'
         case 'mcp bundle'

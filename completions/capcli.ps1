@@ -164,7 +164,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'mcp' = @(
             @('serve', 'Serve the tools over stdin and stdout, for an assistant to start.'),
             @('tools', 'List the tools: name, toolset, command, whether it changes anything,...'),
-            @('install', 'Enter this server in an AI client''s config, which keeps all else.'),
+            @('install', 'Add this server to an AI client''s config, which keeps everything else.'),
             @('bundle', 'Write the server as an .mcpb file, for Claude Desktop to open.')
         )
         'mcp serve' = @()
@@ -492,6 +492,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'mcp install' = @(
             @('--dry-run', 'Show the change, write nothing.'),
             @('--remove', 'Take capcli out of the client''s config.'),
+            @('--set', 'A setting for this client, such as a limit.'),
+            @('--skill', 'Also put `capcli help agents` where the client reads skills.'),
             @('--read-only', 'Only tools that change nothing at the broker.'),
             @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
         )
@@ -623,6 +625,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper faults set|--value' = ''
         'mcp serve|--toolsets' = ''
         'mcp tools|--toolsets' = ''
+        'mcp install|--set' = ''
         'mcp install|--toolsets' = ''
         'mcp bundle|--output' = 'files'
         'help|--shell' = 'bash zsh fish powershell'
@@ -668,7 +671,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper check|0' = 'files'
         'paper faults set|0' = 'drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents'
         'paper faults clear|0' = 'drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents'
-        'help|0' = 'exit-codes error refusals environment output preview completions reference'
+        'help|0' = 'agents exit-codes error refusals environment output preview completions reference'
     }
     $everywhere = @(
             @('--env', 'paper, demo or live.'),

@@ -48,6 +48,8 @@ MAY_IMPORT = {
         "checkup.report",
         "checkup.recordings",
         "assistants.carrying",
+        "assistants.places",
+        "assistants.skill",
         "assistants.installing",
         "assistants.bundle",
     },

@@ -20,6 +20,9 @@ _FORMAT = "0.4"
 _PYTHON = ">=3.11"
 # A zip knows no earlier time, and the same code must give the same bundle.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_ICON = f"{OURS}/assistants/icon.png"
+_BROKER_API = "https://open-api.capital.com"
+_BROKER_POLICIES = "https://capital.com/terms-and-policies"
 _ABOUT = (
     "Trade a Capital.com CFD account: market data, positions, previews, and orders that are sent once, "
     "after your confirmation."
@@ -28,7 +31,11 @@ _NOTICE = (
     "capcli is independent software, not a product of Capital.com. It carries out what you order and gives "
     "no advice; you are responsible for every order. Practise on paper or on a demo account first.\n\n"
     "Leave the credentials empty when `capcli login` has put them into this computer's keychain. Nothing "
-    "can be traded on demo or live until trading is allowed below; live has its own checklist, in a terminal."
+    "can be traded on demo or live until trading is allowed below; live has its own checklist, in a "
+    "terminal.\n\n"
+    "Privacy: capcli runs on this computer and collects nothing. It talks to Capital.com alone, whose "
+    "privacy policy applies there. What your assistant reads from it (balances, positions, orders) goes "
+    "where that assistant sends its conversations."
 )
 
 
@@ -106,6 +113,9 @@ def _manifest(tools: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         "long_description": _NOTICE,
         "author": {"name": "the capcli authors"},
         "license": "MIT",
+        "icon": _ICON,
+        "documentation": _BROKER_API,
+        "privacy_policies": [_BROKER_POLICIES],
         "keywords": ["trading", "cfd", "capital.com"],
         "server": {
             "type": "uv",

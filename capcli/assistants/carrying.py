@@ -4,11 +4,12 @@ Folders and settings go into the entry, secrets never; what cannot go there is n
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 from capcli.assistants.places import Assistant
-from capcli.errors import CapcliError
+from capcli.errors import CapcliError, UsageError
 from capcli.settings import CREDENTIAL_NAMES, TABLE, slip
 from capcli.system import XDG, folders
 
@@ -46,6 +47,29 @@ def carried(environ: Mapping[str, str]) -> dict[str, str]:
     }
     files = {name: environ[name] for name in _FILES if Path(environ.get(name, "")).is_absolute()}
     return _places(environ) | settings | files
+
+
+def settings_given(given: Iterable[str]) -> dict[str, str]:
+    """Read `CAP_MAX_RISK_PCT=1` as typed after --set. Raises UsageError for what no entry may carry."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip().upper()
+        known = next((each for each in TABLE if each.name == name), None)
+        if name in CREDENTIAL_NAMES or (known is not None and known.private):
+            raise _not_set(f"{name} is not written into an entry: no secret is", "capcli login")
+        if known is None:
+            near = get_close_matches(name, [each.name for each in TABLE], 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise _not_set(f"there is no setting {name[:40]!a}{hint}")
+        if not equals or not _is_good(name, {name: value}):
+            raise _not_set(f"{name} is {value[:40]!a}. Allowed: {known.allowed}")
+        found[name] = value.strip()
+    return found
+
+
+def _not_set(why: str, following: str = "capcli config") -> UsageError:
+    return UsageError(f"--set: {why}. Nothing was written.", next=following, option="--set")
 
 
 def forwarded(assistant: Assistant, environ: Mapping[str, str]) -> tuple[str, ...]:

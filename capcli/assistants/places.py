@@ -1,9 +1,11 @@
 """Seven clients and where each keeps its list of MCP servers, on each platform."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,32 @@ ASSISTANTS = (
 )
 
 
+# Clients that look in another folder where a variable says so.
+_MOVED: Mapping[str, str] = MappingProxyType({"claude-code": "CLAUDE_CONFIG_DIR", "codex": "CODEX_HOME"})
+# Where a client reads skills, below the user's home; Claude Desktop has no folder for them.
+_SKILLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "claude-code": (".claude", "skills"),
+        "cursor": (".cursor", "skills"),
+        "windsurf": (".codeium", "windsurf", "skills"),
+        "codex": (".agents", "skills"),
+        "vscode": (".copilot", "skills"),
+        "gemini-cli": (".gemini", "skills"),
+    }
+)
+
+
+def skill_file(assistant: Assistant, environ: Mapping[str, str], platform: str = sys.platform) -> Path | None:
+    """Return where the client reads the skill of capcli; None where it has no folder for skills."""
+    home = environ.get("USERPROFILE" if platform == "win32" else "HOME")
+    within = _SKILLS.get(assistant.name)
+    if not home or within is None:
+        return None
+    moved = environ.get("CLAUDE_CONFIG_DIR", "").strip() if assistant.name == "claude-code" else ""
+    folder = Path(moved) / within[-1] if moved else Path(home).joinpath(*within)
+    return folder / "capcli" / "SKILL.md"
+
+
 def config_file(
     assistant: Assistant, environ: Mapping[str, str], platform: str = sys.platform
 ) -> Path | None:
@@ -70,10 +98,15 @@ def config_file(
         "codex": (".codex", "config.toml"),
         "gemini-cli": (".gemini", "settings.json"),
     }.get(assistant.name)
-    if assistant.name == "codex" and environ.get("CODEX_HOME"):
-        return Path(environ["CODEX_HOME"]) / "config.toml"
+    moved = _MOVED.get(assistant.name)
+    if moved and within and environ.get(moved, "").strip():
+        return Path(environ[moved].strip()) / within[-1]
     if within:
         return Path(home).joinpath(*within)
+    if assistant.name == "claude-desktop" and platform == "win32":
+        packaged = _packaged(Path(home), environ)
+        if packaged is not None:
+            return packaged / "claude_desktop_config.json"
     in_programs = {
         "claude-desktop": ("Claude", "claude_desktop_config.json"),
         "vscode": ("Code", "User", "mcp.json"),
@@ -89,7 +122,7 @@ def client_folder(
     home = environ.get("USERPROFILE" if platform == "win32" else "HOME")
     if file is None or home is None:
         return None
-    if assistant.folder is not None and assistant.name != "codex":
+    if assistant.folder is not None and not environ.get(_MOVED.get(assistant.name, ""), "").strip():
         return Path(home) / assistant.folder
     return file.parent.parent if assistant.name == "vscode" else file.parent
 
@@ -107,3 +140,16 @@ def _programs_folder(home: Path, environ: Mapping[str, str], platform: str) -> P
     if platform == "win32":
         return Path(environ.get("APPDATA") or home / "AppData" / "Roaming")
     return Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+
+
+def _packaged(home: Path, environ: Mapping[str, str]) -> Path | None:
+    """Return the folder of a Claude Desktop that Windows installed as a package (MSIX): it reads no other."""
+    packages = Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "Packages"
+    try:
+        names = sorted(name for name in os.listdir(packages) if name.startswith("Claude_"))  # noqa: PTH208
+    except OSError:
+        return None
+    found = [packages / name / "LocalCache" / "Roaming" / "Claude" for name in names]
+    found = [each for each in found if each.is_dir()]
+    with_config = [each for each in found if (each / "claude_desktop_config.json").exists()]
+    return next(iter(with_config or found), None)

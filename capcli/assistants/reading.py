@@ -35,20 +35,24 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A client's config as far as it is about us; `broken` says why the client cannot use it."""
+    """A client's config as far as it is about us; `broken` says why the client cannot use it.
+
+    `rivals` name its entries that start the broker's own server.
+    """
 
     assistant: Assistant
     file: Path
     entries: tuple[Entry, ...] = ()
+    rivals: tuple[str, ...] = ()
     broken: str | None = None
 
 
 def configs(environ: Mapping[str, str]) -> tuple[Config, ...]:
-    """Return the configs that start capcli or, where they cannot be read, name it."""
+    """Return the configs that start capcli or the broker's server or, where they cannot be read, name it."""
     found = (
         read_config(each, file) for each in ASSISTANTS if (file := config_file(each, environ)) is not None
     )
-    return tuple(config for config in found if config is not None and (config.entries or config.broken))
+    return tuple(each for each in found if each is not None and (each.entries or each.broken or each.rivals))
 
 
 def read_config(assistant: Assistant, file: Path) -> Config | None:
@@ -69,8 +73,10 @@ def read_config(assistant: Assistant, file: Path) -> Config | None:
     except ValueError as error:
         # A config that is broken for other reasons than ours is somebody else's finding.
         return Config(assistant, file, broken=where_broken(error)) if OURS in text else None
-    entries = tuple(entry for table in _tables(content, assistant) for entry in _entries(table))
-    return Config(assistant, file, entries, None if entries else _misplaced(content, assistant))
+    tables = tuple(_tables(content, assistant))
+    entries = tuple(entry for table in tables for entry in _entries(table))
+    rivals = tuple(entry.name for table in tables for entry in _all_entries(table) if _is_brokers(entry))
+    return Config(assistant, file, entries, rivals, None if entries else _misplaced(content, assistant))
 
 
 def _tables(content: Any, assistant: Assistant) -> Iterator[Any]:
@@ -127,10 +133,20 @@ def where_broken(error: ValueError) -> str:
 
 
 def _entries(servers: Any) -> tuple[Entry, ...]:
+    return tuple(entry for entry in _all_entries(servers) if _is_ours(entry))
+
+
+def _all_entries(servers: Any) -> tuple[Entry, ...]:
     if not isinstance(servers, dict):
         return ()
-    found = (_entry(name, each) for name, each in servers.items() if isinstance(each, dict))
-    return tuple(entry for entry in found if _is_ours(entry))
+    return tuple(_entry(name, each) for name, each in servers.items() if isinstance(each, dict))
+
+
+def _is_brokers(entry: Entry) -> bool:
+    """Say whether an entry starts the broker's own server: its module, its command or its folder."""
+    parts = (part for word in (entry.command or "", *entry.args) for part in re.split(r"[/\\]", word))
+    stems = (re.split(r"[=<>@\[.]", part.lower())[0] for part in parts)
+    return not entry.disabled and any(stem in {"capital_mcp", "capital-mcp"} for stem in stems)
 
 
 def _entry(name: str, fields: dict[str, Any]) -> Entry:

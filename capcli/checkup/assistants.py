@@ -27,12 +27,17 @@ _MOST_STARTED = 2
 _PROTOCOL = "2025-11-25"
 _SHOWN = 300
 _LAST_LINES = 3
+_ONE_SERVER = (
+    "keep one of the two in the config: the limits, the halt and the journal of capcli hold for capcli only"
+)
 
 
 def configs(app: "App") -> Finding:
     """Look through the clients' configs. Raises ClientConfigBroken for one that cannot start the server."""
-    found = read_configs(app.environ)
-    if not found:
+    every = read_configs(app.environ)
+    found = tuple(each for each in every if each.entries or each.broken)
+    rivals = [f"{name} in {each.assistant.title}'s config" for each in every for name in each.rivals]
+    if not found and not rivals:
         return Finding("no assistant's config on this machine starts capcli")
     wrong = sorted(
         (doubt for each in found for doubt in doubts(each, app.environ, app.clock())),
@@ -41,6 +46,10 @@ def configs(app: "App") -> Finding:
     said = "; ".join(doubt.text for doubt in wrong)
     if wrong and wrong[0].stops:
         raise ClientConfigBroken(f"{said}. Nothing was changed.", fix=wrong[0].fix)
+    if rivals:
+        both = " beside capcli: both may trade" if found else ", not capcli"
+        said = "; ".join(filter(None, (f"{', '.join(rivals)} starts the broker's own server{both}", said)))
+        return Finding(said, _ONE_SERVER, warning=True)
     if wrong:
         return Finding(said, wrong[0].fix, warning=True)
     return Finding(f"{', '.join(each.assistant.title for each in found)} can start capcli")
@@ -60,7 +69,7 @@ def server(app: "App") -> Finding:
     wrong: list[tuple[str, str]] = []
     for config, entry in found[:_MOST_STARTED]:
         started = _started(entry, app.environ)
-        said.append(f"{config.assistant.title}: {started.tools} tools of capcli {started.version}")
+        said.append(f"{config.assistant.title}: {started.words}")
         wrong += _differences(app, config, entry, started.setup)
     if wrong:
         return Finding("; ".join((*said, *(text for text, _ in wrong))), wrong[0][1], warning=True)
@@ -74,6 +83,17 @@ class _Started:
     version: str
     tools: int
     setup: Mapping[str, Any]
+
+    @property
+    def words(self) -> str:
+        """Say how many tools it offers, and how many there are where its options leave some out."""
+        every = self.setup.get("tools_in_all", self.tools)
+        counted = (
+            f"{self.tools} of {every} tools by your options,"
+            if every > self.tools
+            else f"{self.tools} tools of"
+        )
+        return f"{counted} capcli {self.version}"
 
 
 def _differences(

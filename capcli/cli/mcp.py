@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from capcli.assistants.installing import Edit
+    from capcli.assistants.places import Assistant
     from capcli.render.results import ClientChanged
 
 app = new_app(
@@ -62,7 +63,8 @@ def tools(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets 
 @command(
     app,
     "install",
-    example="capcli mcp install claude-desktop --env demo\ncapcli mcp install cursor --dry-run",
+    example="capcli mcp install claude-desktop --env demo\n"
+    "capcli mcp install codex --set CAP_MAX_RISK_PCT=1 --skill\ncapcli mcp install cursor --dry-run",
 )
 def install(
     ctx: typer.Context,
@@ -76,18 +78,26 @@ def install(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change, write nothing.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take capcli out of the client's config.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting for this client, such as a limit."),
+    ] = None,
+    skill: Annotated[
+        bool, typer.Option("--skill", help="Also put `capcli help agents` where the client reads skills.")
+    ] = False,
     read_only: _ReadOnly = False,
     toolsets: _Toolsets = None,
 ) -> None:
-    """Enter this server in an AI client's config, which keeps all else."""
-    from capcli.assistants.carrying import left_out
+    """Add this server to an AI client's config, which keeps everything else."""
+    from capcli.assistants.carrying import left_out, settings_given
     from capcli.assistants.installing import assistant_named, entry, installation, removal
     from capcli.render.results import ClientChanged
     from capcli.services.reply import Reply
 
     call: Call = ctx.find_root().obj
     call.check_form(ClientChanged)
-    environ, assistant = call.outlet.environ, assistant_named(client)
+    assistant = assistant_named(client)
+    environ = {**call.outlet.environ, **settings_given(settings or ())}
     if remove:
         change = _changed(call, removal(assistant, environ), (), dry_run=dry_run, remove=True)
     else:
@@ -96,7 +106,28 @@ def install(
         change = _changed(call, installation(assistant, ours, environ), words, dry_run=dry_run, remove=False)
         notes = (*_carried(ours), *left_out(assistant, environ, call.options.env))
         change = replace(change, notes=(*change.notes, *notes))
+    if skill:
+        noted = _skill(assistant, environ, dry_run=dry_run, remove=remove)
+        change = replace(change, notes=(*change.notes, noted))
     finish(call, Reply(change), None)
+
+
+def _skill(assistant: "Assistant", environ: "Mapping[str, str]", *, dry_run: bool, remove: bool) -> str:
+    """Write or remove the skill file, and say what was done."""
+    from capcli.assistants.places import skill_file
+    from capcli.assistants.skill import planned, without_folder
+    from capcli.cli.agents_page import skill
+
+    file = skill_file(assistant, environ)
+    if file is None:
+        return without_folder(assistant)
+    edit = planned(file, None if remove else skill())
+    if not edit.is_needed:
+        return f"The skill {file} is as it should be." if not remove else f"There is no skill {file}."
+    if dry_run:
+        return f"The skill {file} would be {'removed' if remove else 'written'}."
+    edit.apply()
+    return f"The skill {file} was {'removed' if remove else 'written'}."
 
 
 def _carried(ours: "Mapping[str, Any]") -> tuple[str, ...]:

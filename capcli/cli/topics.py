@@ -224,7 +224,14 @@ def _reference() -> str:
     return reference()
 
 
+def _agents() -> str:
+    from capcli.cli.agents_page import page
+
+    return page()
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "agents": _agents,
     "exit-codes": _exit_codes,
     "error": _errors,
     "refusals": _refusals,

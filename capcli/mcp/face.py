@@ -62,6 +62,7 @@ class Face:
         self.flights = flights or Flights()
         self._put: dict[str, float] = {}
         self.offered: frozenset[str] | None = None
+        self.tools_in_all = 0
         self._client: str | None = None
 
     def app(self) -> App:

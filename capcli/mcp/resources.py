@@ -28,7 +28,7 @@ class Resources:
         return self._read(_allowed_epics)
 
     def setup(self) -> str:
-        return self._read(setup_of)
+        return self._read(lambda app: {**setup_of(app), "tools_in_all": self._face.tools_in_all})
 
     def market(self, epic: str) -> str:
         return self._read(lambda app: plain(app.markets.show(epic).data))

@@ -103,7 +103,7 @@ def build_server(face: "Face", offer: "Offer | None" = None) -> "FastMCP[Any]":
     everything = tools(face)
     offered = (offer or EVERYTHING).of(everything)
     names = frozenset(tool.name for tool in offered)
-    face.offered = names
+    face.offered, face.tools_in_all = names, len(everything)
     withheld = frozenset(tool.name for tool in everything) - names
     server: FastMCP[Any] = FastMCP(
         "capcli",

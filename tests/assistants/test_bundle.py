@@ -15,6 +15,7 @@ from capcli.settings import BUNDLE_FIELDS, filled_in
 TOOLS = [("cap_health", "Why does it not work?")]
 REQUIRED = {"manifest_version", "name", "version", "description", "author", "server"}
 KNOWN = REQUIRED | {"display_name", "long_description", "license", "keywords", "tools", "prompts_generated"}
+LINKS = {"icon", "documentation", "privacy_policies"}
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +29,23 @@ def manifest(archive):
 
 
 def test_the_manifest_has_what_the_format_wants_and_nothing_else(manifest):
-    assert set(manifest) == KNOWN | {"compatibility", "user_config"}
+    assert set(manifest) == KNOWN | LINKS | {"compatibility", "user_config"}
     server = manifest["server"]
     assert (manifest["manifest_version"], server["type"]) == ("0.4", "uv")
     assert set(server) == {"type", "entry_point", "mcp_config"}
     assert server["mcp_config"]["args"][-4:] == ["-m", "capcli", "mcp", "serve"]
     assert manifest["tools"] == [{"name": "cap_health", "description": "Why does it not work?"}]
+
+
+def test_it_has_an_icon_links_and_a_word_on_privacy(archive, manifest):
+    icon = archive.read(manifest["icon"])
+    assert icon.startswith(b"\x89PNG")
+    assert int.from_bytes(icon[16:20]) == int.from_bytes(icon[20:24]) == 512
+    assert len(icon) < 20_000
+    assert all(
+        link.startswith("https://") for link in (manifest["documentation"], *manifest["privacy_policies"])
+    )
+    assert "collects nothing" in manifest["long_description"]
 
 
 def test_the_form_asks_for_the_six_fields_and_requires_none(manifest):

@@ -69,6 +69,30 @@ def test_the_server_is_started_as_a_client_does_and_its_tools_counted(tmp_path, 
     assert server.message.startswith(f"Cursor: {tool_count()} tools of capcli ")
 
 
+@pytest.mark.faults
+def test_tools_that_the_options_leave_out_are_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    own = {"command": str(program(tmp_path / "bin")), "args": ["mcp", "serve", "--toolsets", "market"]}
+    own["env"] = {"CAPCLI_HOME": str(tmp_path / "capcli")}
+    cursor(tmp_path, json.dumps({"mcpServers": {"capcli": own}}))
+    (server,) = app(tmp_path).health.run(("mcp_server",)).data.checks
+    assert server.message.startswith(f"Cursor: 8 of {tool_count()} tools by your options, capcli ")
+
+
+def test_the_brokers_own_server_beside_ours_is_a_warning(tmp_path):
+    theirs = {"command": sys.executable, "args": ["-m", "capital_mcp.server"]}
+    ours = {"command": str(program(tmp_path / "bin")), "args": ["mcp", "serve"]}
+    cursor(tmp_path, json.dumps({"mcpServers": {"capital": theirs, "capcli": ours}}))
+    (check,) = app(tmp_path).health.run(("assistants",)).data.checks
+    assert check.status.value == "warning"
+    assert "capital in Cursor's config starts the broker's own server beside capcli: both may trade" in (
+        check.message
+    )
+    (tmp_path / ".cursor" / "mcp.json").write_text(json.dumps({"mcpServers": {"capital": theirs}}))
+    (check,) = app(tmp_path).health.run(("assistants",)).data.checks
+    assert "starts the broker's own server, not capcli" in check.message
+
+
 def test_a_server_that_does_not_start_says_why(tmp_path):
     configured(tmp_path, env={"PYTHONPATH": str(tmp_path)})
     (tmp_path / "fastmcp.py").write_text("raise ImportError('no such thing here')")

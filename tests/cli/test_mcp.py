@@ -98,3 +98,25 @@ def test_a_bundle_is_written_where_it_was_asked_for(capcli, tmp_path):
     assert (found.code, found.data["file"]) == (0, str(file))
     assert found.data["size_bytes"] == file.stat().st_size
     assert found.data["asks"][:2] == ["API key", "API password"]
+
+
+def test_install_writes_a_limit_for_this_client_and_the_skill(capcli, tmp_path):
+    home = tmp_path / "user"
+    (home / ".codex").mkdir(parents=True)
+    env = {"HOME": str(home)}
+    line = ("mcp", "install", "codex", "--set", "CAP_MAX_RISK_PCT=1", "--skill", "--json")
+
+    planned = capcli(*line, "--dry-run", env=env)
+    assert "would be written" in planned.data["notes"][-1]
+    assert [*home.rglob("SKILL.md")] == []
+
+    done = capcli(*line, env=env)
+    assert done.code == 0, done
+    assert 'CAP_MAX_RISK_PCT = "1"' in (home / ".codex" / "config.toml").read_text()
+    (skill,) = home.rglob("SKILL.md")
+    assert skill.parts[-4:] == (".agents", "skills", "capcli", "SKILL.md")
+
+    gone = capcli("mcp", "install", "codex", "--remove", "--skill", "--json", env=env)
+    assert "was removed" in gone.data["notes"][-1]
+    assert not skill.exists()
+    assert capcli(*line[:3], "--set", "CAP_API_PASSWORD=x", "--json", env=env).code == 2
