@@ -459,9 +459,10 @@ class ApprovalElsewhere(Refused):
 
 
 class ApprovalsFull(Refused):
-    """As many requests of one client wait for a person as may."""
+    """Five requests of one client already wait for a person, which is the most."""
 
     code = "APPROVALS_FULL"
+    cure = "A person decides those with `capcli approve --watch`; then the same call asks for this one."
 
 
 class ApprovalUnrecorded(Refused):

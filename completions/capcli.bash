@@ -175,7 +175,7 @@ __capcli_valued() {
     "accounts preferences|--hedging") source="on off" ;;
     "accounts preferences|--leverage") source="" ;;
     "live checklist|--approval") source="" ;;
-    "health|--only") source="settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval mandates limits unresolved assistants mcp_server" ;;
+    "health|--only") source="settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval notifications mandates limits unresolved assistants mcp_server" ;;
     "paper reset|--seed") source="" ;;
     "paper reset|--start") source="" ;;
     "paper reset|--speed") source="" ;;

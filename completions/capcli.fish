@@ -191,7 +191,7 @@ function __capcli_valued
         case 'live checklist|--approval'
             echo ''
         case 'health|--only'
-            echo 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval mandates limits unresolved assistants mcp_server'
+            echo 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval notifications mandates limits unresolved assistants mcp_server'
         case 'paper reset|--seed'
             echo ''
         case 'paper reset|--start'

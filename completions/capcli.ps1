@@ -596,7 +596,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'accounts preferences|--hedging' = 'on off'
         'accounts preferences|--leverage' = ''
         'live checklist|--approval' = ''
-        'health|--only' = 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval mandates limits unresolved assistants mcp_server'
+        'health|--only' = 'settings state_folder journal keychain audit_trail credentials key_age broker_clock login account market_data allowed_epics trading halt approval notifications mandates limits unresolved assistants mcp_server'
         'paper reset|--seed' = ''
         'paper reset|--start' = ''
         'paper reset|--speed' = ''

@@ -31,6 +31,7 @@ def probes(app: "App") -> tuple[Probe, ...]:
         Probe("trading", partial(machine.trading, app)),
         Probe("halt", partial(machine.halt, app)),
         Probe("approval", partial(machine.approval, app)),
+        Probe("notifications", partial(machine.notifications, app)),
         Probe("mandates", partial(machine.mandates, app), needs=("journal",)),
         Probe("limits", partial(machine.limits, app)),
         Probe("unresolved", partial(machine.unresolved, app), needs=("journal", "account")),

@@ -1,11 +1,13 @@
 """Checks of this machine: settings, files, keychain, credentials, what may be sent, what is unresolved."""
 
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from capcli.domain.mandate import secret_hash
 from capcli.errors import ConfigError, JournalAltered, StateFolderUnusable
+from capcli.notify import desktop_command, find_program
 from capcli.services.health import Finding
 from capcli.system import private_folder
 
@@ -130,6 +132,22 @@ def approval(app: "App") -> Finding:
             warning=True,
         )
     return Finding("human: a person approves every order, close and change (CAP_APPROVAL)")
+
+
+def notifications(app: "App") -> Finding:
+    """Say how a person hears that something waits for them, or was sent under a mandate."""
+    command = app.settings.notify_cmd
+    if command is not None and find_program(command[0], app.environ) is None:
+        return Finding(
+            f"CAP_NOTIFY_CMD names {command[0]}, and there is no such program: it is told nothing",
+            "capcli help environment",
+            warning=True,
+        )
+    shown = app.settings.notify and desktop_command(sys.platform, app.environ, "", "") is not None
+    ways = ["the desktop"] * shown + [f"{part} (CAP_NOTIFY_CMD)" for part in (command or ())[:1]]
+    if ways:
+        return Finding(f"what waits for a person is announced by {' and '.join(ways)}")
+    return Finding("nothing announces what waits for a person; capcli approve --watch shows it")
 
 
 def mandates(app: "App") -> Finding:

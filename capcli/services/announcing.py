@@ -53,7 +53,7 @@ class Announcement:
     def line(self) -> str:
         """Return what a locked screen may show: no market, size or amount."""
         if self.event is Happening.APPROVAL_WAITS:
-            return f"An order waits for your approval: code {self.code}"
+            return f"Something waits for your approval: code {self.code}"
         return f"An order was sent under a mandate: {self.attempt_id}"
 
 

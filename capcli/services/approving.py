@@ -9,7 +9,7 @@ from threading import Lock
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
 from capcli.domain.mandate import Opening, Outside, Permit, Spend, Tightening
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
-from capcli.services.announcing import Announcement, Happening
+from capcli.services.announcing import REPEAT_S, Announcement, Happening
 from capcli.services.approval_text import harmless, one_line
 from capcli.services.ports import Clock, Ids, Journal
 from capcli.services.reply import Reply
@@ -17,6 +17,7 @@ from capcli.services.reply import Reply
 LIFE = timedelta(minutes=10)
 AT_MOST = 5
 """So many requests of one client wait for a person at a time."""
+_REPEAT = timedelta(seconds=REPEAT_S)
 _LENGTH = 6
 _DRAWS = 20
 _LIST = "capcli approve"
@@ -155,7 +156,8 @@ class Approvals:
         now = self._clock()
         if self._is_approved(asked, now):
             return asked.digest
-        found = self._mandate(asked, opening, tightening)
+        # A mandate is a script's or an assistant's: a person who is there is asked.
+        found = None if self._at_terminal else self._mandate(asked, opening, tightening)
         if isinstance(found, Spend):
             return found
         raise self._required((asked,), now, found)
@@ -225,10 +227,18 @@ class Approvals:
             expires_at=until.isoformat(),
         )
         error.shown = text
-        if not self._at_terminal:
+        if not self._at_terminal and not self._is_announced(rows, now):
             self._announce(_news(rows, code, now))
         error.about(asked[0].account_id, **_known(asked))
         return error
+
+    def _is_announced(self, rows: tuple[ApprovalRecord, ...], now: datetime) -> bool:
+        """Say whether another process asked for the same a moment ago, as a script run again and again."""
+        before = self._journal().approvals_of(rows[0].digest, now=now)
+        return any(
+            one.code_hash != rows[0].code_hash and timedelta(0) <= now - one.created_at < _REPEAT
+            for one in before
+        )
 
     def _code(self, asked: tuple[Asked, ...], now: datetime) -> str:
         """Return the code of these requests; a question that still waits keeps the one it has."""

@@ -81,3 +81,16 @@ def test_a_state_folder_that_takes_no_file_is_not_called_writable(tmp_path):
     assert f"{tmp_path / 'home'} cannot be written to" in found.message
     assert "CAPCLI_HOME" in found.message
     assert list((tmp_path / "home").glob(".health-*")) == []
+
+
+def test_who_announces_what_waits_is_named_and_a_missing_program_is_a_warning(tmp_path):
+    program = tmp_path / "notify-send"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    nothing = check(tmp_path, "notifications", PATH="/nonexistent")
+    assert (nothing.status.value, "capcli approve --watch" in nothing.message) == ("ok", True)
+    missing = check(tmp_path, "notifications", CAP_NOTIFY_CMD="/nonexistent/tell --token t0ken")
+    assert (missing.status.value, "t0ken" in missing.message) == ("warning", False)
+    both = check(tmp_path, "notifications", CAP_NOTIFY_CMD=f"{program} --token t0ken", PATH=str(tmp_path))
+    assert (both.status.value, both.message.endswith(f"{program} (CAP_NOTIFY_CMD)")) == ("ok", True)
+    assert "t0ken" not in both.message

@@ -129,3 +129,14 @@ def test_health_warns_of_a_file_that_others_can_read(capcli: Any, tmp_path: Path
     (check,) = [row for row in told.data["checks"] if row["name"] == "mandates"]
     assert (check["status"], check["fix"]) == ("warning", "capcli mandate list")
     assert "0600 is required" in check["message"]
+
+
+@pytest.mark.parametrize("words", [(), ("--confirm",)])
+def test_a_person_at_a_terminal_is_asked_all_the_same(capcli: Any, words: tuple[str, ...]) -> None:
+    bot = HUMAN | {"CAP_MANDATE_FILE": str(file_of(capcli(*GRANT, env=HUMAN, typed="y\n")))}
+    preview = capcli("preview", "SILVER", "--size", "1", "--stop", "24.50", "-q", env=bot).out.strip()
+
+    refused = capcli("execute", preview, *words, env=bot, typed="n\n")
+
+    assert (refused.code, "Send it? [y/N]" in refused.err) == (5, True), refused
+    assert capcli("positions", "--json").data["positions"] == []

@@ -52,7 +52,7 @@ def test_the_desktop_shows_environment_and_code_and_the_command_gets_the_listed_
 
     (tell_me, document), (shown, nothing) = started.programs
     assert (tell_me, nothing) == (("tell-me",), b"")
-    assert shown == ("notify-send", "capcli PAPER", "An order waits for your approval: code 7K2M9X")
+    assert shown == ("notify-send", "capcli PAPER", "Something waits for your approval: code 7K2M9X")
     told = json.loads(document)
     assert tuple(told) == FIELDS
     assert told["text"] == "BUY 1.5 SILVER (<b> ]0;x  ), at market\nOn PAPER"
@@ -101,6 +101,11 @@ def test_what_waits_for_a_person_is_announced_and_a_person_at_the_terminal_is_no
         preview = seat.preview()
         code = refusal(lambda: seat.execute(preview.preview_id)).details["approval_code"]
         refusal(lambda: seat.execute(preview.preview_id))
+        again = Seat(
+            seat.home, seat.time, number=1, launch=started, CAP_APPROVAL="human", CAP_NOTIFY_CMD="tell-me"
+        )
+        refusal(lambda: again.execute(preview.preview_id))
+        again.close()
     finally:
         seat.close()
     told = [json.loads(document) for argv, document in started.programs if argv == ("tell-me",)]
