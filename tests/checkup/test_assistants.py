@@ -61,6 +61,7 @@ def test_a_doubtful_config_is_a_warning(tmp_path):
     assert (reply.exit_code, reply.data.checks[0].status.value) == (0, "warning")
 
 
+@pytest.mark.faults
 def test_the_server_is_started_as_a_client_does_and_its_tools_counted(tmp_path, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[2])
     configured(tmp_path)
@@ -107,6 +108,7 @@ def compared(home: Path, **environ: str) -> tuple[str, str, str | None]:
     return server.status.value, server.message, server.fix
 
 
+@pytest.mark.faults
 def test_a_server_that_a_desktop_starts_in_another_folder_and_without_limits_is_found(tmp_path):
     configured(tmp_path, "--env", "paper", env={})
     status, said, fix = compared(tmp_path, CAP_MAX_POSITION_SIZE="2")
@@ -116,6 +118,7 @@ def test_a_server_that_a_desktop_starts_in_another_folder_and_without_limits_is_
     assert "CAP_MAX_POSITION_SIZE is not set for Cursor and 2 here" in said
 
 
+@pytest.mark.faults
 def test_what_mcp_install_writes_leaves_no_difference(tmp_path):
     (tmp_path / ".cursor").mkdir()
     (tmp_path / "run").mkdir(mode=0o700)
@@ -134,6 +137,7 @@ def test_what_mcp_install_writes_leaves_no_difference(tmp_path):
     assert server.status.value == "ok", server.message
 
 
+@pytest.mark.faults
 def test_a_limit_that_the_entry_alone_has_is_found(tmp_path):
     place = {"CAPCLI_HOME": str(tmp_path / "capcli")}
     configured(tmp_path, env={**place, "CAP_MAX_POSITION_SIZE": "9"})
@@ -142,6 +146,7 @@ def test_a_limit_that_the_entry_alone_has_is_found(tmp_path):
     assert fix.startswith("take CAP_MAX_POSITION_SIZE out of env of the server capcli in ")
 
 
+@pytest.mark.faults
 def test_settings_that_the_server_refuses_are_found(tmp_path):
     configured(tmp_path, env={"CAPCLI_HOME": str(tmp_path / "capcli"), "CAP_MAX_POSITION_SIZE": "big"})
     status, said, fix = compared(tmp_path)
@@ -149,6 +154,7 @@ def test_settings_that_the_server_refuses_are_found(tmp_path):
     assert fix.startswith("mend env of the server capcli")
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a keychain needs no variable")
 def test_a_server_that_cannot_read_the_keychain_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(keyring.core, "_keyring_backend", Memory())

@@ -110,6 +110,7 @@ def test_the_paper_broker_is_served_until_ctrl_c(environ):
         assert process.wait(60) == 0
 
 
+@pytest.mark.faults
 def test_another_client_trades_on_the_served_paper_broker(environ):
     with start(environ, "paper", "serve", "--port", "0", "--no-limits", "--json") as process:
         url = json.loads(process.stdout.readline())["data"]["base_url"]
@@ -174,6 +175,7 @@ def _market_seconds(url):
         return json.load(answer)["serverTime"] / 1000
 
 
+@pytest.mark.faults
 def test_options_of_a_first_serve_are_refused_on_an_existing_state(environ):
     assert finished(environ, "paper", "status")[0] == 0
     code, _, err = finished(environ, "paper", "serve", "--seed", "crash")

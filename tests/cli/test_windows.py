@@ -42,6 +42,7 @@ def on_windows(user: Path, *lines: str, **more: str) -> str:
     return done.stdout.decode("cp1252")
 
 
+@pytest.mark.faults
 def test_an_order_goes_its_whole_way_in_the_folders_of_windows(tmp_path):
     before = on_windows(tmp_path, "config path", "--json preview SILVER --size 1.5 --stop 24.50")
     preview = json.loads(before.splitlines()[-1])["data"]["preview_id"]

@@ -87,6 +87,7 @@ async def test_a_real_client_trades_over_stdio(own_home: Path, tmp_path: Path) -
         await client.call_tool("cap_trade_positions_close", shut)
 
 
+@pytest.mark.faults
 def test_stdout_carries_only_the_protocol_and_a_dotenv_is_not_read(own_home: Path, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("FASTMCP_TRANSPORT=http\nFASTMCP_PORT=1\nCAP_ENV=live\n")
     with started(own_home, tmp_path, FASTMCP_TRANSPORT="http", FASTMCP_LOG_LEVEL="nonsense") as process:

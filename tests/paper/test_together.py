@@ -54,6 +54,7 @@ def run(script, path, *arguments):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.faults
 def test_processes_at_once_lose_no_deal(path):
     reset(path, limits=False, at=FRIDAY)
     openers = [run(OPENER, path, 25) for _ in range(3)]
@@ -65,6 +66,7 @@ def test_processes_at_once_lose_no_deal(path):
     assert len({row["dealId"] for row in rows}) == len(rows) == 75
 
 
+@pytest.mark.faults
 def test_processes_that_create_the_file_together_share_one_world(path):
     first = [run(FIRST, path) for _ in range(4)]
     assert [process.communicate(timeout=60)[1] for process in first] == [""] * 4
