@@ -1,10 +1,12 @@
 """`capcli help`: short pages about what no single command owns, generated where there is a table."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capcli.cli import pages
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app
 from capcli.errors import Exit, UsageError
@@ -231,6 +233,7 @@ def _agents() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    **{name: partial(pages.page, name) for name in pages.NAMES},
     "agents": _agents,
     "exit-codes": _exit_codes,
     "error": _errors,

@@ -1,19 +1,19 @@
-"""README's table of commands and tools says what the tree and the server say.
+"""The table of commands and tools in `capcli help mcp` says what the tree and the server say.
 
 `SNAPSHOTS=write python -m pytest tests/faces/test_readme.py` writes it anew.
 """
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import typer
 
 from capcli.cli.main import app
 from tests.faces.test_parity import tools
 from tests.support.leaves import leaves
+from tests.support.paths import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = ROOT / "capcli" / "cli" / "pages" / "mcp.md"
 BEGIN = "<!-- commands and tools: generated -->"
 END = "<!-- end of commands and tools -->"
 
@@ -37,11 +37,11 @@ def listed(names: Iterable[str]) -> str:
 
 
 def test_the_table_of_commands_and_tools_is_true() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    assert end, "README.md lost the marks of its table"
+    assert end, "pages/mcp.md lost the marks of its table"
     written = f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
     if os.environ.get("SNAPSHOTS") == "write":
-        README.write_text(written, encoding="utf-8", newline="\n")
-    assert README.read_text(encoding="utf-8") == written, "SNAPSHOTS=write writes it anew"
+        PAGE.write_text(written, encoding="utf-8", newline="\n")
+    assert PAGE.read_text(encoding="utf-8") == written, "SNAPSHOTS=write writes it anew"

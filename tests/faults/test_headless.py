@@ -1,4 +1,4 @@
-"""Where nobody is there: README's recipes, run with the environment and files that their starters give."""
+"""The recipes of `capcli help cron`, run with the environment and files that their starters give."""
 
 import configparser
 import json
@@ -23,20 +23,19 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="cron, systemd and containers"),
 ]
 
+CRON_PAGE = ROOT / "capcli" / "cli" / "pages" / "cron.md"
 NAMES = ("api-key", "identifier", "password")
 CRON = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "me"}
 
 
 def recipe(language: str) -> str:
-    (found,) = re.findall(
-        rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
-    )
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", CRON_PAGE.read_text(), re.MULTILINE | re.DOTALL)
     return str(found)
 
 
 @dataclass
 class Host:
-    """A machine of README's: its paths lie in a folder, its demo host is the paper broker."""
+    """A machine of the page's: its paths lie in a folder, its demo host is the paper broker."""
 
     root: Path
     url: str
@@ -124,11 +123,9 @@ def test_the_cron_recipe_tells_what_is_wrong_by_its_exit_code(host: Host) -> Non
     assert "login-password" not in text
 
 
-def test_the_keys_are_made_as_readme_says_and_are_private(host: Host) -> None:
+def test_the_keys_are_made_as_the_page_says_and_are_private(host: Host) -> None:
     (block,) = [
-        text
-        for text in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-        if "umask" in text
+        text for text in re.findall(r"```sh\n(.*?)```", CRON_PAGE.read_text(), re.DOTALL) if "umask" in text
     ]
     done = host.sh(host.here(block), HOME=str(host.home), **CRON)
     assert done.returncode == 0
@@ -190,7 +187,7 @@ def test_the_docker_recipe_runs_with_its_secrets_mounted(host: Host, mode: int, 
 
 
 def test_every_recipe_names_its_environment() -> None:
-    section = (ROOT / "README.md").read_text().partition("## Where nobody is there")[2].partition("\n## ")[0]
+    section = CRON_PAGE.read_text()
     for language in ("crontab", "ini", "yaml", "bat"):
         for line in recipe(language).splitlines():
             assert ("capcli health" in line or "capcli.exe health" in line) <= ("--env demo" in line)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from capcli.cli.pages import source
 from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
@@ -19,9 +20,8 @@ pytestmark = [
 SCRIPT = Path(__file__).with_name("buy.sh").read_text(encoding="utf-8")
 
 
-def test_readme_shows_this_script():
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert f"```sh\n{SCRIPT}```" in readme
+def test_the_page_about_scripts_shows_this_script():
+    assert f"```sh\n{SCRIPT}```" in source("scripts")
 
 
 @pytest.fixture
