@@ -664,6 +664,14 @@ class TooFewCandles(BrokerRefused):
     retry_safe = True
 
 
+class NoQuote(BrokerRefused):
+    """The broker sends no price for this market now, as for one that is suspended."""
+
+    code = "NO_QUOTE"
+    cure = "`capcli markets search` shows its status. A position in it can still be closed by its deal id."
+    retry_safe = True
+
+
 class UnreadableAnswer(BrokerRefused):
     """The broker's answer to a read is not what its documentation promises."""
 

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from math import ceil
 from types import MappingProxyType
 from typing import Self, TypeVar
@@ -44,8 +45,10 @@ from capcli.domain.account import (
     Listed,
     Position,
     Preferences,
+    Rows,
     Session,
     Transaction,
+    UnreadableRow,
     Watchlist,
     WorkingOrder,
 )
@@ -60,6 +63,7 @@ from capcli.errors import (
     RateLimited,
     ReadOnly,
     RowUnreadable,
+    UnreadableAnswer,
     UsageError,
     WouldSend,
 )
@@ -267,9 +271,10 @@ class CapitalBroker:
         """Return the broker's clock as of its last answer, moved on by our own; None before the first."""
         return self._wire.broker_time()
 
-    def accounts(self) -> tuple[Account, ...]:
+    def accounts(self) -> Rows[Account]:
         """GET /accounts: all accounts of the login on this host."""
-        return tuple(map(translate.account, self._get(wire.Accounts, "accounts").accounts))
+        found = self._get(wire.Accounts, "accounts").accounts
+        return translate.rows(found, wire.AccountRow, translate.account)
 
     def hedging(self) -> bool:
         """Say whether opposite deals stand side by side on the active account, or reduce each other."""
@@ -301,12 +306,12 @@ class CapitalBroker:
         if self.account_id is not None:
             self._preferences.drop(self.account_id)
 
-    def search(self, term: str | None) -> tuple[MarketRow, ...]:
+    def search(self, term: str | None) -> Rows[MarketRow]:
         """Return the markets whose name loosely matches, or all of them for None."""
         if term is not None and not term.strip():
             raise UsageError("A search needs a term.", next="capcli markets search TERM")
         query = _NO_QUERY if term is None else {"searchTerm": term.strip()}
-        return tuple(map(translate.market_row, self._get(wire.MarketList, "markets", query=query).markets))
+        return self._market_rows("markets", query=query)
 
     def markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]:
         """Return markets with their rules, 50 a request. Raises EpicUnknown for the first unknown one."""
@@ -339,7 +344,7 @@ class CapitalBroker:
         last: int | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
-    ) -> tuple[Candle, ...]:
+    ) -> Rows[Candle]:
         """Return one page of candles, oldest first, empty when the window has none; `last` at most 1000.
 
         With `start` alone the page goes on from there. With an `end` the window is calendar time, 999 candles
@@ -351,15 +356,15 @@ class CapitalBroker:
             until = self._not_future(end)
             begin = start or until - (bars - 1) * resolution.span
             if begin > until:
-                return ()
+                return Rows(())
             query |= _window(begin, until, resolution)
         elif start is not None:
             # Whoever pages ends up here: the last candle's successor has not begun.
             if start > self._not_future(start):
-                return ()
+                return Rows(())
             query["from"] = _wire_time(start)
         page = self._candles(epic, query)
-        return page[-bars:] if end is not None else page
+        return Rows(page[-bars:], page.unreadable) if end is not None else page
 
     def positions(self) -> tuple[Position, ...]:
         """GET /positions of the active account. Raises RowUnreadable where not every row can be read."""
@@ -469,29 +474,37 @@ class CapitalBroker:
 
     def navigation(
         self, node_id: str | None, *, limit: int = LONGEST_NODE
-    ) -> tuple[tuple[Node, ...], tuple[MarketRow, ...]]:
+    ) -> tuple[Rows[Node], Rows[MarketRow]]:
         """Return the nodes and the markets under a node, or under the root; an unknown one has neither."""
         segments = ("marketnavigation",) if node_id is None else ("marketnavigation", node_id)
         query = _NO_QUERY if node_id is None else {"limit": str(limit)}
         page = self._get(wire.Navigation, *segments, query=query)
-        return tuple(map(translate.node, page.nodes)), tuple(map(translate.market_row, page.markets))
+        return (
+            translate.rows(page.nodes, wire.NodeRow, translate.node),
+            translate.rows(page.markets, wire.MarketSummary, translate.market_row),
+        )
 
-    def sentiments(self, market_ids: tuple[str, ...]) -> tuple[Sentiment, ...]:
+    def sentiments(self, market_ids: tuple[str, ...]) -> Rows[Sentiment]:
         """Return how the clients of markets stand. Raises EpicUnknown for the first unknown one."""
         try:
             rows = self._sentiments(market_ids)
         except EpicUnknown:
             # The broker does not say which of them it does not know.
             rows = {market_id: row for one in market_ids for market_id, row in self._sentiment(one).items()}
-        missing = [market_id for market_id in market_ids if market_id not in rows]
-        for market_id in missing:
-            rows |= self._sentiment(market_id)
-        return tuple(rows[market_id] for market_id in market_ids)
+        unreadable: list[UnreadableRow] = []
+        for market_id in [one for one in market_ids if one not in rows]:
+            try:
+                rows |= self._sentiment(market_id)
+            except UnreadableAnswer as error:
+                unreadable.append(UnreadableRow(None, None, str(error), market_id))
+        found = (rows[market_id] for market_id in market_ids if market_id in rows)
+        return Rows(found, tuple(unreadable))
 
     def _sentiments(self, market_ids: tuple[str, ...]) -> dict[str, Sentiment]:
         query = {"marketIds": ",".join(market_ids)}
         found = self._get(wire.Sentiments, "clientsentiment", query=query).client_sentiments
-        return {row.market_id: translate.sentiment(row) for row in found}
+        rows = translate.rows(found, wire.SentimentRow, translate.sentiment)
+        return {row.market_id: row for row in rows}
 
     def _sentiment(self, market_id: str) -> dict[str, Sentiment]:
         try:
@@ -512,15 +525,14 @@ class CapitalBroker:
         reply = self._sessions.read(Ask("GET", segments, query, lane=self.lane))
         return reply.status, reply.body
 
-    def watchlists(self) -> tuple[Watchlist, ...]:
+    def watchlists(self) -> Rows[Watchlist]:
         """Return the watchlists of the login, its own and the broker's."""
-        return tuple(map(translate.watchlist, self._get(wire.Watchlists, "watchlists").watchlists))
+        found = self._get(wire.Watchlists, "watchlists").watchlists
+        return translate.rows(found, wire.WatchlistRow, translate.watchlist)
 
-    def watchlist_markets(self, watchlist_id: str) -> tuple[MarketRow, ...]:
+    def watchlist_markets(self, watchlist_id: str) -> Rows[MarketRow]:
         """Return the markets of a watchlist. Raises WatchlistUnknown."""
-        return tuple(
-            map(translate.market_row, self._get(wire.MarketList, "watchlists", watchlist_id).markets)
-        )
+        return self._market_rows("watchlists", watchlist_id)
 
     def send(
         self,
@@ -640,8 +652,9 @@ class CapitalBroker:
         # the unknown one is named.
         if is_not_found(reply.status, reply.body):
             return tuple(map(self.market, epics))
-        found = _decoded(reply, wire.MarketDetailsList, ask.endpoint).market_details
-        by_epic = {row.instrument.epic: translate.market(row, self._at(reply)) for row in found}
+        rows = _decoded(reply, wire.MarketDetailsList, ask.endpoint).market_details
+        read = partial(translate.market, at=self._at(reply))
+        by_epic = {row.epic: row for row in translate.rows(rows, wire.MarketDetails, read)}
         return tuple(by_epic.get(epic) or self.market(epic) for epic in epics)
 
     def _exists(self, epic: str) -> bool:
@@ -651,7 +664,11 @@ class CapitalBroker:
             return False
         return True
 
-    def _candles(self, epic: str, query: Mapping[str, str]) -> tuple[Candle, ...]:
+    def _market_rows(self, *segments: str, query: Mapping[str, str] = _NO_QUERY) -> Rows[MarketRow]:
+        found = self._get(wire.MarketList, *segments, query=query).markets
+        return translate.rows(found, wire.MarketSummary, translate.market_row)
+
+    def _candles(self, epic: str, query: Mapping[str, str]) -> Rows[Candle]:
         if not is_epic(epic):
             raise _epic_unknown(epic)
         ask = Ask("GET", ("prices", epic), query, lane=self.lane)
@@ -660,8 +677,9 @@ class CapitalBroker:
             # An empty window is a 404 too, with any body (API page 18.14): the market itself tells.
             if base_code(reply.code) != PRICES_EMPTY:
                 self.market(epic)
-            return ()
-        return tuple(map(translate.candle, _decoded(reply, wire.Prices, ask.endpoint).prices))
+            return Rows(())
+        found = _decoded(reply, wire.Prices, ask.endpoint).prices
+        return translate.rows(found, wire.Bar, translate.candle)
 
     def _at(self, reply: Reply) -> datetime:
         return reply.broker_time or self.broker_time() or self._clock()

@@ -464,8 +464,9 @@ class Sessions:
         reply = self._calls.patient(Ask("GET", ("accounts",)), live.tokens.headers)
         if reply.status != _OK:
             return ()
-        rows = wire.decode(reply.body, wire.Accounts, "GET /accounts").accounts
-        return tuple(row.account_id for row in rows)
+        found = wire.decode(reply.body, wire.Accounts, "GET /accounts").accounts
+        rows = translate.rows(found, wire.LoginAccount, lambda row: row.account_id)
+        return tuple(rows)
 
 
 def _is_newer(other: StoredSession, lost: Live | None) -> bool:

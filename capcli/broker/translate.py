@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from capcli.domain.account import (
     Listed,
     Position,
     Preferences,
+    Rows,
     Session,
     Transaction,
     UnreadableRow,
@@ -43,7 +45,7 @@ from capcli.domain.market import (
     Side,
 )
 from capcli.domain.money import Money
-from capcli.errors import UnreadableAnswer
+from capcli.errors import NoQuote, UnreadableAnswer
 
 _Shape = TypeVar("_Shape")
 _Value = TypeVar("_Value")
@@ -95,8 +97,19 @@ def market_row(row: wire.MarketSummary) -> MarketRow:
 
 
 def market(row: wire.MarketDetails, at: datetime) -> Market:
-    """Return a market; `at` is the broker's clock: the snapshot's own time is not UTC (API page 5.1)."""
+    """Return a market; `at` is the broker's clock: the snapshot's own time is not UTC (API page 5.1).
+
+    Raises NoQuote for one without prices.
+    """
     instrument, snapshot = row.instrument, row.snapshot
+    bid, offer = snapshot.bid, snapshot.offer
+    if bid is None or offer is None:
+        epic, word = clean(instrument.epic, 64), clean(snapshot.market_status or "unknown", 64)
+        raise NoQuote(
+            f"The broker sends no price for {epic} now; its status is {word}. Nothing was sent.",
+            next=f"capcli markets search {epic}",
+            epic=epic,
+        )
     return Market(
         epic=instrument.epic,
         name=instrument.name,
@@ -110,7 +123,7 @@ def market(row: wire.MarketDetails, at: datetime) -> Market:
         rules=dealing_rules(row.dealing_rules or wire.DealingRules()),
         hours=opening_hours(instrument.opening_hours),
         overnight=overnight_fee(instrument.overnight_fee),
-        quote=Quote(instrument.epic, snapshot.bid, snapshot.offer, at, market_status(snapshot.market_status)),
+        quote=Quote(instrument.epic, bid, offer, at, market_status(snapshot.market_status)),
         high=snapshot.high,
         low=snapshot.low,
         change=snapshot.net_change,
@@ -215,6 +228,33 @@ def listed(
         except _FAULTS as error:
             unreadable.append(unreadable_row(bytes(one), error))
     return Listed(tuple(rows), tuple(unreadable))
+
+
+_NAMES = ("accountId", "epic", "marketId", "snapshotTimeUTC", "name", "id")
+
+
+def rows(
+    raw: Iterable[msgspec.Raw], shape: type[_Shape], translated: Callable[[_Shape], _Value]
+) -> Rows[_Value]:
+    """Read a list of what is no deal row by row; what cannot be read is named by what it is called."""
+    found: list[_Value] = []
+    unreadable: list[UnreadableRow] = []
+    for one in raw:
+        try:
+            found.append(translated(readings.decode(one, shape)))
+        except _FAULTS as error:
+            row = unreadable_row(bytes(one), error)
+            name = _named(bytes(one)) or f"row {len(found) + len(unreadable) + 1}"
+            unreadable.append(replace(row, deal_id=None, epic=None, name=name))
+    return Rows(found, tuple(unreadable))
+
+
+def _named(body: bytes) -> str | None:
+    with suppress(*_FAULTS):
+        row = msgspec.json.decode(body)
+        words = [row.get(key) for key in _NAMES] if isinstance(row, dict) else []
+        return next((clean(str(word), 64) for word in words if isinstance(word, str | int) and word), None)
+    return None
 
 
 def unreadable_row(body: bytes, error: Exception) -> UnreadableRow:

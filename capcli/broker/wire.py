@@ -113,7 +113,9 @@ class AccountRow(Shape, frozen=True):
 
 
 class Accounts(Shape, frozen=True):
-    accounts: tuple[AccountRow, ...]
+    """Row by row, as positions."""
+
+    accounts: tuple[msgspec.Raw, ...]
 
 
 class Leverage(Shape, frozen=True):
@@ -157,7 +159,7 @@ class PricedMarket(Shape, frozen=True):
 
 
 class MarketList(Shape, frozen=True):
-    markets: tuple[MarketSummary, ...]
+    markets: tuple[msgspec.Raw, ...]
 
 
 class OvernightFee(Shape, frozen=True):
@@ -211,8 +213,8 @@ class DealingRules(Shape, frozen=True):
 class Snapshot(Shape, frozen=True):
     """Its `updateTime` has no UTC twin and is not UTC (API page 5.1), so it is not read."""
 
-    bid: Number
-    offer: Number
+    bid: MaybeNumber = None
+    offer: MaybeNumber = None
     market_status: MaybeWord = None
     decimal_places_factor: MaybeWhole = None
     high: MaybeNumber = None
@@ -231,7 +233,7 @@ class MarketDetails(Shape, frozen=True):
 class MarketDetailsList(Shape, frozen=True):
     """GET /markets?epics= has another key than the search."""
 
-    market_details: tuple[MarketDetails, ...]
+    market_details: tuple[msgspec.Raw, ...]
 
 
 class BidAsk(Shape, frozen=True):
@@ -251,7 +253,7 @@ class Bar(Shape, frozen=True):
 
 
 class Prices(Shape, frozen=True):
-    prices: tuple[Bar, ...]
+    prices: tuple[msgspec.Raw, ...]
 
 
 class PositionData(Shape, frozen=True):
@@ -392,8 +394,8 @@ class NodeRow(Shape, frozen=True):
 class Navigation(Shape, frozen=True):
     """A group has nodes and a leaf has markets; either can be absent (API page 6.7)."""
 
-    nodes: tuple[NodeRow, ...] = ()
-    markets: tuple[MarketSummary, ...] = ()
+    nodes: tuple[msgspec.Raw, ...] = ()
+    markets: tuple[msgspec.Raw, ...] = ()
 
 
 class SentimentRow(Shape, frozen=True):
@@ -403,7 +405,7 @@ class SentimentRow(Shape, frozen=True):
 
 
 class Sentiments(Shape, frozen=True):
-    client_sentiments: tuple[SentimentRow, ...]
+    client_sentiments: tuple[msgspec.Raw, ...]
 
 
 class WatchlistRow(Shape, frozen=True):
@@ -417,4 +419,4 @@ class WatchlistRow(Shape, frozen=True):
 
 
 class Watchlists(Shape, frozen=True):
-    watchlists: tuple[WatchlistRow, ...]
+    watchlists: tuple[msgspec.Raw, ...]

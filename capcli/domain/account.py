@@ -1,11 +1,11 @@
 """Accounts, positions and working orders as the broker reports them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from capcli.domain.market import MarketStatus, Quote, Side
 from capcli.domain.money import EXACT, Money
@@ -20,10 +20,13 @@ class UnreadableRow:
     deal_id: str | None
     epic: str | None
     why: str
+    name: str | None = None  # of a row that is no deal: an account, a market, a candle's time
 
     @property
     def words(self) -> str:
         """Name the row for people."""
+        if self.name:
+            return self.name
         return f"{self.deal_id or 'one without a deal id'}{f' ({self.epic})' if self.epic else ''}"
 
 
@@ -37,6 +40,18 @@ class Listed(Generic[_Row]):
     @property
     def is_empty(self) -> bool:
         return not (self.rows or self.unreadable)
+
+
+class Rows(tuple[_Row, ...]):  # noqa: SLOT001  a tuple of any length has no room for slots
+    """The rows of a list that could be read, for whoever needs no more; `unreadable` are the rest."""
+
+    unreadable: tuple[UnreadableRow, ...]
+
+    def __new__(cls, rows: Iterable[_Row], unreadable: tuple[UnreadableRow, ...] = ()) -> Self:
+        """Make a tuple that knows what is missing in it."""
+        made = super().__new__(cls, rows)
+        made.unreadable = unreadable
+        return made
 
 
 @dataclass(frozen=True, slots=True)

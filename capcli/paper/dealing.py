@@ -124,9 +124,9 @@ def close(desk: Desk, position: Position, size: Decimal, price: Decimal, source:
     records.activity(desk, deal, kind="POSITION", source=source, status="ACCEPTED")
     book.reduce_position(desk.db, position, size)
     if size < position.size:
-        affected, status = Affected(position.deal_id, "PARTIALLY_CLOSED"), "PARTIALLY_CLOSED"
+        affected, status = Affected(position.deal_id, "PARTIALLY_CLOSED", booked), "PARTIALLY_CLOSED"
     else:
-        affected, status = Affected(position.deal_id, "FULLY_CLOSED"), "CLOSED"
+        affected, status = Affected(position.deal_id, "FULLY_CLOSED", booked), "CLOSED"
     records.confirm(desk, deal, status, (affected,))
     return affected
 

@@ -81,7 +81,10 @@ def _deal(desk: Desk, trade: Trade, reference: str) -> None:
     except Rejected as rejected:
         _reject(desk, trade, reference, rejected.reason)
     else:
-        records.confirm(desk, deal, confirm_status(affected), affected)
+        # Assumption: as a close's confirm, so has one of an order that reduced what was open.
+        booked = [row.profit for row in affected if row.profit]
+        profit = (sum((amount for amount, _ in booked), Decimal(0)), booked[0][1]) if booked else None
+        records.confirm(desk, replace(deal, profit=profit), confirm_status(affected), affected)
 
 
 def _reject(desk: Desk, trade: Trade, reference: str, reason: str) -> None:

@@ -22,6 +22,7 @@ _LATEST_MS = 400  # ... by at most this (API page 9.1)
 class Affected:
     deal_id: str
     status: str
+    profit: tuple[Decimal, str] | None = None  # what closing it booked, in the account's currency
 
 
 @dataclass(frozen=True, slots=True)

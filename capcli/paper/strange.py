@@ -15,7 +15,7 @@ Object = dict[str, Any]
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _UNKNOWN = "WORD_OF_TOMORROW"
 _WORDS = ("orderType", "type", "transactionType", "marketStatus", "instrumentType", "direction")
-_PROFITS = frozenset({"upl", "netChange", "percentageChange", "high", "low"})
+_PROFITS = frozenset({"upl", "profitLoss", "netChange", "percentageChange", "high", "low"})
 _TIMES = frozenset({"serverTime", "swapChargeTimestamp"})
 _FAR_TIME = msgspec.Raw(b"1" + 20 * b"0")
 _JAVA_LEAST, _JAVA_MOST = Decimal("0.001"), Decimal(10_000_000)

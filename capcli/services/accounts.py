@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from capcli.domain.account import Account
+from capcli.domain.account import Account, Rows, UnreadableRow
 from capcli.errors import AccountUnknown, UsageError
 from capcli.services.ports import Broker, HaltSwitch
 from capcli.services.reply import Reply
@@ -33,6 +33,7 @@ class AccountsFound:
     """The accounts of the login."""
 
     accounts: tuple[AccountRow, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Accounts:
         accounts = self._broker.accounts()
         active = self._broker.account_id
         rows = tuple(_row(account, active) for account in accounts)
-        return Reply(AccountsFound(rows), active)
+        return Reply(AccountsFound(rows, accounts.unreadable), active)
 
     def use(self, account_id: str) -> Reply[SessionShown]:
         """Make an account the active one for this session. Raises ConfigError for an unknown one."""
@@ -161,10 +162,11 @@ def _row(account: Account, active: str | None) -> AccountRow:
     )
 
 
-def require_known_account(accounts: tuple[Account, ...], account_id: str) -> None:
+def require_known_account(accounts: Rows[Account], account_id: str) -> None:
     """Raise AccountUnknown when the login has no such account, naming the ones it has."""
-    known = ", ".join(account.account_id for account in accounts)
-    if account_id not in {account.account_id for account in accounts}:
+    ids = [account.account_id for account in accounts] + [row.name or "" for row in accounts.unreadable]
+    known = ", ".join(ids)
+    if account_id not in ids:
         raise AccountUnknown(
             f"This login has no account {account_id}; it has {known}. Nothing was switched.",
             next="capcli accounts",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketRow, MarketStatus, Node, Sentiment
 from capcli.errors import NodeUnknown, UsageError
 from capcli.services import ids
@@ -38,6 +39,7 @@ class Browsed:
 
     node_id: str | None
     rows: tuple[BrowseRow, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class SentimentsFound:
     """Shares of clients that are long and short, in percent, in the order asked for."""
 
     sentiments: tuple[Sentiment, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 class Browsing:
@@ -62,7 +65,9 @@ class Browsing:
         node_id = None if node is None else self._find(node)
         nodes, markets = self._broker.navigation(node_id, limit=limit)
         rows = (*map(_node_row, nodes), *map(_market_row, markets))
-        return Reply(Browsed(node_id, rows), self._broker.account_id)
+        return Reply(
+            Browsed(node_id, rows, (*nodes.unreadable, *markets.unreadable)), self._broker.account_id
+        )
 
     def _find(self, text: str) -> str:
         cleaned = text.strip()
@@ -87,7 +92,8 @@ class Browsing:
                 f"Name 1 to {_MOST_SENTIMENTS} epics, not {len(wanted)}.",
                 next="capcli markets sentiment --help",
             )
-        return Reply(SentimentsFound(self._broker.sentiments(wanted)), self._broker.account_id)
+        found = self._broker.sentiments(wanted)
+        return Reply(SentimentsFound(found, found.unreadable), self._broker.account_id)
 
 
 def _steps(path: str) -> list[str]:

@@ -13,6 +13,7 @@ from capcli.domain.account import (
     OrderType,
     Position,
     Preferences,
+    Rows,
     Transaction,
     WorkingOrder,
 )
@@ -278,11 +279,16 @@ def order_rules(market: Market) -> OrderRules:
     return rules
 
 
-def active_account(accounts: tuple[Account, ...], account_id: str) -> Account:
+def active_account(accounts: Rows[Account], account_id: str) -> Account:
     """Return the account that the session is on."""
     for account in accounts:
         if account.account_id == account_id:
             return account
+    if unread := next((row for row in accounts.unreadable if row.name == account_id), None):
+        raise UnreadableAnswer(
+            f"The figures of account {account_id}, the one that is active, cannot be read: {unread.why}.",
+            next="capcli accounts",
+        )
     raise UnreadableAnswer(
         f"The broker's list of accounts lacks {account_id}, the one that is active.", next="capcli accounts"
     )

@@ -299,7 +299,7 @@ class Closings:
     ) -> Reply[Closing]:
         row, currency = target.position, self._desk.broker.account_currency
         level = confirm.level if confirm else None
-        pl, booked = target.profit(level), _brokers_figure(confirm, currency)
+        pl, booked = target.profit(level), brokers_figure(confirm, currency)
         own = cents(pl) if pl is not None and row and currency == row.currency else None
         closing = Closing(
             deal_id=target.deal_id,
@@ -326,7 +326,7 @@ class Closings:
         return Reply(closing, attempt.account_id, problem)
 
 
-def _brokers_figure(confirm: Confirm | None, currency: str | None) -> Decimal | None:
+def brokers_figure(confirm: Confirm | None, currency: str | None) -> Decimal | None:
     """Return the realised P&L in account currency where the broker's confirmation has it."""
     profit = confirm.profit if confirm else None
     return profit.amount if profit is not None and profit.currency == currency else None

@@ -374,7 +374,8 @@ class Flattenings:
             accounts = self._desk.broker.accounts()
         except CapcliError:
             return None
-        return tuple(row.account_id for row in accounts if row.account_id != account_id)
+        named = [row.account_id for row in accounts] + [row.name or "?" for row in accounts.unreadable]
+        return tuple(name for name in named if name != account_id)
 
     def _verdict(self, run: _Run, there: _Account, doubt: _Doubt) -> Reply[Flattening]:
         left, account_id = there.ids, there.account_id

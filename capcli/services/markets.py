@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from capcli.domain.account import Rows, UnreadableRow
 from capcli.domain.market import Candle, Market, MarketRow, MarketStatus, Quote, Resolution
 from capcli.domain.market_names import epics_for
-from capcli.errors import CapcliError, EpicUnknown, UsageError
+from capcli.errors import CapcliError, EpicUnknown, NoQuote, UsageError
 from capcli.services import ids
 from capcli.services.ports import Broker, Clock
 from capcli.services.reply import Reply
@@ -28,6 +29,7 @@ class MarketsFound:
 
     markets: tuple[MarketRow, ...]
     total: int
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class QuotesFound:
     """Quotes in the order in which they were asked for."""
 
     quotes: tuple[QuoteRow, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class CandlesFound:
     resolution: Resolution
     candles: tuple[Candle, ...]
     forming: bool
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +100,13 @@ class Markets:
         rows = self._broker.search(term.strip() if term else None)
         if not rows and term:
             rows = self._exact(term.strip())
-        return Reply(MarketsFound(rows[:limit], len(rows)), self._broker.account_id)
+        return Reply(MarketsFound(rows[:limit], len(rows), rows.unreadable), self._broker.account_id)
 
-    def _exact(self, epic: str) -> tuple[MarketRow, ...]:
+    def _exact(self, epic: str) -> Rows[MarketRow]:
         try:
-            return (_summary(self._broker.market(ids.epic(epic))),)
-        except (EpicUnknown, UsageError):
-            return ()
+            return Rows((_summary(self._broker.market(ids.epic(epic))),))
+        except (EpicUnknown, NoQuote, UsageError):
+            return Rows(())
 
     def offers(self, name: str) -> tuple[MarketRow, ...]:
         """Return the markets that a name may stand for, the likeliest first; none where nothing is found.
@@ -128,9 +132,22 @@ class Markets:
         return Reply(MarketShown(self._broker.market(ids.epic(epic))), self._broker.account_id)
 
     def quote(self, epics: tuple[str, ...]) -> Reply[QuotesFound]:
-        """Return live quotes of 1 to 50 markets in one request. Raises EpicUnknown, UsageError."""
-        rows = tuple(_quote_row(market) for market in self._fetch(epics))
-        return Reply(QuotesFound(rows), self._broker.account_id)
+        """Return live quotes of 1 to 50 markets in one request; one without a price hides no other.
+
+        Raises EpicUnknown, UsageError, and NoQuote where none has a price.
+        """
+        wanted, unreadable = list(epics), list[UnreadableRow]()
+        while True:
+            try:
+                rows = tuple(_quote_row(market) for market in self._fetch(tuple(wanted)))
+            except NoQuote as error:
+                epic = error.details["epic"]
+                if {*wanted} == {epic}:
+                    raise
+                wanted = [one for one in wanted if one != epic]
+                unreadable.append(UnreadableRow(None, None, "the broker sends no price for it now", epic))
+            else:
+                return Reply(QuotesFound(rows, tuple(unreadable)), self._broker.account_id)
 
     def _fetch(self, epics: tuple[str, ...]) -> tuple[Market, ...]:
         wanted = tuple(dict.fromkeys(ids.epic(epic) for epic in epics))
@@ -167,12 +184,13 @@ class Markets:
         else:
             candles = self._window(epic, resolution, start, min(end or now, now), last)
         forming = bool(candles) and candles[-1].time + resolution.span > now
-        return Reply(CandlesFound(epic, resolution, candles, forming), self._broker.account_id)
+        found = CandlesFound(epic, resolution, candles, forming, candles.unreadable)
+        return Reply(found, self._broker.account_id)
 
     def _now(self) -> datetime:
         return self._broker.broker_time() or self._clock()
 
-    def _latest(self, epic: str, resolution: Resolution, last: int, end: datetime) -> tuple[Candle, ...]:
+    def _latest(self, epic: str, resolution: Resolution, last: int, end: datetime) -> Rows[Candle]:
         if not 1 <= last <= _PAGE:
             raise UsageError(
                 f"--last takes 1 to {_PAGE}, not {last}. For more, give --from and --to.",
@@ -184,7 +202,7 @@ class Markets:
 
     def _window(
         self, epic: str, resolution: Resolution, start: datetime, end: datetime, last: int | None
-    ) -> tuple[Candle, ...]:
+    ) -> Rows[Candle]:
         if start >= end:
             raise UsageError(
                 f"The window {start:%Y-%m-%d %H:%M}Z to {end:%Y-%m-%d %H:%M}Z is empty or in the future.",
@@ -196,15 +214,17 @@ class Markets:
                 "take a wider resolution, or write them to a file with --output.",
                 next="capcli prices --help",
             )
-        found: list[Candle] = []
+        found, unreadable = list[Candle](), list[UnreadableRow]()
         # The span of one request is capped in calendar time (API page 11): 999 bars, both bounds included.
         page = resolution.span * (_PAGE - 1)
         while start <= end and (last is None or len(found) < last):
             stop = min(start + page, end)
-            found += self._broker.candles(epic, resolution, last=_PAGE, start=start, end=stop)
+            page_rows = self._broker.candles(epic, resolution, last=_PAGE, start=start, end=stop)
+            found += page_rows
+            unreadable += page_rows.unreadable
             # Times have whole seconds, and a window need not begin where a candle does.
             start = stop + _SECOND
-        return tuple(found[:last])
+        return Rows(found[:last], tuple(unreadable))
 
     def time(self) -> Reply[ServerTime]:
         """Return the broker's clock and our distance from it."""

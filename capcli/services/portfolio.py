@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from capcli.domain.account import Listed, OrderType, Position, UnreadableRow, WorkingOrder
+from capcli.domain.account import Account, Listed, OrderType, Position, UnreadableRow, WorkingOrder
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import EXACT, FINE, cents, percent_of
-from capcli.errors import DealUnknown
+from capcli.errors import DealUnknown, UnreadableAnswer
 from capcli.services import ids
 from capcli.services.casework import active_account
 from capcli.services.conversion import rates_for
@@ -145,13 +145,20 @@ class Portfolio:
         count, pls = len(rows) + unreadable, [row.pl_account for row in rows]
         known = [pl for pl in pls if pl is not None]
         if unreadable or len(known) < len(rows):
-            if not whole:
+            account = self._figures() if whole else None
+            if account is None:
                 return Totals(self._broker.account_currency, None, None, count)
-            account = active_account(self._broker.accounts(), self._broker.account_id or "")
             return Totals(account.currency, account.open_pl, account.equity - account.available, count)
         margins = [EXACT.multiply(row.margin, rates[row.currency]) for row in rows if row.margin is not None]
         margin = cents(sum(margins, Decimal(0))) if len(margins) == len(rows) else None
         return Totals(self._broker.account_currency, sum(known, Decimal("0.00")), margin, count)
+
+    def _figures(self) -> Account | None:
+        """Return the broker's own figures of the active account, None where they cannot be read."""
+        try:
+            return active_account(self._broker.accounts(), self._broker.account_id or "")
+        except UnreadableAnswer:
+            return None
 
     def orders(self, deal_id: str | None = None) -> Reply[OrdersFound]:
         """Return all working orders, or the one with this deal id. Raises DealUnknown."""

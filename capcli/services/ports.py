@@ -17,6 +17,7 @@ from capcli.domain.account import (
     Listed,
     Position,
     Preferences,
+    Rows,
     Session,
     Transaction,
     Watchlist,
@@ -250,7 +251,7 @@ class Broker(Protocol):
         """Return the broker's clock as of its last answer (its Date header, moved on by our own clock)."""
         ...
 
-    def accounts(self) -> tuple[Account, ...]: ...
+    def accounts(self) -> Rows[Account]: ...
 
     def hedging(self) -> bool:
         """Say whether opposite deals stand side by side on the active account, or reduce each other."""
@@ -268,7 +269,7 @@ class Broker(Protocol):
         """Let the next look at the active account's preferences be a fresh one."""
         ...
 
-    def search(self, term: str | None) -> tuple[MarketRow, ...]: ...
+    def search(self, term: str | None) -> Rows[MarketRow]: ...
 
     def markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]: ...
 
@@ -282,7 +283,7 @@ class Broker(Protocol):
         last: int | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
-    ) -> tuple[Candle, ...]:
+    ) -> Rows[Candle]:
         """Return one page of candles, oldest first, empty when the window has none; `last` at most 1000."""
         ...
 
@@ -352,17 +353,15 @@ class Broker(Protocol):
         """Return the same, row by row."""
         ...
 
-    def navigation(
-        self, node_id: str | None, *, limit: int = ...
-    ) -> tuple[tuple[Node, ...], tuple[MarketRow, ...]]:
+    def navigation(self, node_id: str | None, *, limit: int = ...) -> tuple[Rows[Node], Rows[MarketRow]]:
         """Return the nodes and the markets under a node, or under the root; an unknown one has neither."""
         ...
 
-    def sentiments(self, market_ids: tuple[str, ...]) -> tuple[Sentiment, ...]: ...
+    def sentiments(self, market_ids: tuple[str, ...]) -> Rows[Sentiment]: ...
 
-    def watchlists(self) -> tuple[Watchlist, ...]: ...
+    def watchlists(self) -> Rows[Watchlist]: ...
 
-    def watchlist_markets(self, watchlist_id: str) -> tuple[MarketRow, ...]: ...
+    def watchlist_markets(self, watchlist_id: str) -> Rows[MarketRow]: ...
 
     def send(
         self,

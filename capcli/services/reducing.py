@@ -1,7 +1,7 @@
 """Close part of a position: one opposite order of that size, on an account that nets, sent at most once."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -34,6 +34,7 @@ from capcli.services.approval_text import opened_told, request_text
 from capcli.services.approving import LIFE
 from capcli.services.blocking import refuse_while_order_unresolved
 from capcli.services.casework import Scene, active_on, judge, look, order_rules
+from capcli.services.closing import brokers_figure
 from capcli.services.documents import StoredOrder, read_order, read_sizes, write_baseline, write_order
 from capcli.services.execution import Executions
 from capcli.services.exit_text import part_lines
@@ -55,10 +56,9 @@ class Reduction:
     """What became of a partial close. `size` is what was to be closed; `remaining` was read back.
 
     `remaining` is None when it could not be read. Prices and `pl` in the instrument's `currency`;
-    `pl_account` in account currency, reckoned at the fill, or at the price of now where that is unknown: ours
-    (`pl_estimated`), the broker's booking may differ. `pl_pct` is in percent of
-    what was closed, at its opening level. The result is None where the book does not show just what was
-    asked for.
+    `pl_account` in account currency: the broker's own figure, else ours (`pl_estimated`), reckoned at the
+    fill, or at the price of now where that is unknown. `pl_pct` is in percent of what was closed, at its
+    opening level. The result is None where the book does not show just what was asked for.
     """
 
     deal_id: str
@@ -317,8 +317,15 @@ class Reductions(Executions):
             problem = replace(problem, next=_command(target.deal_id, size))
         told = _reduction(done, target.deal_id, target.size, size, left, opened, problem)
         if problem is None:
-            told = _with_result(told, done.effect, target)
+            told = _with_result(told, done.effect, target, self._booked(done))
         return Reply(told, reply.account_id, problem)
+
+    def _booked(self, done: Execution) -> Decimal | None:
+        """Return the broker's own figure, which the order's confirmation may have, as a close's does."""
+        broker, confirm = self._desk.broker, None
+        with suppress(CapcliError):
+            confirm = broker.confirm(done.deal_reference) if done.deal_reference else None
+        return brokers_figure(confirm, broker.account_currency)
 
     def _settled(self, reply: Reply[Execution]) -> Reply[Execution]:
         """Ask the witness once more: the answer may be lost and the reduction there to be seen."""
@@ -429,18 +436,20 @@ def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
     return told if problem else replace(told, sentence=_sentence(told))
 
 
-def _with_result(told: Reduction, effect: Effect | None, target: Position) -> Reduction:
-    """Say what the part brought, reckoned at the fill: the broker's booking comes later."""
+def _with_result(
+    told: Reduction, effect: Effect | None, target: Position, booked: Decimal | None
+) -> Reduction:
+    """Say what the part brought: as the broker booked it, else reckoned at the fill."""
     if effect is not None and effect.deals:
         pl = gain(target, effect.deals[0].price, told.size)
         told = replace(
             told,
             pl=pl,
             currency=target.currency,
-            pl_account=effect.realised,
+            pl_account=effect.realised if booked is None else booked,
             account_currency=effect.currency,
             pl_pct=percent_of(pl, target.value_at_open * told.size / target.size, FINE),
-            pl_estimated=True,
+            pl_estimated=booked is None,
         )
     return replace(told, sentence=_sentence(told))
 

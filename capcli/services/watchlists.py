@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from shlex import quote
 
-from capcli.domain.account import Watchlist
+from capcli.domain.account import UnreadableRow, Watchlist
 from capcli.domain.attempt import Answer, Delivery
 from capcli.domain.market import MarketRow
 from capcli.errors import (
@@ -38,6 +38,7 @@ class WatchlistsFound:
     """The watchlists of the login, whichever account is active."""
 
     watchlists: tuple[Watchlist, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class WatchlistShown:
     watchlist_id: str
     name: str
     markets: tuple[MarketRow, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,15 @@ class Watchlists:
 
     def list(self) -> Reply[WatchlistsFound]:
         """Return all watchlists, the broker's own included."""
-        return Reply(WatchlistsFound(self._broker.watchlists()), self._broker.account_id)
+        found = self._broker.watchlists()
+        return Reply(WatchlistsFound(found, found.unreadable), self._broker.account_id)
 
     def show(self, text: str) -> Reply[WatchlistShown]:
         """Return a watchlist, by id or by name, with its markets. Raises WatchlistUnknown, UsageError."""
         found = self._find(text)
         markets = self._broker.watchlist_markets(found.watchlist_id)
-        return Reply(WatchlistShown(found.watchlist_id, found.name, markets), self._broker.account_id)
+        shown = WatchlistShown(found.watchlist_id, found.name, markets, markets.unreadable)
+        return Reply(shown, self._broker.account_id)
 
     def create(self, name: str, epics: tuple[str, ...] = (), *, confirmed: bool) -> Reply[WatchlistChange]:
         """Make a list of 1 to 20 characters. Raises NameTaken, UsageError, NotConfirmed, ChangeUnproved."""

@@ -452,12 +452,27 @@ def test_a_part_whose_confirmation_has_no_price_is_told_without_one(seat: Seat) 
 
     def without_level(request: httpx.Request) -> httpx.Response:
         body = seat.tap._inner.handle_request(request).json()
-        return says(200, body | {"level": 0})
+        return says(200, body | {"level": 0, "profit": None})
 
     seat.tap.breaks("GET", "/confirms/", before=without_level, times=9)
     done = reduce(seat, deal, "2")
     assert (done.exit_code, done.data.evidence, done.data.level) == (0, Evidence.CONFIRM, None)
     assert done.data.sentence.startswith("Closed 2 of BUY 5 SILVER: about ")
+
+
+def test_what_a_part_brought_is_the_brokers_own_figure(seat: Seat) -> None:
+    deal = seat.open(size="5").deal_id
+
+    def booked(request: httpx.Request) -> httpx.Response:
+        body = seat.tap._inner.handle_request(request).json()
+        return says(
+            (body.get("errorCode") and 404) or 200, body | {"profit": -0.0312, "profitCurrency": "USDd"}
+        )
+
+    seat.tap.breaks("GET", "/confirms/", before=booked, times=9)
+    done = reduce(seat, deal, "2").data
+    assert (done.pl_account, done.pl_estimated) == (D("-0.0312"), False)
+    assert "about" not in done.sentence
 
 
 def test_what_is_held_of_a_part_under_way_is_told_and_nothing_is_sent(seat: Seat) -> None:

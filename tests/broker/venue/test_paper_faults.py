@@ -99,6 +99,14 @@ CASES = {
     "a_position_of_2022_is_closed": Case("old-rows", CLOSE),
     "a_market_without_prices": Case("no-quote", "positions", FIRST_UNREAD),
     "a_position_without_prices_is_closed": Case("no-quote", CLOSE),
+    "a_quote_of_a_market_without_prices": Case(
+        "no-quote", "quote SILVER", code=6, says="sends no price for SILVER now"
+    ),
+    "a_quote_beside_one_without_prices": Case(
+        "no-quote --times 1", "quote SILVER GOLD", {"quotes.0.epic": "GOLD", "unreadable": 1}
+    ),
+    "a_preview_of_a_market_without_prices": Case("no-quote", PREVIEW, code=6, says="NO_QUOTE"),
+    "an_account_that_is_not_a_number": Case("numbers --value nan", "accounts", {"unreadable": 2}),
     "words_of_tomorrow_in_positions": Case("unknown-word", "positions", FIRST_UNREAD),
     "words_of_tomorrow_in_orders": Case("unknown-word", "orders", {"rows": 0, "unreadable": 1}),
     "words_of_tomorrow_in_activity": Case("unknown-word", "history activity --last 12h", {"unreadable": 0}),
