@@ -158,7 +158,8 @@ class Tightening:
 class Sent:
     """An order of a mandate: its use, its attempt, what was ordered, and the stop that it has to keep.
 
-    `stop` is what the fill showed, or the latest tightening; None where nobody saw one yet.
+    `stop` is what the fill showed, or the latest tightening; None where nobody saw one yet. `asked` is the
+    stop that the order was sent with.
     """
 
     use: Use
@@ -166,6 +167,7 @@ class Sent:
     size: Decimal
     side: Side
     stop: Decimal | None
+    asked: Decimal | None
 
     @property
     def names(self) -> frozenset[str]:
@@ -214,7 +216,7 @@ def usage_of(mandate: Mandate, sent: Iterable[Sent], book: MandateBook) -> Usage
             amount, bare = _charge(one, book)
             charged += amount
             lost = lost or bare
-    return Usage(orders, ceil_to(charged, CENT), lost)
+    return Usage(orders, ceil_to(charged, CENT).quantize(CENT), lost)
 
 
 def _charge(one: Sent, book: MandateBook) -> tuple[Decimal, str | None]:

@@ -20,6 +20,7 @@ class ExecutionRecord:
     """One attempt. Asked: epic to `deal_id`, the deal that a change is about. Sent: `path`, `sent_at`.
 
     The rest is what became of it.
+    `mandate` is the one that it was sent under, None where a person confirmed or approved it.
     Prices in the instrument's currency, times UTC; what an attempt is not about (a close has no size of its
     own) or what is not known is None.
     """
@@ -49,6 +50,7 @@ class ExecutionRecord:
     deal_ids: tuple[str, ...]
     level: Decimal | None
     note: str
+    mandate: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,11 @@ class ExecutionsLog:
                 f"--last is 1 to {MOST}, not {count}.", next="capcli history executions --last 20"
             )
         attempts = self._journal.attempts(self._env, limit=count)
-        return Reply(ExecutionsFound(tuple(map(self._record, attempts))))
+        names = self._journal.mandates.names(attempt.attempt_id for attempt in attempts)
+        rows = (self._record(attempt, names.get(attempt.attempt_id)) for attempt in attempts)
+        return Reply(ExecutionsFound(tuple(rows)))
 
-    def _record(self, attempt: AttemptRecord) -> ExecutionRecord:
+    def _record(self, attempt: AttemptRecord, mandate: str | None) -> ExecutionRecord:
         order = self._order(attempt)
         request = order.request if order else None
         return ExecutionRecord(
@@ -103,6 +107,7 @@ class ExecutionsLog:
             deal_ids=attempt.deal_ids,
             level=attempt.level,
             note=attempt.note,
+            mandate=mandate,
         )
 
     def _order(self, attempt: AttemptRecord) -> StoredOrder | None:

@@ -1,7 +1,7 @@
 """What stands in for a person's approval: the mandate of this client, where it covers a request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -63,13 +63,13 @@ class Ledger:
     def _sent(self, use: Use, attempt: AttemptRecord, stops: list[tuple[Use, AttemptRecord]]) -> Sent:
         preview = self.journal().preview(attempt.preview_id or "")
         assert preview is not None
-        request = read_order(preview.document).request
+        order = read_order(preview.document)
         # The stop of a working order is a distance, so its deal gets another level than the order shows.
         stop = attempt.stop_level if attempt.kind is Kind.MARKET else None
-        one = Sent(use, attempt, request.size, request.side, stop)
+        one = Sent(use, attempt, order.request.size, order.request.side, stop, order.stop_level)
         for _, change in stops:
             if change.state is AttemptState.LANDED and change.target in one.names:
-                one = Sent(use, attempt, request.size, request.side, change.stop_level)
+                one = replace(one, stop=change.stop_level)
         return one
 
     def owner(self, mandate: Mandate, deal_id: str) -> Sent | None:
@@ -156,7 +156,11 @@ class MandatePermits:
         if owner is None:
             return Outside(mandate.name, f"it did not open {asked.subject}")
         if deed is Deed.TIGHTEN:
-            fault = why_not_tightened(tightening, owner.stop) if tightening else "it is no change of a stop"
+            fault = (
+                why_not_tightened(tightening, owner.stop or owner.asked)
+                if tightening
+                else "it is no change of a stop"
+            )
             if fault:
                 return Outside(mandate.name, fault)
         return Spend(mandate.mandate_id, mandate.name, deed)
@@ -180,7 +184,8 @@ class MandatePermits:
         On paper the broker's time may run faster than ours, so there it does not count.
         """
         broker_time = None if mandate.env == "paper" else self._ledger.broker().broker_time()
-        known = (self._clock(), self._journal().mandates.last_event_at(), broker_time)
+        latest = self._journal().mandates.latest_event_at(mandate.mandate_id)
+        known = (self._clock(), latest, broker_time)
         return max(at for at in known if at is not None)
 
     def _end(self, mandate: Mandate, state: MandateState) -> None:

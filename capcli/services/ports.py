@@ -472,8 +472,8 @@ class MandateBook(Protocol):
         """Return the names of the mandates that attempts were sent under; the others are left out."""
         ...
 
-    def last_event_at(self) -> datetime | None:
-        """Return when the journal was last written to."""
+    def latest_event_at(self, mandate_id: str) -> datetime:
+        """Return the latest time in the journal since a mandate was granted."""
         ...
 
 

@@ -27,6 +27,9 @@ _USES = """
     SELECT uses.attempt_id AS use_attempt_id, mandate_id, deed, number, reserved, at, attempts.*
     FROM mandate_uses AS uses JOIN attempts ON attempts.id = uses.attempt_id
     WHERE mandate_id = ? ORDER BY uses.at, uses.rowid"""
+_LATEST = """
+    SELECT max(at) AS at FROM events WHERE seq >= (
+        SELECT min(seq) FROM events WHERE kind = 'mandate' AND to_state = 'ACTIVE' AND detail LIKE ?)"""
 # SQLite takes 999 variables in one statement everywhere.
 _AT_ONCE = 500
 
@@ -96,20 +99,20 @@ class Mandates:
             found |= {row["attempt_id"]: str(row["name"]) for row in self._db.rows(sql, tuple(some))}
         return found
 
-    def last_event_at(self) -> datetime | None:
-        """Return when the journal was last written to: a clock that is behind that was set back."""
-        row = self._db.row("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
-        return None if row is None else datetime.fromisoformat(row["at"])
+    def latest_event_at(self, mandate_id: str) -> datetime:
+        """Return the latest time in the journal since a grant: a clock before that was set back."""
+        row = self._db.row(_LATEST, (f'%"{mandate_id}"%',))
+        return datetime.fromisoformat(row["at"] if row is not None else "")
 
 
 def spend(connection: sqlite3.Connection, append: Append, use: Spend, attempt_id: str, at: datetime) -> None:
     """Use a mandate in the transaction of what it is used for. Raises MandateEnded.
 
-    The later of this computer's clock and of the journal's last event counts: a clock that is set back
-    brings nothing back.
+    The later of this computer's clock and of what the journal holds since the grant counts: a clock that is
+    set back brings nothing back.
     """
-    last = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-    now = max(stamp(at), last["at"] if last else "")
+    (latest,) = connection.execute(_LATEST, (f'%"{use.mandate_id}"%',)).fetchone()
+    now = max(stamp(at), latest or "")
     row = connection.execute("SELECT * FROM mandates WHERE id = ?", (use.mandate_id,)).fetchone()
     if row is None or row["state"] != MandateState.ACTIVE or row["expires_at"] <= now:
         raise MandateEnded(f"The mandate {use.name} ended a moment ago. Nothing was sent.")
