@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from capcli.cli.call import Call
-from capcli.cli.globals import first_command, hoist, wants_json
+from capcli.cli.globals import VALUES, first_command, hoist, wants_json
 from capcli.cli.outlet import Outlet
 from capcli.cli.seen import remember
 from capcli.errors import CapcliError, Exit, Problem, UsageError, WouldSend
@@ -163,25 +163,44 @@ def _misread(call: Call, error: TyperException, argv: Sequence[str]) -> int:
 
 
 def _put_right(problem: Problem, argv: Sequence[str]) -> Problem:
-    """Answer a line in a trader's own words with the finished command."""
+    """Answer a line in a trader's own words with the finished command, or with the help of what it means."""
     from capcli.cli.main import Root, app
     from capcli.cli.words import meant
 
-    found = meant(argv, tuple(Root.lazy))
+    found, root = meant(argv, tuple(Root.lazy)), typer.main.get_command(app)
+    if found is None:
+        return problem
     with suppress(UsageError, TyperException):
-        if found is not None and takes(typer.main.get_command(app), found.words):
+        path, _, _ = _leaf(root, found.words)
+        problem = replace(problem, next=f"capcli {' '.join(path)} --help") if path else problem
+        if takes(root, found.words):
             return replace(problem, message=found.why, next=found.command)
     return problem
 
 
-def takes(root: Any, words: Sequence[str]) -> bool:
-    """Say whether a line has no option that its command lacks. Raises what a line without a place does."""
-    line, command, options = hoist(words), root, _options_of(root)
-    rest = line[next((at for at, word in enumerate(line) if word in root.commands), len(line)) :]
+def _leaf(root: Any, words: Sequence[str]) -> tuple[list[str], Any, list[str]]:
+    """Return the command of a line with its path, and the words behind it. Raises what a library does."""
+    line, command, path = hoist(words), root, list[str]()
+    values = {at + 1 for at, word in enumerate(line) if word in VALUES}
+    places = (at for at, word in enumerate(line) if word in root.commands and at not in values)
+    rest = line[next(places, len(line)) :]
     while rest and hasattr(command, "resolve_command") and not rest[0].startswith("-"):
-        _, command, rest = command.resolve_command(typer.Context(command), rest)
-        options |= _options_of(command)
-    return all(word.partition("=")[0] in options for word in rest if word.startswith("--"))
+        name, command, rest = command.resolve_command(typer.Context(command), rest)
+        path += [str(name)] if name != "one" else []
+    return path, command, rest
+
+
+def takes(root: Any, words: Sequence[str]) -> bool:
+    """Say whether a line has what its command needs, and no word or option that it lacks.
+
+    Raises what a line without a place does.
+    """
+    _, command, rest = _leaf(root, words)
+    if command is root:
+        return all(word.partition("=")[0] in _options_of(root) for word in words if word.startswith("--"))
+    given, surplus, _ = command.make_parser(typer.Context(command)).parse_args(list(rest))
+    needed = (param for param in command.params if param.required)
+    return not surplus and ("help" in given or all(given.get(one.name) not in {None, ()} for one in needed))
 
 
 def _options_of(command: Any) -> set[str]:

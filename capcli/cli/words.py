@@ -12,7 +12,7 @@ from shlex import join
 from capcli.cli.globals import VALUES
 
 # A word that is no command, and what takes its place; the rest of the line stays. An option that ends with =
-# takes the next word.
+# takes the next word, and {} is the next word, where there are as many.
 COMMANDS: Mapping[str, str] = {
     # account
     "account": "accounts",
@@ -30,6 +30,13 @@ COMMANDS: Mapping[str, str] = {
     "hedging": "accounts preferences --hedging=",
     "preferences": "accounts preferences",
     "switch": "accounts use",
+    "use": "accounts use",
+    "prefs": "accounts preferences",
+    "summary": "status",
+    "overview": "status",
+    "dashboard": "status",
+    "glance": "status",
+    "limits": "status",
     # positions
     "pos": "positions",
     "position": "positions",
@@ -43,8 +50,18 @@ COMMANDS: Mapping[str, str] = {
     "modify": "positions amend",
     "amend": "positions amend",
     "edit": "positions amend",
-    "sl": "positions amend",
-    "tp": "positions amend",
+    "update": "positions amend",
+    "change": "positions amend",
+    "move": "positions amend",
+    "sl": "positions amend {} --stop {}",
+    "stoploss": "positions amend {} --stop {}",
+    "tp": "positions amend {} --limit {}",
+    "trail": "positions amend {} --stop-distance {} --trailing",
+    "breakeven": "positions breakeven {}",
+    "be": "positions breakeven {}",
+    "reduce": "close {} --size {}",
+    "partial": "close {} --size {}",
+    "scale-out": "close {} --size {}",
     "exit": "close",
     "liquidate": "close",
     "closeall": "close --all",
@@ -54,6 +71,8 @@ COMMANDS: Mapping[str, str] = {
     "pending": "orders",
     "working": "orders",
     "cancel": "orders cancel",
+    "delete": "orders cancel",
+    "remove": "orders cancel",
     "cancelall": "orders cancel --all",
     "cancel-all": "orders cancel --all",
     "trade": "preview",
@@ -65,6 +84,14 @@ COMMANDS: Mapping[str, str] = {
     "send": "execute",
     "confirm": "execute",
     "submit": "execute",
+    "exec": "execute",
+    "do": "execute",
+    "run": "execute",
+    "go": "execute",
+    "simulate": "preview",
+    "dry-run": "preview",
+    "what-if": "preview",
+    "calc": "propose",
     "size": "propose",
     "risk": "exposure",
     "exposures": "exposure",
@@ -74,6 +101,15 @@ COMMANDS: Mapping[str, str] = {
     "symbol": "markets search",
     "symbols": "markets search",
     "info": "markets show",
+    "hours": "markets show",
+    "spread": "quote",
+    "rate": "quote",
+    "p": "quote",
+    "q": "quote",
+    "lookup": "markets search",
+    "instruments": "markets browse",
+    "epics": "markets browse",
+    "categories": "markets browse",
     "details": "markets show",
     "show": "markets show",
     "browse": "markets browse",
@@ -85,24 +121,39 @@ COMMANDS: Mapping[str, str] = {
     "ask": "quote",
     "chart": "prices --chart",
     "plot": "prices --chart",
+    "graph": "prices --chart",
+    "klines": "prices",
+    "data": "prices",
+    "export": "prices",
     "candles": "prices",
     "candle": "prices",
     "ohlc": "prices",
     "bars": "prices",
     "download": "prices",
     "stream": "watch",
+    "follow": "watch",
+    "monitor": "watch",
+    "tick": "watch",
+    "ticks": "watch",
+    "notify": "alert",
+    "alarm": "alert",
     "live-prices": "watch",
     "alerts": "alert",
     "watchlist": "watchlists",
     "lists": "watchlists",
     # history
     "trades": "history activity",
+    "ledger": "history transactions",
+    "tax": "history report",
+    "pnl-report": "history report",
     "activity": "history activity",
     "activities": "history activity",
     "transactions": "history transactions",
     "bookings": "history transactions",
     "fees": "history report",
     "report": "history report",
+    "stats": "history report",
+    "performance": "history report",
     "statement": "history report",
     "executions": "history executions",
     "journal": "history executions",
@@ -116,16 +167,26 @@ COMMANDS: Mapping[str, str] = {
     "panic": "flatten",
     "flat": "flatten",
     "unhalt": "resume",
+    "unpause": "resume",
+    "emergency": "flatten",
     "continue": "resume",
     "approvals": "approve",
     "recover": "reconcile",
     # set-up
+    "unlock": "live checklist",
+    "go-live": "live checklist",
+    "permissions": "mandate list",
+    "mandates": "mandate list",
     "doctor": "health",
     "check": "health",
     "diagnose": "health",
     "ping": "health",
     "version": "--version",
     "setup": "login",
+    "configure": "login",
+    "key": "login",
+    "apikey": "login",
+    "credentials": "login --status",
     "init": "login",
     "auth": "login",
     "signin": "login",
@@ -142,10 +203,48 @@ COMMANDS: Mapping[str, str] = {
     "install": "mcp install",
     "tools": "mcp tools",
     "commands": "help reference",
+    "?": "--help",
+    "usage": "--help",
+    "about": "--version",
     "man": "help reference",
 }
 # A command and a word that it does not have.
 PAIRS: Mapping[tuple[str, str], str] = {
+    ("account", "switch"): "accounts use",
+    ("account", "use"): "accounts use",
+    ("open", "positions"): "positions",
+    ("open", "orders"): "orders",
+    ("pending", "orders"): "orders",
+    ("pending", "approvals"): "approve",
+    ("working", "orders"): "orders",
+    ("list", "positions"): "positions",
+    ("list", "orders"): "orders",
+    ("list", "markets"): "markets browse",
+    ("list", "accounts"): "accounts",
+    ("show", "positions"): "positions",
+    ("show", "orders"): "orders",
+    ("cancel", "orders"): "orders cancel --all",
+    ("orders", "cancel all"): "orders cancel --all",
+    ("close", "positions"): "close --all",
+    ("close", "everything"): "close --all",
+    ("exit", "all"): "close --all",
+    ("flat", "all"): "flatten",
+    ("move", "stop"): "positions amend {} --stop {}",
+    ("set", "stop"): "positions amend {} --stop {}",
+    ("set", "limit"): "positions amend {} --limit {}",
+    ("set", "sl"): "positions amend {} --stop {}",
+    ("set", "tp"): "positions amend {} --limit {}",
+    ("trades", "today"): "history activity --from today",
+    ("history", "today"): "history activity --from today",
+    ("history", "yesterday"): "history activity --from yesterday --to today",
+    ("pnl", "today"): "status",
+    ("login", "demo"): "login --env demo",
+    ("login", "live"): "login --env live",
+    ("live", "on"): "live checklist",
+    ("live", "unlock"): "live checklist",
+    ("watchlist", "new"): "watchlists create",
+    ("watchlists", "new"): "watchlists create",
+    ("positions", "show"): "positions",
     ("positions", "close"): "close",
     ("positions", "edit"): "positions amend",
     ("positions", "modify"): "positions amend",
@@ -159,6 +258,9 @@ PAIRS: Mapping[tuple[str, str], str] = {
     ("orders", "edit"): "orders amend",
     ("orders", "modify"): "orders amend",
     ("close", "all"): "close --all",
+    ("sell", "all"): "close --all",
+    ("halt", "now"): "halt",
+    ("resume", "now"): "resume",
     ("cancel", "all"): "orders cancel --all",
     ("accounts", "switch"): "accounts use",
     ("accounts", "set"): "accounts use",
@@ -175,8 +277,26 @@ PAIRS: Mapping[tuple[str, str], str] = {
     ("mcp", "run"): "mcp serve",
     ("config", "list"): "config",
     ("config", "show"): "config",
-    ("alert", "list"): "alert --help",
 }
+# In the line of an order: words without dashes, and the options that they mean.
+ORDER_WORDS: Mapping[str, str] = {
+    "sl": "--stop",
+    "stop": "--stop",
+    "stoploss": "--stop",
+    "tp": "--limit",
+    "target": "--limit",
+    "at": "--at",
+    "@": "--at",
+    "limit": "--type limit --at",
+    "risk": "--risk",
+    "size": "--size",
+}
+SHARES: Mapping[str, str] = {"half": "50%", "quarter": "25%"}
+# Before a side they say nothing.
+_NOISE = frozenset({"go", "order", "trade", "place", "market", "open", "make", "new", "please", "enter"})
+_FIRST = frozenset(first for first, _ in PAIRS)
+_SIDES = frozenset({"buy", "sell", "long", "short"})
+_ORDERS = frozenset({"buy", "sell", "preview"})
 OPTIONS: Mapping[str, str] = {
     "--qty": "--size",
     "--quantity": "--size",
@@ -211,7 +331,6 @@ OPTIONS: Mapping[str, str] = {
     "--end": "--to",
     "--count": "--last",
     "--max": "--last",
-    "--days": "--last",
     "--force-yes": "--confirm",
     "-y": "--confirm",
     "--no-confirm": "--confirm",
@@ -231,6 +350,8 @@ _LISTING = frozenset({"list", "ls", "show", "all"})
 _SIZE_SECOND = frozenset({"preview", "close"})
 _SIZE_STANDS = frozenset({"buy", "sell"})
 _NUMBER = re.compile(r"[+]?\d+(\.\d+)?%?")
+_WIDTH = re.compile(r"[0-9]{1,2}[mhdw]")
+_PREVIEW = re.compile(r"p_[0-9a-z]{12}")
 
 
 def plain(line: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -261,18 +382,23 @@ class Meant:
 
 def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
     """Return what a line means, None where the tables do not know it."""
-    words = list(line)
-    place = _place(words, (*known, *COMMANDS))
+    words = _brief(list(line), known)
+    place = _place(words, (*known, *COMMANDS, *_FIRST))
     if place is None:
         return None
     named = _unsent(_command(words, place, known), place)
     command = named[place]
     options = [word.partition("=")[0] for word in words if _option(word, command) != word]
-    sized = _sized([one for word in named if (one := _option(word, command))], place)
-    if sized == words:
+    spelt = _spelt(named, place)
+    sized = _sized([one for word in spelt if (one := _option(word, command))], place)
+    if sized == list(line):
         return None
     if _DRY in words and _DRY not in named:
         why = "A preview sends nothing, so it is what a dry run is here."
+    elif words != list(line):
+        why = f"{' '.join(line)[:60]!a} is understood, and written otherwise."
+    elif spelt != named:
+        why = "A stop, a limit and a level have options here: --stop, --limit, --at."
     elif named != words:
         why = f"There is no command {' '.join(words[place : place + 1 + (words[place] in known)])!a}."
     elif options:
@@ -284,10 +410,55 @@ def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
     return Meant(why, tuple(sized))
 
 
+def _brief(words: list[str], known: Sequence[str]) -> list[str]:
+    """Take out what says nothing before a side, and put `execute` before a preview's id that stands alone."""
+    place = _place(words, tuple(_NOISE))
+    if place is not None and place + 1 < len(words) and words[place + 1].lower() in _SIDES:
+        return [*words[:place], *words[place + 1 :]]
+    if _place(words, (*known, *COMMANDS)) is None and words and _PREVIEW.fullmatch(words[0].lower()):
+        return ["execute", *words]
+    return words
+
+
+def _spelt(words: list[str], place: int) -> list[str]:
+    """Write the words of an order without dashes as options; a share of a position in percent."""
+    if words[place] == "close":
+        return [SHARES.get(word, word) if at == place + 2 else word for at, word in enumerate(words)]
+    if words[place] == "prices":
+        return _candles(words, place)
+    if words[place] not in _ORDERS:
+        return words
+    found: list[str] = []
+    for at, word in enumerate(words):
+        if at <= place + 1 or words[at - 1].startswith("--"):
+            found.append(word)
+        elif word[:1] == "@" and word[1:]:
+            found += ["--at", word[1:]]
+        elif at + 1 < len(words) and word.lower() in ORDER_WORDS and not words[at + 1].startswith("-"):
+            found += ORDER_WORDS[word.lower()].split()
+        else:
+            found.append(word)
+    return found
+
+
+def _candles(words: list[str], place: int) -> list[str]:
+    """Give a width that stands alone its option, and count days as --last does."""
+    found = words[: place + 2]
+    for word in words[place + 2 :]:
+        if found[-1] == "--days" and word.isdecimal():
+            found[-1:] = ["--last", f"{word}d"]
+        elif _WIDTH.fullmatch(word) and not found[-1].startswith("--"):
+            found += ["--resolution", word]
+        else:
+            found.append(word)
+    return found
+
+
 def _place(words: Sequence[str], names: Sequence[str]) -> int | None:
-    """Find the command of a line: the value of a global option is none."""
+    """Find the command of a line: its first word that is no option and no option's value."""
     values = {at + 1 for at, word in enumerate(words) if word in VALUES}
-    return next((at for at, one in enumerate(words) if one.lower() in names and at not in values), None)
+    first = next((at for at, one in enumerate(words) if not one.startswith("-") and at not in values), None)
+    return first if first is not None and words[first].lower() in names else None
 
 
 def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
@@ -295,18 +466,21 @@ def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
     name, rest = words[place].lower(), words[place + 1 :]
     if rest and (name, rest[0].lower()) in PAIRS:
         command, rest = PAIRS[name, rest[0].lower()], rest[1:]
-    elif words[place] in known:
+    elif words[place] in known or name not in COMMANDS:
         return words
     else:
         command = COMMANDS[name]
     if command.endswith("="):
         command, _, option = command.rpartition(" ")
         rest = [option.rstrip("="), *rest] if rest else rest
-    own = command.split()
-    options = [word for word in own if word.startswith("--") and own[0] != word]
+    wanted = command.count("{}")
+    if wanted > len(rest) or any(word.startswith("-") for word in rest[:wanted]):
+        command, wanted = command.partition(" {}")[0], 0
+    own = command.format(*rest[:wanted]).split()
     if own[0].startswith("--"):
         return [*words[:place], *own]
-    return [*words[:place], *(word for word in own if word not in options), *rest, *options]
+    split = next((at for at, word in enumerate(own) if word.startswith("--")), len(own))
+    return [*words[:place], *own[:split], *rest[wanted:], *own[split:]]
 
 
 def _unsent(words: list[str], place: int) -> list[str]:
