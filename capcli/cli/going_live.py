@@ -8,7 +8,15 @@ import typer
 from capcli.cli.call import Call
 from capcli.cli.run import finish
 from capcli.cli.tree import command, epilog, new_app
-from capcli.errors import Interrupted, PinNeeded, UsageError
+from capcli.errors import (
+    Interrupted,
+    KeychainLocked,
+    KeychainMissing,
+    KeychainSilent,
+    KeychainUnsafe,
+    PinNeeded,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -85,6 +93,21 @@ def _approval(text: str | None) -> "Approval | None":
         ) from None
 
 
+def _require_keychain(application: "App") -> None:
+    """Ask nothing that the keychain could not store. Raises the Keychain errors, with what helps here."""
+    try:
+        application.check_keychain()
+    except (KeychainMissing, KeychainLocked, KeychainSilent, KeychainUnsafe) as error:
+        why = error.message.partition(" Without a keychain")[0]
+        error.message = (
+            f"{why} Live is unlocked by an entry in the keychain of this computer, so credentials in the "
+            "environment do not help here. Use a desktop session whose keychain (GNOME Keyring, KWallet, "
+            "macOS Keychain, Windows Credential Manager) is installed and unlocked. Nothing was changed."
+        )
+        error.next = f"capcli help error {error.code}"
+        raise
+
+
 def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
     from capcli.cli.main import NOTICE
     from capcli.domain.going_live import Step
@@ -93,8 +116,7 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
     held = application.live_gate
     if held.unlocked and wanted in {None, held.approval}:
         return
-    # Nobody answers questions that the keychain would not keep.
-    application.check_keychain()
+    _require_keychain(application)
     call.outlet.talk(f"{NOTICE}\n\n{_ABOUT}")
     live.look()
     left = live.open_steps()

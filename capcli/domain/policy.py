@@ -246,8 +246,8 @@ def market_open(case: Case) -> Check:
     told = f"{case.request.epic} is {status.value}{_although_open(case)}"
     modes = [mode for mode in case.market.modes if mode != "REGULAR"]
     told += f", mode {', '.join(modes)}" if modes else ""
-    wait = "; a working order can wait" if resting else ""
-    return Check(Rule.MARKET_OPEN, passed, f"{told}{wait}")
+    told += "; a working order can wait" if resting else opening_told(case)
+    return Check(Rule.MARKET_OPEN, passed, told)
 
 
 # API page 18.8. A word that is in neither of these forbids nothing: the market's status decides.
@@ -276,6 +276,13 @@ def _although_open(case: Case) -> str:
     week = Week(case.market.hours)
     closed = case.market.quote.status is MarketStatus.CLOSED
     return ", although its opening hours say open" if closed and week.known and week.is_open(case.now) else ""
+
+
+def opening_told(case: Case) -> str:
+    """Say when a closed market usually opens next; empty where its hours do not tell."""
+    closed = case.market.quote.status is MarketStatus.CLOSED
+    opening = Week(case.market.hours).next_open(case.now) if closed else None
+    return f"; it usually opens next at {opening:%Y-%m-%d %H:%M}Z" if opening else ""
 
 
 def size_range(case: Case) -> Check:

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
-from capcli.domain.candle_gaps import Week
 from capcli.domain.market import MarketStatus
 from capcli.domain.money import EXACT, cents, percent_of, plain, short
 from capcli.domain.numbers import money, percent
 from capcli.domain.order import Kind
-from capcli.domain.policy import Case
+from capcli.domain.policy import Case, opening_told
 
 _OLD = timedelta(seconds=60)
 _RISK_PCT, _NOTIONAL_TIMES, _MARGIN_PCT, _FAR_PCT = Decimal(10), Decimal(5), Decimal(50), Decimal(50)
@@ -151,12 +150,10 @@ def old_price(look: Look) -> str | None:
 
 
 def market_closed(look: Look) -> str | None:
-    market = look.case.market
-    if market.quote.status is not MarketStatus.CLOSED:
+    case = look.case
+    if case.market.quote.status is not MarketStatus.CLOSED:
         return None
-    opening = Week(market.hours).next_open(look.now)
-    when = f"; it usually opens next at {opening:%Y-%m-%d %H:%M}Z" if opening else ""
-    return f"{market.epic} is closed{when}"
+    return f"{case.market.epic} is closed{opening_told(case)}"
 
 
 _RULES: tuple[tuple[Unusual, Callable[[Look], str | None]], ...] = (

@@ -36,7 +36,7 @@ _TEXTS = {
     Step.TERMS: "Capital.com's Terms and Conditions are read",
     Step.ELECTRONIC_TERMS: "Capital.com's Electronic Trading Terms are read",
     Step.PIN: "A PIN of live is set",
-    Step.PHRASE: "PIN and phrase typed; the keychain keeps it",
+    Step.PHRASE: "PIN and phrase typed; stored in the keychain",
 }
 _WHERE = {
     HostKind.BROKER: "at the broker's own host",
@@ -96,7 +96,7 @@ def gate_of(keeper: UnlockKeeper, place: LivePlace) -> Gate:
     try:
         kept, here = keeper.load(), place.read()
     except CapcliError as error:
-        reason = f"the keychain keeps its completion and cannot be asked ({error.code})"
+        reason = f"its completion is stored in the keychain, which cannot be asked ({error.code})"
         return Gate(unlocked=False, approval=Approval.HUMAN, reason=reason)
     if kept is None:
         return Gate(unlocked=False, approval=Approval.HUMAN, reason="it was not completed on this computer")

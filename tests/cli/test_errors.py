@@ -174,3 +174,19 @@ def test_a_refused_execute_names_account_and_preview(capcli):
     assert done.data == {"preview_id": preview_id, "state": "READY"}
     assert done.json["account_id"]
     assert list(done.json) == ["ok", "schema", "command", "env", "account_id", "data", "error"]
+
+
+def test_a_closed_market_says_when_it_opens(capcli):
+    done = capcli("preview", "AAPL", "--size", "1", "--json")
+    assert done.code == 5
+    assert "AAPL is CLOSED" in done.error["message"]
+    assert "it usually opens next at 2026-11-23 14:30Z" in done.error["message"]
+
+
+def test_without_a_keychain_the_checklist_says_what_helps_and_advises_no_variables(capcli):
+    done = capcli("live", "checklist", env={"NO_COLOR": "1"}, typed="y\n")
+    assert done.code == 3
+    said = " ".join(done.err.split())
+    assert "credentials in the environment do not help here" in said
+    assert "CAP_API_KEY" not in said
+    assert capcli(*done.err.rpartition("next: capcli ")[2].split()).code == 0
