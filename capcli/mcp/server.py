@@ -36,7 +36,8 @@ minutes; the same preview_id again replays the outcome and sends nothing. Closin
 Where approval is human (cap_session_status tells) a person approves every change besides: by a form, by a \
 key in `capcli approve --watch`, or with the code of APPROVAL_REQUIRED and `capcli approve CODE`, in a \
 terminal of their own. Show them text and code, wait, then make the same call again. Never run those \
-commands for them. APPROVAL_DENIED is their no.
+commands for them. APPROVAL_DENIED is their no. Within a mandate that they granted (cap_mandates_list) \
+nobody is asked; preview first all the same, and keep to what they told you to do.
 When a result says that an order may be live, do not send another: cap_trade_reconcile settles it.
 cap_halt stops all new risk at once and needs no confirmation; only a person can resume."""
 

@@ -5,14 +5,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
-from capcli.domain.mandate import Opening, Outside, Permit, Spend, Tightening
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
 from capcli.services.announcing import REPEAT_S, Announcement, Happening
 from capcli.services.approval_text import harmless, one_line
 from capcli.services.ports import Clock, Ids, Journal
 from capcli.services.reply import Reply
+
+if TYPE_CHECKING:
+    from capcli.domain.mandate import Opening, Outside, Permit, Spend, Tightening
 
 LIFE = timedelta(minutes=10)
 AT_MOST = 5
@@ -100,7 +103,7 @@ class Decision:
     next: str | None
 
 
-Mandated = Callable[[Asked, Opening | None, Tightening | None], Spend | Outside | None]
+Mandated = Callable[[Asked, "Opening | None", "Tightening | None"], "Spend | Outside | None"]
 
 
 class Approvals:
@@ -144,8 +147,8 @@ class Approvals:
         return "human" if self.needed else "confirm"
 
     def permit(
-        self, asked: Asked, opening: Opening | None = None, tightening: Tightening | None = None
-    ) -> Permit | None:
+        self, asked: Asked, opening: "Opening | None" = None, tightening: "Tightening | None" = None
+    ) -> "Permit | None":
         """Return what lets a request pass: a person's approval or a mandate; None where neither is needed.
 
         `opening` and `tightening` are what a mandate judges an order or an amendment by.
@@ -158,13 +161,17 @@ class Approvals:
             return asked.digest
         # A mandate is a script's or an assistant's: a person who is there is asked.
         found = None if self._at_terminal else self._mandate(asked, opening, tightening)
-        if isinstance(found, Spend):
-            return found
+        if found is not None:
+            # Only who was given a mandate pays for its import.
+            from capcli.domain.mandate import Spend
+
+            if isinstance(found, Spend):
+                return found
         raise self._required((asked,), now, found)
 
-    def sent(self, permit: Permit | None, asked: Asked, attempt_id: str) -> None:
+    def sent(self, permit: "Permit | None", asked: Asked, attempt_id: str) -> None:
         """Announce what went out under a mandate: nobody was asked about it."""
-        if isinstance(permit, Spend):
+        if permit is not None and not isinstance(permit, str):
             self._announce(
                 Announcement(
                     Happening.ORDER_SENT,
@@ -211,7 +218,7 @@ class Approvals:
         )
 
     def _required(
-        self, asked: tuple[Asked, ...], now: datetime, outside: Outside | None = None
+        self, asked: tuple[Asked, ...], now: datetime, outside: "Outside | None" = None
     ) -> ApprovalRequired:
         code = self._code(asked, now)
         # What was stored is shown, also when the same question is put again with newer figures.

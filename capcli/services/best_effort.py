@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from math import inf
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord
-from capcli.domain.mandate import Permit
 from capcli.errors import CapcliError, ConfigError
 from capcli.services.ports import Journal
+
+if TYPE_CHECKING:
+    from capcli.domain.mandate import Permit
 
 # A journal that is locked is waited for once, not at each of the deals that are closed after it.
 _LEFT_ALONE_S = 30.0
@@ -32,14 +34,14 @@ class BestEffortBook:
         self._trouble = ""
         self._again_at = -inf
 
-    def open_attempt(self, attempt: AttemptRecord, *, permit: Permit | None = None) -> None:
+    def open_attempt(self, attempt: AttemptRecord, *, permit: "Permit | None" = None) -> None:
         """Record an attempt, in the journal if it can be. Raises ApprovalUnknown."""
         with self._lock:
             self._known[attempt.attempt_id] = attempt
         self._write(attempt.attempt_id, lambda journal: journal.open_attempt(attempt, permit=permit))
 
     def claim(
-        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: Permit | None = None
+        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: "Permit | None" = None
     ) -> PreviewRecord | None:
         """Claim a preview, which nothing but the journal can vouch for."""
         return self._journal().claim(preview_id, attempt, now=now, permit=permit)

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
-from capcli.domain.mandate import Permit, Tightening
 from capcli.domain.order import ORDERS_PATH, Kind
 from capcli.errors import (
     BrokerRefused,
@@ -27,6 +26,9 @@ from capcli.services.refusals import bounded_leg, in_words, is_passing, reason_o
 from capcli.services.reply import about
 from capcli.services.sights import Sight
 from capcli.services.trading_gate import permit_one_way_out
+
+if TYPE_CHECKING:
+    from capcli.domain.mandate import Permit, Tightening
 
 T = TypeVar("T")
 
@@ -61,7 +63,7 @@ class Change(Generic[T]):
     shown: tuple[str, ...] = ()
     more: Callable[[], tuple[str, ...]] = tuple
     preview: PreviewRecord | None = None
-    tightening: Tightening | None = None
+    tightening: "Tightening | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Changer:
         preview_id = change.preview.preview_id if change.preview else None
         self.desk.rehearse(change.method, change.path, change.body, account_id, preview_id)
 
-    def _carry_out(self, change: Change[T], account_id: str, asked: Asked, permit: Permit | None) -> T:
+    def _carry_out(self, change: Change[T], account_id: str, asked: Asked, permit: "Permit | None") -> T:
         attempt = self._open(change, account_id, permit)
         with about(account_id, lambda: self._known(attempt)):
             done = self._send(attempt, change)
@@ -150,7 +152,7 @@ class Changer:
         """Say what could not be recorded of an attempt."""
         return self.book.unrecorded(attempt.attempt_id)
 
-    def _open(self, change: Change[T], account_id: str, permit: Permit | None) -> AttemptRecord:
+    def _open(self, change: Change[T], account_id: str, permit: "Permit | None") -> AttemptRecord:
         attempt = AttemptRecord(
             attempt_id=self.ids("a_"),
             kind=change.kind,

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from capcli.domain.account import Listed, WorkingOrder
 from capcli.domain.halt import Halt, HaltKept, tidy
-from capcli.domain.mandate import MandateState
 from capcli.domain.money import plain, short
 from capcli.errors import CapcliError, Halted, NotConfirmed, StateFolderUnusable
 from capcli.services.ports import Clock, HaltSwitch, Journal
@@ -102,6 +101,8 @@ class Halting:
         return self._switch.read()
 
     def _end_mandates(self, by: str) -> None:
+        from capcli.domain.mandate import MandateState
+
         mandates = self._journal().mandates
         ids = tuple(one.mandate_id for one in mandates.active())
         mandates.end(ids, MandateState.HALTED, at=self._clock(), by=by)

@@ -11,6 +11,7 @@ from typing import Protocol
 from capcli.domain.mandate import Deed, Mandate, MandateState, secret_hash
 from capcli.domain.money import CENT, plain
 from capcli.domain.numbers import counted
+from capcli.domain.order import Kind
 from capcli.domain.risk import Risk
 from capcli.errors import CapcliError, LiveLocked, MandateUnknown, UsageError, WouldSend
 from capcli.services.casework import active_account
@@ -219,17 +220,22 @@ class Mandates:
         """Return the mandates of this user, of every environment. Reads the broker only for what is used."""
         now = self._tools.clock()
         found = self._tools.journal().mandates.of(since=now - _SHOWN_FOR)
-        here = [one for one in found if self._is_here(one) and one.expires_at > now]
+        active = (one for one in found if one.state is MandateState.ACTIVE and one.expires_at > now)
+        here = [one for one in active if self._is_here(one)]
         charged = self._charged(here)
         rows = tuple(self._row(one, self._count(one), charged.get(one.mandate_id)) for one in found)
-        return Reply(MandatesFound(rows, self._approval), self._tools.broker().account_id if here else None)
+        account_id = None
+        with suppress(CapcliError):
+            account_id = self._tools.broker().account_id if here else None
+        return Reply(MandatesFound(rows, self._approval), account_id)
 
     def _charged(self, mandates: Sequence[Mandate]) -> dict[str, Decimal]:
         """Read what is used of mandates; nothing of those of another account, or where a read fails."""
         if not mandates:
             return {}
-        broker, found = self._tools.broker(), {}
+        found: dict[str, Decimal] = {}
         with suppress(CapcliError):
+            broker = self._tools.broker()
             account_id = broker.session().account_id
             positions, orders = broker.positions(), broker.orders()
             for one in mandates:
@@ -254,7 +260,8 @@ class Mandates:
         cancelled, left = self._cancelled(mine)
         with suppress(CapcliError):
             self._tools.files.drop(mandate.env, mandate.name)
-        said = f"Revoked: the mandate {name} counts no more.{_orders_told(cancelled, left)}"
+        told = _orders_told(cancelled, left)
+        said = f"Revoked: the mandate {name} counts no more. What it opened stays open, with its stops.{told}"
         return Reply(
             MandateRevoked(
                 mandate.mandate_id,
@@ -262,25 +269,46 @@ class Mandates:
                 cancelled,
                 left,
                 said,
-                f"capcli orders cancel {left[0]}" if left else _LIST,
+                f"capcli orders cancel {left[0]} --account {mandate.account_id}" if left else _LIST,
             ),
             mandate.account_id,
         )
 
     def cancel_orders(self) -> str:
         """Cancel the working orders of all mandates here, and say so; empty where there are none."""
-        found = self._tools.journal().mandates.of(since=self._tools.clock() - _SHOWN_FOR)
-        return _orders_told(*self._cancelled([one for one in found if self._is_here(one)])).strip()
+        now, journal = self._tools.clock(), self._tools.journal()
+        # None of their orders waits past their end.
+        found = [one for one in journal.mandates.of(since=now - _SHOWN_FOR) if one.expires_at > now]
+        told = _orders_told(*self._cancelled([one for one in found if self._is_here(one)]))
+        for one in found:
+            if not self._is_here(one) and (names := self._waiting(one)):
+                told += (
+                    f" Orders of the mandate {one.name} may still wait on {one.env}: {', '.join(names)} "
+                    f"(capcli orders cancel --all --env {one.env})."
+                )
+        return told.strip()
+
+    def _waiting(self, mandate: Mandate) -> tuple[str, ...]:
+        """Name the working orders that were placed under a mandate, filled or gone since or not."""
+        sent = self._tools.ledger.sent(mandate)
+        return tuple(
+            one.attempt.order_id
+            for one in sent
+            if one.attempt.kind is Kind.WORKING and one.attempt.order_id is not None
+        )
 
     def _cancelled(self, mandates: Sequence[Mandate]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        names = {name for one in mandates for sent in self._tools.ledger.sent(one) for name in sent.names}
+        """Cancel what waits on this account; what could not be looked at may still wait."""
+        names = {name: one.account_id for one in mandates for name in self._waiting(one)}
+        done: list[str] = []
         if not names:
             return (), ()
-        done, left = [], []
+        broker = self._tools.broker()
         try:
-            waiting = [row.deal_id for row in self._tools.broker().list_orders().rows if row.deal_id in names]
+            waiting = [row.deal_id for row in broker.list_orders().rows if row.deal_id in names]
         except CapcliError:
-            return (), tuple(sorted(names))
+            return (), tuple(names)
+        left = [name for name, account_id in names.items() if account_id != broker.account_id]
         for deal_id in waiting:
             try:
                 self._tools.cancel(deal_id)
@@ -367,5 +395,5 @@ def _orders_told(cancelled: Sequence[str], left: Sequence[str]) -> str:
     if cancelled:
         told += f" Cancelled its {counted(len(cancelled), 'working order')}: {', '.join(cancelled)}."
     if left:
-        told += f" Not cancelled, and can still fill: {', '.join(left)}."
+        told += f" Not cancelled, and may still fill: {', '.join(left)}."
     return told

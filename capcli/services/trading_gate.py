@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from capcli.domain.approval import Asked
-from capcli.domain.mandate import Permit
 from capcli.domain.policy import Policy
 from capcli.errors import ApprovalUnrecorded, ConfigError, LiveLocked, OrderNotConfirmed, Refused, TradingOff
 from capcli.services.approving import Approvals
+
+if TYPE_CHECKING:
+    from capcli.domain.mandate import Permit
 
 
 def require_trading(policy: Policy, action: str) -> None:
@@ -53,7 +56,7 @@ def permit_way_out(
 
 def permit_one_way_out(
     approvals: Approvals, asked: Asked, policy: Policy, command: str, *, person: bool
-) -> Permit | None:
+) -> "Permit | None":
     """Let pass one request as `permit_way_out`, or by the mandate of this client; return what it uses up."""
     if person:
         return None

@@ -140,3 +140,10 @@ def test_a_person_at_a_terminal_is_asked_all_the_same(capcli: Any, words: tuple[
 
     assert (refused.code, "Send it? [y/N]" in refused.err) == (5, True), refused
     assert capcli("positions", "--json").data["positions"] == []
+
+
+def test_an_install_carries_the_file_into_the_entry_of_that_client(capcli: Any, tmp_path: Path) -> None:
+    (tmp_path / ".cursor").mkdir()
+    env = {"CAP_MANDATE_FILE": "/secrets/night.secret", "HOME": str(tmp_path)}
+    shown = capcli("mcp", "install", "cursor", "--dry-run", env=env).out
+    assert '"CAP_MANDATE_FILE": "/secrets/night.secret"' in shown

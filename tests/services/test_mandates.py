@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from capcli.domain.account import OrderType
@@ -13,9 +14,16 @@ from capcli.domain.bracket import Change
 from capcli.domain.mandate import MandateState
 from capcli.domain.order import Trigger
 from capcli.paper.state import set_fault
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal, stop_at
 from tests.support.fixtures import Seats
 from tests.support.mandate import HUMAN, grant, order
+
+DEMO = {
+    "CAP_ENV": "demo",
+    "CAP_API_KEY": "paper",
+    "CAP_IDENTIFIER": "paper",
+    "CAP_API_PASSWORD": "paper",
+}
 
 
 @pytest.fixture
@@ -117,7 +125,7 @@ def test_where_trading_is_off_a_halt_sends_nothing_and_names_what_can_still_fill
     off = seats(CAP_ALLOW_TRADING="false")
     shown = off.app.halting.halt("enough", by="a test", waiting=off.app.waiting_orders).data
     assert shown.orders == (placed.deal_id,)
-    assert "Not cancelled, and can still fill" in shown.sentence
+    assert "Not cancelled, and may still fill" in shown.sentence
 
 
 def test_no_mandate_is_granted_while_halted(person: Seat) -> None:
@@ -181,3 +189,31 @@ def test_where_nobody_is_asked_it_counts_for_nothing(seats: Seats, person: Seat)
     bot = seats(CAP_MANDATE_FILE=grant(person).file)
     assert order(bot, size="1", stop=None).exit_code == 0
     assert bot.app.mandates.list().data.mandates[0].orders_used == 0
+
+
+def test_orders_of_another_account_or_environment_are_named_not_forgotten(
+    client: Callable[..., Seat], person: Seat, seats: Seats
+) -> None:
+    placed = resting(client())
+    person.app.accounts.use(SECOND_ACCOUNT)
+    shown = person.app.halting.halt("enough", by="a test", waiting=person.app.waiting_orders).data
+    assert f"may still fill: {placed.deal_id}" in shown.sentence
+    demo = seats(**DEMO)
+    shown = demo.app.halting.halt("enough", by="a test", waiting=demo.app.waiting_orders).data
+    next_command = "capcli orders cancel --all --env paper"
+    assert f"may still wait on paper: {placed.deal_id} ({next_command})" in shown.sentence
+
+
+def test_a_revocation_that_cannot_look_says_what_may_wait(client: Callable[..., Seat], person: Seat) -> None:
+    placed = resting(client())
+    person.tap.breaks("GET", "/workingorders", before=httpx.ConnectError("down"), times=9)
+    done = person.app.mandates.revoke("night", by="a test").data
+    assert (done.left, done.next) == (
+        (placed.deal_id,),
+        f"capcli orders cancel {placed.deal_id} --account {FIRST_ACCOUNT}",
+    )
+
+
+def test_on_live_none_is_even_looked_for(seats: Seats, person: Seat) -> None:
+    live = seats(CAP_ENV="live", CAP_MANDATE_FILE=grant(person).file)
+    assert live.app._mandated(None, None, None) is None  # type: ignore[arg-type]
