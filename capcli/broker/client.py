@@ -36,7 +36,7 @@ from capcli.broker.failures import (
 )
 from capcli.broker.limits import BACKOFF_S, Openings, Pace, RequestKind
 from capcli.broker.proxies import Proxy
-from capcli.broker.session import Live, Sessions
+from capcli.broker.session import ENCRYPTION_KEY, Live, Sessions
 from capcli.broker.transport import Ask, Headers, Reply, Tokens, Wire
 from capcli.domain.account import (
     Account,
@@ -522,7 +522,10 @@ class CapitalBroker:
 
     def raw(self, *segments: str, query: Mapping[str, str] = _NO_QUERY) -> tuple[int, bytes]:
         """Return status and body of a GET as they are, for a recording. Raises as every read."""
-        reply = self._sessions.read(Ask("GET", segments, query, lane=self.lane))
+        if segments == ENCRYPTION_KEY.segments:
+            reply = self._sessions.encryption_key()
+        else:
+            reply = self._sessions.read(Ask("GET", segments, query, lane=self.lane))
         return reply.status, reply.body
 
     def watchlists(self) -> Rows[Watchlist]:

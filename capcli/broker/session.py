@@ -365,16 +365,16 @@ class Sessions:
         return self._leave(Live(stored, self._generation), target or "", known)
 
     def _post_login(self, secret: Credentials) -> Reply:
-        if not secret.api_key.isascii() or not secret.api_key.isprintable():
-            raise LoginRefused(
-                "401 Unauthorized: the API key holds characters that no key has. Copy it again.", next=LOGIN
-            )
         # Without the old tokens: stale ones can break a login (API page 2.2).
-        headers = Headers({API_KEY: secret.api_key})
+        headers = _key_header(secret)
         # In one expression: no local of this frame may hold the body, and with it the password.
         return self._calls.patient(
             Ask("POST", SESSION, body=login_body(secret, self._login_key(headers))), headers, login=True
         )
+
+    def encryption_key(self) -> Reply:
+        """GET /session/encryptionKey, for which the API key is enough. Raises as a login."""
+        return self._calls.patient(ENCRYPTION_KEY, _key_header(self._credentials()))
 
     def _login_key(self, headers: Headers) -> LoginKey | None:
         """Return the key to seal the password with, or None where the broker has none that can be used.
@@ -467,6 +467,14 @@ class Sessions:
         found = wire.decode(reply.body, wire.Accounts, "GET /accounts").accounts
         rows = translate.rows(found, wire.LoginAccount, lambda row: row.account_id)
         return tuple(rows)
+
+
+def _key_header(secret: Credentials) -> Headers:
+    if not secret.api_key.isascii() or not secret.api_key.isprintable():
+        raise LoginRefused(
+            "401 Unauthorized: the API key holds characters that no key has. Copy it again.", next=LOGIN
+        )
+    return Headers({API_KEY: secret.api_key})
 
 
 def _is_newer(other: StoredSession, lost: Live | None) -> bool:

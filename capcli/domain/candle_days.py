@@ -3,7 +3,8 @@
 A market's opening hours are today's (API page 18.19): a share's session moves by an hour against UTC when its
 exchange changes its clocks, and hours change over the years. So a day is compared with the same weekday of
 the weeks around it, by the local time that the candles follow; where there is none, with like days of its
-week, and with today's hours only in today's season.
+week, and with today's hours only in today's season. One or two trading days without any candle are a holiday
+or a hole, which nothing here tells apart; in a market that never closes they are a hole.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,8 @@ _DAY_MINUTES, _HOUR_MINUTES = 1440, 60
 _WEEK_DAYS = 7
 _WEEKS_AROUND = 4
 _LEAST_LIKE = 2
+_DAY = timedelta(days=1)
+_LONGEST_HOLIDAY = 2  # trading days in a row, as Good Friday and Easter Monday
 # The zones that move most markets' sessions against UTC; the first that fits best is taken.
 _ZONES = ("America/New_York", "Europe/London", "Australia/Sydney")
 
@@ -42,7 +45,7 @@ def add(days: dict[int, int], times: Iterable[datetime], span: timedelta) -> Non
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The gaps that were found, and on how many days there was nothing to judge by."""
+    """The gaps that were found, and how many days nothing could be said of: no like days, or a holiday."""
 
     gaps: Gaps
     days_unjudged: int
@@ -112,9 +115,26 @@ class _Judge:
         if should is None:
             self.unjudged += bool(here)
             return
+        if should and not here and self._may_be_holiday(ordinal):
+            self.unjudged += 1
+            return
         for slot in _bits(should & ~here):
             if self._first < ordinal * self._local.slots + slot < self._last:
                 yield self._local.instant(ordinal, slot)
+
+    def _may_be_holiday(self, ordinal: int) -> bool:
+        """Say whether an empty day is one of a few in a row that others of the market's days do not fill."""
+        days = self._local.days
+        trading = {day % _WEEK_DAYS for day in days}
+        if len(trading) == _WEEK_DAYS or self._span > _DAY:
+            return False
+        empty = 0
+        for step in (-1, 1):
+            day = ordinal + step
+            while day in self._local.range and day not in days and empty < _LONGEST_HOLIDAY:
+                empty += day % _WEEK_DAYS in trading
+                day += step
+        return empty < _LONGEST_HOLIDAY
 
     def _expected(self, ordinal: int, here: int) -> int | None:
         """Return the slots that the day should have held, those that it holds left out; None: who knows."""

@@ -161,7 +161,11 @@ def _opening(at: datetime | None) -> str:
 def gaps_text(data: Download) -> str:
     """Say how many candles are missing inside the market's sessions, where most, and what nobody can tell."""
     unknown = data.days_unjudged
-    days = f"; {counted(unknown, 'day')} could not be judged: nothing to compare with" if unknown else ""
+    days = (
+        f"; {counted(unknown, 'day')} could not be judged: a holiday, or nothing to compare with"
+        if unknown
+        else ""
+    )
     longest = data.longest_gap
     if longest is None:
         return f"none inside the market's sessions{days}"

@@ -87,7 +87,8 @@ class Download:
     """A finished download. `first` and `last` are the opening instants of the outermost candles.
 
     `requests` counts pages over all runs of a download that was interrupted. `gaps` are holes inside the
-    sessions that the candles around them show; on `days_unjudged` days there was nothing to compare with.
+    sessions that the candles around them show; `days_unjudged` counts days that are holidays, or
+    have nothing to compare with.
     """
 
     epic: str

@@ -23,9 +23,10 @@ class Read:
     given: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
 
 
-# In an order in which each finds its parameters. The key of the encrypted login is read without a session.
+# In an order in which each finds its parameters.
 READS = (
     Read("/time"),
+    Read("/session/encryptionKey"),
     Read("/ping"),
     Read("/session"),
     Read("/accounts"),

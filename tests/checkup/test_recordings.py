@@ -1,6 +1,7 @@
 """A recording is held against our client and the paper broker, and what is new in it is told."""
 
 import json
+import re
 from random import Random
 from typing import Any
 
@@ -32,17 +33,23 @@ def test_every_read_is_recorded(recording: str) -> None:
     assert [row["path"] for row in json.loads(recording)["reads"]] == [read.path for read in READS]
 
 
+def test_the_key_of_the_login_is_recorded_by_its_length_alone(recording: str) -> None:
+    (row,) = [row for row in json.loads(recording)["reads"] if row["path"].endswith("encryptionKey")]
+    assert row["status"] == 200
+    assert re.fullmatch(r"<\w+ \d{3}>", row["body"]["encryptionKey"])
+
+
 def test_the_paper_broker_is_as_recorded(recording: str) -> None:
     found = check(recording, "answers.json")
     assert found.differences == ()
-    assert (found.checked, found.sentence) == (21, "No difference in 21 answers.")
+    assert (found.checked, found.sentence) == (22, "No difference in 22 answers.")
 
 
 def test_an_empty_account_is_no_difference() -> None:
     with _paper() as broker:
         text = document(record(broker, mask_for(Random(2))))
     found = check(text, "answers.json")
-    assert (found.differences, found.checked) == ((), 18)
+    assert (found.differences, found.checked) == ((), 19)
 
 
 POSITION = "/positions"

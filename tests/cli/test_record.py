@@ -49,7 +49,7 @@ def test_what_was_recorded_shows_no_difference(logged_in: Any, tmp_path: Path) -
     assert logged_in.at_terminal("record", str(file), typed="y\n").code == 0
     found = logged_in.capcli("paper", "check", str(file), "--json")
     assert (found.code, found.data["differences"]) == (0, [])
-    assert "No difference in 18 answers." in logged_in.capcli("paper", "check", str(file)).out
+    assert "No difference in 19 answers." in logged_in.capcli("paper", "check", str(file)).out
 
 
 def test_what_is_new_is_a_table(planted: Any, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Missing candles, judged by the sessions that the candles themselves show."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from unittest.mock import ANY
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -51,6 +52,10 @@ def fx(day: date) -> Iterable[datetime]:
         if not shut:
             yield at
         at += FIVE
+
+
+def around_the_clock(day: date) -> Iterable[datetime]:
+    return (datetime.combine(day, time(), UTC) + FIVE * number for number in range(288))
 
 
 def found(
@@ -123,6 +128,39 @@ def test_a_day_alone_is_judged_by_todays_hours_in_todays_season_only() -> None:
 
 def test_a_friday_that_ends_early_is_not_judged_by_the_other_days_of_its_week() -> None:
     assert found(fx, date(2026, 7, 6), date(2026, 7, 10), FX) == Judged(Gaps(), 1)
+
+
+def whole_days(first: date, last: date) -> tuple[datetime, datetime]:
+    return datetime.combine(first, time(), UTC), datetime.combine(last + DAY, time(), UTC)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "unjudged"),
+    [
+        (date(2026, 11, 26), date(2026, 11, 26), 1),  # Thanksgiving
+        (date(2026, 11, 27), date(2026, 11, 30), 2),  # as over Easter, a weekend in between
+    ],
+)
+def test_a_holiday_is_no_gap_and_is_said_not_to_be_judged(first: date, last: date, unjudged: int) -> None:
+    judged = found(share, date(2026, 11, 16), date(2026, 12, 11), SHARE, without=whole_days(first, last))
+
+    assert judged == Judged(Gaps(), unjudged)
+
+
+def test_days_on_end_are_a_hole_whatever_the_calendar() -> None:
+    hole = whole_days(date(2026, 11, 24), date(2026, 11, 26))
+
+    assert found(share, date(2026, 11, 16), date(2026, 12, 11), SHARE, without=hole) == Judged(
+        Gaps(1, 3 * 78, ANY), 0
+    )
+
+
+def test_a_day_without_candles_is_a_hole_where_a_market_never_closes() -> None:
+    hole = whole_days(date(2026, 11, 26), date(2026, 11, 26))
+
+    judged = found(around_the_clock, date(2026, 11, 16), date(2026, 12, 11), None, without=hole)
+
+    assert (judged.gaps.candles, judged.days_unjudged) == (288, 0)
 
 
 def test_nothing_is_missing_where_there_is_nothing() -> None:
