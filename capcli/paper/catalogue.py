@@ -11,7 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from capcli.paper import hours
-from capcli.paper.hours import Hours
+from capcli.paper.hours import Hours, Seasonal
 from capcli.paper.path import Shape
 
 D = Decimal
@@ -56,7 +56,7 @@ class Market:
     min_size: Decimal
     max_size: Decimal
     size_step: Decimal
-    hours: Hours
+    hours: Hours | Seasonal
     suspended: bool = False
     legs: tuple[str, str] | None = None  # a cross: the epics of its base and its quote currency's pairs
 
@@ -98,7 +98,7 @@ KINDS = {
     "share": SHARES,
     "crypto": CRYPTO,
 }
-HOURS = {
+HOURS: Mapping[str, Hours | Seasonal] = {
     "clock": hours.ROUND_THE_CLOCK,
     "forex": hours.FOREX,
     "futures": hours.FUTURES,

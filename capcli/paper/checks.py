@@ -44,7 +44,7 @@ def size(call: Call, body: NewPosition, rules: Market) -> Decimal:
     excess = body.size % rules.size_step
     if excess and not strike(call.desk, faults.ROUND_SIZE):
         raise Refusal(400, "error.invalid.size")
-    return plain(body.size - excess)
+    return plain(body.size - excess if excess else body.size)
 
 
 def guarantees(call: Call) -> bool:

@@ -1,8 +1,12 @@
-"""When a market trades: a weekly timetable in UTC, asked in whole seconds since 1970."""
+"""When a market trades: a weekly timetable in UTC, asked in whole seconds since 1970.
+
+Exchanges keep their local time, so sessions of New York and of Europe are an hour earlier in UTC in summer.
+"""
 
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
@@ -10,6 +14,9 @@ from itertools import pairwise
 DAY = 86_400
 WEEK = 7 * DAY
 MONDAY = 4 * DAY  # 1970-01-05, the first Monday: weeks start there (API page 17)
+HOUR = 3_600
+_YEARS = range(1970, 2101)
+_SUNDAY = 6
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -37,13 +44,25 @@ def _merged(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(zip(starts, ends, strict=True))
 
 
+def _sunday(year: int, month: int, day: int, hour: int) -> int:
+    """The second of an hour (UTC) of the first Sunday on or after a day."""
+    first = datetime(year, month, day, hour, tzinfo=UTC)
+    return int(first.timestamp()) + (_SUNDAY - first.weekday()) * DAY
+
+
+# The instants at which summer begins and ends, in turn. Assumption: today's rules in every year.
+_NEW_YORK = tuple(at for year in _YEARS for at in (_sunday(year, 3, 8, 7), _sunday(year, 11, 1, 6)))
+_EUROPE = tuple(at for year in _YEARS for at in (_sunday(year, 3, 25, 1), _sunday(year, 10, 25, 1)))
+
+
 @dataclass(frozen=True)
 class Hours:
     """Segments as on the wire: `00:00` as an end is midnight at the end of the day (API page 8.4)."""
 
     days: tuple[tuple[str, ...], ...]
 
-    def table(self) -> Mapping[str, list[str]]:
+    def table(self, _now: int) -> Mapping[str, list[str]]:
+        """The segments of each day, as they are at an instant."""
         return {name: list(segments) for name, segments in zip(DAYS, self.days, strict=True)}
 
     @cached_property
@@ -100,21 +119,81 @@ class Hours:
         return second - offset + start
 
 
+@dataclass(frozen=True)
+class Seasonal:
+    """The same sessions by local time. `winter` is their week in winter; clocks change while it is closed."""
+
+    winter: Hours
+    changes: tuple[int, ...]
+
+    def _summer(self, second: int) -> bool:
+        return bisect_right(self.changes, second) % 2 == 1
+
+    def _local(self, second: int) -> int:
+        """The second by the clock of winter."""
+        return second + HOUR * self._summer(second)
+
+    def _back(self, local: int) -> int:
+        return local - HOUR * self._summer(local - HOUR)
+
+    def table(self, now: int) -> Mapping[str, list[str]]:
+        """Today's: an hour earlier in summer."""
+        return (self._earlier if self._summer(now) else self.winter).table(now)
+
+    @cached_property
+    def _earlier(self) -> Hours:
+        whole = [(a - HOUR, b - HOUR) for a, b in self.winter.spans]
+        parts = [(max(a, 0), b) for a, b in whole] + [(a + WEEK, WEEK) for a, _ in whole if a < 0]
+        days: list[list[str]] = [[] for _ in DAYS]
+        for start, end in _merged(sorted(parts)):
+            for day in range(start // DAY, -(-end // DAY)):
+                first, last = max(start, day * DAY) % DAY, min(end, (day + 1) * DAY) % DAY
+                days[day].append(f"{_text(first)} - {_text(last)}")
+        return Hours(tuple(map(tuple, days)))
+
+    def openness(self, first: int, last: int) -> Openness:
+        """Of the seconds `first` to `last`, both included."""
+        return self.winter.openness(self._local(first), self._local(last))
+
+    def is_open(self, second: int) -> bool:
+        return self.winter.is_open(self._local(second))
+
+    def last_open(self, second: int) -> int:
+        """The latest open second at or before `second`."""
+        return self._back(self.winter.last_open(self._local(second)))
+
+    def next_open(self, second: int) -> int:
+        """The earliest open second at or after `second`."""
+        return self._back(self.winter.next_open(self._local(second)))
+
+
+def _text(second: int) -> str:
+    return f"{second // HOUR:02}:{second % HOUR // 60:02}"
+
+
 def weekly(
     monday_to_friday: tuple[str, ...], saturday: tuple[str, ...] = (), sunday: tuple[str, ...] = ()
 ) -> Hours:
     return Hours((*([monday_to_friday] * 5), saturday, sunday))
 
 
+def in_new_york(winter: Hours) -> Seasonal:
+    return Seasonal(winter, _NEW_YORK)
+
+
+def in_europe(winter: Hours) -> Seasonal:
+    return Seasonal(winter, _EUROPE)
+
+
 ALL_DAY = ("00:00 - 00:00",)
 ROUND_THE_CLOCK = weekly(ALL_DAY, ALL_DAY, ALL_DAY)
-FOREX = Hours((ALL_DAY, ALL_DAY, ALL_DAY, ALL_DAY, ("00:00 - 22:00",), (), ("22:00 - 00:00",)))
+FOREX = in_new_york(Hours((ALL_DAY, ALL_DAY, ALL_DAY, ALL_DAY, ("00:00 - 22:00",), (), ("22:00 - 00:00",))))
 _NIGHT_BREAK = ("00:00 - 21:00", "22:05 - 00:00")
-FUTURES = Hours((*([_NIGHT_BREAK] * 4), ("00:00 - 21:00",), (), ("22:05 - 00:00",)))
-SOFTS = weekly(("08:30 - 17:30",))
-NEW_YORK = weekly(("14:30 - 21:00",))
-LONDON = weekly(("08:00 - 16:30",))
-FRANKFURT = weekly(("08:00 - 16:30",))
+FUTURES = in_new_york(Hours((*([_NIGHT_BREAK] * 4), ("00:00 - 21:00",), (), ("22:05 - 00:00",))))
+SOFTS = in_new_york(weekly(("08:30 - 17:30",)))
+NEW_YORK = in_new_york(weekly(("14:30 - 21:00",)))
+LONDON = in_europe(weekly(("08:00 - 16:30",)))
+FRANKFURT = in_europe(weekly(("08:00 - 16:30",)))
 TOKYO = weekly(("00:00 - 02:30", "03:30 - 06:00"))
-EUROPE = weekly(("01:00 - 21:00",))
+EUROPE = in_europe(weekly(("01:00 - 21:00",)))
 ASIA = weekly(("00:00 - 06:30", "07:30 - 20:00"))

@@ -99,7 +99,7 @@ def _instrument(desk: Desk, market: Market) -> dict[str, Any]:
         "currency": market.currency,
         "marginFactor": kind.margin_factor,
         "marginFactorUnit": "PERCENTAGE",
-        "openingHours": {**market.hours.table(), "zone": "UTC"},
+        "openingHours": {**market.hours.table(desk.second), "zone": "UTC"},
         "overnightFee": {
             "longRate": kind.long_rate,
             "shortRate": kind.short_rate,

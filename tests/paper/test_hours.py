@@ -1,8 +1,12 @@
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capcli.paper import hours
-from capcli.paper.hours import DAY, MONDAY, WEEK, Hours, Openness
+from capcli.paper.hours import DAY, DAYS, MONDAY, WEEK, Hours, Openness, Seasonal
 
 TABLES = (
     hours.ROUND_THE_CLOCK, hours.FOREX, hours.FUTURES, hours.SOFTS, hours.NEW_YORK, hours.LONDON,
@@ -12,9 +16,9 @@ tables = st.sampled_from(TABLES)
 seconds = st.integers(1_500_000_000, 1_900_000_000)
 
 
-def spelled_out(table: Hours, second: int) -> bool:
+def spelled_out(table: Hours | Seasonal, second: int) -> bool:
     day, clock = divmod((second - MONDAY) % WEEK, DAY)
-    for segment in table.days[day]:
+    for segment in table.table(second)[DAYS[day]]:
         first, last = (int(text[:2]) * 3600 + int(text[3:]) * 60 for text in segment.split(" - "))
         if first <= clock < (last or DAY):
             return True
@@ -49,5 +53,25 @@ def test_openness_of_a_stretch(table, second, length):
 
 
 def test_a_night_in_between_is_no_reopening():
-    assert hours.FOREX.spans == ((0, 4 * DAY + 22 * 3600), (6 * DAY + 22 * 3600, WEEK))
+    assert hours.FOREX.winter.spans == ((0, 4 * DAY + 22 * 3600), (6 * DAY + 22 * 3600, WEEK))
     assert hours.ROUND_THE_CLOCK.spans == ((0, WEEK),)
+
+
+@pytest.mark.parametrize(
+    ("table", "zone", "clock"),
+    [(hours.NEW_YORK, "America/New_York", (9, 30)), (hours.LONDON, "Europe/London", (8, 0))],
+)
+def test_a_session_keeps_its_local_time_over_the_year(table, zone, clock):
+    for week in range(52):
+        monday = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp()) + week * WEEK
+        opens = datetime.fromtimestamp(table.next_open(monday), ZoneInfo(zone))
+        assert (opens.hour, opens.minute) == clock
+
+
+def test_the_hours_are_todays():
+    june, november = (int(datetime(2026, month, 16, tzinfo=UTC).timestamp()) for month in (6, 11))
+    assert hours.NEW_YORK.table(june)["mon"] == ["13:30 - 20:00"]
+    assert hours.NEW_YORK.table(november)["mon"] == ["14:30 - 21:00"]
+    whole, week = "00:00 - 00:00", [*hours.FOREX.table(june).values()]
+    assert week == [[whole], [whole], [whole], [whole], ["00:00 - 21:00"], [], ["21:00 - 00:00"]]
+    assert hours.FUTURES.table(june)["tue"] == ["00:00 - 20:00", "21:05 - 00:00"]

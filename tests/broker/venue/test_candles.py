@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.cli.conftest import Cli
+
 from .answers import DETAILS, bar
 from .conftest import Venue
 
@@ -56,3 +58,15 @@ def test_a_us_share_over_a_change_of_clocks(
     assert data["days_unjudged"] == 0
     if hole:
         assert data["longest_gap"]["before"] == "2026-10-28T14:30:00Z"
+
+
+def test_the_paper_brokers_us_shares_change_their_clocks_too(tmp_path: Path) -> None:
+    done = Cli(tmp_path / "home")("--json", *WORDS, "--output", str(tmp_path / "aapl.csv"))
+
+    assert done.code == 0, done
+    found = [done.data[name] for name in ("rows", "gaps", "missing", "days_unjudged")]
+    assert found == [10 * 78, 0, 0, 0]
+    lines = (tmp_path / "aapl.csv").read_text().splitlines()
+    opened = {line[:19] for line in lines if line[11:16] in {"13:30", "14:30"} and line[8:10] in {"30", "02"}}
+    assert {"2026-10-30T13:30:00", "2026-11-02T14:30:00"} <= opened
+    assert "2026-11-02T13:30:00" not in opened
