@@ -355,7 +355,9 @@ class _Chosen:
 
 
 def _anew(mutant: Mutant, nodeids: list[str]) -> str | None:
-    """Import the program and the tests again, with the change, and run these tests."""
+    """Import the program and the tests again, with the change, and run these tests; return what failed."""
+    if not nodeids:
+        return None
     for name in [name for name in sys.modules if name.partition(".")[0] in {"capcli", "tests"}]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Changed(mutant))
