@@ -120,6 +120,13 @@ def test_a_working_order_is_followed_to_the_deal_that_it_became() -> None:
     assert used(there, book(position(9, working_order_id="O1", level=Decimal(26))))[1] == "D9"
 
 
+def test_of_two_deals_of_one_order_the_one_without_its_stop_is_named() -> None:
+    two = sent(opened_deal_ids=("D1", "D2"))
+    halves = [position(number, size=Decimal(1)) for number in (1, 2)]
+    assert used(two, book(*halves)) == ("8.00", None)
+    assert used(two, book(halves[0], replace(halves[1], stop_level=None)))[1] == "D2"
+
+
 @given(st.lists(st.decimals("-50", "50", places=2), min_size=1, max_size=6))
 def test_a_gain_never_gives_anything_back(amounts: list[Decimal]) -> None:
     rows = tuple(booked(str(amount)) for amount in amounts)

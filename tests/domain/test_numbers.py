@@ -21,6 +21,7 @@ D = Decimal
         ("1.2345", 2, "1.2345"),
         ("1E+2", 0, "100"),
         ("1E+2", 2, "100.00"),
+        ("1E+2", -2, "100"),
     ],
 )
 def test_a_price_has_at_least_the_decimals_of_its_market(number: str, decimals: int, text: str) -> None:

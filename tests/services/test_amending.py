@@ -189,6 +189,13 @@ def test_a_person_approves_levels_and_is_asked_to_name_them(seats: Seats) -> Non
     assert refusal(lambda: amend(asked, deal, stop=stop_at("25"))).code == "APPROVAL_REQUIRED"
 
 
+def test_an_amendment_that_is_seen_is_not_looked_at_again(seat: Seat) -> None:
+    deal = seat.open(**HELD).deal_id
+    amend(seat, deal, stop=stop_at("25"))
+    lines = seat.tap.seen()
+    assert lines[lines.index(f"PUT /positions/{deal}") :].count(f"GET /positions/{deal}") == 1
+
+
 def test_a_limit_alone_asks_for_no_protection(seat: Seat) -> None:
     assert amend(seat, seat.open().deal_id, limit=stop_at("41")).data.protected is Protection.NOT_ASKED
 

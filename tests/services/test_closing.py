@@ -164,6 +164,14 @@ def test_a_close_that_was_not_done_says_why_and_leaves_it_open(
     assert len(seat.tap.seen("DELETE")) == 1
 
 
+def test_a_confirmation_that_comes_at_the_fourth_look_is_believed(seat: Seat) -> None:
+    deal = seat.open().deal_id
+    late = says(404, {"errorCode": "error.not-found.dealReference"})
+    seat.tap.breaks("GET", f"/confirms/p_{deal}", before=late, times=3)
+    assert close(seat, deal).exit_code == 0
+    assert seat.app.journal.attempts("paper", limit=1)[0].evidence is Evidence.CONFIRM
+
+
 def test_a_close_that_the_broker_rejects_afterwards_is_a_no(seat: Seat) -> None:
     deal = seat.open().deal_id
     rejected = {

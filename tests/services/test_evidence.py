@@ -137,6 +137,19 @@ def test_a_cancellation_that_was_not_made_is_not_laid_to_a_later_one(seat: Seat)
     assert held(seat, attempt_id).note == "the deal does not show it"
 
 
+def test_a_deal_that_its_confirmation_does_not_name_is_looked_for_more_than_once(seat: Seat) -> None:
+    def without_deals(request: Any) -> Any:
+        answer = seat.tap._inner.handle_request(request)
+        answer.read()
+        if not answer.is_success:
+            return answer
+        seat.tap.breaks("GET", "/positions", before=says(200, {"positions": []}))
+        return says(200, answer.json() | {"affectedDeals": []})
+
+    seat.tap.breaks("GET", "/confirms/", before=without_deals, times=9)
+    assert list(kept(seat, stop=STOP).deal_ids) == seat.book()
+
+
 def test_a_close_that_may_still_be_sent_is_left_to_its_own_process(seat: Seat) -> None:
     deal, desk = seat.open().deal_id or "", seat.app.order_desk
     assert desk.broker.send("DELETE", f"/positions/{deal}", None).status == 200

@@ -216,6 +216,13 @@ def test_a_price_that_ran_away_is_refused_and_the_preview_stays(seats: Seats, ti
     assert not seat.tap.orders()
 
 
+def test_a_preview_has_expired_at_the_moment_that_it_names(seat: Seat, time: Time) -> None:
+    shown = seat.preview()
+    time.tick((shown.expires_at - time.now()).total_seconds())
+    error = refusal(lambda: seat.execute(shown.preview_id))
+    assert (error.code, error.data["state"]) == ("PREVIEW_EXPIRED", "EXPIRED")
+
+
 def test_a_preview_that_expires_among_the_last_reads_is_not_sent(seats: Seats, time: Time) -> None:
     seat = seats(CAP_MAX_DRIFT_PCT="5")
     shown = seat.preview()

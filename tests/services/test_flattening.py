@@ -256,6 +256,22 @@ def test_what_was_opened_meanwhile_is_closed_in_another_round(seat: Seat) -> Non
     assert reply.data.deals[0].deal_id == deal
 
 
+def test_what_was_opened_twice_meanwhile_is_closed_in_a_third_round(seat: Seat) -> None:
+    seat.open()
+
+    def open_another(_request: httpx.Request) -> None:
+        seat.time.tick(1)
+        tokens = seat.app.broker._sessions.live().tokens.headers
+        body = {"epic": "SILVER", "direction": "BUY", "size": 3}
+        url = "http://paper/api/v1/positions"
+        answer = seat.tap._inner.handle_request(httpx.Request("POST", url, headers=tokens, json=body))
+        assert answer.status_code == 200
+
+    seat.tap.breaks("DELETE", "/positions", before=open_another, times=2)
+    reply = flatten(seat)
+    assert (reply.exit_code, left(seat), len(reply.data.deals)) == (0, 0, 3)
+
+
 def test_an_account_that_cannot_be_read_back_is_not_called_flat(seat: Seat) -> None:
     seat.open()
 

@@ -260,6 +260,7 @@ def test_a_reduction_that_never_arrived_is_doubt_and_is_not_sent_again(seat: Sea
     reply = reduce(seat, deal, "2")
     assert reply.problem is not None
     assert (reply.exit_code, reply.data.state, reply.data.retry_safe) == (8, S.UNKNOWN, False)
+    assert reply.data.next == f"capcli reconcile {reply.data.attempt_id}"
     assert refusal(lambda: reduce(seat, deal, "2")).code == "BLOCKED"
     assert (sizes(seat), len(seat.tap.orders())) == ({deal: D(5)}, orders + 1)
 

@@ -76,3 +76,8 @@ def test_what_no_answer_settled_is_looked_for_again_for_a_day(
     day = 24 * 3600
     assert search(seat).is_watched(sent(seat, day, **changes)) is watched
     assert not search(seat).is_watched(sent(seat, day + 1, **changes))
+
+
+def test_a_lost_order_is_looked_for_in_the_activity_of_a_week(seat: Seat) -> None:
+    search(seat).activity(search(seat).broker_now() - timedelta(days=10))
+    assert seat.tap.seen().count("GET /history/activity") == 7

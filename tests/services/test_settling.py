@@ -117,6 +117,7 @@ def test_an_order_without_a_trace_is_absent_after_two_clean_looks_and_not_before
     seat.time.tick(11)
     row = only(reconcile(seat))
     assert (row.state, row.exit_code, row.next) == (S.ABSENT, 8, f"capcli resolve {attempt_id}")
+    assert reply.problem.code == "MAY_BE_LIVE"
     assert row.sentence.startswith("No trace of it after 1")
     assert "Presumed not placed; a late landing will be reported." in row.sentence
 
@@ -256,6 +257,19 @@ def test_of_two_lost_orders_alike_the_one_that_landed_is_told_so_whichever_is_na
     assert (row.state, list(row.deal_ids)) == (S.LANDED, seat.book())
     assert [one.state for one in reconcile(seat).data.attempts] == [S.ABSENT]
     assert not events(seat, "late_landing")
+
+
+def test_an_order_that_was_found_is_no_rival_of_one_that_is_lost(seat: Seat) -> None:
+    first = lose(seat, landed=True)
+    assert only(reconcile(seat)).state is S.LANDED
+    second = lose(seat, landed=True)
+    with seat.app.journal._db.transaction() as connection:
+        connection.execute(
+            """UPDATE attempts SET (broker_time_at_send, last_byte_at) =
+            (SELECT broker_time_at_send, last_byte_at FROM attempts WHERE id = ?) WHERE id = ?""",
+            (second, first),
+        )
+    assert only(reconcile(seat, second)).state is S.LANDED
 
 
 def test_a_deal_that_two_lost_orders_sent_at_the_same_time_may_be_decides_nothing(seat: Seat) -> None:

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ def test_no_order_is_sent_and_closing_goes_on(seats: Seats, name: str) -> None:
     assert later.app.verification.verify(ask_keychain=False).exit_code == 3
     assert later.app.closings.close(deal or "", confirmed=True).data.state is AttemptState.LANDED
     assert later.book() == []
+
+
+def test_a_part_that_cannot_be_written_down_points_at_closing_all_of_it(seats: Seats) -> None:
+    seat = seats()
+    deal = seat.open(size="5").deal_id or ""
+    seat.close()
+    HANDS["an index dropped"][0](seat.home / "journal.db")
+    later = seats()
+
+    error = refusal(lambda: later.app.reductions.reduce(deal, Decimal(2), confirmed=True))
+
+    assert (error.code, error.next) == ("JOURNAL_ALTERED", f"capcli close {deal}")
+    assert error.message.endswith("Nothing was sent. All of it can be closed without that.")
 
 
 def test_a_preview_that_a_lost_part_of_the_journal_has_sent_is_not_sent_again(seats: Seats) -> None:
