@@ -18,20 +18,20 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('status', 'The account at a glance: money, risk, what waits, limits left.'),
             @('approve', 'Approve what an assistant or a script wants to send.'),
             @('mandate', 'Let one client send orders alone, within limits.'),
-            @('halt', 'Stop: nothing that adds risk is sent by anybody.'),
+            @('halt', 'Stop all new risk, for every program of this user.'),
             @('flatten', 'Halt, cancel every order, close every position.'),
             @('resume', 'Let orders be sent again after a halt.'),
             @('reconcile', 'Settle orders whose answer was lost.'),
             @('resolve', 'Say what became of a lost order.'),
             @('history', 'Activity, bookings, realised P&L; what was sent from here.'),
             @('quote', 'Bid and offer of one or more markets.'),
-            @('prices', 'Candles.'),
+            @('prices', 'Candles: a table, a chart, or a download.'),
             @('watch', 'Prices or positions, live from the stream.'),
             @('alert', 'Wait for a price.'),
             @('markets', 'Find markets, and show their dealing rules and hours.'),
             @('watchlists', 'Named lists of markets: show, make, change.'),
             @('accounts', 'Balance, equity and margin of each account; switch.'),
-            @('login', 'Check your API key and keep it in the keychain.'),
+            @('login', 'Check your API key and store it in the keychain.'),
             @('logout', 'End the broker session; --forget removes the key.'),
             @('live', 'Going live: the checklist that unlocks it.'),
             @('health', 'Find out why something does not work.'),
@@ -77,7 +77,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'reconcile' = @()
         'resolve' = @()
         'history' = @(
-            @('executions', 'What was asked, sent and answered, what it became, and when.'),
+            @('executions', 'What was ordered, sent and answered, what became of it, and when.'),
             @('verify', 'Find changed, removed, added or cut-off rows in the journal.'),
             @('accept', 'Go on from the journal as it is, though it is older or changed.'),
             @('activity', 'What happened on the account: orders, fills, closes, stops, rejections.'),
@@ -109,7 +109,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('show', 'The markets of a watchlist, with their prices.'),
             @('create', 'Make a watchlist.'),
             @('add', 'Add a market to a watchlist; one that is in it already stays.'),
-            @('remove', 'Take a market out of a watchlist.'),
+            @('remove', 'Remove a market from a watchlist.'),
             @('delete', 'Delete a whole watchlist.')
         )
         'watchlists list' = @()
@@ -121,7 +121,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'accounts' = @(
             @('use', 'Make an account the active one, for the next commands too.'),
             @('preferences', 'Hedging and leverage of the account; change them.'),
-            @('topup', 'Put play money on a paper or demo account.')
+            @('topup', 'Add practice money to a paper or demo account.')
         )
         'accounts use' = @()
         'accounts preferences' = @()
@@ -129,7 +129,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'login' = @()
         'logout' = @()
         'live' = @(
-            ,@('checklist', 'Go live: what is done, what is open, and the rest of it.')
+            ,@('checklist', 'Go live: complete the checklist, or see what is open.')
         )
         'live checklist' = @()
         'health' = @()
@@ -137,7 +137,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'config' = @(
             @('get', 'One setting: its value, its source, what is allowed.'),
             @('set', 'Write a setting into a profile of config.toml.'),
-            @('unset', 'Take a setting out of a profile of config.toml; its default counts...'),
+            @('unset', 'Remove a setting from a profile of config.toml; its default applies...'),
             @('path', 'Where config.toml, the journal and the paper broker are.')
         )
         'config get' = @()
@@ -148,7 +148,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('status', 'Seed, market time, accounts and counts.'),
             @('reset', 'Forget every paper deal and start over with fresh accounts.'),
             @('serve', 'Serve the paper broker over loopback HTTP, for other clients.'),
-            @('check', 'Tell what is new in a recording of the broker.'),
+            @('check', 'Show what is new in a recording of the broker.'),
             @('faults', 'A bad day on paper: lost, late and wrong answers on purpose.')
         )
         'paper status' = @()
@@ -157,7 +157,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper check' = @()
         'paper faults' = @(
             @('set', 'Set a fault of the paper broker; nothing else is affected.'),
-            @('clear', 'Take one fault of the paper broker away, or all of them.')
+            @('clear', 'Remove one fault of the paper broker, or all of them.')
         )
         'paper faults set' = @()
         'paper faults clear' = @()
@@ -176,85 +176,85 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
     }
     $options = @{
         'buy' = @(
-            @('--risk', 'Or the size whose loss at the stop is that much.'),
-            @('--stop', 'Stop at this price.'),
+            @('--risk', 'Work the size out from the loss at the stop: 1% or 100USD.'),
+            @('--stop', 'Stop at this price, or 2% from the entry.'),
             @('--stop-distance', 'Stop this far from the price.'),
             @('--stop-amount', 'Stop at this loss.'),
-            @('--limit', 'Take profit at this price.'),
+            @('--limit', 'Take profit at this price, or 4% from the entry.'),
             @('--limit-distance', 'Take profit this far from the price.'),
             @('--limit-amount', 'Take profit at this gain.'),
             @('--trailing', 'The stop follows the price.'),
-            @('--guaranteed', 'The stop fills at its level.'),
+            @('--guaranteed', 'Guaranteed stop: it fills at its level, for a fee.'),
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
-            @('--explain', 'Each field in a sentence.'),
-            @('--again', 'Also when the same order was sent a minute ago.'),
+            @('--explain', 'Explain each field in a sentence.'),
+            @('--again', 'Send it even if the same order was sent within 60 s.'),
             @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
-            @('--confirm', 'Changes nothing: you always look at the preview first.'),
-            @('--yes', 'Changes nothing: you always look at the preview first.')
+            @('--confirm', 'Has no effect: you always see the preview first.'),
+            @('--yes', 'Has no effect: you always see the preview first.')
         )
         'sell' = @(
-            @('--risk', 'Or the size whose loss at the stop is that much.'),
-            @('--stop', 'Stop at this price.'),
+            @('--risk', 'Work the size out from the loss at the stop: 1% or 100USD.'),
+            @('--stop', 'Stop at this price, or 2% from the entry.'),
             @('--stop-distance', 'Stop this far from the price.'),
             @('--stop-amount', 'Stop at this loss.'),
-            @('--limit', 'Take profit at this price.'),
+            @('--limit', 'Take profit at this price, or 4% from the entry.'),
             @('--limit-distance', 'Take profit this far from the price.'),
             @('--limit-amount', 'Take profit at this gain.'),
             @('--trailing', 'The stop follows the price.'),
-            @('--guaranteed', 'The stop fills at its level.'),
+            @('--guaranteed', 'Guaranteed stop: it fills at its level, for a fee.'),
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
-            @('--explain', 'Each field in a sentence.'),
-            @('--again', 'Also when the same order was sent a minute ago.'),
+            @('--explain', 'Explain each field in a sentence.'),
+            @('--again', 'Send it even if the same order was sent within 60 s.'),
             @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
-            @('--confirm', 'Changes nothing: you always look at the preview first.'),
-            @('--yes', 'Changes nothing: you always look at the preview first.')
+            @('--confirm', 'Has no effect: you always see the preview first.'),
+            @('--yes', 'Has no effect: you always see the preview first.')
         )
         'preview' = @(
-            @('--size', 'Units of the market.'),
-            @('--risk', 'Or the size whose loss at the stop is that much.'),
+            @('--size', 'Number of units.'),
+            @('--risk', 'Work the size out from the loss at the stop: 1% or 100USD.'),
             @('--sell', 'Sell instead of buy.'),
-            @('--stop', 'Stop at this price.'),
+            @('--stop', 'Stop at this price, or 2% from the entry.'),
             @('--stop-distance', 'Stop this far from the price.'),
             @('--stop-amount', 'Stop at this loss.'),
-            @('--limit', 'Take profit at this price.'),
+            @('--limit', 'Take profit at this price, or 4% from the entry.'),
             @('--limit-distance', 'Take profit this far from the price.'),
             @('--limit-amount', 'Take profit at this gain.'),
             @('--trailing', 'The stop follows the price.'),
-            @('--guaranteed', 'The stop fills at its level.'),
+            @('--guaranteed', 'Guaranteed stop: it fills at its level, for a fee.'),
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
-            @('--explain', 'Each field in a sentence.'),
+            @('--explain', 'Explain each field in a sentence.'),
             @('--id-only', 'Print the preview''s id alone, for a script.')
         )
         'propose' = @(
             @('--risk', 'Share of the equity to risk.'),
             @('--buy', 'Make a preview of a buy.'),
             @('--sell', 'Make a preview of a sale.'),
-            @('--stop', 'Stop at this price.'),
+            @('--stop', 'Stop at this price, or 2% from the entry.'),
             @('--stop-distance', 'Stop this far from the price.'),
             @('--id-only', 'Print the preview''s id alone, for a script.')
         )
         'execute' = @(
-            @('--again', 'Also when the same order was sent a minute ago.'),
+            @('--again', 'Send it even if the same order was sent within 60 s.'),
             @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
             @('--confirm', 'Send without a question.'),
             @('--yes', 'Send without a question.')
         )
         'positions' = @()
         'positions amend' = @(
-            @('--stop', 'Stop at this price.'),
+            @('--stop', 'Stop at this price, or 2% from the entry.'),
             @('--stop-distance', 'Stop this far from the price.'),
-            @('--no-stop', 'Take the stop away.'),
-            @('--limit', 'Take profit at this price.'),
+            @('--no-stop', 'Remove the stop.'),
+            @('--limit', 'Take profit at this price, or 4% from the entry.'),
             @('--limit-distance', 'Take profit this far from the price.'),
-            @('--no-limit', 'Take the limit away.'),
+            @('--no-limit', 'Remove the limit.'),
             @('--trailing', 'The stop follows the price.'),
-            @('--guaranteed', 'The stop fills at its level.'),
+            @('--guaranteed', 'Guaranteed stop: it fills at its level, for a fee.'),
             @('--confirm', 'Send it without a question.'),
             @('--yes', 'Send it without a question.')
         )
@@ -265,20 +265,20 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'orders' = @()
         'orders amend' = @(
             @('--at', 'Move it to this price.'),
-            @('--stop', 'Stop at this price.'),
+            @('--stop', 'Stop at this price, or 2% from the entry.'),
             @('--stop-distance', 'Stop this far from the price.'),
-            @('--limit', 'Take profit at this price.'),
+            @('--limit', 'Take profit at this price, or 4% from the entry.'),
             @('--limit-distance', 'Take profit this far from the price.'),
             @('--trailing', 'The stop follows the price.'),
-            @('--guaranteed', 'The stop fills at its level.'),
+            @('--guaranteed', 'Guaranteed stop: it fills at its level, for a fee.'),
             @('--good-till', 'When it ends (UTC).'),
-            @('--no-expiry', 'Let it wait until cancelled.'),
+            @('--no-expiry', 'No expiry: it waits until cancelled.'),
             @('--confirm', 'Send it without a question.'),
             @('--yes', 'Send it without a question.')
         )
         'orders cancel' = @(
             @('--all', 'Cancel every working order.'),
-            @('--epic', 'With --all: only those of this market.'),
+            @('--epic', 'With --all: only orders in this market.'),
             @('--confirm', 'Send it without a question.'),
             @('--yes', 'Send it without a question.')
         )
@@ -286,7 +286,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'close' = @(
             @('--size', 'Close part of it: units, or 50%.'),
             @('--all', 'Close every open position.'),
-            @('--again', 'The same --size once more within 60 s.'),
+            @('--again', 'Repeat the same --size within 60 s.'),
             @('--confirm', 'Close without a question.'),
             @('--yes', 'Close without a question.')
         )
@@ -306,7 +306,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'mandate list' = @()
         'mandate revoke' = @()
         'halt' = @(
-            ,@('--reason', 'Why, for whoever meets it.')
+            ,@('--reason', 'The reason, shown with the halt.')
         )
         'flatten' = @(
             @('--dry-run', 'Show what it would send.'),
@@ -328,33 +328,33 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'history' = @()
         'history executions' = @(
-            ,@('--last', 'So many, newest first.')
+            ,@('--last', 'Number of attempts, newest first.')
         )
         'history verify' = @()
         'history accept' = @(
-            ,@('--reason', 'Why the journal is as it is; the journal keeps it.')
+            ,@('--reason', 'The reason, stored in the journal.')
         )
         'history activity' = @(
-            @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
+            @('--last', 'How far back: 90m, 24h, 7d, 2w.'),
             @('--from', 'From this time (UTC).'),
             @('--to', 'To this time (UTC).'),
-            @('--epic', 'This market; repeatable.'),
+            @('--epic', 'Only this market; repeatable.'),
             @('--type', 'The broker''s word; repeatable.'),
             @('--status', 'The broker''s word; repeatable.'),
             @('--source', 'USER, SYSTEM, SL, TP...'),
-            @('--deal', 'Rows of this deal alone.')
+            @('--deal', 'Only rows of this deal.')
         )
         'history transactions' = @(
-            @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
+            @('--last', 'How far back: 90m, 24h, 7d, 2w.'),
             @('--from', 'From this time (UTC).'),
             @('--to', 'To this time (UTC).'),
-            @('--epic', 'This market; repeatable.'),
+            @('--epic', 'Only this market; repeatable.'),
             @('--type', 'The broker''s word; repeatable.'),
             @('--status', 'The broker''s word; repeatable.'),
-            @('--deal', 'Rows of this deal alone.')
+            @('--deal', 'Only rows of this deal.')
         )
         'history report' = @(
-            @('--last', 'So long back: 90m, 24h, 7d, 2w.'),
+            @('--last', 'How far back: 90m, 24h, 7d, 2w.'),
             @('--from', 'From this time (UTC).'),
             @('--to', 'To this time (UTC).'),
             @('--by', 'market, day or month (UTC).')
@@ -362,17 +362,17 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'quote' = @()
         'prices' = @(
             @('--resolution', '1m 5m 15m 30m 1h 4h 1d 1w, or the broker''s name.'),
-            @('--last', 'So many candles (50), or as far back: 24h, 7d.'),
+            @('--last', 'Number of candles (default 50), or how far back: 24h, 7d.'),
             @('--from', 'From this time (UTC).'),
             @('--to', 'To this time (UTC).'),
-            @('--chart', 'Draw them.'),
+            @('--chart', 'Draw a chart.'),
             @('--output', 'Download into a .csv, .jsonl or .parquet file, or - for stdout.'),
-            @('--force', 'With --output: replace a file, begin anew.')
+            @('--force', 'With --output: overwrite the file.')
         )
         'watch' = @(
             @('--positions', 'The open positions: P&L from every tick.'),
             @('--once', 'The first tick of each market, then end.'),
-            @('--for', 'End after so many seconds.'),
+            @('--for', 'Stop after S seconds.'),
             @('--every', 'At most one line in S seconds each; 0 is every tick.')
         )
         'alert' = @(
@@ -380,15 +380,15 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--below', 'When the bid is at L or below.'),
             @('--exec', 'Run this program each time; no shell.'),
             @('--repeat', 'Go on: again each time the price comes back and crosses.'),
-            @('--for', 'End after so many seconds.')
+            @('--for', 'Stop after S seconds.')
         )
         'markets' = @()
         'markets search' = @(
-            ,@('--limit', 'At most so many.')
+            ,@('--limit', 'Most markets to show.')
         )
         'markets show' = @()
         'markets browse' = @(
-            ,@('--limit', 'At most so many markets.')
+            ,@('--limit', 'Most markets to show.')
         )
         'markets sentiment' = @()
         'watchlists' = @()
@@ -423,7 +423,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'live' = @()
         'live checklist' = @(
-            ,@('--approval', 'human: a person approves each order. confirm: nobody is asked.')
+            ,@('--approval', 'human: a person approves each order. confirm: --confirm is enough.')
         )
         'health' = @(
             @('--only', 'Only this check and those it needs; repeatable.'),
@@ -466,7 +466,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--confirms', 'late: one confirm in three is a 404 for up to 0.4 s, as usual.'),
             @('--real-hours', 'SILVER, GOLD and EURUSD close at night and on weekends too.'),
             @('--market', 'More markets from a TOML file, as in reset''s help.'),
-            @('--latency', 'Every answer comes so much later.'),
+            @('--latency', 'Delay every answer by this much.'),
             @('--serves', 'Take the keys paper and paper-demo alone, or paper and paper-live.'),
             @('--name', 'Another host name that clients may use.'),
             @('--log', 'Each request on stderr.')
@@ -475,7 +475,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper faults' = @()
         'paper faults set' = @(
             @('--times', 'For the next N requests that it changes.'),
-            @('--for', 'For so long.'),
+            @('--for', 'For this many seconds.'),
             @('--on', 'orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, reads (every GET), login or all.'),
             @('--value', 'As listed above.')
         )
@@ -491,14 +491,14 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'mcp install' = @(
             @('--dry-run', 'Show the change, write nothing.'),
-            @('--remove', 'Take capcli out of the client''s config.'),
+            @('--remove', 'Remove capcli from the client''s config.'),
             @('--set', 'A setting for this client, such as a limit.'),
             @('--skill', 'Also put `capcli help agents` where the client reads skills.'),
             @('--read-only', 'Only tools that change nothing at the broker.'),
             @('--toolsets', 'Only these toolsets, such as market,account; `mcp tools` names them.')
         )
         'mcp bundle' = @(
-            ,@('--output', 'capcli-VERSION.mcpb unless given.')
+            ,@('--output', 'File to write (default capcli-VERSION.mcpb).')
         )
         'schema' = @()
         'help' = @(
@@ -678,11 +678,11 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--profile', 'Profile in config.toml.'),
             @('--account', 'Account to work on.'),
             @('--json', 'One JSON document on stdout.'),
-            @('--csv', 'Rows as CSV, where there are rows.'),
+            @('--csv', 'Print rows as CSV.'),
             @('--fields', 'Only these fields, in this order.'),
-            @('--no-color', 'No colour, as NO_COLOR does.'),
-            @('--quiet', 'Nothing on stderr but errors.'),
-            @('-q', 'Nothing on stderr but errors.'),
+            @('--no-color', 'No colour (as NO_COLOR).'),
+            @('--quiet', 'Print only errors to stderr.'),
+            @('-q', 'Print only errors to stderr.'),
             @('--verbose', 'Say more on stderr.'),
             @('-v', 'Say more on stderr.'),
             @('--timeout', 'Seconds to wait for an answer.'),

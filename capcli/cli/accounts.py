@@ -130,9 +130,9 @@ def topup(
     *,
     confirm: Confirm = False,
 ) -> None:
-    """Put play money on a paper or demo account.
+    """Add practice money to a paper or demo account.
 
-    An amount below 0, written after `--`, takes money off. Documented limits: from -400,000 to 400,000 at a
+    An amount below 0, written after `--`, removes money. Documented limits: from -400,000 to 400,000 at a
     time, at most 100,000 on the account afterwards, 100 a day. The account is read back to prove it. A live
     account has no such thing.
     """

@@ -43,7 +43,7 @@ class Book(Group):
 
 def _group(about: str) -> typer.Typer:
     return new_app(
-        f"{about}\n\nWith a DEAL only that one.",
+        f"{about}\n\nWith DEAL, only that one.",
         cls=Book,
         invoke_without_command=True,
         subcommand_metavar="[DEAL] | COMMAND [ARGS]...",
@@ -62,12 +62,14 @@ def _option(text: str, metavar: str = "NUMBER", name: str | None = None) -> obje
     return typer.Option(*names, help=text, metavar=metavar)
 
 
-Stop = Annotated[str | None, _option("Stop at this price.", "LEVEL")]
+Stop = Annotated[str | None, _option("Stop at this price, or 2% from the entry.", "LEVEL")]
 StopDistance = Annotated[str | None, _option("Stop this far from the price.")]
-Limit = Annotated[str | None, _option("Take profit at this price.", "LEVEL")]
+Limit = Annotated[str | None, _option("Take profit at this price, or 4% from the entry.", "LEVEL")]
 LimitDistance = Annotated[str | None, _option("Take profit this far from the price.")]
 Trailing = Annotated[bool, typer.Option("--trailing", help="The stop follows the price.")]
-Guaranteed = Annotated[bool, typer.Option("--guaranteed", help="The stop fills at its level.")]
+Guaranteed = Annotated[
+    bool, typer.Option("--guaranteed", help="Guaranteed stop: it fills at its level, for a fee.")
+]
 
 
 @positions_app.callback(epilog=epilog("capcli positions\ncapcli positions --json --fields deal_id,epic,pl"))
@@ -101,19 +103,19 @@ def amend_position(
     *,
     stop: Stop = None,
     stop_distance: StopDistance = None,
-    no_stop: Annotated[bool, typer.Option("--no-stop", help="Take the stop away.")] = False,
+    no_stop: Annotated[bool, typer.Option("--no-stop", help="Remove the stop.")] = False,
     limit: Limit = None,
     limit_distance: LimitDistance = None,
-    no_limit: Annotated[bool, typer.Option("--no-limit", help="Take the limit away.")] = False,
+    no_limit: Annotated[bool, typer.Option("--no-limit", help="Remove the limit.")] = False,
     trailing: Trailing = False,
     guaranteed: Guaranteed = False,
     confirm: Confirm = False,
 ) -> None:
     """Change the stop or the limit of a position.
 
-    A leg that is not named is kept. A trailing stop that is kept is armed anew, and stays trailing when it
-    is given another distance. Tightening a stop is always possible; loosening one or taking a leg away is
-    new risk. The position is read back to prove it.
+    What you do not name is kept. A trailing stop that is kept starts again from the present price, and
+    stays trailing when you give it another distance. Tightening a stop is always possible; loosening or
+    removing a stop or a limit is new risk. The position is read back afterwards.
     """
     change = Change(
         stop=leg("stop", stop, stop_distance, None),
@@ -135,8 +137,8 @@ def amend_position(
 def breakeven(ctx: typer.Context, deal: Deal, *, confirm: Confirm = False) -> None:
     """Move the stop of a position to its entry.
 
-    A close at that price books nothing: the entry is the price that was dealt at, so the spread is in it.
-    The limit is kept. It takes a price that is better than the entry by at least the market's minimum.
+    Closing at that price gains and loses nothing, spread included. The limit is kept. The price must have
+    moved in your favour by at least the market's minimum stop distance.
     """
     _amend(ctx, deal, lambda app, meant: app.amendments.breakeven(meant), confirm=confirm)
 
@@ -197,13 +199,15 @@ def amend_order(
     trailing: Trailing = False,
     guaranteed: Guaranteed = False,
     good_till: Annotated[str | None, _option("When it ends (UTC).", "TIME")] = None,
-    no_expiry: Annotated[bool, typer.Option("--no-expiry", help="Let it wait until cancelled.")] = False,
+    no_expiry: Annotated[
+        bool, typer.Option("--no-expiry", help="No expiry: it waits until cancelled.")
+    ] = False,
     confirm: Confirm = False,
 ) -> None:
     """Change a working order: its level, stop, limit or expiry.
 
-    What is not named is kept; a stop and a limit keep their distance when the order moves. The order is
-    read back to prove it. Its size and side cannot change: cancel it and place another.
+    What you do not name is kept; a stop and a limit keep their distance when the order moves. The order is
+    read back afterwards. Its size and side cannot change: cancel it and place another.
     """
     from capcli.services.order_amending import OrderAmendment
     from capcli.services.order_plan import OrderChange
@@ -247,12 +251,12 @@ def cancel_order(
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Cancel every working order.")] = False,
-    epic: Annotated[str | None, _option("With --all: only those of this market.", "EPIC")] = None,
+    epic: Annotated[str | None, _option("With --all: only orders in this market.", "EPIC")] = None,
     confirm: Confirm = False,
 ) -> None:
     """Cancel a working order, or all of them.
 
-    It is read back to prove it; one that was filled meanwhile is told with the position that it became.
+    The orders are read back afterwards; one that was filled meanwhile is shown with its position.
     Cancelling needs the broker and the deal id: no limit, full disk or unrelated setting stops it, and
     cancelling again is safe. Where trading is off, a person at a terminal can cancel by typing CLOSE.
     """

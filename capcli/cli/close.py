@@ -47,16 +47,17 @@ def close(
         str | None, typer.Option(metavar="NUMBER", help="Close part of it: units, or 50%.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Close every open position.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="The same --size once more within 60 s.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Repeat the same --size within 60 s.")] = False,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Close without a question.")] = False,
 ) -> None:
     """Close a position at market.
 
-    The whole position is closed, and the book is read back to prove it. Closing needs the broker and the deal
-    id: no limit, full disk or unrelated setting stops it, and closing again is safe. Where trading is off, a
-    person at a terminal can close by typing CLOSE. --size closes part of it by one opposite order, which is
-    sent once and never again by itself; that needs an account that nets, the oldest position of its side, and
-    a journal. --all goes on when one of them fails; the same command goes on with what is still open.
+    The whole position is closed, and the positions are read back to check. Closing needs the broker and the
+    deal id: no limit, full disk or unrelated setting stops it, and closing again is safe. Where trading is
+    off, a person at a terminal can close by typing CLOSE. --size closes part of it by one opposite order,
+    which is sent once and never again by itself; that needs an account that nets, the oldest position of its
+    side, and a journal. --all goes on when one of them fails; the same command goes on with what is still
+    open.
     """
     call: Call = ctx.find_root().obj
     share = None if size is None else percent("--size", size)

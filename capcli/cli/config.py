@@ -79,7 +79,7 @@ def set_(ctx: typer.Context, name: _Name, value: _Value) -> None:
 
 @command(app, "unset", example="capcli config unset CAP_MAX_POSITION_SIZE")
 def unset(ctx: typer.Context, name: _Name) -> None:
-    """Take a setting out of a profile of config.toml; its default counts again."""
+    """Remove a setting from a profile of config.toml; its default applies again."""
     _change(ctx, name, None)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from capcli.services.verdicts import Execution
 
 app = new_app()
-Again = Annotated[bool, typer.Option("--again", help="Also when the same order was sent a minute ago.")]
+Again = Annotated[bool, typer.Option("--again", help="Send it even if the same order was sent within 60 s.")]
 EnsureStop = Annotated[
     bool, typer.Option("--ensure-stop", help="Set a stop that the broker left out, or close the position.")
 ]

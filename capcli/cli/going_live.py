@@ -54,13 +54,15 @@ def checklist(
     *,
     approval: Annotated[
         str | None,
-        typer.Option(metavar="WHO", help="human: a person approves each order. confirm: nobody is asked."),
+        typer.Option(
+            metavar="WHO", help="human: a person approves each order. confirm: --confirm is enough."
+        ),
     ] = None,
 ) -> None:
-    """Go live: what is done, what is open, and the rest of it.
+    """Go live: complete the checklist, or see what is open.
 
     On a terminal it goes through what is open: the broker's answers, each field of your latest demo preview,
-    the terms, a PIN, a phrase. From a pipe and with --json it only tells. Until it is complete, nothing is
+    the terms, a PIN, a phrase. From a pipe and with --json it only shows. Until it is complete, nothing is
     sent to live. It holds for this computer and state folder.
     """
     from capcli.services.going_live import Checklist

@@ -25,9 +25,9 @@ _BY_HALT, _BY_RESUME = "capcli halt", "capcli resume"
 def halt(
     ctx: typer.Context,
     *,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever meets it.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason, shown with the halt.")] = "",
 ) -> None:
-    """Stop: nothing that adds risk is sent by anybody.
+    """Stop all new risk, for every program of this user.
 
     From now on commands and assistants alike are refused, on every environment and account of this user,
     with what was confirmed already. Closing, cancelling and tightening a stop stay possible. Working orders

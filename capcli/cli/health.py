@@ -32,7 +32,7 @@ def health(
 ) -> None:
     """Find out why something does not work.
 
-    Every check says what it found and the exact fix. Nothing is traded and nobody is asked. The exit code
+    Every check shows what it found and the fix. It never trades and never asks. The exit code
     is that of the first failed check; warnings exit 0. All of it takes at most a minute, or the seconds of
     --timeout.
     """

@@ -22,17 +22,19 @@ if TYPE_CHECKING:
 app = new_app("Activity, bookings, realised P&L; what was sent from here.", no_args_is_help=True)
 
 _SECOND = timedelta(seconds=1)
-_Last = Annotated[str | None, typer.Option(metavar="SPAN", help="So long back: 90m, 24h, 7d, 2w.")]
+_Last = Annotated[str | None, typer.Option(metavar="SPAN", help="How far back: 90m, 24h, 7d, 2w.")]
 _From = Annotated[str | None, typer.Option("--from", metavar="TIME", help="From this time (UTC).")]
 _To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="To this time (UTC).")]
-_Epics = Annotated[list[str] | None, typer.Option("--epic", metavar="EPIC", help="This market; repeatable.")]
+_Epics = Annotated[
+    list[str] | None, typer.Option("--epic", metavar="EPIC", help="Only this market; repeatable.")
+]
 _Types = Annotated[
     list[str] | None, typer.Option("--type", metavar="TYPE", help="The broker's word; repeatable.")
 ]
 _Statuses = Annotated[
     list[str] | None, typer.Option("--status", metavar="STATUS", help="The broker's word; repeatable.")
 ]
-_Deal = Annotated[str | None, typer.Option("--deal", metavar="DEAL", help="Rows of this deal alone.")]
+_Deal = Annotated[str | None, typer.Option("--deal", metavar="DEAL", help="Only rows of this deal.")]
 
 
 @app.callback(epilog=epilog("capcli history report --last 30d\ncapcli history executions --last 5"))
@@ -47,9 +49,9 @@ def history() -> None:
 )
 def executions(
     ctx: typer.Context,
-    last: Annotated[int, typer.Option(min=1, max=1000, help="So many, newest first.")] = 20,
+    last: Annotated[int, typer.Option(min=1, max=1000, help="Number of attempts, newest first.")] = 20,
 ) -> None:
-    """What was asked, sent and answered, what it became, and when.
+    """What was ordered, sent and answered, what became of it, and when.
 
     From this machine's journal alone: no request is made, and what was sent elsewhere is not in it.
     """
@@ -84,7 +86,7 @@ def verify(ctx: typer.Context) -> None:
 def accept(
     ctx: typer.Context,
     reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why the journal is as it is; the journal keeps it.")
+        str | None, typer.Option(metavar="TEXT", help="The reason, stored in the journal.")
     ] = None,
 ) -> None:
     """Go on from the journal as it is, though it is older or changed.
@@ -138,8 +140,8 @@ def activity(
 ) -> None:
     """What happened on the account: orders, fills, closes, stops, rejections.
 
-    The last 7 days without a span, newest first. Longer spans are read a day at a time, which is all that
-    the broker gives at once. A row can appear up to two minutes late, and at first without its level.
+    The last 7 days unless you give a span, newest first. Longer spans are read a day at a time, which is all
+    that the broker gives at once. A row can appear up to two minutes late, and at first without its level.
     """
     from capcli.services.history import ActivityFound, Wanted
 
@@ -167,7 +169,8 @@ def transactions(
 ) -> None:
     """What was booked: realised P&L, overnight fees, commissions, deposits.
 
-    The last 30 days without a span, newest first; amounts are in the account's currency, charges below 0.
+    The last 30 days unless you give a span, newest first; amounts are in the account's currency, charges
+    below 0.
     """
     from capcli.services.history import TransactionsFound, Wanted
 
@@ -191,8 +194,8 @@ def report(
 ) -> None:
     """Realised P&L, costs and deposits of a span, in the account's currency.
 
-    The last 30 days without a span. It is made of the broker's bookings alone; open positions count once they
-    are closed. The closing balance is the cash of now without what was booked after the span.
+    The last 30 days unless you give a span. It uses the broker's bookings only; open positions count once
+    they are closed. The closing balance is the cash of now without what was booked after the span.
     """
     from capcli.services.history import Report
 

@@ -32,7 +32,7 @@ _LOOK_S = 0.2
 _FRAME_S = 1.0
 _CHILD_S = 10.0
 _SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD", "CREDENTIALS_DIRECTORY")
-ForSeconds = Annotated[str | None, typer.Option("--for", metavar="S", help="End after so many seconds.")]
+ForSeconds = Annotated[str | None, typer.Option("--for", metavar="S", help="Stop after S seconds.")]
 
 
 @dataclass(slots=True)

@@ -84,7 +84,10 @@ def _entry(name: str, about: str) -> Iterator[str]:
 
 def _blocks(paragraphs: list[str]) -> Iterator[str]:
     for paragraph in paragraphs:
-        yield from (".PP", _escaped(paragraph))
+        if "\n" in paragraph:
+            yield from (".PP", ".nf", *map(_escaped, paragraph.splitlines()), ".fi")
+        else:
+            yield from (".PP", _escaped(paragraph))
 
 
 def _escaped(text: str) -> str:

@@ -24,7 +24,7 @@ def markets() -> None:
 def search(
     ctx: typer.Context,
     term: Annotated[str, typer.Argument(metavar="TERM", help="Part of a name or an epic.")],
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most markets to show.")] = 50,
 ) -> None:
     """Markets whose name or epic matches."""
     from capcli.services.markets import MarketsFound
@@ -52,7 +52,7 @@ def browse(
         str | None,
         typer.Argument(metavar="NODE", help="Id, or names from the top with / between.", show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many markets.")] = 500,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Most markets to show.")] = 500,
 ) -> None:
     """The tree of market categories: its top, or what is under a node.
 

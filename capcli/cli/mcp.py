@@ -77,7 +77,7 @@ def install(
     ],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change, write nothing.")] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Take capcli out of the client's config.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove capcli from the client's config.")] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A setting for this client, such as a limit."),
@@ -201,7 +201,7 @@ def _todo(title: str, *, remove: bool) -> tuple[str, ...]:
 def bundle(
     ctx: typer.Context,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="capcli-VERSION.mcpb unless given.")
+        Path | None, typer.Option(metavar="FILE", help="File to write (default capcli-VERSION.mcpb).")
     ] = None,
 ) -> None:
     """Write the server as an .mcpb file, for Claude Desktop to open."""

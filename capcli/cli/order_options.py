@@ -20,19 +20,23 @@ def _option(text: str, metavar: str = "NUMBER", name: str | None = None) -> Any:
 
 
 Epic = Annotated[str, typer.Argument(metavar="EPIC", help="Market, as in `capcli markets search`.")]
-RiskOption = Annotated[str | None, _option("Or the size whose loss at the stop is that much.", "1%")]
-Stop = Annotated[str | None, _option("Stop at this price.", "LEVEL")]
+RiskOption = Annotated[
+    str | None, _option("Work the size out from the loss at the stop: 1% or 100USD.", "1%")
+]
+Stop = Annotated[str | None, _option("Stop at this price, or 2% from the entry.", "LEVEL")]
 StopDistance = Annotated[str | None, _option("Stop this far from the price.")]
 StopAmount = Annotated[str | None, _option("Stop at this loss.")]
-Limit = Annotated[str | None, _option("Take profit at this price.", "LEVEL")]
+Limit = Annotated[str | None, _option("Take profit at this price, or 4% from the entry.", "LEVEL")]
 LimitDistance = Annotated[str | None, _option("Take profit this far from the price.")]
 LimitAmount = Annotated[str | None, _option("Take profit at this gain.")]
 Trailing = Annotated[bool, typer.Option("--trailing", help="The stop follows the price.")]
-Guaranteed = Annotated[bool, typer.Option("--guaranteed", help="The stop fills at its level.")]
+Guaranteed = Annotated[
+    bool, typer.Option("--guaranteed", help="Guaranteed stop: it fills at its level, for a fee.")
+]
 At = Annotated[str | None, _option("A working order at this price.", "LEVEL")]
 Type = Annotated[str | None, _option("How --at works.", "limit|stop", "--type")]
 GoodTill = Annotated[str | None, _option("When --at ends (UTC).", "TIME")]
-Explain = Annotated[bool, typer.Option("--explain", help="Each field in a sentence.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Explain each field in a sentence.")]
 
 
 def order_of(given: Mapping[str, Any], side: Side, command: str) -> tuple[OrderRequest, Risk | None]:

@@ -203,7 +203,7 @@ def serve(
     real_hours: RealHours = False,
     market: OwnMarkets = None,
     latency: Annotated[
-        int, typer.Option(min=0, max=10_000, metavar="MS", help="Every answer comes so much later.")
+        int, typer.Option(min=0, max=10_000, metavar="MS", help="Delay every answer by this much.")
     ] = 0,
     serves: Annotated[
         Side | None, typer.Option(help="Take the keys paper and paper-demo alone, or paper and paper-live.")
@@ -253,10 +253,10 @@ def check(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Written by `capcli record`.")],
 ) -> None:
-    """Tell what is new in a recording of the broker.
+    """Show what is new in a recording of the broker.
 
     Each answer is read by capcli's own client and compared with the paper broker's: fields that came or
-    went, other forms of a number, a text or a time, another status. No broker is asked anything.
+    went, other forms of a number, a text or a time, another status. It does not contact the broker.
     """
     from capcli.services.recording import RecordingChecked
 
@@ -400,7 +400,7 @@ def _about_faults() -> str:
 Set a fault of the paper broker; nothing else is affected.
 
 It stays until it is cleared, unless --times or --for end it. Setting it again replaces it. It is about orders
-unless others are named; --value is the one in brackets unless given. "Forms of an answer" and "Markets" are
+unless others are named; the default of --value is in brackets. "Forms of an answer" and "Markets" are
 what was seen on the venue.
 
 {listed}"""
@@ -427,7 +427,8 @@ def set_fault(
         typer.Option("--times", min=1, metavar="N", help="For the next N requests that it changes."),
     ] = None,
     lasts: Annotated[
-        int | None, typer.Option("--for", min=1, max=604_800, metavar="SECONDS", help="For so long.")
+        int | None,
+        typer.Option("--for", min=1, max=604_800, metavar="SECONDS", help="For this many seconds."),
     ] = None,
     on: Annotated[
         str | None,
@@ -450,7 +451,7 @@ def clear(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Without it, all of them.")] = None,
 ) -> None:
-    """Take one fault of the paper broker away, or all of them."""
+    """Remove one fault of the paper broker, or all of them."""
     _with_faults(ctx, lambda application: application.paper.clear_faults(name))
 
 

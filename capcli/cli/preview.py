@@ -29,7 +29,7 @@ def preview(
     ctx: typer.Context,
     epic: options.Epic,
     *,
-    size: Annotated[str | None, typer.Option(metavar="NUMBER", help="Units of the market.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="NUMBER", help="Number of units.")] = None,
     risk: options.RiskOption = None,
     sell: Annotated[bool, typer.Option("--sell", help="Sell instead of buy.")] = False,
     stop: options.Stop = None,

@@ -28,7 +28,9 @@ def propose(
     share: Annotated[str, typer.Option("--risk", metavar="1%", help="Share of the equity to risk.")],
     buy: Annotated[bool, typer.Option("--buy", help="Make a preview of a buy.")] = False,
     sell: Annotated[bool, typer.Option("--sell", help="Make a preview of a sale.")] = False,
-    stop: Annotated[str | None, typer.Option(metavar="LEVEL", help="Stop at this price.")] = None,
+    stop: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="Stop at this price, or 2% from the entry.")
+    ] = None,
     stop_distance: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Stop this far from the price.")
     ] = None,
@@ -36,8 +38,8 @@ def propose(
 ) -> None:
     """Work out the size that a risk allows; sends nothing.
 
-    Without a side both are shown, and nothing can be executed. With --buy or --sell there is a preview,
-    which `capcli execute` sends once. Without a stop it stands at 2 x ATR(14) of HOUR candles (Wilder's,
+    Without a side it shows both, and nothing can be executed. With --buy or --sell it makes a preview, which
+    `capcli execute` sends once. Without a stop it takes 2 x ATR(14) of HOUR candles (Wilder's,
     bid prices), never nearer than the market's minimum. Arithmetic, not advice.
     """
     from capcli.services.proposals import Proposal

@@ -43,22 +43,21 @@ def prices(
         ),
     ] = "HOUR",
     last: Annotated[
-        str | None, typer.Option(metavar="N", help="So many candles (50), or as far back: 24h, 7d.")
+        str | None,
+        typer.Option(metavar="N", help="Number of candles (default 50), or how far back: 24h, 7d."),
     ] = None,
     start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From this time (UTC).")] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="To this time (UTC).")] = None,
-    chart: Annotated[bool, typer.Option("--chart", help="Draw them.")] = False,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw a chart.")] = False,
     output: Annotated[
         str | None,
         typer.Option(
             "--output", metavar="FILE", help="Download into a .csv, .jsonl or .parquet file, or - for stdout."
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="With --output: replace a file, begin anew.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --output: overwrite the file.")] = False,
 ) -> None:
-    """Candles.
+    """Candles: a table, a chart, or a download.
 
     The last N, or all from a time to a time; a date alone is its 00:00 UTC. --csv and --json have both
     sides of the price. --output takes any number, without the candle that is still forming; after Ctrl-C, a

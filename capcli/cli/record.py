@@ -25,7 +25,7 @@ def record(
 ) -> None:
     """Record how the broker answers, to show a maintainer.
 
-    Every read is asked once; nothing is sent or changed. Names, ids, amounts and times are replaced before
+    Every read is made once; nothing is sent or changed. Names, ids, amounts and times are replaced before
     you see the recording, and it is written only when you say so. `capcli paper check FILE` tells what is
     new in it. Demo only, on a terminal.
     """

@@ -24,7 +24,10 @@ def reference() -> str:
 def _entry(path: tuple[str, ...], command: Any, context: Any) -> Iterator[str]:
     yield " ".join(("capcli", *path, *command.collect_usage_pieces(context)))
     for paragraph in paragraphs(command.help):
-        yield from wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        if "\n" in paragraph:
+            yield indent(paragraph, "  ")
+        else:
+            yield from wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     yield from _options(command, context)
     if shown := example(command.epilog):
         yield "  Example:"
@@ -32,8 +35,9 @@ def _entry(path: tuple[str, ...], command: Any, context: Any) -> Iterator[str]:
 
 
 def paragraphs(text: str | None) -> list[str]:
-    """Return the paragraphs of a help text, each in one line."""
-    return [" ".join(part.split()) for part in cleandoc(text or "").split("\n\n") if part.strip(" \b\n")]
+    """Return the paragraphs of a help text, each in one line; a list, marked by \\b, keeps its lines."""
+    parts = (part for part in cleandoc(text or "").split("\n\n") if part.strip(" \b\n"))
+    return [part.strip("\b\n") if part.startswith("\b") else " ".join(part.split()) for part in parts]
 
 
 def _options(command: Any, context: Any) -> Iterator[str]:

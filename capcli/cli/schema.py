@@ -22,9 +22,7 @@ def schema(
     ctx: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[COMMAND]", help="One command or group; all unless given.", show_default=False
-        ),
+        typer.Argument(metavar="[COMMAND]", help="One command or group (default: all).", show_default=False),
     ] = None,
 ) -> None:
     """Describe commands to a program: options, exit codes, JSON.

@@ -41,7 +41,7 @@ def login(
     status: Annotated[bool, typer.Option("--status", help="Only say where the credentials are.")] = False,
     check: Annotated[bool, typer.Option("--check", help="With --status: log in with them, too.")] = False,
 ) -> None:
-    """Check your API key and keep it in the keychain.
+    """Check your API key and store it in the keychain.
 
     The key is tried at the broker first and stored in this computer's keychain only if it works. The
     profile in config.toml then names the environment. Paper needs no login.

@@ -196,8 +196,8 @@ with capcli approve CODE. Previews live ten minutes then.
 
 
 def _completions() -> str:
-    return """Commands, options and values at a Tab. Print the script of your shell into a
-file, in a folder that exists, and open a new shell; again after an update.
+    return """Tab completes commands, options and values. Print the script of your shell into
+a file, in a folder that exists, and open a new shell; again after an update.
 
 bash (with the package bash-completion; else source the file in ~/.bashrc)
   D=~/.local/share/bash-completion/completions

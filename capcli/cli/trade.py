@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from capcli.services.reply import Reply
 
 buy_app, sell_app = new_app(), new_app()
-_Size = Annotated[
-    str | None, typer.Argument(metavar="[SIZE]", help="Units of the market.", show_default=False)
-]
+_Size = Annotated[str | None, typer.Argument(metavar="[SIZE]", help="Number of units.", show_default=False)]
 _Confirm = Annotated[
-    bool, typer.Option("--confirm", "--yes", help="Changes nothing: you always look at the preview first.")
+    bool, typer.Option("--confirm", "--yes", help="Has no effect: you always see the preview first.")
 ]
 
 
@@ -63,8 +61,8 @@ _add(
     example="capcli buy SILVER 1.5 --stop 24.50\ncapcli buy GOLD --risk 1% --stop-distance 15",
     about="""Buy: shows the preview, asks, and sends it once.
 
-    It takes a terminal, where you look at the preview and answer. Elsewhere it stops after the preview, with
-    exit code 5 and the command that sends it.
+    On a terminal you see the preview and answer. Elsewhere it stops after the preview, with exit code 5 and
+    the command that sends it.
     """,
 )
 _add(
@@ -73,8 +71,8 @@ _add(
     example="capcli sell SILVER 1.5 --stop 45\ncapcli sell EURUSD 1000 --at 1.20 --type limit",
     about="""Sell: shows the preview, asks, and sends it once.
 
-    It takes a terminal, where you look at the preview and answer. Elsewhere it stops after the preview, with
-    exit code 5 and the command that sends it. Where a position of the other side is open, the preview says
+    On a terminal you see the preview and answer. Elsewhere it stops after the preview, with exit code 5 and
+    the command that sends it. Where a position of the other side is open, the preview says
     what is closed and what is opened.
     """,
 )

@@ -17,6 +17,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _EXTRA = re.compile(r" *\[([^\[\]]*)\]$")
 _RANGE = re.compile(r"(\d+)<=x<=(\d+)")
 _FROM = re.compile(r"x>=(\d+)")
+_CHOICE = re.compile(r"<([\w-]+(?:\|[\w-]+)+)>")
 _COUNTED = re.compile(r"<\w+(?: range)?>")
 
 
@@ -26,7 +27,7 @@ def records(command: Command, ctx: Context) -> Iterator[tuple[Any, str, str]]:
         record = param.get_help_record(ctx)
         if record is not None:
             names, about = record
-            yield param, _COUNTED.sub("N", names), _about(about)
+            yield param, _CHOICE.sub(r"\1", _COUNTED.sub("N", names)), _about(about)
 
 
 def usage_pieces(pieces: list[str]) -> list[str]:
@@ -42,7 +43,7 @@ def _about(text: str) -> str:
     said = []
     for part in found[1].split("; "):
         if part.startswith("default: ") and part != "default: 0":
-            said.append(f"{part.removeprefix('default: ')} unless given")
+            said.append(f"default {part.removeprefix('default: ')}")
         elif span := _RANGE.fullmatch(part):
             said.append(f"{span[1]} to {span[2]}")
         elif least := _FROM.fullmatch(part):

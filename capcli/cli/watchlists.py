@@ -72,7 +72,7 @@ def add(ctx: typer.Context, watchlist: _List, epic: _Epic) -> None:
 
 @command(app, "remove", example="capcli watchlists remove Metals SILVER")
 def remove(ctx: typer.Context, watchlist: _List, epic: _Epic) -> None:
-    """Take a market out of a watchlist."""
+    """Remove a market from a watchlist."""
     _change(ctx, lambda application: application.watchlists.remove(watchlist, epic, confirmed=True))
 
 

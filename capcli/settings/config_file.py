@@ -173,7 +173,7 @@ def _unknown_key(file: Path, key: str, place: str) -> ConfigError:
     else:
         hint = did_you_mean(key, (*BY_KEY, "default_profile", "profiles") if place == "the top" else BY_KEY)
     return SettingUnknown(
-        f"{key} at {place} of {file} is no setting.{hint} Nothing was sent.",
+        f"There is no setting {key} (at {place} of {file}).{hint} Nothing was sent.",
         next="capcli help environment",
         variable=key,
     )
@@ -205,7 +205,9 @@ def remove_setting(folders: Folders, profile: str, key: str) -> str | None:
     if not _PROFILE.fullmatch(profile):
         raise _no_profile_name(profile)
     if not _KEY.fullmatch(key):
-        raise UsageError(f"{shown(key)} is no setting. Nothing was written.", next="capcli help environment")
+        raise UsageError(
+            f"There is no setting {shown(key)}. Nothing was written.", next="capcli help environment"
+        )
     return _edit(folders, profile, key, None)
 
 
@@ -276,7 +278,7 @@ def check_edit(profile: str, key: str, value: str) -> None:
         )
     if key not in BY_KEY:
         raise UsageError(
-            f"{shown(key)} is no setting.{did_you_mean(key, BY_KEY)} Nothing was written.",
+            f"There is no setting {shown(key)}.{did_you_mean(key, BY_KEY)} Nothing was written.",
             next="capcli help environment",
         )
     setting = BY_KEY[key]
