@@ -15,6 +15,7 @@ from capcli.system import XDG, folders
 
 PLACES = ("CAPCLI_HOME", *XDG)
 _FILES = tuple(name for name in CREDENTIAL_NAMES if name.endswith("_FILE"))
+_PRIVATE = tuple(each.name for each in TABLE if each.private)
 _NETWORK = ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHON_KEYRING_BACKEND")
 # Where a keychain and a runtime folder are found; Codex hands its servers only what it is told to.
 _SESSION = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
@@ -77,7 +78,10 @@ def forwarded(assistant: Assistant, environ: Mapping[str, str]) -> tuple[str, ..
     if assistant.name != "codex":
         return ()
     session = _SESSION if sys.platform == "linux" else ()
-    return (*session, *(name for name in (*CREDENTIAL_NAMES, *_NETWORK) if _left_out(name, environ)))
+    return (
+        *session,
+        *(name for name in (*CREDENTIAL_NAMES, *_PRIVATE, *_NETWORK) if _left_out(name, environ)),
+    )
 
 
 def left_out(assistant: Assistant, environ: Mapping[str, str], env: str | None) -> tuple[str, ...]:
@@ -90,12 +94,12 @@ def left_out(assistant: Assistant, environ: Mapping[str, str], env: str | None) 
             f"{_listed(secret)} set here, and no secret is written into the entry. For the server, store the"
             f" credentials in the keychain with capcli login{where}."
         )
-    private = [each for each in TABLE if each.private and _is_good(each.name, environ)]
-    notes += [
-        f"{each.name} is set here and may hold an address of yours, so it is not written into the entry. For"
-        f" the server, store it in config.toml: capcli config set {each.key} ..."
-        for each in private
-    ]
+    private = [name for name in _PRIVATE if _left_out(name, environ)]
+    if private and assistant.name != "codex":
+        notes.append(
+            f"{_listed(private)} set here and may hold an address or a token, so it is not written into the"
+            " entry. For the server, store it in config.toml: capcli config set NAME VALUE"
+        )
     bad = [
         each.name for each in TABLE if environ.get(each.name, "").strip() and not _is_good(each.name, environ)
     ]

@@ -170,7 +170,7 @@ def watch_requests(call: "Call") -> NoReturn:
         say,
         outlet.monotonic,
         ask_pin=lambda: _ask_pin(call, app),
-        halt=lambda: app.halting.halt("", by=_BY).data.sentence,
+        halt=lambda: _halted(call, app),
         where=f"{app.env.upper()} ({app.host})",
     )
     try:
@@ -185,6 +185,12 @@ def _ask_pin(call: "Call", app: "App") -> None:
         call.ask_pin(app)
     except KeyboardInterrupt:
         raise Interrupted("No PIN was typed. Nothing was approved.") from None
+
+
+def _halted(call: "Call", app: "App") -> str:
+    """Halt as `capcli halt` does: with the orders that can still fill, and the command for them."""
+    found = app.halting.halt("", by=_BY, waiting=app.waiting_orders).data
+    return f"{found.sentence}\nnext: {call.addressed(found.next)}" if found.next else found.sentence
 
 
 def _harmless(line: str) -> str:

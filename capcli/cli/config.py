@@ -107,8 +107,10 @@ def _set(call: "Call", places: "Folders", key: str, value: str) -> "SettingChang
     check_edit(chosen.name, key, value)
     check_place(chosen, key, value, asked=(call.options.env or "").strip().lower())
     check_profile(chosen, key, value)
-    old, new, title = write_setting(places, chosen.name, key, value), safe(value), BY_KEY[key].name
-    return SettingChanged(title, chosen.name, places.config_file, old, new, _sentence(call, title, old, new))
+    before, title = write_setting(places, chosen.name, key, value), BY_KEY[key].name
+    old, new = _repeated(key, before), _repeated(key, value)
+    said = _sentence(call, title, old, new, same=before == safe(value))
+    return SettingChanged(title, chosen.name, places.config_file, old, new, said)
 
 
 def _removed(call: "Call", places: "Folders", key: str, typed: str) -> "SettingChanged":
@@ -130,7 +132,8 @@ def _removed(call: "Call", places: "Folders", key: str, typed: str) -> "SettingC
             next="capcli config",
         )
     title = BY_KEY[key].name if key in BY_KEY else typed
-    return SettingChanged(title, profile, places.config_file, old, None, _sentence(call, title, old, None))
+    said = _sentence(call, title, old, None, same=old is None)
+    return SettingChanged(title, profile, places.config_file, _repeated(key, old), None, said)
 
 
 def check_place(chosen: "Profile", key: str, value: str, *, asked: str) -> None:
@@ -161,8 +164,22 @@ def check_place(chosen: "Profile", key: str, value: str, *, asked: str) -> None:
         )
 
 
-def _sentence(call: "Call", name: str, old: str | None, new: str | None) -> str:
-    if old == new:
+def _repeated(key: str, text: str | None) -> str | None:
+    """Return what may be repeated of a setting's text: of a private one what `capcli config` shows."""
+    from capcli.settings.table import BY_KEY
+    from capcli.settings.values import safe
+
+    setting = BY_KEY.get(key)
+    if text is None or setting is None or not setting.private:
+        return None if text is None else safe(text)
+    try:
+        return setting.write(setting.parse(text))
+    except ValueError:
+        return "what could not be used"
+
+
+def _sentence(call: "Call", name: str, old: str | None, new: str | None, *, same: bool) -> str:
+    if same:
         return f"{name} was {old or 'not set'} there already. Nothing was written."
     done = f"{name} was taken out." if new is None else f"{name} is {new} now."
     first = f" The environment sets {name} too, and goes first." if name in call.outlet.environ else ""

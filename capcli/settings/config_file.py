@@ -298,8 +298,9 @@ def _no_profile_name(profile: str) -> UsageError:
 
 def _not_allowed(key: str, value: str) -> UsageError:
     why = f" It is {reason}." if (reason := slip(value)) else ""
+    said = "that" if BY_KEY[key].private else shown(value)
     return UsageError(
-        f"{key} cannot be {shown(value)}.{why} Allowed: {BY_KEY[key].allowed}. Nothing was written.",
+        f"{key} cannot be {said}.{why} Allowed: {BY_KEY[key].allowed}. Nothing was written.",
         next="capcli help environment",
         variable=key,
     )

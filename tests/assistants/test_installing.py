@@ -298,6 +298,8 @@ def test_the_entry_carries_the_settings_and_the_folders_of_this_shell(tmp_path):
         "CAP_IDENTIFIER_FILE": "/keys/identifier",
         "CAP_MAX_RISK_PCT": "much",
         "CAP_APPROVAL": "",
+        "CAP_NOTIFY": "false",
+        "CAP_NOTIFY_CMD": f"curl https://chat/{SECRET}",
         "HTTPS_PROXY": f"http://me:{SECRET}@proxy:3128",
     }
     found = entry(BY_NAME["cursor"], (), environ)
@@ -306,11 +308,13 @@ def test_the_entry_carries_the_settings_and_the_folders_of_this_shell(tmp_path):
         "CAP_ENV": "demo",
         "CAP_MAX_POSITION_SIZE": "2.5",
         "CAP_REQUIRE_STOP": "true",
+        "CAP_NOTIFY": "false",
         "CAP_IDENTIFIER_FILE": "/keys/identifier",
     }
     told = left_out(BY_NAME["cursor"], environ, None)
     assert [note.partition(" set here")[0] for note in told] == [
         "CAP_API_KEY and CAP_API_PASSWORD_CMD are",
+        "CAP_NOTIFY_CMD is",
         "CAP_MAX_RISK_PCT is",
         "HTTPS_PROXY is",
     ]

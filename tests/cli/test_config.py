@@ -141,3 +141,18 @@ def _written(capcli, key):
 
     write_setting(folders({"CAPCLI_HOME": str(capcli.home)}), "swing", key, "17")
     return 0
+
+
+def test_a_program_to_notify_is_kept_whole_and_repeated_without_its_arguments(capcli, file):
+    secret = "https://chat.example/t0ken"
+    done = [
+        capcli("config", "set", "notify_cmd", f"/bin/curl {secret}"),
+        capcli("config", "set", "notify_cmd", f"/bin/curl {secret}2"),
+        capcli("config", "get", "notify_cmd"),
+        capcli("config"),
+        capcli("config", "set", "notify_cmd", f"'{secret}"),
+        capcli("config", "unset", "notify_cmd"),
+    ]
+    assert [one.code for one in done] == [0, 0, 0, 0, 2, 0]
+    assert "CAP_NOTIFY_CMD is /bin/curl ... now." in done[1].out
+    assert "t0ken" not in "".join(one.out + one.err for one in done)

@@ -2,14 +2,18 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from fastmcp import Client
+from fastmcp import Client, FastMCP
 from fastmcp.client.elicitation import ElicitResult
+from fastmcp.tools import ToolResult
 
+from capcli.app import App, Options
+from capcli.domain.approval import Asked
 from capcli.mcp.face import Face
 from capcli.mcp.flights import Flights
 from capcli.mcp.server import build_server
@@ -124,18 +128,19 @@ UNREAD: tuple[tuple[str, Any, float], ...] = (
 )
 
 
-@pytest.mark.parametrize(("answer", "reading_s"), [one[1:] for one in UNREAD], ids=[one[0] for one in UNREAD])
-async def test_what_no_reader_said_counts_neither_as_yes_nor_as_no(
-    human: Seat, era: str, answer: Any, reading_s: float
-) -> None:
-    async with client(human, era, Forms(answer), reading_s=reading_s) as ask:
-        preview_id, said = await bought(ask)
-        code = code_of(said)
-        assert sent(human) == []
-        human.app.approvals.decide(code, approved=True, by="a test")
-        done = await ask("cap_trade_execute_position", preview_id=preview_id, confirm=True)
-    assert done.data["state"] == "LANDED"
-    assert sent(human) == ["POST /positions"]
+async def test_what_no_reader_said_counts_neither_as_yes_nor_as_no(human: Seat, era: str) -> None:
+    forms = Forms(None)
+    face = Face(lambda: human.app)
+    async with Client(build_server(face), mode=era, elicitation_handler=forms) as found:
+        ask = Assistant(found)
+        for name, answer, reading_s in UNREAD:
+            forms._answer, face.reading_s = answer, reading_s
+            said = await ask("cap_account_demo_topup", amount=5, confirm=True)
+            assert (said.code, sent(human)) == ("APPROVAL_REQUIRED", []), name
+        assert len(forms.asked) == len(UNREAD)
+        human.app.approvals.decide(code_of(said), approved=True, by="a test")
+        await ask.works("cap_account_demo_topup", amount=5, confirm=True)
+    assert sent(human) == ["POST /accounts/topUp"]
 
 
 async def test_a_client_that_breaks_at_its_form_leaves_the_code(human: Seat) -> None:
@@ -252,3 +257,37 @@ async def test_halting_and_reading_need_nobody(human: Seat) -> None:
         for tool in ("cap_halt", "cap_trade_positions_list", "cap_account_list", "cap_session_ping"):
             await ask.works(tool)
     assert forms.asked == []
+
+
+@pytest.mark.parametrize(("env", "forms_shown"), [("demo", 1), ("live", 0)])
+async def test_on_live_no_form_is_shown(tmp_path: Path, era: str, env: str, forms_shown: int) -> None:
+    keys = dict.fromkeys(("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD"), "paper")
+    seat = Seat(tmp_path / "home", Time(), options=Options(env=env), CAP_APPROVAL="human", **keys)
+    asked = Asked(
+        kind="CLOSE",
+        subject="a deal",
+        env=env,
+        host=seat.app.host,
+        account_id="7",
+        method="DELETE",
+        path="/positions/1",
+        body=None,
+        text="Closes SELL 1 GOLD",
+        expires_at=seat.time.now() + timedelta(minutes=10),
+    )
+
+    def close(app: App) -> Any:
+        app.approvals.permit(asked)
+        return app.approvals.waiting()
+
+    forms, server = Forms(YES), FastMCP[Any]("one tool")
+    face = Face(lambda: seat.app, reading_s=0.0)
+
+    def go() -> ToolResult:
+        return face.send(close, close)
+
+    server.tool(go)
+    async with Client(server, mode=era, elicitation_handler=forms) as found:
+        result = await found.call_tool("go", {}, raise_on_error=False)
+    assert (len(forms.asked), result.is_error) == (forms_shown, env == "live")
+    seat.close()
