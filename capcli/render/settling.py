@@ -72,7 +72,7 @@ def _execution(row: ExecutionRecord) -> tuple[Cell, ...]:
     at = row.sent_at or row.created_at
     return (
         Cell(f"{at:%Y-%m-%d %H:%M:%S}Z"),
-        Cell(_what(row)),
+        Cell(_what(row) + (f" (mandate {row.mandate})" if row.mandate else "")),
         Cell(row.state.value.lower(), _tone(row.state)),
         Cell("" if row.level is None else plain(row.level)),
         _stop(row),

@@ -54,6 +54,7 @@ def test_a_person_reads_fixed_amounts_and_the_local_end_and_a_script_then_sends(
     (row,) = listed.data["mandates"]
     assert (row["name"], row["state"], row["orders_used"], row["orders"]) == ("night", "ACTIVE", 1, 2)
     assert 0 < row["charged"] < 50
+    assert "BUY 1 SILVER (mandate night)" in capcli("history", "executions", env=HUMAN).out
     shown = capcli("mandate", "list", env=HUMAN).out
     assert "in force" in shown
     assert "1 of 2" in shown
