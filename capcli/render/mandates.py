@@ -27,7 +27,7 @@ def _(data: MandatesFound) -> list[Block]:
         Column("Markets"),
         Column("Orders", right=True),
         Column("An order", right=True),
-        Column("Used of total", right=True),
+        Column("In all", right=True),
     )
     blocks: list[Block] = [Table(columns, tuple(_row(row) for row in data.mandates))]
     if data.approval != "human":
@@ -39,7 +39,7 @@ def _(data: MandatesFound) -> list[Block]:
 def _row(row: MandateRow) -> tuple[Cell, ...]:
     active = row.state is MandateState.ACTIVE
     state = Cell("in force", Tone.GOOD) if active else Cell(row.state.words, Tone.DIM)
-    used = "-" if row.charged is None else f"{row.charged:,f}"
+    total = money(row.total_risk, row.currency)
     return (
         Cell(row.name),
         Cell(f"{row.env} {row.account_id}"),
@@ -48,7 +48,7 @@ def _row(row: MandateRow) -> tuple[Cell, ...]:
         Cell(", ".join(row.epics)),
         Cell(f"{row.orders_used} of {row.orders}"),
         Cell(money(row.risk, row.currency)),
-        Cell(f"{used} of {money(row.total_risk, row.currency)}"),
+        Cell(total if row.charged is None else f"{row.charged:,f} of {total}"),
     )
 
 

@@ -67,12 +67,14 @@ class Halting:
             # A journal that cannot be written must keep nobody from halting.
             with suppress(CapcliError):
                 self._note("halt", by, mine.reason)
+        ended = ""
         with suppress(CapcliError):
             # What cannot be written now ends when somebody resumes.
-            self._end_mandates(by)
+            ended = self._end_mandates(by)
         if not kept.places:
             return self._in_memory(kept)
-        return Reply(_with_orders(_shown(kept, changed=changed), waiting))
+        shown = _shown(kept, changed=changed)
+        return Reply(_with_orders(replace(shown, sentence=f"{shown.sentence}{ended}"), waiting))
 
     def _in_memory(self, kept: HaltKept) -> Reply[HaltShown]:
         held = kept.halt
@@ -100,12 +102,15 @@ class Halting:
         """Return the halt in force, None without one."""
         return self._switch.read()
 
-    def _end_mandates(self, by: str) -> None:
+    def _end_mandates(self, by: str) -> str:
+        """End every mandate for good, and say which."""
         from capcli.domain.mandate import MandateState
 
-        mandates = self._journal().mandates
-        ids = tuple(one.mandate_id for one in mandates.active())
-        mandates.end(ids, MandateState.HALTED, at=self._clock(), by=by)
+        mandates, now = self._journal().mandates, self._clock()
+        active = mandates.active()
+        mandates.end((one.mandate_id for one in active), MandateState.HALTED, at=now, by=by)
+        names = ", ".join(f"{one.name} ({one.env})" for one in active if one.expires_at > now)
+        return f" Mandates that ended with it: {names}." if names else ""
 
     def _note(self, kind: str, by: str, reason: str) -> None:
         detail = {"by": by, "pid": self._pid, "reason": reason}

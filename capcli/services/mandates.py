@@ -31,7 +31,7 @@ class MandateRow:
     """One mandate. `risk` (of one order), `total_risk` and `charged` are in `currency`.
 
     `charged` is what is lost, was paid in costs, or is at stake at the stops; None where it was not read: the
-    mandate ended, or is for another environment or account. `file` holds the secret of the client.
+    mandate ended, or is for another environment or account.
     """
 
     mandate_id: str
@@ -49,7 +49,6 @@ class MandateRow:
     granted_at: datetime
     expires_at: datetime
     ended_at: datetime | None
-    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,10 @@ class MandatesFound:
 
 @dataclass(frozen=True, slots=True)
 class MandateGranted:
-    """A mandate that is in force, and how its client gets it."""
+    """A mandate that is in force, and the `file` with the secret that its client is to read."""
 
     mandate: MandateRow
+    file: str
     sentence: str
     next: str
 
@@ -214,7 +214,8 @@ class Mandates:
             f"CAP_MANDATE_FILE={file} in the environment of its server or script. To end it before: "
             f"capcli mandate revoke {mandate.name}"
         )
-        return Reply(MandateGranted(self._row(mandate, 0, Decimal("0.00")), said, _LIST), mandate.account_id)
+        row = self._row(mandate, 0, Decimal("0.00"))
+        return Reply(MandateGranted(row, file, said, _LIST), mandate.account_id)
 
     def list(self) -> Reply[MandatesFound]:
         """Return the mandates of this user, of every environment. Reads the broker only for what is used."""
@@ -346,7 +347,6 @@ class Mandates:
             granted_at=mandate.granted_at,
             expires_at=mandate.expires_at,
             ended_at=mandate.ended_at or (mandate.expires_at if past else None),
-            file=self._tools.files.place(mandate.env, mandate.name),
         )
 
 

@@ -32,7 +32,7 @@ def rounds(home: Home, seed: int) -> Counter[str]:
     with home.app() as app:
         until = utc_now() + timedelta(hours=1)
         terms = app.mandates.plan("night", ("SILVER",), usd(str(risk)), usd(str(total)), orders, until)
-        file = app.mandates.grant(terms).data.mandate.file
+        file = app.mandates.grant(terms).data.file
     job = json.dumps(asdict(Job(str(home.path), file, seed)))
     command = [sys.executable, *as_own_user(), "-m", "tests.faults.mandated", job]
     environ = {name: value for name, value in CHILD_ENV.items() if not name.startswith(("CAP_", "CAPCLI_"))}
@@ -95,7 +95,8 @@ def test_eight_processes_never_send_more_than_a_mandate_allows(memory: Path) -> 
 
 
 @pytest.mark.soak
-def test_eight_processes_never_send_more_in_200_rounds(memory: Path) -> None:
-    found = play(memory, range(1000, 1200))
+@pytest.mark.parametrize("block", range(10))
+def test_eight_processes_never_send_more_in_200_rounds(memory: Path, block: int) -> None:
+    found = play(memory, range(1000 + 20 * block, 1020 + 20 * block))
     for word in ("OPEN LANDED", "CLOSE LANDED", "TIGHTEN LANDED", "APPROVAL_REQUIRED"):
-        assert found[word] > 100, found
+        assert found[word] > 10, found

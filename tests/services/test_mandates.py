@@ -111,6 +111,7 @@ def test_a_halt_cancels_its_working_orders_says_so_and_ends_it_for_good(
     bot = client()
     placed = resting(bot)
     shown = person.app.halting.halt("enough", by="a test", waiting=person.app.waiting_orders).data
+    assert "Mandates that ended with it: night (paper)." in shown.sentence
     assert f"Cancelled its 1 working order: {placed.deal_id}" in shown.sentence
     assert (shown.orders, bot.app.broker.orders()) == ((), ())
     person.app.halting.resume(confirmed=True, by="a test")

@@ -7,7 +7,7 @@ from typing import Any
 
 from capcli.domain.money import Money
 from capcli.domain.risk import Risk
-from capcli.services.mandates import MandateRow
+from capcli.services.mandates import MandateGranted
 from tests.support.desk import Seat, stop_at
 
 HUMAN = {"CAP_APPROVAL": "human"}
@@ -26,11 +26,11 @@ def grant(
     total: str = "60",
     orders: int = 3,
     hours: float = 6,
-) -> MandateRow:
+) -> MandateGranted:
     """Grant a mandate, as a person at the terminal does."""
     until = seat.time.now() + timedelta(hours=hours)
     terms = seat.app.mandates.plan(name, epics, usd(risk), usd(total), orders, until)
-    return seat.app.mandates.grant(terms).data.mandate
+    return seat.app.mandates.grant(terms).data
 
 
 def order(seat: Seat, *, stop: str | None = "24.50", **changes: Any) -> Any:
