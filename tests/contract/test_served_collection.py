@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from capcli.app import Surroundings
+from tests.cli.conftest import Cli
 from tests.cli.test_process import ROOT, start
 from tests.contract import examples
 from tests.contract.examples import Example
@@ -150,6 +152,42 @@ def test_every_published_request_is_answered_200_with_the_tokens_of_the_login(ur
     switched = answers["Switches active account"].headers["X-SECURITY-TOKEN"]
     assert switched != session.tokens["X-SECURITY-TOKEN"]  # and nobody used it
     assert answers["All positions"].json()["positions"][0]["position"]["dealId"] == session.ids["dealId"]
+
+
+def test_a_recording_of_the_served_broker_shows_no_difference_and_nothing_of_the_account(
+    url: str, tmp_path: Path
+) -> None:
+    session = Session(url)
+    with session.http:
+        signed = session.http.post(
+            "/session", json={"identifier": "paper", "password": "paper"}, headers={"X-CAP-API-KEY": "paper"}
+        )
+        session.http.headers.update({name: signed.headers[name] for name in ("CST", "X-SECURITY-TOKEN")})
+        bought = session.http.post("/positions", json={"epic": "SILVER", "direction": "BUY", "size": 3.7})
+        session.http.post("/watchlists", json={"name": "Ada's planted", "epics": ["GOLD"]})
+        (row,) = session.http.get("/positions").json()["positions"]
+        account = session.http.get("/accounts").json()["accounts"][0]
+    capcli, file = Cli(tmp_path / "other"), tmp_path / "answers.json"
+    keys = {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
+    env = {"CAP_ENV": "demo", "CAP_API_URL": url, **keys}
+
+    done = capcli("record", str(file), env=env, typed="y\n", around=Surroundings())
+
+    assert done.code == 0, done
+    text = file.read_text()
+    checked = capcli("--json", "paper", "check", str(file)).data
+    assert (checked["differences"], checked["checked"]) == ([], 22)
+    secrets = [
+        bought.json()["dealReference"],
+        *(row["position"][name] for name in ("dealId", "workingOrderId", "createdDateUTC", "level")),
+        *(account[name] for name in ("accountId", "accountName")),
+        *session.http.headers.values(),
+        "planted",
+        url,
+    ]
+    plain = [word for word in map(str, secrets) if len(word) > 4 and word not in {"keep-alive", "*/*"}]
+    assert [word for word in plain if word in text] == []
+    assert "3.7," not in text
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a shell line")

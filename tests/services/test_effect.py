@@ -169,7 +169,7 @@ def legged(venue: Venue, request: OrderRequest) -> OrderRequest:
     if request.side is Side.SELL:
         below, above = above, below
     worth = far * request.size * ABOUT[venue.currency] / ABOUT[CURRENCIES.get(request.epic, "USD")]
-    form = venue.chance.choice([None, *LegForm])
+    form = venue.chance.choice([None, LegForm.LEVEL, LegForm.DISTANCE, LegForm.AMOUNT])
     stop, limit = {
         None: (None, None),
         LegForm.LEVEL: (below, above),
