@@ -16,7 +16,7 @@ class AccountTools:
         self._face = face
 
     def cap_account_list(self) -> ToolResult:
-        return self._face.answer(lambda app: app.accounts.list())
+        return self._face.answer(lambda app: app.accounts.list(), notes_paper=True)
 
     def cap_account_preferences_get(self) -> ToolResult:
         return self._face.answer(lambda app: app.account_changes.preferences())
@@ -51,6 +51,7 @@ def tools(face: Face) -> list[FunctionTool]:
             AccountsFound,
             READS,
             "account",
+            notes_paper=True,
         ),
         tool(
             do.cap_account_preferences_get,

@@ -98,12 +98,12 @@ class Face:
             if self._app is not None:
                 self._app.close()
 
-    def answer(self, ask: Ask, rows: Listing | None = None) -> ToolResult:
+    def answer(self, ask: Ask, rows: Listing | None = None, *, notes_paper: bool = False) -> ToolResult:
         """Call a service that sends nothing and return its reply or its error. Never raises.
 
-        `rows`: which of them, and how they are told.
+        `rows`: which of them, and how they are told. `notes_paper`: on paper it begins by saying so.
         """
-        return self._looked(lambda: self._called(ask, rows=rows))
+        return self._looked(lambda: self._called(ask, rows=rows, notes_paper=notes_paper))
 
     async def listen(
         self, ask: "Callable[[App, Callable[[], bool]], Reply[Any]]", rows: Listing | None = None
@@ -263,13 +263,16 @@ class Face:
         way_out: str | None = None,
         refused: Callable[[ConfigError], None] = lambda _: None,
         rows: Listing | None = None,
+        *,
+        notes_paper: bool = False,
     ) -> ToolResult:
         def work() -> ToolResult:
             if rows is not None:
                 rows.check()
             try:
                 with self._lent(way_out, refused) as app:
-                    return self._answered(ask(app), app.env, rows)
+                    noted = notes_paper and app.env == "paper"
+                    return self._answered(ask(app), app.env, rows, PAPER if noted else None)
             except ApprovalRequired as waiting:
                 on_waiting(waiting)
                 raise
@@ -305,9 +308,15 @@ class Face:
             reply = replace(reply, problem=replace(reply.problem, assistant_error=False))
         return self._answered(reply)
 
-    def _answered(self, reply: Reply[Any], env: str | None = None, rows: Listing | None = None) -> ToolResult:
+    def _answered(
+        self,
+        reply: Reply[Any],
+        env: str | None = None,
+        rows: Listing | None = None,
+        notice: str | None = None,
+    ) -> ToolResult:
         problem = None if reply.problem is None else self._for_assistants(reply.problem)
-        document = plain(reply.data)
+        document = ({"notice": notice} if notice else {}) | plain(reply.data)
         if problem is not None:
             document["error"] = error_document(problem)
         document |= {"env": env or self.env, "account_id": reply.account_id}
@@ -340,6 +349,7 @@ _ASK_FIRST = {
 }
 # What is refused here and sent for a person at a terminal: the same tool would be refused again.
 _BY_PERSON = frozenset({TradingOff.code, LiveLocked.code})
+PAPER = "PAPER: simulated money"
 _BY_FORM = "a form at the assistant's client"
 _APPROVE = (
     "ask the user to press y in `{}`, or to run `{}`, in a terminal of their own; after that make the same"

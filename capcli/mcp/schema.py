@@ -21,16 +21,23 @@ _TABLE = {
 
 
 def output_schema(
-    result: type, *, warns: bool = False, also: type | None = None, rows: Listing | None = None
+    result: type,
+    *,
+    warns: bool = False,
+    also: type | None = None,
+    rows: Listing | None = None,
+    notes_paper: bool = False,
 ) -> Schema:
     """Describe a result beside `env` and `account_id`; `warns`: an `error` can stand beside it.
 
     `also` is a second result that the tool can have; the keys of both stand side by side. `rows`: how its
-    list is told. Nothing is required: what is absent is left out.
+    list is told. `notes_paper`: on paper a `notice` says so. Nothing is required: what is absent is left out.
     """
     more = _lean(schema_of(also))["properties"] if also is not None else {}
     error: Schema = {"error": {"type": "object"}} if warns else {}
     properties = {**_lean(schema_of(result))["properties"], **more, **error, **_NAMES}
+    if notes_paper:
+        properties = {"notice": {"type": "string"}, **properties}
     if rows is not None:
         properties |= {"cursor": {"type": "string"}, "left": {"type": "integer"}}
         if rows.in_columns:

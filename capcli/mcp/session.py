@@ -25,7 +25,7 @@ class SessionTools:
         return self._face.report(lambda app: app.accounts.held(), _no_session)
 
     def cap_session_login(self, force: Force = False, account_id: MaybeAccountId = None) -> ToolResult:
-        return self._face.answer(lambda app: _login(app, account_id, force=force))
+        return self._face.answer(lambda app: _login(app, account_id, force=force), notes_paper=True)
 
     def cap_session_ping(self) -> ToolResult:
         return self._face.answer(lambda app: app.accounts.ping())
@@ -78,6 +78,7 @@ def tools(face: Face) -> list[FunctionTool]:
             SessionShown,
             SETTLES,
             _SET,
+            notes_paper=True,
         ),
         tool(do.cap_session_ping, "Keep the session alive", "Keep the session alive", Pong, READS, _SET),
         tool(

@@ -53,11 +53,12 @@ def tool(  # noqa: PLR0917  one declaration
     warns: bool = False,
     also: type | None = None,
     rows: Listing | None = None,
+    notes_paper: bool = False,
 ) -> FunctionTool:
     """Make a tool of a method; its name is the method's.
 
     `warns`: an `error` can stand beside the data; `also`: what some arguments make of the result; `rows`: how
-    its list is told.
+    its list is told; `notes_paper`: whether it says so on paper.
     """
     made = Lean.from_function(
         call,
@@ -65,7 +66,7 @@ def tool(  # noqa: PLR0917  one declaration
         description=about,
         annotations=hints,
         tags={toolset},
-        output_schema=output_schema(result, warns=warns, also=also, rows=rows),
+        output_schema=output_schema(result, warns=warns, also=also, rows=rows, notes_paper=notes_paper),
     )
     return made.model_copy(update={"parameters": _one_type(made.parameters)})
 

@@ -55,7 +55,7 @@ _EXECUTIONS = Listing(
     ExecutionsFound,
     (
         *("attempt_id", "kind", "epic", "side", "size", "level", "state", "protected", "deal_id", "deal_ids"),
-        *("account_id", "sent_at", "note"),
+        *("account_id", "sent_at", "note", "mandate"),
     ),
     identity=("attempt_id",),
 )

@@ -81,11 +81,16 @@ def write_baseline(
 ) -> bytes:
     """Write the book as it stood before a send: sizes by deal id, and the ids of waiting orders.
 
-    `effect` is what the order was about to do to that book.
+    `markets` says what each deal is: epic, side and size. `effect` is what the order was about to do to that
+    book.
     """
     book = {
         "positions": {position.deal_id: str(position.size) for position in positions},
         "orders": [order.deal_id for order in orders],
+        "markets": {
+            **{row.deal_id: [row.epic, row.side.value, str(row.size)] for row in positions},
+            **{row.deal_id: [row.epic, row.side.value, str(row.size)] for row in orders},
+        },
         "effect": _effect(effect),
     }
     return json.dumps(book, sort_keys=True).encode()
@@ -95,6 +100,12 @@ def read_baseline(document: bytes) -> frozenset[str]:
     """Read the ids of all deals, open or waiting, that a baseline holds."""
     book = json.loads(document)
     return frozenset(book["positions"]) | frozenset(book["orders"])
+
+
+def read_deal(document: bytes, deal_id: str) -> tuple[str, Side, Decimal] | None:
+    """Read epic, side and size of a deal of a baseline; None where it does not say."""
+    found = json.loads(document).get("markets", {}).get(deal_id) if document else None
+    return None if found is None else (found[0], Side(found[1]), Decimal(found[2]))
 
 
 def read_effect(document: bytes) -> Effect | None:

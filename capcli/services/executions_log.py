@@ -8,7 +8,7 @@ from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.market import Side
 from capcli.errors import UsageError
-from capcli.services.documents import StoredOrder, read_order
+from capcli.services.documents import StoredOrder, read_deal, read_order
 from capcli.services.ports import Journal
 from capcli.services.reply import Reply
 
@@ -21,8 +21,8 @@ class ExecutionRecord:
 
     The rest is what became of it.
     `mandate` is the one that it was sent under, None where a person confirmed or approved it.
-    Prices in the instrument's currency, times UTC; what an attempt is not about (a close has no size of its
-    own) or what is not known is None.
+    Of a change of a deal, epic, side and size are the deal's. Prices in the instrument's currency, times UTC;
+    what is not known is None.
     """
 
     attempt_id: str
@@ -81,14 +81,16 @@ class ExecutionsLog:
     def _record(self, attempt: AttemptRecord, mandate: str | None) -> ExecutionRecord:
         order = self._order(attempt)
         request = order.request if order else None
+        about = (request.epic, request.side, request.size) if request else self._about(attempt)
+        epic, side, size = about or (None, None, None)
         return ExecutionRecord(
             attempt_id=attempt.attempt_id,
             preview_id=attempt.preview_id,
             account_id=attempt.account_id,
             kind=attempt.kind,
-            epic=request.epic if request else None,
-            side=request.side if request else None,
-            size=request.size if request else None,
+            epic=epic,
+            side=side,
+            size=size,
             order_type=order.order_type if order else None,
             entry=order.entry if order else None,
             stop_level=order.stop_level if order else None,
@@ -109,6 +111,17 @@ class ExecutionsLog:
             note=attempt.note,
             mandate=mandate,
         )
+
+    def _about(self, attempt: AttemptRecord) -> tuple[str, Side, Decimal] | None:
+        """Return epic, side and size of the deal that a close, an amendment or a cancellation was about."""
+        if attempt.deal_id is None:
+            return None
+        if found := read_deal(attempt.baseline, attempt.deal_id):
+            return found
+        owner = self._journal.owners(attempt.env, attempt.host, [attempt.deal_id]).get(attempt.deal_id)
+        opening = self._journal.attempt(owner) if owner else None
+        order = self._order(opening) if opening else None
+        return (order.request.epic, order.request.side, order.request.size) if order else None
 
     def _order(self, attempt: AttemptRecord) -> StoredOrder | None:
         preview = self._journal.preview(attempt.preview_id or "") if attempt.kind.is_order else None

@@ -542,6 +542,9 @@ async def test_both_faces_say_the_same(terminal: Seat, client: Client[Any]) -> N
             assert "confirm=true" in shown["error"].pop("next")
             assert " --confirm" in expected["error"]["next"]
             wanted["error"].pop("next")
+        if step.tool in {"cap_session_login", "cap_account_list"}:
+            assert next(iter(shown)) == "notice"
+            assert shown.pop("notice") == "PAPER: simulated money"
         if "error" in shown and shown.get("account_id") != wanted.get("account_id"):
             # An assistant is told the account of every refusal.
             assert "account_id" not in wanted

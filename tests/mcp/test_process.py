@@ -230,3 +230,15 @@ def test_it_starts_while_the_settings_are_wrong(own_home: Path, tmp_path: Path) 
         assert len(hear(process)["result"]["tools"]) == tool_count()
         process.communicate(timeout=20)
     assert process.returncode == 0
+
+
+@pytest.mark.faults
+def test_a_client_that_reads_no_more_and_leaves_holds_no_process(tmp_path: Path) -> None:
+    with started(tmp_path / "home", tmp_path) as process:
+        greet(process)
+        # Each answer is larger than a pipe holds, and nobody reads one.
+        for number in range(2, 6):
+            say(process, {"id": number, "method": "tools/list"})
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(60) == 0

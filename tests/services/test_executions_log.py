@@ -23,12 +23,8 @@ def test_what_was_asked_sent_answered_and_became_is_told_newest_first(seat: Seat
     before = len(seat.tap.requests)
     close, order, market = seat.app.executions_log.latest().data.executions
     assert len(seat.tap.requests) == before
-    assert (close.kind, close.state, close.epic, close.deal_ids) == (
-        Kind.CLOSE,
-        AttemptState.LANDED,
-        None,
-        (opened.deal_id,),
-    )
+    assert (close.kind, close.state, close.deal_ids) == (Kind.CLOSE, AttemptState.LANDED, (opened.deal_id,))
+    assert (close.epic, close.side, close.size) == ("SILVER", Side.BUY, Decimal("1.5"))
     assert (order.kind, order.state, order.entry, order.side) == (
         Kind.WORKING,
         AttemptState.UNKNOWN,
