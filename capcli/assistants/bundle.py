@@ -72,7 +72,7 @@ def write(file: Path, content: bytes) -> None:
     """Write a bundle in one step. Raises OutputUnusable, and then a file that was there is unchanged."""
     if file.exists() and not _is_ours(file):
         raise OutputUnusable(
-            f"{file} is there already and is no bundle of capcli. It was left as it is.",
+            f"{file} is there already and is not a capcli bundle. It was left as it is.",
             next="capcli mcp bundle --output NAME.mcpb",
         )
     try:

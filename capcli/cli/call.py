@@ -173,7 +173,7 @@ class Call:
 
         if self.options.csv and rows_key(kind) is None:
             raise UsageError(
-                f"{self.command} has no rows, so it cannot be written as CSV; take --json.",
+                f"{self.command} has no rows, so it cannot be written as CSV; use --json.",
                 next=f"capcli {self.command} --json",
             )
         check_fields(kind, self.options.fields)
@@ -306,7 +306,7 @@ class Call:
         latest = self.recall.latest
         raise MayBeLive(
             f"Interrupted while the broker's answer to {latest} was awaited: it may have been carried out. Do"
-            " not send it again before you looked.",
+            " not send it again before you look.",
             next=f"capcli reconcile {latest}" if latest else "capcli positions",
             attempt_id=latest,
         )

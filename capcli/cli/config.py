@@ -146,7 +146,7 @@ def check_place(chosen: "Profile", key: str, value: str, *, asked: str) -> None:
         if own and bound and value.lower() != own:
             raise UsageError(
                 f"The profile {chosen.name} is for {own}, and {', '.join(bound)} there was meant for {own}."
-                " Take that out first, or make another profile. Nothing was written.",
+                " Remove that first, or make another profile. Nothing was written.",
                 next=f"capcli config unset {bound[0]} --profile {chosen.name}",
             )
         return

@@ -83,7 +83,7 @@ class Login:
         stdin = self.call.outlet.stdin
         if is_terminal(stdin):
             raise UsageError(
-                "--stdin reads JSON from a file or a pipe; typed here, it would stand on the screen."
+                "--stdin reads JSON from a file or a pipe; typed here, it would be visible on the screen."
                 " Nothing was sent.",
                 next=self._command(),
             )
@@ -124,7 +124,7 @@ class Login:
         call = self.call
         if call.json or not call.outlet.interactive:
             raise UsageError(
-                "Nobody can be asked here. Give the credentials as JSON on stdin, with --stdin.",
+                "Not an interactive terminal. Give the credentials as JSON on stdin, with --stdin.",
                 next=f"{self._command()} --stdin < credentials.json",
             )
         from capcli.cli.main import NOTICE

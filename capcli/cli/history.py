@@ -207,7 +207,9 @@ def _span(ctx: typer.Context, name: str, last: str | None, start: str | None, en
     from capcli.services.history import Span
 
     if last is not None and (start is not None or end is not None):
-        raise UsageError("--last and --from/--to exclude each other.", next=f"capcli history {name} --help")
+        raise UsageError(
+            "--last and --from/--to cannot be used together.", next=f"capcli history {name} --help"
+        )
     clock = ctx.find_root().obj.clock
     return Span(instant("--from", start, clock), instant("--to", end, clock), span("--last", last))
 

@@ -91,7 +91,7 @@ def leg(name: str, level: str | None, distance: str | None, amount: str | None) 
     given = [(option, form, text) for option, form, text in forms if text is not None]
     if len(given) > 1:
         names = " and ".join(option for option, _, _ in given)
-        raise UsageError(f"{names} exclude each other: a {name} is given once. Nothing was sent.")
+        raise UsageError(f"{names} cannot be used together: a {name} is given once. Nothing was sent.")
     if level is not None and (share := percent(f"--{name}", level)) is not None:
         return Leg(LegForm.PERCENT, share)
     return next((Leg(form, above_zero(option, text)) for option, form, text in given), None)

@@ -100,7 +100,7 @@ def watch(
     if bool(epics) == positions:
         raise UsageError("Name the epics to watch, or --positions.", next="capcli watch --help")
     if once and lasts is not None:
-        raise UsageError("--once and --for exclude each other.", next="capcli watch --help")
+        raise UsageError("--once and --for cannot be used together.", next="capcli watch --help")
     plan = Plan(call, once=once, lasts=_seconds("--for", lasts), every=_interval(every))
     plan.check(book=positions)
     app = call.build()
@@ -341,7 +341,7 @@ def alert(
     """
     call: Call = ctx.find_root().obj
     if call.options.csv or call.options.fields:
-        raise UsageError("alert has no rows; take --json.", next="capcli alert --help")
+        raise UsageError("alert has no rows; use --json.", next="capcli alert --help")
     levels = _levels(epic, above or [], below or [])
     argv = _program(run)
     plan = Plan(call, once=False, lasts=_seconds("--for", lasts), every=0)

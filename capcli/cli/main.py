@@ -108,7 +108,7 @@ def root(
 ) -> None:
     call: Call = ctx.obj
     if json and csv:
-        raise UsageError("--json and --csv exclude each other.", next="capcli --help")
+        raise UsageError("--json and --csv cannot be used together.", next="capcli --help")
     call.options = Globals(
         env, profile, account, timeout, json, csv, read_fields(fields), no_color, quiet, verbose
     )

@@ -22,7 +22,7 @@ def choose_pin(call: "Call", application: "App") -> None:
     for _ in range(_TRIES):
         first = call.hidden("New PIN of live (hidden): ")
         if first != call.hidden("The same once more (hidden): "):
-            call.outlet.talk("The two are not the same. Nothing was kept.\n")
+            call.outlet.talk("The two PINs differ. Nothing was stored.\n")
             continue
         try:
             application.pin.set(first)

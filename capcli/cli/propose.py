@@ -46,7 +46,7 @@ def propose(
 
     if buy and sell:
         raise UsageError(
-            "--buy and --sell exclude each other. Nothing was sent.", next="capcli propose --help"
+            "--buy and --sell cannot be used together. Nothing was sent.", next="capcli propose --help"
         )
     if id_only and not (buy or sell):
         raise UsageError(

@@ -66,7 +66,7 @@ def prices(
     from capcli.services.markets import CandlesFound
 
     if last is not None and (start or end):
-        raise UsageError("--last and --from/--to exclude each other.", next="capcli prices --help")
+        raise UsageError("--last and --from/--to cannot be used together.", next="capcli prices --help")
     clock = ctx.find_root().obj.clock
     since, until, chosen = instant("--from", start, clock), instant("--to", end, clock), resolution(width)
     back = last_of(last)
@@ -98,7 +98,7 @@ def _check_chart(ctx: typer.Context, output: str | None) -> None:
 
     call: Call = ctx.find_root().obj
     if output is not None:
-        raise UsageError("--chart and --output exclude each other.", next="capcli prices --help")
+        raise UsageError("--chart and --output cannot be used together.", next="capcli prices --help")
     look = call.outlet.look(no_colour=call.options.no_colour)
     width = look.width or look.columns
     if width < NARROWEST and not (call.json or call.options.csv):

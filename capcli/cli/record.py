@@ -72,5 +72,5 @@ def _write(file: Path, text: str) -> None:
             stream.write(text.encode())
     except OSError as error:
         raise ConfigError(
-            f"{file} cannot be written: {error.strerror}. Take another place.", next="capcli record --help"
+            f"{file} cannot be written: {error.strerror}. Choose another place.", next="capcli record --help"
         ) from None

@@ -231,7 +231,7 @@ def _with_full_id(problem: Problem) -> Problem:
 def _with_markets(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
     """Offer the markets that a name may stand for, in the line as it was typed. None is ever taken."""
     name = problem.details.get("epic")
-    known = problem.code != "EPIC_UNKNOWN" or problem.details.get("suggestion")
+    known = problem.code not in {"EPIC_UNKNOWN", "USAGE"} or problem.details.get("suggestion")
     if known or not isinstance(name, str) or name not in argv:
         return problem
     found = call.offers(name)

@@ -107,7 +107,7 @@ def _to_be_looked_at(shown: "Reply[Preview]") -> "Reply[Preview]":
     preview_id = shown.data.preview_id
     problem = Problem(
         "NOT_CONFIRMED",
-        "Nobody at a terminal has looked at the preview, so nothing was sent.",
+        "The preview was not confirmed on a terminal, so nothing was sent.",
         int(Exit.REFUSED),
         next=f"capcli execute {preview_id} --confirm",
         retry_safe=True,

@@ -70,7 +70,7 @@ class AuditItem:
             return Anchor(bytes.fromhex(document["key"]), int(document["count"]), str(document["head"]))
         except (ValueError, TypeError, KeyError) as error:
             raise ConfigError(
-                f"The keychain item {self.item} cannot be read ({type(error).__name__}), so nobody can vouch"
+                f"The keychain item {self.item} cannot be read ({type(error).__name__}), so nothing can vouch"
                 " for the journal any more.",
                 next="capcli history accept",
             ) from None

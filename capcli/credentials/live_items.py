@@ -44,7 +44,7 @@ class LiveItem:
 
         if not self._within(store):
             raise KeychainUnsafe(
-                f"The keychain took the item {self.item} and did not give it back. Nothing is kept there.",
+                f"The keychain took the item {self.item} and did not give it back. Nothing is stored there.",
                 next="python -m keyring diagnose",
             )
 

@@ -283,7 +283,7 @@ def _is_made(lost: Lost, row: Activity) -> bool:
 
 
 def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace:
-    """Tell what a working order that waits no longer became: a position (API page 9.6), or nothing."""
+    """Tell what a working order that no longer waits became: a position (API page 9.6), or nothing."""
     complete, at = None not in {rows[0].size, rows[0].level, rows[0].side}, rows[0].at
     became = tuple(row for row in seen.positions if row.working_order_id == order_id)
     if became:

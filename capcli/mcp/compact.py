@@ -113,7 +113,7 @@ def _check_form(cursor: str) -> None:
     except ValueError:
         sound = False
     if not sound:
-        raise UsageError("The cursor is not one that this call returned. Leave it out to begin anew.")
+        raise UsageError("The cursor is not one that this call returned. Leave it out to start again.")
 
 
 def without_absent(value: Any) -> Any:

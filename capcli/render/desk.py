@@ -61,7 +61,7 @@ def _(data: ApprovalsFound) -> list[Block]:
         return [Line(Cell("Nothing waits for a person.")), mode]
     columns = (Column("Asked"), Column("Until"), Column("State"), Column("What", prose=True))
     table = Table(columns, tuple(_approval(row) for row in data.approvals))
-    return [table, Line(Cell("The code stands in the answer that the assistant or the script got.")), mode]
+    return [table, Line(Cell("The code is in the answer that the assistant or the script got.")), mode]
 
 
 def _approval(row: ApprovalRow) -> tuple[Cell, ...]:

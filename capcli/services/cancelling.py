@@ -160,7 +160,7 @@ class Cancellations:
             if self._is_in_activity(attempt):
                 return self._landed(target, attempt, answer, Evidence.INFERRED)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
-        return self._unknown(target, attempt, "it waits no longer, and nothing says whether it was filled")
+        return self._unknown(target, attempt, "it no longer waits, and nothing says whether it was filled")
 
     def _is_confirmed(self, attempt: AttemptRecord, answer: Answer) -> bool:
         if answer.deal_reference is None:
@@ -246,7 +246,7 @@ def find_order(broker: Broker, deal_id: str) -> WorkingOrder:
 
 
 def no_order(deal_id: str) -> DealUnknown:
-    """Return the error of an order that waits no longer, and of which no position is left."""
+    """Return the error of an order that no longer waits, and of which no position is left."""
     return DealUnknown(
         f"No working order has the deal id {deal_id}, and no open position came from it: it was cancelled, "
         "it expired, or it was filled and is closed again.",
@@ -256,10 +256,10 @@ def no_order(deal_id: str) -> DealUnknown:
 
 
 def was_filled(deal_id: str, position: Position, **details: str) -> DealUnknown:
-    """Return the error of an order that waits no longer because it was filled."""
+    """Return the error of an order that no longer waits because it was filled."""
     opened = f"{position.side.value} {short(position.size)} {position.epic} at {plain(position.level)}"
     return DealUnknown(
-        f"{deal_id} waits no longer: it was filled. It is now the position {position.deal_id}, {opened}.",
+        f"{deal_id} no longer waits: it was filled. It is now the position {position.deal_id}, {opened}.",
         next=f"capcli positions {position.deal_id}",
         deal_id=deal_id,
         position_deal_id=position.deal_id,

@@ -351,7 +351,7 @@ class Executions:
         if failed:
             reasons = "; ".join(check.words for check in failed)
             raise ChecksFailed(
-                f"A fresh look failed {counted(len(failed), 'check')}, so nothing was sent. {reasons}",
+                f"A new look failed {counted(len(failed), 'check')}, so nothing was sent. {reasons}",
                 next=_preview_again(preview),
                 failed=[check.rule.value for check in failed],
             )

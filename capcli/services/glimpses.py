@@ -342,7 +342,7 @@ def _read(cursor: str | None, kind: str) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, AttributeError):
         sound, found = False, {}
     if not sound:
-        raise UsageError("The cursor is not one that this call returned. Leave it out to begin anew.")
+        raise UsageError("The cursor is not one that this call returned. Leave it out to start again.")
     return dict(found)
 
 

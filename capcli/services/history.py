@@ -312,7 +312,9 @@ def _words(words: tuple[str, ...]) -> tuple[str, ...]:
     read = tuple(dict.fromkeys(word.strip().upper() for word in words))
     for word in read:
         if not word.isascii() or not word.replace("_", "").isalnum():
-            raise UsageError(f"{ids.shown(word)} is no word of the broker's; one looks like POSITION.")
+            raise UsageError(
+                f"{ids.shown(word)} is not a word that the broker uses; one looks like POSITION."
+            )
     return read
 
 

@@ -20,7 +20,7 @@ def check_change(change: Change, command: str) -> None:
         ("limit", change.limit, change.no_limit),
     ):
         if leg is not None and removed:
-            raise UsageError(f"--{name} and --no-{name} exclude each other.", next=f"{command} --help")
+            raise UsageError(f"--{name} and --no-{name} cannot be used together.", next=f"{command} --help")
         if leg is not None and leg.form is LegForm.AMOUNT:
             raise UsageError(f"Give the {name} as a level or a distance.", next=f"{command} --help")
         if leg is not None and leg.value <= 0:

@@ -308,12 +308,12 @@ class OrderAmendments:
     def _gone(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
         deal_id = plan.order.deal_id
         position = filled_as(self._desk.broker, deal_id)
-        note = f"it was filled: {position.deal_id}" if position else "it waits no longer"
+        note = f"it was filled: {position.deal_id}" if position else "it no longer waits"
         self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
         if position:
             return was_filled(deal_id, position, attempt_id=attempt.attempt_id)
         return DealUnknown(
-            f"{deal_id} waits no longer: it was filled, cancelled, or it expired. Look at the positions.",
+            f"{deal_id} no longer waits: it was filled, cancelled, or it expired. Look at the positions.",
             next="capcli positions",
             deal_id=deal_id,
             attempt_id=attempt.attempt_id,

@@ -128,11 +128,11 @@ def check_order_change(change: OrderChange) -> None:
     if change.level is not None and change.level <= 0:
         raise UsageError(f"The level must be above 0, not {change.level}.", next=_HELP)
     if change.good_till is not None and change.no_expiry:
-        raise UsageError("--good-till and --no-expiry exclude each other.", next=_HELP)
+        raise UsageError("--good-till and --no-expiry cannot be used together.", next=_HELP)
     if change.legs.no_stop or change.legs.no_limit:
         # What is left out keeps its value, and nothing documented takes a leg away (API page 6.5).
         raise UsageError(
-            "The broker has no way to take a leg off a working order. Cancel it and place it anew.",
+            "The broker cannot remove a stop or a limit from a working order. Cancel it and place it again.",
             next="capcli orders cancel --help",
         )
 

@@ -250,7 +250,7 @@ def _refuse_kept(plan: Plan, dropped: Dropped) -> None:
     ):
         if unwanted and there:
             raise UsageError(
-                f"The stop would stay {name}: cancel the order and place it anew without that.",
+                f"The stop would stay {name}: cancel the order and place it again without that.",
                 next=f"capcli orders cancel {plan.order.deal_id}",
             )
 

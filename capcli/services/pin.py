@@ -106,7 +106,7 @@ class Pin:
             return PinWrong(f"Wrong PIN. Nothing was done. {tries}, then everything halts.", tries_left=left)
         self._halting().halt(f"the PIN of live was wrong {times} times in a row", by=_BY)
         return PinWrong(
-            f"Wrong PIN, {times} times in a row: halted. Nothing that adds risk is sent by anybody until a "
+            f"Wrong PIN, {times} times in a row: halted. Nothing that adds risk is sent until a "
             "person with the PIN resumes. Closing, cancelling and tightening a stop stay possible.",
             next="capcli resume --env live",
             tries_left=0,

@@ -369,7 +369,7 @@ def reducible(book: tuple[Position, ...], deal_id: str, size: Decimal) -> Positi
     """
     target = next((row for row in book if row.deal_id == deal_id), None)
     if target is None:
-        raise ChecksFailed(f"{deal_id} is open no longer. Nothing was sent.", next="capcli positions")
+        raise ChecksFailed(f"{deal_id} is no longer open. Nothing was sent.", next="capcli positions")
     if size >= target.size:
         raise ChecksFailed(
             f"{deal_id} has a size of {short(target.size)}: to close all of it, leave --size out. "

@@ -43,7 +43,9 @@ class Resolutions:
         Raises AttemptUnknown, AttemptElsewhere, NotConfirmed, EvidenceAgainst, UsageError, Busy.
         """
         if landed is not None and not_placed:
-            raise UsageError("--landed and --not-placed exclude each other.", next="capcli resolve --help")
+            raise UsageError(
+                "--landed and --not-placed cannot be used together.", next="capcli resolve --help"
+            )
         deal_id = None if landed is None else typed.deal_id(landed)
         attempt = self._settlements.find(attempt_id)
         if (deal_id or not_placed) and not confirmed:

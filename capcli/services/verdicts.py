@@ -338,7 +338,7 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
         became = (
             " is waiting"
             if waits
-            else f": {_BECAME.get(attempt.ending or Ending.FILLED, 'it waits no longer')}"
+            else f": {_BECAME.get(attempt.ending or Ending.FILLED, 'it no longer waits')}"
         )
         if waits and attempt.level and request.trigger and attempt.level != request.trigger.level:
             became = f" is waiting, now at {plain(attempt.level)}"

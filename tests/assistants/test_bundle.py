@@ -85,7 +85,7 @@ def test_the_same_code_gives_the_same_bytes_and_no_secret_of_the_environment(mon
 def test_a_file_that_is_no_bundle_of_ours_is_left_alone(tmp_path):
     file = tmp_path / "notes.mcpb"
     file.write_text("mine")
-    with pytest.raises(OutputUnusable, match="no bundle of capcli"):
+    with pytest.raises(OutputUnusable, match="not a capcli bundle"):
         write(file, b"x")
     assert file.read_text() == "mine"
     file.unlink()

@@ -97,7 +97,7 @@ def test_an_empty_book_is_shown_as_empty(capcli):
     [
         ([], "Name the epics"),
         (["SILVER", "--positions"], "Name the epics"),
-        (["SILVER", "--once", "--for", "3"], "exclude each other"),
+        (["SILVER", "--once", "--for", "3"], "cannot be used together"),
         (["SILVER", "--for", "0"], "--for"),
         (["SILVER", "--every", "-1"], "--every"),
         (["SILVER", "--every", "x"], "--every"),

@@ -58,7 +58,7 @@ def test_login_on_a_terminal_sets_the_pin(live, typing, keychain):
 
     assert (done.code, "The PIN is set" in done.out) == (0, True)
     assert "at least 6" in done.err
-    assert "not the same" in done.err
+    assert "two PINs differ" in done.err
     assert len(asked) == 8
     assert json.loads(keychain.items[ITEM])["wrong"] == 0
     assert PIN not in str(keychain.items) + done.out + done.err

@@ -333,7 +333,7 @@ def test_ctrl_c_while_the_keychain_stores_the_key_promises_nothing(capcli, keych
 
 def test_json_is_not_typed_at_a_terminal(capcli, host, broker):
     done = capcli("login", "--env", "demo", "--stdin", typed=GOOD, around=broker())
-    assert (done.code, host.seen, "it would stand on the screen" in done.err) == (2, [], True)
+    assert (done.code, host.seen, "it would be visible on the screen" in done.err) == (2, [], True)
 
 
 def test_a_login_does_not_carry_what_a_profile_allows_to_another_environment(capcli, keychain):

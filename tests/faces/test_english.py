@@ -32,6 +32,10 @@ BANNED = {
     r"\b[Ss]o many (?!of|times|fields)": "number of",
     r"(?<![Tt]here )\bis no setting\b": "there is no setting",
     r"\bnobody can tell\b": "what is not known",
+    r"\bexclude each other\b": "cannot be used together",
+    r"\b(?:begin|place it) anew\b": "start again, place it again",
+    r"\b(?:sent|asked) by anybody\b": "sent, asked",
+    r"\bno (?:longer|more) longer\b|\b(?:is open|waits) no longer\b": "is no longer open",
     r"\barmed anew\b": "starts again from the present price",
     r"\b[Ww]hoever meets\b": "shown with",
     r"\b(?:stop|limit) leg\b|\ba leg (?:that|away)\b": "stop, limit",
@@ -106,6 +110,7 @@ def test_no_sentence_has_a_phrase_of_the_list(pattern: str) -> None:
 def test_the_list_can_find_something(pattern: str) -> None:
     samples = (
         "1 check(s) failed. ConnectError. not a attempt. it rests in the keychain. at a Tab. No talk. "
+        "They exclude each other. To begin anew. It is sent by anybody. It waits no longer. "
         "So many candles. size is no setting. nobody can tell. is armed anew. whoever meets it. the stop "
         "leg. It stays here. meant well. a surplus word. Please wait. successfully. unexpected error. "
         "invalid value. It goes so long back."
