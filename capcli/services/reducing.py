@@ -476,7 +476,7 @@ def _fault(
     if left is None or left == target.size - size:
         return None
     now = f"{target.deal_id} now has {short(left)} of {short(target.size)}"
-    if filled < size and left == target.size - filled:
+    if left == target.size - filled:
         message = f"The broker filled {short(filled)} of the {short(size)} to close: {now}."
         command = _command(target.deal_id, size - filled)
     else:

@@ -352,6 +352,26 @@ def test_a_close_that_the_journal_knows_only_as_claimed_is_settled_by_the_book(
     )
 
 
+def test_a_close_that_is_only_claimed_stays_open_where_its_deal_cannot_be_read(
+    seats: Seats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat, other = seats(), seats()
+    deal = seat.open().deal_id
+
+    def move(*_: Any, **__: Any) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seat.app.journal, "move", move)
+    with pytest.raises(KeyboardInterrupt):
+        close(seat, deal)
+    other.tap.breaks("GET", f"/positions/{deal}", before=says(500, text=""), times=99)
+    (row,) = other.app.settlements.reconcile().data.attempts
+    assert (row.state, row.exit_code) == (AttemptState.CLAIMED, 8)
+    other.tap.mend()
+    (row,) = other.app.settlements.reconcile().data.attempts
+    assert (row.state, row.exit_code) == (AttemptState.NOT_SENT, 0)
+
+
 def test_a_close_in_doubt_says_what_an_amendment_in_doubt_says(seat: Seat) -> None:
     opened = seat.open()
     seat.tap.breaks("DELETE", "/positions", before=says(502, text="bad gateway"))

@@ -409,22 +409,31 @@ def test_what_is_left_other_than_asked_is_told(seat: Seat) -> None:
     assert reply.data.next == "capcli positions"
 
 
-def test_a_part_that_the_broker_filled_only_in_part_is_told_as_that(seat: Seat) -> None:
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_part_that_the_broker_filled_only_in_part_is_told_as_that(seat: Seat, *, changed: bool) -> None:
     deal = seat.open(size="5").deal_id or ""
 
-    def fill_less(request: httpx.Request) -> httpx.Response:
-        body = request.content.replace(b'"size":2', b'"size":1.5')
+    def sell(request: httpx.Request, size: bytes) -> httpx.Response:
+        seat.time.tick(1)
+        body = request.content.replace(b'"size":2', b'"size":' + size)
         headers = {key: value for key, value in request.headers.items() if key != "content-length"}
-        return seat.tap._inner.handle_request(
-            httpx.Request("POST", request.url, headers=headers, content=body)
-        )
+        order = httpx.Request("POST", request.url, headers=headers, content=body)
+        return seat.tap._inner.handle_request(order)
+
+    def fill_less(request: httpx.Request) -> httpx.Response:
+        if changed:
+            assert sell(request, b"1").status_code == 200
+        return sell(request, b"1.5")
 
     seat.tap.breaks("POST", "/positions", before=fill_less)
     reply = reduce(seat, deal, "2")
     assert reply.problem is not None
-    assert (reply.exit_code, reply.problem.code, reply.data.remaining) == (8, "REDUCED_OTHERWISE", D("3.5"))
-    assert reply.data.sentence == f"The broker filled 1.5 of the 2 to close: {deal} now has 3.5 of 5."
-    assert reply.data.next == f"capcli close {deal} --size 0.5"
+    assert (reply.exit_code, reply.problem.code) == (8, "REDUCED_OTHERWISE")
+    if changed:
+        assert "now has 2.5 of 5: the book changed meanwhile" in reply.data.sentence
+    else:
+        assert reply.data.sentence == f"The broker filled 1.5 of the 2 to close: {deal} now has 3.5 of 5."
+        assert reply.data.next == f"capcli close {deal} --size 0.5"
 
 
 def test_another_deal_of_the_other_side_that_was_there_before_was_not_opened_by_it(seat: Seat) -> None:

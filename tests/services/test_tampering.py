@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from capcli.domain.approval import ApprovalState, code_hash
 from capcli.domain.attempt import AttemptState
+from tests.support.clock import Time
 from tests.support.desk import refusal
 from tests.support.fixtures import Seats
 
@@ -109,12 +111,17 @@ def test_a_preview_that_a_lost_part_of_the_journal_has_sent_is_not_sent_again(se
     assert later.open().state is AttemptState.LANDED
 
 
-@pytest.mark.parametrize("accepted", [False, True])
-@pytest.mark.parametrize("landed", [False, True])
+@pytest.mark.parametrize(
+    ("landed", "accepted", "ahead"),
+    [(True, False, 0), (True, True, 0), (False, False, 0), (False, True, 0), (True, False, 5)],
+)
 def test_an_order_in_a_copy_from_before_its_send_is_looked_for(
-    seats: Seats, monkeypatch: pytest.MonkeyPatch, *, landed: bool, accepted: bool
+    seats: Seats, time: Time, monkeypatch: pytest.MonkeyPatch, *, landed: bool, accepted: bool, ahead: int
 ) -> None:
-    seat = seats()
+    def clock() -> datetime:
+        return time.now() + timedelta(hours=ahead)
+
+    seat = seats(clock=clock)
     journal, move = seat.home / "journal.db", seat.app.journal.move
 
     def copied(attempt_id: str, *states: AttemptState, **facts: Any) -> bool:
@@ -128,13 +135,15 @@ def test_an_order_in_a_copy_from_before_its_send_is_looked_for(
     monkeypatch.setattr(seat.app.journal, "move", copied)
     if not landed:
         seat.tap.breaks("POST", "/positions", before=httpx.ReadTimeout("no answer"))
-    done = seat.execute(seat.preview().preview_id)
+    preview = seat.preview().preview_id
+    seat.time.tick(30)
+    done = seat.execute(preview)
     assert done.data.state is (AttemptState.LANDED if landed else AttemptState.UNKNOWN)
     seat.close()
     for file in ("journal.db-wal", "journal.db-shm"):
         (seat.home / file).unlink(missing_ok=True)
     older(journal)
-    later = seats()
+    later = seats(clock=clock)
     if accepted:
         assert later.app.verification.accept(reason="restored", ask_keychain=False).exit_code == 0
 
@@ -145,6 +154,11 @@ def test_an_order_in_a_copy_from_before_its_send_is_looked_for(
         done.data.state,
     )
     assert row.deal_ids == done.data.deal_ids
+    kept = later.app.journal.attempt(row.attempt_id)
+    assert kept is not None
+    assert kept.sent_at == kept.created_at
+    moves = later.app.journal._db.rows("SELECT to_state FROM events WHERE kind = 'move'")
+    assert [move["to_state"] for move in moves][:2] == ["SENDING", "UNKNOWN"]
     assert later.app.verification.verify(ask_keychain=False).exit_code == (0 if accepted else 3)
 
 
