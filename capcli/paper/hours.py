@@ -50,9 +50,9 @@ def _sunday(year: int, month: int, day: int, hour: int) -> int:
     return int(first.timestamp()) + (_SUNDAY - first.weekday()) * DAY
 
 
-# The instants at which summer begins and ends, in turn. Assumption: today's rules in every year.
-_NEW_YORK = tuple(at for year in _YEARS for at in (_sunday(year, 3, 8, 7), _sunday(year, 11, 1, 6)))
-_EUROPE = tuple(at for year in _YEARS for at in (_sunday(year, 3, 25, 1), _sunday(year, 10, 25, 1)))
+# Month, earliest day and hour (UTC) of the Sundays that begin and end summer. Assumption: in every year.
+_NEW_YORK = ((3, 8, 7), (11, 1, 6))
+_EUROPE = ((3, 25, 1), (10, 25, 1))
 
 
 @dataclass(frozen=True)
@@ -119,15 +119,19 @@ class Hours:
         return second - offset + start
 
 
-@dataclass(frozen=True)
 class Seasonal:
     """The same sessions by local time. `winter` is their week in winter; clocks change while it is closed."""
 
-    winter: Hours
-    changes: tuple[int, ...]
+    def __init__(self, winter: Hours, sundays: tuple[tuple[int, int, int], ...]) -> None:
+        self.winter = winter
+        self._sundays = sundays
+
+    @cached_property
+    def _changes(self) -> tuple[int, ...]:
+        return tuple(_sunday(year, *sunday) for year in _YEARS for sunday in self._sundays)
 
     def _summer(self, second: int) -> bool:
-        return bisect_right(self.changes, second) % 2 == 1
+        return bisect_right(self._changes, second) % 2 == 1
 
     def _local(self, second: int) -> int:
         """The second by the clock of winter."""

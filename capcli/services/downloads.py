@@ -12,10 +12,11 @@ from shlex import quote
 from threading import Event, Lock, Thread
 from typing import Self
 
+from capcli.domain.account import UnreadableRow
 from capcli.domain.candle_days import Days, Judged, add, judge
 from capcli.domain.candle_gaps import Gap
 from capcli.domain.market import Candle, Resolution
-from capcli.errors import CapcliError, Interrupted, UsageError
+from capcli.errors import CapcliError, Interrupted, UnreadableAnswer, UsageError
 from capcli.services import ids
 from capcli.services.ports import Broker, CandleTarget, Clock, Kept, Lane
 from capcli.services.reply import Reply
@@ -324,7 +325,15 @@ class _Pages:
             )
         except BaseException as error:  # noqa: BLE001  handed to the thread that writes
             return error
-        return found
+        return _unread(found.unreadable[0]) if found.unreadable else found
+
+
+def _unread(row: UnreadableRow) -> UnreadableAnswer:
+    """A file is to be whole: a candle that was sent and is not in it would pass for a gap."""
+    return UnreadableAnswer(
+        f"The broker's candle of {row.words} cannot be read: {row.why}. What came before it is kept.",
+        next="capcli health --report",
+    )
 
 
 def _with_page(kept: Kept, candles: tuple[Candle, ...], days: Days) -> Kept:

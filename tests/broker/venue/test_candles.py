@@ -70,3 +70,16 @@ def test_the_paper_brokers_us_shares_change_their_clocks_too(tmp_path: Path) -> 
     opened = {line[:19] for line in lines if line[11:16] in {"13:30", "14:30"} and line[8:10] in {"30", "02"}}
     assert {"2026-10-30T13:30:00", "2026-11-02T14:30:00"} <= opened
     assert "2026-11-02T13:30:00" not in opened
+
+
+def test_a_candle_that_cannot_be_read_ends_a_download_and_no_view(venue: Venue, tmp_path: Path) -> None:
+    whole, strange = bar("2026-11-25T10:00:00"), bar("2026-11-25T11:00:00") | {"openPrice": {"bid": "much"}}
+    venue.script.answers["GET /prices/GOLD"] = {"prices": [whole, strange]}
+
+    seen = venue("prices", "GOLD", "--last", "3")
+    kept = venue("prices", "GOLD", "--from", "2026-11-25", "--output", str(tmp_path / "gold.csv"))
+
+    assert (seen.code, len(seen.data["candles"])) == (0, 1)
+    assert [row["name"] for row in seen.data["unreadable"]] == ["2026-11-25T11:00:00"]
+    assert (kept.code, kept.error["code"]) == (6, "UNREADABLE_ANSWER")
+    assert "2026-11-25T11:00:00" in kept.error["message"]
