@@ -731,6 +731,15 @@ class App:
         """Read the secret of this client's mandate. Raises SettingInvalid for a file that is not private."""
         from capcli.credentials.environment import read_private
 
+        name = "CAP_MANDATE_FILE"
+        source = next(row.source for row in self.settings.rows if row.name == name)
+        if source != "environment":
+            raise SettingInvalid(
+                f"{name} comes from {source}, which every client reads. It counts from the environment of "
+                "one client alone",
+                next="capcli help environment",
+                variable=name,
+            )
         secret = read_private("CAP_MANDATE_FILE", self.settings.mandate_file or "")
         self._presence.on_secret(secret.strip())
         return secret

@@ -183,7 +183,7 @@ class Mandates:
         lines = [
             f"Mandate {mandate.name}: whoever has its file may send, without asking a person,",
             f"up to {counted(mandate.orders, 'order')} in {', '.join(mandate.epics)}, each with a stop,",
-            f"each losing at most {plain(mandate.risk)} {mandate.currency} at its stop,",
+            f"each losing at most {plain(mandate.risk)} {mandate.currency} at its stop (or more by a gap),",
             f"all together losing at most {plain(mandate.total_risk)} {mandate.currency}, costs included,",
             f"and may close, cancel or tighten what they open, until {local_time(mandate.expires_at)}.",
             f"On {mandate.env.upper()}, account {mandate.account_id}",

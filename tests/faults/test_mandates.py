@@ -15,6 +15,7 @@ import pytest
 from capcli.app import App, utc_now
 from capcli.domain.attempt import AttemptRecord
 from capcli.services.documents import read_order
+from tests.faults.bench import order
 from tests.faults.mandated import CLIENTS, Job, Told, used
 from tests.faults.processes import PATIENCE_S, Home
 from tests.store.builders import CHILD_ENV
@@ -85,6 +86,30 @@ def play(memory: Path, seeds: range) -> Counter[str]:
     for seed in seeds:
         found += rounds(Home(memory / f"home-{seed}"), seed)
     return found
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("point", ["claimed", "bytes_out"])
+def test_an_order_that_a_kill_cut_off_is_used_up_all_the_same(memory: Path, point: str) -> None:
+    home = Home(memory / "home")
+    with home.app() as app:
+        until = utc_now() + timedelta(hours=1)
+        terms = app.mandates.plan("night", ("SILVER",), usd("20"), usd("60"), 1, until)
+        bot = {"CAP_APPROVAL": "human", "CAP_MANDATE_FILE": app.mandates.grant(terms).data.file}
+        bid = app.broker.market("SILVER").quote.bid
+    first, second = home.previews(order("1", stop=str(bid - 2)), order("2", stop=str(bid - 2)))
+
+    assert home.run(first, point=point, settings=bot) is None
+    home.reconcile()
+    told = home.run(second, settings=bot)
+
+    assert told is not None
+    assert told.code == "APPROVAL_REQUIRED"
+    assert "its 1 order is used up" in told.sentence
+    with home.app() as app:
+        assert len(app.broker.positions()) <= 1
+        (mandate,) = app.mandates.list().data.mandates
+    assert mandate.orders_used == 1
 
 
 @pytest.mark.faults

@@ -215,6 +215,14 @@ def test_a_revocation_that_cannot_look_says_what_may_wait(client: Callable[..., 
     )
 
 
+def test_a_file_that_every_client_would_read_counts_for_nothing(seats: Seats, person: Seat) -> None:
+    text = f"[profiles.main]\nmandate_file = {grant(person).file!r}\n"
+    (person.home / "config.toml").write_text(text)
+    bot = seats(**HUMAN)
+    assert bot.app.settings.mandate_file is not None
+    assert "from the environment of one client alone" in refusal(lambda: order(bot, size="1")).message
+
+
 def test_on_live_none_is_even_looked_for(seats: Seats, person: Seat) -> None:
     live = seats(CAP_ENV="live", CAP_MANDATE_FILE=grant(person).file)
     assert live.app._mandated(None, None, None) is None  # type: ignore[arg-type]
