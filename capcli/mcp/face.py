@@ -337,7 +337,11 @@ class Face:
             return replace(problem, next=_APPROVE.format(problem.details["watch"], problem.next))
         if problem.code in _BY_PERSON:
             return replace(problem, next=ask_user(problem.next))
-        return replace(problem, next=_ASK_FIRST.get(problem.code) or next_step(problem.next, self.offered))
+        return replace(
+            problem,
+            next=_ASK_FIRST.get(problem.code)
+            or next_step(problem.next, self.offered, problem.details.get("kind")),
+        )
 
 
 # An assistant confirms by its own call; pointing it at a terminal would lead around the user.

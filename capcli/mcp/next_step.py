@@ -76,10 +76,13 @@ _CALLS: Mapping[str, _Call] = {
 _FLAGS = frozenset({"--trailing", "--guaranteed", "--no-stop", "--no-limit", "--again", "--all"})
 
 
-def next_step(command: str | None, offered: frozenset[str] | None = None) -> str | None:
+def next_step(
+    command: str | None, offered: frozenset[str] | None = None, kind: str | None = None
+) -> str | None:
     """Return a command as a call of a tool, or as what to ask the user for where there is none.
 
-    `offered` are the tools of this server, None for all. A sentence that is no command stays as it is.
+    `offered` are the tools of this server, None for all; `kind` is that of the preview, where the command
+    executes one. A sentence that is no command stays as it is.
     """
     if command is None:
         return None
@@ -90,6 +93,8 @@ def next_step(command: str | None, offered: frozenset[str] | None = None) -> str
     if words[:1] != ["capcli"]:
         return ask_user(command) if _is_shell(words) else command
     found = _call(words[1:])
+    if found is not None and kind == "WORKING":
+        found = found.replace("cap_trade_execute_position", "cap_trade_execute_working_order", 1)
     if found is None or (offered is not None and found.partition(" ")[0] not in offered):
         return ask_user(command)
     return found
@@ -149,7 +154,7 @@ def translated(value: Any, offered: frozenset[str] | None = None) -> Any:
     """Return a document in which every `next` is for a reader with tools."""
     if isinstance(value, dict):
         return {
-            key: next_step(item, offered)
+            key: next_step(item, offered, value.get("kind"))
             if key == "next" and isinstance(item, str)
             else translated(item, offered)
             for key, item in value.items()

@@ -95,7 +95,7 @@ class TradingExecuteTools:
                 wait_s=asked.wait_s,
                 ensure_stop=asked.ensure_stop,
             ),
-            lambda app: _so_far(app, asked.preview_id),
+            lambda app: _so_far(app, asked.preview_id, asked.kind),
         )
 
     # The close of a whole position is proved by reading the book for a few seconds whatever these two say;
@@ -134,7 +134,7 @@ def _wait(timeout_s: float, *, wanted: bool) -> float:
     return min(timeout_s, PATIENCE_S) if wanted else 0.0
 
 
-def _so_far(app: App, preview_id: str) -> Reply[Execution]:
+def _so_far(app: App, preview_id: str, kind: Kind) -> Reply[Execution]:
     """Return the state of an order that is still under way: no failure, so nobody retries it as one."""
     try:
         reply = app.executions.so_far(preview_id, replayed=False)
@@ -143,6 +143,7 @@ def _so_far(app: App, preview_id: str) -> Reply[Execution]:
             f"{preview_id} is still being worked on and may be sent any moment. Ask again with the same "
             "preview_id: it is sent once.",
             next=f"capcli execute {preview_id}",
+            kind=kind.value,
         ).about(busy.account_id, **busy.data) from None
     if reply.problem is None or not reply.data.state.unresolved:
         return reply

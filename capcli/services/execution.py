@@ -212,6 +212,7 @@ class Executions:
                 f"{preview.preview_id} previews a {preview.kind.value} order, not a {kind.value} one. "
                 "Nothing was sent now.",
                 next=command,
+                kind=preview.kind.value,
             )
         if preview.env != desk.env or preview.host != desk.broker.host:
             raise PreviewElsewhere(

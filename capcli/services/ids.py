@@ -29,7 +29,8 @@ def attempt_id(text: str) -> str:
 def _shaped(text: str, pattern: re.Pattern[str], what: str, form: str, command: str) -> str:
     cleaned = text.strip().strip("-").lower()
     if not pattern.fullmatch(cleaned):
-        raise UsageError(f"{shown(text)} is not a {what}; one looks like {form}.", next=command)
+        article = "an" if what[0] in "aeiou" else "a"
+        raise UsageError(f"{shown(text)} is not {article} {what}; one looks like {form}.", next=command)
     return cleaned
 
 

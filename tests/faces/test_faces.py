@@ -521,11 +521,17 @@ def present(value: Any) -> Any:
     return [present(item) for item in value] if isinstance(value, list) else value
 
 
+def kind_of(value: dict[str, Any]) -> Any:
+    return value.get("kind") or value.get("details", {}).get("kind")
+
+
 def with_tools(value: Any) -> Any:
     """Write what the terminal says to do next as a tool says it."""
     if isinstance(value, dict):
         return {
-            key: next_step(item) if key == "next" and isinstance(item, str) else with_tools(item)
+            key: next_step(item, None, kind_of(value))
+            if key == "next" and isinstance(item, str)
+            else with_tools(item)
             for key, item in value.items()
         }
     return [with_tools(item) for item in value] if isinstance(value, list) else value

@@ -116,6 +116,8 @@ async def test_a_limit_orders_preview_never_runs_as_a_market_order(ask: Assistan
     ):
         refused = await ask(tool, preview_id=preview["preview_id"], confirm=True)
         assert (refused.is_error, refused.code) == (True, "PREVIEW_ELSEWHERE")
+        other = {"cap_trade_execute_position", "cap_trade_execute_working_order"} - {tool}
+        assert refused.data["error"]["next"] == f"{other.pop()} preview_id={preview['preview_id']}"
     assert orders(seat) == 0
 
 
