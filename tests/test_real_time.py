@@ -11,7 +11,13 @@ TESTS = ROOT / "tests"
 CLOCKS = {"monotonic", "perf_counter", "monotonic_ns", "perf_counter_ns", "process_time"}
 SLOW = {"faults", "soak", "bench", "imports"}
 # Helpers that wait for another thread, looking again and again, and whatever only slow tests use.
-MAY_SLEEP = {"support/owners.py", "support/pressing.py", "support/flood.py", "contract/scenarios.py"}
+MAY_SLEEP = {
+    "support/owners.py",
+    "support/pressing.py",
+    "support/screen.py",
+    "support/flood.py",
+    "contract/scenarios.py",
+}
 
 
 def files() -> Iterator[Path]:

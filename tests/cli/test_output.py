@@ -84,7 +84,8 @@ def test_nothing_is_cut_on_a_narrow_terminal(capcli, words, width):
     deal = capcli.bought("--stop", "24.50")
     result = capcli(*words, typed="", width=width, env={"NO_COLOR": "1"})
     assert max(map(len, result.out.splitlines())) <= width
-    assert "…" not in result.out
+    # A deal's id is cut on purpose where its number stands beside it; it stands whole below the table.
+    assert "…" not in result.out.replace(f"…{deal[9:18]}…", "")
     if words == ("positions",):
         assert deal in result.out
         assert "24.500" in result.out

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from capcli.domain.account import Rows
 from capcli.domain.attempt import AttemptState
 from capcli.errors import Exit, UnreadableAnswer
 from capcli.services.casework import (
@@ -33,9 +34,9 @@ def test_a_day_begins_at_midnight_utc_to_the_microsecond() -> None:
 
 def test_the_active_account_must_be_in_the_brokers_list() -> None:
     other = replace(ACCOUNT, account_id="2")
-    assert active_account((other, ACCOUNT), "1") is ACCOUNT
+    assert active_account(Rows((other, ACCOUNT)), "1") is ACCOUNT
     with pytest.raises(UnreadableAnswer, match="lacks 3"):
-        active_account((other, ACCOUNT), "3")
+        active_account(Rows((other, ACCOUNT)), "3")
 
 
 def test_the_orders_of_a_day_are_ours_and_everybody_elses(seats: Seats) -> None:
