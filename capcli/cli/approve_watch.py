@@ -108,7 +108,7 @@ class ApprovalWatch:
             request, first = self._shown, self._shown.rows[0]
             others = self._waiting - 1
             more = f"; {others} more after it" if others else ""
-            asked = f"Asked by {request.client or 'a terminal'} at {first.created_at:%H:%M:%S}Z"
+            asked = f"Asked by {request.client} at {first.created_at:%H:%M:%S}Z"
             lines = [
                 _RULE,
                 f"{asked}, until {request.expires_at:%H:%M:%S}Z{more}",

@@ -275,13 +275,18 @@ class Approvals:
         return Reply(ApprovalsFound(self.mode, tuple(_row(one) for one in found)))
 
     def queue(self) -> Queue:
-        """Return the requests that wait; one asked more than once is one. Raises JournalUnreadable."""
+        """Return the requests that wait; one asked more than once is one. Raises JournalUnreadable.
+
+        What a person was asked at a terminal of their own is left out: they answer there.
+        """
         codes: dict[str, list[ApprovalRecord]] = {}
         approved = set()
         elsewhere: dict[tuple[str, str], set[str]] = {}
         for row in self._journal().approvals_waiting(now=self._clock()):
             if row.state is ApprovalState.APPROVED:
                 approved.add(row.digest)
+            elif row.client is None:
+                continue
             elif (row.env, row.host) == (self._env, self._host):
                 codes.setdefault(row.code_hash, []).append(row)
             else:

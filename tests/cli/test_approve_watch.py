@@ -267,3 +267,11 @@ def test_hostile_text_reaches_the_screen_as_plain_text(room: Room) -> None:
     screen = room.watch((2.5, "n"), (5.5, "x"))
     assert "SELL 9 GOLD ?[2J?]0;x??<b>--icon</b>" in screen
     assert all(letter.isprintable() or letter == "\n" for letter in screen)
+
+
+def test_what_a_person_is_asked_at_their_own_terminal_is_not_shown_here(room: Room) -> None:
+    preview = room.seat.preview().preview_id
+    room.seat.app.approvals._at_terminal = True
+    assert isinstance(refusal(lambda: room.seat.execute(preview, again=True)), ApprovalRequired)
+    assert "BUY" not in room.watch((2.5, "y"))
+    assert room.states() == [ApprovalState.PENDING]

@@ -12,6 +12,7 @@ import pytest
 from capcli.services.announcing import FIELDS, Announcement, Announcer, Happening
 from tests.support.clock import Time
 from tests.support.desk import Seat, refusal
+from tests.support.renaming import Renaming
 
 WAITS = Announcement(
     Happening.APPROVAL_WAITS,
@@ -111,3 +112,33 @@ def test_what_waits_for_a_person_is_announced_and_a_person_at_the_terminal_is_no
     told = [json.loads(document) for argv, document in started.programs if argv == ("tell-me",)]
     assert [one["code"] for one in told] == [code]
     assert told[0]["text"].startswith("BUY 1.5 SILVER")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '" & (do shell script "touch /tmp/x") & "',
+        "'; Start-Process calc; $(whoami)",
+        "<b>Silver</b><img src='x'>&lt;",
+        "--icon=/etc/passwd -e evil",
+        "Silver\r\nBUY 9 GOLD\x1b]0;owned\x07\u202e",
+    ],
+)
+def test_what_a_broker_calls_a_market_is_text_for_the_command_and_nothing_for_the_desktop(
+    tmp_path: Path, name: str
+) -> None:
+    started = Started()
+    seat = Seat(tmp_path / "home", Time(), launch=started, CAP_APPROVAL="human", CAP_NOTIFY_CMD="tell-me")
+    seat.tap._inner = Renaming(seat.tap._inner, name)
+    try:
+        preview = seat.preview()
+        refusal(lambda: seat.execute(preview.preview_id))
+    finally:
+        seat.close()
+    (tell_me, document), (shown, nothing) = started.programs
+    assert (tell_me, nothing, document.count(b"\n"), document.isascii()) == (("tell-me",), b"", 1, True)
+    text = json.loads(document)["text"]
+    assert text.splitlines()[0].startswith("BUY 1.5 SILVER (")
+    assert all(line.isprintable() for line in text.splitlines())
+    assert shown[2].startswith("Something waits for your approval: code ")
+    assert not set("<>&$;'\"-") & set("".join(shown[1:]))

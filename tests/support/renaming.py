@@ -13,15 +13,16 @@ HOSTILE = (
 
 
 class Renaming(httpx.BaseTransport):
-    def __init__(self, inner: httpx.BaseTransport) -> None:
+    def __init__(self, inner: httpx.BaseTransport, name: str = HOSTILE) -> None:
         self._inner = inner
+        self._name = name
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         answer = self._inner.handle_request(request)
         content = answer.read()
         if b"Silver" not in content:
             return answer
-        body = json.dumps(_renamed(json.loads(content))).encode()
+        body = json.dumps(_renamed(json.loads(content), self._name)).encode()
         headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
         return httpx.Response(answer.status_code, headers=headers, content=body)
 
@@ -29,9 +30,9 @@ class Renaming(httpx.BaseTransport):
         self._inner.close()
 
 
-def _renamed(value: Any) -> Any:
+def _renamed(value: Any, name: str) -> Any:
     if isinstance(value, dict):
-        return {key: _renamed(item) for key, item in value.items()}
+        return {key: _renamed(item, name) for key, item in value.items()}
     if isinstance(value, list):
-        return [_renamed(item) for item in value]
-    return HOSTILE if value == "Silver" else value
+        return [_renamed(item, name) for item in value]
+    return name if value == "Silver" else value
