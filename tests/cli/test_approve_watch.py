@@ -244,6 +244,16 @@ def test_one_request_that_is_asked_by_many_processes_is_one_on_the_screen(room: 
     assert refusal(lambda: room.seat.execute(preview, again=True)).code == "APPROVAL_DENIED"
 
 
+def test_once_a_yes_was_said_under_one_code_the_others_wait_for_nobody(room: Room) -> None:
+    preview = room.asked()
+    other = Seat(room.seat.home, room.time, number=2, CAP_APPROVAL="human")
+    assert isinstance(refusal(lambda: other.execute(preview, again=True)), ApprovalRequired)
+    other.close()
+    assert "Nothing waits." in room.watch((2.5, "y"))
+    assert sorted(room.states()) == [ApprovalState.APPROVED, ApprovalState.PENDING]
+    assert room.seat.app.approvals.queue().requests == ()
+
+
 def test_what_waits_elsewhere_is_named_with_the_command_and_not_decided_here(room: Room) -> None:
     journal = room.seat.app.journal
     room.asked()

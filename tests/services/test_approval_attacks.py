@@ -311,6 +311,17 @@ def _(ground: Ground) -> None:
     assert ground.tries(ground.closing(deal))
 
 
+@attack("revives what was void once the journal was accepted")
+def _(ground: Ground) -> None:
+    ground.approves(ground.topping())
+    (row,) = ground.one.app.journal.approvals_waiting(now=ground.time.now())
+    ground.sql("UPDATE approvals SET text = 'another'")
+    ground.one.app.verification.accept(reason="a person's own", ask_keychain=False)
+    # To the letter what it was when a person approved it.
+    ground.sql(f"UPDATE approvals SET state = 'APPROVED', text = '{row.text}' WHERE state = 'VOID'")
+    assert ground.tries(ground.topping())
+
+
 @attack("writes a later expiry into an approved row")
 def _(ground: Ground) -> None:
     ground.approves(ground.topping())
