@@ -32,11 +32,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading; numbers stand to the right, prose wraps where the terminal is narrow."""
+    """A column's heading; numbers stand to the right, prose wraps where the terminal is narrow.
+
+    `spare`: where a list of deals does not fit, columns are left out, the largest first; 0 is always shown.
+    """
 
     title: str
     right: bool = False
     prose: bool = False
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)

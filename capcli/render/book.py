@@ -14,15 +14,15 @@ _OWN = "In its currency"
 _POSITION_COLUMNS = (
     Column("Market"),
     Column("Size", right=True),
-    Column("Opened", right=True),
+    Column("Opened", right=True, spare=2),
     Column("Now", right=True),
     Column("P&L", right=True),
-    Column("P&L %", right=True),
+    Column("P&L %", right=True, spare=5),
     Column(_OWN, right=True),
-    Column("Margin", right=True),
+    Column("Margin", right=True, spare=3),
     Column("Stop", right=True),
-    Column("To stop", right=True),
-    Column("Limit", right=True),
+    Column("To stop", right=True, spare=4),
+    Column("Limit", right=True, spare=1),
     Column("Deal"),
 )
 _ORDER_COLUMNS = (
@@ -30,12 +30,12 @@ _ORDER_COLUMNS = (
     Column("Order"),
     Column("Size", right=True),
     Column("Level", right=True),
-    Column("Bid", right=True),
-    Column("Offer", right=True),
-    Column("Away", right=True),
+    Column("Bid", right=True, spare=5),
+    Column("Offer", right=True, spare=4),
+    Column("Away", right=True, spare=2),
     Column("Stop", right=True),
-    Column("Limit", right=True),
-    Column("Good till"),
+    Column("Limit", right=True, spare=1),
+    Column("Good till", spare=3),
     Column("Deal"),
 )
 

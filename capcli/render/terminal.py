@@ -75,12 +75,28 @@ def _fitted(block: Table, look: Look) -> Iterator[RenderableType]:
         yield _table(found, look)
         if found != whole and len(block.rows) == 1:
             yield _pairs(Pairs(((block.columns[-1].title, whole.rows[0][-1]),)), look)
+    elif shorter and len(block.rows) > 1 and (narrow := _narrowed(shorter[-1], look)) is not None:
+        hidden = [one.title for one in block.columns if one not in narrow.columns]
+        yield _table(narrow, look)
+        yield _text(Cell(f"Hidden in this narrow window: {', '.join(hidden)}.", Tone.DIM), look)
     elif block.ids_last and _fits(short := _without_ids(block), look):
         yield _table(short, look)
         ids = ((str(place), row[-1]) for place, row in enumerate(block.rows, 1))
         yield _pairs(Pairs(tuple(ids), title=block.columns[-1].title), look)
     else:
         yield from (_pairs(_as_pairs(block, row), look) for row in whole.rows)
+
+
+def _narrowed(block: Table, look: Look) -> Table | None:
+    """Leave out columns that can be spared until the table fits; None where it cannot."""
+    kept = block
+    for spared in sorted((one for one in block.columns if one.spare), key=lambda one: -one.spare):
+        places = [at for at, column in enumerate(kept.columns) if column != spared]
+        columns = tuple(kept.columns[at] for at in places)
+        kept = Table(columns, tuple(tuple(row[at] for at in places) for row in kept.rows), kept.ids_last)
+        if _fits(kept, look):
+            return kept
+    return None
 
 
 def _numbered(block: Table, look: Look, form: str) -> Table:

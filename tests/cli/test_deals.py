@@ -161,3 +161,14 @@ def test_a_narrow_terminal_still_shows_each_number(capcli: Cli, width: int) -> N
         "1",
         "2",
     ]
+
+
+def test_a_narrow_list_says_which_columns_it_leaves_out(capcli: Cli) -> None:
+    bought(capcli)
+    bought(capcli, "GOLD")
+    out = capcli("positions", env=PLAIN, typed="", width=80).out
+    assert "Hidden in this narrow window: P&L %, To stop." in out
+    assert "SILVER  BUY 1.5" in out
+    whole = capcli("positions", "1", env=PLAIN, typed="", width=80).out
+    assert "To stop" in whole
+    assert "Hidden" not in whole

@@ -44,7 +44,11 @@ CASES = {
     "year 1": (("prices", "GOLD", "--to", "0001-01-02"), 2, "1970 to 2199"),
     "year 9999": (("prices", "GOLD", "--from", "9999-12-31"), 2, "1970 to 2199"),
     "bytes that are no text": (("quote", "SILVER\udcff"), 2, "not valid UTF-8"),
-    "last and from": (("prices", "GOLD", "--last", "5", "--from", "2026-01-01"), 2, "exclude"),
+    "last and from": (
+        ("prices", "GOLD", "--last", "5", "--from", "2026-01-01"),
+        2,
+        "cannot be used together",
+    ),
     "too many": (("prices", "GOLD", "--last", "1001"), 2, "1001"),
     "odd width": (("prices", "GOLD", "--resolution", "2h"), 2, "HOUR_4"),
     "unknown setting": (("config", "get", "CAP_ALLOWED_EPIC"), 2, "CAP_ALLOWED_EPICS"),

@@ -29,6 +29,8 @@ def around(capcli: Cli) -> Surroundings:
 
 def buy(capcli: Cli) -> str:
     """Return what a person sees who buys."""
+    # Nothing is late there, so nothing waits and no price moves.
+    assert capcli("paper", "reset", "--behaviour", "kind", "--confirm", around=around(capcli)).code == 0
     words = ("--quiet", "buy", "SILVER", "1.5", "--stop", "5%", "--limit", "10%")
     done = capcli(*words, typed="y\n", width=96, around=around(capcli))
     assert done.code == 0, done

@@ -50,7 +50,7 @@ def test_a_terminal_gets_a_line_that_is_redrawn_and_cleared(capcli, tmp_path):
     ("words", "said"),
     [
         (("--output", "a.csv"), "--output needs --from"),
-        (("--chart", "--output", "a.csv"), "exclude"),
+        (("--chart", "--output", "a.csv"), "cannot be used together"),
         (("--force",), "--force goes with --output"),
         ((*SPAN, "--output", "a.xlsx"), ".csv, .jsonl, .parquet"),
         ((*SPAN, "--output", "a.csv", "--csv"), "no rows"),
