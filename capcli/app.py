@@ -16,8 +16,11 @@ from capcli.domain.hosts import HostKind, host_kind
 from capcli.errors import (
     CapcliError,
     ConfigError,
+    CredentialsMissing,
     EnvironmentUnknown,
+    KeychainMissing,
     KeychainSilent,
+    KeychainUnsafe,
     NothingToClose,
     SettingInvalid,
 )
@@ -116,20 +119,24 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A session cache that tells of the tokens it is given or holds.
+    """A session cache that tells of the tokens it is given or holds, and of its use.
 
     It is looked for at the first question: its name needs the credentials, and not every request does.
     """
 
     find: "Callable[[], SessionCache]"
     on_secret: Callable[..., None]
+    on_use: Callable[[], None]
 
     @property
     def cache(self) -> "SessionCache":
         return self.find()
 
     def load(self) -> "StoredSession | None":
-        return self._tell(self.cache.load())
+        session = self._tell(self.cache.load())
+        if session is not None:
+            self.on_use()
+        return session
 
     def save(self, session: "StoredSession") -> None:
         self._tell(session)
@@ -209,8 +216,10 @@ def _halting(
 def _ask_for_env(error: EnvironmentUnknown, command: str, last: str | None) -> EnvironmentUnknown:
     """Say which environment to name, and that nothing was sent to a guessed one."""
     used = f" ({last} was used last)" if last and last not in error.message else ""
-    error.message = f"{error.message} Name it with --env{used}. Nothing was sent."
-    error.next = f"capcli --env {last or Env.DEMO}{command.removeprefix('capcli')}"
+    names = " or ".join(f"--env {env}" for env in ((last, Env.PAPER) if last else Env))
+    error.message = f"{error.message} Name it{used}: {names}. Nothing was sent."
+    # Which one is for a person to say: a command to copy could act on the wrong account.
+    error.next = f"capcli --env ENV{command.removeprefix('capcli')}"
     return error
 
 
@@ -352,7 +361,7 @@ class App:
             last = _last_env(self.folders, self.settings.profile)
             if last not in {None, Env.PAPER}:
                 said = f"Nothing here says which environment is meant, and {last} was used last."
-                raise _ask_for_env(EnvironmentUnknown(said), command, last)
+                raise _ask_for_env(EnvironmentUnknown(said, last=last), command, last)
         if self.settings.env is Env.PAPER and self._around.transport is None:
             self._require_paper()
 
@@ -400,11 +409,14 @@ class App:
         return self._once("broker", self._broker)
 
     def _broker(self) -> "CapitalBroker":
+        return self._broker_at(self._url, lambda: self._session_cache, self.settings.account)
+
+    def _note_env(self) -> None:
+        """Remember the environment that somebody chose as the one that was used last."""
         from capcli.store.last_env import LastEnv
 
         if self.settings.env_source != "default":
             LastEnv((self.folders.state, self.folders.guard)).note(self.env)
-        return self._broker_at(self._url, lambda: self._session_cache, self.settings.account)
 
     def broker_of(self, env: str) -> "CapitalBroker":
         """Return a broker of another environment with the same credentials, which keeps no session.
@@ -425,7 +437,7 @@ class App:
             address,
             self._secrets,
             clock=around.clock,
-            cache=None if cache is None else _Told(cache, self._presence.on_secret),
+            cache=None if cache is None else _Told(cache, self._presence.on_secret, self._note_env),
             wanted_account=account,
             transport=self._transport(),
             read_timeout_s=self.settings.http_timeout_s,
@@ -476,7 +488,21 @@ class App:
         return f"{self.settings.profile}\n{self.env}\n{address}\n{hint}"
 
     def _secrets(self) -> "Credentials":
-        """Read the credentials, once a login needs them. Raises as CredentialSource.load does."""
+        """Read the credentials, once a login needs them. Raises as CredentialSource.load does.
+
+        A login without any has read and changed nothing: it is no use of the environment.
+        """
+        try:
+            found = self._read_secrets()
+        except (CredentialsMissing, KeychainMissing, KeychainUnsafe):
+            raise
+        except CapcliError:
+            self._note_env()
+            raise
+        self._note_env()
+        return found
+
+    def _read_secrets(self) -> "Credentials":
         silent = self._session_cache.just_failed()
         if isinstance(silent, KeychainSilent):
             # One deadline a command: a keychain that did not answer for the session is not asked again.

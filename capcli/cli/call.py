@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WORD = "CLOSE"
+_ENVS = frozenset({"paper", "demo", "live"})
 ON_ITS_WAY = "Waiting for the broker's answer; the {what} is on its way. Ctrl-C again leaves it UNKNOWN.\n"
 _SENT = {
     "execute": "order",
@@ -64,6 +65,7 @@ class Call:
     outlet: Outlet
     around: "Surroundings | None" = None
     json: bool = False
+    dry: bool = False
     options: Globals = field(default_factory=Globals)
     path: list[str] = field(default_factory=list)
     env: str | None = None
@@ -358,13 +360,21 @@ class Call:
         self.redaction.learn(text)
         return text
 
+    def again(self, command: str | None) -> str | None:
+        """Return what to run after this line was stopped: a dry run is followed by a dry run."""
+        same = command is not None and f" {self.command} " in f"{command} "
+        if command and self.dry and same and "--dry-run" not in command.split():
+            command = f"{command} --dry-run"
+        return self.addressed(command)
+
     def addressed(self, command: str | None, *, account: bool = True) -> str | None:
         """Return a next command for the env, profile and (with `account`) account of this line."""
         words = (command or "").split()
+        named = self.env or self.options.env in _ENVS
         if words == ["capcli", "login"] and self._is_headless:
             # The environment goes before the keychain: a login would change nothing.
             return "capcli help environment"
-        if command is None or self.env is None or words[:1] != ["capcli"] or {"help", "--help"} & set(words):
+        if command is None or not named or words[:1] != ["capcli"] or {"help", "--help"} & set(words):
             return command
         given = (
             ("--env", self.options.env),

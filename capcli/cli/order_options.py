@@ -1,7 +1,9 @@
 """The options of an order, once for every command that makes one."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
+from shlex import join
 from typing import Annotated, Any
 
 import typer
@@ -10,9 +12,12 @@ from capcli.cli import inputs
 from capcli.cli.inputs import above_zero, instant, leg
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
+from capcli.domain.market_names import NAMES, epics_for
 from capcli.domain.order import OrderRequest, Trigger
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.errors import UsageError
+
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def _option(text: str, metavar: str = "NUMBER", name: str | None = None) -> Any:
@@ -59,17 +64,34 @@ def _size(epic: str, size: str | None, risk: str | None, command: str) -> Decima
     """Return the size, or one unit where the risk is to decide it. Raises UsageError."""
     option = "--size" if command == "preview" else "SIZE"
     if (size is None) is (risk is None):
-        given = f"Neither {option} nor --risk is" if size is None else f"Both {option} and --risk are"
-        word = "--size 1" if command == "preview" else "1"
+        if size is None:
+            raise _sizeless(epic, command, option)
         raise UsageError(
-            f"{given} given: name one of them, the units or the share of the equity to risk.",
-            next=f"capcli {command} {epic} {word}" if size is None else f"capcli {command} --help",
+            f"Both {option} and --risk are given: name one of them, the units or the share of the equity to "
+            "risk.",
+            next=f"capcli {command} --help",
         )
     if size is None:
         inputs.risk(risk or "")
         return ONE_UNIT
     hint = "; to sell, add --sell, the size stays positive" if command == "preview" else ""
     return above_zero(option, size, hint)
+
+
+def _sizeless(epic: str, command: str, option: str) -> UsageError:
+    """Return the error of an order without a size; a number alone is the size of one without a market."""
+    number = _NUMBER.fullmatch(epic)
+    usual = next((one for one in epics_for(epic) if one in NAMES.values()), epic)
+    named, size = ("EPIC", epic) if number else (usual, "SIZE")
+    suggestion = [named, *(["--size"] if command == "preview" else []), size]
+    lacking = "No market is" if number else f"Neither {option} nor --risk is"
+    rest = "a market and a size" if number else "one of them, the units or the share of the equity to risk"
+    return UsageError(
+        f"{lacking} given: name {rest}.",
+        next=f"capcli {command} {join(suggestion)}",
+        typed=epic,
+        suggestion=suggestion,
+    )
 
 
 def _trigger(at: str | None, type_: str | None, good_till: str | None, command: str) -> Trigger | None:

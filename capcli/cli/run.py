@@ -38,7 +38,7 @@ def main(
 
 
 def _main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None") -> int:
-    call = Call(outlet, around, json=wants_json(argv))
+    call = Call(outlet, around, json=wants_json(argv), dry="--dry-run" in argv)
     try:
         with redirect_stdout(outlet.stdout), redirect_stderr(outlet.stderr):
             code = _answer(call, argv)
@@ -142,7 +142,7 @@ def _stopped(call: Call, problem: Problem) -> int:
     call.is_stopping = True
     if problem.next is None and problem.exit_code == Exit.USAGE:
         problem = replace(problem, next=f"capcli {call.command} --help".replace("  ", " "))
-    problem = replace(problem, next=call.addressed(problem.next))
+    problem = replace(problem, next=call.again(problem.next))
     call.warn(problem.data)
     if call.json:
         from capcli.render.envelope import encode, failure
@@ -208,12 +208,19 @@ def _options_of(command: Any) -> set[str]:
 
 
 def _mended(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
-    """Offer the line as it was typed, with the deal in it that may be meant."""
-    typed, meant = problem.details.get("typed"), problem.details.get("suggestion")
-    if not (typed and meant and typed in argv):
+    """Offer the line as it was typed, with the deal or the market in it that may be meant."""
+    details = problem.details
+    typed, meant = details.get("typed", details.get("epic")), details.get("suggestion")
+    if not (typed and meant):
         return problem
-    line = join(["capcli", *(meant if word == typed else word for word in argv)])
-    return replace(problem, next=call.addressed(line))
+    if isinstance(meant, list):
+        words = [one for word in argv for one in (meant if word == typed else [word])]
+    else:
+        # A list of markets may be written with commas.
+        words = [",".join(meant if part == typed else part for part in word.split(",")) for word in argv]
+    if words == list(argv):
+        return problem
+    return replace(problem, next=call.addressed(join(["capcli", *words])))
 
 
 def _with_full_id(problem: Problem) -> Problem:

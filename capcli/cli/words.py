@@ -7,12 +7,13 @@ run: whoever typed it decides.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from shlex import join
 
 from capcli.cli.globals import VALUES
 
 # A word that is no command, and what takes its place; the rest of the line stays. An option that ends with =
-# takes the next word, and {} is the next word, where there are as many.
+# takes the next word, and {} is the next word. A word in capitals is for the reader to replace.
 COMMANDS: Mapping[str, str] = {
     # account
     "account": "accounts",
@@ -39,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "limits": "status",
     # positions
     "pos": "positions",
+    "ls": "positions",
     "position": "positions",
     "portfolio": "positions",
     "holdings": "positions",
@@ -124,12 +126,12 @@ COMMANDS: Mapping[str, str] = {
     "graph": "prices --chart",
     "klines": "prices",
     "data": "prices",
-    "export": "prices",
+    "export": "prices --output FILE",
     "candles": "prices",
     "candle": "prices",
     "ohlc": "prices",
     "bars": "prices",
-    "download": "prices",
+    "download": "prices --output FILE",
     "stream": "watch",
     "follow": "watch",
     "monitor": "watch",
@@ -197,10 +199,11 @@ COMMANDS: Mapping[str, str] = {
     "get": "config get",
     "env": "config",
     "simulator": "paper status",
-    "demo": "positions --env demo",
+    "demo": "login --env demo",
     "server": "mcp serve",
     "serve": "mcp serve",
     "install": "mcp install",
+    "claude": "mcp install claude-desktop",
     "tools": "mcp tools",
     "commands": "help reference",
     "?": "--help",
@@ -240,6 +243,7 @@ PAIRS: Mapping[tuple[str, str], str] = {
     ("pnl", "today"): "status",
     ("login", "demo"): "login --env demo",
     ("login", "live"): "login --env live",
+    ("install", "claude"): "mcp install claude-desktop",
     ("live", "on"): "live checklist",
     ("live", "unlock"): "live checklist",
     ("watchlist", "new"): "watchlists create",
@@ -345,6 +349,7 @@ _ANYWAY = {
     "buy": frozenset({"--buy", "--long", "--market"}),
 }
 _DRY = "--dry-run"
+_STAND_INS = {"--stop": "PRICE", "--limit": "PRICE", "--stop-distance": "DISTANCE", "--size": "SIZE"}
 _LISTS = frozenset({"positions", "orders", "accounts"})
 _LISTING = frozenset({"list", "ls", "show", "all"})
 _SIZE_SECOND = frozenset({"preview", "close"})
@@ -399,6 +404,8 @@ def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
         why = f"{' '.join(line)[:60]!a} is understood, and written otherwise."
     elif spelt != named:
         why = "A stop, a limit and a level have options here: --stop, --limit, --at."
+        if command == "prices":
+            why = "The width and the span have options here: --resolution, --last."
     elif named != words:
         why = f"There is no command {' '.join(words[place : place + 1 + (words[place] in known)])!a}."
     elif options:
@@ -474,13 +481,25 @@ def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
         command, _, option = command.rpartition(" ")
         rest = [option.rstrip("="), *rest] if rest else rest
     wanted = command.count("{}")
-    if wanted > len(rest) or any(word.startswith("-") for word in rest[:wanted]):
+    values = list(takewhile(lambda word: not word.startswith("-"), rest[:wanted]))
+    if wanted and not values:
         command, wanted = command.partition(" {}")[0], 0
-    own = command.format(*rest[:wanted]).split()
+    own = command.format(*_filled(values, command)[:wanted]).split()
+    wanted = min(wanted, len(values))
     if own[0].startswith("--"):
         return [*words[:place], *own]
     split = next((at for at, word in enumerate(own) if word.startswith("--")), len(own))
+    if "FILE" in own and own[split] in rest:
+        own = own[:split]
     return [*words[:place], *own[:split], *rest[wanted:], *own[split:]]
+
+
+def _filled(values: list[str], command: str) -> list[str]:
+    """Put what stands for the missing one beside a single value: a number is the price, not the deal."""
+    if len(values) != 1 or command.count("{}") == 1:
+        return values
+    option = command.partition(" {} ")[2].split()[0]
+    return ["DEAL", *values] if _NUMBER.fullmatch(values[0]) else [*values, _STAND_INS[option]]
 
 
 def _unsent(words: list[str], place: int) -> list[str]:

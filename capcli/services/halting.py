@@ -8,7 +8,7 @@ from datetime import datetime
 from capcli.domain.account import Listed, WorkingOrder
 from capcli.domain.halt import Halt, HaltKept, tidy
 from capcli.domain.money import plain, short
-from capcli.errors import CapcliError, Halted, NotConfirmed, StateFolderUnusable
+from capcli.errors import CapcliError, EnvironmentUnknown, Halted, NotConfirmed, StateFolderUnusable
 from capcli.services.ports import Clock, HaltSwitch, Journal
 from capcli.services.reply import Reply
 
@@ -146,6 +146,13 @@ def _with_orders(shown: HaltShown, waiting: Waiting | None) -> HaltShown:
         return shown
     try:
         where, found, cancelled = waiting()
+    except EnvironmentUnknown as error:
+        used = f" and {last} was used last" if (last := error.details.get("last")) else ""
+        sentence = (
+            f"{shown.sentence} Working orders can still fill. They were not looked up: no environment is "
+            f"chosen here{used}: capcli --env ENV orders lists them."
+        )
+        return replace(shown, sentence=sentence)
     except Exception as error:  # noqa: BLE001  it is halted, whatever this look does
         why = error.message if isinstance(error, CapcliError) else type(error).__name__
         sentence = f"{shown.sentence} Working orders can still fill, and could not be read: {why}"

@@ -138,7 +138,9 @@ def test_the_next_command_is_for_the_same_environment_and_account(capcli):
     there = ("--env", "paper", "--account", "100482915730264825")
     refused = capcli("positions", "00000000-0000-0000-0000-000000000000", *there, "--json")
     assert refused.error["next"] == "capcli --env paper --account 100482915730264825 positions"
-    assert capcli("preview", "silver", "--size", "1", "--json").error["next"] == "capcli markets show SILVER"
+    assert capcli("preview", "silver", "--size", "1", "--json").error["next"] == (
+        "capcli preview SILVER --size 1 --json"
+    )
 
 
 def test_an_option_that_cannot_be_read_is_not_repeated(capcli):

@@ -284,7 +284,7 @@ def test_an_incomplete_environment_does_not_leave_a_login_half_done(capcli, keyc
 def test_stdin_beside_status_is_refused_and_not_ignored(capcli, keychain, host, broker):
     done = capcli("login", "--status", "--stdin", "--env", "demo", stdin=GOOD, around=broker())
     assert (done.code, host.seen, keychain) == (2, [], {})
-    assert "capcli login --status" in done.err
+    assert "capcli --env demo login --status" in done.err
 
 
 def test_credentials_on_stdin_that_are_refused_are_told_not_to_be_stored(capcli, keychain, broker):

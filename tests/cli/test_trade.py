@@ -74,7 +74,7 @@ def test_a_working_order_is_bought_alike(capcli: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "following"),
     [
-        (("buy", "SILVER"), "capcli buy SILVER 1"),
+        (("buy", "SILVER"), "capcli buy SILVER SIZE"),
         (("buy", "1", "SILVER"), "capcli buy SILVER 1"),
         (("sell", "SILVER", "1", "--risk", "1%"), "capcli sell --help"),
         (("sell", "SILVER", "--qty", "2"), "capcli sell SILVER 2"),

@@ -138,7 +138,9 @@ def test_a_flattening_goes_out_without_a_journal_and_says_so(
     assert "journal" in " ".join(done.data["warnings"])
 
 
-@pytest.mark.parametrize("words", [("flatten",), ("close", "--all"), ("close", "x-1")])
+@pytest.mark.parametrize(
+    "words", [("flatten",), ("flatten", "--dry-run"), ("close", "--all"), ("close", "x-1")]
+)
 def test_without_its_settings_a_way_out_never_ends_on_paper(place: Place, words: tuple[str, ...]) -> None:
     deal = place.buy()
     place.home.mkdir(parents=True, exist_ok=True)
@@ -149,7 +151,20 @@ def test_without_its_settings_a_way_out_never_ends_on_paper(place: Place, words:
     config.unlink()
     done = place(*words, "--confirm", "--json", settings={})
     assert (done.code, place.left()) == (3, {deal}), done
-    assert "--env demo" in done.error["next"]
+    assert done.error["next"] == f"capcli --env ENV {' '.join(words)}"
+    assert "demo was used last. Name it: --env demo or --env paper." in done.error["message"]
+    halted = place("halt", "--json", settings={})
+    assert "no environment is chosen here and demo was used last" in halted.data["sentence"]
+    assert "Nothing was sent" not in halted.data["sentence"]
+
+
+def test_a_login_without_any_key_does_not_count_as_the_last_use(place: Place) -> None:
+    assert place("positions", settings={}).code == 0
+    health = place("health", "--env", "demo", "--only", "login", settings={})
+    assert health.code == 3, health
+    assert place("close", "--all", "--confirm", settings={}).code == 0
+    halted = place("halt", "--json", settings={})
+    assert "could not be read" not in halted.data["sentence"]
 
 
 def test_where_trading_is_off_a_person_at_a_terminal_gets_out_and_a_script_does_not(place: Place) -> None:
