@@ -154,7 +154,7 @@ def test_mcp_start(env: dict[str, str]) -> None:
             times[name].append(until_tools(command, env))
     one, ours = (statistics.median(times[name]) for name in ("one", "capcli"))
     print(f"\nbaseline: a one-tool FastMCP server {one:.1f} ms")
-    row("capcli mcp serve, spawn to tools/list", ours, one, 1.3)
+    row("capcli mcp serve, spawn to tools/list", ours, one, 1.15)
 
 
 def test_preview_over_a_slow_line(tmp_path: Path) -> None:
