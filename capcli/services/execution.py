@@ -259,7 +259,7 @@ class Executions:
         risk = None if case.only_reduces else "The order"
         order = read_order(preview.document)
         reply = self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
-        if reply.data.replayed:
+        if reply.data.replayed or reply.data.state is AttemptState.NOT_SENT:
             return reply
         self._desk.approvals.sent(permit, asked, reply.data.attempt_id)
         under = permit.words if isinstance(permit, Spend) else None

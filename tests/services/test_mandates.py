@@ -153,6 +153,14 @@ def test_every_order_under_it_is_announced_with_its_name(seats: Seats, person: S
     assert told[0]["attempt_id"] == sent.attempt_id
 
 
+def test_an_order_that_did_not_leave_is_not_announced_and_used_up(client: Callable[..., Seat]) -> None:
+    bot = client(orders=1)
+    bot.tap.breaks("POST", "/positions", before=httpx.ConnectError("down"))
+    done = order(bot, size="1")
+    assert (done.data.state, done.data.warnings) == ("NOT_SENT", ())
+    assert "its 1 order is used up" in refusal(lambda: order(bot, size="1")).message
+
+
 def test_a_persons_no_holds_over_it(client: Callable[..., Seat], person: Seat) -> None:
     bot = client(risk="1")
     preview = bot.preview(size="1.5", stop=stop_at("24.50"))
