@@ -306,6 +306,7 @@ MOVED = replace(ORDER, level=D("27.2"))
         ((order_row("new", level=None),), V.UNDECIDED),
         ((order_row("new", level=D(27), size=None),), V.LANDED),
         ((order_row("new", level=D("27.2")),), V.NOTHING_THERE),
+        ((order_row("new", level=D("27.2"), status="MODIFIED"),), V.UNDECIDED),
         ((order_row("new", level=D(27), size=D(2)),), V.NOTHING_THERE),
     ],
 )

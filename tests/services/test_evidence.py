@@ -150,6 +150,28 @@ def test_a_deal_that_its_confirmation_does_not_name_is_looked_for_more_than_once
     assert list(kept(seat, stop=STOP).deal_ids) == seat.book()
 
 
+def test_an_order_without_a_stop_that_cannot_be_read_back_misses_none(seat: Seat) -> None:
+    shown = seat.preview()
+    hide = says(200, {"positions": []})
+    seat.tap.breaks(
+        "POST", "/positions", after=lambda _: seat.tap.breaks("GET", "/positions", before=hide, times=9)
+    )
+    reply = seat.execute(shown.preview_id)
+    assert (reply.exit_code, reply.data.protected) == (0, Protection.NOT_ASKED)
+
+
+def test_a_stop_that_nobody_asked_for_is_shown(seat: Seat) -> None:
+    def with_stop(request: Any) -> Any:
+        body = seat.tap._inner.handle_request(request).json()
+        for row in body["positions"]:
+            row["position"]["stopLevel"] = 24
+        return says(200, body)
+
+    seat.tap.breaks("GET", "/positions", before=with_stop, times=9)
+    found = kept(seat)
+    assert (found.protected, found.stop_level) == (Protection.NOT_ASKED, STOP.value)
+
+
 def test_a_close_that_may_still_be_sent_is_left_to_its_own_process(seat: Seat) -> None:
     deal, desk = seat.open().deal_id or "", seat.app.order_desk
     assert desk.broker.send("DELETE", f"/positions/{deal}", None).status == 200

@@ -136,6 +136,19 @@ def test_what_a_found_working_order_was_filled_as_is_no_second_deal(seat: Seat) 
     assert (row.state, row.exit_code, row.candidates) == (S.LANDED, 0, ())
 
 
+def test_a_second_deal_is_told_where_no_deal_names_an_order(seat: Seat, elsewhere: Seat) -> None:
+    def without_orders(request: httpx.Request) -> httpx.Response:
+        answer = seat.tap._inner.handle_request(request)
+        body = answer.json()
+        for row in body.get("positions", ()):
+            row["position"]["workingOrderId"] = None
+        return httpx.Response(answer.status_code, json=body)
+
+    seat.tap.breaks("GET", "/positions", before=without_orders, times=99)
+    _, _, second = second_deal(seat, elsewhere)
+    assert only(reconcile(seat)).candidates == (second,)
+
+
 def test_a_deal_of_another_size_whose_row_is_late_is_no_second_deal(seat: Seat, elsewhere: Seat) -> None:
     elsewhere.book()
     attempt_id = lose(seat, landed=True, later_s=2)

@@ -53,6 +53,12 @@ def test_execution_checks_the_funds_by_the_leverage_too(seat: Seat) -> None:
     assert seat.tap.orders() == []
 
 
+def test_a_leverage_of_nothing_keeps_the_markets_factor(seat: Seat) -> None:
+    nothing = {"hedgingMode": False, "leverages": {"COMMODITIES": {"current": 0, "available": [1]}}}
+    seat.tap.breaks("GET", "/accounts/preferences", before=says(200, nothing))
+    assert seat.preview().leverage is None
+
+
 def test_a_class_that_the_preferences_do_not_list_keeps_the_markets_factor(seat: Seat) -> None:
     only = {"hedgingMode": False, "leverages": {"SHARES": {"current": 1, "available": [1]}}}
     seat.tap.breaks("GET", "/accounts/preferences", before=says(200, only))

@@ -288,6 +288,22 @@ def test_a_filled_order_is_named_with_its_position(seat: Seat, filled: tuple[str
     assert seat.tap.seen("DELETE") == []
 
 
+def test_a_cancellation_that_is_only_claimed_was_not_sent_where_its_order_waits(
+    seats: Seats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat, other = seats(), seats()
+    order = place(seat)
+
+    def move(*_: Any, **__: Any) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(seat.app.journal, "move", move)
+    with pytest.raises(KeyboardInterrupt):
+        cancel(seat, order)
+    (row,) = other.app.settlements.reconcile().data.attempts
+    assert (row.state_before, row.state) == (S.CLAIMED, S.NOT_SENT)
+
+
 def test_a_filled_order_is_named_also_where_the_account_cannot_be_read(
     seat: Seat, filled: tuple[str, str]
 ) -> None:

@@ -260,6 +260,28 @@ def hang_a_close(seat: Seat) -> tuple[str, str]:
     return attempt.attempt_id, deal
 
 
+def test_an_order_whose_process_died_in_the_send_is_what_a_person_says(
+    seats: Seats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seat, hand = seats(), seats()
+    shown = seat.preview()
+    broker = seat.app.order_desk.broker
+    real = broker._send_now
+
+    def die(*args: Any, **options: Any) -> None:
+        real(*args, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(broker, "_send_now", die)
+    with pytest.raises(KeyboardInterrupt):
+        seat.execute(shown.preview_id)
+    by_hand(hand)
+    (attempt,) = hand.app.journal.unresolved("paper", "paper", hand.app.broker.account_id or "")
+    deal = hand.book()[0]
+    row = resolve(hand, attempt.attempt_id, landed=deal).data
+    assert (row.state_before, row.state, row.deal_ids) == (S.SENDING, S.LANDED, (deal,))
+
+
 @pytest.mark.parametrize(("said", "state"), [("not_placed", S.ABSENT), ("landed", S.LANDED)])
 def test_a_close_that_hangs_while_nothing_can_be_read_is_settled_by_a_person(
     seat: Seat, said: str, state: AttemptState

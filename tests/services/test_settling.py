@@ -663,6 +663,13 @@ def test_waiting_goes_on_while_another_process_is_sending(seats: Seats) -> None:
     assert only(seat.app.settlements.wait()).state is S.LANDED
 
 
+def test_waiting_goes_on_where_the_account_cannot_be_read_yet(seat: Seat) -> None:
+    lose(seat, landed=True)
+    seat.tap.breaks("GET", "/positions", before=says(500, text=""), times=99)
+    until(seat, seat.tap.mend)
+    assert only(seat.app.settlements.wait()).state is S.LANDED
+
+
 def test_waiting_goes_on_where_a_close_cannot_be_read_yet(seat: Seat) -> None:
     deal = seat.open().deal_id or ""
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=2)
