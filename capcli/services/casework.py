@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from capcli.domain.account import (
     Account,
@@ -44,7 +44,6 @@ from capcli.errors import (
     WouldSend,
     kind_of,
 )
-from capcli.services.approving import Approvals
 from capcli.services.conversion import conversion_rate, known_rates, rates_of
 from capcli.services.documents import StoredOrder, read_order
 from capcli.services.fanout import together
@@ -64,6 +63,9 @@ from capcli.services.standing import (
 )
 from capcli.services.whereabouts import account_of, name_account
 
+if TYPE_CHECKING:
+    from capcli.services.approving import Approvals
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -75,7 +77,7 @@ class Desk:
     policy: Policy
     clock: Clock
     halt: HaltSwitch
-    approvals: Approvals
+    approvals: "Approvals"
     dry_run: bool = False
     notices: tuple[str, ...] = ()
     """What a way out says beside its result: settings that cannot be read and that it does not use."""
