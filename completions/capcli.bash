@@ -213,6 +213,7 @@ __capcli_valued() {
     *"|--account") source="@accounts" ;;
     *"|--fields") source="" ;;
     *"|--timeout") source="" ;;
+    *"|--tz") source="" ;;
     *) return 1 ;;
     esac
 }
@@ -415,7 +416,7 @@ _capcli() {
     fi
     __capcli_words "$route"
     if [[ -z $ended && $current == -* ]]; then
-        __capcli_offer "${words#*|} --env --profile --account --json --csv --fields --no-color --quiet -q --verbose -v --timeout --version -V --help"
+        __capcli_offer "${words#*|} --env --profile --account --json --csv --fields --no-color --quiet -q --verbose -v --timeout --tz --version -V --help"
         return
     fi
     [[ $count == 0 ]] && __capcli_offer "${words%%|*}"

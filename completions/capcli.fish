@@ -266,6 +266,8 @@ function __capcli_valued
             echo ''
         case '*|--timeout'
             echo ''
+        case '*|--tz'
+            echo ''
         case '*'
             return 1
     end
@@ -710,6 +712,7 @@ function __capcli_options
     printf '%s\t%s\n' '--verbose' 'Say more on stderr.'
     printf '%s\t%s\n' '-v' 'Say more on stderr.'
     printf '%s\t%s\n' '--timeout' 'Seconds to wait for an answer.'
+    printf '%s\t%s\n' '--tz' 'Times in utc (default) or local time.'
     printf '%s\t%s\n' '--version' 'Print the version.'
     printf '%s\t%s\n' '-V' 'Print the version.'
     printf '%s\t%s\n' '--help' 'Show this message and exit.'

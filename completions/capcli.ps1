@@ -634,6 +634,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         '*|--account' = '@accounts'
         '*|--fields' = ''
         '*|--timeout' = ''
+        '*|--tz' = ''
     }
     $arguments = @{
         'buy|0' = '@epics'
@@ -686,6 +687,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--verbose', 'Say more on stderr.'),
             @('-v', 'Say more on stderr.'),
             @('--timeout', 'Seconds to wait for an answer.'),
+            @('--tz', 'Times in utc (default) or local time.'),
             @('--version', 'Print the version.'),
             @('-V', 'Print the version.'),
             @('--help', 'Show this message and exit.')

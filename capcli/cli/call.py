@@ -458,7 +458,7 @@ class Call:
 
         key, only = rows_key(type(reply.data)), self.options.fields
         subject = text.Subject(env, reply.account_id)
-        look = self.outlet.look(no_colour=self.options.no_colour)
+        look = replace(self.outlet.look(no_colour=self.options.no_colour), local=self.options.local)
         if look.width is not None:
             look = replace(look, numbers=self._numbers(reply))
         if self.options.csv and key:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from capcli.errors import UsageError
 
-VALUES = ("--env", "--profile", "--account", "--fields", "--timeout")
+VALUES = ("--env", "--profile", "--account", "--fields", "--timeout", "--tz")
 _FLAGS = ("--json", "--csv", "--no-color", "--quiet", "-q", "--verbose", "-v", "-vv", "-vvv")
 HELP = "capcli --help"
 
@@ -24,6 +24,7 @@ class Globals:
     no_colour: bool = False
     quiet: bool = False
     verbose: int = 0
+    local: bool = False
 
 
 def hoist(argv: Sequence[str]) -> list[str]:
@@ -81,6 +82,14 @@ def _value(word: str, words: Iterator[str]) -> tuple[str, str]:
 def _refuse_second(name: str, value: str, seen: dict[str, str]) -> None:
     if seen.setdefault(name, value) != value:
         raise UsageError(f"{name} is given twice: {seen[name]} and {value}.", next=HELP, option=name)
+
+
+def read_zone(text: str | None) -> bool:
+    """Say whether times are local: `utc` or `local`. Raises UsageError."""
+    word = (text or "utc").strip().lower()
+    if word not in {"utc", "local"}:
+        raise UsageError(f"--tz is {word[:20]!a}. Allowed: utc, local.", next=HELP, option="--tz")
+    return word == "local"
 
 
 def read_fields(text: str | None) -> tuple[str, ...]:

@@ -210,8 +210,12 @@ def _span(ctx: typer.Context, name: str, last: str | None, start: str | None, en
         raise UsageError(
             "--last and --from/--to cannot be used together.", next=f"capcli history {name} --help"
         )
-    clock = ctx.find_root().obj.clock
-    return Span(instant("--from", start, clock), instant("--to", end, clock), span("--last", last))
+    call = ctx.find_root().obj
+    since, until = (
+        instant(name, text, call.clock, local=call.options.local)
+        for name, text in (("--from", start), ("--to", end))
+    )
+    return Span(since, until, span("--last", last))
 
 
 def _told(ctx: typer.Context, application: "App") -> "History":

@@ -108,19 +108,22 @@ def listed(words: Iterable[str] | None) -> tuple[str, ...]:
     return tuple(part for word in words or () for part in word.replace(",", " ").split())
 
 
-def instant(option: str, text: str | None, clock: Callable[[], datetime] | None = None) -> datetime | None:
+def instant(
+    option: str, text: str | None, clock: Callable[[], datetime] | None = None, *, local: bool = False
+) -> datetime | None:
     """Read an ISO date or time as UTC; a date alone is its first moment. Raises UsageError.
 
-    Where a `clock` is given, `today` and `yesterday` are the first moments of these days (UTC).
+    Where a `clock` is given, `today` and `yesterday` are the first moments of these days. What has no offset
+    is in UTC, or in this computer's time where it is `local`.
     """
     if text is None:
         return None
     word = text.strip()
     if clock is not None and word.lower() in _DAYS_AGO:
-        midnight = clock().replace(hour=0, minute=0, second=0, microsecond=0)
-        return midnight - timedelta(days=_DAYS_AGO[word.lower()])
+        day = (clock().astimezone() if local else clock()).date() - timedelta(days=_DAYS_AGO[word.lower()])
+        return _in_utc(datetime(day.year, day.month, day.day), local=local)  # noqa: DTZ001  the zone is put on
     try:
-        at = _read_time(word)
+        at = _read_time(word, local=local)
     except ValueError:
         raise UsageError(
             f"{option} is {text[:60]!a}. Write 2026-01-31 or 2026-01-31T14:00, in UTC or with an offset "
@@ -153,14 +156,17 @@ def until(option: str, text: str, clock: Callable[[], datetime]) -> datetime:
         ) from None
 
 
-def _read_time(text: str) -> datetime:
+def _read_time(text: str, *, local: bool = False) -> datetime:
     if not _TIME.fullmatch(text):
         raise ValueError(text)
-    at = datetime.fromisoformat(text)
     try:
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return _in_utc(datetime.fromisoformat(text), local=local)
     except OverflowError:
         raise ValueError(text) from None
+
+
+def _in_utc(at: datetime, *, local: bool) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None and not local else at.astimezone(UTC)
 
 
 def resolution(text: str) -> Resolution:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from capcli.cli.call import Call
-from capcli.cli.globals import Globals, read_fields
+from capcli.cli.globals import Globals, read_fields, read_zone
 from capcli.cli.tree import Group, new_app
 from capcli.errors import UsageError
 
@@ -102,6 +102,9 @@ def root(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors to stderr.")] = False,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more on stderr.")] = 0,
     timeout: Annotated[str | None, typer.Option(metavar="S", help="Seconds to wait for an answer.")] = None,
+    tz: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Times in utc (default) or local time.")
+    ] = None,
     version: Annotated[  # noqa: ARG001  handled by its callback
         bool, typer.Option("--version", "-V", is_eager=True, callback=_version, help="Print the version.")
     ] = False,
@@ -110,5 +113,15 @@ def root(
     if json and csv:
         raise UsageError("--json and --csv cannot be used together.", next="capcli --help")
     call.options = Globals(
-        env, profile, account, timeout, json, csv, read_fields(fields), no_color, quiet, verbose
+        env,
+        profile,
+        account,
+        timeout,
+        json,
+        csv,
+        read_fields(fields),
+        no_color,
+        quiet,
+        verbose,
+        read_zone(tz),
     )

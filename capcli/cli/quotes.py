@@ -67,8 +67,10 @@ def prices(
 
     if last is not None and (start or end):
         raise UsageError("--last and --from/--to cannot be used together.", next="capcli prices --help")
-    clock = ctx.find_root().obj.clock
-    since, until, chosen = instant("--from", start, clock), instant("--to", end, clock), resolution(width)
+    call = ctx.find_root().obj
+    clock, local = call.clock, call.options.local
+    since, until = instant("--from", start, clock, local=local), instant("--to", end, clock, local=local)
+    chosen = resolution(width)
     back = last_of(last)
     if isinstance(back, timedelta):
         since, back = clock() - back, None

@@ -166,6 +166,8 @@ stdout; messages and errors go to stderr.
 --fields    only these fields, in this order:
             capcli positions --json --fields deal_id,epic,pl
             Dots lead into a field: totals.pl, stop.level, checks.rule.
+--tz local  times in tables, and times that you type without an offset, in this
+            computer's zone; --json and --csv stay in UTC
 --quiet     nothing on stderr but errors; on a preview also --id-only."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from capcli.domain.market import Candle
@@ -22,12 +23,20 @@ class Tone(StrEnum):
 class Cell:
     """A piece of text and its tone. Text from the broker is data: the painter strips control characters.
 
-    `deal`: the text is a deal id, which a terminal shows with the number that this computer gave it.
+    `deal`: the text is a deal id, which a terminal shows with the number that this computer gave it. `at` and
+    `form`: the text is this time, for a reader who wants it in local time.
     """
 
     text: str
     tone: Tone = Tone.PLAIN
     deal: bool = False
+    at: datetime | None = None
+    form: str = ""
+
+
+def moment(at: datetime, form: str = "%Y-%m-%d %H:%M:%S", mark: str = "Z") -> Cell:
+    """Return a time as a cell: UTC, with `mark` behind it."""
+    return Cell(f"{at:{form}}{mark}", at=at, form=form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,7 @@ class Look:
     """How the reader reads: `width` is None where nothing may be cut or wrapped (pipes and files).
 
     `columns` is how wide a drawing may be there; `numbers` are the deals that a person may name by number.
+    `local`: times are shown in this computer's zone, with its offset.
     """
 
     terminal: bool = False
@@ -99,6 +109,7 @@ class Look:
     unicode: bool = True
     columns: int = 80
     numbers: Mapping[str, int] = field(default_factory=dict)
+    local: bool = False
 
 
 _ASCII = str.maketrans({"✓": "ok", "✗": "FAIL", "→": "->", "·": "-", "…": "...", "●": "*"})
@@ -108,3 +119,12 @@ def shown(text: str, look: Look) -> str:
     """Return text that is safe on this reader's screen: no control characters, no glyph that it lacks."""
     clean = "".join(letter if letter.isprintable() else "?" for letter in text)
     return clean if look.unicode else clean.translate(_ASCII)
+
+
+def written(cell: Cell, look: Look) -> str:
+    """Return the text of a cell for this reader, safe on their screen."""
+    if cell.at is None or not look.local:
+        return shown(cell.text, look)
+    here = cell.at.astimezone()
+    offset = f"{here:%z}"
+    return f"{here:{cell.form}}{offset[:3]}:{offset[3:5]}"

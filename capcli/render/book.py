@@ -6,7 +6,7 @@ from typing import Any
 from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import short
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.numbers import NOTHING, change, gain, money, percent, places, price, price_cell
 from capcli.services.portfolio import OrderRow, OrdersFound, PositionRow, PositionsFound, Totals
 
@@ -119,6 +119,6 @@ def _order(row: OrderRow) -> tuple[Cell, ...]:
         price_cell(row.distance, digits),
         _stop(row, digits),
         price_cell(row.limit_level, digits),
-        Cell(f"{row.good_till:%Y-%m-%d %H:%M}Z" if row.good_till else "until cancelled"),
+        moment(row.good_till, "%Y-%m-%d %H:%M") if row.good_till else Cell("until cancelled"),
         Cell(row.deal_id, deal=True),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.numbers import NOTHING, gained
 from capcli.services.amending import Amendment
 from capcli.services.cancelling import Cancellation
@@ -44,13 +44,13 @@ def _(data: Amendment) -> list[Block]:
 
 @view.register
 def _(data: OrderAmendment) -> list[Block]:
-    until = f"{data.good_till:%Y-%m-%d %H:%M:%S}Z" if data.good_till else "until cancelled"
+    until = moment(data.good_till) if data.good_till else Cell("until cancelled")
     rows: Rows = [
         *_state(data.state, data.protected),
         ("Level", Cell(plain(data.level))),
         ("Stop", _stop(data)),
         ("Limit", _limit(data)),
-        ("Good till", Cell(until)),
+        ("Good till", until),
     ]
     return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
 

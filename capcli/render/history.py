@@ -7,7 +7,7 @@ from typing import Any
 
 from capcli.domain.account import Activity, Transaction
 from capcli.domain.money import percent_of, plain, short
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.numbers import NOTHING, gain, money
 from capcli.services.booking import Booked, Totals
 from capcli.services.history import ActivityFound, Report, TransactionsFound
@@ -57,7 +57,7 @@ def _(data: ActivityFound) -> list[Block]:
 def _activity(row: Activity) -> tuple[Cell, ...]:
     deal = " ".join(word for word in (row.side and row.side.value, row.size and short(row.size)) if word)
     return (
-        Cell(_time(row.at)),
+        moment(row.at, mark=""),
         Cell(row.epic, Tone.STRONG),
         Cell(row.type),
         Cell(row.status, Tone.BAD if row.status in _BAD else Tone.PLAIN),
@@ -66,10 +66,6 @@ def _activity(row: Activity) -> tuple[Cell, ...]:
         NOTHING if row.level is None else Cell(plain(row.level)),
         Cell(row.deal_id, deal=True),
     )
-
-
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 @view.register
@@ -86,7 +82,7 @@ def _(data: TransactionsFound) -> list[Block]:
 
 def _booking(row: Transaction) -> tuple[Cell, ...]:
     return (
-        Cell(_time(row.at)),
+        moment(row.at, mark=""),
         Cell(row.type),
         Cell(row.epic, Tone.STRONG) if row.epic else NOTHING,
         gain(row.amount, row.currency),

@@ -7,7 +7,7 @@ from typing import Any
 from capcli.domain.market import DayHours, Distance, Market, MarketRow, MarketStatus, RuleUnit
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
-from capcli.render.blocks import Block, Cell, Chart, Column, Line, Pairs, Table, Tone
+from capcli.render.blocks import Block, Cell, Chart, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.numbers import change, percent, places, price, price_cell
 from capcli.services.downloads import Download
 from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
@@ -100,7 +100,7 @@ def _quote(row: QuoteRow) -> tuple[Cell, ...]:
         change(row.change_pct),
         Cell(row.currency),
         status_cell(row.market_status),
-        Cell(f"{row.at:%Y-%m-%d %H:%M:%S}Z"),
+        moment(row.at),
     )
 
 
@@ -112,7 +112,7 @@ def _(data: CandlesFound) -> list[Block]:
     digits = places(*(candle.bid_close for candle in data.candles))
     rows = tuple(
         (
-            Cell(f"{candle.time:%Y-%m-%d %H:%M}"),
+            moment(candle.time, "%Y-%m-%d %H:%M", ""),
             Cell(price(candle.bid_open, digits)),
             Cell(price(candle.bid_high, digits)),
             Cell(price(candle.bid_low, digits)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from capcli.render.blocks import Block, Chart, Line, Look, Page, Pairs, Table, shown
+from capcli.render.blocks import Block, Chart, Line, Look, Page, Pairs, Table, shown, written
 
 _GAP = "  "
 
@@ -15,7 +15,7 @@ def paint(blocks: Iterable[Block], look: Look) -> str:
 
 def _lines(block: Block, look: Look) -> list[str]:
     if isinstance(block, Line):
-        return [shown(block.cell.text, look)]
+        return [written(block.cell, look)]
     if isinstance(block, Page):
         return [shown(line, look) for line in block.text.splitlines()]
     if isinstance(block, Pairs):
@@ -32,7 +32,7 @@ def _chart(block: Chart, look: Look) -> list[str]:
 
 
 def _pairs(block: Pairs, look: Look) -> list[str]:
-    texts = [(shown(name, look), shown(cell.text, look)) for name, cell in block.rows]
+    texts = [(shown(name, look), written(cell, look)) for name, cell in block.rows]
     width = max((len(name) for name, _ in texts), default=0)
     rows = [f"{name:<{width}}{_GAP}{text}".rstrip() for name, text in texts]
     return [shown(block.title, look), *rows] if block.title else rows
@@ -40,7 +40,7 @@ def _pairs(block: Pairs, look: Look) -> list[str]:
 
 def _table(block: Table, look: Look) -> list[str]:
     texts = [[column.title for column in block.columns]]
-    texts += [[shown(cell.text, look) for cell in row] for row in block.rows]
+    texts += [[written(cell, look) for cell in row] for row in block.rows]
     widths = [max(len(row[place]) for row in texts) for place in range(len(block.columns))]
     rights = [column.right for column in block.columns]
     return [_row(row, widths, rights) for row in texts]

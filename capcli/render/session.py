@@ -3,7 +3,7 @@
 from functools import singledispatch
 from typing import Any
 
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.numbers import gain, money
 from capcli.render.results import LoginDone, LoginStatus, LogoutDone
 from capcli.services.accounts import AccountRow, AccountsFound, SessionShown
@@ -57,7 +57,7 @@ def _(data: SessionShown) -> list[Block]:
         ("Host", Cell(data.host)),
     ]
     if data.broker_time:
-        rows.append(("Broker time", Cell(f"{data.broker_time:%Y-%m-%d %H:%M:%S}Z")))
+        rows.append(("Broker time", moment(data.broker_time)))
     if data.approval == "human":
         rows.append(("Approval", Cell("a person approves every order, close and change")))
     if data.halt:

@@ -5,7 +5,7 @@ from typing import Any
 
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
 from capcli.services.executions_log import ExecutionRecord, ExecutionsFound
 from capcli.services.settling import Reconciliation, Settled
 from capcli.services.verifying import Verified
@@ -71,7 +71,7 @@ def _(data: ExecutionsFound) -> list[Block]:
 def _execution(row: ExecutionRecord) -> tuple[Cell, ...]:
     at = row.sent_at or row.created_at
     return (
-        Cell(f"{at:%Y-%m-%d %H:%M:%S}Z"),
+        moment(at),
         Cell(_what(row) + (f" (mandate {row.mandate})" if row.mandate else "")),
         Cell(row.state.value.lower(), _tone(row.state)),
         Cell("" if row.level is None else plain(row.level)),

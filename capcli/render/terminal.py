@@ -12,7 +12,20 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from capcli.render import chart
-from capcli.render.blocks import Block, Cell, Chart, Column, Line, Look, Page, Pairs, Table, Tone, shown
+from capcli.render.blocks import (
+    Block,
+    Cell,
+    Chart,
+    Column,
+    Line,
+    Look,
+    Page,
+    Pairs,
+    Table,
+    Tone,
+    shown,
+    written,
+)
 
 _STYLES = {
     Tone.PLAIN: "",
@@ -118,7 +131,7 @@ def _without_ids(block: Table) -> Table:
 
 
 def _text(cell: Cell, look: Look) -> Text:
-    return Text(shown(cell.text, look), style=_STYLES[cell.tone], overflow="fold")
+    return Text(written(cell, look), style=_STYLES[cell.tone], overflow="fold")
 
 
 def _toned(line: Iterable[Cell]) -> Text:
@@ -153,7 +166,7 @@ def _fits(block: Table, look: Look) -> bool:
     if look.width is None:
         return True
     texts = [[column.title for column in block.columns]]
-    texts += [[shown(cell.text, look) for cell in row] for row in block.rows]
+    texts += [[written(cell, look) for cell in row] for row in block.rows]
     widths = [
         min(max(cell_len(row[place]) for row in texts), _NARROWEST_PROSE if column.prose else _UNLIMITED)
         for place, column in enumerate(block.columns)
