@@ -377,7 +377,11 @@ def test_an_order_that_cannot_be_read_is_cancelled_by_its_id(seat: Seat) -> None
     assert done.sentence.startswith(f"Cancelled the working order {deal}; nothing of it was filled")
 
 
-def test_a_cancellation_that_its_confirmation_denies_is_proved_by_the_activity(seat: Seat) -> None:
+@pytest.mark.parametrize("behind", [0, 5])
+def test_a_cancellation_that_its_confirmation_denies_is_proved_by_the_activity(
+    seats: Seats, time: Time, behind: int
+) -> None:
+    seat = seats(clock=lambda: time.now() - timedelta(hours=behind))
     deal = place(seat)
     denied = {
         "date": "2026-03-02T12:00:30",

@@ -212,6 +212,18 @@ def test_an_index_or_a_trigger_that_was_dropped(
     way_out(later)
 
 
+@plain_alone
+def test_an_index_that_was_made_anew_over_other_columns(
+    used: Path, later: SqliteJournal, key: bytes | None
+) -> None:
+    with closing(sqlite3.connect(used)) as raw:
+        raw.execute("DROP INDEX attempts_by_send")
+        raw.execute("CREATE INDEX attempts_by_send ON attempts (env)")
+
+    (found,) = later.inspect(key).breaks
+    assert (found.table, found.row, found.fault) == ("schema", "attempts_by_send", "it was altered")
+
+
 def test_a_page_of_an_index_that_another_one_stands_in_for(
     used: Path, later: SqliteJournal, key: bytes | None
 ) -> None:
