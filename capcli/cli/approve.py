@@ -32,9 +32,9 @@ def approve(
     """Approve what an assistant or a script wants to send.
 
     It shows what would be sent, as capcli wrote it down, and asks. A yes is good for one send of exactly
-    that, for ten minutes; the same call sends it, after a fresh look. Without CODE it lists what waits. With
-    --watch it stays and shows one request after the other: y approves, n refuses, h halts, no code is typed.
-    It needs a terminal: no option and no pipe says yes for a person.
+    that, until the time shown; the same call sends it, after a fresh look. Without CODE it lists what waits.
+    With --watch it stays and shows one request after the other: y approves, n refuses, h halts, no code is
+    typed. It needs a terminal: no option and no pipe says yes for a person.
     """
     from capcli.services.approving import ApprovalsFound, Decision
 

@@ -53,7 +53,7 @@ def _options(command: Any, context: Any) -> Iterator[str]:
 
 
 def _exit_status() -> Iterator[str]:
-    from capcli.cli.topics import MEANINGS
+    from capcli.render.error_pages import MEANINGS
 
     yield ".SH EXIT STATUS"
     for code, meaning in MEANINGS.items():

@@ -57,7 +57,7 @@ def described() -> "Iterator[CommandShown]":
     from capcli.cli.completions.plan import commands
     from capcli.cli.contracts import CONTRACTS
     from capcli.cli.reference import paragraphs
-    from capcli.cli.topics import MEANINGS
+    from capcli.render.error_pages import MEANINGS
     from capcli.render.results import CommandShown, ExitCode
 
     for path, one, context in commands():

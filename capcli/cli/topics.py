@@ -9,27 +9,39 @@ import typer
 from capcli.cli import pages
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app
-from capcli.errors import Exit, UsageError
+from capcli.errors import UsageError
 
 if TYPE_CHECKING:
     from capcli.cli.call import Call
 
 app = new_app()
-
-MEANINGS = {
-    Exit.DONE: "done; for an order: it landed",
-    Exit.BUG: "a bug in capcli",
-    Exit.USAGE: "the command line cannot be read",
-    Exit.CONFIG: "configuration or credentials are missing, locked or unreadable",
-    Exit.LOGIN: "the broker refused the login",
-    Exit.REFUSED: "refused here: trading off, a limit, not confirmed, preview expired, unknown or failed",
-    Exit.BROKER_REFUSED: "the broker said no: rejected, market closed, not found",
-    Exit.UNREACHABLE: "nothing was sent or read; safe to try again",
-    Exit.MAY_BE_LIVE: "the order MAY be live: do not send it again, look first",
-    Exit.NO_STOP: "the position is open WITHOUT its stop, or --ensure-stop had to close it",
-    Exit.BUSY: "another process is sending it, or an unresolved attempt blocks the account",
-    Exit.RATE_LIMITED: "rate limited; the message says how long to wait",
-    Exit.INTERRUPTED: "interrupted before anything was sent",
+_EXITS = frozenset({"exit", "exits", "exit-code", "exit-codes", "code", "codes"})
+# What people look for under another word, and the command that is about it.
+ELSEWHERE = {
+    "stop": "positions amend",
+    "stops": "positions amend",
+    "approval": "approve",
+    "fault": "paper faults",
+    "faults": "paper faults",
+    "key": "login",
+}
+ABOUT = {
+    "login": "storing an API key, and what goes wrong there",
+    "limits": "what capcli refuses: sizes, losses, orders a day",
+    "mcp": "AI assistants: install, tools, approval",
+    "scripts": "capcli in a script: JSON, exit codes, confirming",
+    "data": "candles, downloads and streams",
+    "cron": "running capcli by a timer",
+    "paper": "the paper broker: reset, replay, faults",
+    "agents": "what an assistant has to know",
+    "exit-codes": "what each exit code means, and what to do",
+    "error": "all error codes; help error CODE shows one",
+    "refusals": "the broker's words for a refusal",
+    "environment": "every setting and variable",
+    "output": "JSON, CSV and what goes to stderr",
+    "preview": "previewing and executing an order",
+    "completions": "Tab in bash, zsh, fish and PowerShell",
+    "reference": "all commands with their options",
 }
 
 
@@ -57,20 +69,38 @@ def topic(
     if shell is not None:
         _print_script(call, name, shell.lower())
     if name is None:
-        lines = [f"capcli help {word}" for word in PAGES]
+        lines = [f"capcli help {word:<13}{ABOUT[word]}" for word in PAGES]
         finish(call, Reply(Topic("help", "\n".join(["There are:", *lines]))), None)
         return
-    from capcli.cli.main import Root
-
+    if name.lower() in _EXITS and code is None:
+        name = "exit-codes"
     if code is not None:
-        finish(call, Reply(Topic(f"error {code.upper()}", _error_page(name, code))), None)
-    page = PAGES.get(name.lower())
+        finish(call, Reply(Topic(f"{name.lower()} {code.upper()}", _coded_page(name, code))), None)
+    page = PAGES.get(name.lower()) or _page_of_code(name)
     if page is None:
         raise UsageError(
-            f"There is no topic {name[:60]!a}. There are: {', '.join(PAGES)}.",
-            next=f"capcli {name} --help" if name in Root.lazy else "capcli help",
+            f"There is no topic {name[:60]!a}. There are: {', '.join(PAGES)}.", next=_nearest(name)
         )
     finish(call, Reply(Topic(name.lower(), page())), None)
+
+
+def _nearest(name: str) -> str:
+    """Return the command that shows what a word is about, where it is no page's name."""
+    from capcli.cli.main import Root
+    from capcli.cli.words import COMMANDS
+
+    word = name.lower()
+    meant = ELSEWHERE.get(word) or (word if word in Root.lazy else COMMANDS.get(word, "")).partition(" -")[0]
+    return f"capcli {meant.partition(' {')[0]} --help" if meant else "capcli help"
+
+
+def _page_of_code(name: str) -> Callable[[], str] | None:
+    """Return the page of an exit code or of an error code that stands alone."""
+    from capcli.render.error_pages import exit_page, outcomes, page
+
+    if name.isdecimal():
+        return partial(exit_page, int(name))
+    return partial(page, name) if name.upper().replace("-", "_") in outcomes() else None
 
 
 def _print_script(call: "Call", name: str | None, shell: str) -> None:
@@ -92,7 +122,9 @@ def _print_script(call: "Call", name: str | None, shell: str) -> None:
 
 
 def _exit_codes() -> str:
-    return "\n".join(f"{code.value:>4}  {MEANINGS[code]}" for code in Exit)
+    from capcli.render.error_pages import exit_codes
+
+    return exit_codes()
 
 
 def _errors() -> str:
@@ -101,9 +133,11 @@ def _errors() -> str:
     return index()
 
 
-def _error_page(name: str, code: str) -> str:
-    from capcli.render.error_pages import page
+def _coded_page(name: str, code: str) -> str:
+    from capcli.render.error_pages import exit_page, page
 
+    if code.isdecimal() and name.lower() in {"error", "errors", *_EXITS}:
+        return exit_page(int(code))
     if name.lower() not in {"error", "errors"}:
         raise UsageError(f"One word too many: {code[:60]}.", next=f"capcli help {name}")
     return page(code)

@@ -27,6 +27,7 @@ class Unusual(StrEnum):
     FAR_LEVEL = "far_level"
     OLD_PRICE = "old_price"
     MARKET_CLOSED = "market_closed"
+    SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True)

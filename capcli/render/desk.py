@@ -61,7 +61,11 @@ def _(data: ApprovalsFound) -> list[Block]:
         return [Line(Cell("Nothing waits for a person.")), mode]
     columns = (Column("Asked"), Column("Until"), Column("State"), Column("What", prose=True))
     table = Table(columns, tuple(_approval(row) for row in data.approvals))
-    return [table, Line(Cell("The code is in the answer that the assistant or the script got.")), mode]
+    how = (
+        "capcli approve --watch shows each in full and takes y or n. Or capcli approve CODE, with the code "
+        "from the answer that the assistant or the script got."
+    )
+    return [table, Line(Cell(how)), mode]
 
 
 def _approval(row: ApprovalRow) -> tuple[Cell, ...]:

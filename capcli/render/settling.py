@@ -31,8 +31,10 @@ def view(data: Any) -> list[Block]:
 @view.register
 def _(data: Reconciliation) -> list[Block]:
     if not data.attempts:
-        return [Line(Cell("Nothing to settle: no order of this account is unresolved."))]
-    return [block for row in data.attempts for block in view(row)]
+        nothing = Line(Cell("Nothing to settle: no order of this account is unresolved."))
+        return [nothing, *(Line(Cell(words)) for words in data.lately)]
+    rows = [block for row in data.attempts for block in view(row)]
+    return [*rows, *(Line(Cell(words)) for words in data.lately)]
 
 
 @view.register

@@ -25,6 +25,8 @@ def _(data: StatusFound) -> list[Block]:
     if data.limits:
         columns = (Column("Limit"), *(Column(name, right=True) for name in ("At most", "Used", "Left")))
         blocks.append(Table(columns, tuple(map(_limit, data.limits))))
+        if any(row.setting == "CAP_MAX_RISK_PCT" for row in data.limits):
+            blocks.append(Line(Cell("CAP_MAX_RISK_PCT is per market and direction.", Tone.DIM)))
     return [*blocks, *(Line(Cell(problem, Tone.WARN)) for problem in data.problems)]
 
 
@@ -78,7 +80,9 @@ def _limit(row: LimitLeft) -> tuple[Cell, ...]:
     def amount(number: Any) -> str:
         return short(number) if row.unit in _COUNTED else money(number, row.unit)
 
+    setting = Cell(f"{row.setting}: most in {row.where}" if row.where else row.setting)
     if row.used is None or row.left is None:
-        return Cell(row.setting), Cell(amount(row.limit)), NOTHING, NOTHING
+        bare = Cell("no bound", Tone.WARN) if row.where else NOTHING
+        return setting, Cell(amount(row.limit)), bare, NOTHING
     tone = Tone.BAD if not row.left else Tone.WARN if row.left * _NEARLY < row.limit else Tone.PLAIN
-    return Cell(row.setting), Cell(amount(row.limit)), Cell(amount(row.used)), Cell(amount(row.left), tone)
+    return setting, Cell(amount(row.limit)), Cell(amount(row.used)), Cell(amount(row.left), tone)

@@ -38,6 +38,7 @@ from capcli.services.legs import (
     legs_told,
     placed,
     require_all,
+    require_gain,
 )
 from capcli.services.ports import AccountLock
 from capcli.services.refusals import in_words
@@ -144,10 +145,15 @@ class Amendments:
             return self._changer.carry_out(self._sending(plan), plan.account_id)
 
     def breakeven(self, deal_id: str) -> Change:
-        """Return the change that moves the stop to the entry. Raises UsageError and DealUnknown."""
+        """Return the change that moves the stop to the entry.
+
+        Raises UsageError and DealUnknown, and ChecksFailed while the price is not far enough for that.
+        """
         deal_id = typed.deal_id(deal_id)
         with self._desk.placing(deal_id, f"capcli positions {deal_id}"):
-            return Change(stop=Leg(LegForm.LEVEL, self._desk.broker.position(deal_id).level))
+            position = self._desk.broker.position(deal_id)
+        require_gain(position, self._desk.broker.market(position.epic))
+        return Change(stop=Leg(LegForm.LEVEL, position.level))
 
     def question(self, deal_id: str, change: Change) -> str | Reply[Amendment]:
         """Return what a person is asked before it is sent, or the answer where there is nothing to change.

@@ -14,9 +14,12 @@ _NAMES = {
 }
 
 
-def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: str = "") -> None:
+def refuse_while_unresolved(
+    desk: Desk, witness: Witness, account_id: str, why: str = ""
+) -> tuple[AttemptRecord, ...]:
     """Raise AttemptUnresolved while something of this account is not settled and evidence does not settle it.
 
+    Returns what it settled now.
     Raises LateLanding, once, for an order of the last day that was presumed not placed and landed after all,
     and once for each deal that may be such an order, or a second one like an order that was found by its
     traces, and a person's trade as well.
@@ -24,8 +27,10 @@ def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: 
     `why` says what would add risk, where that is not an order.
     """
     desk.journal.require_intact()
+    settled: list[AttemptRecord] = []
     for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
-        if witness.settle(other).state.unresolved:
+        settled.append(witness.settle(other))
+        if settled[-1].state.unresolved:
             raise _blocked(other, why)
     for before in witness.search.watched(account_id):
         now = witness.settle(before)
@@ -33,6 +38,7 @@ def refuse_while_unresolved(desk: Desk, witness: Witness, account_id: str, why: 
             raise _late(now)
         if now.candidates and now.candidates != before.candidates:
             raise _perhaps_late(now)
+    return tuple(settled)
 
 
 def refuse_while_order_unresolved(desk: Desk, witness: Witness, account_id: str, epic: str) -> None:

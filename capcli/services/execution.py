@@ -49,6 +49,7 @@ from capcli.services.ports import AccountLock, DealTaken, Ids
 from capcli.services.recall import Recall
 from capcli.services.reply import Reply, about
 from capcli.services.search import DEFAULT, Patience
+from capcli.services.settling import settled_words
 from capcli.services.trading_gate import require_confirmation, require_trading
 from capcli.services.verdicts import Execution, execution_reply
 
@@ -118,7 +119,8 @@ class Executions:
 
     def _question(self, preview: PreviewRecord, *, again: bool) -> str:
         with self._desk.broker.hold_account():
-            return self._asked(preview, self._checked(preview, again=again)[1]).text
+            _, case, settled = self._checked(preview, again=again)
+            return "\n".join((*settled, self._asked(preview, case).text))
 
     def _in_turn(
         self, preview: PreviewRecord, work: Callable[[], T], *, confirmed: bool
@@ -249,7 +251,7 @@ class Executions:
             return self._send_held(preview, again=again, wait_s=wait_s)
 
     def _send_held(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
-        scene, case = self._checked(preview, again=again)
+        scene, case, settled = self._checked(preview, again=again)
         self._desk.rehearse(
             preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
         )
@@ -263,26 +265,30 @@ class Executions:
             return reply
         self._desk.approvals.sent(permit, asked, reply.data.attempt_id)
         under = permit.words if isinstance(permit, Spend) else None
-        said = (under, compare_margin(self._desk, scene, case, reply.data.attempt_id))
+        said = (*settled, under, compare_margin(self._desk, scene, case, reply.data.attempt_id))
         return replace(reply, data=replace(reply.data, warnings=tuple(filter(None, said))))
 
-    def _checked(self, preview: PreviewRecord, *, again: bool) -> tuple[Scene, Case]:
-        """Take a fresh look, and refuse what must not be sent. Called inside the account lock."""
+    def _checked(self, preview: PreviewRecord, *, again: bool) -> tuple[Scene, Case, tuple[str, ...]]:
+        """Take a fresh look, and refuse what must not be sent. Called inside the account lock.
+
+        The third value says what was settled on the way.
+        """
         order = read_order(preview.document)
         self._require_account(preview, active_on(self._desk.broker, preview.account_id))
         if why := clock_fault(self._desk, preview):
             raise _expired(preview, why)
+        settled: tuple[AttemptRecord, ...] = ()
         if order.only_reduces:
             refuse_while_order_unresolved(self._desk, self._witness, preview.account_id, order.request.epic)
         else:
-            refuse_while_unresolved(self._desk, self._witness, preview.account_id)
+            settled = refuse_while_unresolved(self._desk, self._witness, preview.account_id)
         self._refuse_twin(preview, again=again)
         self._require_room(_preview_again(preview))
         scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)
         case = self._check_again(preview, order, scene)
         # One of those reads may have found the session renewed elsewhere, on another account.
         self._require_account(preview, self._desk.broker.account_id)
-        return scene, case
+        return scene, case, tuple(settled_words(one, self._witness.order_of(one)) for one in settled)
 
     def _asked(self, preview: PreviewRecord, case: Case) -> Asked:
         """Return what a person is asked about a preview, with the figures of the fresh look."""

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
+from capcli.domain.account import Position
 from capcli.domain.bracket import Bracket, Change
-from capcli.domain.money import plain, short
+from capcli.domain.market import Market, Side
+from capcli.domain.money import ceil_to, floor_to, plain, short
 from capcli.domain.numbers import counted
 from capcli.domain.order import Leg, LegForm, OrderRequest
 from capcli.domain.policy import Case, Check, evaluate
 from capcli.domain.sizing import LegFigures
 from capcli.errors import ChecksFailed, UsageError
+from capcli.services.casework import order_rules
 
 
 def check_change(change: Change, command: str) -> None:
@@ -132,3 +135,27 @@ def _stop(bracket: Bracket) -> str | None:
 
 def _level(level: Decimal | None) -> str | None:
     return None if level is None else plain(level)
+
+
+def require_gain(position: Position, market: Market) -> None:
+    """Raise ChecksFailed unless a stop may stand at the entry of a position now."""
+    rules, buys, entry = order_rules(market), position.side is Side.BUY, position.level
+    nearest, guaranteed = rules.min_stop_distance, market.rules.min_guaranteed_stop_distance
+    if position.guaranteed and guaranteed is not None:
+        nearest = guaranteed
+    price, sign = market.quote.exit(position.side), 1 if buys else -1
+    away = (price - entry) * sign
+    if away > 0 and away >= nearest.at(price):
+        return
+    # A percentage is of the price then, which is hardly another one than this.
+    least = entry + sign * nearest.at(max(price, entry))
+    level = (ceil_to if buys else floor_to)(least, rules.price_step)
+    # An alert watches the bid.
+    alert = level if buys else level - market.quote.spread
+    where, name = ("above", "bid") if buys else ("below", "offer")
+    raise ChecksFailed(
+        f"Break-even is possible once the {name} is {where} {plain(level)}; it is {plain(price)} now. "
+        "Nothing was sent.",
+        next=f"capcli alert {position.epic} --{where} {plain(alert)}",
+        failed=["stop"],
+    )

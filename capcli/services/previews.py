@@ -19,7 +19,7 @@ from capcli.domain.order import Kind, LegForm, OrderRequest, order_body
 from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
 from capcli.domain.sizing import Figures, LegFigures, Overnight, estimated_entry
-from capcli.domain.unusual import Caution, Look, cautions
+from capcli.domain.unusual import Caution, Look, Unusual, cautions
 from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
 from capcli.services import ids
 from capcli.services.casework import Desk, Scene, judge, look
@@ -29,6 +29,7 @@ from capcli.services.fanout import together
 from capcli.services.legs import placed
 from capcli.services.ports import DayRangeBook, Ids
 from capcli.services.reply import Reply
+from capcli.services.settling import Reconciliation, settled_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,13 @@ class Previews:
     """Makes previews and keeps them. Sends nothing."""
 
     def __init__(
-        self, desk: Desk, day_ranges: DayRangeBook, *, ids: Ids, ttl_s: int, settle: Callable[[], object]
+        self,
+        desk: Desk,
+        day_ranges: DayRangeBook,
+        *,
+        ids: Ids,
+        ttl_s: int,
+        settle: Callable[[], Reply[Reconciliation]],
     ) -> None:
         """Make the service. `settle` looks once for what is unresolved on the account, without waiting."""
         self._desk = desk
@@ -114,9 +121,9 @@ class Previews:
         check_request(request)
         if risk is not None:
             check_risk(request, risk)
-        self.settle_first()
+        settled = self.settle_first()
         scene, day_range = self._look(request)
-        return self.of_scene(scene, request, risk=risk, day_range=day_range)
+        return self.of_scene(scene, request, risk=risk, day_range=day_range, settled=settled)
 
     def _look(self, request: OrderRequest) -> tuple[Scene, Decimal | None]:
         """Take the look of a preview; without a stop also at how far the market moves in a day."""
@@ -146,13 +153,14 @@ class Previews:
             self._day_ranges.save(epic, today, found)
         return found
 
-    def settle_first(self) -> None:
-        """Look for the orders whose answer was lost: what can be settled now must not fail a check."""
+    def settle_first(self) -> tuple[Caution, ...]:
+        """Look for the orders whose answer was lost, and say what was settled: it must not fail a check."""
         desk = self._desk
         account_id = desk.broker.account_id
         if account_id and desk.journal.unresolved(desk.env, desk.broker.host, account_id):
             with suppress(CapcliError):
-                self._settle()
+                return tuple(Caution(Unusual.SETTLED, words) for words in settled_now(self._settle().data))
+        return ()
 
     def of_scene(
         self,
@@ -161,6 +169,7 @@ class Previews:
         *,
         risk: Risk | None = None,
         day_range: Decimal | None = None,
+        settled: tuple[Caution, ...] = (),
     ) -> Reply[Preview]:
         """Check and store an order by a look that was just taken."""
         entry = estimated_entry(request, scene.market)
@@ -171,6 +180,7 @@ class Previews:
         if risk is not None:
             case, sizing = sized_case(self._desk, scene, case, risk)
         preview = self._compose(case, sizing, day_range)
+        preview = replace(preview, warnings=(*settled, *preview.warnings))
         self._store(preview, case, scene.account_id)
         return Reply(preview, scene.account_id, _problem(preview, case))
 

@@ -11,6 +11,7 @@ from capcli.domain.order import Leg, LegForm, OrderRequest
 from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.domain.sizing import estimated_entry
+from capcli.domain.unusual import Caution
 from capcli.errors import CapcliError, Exit, Problem, Refused, TooFewCandles
 from capcli.services.casework import Desk, Scene, judge, look
 from capcli.services.fanout import together
@@ -66,6 +67,7 @@ class Proposal:
     checks: tuple[Check, ...]
     note: str
     next: str | None
+    warnings: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +98,16 @@ class Proposals:
         draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=stop or Leg(LegForm.DISTANCE, ONE_UNIT))
         check_request(draft)
         check_risk(draft, risk)
-        self._previews.settle_first()
+        settled = self._previews.settle_first()
         scene, candles = self._look(draft, wants_candles=stop is None)
         given = stop and _Stop(stop, "as given")
         found = given or _by_range(scene, side, candles)
         if side is None:
-            return self._both(scene, risk, found, given=stop is not None)
+            reply = self._both(scene, risk, found, given=stop is not None)
+            return replace(reply, data=replace(reply.data, warnings=settled))
         request = replace(draft, stop=found.leg)
-        return self._one(scene, request, risk, found)
+        reply = self._one(scene, request, risk, found)
+        return replace(reply, data=replace(reply.data, warnings=settled))
 
     def _look(self, draft: OrderRequest, *, wants_candles: bool) -> tuple[Scene, tuple[Candle, ...]]:
         desk = self._desk

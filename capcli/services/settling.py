@@ -1,16 +1,18 @@
 """Reconcile: settle what is unresolved on this account as far as evidence allows, one pass or until it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
-from capcli.domain.attempt import AttemptRecord, AttemptState, Protection
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
 from capcli.domain.traces import Finding
 from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
 from capcli.services import ids as typed
 from capcli.services.casework import Desk, returning
+from capcli.services.documents import StoredOrder
 from capcli.services.evidence import Witness
 from capcli.services.ports import AccountLock
 from capcli.services.reply import Reply
@@ -22,6 +24,9 @@ _NAMES = {
     Kind.WORKING_UPDATE: "amendment",
     Kind.CANCEL: "cancellation",
 }
+# Who waits for an answer leaves by then; a verdict that came later was looked for.
+_ANSWERED_WITHIN = timedelta(seconds=60)
+_LATELY, _SENT_WITHIN = timedelta(hours=1), timedelta(hours=25)
 _MAYBE = "The order may be live. Do not send it again."
 _WORST_FIRST = (Exit.MAY_BE_LIVE, Exit.NO_STOP)
 # What reconcile brings to an end is its success, whatever the end is.
@@ -58,10 +63,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """All attempts that were looked at; `undecided` of them may still be live."""
+    """All attempts that were looked at; `undecided` of them may still be live.
+
+    `lately` says what was settled in the last hour before this look, by whatever command.
+    """
 
     attempts: tuple[Settled, ...]
     undecided: int
+    lately: tuple[str, ...] = ()
 
 
 class Settlements:
@@ -88,7 +97,8 @@ class Settlements:
         Raises AttemptUnknown, AttemptElsewhere, and Busy while another process is sending.
         """
         account_id, wanted = self._wanted(attempt_id)
-        return _reply([row for row, _ in self._pass(account_id, wanted)], account_id)
+        lately = () if wanted else tuple(self._lately(account_id))
+        return _reply([row for row, _ in self._pass(account_id, wanted)], account_id, lately)
 
     def wait(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
         """Look again and again until waiting decides nothing more. Other commands proceed between looks."""
@@ -108,6 +118,18 @@ class Settlements:
                     kept = [replace(row, state_before=before[row.attempt_id]) for row in rows]
                     return _reply(kept, account_id)
             self._sleep(self._witness.patience.pause_s)
+
+    def _lately(self, account_id: str) -> Iterator[str]:
+        """Say what was settled within the last hour: a preview or an execution may have done it unasked."""
+        journal, desk, now = self._desk.journal, self._desk, self._desk.clock()
+        for attempt in journal.recent(desk.env, desk.broker.host, account_id, now - _SENT_WITHIN):
+            at = journal.moved_at(attempt.attempt_id)
+            undecided = attempt.state.unresolved or attempt.state is AttemptState.ABSENT
+            if undecided or at is None or attempt.sent_at is None or now - at > _LATELY:
+                continue
+            if attempt.evidence is Evidence.INFERRED or at - attempt.sent_at > _ANSWERED_WITHIN:
+                told = self.told(attempt.state, attempt, None)
+                yield f"{attempt.attempt_id} was settled at {at:%H:%M:%S}Z: {told.sentence}"
 
     def find(self, attempt_id: str) -> AttemptRecord:
         """Return an attempt of this environment, host and account."""
@@ -281,9 +303,27 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
     )
 
 
-def _reply(rows: list[Settled], account_id: str) -> Reply[Reconciliation]:
+def settled_words(attempt: AttemptRecord, order: StoredOrder | None) -> str:
+    """Say of one attempt that it was settled now, and what became of it."""
+    if order is None:
+        sentence = _change_told(attempt.state, attempt).sentence
+    else:
+        sentence = execution_reply(attempt, order, replayed=False).data.sentence
+    return f"{attempt.attempt_id} was settled now: {sentence}"
+
+
+def settled_now(found: Reconciliation) -> tuple[str, ...]:
+    """Say what a look has just settled, for a command that was about something else."""
+    return tuple(
+        f"{row.attempt_id} was settled now: {row.sentence}"
+        for row in found.attempts
+        if row.state != row.state_before and not row.state.unresolved
+    )
+
+
+def _reply(rows: list[Settled], account_id: str, lately: tuple[str, ...] = ()) -> Reply[Reconciliation]:
     undecided = sum(row.state.unresolved for row in rows)
-    return Reply(Reconciliation(tuple(rows), undecided), account_id, _problem(rows))
+    return Reply(Reconciliation(tuple(rows), undecided, lately), account_id, _problem(rows))
 
 
 def _problem(rows: list[Settled]) -> Problem | None:

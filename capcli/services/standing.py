@@ -98,7 +98,7 @@ def standing(
     book: Book, request: OrderRequest, figures: Figures, bookings: Iterable[Transaction], apart: str | None
 ) -> Standing:
     """Work out what counts beside an order; `apart` is the deal that is judged itself, if it is there."""
-    losses = tuple(_losses(book, request.epic, request.side, apart))
+    losses = tuple(losses_in(book, request.epic, request.side, apart))
     bare = next((name for name, loss in losses if loss is None), None)
     waiting, unpriced = _margins(book, request.epic, figures, apart)
     return Standing(
@@ -145,7 +145,7 @@ def _contract(row: Deal) -> Decimal:
     return row.contract_size if isinstance(row, Position) else Decimal(1)
 
 
-def _losses(book: Book, epic: str, side: Side, apart: str | None) -> Iterator[tuple[str, Decimal | None]]:
+def losses_in(book: Book, epic: str, side: Side, apart: str | None) -> Iterator[tuple[str, Decimal | None]]:
     """Name everything in one market and direction, with its loss at stop in the instrument's currency."""
     for row in book.deals:
         if (row.epic, row.side) == (epic, side) and row.deal_id != apart:

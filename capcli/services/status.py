@@ -1,7 +1,7 @@
 """One look at everything that matters now: money, risk, what is open, what waits, and what limits leave."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import TypeVar
@@ -17,7 +17,7 @@ from capcli.services.conversion import known_rates
 from capcli.services.exposure import ExposureRow, exposure_rows
 from capcli.services.fanout import together
 from capcli.services.reply import Reply
-from capcli.services.standing import Book, Flight, flights, total_at_stops
+from capcli.services.standing import Book, Flight, flights, losses_in, total_at_stops
 
 T = TypeVar("T")
 
@@ -27,7 +27,8 @@ class LimitLeft:
     """A limit that is set, what is used of it and what is left.
 
     `unit` is orders, positions, size (of one order), or the account currency. `used` and `left` are None for
-    a limit on each single order or market, and where a read failed or a loss has no bound.
+    a limit on each single order, and where a read failed or a loss has no bound. A limit on each market and
+    direction is told of the one that uses most, `where`.
     """
 
     setting: str
@@ -35,6 +36,7 @@ class LimitLeft:
     unit: str
     used: Decimal | None = None
     left: Decimal | None = None
+    where: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class _Seen:
     booked: Decimal | None
     sent_today: int | None
     risk: Decimal | None
+    most: tuple[str | None, Decimal | None]
 
 
 class Status:
@@ -126,6 +129,7 @@ class Status:
             booked=None if bookings is None else cents(realised(bookings)),
             sent_today=None if activity is None else orders_today(desk, account.account_id, activity),
             risk=None if bad else self._risk(book, account),
+            most=(None, None) if bad else self._most(book, account),
         )
         halt, margin = desk.halt.read(), account.equity - account.available
         found = StatusFound(
@@ -182,6 +186,27 @@ class Status:
             total, unbounded = total_at_stops(book, None, rates, None, None)
         return None if unbounded else cents(total)
 
+    def _most(self, book: Book, account: Account) -> tuple[str | None, Decimal | None]:
+        """Return the market and direction that loses most at its stops, as CAP_MAX_RISK_PCT counts it.
+
+        Without a loss where it has no bound, and without either where nothing is open.
+        """
+        if self._desk.policy.max_risk_pct is None:
+            return None, None
+        of = {(row.epic, row.side): row.currency for row in book.deals}
+        rates = known_rates(self._desk.broker, sorted(set(of.values())), account.currency)
+        flying = {(one.order.request.epic, one.order.request.side) for one in book.flights} - set(of)
+        found: list[tuple[Decimal, str]] = []
+        for epic, side in (*of, *flying):
+            losses = [loss for _, loss in losses_in(book, epic, side, None)]
+            rate, bounded = rates.get(of.get((epic, side), "")), [loss for loss in losses if loss is not None]
+            if rate is None or len(bounded) < len(losses):
+                return f"{side.value} {epic}", None
+            with localcontext(EXACT):
+                found.append((cents(sum(bounded, Decimal(0)) * rate), f"{side.value} {epic}"))
+        used, where = max(found, default=(Decimal("0.00"), None))
+        return where, used
+
 
 def _tried(problems: list[str], read: Callable[[], T]) -> T | None:
     """Return what was read; None, with its message among the problems, where that failed."""
@@ -216,7 +241,8 @@ def _limits(desk: Desk, seen: _Seen) -> Iterator[LimitLeft]:
     if (share := policy.max_total_risk_pct) is not None:
         yield _left("CAP_MAX_TOTAL_RISK_PCT", _of(share, account), account.currency, seen.risk)
     if (share := policy.max_risk_pct) is not None:
-        yield LimitLeft("CAP_MAX_RISK_PCT", _of(share, account), account.currency)
+        where, used = seen.most
+        yield replace(_left("CAP_MAX_RISK_PCT", _of(share, account), account.currency, used), where=where)
     for setting, size in (
         ("CAP_MAX_POSITION_SIZE", policy.max_position_size),
         ("CAP_MAX_WORKING_ORDER_SIZE", policy.max_working_order_size),

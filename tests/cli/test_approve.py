@@ -87,6 +87,7 @@ def test_alone_it_lists_what_waits_without_the_codes(human: Any) -> None:
     assert "Nothing waits for a person." in human("approve").out
     code = a_code(human("execute", previewed(human), "--confirm", "--json"))
     listed = human("approve")
+    assert "capcli approve --watch" in listed.out
     assert "BUY 1.5 SILVER (Silver)" in listed.out
     assert code not in listed.out
     rows = human("approve", "--json").data

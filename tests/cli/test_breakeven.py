@@ -1,5 +1,6 @@
 """`positions breakeven`: the stop goes to the entry, and a close there books nothing."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -46,7 +47,11 @@ def test_where_the_price_is_worse_it_is_refused_before_the_question(capcli: Any)
     later(capcli, deal, better=False)
     done = capcli("positions", "breakeven", deal, typed="y\n")
     assert (done.code, "Send it?" in done.err) == (5, False)
-    assert "a BUY's stop belongs below" in done.err
+    (row,) = capcli("positions", deal, "--json").data["positions"]
+    said = re.search(r"Break-even is possible once the bid is above ([0-9.]+); it is [0-9.]+ now", done.err)
+    assert said is not None, done.err
+    assert float(said[1]) >= row["level"]
+    assert f"capcli alert SILVER --above {said[1]}\n" in done.err
     assert position(capcli, deal)["stop_level"] == 24.5
 
 

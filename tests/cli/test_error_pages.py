@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import capcli as package
+from capcli.cli.topics import ABOUT, PAGES
 from capcli.errors import Exit
-from capcli.render.error_pages import UNDONE, index, outcomes, page
+from capcli.render.error_pages import DO, UNDONE, index, outcomes, page
 from tests.cli.conftest import Cli
 
 SOURCES = sorted(Path(package.__file__).parent.rglob("*.py"))
@@ -78,3 +79,41 @@ def test_the_list_has_every_code(capcli: Cli) -> None:
 def test_a_code_that_there_is_not(capcli: Cli, line: str, following: str) -> None:
     done = capcli(*line.split(), "--json")
     assert (done.code, done.error["next"]) == (2, following)
+
+
+@pytest.mark.parametrize("words", ["exit 9", "9", "error 9", "exit-codes 9", "code 9"])
+def test_an_exit_code_has_a_page_that_says_what_to_do_however_it_is_asked_for(
+    capcli: Cli, words: str
+) -> None:
+    shown = capcli("help", *words.split())
+    assert shown.code == 0, shown
+    assert "capcli positions amend DEAL --stop PRICE" in shown.out
+    assert "NO_STOP" in shown.out
+
+
+def test_the_list_of_exit_codes_says_what_to_do_about_each(capcli: Cli) -> None:
+    shown = " ".join(capcli("help", "exit").out.split())
+    assert set(DO) == set(Exit)
+    assert all(" ".join(text.split()) in shown for text in DO.values())
+
+
+def test_an_error_code_alone_leads_to_its_page(capcli: Cli) -> None:
+    assert capcli("help", "epic_unknown").out == capcli("help", "error", "EPIC_UNKNOWN").out
+
+
+@pytest.mark.parametrize(
+    ("word", "command"),
+    [("stop", "positions amend"), ("approval", "approve"), ("faults", "paper faults"), ("buy", "buy")],
+)
+def test_a_word_that_is_no_page_leads_to_the_help_of_its_command(
+    capcli: Cli, word: str, command: str
+) -> None:
+    said = capcli("help", word, "--json")
+    assert (said.code, said.error["next"]) == (2, f"capcli {command} --help")
+    assert capcli(*said.error["next"].split()[1:]).code == 0
+
+
+def test_the_list_of_pages_says_what_each_is_about(capcli: Cli) -> None:
+    shown = capcli("help").out
+    assert list(ABOUT) == list(PAGES)
+    assert all(f"capcli help {name:<13}{about}\n" in shown + "\n" for name, about in ABOUT.items())

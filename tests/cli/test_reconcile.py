@@ -1,6 +1,7 @@
 """`capcli reconcile`, `resolve` and `history executions`, as people and scripts use them."""
 
 import csv
+import re
 from io import StringIO
 
 import httpx
@@ -165,3 +166,30 @@ def test_history_alone_shows_its_commands(capcli):
     alone = capcli("history")
     assert alone.code == 2
     assert "executions" in alone.err
+
+
+@pytest.mark.parametrize("words", ["preview SILVER --size 1", "propose SILVER --risk 1%"])
+def test_a_lost_order_that_another_command_settles_is_told_and_named_by_reconcile(capcli, tap, around, words):
+    attempt = lose(capcli, tap, around, landed=True)
+    shown = capcli(*words.split(), "--json", around=around)
+    told = f"{attempt} was settled now: Bought 1.5 SILVER at "
+    assert [one for one in shown.data["warnings"] if str(one.get("text", one)).startswith(told)], shown.data
+    assert f"warning: {told}" in shown.err
+    later = capcli("reconcile", around=around)
+    assert "Nothing to settle" in later.out
+    assert re.search(rf"{attempt} was settled at [0-9:]+Z: Bought 1.5 SILVER at ", later.out), later.out
+    capcli.time.sleep(3700)
+    assert attempt not in capcli("reconcile", around=around).out
+
+
+def test_an_execution_that_settles_a_lost_order_says_so(capcli, tap, around):
+    ready = capcli("preview", "GOLD", "--size", "1", "-q", around=around).out.strip()
+    attempt = lose(capcli, tap, around, landed=True)
+    done = capcli("execute", ready, "--confirm", "--json", around=around)
+    assert done.code == 0, done
+    assert any(one.startswith(f"{attempt} was settled now: Bought 1.5") for one in done.data["warnings"])
+
+
+def test_an_order_that_was_never_lost_is_not_told_as_settled(capcli):
+    capcli.bought("--stop", "24.50")
+    assert capcli("reconcile", "--json").data["lately"] == []

@@ -76,7 +76,21 @@ def test_a_limit_whose_use_nobody_can_tell_leaves_nothing_to_say(seats: Seats) -
     found = limits(shown(seat))
     assert (found["CAP_MAX_TOTAL_RISK_PCT"].used, found["CAP_MAX_TOTAL_RISK_PCT"].left) == (None, None)
     assert (found["CAP_MAX_POSITION_SIZE"].limit, found["CAP_MAX_POSITION_SIZE"].unit) == (2, "size")
-    assert found["CAP_MAX_RISK_PCT"].left is None
+    worst = found["CAP_MAX_RISK_PCT"]
+    assert (worst.used, worst.left, worst.where) == (None, None, "BUY SILVER")
+
+
+def test_the_limit_per_market_and_direction_names_the_one_that_uses_most(seats: Seats) -> None:
+    seat = seats(CAP_MAX_RISK_PCT="1")
+    idle = limits(shown(seat))["CAP_MAX_RISK_PCT"]
+    assert (idle.used, idle.left, idle.where) == (0, idle.limit, None)
+    seat.open(size="1", stop=stop_at("24.50"))
+    seat.open(size="2", stop=stop_at("24.50"))
+    found = limits(shown(seat))["CAP_MAX_RISK_PCT"]
+    checked = {check.rule: check for check in seat.preview(stop=stop_at("24.50")).checks}[Rule.RISK]
+    assert found.where == "BUY SILVER"
+    assert f"{found.used} of it there already" in checked.reason
+    assert found.left == found.limit - (found.used or 0)
 
 
 def test_a_read_that_fails_hides_only_its_own_figures(seats: Seats) -> None:
