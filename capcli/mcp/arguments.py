@@ -270,8 +270,8 @@ NodeId = Annotated[
     ),
 ]
 # Spans, ids, lists
-_TIME = "Date or time, UTC unless it has an offset, e.g. 2026-01-31T14:00:00Z"
-FromDate = Annotated[datetime | None, _argument(_instant, "string", f"Start. {_TIME}")]
+_TIME = "Time, UTC unless it has an offset, e.g. 2026-01-31T14:00:00Z"
+FromDate = Annotated[datetime | None, _argument(_instant, "string", f"Start; else the newest. {_TIME}")]
 ToDate = Annotated[datetime | None, _argument(_instant, "string", "End, as from_date; now unless given")]
 Kind = Annotated[str | None, _words("Only this type, e.g. TRADE, SWAP, DEPOSIT")]
 Grouping = Annotated[

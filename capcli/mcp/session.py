@@ -124,7 +124,7 @@ def tools(face: Face) -> list[FunctionTool]:
         tool(
             do.cap_health,
             "Health check",
-            "Why does it not work? Checks and fixes. Same as: capcli health",
+            "Connection health: settings, keychain, login, each with its fix. Same as: capcli health",
             HealthReport,
             READS,
             _SET,

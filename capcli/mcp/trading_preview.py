@@ -181,8 +181,8 @@ def tools(face: Face) -> list[FunctionTool]:
         ),
         tool(
             do.cap_trade_propose,
-            "Size a trade",
-            "Size from risk, not advice; with a direction also a preview. Same as: capcli propose",
+            "Trade proposal",
+            "Size from risk, stop 2 x ATR unless given; with a direction a preview. Same as: capcli propose",
             Proposal,
             STORES,
             _SET,
