@@ -1,10 +1,10 @@
 """One command from its line to its answer: options, the app that it builds, questions, and the writing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from shlex import quote
+from shlex import join, quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from capcli.cli.globals import Globals
@@ -65,7 +65,7 @@ class Call:
     outlet: Outlet
     around: "Surroundings | None" = None
     json: bool = False
-    dry: bool = False
+    line: Sequence[str] = ()
     options: Globals = field(default_factory=Globals)
     path: list[str] = field(default_factory=list)
     env: str | None = None
@@ -360,12 +360,22 @@ class Call:
         self.redaction.learn(text)
         return text
 
-    def again(self, command: str | None) -> str | None:
-        """Return what to run after this line was stopped: a dry run is followed by a dry run."""
-        same = command is not None and f" {self.command} " in f"{command} "
-        if command and self.dry and same and "--dry-run" not in command.split():
-            command = f"{command} --dry-run"
-        return self.addressed(command)
+    def again(self, problem: Problem) -> Problem:
+        """Address what to run after a problem, with the words of this line that keep it from doing more.
+
+        What was typed as a dry run goes on as one, and an order that needs its stop keeps that need.
+        """
+        command = problem.next
+        if command is None or "--help" in command:
+            return problem
+        if problem.code == "CLIENT_MISSING":
+            # The same line, once the client is there.
+            command = join(["capcli", *self.line])
+        same = f" {self.command} " in f"{command} "
+        keeps = {"--dry-run": same, "--again": same, "--ensure-stop": same or " execute " in command}
+        typed = [word for word, kept in keeps.items() if kept and word in self.line]
+        words = [command, *(word for word in typed if word not in command.split())]
+        return replace(problem, next=self.addressed(" ".join(words)))
 
     def addressed(self, command: str | None, *, account: bool = True) -> str | None:
         """Return a next command for the env, profile and (with `account`) account of this line."""
@@ -446,7 +456,7 @@ class Call:
             # What it was typed for is the profile's own from now on.
             return reply
         if problem is not None:
-            problem = replace(problem, next=self.addressed(problem.next))
+            problem = self.again(problem)
         if isinstance(getattr(data, "next", None), str):
             data = replace(data, next=self.addressed(data.next))
         return replace(reply, data=data, problem=problem)

@@ -38,7 +38,7 @@ def main(
 
 
 def _main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None") -> int:
-    call = Call(outlet, around, json=wants_json(argv), dry="--dry-run" in argv)
+    call = Call(outlet, around, json=wants_json(argv), line=argv)
     try:
         with redirect_stdout(outlet.stdout), redirect_stderr(outlet.stderr):
             code = _answer(call, argv)
@@ -142,7 +142,7 @@ def _stopped(call: Call, problem: Problem) -> int:
     call.is_stopping = True
     if problem.next is None and problem.exit_code == Exit.USAGE:
         problem = replace(problem, next=f"capcli {call.command} --help".replace("  ", " "))
-    problem = replace(problem, next=call.again(problem.next))
+    problem = call.again(problem)
     call.warn(problem.data)
     if call.json:
         from capcli.render.envelope import encode, failure

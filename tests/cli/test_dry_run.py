@@ -29,7 +29,7 @@ def test_a_close_is_shown_whatever_fields_were_asked_for(capcli):
 
 
 def test_the_line_to_try_again_after_a_dry_run_is_a_dry_run_on_the_same_environment(capcli, tmp_path):
-    line = "mcp install claude-desktop --env demo --dry-run --json"
+    line = "mcp install claude-desktop --env demo --dry-run --set CAP_MAX_RISK_PCT=1 --json"
     done = capcli(*line.split(), env={"HOME": str(tmp_path)})
     assert done.error["code"] == "CLIENT_MISSING", done
-    assert done.error["next"] == "capcli --env demo mcp install claude-desktop --dry-run"
+    assert done.error["next"] == f"capcli {line}"

@@ -43,3 +43,12 @@ def test_a_person_is_asked_to_set_it_or_to_close(
     assert ("Close it now? [y/N]" in done.err) is (code == 9)
     found = capcli("positions", "--json").data["positions"]
     assert (done.code, [row["stop_level"] for row in found]) == (code, left)
+
+
+def test_the_line_that_sends_a_previewed_order_keeps_the_need_of_its_stop(capcli: Cli) -> None:
+    bought = capcli("buy", "SILVER", "1", "--stop", "24.50", "--ensure-stop", "--json")
+    preview = bought.data["preview_id"]
+    assert bought.error["next"] == f"capcli execute {preview} --confirm --ensure-stop"
+    unconfirmed = capcli("execute", preview, "--ensure-stop", "--again", "--json")
+    assert unconfirmed.error["next"] == f"capcli execute {preview} --confirm --again --ensure-stop"
+    assert capcli(*unconfirmed.error["next"].split()[1:]).code == 0
