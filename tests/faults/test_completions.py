@@ -214,7 +214,7 @@ def test_fixed_values(tab):
     assert set(tab("capcli preview SILVER --type ")) == {"limit", "stop"}
     assert set(tab("capcli prices GOLD --resolution HOUR")) == {"HOUR", "HOUR_4"}
     assert tab("capcli config get CAP_ALLOWED") == ["CAP_ALLOWED_EPICS"]
-    assert set(tab("capcli help e")) == {"exit-codes", "environment"}
+    assert set(tab("capcli help e")) == {"error", "exit-codes", "environment"}
 
 
 def test_a_value_behind_an_equals_sign(tab):

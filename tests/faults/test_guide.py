@@ -43,7 +43,7 @@ def the_day(ask: Ask) -> None:
     assert ask("cap_health")["healthy"]
     assert "BTCUSD" in {row["epic"] for row in ask("cap_market_search", search_term="bitcoin")["markets"]}
     assert ask("cap_market_get", epic="EURUSD")["market"]["rules"]["min_size"] > 0
-    assert len(ask("cap_market_prices", epic="GOLD", resolution="HOUR", max=24)["candles"]) == 24
+    assert len(ask("cap_market_prices", epic="GOLD", resolution="HOUR", max=24)["candles"]["rows"]) == 24
     assert ask("cap_trade_positions_list")["positions"] == []
     assert ask("cap_trade_orders_list")["orders"] == []
     assert ask("cap_trade_exposure")["env"] == "paper"
