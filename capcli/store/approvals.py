@@ -48,9 +48,10 @@ _VOID = """
 _ROW = "SELECT * FROM approvals WHERE code_hash = ? AND digest = ?"
 # What was said before a journal was accepted with its faults counts no more.
 _TOLD = """
-    SELECT to_state, rows FROM events WHERE kind = 'approval'
+    SELECT seq, to_state, rows FROM events WHERE kind = 'approval'
     AND seq > (SELECT coalesce(max(seq), 0) FROM events WHERE kind = 'accepted')"""
 _LAST_STATE = f"{_TOLD} AND instr(detail, ?) AND instr(detail, ?) ORDER BY seq DESC LIMIT 1"
+_LATEST = "SELECT max(at) AS at FROM events WHERE seq >= ?"
 _LAST_SEAL = f"{_TOLD} AND instr(rows, ?) ORDER BY seq DESC LIMIT 1"
 
 
@@ -118,7 +119,11 @@ def use(connection: sqlite3.Connection, append: Append, permit: str | None, now:
     if permit is None:
         return
     row = connection.execute(_USABLE, (permit, stamp(now), stamp(now))).fetchone()
-    if row is None or not _is_as_written(connection, row["code_hash"], permit):
+    if (
+        row is None
+        or not _is_as_written(connection, row["code_hash"], permit)
+        or _has_run_out(connection, row["code_hash"], permit, row["expires_at"])
+    ):
         raise ApprovalUnknown(
             "Its approval was used, taken back or ran out meanwhile. Nothing was sent.", next="capcli approve"
         )
@@ -126,6 +131,13 @@ def use(connection: sqlite3.Connection, append: Append, permit: str | None, now:
     append(_told(ApprovalState.USED, row["code_hash"], permit, now))
     for other in connection.execute(_VOID, (permit,)).fetchall():
         append(_told(ApprovalState.VOID, other["code_hash"], permit, now))
+
+
+def _has_run_out(connection: sqlite3.Connection, code_hash: str, digest: str, expires_at: str) -> bool:
+    """Say whether the journal has seen the end of an approval: a clock that was set back revives none."""
+    last = connection.execute(_LAST_STATE, (code_hash, digest)).fetchone()
+    (latest,) = connection.execute(_LATEST, (last["seq"],)).fetchone()
+    return bool(latest >= expires_at)
 
 
 def _is_as_written(connection: sqlite3.Connection, code_hash: str, digest: str) -> bool:

@@ -264,6 +264,18 @@ def _(ground: Ground) -> None:
     assert ground.tries(ground.topping(seat=past))
 
 
+@attack("sets the clock back into the ten minutes of an approval of which the journal has seen the end")
+def _(ground: Ground) -> None:
+    ground.approves(ground.topping())
+    preview = ground.one.preview().preview_id
+    ground.approves(ground.executing(preview))
+    ground.time.tick(700)
+    ground.one.preview()
+    past = ground.seat(clock=lambda: ground.time.now() - timedelta(minutes=9))
+    assert ground.tries(ground.topping(seat=past))
+    assert ground.tries(ground.executing(preview, past))
+
+
 @attack("asks while its clock is hours ahead, and sends later")
 def _(ground: Ground) -> None:
     ahead = ground.seat(clock=lambda: ground.time.now() + timedelta(hours=5))
