@@ -176,7 +176,7 @@ def watch_requests(call: "Call") -> NoReturn:
     try:
         watch.run(lambda: SingleKeys(outlet.stdin))
     except (KeyboardInterrupt, EOFError):
-        say("\nLeft. What waits goes on waiting.\n")
+        say("\nStopped watching. Requests still wait until they expire.\n")
     raise typer.Exit(0)
 
 

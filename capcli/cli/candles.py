@@ -36,7 +36,8 @@ def download(ctx: typer.Context, order: "DownloadOrder", *, force: bool) -> None
     if reply.data.gaps:
         call.talk(f"Gaps: {gaps_text(reply.data)}.\n")
     if to_stdout:
-        call.talk(f"{reply.data.rows:,} candles in {reply.data.requests:,} requests.\n")
+        count = reply.data.requests
+        call.talk(f"{reply.data.rows:,} candles in {count:,} {'request' if count == 1 else 'requests'}.\n")
         return
     finish(call, reply, app.env)
 

@@ -16,7 +16,7 @@ def exposure(ctx: typer.Context) -> None:
 
     By market, by class and by the instrument's currency, in account currency, with totals and percent of
     equity. The loss counts from now, as if every stop was hit at its level: only a guaranteed one surely
-    fills there, and a position without a stop is in no bound. Working orders are not counted.
+    fills there, and the loss of a position without a stop has no bound. Working orders are not counted.
     """
     from capcli.services.exposure import ExposureFound
 

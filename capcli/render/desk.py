@@ -55,7 +55,11 @@ def _(data: HaltShown) -> list[Block]:
 
 @view.register
 def _(data: ApprovalsFound) -> list[Block]:
-    who = "a person approves" if data.mode == "human" else "whoever confirms approves"
+    who = (
+        "a person approves each order"
+        if data.mode == "human"
+        else "an order needs no more than its confirmation"
+    )
     mode = Line(Cell(f"Approval is {data.mode}: {who}.", Tone.DIM))
     if not data.approvals:
         return [Line(Cell("Nothing waits for a person.")), mode]

@@ -1,4 +1,4 @@
-"""What is at stake, by market, class and currency, with totals and what is in no bound."""
+"""What is at stake, by market, class and currency, with totals and what has no bound."""
 
 from decimal import Decimal
 from functools import singledispatch

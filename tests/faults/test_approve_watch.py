@@ -195,7 +195,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(settings: dict[str, str]) -> None:
         screen.until("Nothing waits.")
         assert termios.tcgetattr(handle) != before
         screen.press("\x03")
-        screen.until("What waits goes on waiting.")
+        screen.until("Requests still wait until they expire.")
         assert process.wait(20) == 0
         assert termios.tcgetattr(handle) == before
 
