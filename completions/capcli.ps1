@@ -372,7 +372,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'watch' = @(
             @('--positions', 'The open positions: P&L from every tick.'),
             @('--once', 'The first tick of each market, then end.'),
-            @('--for', 'Stop after S seconds.'),
+            @('--for', 'Stop after seconds, or 5m, 2h.'),
             @('--every', 'At most one line in S seconds each; 0 is every tick.')
         )
         'alert' = @(
@@ -380,7 +380,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--below', 'When the bid is at L or below.'),
             @('--exec', 'Run this program each time; no shell.'),
             @('--repeat', 'Go on: again each time the price comes back and crosses.'),
-            @('--for', 'Stop after S seconds.')
+            @('--for', 'Stop after seconds, or 5m, 2h.')
         )
         'markets' = @()
         'markets search' = @(

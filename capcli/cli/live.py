@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from capcli.cli.call import Call
-from capcli.cli.inputs import above_zero, listed
+from capcli.cli.inputs import above_zero, listed, span
 from capcli.cli.tree import command, new_app
 from capcli.domain.stream import Quiet, Tick, Told
 from capcli.errors import AlertNotReached, Interrupted, UsageError
@@ -32,7 +32,9 @@ _LOOK_S = 0.2
 _FRAME_S = 1.0
 _CHILD_S = 10.0
 _SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD", "CREDENTIALS_DIRECTORY")
-ForSeconds = Annotated[str | None, typer.Option("--for", metavar="S", help="Stop after S seconds.")]
+ForSeconds = Annotated[
+    str | None, typer.Option("--for", metavar="TIME", help="Stop after seconds, or 5m, 2h.")
+]
 
 
 @dataclass(slots=True)
@@ -505,7 +507,13 @@ def _levels(epic: str, above: Sequence[str], below: Sequence[str]) -> "list[Leve
 
 
 def _seconds(option: str, text: str | None) -> float | None:
-    return None if text is None else _float(above_zero(option, text))
+    """Read a length of time: a number is seconds, else as `--last` takes it."""
+    if text is None:
+        return None
+    word = text.strip().removesuffix("s")
+    if word[-1:].isalpha() and (length := span(option, word)):
+        return length.total_seconds()
+    return _float(above_zero(option, word))
 
 
 def _interval(text: str) -> float:

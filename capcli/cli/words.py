@@ -477,6 +477,9 @@ def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
         return words
     else:
         command = COMMANDS[name]
+    if name == "stop" and rest and not rest[0].startswith("-"):
+        # Somebody who names a deal or a price means the stop of a position.
+        command = PAIRS["move", name]
     if command.endswith("="):
         command, _, option = command.rpartition(" ")
         rest = [option.rstrip("="), *rest] if rest else rest

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from capcli.cli.live import Ending
+from capcli.cli.live import Ending, _seconds
 
 SATURDAY_CLOSED = "AAPL"
 
@@ -92,6 +92,11 @@ def test_an_empty_book_is_shown_as_empty(capcli):
     assert (book["positions"], book["totals"]["pl"]) == ([], 0)
 
 
+@pytest.mark.parametrize("text", ["120", "120s", "2m"])
+def test_how_long_it_lasts_is_read_as_everywhere(text):
+    assert _seconds("--for", text) == 120
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
@@ -99,6 +104,7 @@ def test_an_empty_book_is_shown_as_empty(capcli):
         (["SILVER", "--positions"], "Name the epics"),
         (["SILVER", "--once", "--for", "3"], "cannot be used together"),
         (["SILVER", "--for", "0"], "--for"),
+        (["SILVER", "--for", "1M"], "for 1 minutes write 1m"),
         (["SILVER", "--every", "-1"], "--every"),
         (["SILVER", "--every", "x"], "--every"),
         (["SILVER", "--fields", "ask"], "there is no field ask"),

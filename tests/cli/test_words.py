@@ -100,6 +100,8 @@ journal                                     history executions
 history trades                              history activity
 history pnl                                 history report
 stop                                        halt
+stop 0123 25                                positions amend 0123 --stop 25
+stop 25                                     positions amend DEAL --stop 25
 kill                                        flatten
 panic                                       flatten
 unhalt                                      resume
@@ -357,7 +359,7 @@ def test_a_line_that_is_none_of_these_is_left_alone(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "following"),
     [
-        ("stop GOLD 1 2500", "halt --help"),
+        ("stop GOLD 1 2500", "positions amend --help"),
         ("pnl --month", "positions --help"),
         ("symbols", "markets search --help"),
         ("modify", "positions amend --help"),
