@@ -98,7 +98,7 @@ class Hand:
             assert self.broker.send("DELETE", f"/positions/{position.deal_id}", None).status == 200
         self._time.tick(1)
 
-    def near(self, below: str = "0.05") -> str:
+    def near(self, below: str = "0.02") -> str:
         """Return a level at which a limit order to buy is filled before long."""
         return str(self.broker.market("SILVER").quote.offer - Decimal(below))
 
