@@ -384,10 +384,14 @@ def judge(cell: Cell, done: Told, before: dict[str, Any], after: dict[str, Any],
         return
     code = {"whole": 3, "settings": 3, "env": 3, "busy": 10, "person": 5, "refused": 5}[verdict]
     assert (done.code, after) == (code, before), done.text
+    by_tool = cell.face == "assistant"
     if verdict == "whole":
-        assert done.next == f"capcli close {bench.position}", done.text
+        close = "cap_trade_positions_close deal_id=" if by_tool else "capcli close "
+        assert done.next == f"{close}{bench.position}", done.text
     if verdict in {"env", "person"}:
-        assert done.next.startswith("capcli --env "), done.text
+        assert done.next.startswith("ask the user to run `capcli --env " if by_tool else "capcli --env "), (
+            done.text
+        )
 
 
 def gone(cell: Cell, before: dict[str, Any], after: dict[str, Any], bench: Bench) -> bool:
