@@ -105,7 +105,6 @@ CASES = {
     "a_quote_beside_one_without_prices": Case(
         "no-quote --times 1", "quote SILVER GOLD", {"quotes.0.epic": "GOLD", "unreadable": 1}
     ),
-    "a_preview_of_a_market_without_prices": Case("no-quote", PREVIEW, code=6, says="NO_QUOTE"),
     "an_account_that_is_not_a_number": Case("numbers --value nan", "accounts", {"unreadable": 2}),
     "words_of_tomorrow_in_positions": Case("unknown-word", "positions", FIRST_UNREAD),
     "words_of_tomorrow_in_orders": Case("unknown-word", "orders", {"rows": 0, "unreadable": 1}),
@@ -170,6 +169,12 @@ def test_what_was_seen_on_the_venue_is_survived(capcli: Cli, name: str) -> None:
     assert case.says in done.out
     for path, value in case.holds.items():
         assert found(done.json["data"], path) == value, (path, done.json["data"])
+
+
+def test_a_preview_of_a_market_without_prices_says_so(capcli: Cli) -> None:
+    assert capcli("paper", "faults", "set", "no-quote").code == 0
+    done = capcli("--json", *PREVIEW.split())
+    assert (done.code, done.json["error"]["code"]) == (6, "NO_QUOTE")
 
 
 def previewed(capcli: Cli, *words: str, epic: str = "SILVER", size: str = "1.5") -> str:
