@@ -24,7 +24,7 @@ class Root(Group):
         "sell": ("capcli.cli.trade:sell_app", "Sell: shows the preview, asks, and sends it once."),
         "preview": (
             "capcli.cli.preview:app",
-            "Show what an order would be, with every check; sends nothing.",
+            "Show an order and every check; sends nothing.",
         ),
         "propose": ("capcli.cli.propose:app", "Work out the size that a risk allows; sends nothing."),
         "execute": ("capcli.cli.execute:app", "Send a preview, once."),
@@ -32,7 +32,7 @@ class Root(Group):
         "orders": ("capcli.cli.book:orders_app", "Working orders."),
         "exposure": ("capcli.cli.exposure:app", "What is at stake: notional, margin, loss at the stops."),
         "close": ("capcli.cli.close:app", "Close a position at market."),
-        "status": ("capcli.cli.status:app", "The account at a glance: money, risk, what waits, limits left."),
+        "status": ("capcli.cli.status:app", "The account at a glance: money, risk, limits left."),
         "approve": ("capcli.cli.approve:app", "Approve what an assistant or a script wants to send."),
         "mandate": ("capcli.cli.mandate:app", "Let one client send orders alone, within limits."),
         "halt": ("capcli.cli.halt:halt_app", "Stop all new risk, for every program of this user."),

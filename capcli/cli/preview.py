@@ -46,7 +46,7 @@ def preview(
     explain: options.Explain = False,
     id_only: IdOnly = False,
 ) -> None:
-    """Show what an order would be, with every check; sends nothing.
+    """Show an order and every check; sends nothing.
 
     The order is a BUY at market unless --sell or --at says otherwise. The preview gets an id that
     `capcli execute` sends once, within 120 s. --id-only prints that id alone, and nothing where the preview

@@ -10,7 +10,7 @@ app = new_app()
 
 @command(app, "status", example="capcli status\ncapcli status --json --fields equity,loss_at_stops,halt")
 def status(ctx: typer.Context) -> None:
-    """The account at a glance: money, risk, what waits, limits left.
+    """The account at a glance: money, risk, limits left.
 
     Equity, margin, the P&L of the day (UTC), what you lose if every stop is hit, open positions and working
     orders, a halt, orders whose answer was lost, approvals that wait, and what is left of each limit.

@@ -142,7 +142,7 @@ def tools(face: Face) -> list[FunctionTool]:
         tool(
             do.cap_trade_status,
             "Account status",
-            "The account at a glance: money, risk, what waits, limits left. Same as: capcli status",
+            "The account at a glance: money, risk, limits left. Same as: capcli status",
             StatusFound,
             READS,
             _SET,
