@@ -169,7 +169,7 @@ def verdicts_are_true(case: Case) -> Iterator[str]:
             row["state"] == "ABSENT"
             and placed
             and sent
-            and not _is_named(case, home, row["account_id"], sent.deals)
+            and not _is_named(case, home, row["account_id"], sent)
         ):
             yield f"{name} is ABSENT, the broker has {sorted(sent.deals)}, and nobody is told"
 
@@ -235,11 +235,15 @@ def _affected(entry: Entry) -> set[str]:
     }
 
 
-def _is_named(case: Case, home: str, account: str, deals: set[str]) -> bool:
-    """Say whether the last look at an account's orders names a deal of it, and did not end well."""
+def _is_named(case: Case, home: str, account: str, sent: Sent) -> bool:
+    """Say whether the last look at an account's orders names a deal of it, and did not end well.
+
+    What a network held up can arrive after the last look: nobody can have told of it.
+    """
     settled = [one for one in case.history.commands if one.home == home and one.deed == "settle"]
     last = [one for one in settled if account in one.words][-1]
-    return last.exit not in {0, None} and any(deal in last.out for deal in deals)
+    named = last.exit not in {0, None} and any(deal in last.out for deal in sent.deals)
+    return named or sent.entry.done_at > last.began
 
 
 def one_owner(case: Case) -> Iterator[str]:
