@@ -223,7 +223,7 @@ def _leave_cleanly_on_signals(face: "Face") -> None:
 
 def _leave_when_unread(face: "Face") -> None:
     """End the process some time after its client left, also where an answer that nobody reads holds it."""
-    if not hasattr(select, "poll") or sys.stdin is None:
+    if sys.platform == "win32" or sys.stdin is None:  # there nothing tells that a pipe has no reader
         return
     # The library puts /dev/null in place of the real stdin.
     client = select.poll()
