@@ -151,6 +151,9 @@ class ProtectedExecutions:
             sent = error.data.get("attempt_id") or error.details.get("attempt_id")
             return StopStep(deal_id, deed, sent, done=False, told=error.message)
         told = reply.problem.message if reply.problem else reply.data.sentence
+        if reply.problem is None and reply.data.attempt_id is None:
+            # The deal shows it by now. That nothing was sent for it would be read as being about the order.
+            told = f"{row.deal_id} has its stop."
         return StopStep(row.deal_id, deed, reply.data.attempt_id, done=reply.problem is None, told=told)
 
     def _row(self, attempt: AttemptRecord, deal_id: str) -> Position | WorkingOrder | None:
