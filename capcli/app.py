@@ -1120,12 +1120,20 @@ class App:
     @property
     def portfolio(self) -> "Portfolio":
         from capcli.services.portfolio import Portfolio
-        from capcli.services.whereabouts import account_of
+        from capcli.services.whereabouts import account_of, orders_known
 
         def opened_on(deal_id: str) -> str | None:
             return account_of(self.journal, self.env, self.host, deal_id)
 
-        return self._once("portfolio", lambda: Portfolio(self.broker, self._halt_switch, opened_on))
+        return self._once(
+            "portfolio",
+            lambda: Portfolio(
+                self.broker,
+                self._halt_switch,
+                opened_on,
+                lambda names: orders_known(lambda: self.journal, self.env, self.host, names),
+            ),
+        )
 
     @property
     def previews(self) -> "Previews":
@@ -1139,6 +1147,7 @@ class App:
                 ids=self._around.ids,
                 ttl_s=self._preview_ttl_s,
                 settle=lambda: self._settlements(wait_s=0).reconcile(),
+                client=lambda: "terminal" if self._presence.interactive else self._presence.client(),
             ),
         )
 

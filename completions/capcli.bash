@@ -95,6 +95,8 @@ __capcli_valued() {
     "buy|--at") source="" ;;
     "buy|--type") source="limit stop" ;;
     "buy|--good-till") source="" ;;
+    "buy|--note") source="" ;;
+    "buy|--tag") source="" ;;
     "sell|--risk") source="" ;;
     "sell|--stop") source="" ;;
     "sell|--stop-distance") source="" ;;
@@ -105,6 +107,8 @@ __capcli_valued() {
     "sell|--at") source="" ;;
     "sell|--type") source="limit stop" ;;
     "sell|--good-till") source="" ;;
+    "sell|--note") source="" ;;
+    "sell|--tag") source="" ;;
     "preview|--size") source="" ;;
     "preview|--risk") source="" ;;
     "preview|--stop") source="" ;;
@@ -116,9 +120,13 @@ __capcli_valued() {
     "preview|--at") source="" ;;
     "preview|--type") source="limit stop" ;;
     "preview|--good-till") source="" ;;
+    "preview|--note") source="" ;;
+    "preview|--tag") source="" ;;
     "propose|--risk") source="" ;;
     "propose|--stop") source="" ;;
     "propose|--stop-distance") source="" ;;
+    "propose|--note") source="" ;;
+    "propose|--tag") source="" ;;
     "positions amend|--stop") source="" ;;
     "positions amend|--stop-distance") source="" ;;
     "positions amend|--limit") source="" ;;
@@ -263,10 +271,10 @@ __capcli_argument() {
 __capcli_words() {
     case "$1" in
     "") words="buy sell preview propose execute positions orders exposure close status approve mandate halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
-    "buy") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
-    "sell") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --again --ensure-stop --confirm --yes" ;;
-    "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --explain --id-only" ;;
-    "propose") words="|--risk --buy --sell --stop --stop-distance --id-only" ;;
+    "buy") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --note --tag --explain --again --ensure-stop --confirm --yes" ;;
+    "sell") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --note --tag --explain --again --ensure-stop --confirm --yes" ;;
+    "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --note --tag --explain --id-only" ;;
+    "propose") words="|--risk --buy --sell --stop --stop-distance --note --tag --id-only" ;;
     "execute") words="|--again --ensure-stop --confirm --yes" ;;
     "positions") words="amend breakeven|" ;;
     "positions amend") words="|--stop --stop-distance --no-stop --limit --limit-distance --no-limit --trailing --guaranteed --confirm --yes" ;;

@@ -188,6 +188,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
+            @('--note', 'Kept with the order, on this computer only.'),
+            @('--tag', 'A word to count trades by.'),
             @('--explain', 'Explain each field in a sentence.'),
             @('--again', 'Send it even if the same order was sent within 60 s.'),
             @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
@@ -207,6 +209,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
+            @('--note', 'Kept with the order, on this computer only.'),
+            @('--tag', 'A word to count trades by.'),
             @('--explain', 'Explain each field in a sentence.'),
             @('--again', 'Send it even if the same order was sent within 60 s.'),
             @('--ensure-stop', 'Set a stop that the broker left out, or close the position.'),
@@ -228,6 +232,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
+            @('--note', 'Kept with the order, on this computer only.'),
+            @('--tag', 'A word to count trades by.'),
             @('--explain', 'Explain each field in a sentence.'),
             @('--id-only', 'Print the preview''s id alone, for a script.')
         )
@@ -237,6 +243,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--sell', 'Make a preview of a sale.'),
             @('--stop', 'Stop at this price, or 2% from the entry.'),
             @('--stop-distance', 'Stop this far from the price.'),
+            @('--note', 'Kept with the order, on this computer only.'),
+            @('--tag', 'A word to count trades by.'),
             @('--id-only', 'Print the preview''s id alone, for a script.')
         )
         'execute' = @(
@@ -516,6 +524,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'buy|--at' = ''
         'buy|--type' = 'limit stop'
         'buy|--good-till' = ''
+        'buy|--note' = ''
+        'buy|--tag' = ''
         'sell|--risk' = ''
         'sell|--stop' = ''
         'sell|--stop-distance' = ''
@@ -526,6 +536,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'sell|--at' = ''
         'sell|--type' = 'limit stop'
         'sell|--good-till' = ''
+        'sell|--note' = ''
+        'sell|--tag' = ''
         'preview|--size' = ''
         'preview|--risk' = ''
         'preview|--stop' = ''
@@ -537,9 +549,13 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'preview|--at' = ''
         'preview|--type' = 'limit stop'
         'preview|--good-till' = ''
+        'preview|--note' = ''
+        'preview|--tag' = ''
         'propose|--risk' = ''
         'propose|--stop' = ''
         'propose|--stop-distance' = ''
+        'propose|--note' = ''
+        'propose|--tag' = ''
         'positions amend|--stop' = ''
         'positions amend|--stop-distance' = ''
         'positions amend|--limit' = ''

@@ -8,6 +8,7 @@ from decimal import Decimal
 from capcli.domain.market import Resolution
 from capcli.domain.moments import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.domain.money import Money, NotANumber, parse_decimal
+from capcli.domain.notes import read_note, read_tag
 from capcli.domain.order import Leg, LegForm
 from capcli.domain.risk import Risk
 from capcli.errors import UsageError
@@ -101,6 +102,23 @@ def percent(option: str, text: str) -> Decimal | None:
     """Read `2%`; None for what is not written as percent. Raises UsageError."""
     word = text.strip()
     return above_zero(option, word[:-1].rstrip()) if word.endswith("%") else None
+
+
+def note(text: str | None) -> str | None:
+    """Read a note for an order. Raises UsageError."""
+    return _worded("--note", text, read_note)
+
+
+def tag(text: str | None) -> str | None:
+    """Read a tag for an order. Raises UsageError."""
+    return _worded("--tag", text, read_tag)
+
+
+def _worded(option: str, text: str | None, read: Callable[[str], str | None]) -> str | None:
+    try:
+        return None if text is None else read(text)
+    except ValueError as error:
+        raise _unusable(option, text or "", f"it {error}") from None
 
 
 def listed(words: Iterable[str] | None) -> tuple[str, ...]:

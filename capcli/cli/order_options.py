@@ -41,6 +41,8 @@ Guaranteed = Annotated[
 At = Annotated[str | None, _option("A working order at this price.", "LEVEL")]
 Type = Annotated[str | None, _option("How --at works.", "limit|stop", "--type")]
 GoodTill = Annotated[str | None, _option("When --at ends (UTC).", "TIME")]
+Note = Annotated[str | None, _option("Kept with the order, on this computer only.", "TEXT")]
+Tag = Annotated[str | None, _option("A word to count trades by.", "WORD")]
 Explain = Annotated[bool, typer.Option("--explain", help="Explain each field in a sentence.")]
 
 
@@ -56,6 +58,8 @@ def order_of(given: Mapping[str, Any], side: Side, command: str) -> tuple[OrderR
         trailing=given["trailing"],
         guaranteed=given["guaranteed"],
         trigger=_trigger(given["at"], given["type_"], given["good_till"], command),
+        note=inputs.note(given["note"]),
+        tag=inputs.tag(given["tag"]),
     )
     return request, None if risk is None else inputs.risk(risk)
 

@@ -43,6 +43,8 @@ def preview(
     at: options.At = None,
     type_: options.Type = None,
     good_till: options.GoodTill = None,
+    note: options.Note = None,
+    tag: options.Tag = None,
     explain: options.Explain = False,
     id_only: IdOnly = False,
 ) -> None:

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from capcli.cli import inputs
 from capcli.cli.inputs import leg, risk
+from capcli.cli.order_options import Note, Tag
 from capcli.cli.preview import IdOnly, print_id
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app
@@ -34,6 +36,8 @@ def propose(
     stop_distance: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="Stop this far from the price.")
     ] = None,
+    note: Note = None,
+    tag: Tag = None,
     id_only: IdOnly = False,
 ) -> None:
     """Work out the size that a risk allows; sends nothing.
@@ -57,9 +61,10 @@ def propose(
     call = ctx.find_root().obj
     call.check_form(Proposal)
     percent, given = risk(share), leg("stop", stop, stop_distance, None)
+    kept = inputs.note(note), inputs.tag(tag)
     application = call.build()
     call.note_default(application)
-    reply = application.proposals.propose(epic, percent, side=side, stop=given)
+    reply = application.proposals.propose(epic, percent, side=side, stop=given, note=kept[0], tag=kept[1])
     if (id_only or call.options.quiet) and side is not None:
         print_id(call, reply, application.env)
     finish(call, reply, application.env)

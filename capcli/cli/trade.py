@@ -47,6 +47,8 @@ def _add(app: typer.Typer, side: Side, *, example: str, about: str) -> None:
         at: options.At = None,
         type_: options.Type = None,
         good_till: options.GoodTill = None,
+        note: options.Note = None,
+        tag: options.Tag = None,
         explain: options.Explain = False,
         again: Again = False,
         ensure_stop: EnsureStop = False,

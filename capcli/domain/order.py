@@ -78,7 +78,10 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """An order as it was asked for. `size` is in units of the instrument; legs in its currency."""
+    """An order as it was asked for. `size` is in units of the instrument; legs in its currency.
+
+    `note` and `tag` are for the person who trades: they are kept here and never sent.
+    """
 
     epic: str
     side: Side
@@ -88,6 +91,8 @@ class OrderRequest:
     trailing: bool = False
     guaranteed: bool = False
     trigger: Trigger | None = None
+    note: str | None = None
+    tag: str | None = None
 
     def placed(self, entry: Decimal, step: Decimal) -> "OrderRequest":
         """Return it with a stop and a limit in percent of the entry as what the broker takes."""

@@ -20,6 +20,7 @@ from capcli.domain.account import OrderType
 from capcli.domain.market import EPIC_PATTERN, Resolution, Side
 from capcli.domain.moments import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.domain.money import parse_decimal, short
+from capcli.domain.notes import read_note, read_tag
 from capcli.domain.order import Leg, LegForm
 from capcli.errors import UsageError
 
@@ -131,6 +132,18 @@ def _note(value: Any) -> str:
     """Read any value as text, cut to 200 characters: a note never stops what it stands beside."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return "".join(letter if letter.isprintable() else " " for letter in text[:200])
+
+
+def _order_note(value: Any) -> str | None:
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004  as above
+    return read_note(value)
+
+
+def _order_tag(value: Any) -> str | None:
+    if not isinstance(value, str):
+        raise ValueError("must be one word such as breakout")  # noqa: TRY004  as above
+    return read_tag(value)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -352,6 +365,10 @@ RiskPercent = Annotated[
         maximum=100,
     ),
 ]
+OrderNote = Annotated[
+    str | None, _argument(_order_note, "string", "Why, in a line of 200; kept here, never sent")
+]
+OrderTag = Annotated[str | None, _argument(_order_tag, "string", "A word to count trades by, e.g. breakout")]
 # Sending
 Confirm = Annotated[bool, _yes_or_no("true only after the user's yes to this")]
 Again = Annotated[bool, _yes_or_no("Send the same once more within a minute")]

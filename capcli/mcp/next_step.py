@@ -29,7 +29,15 @@ _EXITS = {
     "--trailing": "trailing_stop",
     "--guaranteed": "guaranteed_stop",
 }
-_ORDER = {"--size": "size", "--at": "level", "--type": "type", "--good-till": "good_till_date", **_EXITS}
+_KEPT = {"--note": "note", "--tag": "tag"}
+_ORDER = {
+    "--size": "size",
+    "--at": "level",
+    "--type": "type",
+    "--good-till": "good_till_date",
+    **_EXITS,
+    **_KEPT,
+}
 _CALLS: Mapping[str, _Call] = {
     "accounts": _Call("cap_account_list"),
     "accounts preferences": _Call("cap_account_preferences_get"),
@@ -66,7 +74,7 @@ _CALLS: Mapping[str, _Call] = {
     ),
     "preview": _Call("cap_trade_preview_position", ("epic",), _ORDER),
     "prices": _Call("cap_market_prices", ("epic",), {"--last": "max", "--resolution": "resolution"}),
-    "propose": _Call("cap_trade_propose", ("epic",), {"--risk": "risk_percent", **_EXITS}),
+    "propose": _Call("cap_trade_propose", ("epic",), {"--risk": "risk_percent", **_EXITS, **_KEPT}),
     "quote": _Call("cap_market_quote", ("epics",), is_list=True),
     "reconcile": _Call("cap_trade_reconcile", ("attempt_id",)),
     "watchlists": _Call("cap_watchlists_list"),

@@ -20,6 +20,8 @@ from capcli.mcp.arguments import (
     MaybeGuaranteed,
     MaybeLevel,
     MaybeTrailing,
+    OrderNote,
+    OrderTag,
     ProfitAmount,
     ProfitDistance,
     ProfitLevel,
@@ -61,6 +63,8 @@ class TradingPreviewTools:
         profit_level: ProfitLevel = None,
         profit_distance: ProfitDistance = None,
         profit_amount: ProfitAmount = None,
+        note: OrderNote = None,
+        tag: OrderTag = None,
     ) -> ToolResult:
         return self._face.answer(
             lambda app: app.previews.preview(
@@ -72,6 +76,8 @@ class TradingPreviewTools:
                     limit=leg("profit", profit_level, profit_distance, profit_amount),
                     trailing=trailing_stop,
                     guaranteed=guaranteed_stop,
+                    note=note,
+                    tag=tag,
                 )
             )
         )
@@ -92,6 +98,8 @@ class TradingPreviewTools:
         profit_distance: ProfitDistance = None,
         profit_amount: ProfitAmount = None,
         good_till_date: GoodTill = None,
+        note: OrderNote = None,
+        tag: OrderTag = None,
     ) -> ToolResult:
         return self._face.answer(
             lambda app: app.previews.preview(
@@ -104,6 +112,8 @@ class TradingPreviewTools:
                     trailing=trailing_stop,
                     guaranteed=guaranteed_stop,
                     trigger=Trigger(level, type, good_till_date),
+                    note=note,
+                    tag=tag,
                 )
             )
         )
@@ -136,17 +146,24 @@ class TradingPreviewTools:
 
         return self._face.answer(preview)
 
-    def cap_trade_propose(
+    def cap_trade_propose(  # noqa: PLR0917 - each optional, all named by clients
         self,
         epic: Epic,
         risk_percent: RiskPercent = Decimal(1),
         direction: MaybeDirection = None,
         stop_level: StopLevel = None,
         stop_distance: StopDistance = None,
+        note: OrderNote = None,
+        tag: OrderTag = None,
     ) -> ToolResult:
         return self._face.answer(
             lambda app: app.proposals.propose(
-                epic, Risk(risk_percent), side=direction, stop=leg("stop", stop_level, stop_distance, None)
+                epic,
+                Risk(risk_percent),
+                side=direction,
+                stop=leg("stop", stop_level, stop_distance, None),
+                note=note,
+                tag=tag,
             )
         )
 

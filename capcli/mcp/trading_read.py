@@ -31,7 +31,7 @@ _POSITIONS = Listing(
     PositionsFound,
     (
         *("deal_id", "epic", "side", "size", "level", "bid", "offer", "pl", "currency", "pl_account"),
-        *("margin", "stop_level", "limit_level", "trailing", "guaranteed"),
+        *("margin", "stop_level", "limit_level", "trailing", "guaranteed", "note", "tag"),
     ),
     identity=("deal_id",),
 )
@@ -39,7 +39,7 @@ _ORDERS = Listing(
     OrdersFound,
     (
         *("deal_id", "epic", "side", "type", "size", "level", "bid", "offer", "currency"),
-        *("stop_level", "limit_level", "trailing", "guaranteed", "good_till"),
+        *("stop_level", "limit_level", "trailing", "guaranteed", "good_till", "note", "tag"),
     ),
     identity=("deal_id",),
 )
@@ -55,7 +55,7 @@ _EXECUTIONS = Listing(
     ExecutionsFound,
     (
         *("attempt_id", "kind", "epic", "side", "size", "level", "state", "protected", "deal_id", "deal_ids"),
-        *("account_id", "sent_at", "note", "mandate"),
+        *("account_id", "sent_at", "outcome", "mandate", "note", "tag"),
     ),
     identity=("attempt_id",),
 )

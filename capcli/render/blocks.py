@@ -1,7 +1,7 @@
 """What a result looks like before anybody paints it: lines, pairs and tables of toned cells."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -44,12 +44,14 @@ class Column:
     """A column's heading; numbers stand to the right, prose wraps where the terminal is narrow.
 
     `spare`: where a list of deals does not fit, columns are left out, the largest first; 0 is always shown.
+    `if_any`: it is shown only where some row has something in it.
     """
 
     title: str
     right: bool = False
     prose: bool = False
     spare: int = 0
+    if_any: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,27 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     ids_last: bool = False
+
+
+KEPT_COLUMNS = (Column("Tag", spare=6, if_any=True), Column("Note", prose=True, spare=7, if_any=True))
+
+
+def kept_cells(tag: str | None, note: str | None) -> tuple[Cell, Cell]:
+    """Return the cells of what a person kept with an order, for `KEPT_COLUMNS`."""
+    return Cell(tag or ""), Cell(note or "")
+
+
+def without_empty(table: Table) -> Table:
+    """Leave out the columns that are shown only where some row has something in them, and none has."""
+    kept = [
+        place
+        for place, column in enumerate(table.columns)
+        if not column.if_any or any(row[place].text for row in table.rows)
+    ]
+    columns = tuple(table.columns[place] for place in kept)
+    return replace(
+        table, columns=columns, rows=tuple(tuple(row[place] for place in kept) for row in table.rows)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,19 @@ from typing import Any
 from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import short
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
+from capcli.render.blocks import (
+    KEPT_COLUMNS,
+    Block,
+    Cell,
+    Column,
+    Line,
+    Pairs,
+    Table,
+    Tone,
+    kept_cells,
+    moment,
+    without_empty,
+)
 from capcli.render.numbers import NOTHING, change, gain, money, percent, places, price, price_cell
 from capcli.services.portfolio import OrderRow, OrdersFound, PositionRow, PositionsFound, Totals
 
@@ -23,6 +35,7 @@ _POSITION_COLUMNS = (
     Column("Stop", right=True),
     Column("To stop", right=True, spare=4),
     Column("Limit", right=True, spare=1),
+    *KEPT_COLUMNS,
     Column("Deal"),
 )
 _ORDER_COLUMNS = (
@@ -36,6 +49,7 @@ _ORDER_COLUMNS = (
     Column("Stop", right=True),
     Column("Limit", right=True, spare=1),
     Column("Good till", spare=3),
+    *KEPT_COLUMNS,
     Column("Deal"),
 )
 
@@ -54,7 +68,8 @@ def _(data: PositionsFound) -> list[Block]:
     mixed = any(row.currency != data.totals.currency for row in data.positions)
     rows = tuple(_position(row, data.totals.currency, mixed=mixed) for row in data.positions)
     columns = tuple(one for one in _POSITION_COLUMNS if mixed or one.title != _OWN)
-    return [*halt, Table(columns, rows, ids_last=True), _totals(data.totals)]
+    table = without_empty(Table(columns, rows, ids_last=True))
+    return [*halt, table, _totals(data.totals)]
 
 
 def none_of(what: str, unreadable: tuple[UnreadableRow, ...]) -> str:
@@ -76,6 +91,7 @@ def _position(row: PositionRow, currency: str | None, *, mixed: bool) -> tuple[C
         _stop(row, digits),
         NOTHING if row.stop_distance_pct is None else Cell(percent(row.stop_distance_pct)),
         price_cell(row.limit_level, digits),
+        *kept_cells(row.tag, row.note),
         Cell(row.deal_id, deal=True),
     )
 
@@ -104,7 +120,8 @@ def _totals(totals: Totals) -> Pairs:
 def _(data: OrdersFound) -> list[Block]:
     if not data.orders:
         return [Line(Cell(none_of("working orders", data.unreadable)))]
-    return [Table(_ORDER_COLUMNS, tuple(_order(row) for row in data.orders), ids_last=True)]
+    table = Table(_ORDER_COLUMNS, tuple(_order(row) for row in data.orders), ids_last=True)
+    return [without_empty(table)]
 
 
 def _order(row: OrderRow) -> tuple[Cell, ...]:
@@ -120,5 +137,6 @@ def _order(row: OrderRow) -> tuple[Cell, ...]:
         _stop(row, digits),
         price_cell(row.limit_level, digits),
         moment(row.good_till, "%Y-%m-%d %H:%M") if row.good_till else Cell("until cancelled"),
+        *kept_cells(row.tag, row.note),
         Cell(row.deal_id, deal=True),
     )

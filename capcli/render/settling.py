@@ -5,7 +5,19 @@ from typing import Any
 
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
+from capcli.render.blocks import (
+    KEPT_COLUMNS,
+    Block,
+    Cell,
+    Column,
+    Line,
+    Pairs,
+    Table,
+    Tone,
+    kept_cells,
+    moment,
+    without_empty,
+)
 from capcli.services.executions_log import ExecutionRecord, ExecutionsFound
 from capcli.services.settling import Reconciliation, Settled
 from capcli.services.verifying import Verified
@@ -13,6 +25,7 @@ from capcli.services.verifying import Verified
 _COLUMNS = (
     Column("Sent"),
     Column("What"),
+    *KEPT_COLUMNS,
     Column("Became"),
     Column("At", right=True),
     Column("Stop"),
@@ -67,7 +80,8 @@ def _tone(state: AttemptState) -> Tone:
 def _(data: ExecutionsFound) -> list[Block]:
     if not data.executions:
         return [Line(Cell("Nothing was sent from this machine yet."))]
-    return [Table(_COLUMNS, tuple(map(_execution, data.executions)), ids_last=True)]
+    table = Table(_COLUMNS, tuple(map(_execution, data.executions)), ids_last=True)
+    return [without_empty(table)]
 
 
 def _execution(row: ExecutionRecord) -> tuple[Cell, ...]:
@@ -75,6 +89,7 @@ def _execution(row: ExecutionRecord) -> tuple[Cell, ...]:
     return (
         moment(at),
         Cell(_what(row) + (f" (mandate {row.mandate})" if row.mandate else "")),
+        *kept_cells(row.tag, row.note),
         Cell(row.state.value.lower(), _tone(row.state)),
         Cell("" if row.level is None else plain(row.level)),
         _stop(row),

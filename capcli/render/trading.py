@@ -39,6 +39,7 @@ def _(data: Preview) -> list[Block]:
         *_money_rows(data),
         *_leg_rows(data),
         *_cost_rows(data),
+        *((name, Cell(text)) for name, text in (("Tag", data.tag), ("Note", data.note)) if text),
     )
     return [Pairs(rows, title=_title(data), tone=_tone(data), framed=True), *_ending(data)]
 

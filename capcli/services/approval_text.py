@@ -8,6 +8,7 @@ from decimal import Decimal
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.bracket import Bracket
 from capcli.domain.money import plain, short
+from capcli.domain.notes import LONGEST_NOTE
 from capcli.domain.numbers import money, result
 from capcli.domain.opened import opened_figures
 from capcli.domain.policy import Case
@@ -17,10 +18,10 @@ from capcli.domain.unusual import Look, Unusual, cautions
 _NAME_LENGTH = 60
 
 
-def harmless(text: str) -> str:
-    """Return a broker's text on one line, without control, format and direction characters."""
+def harmless(text: str, most: int = _NAME_LENGTH) -> str:
+    """Return another's text on one line, without control, format and direction characters."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line[:_NAME_LENGTH]
+    return line[:most]
 
 
 def one_line(text: str) -> str:
@@ -48,6 +49,9 @@ def order_text(case: Case, account_id: str, *, env: str, now: datetime) -> str:
     if request.trigger is not None:
         until = request.trigger.good_till
         lines.append(f"Waits until {until:%Y-%m-%d %H:%M}Z" if until else "Waits until cancelled")
+    lines += [f"Tag {request.tag}"] if request.tag else []
+    if request.note:
+        lines.append(f'Note: "{harmless(request.note, LONGEST_NOTE).replace(chr(34), chr(39))}"')
     return request_text(what, lines, env, account_id)
 
 

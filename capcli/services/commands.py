@@ -3,6 +3,7 @@
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.domain.money import short
+from capcli.domain.notes import as_options
 from capcli.domain.order import OrderRequest, wire_time
 from capcli.domain.risk import Risk
 
@@ -34,4 +35,4 @@ def preview_command(
     legs = (("stop", request.stop), ("limit", request.limit))
     words += [leg.words(name) for name, leg in legs if leg]
     words += ["--trailing"] * request.trailing + ["--guaranteed"] * request.guaranteed
-    return " ".join(words)
+    return " ".join([*words, *as_options(request.note, request.tag)])

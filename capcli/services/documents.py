@@ -14,7 +14,11 @@ from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """What an execution needs to know about its preview beyond the bytes that it sends."""
+    """What an execution needs to know about its preview beyond the bytes that it sends.
+
+    For statistics it keeps `risk`, the loss in account currency at the stop of what it opens, and the
+    `client` that asked for it; None where there is none.
+    """
 
     request: OrderRequest
     order_type: OrderType | None
@@ -22,6 +26,8 @@ class StoredOrder:
     stop_level: Decimal | None
     limit_level: Decimal | None
     effect: Effect | None = None
+    risk: Decimal | None = None
+    client: str | None = None
 
     @property
     def only_reduces(self) -> bool:
@@ -48,6 +54,10 @@ def write_order(order: StoredOrder) -> bytes:
         "stop_level": _text(order.stop_level),
         "limit_level": _text(order.limit_level),
         "effect": _effect(order.effect),
+        "risk": _text(order.risk),
+        "client": order.client,
+        "note": request.note,
+        "tag": request.tag,
     }
     return json.dumps(document, sort_keys=True).encode()
 
@@ -65,6 +75,8 @@ def read_order(document: bytes) -> StoredOrder:
         trailing=raw["trailing"],
         guaranteed=raw["guaranteed"],
         trigger=_read_trigger(raw["trigger"], order_type),
+        note=raw.get("note"),
+        tag=raw.get("tag"),
     )
     return StoredOrder(
         request,
@@ -73,6 +85,8 @@ def read_order(document: bytes) -> StoredOrder:
         _read_number(raw["stop_level"]),
         _read_number(raw["limit_level"]),
         _read_effect(raw["effect"]),
+        _read_number(raw.get("risk")),
+        raw.get("client"),
     )
 
 

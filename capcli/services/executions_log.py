@@ -19,7 +19,7 @@ MOST = 1000
 class ExecutionRecord:
     """One attempt. Asked: epic to `deal_id`, the deal that a change is about. Sent: `path`, `sent_at`.
 
-    The rest is what became of it.
+    The rest is what became of it, `outcome` in words. `note`, `tag` and `client` came with the order.
     `mandate` is the one that it was sent under, None where a person confirmed or approved it.
     Of a change of a deal, epic, side and size are the deal's. Prices in the instrument's currency, times UTC;
     what is not known is None.
@@ -49,8 +49,11 @@ class ExecutionRecord:
     protected: str
     deal_ids: tuple[str, ...]
     level: Decimal | None
-    note: str
+    outcome: str
     mandate: str | None
+    note: str | None
+    tag: str | None
+    client: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,11 @@ class ExecutionsLog:
             protected=attempt.protected,
             deal_ids=attempt.deal_ids,
             level=attempt.level,
-            note=attempt.note,
+            outcome=attempt.note,
             mandate=mandate,
+            note=request.note if request else None,
+            tag=request.tag if request else None,
+            client=order.client if order else None,
         )
 
     def _about(self, attempt: AttemptRecord) -> tuple[str, Side, Decimal] | None:

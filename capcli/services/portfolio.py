@@ -1,6 +1,6 @@
 """What is open and what waits: positions with P&L, margin and distances, and working orders."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from capcli.domain.account import Account, Listed, OrderType, Position, UnreadableRow, WorkingOrder
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import EXACT, FINE, cents, percent_of
+from capcli.domain.order import OrderRequest
 from capcli.errors import DealUnknown, UnreadableAnswer
 from capcli.services import ids
 from capcli.services.casework import active_account
@@ -24,7 +25,8 @@ class PositionRow:
     """One open position. Prices, `pl` and `margin` in `currency`; distances in price units from now.
 
     `pl_account` is the P&L in account currency at the present rate, None where no market gives one. `pl_pct`
-    is the P&L in percent of the position's value at its opening level.
+    is the P&L in percent of the position's value at its opening level. `note` and `tag` are those of the
+    order that it came from, None where it was not sent from here.
     """
 
     deal_id: str
@@ -51,6 +53,8 @@ class PositionRow:
     market_status: MarketStatus
     opened_at: datetime
     working_order_id: str | None
+    note: str | None = None
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,10 @@ class PositionsFound:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One working order. Levels in `currency`; `distance` is how far the market is from its level."""
+    """One working order. Levels in `currency`; `distance` is how far the market is from its level.
+
+    `note` and `tag` are those that it was sent with, None where it was not sent from here.
+    """
 
     deal_id: str
     epic: str
@@ -101,6 +108,8 @@ class OrderRow:
     good_till: datetime | None
     market_status: MarketStatus
     created_at: datetime
+    note: str | None = None
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +123,18 @@ class OrdersFound:
 class Portfolio:
     """Reads the book. One request; a book in several currencies takes one more, for all rates."""
 
-    def __init__(self, broker: Broker, halt: HaltSwitch, opened_on: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        halt: HaltSwitch,
+        opened_on: Callable[[str], str | None],
+        orders_of: Callable[[Iterable[str]], Mapping[str, OrderRequest]],
+    ) -> None:
+        """`orders_of` returns what was ordered here, by the deals and working orders that came of it."""
         self._broker = broker
         self._halt = halt
         self._opened_on = opened_on
+        self._orders_of = orders_of
 
     def positions(self, deal_id: str | None = None) -> Reply[PositionsFound]:
         """Return all positions, or the one with this deal id. Raises DealUnknown."""
@@ -126,7 +143,11 @@ class Portfolio:
         else:
             book = Listed((self._position(ids.deal_id(deal_id)),))
         rates = rates_for(self._broker, book.rows)
-        rows = tuple(position_row(position, rates) for position in book.rows)
+        known = self._orders_of(name for row in book.rows for name in _names(row))
+        rows = tuple(
+            position_row(row, rates, next((known[name] for name in _names(row) if name in known), None))
+            for row in book.rows
+        )
         held = self._halt.read()
         totals = self._totals(rows, len(book.unreadable), rates, whole=deal_id is None)
         found = PositionsFound(rows, totals, held.words if held else None, book.unreadable)
@@ -164,7 +185,9 @@ class Portfolio:
         """Return all working orders, or the one with this deal id. Raises DealUnknown."""
         wanted = None if deal_id is None else ids.deal_id(deal_id)
         found = self._broker.list_orders()
-        rows = tuple(order_row(order) for order in found.rows if wanted is None or order.deal_id == wanted)
+        shown = [order for order in found.rows if wanted is None or order.deal_id == wanted]
+        known = self._orders_of(order.deal_id for order in shown)
+        rows = tuple(order_row(order, known.get(order.deal_id)) for order in shown)
         unreadable = tuple(row for row in found.unreadable if wanted in {None, row.deal_id})
         if wanted is not None and not (rows or unreadable):
             gone = DealUnknown(
@@ -177,7 +200,16 @@ class Portfolio:
         return Reply(OrdersFound(rows, unreadable), self._broker.account_id)
 
 
-def position_row(position: Position, rates: Mapping[str, Decimal]) -> PositionRow:
+def _names(position: Position) -> Iterator[str]:
+    """Return what the journal may know a position by: itself, and the working order that opened it."""
+    yield position.deal_id
+    if position.working_order_id:
+        yield position.working_order_id
+
+
+def position_row(
+    position: Position, rates: Mapping[str, Decimal], ordered: OrderRequest | None = None
+) -> PositionRow:
     """Turn a position into the row that is shown, with its distances from the price it closes at."""
     price, rate = position.quote.exit(position.side), rates.get(position.currency)
     stop, limit = position.stop_level, position.limit_level
@@ -207,6 +239,8 @@ def position_row(position: Position, rates: Mapping[str, Decimal]) -> PositionRo
         market_status=position.quote.status,
         opened_at=position.opened_at,
         working_order_id=position.working_order_id,
+        note=ordered.note if ordered else None,
+        tag=ordered.tag if ordered else None,
     )
 
 
@@ -223,7 +257,7 @@ def _percent(part: Decimal | None, whole: Decimal) -> Decimal | None:
     return (part * 100 / whole).quantize(_PCT, ROUND_HALF_EVEN, EXACT)
 
 
-def order_row(order: WorkingOrder) -> OrderRow:
+def order_row(order: WorkingOrder, ordered: OrderRequest | None = None) -> OrderRow:
     """Turn a working order into the row that is shown."""
     price = order.offer if order.side is Side.BUY else order.bid
     return OrderRow(
@@ -245,4 +279,6 @@ def order_row(order: WorkingOrder) -> OrderRow:
         good_till=order.good_till,
         market_status=order.market_status,
         created_at=order.created_at,
+        note=ordered.note if ordered else None,
+        tag=ordered.tag if ordered else None,
     )

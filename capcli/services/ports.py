@@ -544,6 +544,10 @@ class Journal(Protocol):
         """Return which attempt owns each of these references, orders and deals; the others are left out."""
         ...
 
+    def opening_previews(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, PreviewRecord]:
+        """Return the preview behind each of these orders and deals, of those that an order here owns."""
+        ...
+
     def observe(self, attempt_id: str, state: AttemptState, *, at: datetime, **facts: Any) -> bool:
         """Set facts of an attempt that stays in its state; False when it is in that state no longer."""
         ...

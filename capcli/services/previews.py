@@ -22,6 +22,7 @@ from capcli.domain.sizing import Figures, LegFigures, Overnight, estimated_entry
 from capcli.domain.unusual import Caution, Look, Unusual, cautions
 from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
 from capcli.services import ids
+from capcli.services.approval_text import harmless
 from capcli.services.casework import Desk, Scene, judge, look
 from capcli.services.commands import SOME_TIME, preview_command
 from capcli.services.documents import StoredOrder, write_order
@@ -80,6 +81,8 @@ class Preview:
     created_at: datetime
     expires_at: datetime
     ttl_s: int
+    note: str | None = None
+    tag: str | None = None
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -102,13 +105,18 @@ class Previews:
         ids: Ids,
         ttl_s: int,
         settle: Callable[[], Reply[Reconciliation]],
+        client: Callable[[], str],
     ) -> None:
-        """Make the service. `settle` looks once for what is unresolved on the account, without waiting."""
+        """Make the service. `settle` looks once for what is unresolved on the account, without waiting.
+
+        `client` names who asks.
+        """
         self._desk = desk
         self._day_ranges = day_ranges
         self._ids = ids
         self._ttl_s = ttl_s
         self._settle = settle
+        self._client = client
 
     def preview(self, request: OrderRequest, *, risk: Risk | None = None) -> Reply[Preview]:
         """Check an order against the market, the account and the policy, and store it.
@@ -215,6 +223,8 @@ class Previews:
             created_at=now,
             expires_at=now + timedelta(seconds=self._ttl_s),
             ttl_s=self._ttl_s,
+            note=request.note,
+            tag=request.tag,
         )
 
     def _store(self, preview: Preview, case: Case, account_id: str) -> None:
@@ -226,6 +236,8 @@ class Previews:
             preview.stop.level if preview.stop else None,
             preview.limit.level if preview.limit else None,
             preview.effect,
+            abs(preview.stop.amount) if preview.stop else None,
+            harmless(self._client()),
         )
         self._desk.journal.save_preview(
             PreviewRecord(

@@ -7,6 +7,7 @@ from decimal import Decimal, localcontext
 from capcli.domain.atr import average_true_range
 from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.money import EXACT, ceil_to, plain, short
+from capcli.domain.notes import as_options
 from capcli.domain.order import Leg, LegForm, OrderRequest
 from capcli.domain.policy import Case, Check, Rule, evaluate
 from capcli.domain.risk import ONE_UNIT, Risk
@@ -87,15 +88,25 @@ class Proposals:
         self._previews = previews
 
     def propose(
-        self, epic: str, risk: Risk, *, side: Side | None = None, stop: Leg | None = None
+        self,
+        epic: str,
+        risk: Risk,
+        *,
+        side: Side | None = None,
+        stop: Leg | None = None,
+        note: str | None = None,
+        tag: str | None = None,
     ) -> Reply[Proposal]:
         """Return both sides, or with `side` the one as a stored preview; `risk` may be lost at the stop.
+
+        The preview keeps `note` and `tag`.
 
         Without `stop` it stands at 2 x ATR(14) of HOUR candles, never nearer than the market's minimum.
         Raises UsageError, EpicUnknown, RulesMissing, TooFewCandles, and with a side what a preview raises.
         Problem CHECKS_FAILED when the preview cannot be executed, or when neither side fits.
         """
-        draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=stop or Leg(LegForm.DISTANCE, ONE_UNIT))
+        leg = stop or Leg(LegForm.DISTANCE, ONE_UNIT)
+        draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=leg, note=note, tag=tag)
         check_request(draft)
         check_risk(draft, risk)
         settled = self._previews.settle_first()
@@ -103,7 +114,7 @@ class Proposals:
         given = stop and _Stop(stop, "as given")
         found = given or _by_range(scene, side, candles)
         if side is None:
-            reply = self._both(scene, risk, found, given=stop is not None)
+            reply = self._both(scene, risk, found, draft, given=stop is not None)
             return replace(reply, data=replace(reply.data, warnings=settled))
         request = replace(draft, stop=found.leg)
         reply = self._one(scene, request, risk, found)
@@ -122,12 +133,14 @@ class Proposals:
         closed = tuple(one for one in candles if one.time + Resolution.HOUR.span <= now)
         return scene, closed
 
-    def _both(self, scene: Scene, risk: Risk, found: _Stop, *, given: bool) -> Reply[Proposal]:
+    def _both(
+        self, scene: Scene, risk: Risk, found: _Stop, draft: OrderRequest, *, given: bool
+    ) -> Reply[Proposal]:
         sides = tuple(self._side(scene, side, risk, found) for side in Side)
         proposal = _proposal(scene, risk, found, sides)
         fit = next((one.side for one in sides if one.refused is None), None)
         if fit is not None:
-            command = _command(scene.market.epic, risk, fit, found.leg if given else None)
+            command = _command(draft, risk, fit, found.leg if given else None)
             proposal = replace(proposal, next=command)
         refused = [f"{one.side.value}: {one.refused}" for one in sides if one.refused]
         problem = None
@@ -253,8 +266,8 @@ def _previewed(preview: Preview) -> ProposedSide:
     )
 
 
-def _command(epic: str, risk: Risk, side: Side, stop: Leg | None) -> str:
-    words = [f"capcli propose {epic} --risk {risk.words} --{side.value.lower()}"]
+def _command(draft: OrderRequest, risk: Risk, side: Side, stop: Leg | None) -> str:
+    words = [f"capcli propose {draft.epic} --risk {risk.words} --{side.value.lower()}"]
     if stop is not None:
         words.append(stop.words("stop", plain))
-    return " ".join(words)
+    return " ".join([*words, *as_options(draft.note, draft.tag)])

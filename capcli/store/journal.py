@@ -96,6 +96,12 @@ _MOVE = """
         absent_seen_at = :absent_seen_at, ended_at = :ended_at, ending = :ending, note = :note
     WHERE id = :id AND state = :from_state"""
 
+_OWNERS = "SELECT name, attempt_id FROM owned_deals WHERE env = ? AND host = ? AND name IN ({})"
+_OPENING_PREVIEWS = """
+    SELECT owned.name, previews.* FROM owned_deals AS owned
+    JOIN attempts ON attempts.id = owned.attempt_id JOIN previews ON previews.id = attempts.preview_id
+    WHERE owned.env = ? AND owned.host = ? AND owned.name IN ({})"""
+
 # The states stand in the text, as in the index that holds no other rows.
 _FIND_UNRESOLVED = f"""
     SELECT * FROM attempts WHERE env = ? AND host = ? AND account_id = ?
@@ -411,17 +417,19 @@ class SqliteJournal:
             return True
 
     def owners(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, str]:
+        rows = self._owning(_OWNERS, env, host, names)
+        return {row["name"]: row["attempt_id"] for row in rows}
+
+    def opening_previews(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, PreviewRecord]:
+        rows = self._owning(_OPENING_PREVIEWS, env, host, names)
+        return {row["name"]: preview_of(row) for row in rows}
+
+    def _owning(self, sql: str, env: str, host: str, names: Iterable[str]) -> Iterator[sqlite3.Row]:
+        """Run a read about what opening orders own, for as many names as one statement takes at a time."""
         wanted = sorted(set(names))
-        found: dict[str, str] = {}
         for start in range(0, len(wanted), _NAMES):
             some = wanted[start : start + _NAMES]
-            marks = ", ".join("?" * len(some))
-            rows = self._db.rows(
-                f"SELECT name AS id, attempt_id FROM owned_deals WHERE env = ? AND host = ? AND name IN ({marks})",  # noqa: E501, S608  marks
-                (env, host, *some),
-            )
-            found |= {row["id"]: row["attempt_id"] for row in rows}
-        return found
+            yield from self._db.rows(sql.format(", ".join("?" * len(some))), (env, host, *some))
 
     @property
     def mandates(self) -> Mandates:

@@ -1,0 +1,36 @@
+"""What a person writes beside an order: a note in their own words, and a tag to count trades by.
+
+Both stay on this computer. They are data wherever they are shown: one line, no control characters.
+"""
+
+import re
+
+LONGEST_NOTE = 200
+_TAG = re.compile(r"[0-9a-z][0-9a-z_-]{0,31}")
+# What every shell takes as it stands between double quotes.
+_PLAIN = re.compile(r"[\w .,:+-]+")
+
+
+def read_note(text: str) -> str | None:
+    """Return a note on one line, without control and direction characters; None where nothing is left.
+
+    Raises ValueError for one of more than 200 characters.
+    """
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    if len(line) > LONGEST_NOTE:
+        raise ValueError(f"must be at most {LONGEST_NOTE} characters, not {len(line)}")
+    return line or None
+
+
+def read_tag(text: str) -> str | None:
+    """Return a tag in lower case, None for an empty one. Raises ValueError for what is no single word."""
+    word = text.strip().lower()
+    if word and not _TAG.fullmatch(word):
+        raise ValueError("must be one word of letters a-z, digits, - and _, at most 32, such as breakout")
+    return word or None
+
+
+def as_options(note: str | None, tag: str | None) -> list[str]:
+    """Return them as words of a command to type. A note that a shell could read otherwise is left out."""
+    words = [f'--note "{note}"'] if note and _PLAIN.fullmatch(note) else []
+    return [*words, f"--tag {tag}"] if tag else words
