@@ -15,6 +15,7 @@ import pytest
 
 from capcli.cli.pages import NAMES, page
 from capcli.cli.topics import PAGES as TOPICS
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH, ROOT
 
@@ -90,7 +91,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     script.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(IMPORT_PATH)} exec {python} -m capcli "$@"\n')
     script.chmod(0o755)
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8", "COLUMNS": "100"}
-    with subprocess.Popen(
+    with Child(
         ["/bin/bash", "--noprofile", "--norc"],
         env=environ,
         cwd=tmp_path / "checkout",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 pytestmark = pytest.mark.bench
@@ -71,7 +72,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def served(env: dict[str, str]) -> Iterator[str]:
     command = (sys.executable, *as_own_user(), "-m", "capcli", "paper", "serve", "--port", "0", "--no-limits")
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as broker:
+    with Child(command, env=env, stdout=subprocess.PIPE, text=True) as broker:
         assert broker.stdout
         yield next(word for line in broker.stdout for word in line.split() if word.startswith("http://"))
         broker.terminate()
@@ -128,7 +129,7 @@ def until_tools(command: tuple[str, ...], env: dict[str, str]) -> float:
         '{"jsonrpc":"2.0","id":2,"method":"tools/list"}\n'
     )
     started = time.perf_counter()
-    with subprocess.Popen(
+    with Child(
         command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
         assert server.stdin

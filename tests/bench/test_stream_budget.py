@@ -14,6 +14,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 pytestmark = pytest.mark.bench
@@ -25,7 +26,7 @@ def test_stream(tmp_path: Path) -> None:
     options = ("--port", "0", "--no-limits", "--ticks", "250", "--start", "2026-11-23T15:00", "--json")
     command = (sys.executable, *as_own_user(), "-m", "capcli", "paper", "serve", *options)
     env = {**os.environ, "CAPCLI_HOME": str(tmp_path / "home")}
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as broker:
+    with Child(command, env=env, stdout=subprocess.PIPE, text=True) as broker:
         assert broker.stdout
         served = json.loads(broker.stdout.readline())["data"]
         body = {"identifier": "paper", "password": "paper"}

@@ -13,6 +13,7 @@ import pytest
 
 from capcli import system
 from capcli.errors import SettingInvalid
+from tests.support.children import Child
 from tests.support.paths import IMPORT_PATH
 
 WINDOWS = [sys.executable, "-W", "error", "-m", "tests.support.as_windows"]
@@ -120,7 +121,7 @@ CALLS = (
 @pytest.mark.faults
 def test_the_server_answers_there(tmp_path):
     sent = "".join(json.dumps({"jsonrpc": "2.0", **call}) + "\n" for call in CALLS)
-    with subprocess.Popen(
+    with Child(
         [*WINDOWS, "mcp serve"],
         env=environ(tmp_path, CAP_ENV="paper"),
         stdin=subprocess.PIPE,

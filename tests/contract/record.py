@@ -23,6 +23,7 @@ from capcli.settings import Env
 from tests.contract.cassette import FOLDER, recorder
 from tests.contract.client_day import day
 from tests.contract.scenarios import SCENARIOS, Caller
+from tests.support.children import Child
 
 SEED = "cassettes"
 START = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
@@ -38,7 +39,7 @@ def paper() -> Iterator[str]:
         path = Path(home) / "paper.db"
         reset(path, seed=SEED, start=START, limits=False, at=datetime.now(UTC))
         command = [sys.executable, "-m", "capcli", "paper", "serve", "--port", "0"]
-        with subprocess.Popen(
+        with Child(
             command, env={**os.environ, "CAPCLI_HOME": home}, stdout=subprocess.PIPE, text=True
         ) as served:
             try:

@@ -22,6 +22,7 @@ from tests.faults.scaled import FastTime
 from tests.faults.served import served
 from tests.faults.wire import Seen, read_log
 from tests.store.builders import CHILD_ENV
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 KILLED = -9
@@ -151,7 +152,7 @@ class Life:
         speed = f"{self.broker.fast.factor:g}"
         command = [sys.executable, *as_own_user(), "-m", "tests.faults.scaled", speed, *arguments]
         environ = {name: value for name, value in CHILD_ENV.items() if not name.startswith("CAP")}
-        return subprocess.Popen(
+        return Child(
             command,
             text=True,
             env=environ | self.settings,

@@ -20,6 +20,7 @@ from tests.faults.child import Job
 from tests.faults.matrix import Case, Outcome
 from tests.faults.wire import read_log
 from tests.store.builders import CHILD_ENV
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -116,7 +117,7 @@ def child(job: Job) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, *as_own_user(), "-m", "tests.faults.child", job.write()]
     environ = {name: value for name, value in CHILD_ENV.items() if not name.startswith(("CAP_", "CAPCLI_"))}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, env=environ, **pipes) as process:
+    with Child(command, text=True, env=environ, **pipes) as process:
         try:
             yield process
         finally:

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from tests.store.builders import CHILD_ENV
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 ORDERS = ("/positions", "/workingorders")
@@ -40,7 +41,7 @@ def served(paper: Path, **options: Any) -> Iterator[tuple[str, int]]:
     """Serve a paper broker's file over loopback HTTP; yield its host and port."""
     what = json.dumps(asdict(Serving(str(paper), **options)))
     command = [sys.executable, *as_own_user(), "-m", "tests.faults.served", what]
-    with subprocess.Popen(command, text=True, env=CHILD_ENV, stdout=subprocess.PIPE) as process:
+    with Child(command, text=True, env=CHILD_ENV, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             host, _, port = process.stdout.readline().strip().removeprefix("http://").partition(":")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 pytestmark = pytest.mark.faults
@@ -19,7 +20,7 @@ _MANY = 8
 def start(home: Path, *words: str) -> "subprocess.Popen[bytes]":
     environ = {"CAPCLI_HOME": str(home), "PATH": os.environ["PATH"], "CAP_APPROVAL": "human"}
     command = [sys.executable, *as_own_user(), "-m", "capcli", *words, "--json"]
-    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return Child(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def run(home: Path, *words: str) -> Any:

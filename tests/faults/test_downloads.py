@@ -25,6 +25,7 @@ from tests.faults.processes import MONDAY
 from tests.faults.served import Passed, passed_by, served, traffic
 from tests.faults.traveller import Told, Trip
 from tests.store.builders import CHILD_ENV
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 and wait4")
@@ -84,7 +85,7 @@ class Runs:
         self.count += 1
         out, err = self.folder / f"out{self.count}", self.folder / f"err{self.count}"
         with out.open("wb") as stdout, err.open("wb") as stderr:
-            return subprocess.Popen(command, env=self.environ, stdout=stdout, stderr=stderr)
+            return Child(command, env=self.environ, stdout=stdout, stderr=stderr)
 
     def whole(self, file: Path, span: tuple[str, str]) -> Ended:
         began, late = time.monotonic(), self.folder / "late"

@@ -20,6 +20,7 @@ import pytest
 
 from capcli import system
 from tests.faults.served import served
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
@@ -104,7 +105,7 @@ def bus(environ: Environ) -> Iterator[Environ]:
     """A session bus that lives as long as its first program."""
     words = ["dbus-run-session", "--", "sh", "-c", 'echo "$DBUS_SESSION_BUS_ADDRESS"; exec cat']
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(words, env=environ, text=True, **pipes) as process:
+    with Child(words, env=environ, text=True, **pipes) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         yield environ | {"DBUS_SESSION_BUS_ADDRESS": process.stdout.readline().strip()}
@@ -116,7 +117,7 @@ def display(environ: Environ) -> Iterator[Environ]:
     """A screen at which nobody sits."""
     words = ["Xvfb", "-displayfd", "1", "-nolisten", "tcp"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(words, env=environ, text=True, **pipes) as process:
+    with Child(words, env=environ, text=True, **pipes) as process:
         try:
             assert process.stdout is not None
             yield environ | {"DISPLAY": f":{process.stdout.readline().strip()}"}

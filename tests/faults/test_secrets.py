@@ -20,6 +20,7 @@ import pytest
 
 from tests.broker import shapes
 from tests.contract.cassette import recorder
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
@@ -267,7 +268,7 @@ def converse(
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     words = [sys.executable, *as_own_user(), "-m", "capcli", "mcp", "serve"]
     told = []
-    with watched() as seen, subprocess.Popen(words, env=environ, text=True, **pipes) as process:
+    with watched() as seen, Child(words, env=environ, text=True, **pipes) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         numbered = [

@@ -22,6 +22,7 @@ from tests.faults.processes import MONDAY
 from tests.faults.served import Passed, passed_by, served, traffic
 from tests.faults.traveller import Told, Trip
 from tests.store.builders import CHILD_ENV
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 pytestmark = [
@@ -60,11 +61,11 @@ class Place:
     def starts(self, **trip: object) -> "subprocess.Popen[str]":
         what = Trip(self.environ, **trip)  # type: ignore[arg-type]
         command = [sys.executable, *as_own_user(), "-m", "tests.faults.traveller", what.write()]
-        return subprocess.Popen(command, text=True, env=CHILD_ENV, stdout=subprocess.PIPE)
+        return Child(command, text=True, env=CHILD_ENV, stdout=subprocess.PIPE)
 
     def command(self, *words: str) -> "subprocess.Popen[str]":
         plain = {name: text for name, text in CHILD_ENV.items() if not name.startswith("CAP")}
-        return subprocess.Popen(
+        return Child(
             [sys.executable, *as_own_user(), "-m", "capcli", *words],
             text=True,
             env=plain | self.environ,

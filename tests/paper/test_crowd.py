@@ -20,6 +20,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 pytestmark = pytest.mark.soak
@@ -64,7 +65,7 @@ def served(home: Path, *options: str) -> Iterator[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("CAP")}
     env |= {"CAPCLI_HOME": str(home), "HOME": str(home)}
     command = (sys.executable, *as_own_user(), "-m", "capcli", "paper", "serve", "--port", "0", *options)
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as broker:
+    with Child(command, env=env, stdout=subprocess.PIPE, text=True) as broker:
         assert broker.stdout
         line = next(line for line in broker.stdout if "http://" in line)
         try:

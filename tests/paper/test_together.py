@@ -15,6 +15,7 @@ from capcli.paper.serve import MAX_BODY, serve
 from capcli.paper.state import reset
 from capcli.paper.transport import PaperTransport
 from tests.paper.client import FRIDAY, Client
+from tests.support.children import Child
 
 OPENER = """
 import sys
@@ -51,7 +52,7 @@ print("ended", flush=True)
 
 def run(script, path, *arguments):
     command = [sys.executable, "-c", script, str(path), FRIDAY.isoformat(), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return Child(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.faults

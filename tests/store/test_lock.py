@@ -10,6 +10,7 @@ import pytest
 from capcli.errors import Busy, StateFolderUnusable
 from capcli.services import ports
 from capcli.store.lock import FileAccountLock, lock_name
+from tests.support.children import Child
 
 from .builders import ACCOUNT, CHILD_ENV
 
@@ -80,7 +81,7 @@ def test_threads_of_one_process_take_turns(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_killed_sender_frees_the_account(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=CHILD_ENV) as holder:
+    with Child(command, stdout=subprocess.PIPE, env=CHILD_ENV) as holder:
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(Busy), FileAccountLock(tmp_path, wait_s=0)("demo", "host", "1"):
             pytest.fail("two senders on one account")

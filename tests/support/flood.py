@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from capcli.paper.catalogue import MARKETS
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 BEGIN = datetime(2026, 11, 23, 15, tzinfo=UTC)  # a Monday: Europe and New York are open
@@ -41,7 +42,7 @@ def flood(home: Path, seconds: int) -> Flood:
     """Run both processes and read every line as it arrives."""
     serve = (*capcli(), "paper", "serve", "--port", "0", "--no-limits", "--ticks", "250", "--json")
     environ = {**os.environ, "CAPCLI_HOME": str(home / "broker")}
-    with subprocess.Popen(
+    with Child(
         (*serve, "--start", f"{BEGIN:%Y-%m-%dT%H:%M}"),
         env=environ,
         stdout=subprocess.PIPE,
@@ -65,7 +66,7 @@ def _watched(home: Path, url: str, seconds: int) -> tuple[list[Line], float, flo
     environ |= {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
     command = (*capcli(), "watch", *OPEN[:40], "--json", "--every", "0", "--for", str(seconds))
     began = time.monotonic()
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as watch:
+    with Child(command, env=environ, stdout=subprocess.PIPE) as watch:
         assert watch.stdout
         lines = [(time.time_ns() // 1_000_000, line) for line in watch.stdout]
         _, _, used = os.wait4(watch.pid, 0)

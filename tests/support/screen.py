@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.support.children import Child
 from tests.support.launched import as_own_user
 
 _PATIENCE_S = 30
@@ -58,7 +59,7 @@ def terminal(environ: dict[str, str], *words: str) -> Iterator[tuple[Screen, "su
     opening = ["/bin/sh", "-c", 'exec "$@" <"$0" >"$0" 2>&1', os.ttyname(slave)]
     command = [*opening, sys.executable, *as_own_user(), "-m", "capcli", *words]
     try:
-        with subprocess.Popen(command, env=environ, start_new_session=True) as process:
+        with Child(command, env=environ, start_new_session=True) as process:
             try:
                 yield Screen(master), process, slave
             finally:
