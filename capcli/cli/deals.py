@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from capcli.cli.word_tables import NO_DEALS
 from capcli.domain.money import plain, short
 from capcli.errors import CapcliError, DealUnknown, UsageError
 
@@ -37,6 +38,13 @@ def _deal_id(call: "Call", app: "App", typed: str, what: str, *, confirm: bool |
     word = typed.strip()
     if "-" in word or len(word) >= _SHORT:
         return typed
+    if word.lower() in NO_DEALS:
+        # Such a word is never sent as an id.
+        raise UsageError(
+            f"{word!a} does not name a deal. Use its id; on a terminal its number or its market will do, too."
+            " Nothing was sent.",
+            next=f"capcli {_list_of(what)}",
+        )
     number = _NUMBER.fullmatch(word)
     unasked = confirm or (confirm is not None and not app.settings.require_confirm)
     if unasked or call.json or not call.outlet.interactive:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from capcli.app import App, Surroundings
     from capcli.services.reply import Reply
 
+# Codes of a word that was taken for a deal, a market or a code, and may have been meant as a word.
+_NAMELESS = frozenset({"DEAL_UNKNOWN", "APPROVAL_UNKNOWN", "EPIC_UNKNOWN"})
 _SENDING = frozenset(
     {"execute", "buy", "sell", "close", "flatten", "positions amend", "orders amend", "orders cancel"}
 )
@@ -70,8 +72,10 @@ def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line 
         return done.exit_code
     except CapcliError as error:
         problem = error.problem()
-        if problem.exit_code == Exit.USAGE:
-            problem = _put_right(problem, argv)
+        if problem.exit_code == Exit.USAGE or problem.code in _NAMELESS:
+            righted = _put_right(problem, argv)
+            if righted is not problem:
+                return _stopped(call, righted)
         return _stopped(call, _with_markets(call, _with_full_id(_mended(call, problem, argv)), argv))
     except TyperException as error:
         return _misread(call, error, argv)
@@ -209,6 +213,8 @@ def _options_of(command: Any) -> set[str]:
 
 def _mended(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
     """Offer the line as it was typed, with the deal or the market in it that may be meant."""
+    from capcli.cli.phrases import epic_of
+
     details = problem.details
     typed, meant = details.get("typed", details.get("epic")), details.get("suggestion")
     if not (typed and meant):
@@ -218,6 +224,11 @@ def _mended(call: Call, problem: Problem, argv: Sequence[str]) -> Problem:
     else:
         # A list of markets may be written with commas.
         words = [",".join(meant if part == typed else part for part in word.split(",")) for word in argv]
+        if problem.code == "EPIC_UNKNOWN":
+            words = [
+                word if before.startswith("-") else epic_of(word) if word.islower() else word
+                for before, word in zip(["", *words], words, strict=False)
+            ]
     if words == list(argv):
         return problem
     return replace(problem, next=call.addressed(join(["capcli", *words])))

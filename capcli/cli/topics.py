@@ -87,7 +87,7 @@ def topic(
 def _nearest(name: str) -> str:
     """Return the command that shows what a word is about, where it is no page's name."""
     from capcli.cli.main import Root
-    from capcli.cli.words import COMMANDS
+    from capcli.cli.word_tables import COMMANDS
 
     word = name.lower()
     meant = ELSEWHERE.get(word) or (word if word in Root.lazy else COMMANDS.get(word, "")).partition(" -")[0]

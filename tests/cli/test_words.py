@@ -7,11 +7,14 @@ import pytest
 import typer
 
 from capcli.cli.main import Root, app
+from capcli.cli.phrases import phrases
 from capcli.cli.run import takes
-from capcli.cli.words import COMMANDS, OPTIONS, PAIRS, meant, plain
+from capcli.cli.word_tables import COMMANDS, OPTIONS, PAIRS
+from capcli.cli.words import meant, plain
 from tests.support.leaves import leaves
 
 KNOWN = tuple(Root.lazy)
+ROOT = typer.main.get_command(app)
 # A line a row; the next idea is the next row.
 LINES = """
 balance                                     accounts
@@ -239,7 +242,7 @@ signin                                      login
 key                                         login
 apikey                                      login
 configure                                   login
-set risk 1%                                 config set risk 1%
+set risk 1%                                 config set CAP_MAX_RISK_PCT 1%
 limits                                      status
 halt now                                    halt
 emergency                                   flatten
@@ -325,6 +328,213 @@ server                                      mcp serve
 install claude-code                         mcp install claude-code
 tools                                       mcp tools
 man                                         help reference
+sell SILVER all                             close SILVER
+markets silver                              markets show SILVER
+mcp install claude                          mcp install claude-desktop
+login --paper                               login --env paper
+undo                                        positions
+buy SILVER 1.5 24.50                        buy SILVER 1.5 --stop 24.50
+buy 1.5 silver                              buy SILVER 1.5
+BUY SILVER 1.5 SL=24.50                     buy SILVER 1.5 --stop 24.50
+buy GOLD $500                               buy GOLD --risk 500USD --stop PRICE
+buy GOLD market                             buy GOLD SIZE
+buy GOLD 1 mkt                              buy GOLD 1
+buy GOLD 1 now                              buy GOLD 1
+buy GOLD 1 lot                              buy GOLD 1
+buy GOLD 1 lots                             buy GOLD 1
+buy GOLD 1 with stop 2500                   buy GOLD 1 --stop 2500
+buy GOLD 1 stop-loss 2500 take-profit 2800  buy GOLD 1 --stop 2500 --limit 2800
+buy GOLD 1 sl=2500 tp=2800                  buy GOLD 1 --stop 2500 --limit 2800
+buy GOLD 1 stop 2500 limit 2800             buy GOLD 1 --stop 2500 --limit 2800
+buy GOLD 1 2500 2800                        buy GOLD 1 --stop 2500 --limit 2800
+sell GOLD 1 2700                            sell GOLD 1 --stop 2700
+buy stop GOLD 1 2600                        buy GOLD 1 --type stop --at 2600
+buy limit GOLD 1 2500                       buy GOLD 1 --type limit --at 2500
+sell stop GOLD 1 2400                       sell GOLD 1 --type stop --at 2400
+sell limit GOLD 1 2700                      sell GOLD 1 --type limit --at 2700
+limit buy GOLD 1 2500                       buy GOLD 1 --type limit --at 2500
+buy 1 GOLD at market                        buy GOLD 1
+sell GOLD half                              close GOLD --size 50%
+sell GOLD 50%                               close GOLD --size 50%
+sell my GOLD                                close GOLD
+sell half GOLD                              close GOLD --size 50%
+sell everything                             close --all
+close last                                  positions
+close now                                   close --all
+close SILVER now                            close SILVER
+close half                                  close DEAL --size 50%
+close losers                                positions
+close winners                               positions
+close -a                                    close --all
+close GOLD --half                           close GOLD --size 50%
+close 1 2                                   close 1 --size 2
+close 1,2                                   positions
+cancel GOLD                                 orders cancel GOLD
+cancel last                                 orders
+orders cancel all                           orders cancel --all
+orders --all                                orders
+kill all                                    flatten
+stop all                                    flatten
+stop trading                                halt
+start trading                               resume
+pause                                       halt
+stop loss 1 2500                            positions amend 1 --stop 2500
+stoploss 1 2500                             positions amend 1 --stop 2500
+move sl to 2500                             positions amend DEAL --stop 2500
+set sl 2500                                 positions amend DEAL --stop 2500
+remove stop 1                               positions amend 1 --no-stop
+trail stop 1 20                             positions amend 1 --stop-distance 20 --trailing
+trailing 1 20                               positions amend 1 --stop-distance 20 --trailing
+take profit 1 2800                          positions amend 1 --limit 2800
+tp                                          positions
+be                                          positions
+break even                                  positions
+breakeven GOLD                              positions breakeven GOLD
+reverse GOLD                                close GOLD
+flip GOLD                                   close GOLD
+hedge GOLD                                  accounts preferences
+double GOLD                                 positions GOLD
+add GOLD 1                                  preview GOLD --size 1
+buy more GOLD                               buy GOLD SIZE
+repeat                                      history executions
+redo                                        history executions
+rollback                                    positions
+oops                                        positions
+size GOLD 1%                                propose GOLD --risk 1%
+calc GOLD                                   propose GOLD --risk 1%
+what if GOLD 1                              preview GOLD --size 1
+atr GOLD                                    propose GOLD --risk 1%
+last                                        history executions --last 1
+last trade                                  history executions --last 1
+last 10                                     history executions --last 10
+fills                                       history activity
+my trades                                   history activity
+my positions                                positions
+show orders                                 orders
+get positions                               positions
+positions -a                                positions
+positions --watch                           watch --positions
+watch positions                             watch --positions
+positions history                           history activity
+closed                                      history activity
+closed positions                            history activity
+closed trades                               history activity
+history GOLD                                history activity --epic GOLD
+history 2026-11-01                          history activity --from 2026-11-01
+history --today                             history activity --from today
+today                                       status
+daily pnl                                   status
+pnl GOLD                                    positions GOLD
+profit today                                status
+drawdown                                    history report
+winrate                                     history report
+equity curve                                history report
+export trades                               history activity --csv
+trades --csv                                history activity --csv
+activity                                    history activity
+swap GOLD                                   markets show GOLD
+overnight GOLD                              markets show GOLD
+fee GOLD                                    markets show GOLD
+commission GOLD                             markets show GOLD
+margin GOLD                                 markets show GOLD
+leverage 20                                 accounts preferences --leverage SHARES=20
+leverage shares 5                           accounts preferences --leverage shares=5
+min size GOLD                               markets show GOLD
+lot size GOLD                               markets show GOLD
+open hours GOLD                             markets show GOLD
+is GOLD open                                markets show GOLD
+market open                                 markets browse
+gold                                        quote GOLD
+GOLD                                        quote GOLD
+SILVER 1.5                                  preview SILVER --size 1.5
+silver price                                quote SILVER
+price of gold                               quote GOLD
+price silver                                quote SILVER
+price                                       quote EPIC
+quotes                                      quote EPIC
+markets GOLD                                markets show GOLD
+markets metals                              markets browse
+crypto                                      markets browse
+forex                                       markets browse
+chart                                       prices EPIC --chart
+chart GOLD 4h                               prices GOLD --resolution 4h --chart
+chart GOLD daily                            prices GOLD --resolution DAY --chart
+chart GOLD 1d 100                           prices GOLD --resolution 1d --last 100
+candles GOLD 1h 50                          prices GOLD --resolution 1h --last 50
+prices GOLD 1d                              prices GOLD --resolution 1d
+prices GOLD 1h                              prices GOLD --resolution 1h
+prices GOLD 100                             prices GOLD --last 100
+prices GOLD yesterday                       prices GOLD --from yesterday
+download GOLD 1y                            prices GOLD --last 1y --resolution DAY --output FILE
+download GOLD 1h 30d                        prices GOLD --resolution 1h --last 30d --output FILE
+news GOLD                                   prices GOLD --chart
+alert GOLD 2800                             alert GOLD --above 2800
+alert GOLD above 2800                       alert GOLD --above 2800
+alert GOLD > 2800                           alert GOLD --above 2800
+alerts                                      alert EPIC --above LEVEL
+alert list                                  alert EPIC --above LEVEL
+test                                        health
+paper on                                    paper status
+demo on                                     login --env demo
+use demo                                    login --env demo
+switch demo                                 login --env demo
+env demo                                    login --env demo
+env                                         config
+env live                                    login --env live
+account 2                                   accounts use 2
+accounts 2                                  accounts use 2
+currency                                    accounts
+me                                          login --status
+login live                                  login --env live
+log in                                      login
+log out                                     logout
+signout                                     logout
+quit                                        status
+exit                                        status
+q                                           status
+reset                                       paper reset
+reset paper                                 paper reset
+paper reset 5000                            paper reset --accounts USD:5000
+upgrade                                     --version
+uninstall                                   logout --forget
+install                                     mcp install CLIENT
+install claude code                         mcp install claude-code
+mcp claude                                  mcp install claude-desktop
+connect claude                              mcp install claude-desktop
+claude desktop                              mcp install claude-desktop
+mcp                                         mcp install CLIENT
+mcp list                                    mcp tools
+mcp remove                                  mcp install CLIENT --remove
+mcp status                                  health
+config edit                                 config path
+config show                                 config
+max loss 100                                config set CAP_MAX_DAILY_LOSS 100
+daily loss 2%                               config set CAP_MAX_DAILY_LOSS AMOUNT
+enable trading                              config set CAP_ALLOW_TRADING true
+trading on                                  config set CAP_ALLOW_TRADING true
+trading off                                 config set CAP_ALLOW_TRADING false
+approve all                                 approve
+yes                                         status
+no                                          status
+deny                                        approve
+reject 123456                               approve 123456 --deny
+execute last                                execute PREVIEW_ID
+send it                                     execute PREVIEW_ID
+place order                                 preview EPIC --size SIZE
+order GOLD 1                                preview GOLD --size 1
+preview sell SILVER 1                       preview SILVER --size 1 --sell
+preview buy SILVER 1                        preview SILVER --size 1
+check GOLD 1                                preview GOLD --size 1
+margin GOLD 1                               preview GOLD --size 1
+dry run                                     preview EPIC --size SIZE
+why                                         health
+error 8                                     help error 8
+exit 8                                      close 8
+help me                                     help
+tutorial                                    help
+examples                                    help
+support                                     health --report
+bug                                         health --report
 """
 ROWS = [tuple(part.strip() for part in line.split("  ", 1)) for line in LINES.strip().splitlines()]
 
@@ -335,7 +545,7 @@ def test_a_traders_line_is_answered_with_the_finished_command(typed: str, finish
     assert found is not None
     assert found.command == f"capcli {finished}"
     assert found.why.endswith(".")
-    assert takes(typer.main.get_command(app), found.words)
+    assert takes(ROOT, found.words)
 
 
 @pytest.mark.parametrize(
@@ -405,7 +615,8 @@ def test_every_word_leads_to_a_command_that_there_is() -> None:
 def test_every_option_is_one_of_ours_and_its_other_name_is_not() -> None:
     root = typer.main.get_command(app)
     ours = {name for one in _commands(root) for param in one.params for name in param.opts}
-    assert {name for name in OPTIONS.values() if name} <= ours
+    ours |= {name for param in root.params for name in param.opts}
+    assert {name.partition(" ")[0] for name in OPTIONS.values() if name} <= ours
     assert not [name for name in OPTIONS if name in _of("preview", root) | _of("execute", root)]
 
 
@@ -444,6 +655,38 @@ def test_the_next_line_never_invents_a_size_and_names_the_market_that_is_meant(
 ) -> None:
     said = capcli(*line.split())
     assert f"next: capcli {following}\n" in said.err, said
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "following"),
+    [
+        ("quote silver gold", 6, "quote SILVER GOLD"),
+        ("sell everything", 2, "close --all"),
+        ("close everything", 2, "close --all"),
+        ("close last", 2, "positions"),
+        ("orders cancel all --confirm", 2, "orders cancel --all --confirm"),
+        ("positions amend half --stop 3 --confirm", 2, "positions"),
+        ("positions history", 2, "history activity"),
+        ("watch positions", 6, "watch --positions"),
+        ("approve all", 5, "approve"),
+    ],
+)
+def test_a_word_that_is_taken_for_a_deal_or_a_market_is_answered_as_a_word(
+    capcli: Any, line: str, code: int, following: str
+) -> None:
+    capcli("positions")
+    said = capcli(*line.split())
+    assert said.code == code
+    assert f"next: capcli {following}\n" in said.err
+
+
+def test_every_phrase_leads_to_a_command_that_there_is() -> None:
+    there = set(leaves(typer.main.get_command(app)))
+    for phrase in phrases():
+        words = phrase.command.replace("{side}", "buy").split()
+        assert any(" ".join(words[:length]) in there for length in (1, 2, 3)) or words[0] == "--version", (
+            phrase
+        )
 
 
 @pytest.mark.parametrize("line", ["balance", "preview GOLD --qty 1", "buy 1 GOLD"])
