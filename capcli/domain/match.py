@@ -7,21 +7,30 @@ opened with its first activity row tells, for a person may have changed it since
 row is there.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from capcli.domain.account import Activity, Position, WorkingOrder
 from capcli.domain.attempt import Ending
-from capcli.domain.identity import CLOCKS, Asked, misfit
+from capcli.domain.identity import CLOCKS
+from capcli.domain.netting import maybe_netted, netted
 from capcli.domain.order import Kind, LegForm, OrderRequest
+from capcli.domain.rows import (
+    MADE,
+    ORDER,
+    POSITION,
+    hidden_orders,
+    is_like_ours,
+    is_opening,
+    new_orders,
+    new_positions,
+    rows_by_deal,
+    unclaimed_rows,
+)
 from capcli.domain.traces import Finding, Lost, Seen, Trace
 
-_POSITION, _ORDER = "POSITION", "WORKING_ORDER"
-_MADE = frozenset({"ACCEPTED", "CREATED"})
-# Positions end by these on their own (API page 7); an opening comes from a person or from an order.
-_CLOSERS = frozenset({"SL", "TP", "CLOSE_OUT"})
 # How a working order ends otherwise than by waiting, and how that is told.
 _ENDED = {
     "CANCELLED": Ending.CANCELLED,
@@ -51,7 +60,8 @@ def _weighed(lost: Lost, trace: Trace) -> Trace | None:
     rivals = tuple(
         rival.attempt_id
         for rival in lost.rivals
-        if rival.window.holds(trace.at) and rival.known.isdisjoint(trace.deal_ids)
+        # A deal of its baseline it cannot have opened; reduced it may have.
+        if rival.window.holds(trace.at) and rival.known.isdisjoint({*trace.deal_ids} - {*trace.reduced})
     )
     if not in_time and (rivals or trace.size not in {None, lost.request.size}):
         return None
@@ -63,13 +73,13 @@ def _weighed(lost: Lost, trace: Trace) -> Trace | None:
 def _others(lost: Lost, seen: Seen, named: Collection[str]) -> Iterator[Trace]:
     """Return the new deals of this epic and side that are no trace: a person may know better."""
     request, working = lost.request, lost.request.kind is Kind.WORKING
-    for row in _new_positions(lost, seen.positions):
+    for row in new_positions(lost, seen.positions):
         if row.deal_id not in named:
             yield _listed(row, row.size, sure=False)
-    for order in _new_orders(lost, seen.orders) if working else ():
+    for order in new_orders(lost, seen.orders) if working else ():
         if order.deal_id not in named:
             yield _waiting(order, sure=False)
-    for deal_id, rows in _histories(lost, seen, _ORDER if working else _POSITION):
+    for deal_id, rows in unclaimed_rows(lost, seen, ORDER if working else POSITION):
         first = rows[0]
         if deal_id not in named and (first.epic, first.side) == (request.epic, request.side):
             yield Trace((deal_id,), (), first.level, first.size, sure=False, at=first.at)
@@ -103,45 +113,27 @@ def _fits_stop(request: OrderRequest) -> Callable[[Trace], bool]:
     return lambda trace: any(row.stop_level == level for row in trace.rows)
 
 
-def _new_positions(lost: Lost, book: tuple[Position, ...]) -> Iterator[Position]:
-    asked = _asked(lost)
-    for row in book:
-        if lost.known.isdisjoint({row.deal_id, row.working_order_id}) and misfit(asked, row) is None:
-            yield row
-
-
-def _new_orders(lost: Lost, waiting: tuple[WorkingOrder, ...]) -> Iterator[WorkingOrder]:
-    asked = _asked(lost)
-    for row in waiting:
-        if row.deal_id not in lost.known and misfit(asked, row) is None:
-            yield row
-
-
-def _asked(lost: Lost) -> Asked:
-    """Return the order as rows are held against it; of any size, for a person may have changed them since."""
-    return Asked(lost.request.kind, lost.since + CLOCKS, lost.request, any_size=True)
-
-
 def _market(lost: Lost, seen: Seen) -> list[Trace]:
     fits, maybe = _opened(lost, seen)
     fits += _opened_and_gone(lost, seen)
-    fits = fits or _netted(lost, seen)
+    # An order of another's may have opened what fits, and ours have taken from opposite deals.
+    fits += (netted(lost, seen) if not fits else []) or maybe_netted(lost, seen)
     named = {deal for trace in fits for deal in trace.deal_ids}
     found = fits + [trace for trace in maybe if named.isdisjoint(trace.deal_ids)]
-    return found or _hidden_only(lost, seen)
+    return [*found, *_without_deals(lost, seen, found)]
 
 
 def _opened(lost: Lost, seen: Seen) -> tuple[list[Trace], list[Trace]]:
     """Return the new positions that were opened with the order's size, and those that may have been."""
     size = lost.request.size
-    openings = {deal_id: rows[0] for deal_id, rows in _histories(lost, seen, _POSITION)}
-    ordered = {order_id: rows[0].size for order_id, rows in _histories(lost, seen, _ORDER)}
+    openings = {deal_id: rows[0] for deal_id, rows in unclaimed_rows(lost, seen, POSITION)}
+    ordered = {order_id: rows[0].size for order_id, rows in unclaimed_rows(lost, seen, ORDER)}
     # What a working order became is no market order: that one leaves no EXECUTED row.
-    filled = {row.deal_id for row in seen.activity if row.type == _ORDER and row.status == "EXECUTED"}
+    filled = {row.deal_id for row in seen.activity if row.type == ORDER and row.status == "EXECUTED"}
     fits, maybe = [], []
-    for row in _new_positions(lost, seen.positions):
+    for row in new_positions(lost, seen.positions):
         first = openings.get(row.deal_id)
-        opened = first.size if first is not None and _is_opening(lost, first) else None
+        opened = first.size if first is not None and is_opening(lost, first) else None
         if row.working_order_id in filled:
             continue
         if size == (row.size if opened is None else opened):
@@ -157,108 +149,67 @@ def _may_be_of(row: Position, ordered: Mapping[str, Decimal | None], size: Decim
     return order_id is not None and ordered.get(order_id) in {None, size}
 
 
-def _is_opening(lost: Lost, row: Activity) -> bool:
-    return row.source not in _CLOSERS and row.status in _MADE and row.side in {None, lost.request.side}
-
-
 def _opened_and_gone(lost: Lost, seen: Seen) -> Iterator[Trace]:
     """Find deals that were opened like the order and are in the list no longer, or not yet."""
     listed = {row.deal_id for row in seen.positions}
-    for deal_id, rows in _histories(lost, seen, _POSITION):
+    for deal_id, rows in unclaimed_rows(lost, seen, POSITION):
         first = rows[0]
         if deal_id in listed or first.working_order_id is not None:
             continue
-        if not _is_opening(lost, first) or not _fits(lost, first):
+        if not is_opening(lost, first) or not is_like_ours(lost, first):
             continue
         closed = any(row.side is not None and row.side is not lost.request.side for row in rows[1:])
         sure = closed and None not in {first.size, first.level, first.side}
         yield Trace((deal_id,), (), first.level, first.size, None, Ending.CLOSED, sure, first.at)
 
 
-def _netted(lost: Lost, seen: Seen) -> list[Trace]:
-    """Find what the order took from opposite deals, oldest first, and what it opened with the rest."""
-    cut = _reductions(lost, seen)
-    taken = sum(cut.values(), Decimal(0))
-    rest = lost.request.size - taken
-    if not cut or rest < 0:
-        return []
-    opened = tuple(row for row in _new_positions(lost, seen.positions) if row.size == rest)
-    if len(opened) != (1 if rest else 0):
-        return []
-    hidden = tuple(_hidden(lost, seen))
-    # A position that is gone may have been closed by hand: then only the order's own row tells. One that is
-    # smaller was reduced by an order (API page 9.4).
-    shrunk = cut.keys() <= {row.deal_id for row in seen.positions}
-    deals = (*(row.deal_id for row in opened), *cut)
-    first = _first_cut(lost, seen, cut.keys())
-    level = opened[0].level if opened else (first.level if first else None)
-    sure = len(hidden) == 1 or (shrunk and not rest and not hidden)
-    at = opened[0].opened_at if opened else (first.at if first else seen.at)
-    return [
-        Trace(deals, opened, level, lost.request.size, next(iter(hidden), None), Ending.REDUCED, sure, at)
+def _without_deals(lost: Lost, seen: Seen, found: list[Trace]) -> Iterator[Trace]:
+    """Return the orders like ours that left no deal that is seen; beside a deal only those in time speak."""
+    named, placed = {trace.order_id for trace in found}, _placed(lost, seen) if found else frozenset[str]()
+    netted = any(trace.reduced for trace in found)
+    for order_id, at in hidden_orders(lost, seen).items():
+        beside = not netted and order_id not in placed and lost.window.holds(at)
+        if order_id not in named and (not found or beside):
+            yield Trace((), (), None, None, order_id, sure=False, at=at)
+
+
+def _placed(lost: Lost, seen: Seen) -> frozenset[str]:
+    """Return the orders like ours, whoever's, of which a deal of their size is seen.
+
+    A listed position names its order. One that is gone does not: it was opened in the second of its order
+    (API page 9.1).
+    """
+    listed = {row.deal_id: row.working_order_id for row in seen.positions if row.working_order_id}
+    openings = [
+        rows[0].at
+        for deal_id, rows in rows_by_deal(lost, seen, POSITION).items()
+        if deal_id not in listed and is_opening(lost, rows[0]) and is_like_ours(lost, rows[0])
     ]
-
-
-def _first_cut(lost: Lost, seen: Seen, deals: Collection[str]) -> Activity | None:
-    """Return the row that tells when and at which price the order reduced the first of these deals."""
-    cuts = (
-        row
-        for row in reversed(seen.activity)
-        if row.deal_id in deals and row.side is lost.request.side and row.at >= lost.since
-    )
-    return next(cuts, None)
-
-
-def _reductions(lost: Lost, seen: Seen) -> dict[str, Decimal]:
-    request, now = lost.request, {row.deal_id: row for row in seen.positions}
-    cut = {
-        deal_id: size - now[deal_id].size
-        for deal_id, size in lost.sizes.items()
-        if deal_id in now
-        and (now[deal_id].epic, now[deal_id].side) == (request.epic, request.side.opposite)
-        and now[deal_id].size < size
-    }
-    for row in seen.activity:
-        ours = row.type == _POSITION and row.status in _MADE and row.source not in _CLOSERS
-        fits = (row.epic, row.side) == (request.epic, request.side) and row.at >= lost.since
-        if ours and fits and row.deal_id in lost.sizes and row.deal_id not in now:
-            cut[row.deal_id] = lost.sizes[row.deal_id]
-    return cut
-
-
-def _hidden(lost: Lost, seen: Seen) -> dict[str, datetime]:
-    """Return the orders like ours that were accepted at once, and when: market orders leave such rows."""
-    waiting = {row.deal_id for row in seen.orders}
-    return {
-        order_id: rows[0].at
-        for order_id, rows in _histories(lost, seen, _ORDER)
-        if order_id not in waiting
-        and _fits(lost, rows[0])
-        and {row.status for row in rows} <= _MADE
-        and rows[0].size is not None
-    }
-
-
-def _hidden_only(lost: Lost, seen: Seen) -> list[Trace]:
-    """Return those orders where nothing else shows; a listed position that does not fit explains none."""
-    return [
-        Trace((), (), None, None, order_id, sure=False, at=at) for order_id, at in _hidden(lost, seen).items()
-    ]
+    placed = set(listed.values())
+    orders = rows_by_deal(lost, seen, ORDER).items()
+    # Those that the journal knows come first: what they opened is theirs.
+    for order_id, rows in sorted(orders, key=lambda one: one[0] not in lost.known):
+        at = rows[0].at
+        near = next((one for one in openings if abs(one - at) <= CLOCKS), None)
+        if near is not None and order_id not in placed and is_like_ours(lost, rows[0]):
+            openings.remove(near)
+            placed.add(order_id)
+    return frozenset(placed)
 
 
 def _working(lost: Lost, seen: Seen) -> list[Trace]:
-    histories = dict(_histories(lost, seen, _ORDER))
+    histories = dict(unclaimed_rows(lost, seen, ORDER))
     found = list(_still_waiting(lost, seen, histories))
     waiting = {row.deal_id for row in seen.orders}
     found += [
         _ended(lost, seen, order_id, rows)
         for order_id, rows in histories.items()
-        if order_id not in waiting and _fits(lost, rows[0]) and _is_made(lost, rows[0])
+        if order_id not in waiting and is_like_ours(lost, rows[0]) and _is_made(lost, rows[0])
     ]
     # Its own rows may be late: until they tell, a new position may be what it became, whatever is left of it.
     found += [
         replace(_listed(row, row.size, sure=False), at=None)
-        for row in _new_positions(lost, seen.positions)
+        for row in new_positions(lost, seen.positions)
         if row.working_order_id is not None and row.working_order_id not in histories
     ]
     return found
@@ -268,18 +219,18 @@ def _still_waiting(lost: Lost, seen: Seen, histories: Mapping[str, list[Activity
     """Find waiting orders that were made like the order: a person may have moved them since."""
     trigger = lost.request.trigger
     asked = (lost.request.size, trigger.level if trigger else None)
-    for row in _new_orders(lost, seen.orders):
+    for row in new_orders(lost, seen.orders):
         made = next(iter(histories.get(row.deal_id, ())), None)
-        if made is None or made.status not in _MADE:
+        if made is None or made.status not in MADE:
             yield _waiting(row, sure=(row.size, row.level) == asked)
-        elif _fits(lost, made) and _is_made(lost, made):
+        elif is_like_ours(lost, made) and _is_made(lost, made):
             told = (made.size or row.size, made.level or row.level)
             yield _waiting(row, sure=told == asked)
 
 
 def _is_made(lost: Lost, row: Activity) -> bool:
     trigger = lost.request.trigger
-    return row.status in _MADE and (row.level is None or (trigger is not None and row.level == trigger.level))
+    return row.status in MADE and (row.level is None or (trigger is not None and row.level == trigger.level))
 
 
 def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace:
@@ -297,7 +248,7 @@ def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace
     filled = [
         row
         for row in seen.activity
-        if row.type == _POSITION
+        if row.type == POSITION
         and row.working_order_id == order_id
         and (row.deal_id not in lost.known or row.deal_id in lost.sizes)
     ]
@@ -312,7 +263,7 @@ def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace
 
 def _is_closed(lost: Lost, seen: Seen, deal_id: str) -> bool:
     return any(
-        row.deal_id == deal_id and row.type == _POSITION and row.side is lost.request.side.opposite
+        row.deal_id == deal_id and row.type == POSITION and row.side is lost.request.side.opposite
         for row in seen.activity
     )
 
@@ -321,29 +272,10 @@ def _rejected(lost: Lost, seen: Seen) -> dict[str, datetime]:
     listed = {row.deal_id for row in seen.positions} | {row.deal_id for row in seen.orders}
     return {
         order_id: rows[0].at
-        for order_id, rows in _histories(lost, seen, _ORDER)
+        for order_id, rows in unclaimed_rows(lost, seen, ORDER)
         if order_id not in listed
         and {row.status for row in rows} == {"REJECTED"}
         and rows[0].size is not None
         and rows[0].side is not None
-        and _fits(lost, rows[0])
+        and is_like_ours(lost, rows[0])
     }
-
-
-def _fits(lost: Lost, row: Activity) -> bool:
-    """Say whether a row is of an order like ours; what a row does not say yet does not exclude it."""
-    request = lost.request
-    return row.epic == request.epic and row.side in {None, request.side} and row.size in {None, request.size}
-
-
-def _histories(lost: Lost, seen: Seen, kind: str) -> Iterable[tuple[str, list[Activity]]]:
-    """Return the rows of each deal that nobody accounts for, oldest first.
-
-    An order that a known position came from is accounted for with it.
-    """
-    known = lost.known | {row.working_order_id for row in seen.positions if row.deal_id in lost.known}
-    deals: dict[str, list[Activity]] = {}
-    for row in reversed(seen.activity):
-        if row.type == kind and row.at >= lost.since and row.deal_id and row.deal_id not in known:
-            deals.setdefault(row.deal_id, []).append(row)
-    return deals.items()

@@ -52,7 +52,9 @@ class Lost:
     """An order without an answer; `known` are deals that others account for.
 
     `known` holds the ids of the baseline and of every other attempt, orders and positions alike; `sizes` the
-    sizes of the baseline's positions; `rivals` are the orders that a trace of this one may belong to as well.
+    sizes of the baseline's positions, `opposite` those of the other side of this market; `rivals` are the
+    orders that a trace of this one may belong to as well. On an account that `hedges` an order reduces
+    nothing.
     """
 
     request: OrderRequest
@@ -60,6 +62,8 @@ class Lost:
     known: frozenset[str]
     sizes: Mapping[str, Decimal] = field(default_factory=dict)
     rivals: tuple[Rival, ...] = ()
+    opposite: frozenset[str] = frozenset()
+    hedges: bool = False
 
     @property
     def since(self) -> datetime:
@@ -94,7 +98,8 @@ class Trace:
     """One thing that the lost order may have become; `rows` are what is still there of it.
 
     One that is not `sure` speaks against absence and proves nothing yet: the rest of it is late or missing.
-    A `late` one was created, `at` that time, after the window. `shared` are attempts that it fits too.
+    A `late` one was created, `at` that time, after the window. `shared` are attempts that it fits too. Of its
+    deals it `reduced` these, and opened the others.
     """
 
     deal_ids: tuple[str, ...]
@@ -107,6 +112,7 @@ class Trace:
     at: datetime | None = None
     late: bool = False
     shared: tuple[str, ...] = ()
+    reduced: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -122,6 +122,16 @@ def read_deal(document: bytes, deal_id: str) -> tuple[str, Side, Decimal] | None
     return None if found is None else (found[0], Side(found[1]), Decimal(found[2]))
 
 
+def read_opposite(document: bytes, epic: str, side: Side) -> frozenset[str]:
+    """Read the positions of a baseline that an order of this market and side would reduce."""
+    book = json.loads(document)
+    return frozenset(
+        deal_id
+        for deal_id, (its_epic, its_side, _) in book.get("markets", {}).items()
+        if deal_id in book["positions"] and (its_epic, its_side) == (epic, side.opposite.value)
+    )
+
+
 def read_effect(document: bytes) -> Effect | None:
     """Read what an order was about to do to the book of a baseline; None for what is no order."""
     return _read_effect(json.loads(document).get("effect"))

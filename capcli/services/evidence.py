@@ -352,12 +352,13 @@ def _named(confirm: Confirm) -> tuple[str | None, ...]:
 
 def _equals(finding: Finding, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
     """Name the new deals like an order that are not known to be its own."""
-    mine = {*attempt.deal_ids, attempt.order_id or "", *read_sizes(attempt.baseline)}
+    mine, before = {*attempt.deal_ids, attempt.order_id or ""}, read_sizes(attempt.baseline).keys()
     named = (
         deal
         for trace in finding.traces
         # What the order itself became later, as a working order that was filled, is no second one.
         if trace.size in {None, order.request.size} and mine.isdisjoint({*trace.ids, trace.order_id})
+        if before.isdisjoint({*trace.ids} - {*trace.reduced})
         for deal in trace.ids
     )
     return tuple(dict.fromkeys(named))
@@ -365,7 +366,7 @@ def _equals(finding: Finding, attempt: AttemptRecord, order: StoredOrder) -> tup
 
 def landing_facts(attempt: AttemptRecord, request: OrderRequest, trace: Trace) -> dict[str, Any]:
     """Return what a trace tells of an order that landed: its deals, its price, and its stop."""
-    before = read_sizes(attempt.baseline)
+    before = {*read_sizes(attempt.baseline), *trace.reduced}
     kept = {"protected": Protection.NOT_ASKED} if not trace.rows else protection(request, trace.rows)
     return {
         "deal_ids": trace.deal_ids,

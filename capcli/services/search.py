@@ -14,7 +14,14 @@ from capcli.domain.order import OrderRequest
 from capcli.domain.traces import Finding, Lost, Rival, Seen, Window
 from capcli.errors import CapcliError
 from capcli.services.casework import Desk, active_on
-from capcli.services.documents import StoredOrder, read_baseline, read_order, read_sizes
+from capcli.services.documents import (
+    StoredOrder,
+    read_baseline,
+    read_effect,
+    read_opposite,
+    read_order,
+    read_sizes,
+)
 
 # How long an order is looked for again that left no trace, or that was found by its traces alone.
 _WATCH = timedelta(hours=24)
@@ -61,7 +68,11 @@ class Search:
         owners = self.owners(attempt, seen.names)
         known = read_baseline(attempt.baseline) | owners.keys()
         sizes, rivals = read_sizes(attempt.baseline), self._rivals(attempt, request)
-        return find(Lost(request, window, known, sizes, rivals), seen)
+        opposite = read_opposite(attempt.baseline, request.epic, request.side)
+        effect = read_effect(attempt.baseline)
+        # It met opposite deals and was to take nothing from them: API page 9.4.
+        hedges = effect is not None and bool(opposite) and not effect.deals
+        return find(Lost(request, window, known, sizes, rivals, opposite, hedges), seen)
 
     def owners(self, attempt: AttemptRecord, names: Iterable[str | None]) -> Mapping[str, str]:
         """Return which other attempt owns each of these references, orders and deals."""

@@ -261,6 +261,10 @@ def _candidates(finding: Finding) -> str:
         said.append(
             f"Opened so late that it may be a trade by hand or of another computer: {', '.join(late)}."
         )
+    if reduced := sorted({deal for trace in finding.traces for deal in trace.reduced}):
+        said.append(f"An order like it reduced {', '.join(reduced)}, open before the send.")
+    if bare := [order for trace in finding.traces if not trace.deal_ids for order in trace.ids]:
+        said.append(f"The activity shows an order like it ({', '.join(bare)}) and no deal of it yet.")
     if finding.shared:
         said.append(f"The same fits {', '.join(finding.shared)}.")
     return " ".join(said)

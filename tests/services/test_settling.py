@@ -234,7 +234,7 @@ def test_a_hand_trade_after_the_quiet_period_leaves_an_open_attempt_to_a_person(
 
 def test_two_orders_alike_that_left_no_deal_end_the_waiting_and_take_a_person(seats: Seats) -> None:
     seat, hand = seats(), seats()
-    seat.open(size="2")
+    (long,) = seat.open(size="2").deal_ids
     attempt_id = lose(seat, landed=True, later_s=0, side=Side.SELL, size="1")
     by_hand(hand, "SELL", "1")
     assert seat.book() == []
@@ -243,7 +243,7 @@ def test_two_orders_alike_that_left_no_deal_end_the_waiting_and_take_a_person(se
 
     row = only(reply)
     assert (row.state, reply.exit_code, row.next) == (S.UNKNOWN, 8, f"capcli resolve {attempt_id}")
-    assert "The activity shows an order like it" in row.sentence
+    assert row.sentence.endswith(f" It may be {long}. An order like it reduced {long}, open before the send.")
 
 
 def test_of_two_lost_orders_alike_the_one_that_landed_is_told_so_whichever_is_named(seat: Seat) -> None:

@@ -1,0 +1,92 @@
+"""The rows of book and activity that a lost order is looked for in, and what one of them tells. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from capcli.domain.account import Activity, Position, WorkingOrder
+from capcli.domain.identity import CLOCKS, Asked, misfit
+from capcli.domain.traces import Lost, Seen
+
+POSITION, ORDER = "POSITION", "WORKING_ORDER"
+MADE = frozenset({"ACCEPTED", "CREATED"})
+# Positions end by these on their own (API page 7); an opening comes from a person or from an order.
+CLOSERS = frozenset({"SL", "TP", "CLOSE_OUT"})
+
+
+def rows_by_deal(lost: Lost, seen: Seen, kind: str) -> dict[str, list[Activity]]:
+    """Return the rows of each deal since the send, oldest first, whoever's it is."""
+    deals: dict[str, list[Activity]] = {}
+    for row in reversed(seen.activity):
+        if row.type == kind and row.at >= lost.since and row.deal_id:
+            deals.setdefault(row.deal_id, []).append(row)
+    return deals
+
+
+def unclaimed_rows(lost: Lost, seen: Seen, kind: str) -> Iterable[tuple[str, list[Activity]]]:
+    """Return the rows of each deal that nobody accounts for, oldest first.
+
+    An order that a known position came from is accounted for with it.
+    """
+    known = lost.known | {row.working_order_id for row in seen.positions if row.deal_id in lost.known}
+    return [
+        (deal_id, rows) for deal_id, rows in rows_by_deal(lost, seen, kind).items() if deal_id not in known
+    ]
+
+
+def order_rows(lost: Lost, seen: Seen) -> list[Activity]:
+    """Return the rows of this market's and side's orders in the order's time, of any size, none waiting."""
+    request, waiting = lost.request, {row.deal_id for row in seen.orders}
+    return [
+        row
+        for row in seen.activity
+        if row.type == ORDER
+        and row.deal_id not in waiting
+        and (row.epic, row.side) == (request.epic, request.side)
+        and row.status in MADE | {"EXECUTED"}
+        and lost.window.holds(row.at)
+    ]
+
+
+def is_like_ours(lost: Lost, row: Activity) -> bool:
+    """Say whether a row is of an order like ours; what a row does not say yet does not exclude it."""
+    request = lost.request
+    return row.epic == request.epic and row.side in {None, request.side} and row.size in {None, request.size}
+
+
+def is_opening(lost: Lost, row: Activity) -> bool:
+    """Say whether the first row of a deal tells of an opening on the order's side."""
+    return row.source not in CLOSERS and row.status in MADE and row.side in {None, lost.request.side}
+
+
+def new_positions(lost: Lost, book: tuple[Position, ...]) -> Iterator[Position]:
+    """Yield the positions of this market and side since the send that nobody accounts for, of any size."""
+    asked = _asked(lost)
+    for row in book:
+        if lost.known.isdisjoint({row.deal_id, row.working_order_id}) and misfit(asked, row) is None:
+            yield row
+
+
+def new_orders(lost: Lost, waiting: tuple[WorkingOrder, ...]) -> Iterator[WorkingOrder]:
+    """Yield the waiting orders of this market and side since the send that nobody accounts for."""
+    asked = _asked(lost)
+    for row in waiting:
+        if row.deal_id not in lost.known and misfit(asked, row) is None:
+            yield row
+
+
+def _asked(lost: Lost) -> Asked:
+    """Return the order as rows are held against it; of any size, for a person may have changed them since."""
+    return Asked(lost.request.kind, lost.since + CLOCKS, lost.request, any_size=True)
+
+
+def hidden_orders(lost: Lost, seen: Seen) -> dict[str, datetime]:
+    """Return the orders like ours that were accepted at once, and when: market orders leave such rows."""
+    waiting = {row.deal_id for row in seen.orders}
+    return {
+        order_id: rows[0].at
+        for order_id, rows in unclaimed_rows(lost, seen, ORDER)
+        if order_id not in waiting
+        and is_like_ours(lost, rows[0])
+        and {row.status for row in rows} <= MADE
+        and rows[0].size is not None
+    }
