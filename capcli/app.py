@@ -285,6 +285,7 @@ class Presence:
     credential and token that comes up, so that logs can mask them. With a person there (`interactive`) the
     keychain's own window may stay open for a minute. Who `reads_only` changes nothing at the broker, nor the
     session that others share. `client` names who asks for what a person approves.
+    `asks_always`: a change is asked about even where CAP_REQUIRE_EXPLICIT_CONFIRM is false.
     """
 
     recall: "Recall | None" = None
@@ -293,6 +294,7 @@ class Presence:
     interactive: bool = False
     reads_only: bool = False
     client: Callable[[], str] = lambda: "a script"
+    asks_always: bool = False
 
 
 class App:
@@ -940,7 +942,7 @@ class App:
     @property
     def _confirmation_needed(self) -> bool:
         # A dry run sends nothing that somebody would have to confirm.
-        return self.settings.require_confirm and not self.settings.dry_run
+        return (self.settings.require_confirm or self._presence.asks_always) and not self.settings.dry_run
 
     def _strict_policy(self) -> "Policy":
         self._refuse_confirm_on_live()

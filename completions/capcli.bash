@@ -12,6 +12,7 @@ __capcli_command() {
     "|exposure") ;;
     "|close") ;;
     "|status") ;;
+    "|desk") ;;
     "|approve") ;;
     "|mandate") ;;
     "|halt") ;;
@@ -240,6 +241,7 @@ __capcli_argument() {
     "orders amend|"0) source="@orders" ;;
     "orders cancel|"0) source="@orders" ;;
     "close|"0) source="@positions" ;;
+    "desk|"*) source="@epics" ;;
     "reconcile|"0) source="@attempts" ;;
     "resolve|"0) source="@attempts" ;;
     "quote|"*) source="@epics" ;;
@@ -270,7 +272,7 @@ __capcli_argument() {
 
 __capcli_words() {
     case "$1" in
-    "") words="buy sell preview propose execute positions orders exposure close status approve mandate halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
+    "") words="buy sell preview propose execute positions orders exposure close status desk approve mandate halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
     "buy") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --note --tag --explain --again --ensure-stop --confirm --yes" ;;
     "sell") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --note --tag --explain --again --ensure-stop --confirm --yes" ;;
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --note --tag --explain --id-only" ;;
@@ -285,6 +287,7 @@ __capcli_words() {
     "exposure") words="|" ;;
     "close") words="|--size --all --again --confirm --yes" ;;
     "status") words="|" ;;
+    "desk") words="|" ;;
     "approve") words="|--deny --watch" ;;
     "mandate") words="grant list revoke|" ;;
     "mandate grant") words="|--epics --risk --total-risk --orders --until" ;;

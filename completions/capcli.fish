@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|status' '|approve' '|mandate' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|schema' '|help' 'positions|amend' 'positions|breakeven' 'orders|amend' 'orders|cancel' 'mandate|grant' 'mandate|list' 'mandate|revoke' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
+        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|status' '|desk' '|approve' '|mandate' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|schema' '|help' 'positions|amend' 'positions|breakeven' 'orders|amend' 'orders|cancel' 'mandate|grant' 'mandate|list' 'mandate|revoke' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
             return 0
     end
     return 1
@@ -315,6 +315,8 @@ function __capcli_argument
             echo '@orders'
         case 'close|0'
             echo '@positions'
+        case 'desk|*'
+            echo '@epics'
         case 'reconcile|0'
             echo '@attempts'
         case 'resolve|0'
@@ -379,6 +381,7 @@ function __capcli_commands
             printf '%s\t%s\n' 'exposure' 'What is at stake: notional, margin, loss at the stops.'
             printf '%s\t%s\n' 'close' 'Close a position at market.'
             printf '%s\t%s\n' 'status' 'The account at a glance: money, risk, limits left.'
+            printf '%s\t%s\n' 'desk' 'The account full screen: positions, orders, prices, a chart.'
             printf '%s\t%s\n' 'approve' 'Approve what an assistant or a script wants to send.'
             printf '%s\t%s\n' 'mandate' 'Let one client send orders alone, within limits.'
             printf '%s\t%s\n' 'halt' 'Stop all new risk, for every program of this user.'

@@ -16,6 +16,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('exposure', 'What is at stake: notional, margin, loss at the stops.'),
             @('close', 'Close a position at market.'),
             @('status', 'The account at a glance: money, risk, limits left.'),
+            @('desk', 'The account full screen: positions, orders, prices, a chart.'),
             @('approve', 'Approve what an assistant or a script wants to send.'),
             @('mandate', 'Let one client send orders alone, within limits.'),
             @('halt', 'Stop all new risk, for every program of this user.'),
@@ -62,6 +63,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'exposure' = @()
         'close' = @()
         'status' = @()
+        'desk' = @()
         'approve' = @()
         'mandate' = @(
             @('grant', 'Let one client send orders without asking a person.'),
@@ -299,6 +301,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--yes', 'Close without a question.')
         )
         'status' = @()
+        'desk' = @()
         'approve' = @(
             @('--deny', 'Say no: nothing is sent.'),
             @('--watch', 'Wait for requests; a key decides each.')
@@ -665,6 +668,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'orders amend|0' = '@orders'
         'orders cancel|0' = '@orders'
         'close|0' = '@positions'
+        'desk|*' = '@epics'
         'reconcile|0' = '@attempts'
         'resolve|0' = '@attempts'
         'quote|*' = '@epics'

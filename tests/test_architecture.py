@@ -44,6 +44,7 @@ MAY_IMPORT = {
         "checkup.probes",
         "mcp.listing",
         "mcp.offer",
+        "desk",
         # Written even where the settings cannot be read, so that there is no app.
         "checkup.report",
         "checkup.recordings",
@@ -53,6 +54,7 @@ MAY_IMPORT = {
         "assistants.installing",
         "assistants.bundle",
     },
+    "desk": {"services", "render", "errors", "app", "domain"},
     "mcp": {
         "services",
         "render.envelope",
@@ -82,16 +84,18 @@ HEAVY = {
     "sqlite3",
     "asyncio",
     "websockets",
+    "textual",
 }
 ADAPTERS = {
     "httpx": {"broker", "paper"},
     "msgspec": {"broker", "paper"},
     "sqlite3": {"store", "paper", "sqlite_file"},
-    "asyncio": {"paper", "mcp"},
+    "asyncio": {"paper", "mcp", "desk"},
     "fastmcp": {"mcp"},
     "mcp": {"mcp"},
     "pydantic": {"mcp"},
-    "rich": {"render"},
+    "rich": {"render", "desk"},
+    "textual": {"desk"},
 }
 NO_CLOCKS = {"datetime.now", "datetime.utcnow", "time.time", "date.today"}
 

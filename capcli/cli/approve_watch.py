@@ -149,8 +149,6 @@ class ApprovalWatch:
 
 def watch_requests(call: "Call") -> NoReturn:
     """Watch on this terminal until the person leaves. Raises NotConfirmed where there is none."""
-    from capcli.cli.terminal import SingleKeys
-
     outlet = call.outlet
     app = call.build()
     if call.json or not outlet.interactive:
@@ -174,7 +172,7 @@ def watch_requests(call: "Call") -> NoReturn:
         where=f"{app.env.upper()} ({app.host})",
     )
     try:
-        watch.run(lambda: SingleKeys(outlet.stdin))
+        watch.run(outlet.keys)
     except (KeyboardInterrupt, EOFError):
         say("\nStopped watching. Requests still wait until they expire.\n")
     raise typer.Exit(0)

@@ -60,7 +60,10 @@ _NO_LIMITS = (
 
 @dataclass(slots=True)
 class Call:
-    """What every command function works with (Typer's `ctx.obj`)."""
+    """What every command function works with (Typer's `ctx.obj`).
+
+    `lent`: an app that outlives the command, in place of one of its own: the desk's.
+    """
 
     outlet: Outlet
     around: "Surroundings | None" = None
@@ -70,6 +73,7 @@ class Call:
     path: list[str] = field(default_factory=list)
     env: str | None = None
     recall: Recall = field(default_factory=Recall)
+    lent: "App | None" = None
     written: int | None = None
     about_order: bool = False
     is_stopping: bool = False
@@ -96,11 +100,16 @@ class Call:
         """Read the settings and return the app. Raises UsageError and ConfigError."""
         from capcli.app import App
 
+        if self.lent is not None:
+            self._apps, self.env = [self.lent], self.lent.env
+            return self.lent
         app = App.build(
             settings.pop("options", None) or self.app_options(),
             environ=settings.pop("environ", None) or self.outlet.environ,
             around=self.around,
-            presence=self._presence(interactive=settings.pop("interactive", True)),
+            presence=self._presence(
+                interactive=settings.pop("interactive", True), **settings.pop("presence", {})
+            ),
             **settings,
         )
         self._apps.append(app)
@@ -121,23 +130,24 @@ class Call:
         """Log as much as the option or CAP_LOG_LEVEL asks for, whichever is more."""
         from capcli.log import listen, louder
 
-        self._stop_listening()
+        self.stop_listening()
         self._deaf = listen(self.outlet.stderr, louder(level, self.options.verbose), self.redaction)
 
-    def _stop_listening(self) -> None:
+    def stop_listening(self) -> None:
         if self._deaf is not None:
             self._deaf()
             self._deaf = None
 
-    def _presence(self, *, interactive: bool) -> "Presence":
+    def _presence(self, *, interactive: bool, **given: Any) -> "Presence":
         from capcli.app import Presence
 
-        return Presence(
-            recall=self.recall,
-            on_wait=lambda why: self.talk(f"{why}\n"),
-            on_secret=self.redaction.learn,
-            interactive=interactive and self.outlet.interactive and not self.json,
-        )
+        usual: dict[str, Any] = {
+            "recall": self.recall,
+            "on_wait": lambda why: self.talk(f"{why}\n"),
+            "on_secret": self.redaction.learn,
+            "interactive": interactive and self.outlet.interactive and not self.json,
+        }
+        return Presence(**usual | given)
 
     def app_options(self) -> "Options":
         from capcli.app import Options
@@ -153,12 +163,15 @@ class Call:
 
     def close(self) -> None:
         with ExitStack() as ends:
-            ends.callback(self._stop_listening)
+            ends.callback(self.stop_listening)
             for app in reversed(self._apps):
-                ends.callback(app.close)
+                if app is not self.lent:
+                    ends.callback(app.close)
 
     def note_default(self, app: "App") -> None:
         """Say on stderr that paper was taken because nobody chose; once, that no limits are set."""
+        if self.lent is not None:
+            return
         if app.settings.env_source == "default":
             self.talk(_BY_DEFAULT)
         elif app.env != "paper" and "CAP_API_KEY" in self.outlet.environ and app.is_first_without_limits():
@@ -320,11 +333,7 @@ class Call:
 
     def agrees(self, question: str) -> bool:
         """Ask a person at the terminal, and return whether they said yes."""
-        try:
-            answer = self.outlet.ask(f"{question} [y/N] ")
-        except EOFError:
-            return False
-        return answer.strip().lower() in {"y", "yes"}
+        return self.outlet.agrees(question)
 
     def agreed(self, act: "Callable[[], Reply[T]]", *, otherwise: "Reply[T]") -> "Reply[T]":
         """Do what a person said yes to a moment ago; `otherwise` is told where it is not done."""

@@ -8,10 +8,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from capcli.cli.terminal import is_terminal
 from capcli.render.blocks import Look
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from capcli.cli.approve_watch import Keys
 
 _NARROWEST, _USUAL, _WIDEST = 20, 80, 10_000
 _CODES = re.compile(r"\x1b\[[0-9;]*m")
@@ -43,6 +48,11 @@ class Outlet:
     def interactive(self) -> bool:
         """Say whether a question would reach a person who can answer it."""
         return is_terminal(self.stdin) and is_terminal(self.stdout)
+
+    @property
+    def has_screen(self) -> bool:
+        """Say whether all three streams are a terminal, as a full screen needs."""
+        return self.interactive and is_terminal(self.stderr)
 
     def look(self, *, no_colour: bool) -> Look:
         """Return how stdout is read."""
@@ -157,6 +167,20 @@ class Outlet:
             # What is said next does not belong on the question's line.
             self.talk("\n")
             raise
+
+    def agrees(self, question: str) -> bool:
+        """Ask a person, and return whether they said yes."""
+        try:
+            answer = self.ask(f"{question} [y/N] ")
+        except EOFError:
+            return False
+        return answer.strip().lower() in {"y", "yes"}
+
+    def keys(self) -> "AbstractContextManager[Keys]":
+        """Lend the keys one at a time, without Enter and without showing them."""
+        from capcli.cli.terminal import SingleKeys
+
+        return SingleKeys(self.stdin)
 
     def _write(self, stream: TextIO, text: str) -> None:
         self._guard(lambda: (stream.write(_encodable(text, stream)), stream.flush()))

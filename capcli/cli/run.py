@@ -43,7 +43,7 @@ def _main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None") ->
     call = Call(outlet, around, json=wants_json(argv), line=argv)
     try:
         with redirect_stdout(outlet.stdout), redirect_stderr(outlet.stderr):
-            code = _answer(call, argv)
+            code = answer(call, argv)
             outlet.flush()
     except KeyboardInterrupt:
         code = _cut_off(call)
@@ -65,7 +65,8 @@ def _cut_off(call: Call) -> int:
     return code
 
 
-def _answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line for each kind of ending
+def answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line for each kind of ending
+    """Run one line for a call, write its result or its problem, and return its exit code."""
     try:
         return _dispatch(call, argv)
     except typer.Exit as done:

@@ -18,6 +18,7 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _DAY = timedelta(days=1)
 _TIME_GAP = 3
 _PRICE_EVERY = 4
+_LEAST_FOR_VOLUMES = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ class _Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A level of the trader's own, drawn across the candles: an entry, a stop, a limit or an order."""
+
+    name: str
+    level: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class _Glyphs:
     """What a candle is drawn with. Without colour, rising and falling bodies differ in their letter."""
 
@@ -51,21 +60,60 @@ _MONOCHROME = _Glyphs("█", "░", "│", "┤")
 _ASCII = _Glyphs("#", "o", "|", "|")
 
 
-def lines(candles: Sequence[Candle], look: Look) -> list[list[Cell]]:
-    """Return the chart as lines of toned cells for this reader; one line that says so where it cannot fit."""
+def lines(
+    candles: Sequence[Candle], look: Look, *, rows: int | None = None, marks: Sequence[Mark] = ()
+) -> list[list[Cell]]:
+    """Return the chart as lines of toned cells for this reader; one line that says so where it cannot fit.
+
+    `rows`: at most so many lines in all, where there is no room for more. A mark far from the candles is left
+    out, or they could not be told apart: `beyond` names it.
+    """
     width = look.width or look.columns or _PIPED
     if width < NARROWEST:
         return [[Cell(f"A chart needs {NARROWEST} columns; here are {width}.")]]
     digits = places(*(candle.bid_close for candle in candles))
-    low = min(candle.bid_low for candle in candles)
-    high = max(candle.bid_high for candle in candles)
+    scale = _span(candles)
+    marks = [mark for mark in marks if _is_near(mark, scale)]
+    low, high = min(scale.low, *_levels(marks, scale.low)), max(scale.high, *_levels(marks, scale.high))
     label = max(len(price(low, digits)), len(price(high, digits)))
     bars, stride, each = _columns(candles, width - label - 2)
     chart = _Chart(bars, stride, _glyphs(look), digits, label, look)
-    rows = _ROWS_WIDE if width >= _WIDE else _ROWS
     below = [chart.times(candles[-1].time - candles[0].time)]
+    if rows is not None:
+        volumes = chart.volumes() if rows >= _LEAST_FOR_VOLUMES else []
+        scale = _Scale(low, high, max(2, rows - len(volumes) - 1))
+        return [*chart.prices(scale, marks), *volumes, *below]
+    scale = _Scale(low, high, _ROWS_WIDE if width >= _WIDE else _ROWS)
     note = [[Cell(f"Each column is {each} candles.", Tone.DIM)]] if each > 1 else []
-    return [*chart.prices(_Scale(low, high, rows)), *chart.volumes(), *below, *note, *_legend(look)]
+    return [*chart.prices(scale, marks), *chart.volumes(), *below, *note, *_legend(look)]
+
+
+def beyond(candles: Sequence[Candle], marks: Sequence[Mark]) -> list[Cell]:
+    """Name the marks that are too far from the candles to be drawn."""
+    if not candles:
+        return []
+    scale, digits = _span(candles), places(*(candle.bid_close for candle in candles))
+    far = (mark for mark in marks if not _is_near(mark, scale))
+    return [
+        Cell(
+            f"  {mark.name} {price(mark.level, digits)} {'above' if mark.level > scale.high else 'below'}",
+            Tone.WARN,
+        )
+        for mark in far
+    ]
+
+
+def _span(candles: Sequence[Candle]) -> "_Scale":
+    return _Scale(min(one.bid_low for one in candles), max(one.bid_high for one in candles), 2)
+
+
+def _is_near(mark: Mark, scale: "_Scale") -> bool:
+    room = scale.high - scale.low
+    return scale.low - room <= mark.level <= scale.high + room
+
+
+def _levels(marks: Sequence[Mark], least: Decimal) -> list[Decimal]:
+    return [least, *(mark.level for mark in marks)]
 
 
 def _glyphs(look: Look) -> _Glyphs:
@@ -131,18 +179,42 @@ class _Chart:
     def plot(self) -> int:
         return (len(self.bars) - 1) * self.stride + 1
 
-    def prices(self, scale: _Scale) -> list[list[Cell]]:
+    def prices(self, scale: _Scale, marks: Sequence[Mark]) -> list[list[Cell]]:
         last = scale.row(self.bars[-1].close)
-        return [self._price_line(row, scale, last) for row in range(scale.rows)]
+        marked = {scale.row(mark.level): mark for mark in reversed(marks)}
+        return [self._price_line(row, scale, last, marked.get(row)) for row in range(scale.rows)]
 
-    def _price_line(self, row: int, scale: _Scale, last: int) -> list[Cell]:
+    def _price_line(self, row: int, scale: _Scale, last: int, mark: Mark | None) -> list[Cell]:
         cells = self._spread(self._candle(bar, row, scale) for bar in self.bars)
+        if mark is not None:
+            cells = self._crossed(cells, mark.name)
         if row == last:
             return [*cells, *self._axis(self.bars[-1].close, Tone.STRONG)]
+        if mark is not None:
+            return [*cells, *self._axis(mark.level, Tone.WARN)]
         near_last = abs(row - last) < 2  # noqa: PLR2004  its label is the closing price's place
         if row % _PRICE_EVERY == 0 and not near_last:
             return [*cells, *self._axis(scale.level(row), Tone.DIM)]
         return [*cells, Cell(f" {'│' if self.look.unicode else '|'}", Tone.DIM)]
+
+    def _crossed(self, cells: Sequence[Cell], name: str) -> list[Cell]:
+        """Draw a line with its name where no candle stands."""
+        dash, found = "┄" if self.look.unicode else "-", list[Cell]()
+        for cell in cells:
+            if cell.text.strip():
+                at = len(cell.text) - len(cell.text.lstrip())
+                found += [Cell(cell.text[:at].replace(" ", dash), Tone.WARN)] * bool(at)
+                # Between candles of one tone there are blanks, too.
+                found.append(Cell(cell.text[at:].replace(" ", dash), cell.tone))
+            else:
+                found.append(Cell(dash * len(cell.text), Tone.WARN))
+        room = next(
+            (at for at, one in enumerate(found) if set(one.text) == {dash} and len(one.text) > len(name)),
+            None,
+        )
+        if room is not None:
+            found[room] = Cell(name + found[room].text[len(name) :], Tone.WARN)
+        return found
 
     def _axis(self, level: Decimal, tone: Tone) -> list[Cell]:
         text = price(round(level, self.digits), self.digits)

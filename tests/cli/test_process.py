@@ -44,7 +44,14 @@ def finished(environ, *words, **options):
     "words",
     [
         *("--version", "--help", "preview --help", "markets show --help", "accounts --help"),
-        *("paper --help", "login --help", "mcp serve --help", "help exit-codes", "config path"),
+        *(
+            "paper --help",
+            "login --help",
+            "desk --help",
+            "mcp serve --help",
+            "help exit-codes",
+            "config path",
+        ),
         "preview SILVER --size nan",
     ],
 )

@@ -32,7 +32,7 @@ ASKING = {
 PLUMBING = {
     "call.way_out", "call._ask_word", "call._ask_readable_pin",
     "call.confirmed", "call.ask", "call.agrees", "call.sign", "call.hidden", "guide._ask", "going_live._yes",
-    "going_live._answer", "outlet.ask", "run._main",
+    "going_live._answer", "outlet.ask", "outlet.agrees", "desk.agrees", "desk.ask", "run._main",
 }  # fmt: skip
 __all__ = ["keyboard"]
 _WORD = "Type CLOSE to send it all the same: "

@@ -19,6 +19,7 @@ TERMINAL_ONLY = {
     "mandate revoke": "the same; cap_halt ends every mandate",
     "resolve": "a person's word, given where a person types",
     "resume": "a halt ends when a person says so",
+    "desk": "a full screen for a person's eyes and keys",
     "live checklist": "a person reads, types a PIN and a phrase; cap_health tells whether live is unlocked",
     "config": "settings are the user's; cap_health names a wrong one, a preview's checks name the limits",
     "config get": "the same",

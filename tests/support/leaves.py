@@ -115,6 +115,7 @@ LINES = (
     Line("paper reset --confirm", rows=True),
 )
 LEFT_OUT = {
+    "desk": "a full screen, until a person leaves: tests/desk runs it",
     "record": "a person looks through it at a terminal: tests/cli/test_record.py runs it",
     "paper check": "reads what `record` wrote: tests/cli/test_record.py runs it",
     "mandate grant": "a person is asked at a terminal: tests/cli/test_mandate.py runs it",

@@ -1,0 +1,140 @@
+"""`capcli desk`: the account full screen. Its keys run commands of this tree, with their questions."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from capcli.cli.call import Call
+from capcli.cli.inputs import listed
+from capcli.cli.outlet import Outlet
+from capcli.cli.tree import command, new_app
+from capcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.cli.approve_watch import Keys
+    from capcli.desk.conversation import Conversation
+    from capcli.desk.screen import Desk
+    from capcli.render.blocks import Look
+
+app = new_app()
+# A key is pressed by mistake more easily than a line is typed. What is waited for is seen on the screen.
+PRESENCE: Mapping[str, Any] = MappingProxyType({"asks_always": True, "on_wait": lambda _why: None})
+
+
+@command(app, "desk", example="capcli desk\ncapcli desk SILVER GOLD EURUSD")
+def desk(
+    ctx: typer.Context,
+    epics: Annotated[
+        list[str] | None, typer.Argument(metavar="[EPIC...]", help="Markets whose prices it shows.")
+    ] = None,
+) -> None:
+    """The account full screen: positions, orders, prices, a chart.
+
+    Every key is one of the commands: p makes an order, c closes, e amends, x cancels, a approves, h halts, F
+    flattens, ? lists them all. What changes the account is shown first, and sent only after your yes; keys
+    count two seconds after the question stands. It needs a terminal; elsewhere use `capcli status`.
+    """
+    call: Call = ctx.find_root().obj
+    if call.json or call.options.csv or not call.outlet.has_screen:
+        raise UsageError(
+            "The desk is a full screen, and needs a terminal to draw it on. Nothing was read.",
+            next="capcli status",
+        )
+    application = call.build(presence=PRESENCE)
+    # Nothing but the screen may write to the terminal.
+    call.stop_listening()
+    _run(desk_of(call, application, listed(epics) if epics else ()))
+    raise typer.Exit(0)
+
+
+def _run(found: "Desk") -> None:
+    from capcli.desk.screen import DeskScreen
+
+    screen = DeskScreen(found)
+    found.reader.start()
+    try:
+        screen.run()
+    finally:
+        found.reader.close()
+    if screen.problem is not None:
+        raise screen.problem
+
+
+def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
+    """Put the desk of an app together. Raises UsageError for more than 40 markets."""
+    from capcli.cli.deals import numbers_of
+    from capcli.desk.reader import Reader
+    from capcli.desk.screen import Desk
+    from capcli.services.watching import chosen
+
+    return Desk(
+        application,
+        Reader(application, chosen(epics) if epics else ()),
+        lambda line, talk: run_line(call, application, line, talk),
+        call.outlet.look(no_colour=call.options.no_colour),
+        lambda deals: numbers_of(application, application.broker.account_id, deals, give=True),
+    )
+
+
+@dataclass(slots=True)
+class DialogueOutlet(Outlet):
+    """What a command of the desk writes goes to its dialogue, and its questions are answered there."""
+
+    talk_in: "Conversation" = field(kw_only=True)
+
+    @property
+    def interactive(self) -> bool:
+        return True
+
+    def look(self, *, no_colour: bool) -> "Look":
+        look = super(DialogueOutlet, self).look(no_colour=no_colour)
+        return replace(look, terminal=True, width=self.talk_in.width)
+
+    def stderr_look(self, *, no_colour: bool) -> "Look":
+        return self.look(no_colour=no_colour)
+
+    def result(self, text: str, *, long: bool = False) -> None:  # noqa: ARG002  a dialogue scrolls
+        self.talk_in.say(text)
+
+    def talk(self, text: str) -> None:
+        self.talk_in.say(text)
+
+    def document(self, content: bytes) -> None:
+        self.talk_in.say(f"{content.decode()}\n")
+
+    def flush(self) -> None:
+        pass
+
+    def agrees(self, question: str) -> bool:
+        from capcli.desk.conversation import Kind
+
+        return self.talk_in.ask(Kind.YES, question) == "y"
+
+    def ask(self, question: str, *, hidden: bool = False) -> str:
+        from capcli.desk.conversation import Kind
+
+        return self.talk_in.ask(Kind.HIDDEN if hidden else Kind.WORD, question)
+
+    def keys(self) -> "AbstractContextManager[Keys]":
+        return self.talk_in.keys()
+
+
+def run_line(desk: Call, application: "App", line: Sequence[str], talk: "Conversation") -> int:
+    """Run one line of this tree in a dialogue, on the app of the desk. Returns its exit code."""
+    from capcli.cli.run import answer
+
+    outlet = desk.outlet
+    spoken = DialogueOutlet(
+        StringIO(), outlet.stdout, StringIO(), outlet.environ, monotonic=outlet.monotonic, talk_in=talk
+    )
+    words = [*(["--no-color"] if desk.options.no_colour else []), *line]
+    one = Call(
+        spoken, desk.around, line=words, recall=desk.recall, lent=application, _redaction=desk.redaction
+    )
+    return answer(one, words)

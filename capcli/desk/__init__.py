@@ -1,0 +1,1 @@
+"""`capcli desk`: the account full screen. Textual loads here and nowhere else."""

@@ -1,0 +1,198 @@
+"""What a command says and asks while it runs, and what a person at the screen answers.
+
+The command waits in a thread of its own. No answer counts that was typed before its question could be read,
+or that was given to another text than the one on the screen.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from threading import Condition
+from typing import Self
+
+READING_S = 2.0
+"""So long after a change of the screen no key means yes: nobody reads an order faster."""
+_TOGETHER_S = 0.05
+
+
+class Kind(StrEnum):
+    """How a question is answered: with the key y, with a word, with a hidden text, or with single keys."""
+
+    YES = "yes"
+    WORD = "word"
+    HIDDEN = "hidden"
+    KEYS = "keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked; `word` is the one that means yes, where only one does."""
+
+    kind: Kind
+    text: str
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What stands on the screen: all that the command has said, its open question, and how it ended.
+
+    `sending`: somebody said yes, so it can no longer be taken back.
+    """
+
+    text: str
+    question: Question | None = None
+    code: int | None = None
+    sending: bool = False
+
+    @property
+    def digest(self) -> str:
+        asked = "" if self.question is None else f"{self.question.kind}\0{self.question.text}"
+        return sha256(f"{self.text}\0{asked}".encode()).hexdigest()
+
+
+class Conversation:
+    """Between one command and one screen. `monotonic` counts seconds; `on_change` is called from any thread.
+
+    `asks`: nothing is sent before a question. `word`: what is typed in place of y.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        on_change: Callable[[], None],
+        *,
+        width: int = 80,
+        asks: bool = True,
+        word: str = "",
+    ) -> None:
+        self.width = width
+        self._monotonic = monotonic
+        self._on_change = on_change
+        self._word = word
+        self._changed = Condition()
+        self._page = Page("", sending=not asks)
+        self._answer: str | None = None
+        self._typed = ""
+        self._painted: tuple[str, float] | None = None
+        self._left = False
+
+    @property
+    def page(self) -> Page:
+        with self._changed:
+            return self._page
+
+    # The command's side.
+
+    def say(self, text: str) -> None:
+        with self._changed:
+            page = self._page
+            self._turn(Page(page.text + text, page.question, page.code, page.sending))
+
+    def ask(self, kind: Kind, text: str) -> str:
+        """Ask a person and return the answer; "" is none that counts. Raises EOFError once they left."""
+        with self._changed:
+            word = self._word if kind is Kind.YES else ""
+            self._answer = None
+            self._turn(Page(self._page.text, Question(Kind.WORD if word else kind, text, word)))
+            self._changed.wait_for(lambda: self._answer is not None or self._left)
+            # A person who left has said nothing.
+            answer = None if self._left else self._answer
+            self._turn(Page(f"{self._page.text}{text.rstrip()}\n", sending=answer not in {None, "n"}))
+            if answer is None:
+                raise EOFError
+            return answer
+
+    @contextmanager
+    def keys(self) -> Iterator[Self]:
+        """Lend the keys to a command that takes them one at a time."""
+        with self._changed:
+            self._typed = ""
+            self._turn(Page(self._page.text, Question(Kind.KEYS, "")))
+        try:
+            yield self
+        finally:
+            with self._changed:
+                self._turn(Page(self._page.text, sending=not self._left))
+
+    def read(self, timeout_s: float) -> str | None:
+        """Return what was typed, None without a key in that time. Raises EOFError once they left.
+
+        Keys that came together come together: no person types two in one moment.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._typed or self._left, timeout_s)
+            if self._left:
+                raise EOFError
+            if not self._typed:
+                return None
+            self._changed.wait(_TOGETHER_S)
+            typed, self._typed = self._typed, ""
+            return typed
+
+    def end(self, code: int) -> None:
+        """Say how the command ended: its exit code."""
+        with self._changed:
+            self._turn(Page(self._page.text, code=code))
+
+    # The screen's side.
+
+    def painted(self, digest: str, at: float) -> None:
+        """Note since when a page has stood on the screen."""
+        with self._changed:
+            if self._painted is None or self._painted[0] != digest:
+                self._painted = digest, at
+
+    def press(self, key: str, digest: str, typed_at: float) -> bool:
+        """Take a key; say whether it counts as an answer to the page with this digest.
+
+        y and n count once the page has stood for two seconds; any other key starts them anew.
+        """
+        with self._changed:
+            question = self._page.question
+            if question is not None and question.kind is Kind.KEYS:
+                self._typed += key
+                self._changed.notify_all()
+                return True
+            if question is None or question.kind is not Kind.YES or not self._stands(digest, typed_at):
+                return False
+            if key.lower() not in {"y", "n"}:
+                self._painted = digest, typed_at
+                return False
+            return self._take(key.lower())
+
+    def enter(self, text: str, digest: str, typed_at: float) -> bool:
+        """Take a line that was typed; say whether it counts as an answer."""
+        with self._changed:
+            question = self._page.question
+            if question is None or question.kind not in {Kind.WORD, Kind.HIDDEN}:
+                return False
+            if not self._stands(digest, typed_at) or (question.word and text.strip() != question.word):
+                return False
+            return self._take("y" if question.word else text)
+
+    def leave(self) -> bool:
+        """Say no and go, unless somebody said yes already: then nothing is left but to wait."""
+        with self._changed:
+            if self._page.sending and self._page.code is None:
+                return False
+            self._left = True
+            self._changed.notify_all()
+            return True
+
+    def _stands(self, digest: str, at: float) -> bool:
+        """Say whether this page is the one on the screen, and has been for long enough."""
+        if self._painted is None or digest != self._page.digest or digest != self._painted[0]:
+            return False
+        return at >= self._painted[1] + READING_S
+
+    def _take(self, answer: str) -> bool:
+        self._answer = answer
+        self._changed.notify_all()
+        return True
+
+    def _turn(self, page: Page) -> None:
+        self._page = page
+        self._on_change()

@@ -1,0 +1,311 @@
+"""What stands in front of the desk: a running command with its questions, a form, a search, the keys."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from shlex import join
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+
+from capcli.desk.conversation import Conversation, Kind, Page
+from capcli.desk.keys import KEYS, MOVES
+from capcli.errors import Exit
+
+_LEAVE = {"escape", "ctrl+c"}
+_ENDS = {
+    Exit.DONE: "Done.",
+    Exit.REFUSED: "Refused here: nothing was sent.",
+    Exit.BROKER_REFUSED: "The broker said no.",
+    Exit.UNREACHABLE: "Nothing was sent; it is safe to try again.",
+    Exit.MAY_BE_LIVE: "It MAY BE LIVE. Do not send it again: u looks for it.",
+    Exit.NO_STOP: "The position is open WITHOUT ITS STOP.",
+    Exit.BUSY: "Another process is sending, or a lost order comes first: u looks for it.",
+    Exit.INTERRUPTED: "Interrupted before anything was sent.",
+}
+_WORKING = "Working ... Esc leaves; nothing was sent."
+_SENDING = "Sending ... it can no longer be taken back. What became of it comes here."
+
+
+class Dialog(ModalScreen[None]):
+    """Shows a command as it runs, and takes the answers to what it asks."""
+
+    class Changed(Message):
+        """The command said, asked or ended something."""
+
+    def __init__(
+        self, line: Sequence[str], conversation: Conversation, now: Callable[[Message], float]
+    ) -> None:
+        """`now` says when something was typed, by the clock of the conversation."""
+        super().__init__()
+        self._line = join(["capcli", *line])
+        self._talk = conversation
+        self._now = now
+        self._page = Page("")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Static(Text(self._line, style="bold", no_wrap=True), classes="title")
+            with VerticalScroll(can_focus=False):
+                yield Static(id="said", markup=False)
+            yield Static(id="asked", markup=False)
+            yield Input(id="answer", classes="hidden")
+            yield Static(id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        self.on_dialog_changed()
+
+    def on_dialog_changed(self) -> None:
+        """Show the page as it is now; it counts as read two seconds after it is on the screen."""
+        page = self._page = self._talk.page
+        self.query_one("#said", Static).update(Text.from_ansi(page.text))
+        question = page.question
+        self.query_one("#asked", Static).update(Text.from_ansi(question.text.strip() if question else ""))
+        self.query_one("#hint", Static).update(Text(self.hint, style="bold" if page.code is not None else ""))
+        answer = self.query_one("#answer", Input)
+        takes_text = question is not None and question.kind in {Kind.WORD, Kind.HIDDEN}
+        if takes_text != answer.has_focus:
+            answer.set_class(not takes_text, "hidden")
+            answer.clear()
+            answer.password = question is not None and question.kind is Kind.HIDDEN
+            self.set_focus(answer if takes_text else None)
+        # What a command says last is what a person has to read: a preview's end, a question, an outcome.
+        self.query_one(VerticalScroll).scroll_end(animate=False)
+        self.call_after_refresh(self._painted, page.digest)
+
+    def _painted(self, digest: str) -> None:
+        self._talk.painted(digest, self._now(events.Idle()))
+
+    @property
+    def hint(self) -> str:
+        """Return what the keys mean now."""
+        page, question = self._page, self._page.question
+        if page.code is not None:
+            return (
+                f"{_ENDS.get(Exit(page.code), '')} Exit code {page.code}. Esc or Enter closes this.".lstrip()
+            )
+        if question is None:
+            return _SENDING if page.sending else _WORKING
+        if question.kind is Kind.KEYS:
+            return "y approves, n refuses, h halts everything. Esc leaves."
+        if question.kind is Kind.YES:
+            return "y = yes, n or Esc = no. Keys count after 2 s."
+        if question.word:
+            return f"Type {question.word} and Enter. Esc leaves; nothing is sent."
+        return "Type it and press Enter. Esc leaves; nothing is sent."
+
+    def on_key(self, event: events.Key) -> None:
+        page = self._page
+        if event.key in _LEAVE or (page.code is not None and event.key in {"enter", "q"}):
+            event.stop()
+            self.leave()
+        elif event.key in {"up", "down", "pageup", "pagedown", "home", "end"}:
+            event.stop()
+            scroll = self.query_one(VerticalScroll)
+            getattr(scroll, _SCROLLS[event.key])(animate=False)
+        elif event.is_printable and event.character and not self.query_one("#answer", Input).has_focus:
+            event.stop()
+            self._talk.press(event.character, page.digest, self._now(event))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not self._talk.enter(event.value, self._page.digest, self._now(event)):
+            event.input.clear()
+
+    def leave(self) -> bool:
+        """Close it, unless something is on its way; say whether it closed."""
+        left = self._talk.leave()
+        if left:
+            self.dismiss(None)
+        return left
+
+
+_SCROLLS = {
+    "up": "scroll_up",
+    "down": "scroll_down",
+    "pageup": "scroll_page_up",
+    "pagedown": "scroll_page_down",
+    "home": "scroll_home",
+    "end": "scroll_end",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a form: its name, what it holds at first, and an example of what it takes."""
+
+    name: str
+    value: str = ""
+    example: str = ""
+
+
+class Form(ModalScreen[list[str] | None]):
+    """Takes the words of a command line; Enter runs it as far as its first question, Esc leaves.
+
+    It takes every key itself, in the order typed: a widget of its own for each field would let a quick hand
+    write into the field before.
+    """
+
+    def __init__(
+        self, title: str, fields: Sequence[Field], line: Callable[[dict[str, str]], list[str]], hint: str
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._fields = fields
+        self._line = line
+        self._hint = hint
+        self.values = {field.name: field.value for field in fields}
+        self._at = next((at for at, field in enumerate(fields) if not field.value), 0)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box form"):
+            yield Static(Text(self._title, style="bold"), classes="title")
+            yield Static(id="fields", markup=False)
+            yield Static(id="line", markup=False)
+            yield Static(Text(self._hint, style="dim"))
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        drawn = Text()
+        for at, field in enumerate(self._fields):
+            drawn.append(f"{'> ' if at == self._at else '  '}{field.name.capitalize():8}", "bold")
+            drawn.append(self.values[field.name])
+            if at == self._at:
+                drawn.append(" ", "reverse")
+            if not self.values[field.name]:
+                drawn.append(f" {field.example}", "dim")
+            drawn.append("\n")
+        self.query_one("#fields", Static).update(drawn)
+        self.query_one("#line", Static).update(Text(join(["capcli", *self._words]), style="bold"))
+
+    @property
+    def field(self) -> Field:
+        """Return the field that is written into."""
+        return self._fields[self._at]
+
+    @property
+    def _words(self) -> list[str]:
+        return self._line({name: value.strip() for name, value in self.values.items()})
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        name = self.field.name
+        if event.key in _LEAVE:
+            self.dismiss(None)
+            return
+        if event.key == "enter":
+            self.dismiss(self._words)
+            return
+        if event.key in {"tab", "down"}:
+            self._at = (self._at + 1) % len(self._fields)
+        elif event.key in {"shift+tab", "up"}:
+            self._at = (self._at - 1) % len(self._fields)
+        elif event.key == "backspace":
+            self.values[name] = self.values[name][:-1]
+        elif event.key == "ctrl+u":
+            self.values[name] = ""
+        elif event.is_printable and event.character:
+            self.values[name] += event.character
+        self._draw()
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        self.values[self.field.name] += "".join(filter(str.isprintable, event.text))
+        self._draw()
+
+
+Rows = Sequence[tuple[str, str]]
+
+
+class Search(ModalScreen[str | None]):
+    """Finds a market: a term, then a row of what the broker's search finds."""
+
+    BINDINGS: ClassVar = [("escape", "leave", "Leave"), ("ctrl+c", "leave", "Leave")]
+
+    class Found(Message):
+        """What was found for a term, or why nothing was."""
+
+        def __init__(self, rows: Rows, problem: str) -> None:
+            super().__init__()
+            self.rows = rows
+            self.problem = problem
+
+    def __init__(self, find: Callable[[str], tuple[Rows, str]]) -> None:
+        super().__init__()
+        self._find = find
+        self._epics: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Static(Text("capcli markets search", style="bold"), classes="title")
+            yield Input(placeholder="Name or epic, then Enter", id="term", compact=True)
+            yield OptionList(id="rows", markup=False, compact=True)
+            yield Static(Text("Enter shows its chart. Esc leaves.", style="dim"), id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#term", Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        term = event.value.strip()
+        if term:
+            self.query_one("#hint", Static).update(Text("Searching ...", style="dim"))
+            self.run_worker(lambda: self._search(term), thread=True, exclusive=True)
+
+    def _search(self, term: str) -> None:
+        self.post_message(self.Found(*self._find(term)))
+
+    def on_search_found(self, message: Found) -> None:
+        options = self.query_one("#rows", OptionList)
+        options.clear_options()
+        self._epics = [epic for epic, _ in message.rows]
+        options.add_options([words for _, words in message.rows])
+        told = message.problem or ("Enter shows its chart. Esc leaves." if message.rows else "Nothing found.")
+        self.query_one("#hint", Static).update(Text(told))
+        if message.rows:
+            options.highlighted = 0
+            options.focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(self._epics[event.option_index])
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class KeysPage(ModalScreen[None]):
+    """Every key with its command."""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Static(Text("Keys", style="bold"), classes="title")
+            with VerticalScroll():
+                yield Static(keys_text(), id="said", markup=False)
+            yield Static(Text("Any key closes this.", style="dim"))
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key not in _SCROLLS:
+            event.stop()
+            self.dismiss(None)
+
+
+def keys_text() -> Text:
+    """Return the page of keys."""
+    found = Text()
+    for key, one in KEYS.items():
+        found.append(f"{key:8}", "bold")
+        found.append(f"{one.about}\n")
+        found.append(f"{'':8}{', '.join(f'capcli {words}' for words in one.commands)}\n", "dim")
+    for key, about in MOVES.items():
+        found.append(f"{key:8}", "bold")
+        found.append(f"{about}\n")
+    return found

@@ -1,0 +1,41 @@
+"""The keys of the desk, each with the commands that it runs. Help, footer and tests read this table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key: the commands that it runs, one word for the footer, and a line for the page of keys."""
+
+    commands: tuple[str, ...]
+    word: str
+    about: str
+
+
+KEYS: Mapping[str, Key] = MappingProxyType(
+    {
+        "p": Key(("buy", "sell"), "order", "A form for an order: you see its preview, then say yes or no."),
+        "c": Key(("close",), "close", "Close the chosen position."),
+        "e": Key(("positions amend", "orders amend"), "amend", "Change the stop, limit or level."),
+        "x": Key(("orders cancel",), "cancel", "Cancel the chosen order."),
+        "a": Key(("approve",), "approve", "Decide what an assistant or a script asks for."),
+        "h": Key(("halt",), "halt", "Stop all new risk at once, for every program. No question."),
+        "r": Key(("resume",), "resume", "Let orders be sent again after a halt."),
+        "F": Key(("flatten",), "flatten", "Halt, cancel and close everything; you type FLATTEN."),
+        "u": Key(("reconcile",), "settle", "Settle orders whose answer was lost."),
+        "s": Key(("status",), "status", "Money, risk, and what is left of each limit."),
+        "/": Key(("markets search",), "market", "Find a market and show its chart."),
+        "t": Key(("prices",), "candles", "The next width of candles: 5m, 15m, 1h, 4h, 1d."),
+    }
+)
+MOVES: Mapping[str, str] = MappingProxyType(
+    {
+        "up down": "Choose a row.",
+        "tab": "Go to the next list.",
+        "?": "This page.",
+        "q": "Leave. Orders and positions stay as they are.",
+    }
+)
+"""Keys that only move about the screen: they run no command."""

@@ -1,0 +1,330 @@
+"""The full screen: draws what the reader knows at most five times a second, and turns keys into commands."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from threading import Thread
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual._time import get_time
+from textual.app import App as TextualApp
+from textual.app import ComposeResult
+from textual.filter import LineFilter, NoColor
+from textual.message import Message
+
+from capcli.desk.conversation import Conversation
+from capcli.desk.dialogs import Dialog, Field, Form, KeysPage, Search
+from capcli.desk.frame import Frame
+from capcli.desk.reader import Reader
+from capcli.desk.seen import WIDTHS, Chosen, Pane, Seen
+from capcli.desk.sheet import Sheet
+from capcli.domain.market import Resolution
+from capcli.domain.money import plain
+from capcli.errors import CapcliError
+from capcli.render.blocks import Cell, Look, Tone
+
+if TYPE_CHECKING:
+    from capcli.app import App
+
+REDRAW_S = 0.2
+_FRAME = 8
+RunLine = Callable[[Sequence[str], Conversation], int]
+"""Runs one command line in a conversation, and returns its exit code. It may send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the screen works with: the app whose account it shows, its reader, and what runs commands."""
+
+    app: "App"
+    reader: Reader
+    run: RunLine
+    look: Look
+    numbers: Callable[[Sequence[str]], dict[str, int]]
+
+
+class DeskScreen(TextualApp[None]):
+    """The desk on a terminal."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Screen { overflow: hidden; }
+    ModalScreen { align: center middle; }
+    .box { border: round $foreground; padding: 0 1; }
+    .box { width: 100%; max-width: 110; height: 100%; max-height: 44; }
+    .box VerticalScroll { height: 1fr; }
+    .form { height: auto; }
+    .title { height: 1; }
+    #asked { max-height: 50%; }
+    .hidden { display: none; }
+    OptionList { height: 1fr; border: none; }
+    """
+    BINDINGS: ClassVar = [("ctrl+c", "leave_at_once", "Leave"), ("ctrl+q", "leave_at_once", "Leave")]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(ansi_color=True)
+        self._desk = desk
+        self._chosen: Chosen | None = None
+        self._resolution = Resolution.HOUR
+        self._message: Cell | None = None
+        self._drawn = -1
+        self._second = 0
+        self._order = {"side": "buy"}
+        self.problem: BaseException | None = None
+        self.left_behind = False
+
+    # Drawing.
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Leave colours out where they are not wanted."""
+        return [*super().get_line_filters(), *([] if self._desk.look.colour else [NoColor()])]
+
+    def compose(self) -> ComposeResult:
+        yield Sheet(colour=self._desk.look.colour)
+
+    def on_mount(self) -> None:
+        if sys.platform != "win32":
+            loop = asyncio.get_running_loop()
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                # A signal would end the process with the terminal as it is.
+                for number in (signal.SIGTERM, signal.SIGHUP):
+                    loop.add_signal_handler(number, self.exit)
+        self.set_interval(REDRAW_S, self.draw_if_changed)
+        self.draw()
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    def draw_if_changed(self) -> None:
+        """Draw what changed; once a second in any case, for what tells how long ago something was."""
+        second = int(self._desk.app.monotonic())
+        if self._desk.reader.version != self._drawn or second != self._second:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw everything as it is now."""
+        self._drawn = self._desk.reader.version
+        self._second = int(self._desk.app.monotonic())
+        seen = self._desk.reader.seen()
+        self._keep_chosen(seen)
+        width, height = self.size
+        look = replace(self._desk.look, numbers=self._numbers(seen))
+        frame = Frame(seen, look, width, height, self._chosen, self._message)
+        self.sheet.show(frame.lines())
+
+    @property
+    def sheet(self) -> Sheet:
+        return self.screen_stack[0].query_one(Sheet)
+
+    def _numbers(self, seen: Seen) -> dict[str, int]:
+        return self._desk.numbers([*seen.rows(Pane.POSITIONS), *seen.rows(Pane.ORDERS)])
+
+    # The chosen row.
+
+    def _keep_chosen(self, seen: Seen) -> None:
+        """Stay with the chosen row while it is there; else take the first of any list."""
+        if self._chosen is None or self._chosen.key not in seen.rows(self._chosen.pane):
+            pane = next((pane for pane in Pane if seen.rows(pane)), None)
+            self._choose(seen, None if pane is None else Chosen(pane, seen.rows(pane)[0]))
+
+    def _choose(self, seen: Seen, chosen: Chosen | None) -> None:
+        self._chosen = chosen
+        if chosen is not None and (epic := seen.epic_of(chosen)) is not None:
+            self._desk.reader.choose(epic, self._resolution)
+
+    def _step(self, by: int) -> None:
+        seen = self._desk.reader.seen()
+        if self._chosen is None:
+            return
+        rows = seen.rows(self._chosen.pane)
+        if self._chosen.key in rows:
+            at = max(0, min(rows.index(self._chosen.key) + by, len(rows) - 1))
+            self._choose(seen, Chosen(self._chosen.pane, rows[at]))
+
+    def _next_pane(self, by: int) -> None:
+        seen = self._desk.reader.seen()
+        panes = [pane for pane in Pane if seen.rows(pane)]
+        if panes:
+            now = self._chosen.pane if self._chosen else panes[-1]
+            at = panes.index(now) if now in panes else 0
+            pane = panes[(at + by) % len(panes)]
+            self._choose(seen, Chosen(pane, seen.rows(pane)[0]))
+
+    # Keys.
+
+    def on_key(self, event: events.Key) -> None:
+        """Do what a key means; nothing while a dialog stands in front."""
+        if len(self.screen_stack) > 1:
+            return
+        self._message = None
+        deed = self._deeds.get(event.character or "") or self._deeds.get(event.key)
+        if deed is not None:
+            event.stop()
+            event.prevent_default()
+            deed()
+        self.draw()
+
+    @property
+    def _deeds(self) -> dict[str, Callable[[], object]]:
+        return {
+            "p": self._ask_order,
+            "c": self._close,
+            "e": self._ask_amendment,
+            "x": self._cancel,
+            "a": lambda: self.run_line(["approve", "--watch"]),
+            "h": lambda: self.run_line(["halt"], asks=False),
+            "r": lambda: self.run_line(["resume"]),
+            "F": lambda: self.run_line(["flatten"], word="FLATTEN"),
+            "u": lambda: self.run_line(["reconcile"]),
+            "s": lambda: self.run_line(["status"]),
+            "/": self._search,
+            "t": self._widen,
+            "?": lambda: self.push_screen(KeysPage()),
+            "q": self.exit,
+            "up": lambda: self._step(-1),
+            "down": lambda: self._step(1),
+            "tab": lambda: self._next_pane(1),
+            "shift+tab": lambda: self._next_pane(-1),
+        }
+
+    def action_leave_at_once(self) -> None:
+        """Leave; where something is on its way, only at the second time."""
+        dialog = self.screen
+        if isinstance(dialog, Dialog) and not dialog.leave():
+            if not self.left_behind:
+                self.left_behind = True
+                self.notify("It is on its way. Ctrl-C again leaves it UNKNOWN.")
+                return
+            self.exit()
+        elif not isinstance(dialog, Dialog):
+            self.left_behind = False
+            self.exit()
+
+    def _say(self, text: str) -> None:
+        self._message = Cell(text, Tone.WARN)
+
+    def _close(self) -> None:
+        if self._chosen is None or self._chosen.pane is not Pane.POSITIONS:
+            self._say("Choose a position first: c closes it.")
+        else:
+            self.run_line(["close", self._chosen.key])
+
+    def _cancel(self) -> None:
+        if self._chosen is None or self._chosen.pane is not Pane.ORDERS:
+            self._say("Choose a working order first: x cancels it.")
+        else:
+            self.run_line(["orders", "cancel", self._chosen.key])
+
+    def _widen(self) -> None:
+        widths = [*WIDTHS]
+        self._resolution = widths[(widths.index(self._resolution) + 1) % len(widths)]
+        self._choose(self._desk.reader.seen(), self._chosen)
+
+    def _ask_order(self) -> None:
+        epic = self._desk.reader.seen().epic_of(self._chosen) or ""
+        given = {**self._order, **({"market": epic} if epic else {})}
+        fields = [
+            Field("market", given.get("market", ""), "SILVER"),
+            Field("side", given.get("side", "buy"), "buy or sell"),
+            Field("size", given.get("size", ""), "units; leave it out with a risk"),
+            Field("risk", given.get("risk", ""), "1% or 100USD, in place of the size"),
+            Field("stop", given.get("stop", ""), "a price, or 2%"),
+            Field("limit", given.get("limit", ""), "a price, or 4%"),
+            Field("at", given.get("at", ""), "a price, for a working order"),
+        ]
+        form = Form("An order", fields, self._order_line, "Enter shows its preview. Tab: next. Esc leaves.")
+        self.push_screen(form, self._run_if_any)
+
+    def _order_line(self, values: dict[str, str]) -> list[str]:
+        self._order = values
+        side = "sell" if values["side"].lower().startswith("s") else "buy"
+        words = [side, values["market"], *([values["size"]] if values["size"] else [])]
+        for name in ("risk", "stop", "limit", "at"):
+            words += [f"--{name}", values[name]] if values[name] else []
+        return words
+
+    def _ask_amendment(self) -> None:
+        seen, chosen = self._desk.reader.seen(), self._chosen
+        position = seen.position(chosen.key) if chosen and chosen.pane is Pane.POSITIONS else None
+        order = seen.order(chosen.key) if chosen and chosen.pane is Pane.ORDERS else None
+        row = position or order
+        if row is None:
+            self._say("Choose a position or an order first: e changes it.")
+            return
+        stop = "none" if row.stop_level is None else plain(row.stop_level)
+        limit = "none" if row.limit_level is None else plain(row.limit_level)
+        fields = [Field("stop", "", f"now {stop}"), Field("limit", "", f"now {limit}")]
+        if order is not None:
+            fields.insert(0, Field("level", "", f"now {plain(order.level)}"))
+        base = ["positions" if position else "orders", "amend", row.deal_id]
+        hint = "Enter shows what it changes. What is left empty stays." + (
+            " none removes it." if position else ""
+        )
+        title = f"Change {row.side.value} {plain(row.size)} {row.epic}"
+        self.push_screen(Form(title, fields, lambda values: _amendment(base, values), hint), self._run_if_any)
+
+    def _run_if_any(self, line: list[str] | None) -> None:
+        if line is not None:
+            self.run_line(line)
+
+    def _search(self) -> None:
+        def find(term: str) -> tuple[list[tuple[str, str]], str]:
+            try:
+                rows = self._desk.app.markets.search(term, limit=30).data.markets
+            except CapcliError as error:
+                return [], error.message
+            return [(row.epic, f"{row.epic}  {row.name}  {row.status.value.lower()}") for row in rows], ""
+
+        self.push_screen(Search(find), self._show_market)
+
+    def _show_market(self, epic: str | None) -> None:
+        if epic is not None:
+            self._desk.reader.choose(epic, self._resolution)
+            self._chosen = Chosen(Pane.PRICES, epic)
+
+    # Commands.
+
+    def run_line(self, line: list[str], *, asks: bool = True, word: str = "") -> None:
+        """Run a command in front of the desk, in a thread: an order on its way is never torn."""
+        desk = self._desk
+        width = min(self.size.width, 110) - 2 - 2 - 2
+
+        def changed() -> None:
+            with suppress(Exception):
+                # The screen may be gone; what the command does then is written in the journal.
+                dialog.post_message(Dialog.Changed())
+
+        talk = Conversation(desk.app.monotonic, changed, width=max(width, 20), asks=asks, word=word)
+        dialog = Dialog(line, talk, self._typed_at)
+
+        def work() -> None:
+            try:
+                talk.end(desk.run(line, talk))
+            finally:
+                desk.reader.read_now()
+
+        self.push_screen(dialog)
+        Thread(target=work, name="capcli-desk-command", daemon=True).start()
+
+    def _typed_at(self, event: Message) -> float:
+        """Say when something was typed: a busy screen takes it in later."""
+        return self._desk.app.monotonic() - max(0.0, get_time() - event.time)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave at a bug, without a page of the values that stood in it: some are secret."""
+        self.problem = error
+        self.exit()
+
+
+def _amendment(base: list[str], values: dict[str, str]) -> list[str]:
+    words = [*base, *(["--at", values["level"]] if values.get("level") else [])]
+    for name in ("stop", "limit"):
+        if values[name].lower() == "none":
+            words.append(f"--no-{name}")
+        elif values[name]:
+            words += [f"--{name}", values[name]]
+    return words

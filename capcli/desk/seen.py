@@ -1,0 +1,170 @@
+"""What the desk knows at one moment. Values only: readers make them, the frame draws them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+
+from capcli.domain.account import Account, Position, UnreadableRow, WorkingOrder
+from capcli.domain.market import Candle, Resolution, Side
+from capcli.domain.stream import Tick
+
+WIDTHS: Mapping[Resolution, str] = MappingProxyType(
+    {
+        Resolution.MINUTE_5: "5m",
+        Resolution.MINUTE_15: "15m",
+        Resolution.HOUR: "1h",
+        Resolution.HOUR_4: "4h",
+        Resolution.DAY: "1d",
+    }
+)
+"""The widths of candles that the chart can have."""
+
+
+class Pane(StrEnum):
+    """The lists that a row can be chosen in."""
+
+    POSITIONS = "positions"
+    ORDERS = "orders"
+    PRICES = "prices"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The chosen row: a deal id, or an epic in the list of prices."""
+
+    pane: Pane
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSeen:
+    """The account as it was read last. `booked` since 00:00 UTC, None where it could not be read.
+
+    `rates` are units of account currency for one of each currency.
+    """
+
+    account: Account
+    positions: tuple[Position, ...]
+    orders: tuple[WorkingOrder, ...]
+    unreadable: tuple[UnreadableRow, ...]
+    rates: Mapping[str, Decimal]
+    booked: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSeen:
+    """A market: its latest prices, the bid that it began with, and since when no tick came (ms)."""
+
+    tick: Tick
+    first: Decimal
+    status: str
+    quiet_since_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CandlesSeen:
+    """The candles of the chosen market; `problem` says why there are none."""
+
+    epic: str
+    resolution: Resolution
+    candles: tuple[Candle, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that happened on the account; `is_bad` where somebody should look at it."""
+
+    at: datetime
+    text: str
+    is_bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSeen:
+    """What this computer keeps: requests that wait, a halt, lost orders, and what happened last."""
+
+    waiting: tuple[str, ...] = ()
+    waiting_elsewhere: int = 0
+    halt: str | None = None
+    unresolved: tuple[str, ...] = ()
+    events: tuple[Happened, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What cannot be reached: since when (ms since 1970), and why."""
+
+    since_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything on the screen, at `at_ms`. What was not read yet is None or empty."""
+
+    env: str
+    account_id: str | None
+    at_ms: int
+    account: AccountSeen | None = None
+    prices: Mapping[str, PriceSeen] = field(default_factory=dict)
+    candles: CandlesSeen | None = None
+    local: LocalSeen = LocalSeen()
+    stream: Trouble | None = None
+    broker: Trouble | None = None
+    problems: tuple[str, ...] = ()
+
+    def position(self, deal_id: str) -> Position | None:
+        rows = self.account.positions if self.account else ()
+        return next((row for row in rows if row.deal_id == deal_id), None)
+
+    def order(self, deal_id: str) -> WorkingOrder | None:
+        rows = self.account.orders if self.account else ()
+        return next((row for row in rows if row.deal_id == deal_id), None)
+
+    def rows(self, pane: Pane) -> tuple[str, ...]:
+        """Return the keys of a list's rows, top to bottom."""
+        if pane is Pane.PRICES:
+            return tuple(self.prices)
+        if self.account is None:
+            return ()
+        found = self.account.positions if pane is Pane.POSITIONS else self.account.orders
+        return tuple(row.deal_id for row in found)
+
+    def epic_of(self, chosen: Chosen | None) -> str | None:
+        """Return the market of the chosen row, that of the chart without one."""
+        if chosen is None:
+            return self.candles.epic if self.candles else None
+        if chosen.pane is Pane.PRICES:
+            return chosen.key
+        row = self.position(chosen.key) or self.order(chosen.key)
+        return row.epic if row else None
+
+    def price(self, position: Position) -> Decimal:
+        """Return what a position would close at, by the latest tick."""
+        seen = self.prices.get(position.epic)
+        if seen is None:
+            return position.quote.exit(position.side)
+        return seen.tick.bid if position.side is Side.BUY else seen.tick.offer
+
+    def profit(self, position: Position) -> Decimal:
+        """Return its P&L in its own currency (API page 14.3; lotSize plays no part)."""
+        move = self.price(position) - position.level
+        return (move if position.side is Side.BUY else -move) * position.size * position.contract_size
+
+    def profit_in_account(self, position: Position) -> Decimal | None:
+        """Return its P&L in account currency, None where no market gives a rate."""
+        rate = self.account.rates.get(position.currency) if self.account else None
+        return None if rate is None else self.profit(position) * rate
+
+    @property
+    def open_profit(self) -> Decimal | None:
+        """Return the P&L of all positions in account currency, None where one of them is not known."""
+        if self.account is None or self.account.unreadable:
+            return None
+        found = [self.profit_in_account(row) for row in self.account.positions]
+        known = [one for one in found if one is not None]
+        return sum(known, Decimal(0)) if len(known) == len(found) else None

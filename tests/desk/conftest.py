@@ -1,0 +1,156 @@
+"""A desk on the paper broker whose time moves only when a test says so, and a hand on its keys."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capcli.app import App, Surroundings
+from capcli.cli.call import Call
+from capcli.cli.desk import PRESENCE, desk_of
+from capcli.cli.outlet import Outlet
+from capcli.desk.dialogs import Dialog
+from capcli.desk.screen import DeskScreen
+from capcli.paper.transport import PaperTransport
+from tests.support.clock import Time
+from tests.support.desk import Ids
+from tests.support.tap import Tap
+
+LOOKS = 2000
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass
+class Hand:
+    """Presses keys, lets time pass, and looks at the screen."""
+
+    screen: DeskScreen
+    pilot: Any
+    place: "Place"
+
+    @property
+    def text(self) -> str:
+        return self.screen.sheet.text
+
+    @property
+    def dialog(self) -> str:
+        """Return everything that the dialogue in front says, its question and its hint included."""
+        found = self.screen.screen
+        if not isinstance(found, Dialog):
+            return ""
+        page = found._page
+        return f"{page.text}\n{page.question.text if page.question else ''}\n{found.hint}"
+
+    async def until(self, true: Callable[[], object]) -> None:
+        for _ in range(LOOKS):
+            if true():
+                return
+            await self.pilot.pause(0.005)
+        raise AssertionError(f"it never came:\n{self.text}\n{self.dialog}")
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        await self.press(*text)
+
+    async def asked(self, words: str) -> None:
+        """Wait for a question, and until a person can have read it."""
+        await self.until(lambda: words in self.dialog)
+        await self.pilot.pause()
+        self.place.time.tick(2.1)
+
+    async def ended(self, words: str, code: int) -> None:
+        """Wait for the end of a command, and close its dialogue."""
+        await self.until(lambda: "Exit code" in self.dialog)
+        assert words in self.dialog
+        assert f"Exit code {code}." in self.dialog
+        await self.press("escape")
+        self.look()
+
+    def look(self) -> None:
+        """Let everything be read that is due, and draw it."""
+        self.place.time.tick(4)
+        self.place.desk.reader.ask()
+        self.place.desk.reader.look()
+        self.screen.draw()
+
+
+@dataclass
+class Place:
+    """A home with a paper broker, and the desk in front of it."""
+
+    home: Path
+    time: Time = field(default_factory=Time)
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tap = Tap(PaperTransport(self.home / "paper.db", self.time.now))
+        outlet = Outlet(
+            Terminal(),
+            Terminal(),
+            Terminal(),
+            {"CAPCLI_HOME": str(self.home), "CAP_NOTIFY": "false", **self.environ},
+            columns=80,
+            monotonic=self.time.monotonic,
+        )
+        around = Surroundings(
+            clock=self.time.now,
+            ids=Ids(),
+            sleep=self.time.sleep,
+            monotonic=self.time.monotonic,
+            lock_wait_s=0.2,
+            transport=self.tap,
+        )
+        self.call = Call(outlet, around)
+        self.app: App = self.call.build(presence=PRESENCE)
+        self.call.stop_listening()
+        self.desk = desk_of(self.call, self.app, ())
+
+    def run(
+        self, day: Callable[[Hand], Awaitable[None]], size: tuple[int, int] = (80, 24), **options: Any
+    ) -> None:
+        """Open the desk, let a person use it, and leave."""
+
+        async def opened() -> None:
+            screen = DeskScreen(self.desk, **options)
+            async with screen.run_test(size=size) as pilot:
+                hand = Hand(screen, pilot, self)
+                hand.look()
+                await day(hand)
+                await pilot.pause()
+            if screen.problem:
+                raise screen.problem
+
+        asyncio.run(opened())
+
+    def close(self) -> None:
+        self.desk.reader.close()
+        self.call.close()
+
+
+@pytest.fixture
+def places(own_home: Path) -> Iterator[Callable[..., Place]]:
+    opened: list[Place] = []
+
+    def make(**environ: str) -> Place:
+        opened.append(Place(own_home, environ=environ))
+        return opened[-1]
+
+    yield make
+    for place in opened:
+        place.close()
+
+
+@pytest.fixture
+def place(places: Callable[..., Place]) -> Place:
+    return places()
