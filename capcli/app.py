@@ -12,6 +12,8 @@ from math import ceil
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from msgspec import Struct
+
 from capcli.domain.hosts import HostKind, host_kind
 from capcli.errors import (
     CapcliError,
@@ -248,8 +250,7 @@ def _with_credentials(profile: str | None) -> Iterator[str]:
                 yield env.value
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The global options as typed."""
 
     env: str | None = None

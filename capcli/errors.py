@@ -35,9 +35,10 @@ CapcliError                          exit 1   a bug in capcli
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, ClassVar, Self
+
+from msgspec import Struct, field
 
 
 class Exit(IntEnum):
@@ -58,8 +59,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Why a reply is not `ok`: what both faces print beside the data.
 
     `assistant_error` is false for outcomes that an assistant must not retry (an order that landed without
@@ -842,8 +842,7 @@ class WouldSend(Exception):
         self.first = first
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """A code that is no error of its own but how something ended: what happened, and what to do."""
 
     exit_code: Exit

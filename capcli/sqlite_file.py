@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from capcli.errors import Busy, ConfigError, StateFolderUnusable
 
@@ -14,8 +15,7 @@ _BUSY_ERRORS = {"SQLITE_BUSY", "SQLITE_LOCKED"}
 _LOCK_ERRORS = {"SQLITE_NOLFS", "SQLITE_PROTOCOL"}
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseFile:
+class DatabaseFile(Struct, frozen=True):
     """A kind of SQLite file as its errors name it.
 
     `unchanged` says what was not done, `damaged` what to do with a damaged one.

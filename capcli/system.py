@@ -9,9 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Struct
 
 from capcli.errors import Busy, SettingInvalid, StateFolderUnusable
 
@@ -25,8 +26,7 @@ _OWN_PLACES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
+class Folders(Struct, frozen=True):
     """Where capcli keeps its files. `CAPCLI_HOME` puts all of them under one folder, except `guard`.
 
     `guard` is the same for every process of this user, whatever its environment says.

@@ -74,7 +74,6 @@ ROOTS = {"app", "checkup", "paper_desk", "hints", "__main__", "__init__"}
 HEAVY = {
     "httpx",
     "pydantic",
-    "msgspec",
     "rich",
     "keyring",
     "cryptography",
@@ -88,7 +87,6 @@ HEAVY = {
 }
 ADAPTERS = {
     "httpx": {"broker", "paper"},
-    "msgspec": {"broker", "paper"},
     "sqlite3": {"store", "paper", "sqlite_file"},
     "asyncio": {"paper", "mcp", "desk"},
     "fastmcp": {"mcp"},

@@ -5,10 +5,11 @@ The manifest follows version 0.4 of its public format. No credential of this mac
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 import capcli
 from capcli.assistants.reading import OURS
@@ -39,8 +40,7 @@ _NOTICE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Struct, frozen=True):
     """A bundle's content and what is in it."""
 
     content: bytes

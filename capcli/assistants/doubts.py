@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+
+from msgspec import Struct
 
 from capcli import __version__
 from capcli.assistants.carrying import handed_on
@@ -29,8 +30,7 @@ _SECRETS = ("CAP_API_KEY", "CAP_API_PASSWORD")
 _RESTART = "quit the client fully (not only its window) and open it again"
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """One finding. With `stops` the client cannot use the server; otherwise it can."""
 
     text: str

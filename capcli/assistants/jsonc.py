@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|[{}\[\]:,]|[^\s"{}\[\]:,/]+', re.DOTALL)
 _OPEN, _CLOSE = frozenset("{["), frozenset("}]")
 _INDENT = "  "
@@ -93,8 +95,7 @@ def _set(text: str, path: tuple[str, ...], key: str, value: Any, style: "_Style"
     return text[: old.value_at] + json.dumps(value) + text[old.value_end :]
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
+class _Style(Struct, frozen=True):
     """How the file is laid out: its newline, and one step of indentation."""
 
     newline: str

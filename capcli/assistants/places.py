@@ -3,13 +3,13 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Assistant:
+
+class Assistant(Struct, frozen=True):
     """An AI client. `key` is the table of servers in its config, `program` matches its running program.
 
     `folder` in the user's home, or a command of this name, shows that the client is there.

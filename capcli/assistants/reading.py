@@ -4,9 +4,10 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from capcli.assistants.places import ASSISTANTS, Assistant, config_file
 
@@ -18,8 +19,7 @@ _COMMENTS = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _LAST_COMMAS = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Entry:
+class Entry(Struct, frozen=True):
     """One server in a client's config. `env` may hold secrets, so there is no repr."""
 
     name: str
@@ -33,8 +33,7 @@ class Entry:
         return f"Entry({self.name!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """A client's config as far as it is about us; `broken` says why the client cannot use it.
 
     `rivals` name its entries that start the broker's own server.

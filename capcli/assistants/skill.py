@@ -1,15 +1,15 @@
 """Puts the skill file of capcli where a client reads skills, and takes it out again."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from capcli.assistants.places import Assistant
 from capcli.errors import ConfigError
 from capcli.system import put_in_place
 
 
-@dataclass(frozen=True, slots=True)
-class SkillEdit:
+class SkillEdit(Struct, frozen=True):
     """The skill file before and after, as bytes; None where there is no file."""
 
     file: Path

@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Self, TypeVar
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from capcli.broker import translate, wire
 from capcli.broker.calls import Calls

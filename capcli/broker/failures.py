@@ -3,11 +3,11 @@
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import httpx
 import msgspec
+from msgspec import Struct
 
 from capcli.errors import (
     BrokerRefused,
@@ -52,8 +52,7 @@ _OK = 200
 _CLIENT_ERRORS = range(400, 500)
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """What an errorCode stops, in the user's words."""
 
     error: type[CapcliError]

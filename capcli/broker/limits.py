@@ -5,9 +5,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import ceil
+
+from msgspec.structs import replace
 
 from capcli.services.ports import Allowance, Clock, Lane, OpeningsBook, PaceBook, Ticket
 

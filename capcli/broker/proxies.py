@@ -2,9 +2,10 @@
 
 import os
 import re
-from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from capcli.domain.hosts import is_loopback
 from capcli.errors import ConfigError
@@ -15,8 +16,7 @@ _SECURE = frozenset({"https", "wss"})
 _KINDS = frozenset({"http", "https"})
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Proxy:
+class Proxy(Struct, frozen=True):
     """A proxy in use: its address, which may hold a password, and what names it."""
 
     url: str

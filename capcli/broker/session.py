@@ -5,10 +5,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.broker import translate, wire
 from capcli.broker.calls import Calls
@@ -42,8 +43,7 @@ _UNAUTHORIZED = 401
 _LOG = logging.getLogger("capcli.broker")
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """The session in use. A login or a switch makes a new generation; a rotation of tokens does not."""
 
     stored: StoredSession

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from capcli.broker import readings, wire
 from capcli.broker.failures import HEALTH, clean

@@ -3,7 +3,6 @@
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from msgspec import Struct, field
 
 from capcli import __version__
 from capcli.broker.failures import clean, error_code
@@ -30,8 +30,7 @@ _Trace = Callable[[str, Mapping[str, Any]], None]
 _JSON = MappingProxyType({"content-type": "application/json"})
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A request before it has headers. `body` may hold a password: it never shows.
 
     What does not say its lane belongs to the session, for which everybody waits.
@@ -40,8 +39,11 @@ class Ask:
     method: str
     segments: tuple[str, ...]
     query: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
     lane: Lane = Lane.ORDERS
+
+    def __repr__(self) -> str:
+        return f"Ask({self.endpoint})"
 
     @property
     def endpoint(self) -> str:
@@ -56,8 +58,7 @@ class Headers(dict[str, str]):
         return "Headers(...)"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Tokens:
+class Tokens(Struct, frozen=True):
     """The two session tokens, in headers both ways (API page 2.2)."""
 
     cst: str
@@ -71,8 +72,7 @@ class Tokens:
         return Headers({CST: self.cst, SECURITY_TOKEN: self.security_token})
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Reply:
+class Reply(Struct, frozen=True):
     """What came back, read to the end."""
 
     status: int

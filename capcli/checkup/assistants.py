@@ -5,11 +5,12 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from capcli.assistants.carrying import handed_on
 from capcli.assistants.doubts import doubts, own_words, starts_capcli
@@ -76,8 +77,7 @@ def server(app: "App") -> Finding:
     return Finding("; ".join(said))
 
 
-@dataclass(frozen=True, slots=True)
-class _Started:
+class _Started(Struct, frozen=True):
     """What a server that was started says of itself; `setup` is empty where its capcli does not tell."""
 
     version: str

@@ -6,11 +6,14 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.broker import wire
 from capcli.broker.client import CapitalBroker
@@ -59,8 +62,7 @@ class _Moment:
         self.at += timedelta(seconds=max(0.0, seconds))
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(Struct, frozen=True):
     """Field names and words that may stay in a recording: what our client reads and the paper broker says."""
 
     words: frozenset[str]

@@ -3,10 +3,11 @@
 One row a command. Whoever adds one adds its row; tests compare every output with what stands here.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from typing import Any
+
+from msgspec import Struct
 
 from capcli.errors import Exit
 
@@ -42,8 +43,7 @@ _CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(Struct, frozen=True):
     """One command: where its result types are, what it changes, and how it ends.
 
     `streams`: it writes one document for each event, until it is stopped.

@@ -1,7 +1,8 @@
 """The options that every command takes, wherever they stand on the line."""
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capcli.errors import UsageError
 
@@ -10,8 +11,7 @@ _FLAGS = ("--json", "--csv", "--no-color", "--quiet", "-q", "--verbose", "-v", "
 HELP = "capcli --help"
 
 
-@dataclass(frozen=True, slots=True)
-class Globals:
+class Globals(Struct, frozen=True):
     """The global options as typed."""
 
     env: str | None = None

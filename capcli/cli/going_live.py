@@ -1,9 +1,9 @@
 """`capcli live checklist`: what the broker's guide asks for before a live account, on a terminal."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from capcli.cli.call import Call
 from capcli.cli.run import finish

@@ -1,7 +1,9 @@
 """The guided login: which environment, what to type, a second chance, and only then the keychain."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from capcli.errors import Interrupted, LoginRefused, NotConfirmed, SettingInvalid, UsageError
 from capcli.services.reply import Reply

@@ -1,9 +1,9 @@
 """`capcli health`: why does it not work?"""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app

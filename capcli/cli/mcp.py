@@ -1,10 +1,10 @@
 """`capcli mcp`: the server for AI assistants."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from capcli.cli.call import Call
 from capcli.cli.run import finish

@@ -7,8 +7,9 @@ What comes after the last bar is told instead of "… is written differently her
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from capcli.cli.word_tables import COMMANDS
 from capcli.domain.market_names import NAMES, epics_for
@@ -198,8 +199,7 @@ _MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(Struct, frozen=True):
     """A pattern, word by word, the command that it means, and what is told with it (empty: the usual)."""
 
     pattern: tuple[str, ...]

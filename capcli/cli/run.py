@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stderr, redirect_stdout, suppress
-from dataclasses import replace
 from shlex import join
 from typing import TYPE_CHECKING, Any
 
 import typer
+from msgspec.structs import replace
 from typer.exceptions import TyperException
 
 from capcli.cli.call import Call

@@ -1,10 +1,10 @@
 """`capcli buy` and `capcli sell`: preview, look and execute in one sitting."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from capcli.cli import order_options as options
 from capcli.cli.call import Call

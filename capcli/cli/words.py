@@ -6,10 +6,11 @@ run: whoever typed it decides.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import takewhile
 from shlex import join
+
+from msgspec import Struct
 
 from capcli.cli.globals import VALUES
 from capcli.cli.phrases import epic_of, phrase_of
@@ -57,8 +58,7 @@ def plain(line: Sequence[str], known: Sequence[str]) -> list[str]:
     return words
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
+class Meant(Struct, frozen=True):
     """What a line means: `why` it cannot be run as it stands, and the words of the finished one."""
 
     why: str

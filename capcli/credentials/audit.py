@@ -7,12 +7,14 @@ import json
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
 
 from capcli.credentials.keychain import load_backend, within
 from capcli.errors import CapcliError, ConfigError

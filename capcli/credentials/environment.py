@@ -5,10 +5,11 @@ import shlex
 import stat
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec import Struct
 
 from capcli.credentials.form import checked
 from capcli.errors import CredentialsMissing, SettingInvalid
@@ -32,8 +33,7 @@ class _Kind(StrEnum):
 _ENDINGS = {"": _Kind.PLAIN, "_FILE": _Kind.FILE, "_CMD": _Kind.COMMAND}
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Origin:
+class _Origin(Struct, frozen=True):
     """Where one credential stands. `text` is the variable's content, so there is no repr."""
 
     name: str

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import Struct
+
 from capcli.credentials.form import from_json, stored_at, to_json
 from capcli.errors import (
     CapcliError,
@@ -49,8 +51,7 @@ _KNOWN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """What an item holds, and since when the key is there (None where the item does not say)."""
 
     credentials: Credentials

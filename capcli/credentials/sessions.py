@@ -5,11 +5,13 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import asdict
 
 from capcli.errors import CapcliError
 from capcli.services.ports import StoredSession

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
+from msgspec import Struct
+
 from capcli.credentials import environment
 from capcli.credentials.form import key_ending, masked
 from capcli.credentials.keychain import DEADLINE_S, INTERACTIVE_DEADLINE_S, Kept, Keychain
@@ -15,8 +17,7 @@ from capcli.settings import Env, Settings
 PAPER = Credentials("paper", "paper", "paper")
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialStatus:
+class CredentialStatus(Struct, frozen=True):
     """Where credentials come from, and as much of them as may be shown."""
 
     env: Env

@@ -6,11 +6,12 @@ or that was given to another text than the one on the screen.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from threading import Condition
 from typing import Self
+
+from msgspec import Struct
 
 READING_S = 2.0
 """So long after a change of the screen no key means yes: nobody reads an order faster."""
@@ -26,8 +27,7 @@ class Kind(StrEnum):
     KEYS = "keys"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What is asked; `word` is the one that means yes, where only one does."""
 
     kind: Kind
@@ -35,8 +35,7 @@ class Question:
     word: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What stands on the screen: all that the command has said, its open question, and how it ended.
 
     `sending`: somebody said yes, so it can no longer be taken back.

@@ -1,10 +1,10 @@
 """What stands in front of the desk: a running command with its questions, a form, a search, the keys."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from shlex import join
 from typing import ClassVar
 
+from msgspec import Struct
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -135,8 +135,7 @@ _SCROLLS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A field of a form: its name, what it holds at first, and an example of what it takes."""
 
     name: str

@@ -1,7 +1,8 @@
 """The whole screen as lines of toned cells: what is shown where, at every size. Draws nothing itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capcli.desk.keys import KEYS
 from capcli.desk.seen import WIDTHS, Chosen, Pane, PriceSeen, Seen
@@ -20,8 +21,7 @@ _PRICES_WIDTH = 36
 _OPEN = "TRADEABLE"
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(Struct, frozen=True):
     """A column of a list; where there is no room the one with the largest `spare` goes first."""
 
     title: str
@@ -60,16 +60,14 @@ _PRICES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
+class _Listing(Struct, frozen=True):
     """The rows of a list, each with what it is known by."""
 
     columns: tuple[_Column, ...]
     rows: Sequence[tuple[str, tuple[Cell, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """Draws one moment for one size of window."""
 
     seen: Seen

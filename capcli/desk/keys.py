@@ -1,12 +1,12 @@
 """The keys of the desk, each with the commands that it runs. Help, footer and tests read this table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Key:
+
+class Key(Struct, frozen=True):
     """A key: the commands that it runs, one word for the footer, and a line for the page of keys."""
 
     commands: tuple[str, ...]

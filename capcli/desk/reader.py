@@ -4,10 +4,12 @@ A step never raises: what cannot be read is told on the screen, and is tried aga
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from capcli.desk.seen import (
     AccountSeen,

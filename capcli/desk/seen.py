@@ -1,11 +1,12 @@
 """What the desk knows at one moment. Values only: readers make them, the frame draws them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from capcli.domain.account import Account, Position, UnreadableRow, WorkingOrder
 from capcli.domain.market import Candle, Resolution, Side
@@ -31,16 +32,14 @@ class Pane(StrEnum):
     PRICES = "prices"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The chosen row: a deal id, or an epic in the list of prices."""
 
     pane: Pane
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class AccountSeen:
+class AccountSeen(Struct, frozen=True):
     """The account as it was read last. `booked` since 00:00 UTC, None where it could not be read.
 
     `rates` are units of account currency for one of each currency.
@@ -54,8 +53,7 @@ class AccountSeen:
     booked: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PriceSeen:
+class PriceSeen(Struct, frozen=True):
     """A market: its latest prices, the bid that it began with, and since when no tick came (ms)."""
 
     tick: Tick
@@ -64,8 +62,7 @@ class PriceSeen:
     quiet_since_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CandlesSeen:
+class CandlesSeen(Struct, frozen=True):
     """The candles of the chosen market; `problem` says why there are none."""
 
     epic: str
@@ -74,8 +71,7 @@ class CandlesSeen:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """Something that happened on the account; `is_bad` where somebody should look at it."""
 
     at: datetime
@@ -83,8 +79,7 @@ class Happened:
     is_bad: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LocalSeen:
+class LocalSeen(Struct, frozen=True):
     """What this computer keeps: requests that wait, a halt, lost orders, and what happened last."""
 
     waiting: tuple[str, ...] = ()
@@ -94,16 +89,14 @@ class LocalSeen:
     events: tuple[Happened, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """What cannot be reached: since when (ms since 1970), and why."""
 
     since_ms: int
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """Everything on the screen, at `at_ms`. What was not read yet is None or empty."""
 
     env: str

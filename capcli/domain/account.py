@@ -1,11 +1,12 @@
 """Accounts, positions and working orders as the broker reports them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, Self, TypeVar
+
+from msgspec import Struct, field
 
 from capcli.domain.market import MarketStatus, Quote, Side
 from capcli.domain.money import EXACT, Money
@@ -13,8 +14,7 @@ from capcli.domain.money import EXACT, Money
 _Row = TypeVar("_Row")
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableRow:
+class UnreadableRow(Struct, frozen=True):
     """A row of a list of the broker's that could not be read: as much of it as could, and why not."""
 
     deal_id: str | None
@@ -30,8 +30,7 @@ class UnreadableRow:
         return f"{self.deal_id or 'one without a deal id'}{f' ({self.epic})' if self.epic else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[_Row]):
+class Listed(Struct, Generic[_Row], frozen=True):
     """A list of the broker's, row by row: those that could be read, and the rest."""
 
     rows: tuple[_Row, ...]
@@ -54,8 +53,7 @@ class Rows(tuple[_Row, ...]):  # noqa: SLOT001  a tuple of any length has no roo
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """One account of the login, in `currency`; `equity` is the broker's `balance` (API page 14.1)."""
 
     account_id: str
@@ -70,16 +68,14 @@ class Account:
     available: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Leverage:
+class Leverage(Struct, frozen=True):
     """The leverage chosen for a class of markets, and those that may be chosen (API page 6.3)."""
 
     current: Decimal
     available: tuple[Decimal, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(Struct, frozen=True):
     """What an account has chosen: whether opposite deals stand side by side, and a leverage per class.
 
     `observed` is the margin of markets, in percent of a deal's value, where a fill showed another one.
@@ -95,8 +91,7 @@ class Preferences:
         return found.current if found is not None and found.current > 0 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """An open position. Prices and `upl` are in the instrument's currency (API page 14.4)."""
 
     deal_id: str
@@ -132,8 +127,7 @@ class OrderType(StrEnum):
     STOP = "STOP"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkingOrder:
+class WorkingOrder(Struct, frozen=True):
     """An order that waits for its level. Stop and limit are levels here (API page 6.5: distances)."""
 
     deal_id: str
@@ -155,16 +149,14 @@ class WorkingOrder:
     market_status: MarketStatus
 
 
-@dataclass(frozen=True, slots=True)
-class AffectedDeal:
+class AffectedDeal(Struct, frozen=True):
     """A deal that a confirmed request touched."""
 
     deal_id: str
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Confirm:
+class Confirm(Struct, frozen=True):
     """The broker's verdict on a request (API page 6.6). `order_id` is its dealId, not the position's.
 
     `profit` is the realised P&L of a close in the currency that it names; None where the broker sent none.
@@ -184,8 +176,7 @@ class Confirm:
     profit: Money | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """One row of the account's activity; size, level and side exist only when details were asked for."""
 
     at: datetime
@@ -201,8 +192,7 @@ class Activity:
     working_order_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(Struct, frozen=True):
     """One booking; `amount` is money in the account's currency, charges below 0 (API page 10.2)."""
 
     at: datetime
@@ -216,8 +206,7 @@ class Transaction:
     deal_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Watchlist:
+class Watchlist(Struct, frozen=True):
     """A named list of markets; it belongs to the login, not to an account (API page 6.9)."""
 
     watchlist_id: str
@@ -227,8 +216,7 @@ class Watchlist:
     system: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """Who is logged in and on which account."""
 
     client_id: str

@@ -1,10 +1,11 @@
 """What a person approves: one exact request on one account, and how its approval stands."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+
+from msgspec import Struct
 
 
 class ApprovalState(StrEnum):
@@ -17,8 +18,7 @@ class ApprovalState(StrEnum):
     VOID = "VOID"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request that a person is asked about, and the text that they are shown.
 
     `subject` tells requests with the same bytes apart: the preview, or the deal that is changed.
@@ -48,8 +48,7 @@ class Asked:
         return sha256(json.dumps([*parts, *sent]).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalRecord:
+class ApprovalRecord(Struct, frozen=True):
     """A request for approval as the journal keeps it; the code itself is kept nowhere.
 
     `client` is the name of who asked, as an assistant's client gives it, or a script.

@@ -1,9 +1,10 @@
 """The life of a preview and of an attempt, and what the broker's answer to a POST proves (order protocol)."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from capcli.domain.order import Kind
 
@@ -106,8 +107,7 @@ class Delivery(StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back for one mutation, reduced to what a verdict may rest on.
 
     `error_code` is set only when the body is a JSON object with a text `errorCode`, and without a connection
@@ -152,8 +152,7 @@ def classify(answer: Answer) -> AttemptState:
     return AttemptState.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewRecord:
+class PreviewRecord(Struct, frozen=True):
     """A preview as the journal keeps it; `document` is the preview that was shown, as JSON.
 
     `broker_time` is the broker's clock when it was made, which tells its age where ours was wrong.
@@ -192,8 +191,7 @@ def has_outlived(preview: PreviewRecord, broker_now: datetime | None) -> bool:
     return broker_now - preview.broker_time > preview.expires_at - preview.created_at + _CLOCK_STEP
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True):
     """An attempt as the journal keeps it. `baseline` is the book before the send, as JSON.
 
     `deal_id` is the deal that a close, an amendment or a cancellation is about. `deal_ids` are the deals that

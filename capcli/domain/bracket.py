@@ -1,9 +1,10 @@
 """The stop and limit of a deal: what an amendment makes of them, and whether that adds risk. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.market import Side
@@ -11,8 +12,7 @@ from capcli.domain.money import ceil_to, floor_to, plain, short
 from capcli.domain.order import Leg, LegForm, wire_time
 
 
-@dataclass(frozen=True, slots=True)
-class Bracket:
+class Bracket(Struct, frozen=True):
     """Both legs as levels. `trail` is the distance of a trailing stop, whose level moves with the price."""
 
     stop: Decimal | None
@@ -25,8 +25,7 @@ class Bracket:
         return self.stop is not None or self.trail is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What somebody wants to be different. A leg that is not named is kept."""
 
     stop: Leg | None = None
@@ -41,8 +40,7 @@ class Change:
         return self == Change()
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What a deal has to show once it is amended; `level` and `good_till` of a working order only."""
 
     bracket: Bracket
@@ -50,8 +48,7 @@ class Target:
     good_till: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What distances are counted from: the price a deal closes at (an order's level), and the price step."""
 
     price: Decimal

@@ -8,9 +8,10 @@ or a hole, which nothing here tells apart; in a market that never closes they ar
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
+
+from msgspec import Struct
 
 from capcli.domain.candle_gaps import Gap, Gaps, Week, zone_named
 from capcli.domain.market import OpeningHours
@@ -43,8 +44,7 @@ def add(days: dict[int, int], times: Iterable[datetime], span: timedelta) -> Non
         days[found.toordinal()] = days.get(found.toordinal(), 0) | 1 << slot
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """The gaps that were found, and how many days nothing could be said of: no like days, or a holiday."""
 
     gaps: Gaps
@@ -63,8 +63,7 @@ def judge(days: Days, span: timedelta, hours: OpeningHours | None, now: datetime
     return Judged(_gathered(missing, _Present(days, slots), slots), judge.unjudged)
 
 
-@dataclass(frozen=True)
-class _Local:
+class _Local(Struct, frozen=True, dict=True):
     """The same candles by the days and slots of a zone."""
 
     days: Days
@@ -208,8 +207,7 @@ def _majority(masks: list[int], here: int) -> int:
     return found
 
 
-@dataclass(frozen=True)
-class _Present:
+class _Present(Struct, frozen=True):
     """The slots that hold a candle, asked for the nearest one."""
 
     days: Days

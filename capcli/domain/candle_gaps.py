@@ -1,7 +1,9 @@
 """Holes between candles, and a market's opening hours asked by instant."""
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.market import OpeningHours
 
@@ -10,8 +12,7 @@ _DAY_MINUTES = 1440
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A hole between two candles, both named by their opening instant; `candles` counts the missing ones."""
 
     after: datetime
@@ -19,8 +20,7 @@ class Gap:
     candles: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gaps:
+class Gaps(Struct, frozen=True):
     """How many holes there are inside sessions, the candles missing in all, and the longest hole."""
 
     count: int = 0

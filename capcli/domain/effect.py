@@ -5,8 +5,10 @@ account closes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import Account, Position, Preferences
 from capcli.domain.market import Market, Side
@@ -15,8 +17,7 @@ from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.sizing import Figures, estimated_entry, leverage_decides
 
 
-@dataclass(frozen=True, slots=True)
-class ReducedDeal:
+class ReducedDeal(Struct, frozen=True):
     """A deal that an order closes, whole or in part. Prices in the instrument's currency.
 
     `realised` is account currency, rounded to cents as the broker books it. `left` keeps its own stop and
@@ -35,8 +36,7 @@ class ReducedDeal:
     limit_level: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """What the account is once the order is filled at the price shown. Money in `currency`, the account's.
 
     `closes` and `opens` are units of the market. `long_after` and `short_after` are the units open in it
@@ -80,8 +80,7 @@ class Effect:
         return sum(deal.left == 0 for deal in self.deals)
 
 
-@dataclass(frozen=True, slots=True)
-class AccountBook:
+class AccountBook(Struct, frozen=True):
     """The account before the order. `rates`: account currency for one unit of each other currency."""
 
     account: Account

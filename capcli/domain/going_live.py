@@ -1,8 +1,9 @@
 """The go-live checklist as values: what there is to do, and whether live is unlocked."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Step(StrEnum):
@@ -28,8 +29,7 @@ class Approval(StrEnum):
     CONFIRM = "confirm"
 
 
-@dataclass(frozen=True, slots=True)
-class Unlock:
+class Unlock(Struct, frozen=True):
     """What the keychain keeps of a completed checklist; `place` stands for one state folder of a machine."""
 
     place: str
@@ -37,8 +37,7 @@ class Unlock:
     approval: Approval
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Struct, frozen=True):
     """Whether orders may go to live, who approves them, and, while it is locked, why."""
 
     unlocked: bool

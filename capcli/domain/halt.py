@@ -1,13 +1,13 @@
 """The kill switch as a value: since when, by whom, and why nothing that adds risk may be sent."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 REASON_LENGTH = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Halt:
+class Halt(Struct, frozen=True):
     """A halt in force. `at` is None where the switch is on and what stands in it cannot be read."""
 
     at: datetime | None
@@ -24,8 +24,7 @@ class Halt:
         return f"halted since {self.at:%Y-%m-%d %H:%M:%S}Z by {self.by} (process {self.pid}){why}"
 
 
-@dataclass(frozen=True, slots=True)
-class HaltKept:
+class HaltKept(Struct, frozen=True):
     """What became of halting: the halt in force, the files that keep it, and those that could not be written.
 
     With no file at all it holds in this process alone; `everywhere`: every process of the user looks at one.

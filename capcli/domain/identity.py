@@ -5,9 +5,10 @@ what it says must fit: epic, side, size, deal ids and time. Pure.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from capcli.domain.account import Activity, Confirm, Position, WorkingOrder
 from capcli.domain.market import Side
@@ -26,8 +27,7 @@ _EXPECTED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What was asked of the broker, as far as an answer can be held against it.
 
     An opening order has a `request`, everything else the `deal_id` that it is about. `reference` is what the
@@ -46,8 +46,7 @@ class Asked:
     owners: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(Struct, frozen=True):
     """Why an answer is about something else; `attempt_id` is whose it is, where the journal knows."""
 
     why: str

@@ -5,11 +5,12 @@ is granted. It is spent by sending: nothing that happens afterwards gives an ord
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from hashlib import sha256
+
+from msgspec import Struct
 
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState
@@ -58,8 +59,7 @@ class Deed(StrEnum):
     TIGHTEN = "TIGHTEN"
 
 
-@dataclass(frozen=True, slots=True)
-class Mandate:
+class Mandate(Struct, frozen=True):
     """A mandate as the journal keeps it; the secret itself is kept nowhere but in the client's file.
 
     `risk` is what one order may lose at its stop, `total_risk` what all may lose, in `currency`. `since` is
@@ -84,8 +84,7 @@ class Mandate:
     ended_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """One request that was sent under a mandate. `number` counts its orders from 1; None for other deeds.
 
     `reserved` is what an order could lose when it was sent, a fill one spread worse included.
@@ -99,8 +98,7 @@ class Use:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
+class Spend(Struct, frozen=True):
     """The use of a mandate, for the journal to write down with the attempt that it is for."""
 
     mandate_id: str
@@ -114,8 +112,7 @@ Permit = str | Spend
 """What lets a request pass: the digest of what a person approved, or the use of a mandate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """Why the mandate of this client does not cover a request. `name` is None where it has none."""
 
     name: str | None
@@ -126,8 +123,7 @@ class Outside:
         return f"The mandate {self.name} does not cover it: {self.why}." if self.name else f"{self.why}."
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """An order that would open something. Levels in the market's currency, `loss` in account currency.
 
     `loss` is that at the stop if it fills one spread worse than now, None without a stop. `meets` are the
@@ -144,8 +140,7 @@ class Opening:
     orders: tuple[WorkingOrder, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tightening:
+class Tightening(Struct, frozen=True):
     """An amendment of a position. `only_stop`: nothing but the level of its stop changes."""
 
     side: Side
@@ -154,8 +149,7 @@ class Tightening:
     only_stop: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """An order of a mandate: its use, its attempt, what was ordered, and the stop that it has to keep.
 
     `stop` is what the fill showed, or the latest tightening; None where nobody saw one yet. `asked` is the
@@ -176,8 +170,7 @@ class Sent:
         return frozenset(filter(None, (found.order_id, *found.opened_deal_ids, *found.deal_ids)))
 
 
-@dataclass(frozen=True, slots=True)
-class MandateBook:
+class MandateBook(Struct, frozen=True):
     """What the broker shows of the account since the mandate was granted. `rates` to account currency."""
 
     positions: tuple[Position, ...]
@@ -187,8 +180,7 @@ class MandateBook:
     rates: Mapping[str, Decimal]
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """How much of a mandate is used: `orders` sent, and what of the total risk is lost or at stake.
 
     `lost_stop` names a deal of it whose stop is missing, or further away than it was.

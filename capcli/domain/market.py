@@ -1,10 +1,11 @@
 """Markets, quotes, dealing rules and candles. Prices are in the instrument's currency."""
 
 import re
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 EPIC_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$"
 _EPIC = re.compile(EPIC_PATTERN)
@@ -75,8 +76,7 @@ class RuleUnit(StrEnum):
     PERCENTAGE = "PERCENTAGE"
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
+class Distance(Struct, frozen=True):
     """A least or greatest distance from the live quote."""
 
     value: Decimal
@@ -87,8 +87,7 @@ class Distance:
         return price * self.value / 100 if self.unit is RuleUnit.PERCENTAGE else self.value
 
 
-@dataclass(frozen=True, slots=True)
-class DealingRules:
+class DealingRules(Struct, frozen=True):
     """A market's dealing rules as sent: None where the broker sent none (never filled in here)."""
 
     price_step: Decimal | None
@@ -103,16 +102,15 @@ class DealingRules:
 
     def for_orders(self) -> "OrderRules | None":
         """Return the rules without which an order cannot be checked, or None when one of them is missing."""
-        needed = [getattr(self, field.name) for field in fields(OrderRules)]
+        needed = [getattr(self, name) for name in OrderRules.__struct_fields__]
         return None if None in needed else OrderRules(*needed)
 
     def missing(self) -> tuple[str, ...]:
         """Name the rules that an order needs and the broker did not send."""
-        return tuple(field.name for field in fields(OrderRules) if getattr(self, field.name) is None)
+        return tuple(name for name in OrderRules.__struct_fields__ if getattr(self, name) is None)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRules:
+class OrderRules(Struct, frozen=True):
     """The dealing rules that every order is checked against, all present."""
 
     price_step: Decimal
@@ -123,8 +121,7 @@ class OrderRules:
     max_stop_distance: Distance
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """Both prices of a market at one instant, in the instrument's currency."""
 
     epic: str
@@ -150,8 +147,7 @@ class Quote:
         return self.bid if side is Side.BUY else self.offer
 
 
-@dataclass(frozen=True, slots=True)
-class OvernightFee:
+class OvernightFee(Struct, frozen=True):
     """Percent of the position's value per charge: positive is credited, negative charged (API page 14.6)."""
 
     long_rate: Decimal
@@ -163,24 +159,21 @@ class OvernightFee:
         return self.long_rate if side is Side.BUY else self.short_rate
 
 
-@dataclass(frozen=True, slots=True)
-class DayHours:
+class DayHours(Struct, frozen=True):
     """The sessions of one weekday, `HH:MM-HH:MM` each, in the zone of the opening hours."""
 
     day: str
     sessions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OpeningHours:
+class OpeningHours(Struct, frozen=True):
     """When a market is usually open. There is no holiday calendar: the market status decides."""
 
     zone: str
     days: tuple[DayHours, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(Struct, frozen=True):
     """A market with its rules and a quote."""
 
     epic: str
@@ -204,8 +197,7 @@ class Market:
     modes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MarketRow:
+class MarketRow(Struct, frozen=True):
     """A market as it stands in a search result."""
 
     epic: str
@@ -221,16 +213,14 @@ class MarketRow:
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A node of the tree of market categories (API page 6.7)."""
 
     node_id: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sentiment:
+class Sentiment(Struct, frozen=True):
     """Shares of a market's clients that are long and short, in percent (API page 6.8)."""
 
     market_id: str
@@ -238,8 +228,7 @@ class Sentiment:
     short_pct: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Candle:
+class Candle(Struct, frozen=True):
     """One bar; `time` is its opening instant. Prices in the instrument's currency, bid and ask."""
 
     time: datetime

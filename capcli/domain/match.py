@@ -8,9 +8,10 @@ row is there.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from capcli.domain.account import Activity, Position, WorkingOrder
 from capcli.domain.attempt import Ending

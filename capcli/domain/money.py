@@ -1,8 +1,9 @@
 """Decimal numbers from text and back, without ever passing through a float."""
 
 import re
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+
+from msgspec import Struct
 
 # Wide enough that no sum, product or quotient of order figures is rounded on the way.
 EXACT = Context(prec=50)
@@ -20,8 +21,7 @@ class NotANumber(ValueError):
     """Text that is no plain decimal number; the message says what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """An amount and the currency it is in."""
 
     amount: Decimal

@@ -1,7 +1,8 @@
 """The figures of the part of an order that opens something: margin, stop, limit and overnight fee. Pure."""
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from capcli.domain.money import cents, percent_of
 from capcli.domain.order import Kind

@@ -1,10 +1,12 @@
 """What a user asks for, and the exact body that is sent for it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
@@ -45,8 +47,7 @@ class LegForm(StrEnum):
 _OPTIONS = {LegForm.LEVEL: "", LegForm.PERCENT: "", LegForm.DISTANCE: "-distance", LegForm.AMOUNT: "-amount"}
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Struct, frozen=True):
     """A stop or a limit as the user gave it."""
 
     form: LegForm
@@ -67,8 +68,7 @@ class Leg:
         return Leg(LegForm.LEVEL, level)
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Struct, frozen=True):
     """What makes an order a working order: its level, how it triggers, and until when it waits (UTC)."""
 
     level: Decimal
@@ -76,8 +76,7 @@ class Trigger:
     good_till: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
+class OrderRequest(Struct, frozen=True):
     """An order as it was asked for. `size` is in units of the instrument; legs in its currency.
 
     `note` and `tag` are for the person who trades: they are kept here and never sent.

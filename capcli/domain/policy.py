@@ -1,10 +1,11 @@
 """What may be sent: pure rules over one case, evaluated at the preview and again before the send."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 from enum import StrEnum
+
+from msgspec import Struct
 
 from capcli.domain.account import Account, OrderType
 from capcli.domain.candle_gaps import Week
@@ -47,8 +48,7 @@ class Rule(StrEnum):
     EFFECT = "effect"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One rule's verdict in words, and the setting that governs it, if one does."""
 
     rule: Rule
@@ -63,8 +63,7 @@ class Check:
         return f"{self.rule.value}: {self.reason}{governed}"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """The user's own limits. None means that no limit is set."""
 
     env: str
@@ -84,8 +83,7 @@ class Policy:
     max_drift_pct: Decimal = Decimal("0.5")
 
 
-@dataclass(frozen=True, slots=True)
-class Amends:
+class Amends(Struct, frozen=True):
     """A deal that is there and is to be changed: no order, and new risk only by what it `adds`, in words.
 
     `loss` is what it then loses at its stop, in account currency; None without one: that has no bound.
@@ -99,8 +97,7 @@ class Amends:
     ends: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What counts beside the order, in account currency: the book, what is on its way, and the day so far.
 
     `risk` is the loss at stop of the same market and direction, and `unprotected` names what has no stop
@@ -118,8 +115,7 @@ class Standing:
     realised: Decimal = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Struct, frozen=True):
     """What keeps every new order from being sent: a halt in words, unresolved attempts, the hour's orders.
 
     `in_market` are those of them that are orders in the same market: they may change the deals that an order
@@ -135,8 +131,7 @@ class Blocked:
     journal_next: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """Everything that the rules look at.
 
     `reference_entry` and `reference_effect` are the preview's, where it is about to be sent.
@@ -442,8 +437,7 @@ def stop_required(case: Case) -> Check | None:
     return Check(Rule.STOP_REQUIRED, has, reason, "CAP_REQUIRE_STOP")
 
 
-@dataclass(frozen=True, slots=True)
-class _Share:
+class _Share(Struct, frozen=True):
     """A part of the equity, as an amount and in words."""
 
     amount: Decimal

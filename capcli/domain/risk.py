@@ -1,7 +1,9 @@
 """The size that a risk allows: so much money, or so much of the equity, divided by what one unit loses."""
 
-from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_UP, Context, Decimal, localcontext
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.market import OrderRules, Side
 from capcli.domain.money import CENT, EXACT, Money, ceil_to, floor_to, percent_of, plain, short
@@ -17,8 +19,7 @@ _UP = Context(prec=12, rounding=ROUND_UP)
 _DOWN = Context(prec=8, rounding=ROUND_DOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Risk:
+class Risk(Struct, frozen=True):
     """What a trade may lose at its stop: a percentage of the equity or an amount of money, not both."""
 
     pct: Decimal | None = None
@@ -45,8 +46,7 @@ class Risk:
         return percent_of(self.amount.amount, equity) if equity > 0 else Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Sizing:
+class Sizing(Struct, frozen=True):
     """How a size came about. `budget` and `loss_per_unit` in account currency, the spread included."""
 
     risk_pct: Decimal
@@ -56,8 +56,7 @@ class Sizing:
     arithmetic: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sized:
+class Sized(Struct, frozen=True):
     """A size and its arithmetic. `least_pct` is the risk that the smallest size takes; None when it fits."""
 
     size: Decimal

@@ -1,7 +1,8 @@
 """The arithmetic of an order: entry, notional, margin, stop and limit, in Decimal. No judgement here."""
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+
+from msgspec import Struct
 
 from capcli.domain.account import Account, Preferences
 from capcli.domain.market import Market, Side
@@ -15,8 +16,7 @@ _WHOLE = Decimal(100)
 _WORKING_PLACES = Decimal("0.0000000001")
 
 
-@dataclass(frozen=True, slots=True)
-class LegFigures:
+class LegFigures(Struct, frozen=True):
     """A stop or limit in every form. `amount` is account currency, against the estimated entry."""
 
     form: LegForm
@@ -27,16 +27,14 @@ class LegFigures:
     equity_pct: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Overnight:
+class Overnight(Struct, frozen=True):
     """The fee of one night in account currency: positive is credited, negative is charged."""
 
     rate_pct: Decimal
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """What an order means in money. Prices in `currency`; amounts in `account_currency`.
 
     `leverage` is the account's own choice for the market's class, None where it has none. The margin follows
@@ -102,8 +100,7 @@ def max_places(*numbers: Decimal) -> Decimal:
     return max(Decimal(1).scaleb(min(exponent, 0)), _WORKING_PLACES)
 
 
-@dataclass(frozen=True, slots=True)
-class _MarginRule:
+class _MarginRule(Struct, frozen=True):
     """What share of its value a deal has to cover: the market's own, or more by the account's leverage."""
 
     market_pct: Decimal | None

@@ -1,10 +1,11 @@
 """What a lost order is looked for by, and what was found of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from capcli.domain.account import Activity, Position, WorkingOrder
 from capcli.domain.attempt import Ending
@@ -17,8 +18,7 @@ _EXECUTES = timedelta(seconds=2)
 _LONGEST_SEND = timedelta(seconds=35)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """When a lost order can have been created, by the broker's clock."""
 
     since: datetime
@@ -38,8 +38,7 @@ class Window:
         return at is None or self.since <= at <= self.until
 
 
-@dataclass(frozen=True, slots=True)
-class Rival:
+class Rival(Struct, frozen=True):
     """Another lost order of the same epic, side and size. `known` are the deals that it cannot be."""
 
     attempt_id: str
@@ -47,8 +46,7 @@ class Rival:
     known: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """An order without an answer; `known` are deals that others account for.
 
     `known` holds the ids of the baseline and of every other attempt, orders and positions alike; `sizes` the
@@ -70,8 +68,7 @@ class Lost:
         return self.window.since
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One clean look at an account since the send; `activity` is newest first, with details.
 
     `at` is the broker's clock at the look: what shows no time of its own happened before that.
@@ -93,8 +90,7 @@ class Seen:
         return frozenset(ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """One thing that the lost order may have become; `rows` are what is still there of it.
 
     One that is not `sure` speaks against absence and proves nothing yet: the rest of it is late or missing.
@@ -129,8 +125,7 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """All traces of a lost order, those that fit its stop first, and the ids of refused orders like it.
 
     `others` are the new deals of that epic and side that nothing but a person's word makes this order.

@@ -1,10 +1,11 @@
 """What is legal about an order but unusual: warnings beside the checks, which refuse nothing. Pure."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from enum import StrEnum
+
+from msgspec import Struct
 
 from capcli.domain.market import MarketStatus
 from capcli.domain.money import EXACT, cents, percent_of, plain, short
@@ -30,8 +31,7 @@ class Unusual(StrEnum):
     SETTLED = "settled"
 
 
-@dataclass(frozen=True, slots=True)
-class Caution:
+class Caution(Struct, frozen=True):
     """One warning in words."""
 
     code: Unusual
@@ -41,8 +41,7 @@ class Caution:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What a warning looks at: the case, how far the market moves in an average day, and the broker's time.
 
     `day_range` (price units) is None where it was not measured.

@@ -3,9 +3,11 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.errors import UsageError
 from capcli.render.envelope import encode
@@ -18,8 +20,7 @@ _MARK_BYTES = 13
 _EVERY = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """How the rows of a result are told: their usual fields, and whether as one table of columns and rows.
 
     `identity` are the fields that tell one row from another while the list changes; all of them if empty.

@@ -6,12 +6,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import replace
 from shlex import quote
 from threading import Event, Lock, Thread
 from typing import Any
 
 from fastmcp.tools import ToolResult
+from msgspec.structs import replace
 
 from capcli.app import App, halting_alone
 from capcli.errors import (

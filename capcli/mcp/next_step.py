@@ -1,16 +1,16 @@
 """What to do next, for a reader who has tools and no shell: the command of a message as a tool call."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from shlex import join, split
 from typing import Any
+
+from msgspec import Struct, field
 
 _NO_VALUE = frozenset({"--confirm", "--yes", "--json", "--help", "--wait", "--check"})
 _ELSEWHERE = frozenset({"--env", "--profile", "--account", "--timeout"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(Struct, frozen=True):
     """A tool, the arguments that stand for the command's words, and those that stand for its options."""
 
     tool: str

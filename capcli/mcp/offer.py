@@ -1,9 +1,9 @@
 """Which tools a server offers: all, those of some toolsets, or only what changes nothing at the broker."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from fastmcp.tools import FunctionTool
+from msgspec import Struct
 
 from capcli.errors import UsageError
 
@@ -22,8 +22,7 @@ _WRITES_HERE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What was asked for on the line: names of toolsets (None for all), and whether it must only look."""
 
     toolsets: frozenset[str] | None = None

@@ -1,10 +1,10 @@
 """Tools that send: a previewed order once, or the close of a position. Each needs its own confirm=true."""
 
-from dataclasses import replace
 from shlex import quote
 from typing import NamedTuple
 
 from fastmcp.tools import FunctionTool, ToolResult
+from msgspec.structs import replace
 
 from capcli.app import App
 from capcli.domain.order import Kind

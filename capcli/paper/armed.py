@@ -2,11 +2,11 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from capcli.paper import faults
 from capcli.paper.book import Legs

@@ -1,17 +1,17 @@
 """Accounts, positions with their sums, working orders and alarms as rows of paper.db."""
 
 import sqlite3
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from capcli.paper.store import DEAL, FEE, MARGIN, OVERNIGHT
 
 BUY, SELL = "BUY", "SELL"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     account_id: str
     name: str
     currency: str
@@ -20,8 +20,7 @@ class Account:
     edition: int  # of its positions: another one whenever one of them changes
 
 
-@dataclass(frozen=True, slots=True)
-class Legs:
+class Legs(Struct, frozen=True):
     """Stop and profit of a position as levels; `trail` is a distance and replaces a fixed stop."""
 
     stop: Decimal | None = None
@@ -30,8 +29,7 @@ class Legs:
     trail: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     deal_id: str
     account_id: str
     epic: str
@@ -53,8 +51,7 @@ class Position:
         return f"p_{self.deal_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A working order; its stop and profit are kept as signed offsets from its level (API page 6.5)."""
 
     deal_id: str

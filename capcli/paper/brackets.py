@@ -1,9 +1,8 @@
 """Stop and profit fields of a request, checked and turned into levels (API pages 4.2, 8.2, 9.5)."""
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from capcli.paper.book import Legs
 from capcli.paper.catalogue import Market
@@ -13,8 +12,7 @@ from capcli.paper.wire import Bracket, Number, given, plain
 PERCENT = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(Struct, frozen=True):
     """What distances, amounts and bounds of one deal are measured from."""
 
     market: Market

@@ -1,10 +1,11 @@
 """The paper broker's one entrance: a request comes in, an answer goes out, all state is in paper.db."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from capcli.paper import (
     faults,

@@ -5,10 +5,12 @@ Brightwater Marine (BWMN) is suspended for ever; no share of that name exists.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cached_property
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.paper import hours
 from capcli.paper.hours import Hours, Seasonal
@@ -18,8 +20,7 @@ D = Decimal
 DOLLAR = "USD"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What the markets of one class share."""
 
     name: str  # instrumentType on the wire
@@ -42,8 +43,7 @@ SHARES = Kind("SHARES", D(20), 5, D("0.1"), D(80), D(5), False, 60, D("-0.0217")
 CRYPTO = Kind("CRYPTOCURRENCIES", D(50), 2, D("0.1"), D(90), D(10), True, 150, D("-0.0616"), D("0.0137"))
 
 
-@dataclass(frozen=True)
-class Market:
+class Market(Struct, frozen=True, dict=True):
     epic: str
     name: str
     symbol: str

@@ -5,8 +5,10 @@ A hedging account nets nothing: its opposite rows stand side by side.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.paper import book, ledger, money, overnight, records
 from capcli.paper.alarms import arm
@@ -22,8 +24,7 @@ from capcli.paper.records import Affected, Deal
 NO_FUNDS, RISK_CHECK, STOP_REFUSED = "RC_NOT_ENOUGH_MARGIN", "RISK_CHECK", "HEDGING_MODE_GSL"
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(Struct, frozen=True):
     account_id: str
     market: Market
     direction: str

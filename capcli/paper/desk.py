@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
+
 from capcli.paper.catalogue import Market, Markets
 from capcli.paper.shelf import Shelf
 from capcli.paper.tape import Tape
@@ -14,8 +16,7 @@ from capcli.paper.world import Settings
 STREAM_URL = "wss://localhost/"  # where nothing is served
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Struct, frozen=True):
     bid: Decimal
     offer: Decimal
     second: int  # market time of the tick
@@ -58,8 +59,7 @@ class Desk:
         return not market.suspended and self.tape.hours(market).is_open(self.second)
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     cst: str
     token: str
     account_id: str
@@ -80,7 +80,6 @@ class Call:
         return self.session.account_id
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     body: Any
     session: Session | None = None  # set when the answer's tokens differ from the request's

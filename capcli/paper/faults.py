@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from capcli.paper.messages import PREFIX
 
@@ -49,8 +50,7 @@ class BadFault(ValueError):
         self.known = tuple(known)
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """What `--value` is to a fault. `read` returns it as it is stored, or raises BadFault."""
 
     what: str
@@ -58,8 +58,7 @@ class Value:
     default: str
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """A fault as it can be set."""
 
     name: str
@@ -81,8 +80,7 @@ class Spec:
         return "; ".join([self.effect, *notes])
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """A fault as it is set: `times` counts down, `until_ms` is real time."""
 
     name: str

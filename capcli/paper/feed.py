@@ -5,12 +5,13 @@ Instants are market time in milliseconds.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from math import ceil
 from typing import NamedTuple
 from zlib import crc32
+
+from msgspec import Struct
 
 from capcli.paper.catalogue import Market
 from capcli.paper.path import SPANS, Bar, index_of, start_of
@@ -50,8 +51,7 @@ class Closed(NamedTuple):
     volume: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Depth:
+class _Depth(Struct, frozen=True):
     """How much a market shows at its prices: between a half and all of `most` steps of its size."""
 
     key: int

@@ -5,11 +5,12 @@ Exchanges keep their local time, so sessions of New York and of Europe are an ho
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
+
+from msgspec import Struct
 
 DAY = 86_400
 WEEK = 7 * DAY
@@ -55,8 +56,7 @@ _NEW_YORK = ((3, 8, 7), (11, 1, 6))
 _EUROPE = ((3, 25, 1), (10, 25, 1))
 
 
-@dataclass(frozen=True)
-class Hours:
+class Hours(Struct, frozen=True, dict=True):
     """Segments as on the wire: `00:00` as an end is midnight at the end of the day (API page 8.4)."""
 
     days: tuple[tuple[str, ...], ...]

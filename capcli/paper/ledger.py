@@ -1,8 +1,9 @@
 """Cash and the transactions behind it: they move together, so their sum is the cash at every moment."""
 
 import sqlite3
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.paper import book
 from capcli.paper.times import SECOND_MS
@@ -11,8 +12,7 @@ DEPOSIT, TRADE, SWAP = "DEPOSIT", "TRADE", "SWAP"
 PROCESSED = "PROCESSED"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One booking, in the account's currency, rounded to 0.01 already.
 
     `deal_id` is the position of a TRADE; fees and deposits carry none (API page 10.2).

@@ -1,13 +1,13 @@
 """Request limits, counted in the database so that every process of the user shares them (API page 3)."""
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capcli.paper.refusal import Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     bucket: str
     count: int
     window_ms: int

@@ -1,15 +1,15 @@
 """The values that cross the paper broker's edge: one request in, one response out, and what becomes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+
+from msgspec import Struct
 
 PREFIX = "/api/v1"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One HTTP request; header names in lower case, `at` is the real instant it arrived (aware UTC)."""
 
     method: str
@@ -28,8 +28,7 @@ class Cut(Enum):
     IN_BODY = auto()  # status, headers and half of the body arrive
 
 
-@dataclass(frozen=True, slots=True)
-class Mishap:
+class Mishap(Struct, frozen=True):
     """What befalls an answer on its way; whoever carries it (`transport`, `serve`) makes it happen.
 
     The broker has done its part by then: a wait is after the request was handled, a cut is of its answer.
@@ -39,8 +38,7 @@ class Mishap:
     cut: Cut = Cut.NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     status: int  # 0 where a request was lost before it was handled: then there is no answer, only the mishap
     headers: Mapping[str, str]
     body: bytes

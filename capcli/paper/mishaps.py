@@ -1,9 +1,10 @@
 """A request that meets faults: what comes before the broker, in place of its answer, and over its answer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from capcli.paper import book, faults, strange
 from capcli.paper.answers import answer, refused, without_code

@@ -1,8 +1,9 @@
 """Account arithmetic: conversion, open profit, margin and the four figures of a balance."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct
 
 from capcli.paper.book import Account, Position
 from capcli.paper.catalogue import DOLLAR, Market, Markets
@@ -15,8 +16,7 @@ _NOISE = Decimal("0.000001")
 NOTHING = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """`balance` is equity, `deposit` is cash, and they differ by exactly `profit_loss` (API page 14.1)."""
 
     deposit: Decimal

@@ -1,11 +1,12 @@
 """Working orders on the wire: create, list, amend, cancel (API page 6.5)."""
 
-from dataclasses import replace
+import dataclasses
 from decimal import Decimal
 from functools import cache, partial
 from typing import Any, NamedTuple
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from capcli.paper import book, brackets, checks, faults, markets, money, records
 from capcli.paper.alarms import arm
@@ -262,7 +263,7 @@ def delete(call: Call) -> Reply:
     reference = records.new_reference(desk)
     if strike(desk, faults.OLD_REFERENCE):  # seen on the venue (API page 18.2)
         reference = records.creating_reference(desk, order)
-        desk = replace(desk, now=order.created_ms)
+        desk = dataclasses.replace(desk, now=order.created_ms)
     _record(desk, order, reference, _DELETED)
     return Reply({"dealReference": reference})
 

@@ -1,8 +1,9 @@
 """The overnight fee: every open position is charged or credited at 17:00 in New York (API page 14.6)."""
 
-from dataclasses import replace
 from decimal import Decimal
 from functools import cache, partial
+
+from msgspec.structs import replace
 
 from capcli.paper import book, ledger, money, records
 from capcli.paper.book import Account, Alarm

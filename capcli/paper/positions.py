@@ -1,7 +1,8 @@
 """Positions on the wire: open, list, amend, close (API pages 6.4, 9)."""
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from capcli.paper import book, brackets, checks, faults, money, records, rows
 from capcli.paper.alarms import arm

@@ -8,10 +8,11 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from capcli.paper.catalogue import Markets
 from capcli.paper.hours import Openness
@@ -35,8 +36,7 @@ class Bars(NamedTuple):
         return self.columns[0]
 
 
-@dataclass(frozen=True)
-class RecordedHours:
+class RecordedHours(Struct, frozen=True):
     """When a recording prints: inside its bars.
 
     A span with a bar counts as open as a whole, for the path has nothing else in it.
@@ -93,8 +93,7 @@ class _Played(Path):
         return Bar(opens[0], max(highs), min(lows), closes[-1], sum(volumes))
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
+class _Side(Struct, frozen=True):
     path: Path
     shape: Shape
 
@@ -105,8 +104,7 @@ class _Side:
         return self.path.ticks(self.shape, index)
 
 
-@dataclass(frozen=True, slots=True)
-class _Offers:
+class _Offers(Struct, frozen=True):
     """The offers inside a bar find their own way, but never below the bid of the same second."""
 
     own: _Side

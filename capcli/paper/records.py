@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.paper import faults
 from capcli.paper.armed import hides_confirm, strike
@@ -18,15 +20,13 @@ _LATE_SHARE = 3  # one confirm in three is late ...
 _LATEST_MS = 400  # ... by at most this (API page 9.1)
 
 
-@dataclass(frozen=True, slots=True)
-class Affected:
+class Affected(Struct, frozen=True):
     deal_id: str
     status: str
     profit: tuple[Decimal, str] | None = None  # what closing it booked, in the account's currency
 
 
-@dataclass(frozen=True, slots=True)
-class Deal:
+class Deal(Struct, frozen=True):
     """The facts that a confirm and an activity row share."""
 
     account_id: str

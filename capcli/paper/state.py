@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from capcli.paper import armed, book, candle_files, faults, market_files, recordings, world
 from capcli.paper.catalogue import MARKETS, catalogue
@@ -23,16 +24,14 @@ from capcli.paper.times import SECOND_MS, from_ms, to_ms
 NORMAL_SPEED = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class PaperAccount:
+class PaperAccount(Struct, frozen=True):
     account_id: str
     name: str
     currency: str
     cash: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class PaperReplay:
+class PaperReplay(Struct, frozen=True):
     """A market that plays a file's candles; it is closed before the first, in gaps and after the last."""
 
     epic: str
@@ -44,8 +43,7 @@ class PaperReplay:
     rounded: int  # how many of the file's numbers lay between the market's price steps
 
 
-@dataclass(frozen=True, slots=True)
-class PaperStatus:
+class PaperStatus(Struct, frozen=True):
     path: Path
     seed: str
     started: datetime  # real time of the reset
@@ -64,8 +62,7 @@ class PaperStatus:
     settled: tuple[str, ...] = ()  # attempts without an answer that a reset ended in the journal
 
 
-@dataclass(frozen=True, slots=True)
-class PaperFault:
+class PaperFault(Struct, frozen=True):
     """A fault that is set; without `times` and `until` it stays until it is cleared."""
 
     name: str
@@ -76,8 +73,7 @@ class PaperFault:
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class PaperFaults:
+class PaperFaults(Struct, frozen=True):
     faults: tuple[PaperFault, ...]
 
 

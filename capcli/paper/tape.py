@@ -10,6 +10,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from capcli.paper.catalogue import MARKETS, Market, Markets
 from capcli.paper.crosses import Crossed
 from capcli.paper.hours import MONDAY, Openness
@@ -76,8 +78,7 @@ class Barrier(Protocol):
     def hit(self, bid: int) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(Struct, frozen=True):
     """A bid at or beyond a level, on the way up or down."""
 
     level: int
@@ -116,8 +117,7 @@ class Trailing:
         return bid >= best + self.distance if self.rising else bid <= best - self.distance
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
+class _Drawn(Struct, frozen=True):
     """A market's bids on the synthetic path."""
 
     path: Path
@@ -130,8 +130,7 @@ class _Drawn:
         return self.path.ticks(self.shape, index)
 
 
-@dataclass(frozen=True, slots=True)
-class _Above:
+class _Above(Struct, frozen=True):
     """Offers that lie `shift` steps above the bids."""
 
     bids: Line
@@ -309,8 +308,7 @@ def _last_recorded(recording: Recording, second: int) -> Print:
     return Print(bid.close, offer.close, when if when >= recording.first else second, bid.volume)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fold:
+class _Fold(Struct, frozen=True):
     """One walk over the bars between two seconds, entering only those that lie there in part."""
 
     line: Line
@@ -336,8 +334,7 @@ class _Fold:
         return self.among(level + 1, _below(level, index, self.first, self.last))
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
+class _Search(Struct, frozen=True):
     """One walk over the bars between two seconds, entering only those that can hit."""
 
     line: Line

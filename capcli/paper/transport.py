@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import httpx
+from msgspec.structs import replace
 
 from capcli.paper.broker import PaperBroker
 from capcli.paper.messages import Cut, Mishap, Request, Response

@@ -2,8 +2,10 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from capcli.paper import ledger, market_files, recordings
 from capcli.paper.catalogue import catalogue
@@ -16,8 +18,7 @@ from capcli.paper.times import SECOND_MS
 DEFAULT_SEED = "capcli"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     seed: str
     epoch_ms: int  # real time of the reset
     start_ms: int | None = None  # market time then; None: the market runs on real time

@@ -1,9 +1,11 @@
 """What a result looks like before anybody paints it: lines, pairs and tables of toned cells."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from capcli.domain.market import Candle
 
@@ -19,8 +21,7 @@ class Tone(StrEnum):
     STRONG = "strong"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A piece of text and its tone. Text from the broker is data: the painter strips control characters.
 
     `deal`: the text is a deal id, which a terminal shows with the number that this computer gave it. `at` and
@@ -39,8 +40,7 @@ def moment(at: datetime, form: str = "%Y-%m-%d %H:%M:%S", mark: str = "Z") -> Ce
     return Cell(f"{at:{form}}{mark}", at=at, form=form)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column's heading; numbers stand to the right, prose wraps where the terminal is narrow.
 
     `spare`: where a list of deals does not fit, columns are left out, the largest first; 0 is always shown.
@@ -54,8 +54,7 @@ class Column:
     if_any: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Rows under headings. On a narrow terminal long ids move below the table, or rows become pairs."""
 
     columns: tuple[Column, ...]
@@ -84,8 +83,7 @@ def without_empty(table: Table) -> Table:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Struct, frozen=True):
     """Names and values under a title; `framed` draws a box around them on a terminal."""
 
     rows: tuple[tuple[str, Cell], ...]
@@ -94,22 +92,19 @@ class Pairs:
     framed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of text."""
 
     cell: Cell
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Text that is laid out already."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """Candles to be drawn as wide as the reader's window is."""
 
     candles: tuple[Candle, ...]
@@ -118,8 +113,7 @@ class Chart:
 Block = Table | Pairs | Line | Page | Chart
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """How the reader reads: `width` is None where nothing may be cut or wrapped (pipes and files).
 
     `columns` is how wide a drawing may be there; `numbers` are the deals that a person may name by number.

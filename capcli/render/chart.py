@@ -1,9 +1,10 @@
 """Candles drawn with letters: price to the right, volume and time below. Ours, so that it is small."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+
+from msgspec import Struct
 
 from capcli.domain.market import Candle
 from capcli.render.blocks import Cell, Look, Tone
@@ -21,8 +22,7 @@ _PRICE_EVERY = 4
 _LEAST_FOR_VOLUMES = 14
 
 
-@dataclass(frozen=True, slots=True)
-class _Bar:
+class _Bar(Struct, frozen=True):
     """One column: a candle, or several in a row drawn as one; bid prices."""
 
     time: datetime
@@ -37,16 +37,14 @@ class _Bar:
         return self.close >= self.open
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """A level of the trader's own, drawn across the candles: an entry, a stop, a limit or an order."""
 
     name: str
     level: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class _Glyphs:
+class _Glyphs(Struct, frozen=True):
     """What a candle is drawn with. Without colour, rising and falling bodies differ in their letter."""
 
     rising: str
@@ -148,8 +146,7 @@ def _joined(group: Sequence[Candle]) -> _Bar:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
+class _Scale(Struct, frozen=True):
     """Prices on rows; row 0 is the top one."""
 
     low: Decimal
@@ -166,8 +163,7 @@ class _Scale:
         return self.high - (self.high - self.low) * row / (self.rows - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chart:
+class _Chart(Struct, frozen=True):
     bars: list[_Bar]
     stride: int
     glyphs: _Glyphs

@@ -1,12 +1,13 @@
 """The versioned JSON envelope. Numbers keep the digits of their Decimal; times are UTC with `Z`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
+
+from msgspec import Struct
 
 from capcli.errors import Problem
 from capcli.render.fields import pick
@@ -28,8 +29,8 @@ def plain(value: Any) -> Any:  # noqa: PLR0911  one form a line
         return instant(value)
     if isinstance(value, PurePath):
         return str(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Sequence | frozenset | set):

@@ -1,23 +1,24 @@
 """Which fields of a result `--fields` keeps: names of its rows' keys, dotted for what is inside one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 from capcli.errors import UsageError
 
 
 def rows_key(kind: Any) -> str | None:
     """Name the field of a result type that holds its rows; a preview's checks are not rows."""
-    if any(field.name == "preview_id" for field in fields(kind)):
+    if "preview_id" in kind.__struct_fields__:
         return None
     return next((name for name, hint in get_type_hints(kind).items() if _row_type(hint)), None)
 
 
 def field_names(kind: Any) -> tuple[str, ...]:
     """Return what a row has: the keys of the rows, else of the result itself."""
-    return tuple(field.name for field in fields(_body(kind)))
+    return tuple(_body(kind).__struct_fields__)
 
 
 def check_fields(kind: Any, only: Iterable[str], option: str = "--fields") -> None:
@@ -95,16 +96,20 @@ def _member(hint: Any, name: str) -> Any:
         return Any
     if origin is tuple:
         return _member(get_args(hint)[0], name)
-    return get_type_hints(hint).get(name) if is_dataclass(hint) else None
+    return get_type_hints(hint).get(name) if _is_struct(hint) else None
 
 
 def _row_type(hint: Any) -> Any:
-    """Return the dataclass in a `tuple[Row, ...]`."""
+    """Return the type in a `tuple[Row, ...]`."""
     inside = get_args(hint)
-    return inside[0] if get_origin(hint) is tuple and is_dataclass(inside[0]) else None
+    return inside[0] if get_origin(hint) is tuple and _is_struct(inside[0]) else None
 
 
 def _wrapped(kind: Any) -> Any:
-    """Return the dataclass of a result that only wraps one object (`market`)."""
+    """Return the type of a result that only wraps one object (`market`)."""
     (first, *more) = get_type_hints(kind).values()
-    return first if is_dataclass(first) and not more else None
+    return first if _is_struct(first) and not more else None
+
+
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Struct)

@@ -1,18 +1,18 @@
 """Results of the commands that only a terminal has: login and logout, configuration, help topics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from capcli.services.accounts import AccountRow
 from capcli.settings import SettingRow
 
 
-@dataclass(frozen=True, slots=True)
-class LoginDone:
+class LoginDone(Struct, frozen=True):
     """What a login did. `stored_in` names the keychain item and `backend` the keychain, None on paper."""
 
     profile: str
@@ -24,8 +24,7 @@ class LoginDone:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LoginStatus:
+class LoginStatus(Struct, frozen=True):
     """Where the credentials come from, with as much of them as may be shown.
 
     `session` says where tokens rest. The key's age counts from its first storing here, None where that is
@@ -43,8 +42,7 @@ class LoginStatus:
     logged_in: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class LogoutDone:
+class LogoutDone(Struct, frozen=True):
     """Whether a session was ended at the broker, and whether credentials were removed."""
 
     ended: bool
@@ -52,16 +50,14 @@ class LogoutDone:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFound:
+class SettingsFound(Struct, frozen=True):
     """The effective settings, and where each comes from."""
 
     profile: str
     settings: tuple[SettingRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SettingShown:
+class SettingShown(Struct, frozen=True):
     """One effective setting."""
 
     name: str
@@ -71,8 +67,7 @@ class SettingShown:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class SettingChanged:
+class SettingChanged(Struct, frozen=True):
     """One setting of a profile in config.toml, before and after; None where it is not there."""
 
     name: str
@@ -83,8 +78,7 @@ class SettingChanged:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where capcli keeps its files."""
 
     config_file: Path
@@ -94,8 +88,7 @@ class Places:
     cache: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """The paper broker's addresses while it is served; a client adds `connect` to the stream's."""
 
     base_url: str
@@ -104,8 +97,7 @@ class Served:
     ready: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ToolRow:
+class ToolRow(Struct, frozen=True):
     """One tool of the MCP server. `bytes` is what it adds to `tools/list`, `changes` is about the broker."""
 
     name: str
@@ -117,8 +109,7 @@ class ToolRow:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolsFound:
+class ToolsFound(Struct, frozen=True):
     """The tools of the MCP server, and the mean of their bytes with and without output schemas."""
 
     tools: tuple[ToolRow, ...]
@@ -137,8 +128,7 @@ class ClientAction(StrEnum):
     ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True)
-class ClientChanged:
+class ClientChanged(Struct, frozen=True):
     """What was done to a client's config, or on a dry run would be: as a diff that shows no other values.
 
     `command` is what the client then starts, and `todo` what is left to the person.
@@ -156,8 +146,7 @@ class ClientChanged:
     todo: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BundleWritten:
+class BundleWritten(Struct, frozen=True):
     """An MCP bundle: the fields that its form asks for, and what it needs where it is opened."""
 
     file: Path
@@ -170,8 +159,7 @@ class BundleWritten:
     todo: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """An argument or an option. `placeholder` is what help shows for its value, None for a flag."""
 
     names: tuple[str, ...]
@@ -186,16 +174,14 @@ class Parameter:
     about: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExitCode:
+class ExitCode(Struct, frozen=True):
     """How a command can end."""
 
     code: int
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommandShown:
+class CommandShown(Struct, frozen=True):
     """One command. `data` is the JSON schema of its result; `streams`: one document for each event."""
 
     command: str
@@ -208,24 +194,21 @@ class CommandShown:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class CommandsFound:
+class CommandsFound(Struct, frozen=True):
     """Commands, and the options that every one of them takes."""
 
     commands: tuple[CommandShown, ...]
     global_options: tuple[Parameter, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(Struct, frozen=True):
     """A help topic."""
 
     topic: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class SupportReport:
+class SupportReport(Struct, frozen=True):
     """A health report as Markdown for a support request, secrets and account ids taken out."""
 
     healthy: bool

@@ -51,7 +51,7 @@ def _of_class(kind: type) -> Schema:
         return _words([one.value for one in kind])
     if issubclass(kind, PurePath):
         return {"type": "string"}
-    names = getattr(kind, "__dataclass_fields__", None) or getattr(kind, "__struct_fields__", None)
+    names = getattr(kind, "__struct_fields__", None)
     if names is None:
         raise TypeError(f"{kind.__name__} has no JSON form")
     hints = get_type_hints(kind)

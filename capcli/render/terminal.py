@@ -1,9 +1,9 @@
 """Paints blocks with rich, for a person at a terminal. Loaded only there."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from io import StringIO
 
+from msgspec.structs import replace
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, Group, JustifyMethod, RenderableType

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from capcli.errors import Problem
 from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone, shown
@@ -82,8 +83,7 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _CODES = {Tone.BAD: "31", Tone.DIM: "2", Tone.STRONG: "1"}
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What every result is about: the environment and the account."""
 
     env: str | None

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from capcli.domain.account import Account, Preferences
 from capcli.domain.approval import Asked
@@ -42,8 +43,7 @@ _LIMITS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LeverageRow:
+class LeverageRow(Struct, frozen=True):
     """The leverage of a class of markets, and what may be chosen. 20 asks for a margin of 5 % at least."""
 
     market_class: str
@@ -51,16 +51,14 @@ class LeverageRow:
     available: tuple[Decimal, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PreferencesShown:
+class PreferencesShown(Struct, frozen=True):
     """Hedging mode and leverages of the active account."""
 
     hedging_mode: bool
     leverages: tuple[LeverageRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PreferencesSet:
+class PreferencesSet(Struct, frozen=True):
     """The preferences as they were read back after a change; `sent` is false when there was none to make."""
 
     hedging_mode: bool
@@ -70,8 +68,7 @@ class PreferencesSet:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToppedUp:
+class ToppedUp(Struct, frozen=True):
     """The account after a top-up, as it was read back. Amounts in `currency`."""
 
     amount: Decimal
@@ -83,8 +80,7 @@ class ToppedUp:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What somebody wants to be different; None and classes that are not named stay as they are."""
 
     hedging: bool | None = None
@@ -117,8 +113,7 @@ class Wanted:
         return f"{{{','.join(fields)}}}".encode()
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class _Words(Struct, frozen=True):
     """How one of these mutations is told when the broker refuses it."""
 
     name: str

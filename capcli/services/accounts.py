@@ -1,8 +1,9 @@
 """Accounts and the session: who is logged in, on which account, and what is in it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import Account, Rows, UnreadableRow
 from capcli.errors import AccountUnknown, UsageError
@@ -10,8 +11,7 @@ from capcli.services.ports import Broker, HaltSwitch
 from capcli.services.reply import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class AccountRow:
+class AccountRow(Struct, frozen=True):
     """One account. Amounts in its `currency`; `margin` is equity less what is available."""
 
     account_id: str
@@ -28,16 +28,14 @@ class AccountRow:
     available: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class AccountsFound:
+class AccountsFound(Struct, frozen=True):
     """The accounts of the login."""
 
     accounts: tuple[AccountRow, ...]
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SessionShown:
+class SessionShown(Struct, frozen=True):
     """The broker session. `logged_in` is false when none is held; nothing was asked of the broker then.
 
     `approval` names who approves orders: confirm or human.
@@ -54,15 +52,13 @@ class SessionShown:
     halt: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedOut:
+class LoggedOut(Struct, frozen=True):
     """Whether a session was ended at the broker (false when there was none)."""
 
     ended: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Pong:
+class Pong(Struct, frozen=True):
     """Whether the broker answered and the session is renewed."""
 
     alive: bool

@@ -1,9 +1,10 @@
 """Levels that a price is waited for: which side of each it is on, and when it crosses."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from capcli.domain.stream import Tick
 from capcli.errors import UsageError
@@ -16,8 +17,7 @@ class Way(StrEnum):
     BELOW = "below"
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """A price to wait for, compared with the bid, in the instrument's currency."""
 
     epic: str
@@ -32,8 +32,7 @@ class Level:
         return f"{self.epic} {self.way.value} {self.price:f}"
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
+class Fired(Struct, frozen=True):
     """A level that was met: by which tick."""
 
     level: Level

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import Position
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection, classify
@@ -48,8 +50,7 @@ from capcli.services.standing import lost, position_at
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 
-@dataclass(frozen=True, slots=True)
-class Amendment:
+class Amendment(Struct, frozen=True):
     """A position's legs after an amendment, as they were read back. Prices in the instrument's currency.
 
     `attempt_id` and `state` are None when there was nothing to change, so that nothing was sent.
@@ -72,8 +73,7 @@ class Amendment:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(Struct, frozen=True):
     """A position as it was read inside the lock, and the legs that it is to have."""
 
     position: Position

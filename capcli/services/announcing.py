@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from threading import Lock
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 REPEAT_S = 10.0
 _WATCH = "capcli approve --watch"
@@ -20,8 +21,7 @@ class Happening(StrEnum):
     ORDER_SENT = "order_sent"
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(Struct, frozen=True):
     """What a person is told. `key` tells repeats: the same one within 10 s is announced once.
 
     A desktop shows environment and code (or attempt) only; the user's own command gets every field but `key`.

@@ -1,9 +1,10 @@
 """What a person reads before they approve: the request in plain words, market names as harmless data."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.bracket import Bracket
@@ -110,16 +111,14 @@ def _limit(limit: LegFigures | None, currency: str) -> str:
     return f"Limit {plain(limit.level)}, gain there {money(abs(limit.amount), currency)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(Struct, frozen=True):
     """What a deal gains or loses at its stop and at its limit, in account currency; None without one."""
 
     stop: Decimal | None
     limit: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class Legs:
+class Legs(Struct, frozen=True):
     """A deal's legs, and what it ends with at each of them."""
 
     bracket: Bracket

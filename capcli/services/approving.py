@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
 from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
@@ -29,8 +30,7 @@ _OPEN = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
 _SAID = frozenset({ApprovalState.APPROVED, ApprovalState.DENIED})
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalRow:
+class ApprovalRow(Struct, frozen=True):
     """Something that a person was asked. `text` is what they are shown; the code stands in the answer."""
 
     kind: str
@@ -42,16 +42,14 @@ class ApprovalRow:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalsFound:
+class ApprovalsFound(Struct, frozen=True):
     """What waits for a person, and what was approved and not sent yet. `mode` is confirm or human."""
 
     mode: str
     approvals: tuple[ApprovalRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingRequest:
+class WaitingRequest(Struct, frozen=True):
     """What a person is asked, as the server wrote it down; `codes` are the hashes of all its codes.
 
     `rows` are those of the latest code: a yes is one to exactly these.
@@ -77,8 +75,7 @@ class WaitingRequest:
         return frozenset(row.digest for row in self.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """What waits for a person here, oldest first; and where else how much waits: environment, host, count."""
 
     requests: tuple[WaitingRequest, ...]
@@ -89,8 +86,7 @@ class Queue:
         return len(self.requests) + sum(count for _, _, count in self.elsewhere)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What a person said. `requests` is how many requests the code stood for."""
 
     state: ApprovalState

@@ -1,11 +1,12 @@
 """The attempts of the way out: what the journal cannot take is kept in memory and named, and stops none."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from math import inf
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord
 from capcli.errors import CapcliError, ConfigError

@@ -1,9 +1,11 @@
 """What bookings add up to: realised P&L, costs and deposits, as a whole and by market, day or month."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
 from decimal import Decimal
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from capcli.domain.account import Transaction
 from capcli.domain.bookings import Column, column_of
@@ -13,8 +15,7 @@ _NONE = Decimal(0)
 _NO_MARKET = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """Sums of bookings in the account's currency, charges below 0; `net` is all of them but `deposits`,
     which are money that comes and goes: withdrawals, transfers and reserves too.
 
@@ -33,8 +34,7 @@ class Totals:
     wins: int
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
+class Booked(Struct, frozen=True):
     """The sums of one market, day or month. What belongs to no market has an empty key."""
 
     key: str
@@ -83,4 +83,4 @@ def by_key(rows: Iterable[Transaction], by: str) -> tuple[Booked, ...]:
 
 def _booked(name: str, rows: list[Transaction]) -> Booked:
     sums = totals(rows)
-    return Booked(name, **{each.name: getattr(sums, each.name) for each in fields(sums)})
+    return Booked(name, **asdict(sums))

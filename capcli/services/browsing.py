@@ -1,8 +1,9 @@
 """The tree of market categories, and how the clients of a market are positioned."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketRow, MarketStatus, Node, Sentiment
@@ -18,8 +19,7 @@ _LONGEST_PATH = 200
 _NEXT = "capcli markets browse"
 
 
-@dataclass(frozen=True, slots=True)
-class BrowseRow:
+class BrowseRow(Struct, frozen=True):
     """What is under a node: another node (it has a `node_id`), or a market (it has an `epic`)."""
 
     node_id: str | None
@@ -33,8 +33,7 @@ class BrowseRow:
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Browsed:
+class Browsed(Struct, frozen=True):
     """A node and what is under it; the root has no id. An unknown id cannot be told from an empty node."""
 
     node_id: str | None
@@ -42,8 +41,7 @@ class Browsed:
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SentimentsFound:
+class SentimentsFound(Struct, frozen=True):
     """Shares of clients that are long and short, in percent, in the order asked for."""
 
     sentiments: tuple[Sentiment, ...]

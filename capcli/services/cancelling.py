@@ -1,7 +1,8 @@
 """Cancel a working order: idempotent by deal id, and never told to be cancelled when it was filled."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import OrderType, Position, WorkingOrder
 from capcli.domain.approval import Asked
@@ -35,8 +36,7 @@ _FILL_LOOKS_S = (0.0, 0.5, 1.0, 2.0)
 _CANCELLED, _FILLED = frozenset({"CANCELLED", "DELETED"}), frozenset({"EXECUTED"})
 
 
-@dataclass(frozen=True, slots=True)
-class Cancellation:
+class Cancellation(Struct, frozen=True):
     """A working order that was cancelled, or what is known of it. `level` in the instrument's currency.
 
     `epic` to `level` are None for an order that could not be read: its id was enough. `warnings`: what could
@@ -57,8 +57,7 @@ class Cancellation:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(Struct, frozen=True):
     """What is to be cancelled: a deal id, and the order where it could be read."""
 
     deal_id: str

@@ -1,7 +1,8 @@
 """Cancel every working order, or those of a market, each by its own cancellation."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capcli.domain.account import WorkingOrder
 from capcli.domain.numbers import counted
@@ -13,8 +14,7 @@ from capcli.services.reply import Reply
 from capcli.services.sweep import Run, Sweep, Swept
 
 
-@dataclass(frozen=True, slots=True)
-class CancelResult:
+class CancelResult(Struct, frozen=True):
     """What became of one working order; `code` and `exit_code` are those of its own cancellation.
 
     `done` also where it was filled or cancelled before: `sentence` says which.
@@ -30,8 +30,7 @@ class CancelResult:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AllCancellations:
+class AllCancellations(Struct, frozen=True):
     """What became of every working order that waited. `warnings`: what could not be recorded or read."""
 
     cancellations: tuple[CancelResult, ...]

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import (
     Account,
@@ -123,8 +126,7 @@ class Desk:
         refuse_while_halted(self.halt, what)
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """One consistent look at the broker: who we are there, the market, the account and the book.
 
     `rates`: account currency for one of the market's currency, and of those other deals are in, where known.

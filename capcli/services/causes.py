@@ -8,6 +8,8 @@ were sent, the last one before the change made it, unless the broker's answer to
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.order import Kind
@@ -30,8 +32,7 @@ _ENDED = {
 _DID = {Kind.CLOSE: "closed", Kind.CANCEL: "cancelled"}
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How a deal ended: by the attempt that was asked about where `instead` is empty, else as that says."""
 
     instead: str = ""

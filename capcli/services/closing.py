@@ -1,9 +1,11 @@
 """Close a position: idempotent by deal id, proved by reading the book back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import Confirm, Position
 from capcli.domain.approval import Asked
@@ -39,8 +41,7 @@ _DONE, _GONE = 200, 404
 _SIGHTS = {True: Sight.NOT_YET, False: Sight.GONE, None: Sight.UNREADABLE}
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(Struct, frozen=True):
     """A closed position, or what is known of it. `level` and `pl` in the instrument's `currency`.
 
     `level` and the P&L are None when the broker confirmed no closing price (the position is closed all the
@@ -73,8 +74,7 @@ class Closing:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(Struct, frozen=True):
     """What several closes booked together, in account currency; None where one of them is not known."""
 
     amount: Decimal | None
@@ -97,8 +97,7 @@ def total_of(closings: Sequence[Closing | None], currency: str | None) -> Total:
     return Total(sum(known, Decimal("0.00")), currency, estimated)
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(Struct, frozen=True):
     """What is to be closed: a deal id, and the position where it could be read."""
 
     deal_id: str

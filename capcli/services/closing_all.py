@@ -1,8 +1,10 @@
 """Close every position, each by its own close: what fails is told and does not stop the others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import Position
 from capcli.domain.market import Side
@@ -15,8 +17,7 @@ from capcli.services.reply import Reply
 from capcli.services.sweep import Run, Sweep, Swept
 
 
-@dataclass(frozen=True, slots=True)
-class CloseResult:
+class CloseResult(Struct, frozen=True):
     """What became of one position. `code` and `exit_code` are those of its own close; `pl` in `currency`.
 
     `pl_account`, `pl_pct` and `pl_estimated` are those of its own close, too. Of a position that could not be
@@ -42,8 +43,7 @@ class CloseResult:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AllClosings:
+class AllClosings(Struct, frozen=True):
     """What became of every position that was open.
 
     `pl_account` is the sum of those that were closed, None where one of them is not known; `pl_estimated`

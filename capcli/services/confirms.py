@@ -1,10 +1,11 @@
 """The broker's verdict on a request, by its deal reference. Sends nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from capcli.domain.account import AffectedDeal, Confirm
 from capcli.domain.market import Side
@@ -25,8 +26,7 @@ class ConfirmState(StrEnum):
     PENDING = "PENDING"
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmShown:
+class ConfirmShown(Struct, frozen=True):
     """A confirmation. `order_id` is the order's own id; `deals` are the positions that it touched."""
 
     deal_reference: str

@@ -1,10 +1,11 @@
 """Orders as the journal keeps them: JSON with every number as text, so that digits survive."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from capcli.domain.account import OrderType, Position, WorkingOrder
 from capcli.domain.effect import Effect
@@ -12,8 +13,7 @@ from capcli.domain.market import Side
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger
 
 
-@dataclass(frozen=True, slots=True)
-class StoredOrder:
+class StoredOrder(Struct, frozen=True):
     """What an execution needs to know about its preview beyond the bytes that it sends.
 
     For statistics it keeps `risk`, the loss in account currency at the stop of what it opens, and the

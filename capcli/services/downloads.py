@@ -4,13 +4,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from queue import Empty, SimpleQueue
 from shlex import quote
 from threading import Event, Lock, Thread
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import UnreadableRow
 from capcli.domain.candle_days import Days, Judged, add, judge
@@ -38,8 +40,7 @@ _Page = tuple[Candle, ...] | BaseException
 """The candles of one window, or why there are none; it is told when its turn comes."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadOrder:
+class DownloadOrder(Struct, frozen=True):
     """What is wanted: the candles of a market from a time to a time (UTC, both included), in a file.
 
     `target` is the file as typed, or `-` for stdout. Without an `end`, up to now.
@@ -72,8 +73,7 @@ class DownloadOrder:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """Where a download stands: candles, pages of pages, requests a second of this run, seconds left."""
 
     candles: int
@@ -83,8 +83,7 @@ class Progress:
     left_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(Struct, frozen=True):
     """A finished download. `first` and `last` are the opening instants of the outermost candles.
 
     `requests` counts pages over all runs of a download that was interrupted. `gaps` are holes inside the

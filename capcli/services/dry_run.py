@@ -1,6 +1,6 @@
 """A dry run as it is told: the exact requests that would be sent, without headers, which hold the tokens."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from capcli.errors import WouldSend
 from capcli.services.reply import Reply
@@ -9,8 +9,7 @@ from capcli.services.reply import Reply
 _PREFIX = "/api/v1"
 
 
-@dataclass(frozen=True, slots=True)
-class DryRequest:
+class DryRequest(Struct, frozen=True):
     """One request as it would leave. Bodies hold no secrets; logins are no part of a dry run."""
 
     method: str
@@ -18,8 +17,7 @@ class DryRequest:
     body: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DryRun:
+class DryRun(Struct, frozen=True):
     """What would have been sent. `dry_run` is always true; the preview, if any, can still be executed."""
 
     dry_run: bool

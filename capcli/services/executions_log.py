@@ -1,8 +1,9 @@
 """What this machine sent, from its journal alone: asked, sent, answered, what it became, and when."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptRecord, AttemptState
@@ -15,8 +16,7 @@ from capcli.services.reply import Reply
 MOST = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionRecord:
+class ExecutionRecord(Struct, frozen=True):
     """One attempt. Asked: epic to `deal_id`, the deal that a change is about. Sent: `path`, `sent_at`.
 
     The rest is what became of it, `outcome` in words. `note`, `tag` and `client` came with the order.
@@ -56,8 +56,7 @@ class ExecutionRecord:
     client: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionsFound:
+class ExecutionsFound(Struct, frozen=True):
     """The latest attempts of this environment on this machine, newest first."""
 
     executions: tuple[ExecutionRecord, ...]

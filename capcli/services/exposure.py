@@ -1,9 +1,11 @@
 """What is at stake: notional, margin and the loss at the stops, by market, class and currency."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import Account, Listed, Position, UnreadableRow
 from capcli.domain.market import Side
@@ -24,8 +26,7 @@ class Grouping(StrEnum):
     TOTAL = "total"
 
 
-@dataclass(frozen=True, slots=True)
-class ExposureRow:
+class ExposureRow(Struct, frozen=True):
     """The positions of a market, a class, an instrument currency, or all. Amounts in account currency.
 
     `currency` and `rate` say what was converted, None where a row mixes currencies. `net` is long less short.
@@ -56,8 +57,7 @@ class ExposureRow:
     without_stop: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExposureFound:
+class ExposureFound(Struct, frozen=True):
     """The exposure of the active account, the total last; working orders are not in it.
 
     `equity` and all amounts are in `account_currency`. `unreadable` positions are open and in no figure.
@@ -74,8 +74,7 @@ class ExposureFound:
         return self.exposure[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Struct, frozen=True):
     """A position in account currency."""
 
     position: Position

@@ -1,9 +1,12 @@
 """Flatten: halt, settle what is open in the journal, cancel every order, close every position, look again."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import Listed, Position, UnreadableRow, WorkingOrder
 from capcli.domain.money import short
@@ -41,8 +44,7 @@ STAYS = "The halt stays in force until capcli resume."
 _ROUNDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Flattened:
+class Flattened(Struct, frozen=True):
     """What became of one order or position. `exit_code` and `sentence` are those of its own command.
 
     `pl_account` is what a close booked, in account currency, where that is known.
@@ -57,8 +59,7 @@ class Flattened:
     pl_account: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Flattening:
+class Flattening(Struct, frozen=True):
     """Whether the account is flat, as it was read back; what was done; attempts that may still be live.
 
     `pl_account` is the sum of what was closed, None where a part of it is not known; `pl_estimated` where one
@@ -78,8 +79,7 @@ class Flattening:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubt:
+class _Doubt(Struct, frozen=True):
     """What may still come out of what was sent: attempt, deal and next command, and why."""
 
     attempts: tuple[tuple[str, str | None, str], ...] = ()
@@ -90,8 +90,7 @@ class _Doubt:
         return _Doubt(tuple(row for row in self.attempts if row[1] is None or row[1] in left), self.why)
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
+class _Account(Struct, frozen=True):
     """What the account shows. `unread` is why one of its two lists could not be read at all."""
 
     account_id: str | None

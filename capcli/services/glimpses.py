@@ -6,10 +6,11 @@ Between two looks nothing is heard, so what follows a cursor begins with a gap t
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from capcli.domain.market import Candle, Resolution
 from capcli.domain.money import NotANumber, parse_decimal
@@ -29,8 +30,7 @@ _LOOK_S = 0.2
 Stopped = Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     """A tick, in the instrument's currency; `at` is the broker's time."""
 
     epic: str
@@ -39,8 +39,7 @@ class Price:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PricesSeen:
+class PricesSeen(Struct, frozen=True):
     """Ticks in the order in which they came, thinned to one in `interval_s` for each market.
 
     `seen` counts all that came. `silent` names markets without ticks, with their status. `gaps` are spans of
@@ -55,8 +54,7 @@ class PricesSeen:
     cursor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """A level that the bid reached."""
 
     epic: str
@@ -66,8 +64,7 @@ class Reached:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class AlertsSeen:
+class AlertsSeen(Struct, frozen=True):
     """What fired during this look, and how many levels still wait."""
 
     fired: tuple[Reached, ...]
@@ -77,16 +74,14 @@ class AlertsSeen:
     cursor: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlPoint:
+class PlPoint(Struct, frozen=True):
     """The book's P&L at an instant, in account currency."""
 
     at: datetime
     pl: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class PortfolioSeen:
+class PortfolioSeen(Struct, frozen=True):
     """The book at the end of the look, with P&L from the latest ticks, and how the total moved meanwhile.
 
     `pl` is the total in `currency`, the account's; None where no market gives an exchange rate.
@@ -102,8 +97,7 @@ class PortfolioSeen:
     cursor: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedBar:
+class ClosedBar(Struct, frozen=True):
     """A bar that is over, in bid prices; `time` is its opening instant."""
 
     epic: str
@@ -115,8 +109,7 @@ class ClosedBar:
     volume: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class CandlesSeen:
+class CandlesSeen(Struct, frozen=True):
     """Bars that closed since the cursor, or during this look, oldest first and none left out."""
 
     candles: tuple[ClosedBar, ...]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from capcli.domain.attempt import AttemptState
 from capcli.domain.going_live import Approval, Gate, Step, Unlock
 from capcli.domain.hosts import HostKind
@@ -46,8 +48,7 @@ _WHERE = {
 ASKED = (Step.PREVIEW_FIELDS, Step.TERMS, Step.ELECTRONIC_TERMS)
 
 
-@dataclass(frozen=True, slots=True)
-class ChecklistItem:
+class ChecklistItem(Struct, frozen=True):
     """One step: whether it is done, and how that is known or what is missing."""
 
     name: str
@@ -56,8 +57,7 @@ class ChecklistItem:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Checklist:
+class Checklist(Struct, frozen=True):
     """The go-live checklist of a profile on this computer. `approval` is who approves orders on live."""
 
     complete: bool
@@ -68,8 +68,7 @@ class Checklist:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class OnPurpose:
+class OnPurpose(Struct, frozen=True):
     """Where environment and profile say that live and trading are wanted; None where they do not."""
 
     env: str | None

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import Listed, WorkingOrder
 from capcli.domain.halt import Halt, HaltKept, tidy
@@ -17,8 +19,7 @@ _PLACES = "capcli config path"
 _STAYS = "Closing, cancelling and tightening a stop stay possible."
 
 
-@dataclass(frozen=True, slots=True)
-class HaltShown:
+class HaltShown(Struct, frozen=True):
     """Whether new risk is halted, for every environment and account here; since when, by whom, and why.
 
     `orders` are the deal ids of working orders that can still fill: a halt does not cancel them.

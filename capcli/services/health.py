@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 from capcli.errors import CapcliError, Problem, ReadTimeout
 from capcli.services.fanout import bounded
 from capcli.services.reply import Reply
@@ -22,8 +24,7 @@ class HealthStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a probe reports when nothing stopped it."""
 
     message: str
@@ -40,8 +41,7 @@ class Probe:
     needs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
+class HealthCheck(Struct, frozen=True):
     """One check's outcome; `code` is the error's stable code when it failed."""
 
     name: str
@@ -51,8 +51,7 @@ class HealthCheck:
     code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class HealthReport:
+class HealthReport(Struct, frozen=True):
     """All checks, and whether none failed."""
 
     healthy: bool

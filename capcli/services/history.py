@@ -8,6 +8,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+
 from capcli.domain.account import Activity, Transaction, UnreadableRow
 from capcli.errors import BrokerRefused, Busy, UsageError
 from capcli.services import ids
@@ -44,8 +46,7 @@ class _Dated(Protocol):
 R = TypeVar("R", bound=_Dated)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """From when to when (UTC); without an end up to now, without a start `length` before the end."""
 
     start: datetime | None = None
@@ -53,8 +54,7 @@ class Span:
     length: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which rows: each field names what a row must be one of, empty for any. Words are the broker's."""
 
     epics: tuple[str, ...] = ()
@@ -64,8 +64,7 @@ class Wanted:
     deal_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityFound:
+class ActivityFound(Struct, frozen=True):
     """Activity of the account, newest first. `may_grow`: rows come up to two minutes late.
 
     `unreadable` rows are in a form that cannot be read.
@@ -78,8 +77,7 @@ class ActivityFound:
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionsFound:
+class TransactionsFound(Struct, frozen=True):
     """Bookings of the account, newest first, and their sum.
 
     The sum is None where they are not in one currency or not all of them can be read.
@@ -93,8 +91,7 @@ class TransactionsFound:
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a span brought, in the account's currency; `lines` are its markets, days or months (UTC).
 
     The closing balance is today's cash without what was booked after the span, the opening balance that
@@ -111,6 +108,9 @@ class Report:
     total: Totals
 
 
+_ALL = Wanted()
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """Reads the history of the active account, window by window. Never changes anything."""
@@ -125,7 +125,7 @@ class History:
     def activity(
         self,
         span: Span,
-        wanted: Wanted = Wanted(),
+        wanted: Wanted = _ALL,
         *,
         most_days: int = _MOST_DAYS,
     ) -> Reply[ActivityFound]:
@@ -156,7 +156,7 @@ class History:
     def transactions(
         self,
         span: Span,
-        wanted: Wanted = Wanted(),
+        wanted: Wanted = _ALL,
         *,
         most_days: int = _MOST_BOOKING_DAYS,
     ) -> Reply[TransactionsFound]:

@@ -1,8 +1,9 @@
 """What amending a position and amending a working order share: arguments, checks, blocking, words."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from capcli.domain.account import Position
 from capcli.domain.bracket import Bracket, Change

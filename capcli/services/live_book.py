@@ -1,8 +1,9 @@
 """The open positions on the stream: P&L from every tick, totals in the account's currency."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import Position, UnreadableRow
 from capcli.domain.market import Side
@@ -16,8 +17,7 @@ REREAD_MS = 15_000
 _CROSS = "USD"
 
 
-@dataclass(frozen=True, slots=True)
-class LivePosition:
+class LivePosition(Struct, frozen=True):
     """One open position at the latest price it would close at; `pl` in `currency`."""
 
     deal_id: str
@@ -30,8 +30,7 @@ class LivePosition:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class LiveTotals:
+class LiveTotals(Struct, frozen=True):
     """The sum in account currency, None where no market gives a rate or a row cannot be read.
 
     `count` positions, those that cannot be read included.
@@ -42,8 +41,7 @@ class LiveTotals:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class LiveBook:
+class LiveBook(Struct, frozen=True):
     """The book at one instant (ms since 1970); `opened` and `closed` are deal ids since the one before.
 
     `reread` are the markets beyond the 40 of a stream (API page 3): their prices come with each reading of
@@ -59,8 +57,7 @@ class LiveBook:
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Leg:
+class _Leg(Struct, frozen=True):
     """A market whose mid is a rate, or whose inverse is."""
 
     epic: str

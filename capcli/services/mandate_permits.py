@@ -1,11 +1,13 @@
 """What stands in for a person's approval: the mandate of this client, where it covers a request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
 from capcli.domain.approval import Asked

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.mandate import Deed, Mandate, MandateState, secret_hash
 from capcli.domain.money import CENT, plain
@@ -26,8 +29,7 @@ _LIST = "capcli mandate list"
 _SHOWN_FOR = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class MandateRow:
+class MandateRow(Struct, frozen=True):
     """One mandate. `risk` (of one order), `total_risk` and `charged` are in `currency`.
 
     `charged` is what is lost, was paid in costs, or is at stake at the stops; None where it was not read: the
@@ -51,8 +53,7 @@ class MandateRow:
     ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class MandatesFound:
+class MandatesFound(Struct, frozen=True):
     """The mandates that are in force, and those that ended in the last 24 hours.
 
     `approval` is who approves orders here: confirm or human. Under confirm no mandate counts.
@@ -62,8 +63,7 @@ class MandatesFound:
     approval: str
 
 
-@dataclass(frozen=True, slots=True)
-class MandateGranted:
+class MandateGranted(Struct, frozen=True):
     """A mandate that is in force, and the `file` with the secret that its client is to read."""
 
     mandate: MandateRow
@@ -72,8 +72,7 @@ class MandateGranted:
     next: str
 
 
-@dataclass(frozen=True, slots=True)
-class MandateRevoked:
+class MandateRevoked(Struct, frozen=True):
     """A mandate that counts no more. Of its working orders `cancelled` are gone, `left` can fill."""
 
     mandate_id: str
@@ -84,8 +83,7 @@ class MandateRevoked:
     next: str
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What a person is asked to grant, checked and in fixed amounts."""
 
     mandate: Mandate

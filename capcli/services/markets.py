@@ -1,9 +1,10 @@
 """Market data: search, details, quotes and candles."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import Rows, UnreadableRow
 from capcli.domain.market import Candle, Market, MarketRow, MarketStatus, Quote, Resolution
@@ -23,8 +24,7 @@ _SEARCHED = 3
 _SECOND = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class MarketsFound:
+class MarketsFound(Struct, frozen=True):
     """Markets whose name or epic matches a term; `total` counts them before the limit."""
 
     markets: tuple[MarketRow, ...]
@@ -32,15 +32,13 @@ class MarketsFound:
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MarketShown:
+class MarketShown(Struct, frozen=True):
     """One market with its rules, hours, fees and a quote."""
 
     market: Market
 
 
-@dataclass(frozen=True, slots=True)
-class QuoteRow:
+class QuoteRow(Struct, frozen=True):
     """A market's two prices in its own currency."""
 
     epic: str
@@ -57,16 +55,14 @@ class QuoteRow:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class QuotesFound:
+class QuotesFound(Struct, frozen=True):
     """Quotes in the order in which they were asked for."""
 
     quotes: tuple[QuoteRow, ...]
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CandlesFound:
+class CandlesFound(Struct, frozen=True):
     """Candles, oldest first. The last one may still be forming: then `forming` is true."""
 
     epic: str
@@ -76,8 +72,7 @@ class CandlesFound:
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ServerTime:
+class ServerTime(Struct, frozen=True):
     """The broker's clock, and how far ours is ahead of it (seconds)."""
 
     broker_time: datetime

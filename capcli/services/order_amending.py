@@ -1,10 +1,13 @@
 """Amend a working order: its level, its legs, its expiry. Everything is sent again, and read back."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain import policy
 from capcli.domain.account import OrderType, WorkingOrder
@@ -72,8 +75,7 @@ from capcli.services.trading_gate import require_confirmation, require_trading
 _HELP = "capcli orders amend --help"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderAmendment:
+class OrderAmendment(Struct, frozen=True):
     """A working order after an amendment, as it was read back. Prices in the instrument's currency.
 
     `attempt_id` and `state` are None when there was nothing to change, so that nothing was sent.
@@ -159,7 +161,7 @@ class OrderAmendments:
 
     def send_previewed(self, plan: Plan, preview: PreviewRecord) -> Reply[OrderAmendment]:
         """Send what a preview holds, once, inside the account lock, which the caller holds."""
-        change = replace(self._sending(plan), kind=Kind.WORKING_UPDATE, preview=preview)
+        change = dataclasses.replace(self._sending(plan), kind=Kind.WORKING_UPDATE, preview=preview)
         return self._changer.carry_out(change, plan.account_id)
 
     def plan(self, deal_id: str, change: OrderChange, account_id: str) -> Plan:

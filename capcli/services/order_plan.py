@@ -1,9 +1,11 @@
 """The plan of an order's amendment: what is to be different, what that adds in risk, and what is sent."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from capcli.domain import policy
 from capcli.domain.account import WorkingOrder
@@ -31,8 +33,7 @@ from capcli.services.standing import order_at
 _HELP = "capcli orders amend --help"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderChange:
+class OrderChange(Struct, frozen=True):
     """What somebody wants to be different about a working order. What is None or false is kept."""
 
     level: Decimal | None = None
@@ -41,8 +42,7 @@ class OrderChange:
     no_expiry: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """An amendment that passed its checks: the order as it waits, and as it is to be."""
 
     order: WorkingOrder

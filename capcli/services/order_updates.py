@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.attempt import PreviewRecord, PreviewState
@@ -34,16 +37,14 @@ from capcli.services.reply import Reply, about
 from capcli.services.trading_gate import require_confirmation, require_trading
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """What an update must not leave on the stop."""
 
     trailing: bool = False
     guaranteed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OrderUpdate:
+class OrderUpdate(Struct, frozen=True):
     """A working order as it would be. Prices in the instrument's currency; `risks` says what adds risk.
 
     `consequences` say in account currency what it can then lose and gain, and what is unusual about it.
@@ -277,7 +278,7 @@ def _shown(plan: Plan, record: PreviewRecord) -> OrderUpdate:
 def _write(order: WorkingOrder, change: OrderChange) -> bytes:
     legs = change.legs
     kept = {
-        "order": {field.name: _plain(getattr(order, field.name)) for field in fields(order)},
+        "order": {name: _plain(getattr(order, name)) for name in order.__struct_fields__},
         "level": _plain(change.level),
         "good_till": _plain(change.good_till),
         "no_expiry": change.no_expiry,

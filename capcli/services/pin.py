@@ -4,10 +4,11 @@ import hmac
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import scrypt
 from unicodedata import normalize
+
+from msgspec.structs import replace
 
 from capcli.errors import PinMissing, PinTooShort, PinWrong, UsageError
 from capcli.services.halting import Halting

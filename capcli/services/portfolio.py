@@ -1,9 +1,10 @@
 """What is open and what waits: positions with P&L, margin and distances, and working orders."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import Account, Listed, OrderType, Position, UnreadableRow, WorkingOrder
 from capcli.domain.market import MarketStatus, Side
@@ -20,8 +21,7 @@ from capcli.services.whereabouts import name_account
 _PCT = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class PositionRow:
+class PositionRow(Struct, frozen=True):
     """One open position. Prices, `pl` and `margin` in `currency`; distances in price units from now.
 
     `pl_account` is the P&L in account currency at the present rate, None where no market gives one. `pl_pct`
@@ -57,8 +57,7 @@ class PositionRow:
     tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """Sums in account currency, each None where it cannot be known in that currency.
 
     Where a row or a rate is missing they are the broker's own figures for the account.
@@ -70,8 +69,7 @@ class Totals:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class PositionsFound:
+class PositionsFound(Struct, frozen=True):
     """The open positions of the active account; `halt` says since when and why new risk is halted.
 
     `unreadable` are open as well: the broker sends them in a form that cannot be read.
@@ -83,8 +81,7 @@ class PositionsFound:
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRow:
+class OrderRow(Struct, frozen=True):
     """One working order. Levels in `currency`; `distance` is how far the market is from its level.
 
     `note` and `tag` are those that it was sent with, None where it was not sent from here.
@@ -112,8 +109,7 @@ class OrderRow:
     tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OrdersFound:
+class OrdersFound(Struct, frozen=True):
     """The working orders of the active account; `unreadable` wait as well."""
 
     orders: tuple[OrderRow, ...]

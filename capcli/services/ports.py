@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
 from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from msgspec import Struct, field
 
 from capcli.domain.account import (
     Account,
@@ -41,8 +42,7 @@ Ids = Callable[[str], str]
 """Returns a new id for a prefix: `p_` or `a_` and 12 of `[0-9a-z]`."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """What a login needs. Its repr shows no secret; it goes nowhere but into the login request."""
 
     api_key: str
@@ -58,8 +58,7 @@ class Credentials:
         return sha256(f"{self.identifier}\0{self.api_key}".encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class StoredSession:
+class StoredSession(Struct, frozen=True):
     """A broker session that outlives the process: tokens, and what they belong to.
 
     `fingerprint` is that of the credentials it was made with. `chosen` is the account that the user is on;
@@ -126,8 +125,7 @@ class Lane(IntEnum):
     """Long downloads: what the others leave, in even steps so that nobody waits long behind them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """A request that waits for its turn: since when, not before when, and when it is taken for given up."""
 
     number: int
@@ -137,8 +135,7 @@ class Ticket:
     expires: float
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(Struct, frozen=True):
     """What is used of the broker's allowance, in seconds of the monotonic clock.
 
     `taken` holds until when each of the latest requests counts, soonest first; the others say when the next
@@ -631,8 +628,7 @@ class Journal(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class JournalBreak:
+class JournalBreak(Struct, frozen=True):
     """A row of the journal that is not as its event chain tells: its table, its id or number, and what."""
 
     table: str
@@ -640,8 +636,7 @@ class JournalBreak:
     fault: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """How far a journal's chain came, as `keeper` remembers it: the number of events and the last hash."""
 
     count: int
@@ -649,8 +644,7 @@ class Mark:
     keeper: str
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """What a look through the whole journal found.
 
     `head` is the hash of the last event. `keyed` events are sealed with the keychain's key, and `unread` of
@@ -666,8 +660,7 @@ class Inspection:
     altered: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Anchor:
+class Anchor(Struct, frozen=True):
     """What the keychain keeps of a journal: the key of its chain, how many events it had, the last hash."""
 
     key: bytes
@@ -682,8 +675,7 @@ class Anchor:
         return f"Anchor(count={self.count})"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class PinHash:
+class PinHash(Struct, frozen=True):
     """What is kept of the PIN: its scrypt hash with salt and cost, and the wrong tries in a row."""
 
     hash: bytes
@@ -744,8 +736,7 @@ class AccountLock(Protocol):
     def __call__(self, env: str, host: str, account_id: str) -> AbstractContextManager[None]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """How far a download has come; a target keeps it beside the candles.
 
     `end` is the last instant that is asked for, fixed when the download began. `price_places` and

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from capcli.domain.account import OrderType
 from capcli.domain.atr import average_true_range
@@ -33,8 +35,7 @@ from capcli.services.reply import Reply
 from capcli.services.settling import Reconciliation, settled_now
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Struct, frozen=True):
     """An order before it is sent. Prices in `currency`; amounts in `account_currency`; times UTC."""
 
     preview_id: str
@@ -381,7 +382,7 @@ def _order_type(request: OrderRequest, market: Market) -> OrderType | None:
 
 
 def _shared(figures: Figures) -> dict[str, Any]:
-    return {field.name: getattr(figures, field.name) for field in fields(figures)}
+    return asdict(figures)
 
 
 def _age(now: datetime, quote: Quote) -> Decimal | None:

@@ -1,8 +1,10 @@
 """What a risk would buy or sell: both sides, or one of them as a preview. Arithmetic, not advice."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.atr import average_true_range
 from capcli.domain.market import Candle, Resolution, Side
@@ -29,8 +31,7 @@ _OF_SENDING = frozenset({Rule.TRADING, Rule.LIVE})
 NOTE = "Arithmetic, not advice: nobody says that this is a good trade."
 
 
-@dataclass(frozen=True, slots=True)
-class ProposedSide:
+class ProposedSide(Struct, frozen=True):
     """One side at the risk asked for. `size` is None and `refused` says why where none can be had.
 
     Prices in the instrument's currency; `loss`, `notional` and `margin` in account currency.
@@ -48,8 +49,7 @@ class ProposedSide:
     refused: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """Sizes by risk. Without a side there is no preview: `preview_id` and `expires_at` are None."""
 
     epic: str
@@ -71,8 +71,7 @@ class Proposal:
     warnings: tuple[Caution, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Stop:
+class _Stop(Struct, frozen=True):
     """The stop of each side, and where it comes from."""
 
     leg: Leg

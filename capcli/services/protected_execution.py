@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Protection

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from capcli.domain.masking import Mask, parse, written
 from capcli.errors import UsageError
@@ -14,8 +15,7 @@ _FIRST, *_ = SHOWN_EPICS
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """One GET. `path` is a template; `given` says in which earlier answer, and where, each parameter is."""
 
     path: str
@@ -59,8 +59,7 @@ class RawReads(Protocol):
     def raw(self, *segments: str, query: Mapping[str, str] = ...) -> tuple[int, bytes]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """A read and its masked answer. `path` is the template, `called` the path with masked ids.
 
     `body` is parsed JSON with numbers as they are written, or a text where it is no JSON.
@@ -79,24 +78,21 @@ class Exchange:
         return f"GET {self.path}{'?' if asked else ''}{asked}"
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """A recording that was written."""
 
     file: str
     requests: tuple["RecordedRequest", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedRequest:
+class RecordedRequest(Struct, frozen=True):
     """One read of a recording, and the broker's HTTP status."""
 
     request: str
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Where an answer is not as the paper broker's, or cannot be read. `field` is a place in the answer."""
 
     request: str
@@ -105,8 +101,7 @@ class Difference:
     expected: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingChecked:
+class RecordingChecked(Struct, frozen=True):
     """What a recording shows that is new; nothing where `differences` is empty."""
 
     file: str

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain import policy
 from capcli.domain.account import Position
@@ -51,8 +53,7 @@ _ONCE = "Do not send it again: look at the position."
 _RULES = (policy.market_open, policy.size_range, policy.size_step)
 
 
-@dataclass(frozen=True, slots=True)
-class Reduction:
+class Reduction(Struct, frozen=True):
     """What became of a partial close. `size` is what was to be closed; `remaining` was read back.
 
     `remaining` is None when it could not be read. Prices and `pl` in the instrument's `currency`;
@@ -84,8 +85,7 @@ class Reduction:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """A partial close that may be sent, and the look that it was judged by."""
 
     target: Position

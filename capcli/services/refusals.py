@@ -1,11 +1,13 @@
 """What the broker refused: one table of its words, and one exit and one wait for what it refused unread."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import Answer
@@ -63,8 +65,7 @@ class Cure(StrEnum):
     HEALTH = "find out what is wrong with the account"
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """A refusal of the broker's: what it says, its cure, and how the bound behind it is told."""
 
     says: str

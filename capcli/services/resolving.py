@@ -1,8 +1,9 @@
 """Resolve: a person's verdict on an attempt that evidence does not settle, never against the evidence."""
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.order import Kind

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from msgspec import Struct
+
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.identity import Asked
@@ -30,8 +32,7 @@ _DAY = timedelta(days=1)
 _MOST_DAYS = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long a missing trace says nothing, and how far apart two looks without one must be (seconds)."""
 
     quiet_s: float = 120

@@ -1,9 +1,11 @@
 """Reconcile: settle what is unresolved on this account as far as evidence allows, one pass or until it is."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.market import Side
@@ -37,8 +39,7 @@ _ENDS_WELL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What became of one attempt. `candidates` are deals that fit while nothing is decided.
 
     `kind`, `state_before` and `evidence` are plain words here: a shorter schema for assistants.
@@ -61,8 +62,7 @@ class Settled:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
+class Reconciliation(Struct, frozen=True):
     """All attempts that were looked at; `undecided` of them may still be live.
 
     `lately` says what was settled in the last hour before this look, by whatever command.

@@ -1,9 +1,10 @@
 """What counts beside a new order: the book, orders that are on their way, and what the day brought so far."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct
 
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
 from capcli.domain.attempt import AttemptRecord
@@ -22,16 +23,14 @@ _ORDERS = frozenset({Kind.MARKET, Kind.WORKING})
 _SLACK = timedelta(seconds=2)
 
 
-@dataclass(frozen=True, slots=True)
-class Flight:
+class Flight(Struct, frozen=True):
     """An order of ours that may be at the broker and shows in no list yet."""
 
     attempt: AttemptRecord
     order: StoredOrder
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
+class Book(Struct, frozen=True):
     """What is open, what waits, and what is on its way."""
 
     positions: tuple[Position, ...]

@@ -1,10 +1,12 @@
 """One look at everything that matters now: money, risk, what is open, what waits, and what limits leave."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.account import Account, Activity, Position, Transaction, UnreadableRow, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState
@@ -22,8 +24,7 @@ from capcli.services.standing import Book, Flight, flights, losses_in, total_at_
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class LimitLeft:
+class LimitLeft(Struct, frozen=True):
     """A limit that is set, what is used of it and what is left.
 
     `unit` is orders, positions, size (of one order), or the account currency. `used` and `left` are None for
@@ -39,8 +40,7 @@ class LimitLeft:
     where: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unsettled:
+class Unsettled(Struct, frozen=True):
     """An attempt of which nobody knows yet what became of it."""
 
     attempt_id: str
@@ -49,8 +49,7 @@ class Unsettled:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class StatusFound:
+class StatusFound(Struct, frozen=True):
     """The active account at a glance. Amounts are in `currency`, percentages of equity.
 
     `realised_today` is what was booked since 00:00 UTC by the broker's clock, None where it could not be
@@ -82,8 +81,7 @@ class StatusFound:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """What was read for a status. `booked` and `sent_today` are None where they could not be read."""
 
     account: Account

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from capcli.domain.account import Listed, Position, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.errors import CapcliError, DealUnknown, Exit, Interrupted, Problem, RowUnreadable, WouldSend
@@ -33,8 +35,7 @@ R = TypeVar("R", Position, WorkingOrder)
 D = TypeVar("D", bound=Done)
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Generic[R]):
+class Row(Struct, Generic[R], frozen=True):
     """A row of the list: as it was read, or as much of it as could be."""
 
     deal_id: str | None
@@ -42,8 +43,7 @@ class Row(Generic[R]):
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Swept(Generic[R, D]):
+class Swept(Struct, Generic[R, D], frozen=True):
     """What became of one row: `data` where a request was sent, `problem` unless it is proved to be gone.
 
     `gone`: somebody else was faster.

@@ -1,9 +1,11 @@
 """What the user is told about an attempt: one sentence, one exit code, one next command (order protocol)."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
 from capcli.domain.bracket import Change
@@ -29,8 +31,7 @@ class StopWork(StrEnum):
     CANCEL = "cancel"
 
 
-@dataclass(frozen=True, slots=True)
-class StopStep:
+class StopStep(Struct, frozen=True):
     """One step for a missing stop: its own attempt in the journal, if one was sent, and whether it worked."""
 
     deal_id: str
@@ -40,8 +41,7 @@ class StopStep:
     told: str
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """What became of an execute. Prices in the instrument's currency; times UTC.
 
     `stop_level` is the one that was read back, `limit_level` the one that was asked for. `effect` is what the

@@ -1,9 +1,11 @@
 """Whether the journal is as it was written: its event chain, and what the keychain remembers of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.errors import CapcliError, JournalAltered, JournalBehind, UsageError
 from capcli.services.ports import Anchor, Inspection, Journal, JournalBreak
@@ -32,8 +34,7 @@ class Vault(Protocol):
     def save(self, anchor: Anchor) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """What a verification found.
 
     `events` the journal holds, `keyed` of them are sealed with the keychain's key; up to the event numbered

@@ -1,7 +1,8 @@
 """Prices as they come: which markets, what each tick says, and which of them went silent."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from capcli.domain.market import Market, MarketStatus
 from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
@@ -14,8 +15,7 @@ _LOOK_S = 1.0
 _ASK_AGAIN_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """A market that is watched, as it was at the beginning."""
 
     market: Market

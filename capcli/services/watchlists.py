@@ -1,8 +1,9 @@
 """Watchlists of the login: read, and changed by requests that are sent once and settled by reading back."""
 
 import json
-from dataclasses import dataclass
 from shlex import quote
+
+from msgspec import Struct
 
 from capcli.domain.account import UnreadableRow, Watchlist
 from capcli.domain.attempt import Answer, Delivery
@@ -33,16 +34,14 @@ _OK = 200
 _SERVER_ERROR = 500
 
 
-@dataclass(frozen=True, slots=True)
-class WatchlistsFound:
+class WatchlistsFound(Struct, frozen=True):
     """The watchlists of the login, whichever account is active."""
 
     watchlists: tuple[Watchlist, ...]
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WatchlistShown:
+class WatchlistShown(Struct, frozen=True):
     """One watchlist with its markets and their prices."""
 
     watchlist_id: str
@@ -51,8 +50,7 @@ class WatchlistShown:
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WatchlistChange:
+class WatchlistChange(Struct, frozen=True):
     """What became of a watchlist: `epics` are those in it now, `skipped` those that the broker left out."""
 
     watchlist_id: str

@@ -3,10 +3,11 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
 
 from capcli.errors import CapcliError, ConfigError, SettingInvalid, SettingUnknown, UsageError
 from capcli.settings.table import BY_KEY, CREDENTIAL_NAMES, PREFIX, did_you_mean, not_enforced
@@ -30,8 +31,7 @@ def refuse_at_once(error: CapcliError) -> None:
     raise error
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """One profile: its name, the file it stands in, and its settings as text (none when it is new).
 
     `names_env` is false where its file, or its env in there, cannot be read: it may name one.

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from capcli.settings.table import PREFIX
 
 _UNFILLED = re.compile(r"\$\{user_config\.[A-Za-z0-9_]+\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field of the form, and the variable that it becomes."""
 
     key: str

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from capcli.errors import CapcliError, EnvironmentUnknown, SettingInvalid, SettingUnknown, UsageError
 from capcli.settings.config_file import Profile, Refuse, read_profile, refuse_at_once
@@ -23,8 +25,7 @@ from capcli.settings.values import Env, safe, shown, slip, written
 from capcli.system import Folders
 
 
-@dataclass(frozen=True, slots=True)
-class SettingRow:
+class SettingRow(Struct, frozen=True):
     """One effective setting for people: never a secret."""
 
     name: str
@@ -33,8 +34,7 @@ class SettingRow:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Everything the user decided. None stands for no limit, all markets, or the host's own address."""
 
     env: Env
@@ -70,8 +70,7 @@ class Settings:
     """What is wrong with settings that the way out does not use; for everything else the first is raised."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     value: Any
     source: str
 

@@ -1,9 +1,10 @@
 """The one table of settings: name, how it is read, default, what is allowed, and what it does."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from capcli.errors import NotEnforced
 from capcli.settings import values
@@ -14,8 +15,7 @@ CREDENTIALS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
 CREDENTIAL_NAMES = tuple(name + ending for name in CREDENTIALS for ending in ("", "_FILE", "_CMD"))
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One setting.
 
     While `enforced` is false its rule is not built, and anything but the default is refused.

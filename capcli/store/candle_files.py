@@ -8,11 +8,12 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, fields
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec.structs import asdict
 
 from capcli.domain.market import Candle
 from capcli.errors import Busy, OutputUnusable, UsageError
@@ -206,7 +207,7 @@ def _terms(note: Mapping[str, Any]) -> str:
 
 def _kept(note: Mapping[str, Any]) -> Kept:
     """Read what `asdict` wrote of a Kept. Raises KeyError, TypeError and ValueError."""
-    values = {field.name: note[field.name] for field in fields(Kept)}
+    values = {name: note[name] for name in Kept.__struct_fields__}
     for name in _INSTANTS:
         values[name] = _instant(values[name])
     days = {int(day): int(slots) for day, slots in values.pop("days").items()}

@@ -11,11 +11,14 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from time import time_ns
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from capcli.errors import CapcliError, JournalBehind, JournalUnreadable, StateFolderUnusable
 from capcli.services.ports import Mark
@@ -31,8 +34,7 @@ Ask = Callable[[str, tuple[Any, ...]], Any]
 """Runs a query on the journal and returns its first row, None without one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What is remembered of a journal. Without a `stamp` its files are not known to be as they were left."""
 
     journal: str

@@ -8,11 +8,12 @@ import hmac
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
+
+from msgspec import Struct, field
 
 from capcli.store.records import stamp
 from capcli.store.seals import Seal
@@ -21,8 +22,7 @@ FIRST_HASH = "0" * 64
 KEYED = "hmac-sha256:"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happened, to an attempt or to the journal as a whole."""
 
     kind: str

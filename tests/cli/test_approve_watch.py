@@ -148,7 +148,7 @@ def test_a_request_that_changes_under_the_finger_is_shown_anew_and_not_signed(ro
         journal = room.seat.app.journal
         (row,) = journal.approvals_waiting(now=room.time.now())
         changed = (row.__class__)(
-            **{name: getattr(row, name) for name in row.__slots__}
+            **{name: getattr(row, name) for name in row.__struct_fields__}
             | {"code_hash": "another", "text": "BUY 1.5 SILVER, at market, about 31"}
         )
         assert journal.ask_approval([changed])
@@ -258,7 +258,7 @@ def test_what_waits_elsewhere_is_named_with_the_command_and_not_decided_here(roo
     journal = room.seat.app.journal
     room.asked()
     (row,) = journal.approvals_waiting(now=room.time.now())
-    names = {name: getattr(row, name) for name in row.__slots__}
+    names = {name: getattr(row, name) for name in row.__struct_fields__}
     elsewhere = names | {"code_hash": "c", "digest": "d", "env": "demo", "host": "demo.example"}
     journal.ask_approval([type(row)(**elsewhere)])
     screen = room.watch((2.5, "y"), (6.0, "y"))
@@ -271,7 +271,7 @@ def test_hostile_text_reaches_the_screen_as_plain_text(room: Room) -> None:
     journal = room.seat.app.journal
     room.asked()
     (row,) = journal.approvals_waiting(now=room.time.now())
-    names = {name: getattr(row, name) for name in row.__slots__}
+    names = {name: getattr(row, name) for name in row.__struct_fields__}
     evil = "SELL 9 GOLD \x1b[2J\x1b]0;x\x07\u202e<b>--icon</b>\rBUY 1"
     journal.ask_approval([type(row)(**names | {"code_hash": "c", "digest": "d", "text": evil})])
     screen = room.watch((2.5, "n"), (5.5, "x"))

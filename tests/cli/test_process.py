@@ -17,7 +17,7 @@ from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = {"httpx", "pydantic", "msgspec", "rich", "keyring", "fastmcp", "sqlite3", "asyncio", "click"}
+HEAVY = {"httpx", "pydantic", "rich", "keyring", "fastmcp", "sqlite3", "asyncio", "click"}
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pipes")
 
 

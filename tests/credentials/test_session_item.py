@@ -2,11 +2,11 @@
 
 import json
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import keyring.errors
 import pytest
+from msgspec.structs import replace
 
 from capcli.credentials import session_item
 from capcli.credentials.session_item import FirstUsableCache, KeychainSessionCache

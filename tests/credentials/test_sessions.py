@@ -1,15 +1,16 @@
 """Session tokens in a private file: used only when nobody else could have written or read them."""
 
+import dataclasses
 import os
 import stat
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from capcli.credentials.sessions import FileSessionCache
 from capcli.services.ports import StoredSession
@@ -39,10 +40,10 @@ def test_session_comes_back(cache):
 
 def test_keys_do_not_share_sessions_or_show_in_the_name(cache):
     cache.save(SESSION)
-    other = replace(cache, key="fingerprint|live|https://host")
+    other = dataclasses.replace(cache, key="fingerprint|live|https://host")
     assert other.load() is None
     assert "fingerprint" not in file_of(cache).name
-    assert replace(cache, key="../../x\0\n").file is not None
+    assert dataclasses.replace(cache, key="../../x\0\n").file is not None
 
 
 def test_dropped_session_is_gone(cache):

@@ -1,10 +1,10 @@
 """What stands on the screen: it fits every size, and says what cannot be reached."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.desk.frame import Frame
 from capcli.desk.seen import (

@@ -1,9 +1,10 @@
 """Values that the domain's tests vary: SILVER at 30.00/30.02 on a USD account with 10,000."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from capcli.domain.account import Account
 from capcli.domain.market import (

@@ -1,10 +1,10 @@
 """A request for approval is known by everything that it would send, and a code by what a person reads."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.approval import Asked, code_hash, tidy_code
 

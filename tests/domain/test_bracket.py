@@ -1,13 +1,13 @@
 """The legs of a deal under any change: none is lost that was not named, and loosening is always noticed."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.bracket import (

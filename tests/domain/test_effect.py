@@ -1,9 +1,9 @@
 """What an order does to the account, worked by hand on books that the paper broker rarely has."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.account import Position, Preferences
 from capcli.domain.effect import AccountBook, Effect, effect_of

@@ -1,11 +1,11 @@
 """What an answer has to fit: the opening of an order, and the close, amendment and cancellation of a deal."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.account import AffectedDeal, Confirm
 from capcli.domain.identity import Asked, misfit

@@ -1,6 +1,5 @@
 """What a mandate has used: losses, costs and stakes by the broker's own rows, never less by a gain."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from capcli.domain.account import Activity, Position, Transaction
 from capcli.domain.attempt import AttemptRecord, AttemptState
@@ -41,8 +41,7 @@ def sent(number: int = 1, reserved: str = "10", **facts: Any) -> Sent:
 
 
 def position(number: int = 1, **changes: Any) -> Position:
-    row = Position.__new__(Position)
-    facts: dict[str, Any] = dict.fromkeys(Position.__slots__) | {
+    facts: dict[str, Any] = dict.fromkeys(Position.__struct_fields__) | {
         "deal_id": f"D{number}",
         "side": Side.BUY,
         "size": Decimal(2),
@@ -52,9 +51,7 @@ def position(number: int = 1, **changes: Any) -> Position:
         "contract_size": Decimal(1),
         "epic": "SILVER",
     }
-    for name, value in (facts | changes).items():
-        object.__setattr__(row, name, value)
-    return row
+    return Position(**(facts | changes))
 
 
 def booked(amount: str, deal_id: str | None = "D1", kind: str = "TRADE", epic: str = "SILVER") -> Transaction:

@@ -1,10 +1,10 @@
 """Limits in money: loss at stop, margin in use, the day's loss, and the stop that every order must carry."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger

@@ -1,7 +1,8 @@
 """Margin, stop, limit and overnight fee are those of the part of an order that opens something."""
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from capcli.domain.opened import opened_figures
 from capcli.domain.order import OrderRequest, Trigger

@@ -1,9 +1,9 @@
 """Every limit against what an order does: it refuses new risk, and stands in the way of nothing else."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.account import OrderType, Position, Preferences
 from capcli.domain.effect import AccountBook, effect_of

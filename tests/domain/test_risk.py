@@ -1,11 +1,11 @@
 """The size that a risk allows, by plain arithmetic: never more loss than asked, never a step wasted."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from capcli.domain.market import Side
 from capcli.domain.money import Money

@@ -1,11 +1,11 @@
 """What is unusual about an order is said at its edge and not before, in words with the figures."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.effect import Effect
 from capcli.domain.market import DayHours, MarketStatus, OpeningHours

@@ -1,10 +1,10 @@
 """What the live table shows at which width, and the lines of a stream."""
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.broker.stream import Streams
 from capcli.domain.account import UnreadableRow

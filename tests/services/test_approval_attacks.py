@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.app import Options
 from capcli.domain.approval import ApprovalState, code_hash

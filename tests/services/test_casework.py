@@ -1,9 +1,10 @@
 """What a day and an account are, for the limits that count by them."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.account import Rows
 from capcli.domain.attempt import AttemptState
@@ -115,7 +116,7 @@ def test_what_was_not_sent_says_how_long_to_wait_and_what_to_do() -> None:
 
 @pytest.mark.parametrize(("env", "told"), [("paper", None), ("demo", "has expired by the broker's clock.")])
 def test_the_paper_brokers_faster_time_ends_no_preview(seat: Seat, env: str, told: str | None) -> None:
-    desk = replace(seat.app.order_desk, env=env)
+    desk = dataclasses.replace(seat.app.order_desk, env=env)
     now = desk.clock()
     preview = a_preview(created_at=now, expires_at=now + timedelta(seconds=60), broker_time=now)
     assert clock_fault(desk, preview) is None, "the broker has not said yet what time it is"

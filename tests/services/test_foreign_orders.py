@@ -1,11 +1,11 @@
 """Which orders of the day are not ours: one of ours whose answer was lost is known by an equal row."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord

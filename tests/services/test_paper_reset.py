@@ -1,8 +1,7 @@
 """A reset of the paper broker ends what the journal still held open there, and nothing else."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptState, Evidence
 from capcli.domain.order import Kind

@@ -1,11 +1,11 @@
 """A stop that the broker leaves out: set at once, or the position is closed; never open and unreported."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptState, Ending, Protection
 from capcli.domain.order import Trigger

@@ -1,12 +1,12 @@
 """Closing part of a position and closing all: an order that only reduces, one close each (E7)."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptState, Evidence, PreviewState
@@ -126,7 +126,7 @@ def test_another_market_is_not_in_the_way(seat: Seat, time: Time) -> None:
 
 
 def test_a_book_with_both_sides_is_one_of_a_hedging_account(seat: Seat) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from capcli.services.reducing import reducible
 

@@ -1,10 +1,10 @@
 """What the broker says no with: a sentence, its bound, and a command that would work."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side

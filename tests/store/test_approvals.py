@@ -2,11 +2,11 @@
 
 import json
 import sqlite3
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.approval import ApprovalState
 from capcli.errors import ApprovalUnknown

@@ -1,10 +1,10 @@
 """The command tree as a shell needs it: words, options and where the value of each comes from."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import typer
+from msgspec import Struct
 from typer._click import Context
 
 ASK = "@"
@@ -12,16 +12,14 @@ FILES = "files"
 _SENTENCE = 72
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A word that may be typed and what it does."""
 
     text: str
     about: str
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """An option under its names; `source` is None for a flag.
 
     A source is `@KIND` (asked of `capcli __complete`), `files`, words with blanks between, or nothing.
@@ -32,8 +30,7 @@ class Option:
     source: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """One command: what may follow it. `path` is empty at the root; the last argument may repeat."""
 
     path: str
