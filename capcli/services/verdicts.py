@@ -352,7 +352,11 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
         cut = len(attempt.deal_ids) - len(attempt.opened_deal_ids)
         closed = f" It reduced {cut} position{'s' * (cut != 1)}."
     effect = _effect(attempt)
-    if effect is not None and effect.closes and attempt.ending is not Ending.CLOSED:
+    # Another order may have met those deals first: then what was foreseen is not what was done.
+    foreseen = effect is not None and (
+        not attempt.deal_ids or bool(effect.opens) is bool(attempt.opened_deal_ids)
+    )
+    if effect is not None and foreseen and effect.closes and attempt.ending is not Ending.CLOSED:
         booked = f"about {result(effect.realised, effect.currency)}"
         opened = f"opened {short(effect.opens)}" if effect.opens else "opened nothing"
         closed = f" It closed {short(effect.closes)} ({booked}) and {opened}."

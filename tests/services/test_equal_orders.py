@@ -3,6 +3,7 @@
 The deal of that size is the other one's, and nothing but what the opposite deals lost tells of ours.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,21 @@ def test_an_equal_order_that_comes_to_light_later_is_an_alarm(seats: Seats) -> N
     assert row.state is S.LANDED
     assert row.candidates
     assert events(seat, "second_deal") == [attempt_id]
+
+
+def test_what_another_order_took_first_is_not_told_as_closed(seat: Seat, tmp_path: Path, time: Time) -> None:
+    hand = Seat(tmp_path / "elsewhere", time, number=7, paper=seat.home / "paper.db")
+    by_hand(hand, "SELL")
+    seat.time.tick(2)
+    shown = seat.preview()
+    assert shown.effect is not None
+    assert (shown.effect.closes, shown.effect.opens) == (Decimal("1.5"), 0)
+
+    def first(_: httpx.Request) -> None:
+        by_hand(hand)
+
+    seat.tap.breaks("POST", "/positions", before=first)
+    done = seat.execute(shown.preview_id).data
+    hand.close()
+    (opened,) = seat.book()
+    assert (done.deal_ids, done.sentence) == ((opened,), f"Bought 1.5 SILVER at {done.level}.")

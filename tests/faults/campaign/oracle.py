@@ -1,5 +1,6 @@
 """The judge of a run. It knows what the broker did and what the users were told; capcli's code has no say."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -120,8 +121,6 @@ def _is_of(preview: Row, entry: Entry) -> bool:
 
 
 def _body(entry: Entry) -> dict[str, Any]:
-    import json
-
     found: dict[str, Any] = json.loads(entry.body)
     return found
 
@@ -175,8 +174,6 @@ def verdicts_are_true(case: Case) -> Iterator[str]:
 
 
 def _deals(row: Row) -> list[str]:
-    import json
-
     found: list[str] = json.loads(row["deal_ids"])
     return found
 
@@ -195,10 +192,15 @@ def _owned(case: Case, row: Row, sent: Sent | None) -> bool:
 
 
 def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
-    """Say whether an equal order of another's was taken for ours in seconds in which nobody can tell."""
-    if sent and sent.placed:
+    """Say whether an equal order of another's was taken for ours in seconds in which nobody can tell.
+
+    Where ours was held up and came later, it has to be named as a second one since.
+    """
+    if sent and sent.placed and _came_in_time(sent):
         return _is_the_twin(case, row, sent)
     if row["evidence"] != "inferred":
+        return False
+    if sent and sent.placed and sent.deals.isdisjoint(json.loads(row["candidates"])):
         return False
     command = next((one for one in case.was_told(row)), None)
     arrived = sent.entry.at if sent else (command.ended if command else 0)
@@ -213,6 +215,11 @@ def _could_not_tell(case: Case, row: Row, sent: Sent | None) -> bool:
         for other in case.entries
         if other.is_order and other.confirm
     )
+
+
+def _came_in_time(sent: Sent) -> bool:
+    """Say whether the broker had an order while it was its sender's; a network may hold it up for minutes."""
+    return sent.entry.done_at <= sent.entry.at + _AFTER_S
 
 
 def _is_the_twin(case: Case, row: Row, sent: Sent) -> bool:
@@ -345,8 +352,21 @@ def halted_is_halted(case: Case) -> Iterator[str]:
         for sent in case.sent:
             by = case.by_step[sent.entry.step]
             late = halt.ended < by.began and sent.entry.at < until
-            if sent.home in reached and by.deed != "close part" and late:
+            if sent.home in reached and late and not _was_to_reduce(case, by, sent):
                 yield f"{_name(by)} sent an order after {_name(halt)} had halted"
+
+
+def _was_to_reduce(case: Case, by: Command, sent: Sent) -> bool:
+    """Say whether the book right before a command had enough of the other side to be no more than reduced."""
+    asked, before = _body(sent.entry), case.during(by)[:1]
+    against = [
+        Decimal(str(row["size"]))
+        for book in before
+        for row in book["positions"].values()
+        if row["account_id"] == sent.entry.account and row["direction"] != asked["direction"]
+    ]
+    reduces = not case.history.plan.hedging and sent.entry.path == "/positions"
+    return by.deed == "close part" or (reduces and sum(against) >= Decimal(str(asked["size"])))
 
 
 def stops_are_told(case: Case) -> Iterator[str]:
@@ -485,16 +505,18 @@ def the_journal_is_whole(case: Case) -> Iterator[str]:
 
 
 def nobody_denies_what_is_there(case: Case) -> Iterator[str]:
-    """Whoever says that an order was not placed is contradicted while its deal is in the list."""
+    """Whoever says that an order was not placed is contradicted while its deal is in the list.
+
+    One that came after its window may be a trade by hand, so a person's word is taken.
+    """
     for command in case.history.commands:
         denied = command.deed == "resolve" and "--not-placed" in command.words and command.exit == 0
         if not denied or any(entry.struck for entry in case.of_step(command)):
             continue
         for home, row, sent in case.rows():
             mine = home == command.home and row["id"] == command.words[1] and row["evidence"] == "human"
-            books = (
-                case.during(command) if mine and sent and sent.placed and row["state"] == "NOT_SENT" else []
-            )
+            placed = mine and sent and sent.placed and _came_in_time(sent)
+            books = case.during(command) if placed and row["state"] == "NOT_SENT" else []
             there = [deal for book in books for deal in book["positions"] if sent and deal in sent.deals]
             if books and len(there) >= len(books):
                 yield f"{_name(command)} was believed, the broker has {there[0]}: {command.said}"

@@ -351,9 +351,15 @@ class Runner:
             self.run(home, "verify", "history", "verify", "--json")
 
     def doubts(self, home: str) -> list[str]:
-        """Return the accounts of which the home's journal holds something undecided."""
+        """Return the accounts of which the home's journal holds something undecided, or decided by traces."""
         attempts = Books.read(self._journal(home)).attempts.values()
-        return sorted({row["account_id"] for row in attempts if row["state"] in OPEN | {"ABSENT"}})
+        return sorted(
+            {
+                row["account_id"]
+                for row in attempts
+                if row["state"] in OPEN | {"ABSENT"} or row["evidence"] == "inferred"
+            }
+        )
 
 
 def _blows(names: dict[str, Fault]) -> Iterator[tuple[float, int]]:
