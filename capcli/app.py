@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from capcli.services.resolving import Resolutions
     from capcli.services.search import Patience
     from capcli.services.settling import Settlements
+    from capcli.services.statistics import Statistics
     from capcli.services.status import Status
     from capcli.services.verifying import Verification
     from capcli.services.watching import Watching
@@ -1029,6 +1030,12 @@ class App:
         from capcli.services.history import History
 
         return self._once("history", lambda: History(self.broker))
+
+    @property
+    def statistics(self) -> "Statistics":
+        from capcli.services.statistics import Statistics
+
+        return self._once("statistics", lambda: Statistics(self.history, lambda: self.journal, self.env))
 
     @property
     def watchlists(self) -> "Watchlists":

@@ -51,6 +51,7 @@ __capcli_command() {
     "history|activity") ;;
     "history|transactions") ;;
     "history|report") ;;
+    "history|stats") ;;
     "markets|search") ;;
     "markets|show") ;;
     "markets|browse") ;;
@@ -168,6 +169,11 @@ __capcli_valued() {
     "history report|--from") source="" ;;
     "history report|--to") source="" ;;
     "history report|--by") source="market day month" ;;
+    "history stats|--last") source="" ;;
+    "history stats|--from") source="" ;;
+    "history stats|--to") source="" ;;
+    "history stats|--by") source="market day month" ;;
+    "history stats|--html") source="files" ;;
     "prices|--resolution") source="1m 5m 15m 30m 1h 4h 1d 1w MINUTE MINUTE_5 MINUTE_15 MINUTE_30 HOUR HOUR_4 DAY WEEK" ;;
     "prices|--last") source="" ;;
     "prices|--from") source="" ;;
@@ -298,13 +304,14 @@ __capcli_words() {
     "resume") words="|--confirm --yes" ;;
     "reconcile") words="|--wait" ;;
     "resolve") words="|--landed --not-placed --confirm --yes" ;;
-    "history") words="executions verify accept activity transactions report|" ;;
+    "history") words="executions verify accept activity transactions report stats|" ;;
     "history executions") words="|--last" ;;
     "history verify") words="|" ;;
     "history accept") words="|--reason" ;;
     "history activity") words="|--last --from --to --epic --type --status --source --deal" ;;
     "history transactions") words="|--last --from --to --epic --type --status --deal" ;;
     "history report") words="|--last --from --to --by" ;;
+    "history stats") words="|--last --from --to --by --chart --html --force" ;;
     "quote") words="|" ;;
     "prices") words="|--resolution --last --from --to --chart --output --force" ;;
     "watch") words="|--positions --once --for --every" ;;

@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|status' '|desk' '|approve' '|mandate' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|schema' '|help' 'positions|amend' 'positions|breakeven' 'orders|amend' 'orders|cancel' 'mandate|grant' 'mandate|list' 'mandate|revoke' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
+        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|status' '|desk' '|approve' '|mandate' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|schema' '|help' 'positions|amend' 'positions|breakeven' 'orders|amend' 'orders|cancel' 'mandate|grant' 'mandate|list' 'mandate|revoke' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'history|stats' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
             return 0
     end
     return 1
@@ -174,6 +174,16 @@ function __capcli_valued
             echo ''
         case 'history report|--by'
             echo 'market day month'
+        case 'history stats|--last'
+            echo ''
+        case 'history stats|--from'
+            echo ''
+        case 'history stats|--to'
+            echo ''
+        case 'history stats|--by'
+            echo 'market day month'
+        case 'history stats|--html'
+            echo 'files'
         case 'prices|--resolution'
             echo '1m 5m 15m 30m 1h 4h 1d 1w MINUTE MINUTE_5 MINUTE_15 MINUTE_30 HOUR HOUR_4 DAY WEEK'
         case 'prices|--last'
@@ -424,6 +434,7 @@ function __capcli_commands
             printf '%s\t%s\n' 'activity' 'What happened on the account: orders, fills, closes, stops, rejections.'
             printf '%s\t%s\n' 'transactions' 'What was booked: realised P&L, overnight fees, commissions, deposits.'
             printf '%s\t%s\n' 'report' 'Realised P&L, costs and deposits of a span, in the account\'s currency.'
+            printf '%s\t%s\n' 'stats' 'Win rate, expectancy, R and drawdown of closed trades, with costs.'
         case 'markets'
             printf '%s\t%s\n' 'search' 'Markets whose name or epic matches.'
             printf '%s\t%s\n' 'show' 'One market: prices, sizes, margin, stop distances, fees, hours.'
@@ -627,6 +638,14 @@ function __capcli_options
             printf '%s\t%s\n' '--from' 'From this time (UTC).'
             printf '%s\t%s\n' '--to' 'To this time (UTC).'
             printf '%s\t%s\n' '--by' 'market, day or month (UTC).'
+        case 'history stats'
+            printf '%s\t%s\n' '--last' 'How far back: 90m, 24h, 7d, 2w.'
+            printf '%s\t%s\n' '--from' 'From this time (UTC).'
+            printf '%s\t%s\n' '--to' 'To this time (UTC).'
+            printf '%s\t%s\n' '--by' 'market, tag, side, hour (of opening, UTC) or client.'
+            printf '%s\t%s\n' '--chart' 'Draw the equity curve.'
+            printf '%s\t%s\n' '--html' 'Also write a page with pictures.'
+            printf '%s\t%s\n' '--force' 'With --html: overwrite the file.'
         case 'prices'
             printf '%s\t%s\n' '--resolution' '1m 5m 15m 30m 1h 4h 1d 1w, or the broker\'s name.'
             printf '%s\t%s\n' '--last' 'Number of candles (default 50), or how far back: 24h, 7d.'

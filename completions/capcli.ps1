@@ -84,7 +84,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('accept', 'Go on from the journal as it is, though it is older or changed.'),
             @('activity', 'What happened on the account: orders, fills, closes, stops, rejections.'),
             @('transactions', 'What was booked: realised P&L, overnight fees, commissions, deposits.'),
-            @('report', 'Realised P&L, costs and deposits of a span, in the account''s currency.')
+            @('report', 'Realised P&L, costs and deposits of a span, in the account''s currency.'),
+            @('stats', 'Win rate, expectancy, R and drawdown of closed trades, with costs.')
         )
         'history executions' = @()
         'history verify' = @()
@@ -92,6 +93,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'history activity' = @()
         'history transactions' = @()
         'history report' = @()
+        'history stats' = @()
         'quote' = @()
         'prices' = @()
         'watch' = @()
@@ -370,6 +372,15 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--to', 'To this time (UTC).'),
             @('--by', 'market, day or month (UTC).')
         )
+        'history stats' = @(
+            @('--last', 'How far back: 90m, 24h, 7d, 2w.'),
+            @('--from', 'From this time (UTC).'),
+            @('--to', 'To this time (UTC).'),
+            @('--by', 'market, tag, side, hour (of opening, UTC) or client.'),
+            @('--chart', 'Draw the equity curve.'),
+            @('--html', 'Also write a page with pictures.'),
+            @('--force', 'With --html: overwrite the file.')
+        )
         'quote' = @()
         'prices' = @(
             @('--resolution', '1m 5m 15m 30m 1h 4h 1d 1w, or the broker''s name.'),
@@ -599,6 +610,11 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'history report|--from' = ''
         'history report|--to' = ''
         'history report|--by' = 'market day month'
+        'history stats|--last' = ''
+        'history stats|--from' = ''
+        'history stats|--to' = ''
+        'history stats|--by' = 'market day month'
+        'history stats|--html' = 'files'
         'prices|--resolution' = '1m 5m 15m 30m 1h 4h 1d 1w MINUTE MINUTE_5 MINUTE_15 MINUTE_30 HOUR HOUR_4 DAY WEEK'
         'prices|--last' = ''
         'prices|--from' = ''

@@ -125,6 +125,7 @@ CONTRACTS: dict[str, Contract] = {
     "history activity": _reads("services.history.ActivityFound"),
     "history transactions": _reads("services.history.TransactionsFound"),
     "history report": _reads("services.history.Report"),
+    "history stats": _reads("services.statistics.StatsFound"),
     "quote": _reads("services.markets.QuotesFound"),
     "prices": _reads("services.markets.CandlesFound", "services.downloads.Download"),
     "watch": Contract(("render.stream_schema.EVENT",), Changes.NOTHING, Ends.READS, streams=True),

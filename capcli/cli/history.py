@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.drawing import check_width
 from capcli.cli.inputs import instant, listed, span
 from capcli.cli.pin import recognise
 from capcli.cli.run import run
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.services.history import History, Span
     from capcli.services.reply import Reply
+    from capcli.services.statistics import StatsFound
     from capcli.services.verifying import Verified
 
 app = new_app("Activity, bookings, realised P&L; what was sent from here.", no_args_is_help=True)
@@ -201,6 +204,52 @@ def report(
 
     when = _span(ctx, "report", last, start, end)
     run(ctx, lambda application: _told(ctx, application).report(when, by=by), Report)
+
+
+@command(
+    app,
+    "stats",
+    example="capcli history stats --last 90d --chart\ncapcli history stats --by tag --csv\n"
+    "capcli history stats --last 90d --html trades.html",
+)
+def stats(
+    ctx: typer.Context,
+    *,
+    last: _Last = None,
+    start: _From = None,
+    end: _To = None,
+    by: Annotated[
+        str, typer.Option(metavar="WHAT", help="market, tag, side, hour (of opening, UTC) or client.")
+    ] = "market",
+    chart: Annotated[bool, typer.Option("--chart", help="Draw the equity curve.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with pictures.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="With --html: overwrite the file.")] = False,
+) -> None:
+    """Win rate, expectancy, R and drawdown of closed trades, with costs.
+
+    The last 30 days unless you give a span, in the account's currency. Results and costs are the broker's
+    bookings, as in `capcli history report`; side, tag, first stop and client come from this computer's
+    journal. R is a trade's result over the loss at its first stop. Several closes of one deal are one trade.
+    Overnight fees name no deal: they are in the costs and in the expectancy, not in a single trade.
+    """
+    from capcli.cli.page import checked, write
+    from capcli.services.statistics import StatsFound
+
+    when, call = _span(ctx, "stats", last, start, end), ctx.find_root().obj
+    checked(html, force=force)
+    if chart:
+        check_width(call)
+
+    def use(application: "App") -> "Reply[StatsFound]":
+        told = _progress(ctx, application, "Read {} of {} parts of the history.\n")
+        reply = application.statistics.telling(told).of(when, by=by)
+        if html is not None:
+            write(call, html, reply, application.env)
+        return reply
+
+    run(ctx, use, StatsFound, explain=chart)
 
 
 def _span(ctx: typer.Context, name: str, last: str | None, start: str | None, end: str | None) -> "Span":

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from capcli.cli.call import Call
+from capcli.cli.drawing import check_width
 from capcli.cli.inputs import instant, last_of, listed, resolution
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
@@ -75,7 +76,7 @@ def prices(
     if isinstance(back, timedelta):
         since, back = clock() - back, None
     if chart:
-        _check_chart(ctx, output)
+        _check_chart(call, output)
     if output is not None:
         from capcli.cli.candles import download
         from capcli.services.downloads import DownloadOrder
@@ -94,14 +95,8 @@ def prices(
     )
 
 
-def _check_chart(ctx: typer.Context, output: str | None) -> None:
+def _check_chart(call: Call, output: str | None) -> None:
     """Refuse what cannot be drawn, before anything is fetched. Raises UsageError."""
-    from capcli.render.chart import NARROWEST
-
-    call: Call = ctx.find_root().obj
     if output is not None:
         raise UsageError("--chart and --output cannot be used together.", next="capcli prices --help")
-    look = call.outlet.look(no_colour=call.options.no_colour)
-    width = look.width or look.columns
-    if width < NARROWEST and not (call.json or call.options.csv):
-        raise UsageError(f"A chart needs {NARROWEST} columns; here are {width}. Nothing was fetched.")
+    check_width(call)

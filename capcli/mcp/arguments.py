@@ -296,6 +296,15 @@ Grouping = Annotated[
         enum=["market", "day", "month"],
     ),
 ]
+StatsBy = Annotated[
+    str,
+    _argument(
+        partial(_word, allowed=("market", "tag", "side", "hour", "client")),
+        "string",
+        "One line for each; hour: of opening, UTC",
+        enum=["market", "tag", "side", "hour", "client"],
+    ),
+]
 DealId = Annotated[str, _id("deal_id, whole, as a list returned it")]
 MaybeDealId = Annotated[str | None, _id("deal_id, whole, as a list returned it")]
 AccountId = Annotated[str, _id("account_id, as cap_account_list returned it")]

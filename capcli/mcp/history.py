@@ -2,12 +2,13 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
-from capcli.mcp.arguments import Cursor, Fields, FromDate, Grouping, Kind, Max, ToDate
+from capcli.mcp.arguments import Cursor, Fields, FromDate, Grouping, Kind, Max, StatsBy, ToDate
 from capcli.mcp.compact import Listing
 from capcli.mcp.face import Face
 from capcli.mcp.progress import teller
 from capcli.mcp.toolset import READS, tool
 from capcli.services.history import ActivityFound, Report, Span, TransactionsFound, Wanted
+from capcli.services.statistics import StatsFound
 
 _SET = "account"
 _ACTIVITIES = Listing(
@@ -19,6 +20,7 @@ _BOOKINGS = Listing(
     TransactionsFound, ("at", "type", "epic", "note", "amount", "currency", "deal_id"), in_columns=True
 )
 _LINES = Listing(Report, identity=("key",))
+_STATS = Listing(StatsFound, identity=("key",))
 # A day a request: what an assistant's call has time for.
 _MOST_DAYS = 90
 
@@ -69,6 +71,21 @@ class HistoryTools:
             lambda app: app.history.telling(told).report(span, by=by), _LINES.asked(cursor=cursor)
         )
 
+    def cap_history_stats(  # noqa: PLR0917 - as the tools above
+        self,
+        from_date: FromDate = None,
+        to_date: ToDate = None,
+        by: StatsBy = "market",
+        fields: Fields = (),
+        max: Max = None,  # noqa: A002 - as cap_market_prices names it
+        cursor: Cursor = None,
+    ) -> ToolResult:
+        span, told = Span(from_date, to_date), teller()
+        return self._face.answer(
+            lambda app: app.statistics.telling(told).of(span, by=by, most_days=_MOST_DAYS, short=True),
+            _STATS.asked(fields, max, cursor),
+        )
+
 
 def tools(face: Face) -> list[FunctionTool]:
     """Return the history tools."""
@@ -100,5 +117,14 @@ def tools(face: Face) -> list[FunctionTool]:
             READS,
             _SET,
             rows=_LINES,
+        ),
+        tool(
+            do.cap_history_stats,
+            "Trade statistics",
+            "Win rate, expectancy, R, drawdown of closed trades; 30 days. Same as: capcli history stats",
+            StatsFound,
+            READS,
+            _SET,
+            rows=_STATS,
         ),
     ]

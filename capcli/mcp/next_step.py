@@ -52,6 +52,7 @@ _CALLS: Mapping[str, _Call] = {
     "history activity": _Call("cap_account_history_activity"),
     "history executions": _Call("cap_trade_executions", (), {"--last": "last"}),
     "history report": _Call("cap_account_history_report"),
+    "history stats": _Call("cap_history_stats", (), {"--by": "by"}),
     "history transactions": _Call("cap_account_history_transactions"),
     "login --status": _Call("cap_session_status"),
     "markets browse": _Call("cap_market_navigation_node", ("node_id",)),

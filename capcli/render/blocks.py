@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from capcli.domain.market import Candle
+
+if TYPE_CHECKING:
+    from capcli.domain.performance import CurvePoint
 
 
 class Tone(StrEnum):
@@ -110,7 +114,15 @@ class Chart(Struct, frozen=True):
     candles: tuple[Candle, ...]
 
 
-Block = Table | Pairs | Line | Page | Chart
+class Curve(Struct, frozen=True):
+    """A sum over time, from `start` to `end`, to be drawn as wide as the reader's window is."""
+
+    points: "tuple[CurvePoint, ...]"
+    start: datetime
+    end: datetime
+
+
+Block = Table | Pairs | Line | Page | Chart | Curve
 
 
 class Look(Struct, frozen=True):

@@ -32,7 +32,7 @@ def sentences(data: Preview) -> Iterator[tuple[str, str]]:
     yield "Overnight", _overnight(data)
     yield "Price age", _price_age(data)
     if data.tag:
-        yield "Tag", f"{data.tag}: kept here with the order, to count trades by; never sent."
+        yield "Tag", f"{data.tag}: never sent; `capcli history stats --by tag` counts trades by it."
     if data.note:
         yield "Note", f"Kept here with the order, never sent: {data.note}"
     yield "Checks", _checks(data)

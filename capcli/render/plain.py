@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from capcli.render.blocks import Block, Chart, Line, Look, Page, Pairs, Table, shown, written
+from capcli.render.blocks import Block, Chart, Curve, Line, Look, Page, Pairs, Table, shown, written
 
 _GAP = "  "
 
@@ -20,15 +20,19 @@ def _lines(block: Block, look: Look) -> list[str]:
         return [shown(line, look) for line in block.text.splitlines()]
     if isinstance(block, Pairs):
         return _pairs(block, look)
-    if isinstance(block, Chart):
-        return _chart(block, look)
+    if isinstance(block, Chart | Curve):
+        return _drawn(block, look)
     return _table(block, look)
 
 
-def _chart(block: Chart, look: Look) -> list[str]:
-    from capcli.render import chart
+def _drawn(block: Chart | Curve, look: Look) -> list[str]:
+    from capcli.render import chart, curve
 
-    return ["".join(cell.text for cell in line).rstrip() for line in chart.lines(block.candles, look)]
+    if isinstance(block, Chart):
+        lines = chart.lines(block.candles, look)
+    else:
+        lines = curve.lines(block.points, block.start, block.end, look)
+    return ["".join(cell.text for cell in line).rstrip() for line in lines]
 
 
 def _pairs(block: Pairs, look: Look) -> list[str]:

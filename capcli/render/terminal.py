@@ -17,6 +17,7 @@ from capcli.render.blocks import (
     Cell,
     Chart,
     Column,
+    Curve,
     Line,
     Look,
     Page,
@@ -73,6 +74,10 @@ def _parts(block: Block, look: Look) -> Iterator[RenderableType]:
         yield _pairs(block, look)
     elif isinstance(block, Chart):
         yield Group(*(_toned(line) for line in chart.lines(block.candles, look)))
+    elif isinstance(block, Curve):
+        from capcli.render import curve
+
+        yield Group(*(_toned(line) for line in curve.lines(block.points, block.start, block.end, look)))
     else:
         yield from _fitted(block, look)
 
@@ -84,11 +89,12 @@ def _fitted(block: Table, look: Look) -> Iterator[RenderableType]:
     if shorter and len({row[-1].text.partition("…")[2] for row in shorter[0].rows}) < len(block.rows):
         # Middles that are alike tell no deal from another.
         del shorter[0]
+    small = shorter[-1] if shorter and len(block.rows) > 1 else None if block.ids_last else block
     if (found := next((table for table in (whole, *shorter) if _fits(table, look)), None)) is not None:
         yield _table(found, look)
         if found != whole and len(block.rows) == 1:
             yield _pairs(Pairs(((block.columns[-1].title, whole.rows[0][-1]),)), look)
-    elif shorter and len(block.rows) > 1 and (narrow := _narrowed(shorter[-1], look)) is not None:
+    elif small is not None and (narrow := _narrowed(small, look)) is not None:
         hidden = [one.title for one in block.columns if one not in narrow.columns]
         yield _table(narrow, look)
         yield _text(Cell(f"Hidden in this narrow window: {', '.join(hidden)}.", Tone.DIM), look)

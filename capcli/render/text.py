@@ -45,6 +45,7 @@ _VIEWS = {
     "ActivityFound": "history",
     "TransactionsFound": "history",
     "Report": "history",
+    "StatsFound": "statistics",
     "Download": "market",
     "AccountsFound": "session",
     "PreferencesShown": "accounts",

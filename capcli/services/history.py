@@ -91,6 +91,17 @@ class TransactionsFound(Struct, frozen=True):
     unreadable: tuple[UnreadableRow, ...] = ()
 
 
+class BookingsOfSpan(Struct, frozen=True):
+    """Every booking of a span, newest first, and the balances around it, as in a `Report`."""
+
+    rows: tuple[Transaction, ...]
+    start: datetime
+    end: datetime
+    currency: str | None
+    opening_balance: Decimal | None
+    closing_balance: Decimal | None
+
+
 class Report(Struct, frozen=True):
     """What a span brought, in the account's currency; `lines` are its markets, days or months (UTC).
 
@@ -181,6 +192,20 @@ class History:
 
         Raises UsageError as `transactions`.
         """
+        found = self.booked(span)
+        report = Report(
+            by_key(found.rows, by),
+            found.start,
+            found.end,
+            found.currency,
+            found.opening_balance,
+            found.closing_balance,
+            totals(found.rows),
+        )
+        return Reply(report, self.broker.account_id)
+
+    def booked(self, span: Span) -> BookingsOfSpan:
+        """Return all bookings of a span, with the cash before and after it. Raises as `transactions`."""
         now = self._now()
         start, end, current = _bounds(span, now, BOOKINGS_SPAN, _MOST_BOOKING_DAYS)
         before = self._cash()
@@ -193,8 +218,7 @@ class History:
         if known and after is not None:
             opening = after[0] - sum((row.amount for row in rows), Decimal(0))
             closing = opening + sum((row.amount for row in inside), Decimal(0))
-        found = Report(by_key(inside, by), start, end, currency, opening, closing, totals(inside))
-        return Reply(found, self.broker.account_id)
+        return BookingsOfSpan(inside, start, end, currency, opening, closing)
 
     def _cash(self) -> tuple[Decimal, str] | None:
         accounts, active = self.broker.accounts(), self.broker.account_id

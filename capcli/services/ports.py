@@ -545,6 +545,10 @@ class Journal(Protocol):
         """Return the preview behind each of these orders and deals, of those that an order here owns."""
         ...
 
+    def changed_deals(self, env: str, host: str, deal_ids: Iterable[str]) -> frozenset[str]:
+        """Return which of these deals or orders a change from here was sent for, unless it was refused."""
+        ...
+
     def observe(self, attempt_id: str, state: AttemptState, *, at: datetime, **facts: Any) -> bool:
         """Set facts of an attempt that stays in its state; False when it is in that state no longer."""
         ...

@@ -98,6 +98,9 @@ _MOVE = """
     WHERE id = :id AND state = :from_state"""
 
 _OWNERS = "SELECT name, attempt_id FROM owned_deals WHERE env = ? AND host = ? AND name IN ({})"
+_CHANGED = """
+    SELECT DISTINCT deal_id FROM attempts WHERE env = ? AND host = ? AND kind IN ('AMEND', 'WORKING_UPDATE')
+    AND state NOT IN ('NOT_SENT', 'REFUSED', 'REJECTED', 'ABSENT') AND deal_id IN ({})"""
 _OPENING_PREVIEWS = """
     SELECT owned.name, previews.* FROM owned_deals AS owned
     JOIN attempts ON attempts.id = owned.attempt_id JOIN previews ON previews.id = attempts.preview_id
@@ -424,6 +427,9 @@ class SqliteJournal:
     def opening_previews(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, PreviewRecord]:
         rows = self._owning(_OPENING_PREVIEWS, env, host, names)
         return {row["name"]: preview_of(row) for row in rows}
+
+    def changed_deals(self, env: str, host: str, deal_ids: Iterable[str]) -> frozenset[str]:
+        return frozenset(row["deal_id"] for row in self._owning(_CHANGED, env, host, deal_ids))
 
     def _owning(self, sql: str, env: str, host: str, names: Iterable[str]) -> Iterator[sqlite3.Row]:
         """Run a read about what opening orders own, for as many names as one statement takes at a time."""

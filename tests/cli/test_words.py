@@ -227,8 +227,8 @@ notify GOLD --above 2800                    alert GOLD --above 2800
 alarm GOLD --above 2800                     alert GOLD --above 2800
 watchlist add Metals GOLD                   watchlists add Metals GOLD
 watchlists new Metals                       watchlists create Metals
-stats                                       history report
-performance                                 history report
+stats                                       history stats
+performance                                 history stats
 history today                               history activity --from today
 ledger                                      history transactions
 fees --last 30d                             history report --last 30d

@@ -355,6 +355,12 @@ STEPS = (
         "cap_account_history_report",
         lambda _: {"by": "day"},
     ),
+    Step(
+        "stats",
+        lambda app, _: app.statistics.of(Span(), by="side", short=True),
+        "cap_history_stats",
+        lambda _: {"by": "side"},
+    ),
     Step("preferences", lambda app, _: app.account_changes.preferences(), "cap_account_preferences_get"),
     Step(
         "unconfirmed_preferences",

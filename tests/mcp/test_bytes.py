@@ -29,6 +29,7 @@ READS: dict[str, dict[str, Any]] = {
     "cap_account_history_activity": {},
     "cap_account_history_transactions": {},
     "cap_account_history_report": {"by": "day"},
+    "cap_history_stats": {"by": "hour"},
     "cap_market_search": {"search_term": "a"},
     "cap_market_get": {"epic": "GOLD"},
     "cap_market_quote": {"epics": list(EPICS)},

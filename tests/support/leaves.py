@@ -88,6 +88,8 @@ LINES = (
     Line("history activity", rows=True),
     Line("history transactions", rows=True),
     Line("history report", rows=True),
+    Line("history stats", rows=True),
+    Line("history stats --by tag --chart", rows=True),
     Line("history executions", rows=True),
     Line("history verify", rows=True),
     Line("halt --reason lunch"),
