@@ -668,7 +668,10 @@ class NoQuote(BrokerRefused):
     """The broker sends no price for this market now, as for one that is suspended."""
 
     code = "NO_QUOTE"
-    cure = "`capcli markets search` shows its status. A position in it can still be closed by its deal id."
+    cure = (
+        "`capcli markets show` has its status, rules and hours. A position in it can still be closed by its "
+        "deal id."
+    )
     retry_safe = True
 
 

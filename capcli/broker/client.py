@@ -53,7 +53,16 @@ from capcli.domain.account import (
     WorkingOrder,
 )
 from capcli.domain.attempt import Answer, Delivery
-from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment, is_epic
+from capcli.domain.market import (
+    Candle,
+    Market,
+    MarketDetails,
+    MarketRow,
+    Node,
+    Resolution,
+    Sentiment,
+    is_epic,
+)
 from capcli.domain.order import ORDERS_PATH, POSITIONS_PATH, wire_time
 from capcli.errors import (
     BrokerRefused,
@@ -314,13 +323,21 @@ class CapitalBroker:
         return self._market_rows("markets", query=query)
 
     def markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]:
+        """Return what `all_details` does. Raises NoQuote for the first that has no prices."""
+        return tuple(map(translate.priced, self.all_details(epics)))
+
+    def market(self, epic: str) -> Market:
+        """Return what `details` does. Raises NoQuote for a market without prices."""
+        return translate.priced(self.details(epic))
+
+    def all_details(self, epics: tuple[str, ...]) -> tuple[MarketDetails, ...]:
         """Return markets with their rules, 50 a request. Raises EpicUnknown for the first unknown one."""
         starts = range(0, len(epics), EPICS_PER_CALL)
         return tuple(
             market for start in starts for market in self._markets(epics[start : start + EPICS_PER_CALL])
         )
 
-    def market(self, epic: str) -> Market:
+    def details(self, epic: str) -> MarketDetails:
         """Return a market with its rules. Raises EpicUnknown that names the upper-case epic if it exists."""
         try:
             return self._market(epic)
@@ -513,7 +530,7 @@ class CapitalBroker:
             pass
         else:
             return {market_id: translate.sentiment(row)}
-        self.market(market_id)
+        self.details(market_id)
         raise BrokerRefused(
             f"The broker has the market {clean(market_id, 64)} and no client sentiment for it.",
             next=f"capcli markets show {clean(market_id, 64)}",
@@ -632,7 +649,7 @@ class CapitalBroker:
         ask = Ask("GET", segments, query, lane=self.lane)
         return _decoded(self._sessions.read(ask), shape, ask.endpoint)
 
-    def _market(self, epic: str) -> Market:
+    def _market(self, epic: str) -> MarketDetails:
         if not is_epic(epic):
             raise _epic_unknown(epic)
         ask = Ask("GET", ("markets", epic), lane=self.lane)
@@ -645,7 +662,7 @@ class CapitalBroker:
             return translate.market(details, self._at(reply))
         raise unknown
 
-    def _markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]:
+    def _markets(self, epics: tuple[str, ...]) -> tuple[MarketDetails, ...]:
         for epic in epics:
             if not is_epic(epic):
                 raise _epic_unknown(epic)
@@ -654,11 +671,11 @@ class CapitalBroker:
         # Whether one unknown epic fails the whole call is not documented (API page 6.7). Asked one by one,
         # the unknown one is named.
         if is_not_found(reply.status, reply.body):
-            return tuple(map(self.market, epics))
+            return tuple(map(self.details, epics))
         rows = _decoded(reply, wire.MarketDetailsList, ask.endpoint).market_details
         read = partial(translate.market, at=self._at(reply))
         by_epic = {row.epic: row for row in translate.rows(rows, wire.MarketDetails, read)}
-        return tuple(by_epic.get(epic) or self.market(epic) for epic in epics)
+        return tuple(by_epic.get(epic) or self.details(epic) for epic in epics)
 
     def _exists(self, epic: str) -> bool:
         try:
@@ -679,7 +696,7 @@ class CapitalBroker:
         if reply.status == _NOT_FOUND:
             # An empty window is a 404 too, with any body (API page 18.14): the market itself tells.
             if base_code(reply.code) != PRICES_EMPTY:
-                self.market(epic)
+                self.details(epic)
             return Rows(())
         found = _decoded(reply, wire.Prices, ask.endpoint).prices
         return translate.rows(found, wire.Bar, translate.candle)

@@ -18,7 +18,7 @@ from capcli.broker.readings import MaybeMillis, MaybeNumber, MaybeWord, Word
 from capcli.broker.transport import Tokens
 from capcli.domain.account import Session
 from capcli.domain.hosts import is_loopback
-from capcli.domain.market import Market, Resolution
+from capcli.domain.market import MarketDetails, Resolution
 from capcli.domain.stream import MOST_EPICS, Bar, Gap, Lost, Tick, Told
 from capcli.errors import (
     BrokerRefused,
@@ -63,7 +63,7 @@ class Line(Protocol):
 
     def session(self) -> Session: ...
 
-    def market(self, epic: str) -> Market: ...
+    def details(self, epic: str) -> MarketDetails: ...
 
     def stream_tokens(self) -> Tokens: ...
 
@@ -335,7 +335,7 @@ class LiveStream:
         for key, word in subscriptions.items():
             if word != "PROCESSED":
                 epic = key.partition(":")[0]
-                self._line.market(epic)
+                self._line.details(epic)
                 raise BrokerRefused(
                     f"The broker does not stream {clean(epic, 64)}: {clean(word, 80)}.",
                     next=f"capcli quote {clean(epic, 64)}",

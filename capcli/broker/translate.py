@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from capcli.broker import readings, wire
 from capcli.broker.failures import HEALTH, clean
@@ -34,7 +34,9 @@ from capcli.domain.market import (
     DealingRules,
     Distance,
     Market,
+    MarketDetails,
     MarketRow,
+    MarketSnapshot,
     MarketStatus,
     Node,
     OpeningHours,
@@ -96,21 +98,15 @@ def market_row(row: wire.MarketSummary) -> MarketRow:
     )
 
 
-def market(row: wire.MarketDetails, at: datetime) -> Market:
-    """Return a market; `at` is the broker's clock: the snapshot's own time is not UTC (API page 5.1).
+def market(row: wire.MarketDetails, at: datetime) -> MarketDetails:
+    """Return a market; its `quote` is a Quote where it has both prices.
 
-    Raises NoQuote for one without prices.
+    `at` is the broker's clock: the snapshot's own time is not UTC (API page 5.1).
     """
     instrument, snapshot = row.instrument, row.snapshot
-    bid, offer = snapshot.bid, snapshot.offer
-    if bid is None or offer is None:
-        epic, word = clean(instrument.epic, 64), clean(snapshot.market_status or "unknown", 64)
-        raise NoQuote(
-            f"The broker sends no price for {epic} now; its status is {word}. Nothing was sent.",
-            next=f"capcli markets search {epic}",
-            epic=epic,
-        )
-    return Market(
+    status = market_status(snapshot.market_status)
+    epic, bid, offer = instrument.epic, snapshot.bid, snapshot.offer
+    return MarketDetails(
         epic=instrument.epic,
         name=instrument.name,
         type=instrument.type,
@@ -123,13 +119,28 @@ def market(row: wire.MarketDetails, at: datetime) -> Market:
         rules=dealing_rules(row.dealing_rules or wire.DealingRules()),
         hours=opening_hours(instrument.opening_hours),
         overnight=overnight_fee(instrument.overnight_fee),
-        quote=Quote(instrument.epic, bid, offer, at, market_status(snapshot.market_status)),
         high=snapshot.high,
         low=snapshot.low,
         change=snapshot.net_change,
         change_pct=snapshot.percentage_change,
         decimals=snapshot.decimal_places_factor or 0,
         modes=tuple(filter(None, snapshot.market_modes or ())),
+        quote=MarketSnapshot(epic, bid, offer, at, status)
+        if bid is None or offer is None
+        else Quote(epic, bid, offer, at, status),
+    )
+
+
+def priced(found: MarketDetails) -> Market:
+    """Return a market that has prices. Raises NoQuote."""
+    if isinstance(found.quote, Quote):
+        return Market(**asdict(found))
+    epic = clean(found.epic, 64)
+    raise NoQuote(
+        f"The broker sends no price for {epic} now; its status is {found.quote.status.value}. "
+        "Nothing was sent.",
+        next=f"capcli markets show {epic}",
+        epic=epic,
     )
 
 
@@ -283,9 +294,9 @@ def position(row: wire.PositionRow) -> Position:
         side=held.direction,
         size=held.size,
         level=held.level,
-        quote=Quote(
-            listed.epic, listed.bid, listed.offer, listed.updated, market_status(listed.market_status)
-        ),
+        bid=listed.bid,
+        offer=listed.offer,
+        market_status=market_status(listed.market_status),
         upl=held.upl,
         currency=held.currency,
         leverage=held.leverage,

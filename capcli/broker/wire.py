@@ -146,18 +146,6 @@ class MarketSummary(Shape, frozen=True):
     updated: MaybeMoment = field(default=None, name="updateTimeUTC")
 
 
-class PricedMarket(Shape, frozen=True):
-    """The same beside a position, where both prices and their time are needed."""
-
-    epic: Word
-    bid: Number
-    offer: Number
-    updated: Moment = field(name="updateTimeUTC")
-    instrument_name: MaybeWord = None
-    instrument_type: MaybeWord = None
-    market_status: MaybeWord = None
-
-
 class MarketList(Shape, frozen=True):
     markets: tuple[msgspec.Raw, ...]
 
@@ -278,7 +266,7 @@ class PositionData(Shape, frozen=True):
 
 class PositionRow(Shape, frozen=True):
     position: PositionData
-    market: PricedMarket
+    market: MarketSummary
 
 
 class Positions(Shape, frozen=True):

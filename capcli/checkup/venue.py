@@ -99,7 +99,7 @@ def allowed_epics(app: "App") -> Finding:
     if not allowed:
         return Finding("every market is allowed")
     try:
-        app.broker.markets(allowed)
+        app.broker.all_details(allowed)
     except EpicUnknown:
         unknown = [epic for epic in allowed if not _exists(app, epic)]
         return Finding(
@@ -113,7 +113,7 @@ def allowed_epics(app: "App") -> Finding:
 
 def _exists(app: "App", epic: str) -> bool:
     try:
-        app.broker.market(epic)
+        app.broker.details(epic)
     except EpicUnknown:
         return False
     return True

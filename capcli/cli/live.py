@@ -258,11 +258,14 @@ class _Lines:
         from capcli.render.stream import Clockface, JsonLines, tick_row
 
         for epic in sorted(left):
-            if watched.since_ms(epic) is None:
+            since = watched.since_ms(epic)
+            if since is None:
                 continue
             left.discard(epic)
             first = watched.markets[epic].first
-            if isinstance(self._writer, JsonLines):
+            if first is None:
+                self.take([Quiet(epic, watched.status[epic].value, since)])
+            elif isinstance(self._writer, JsonLines):
                 row = tick_row(first, Clockface()) | {"market_status": watched.status[epic]}
                 self._call.outlet.lines(self._writer.event("last", row))
             else:

@@ -206,7 +206,7 @@ class Frame(Struct, frozen=True):
 
     def _position(self, row: Position, currency: str | None) -> tuple[Cell, ...]:
         now = self.seen.price(row)
-        digits = places(now, row.level, row.quote.bid)
+        digits = places(now, row.level, row.bid)
         profit = self.seen.profit_in_account(row)
         margin = cents(row.value_at_open / row.leverage) if row.leverage else None
         return (
@@ -233,7 +233,7 @@ class Frame(Struct, frozen=True):
 
     def _order(self, row: WorkingOrder) -> tuple[Cell, ...]:
         now = self.seen.prices.get(row.epic)
-        bid, offer = (now.tick.bid, now.tick.offer) if now else (row.bid, row.offer)
+        bid, offer = (now.tick.bid, now.tick.offer) if now and now.tick else (row.bid, row.offer)
         against = offer if row.side is Side.BUY else bid
         digits = places(bid, offer, row.level)
         stop = Cell("trailing") if row.trailing and row.stop_level is None else Cell("NO STOP", Tone.WARN)
@@ -261,16 +261,17 @@ class Frame(Struct, frozen=True):
         return self._pane(Pane.PRICES, title, width, room, _Listing(_PRICES, cells))
 
     def _price(self, epic: str, row: PriceSeen) -> tuple[Cell, ...]:
-        tick, digits = row.tick, places(row.tick.bid, row.tick.offer)
-        move = tick.bid - row.first
-        tone = Tone.GOOD if move > 0 else Tone.BAD if move < 0 else Tone.PLAIN
-        state = Cell("", Tone.DIM)
+        tick, state = row.tick, Cell("", Tone.DIM)
         if self.seen.stream:
             state = Cell("stopped", Tone.BAD)
         elif row.status != _OPEN:
             state = Cell(row.status.lower(), Tone.WARN)
         elif row.quiet_since_ms is not None:
             state = Cell(f"silent {_ago(self.seen.at_ms - row.quiet_since_ms)}", Tone.BAD)
+        if tick is None:
+            return (Cell(epic, Tone.STRONG), NOTHING, NOTHING, NOTHING, state)
+        digits, move = places(tick.bid, tick.offer), tick.bid - (tick.bid if row.first is None else row.first)
+        tone = Tone.GOOD if move > 0 else Tone.BAD if move < 0 else Tone.PLAIN
         return (
             Cell(epic, Tone.STRONG),
             Cell(price(tick.bid, digits), tone),

@@ -264,7 +264,8 @@ class Reader:
             latest = {event.epic: event for event in told if type(event) is Tick}
             for epic, tick in latest.items():
                 if epic in state.prices:
-                    state.prices[epic] = PriceSeen(tick, state.prices[epic].first, _OPEN)
+                    first = state.prices[epic].first
+                    state.prices[epic] = PriceSeen(tick, tick.bid if first is None else first, _OPEN)
                 self._tick_ms, state.stream = tick.received_ms, None
                 self._grow(tick)
             for event in told:

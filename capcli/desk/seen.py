@@ -54,10 +54,13 @@ class AccountSeen(Struct, frozen=True):
 
 
 class PriceSeen(Struct, frozen=True):
-    """A market: its latest prices, the bid that it began with, and since when no tick came (ms)."""
+    """A market: its latest prices, the bid that it began with, and since when no tick came (ms).
 
-    tick: Tick
-    first: Decimal
+    A suspended market may have no prices yet.
+    """
+
+    tick: Tick | None
+    first: Decimal | None
     status: str
     quiet_since_ms: int | None = None
 
@@ -139,8 +142,8 @@ class Seen(Struct, frozen=True):
     def price(self, position: Position) -> Decimal:
         """Return what a position would close at, by the latest tick."""
         seen = self.prices.get(position.epic)
-        if seen is None:
-            return position.quote.exit(position.side)
+        if seen is None or seen.tick is None:
+            return position.valued_at
         return seen.tick.bid if position.side is Side.BUY else seen.tick.offer
 
     def profit(self, position: Position) -> Decimal:

@@ -8,7 +8,7 @@ from typing import Generic, Self, TypeVar
 
 from msgspec import Struct, field
 
-from capcli.domain.market import MarketStatus, Quote, Side
+from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import EXACT, Money
 
 _Row = TypeVar("_Row")
@@ -92,7 +92,10 @@ class Preferences(Struct, frozen=True):
 
 
 class Position(Struct, frozen=True):
-    """An open position. Prices and `upl` are in the instrument's currency (API page 14.4)."""
+    """An open position. Prices and `upl` are in the instrument's currency (API page 14.4).
+
+    A suspended market may have no bid or offer (API page 18.11).
+    """
 
     deal_id: str
     epic: str
@@ -101,7 +104,9 @@ class Position(Struct, frozen=True):
     side: Side
     size: Decimal
     level: Decimal
-    quote: Quote
+    bid: Decimal | None
+    offer: Decimal | None
+    market_status: MarketStatus
     upl: Decimal
     currency: str
     leverage: Decimal | None
@@ -118,6 +123,29 @@ class Position(Struct, frozen=True):
     def value_at_open(self) -> Decimal:
         """What the position was worth when it opened, in the instrument's currency (API page 14.3)."""
         return EXACT.multiply(EXACT.multiply(self.size, self.level), self.contract_size)
+
+    @property
+    def closing_price(self) -> Decimal | None:
+        """The price at which it closes now, None while its market has none."""
+        return self.bid if self.side is Side.BUY else self.offer
+
+    @property
+    def valued_at(self) -> Decimal:
+        """The price that its value counts at: the closing one, or that of the broker's own P&L."""
+        units = EXACT.multiply(self.size, self.contract_size)
+        if self.closing_price is not None:
+            return self.closing_price
+        if not units:
+            return self.level
+        moved = EXACT.divide(self.upl, units)
+        return self.level + moved if self.side is Side.BUY else self.level - moved
+
+    @property
+    def mid(self) -> Decimal:
+        """The price half-way between bid and offer; without them the one that its value counts at."""
+        if self.bid is None or self.offer is None:
+            return self.valued_at
+        return (self.bid + self.offer) / 2
 
 
 class OrderType(StrEnum):

@@ -220,7 +220,7 @@ def _share(figures: Figures) -> Decimal | None:
 
 def _load(row: Position, share: Decimal) -> Decimal:
     """Return the margin of one unit of a deal, in the instrument's currency."""
-    return row.quote.mid * row.contract_size * (1 / row.leverage if row.leverage else share)
+    return row.mid * row.contract_size * (1 / row.leverage if row.leverage else share)
 
 
 def _total(book: AccountBook, closed: Mapping[str, Decimal]) -> Decimal | None:
@@ -231,5 +231,5 @@ def _total(book: AccountBook, closed: Mapping[str, Decimal]) -> Decimal | None:
         if rate is None or not row.leverage:
             return None
         left = row.size - closed.get(row.deal_id, Decimal(0))
-        total += left * row.quote.mid * row.contract_size / row.leverage * rate
+        total += left * row.mid * row.contract_size / row.leverage * rate
     return total

@@ -121,10 +121,20 @@ class OrderRules(Struct, frozen=True):
     max_stop_distance: Distance
 
 
-class Quote(Struct, frozen=True):
-    """Both prices of a market at one instant, in the instrument's currency."""
+class MarketSnapshot(Struct, frozen=True):
+    """How a market stands at one instant; a suspended one may have no prices (API page 18.11)."""
 
     epic: str
+    bid: Decimal | None
+    offer: Decimal | None
+    at: datetime
+    status: MarketStatus
+
+
+class Quote(MarketSnapshot, frozen=True):
+    """The same with both prices, in the instrument's currency."""
+
+    epic: str  # a field that is defined again goes last, so all are
     bid: Decimal
     offer: Decimal
     at: datetime
@@ -173,8 +183,8 @@ class OpeningHours(Struct, frozen=True):
     days: tuple[DayHours, ...]
 
 
-class Market(Struct, frozen=True):
-    """A market with its rules and a quote."""
+class MarketDetails(Struct, frozen=True):
+    """A market with its rules, hours and fees, and with prices where it has any."""
 
     epic: str
     name: str
@@ -188,13 +198,19 @@ class Market(Struct, frozen=True):
     rules: DealingRules
     hours: OpeningHours | None
     overnight: OvernightFee | None
-    quote: Quote
+    quote: MarketSnapshot
     high: Decimal | None
     low: Decimal | None
     change: Decimal | None
     change_pct: Decimal | None
     decimals: int
     modes: tuple[str, ...]
+
+
+class Market(MarketDetails, frozen=True):
+    """A market with prices, as every order needs it."""
+
+    quote: Quote
 
 
 class MarketRow(Struct, frozen=True):

@@ -83,7 +83,7 @@ def _position(row: PositionRow, currency: str | None, *, mixed: bool) -> tuple[C
         _market(row),
         Cell(f"{row.side.value} {short(row.size)}"),
         Cell(price(row.level, digits)),
-        Cell(price(row.bid if row.side is Side.BUY else row.offer, digits)),
+        price_cell(row.bid if row.side is Side.BUY else row.offer, digits),
         (NOTHING if mixed else own) if row.pl_account is None else gain(row.pl_account, currency),
         change(row.pl_pct),
         *([own] if mixed else []),

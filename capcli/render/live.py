@@ -45,10 +45,11 @@ def sparkline(values: Sequence[Decimal], width: int, *, unicode: bool) -> str:
 
 @dataclass(slots=True)
 class Row:
-    """A market as it was seen last."""
+    """A market as it was seen last, without a tick until it has a price."""
 
-    tick: Tick
-    first: Decimal
+    epic: str
+    tick: Tick | None
+    first: Decimal | None
     status: str
     trend: deque[Decimal] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
     quiet_since: int | None = None
@@ -59,7 +60,7 @@ class Board:
 
     def __init__(self, watch: Watch) -> None:
         self.rows = {
-            epic: Row(one.first, one.market.quote.bid, one.market.quote.status.value)
+            epic: Row(epic, one.first, one.market.quote.bid, one.market.quote.status.value)
             for epic, one in watch.markets.items()
         }
         self.notice = ""
@@ -81,7 +82,8 @@ class Board:
     def sample(self) -> None:
         """Take one step of time for the sparklines."""
         for row in self.rows.values():
-            row.trend.append(row.tick.bid)
+            if row.tick is not None:
+                row.trend.append(row.tick.bid)
 
     def blocks(self, look: Look, height: int, now_ms: int) -> list[Block]:
         """Return the table that fits."""
@@ -215,18 +217,19 @@ def drawn(
 
 def _market_cells(row: Row, now_ms: int) -> dict[str, Cell]:
     tick, at = row.tick, Clockface()
+    named = {"Epic": Cell(row.epic, Tone.STRONG), "State": _state(row.status, row.quiet_since, now_ms)}
+    if tick is None:
+        return dict.fromkeys(("Bid", "Offer", "Spread", "Moved", "At", "Received"), NOTHING) | named
     digits = places(tick.bid, tick.offer)
-    move = tick.bid - row.first
+    move = tick.bid - (tick.bid if row.first is None else row.first)
     tone = Tone.GOOD if move > 0 else Tone.BAD if move < 0 else Tone.PLAIN
-    return {
-        "Epic": Cell(tick.epic, Tone.STRONG),
+    return named | {
         "Bid": Cell(price(tick.bid, digits), tone),
         "Offer": Cell(price(tick.offer, digits)),
         "Spread": Cell(price(tick.offer - tick.bid, digits)),
         "Moved": Cell(f"{move:+f}", tone),
         "At": Cell(at(tick.at_ms)[11:19] + "Z"),
         "Received": Cell(at(tick.received_ms)[11:19] + "Z"),
-        "State": _state(row.status, row.quiet_since, now_ms),
     }
 
 

@@ -4,7 +4,16 @@ from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
-from capcli.domain.market import DayHours, Distance, Market, MarketRow, MarketStatus, RuleUnit
+from capcli.domain.market import (
+    DayHours,
+    Distance,
+    MarketDetails,
+    MarketRow,
+    MarketSnapshot,
+    MarketStatus,
+    Quote,
+    RuleUnit,
+)
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
 from capcli.render.blocks import Block, Cell, Chart, Column, Line, Pairs, Table, Tone, moment
@@ -184,24 +193,32 @@ def _(data: MarketShown) -> list[Block]:
     return [*blocks, *_hours(market)]
 
 
-def _prices(market: Market) -> list[tuple[str, Cell]]:
+def _prices(market: MarketDetails) -> list[tuple[str, Cell]]:
     quote, digits = market.quote, market.decimals
-    both = f"{price(quote.bid, digits)} / {price(quote.offer, digits)} {market.currency}"
     return [
         ("Type", Cell(market.type.lower())),
         ("Status", status_cell(quote.status)),
-        ("Bid / offer", Cell(f"{both}, at {quote.at:%H:%M:%S}Z")),
-        ("Spread", Cell(price(quote.spread, digits))),
+        *_quoted(quote, market.currency, digits),
         ("Change today", change(market.change_pct)),
         ("High / low", Cell(f"{_or_dash(market.high, digits)} / {_or_dash(market.low, digits)}")),
     ]
+
+
+def _quoted(quote: MarketSnapshot, currency: str, digits: int) -> list[tuple[str, Cell]]:
+    at = f"at {quote.at:%H:%M:%S}Z"
+    if not isinstance(quote, Quote):
+        sent = ((word, level) for word, level in (("bid", quote.bid), ("offer", quote.offer)) if level)
+        only = "".join(f"; only {word} {price(level, digits)} {currency}" for word, level in sent)
+        return [("Bid / offer", Cell(f"no price {at}{only}", Tone.WARN))]
+    both = f"{price(quote.bid, digits)} / {price(quote.offer, digits)} {currency}"
+    return [("Bid / offer", Cell(f"{both}, {at}")), ("Spread", Cell(price(quote.spread, digits)))]
 
 
 def _or_dash(number: Any, digits: int) -> str:
     return "-" if number is None else price(number, digits)
 
 
-def _rules(market: Market) -> list[tuple[str, Cell]]:
+def _rules(market: MarketDetails) -> list[tuple[str, Cell]]:
     rules = market.rules
     sizes = f"{_number(rules.min_size)} to {_number(rules.max_size)}, in steps of {_number(rules.size_step)}"
     factor = "not sent" if market.margin_factor is None else percent(market.margin_factor)
@@ -227,7 +244,7 @@ def _distance(distance: Distance | None) -> str:
     return percent(distance.value) if distance.unit is RuleUnit.PERCENTAGE else plain(distance.value)
 
 
-def _fees(market: Market) -> list[tuple[str, Cell]]:
+def _fees(market: MarketDetails) -> list[tuple[str, Cell]]:
     fee = market.overnight
     if fee is None:
         return [("Overnight", Cell("not sent"))]
@@ -241,7 +258,7 @@ def _sessions(day: DayHours) -> str:
     return ", ".join(day.sessions) or "closed"
 
 
-def _hours(market: Market) -> list[Block]:
+def _hours(market: MarketDetails) -> list[Block]:
     if market.hours is None:
         return []
     rows = tuple((day.day, Cell(_sessions(day))) for day in market.hours.days)

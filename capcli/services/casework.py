@@ -29,7 +29,7 @@ from capcli.domain.attempt import (
     is_from_the_future,
 )
 from capcli.domain.effect import AccountBook, Effect, effect_of
-from capcli.domain.market import Market, OrderRules
+from capcli.domain.market import Market, MarketDetails, OrderRules
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
 from capcli.domain.policy import Amends, Blocked, Case, Policy, Standing
@@ -271,7 +271,7 @@ def _now(desk: Desk) -> datetime:
     return desk.broker.broker_time() or desk.clock()
 
 
-def order_rules(market: Market) -> OrderRules:
+def order_rules(market: MarketDetails) -> OrderRules:
     """Return the market's dealing rules. Raises RulesMissing: a rule that was not sent is never made up."""
     rules = market.rules.for_orders()
     if rules is None:

@@ -127,7 +127,7 @@ class Downloads:
         began = self._monotonic()
         try:
             kept = target.begin(order.terms, order.command)
-            market = self._broker.market(order.epic)
+            market = self._broker.details(order.epic)
             start, end = self._window(order, kept)
             run = _Run(
                 order,

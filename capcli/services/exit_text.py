@@ -57,7 +57,9 @@ def all_closes_lines(broker: Broker, positions: Sequence[Position], unread: Iter
 
 
 def _closed_markets(positions: Iterable[Position]) -> Iterator[str]:
-    shut = {row.epic: row.quote.status for row in positions if row.quote.status is not MarketStatus.TRADEABLE}
+    shut = {
+        row.epic: row.market_status for row in positions if row.market_status is not MarketStatus.TRADEABLE
+    }
     for epic, status in shut.items():
         yield f"{epic} is {status.value}: the broker may refuse to close it now"
 

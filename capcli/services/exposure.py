@@ -94,8 +94,8 @@ class Exposures:
     def show(self) -> Reply[ExposureFound]:
         """Return the exposure of the active account.
 
-        Values count at the price at which a position closes now, margins at the level where it opened (API
-        page 14.5). Raises NoConversion and what a read raises.
+        Values count at the price at which a position closes now, without one at that of the broker's own
+        P&L; margins at the level where it opened (API page 14.5). Raises NoConversion and what a read raises.
         """
         broker = self._broker
         book, accounts, preferences = together(
@@ -158,7 +158,7 @@ def _grouped(
 
 
 def _held(position: Position, rate: Decimal) -> _Held:
-    price = position.quote.exit(position.side)
+    price = position.valued_at
     value = position.size * position.contract_size * rate
     margin = cents(value * position.level / position.leverage) if position.leverage else None
     loss, is_long = _loss(position, price, value), position.side is Side.BUY

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from capcli.domain.market import Candle, Resolution
-from capcli.domain.money import NotANumber, parse_decimal
+from capcli.domain.money import NotANumber, parse_decimal, plain
 from capcli.domain.stream import Bar, Gap, Quiet, Tick, Told
 from capcli.errors import UsageError
 from capcli.services import ids
@@ -205,7 +205,8 @@ class Glimpses:
                     break
         finally:
             watch.close()
-        known = {epic: one.first.bid for epic, one in watch.markets.items()} | prices
+        firsts = {epic: one.first for epic, one in watch.markets.items()}
+        known = {epic: tick.bid for epic, tick in firsts.items() if tick} | prices
         after = self._cursor("alerts", met=alarms.met, ways=ways)
         found = AlertsSeen(tuple(fired), len(alarms.waiting), known, tuple(missed), after)
         return Reply(found, watch.account_id)
@@ -266,7 +267,7 @@ class Glimpses:
         if len(wanted) > MOST_CANDLE_EPICS:
             raise UsageError(f"Name 1 to {MOST_CANDLE_EPICS} epics, not {len(wanted)}.")
         for epic in wanted:
-            self._broker.market(epic)
+            self._broker.details(epic)
         began = self._broker_ms()
         since = _instant(before.get("at", began))
         stream = self._streams.open(wanted, resolution)
@@ -401,8 +402,13 @@ def _misread() -> UsageError:
 def _level(watch: Watch, ways: dict[str, str], epic: str, way: Way | None, price: Decimal) -> Level:
     """Say from which side a plain number is waited for; the cursor remembers it."""
     if way is None:
-        bid = watch.markets[epic].first.bid
-        way = Way(ways.setdefault(f"{epic} {price:f}", Way.ABOVE if bid < price else Way.BELOW))
+        first, key = watch.markets[epic].first, f"{epic} {price:f}"
+        if first is None and key not in ways:
+            raise UsageError(
+                f"The broker sends no price for {epic} now, so {plain(price)} may lie above or below it: say "
+                f'which, as in {{"{epic}": {{"above": {plain(price)}}}}}.'
+            )
+        way = Way(ways.setdefault(key, Way.ABOVE if first and first.bid < price else Way.BELOW))
     return Level(epic, way, price)
 
 

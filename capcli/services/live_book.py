@@ -140,11 +140,13 @@ class Book:
             self._watch.close()
 
     def _row(self, position: Position) -> LivePosition:
-        bid, offer = self._prices[position.epic]
-        price = bid if position.side is Side.BUY else offer
-        move = price - position.level if position.side is Side.BUY else position.level - price
-        # API page 14.3; lotSize plays no part.
-        profit = move * position.size * position.contract_size
+        price, profit = position.valued_at, position.upl
+        if position.epic in self._prices:
+            bid, offer = self._prices[position.epic]
+            price = bid if position.side is Side.BUY else offer
+            move = price - position.level if position.side is Side.BUY else position.level - price
+            # API page 14.3; lotSize plays no part.
+            profit = move * position.size * position.contract_size
         return LivePosition(
             position.deal_id,
             position.epic,
@@ -203,8 +205,9 @@ class Book:
         self._unreadable = listed.unreadable
         for position in found.values():
             # A market that the stream tells of knows better than a list that was made on the way.
-            if self._watch is None or position.epic not in self._watch.markets:
-                self._prices[position.epic] = position.quote.bid, position.quote.offer
+            streamed = self._watch is not None and position.epic in self._watch.markets
+            if not streamed and position.bid is not None and position.offer is not None:
+                self._prices[position.epic] = position.bid, position.offer
         self._positions = found
         for currency in {position.currency for position in found.values()} - set(self._rates):
             self._rates[currency] = self._legs(currency)
@@ -216,9 +219,10 @@ class Book:
     def _follow(self) -> None:
         """Watch the markets of the book and of its exchange rates; above 40 the rest is read now and then."""
         legs = [leg.epic for some in self._rates.values() for leg in some or ()]
-        wanted = list(dict.fromkeys([*(position.epic for position in self._positions.values()), *legs]))
+        priced = (row.epic for row in self._positions.values() if row.epic in self._prices)
+        wanted = list(dict.fromkeys([*priced, *legs]))
         if self._watch is None:
-            if self._positions:
+            if wanted:
                 self._watch = self._watching.watch(wanted[:MOST_EPICS])
         else:
             room = MOST_EPICS - len(self._watch.markets)

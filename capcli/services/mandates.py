@@ -148,7 +148,7 @@ class Mandates:
         account_id = broker.session().account_id
         account = active_account(broker.accounts(), account_id)
         for epic in epics:
-            broker.market(epic)
+            broker.details(epic)
         amounts = [
             _amount(option, each, account.currency, account.equity)
             for option, each in (("--risk", risk), ("--total-risk", total_risk))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli.domain.account import Rows, UnreadableRow
-from capcli.domain.market import Candle, Market, MarketRow, MarketStatus, Quote, Resolution
+from capcli.domain.market import Candle, MarketDetails, MarketRow, MarketStatus, Quote, Resolution
 from capcli.domain.market_names import epics_for
 from capcli.errors import CapcliError, EpicUnknown, NoQuote, UsageError
 from capcli.services import ids
@@ -33,9 +33,9 @@ class MarketsFound(Struct, frozen=True):
 
 
 class MarketShown(Struct, frozen=True):
-    """One market with its rules, hours, fees and a quote."""
+    """One market with its rules, hours and fees, and with its prices where it has any."""
 
-    market: Market
+    market: MarketDetails
 
 
 class QuoteRow(Struct, frozen=True):
@@ -99,8 +99,8 @@ class Markets:
 
     def _exact(self, epic: str) -> Rows[MarketRow]:
         try:
-            return Rows((_summary(self._broker.market(ids.epic(epic))),))
-        except (EpicUnknown, NoQuote, UsageError):
+            return Rows((_summary(self._broker.details(ids.epic(epic))),))
+        except (EpicUnknown, UsageError):
             return Rows(())
 
     def offers(self, name: str) -> tuple[MarketRow, ...]:
@@ -124,40 +124,43 @@ class Markets:
 
     def show(self, epic: str) -> Reply[MarketShown]:
         """Return a market's details. Raises EpicUnknown, with a suggestion where only the case differs."""
-        return Reply(MarketShown(self._broker.market(ids.epic(epic))), self._broker.account_id)
+        return Reply(MarketShown(self._broker.details(ids.epic(epic))), self._broker.account_id)
 
     def quote(self, epics: tuple[str, ...]) -> Reply[QuotesFound]:
         """Return live quotes of 1 to 50 markets in one request; one without a price hides no other.
 
         Raises EpicUnknown, UsageError, and NoQuote where none has a price.
         """
-        wanted, unreadable = list(epics), list[UnreadableRow]()
-        while True:
-            try:
-                rows = tuple(_quote_row(market) for market in self._fetch(tuple(wanted)))
-            except NoQuote as error:
-                epic = error.details["epic"]
-                if {*wanted} == {epic}:
-                    raise
-                wanted = [one for one in wanted if one != epic]
-                unreadable.append(UnreadableRow(None, None, "the broker sends no price for it now", epic))
-            else:
-                return Reply(QuotesFound(rows, tuple(unreadable)), self._broker.account_id)
+        found = self._fetch(epics)
+        rows = tuple(_quote_row(one, one.quote) for one in found if isinstance(one.quote, Quote))
+        if not rows:
+            names = ", ".join(market.epic for market in found)
+            raise NoQuote(
+                f"The broker sends no price for {names} now. Nothing was sent.",
+                next=f"capcli markets show {found[0].epic}",
+                epic=found[0].epic,
+            )
+        unreadable = tuple(
+            UnreadableRow(None, None, "the broker sends no price for it now", market.epic)
+            for market in found
+            if not isinstance(market.quote, Quote)
+        )
+        return Reply(QuotesFound(rows, unreadable), self._broker.account_id)
 
-    def _fetch(self, epics: tuple[str, ...]) -> tuple[Market, ...]:
+    def _fetch(self, epics: tuple[str, ...]) -> tuple[MarketDetails, ...]:
         wanted = tuple(dict.fromkeys(ids.epic(epic) for epic in epics))
         if not 1 <= len(wanted) <= _MOST_QUOTES:
             raise UsageError(
                 f"Name 1 to {_MOST_QUOTES} epics, not {len(wanted)}.", next="capcli quote --help"
             )
         if len(wanted) == 1:
-            return (self._broker.market(wanted[0]),)
+            return (self._broker.details(wanted[0]),)
         try:
-            found = {market.epic: market for market in self._broker.markets(wanted)}
+            found = {market.epic: market for market in self._broker.all_details(wanted)}
         except EpicUnknown:
             found = {}
         # Whether one unknown epic fails the whole list or is skipped is unknown (API page 17): ask for each.
-        return tuple(found.get(epic) or self._broker.market(epic) for epic in wanted)
+        return tuple(found.get(epic) or self._broker.details(epic) for epic in wanted)
 
     def prices(
         self,
@@ -228,8 +231,8 @@ class Markets:
         return Reply(ServerTime(theirs, ahead), self._broker.account_id)
 
 
-def _summary(market: Market) -> MarketRow:
-    quote: Quote = market.quote
+def _summary(market: MarketDetails) -> MarketRow:
+    quote = market.quote
     return MarketRow(
         epic=market.epic,
         name=market.name,
@@ -245,8 +248,7 @@ def _summary(market: Market) -> MarketRow:
     )
 
 
-def _quote_row(market: Market) -> QuoteRow:
-    quote = market.quote
+def _quote_row(market: MarketDetails, quote: Quote) -> QuoteRow:
     return QuoteRow(
         epic=market.epic,
         name=market.name,

@@ -117,7 +117,7 @@ class OrderUpdates:
             leg is None or leg.form is not LegForm.AMOUNT for leg in (change.legs.stop, change.legs.limit)
         ):
             return change
-        market = self._desk.broker.market(order.epic)
+        market = self._desk.broker.details(order.epic)
         if market.currency != self._desk.broker.account_currency:
             raise UsageError(
                 f"An amount on a market in {market.currency} depends on an exchange rate: give a level or a "

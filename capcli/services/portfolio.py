@@ -35,8 +35,8 @@ class PositionRow(Struct, frozen=True):
     side: Side
     size: Decimal
     level: Decimal
-    bid: Decimal
-    offer: Decimal
+    bid: Decimal | None
+    offer: Decimal | None
     pl: Decimal
     currency: str
     pl_account: Decimal | None
@@ -207,9 +207,9 @@ def position_row(
     position: Position, rates: Mapping[str, Decimal], ordered: OrderRequest | None = None
 ) -> PositionRow:
     """Turn a position into the row that is shown, with its distances from the price it closes at."""
-    price, rate = position.quote.exit(position.side), rates.get(position.currency)
+    price, rate = position.closing_price, rates.get(position.currency)
     stop, limit = position.stop_level, position.limit_level
-    stop_distance = None if stop is None else abs(price - stop)
+    stop_distance = _apart(price, stop)
     return PositionRow(
         deal_id=position.deal_id,
         epic=position.epic,
@@ -217,8 +217,8 @@ def position_row(
         side=position.side,
         size=position.size,
         level=position.level,
-        bid=position.quote.bid,
-        offer=position.quote.offer,
+        bid=position.bid,
+        offer=position.offer,
         pl=position.upl,
         currency=position.currency,
         pl_account=None if rate is None else cents(EXACT.multiply(position.upl, rate)),
@@ -229,10 +229,10 @@ def position_row(
         stop_distance=stop_distance,
         stop_distance_pct=_percent(stop_distance, price),
         limit_level=limit,
-        limit_distance=None if limit is None else abs(limit - price),
+        limit_distance=_apart(price, limit),
         trailing=position.trailing,
         guaranteed=position.guaranteed,
-        market_status=position.quote.status,
+        market_status=position.market_status,
         opened_at=position.opened_at,
         working_order_id=position.working_order_id,
         note=ordered.note if ordered else None,
@@ -247,8 +247,12 @@ def _margin(position: Position) -> Decimal | None:
     return cents(EXACT.divide(position.value_at_open, position.leverage))
 
 
-def _percent(part: Decimal | None, whole: Decimal) -> Decimal | None:
-    if part is None or whole == 0:
+def _apart(price: Decimal | None, level: Decimal | None) -> Decimal | None:
+    return None if price is None or level is None else abs(price - level)
+
+
+def _percent(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
+    if part is None or not whole:
         return None
     return (part * 100 / whole).quantize(_PCT, ROUND_HALF_EVEN, EXACT)
 
@@ -266,7 +270,7 @@ def order_row(order: WorkingOrder, ordered: OrderRequest | None = None) -> Order
         level=order.level,
         bid=order.bid,
         offer=order.offer,
-        distance=None if price is None else abs(price - order.level),
+        distance=_apart(price, order.level),
         currency=order.currency,
         stop_level=order.stop_level,
         limit_level=order.limit_level,

@@ -29,7 +29,7 @@ from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRe
 from capcli.domain.candle_days import Days
 from capcli.domain.going_live import Unlock
 from capcli.domain.halt import Halt, HaltKept
-from capcli.domain.market import Candle, Market, MarketRow, Node, Resolution, Sentiment
+from capcli.domain.market import Candle, Market, MarketDetails, MarketRow, Node, Resolution, Sentiment
 from capcli.domain.stream import Told
 
 if TYPE_CHECKING:
@@ -271,6 +271,12 @@ class Broker(Protocol):
     def markets(self, epics: tuple[str, ...]) -> tuple[Market, ...]: ...
 
     def market(self, epic: str) -> Market: ...
+
+    def all_details(self, epics: tuple[str, ...]) -> tuple[MarketDetails, ...]: ...
+
+    def details(self, epic: str) -> MarketDetails:
+        """Return a market that need not have prices. Raises EpicUnknown."""
+        ...
 
     def candles(
         self,

@@ -151,7 +151,7 @@ class Reductions(Executions):
                 "Nothing was sent.",
                 next=f"capcli close {deal_id}",
             )
-        rules = order_rules(self._desk.broker.market(position.epic))
+        rules = order_rules(self._desk.broker.details(position.epic))
         exact = EXACT.multiply(position.size, pct) / _WHOLE
         size = floor_to(exact, rules.size_step)
         if size < rules.min_size:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from capcli.domain.market import Market, MarketStatus
+from capcli.domain.market import MarketDetails, MarketStatus
 from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
 from capcli.errors import RateLimited, Unreachable, UsageError
 from capcli.services import ids
@@ -18,12 +18,14 @@ _ASK_AGAIN_S = 60.0
 class Watched(Struct, frozen=True):
     """A market that is watched, as it was at the beginning."""
 
-    market: Market
+    market: MarketDetails
 
     @property
-    def first(self) -> Tick:
-        """The price at the beginning, stamped with its own time."""
+    def first(self) -> Tick | None:
+        """The price at the beginning, stamped with its own time; None for a market that had none."""
         quote = self.market.quote
+        if quote.bid is None or quote.offer is None:
+            return None
         at = int(quote.at.timestamp() * 1000)
         return Tick(self.market.epic, quote.bid, quote.offer, at, at)
 
@@ -48,7 +50,7 @@ class Watching:
         """
         wanted = chosen(epics)
         # A list whose one member is unknown is told by that member's name.
-        markets = self._broker.markets(wanted) if len(wanted) > 1 else (self._broker.market(wanted[0]),)
+        markets = self._broker.all_details(wanted) if len(wanted) > 1 else (self._broker.details(wanted[0]),)
         stream = self._streams.open(wanted)
         return Watch(self._broker, stream, markets, self._clock)
 
@@ -67,7 +69,9 @@ def chosen(epics: Iterable[str]) -> tuple[str, ...]:
 class Watch:
     """A stream of some markets, and what is known of each. For one thread; close it at the end."""
 
-    def __init__(self, broker: Broker, stream: PriceStream, markets: Sequence[Market], clock: Clock) -> None:
+    def __init__(
+        self, broker: Broker, stream: PriceStream, markets: Sequence[MarketDetails], clock: Clock
+    ) -> None:
         self.account_id = broker.account_id
         self.markets = {market.epic: Watched(market) for market in markets}
         self.status = {market.epic: market.quote.status for market in markets}
@@ -85,7 +89,7 @@ class Watch:
         if not new:
             return
         self._stream.add(new)
-        for market in self._broker.markets(tuple(new)):
+        for market in self._broker.all_details(tuple(new)):
             self.markets[market.epic] = Watched(market)
             self.status[market.epic] = market.quote.status
             self._seen_ms[market.epic] = self._now_ms()
@@ -130,7 +134,7 @@ class Watch:
             return set()
         self._ask_at_ms = now + int(_ASK_AGAIN_S * 1000)
         try:
-            found = self._broker.markets(tuple(sorted(silent)))
+            found = self._broker.all_details(tuple(sorted(silent)))
         except (Unreachable, RateLimited):
             return set()
         changed = {m.epic for m in found if m.quote.status is not self.status[m.epic]}

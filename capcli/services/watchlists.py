@@ -118,7 +118,7 @@ class Watchlists:
         if epic in (held := self._held(found)):
             return self._changed(found, held, f"{epic} is in {found.name!r} already. Nothing was sent.")
         # The broker's suggestion for another case comes from looking at the market itself.
-        self._broker.market(epic)
+        self._broker.details(epic)
         what = f"The addition of {epic} to {found.name!r}"
         answer = self._send(what, "PUT", f"{_PATH}/{found.watchlist_id}", {"epic": epic})
         if epic not in (now := self._epics(what, answer, found)):

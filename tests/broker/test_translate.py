@@ -106,7 +106,6 @@ def test_a_positions_times_come_from_the_utc_fields() -> None:
     held = position()
 
     assert held.opened_at == datetime(2026, 3, 2, 11, tzinfo=UTC)
-    assert held.quote.at == datetime(2026, 3, 2, 12, 0, 1, 250000, tzinfo=UTC)
 
 
 def test_a_contract_and_a_lot_have_the_units_that_the_broker_says() -> None:

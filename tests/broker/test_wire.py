@@ -27,7 +27,7 @@ def test_a_missing_field_is_named_with_its_endpoint() -> None:
 
 
 def test_a_row_that_cannot_be_read_is_named_and_hides_no_other() -> None:
-    broken = {**shapes.POSITION, "market": {**shapes.POSITION["market"], "bid": None}}
+    broken = {**shapes.POSITION, "market": {**shapes.POSITION["market"], "bid": []}}
     nameless = {"position": {"dealId": 5}, "market": "SILVER"}
     body = shapes.encoded({"positions": [broken, shapes.POSITION, nameless, 7]})
 

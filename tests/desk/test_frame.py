@@ -19,7 +19,7 @@ from capcli.desk.seen import (
     Trouble,
 )
 from capcli.domain.account import Account, OrderType, Position, WorkingOrder
-from capcli.domain.market import Candle, MarketStatus, Quote, Resolution, Side
+from capcli.domain.market import Candle, MarketStatus, Resolution, Side
 from capcli.domain.stream import Tick
 from capcli.render.blocks import Cell, Look
 
@@ -37,7 +37,9 @@ def position(number: int = 1, epic: str = "SILVER", **changes: object) -> Positi
         side=Side.BUY,
         size=D("1.5"),
         level=D("30.000"),
-        quote=Quote(epic, D("30.100"), D("30.120"), AT, MarketStatus.TRADEABLE),
+        bid=D("30.100"),
+        offer=D("30.120"),
+        market_status=MarketStatus.TRADEABLE,
         upl=D("0.15"),
         currency="USD",
         leverage=D(10),
@@ -125,6 +127,17 @@ def test_it_fits_every_window_whatever_is_open(size: tuple[int, int], counts: tu
     text = drawn(seen(*counts), *size)
     assert len(text.split("\n")) == size[1]
     assert max(map(len, text.split("\n"))) <= size[0]
+
+
+def test_a_market_without_prices_is_in_the_list_and_its_position_counts_by_the_brokers_result() -> None:
+    bare = replace(position(0), bid=None, offer=None, upl=D("-3.00"))
+    now = seen(1)
+    account = replace(now.account, positions=(bare,))
+    text = drawn(replace(now, account=account, prices={"SILVER": PriceSeen(None, None, "SUSPENDED")}))
+
+    (line,) = [line for line in text.split("\n") if "suspended" in line]
+    assert "SILVER - - suspended" in " ".join(line.split())
+    assert "-3.00 USD" in text
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])

@@ -202,15 +202,15 @@ def test_a_setting_that_a_close_does_not_use_stops_no_face(place: Place, setting
     assert place.left() == set()
 
 
-def without_bid(place: Place, deal: str) -> None:
-    """Let the broker send one position without its bid, in the list and alone."""
+def without_size(place: Place, deal: str) -> None:
+    """Let the broker send one position without its size, in the list and alone."""
 
     def cut(request: httpx.Request) -> httpx.Response:
         answer = place.tap._inner.handle_request(request)
         body = json.loads(answer.read())
         for row in body.get("positions", [body]):
             if row.get("position", {}).get("dealId") == deal:
-                del row["market"]["bid"]
+                del row["position"]["size"]
         return httpx.Response(answer.status_code, json=body, headers=answer.headers)
 
     place.tap.breaks("GET", "/positions", before=cut, times=999)
@@ -231,7 +231,7 @@ def of_unknown_type(place: Place) -> None:
 
 def test_a_row_that_cannot_be_read_is_named_beside_those_that_can(place: Place) -> None:
     good, bad = place.buy(), place.buy()
-    without_bid(place, bad)
+    without_size(place, bad)
     shown = place("positions", "--json")
     assert (shown.code, [row["deal_id"] for row in shown.data["positions"]]) == (0, [good]), shown
     assert [row["deal_id"] for row in shown.data["unreadable"]] == [bad]
@@ -243,7 +243,7 @@ def test_a_row_that_cannot_be_read_is_named_beside_those_that_can(place: Place) 
 
 def test_a_position_that_cannot_be_read_is_closed_by_its_deal_id(place: Place) -> None:
     good, bad = place.buy(), place.buy()
-    without_bid(place, bad)
+    without_size(place, bad)
     done = place("close", bad, "--confirm", "--json")
     assert (done.code, place.left()) == (0, {good}), done
 
@@ -251,7 +251,7 @@ def test_a_position_that_cannot_be_read_is_closed_by_its_deal_id(place: Place) -
 def test_a_flattening_tries_what_it_cannot_read_by_its_deal_id(place: Place) -> None:
     place.buy("20.5")
     place.buy()
-    without_bid(place, place.buy())
+    without_size(place, place.buy())
     of_unknown_type(place)
     done = place("flatten", "--confirm", "--json")
     assert (done.code, done.data["flat"], place.left()) == (0, True, set()), done

@@ -74,7 +74,7 @@ class Client:
         deal = self._deal()
         row = self.app.broker.position(deal)
         assert row.stop_level is not None
-        nearer = row.stop_level + (row.quote.bid - row.stop_level) / 4
+        nearer = row.stop_level + (row.bid - row.stop_level) / 4
         change = Change(stop=stop_at(f"{nearer:.2f}"))
         return f"TIGHTEN {self.app.amendments.amend(deal, change, confirmed=True).data.state}"
 

@@ -69,6 +69,19 @@ def test_the_table_keeps_to_the_width_and_loses_the_least_needed_first(board, wi
     assert "closed" in painted(board, width)
 
 
+def test_a_market_without_prices_stands_in_the_table_until_one_comes(board):
+    row = board.rows["EURUSD"]
+    row.tick = row.first = None
+    board.sample()
+
+    (line,) = [line for line in painted(board, 120).splitlines() if line.startswith("EURUSD")]
+    board.take([Tick("EURUSD", Decimal("1.1"), Decimal("1.2"), 0, 0)])
+
+    assert line.split()[:5] == ["EURUSD", "-", "-", "-", "-"]
+    (line,) = [line for line in painted(board, 120).splitlines() if line.startswith("EURUSD")]
+    assert line.split()[1:3] == ["1.1", "1.2"]
+
+
 def test_without_unicode_the_table_is_ascii(board):
     assert painted(board, 80, unicode=False).isascii()
 

@@ -32,7 +32,7 @@ def test_a_position_with_a_stop_loses_from_now_to_its_level(seat: Seat) -> None:
     found = shown(seat)
     position = seat.app.broker.positions()[0]
     silver = row(found, Grouping.MARKET, "SILVER")
-    bid = position.quote.bid
+    bid = position.valued_at
     # The price may have moved by a step or two between the two looks.
     assert silver.notional == silver.long == silver.net
     assert abs(silver.notional - cents(2 * bid)) < D("0.05")
@@ -89,7 +89,7 @@ def test_other_currencies_are_converted_and_the_rate_is_shown(seat: Seat) -> Non
     assert found.account_currency == "EUR"
     assert silver.currency == "USD"
     assert silver.rate is not None
-    bid = seat.app.broker.positions()[0].quote.bid
+    bid = seat.app.broker.positions()[0].valued_at
     # The price may have moved by a step since.
     assert abs(silver.notional - cents(3 * bid * silver.rate)) < D("0.05")
     assert silver.notional_pct == (silver.notional * 100 / found.equity).quantize(D("0.01"))
@@ -115,7 +115,7 @@ def test_hedged_sides_stand_beside_each_other_and_the_net_is_their_difference(se
     assert found.hedging
     assert (silver.positions, silver.net) == (2, silver.long - silver.short)
     assert silver.notional == silver.long + silver.short
-    quote = seat.app.broker.positions()[0].quote
+    quote = seat.app.broker.market("SILVER").quote
     lost = cents(3 * (quote.bid - D("24.50"))) + cents(2 * (D("38.50") - quote.offer))
     # The price may have moved by a step or two between the two looks.
     assert abs(silver.loss_at_stops - lost) < D("0.10")

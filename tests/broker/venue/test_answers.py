@@ -67,7 +67,7 @@ def bare(row: dict[str, Any], part: str, *names: str) -> dict[str, Any]:
 
 
 READ = {"rows": 1, "unreadable": 1}
-NO_BID = held(market_bid=None)
+NO_BID = held(market_bid=None, market_offer=None)
 PREVIEW = "preview GOLD --size 30"
 ACTIVITY, BOOKINGS = "history activity --last 12h", "history transactions --last 12h"
 UNAUTHORISED = [Says(401, b""), {"positions": [held()]}]
@@ -227,7 +227,27 @@ CASES = {
         "positions", positions(held(guaranteedStop="true")), {"positions.0.guaranteed": True}
     ),
     # 11, 29: rows that are thin or strange.
-    "a_suspended_market_without_prices": Case("positions", positions(NO_BID, held(SECOND)), READ),
+    "a_position_in_a_suspended_market_without_prices": Case(
+        "positions",
+        positions(NO_BID, held(SECOND)),
+        {"rows": 2, "unreadable": 0, "positions.0.bid": None, "positions.0.stop_distance": None},
+    ),
+    "the_value_of_a_position_without_prices_is_by_the_brokers_result": Case(
+        "exposure",
+        positions(NO_BID),
+        {"exposure.0.notional": Decimal("1999.75"), "exposure.0.loss_at_stops": Decimal("49.75")},
+    ),
+    "a_preview_beside_a_position_without_prices": Case(PREVIEW, positions(NO_BID), {"executable": True}),
+    "the_rules_of_a_market_without_prices": Case(
+        "markets show GOLD",
+        {"GET /markets/GOLD": details(snapshot={"bid": None, "offer": None, "marketStatus": "SUSPENDED"})},
+        {
+            "market.quote.bid": None,
+            "market.quote.status": "SUSPENDED",
+            "market.rules.min_size": Decimal("0.01"),
+            "market.hours.zone": "UTC",
+        },
+    ),
     "a_position_of_2022": Case(
         "positions",
         positions(bare(held(), "position", "upl", "leverage", "workingOrderId"), held(SECOND)),

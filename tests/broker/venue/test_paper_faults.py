@@ -97,7 +97,32 @@ CASES = {
     "a_server_time_of_twenty_digits": Case("numbers --value far", "prices SILVER --last 3", {"rows": 3}),
     "positions_of_2022": Case("old-rows", "positions", {"unreadable": 2}),
     "a_position_of_2022_is_closed": Case("old-rows", CLOSE),
-    "a_market_without_prices": Case("no-quote", "positions", FIRST_UNREAD),
+    "positions_in_a_market_without_prices": Case(
+        "no-quote",
+        "positions",
+        {
+            **TWO,
+            "positions.0.bid": None,
+            "positions.0.stop_distance": None,
+            "totals.margin": Decimal("17.47"),
+        },
+    ),
+    "orders_in_a_market_without_prices": Case("no-quote", "orders", {"orders.0.distance": None}),
+    "exposure_in_a_market_without_prices": Case("no-quote", "exposure", {"unreadable": 0}),
+    "status_with_a_market_without_prices": Case("no-quote", "status", {"unreadable": 0}),
+    "a_preview_beside_a_market_without_prices": Case(
+        "no-quote --on positions", PREVIEW, {"executable": True}
+    ),
+    "the_rules_of_a_market_without_prices": Case(
+        "no-quote", "markets show SILVER", {"market.quote.bid": None, "market.margin_factor": 10}
+    ),
+    "a_search_for_a_market_without_prices": Case("no-quote", "markets search SILVER", {"total": 2}),
+    "a_proposal_in_a_market_without_prices": Case(
+        "no-quote", "propose SILVER --risk 1%", code=6, says="sends no price for SILVER now"
+    ),
+    "candles_of_a_market_without_prices": Case("no-quote", "prices SILVER --last 3", {"rows": 3}),
+    "a_watch_on_a_market_without_prices": Case("no-quote", "watch SILVER --for 1s"),
+    "live_positions_in_a_market_without_prices": Case("no-quote", "watch --positions --for 1s"),
     "a_position_without_prices_is_closed": Case("no-quote", CLOSE),
     "a_quote_of_a_market_without_prices": Case(
         "no-quote", "quote SILVER", code=6, says="sends no price for SILVER now"

@@ -164,7 +164,6 @@ def _empty(key: str) -> Callable[[Passing, Any], Any]:
 def _unreadable_position(_passing: Passing, body: Any) -> Any:
     for row in body.get("positions", [])[-1:]:
         row["position"].pop("size", None)
-        row["market"].pop("bid", None)
     return body
 
 
