@@ -15,6 +15,7 @@ from textual._time import get_time
 from textual.app import App as TextualApp
 from textual.app import ComposeResult
 from textual.filter import LineFilter, NoColor
+from textual.geometry import Size
 from textual.message import Message
 
 from capcli.desk.conversation import Conversation
@@ -70,6 +71,7 @@ class DeskScreen(TextualApp[None]):
         super().__init__(ansi_color=True)
         self._desk = desk
         self._chosen: Chosen | None = None
+        self._by_hand = False
         self._resolution = Resolution.HOUR
         self._message: Cell | None = None
         self._drawn = -1
@@ -97,8 +99,8 @@ class DeskScreen(TextualApp[None]):
         self.set_interval(REDRAW_S, self.draw_if_changed)
         self.draw()
 
-    def on_resize(self) -> None:
-        self.draw()
+    def on_resize(self, event: events.Resize) -> None:
+        self.draw(event.size)
 
     def draw_if_changed(self) -> None:
         """Draw what changed; once a second in any case, for what tells how long ago something was."""
@@ -106,13 +108,13 @@ class DeskScreen(TextualApp[None]):
         if self._desk.reader.version != self._drawn or second != self._second:
             self.draw()
 
-    def draw(self) -> None:
-        """Draw everything as it is now."""
+    def draw(self, size: Size | None = None) -> None:
+        """Draw everything as it is now, in a window of this size."""
         self._drawn = self._desk.reader.version
         self._second = int(self._desk.app.monotonic())
         seen = self._desk.reader.seen()
         self._keep_chosen(seen)
-        width, height = self.size
+        width, height = size or self.size
         look = replace(self._desk.look, numbers=self._numbers(seen))
         frame = Frame(seen, look, width, height, self._chosen, self._message)
         self.sheet.show(frame.lines())
@@ -127,8 +129,10 @@ class DeskScreen(TextualApp[None]):
     # The chosen row.
 
     def _keep_chosen(self, seen: Seen) -> None:
-        """Stay with the chosen row while it is there; else take the first of any list."""
-        if self._chosen is None or self._chosen.key not in seen.rows(self._chosen.pane):
+        """Stay with the row that a person chose while it is there; else take the first of any list."""
+        chosen = self._chosen
+        if chosen is None or not self._by_hand or chosen.key not in seen.rows(chosen.pane):
+            self._by_hand = False
             pane = next((pane for pane in Pane if seen.rows(pane)), None)
             self._choose(seen, None if pane is None else Chosen(pane, seen.rows(pane)[0]))
 
@@ -142,6 +146,7 @@ class DeskScreen(TextualApp[None]):
         if self._chosen is None:
             return
         rows = seen.rows(self._chosen.pane)
+        self._by_hand = True
         if self._chosen.key in rows:
             at = max(0, min(rows.index(self._chosen.key) + by, len(rows) - 1))
             self._choose(seen, Chosen(self._chosen.pane, rows[at]))
@@ -152,7 +157,7 @@ class DeskScreen(TextualApp[None]):
         if panes:
             now = self._chosen.pane if self._chosen else panes[-1]
             at = panes.index(now) if now in panes else 0
-            pane = panes[(at + by) % len(panes)]
+            pane, self._by_hand = panes[(at + by) % len(panes)], True
             self._choose(seen, Chosen(pane, seen.rows(pane)[0]))
 
     # Keys.
@@ -285,7 +290,7 @@ class DeskScreen(TextualApp[None]):
     def _show_market(self, epic: str | None) -> None:
         if epic is not None:
             self._desk.reader.choose(epic, self._resolution)
-            self._chosen = Chosen(Pane.PRICES, epic)
+            self._chosen, self._by_hand = Chosen(Pane.PRICES, epic), True
 
     # Commands.
 

@@ -1,5 +1,6 @@
 """Candles drawn with letters: price to the right, volume and time below. Ours, so that it is small."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,6 +21,7 @@ _DAY = timedelta(days=1)
 _TIME_GAP = 3
 _PRICE_EVERY = 4
 _LEAST_FOR_VOLUMES = 14
+_PIECES = re.compile(r" +|[^ ]+")
 
 
 class _Bar(Struct, frozen=True):
@@ -197,19 +199,14 @@ class _Chart(Struct, frozen=True):
         """Draw a line with its name where no candle stands."""
         dash, found = "┄" if self.look.unicode else "-", list[Cell]()
         for cell in cells:
-            if cell.text.strip():
-                at = len(cell.text) - len(cell.text.lstrip())
-                found += [Cell(cell.text[:at].replace(" ", dash), Tone.WARN)] * bool(at)
-                # Between candles of one tone there are blanks, too.
-                found.append(Cell(cell.text[at:].replace(" ", dash), cell.tone))
-            else:
-                found.append(Cell(dash * len(cell.text), Tone.WARN))
-        room = next(
-            (at for at, one in enumerate(found) if set(one.text) == {dash} and len(one.text) > len(name)),
-            None,
-        )
-        if room is not None:
-            found[room] = Cell(name + found[room].text[len(name) :], Tone.WARN)
+            # Between candles of one tone there are blanks, too.
+            for piece in _PIECES.findall(cell.text):
+                blank = not piece.strip()
+                found.append(Cell(dash * len(piece), Tone.WARN) if blank else Cell(piece, cell.tone))
+        for at, one in enumerate(found):
+            if one.text[0] == dash and len(one.text) > len(name):
+                found[at] = Cell(name + one.text[len(name) :], Tone.WARN)
+                break
         return found
 
     def _axis(self, level: Decimal, tone: Tone) -> list[Cell]:

@@ -2,6 +2,9 @@
 
 import os
 import re
+from contextlib import closing
+from datetime import timedelta
+from io import StringIO
 from itertools import count
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -9,6 +12,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from capcli.app import Surroundings
+from capcli.cli.call import Call
+from capcli.cli.desk import PRESENCE, desk_of
+from capcli.cli.outlet import Outlet
+from capcli.desk.frame import Frame
+from capcli.desk.seen import Chosen, Pane
+from capcli.render.blocks import Cell, Look, Tone
 from tests.cli.conftest import Cli
 from tests.support.paths import ROOT
 from tests.support.picture import svg
@@ -40,7 +49,44 @@ def buy(capcli: Cli) -> str:
     return f"$ capcli buy SILVER 1.5 --stop 5% --limit 10%\n{shown.strip()}\n\n{question}\n\n{told.strip()}\n"
 
 
-PICTURES = {"buy": buy}
+def desk(capcli: Cli) -> str:
+    """Return what the desk shows to a person with a position and a working order."""
+    given = around(capcli)
+    for line in (
+        "paper reset --behaviour kind --confirm",
+        "buy SILVER 100 --stop 2% --limit 3%",
+        "buy EURUSD 10000 --at 1.05 --type limit --stop 1.04",
+        "sell GOLD 2 --stop 1%",
+    ):
+        done = capcli(*line.split(), typed="y\n", width=96, around=given)
+        assert done.code == 0, done
+        capcli.time.now += timedelta(minutes=27)
+    environ = {"CAPCLI_HOME": str(capcli.home)}
+    call = Call(Outlet(StringIO(), StringIO(), StringIO(), environ), given)
+    with closing(call):
+        now = desk_of(call, call.build(presence=PRESENCE), ())
+        with closing(now.reader):
+            for step in (now.reader.listen, now.reader.ask, now.reader.look):
+                step()
+            seen = now.reader.seen()
+        account = seen.account
+        assert account is not None
+        look = Look(
+            terminal=True,
+            colour=True,
+            numbers=now.numbers([*seen.rows(Pane.POSITIONS), *seen.rows(Pane.ORDERS)]),
+        )
+        silver = next(row.deal_id for row in account.positions if row.epic == "SILVER")
+        frame = Frame(seen, look, 100, 32, Chosen(Pane.POSITIONS, silver))
+        return "\n".join("".join(map(_escaped, line)) for line in frame.lines())
+
+
+def _escaped(cell: Cell) -> str:
+    code = {Tone.GOOD: 32, Tone.BAD: 31, Tone.WARN: 33, Tone.DIM: 2, Tone.STRONG: 1}.get(cell.tone)
+    return cell.text if code is None else f"\x1b[{code}m{cell.text}\x1b[0m"
+
+
+PICTURES = {"buy": buy, "desk": desk}
 
 
 @pytest.mark.parametrize("name", PICTURES)

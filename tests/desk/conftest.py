@@ -67,7 +67,7 @@ class Hand:
         """Wait for a question, and until a person can have read it."""
         await self.until(lambda: words in self.dialog)
         await self.pilot.pause()
-        self.place.time.tick(2.1)
+        self.place.time.sleep(2.1)
 
     async def ended(self, words: str, code: int) -> None:
         """Wait for the end of a command, and close its dialogue."""
@@ -79,7 +79,7 @@ class Hand:
 
     def look(self) -> None:
         """Let everything be read that is due, and draw it."""
-        self.place.time.tick(4)
+        self.place.time.sleep(4)
         self.place.desk.reader.ask()
         self.place.desk.reader.look()
         self.screen.draw()
@@ -90,11 +90,13 @@ class Place:
     """A home with a paper broker, and the desk in front of it."""
 
     home: Path
-    time: Time = field(default_factory=Time)
     environ: dict[str, str] = field(default_factory=dict)
+    time: Any = field(default_factory=Time)
+    tap: Tap | None = None
 
     def __post_init__(self) -> None:
-        self.tap = Tap(PaperTransport(self.home / "paper.db", self.time.now))
+        clock = getattr(self.time, "clock", self.time.now)
+        self.tap = self.tap or Tap(PaperTransport(self.home / "paper.db", clock))
         outlet = Outlet(
             Terminal(),
             Terminal(),
@@ -104,7 +106,7 @@ class Place:
             monotonic=self.time.monotonic,
         )
         around = Surroundings(
-            clock=self.time.now,
+            clock=clock,
             ids=Ids(),
             sleep=self.time.sleep,
             monotonic=self.time.monotonic,
@@ -143,7 +145,7 @@ def places(own_home: Path) -> Iterator[Callable[..., Place]]:
     opened: list[Place] = []
 
     def make(**environ: str) -> Place:
-        opened.append(Place(own_home, environ=environ))
+        opened.append(Place(own_home, environ))
         return opened[-1]
 
     yield make
