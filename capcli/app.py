@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from capcli.services.closing_all import ClosingsOfAll
     from capcli.services.confirms import Confirms
     from capcli.services.downloads import Downloads
+    from capcli.services.events import Events
     from capcli.services.evidence import Witness
     from capcli.services.execution import Executions, Sending
     from capcli.services.executions_log import ExecutionsLog
@@ -400,6 +401,10 @@ class App:
     def monotonic(self) -> Callable[[], float]:
         """Return the clock of durations, in seconds."""
         return self._around.monotonic
+
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        return self._around.sleep
 
     @property
     def recall(self) -> "Recall":
@@ -783,11 +788,16 @@ class App:
         from capcli.services.announcing import Announcer
 
         return Announcer(
-            self._launch,
+            lambda: self.programs,
             self._around.monotonic,
             on_desktop=self.settings.notify,
             command=self.settings.notify_cmd,
         )
+
+    @property
+    def programs(self) -> "Launch":
+        """Return what runs the user's own programs."""
+        return self._once("programs", self._launch)
 
     def _launch(self) -> "Launch":
         from capcli.notify import Launcher
@@ -1036,6 +1046,17 @@ class App:
         from capcli.services.statistics import Statistics
 
         return self._once("statistics", lambda: Statistics(self.history, lambda: self.journal, self.env))
+
+    @property
+    def events(self) -> "Events":
+        from capcli.services.events import Events
+
+        return self._once(
+            "events",
+            lambda: Events(
+                self.env, self.broker, lambda: self.journal, self._halt_switch, self._around.clock
+            ),
+        )
 
     @property
     def watchlists(self) -> "Watchlists":

@@ -13,6 +13,7 @@ __capcli_command() {
     "|close") ;;
     "|status") ;;
     "|desk") ;;
+    "|events") ;;
     "|approve") ;;
     "|mandate") ;;
     "|halt") ;;
@@ -141,6 +142,11 @@ __capcli_valued() {
     "orders amend|--good-till") source="" ;;
     "orders cancel|--epic") source="@epics" ;;
     "close|--size") source="" ;;
+    "events|--since") source="" ;;
+    "events|--last") source="" ;;
+    "events|--every") source="" ;;
+    "events|--exec") source="" ;;
+    "events|--for") source="" ;;
     "mandate grant|--epics") source="" ;;
     "mandate grant|--risk") source="" ;;
     "mandate grant|--total-risk") source="" ;;
@@ -278,7 +284,7 @@ __capcli_argument() {
 
 __capcli_words() {
     case "$1" in
-    "") words="buy sell preview propose execute positions orders exposure close status desk approve mandate halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
+    "") words="buy sell preview propose execute positions orders exposure close status desk events approve mandate halt flatten resume reconcile resolve history quote prices watch alert markets watchlists accounts login logout live health record config paper mcp schema help|" ;;
     "buy") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --note --tag --explain --again --ensure-stop --confirm --yes" ;;
     "sell") words="|--risk --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --note --tag --explain --again --ensure-stop --confirm --yes" ;;
     "preview") words="|--size --risk --sell --stop --stop-distance --stop-amount --limit --limit-distance --limit-amount --trailing --guaranteed --at --type --good-till --note --tag --explain --id-only" ;;
@@ -294,6 +300,7 @@ __capcli_words() {
     "close") words="|--size --all --again --confirm --yes" ;;
     "status") words="|" ;;
     "desk") words="|" ;;
+    "events") words="|--follow -f --since --last --every --exec --for" ;;
     "approve") words="|--deny --watch" ;;
     "mandate") words="grant list revoke|" ;;
     "mandate grant") words="|--epics --risk --total-risk --orders --until" ;;

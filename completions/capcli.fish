@@ -2,7 +2,7 @@
 
 function __capcli_command
     switch "$argv[1]|$argv[2]"
-        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|status' '|desk' '|approve' '|mandate' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|schema' '|help' 'positions|amend' 'positions|breakeven' 'orders|amend' 'orders|cancel' 'mandate|grant' 'mandate|list' 'mandate|revoke' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'history|stats' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
+        case '|buy' '|sell' '|preview' '|propose' '|execute' '|positions' '|orders' '|exposure' '|close' '|status' '|desk' '|events' '|approve' '|mandate' '|halt' '|flatten' '|resume' '|reconcile' '|resolve' '|history' '|quote' '|prices' '|watch' '|alert' '|markets' '|watchlists' '|accounts' '|login' '|logout' '|live' '|health' '|record' '|config' '|paper' '|mcp' '|schema' '|help' 'positions|amend' 'positions|breakeven' 'orders|amend' 'orders|cancel' 'mandate|grant' 'mandate|list' 'mandate|revoke' 'history|executions' 'history|verify' 'history|accept' 'history|activity' 'history|transactions' 'history|report' 'history|stats' 'markets|search' 'markets|show' 'markets|browse' 'markets|sentiment' 'watchlists|list' 'watchlists|show' 'watchlists|create' 'watchlists|add' 'watchlists|remove' 'watchlists|delete' 'accounts|use' 'accounts|preferences' 'accounts|topup' 'live|checklist' 'config|get' 'config|set' 'config|unset' 'config|path' 'paper|status' 'paper|reset' 'paper|serve' 'paper|check' 'paper|faults' 'paper faults|set' 'paper faults|clear' 'mcp|serve' 'mcp|tools' 'mcp|install' 'mcp|bundle'
             return 0
     end
     return 1
@@ -117,6 +117,16 @@ function __capcli_valued
         case 'orders cancel|--epic'
             echo '@epics'
         case 'close|--size'
+            echo ''
+        case 'events|--since'
+            echo ''
+        case 'events|--last'
+            echo ''
+        case 'events|--every'
+            echo ''
+        case 'events|--exec'
+            echo ''
+        case 'events|--for'
             echo ''
         case 'mandate grant|--epics'
             echo ''
@@ -392,6 +402,7 @@ function __capcli_commands
             printf '%s\t%s\n' 'close' 'Close a position at market.'
             printf '%s\t%s\n' 'status' 'The account at a glance: money, risk, limits left.'
             printf '%s\t%s\n' 'desk' 'The account full screen: positions, orders, prices, a chart.'
+            printf '%s\t%s\n' 'events' 'What happened on the account: fills, stops, closes, halts.'
             printf '%s\t%s\n' 'approve' 'Approve what an assistant or a script wants to send.'
             printf '%s\t%s\n' 'mandate' 'Let one client send orders alone, within limits.'
             printf '%s\t%s\n' 'halt' 'Stop all new risk, for every program of this user.'
@@ -587,6 +598,14 @@ function __capcli_options
             printf '%s\t%s\n' '--again' 'Repeat the same --size within 60 s.'
             printf '%s\t%s\n' '--confirm' 'Close without a question.'
             printf '%s\t%s\n' '--yes' 'Close without a question.'
+        case 'events'
+            printf '%s\t%s\n' '--follow' 'Go on, and tell events as they come.'
+            printf '%s\t%s\n' '-f' 'Go on, and tell events as they come.'
+            printf '%s\t%s\n' '--since' 'What came after this event.'
+            printf '%s\t%s\n' '--last' 'How far back (default 24h).'
+            printf '%s\t%s\n' '--every' 'Seconds between two looks of --follow.'
+            printf '%s\t%s\n' '--exec' 'Run this for each event: JSON on stdin, no shell.'
+            printf '%s\t%s\n' '--for' 'Stop after seconds, or 5m, 2h.'
         case 'approve'
             printf '%s\t%s\n' '--deny' 'Say no: nothing is sent.'
             printf '%s\t%s\n' '--watch' 'Wait for requests; a key decides each.'

@@ -17,6 +17,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('close', 'Close a position at market.'),
             @('status', 'The account at a glance: money, risk, limits left.'),
             @('desk', 'The account full screen: positions, orders, prices, a chart.'),
+            @('events', 'What happened on the account: fills, stops, closes, halts.'),
             @('approve', 'Approve what an assistant or a script wants to send.'),
             @('mandate', 'Let one client send orders alone, within limits.'),
             @('halt', 'Stop all new risk, for every program of this user.'),
@@ -64,6 +65,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'close' = @()
         'status' = @()
         'desk' = @()
+        'events' = @()
         'approve' = @()
         'mandate' = @(
             @('grant', 'Let one client send orders without asking a person.'),
@@ -304,6 +306,15 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'status' = @()
         'desk' = @()
+        'events' = @(
+            @('--follow', 'Go on, and tell events as they come.'),
+            @('-f', 'Go on, and tell events as they come.'),
+            @('--since', 'What came after this event.'),
+            @('--last', 'How far back (default 24h).'),
+            @('--every', 'Seconds between two looks of --follow.'),
+            @('--exec', 'Run this for each event: JSON on stdin, no shell.'),
+            @('--for', 'Stop after seconds, or 5m, 2h.')
+        )
         'approve' = @(
             @('--deny', 'Say no: nothing is sent.'),
             @('--watch', 'Wait for requests; a key decides each.')
@@ -582,6 +593,11 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'orders amend|--good-till' = ''
         'orders cancel|--epic' = '@epics'
         'close|--size' = ''
+        'events|--since' = ''
+        'events|--last' = ''
+        'events|--every' = ''
+        'events|--exec' = ''
+        'events|--for' = ''
         'mandate grant|--epics' = ''
         'mandate grant|--risk' = ''
         'mandate grant|--total-risk' = ''

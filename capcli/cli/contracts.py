@@ -111,6 +111,9 @@ CONTRACTS: dict[str, Contract] = {
     "approve": _here("services.approving.ApprovalsFound", "services.approving.Decision", ends=Ends.SENDS),
     "status": _reads("services.status.StatusFound"),
     "desk": Contract((), Changes.ACCOUNT, Ends.OPENS),
+    "events": Contract(
+        ("services.events.EventsFound", "services.events.EventRow"), Changes.NOTHING, Ends.READS, streams=True
+    ),
     "mandate grant": _here("services.mandates.MandateGranted", ends=Ends.CHECKS),
     "mandate list": Contract(("services.mandates.MandatesFound",), Changes.NOTHING, Ends.LOCAL),
     "mandate revoke": _sends("services.mandates.MandateRevoked"),

@@ -57,16 +57,16 @@ class Ending:
 
 
 @contextmanager
-def _ending() -> Iterator[Ending]:
+def ending() -> Iterator[Ending]:
     """Let the first Ctrl-C or SIGTERM end a stream in order; the second Ctrl-C ends it at once."""
-    ending = Ending()
+    asked = Ending()
     if threading.current_thread() is not threading.main_thread():
-        yield ending
+        yield asked
         return
     wanted = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, ending) for number in wanted}
+    before = {number: signal.signal(number, asked) for number in wanted}
     try:
-        yield ending
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -103,12 +103,12 @@ def watch(
         raise UsageError("Name the epics to watch, or --positions.", next="capcli watch --help")
     if once and lasts is not None:
         raise UsageError("--once and --for cannot be used together.", next="capcli watch --help")
-    plan = Plan(call, once=once, lasts=_seconds("--for", lasts), every=_interval(every))
+    plan = Plan(call, once=once, lasts=seconds("--for", lasts), every=_interval(every))
     plan.check(book=positions)
     app = call.build()
     call.note_default(app)
-    with _ending() as ending:
-        plan.ending = ending
+    with ending() as asked:
+        plan.ending = asked
         (_watch_book if positions else _watch_prices)(plan, app, listed(epics))
     raise typer.Exit(0)
 
@@ -348,12 +348,12 @@ def alert(
     if call.options.csv or call.options.fields:
         raise UsageError("alert has no rows; use --json.", next="capcli alert --help")
     levels = _levels(epic, above or [], below or [])
-    argv = _program(run)
-    plan = Plan(call, once=False, lasts=_seconds("--for", lasts), every=0)
+    argv = program("alert", run)
+    plan = Plan(call, once=False, lasts=seconds("--for", lasts), every=0)
     app = call.build()
     call.note_default(app)
-    with _ending() as ending:
-        plan.ending = ending
+    with ending() as asked:
+        plan.ending = asked
         _wait_for(plan, app, levels, argv, repeat=repeat)
     raise typer.Exit(0)
 
@@ -483,7 +483,8 @@ def _without_secrets(environ: Mapping[str, str], facts: Mapping[str, str]) -> di
     return kept | {f"CAPCLI_{name.upper()}": value for name, value in facts.items()}
 
 
-def _program(text: str | None) -> list[str]:
+def program(command: str, text: str | None) -> list[str]:
+    """Read the program of --exec as its words. Raises UsageError."""
     if text is None:
         return []
     try:
@@ -493,7 +494,7 @@ def _program(text: str | None) -> list[str]:
     else:
         why = ""
     if not words:
-        raise UsageError(f"--exec holds no command{why}. Nothing was run.", next="capcli alert --help")
+        raise UsageError(f"--exec holds no command{why}. Nothing was run.", next=f"capcli {command} --help")
     return words
 
 
@@ -509,7 +510,7 @@ def _levels(epic: str, above: Sequence[str], below: Sequence[str]) -> "list[Leve
     return levels
 
 
-def _seconds(option: str, text: str | None) -> float | None:
+def seconds(option: str, text: str | None) -> float | None:
     """Read a length of time: a number is seconds, else as `--last` takes it."""
     if text is None:
         return None

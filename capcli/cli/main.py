@@ -34,6 +34,7 @@ class Root(Group):
         "close": ("capcli.cli.close:app", "Close a position at market."),
         "status": ("capcli.cli.status:app", "The account at a glance: money, risk, limits left."),
         "desk": ("capcli.cli.desk:app", "The account full screen: positions, orders, prices, a chart."),
+        "events": ("capcli.cli.events:app", "What happened on the account: fills, stops, closes, halts."),
         "approve": ("capcli.cli.approve:app", "Approve what an assistant or a script wants to send."),
         "mandate": ("capcli.cli.mandate:app", "Let one client send orders alone, within limits."),
         "halt": ("capcli.cli.halt:halt_app", "Stop all new risk, for every program of this user."),
@@ -64,7 +65,7 @@ class Root(Group):
         "Trade": (
             "buy", "sell", "preview", "propose", "execute", "positions", "orders", "close", "exposure",
         ),
-        "Account": ("status", "desk", "accounts", "history"),
+        "Account": ("status", "desk", "events", "accounts", "history"),
         "Markets": ("quote", "prices", "watch", "alert", "markets", "watchlists"),
         "Safety": ("halt", "flatten", "resume", "approve", "mandate", "reconcile", "resolve"),
         "Set-up": ("login", "logout", "health", "config", "live", "mcp", "paper", "record", "schema", "help"),

@@ -410,6 +410,7 @@ EndAtFirst = Annotated[bool, _switch("End at the first alert")]
 # Answers
 _CURSOR = partial(_short_text, most=_LONGEST_CURSOR)
 Cursor = Annotated[str | None, _argument(_CURSOR, "string", "cursor of the last answer, to go on")]
+EventCursor = Annotated[str | None, _argument(_CURSOR, "string", "cursor of an event: what came after it")]
 Fields = Annotated[
     tuple[str, ...],
     _argument(_names, "array", "Fields of each row; dotted, * for all", items={"type": "string"}),

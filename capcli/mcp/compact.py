@@ -24,6 +24,7 @@ class Listing(Struct, frozen=True):
     """How the rows of a result are told: their usual fields, and whether as one table of columns and rows.
 
     `identity` are the fields that tell one row from another while the list changes; all of them if empty.
+    `by` is the field of a row that is its cursor, where the use case itself begins behind one.
     `fields`, `most` and `cursor` are what a call asked for.
     """
 
@@ -31,6 +32,7 @@ class Listing(Struct, frozen=True):
     usual: tuple[str, ...] = ()
     in_columns: bool = False
     identity: tuple[str, ...] = ()
+    by: str = ""
     fields: tuple[str, ...] = ()
     most: int | None = None
     cursor: str | None = None
@@ -84,7 +86,7 @@ class Listing(Struct, frozen=True):
         return len(rows)
 
     def _start(self, places: list[str]) -> int:
-        if self.cursor is None:
+        if self.cursor is None or self.by:
             return 0
         if self.cursor not in places:
             _check_form(self.cursor)
@@ -95,6 +97,8 @@ class Listing(Struct, frozen=True):
 
     def _places(self, rows: Sequence[dict[str, Any]]) -> list[str]:
         """Name the place after each row by the row itself, and by how many like it come before."""
+        if self.by:
+            return [row[self.by] for row in rows]
         seen: Counter[bytes] = Counter()
         places = []
         for row in rows:

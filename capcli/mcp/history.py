@@ -2,11 +2,12 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
-from capcli.mcp.arguments import Cursor, Fields, FromDate, Grouping, Kind, Max, StatsBy, ToDate
+from capcli.mcp.arguments import Cursor, EventCursor, Fields, FromDate, Grouping, Kind, Max, StatsBy, ToDate
 from capcli.mcp.compact import Listing
 from capcli.mcp.face import Face
 from capcli.mcp.progress import teller
 from capcli.mcp.toolset import READS, tool
+from capcli.services.events import EventsFound
 from capcli.services.history import ActivityFound, Report, Span, TransactionsFound, Wanted
 from capcli.services.statistics import StatsFound
 
@@ -18,6 +19,15 @@ _ACTIVITIES = Listing(
 )
 _BOOKINGS = Listing(
     TransactionsFound, ("at", "type", "epic", "note", "amount", "currency", "deal_id"), in_columns=True
+)
+_EVENTS = Listing(
+    EventsFound,
+    (
+        *("at", "kind", "text", "epic", "side", "size", "level", "amount", "deal_id", "attempt_id"),
+        *("repeat", "cursor"),
+    ),
+    in_columns=True,
+    by="cursor",
 )
 _LINES = Listing(Report, identity=("key",))
 _STATS = Listing(StatsFound, identity=("key",))
@@ -57,6 +67,16 @@ class HistoryTools:
         return self._face.answer(
             lambda app: app.history.telling(told).transactions(span, wanted),
             _BOOKINGS.asked(fields, max, cursor),
+        )
+
+    def cap_events(
+        self,
+        cursor: EventCursor = None,
+        fields: Fields = (),
+        max: Max = None,  # noqa: A002 - as cap_market_prices names it
+    ) -> ToolResult:
+        return self._face.answer(
+            lambda app: app.events.recent(since=cursor), _EVENTS.asked(fields, max, cursor)
         )
 
     def cap_account_history_report(
@@ -108,6 +128,15 @@ def tools(face: Face) -> list[FunctionTool]:
             READS,
             _SET,
             rows=_BOOKINGS,
+        ),
+        tool(
+            do.cap_events,
+            "Account events",
+            "Fills, stops hit, closes, halts, oldest first; 24 h. Same as: capcli events",
+            EventsFound,
+            READS,
+            _SET,
+            rows=_EVENTS,
         ),
         tool(
             do.cap_account_history_report,

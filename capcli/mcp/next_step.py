@@ -44,6 +44,7 @@ _CALLS: Mapping[str, _Call] = {
     "accounts use": _Call("cap_session_switch_account", ("account_id",)),
     "approve": _Call("cap_approvals_list"),
     "close": _Call("cap_trade_positions_close", ("deal_id",), {"--size": "size"}),
+    "events": _Call("cap_events", (), {"--since": "cursor"}),
     "execute": _Call("cap_trade_execute_position", ("preview_id",), {"--again": "again"}),
     "exposure": _Call("cap_trade_exposure"),
     "flatten": _Call("cap_trade_flatten"),

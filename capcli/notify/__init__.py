@@ -36,11 +36,22 @@ class Launcher:
 
     def __call__(self, argv: Sequence[str], document: bytes) -> None:
         """Start it. Raises OSError where no process can be started."""
+        process = self._started(argv, document)
+        threading.Thread(target=process.wait, name="capcli-notify", daemon=True).start()
+
+    def run(self, argv: Sequence[str], document: bytes) -> int:
+        """Run it and return its exit code: 127 where it cannot be run, 124 where its time was over.
+
+        Raises OSError where no process can be started.
+        """
+        return self._started(argv, document).wait()
+
+    def _started(self, argv: Sequence[str], document: bytes) -> "subprocess.Popen[bytes]":
         with tempfile.TemporaryFile() as given:
             # A file and no pipe: a program that never reads its input keeps nobody waiting.
             given.write(document)
             given.seek(0)
-            process = subprocess.Popen(  # noqa: S603  the user's own program, as argv, without a shell
+            return subprocess.Popen(  # noqa: S603  the user's own program, as argv, without a shell
                 [sys.executable, "-I", str(_HERE / "run_once.py"), str(LIMIT_S), *argv],
                 stdin=given,
                 stdout=subprocess.DEVNULL,
@@ -50,7 +61,6 @@ class Launcher:
                 # Ctrl-C is for the command at the terminal, not for this.
                 start_new_session=True,
             )
-        threading.Thread(target=process.wait, name="capcli-notify", daemon=True).start()
 
     def desktop(self, title: str, text: str) -> tuple[str, ...] | None:
         """Return the command that shows a notification here; None where there is no desktop to show it on."""

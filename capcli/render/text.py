@@ -17,6 +17,7 @@ _VIEWS = {
     "Proposal": "proposal",
     "ExposureFound": "exposure",
     "StatusFound": "status",
+    "EventsFound": "events",
     "Execution": "trading",
     "Closing": "trading",
     "Amendment": "changes",

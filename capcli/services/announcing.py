@@ -73,10 +73,13 @@ FIELDS = (
 
 
 class Launch(Protocol):
-    """Starts programs and never waits for one."""
+    """Starts programs and, but for `run`, never waits for one."""
 
     def __call__(self, argv: Sequence[str], document: bytes) -> None:
         """Start a program with a document on its stdin. Raises OSError where it cannot be started."""
+
+    def run(self, argv: Sequence[str], document: bytes) -> int:
+        """Run a program for a limited time and return its exit code. Raises OSError as a call does."""
 
     def desktop(self, title: str, text: str) -> tuple[str, ...] | None:
         """Return the command that shows a notification; None where there is no desktop."""

@@ -77,10 +77,11 @@ class ExecutionsLog:
             )
         attempts = self._journal.attempts(self._env, limit=count)
         names = self._journal.mandates.names(attempt.attempt_id for attempt in attempts)
-        rows = (self._record(attempt, names.get(attempt.attempt_id)) for attempt in attempts)
+        rows = (self.record(attempt, names.get(attempt.attempt_id)) for attempt in attempts)
         return Reply(ExecutionsFound(tuple(rows)))
 
-    def _record(self, attempt: AttemptRecord, mandate: str | None) -> ExecutionRecord:
+    def record(self, attempt: AttemptRecord, mandate: str | None = None) -> ExecutionRecord:
+        """Return what is known of one attempt."""
         order = self._order(attempt)
         request = order.request if order else None
         about = (request.epic, request.side, request.size) if request else self._about(attempt)

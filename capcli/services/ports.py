@@ -24,12 +24,22 @@ from capcli.domain.account import (
     Watchlist,
     WorkingOrder,
 )
+from capcli.domain.account_events import Happened, Keyed
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
 from capcli.domain.candle_days import Days
 from capcli.domain.going_live import Unlock
 from capcli.domain.halt import Halt, HaltKept
-from capcli.domain.market import Candle, Market, MarketDetails, MarketRow, Node, Resolution, Sentiment
+from capcli.domain.market import (
+    Candle,
+    Market,
+    MarketDetails,
+    MarketRow,
+    Node,
+    Resolution,
+    Sentiment,
+    Side,
+)
 from capcli.domain.stream import Told
 
 if TYPE_CHECKING:
@@ -480,6 +490,73 @@ class MandateBook(Protocol):
         ...
 
 
+Place = tuple[str, str, str]
+"""Environment, host and account."""
+
+
+class Numbered(Struct, frozen=True):
+    """An event of an account with its number among them; `repeat`: told before, without its price."""
+
+    number: int
+    repeat: bool
+    fact: Happened
+
+
+class JournalEntry(Struct, frozen=True):
+    """What the journal's chain tells: a move of an attempt, a halt, a request for approval.
+
+    `key` tells it from every other one, of a journal that was put back too.
+    """
+
+    seq: int
+    key: str
+    kind: str
+    at: datetime
+    attempt_id: str | None
+    from_state: str | None
+    to_state: str | None
+    detail: Mapping[str, Any]
+
+
+class EventBook(Protocol):
+    """What happened on accounts, in the order in which it became known here. Raises JournalUnreadable."""
+
+    def after(self, place: Place, number: int, limit: int) -> tuple[Numbered, ...]:
+        """Return the events behind a number, oldest first."""
+        ...
+
+    def latest(self, place: Place, since: datetime, limit: int) -> tuple[Numbered, ...]:
+        """Return the last events since an instant, oldest first."""
+        ...
+
+    def last(self, place: Place) -> int: ...
+
+    def has(self, place: Place, key: str) -> bool: ...
+
+    def sides(self, place: Place, deal_ids: Iterable[str]) -> dict[str, Side]:
+        """Return the sides of the deals whose opening was told."""
+        ...
+
+    def state(self, place: Place) -> Mapping[str, Any] | None:
+        """Return what the last look left for the next one."""
+        ...
+
+    def entries(self, after: int, since: datetime) -> tuple[JournalEntry, ...]:
+        """Return the entries of the chain behind a number that are not older than an instant."""
+        ...
+
+    def unknown(self, place: Place, told: Iterable[Keyed]) -> list[Keyed]:
+        """Return what was not told yet, or not with its price."""
+        ...
+
+    def record(self, place: Place, told: Sequence[Keyed], state: Mapping[str, Any], *, at: datetime) -> None:
+        """Number what is new among these, and keep how far it was looked; one transaction.
+
+        What was told without its price is told once more with it, as a repeat.
+        """
+        ...
+
+
 class Journal(Protocol):
     """Previews, attempts and events, durable before the call returns. Raises JournalUnreadable."""
 
@@ -610,6 +687,9 @@ class Journal(Protocol):
 
     @property
     def mandates(self) -> MandateBook: ...
+
+    @property
+    def account_events(self) -> EventBook: ...
 
     def require_intact(self) -> None:
         """Refuse new risk where it is not as it was written. Raises JournalBehind, JournalAltered."""

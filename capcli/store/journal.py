@@ -17,6 +17,7 @@ from capcli.domain.mandate import MandateState, Permit, Spend
 from capcli.errors import JournalAltered, JournalUnreadable, StateFolderUnusable
 from capcli.services.ports import Anchor, DealTaken, Inspection, JournalBreak, Mark
 from capcli.store import approvals, seals
+from capcli.store.account_events import AccountEvents
 from capcli.store.audit import inspect
 from capcli.store.custody import Ask, Custody, Held, new_identity
 from capcli.store.db import Database
@@ -442,6 +443,11 @@ class SqliteJournal:
     def mandates(self) -> Mandates:
         """What clients may send without a person."""
         return Mandates(self._db, self._writing)
+
+    @property
+    def account_events(self) -> AccountEvents:
+        """What happened on the accounts."""
+        return AccountEvents(self._db, self._writing)
 
     @property
     def deal_numbers(self) -> DealNumbers:

@@ -191,6 +191,35 @@ _V4 = (
         BEGIN SELECT RAISE(ABORT, 'uses of a mandate are kept'); END""",
 )
 
+_V5 = (
+    # What happened on an account, numbered as it became known here; and how far was looked.
+    """CREATE TABLE account_events (
+        env TEXT NOT NULL,
+        host TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        at TEXT NOT NULL,
+        deal_id TEXT,
+        fact TEXT NOT NULL,
+        repeat INTEGER NOT NULL,
+        PRIMARY KEY (env, host, account_id, number),
+        UNIQUE (env, host, account_id, name)
+    )""",
+    "CREATE INDEX account_events_by_deal ON account_events (env, host, account_id, deal_id)",
+    """CREATE TABLE account_looks (
+        env TEXT NOT NULL,
+        host TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        PRIMARY KEY (env, host, account_id)
+    )""",
+    """CREATE TRIGGER account_events_are_not_changed BEFORE UPDATE ON account_events
+        BEGIN SELECT RAISE(ABORT, 'account events are kept'); END""",
+    """CREATE TRIGGER account_events_are_not_deleted BEFORE DELETE ON account_events
+        BEGIN SELECT RAISE(ABORT, 'account events are kept'); END""",
+)
+
 Migrations = tuple[Iterable[str], ...]
 
-MIGRATIONS: Migrations = (_V1, _V2, _V3, _V4)
+MIGRATIONS: Migrations = (_V1, _V2, _V3, _V4, _V5)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from capcli.cli.live import Ending, _seconds
+from capcli.cli.live import Ending, seconds
 
 SATURDAY_CLOSED = "AAPL"
 
@@ -94,7 +94,7 @@ def test_an_empty_book_is_shown_as_empty(capcli):
 
 @pytest.mark.parametrize("text", ["120", "120s", "2m"])
 def test_how_long_it_lasts_is_read_as_everywhere(text):
-    assert _seconds("--for", text) == 120
+    assert seconds("--for", text) == 120
 
 
 @pytest.mark.parametrize(

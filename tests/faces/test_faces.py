@@ -361,6 +361,7 @@ STEPS = (
         "cap_history_stats",
         lambda _: {"by": "side"},
     ),
+    Step("events", lambda app, _: app.events.recent(), "cap_events"),
     Step("preferences", lambda app, _: app.account_changes.preferences(), "cap_account_preferences_get"),
     Step(
         "unconfirmed_preferences",

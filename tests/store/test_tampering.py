@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from capcli import system
+from capcli.domain.account_events import EventKind, Happened
 from capcli.domain.approval import ApprovalState
 from capcli.domain.attempt import AttemptState, PreviewState
 from capcli.domain.mandate import Deed, MandateState, Spend
+from capcli.domain.market import Side
 from capcli.errors import CapcliError, JournalAltered, JournalBehind, JournalUnreadable
 from capcli.services.ports import Anchor
 from capcli.store.db import Database
@@ -54,6 +56,8 @@ def columns() -> list[tuple[str, str]]:
 def lived(journal: SqliteJournal) -> None:
     """Let everything happen that fills a table; one preview waits to be executed."""
     journal.deal_numbers.give("paper", "1", ["d1"], at=NOW)
+    filled = Happened(EventKind.FILLED, NOW, epic="SILVER", side=Side.BUY, deal_id="d1")
+    journal.account_events.record(("paper", "paper", "1"), [("filled d1", filled)], {"entries": 1}, at=NOW)
     journal.save_preview(a_preview())
     journal.ask_approval([an_approval()])
     journal.decide(an_approval().code_hash, ApprovalState.APPROVED, at=NOW, by="a person")

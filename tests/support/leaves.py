@@ -68,6 +68,7 @@ LINES = (
     Line("positions {deal}", rows=True),
     Line("exposure", rows=True),
     Line("status", rows=True),
+    Line("events", rows=True),
     Line("watch --positions --once", rows=True, stream=True),
     Line("positions amend {deal} --stop 24.75 --confirm"),
     Line("positions breakeven {deal} --confirm", code=5),

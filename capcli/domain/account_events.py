@@ -1,0 +1,205 @@
+"""What happened on an account, one fact at a time, and how the broker's activity tells it. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from capcli.domain.account import Account, Activity, Transaction
+from capcli.domain.market import Side
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    FILLED = "filled"
+    STOP_HIT = "stop_hit"
+    LIMIT_HIT = "limit_hit"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    ORDER_EXPIRED = "order_expired"
+    MARGIN_LOW = "margin_low"
+    APPROVAL_WAITS = "approval_waits"
+    HALTED = "halted"
+    RESUMED = "resumed"
+    UNRESOLVED = "unresolved"
+    SETTLED = "settled"
+    ALERT = "alert"
+
+
+class Happened(Struct, frozen=True):
+    """One thing that happened, by the broker's clock where the broker told of it.
+
+    `side`, `size` and `deal_id` are the deal's: a stop that sells a long position is BUY. `level` is the
+    price in the instrument's currency; `amount` is the realised P&L in `currency`, the account's. `source` is
+    the broker's word for who did it (USER, SL, TP, CLOSE_OUT, DEALER, SYSTEM). `margin_level` is equity in
+    percent of the margin in use. `attempt_id` is the order of this computer that it is about, or that the
+    deal came from; `state` is what that became. `detail` is text for people.
+    """
+
+    kind: EventKind
+    at: datetime
+    epic: str | None = None
+    side: Side | None = None
+    size: Decimal | None = None
+    level: Decimal | None = None
+    deal_id: str | None = None
+    order_id: str | None = None
+    attempt_id: str | None = None
+    alert_id: str | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    source: str | None = None
+    margin_level: Decimal | None = None
+    state: str | None = None
+    detail: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Say whether a fill or a close has its price: the broker can send a row before (API page 10.1)."""
+        return self.kind not in _PRICED or self.level is not None
+
+
+class KnownDeals(Struct, frozen=True):
+    """What tells an opening row from a closing one: both are type POSITION with the same words.
+
+    `sides` are those of deals that are or were open. `booked` are the realised results by deal.
+    """
+
+    sides: Mapping[str, Side]
+    booked: Mapping[str, Sequence[Transaction]] = field(default_factory=dict)
+
+
+Keyed = tuple[str, Happened]
+"""An event and what tells it from all others."""
+
+_PRICED = frozenset({EventKind.FILLED, EventKind.STOP_HIT, EventKind.LIMIT_HIT, EventKind.CLOSED})
+_CLOSERS = {"SL": EventKind.STOP_HIT, "TP": EventKind.LIMIT_HIT, "CLOSE_OUT": EventKind.CLOSED}
+_REFUSED = frozenset({"REJECTED", "MODIFY_REJECT", "CANCEL_REJECT"})
+_DONE = frozenset({"ACCEPTED", "EXECUTED", "CREATED"})
+# Rows of one request carry times that lie next to each other.
+_TOGETHER = timedelta(seconds=1)
+# A booking may be late; after this long a row is told by what is known.
+_UNDECIDED = timedelta(seconds=150)
+
+
+def read_activity(rows: Sequence[Activity], known: KnownDeals, now: datetime) -> tuple[list[Keyed], datetime]:
+    """Return what rows of the activity, newest first, tell: oldest first, and up to when all of it is told.
+
+    A row that cannot be told yet (opened or closed?) is left for the next look while it is young.
+    """
+    ordered = list(rows[::-1])
+    # Rows of one instant stay in the broker's order.
+    ordered.sort(key=lambda row: row.at)
+    counted: Counter[str] = Counter()
+    sides, told, told_to = _both_sides(ordered) | dict(known.sides), list[Keyed](), now
+    for row in ordered:
+        identity = f"{row.at.isoformat()} {row.deal_id} {row.type} {row.status} {row.source}"
+        counted[identity] += 1
+        kind = _kind_of(row, sides, known, ordered)
+        if kind is None and _may_tell_more(row):
+            if now - row.at < _UNDECIDED:
+                told_to = min(told_to, row.at)
+                continue
+            kind = EventKind.FILLED
+        if kind is not None:
+            if kind is EventKind.FILLED and row.type == "POSITION" and row.side is not None:
+                sides.setdefault(row.deal_id, row.side)
+            told.append((f"activity {identity} {counted[identity]}", _fact(row, kind, sides, known)))
+    return told, told_to
+
+
+def _both_sides(rows: Sequence[Activity]) -> dict[str, Side]:
+    """Return the sides of the deals that were opened and closed within these rows: that of the first row."""
+    found: dict[str, list[Side]] = {}
+    for row in rows:
+        if row.type == "POSITION" and row.status in _DONE and row.side is not None:
+            found.setdefault(row.deal_id, []).append(row.side)
+    return {deal: sides[0] for deal, sides in found.items() if len(set(sides)) > 1}
+
+
+def _may_tell_more(row: Activity) -> bool:
+    return row.type == "POSITION" and row.status in _DONE
+
+
+def _kind_of(  # noqa: PLR0911  one line for each kind
+    row: Activity, sides: Mapping[str, Side], known: KnownDeals, rows: Sequence[Activity]
+) -> EventKind | None:
+    if row.status in _REFUSED:
+        return EventKind.REJECTED
+    if row.type == "WORKING_ORDER":
+        if row.status == "EXPIRED":
+            return EventKind.ORDER_EXPIRED
+        return EventKind.FILLED if row.status == "EXECUTED" and not _has_position(row, rows) else None
+    if not _may_tell_more(row):
+        return None
+    if row.source in _CLOSERS:
+        return _CLOSERS[row.source]
+    if row.side is None:
+        return None
+    if (side := sides.get(row.deal_id)) is not None:
+        return EventKind.FILLED if side is row.side else EventKind.CLOSED
+    if any(abs(one.at - row.at) <= _TOGETHER for one in known.booked.get(row.deal_id, ())):
+        return EventKind.CLOSED
+    return EventKind.FILLED if row.working_order_id or _has_order(row, rows) else None
+
+
+def _has_position(order: Activity, rows: Sequence[Activity]) -> bool:
+    """Say whether a position's own row tells of this order's fill."""
+    return any(row.type == "POSITION" and row.working_order_id == order.deal_id for row in rows)
+
+
+def _has_order(row: Activity, rows: Sequence[Activity]) -> bool:
+    """Say whether an order was accepted with this row: every market order leaves such rows beside it."""
+    return any(
+        one.type == "WORKING_ORDER"
+        and (one.epic, one.side) == (row.epic, row.side)
+        and abs(one.at - row.at) <= _TOGETHER
+        for one in rows
+    )
+
+
+def _fact(row: Activity, kind: EventKind, sides: Mapping[str, Side], known: KnownDeals) -> Happened:
+    is_close = kind in {EventKind.STOP_HIT, EventKind.LIMIT_HIT, EventKind.CLOSED}
+    side = row.side
+    if is_close:
+        side = sides.get(row.deal_id) or (row.side.opposite if row.side else None)
+    is_order = row.type == "WORKING_ORDER"
+    fact = Happened(
+        kind,
+        row.at,
+        epic=row.epic or None,
+        side=side,
+        size=row.size or None,
+        level=row.level,
+        deal_id=None if is_order else row.deal_id or None,
+        order_id=row.deal_id if is_order else row.working_order_id,
+        source=row.source or None,
+        detail=f"{row.type} {row.status}" if kind is EventKind.REJECTED else None,
+    )
+    booked = [one for one in known.booked.get(row.deal_id, ()) if abs(one.at - row.at) <= _TOGETHER]
+    if not is_close or len(booked) != 1:
+        return fact
+    return replace(fact, amount=booked[0].amount, currency=booked[0].currency)
+
+
+# Equity in percent of the margin in use. At 100 nothing is left for new positions; the usual close-out of
+# retail accounts is at 50 (API page 14.5).
+MARGIN_STEPS = (Decimal(100), Decimal(75))
+
+
+def margin_level(account: Account) -> Decimal | None:
+    """Return equity in percent of the margin in use; None where nothing is in use."""
+    margin = account.equity - account.available
+    if margin <= 0:
+        return None
+    return (account.equity * 100 / margin).quantize(Decimal("0.1"))
+
+
+def margin_steps(level: Decimal | None) -> Iterator[Decimal]:
+    """Yield the steps that a margin level is below."""
+    yield from (step for step in MARGIN_STEPS if level is not None and level < step)

@@ -1,0 +1,158 @@
+"""What happened on each account, numbered as this computer learned of it, and how far it has looked."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from capcli.domain.account_events import EventKind, Happened, Keyed
+from capcli.domain.market import Side
+from capcli.services.ports import JournalEntry, Numbered, Place
+from capcli.store.custody import Ask
+from capcli.store.db import Database
+from capcli.store.events import Event
+from capcli.store.records import broker_text, stamp
+
+Writing = Callable[[], AbstractContextManager[tuple[sqlite3.Connection, Callable[[Event], None]]]]
+
+_OF = "env = ? AND host = ? AND account_id = ?"
+_AFTER = f"SELECT * FROM account_events WHERE {_OF} AND number > ? ORDER BY number LIMIT ?"  # noqa: S608
+_LATEST = f"SELECT * FROM account_events WHERE {_OF} AND at >= ? ORDER BY number DESC LIMIT ?"  # noqa: S608
+_LAST = f"SELECT max(number) AS number FROM account_events WHERE {_OF}"  # noqa: S608
+_BY_KEY = f"SELECT * FROM account_events WHERE {_OF} AND name = ?"  # noqa: S608
+_SIDES = f"SELECT deal_id, fact FROM account_events WHERE {_OF} AND deal_id IN ({{}})"  # noqa: S608
+_INSERT = "INSERT INTO account_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_STATE = f"SELECT state FROM account_looks WHERE {_OF}"  # noqa: S608
+_KEEP = """
+    INSERT INTO account_looks VALUES (?, ?, ?, ?)
+    ON CONFLICT (env, host, account_id) DO UPDATE SET state = excluded.state"""
+_MOVES = """
+    SELECT seq, hash, attempt_id, kind, at, from_state, to_state, detail FROM events
+    WHERE seq > ? AND at >= ? AND kind IN ('move', 'halt', 'resume', 'approval') ORDER BY seq"""
+# SQLite takes 999 variables in one statement everywhere.
+_AT_ONCE = 500
+_NUMBERS = ("size", "level", "amount", "margin_level")
+
+
+class AccountEvents:
+    """The events of every account, in the journal. Each method raises JournalUnreadable."""
+
+    def __init__(self, db: Database, writing: Writing) -> None:
+        self._db = db
+        self._writing = writing
+
+    def after(self, place: Place, number: int, limit: int) -> tuple[Numbered, ...]:
+        """Return the events behind a number, oldest first."""
+        return tuple(map(_numbered, self._db.rows(_AFTER, (*place, number, limit))))
+
+    def latest(self, place: Place, since: datetime, limit: int) -> tuple[Numbered, ...]:
+        """Return the last events since an instant, oldest first."""
+        return tuple(map(_numbered, self._db.rows(_LATEST, (*place, stamp(since), limit))[::-1]))
+
+    def last(self, place: Place) -> int:
+        """Return the number of the last event; 0 before the first."""
+        row = self._db.row(_LAST, place)
+        return int(row["number"] or 0) if row else 0
+
+    def has(self, place: Place, key: str) -> bool:
+        return self._db.row(_BY_KEY, (*place, key)) is not None
+
+    def sides(self, place: Place, deal_ids: Iterable[str]) -> dict[str, Side]:
+        """Return the sides of the deals whose opening was told."""
+        found: dict[str, Side] = {}
+        for some in _portions(deal_ids):
+            sql = _SIDES.format(", ".join("?" * len(some)))
+            for row in self._db.rows(sql, (*place, *some)):
+                fact = _read(row["fact"])
+                if fact.kind is EventKind.FILLED and fact.side is not None:
+                    found[row["deal_id"]] = fact.side
+        return found
+
+    def state(self, place: Place) -> Mapping[str, Any] | None:
+        """Return what the last look left for the next one."""
+        row = self._db.row(_STATE, place)
+        return None if row is None else dict(json.loads(row["state"]))
+
+    def entries(self, after: int, since: datetime) -> tuple[JournalEntry, ...]:
+        """Return what the journal itself tells: moves of attempts, halts, and requests for approval."""
+        return tuple(
+            JournalEntry(
+                row["seq"],
+                f"{row['seq']} {row['hash'][-12:]}",
+                row["kind"],
+                datetime.fromisoformat(row["at"]),
+                row["attempt_id"],
+                row["from_state"],
+                row["to_state"],
+                dict(json.loads(row["detail"])),
+            )
+            for row in self._db.rows(_MOVES, (after, stamp(since)))
+        )
+
+    def unknown(self, place: Place, told: Iterable[Keyed]) -> list[Keyed]:
+        """Return what was not told yet, or not with its price."""
+        return [(key, fact) for key, fact in told for _ in _names(self._db.row, place, key, fact)]
+
+    def record(self, place: Place, told: Sequence[Keyed], state: Mapping[str, Any], *, at: datetime) -> None:
+        """Number what is new among these, and keep how far it was looked; one transaction.
+
+        What was told without its price is told once more with it, as a repeat.
+        """
+        with self._writing() as (connection, append):
+            last = connection.execute(_LAST, place).fetchone()["number"] or 0
+            new = 0
+            for key, fact in told:
+                for name, repeat in _names(_asking(connection), place, key, fact):
+                    new += 1
+                    row = (last + new, name, stamp(fact.at), fact.deal_id, _written(fact), int(repeat))
+                    connection.execute(_INSERT, (*place, *row))
+            text = json.dumps(dict(state), sort_keys=True, separators=(",", ":"))
+            connection.execute(_KEEP, (*place, text))
+            append(Event("account_events", at, detail={"account_id": place[2], "events": new}))
+
+
+def _asking(connection: sqlite3.Connection) -> Ask:
+    return lambda sql, values: connection.execute(sql, values).fetchone()
+
+
+def _names(ask: Ask, place: Place, key: str, fact: Happened) -> Iterator[tuple[str, bool]]:
+    """Yield the name under which an event is new, and whether it repeats one that lacked its price."""
+    before = ask(_BY_KEY, (*place, key))
+    if before is None:
+        yield key, False
+    elif fact.is_complete and not _read(before["fact"]).is_complete:
+        full = f"{key} complete"
+        if ask(_BY_KEY, (*place, full)) is None:
+            yield full, True
+
+
+def _portions(names: Iterable[str]) -> Iterator[list[str]]:
+    wanted = list(dict.fromkeys(names))
+    for start in range(0, len(wanted), _AT_ONCE):
+        yield wanted[start : start + _AT_ONCE]
+
+
+def _numbered(row: sqlite3.Row) -> Numbered:
+    return Numbered(row["number"], bool(row["repeat"]), _read(row["fact"]))
+
+
+def _written(fact: Happened) -> str:
+    known = ((name, getattr(fact, name)) for name in fact.__struct_fields__)
+    plain = {name: _plain(value) for name, value in known if value is not None}
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return stamp(value)
+    return str(value) if isinstance(value, Decimal) else broker_text(value)
+
+
+def _read(text: str) -> Happened:
+    found: dict[str, Any] = json.loads(text)
+    found |= {name: Decimal(found[name]) for name in _NUMBERS if name in found}
+    found |= {"side": Side(found["side"])} if "side" in found else {}
+    return Happened(EventKind(found.pop("kind")), datetime.fromisoformat(found.pop("at")), **found)
