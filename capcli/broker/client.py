@@ -381,7 +381,10 @@ class CapitalBroker:
                 return Rows(())
             query["from"] = _wire_time(start)
         page = self._candles(epic, query)
-        return Rows(page[-bars:], page.unreadable) if end is not None else page
+        if end is None:
+            return page
+        # An empty window can bring the oldest candle again, which lies after it (API page 18.27).
+        return Rows([bar for bar in page if bar.time <= until][-bars:], page.unreadable)
 
     def positions(self) -> tuple[Position, ...]:
         """GET /positions of the active account. Raises RowUnreadable where not every row can be read."""

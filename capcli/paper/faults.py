@@ -33,6 +33,7 @@ LEVEL_ZERO, REJECT, REFUSE, NO_PROFIT = "level-zero", "reject", "refuse", "no-pr
 MARKET_MODE, SHUT, NO_QUOTE, THIN_DETAILS = "market-mode", "shut", "no-quote", "thin-details"
 NUMBERS, OLD_ROWS, UNKNOWN_WORD, NEW_FIELDS = "numbers", "old-rows", "unknown-word", "new-fields"
 UNAUTHORISED, BLOCKED, ROUND_SIZE, DAY_START = "unauthorised", "blocked", "round-size", "day-start"
+OLDEST_AGAIN = "oldest-again"
 
 _BOOK = ("positions", "workingorders")
 _HISTORY = f"{PREFIX}/history/activity"
@@ -320,6 +321,12 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
                 value=_like(r"[A-Z_]{2,40}", _MODES, "LONG_ONLY"),
             ),
             Spec(SHUT, "an open market shows CLOSED, inside its hours", READS),
+            Spec(
+                OLDEST_AGAIN,
+                "an empty price window brings the oldest candle after it, once more",
+                READS,
+                movable=False,
+            ),
             Spec(
                 NO_CODE,
                 "an empty price window is a 404 without a code",

@@ -33,6 +33,8 @@ def listing(call: Call) -> Reply:
     market = known(call.desk, call.args[0])
     window = _window(call.query, call.desk.now)
     candles = _candles(call.desk, market, window)
+    if not candles and strike(call.desk, faults.OLDEST_AGAIN):
+        candles = _forward(call.desk, market, window._replace(bars=1), window.last or 0, call.desk.second)
     if not candles:
         bare = strike(call.desk, faults.NO_CODE)
         raise Refusal(404, "error.prices.not-found", bare=bare.value if bare else None)

@@ -1,6 +1,6 @@
 """Markets, their rules and hours, quotes and candles."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import singledispatch
 from typing import Any
 
@@ -155,12 +155,21 @@ def explained(data: CandlesFound) -> list[Block]:
 def _(data: Download) -> list[Block]:
     found = f"{data.rows:,} candles of {data.epic} {data.resolution.value} in {data.file}."
     rows = [
-        ("From", Cell(_opening(data.first))),
+        ("From", Cell(_from(data))),
         ("To", Cell(_opening(data.last))),
         ("Requests", Cell(f"{data.requests:,}")),
         ("Gaps", Cell(gaps_text(data), Tone.WARN if data.gaps else Tone.PLAIN)),
     ]
     return [Line(Cell(found, Tone.STRONG)), Pairs(tuple(rows))]
+
+
+def _from(data: Download) -> str:
+    """Say where the candles begin, and where that is more than a week late: less may be a closed market."""
+    first, asked = data.first, _opening(data.asked_from)
+    if first is None:
+        return f"the broker sent no candle, asked from {asked} on"
+    older = first - data.asked_from >= timedelta(weeks=1)
+    return _opening(first) + (f"; the broker sent nothing older, asked from {asked} on" if older else "")
 
 
 def _opening(at: datetime | None) -> str:

@@ -86,6 +86,7 @@ class Progress(Struct, frozen=True):
 class Download(Struct, frozen=True):
     """A finished download. `first` and `last` are the opening instants of the outermost candles.
 
+    `asked_from` is the first instant asked for: the broker need not have candles that are as old.
     `requests` counts pages over all runs of a download that was interrupted. `gaps` are holes inside the
     sessions that the candles around them show; `days_unjudged` counts days that are holidays, or
     have nothing to compare with.
@@ -95,6 +96,7 @@ class Download(Struct, frozen=True):
     resolution: Resolution
     file: str
     rows: int
+    asked_from: datetime
     first: datetime | None
     last: datetime | None
     requests: int
@@ -385,6 +387,7 @@ def _result(order: DownloadOrder, kept: Kept, judged: Judged, *, resumed: bool, 
         resolution=order.resolution,
         file=order.target,
         rows=kept.rows,
+        asked_from=order.start,
         first=kept.first,
         last=kept.last,
         requests=kept.requests,

@@ -10,9 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from capcli.domain.market import Candle, Resolution
 from capcli.errors import Busy, EpicUnknown, ExtraMissing, OutputUnusable, Unreachable, UsageError
+from capcli.render.blocks import Look
+from capcli.render.market import view
+from capcli.render.plain import paint
 from capcli.services.downloads import Download, DownloadOrder, Progress, windows
 from tests.support.desk import Seat, refusal
 
@@ -268,6 +272,34 @@ def test_missing_candles_are_counted_across_pages(desk: Desk) -> None:
     assert (done.rows, done.gaps, done.missing) == (ROWS - PAGE, 1, PAGE)
     assert done.longest_gap is not None
     assert done.longest_gap.after == START + timedelta(minutes=PAGE - 1)
+
+
+def test_an_oldest_candle_that_comes_again_is_written_once(desk: Desk) -> None:
+    # The first session of these hours opens at 14:30; four windows before it hold nothing.
+    order = desk.order("usual.csv", "AAPL", start=START + timedelta(hours=6), end=START + timedelta(hours=16))
+    desk.load(order)
+    desk.seat.app.paper.set_fault("oldest-again")
+
+    done = desk.load(replace(order, target=str(desk.folder / "again.csv")))
+
+    assert (done.rows, done.requests, done.gaps) == (91, 7, 0)
+    assert done.first == START + timedelta(hours=14, minutes=30)
+    assert (desk.folder / "again.csv").read_text() == (desk.folder / "usual.csv").read_text()
+
+
+def test_a_download_that_begins_before_the_oldest_candle_says_so(desk: Desk) -> None:
+    desk.seat.app.paper.set_fault("oldest-again")
+    early, late = (
+        desk.load(
+            desk.order(f"{year}.csv", resolution=Resolution.WEEK, start=datetime(year, 1, 1, tzinfo=UTC))
+        )
+        for year in (1969, 2025)
+    )
+
+    assert (early.asked_from.year, early.first) == (1969, datetime(1970, 1, 5, tzinfo=UTC))
+    text = {shown.asked_from.year: paint(view(shown), Look()) for shown in (early, late)}
+    assert "the broker sent nothing older, asked from 1969-01-01 00:00Z on" in text[1969]
+    assert "older" not in text[2025]
 
 
 def test_progress_counts_up_to_the_end(desk: Desk) -> None:

@@ -157,6 +157,11 @@ CASES = {
         f"a_404_of_prices_as_{body}": Case(f"no-code --value {body}", MONDAY, {"rows": 0})
         for body in ("json", "empty", "text")
     },
+    "an_oldest_candle_that_comes_again": Case(
+        "oldest-again",
+        "prices AAPL --resolution MINUTE --from 2026-11-20T00:00Z --to 2026-11-20T10:00Z",
+        {"rows": 0},
+    ),
     "days_that_begin_in_the_evening": Case(
         "day-start",
         "prices SILVER --resolution DAY --last 3",
