@@ -5,7 +5,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from math import ceil
@@ -121,16 +120,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
 class _Told:
     """A session cache that tells of the tokens it is given or holds, and of its use.
 
     It is looked for at the first question: its name needs the credentials, and not every request does.
     """
 
-    find: "Callable[[], SessionCache]"
-    on_secret: Callable[..., None]
-    on_use: Callable[[], None]
+    def __init__(
+        self, find: "Callable[[], SessionCache]", on_secret: Callable[..., None], on_use: Callable[[], None]
+    ) -> None:
+        self.find = find
+        self.on_secret = on_secret
+        self.on_use = on_use
 
     @property
     def cache(self) -> "SessionCache":
@@ -261,7 +262,6 @@ class Options(Struct, frozen=True):
     timeout: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What tests replace: time, chance, waiting, and the wire to the broker.
 
@@ -269,18 +269,30 @@ class Surroundings:
     `launch` starts the programs that tell a person something.
     """
 
-    clock: Callable[[], datetime] = utc_now
-    ids: Callable[[str], str] = random_id
-    sleep: Callable[[float], None] = time.sleep
-    monotonic: Callable[[], float] = time.monotonic
-    lock_wait_s: float = 20
-    quiet_s: float = 120
-    gap_s: float = 30
-    transport: Any = None
-    launch: "Launch | None" = None
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        ids: Callable[[str], str] = random_id,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+        lock_wait_s: float = 20,
+        quiet_s: float = 120,
+        gap_s: float = 30,
+        transport: Any = None,
+        launch: "Launch | None" = None,
+    ) -> None:
+        self.clock = clock
+        self.ids = ids
+        self.sleep = sleep
+        self.monotonic = monotonic
+        self.lock_wait_s = lock_wait_s
+        self.quiet_s = quiet_s
+        self.gap_s = gap_s
+        self.transport = transport
+        self.launch = launch
 
 
-@dataclass(frozen=True, slots=True)
 class Presence:
     """Who is at the other end.
 
@@ -291,13 +303,24 @@ class Presence:
     `asks_always`: a change is asked about even where CAP_REQUIRE_EXPLICIT_CONFIRM is false.
     """
 
-    recall: "Recall | None" = None
-    on_wait: Callable[[str], None] = lambda _why: None
-    on_secret: Callable[..., None] = lambda *_: None
-    interactive: bool = False
-    reads_only: bool = False
-    client: Callable[[], str] = lambda: "a script"
-    asks_always: bool = False
+    def __init__(
+        self,
+        *,
+        recall: "Recall | None" = None,
+        on_wait: Callable[[str], None] = lambda _why: None,
+        on_secret: Callable[..., None] = lambda *_: None,
+        interactive: bool = False,
+        reads_only: bool = False,
+        client: Callable[[], str] = lambda: "a script",
+        asks_always: bool = False,
+    ) -> None:
+        self.recall = recall
+        self.on_wait = on_wait
+        self.on_secret = on_secret
+        self.interactive = interactive
+        self.reads_only = reads_only
+        self.client = client
+        self.asks_always = asks_always
 
 
 class App:

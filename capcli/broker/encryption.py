@@ -1,7 +1,6 @@
 """The encrypted login (API page 2.4): a password sealed with the key that the broker offers."""
 
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,12 +16,12 @@ _PADDING_BYTES = 11
 """What PKCS#1 v1.5 takes of every block."""
 
 
-@dataclass(frozen=True, slots=True)
 class LoginKey:
     """The broker's public key, and the instant (epoch milliseconds) that it wants back with the password."""
 
-    public: "RSAPublicKey"
-    timestamp_ms: int
+    def __init__(self, public: "RSAPublicKey", timestamp_ms: int) -> None:
+        self.public = public
+        self.timestamp_ms = timestamp_ms
 
     @property
     def longest_password(self) -> int:

@@ -5,10 +5,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import ceil
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from capcli.services.ports import Allowance, Clock, Lane, OpeningsBook, PaceBook, Ticket
@@ -79,8 +79,7 @@ class RequestKind(Enum):
     ORDER = auto()
 
 
-@dataclass(slots=True)
-class _Ask:
+class _Ask(Struct):
     """A request on its way through the queue. `until` is set once it may go: so long it counts."""
 
     kind: RequestKind

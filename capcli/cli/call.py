@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from shlex import join, quote
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -60,28 +59,41 @@ _NO_LIMITS = (
 )
 
 
-@dataclass(slots=True)
 class Call:
     """What every command function works with (Typer's `ctx.obj`).
 
     `lent`: an app that outlives the command, in place of one of its own: the desk's.
     """
 
-    outlet: Outlet
-    around: "Surroundings | None" = None
-    json: bool = False
-    line: Sequence[str] = ()
-    options: Globals = field(default_factory=Globals)
-    path: list[str] = field(default_factory=list)
-    env: str | None = None
-    recall: Recall = field(default_factory=Recall)
-    lent: "App | None" = None
-    written: int | None = None
-    about_order: bool = False
-    is_stopping: bool = False
-    _apps: "list[App]" = field(default_factory=list)
-    _redaction: "Redaction | None" = None
-    _deaf: Callable[[], None] | None = None
+    def __init__(
+        self,
+        outlet: Outlet,
+        around: "Surroundings | None" = None,
+        *,
+        json: bool = False,
+        line: Sequence[str] = (),
+        options: Globals | None = None,
+        path: list[str] | None = None,
+        env: str | None = None,
+        recall: Recall | None = None,
+        lent: "App | None" = None,
+        redaction: "Redaction | None" = None,
+    ) -> None:
+        self.outlet = outlet
+        self.around = around
+        self.json = json
+        self.line = line
+        self.options = Globals() if options is None else options
+        self.path: list[str] = [] if path is None else path
+        self.env = env
+        self.recall = Recall() if recall is None else recall
+        self.lent = lent
+        self.written: int | None = None
+        self.about_order = False
+        self.is_stopping = False
+        self._apps: list[App] = []
+        self._redaction = redaction
+        self._deaf: Callable[[], None] | None = None
 
     @property
     def command(self) -> str:

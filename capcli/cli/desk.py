@@ -1,11 +1,10 @@
 """`capcli desk`: the account full screen. Its keys run commands of this tree, with their questions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from io import StringIO
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from msgspec.structs import replace
@@ -83,18 +82,28 @@ def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
     )
 
 
-@dataclass(slots=True)
 class DialogueOutlet(Outlet):
     """What a command of the desk writes goes to its dialogue, and its questions are answered there."""
 
-    talk_in: "Conversation" = field(kw_only=True)
+    def __init__(
+        self,
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        environ: Mapping[str, str],
+        *,
+        monotonic: Callable[[], float],
+        talk_in: "Conversation",
+    ) -> None:
+        super().__init__(stdin, stdout, stderr, environ, monotonic=monotonic)
+        self.talk_in = talk_in
 
     @property
     def interactive(self) -> bool:
         return True
 
     def look(self, *, no_colour: bool) -> "Look":
-        look = super(DialogueOutlet, self).look(no_colour=no_colour)
+        look = super().look(no_colour=no_colour)
         return replace(look, terminal=True, width=self.talk_in.width)
 
     def stderr_look(self, *, no_colour: bool) -> "Look":
@@ -136,6 +145,6 @@ def run_line(desk: Call, application: "App", line: Sequence[str], talk: "Convers
     )
     words = [*(["--no-color"] if desk.options.no_colour else []), *line]
     one = Call(
-        spoken, desk.around, line=words, recall=desk.recall, lent=application, _redaction=desk.redaction
+        spoken, desk.around, line=words, recall=desk.recall, lent=application, redaction=desk.redaction
     )
     return answer(one, words)

@@ -9,6 +9,8 @@ from capcli.errors import UsageError
 VALUES = ("--env", "--profile", "--account", "--fields", "--timeout", "--tz")
 _FLAGS = ("--json", "--csv", "--no-color", "--quiet", "-q", "--verbose", "-v", "-vv", "-vvv")
 HELP = "capcli --help"
+_LISTS = frozenset({"positions", "orders", "accounts"})
+_LISTING = frozenset({"list", "ls", "show", "all"})
 
 
 class Globals(Struct, frozen=True):
@@ -52,6 +54,32 @@ def hoist(argv: Sequence[str]) -> list[str]:
         else:
             rest.append(word)
     return front + rest
+
+
+def plain(line: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return a line whose words all have a place: `orders list` is `orders`, `preview help` its help page."""
+    words = list(line)
+    place = place_of(words, known)
+    if place is None or place + 1 >= len(words):
+        return words
+    name, second = words[place], words[place + 1]
+    if second == "help" and name != "help":
+        return [*words[: place + 1], "--help"]
+    if name in _LISTS and second in _LISTING and len(words) == place + 2:
+        return words[: place + 1]
+    return words
+
+
+def first_word(words: Sequence[str]) -> int | None:
+    """Return where a line's first word is that is no option and no option's value."""
+    values = {at + 1 for at, word in enumerate(words) if word in VALUES}
+    return next((at for at, one in enumerate(words) if not one.startswith("-") and at not in values), None)
+
+
+def place_of(words: Sequence[str], names: Sequence[str]) -> int | None:
+    """Find the command of a line: its first word, if it is one of the names."""
+    first = first_word(words)
+    return first if first is not None and words[first].lower() in names else None
 
 
 def _is_text(word: str) -> bool:

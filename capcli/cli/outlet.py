@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
@@ -24,18 +23,27 @@ _HANGING = re.compile(r"\s*(?:\d\. )?")
 _COMMAND = "next: "
 
 
-@dataclass(slots=True)
 class Outlet:
     """The streams of one command. Tests hand in their own; there is no other way out."""
 
-    stdin: TextIO
-    stdout: TextIO
-    stderr: TextIO
-    environ: Mapping[str, str]
-    columns: int | None = None
-    monotonic: Callable[[], float] = time.monotonic
-    lost: bool = field(default=False, init=False)
-    gone: bool = field(default=False, init=False)
+    def __init__(
+        self,
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        environ: Mapping[str, str],
+        *,
+        columns: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.environ = environ
+        self.columns = columns
+        self.monotonic = monotonic
+        self.lost: bool = False
+        self.gone: bool = False
 
     @classmethod
     def of_process(cls) -> "Outlet":

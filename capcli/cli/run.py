@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from typer.exceptions import TyperException
 
 from capcli.cli.call import Call
-from capcli.cli.globals import VALUES, first_command, hoist, wants_json
+from capcli.cli.globals import VALUES, first_command, hoist, plain, wants_json
 from capcli.cli.outlet import Outlet
 from capcli.cli.seen import remember
 from capcli.errors import CapcliError, Exit, Problem, UsageError, WouldSend
@@ -92,7 +92,6 @@ def answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line f
 
 def _dispatch(call: Call, argv: Sequence[str]) -> int:
     from capcli.cli.main import Root, app
-    from capcli.cli.words import plain
 
     root = typer.main.get_command(app)
     try:

@@ -12,7 +12,7 @@ from shlex import join
 
 from msgspec import Struct
 
-from capcli.cli.globals import VALUES
+from capcli.cli.globals import first_word, place_of
 from capcli.cli.phrases import epic_of, phrase_of
 from capcli.cli.word_tables import (
     ANYWAY,
@@ -30,8 +30,6 @@ from capcli.cli.word_tables import (
 
 _DRY = "--dry-run"
 _STAND_INS = {"--stop": "PRICE", "--limit": "PRICE", "--stop-distance": "DISTANCE", "--size": "SIZE"}
-_LISTS = frozenset({"positions", "orders", "accounts"})
-_LISTING = frozenset({"list", "ls", "show", "all"})
 _SIZE_SECOND = frozenset({"preview", "close"})
 _SIZE_STANDS = frozenset({"buy", "sell"})
 _MARKETS_FIRST = frozenset({"buy", "sell", "preview", "propose", "quote", "prices", "alert", "watch"})
@@ -42,20 +40,6 @@ _ORDERING = frozenset({"buy", "sell", "preview", "long", "short"})
 _NUMBER = re.compile(r"[+]?\d+(\.\d+)?%?")
 _WIDTH = re.compile(r"[0-9]{1,2}[mhdw]")
 _PREVIEW = re.compile(r"p_[0-9a-z]{12}")
-
-
-def plain(line: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return a line whose words all have a place: `orders list` is `orders`, `preview help` its help page."""
-    words = list(line)
-    place = _place(words, known)
-    if place is None or place + 1 >= len(words):
-        return words
-    name, second = words[place], words[place + 1]
-    if second == "help" and name != "help":
-        return [*words[: place + 1], "--help"]
-    if name in _LISTS and second in _LISTING and len(words) == place + 2:
-        return words[: place + 1]
-    return words
 
 
 class Meant(Struct, frozen=True):
@@ -76,7 +60,7 @@ def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
     if phrase is not None:
         return phrase
     words = _brief(_without_fillers(typed), known)
-    place = _place(words, (*known, *COMMANDS, *FIRST))
+    place = place_of(words, (*known, *COMMANDS, *FIRST))
     if place is None:
         return None
     named = _unsent(_command(words, place, known), place)
@@ -117,7 +101,7 @@ def _otherwise(line: Sequence[str]) -> str:
 
 def _phrase(line: Sequence[str]) -> Meant | None:
     """Look a line up among the phrases, its global options in front kept."""
-    place = _first(line)
+    place = first_word(line)
     found = None if place is None else phrase_of(line[place:])
     if found is None or place is None:
         return None
@@ -139,7 +123,7 @@ def _completed(words: list[str], place: int) -> list[str]:
 
 def _small(words: list[str], known: Sequence[str]) -> list[str]:
     """Write a command in small letters."""
-    place = _first(words)
+    place = first_word(words)
     if place is not None and words[place] not in known and words[place].lower() in known:
         words[place] = words[place].lower()
     return words
@@ -147,7 +131,7 @@ def _small(words: list[str], known: Sequence[str]) -> list[str]:
 
 def _without_fillers(words: list[str]) -> list[str]:
     """Leave out the words of an order that say nothing, and part `sl=25`."""
-    place = _first(words)
+    place = first_word(words)
     if place is None or not {word.lower() for word in words[place : place + 2]} & _ORDERING:
         return words
     found = words[: place + 1]
@@ -164,10 +148,10 @@ def _without_fillers(words: list[str]) -> list[str]:
 
 def _brief(words: list[str], known: Sequence[str]) -> list[str]:
     """Take out what says nothing before a side, and put `execute` before a preview's id that stands alone."""
-    place = _place(words, tuple(NOISE))
+    place = place_of(words, tuple(NOISE))
     if place is not None and place + 1 < len(words) and words[place + 1].lower() in SIDES:
         return [*words[:place], *words[place + 1 :]]
-    if _place(words, (*known, *COMMANDS)) is None and words and _PREVIEW.fullmatch(words[0].lower()):
+    if place_of(words, (*known, *COMMANDS)) is None and words and _PREVIEW.fullmatch(words[0].lower()):
         return ["execute", *words]
     return words
 
@@ -220,18 +204,6 @@ def _candles(words: list[str], place: int) -> list[str]:
         else:
             found.append(word)
     return found
-
-
-def _first(words: Sequence[str]) -> int | None:
-    """Return where a line's first word is that is no option and no option's value."""
-    values = {at + 1 for at, word in enumerate(words) if word in VALUES}
-    return next((at for at, one in enumerate(words) if not one.startswith("-") and at not in values), None)
-
-
-def _place(words: Sequence[str], names: Sequence[str]) -> int | None:
-    """Find the command of a line: its first word, if it is one of the names."""
-    first = _first(words)
-    return first if first is not None and words[first].lower() in names else None
 
 
 def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -58,13 +57,13 @@ class Kept(Struct, frozen=True):
     stored_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
 class Keychain:
     """The keychain item of one profile and env."""
 
-    profile: str
-    env: Env
-    deadline_s: float = DEADLINE_S
+    def __init__(self, profile: str, env: Env, deadline_s: float = DEADLINE_S) -> None:
+        self.profile = profile
+        self.env = env
+        self.deadline_s = deadline_s
 
     @property
     def item(self) -> str:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,17 +24,17 @@ _USER = "capcli"
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
 class KeychainSessionCache:
     """One keychain item with the sessions of a profile and env: one for each account that was asked for.
 
     They belong to one host; those of another host are not seen, and replaced. Raises what the keychain does.
     """
 
-    item: str
-    host: str
-    account: str
-    deadline_s: float
+    def __init__(self, item: str, host: str, account: str, deadline_s: float) -> None:
+        self.item = item
+        self.host = host
+        self.account = account
+        self.deadline_s = deadline_s
 
     def load(self) -> StoredSession | None:
         """Return the session for this host and account, or None. Reads this one item only."""
@@ -122,7 +121,6 @@ def _stored(backend: "KeyringBackend", item: str, text: str) -> bool:
     return backend.get_password(item, _USER) == text
 
 
-@dataclass(slots=True)
 class FirstUsableCache:
     """The `SessionCache` port: the keychain where there is one, else the file. Only `take_all` raises.
 
@@ -130,10 +128,11 @@ class FirstUsableCache:
     waited for once. A process that goes on asks it again after a minute. `trouble` is what it said.
     """
 
-    keychain: KeychainSessionCache | None
-    file: FileSessionCache
-    trouble: CapcliError | None = field(default=None, init=False)
-    _since: float = field(default=0, init=False)
+    def __init__(self, keychain: KeychainSessionCache | None, file: FileSessionCache) -> None:
+        self.keychain = keychain
+        self.file = file
+        self.trouble: CapcliError | None = None
+        self._since: float = 0
 
     def just_failed(self) -> CapcliError | None:
         """Return what the keychain said a moment ago: asking again would cost a second deadline."""
@@ -154,8 +153,9 @@ class FirstUsableCache:
             self.file.save(session)
 
     def save_default(self, session: StoredSession) -> None:
-        keychain = self.keychain and replace(self.keychain, account="")
-        default = FirstUsableCache(keychain, replace(self.file, account=""))
+        kept = self.keychain
+        keychain = kept and KeychainSessionCache(kept.item, kept.host, "", kept.deadline_s)
+        default = FirstUsableCache(keychain, FileSessionCache(self.file.folder, self.file.key))
         default.trouble, default._since = self.trouble, self._since
         if default.load() is None:
             default.save(session)

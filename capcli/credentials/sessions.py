@@ -5,7 +5,6 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +21,6 @@ _TEXTS = ("cst", "security_token", "account_id", "client_id", "currency")
 _FAILURES = (OSError, ValueError, TypeError, KeyError, RecursionError, CapcliError)
 
 
-@dataclass(frozen=True, slots=True)
 class FileSessionCache:
     """A SessionCache in one file (0600) of a folder that only we can enter; with no folder it keeps nothing.
 
@@ -30,9 +28,10 @@ class FileSessionCache:
     if any; the file name is made of their hashes.
     """
 
-    folder: Path | None
-    key: str
-    account: str = ""
+    def __init__(self, folder: Path | None, key: str, account: str = "") -> None:
+        self.folder = folder
+        self.key = key
+        self.account = account
 
     @property
     def file(self) -> Path | None:

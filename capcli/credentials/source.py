@@ -1,7 +1,6 @@
 """Which credentials an environment uses: paper's own, else the process environment, else the keychain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
@@ -31,7 +30,6 @@ class CredentialStatus(Struct, frozen=True):
     another time was chosen (API page 2.1). None for a key of the environment."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class CredentialSource:
     """The credentials of the chosen profile and env, read when asked for.
 
@@ -39,9 +37,10 @@ class CredentialSource:
     its repr shows nothing of it.
     """
 
-    settings: Settings
-    environ: Mapping[str, str]
-    interactive: bool = False
+    def __init__(self, settings: Settings, environ: Mapping[str, str], interactive: bool = False) -> None:
+        self.settings = settings
+        self.environ = environ
+        self.interactive = interactive
 
     def __repr__(self) -> str:
         return f"CredentialSource(env={str(self.env)!r}, profile={self.profile!r})"

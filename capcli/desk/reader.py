@@ -26,10 +26,11 @@ from capcli.domain.market import Candle, Resolution
 from capcli.domain.money import cents, short
 from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
 from capcli.errors import CapcliError, EpicUnknown
-from capcli.services.casework import active_account, broker_midnight
+from capcli.services.casework import broker_midnight
 from capcli.services.conversion import rates_for
 from capcli.services.ports import Lane
 from capcli.services.watching import Watch, Watching
+from capcli.services.whereabouts import active_account
 
 if TYPE_CHECKING:
     from capcli.app import App

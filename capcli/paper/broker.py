@@ -147,7 +147,17 @@ class PaperBroker:
             settings = world.load_or_create(db, at)
             met = armed(db, request.method, request.path, at)
             tape, now = self._tapes.of(db, settings), settings.market_ms(at)
-            desk = Desk(db, tape, settings, at, now, met, self._stream, self._shelf, self._serves)
+            desk = Desk(
+                db,
+                tape,
+                settings,
+                at,
+                now,
+                faults=met,
+                stream=self._stream,
+                shelf=self._shelf,
+                serves=self._serves,
+            )
             return mishaps.meet(desk, request, _answer) if met else _answer(desk, request)
 
     def admit(self, cst: object, token: object, at_ms: int) -> tuple[Session | None, Markets]:

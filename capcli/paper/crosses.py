@@ -4,7 +4,6 @@ Bars are found without looking at every tick: only where the legs' bars leave ro
 """
 
 from collections.abc import Callable
-from fractions import Fraction
 from functools import lru_cache
 from heapq import heappop, heappush
 
@@ -22,9 +21,14 @@ class Crossed:
         self._spreads = base.spread, quote.spread
         self._divides = quote.epic.endswith(DOLLAR)
         self._below = cross.spread // 2
-        factor = Fraction(base.step) / 2 / Fraction(cross.step)
-        factor = factor / Fraction(quote.step) * 2 if self._divides else factor * Fraction(quote.step) / 2
-        self._up, self._down = factor.numerator, factor.denominator
+        (of_base, by_base), (of_cross, by_cross), (of_quote, by_quote) = (
+            market.step.as_integer_ratio() for market in (base, cross, quote)
+        )
+        up, down = of_base * by_cross, 2 * by_base * of_cross
+        if self._divides:
+            self._up, self._down = 2 * up * by_quote, down * of_quote
+        else:
+            self._up, self._down = up * of_quote, 2 * down * by_quote
         self.bar: Callable[[int, int], Bar] = lru_cache(_KEPT)(self._bar)
         self.ticks: Callable[[int], tuple[Bar, ...]] = lru_cache(_KEPT)(self._ticks)
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from copy import copy
 from decimal import Decimal
 from typing import Any
 
@@ -27,17 +27,29 @@ class Quote(Struct, frozen=True):
         return (self.bid + self.offer) / 2
 
 
-@dataclass(frozen=True, slots=True)
 class Desk:
-    db: sqlite3.Connection
-    tape: Tape
-    settings: Settings
-    at: int  # real time, ms: sessions, limits, confirm delays
-    now: int  # market time, ms: everything else
-    faults: frozenset[str] = frozenset()  # names of those that this request meets
-    stream: str = STREAM_URL  # its address, to which a client adds `connect` (API page 1)
-    shelf: Shelf = field(default_factory=Shelf)
-    serves: str | None = None  # the one environment whose keys are taken; None: all of them
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        tape: Tape,
+        settings: Settings,
+        at: int,
+        now: int,
+        *,
+        faults: frozenset[str] = frozenset(),
+        stream: str = STREAM_URL,
+        shelf: Shelf | None = None,
+        serves: str | None = None,
+    ) -> None:
+        self.db = db
+        self.tape = tape
+        self.settings = settings
+        self.at = at
+        self.now = now
+        self.faults = faults
+        self.stream = stream
+        self.shelf = Shelf() if shelf is None else shelf
+        self.serves = serves
 
     @property
     def second(self) -> int:
@@ -48,8 +60,14 @@ class Desk:
         """Those of this world, by epic."""
         return self.tape.markets
 
+    def at_moment(self, now: int) -> "Desk":
+        """Return this desk at another time, in ms."""
+        there = copy(self)
+        there.now = now
+        return there
+
     def moved_to(self, second: int) -> "Desk":
-        return replace(self, now=second * 1000)
+        return self.at_moment(second * 1000)
 
     def quote(self, market: Market) -> Quote:
         last = self.tape.last(market, self.second)
@@ -65,15 +83,17 @@ class Session(Struct, frozen=True):
     account_id: str
 
 
-@dataclass(frozen=True, slots=True)
 class Call:
     """One request, past the door."""
 
-    desk: Desk
-    session: Session
-    query: Mapping[str, str]
-    body: bytes
-    args: tuple[str, ...]  # what the path's placeholders matched
+    def __init__(
+        self, desk: Desk, session: Session, query: Mapping[str, str], body: bytes, args: tuple[str, ...]
+    ) -> None:
+        self.desk = desk
+        self.session = session
+        self.query = query
+        self.body = body
+        self.args = args
 
     @property
     def account_id(self) -> str:

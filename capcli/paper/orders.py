@@ -1,6 +1,5 @@
 """Working orders on the wire: create, list, amend, cancel (API page 6.5)."""
 
-import dataclasses
 from decimal import Decimal
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -263,7 +262,7 @@ def delete(call: Call) -> Reply:
     reference = records.new_reference(desk)
     if strike(desk, faults.OLD_REFERENCE):  # seen on the venue (API page 18.2)
         reference = records.creating_reference(desk, order)
-        desk = dataclasses.replace(desk, now=order.created_ms)
+        desk = desk.at_moment(order.created_ms)
     _record(desk, order, reference, _DELETED)
     return Reply({"dealReference": reference})
 

@@ -5,7 +5,6 @@ replayed prints what its recording says, and nothing where that has no bar.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -91,8 +90,7 @@ class Fixed(Struct, frozen=True):
         return bid >= self.level if self.rising else bid <= self.level
 
 
-@dataclass(slots=True)
-class Trailing:
+class Trailing(Struct):
     """A bid that came back by `distance` steps from its best; the best grows while the search walks on."""
 
     best: int

@@ -25,13 +25,14 @@ from capcli.errors import (
 )
 from capcli.services.approval_text import request_text
 from capcli.services.approving import LIFE
-from capcli.services.casework import Desk, active_account, not_sent
+from capcli.services.casework import Desk, not_sent
 from capcli.services.changes import refusal
 from capcli.services.ports import AccountLock
 from capcli.services.recall import Recall
 from capcli.services.refusals import in_words, reason_of
 from capcli.services.reply import Reply, about
 from capcli.services.trading_gate import require_trading
+from capcli.services.whereabouts import active_account
 
 PREFERENCES_PATH = "/accounts/preferences"
 TOP_UP_PATH = "/accounts/topUp"

@@ -16,7 +16,6 @@ from capcli.domain.account import (
     OrderType,
     Position,
     Preferences,
-    Rows,
     Transaction,
     WorkingOrder,
 )
@@ -43,7 +42,6 @@ from capcli.errors import (
     JournalUnreadable,
     RulesMissing,
     Unreachable,
-    UnreadableAnswer,
     WouldSend,
     kind_of,
 )
@@ -64,7 +62,7 @@ from capcli.services.standing import (
     standing,
     total_at_stops,
 )
-from capcli.services.whereabouts import account_of, name_account
+from capcli.services.whereabouts import account_of, active_account, name_account
 
 if TYPE_CHECKING:
     from capcli.services.approving import Approvals
@@ -281,21 +279,6 @@ def order_rules(market: MarketDetails) -> OrderRules:
             next=f"capcli markets show {market.epic}",
         )
     return rules
-
-
-def active_account(accounts: Rows[Account], account_id: str) -> Account:
-    """Return the account that the session is on."""
-    for account in accounts:
-        if account.account_id == account_id:
-            return account
-    if unread := next((row for row in accounts.unreadable if row.name == account_id), None):
-        raise UnreadableAnswer(
-            f"The figures of account {account_id}, the one that is active, cannot be read: {unread.why}.",
-            next="capcli accounts",
-        )
-    raise UnreadableAnswer(
-        f"The broker's list of accounts lacks {account_id}, the one that is active.", next="capcli accounts"
-    )
 
 
 def judge(

@@ -26,13 +26,13 @@ from capcli.domain.account_events import (
 )
 from capcli.domain.market import Side
 from capcli.errors import Busy, CapcliError, UsageError
-from capcli.services.casework import active_account
 from capcli.services.event_text import sentence
 from capcli.services.fanout import together
 from capcli.services.history import History, Span
 from capcli.services.journal_events import SwitchSeen, approval_events, attempt_events, switch_events
 from capcli.services.ports import Broker, Clock, HaltSwitch, Journal, Lane, Numbered, Place
 from capcli.services.reply import Reply
+from capcli.services.whereabouts import active_account
 
 MOST = 1000
 _FIRST_LOOK = timedelta(days=7)

@@ -16,11 +16,11 @@ from capcli.domain.policy import Case
 from capcli.domain.sizing import figures
 from capcli.errors import CapcliError
 from capcli.services.approval_text import order_told
-from capcli.services.casework import active_account
 from capcli.services.conversion import known_rates, rates_for
 from capcli.services.fanout import together
 from capcli.services.ports import Broker
 from capcli.services.standing import lost, order_at
+from capcli.services.whereabouts import active_account
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from capcli.domain.account import Account, Listed, Position, UnreadableRow
 from capcli.domain.market import Side
 from capcli.domain.money import EXACT, cents, percent_of
-from capcli.services.casework import active_account
 from capcli.services.conversion import rates_of
 from capcli.services.fanout import together
 from capcli.services.ports import Broker
 from capcli.services.reply import Reply
+from capcli.services.whereabouts import active_account
 
 
 class Grouping(StrEnum):

@@ -17,10 +17,10 @@ from capcli.domain.numbers import counted
 from capcli.domain.order import Kind
 from capcli.domain.risk import Risk
 from capcli.errors import CapcliError, LiveLocked, MandateUnknown, UsageError, WouldSend
-from capcli.services.casework import active_account
 from capcli.services.mandate_permits import Ledger
 from capcli.services.ports import Broker, Clock, Ids, Journal
 from capcli.services.reply import Reply
+from capcli.services.whereabouts import active_account
 
 LONGEST = timedelta(hours=24)
 MOST_ORDERS = 1000

@@ -10,7 +10,8 @@ from capcli.domain.numbers import percent
 from capcli.domain.order import Kind
 from capcli.domain.policy import Case
 from capcli.errors import CapcliError
-from capcli.services.casework import Desk, Scene, active_account
+from capcli.services.casework import Desk, Scene
+from capcli.services.whereabouts import active_account
 
 # Off by more than this part of what was expected is said.
 _OFF = Decimal("0.1")

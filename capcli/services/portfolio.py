@@ -12,11 +12,10 @@ from capcli.domain.money import EXACT, FINE, cents, percent_of
 from capcli.domain.order import OrderRequest
 from capcli.errors import DealUnknown, UnreadableAnswer
 from capcli.services import ids
-from capcli.services.casework import active_account
 from capcli.services.conversion import rates_for
 from capcli.services.ports import Broker, HaltSwitch
 from capcli.services.reply import Reply
-from capcli.services.whereabouts import name_account
+from capcli.services.whereabouts import active_account, name_account
 
 _PCT = Decimal("0.01")
 

@@ -14,12 +14,13 @@ from capcli.domain.bookings import realised
 from capcli.domain.money import EXACT, cents, percent_of
 from capcli.domain.order import Kind
 from capcli.errors import CapcliError
-from capcli.services.casework import Desk, active_account, broker_midnight, orders_today
+from capcli.services.casework import Desk, broker_midnight, orders_today
 from capcli.services.conversion import known_rates
 from capcli.services.exposure import ExposureRow, exposure_rows
 from capcli.services.fanout import together
 from capcli.services.reply import Reply
 from capcli.services.standing import Book, Flight, flights, losses_in, total_at_stops
+from capcli.services.whereabouts import active_account
 
 T = TypeVar("T")
 

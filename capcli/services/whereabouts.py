@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
+from capcli.domain.account import Account, Rows
 from capcli.domain.order import OrderRequest
-from capcli.errors import CapcliError, DealUnknown
-from capcli.services.documents import read_order
+from capcli.errors import CapcliError, DealUnknown, UnreadableAnswer
 from capcli.services.ports import Broker, Journal
 
 
@@ -26,8 +26,12 @@ def orders_known(
     What the journal cannot tell is left out: a list of deals is shown without it.
     """
     wanted = tuple(names)
+    if not wanted:
+        return {}
+    from capcli.services.documents import read_order
+
     with suppress(CapcliError, ValueError):
-        found = journal().opening_previews(env, host, wanted) if wanted else {}
+        found = journal().opening_previews(env, host, wanted)
         return {name: read_order(preview.document).request for name, preview in found.items()}
     return {}
 
@@ -47,3 +51,18 @@ def name_account(
     error.message = f"{deal_id} was opened on account {home}. Account {asked}, which was searched, lacks it."
     error.details["opened_on"] = home
     error.next = f"{command} --account {home}"
+
+
+def active_account(accounts: Rows[Account], account_id: str) -> Account:
+    """Return the account that the session is on."""
+    for account in accounts:
+        if account.account_id == account_id:
+            return account
+    if unread := next((row for row in accounts.unreadable if row.name == account_id), None):
+        raise UnreadableAnswer(
+            f"The figures of account {account_id}, the one that is active, cannot be read: {unread.why}.",
+            next="capcli accounts",
+        )
+    raise UnreadableAnswer(
+        f"The broker's list of accounts lacks {account_id}, the one that is active.", next="capcli accounts"
+    )

@@ -1,7 +1,6 @@
 """config.toml: what profiles say, and edits that leave everything else in the file as it was."""
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -100,6 +99,10 @@ def _read(file: Path) -> str:
 
 
 def _parse(file: Path, text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    import tomllib
+
     try:
         return tomllib.loads(text, parse_float=str)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -307,6 +310,8 @@ def _not_allowed(key: str, value: str) -> UsageError:
 
 
 def _says(text: str, wanted: Mapping[str, Any]) -> bool:
+    import tomllib
+
     try:
         return tomllib.loads(text, parse_float=str) == wanted
     except tomllib.TOMLDecodeError:
@@ -321,6 +326,8 @@ def _literal(value: str) -> str:
 
 
 def _as_toml_reads(value: str) -> Any:
+    import tomllib
+
     return tomllib.loads(f"x = {_literal(value)}", parse_float=str)["x"]
 
 

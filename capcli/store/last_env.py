@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from capcli.errors import CapcliError, StateFolderUnusable
@@ -13,11 +12,11 @@ _NAME = "last-env.json"
 _ENVS = ("live", "demo", "paper")
 
 
-@dataclass(frozen=True, slots=True)
 class LastEnv:
     """Remembers it in several folders, for one may be deleted with the settings; the journal knows it too."""
 
-    folders: tuple[Path, ...]
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self.folders = folders
 
     def note(self, env: str) -> None:
         """Remember an environment that somebody chose. A folder that cannot be written is left out."""

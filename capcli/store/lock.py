@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,23 @@ from capcli.errors import Busy
 from capcli.system import file_lock
 
 
-@dataclass(frozen=True, slots=True)
 class FileAccountLock:
     """The `AccountLock` port: one file per env, host and account, held by a kernel lock.
 
     Not reentrant: a thread that asks for what it holds waits for itself and is told Busy.
     """
 
-    folder: Path
-    wait_s: float = 20
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    def __init__(
+        self,
+        folder: Path,
+        wait_s: float = 20,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.folder = folder
+        self.wait_s = wait_s
+        self.clock = clock
+        self.sleep = sleep
 
     @contextmanager
     def __call__(self, env: str, host: str, account_id: str) -> Iterator[None]:
@@ -34,13 +39,13 @@ class FileAccountLock:
             yield
 
 
-@dataclass(frozen=True, slots=True)
 class FileSessionLock:
     """The `SessionLock` port: one file per env, host and key, held by a kernel lock."""
 
-    folder: Path
-    key: str
-    wait_s: float = 20
+    def __init__(self, folder: Path, key: str, wait_s: float = 20) -> None:
+        self.folder = folder
+        self.key = key
+        self.wait_s = wait_s
 
     @contextmanager
     def __call__(self) -> Iterator[None]:

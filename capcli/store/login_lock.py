@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from time import sleep
@@ -13,7 +12,6 @@ from capcli.system import file_lock
 _NOTICEABLE_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
 class FileLoginLock:
     """The `LoginLock` port: one file per key, env and host, held by a kernel lock.
 
@@ -21,10 +19,13 @@ class FileLoginLock:
     hears of a wait that a person would notice.
     """
 
-    folder: Path
-    key: str
-    wait_s: float = 20
-    told: Callable[[], None] = lambda: None
+    def __init__(
+        self, folder: Path, key: str, wait_s: float = 20, told: Callable[[], None] = lambda: None
+    ) -> None:
+        self.folder = folder
+        self.key = key
+        self.wait_s = wait_s
+        self.told = told
 
     @contextmanager
     def __call__(self) -> Iterator[None]:

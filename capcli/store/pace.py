@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from hashlib import sha256
 from math import inf, isnan
 from pathlib import Path
@@ -28,17 +27,17 @@ _MOST_WAITING = 200
 Numbers = tuple[float, ...]
 
 
-@dataclass(slots=True)
 class SharedNumbers:
     """Numbers in one file under a kernel lock, which the kernel frees when its holder dies.
 
     A file that cannot be used costs nothing but the sharing: the process then counts alone.
     """
 
-    file: Path
-    _own: Numbers = ()
-    _again_at: float = 0
-    _lock: Lock = field(default_factory=Lock)
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._own: Numbers = ()
+        self._again_at: float = 0
+        self._lock = Lock()
 
     def update(self, change: Callable[[Numbers], Numbers]) -> Numbers:
         """Replace the numbers by what `change` makes of them, one caller at a time. It may run twice."""

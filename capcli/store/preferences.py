@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
@@ -18,13 +17,13 @@ _LIFE = timedelta(minutes=5)
 _FAILURES = (OSError, CapcliError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
 
 
-@dataclass(frozen=True, slots=True)
 class FilePreferences:
     """The `PreferencesBook` port over one file per host and account. A file that fails is a missing one."""
 
-    folder: Path
-    host: str
-    clock: Clock
+    def __init__(self, folder: Path, host: str, clock: Clock) -> None:
+        self.folder = folder
+        self.host = host
+        self.clock = clock
 
     def load(self, account_id: str) -> Preferences | None:
         import json

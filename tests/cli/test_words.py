@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import typer
 
+from capcli.cli.globals import plain
 from capcli.cli.main import Root, app
 from capcli.cli.phrases import phrases
 from capcli.cli.run import takes
 from capcli.cli.word_tables import COMMANDS, OPTIONS, PAIRS
-from capcli.cli.words import meant, plain
+from capcli.cli.words import meant
 from tests.support.leaves import leaves
 
 KNOWN = tuple(Root.lazy)

@@ -1,6 +1,5 @@
 """Session tokens in a private file: used only when nobody else could have written or read them."""
 
-import dataclasses
 import os
 import stat
 import sys
@@ -40,10 +39,10 @@ def test_session_comes_back(cache):
 
 def test_keys_do_not_share_sessions_or_show_in_the_name(cache):
     cache.save(SESSION)
-    other = dataclasses.replace(cache, key="fingerprint|live|https://host")
+    other = FileSessionCache(cache.folder, "fingerprint|live|https://host")
     assert other.load() is None
     assert "fingerprint" not in file_of(cache).name
-    assert dataclasses.replace(cache, key="../../x\0\n").file is not None
+    assert FileSessionCache(cache.folder, "../../x\0\n").file is not None
 
 
 def test_dropped_session_is_gone(cache):
