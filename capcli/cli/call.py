@@ -326,12 +326,12 @@ class Call:
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
         from capcli.cli.shield import shielded
 
-        return shielded(work, self.recall, on_wait=self._say_on_its_way, left=left or self._left_behind)
+        return shielded(work, self.recall, on_wait=self._say_on_its_way, left=left or self.left_behind)
 
     def _say_on_its_way(self) -> None:
         self.outlet.talk(ON_ITS_WAY.format(what=_SENT.get(self.command, "change")))
 
-    def _left_behind(self) -> "Reply[Any]":
+    def left_behind(self) -> "Reply[Any]":
         latest = self.recall.latest
         raise MayBeLive(
             f"Interrupted while the broker's answer to {latest} was awaited: it may have been carried out. Do"

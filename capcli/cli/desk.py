@@ -49,11 +49,12 @@ def desk(
     application = call.build(presence=PRESENCE)
     # Nothing but the screen may write to the terminal.
     call.stop_listening()
-    _run(desk_of(call, application, listed(epics) if epics else ()))
+    _run(call, desk_of(call, application, listed(epics) if epics else ()))
     raise typer.Exit(0)
 
 
-def _run(found: "Desk") -> None:
+def _run(call: Call, found: "Desk") -> None:
+    """Show the desk until a person leaves. Raises MayBeLive where they did not wait for an answer."""
     from capcli.desk.screen import DeskScreen
 
     screen = DeskScreen(found)
@@ -64,6 +65,8 @@ def _run(found: "Desk") -> None:
         found.reader.close()
     if screen.problem is not None:
         raise screen.problem
+    if screen.left_behind:
+        call.left_behind()
 
 
 def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from shlex import join
-from typing import ClassVar
+from typing import TypeVar
 
 from msgspec import Struct
 from rich.text import Text
@@ -17,7 +17,9 @@ from capcli.desk.conversation import Conversation, Kind, Page
 from capcli.desk.keys import KEYS, MOVES
 from capcli.errors import Exit
 
-_LEAVE = {"escape", "ctrl+c"}
+Result = TypeVar("Result")
+
+_LEAVE = "escape"
 _ENDS = {
     Exit.DONE: "Done.",
     Exit.REFUSED: "Refused here: nothing was sent.",
@@ -32,7 +34,21 @@ _WORKING = "Working ... Esc leaves; nothing was sent."
 _SENDING = "Sending ... it can no longer be taken back. What became of it comes here."
 
 
-class Dialog(ModalScreen[None]):
+class Front(ModalScreen[Result]):
+    """Something in front of the desk."""
+
+    def go(self, result: Result | None = None) -> None:
+        """Close it, once: a key that was typed before it was gone may still come here."""
+        if self.is_current:
+            self.dismiss(result)
+
+    def leave(self) -> bool:
+        """Close it without a result; say whether that is possible."""
+        self.go()
+        return True
+
+
+class Dialog(Front[None]):
     """Shows a command as it runs, and takes the answers to what it asks."""
 
     class Changed(Message):
@@ -101,7 +117,7 @@ class Dialog(ModalScreen[None]):
 
     def on_key(self, event: events.Key) -> None:
         page = self._page
-        if event.key in _LEAVE or (page.code is not None and event.key in {"enter", "q"}):
+        if event.key == _LEAVE or (page.code is not None and event.key in {"enter", "q"}):
             event.stop()
             self.leave()
         elif event.key in {"up", "down", "pageup", "pagedown", "home", "end"}:
@@ -121,7 +137,7 @@ class Dialog(ModalScreen[None]):
         """Close it, unless something is on its way; say whether it closed."""
         left = self._talk.leave()
         if left:
-            self.dismiss(None)
+            self.go()
         return left
 
 
@@ -143,7 +159,7 @@ class Field(Struct, frozen=True):
     example: str = ""
 
 
-class Form(ModalScreen[list[str] | None]):
+class Form(Front[list[str]]):
     """Takes the words of a command line; Enter runs it as far as its first question, Esc leaves.
 
     It takes every key itself, in the order typed: a widget of its own for each field would let a quick hand
@@ -197,11 +213,11 @@ class Form(ModalScreen[list[str] | None]):
         event.stop()
         event.prevent_default()
         name = self.field.name
-        if event.key in _LEAVE:
-            self.dismiss(None)
+        if event.key == _LEAVE:
+            self.go()
             return
         if event.key == "enter":
-            self.dismiss(self._words)
+            self.go(self._words)
             return
         if event.key in {"tab", "down"}:
             self._at = (self._at + 1) % len(self._fields)
@@ -224,10 +240,8 @@ class Form(ModalScreen[list[str] | None]):
 Rows = Sequence[tuple[str, str]]
 
 
-class Search(ModalScreen[str | None]):
+class Search(Front[str]):
     """Finds a market: a term, then a row of what the broker's search finds."""
-
-    BINDINGS: ClassVar = [("escape", "leave", "Leave"), ("ctrl+c", "leave", "Leave")]
 
     class Found(Message):
         """What was found for a term, or why nothing was."""
@@ -275,13 +289,15 @@ class Search(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.dismiss(self._epics[event.option_index])
+        self.go(self._epics[event.option_index])
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
+    def on_key(self, event: events.Key) -> None:
+        if event.key == _LEAVE:
+            event.stop()
+            self.leave()
 
 
-class KeysPage(ModalScreen[None]):
+class KeysPage(Front[None]):
     """Every key with its command."""
 
     def compose(self) -> ComposeResult:
@@ -294,7 +310,7 @@ class KeysPage(ModalScreen[None]):
     def on_key(self, event: events.Key) -> None:
         if event.key not in _SCROLLS:
             event.stop()
-            self.dismiss(None)
+            self.go()
 
 
 def keys_text() -> Text:

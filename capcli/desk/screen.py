@@ -14,12 +14,13 @@ from textual import events
 from textual._time import get_time
 from textual.app import App as TextualApp
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.filter import LineFilter, NoColor
 from textual.geometry import Size
 from textual.message import Message
 
 from capcli.desk.conversation import Conversation
-from capcli.desk.dialogs import Dialog, Field, Form, KeysPage, Search
+from capcli.desk.dialogs import Dialog, Field, Form, Front, KeysPage, Search
 from capcli.desk.frame import Frame
 from capcli.desk.reader import Reader
 from capcli.desk.seen import WIDTHS, Chosen, Pane, Seen
@@ -65,7 +66,11 @@ class DeskScreen(TextualApp[None]):
     .hidden { display: none; }
     OptionList { height: 1fr; border: none; }
     """
-    BINDINGS: ClassVar = [("ctrl+c", "leave_at_once", "Leave"), ("ctrl+q", "leave_at_once", "Leave")]
+    BINDINGS: ClassVar = [
+        # Before any field takes them for a copy.
+        Binding("ctrl+c", "leave_at_once", "Leave", priority=True),
+        Binding("ctrl+q", "leave_at_once", "Leave", priority=True),
+    ]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(ansi_color=True)
@@ -78,7 +83,7 @@ class DeskScreen(TextualApp[None]):
         self._second = 0
         self._order = {"side": "buy"}
         self.problem: BaseException | None = None
-        self.left_behind = False
+        self.left_behind = self.is_leaving = False
 
     # Drawing.
 
@@ -198,16 +203,17 @@ class DeskScreen(TextualApp[None]):
         }
 
     def action_leave_at_once(self) -> None:
-        """Leave; where something is on its way, only at the second time."""
-        dialog = self.screen
-        if isinstance(dialog, Dialog) and not dialog.leave():
-            if not self.left_behind:
-                self.left_behind = True
-                self.notify("It is on its way. Ctrl-C again leaves it UNKNOWN.")
-                return
+        """Leave what stands in front, else the desk; an order on its way at the second time only."""
+        front = self.screen
+        if not isinstance(front, Front):
             self.exit()
-        elif not isinstance(dialog, Dialog):
-            self.left_behind = False
+        elif front.leave():
+            self.is_leaving = False
+        elif not self.is_leaving:
+            self.is_leaving = True
+            self.notify("It is on its way. Ctrl-C again leaves it UNKNOWN.", markup=False)
+        else:
+            self.left_behind = True
             self.exit()
 
     def _say(self, text: str) -> None:

@@ -1,10 +1,13 @@
 """A desk when something goes wrong: no broker, no prices, an answer that is lost, a window that changes."""
 
 import re
+from threading import Event
 
 import httpx
 import pytest
+from textual import events
 
+from capcli.errors import MayBeLive
 from tests.desk.conftest import Hand, Place
 from tests.desk.test_day import filled, yes
 from tests.support.tap import Tap
@@ -204,3 +207,73 @@ def test_a_bug_in_a_command_is_told_in_its_dialogue(place: Place, monkeypatch: p
         await hand.ended("A bug in capcli", 1)
 
     place.run(day)
+
+
+@pytest.mark.parametrize(("key", "second"), [("?", "x"), ("p", "escape"), ("/", "escape"), ("s", "escape")])
+def test_a_key_that_comes_when_a_page_is_gone_already_closes_nothing_else(
+    place: Place, key: str, second: str
+) -> None:
+    async def day(hand: Hand) -> None:
+        await hand.press(key)
+        front = hand.screen.screen
+        await hand.until(lambda: not hand.dialog or "Exit code" in hand.dialog)
+        for _ in range(3):
+            front.post_message(events.Key(second, None))
+        await hand.until(lambda: len(hand.screen.screen_stack) == 1)
+        await hand.pilot.pause()
+        assert hand.screen.is_running
+
+    place.run(day)
+
+
+def test_enter_twice_makes_one_preview(place: Place) -> None:
+    async def day(hand: Hand) -> None:
+        await hand.press("p", "1")
+        form = hand.screen.screen
+        for _ in range(3):
+            form.post_message(events.Key("enter", None))
+        await hand.asked("Send it?")
+        assert len(hand.screen.screen_stack) == 2
+        await hand.press("escape")
+
+    place.run(day)
+
+
+def test_ctrl_c_leaves_an_order_on_its_way_at_the_second_time_only(place: Place) -> None:
+    sent, go_on = Event(), Event()
+
+    def held(_request: httpx.Request) -> None:
+        sent.set()
+        go_on.wait(20)
+
+    async def day(hand: Hand) -> None:
+        await filled(hand, "p", size="1.5", stop="5%")
+        place.tap.breaks("POST", "/positions", before=held)
+        await hand.asked("Send it?")
+        await hand.press("y")
+        await hand.until(sent.is_set)
+        for key in ("escape", "q", "ctrl+c"):
+            await hand.press(key)
+            assert "it can no longer be taken back" in hand.dialog
+            assert not hand.screen.left_behind
+        await hand.press("ctrl+c")
+        assert hand.screen.left_behind
+        go_on.set()
+
+    place.run(day)
+    with pytest.raises(MayBeLive, match="may have been carried out"):
+        place.call.left_behind()
+
+
+def test_ctrl_c_in_a_question_says_no_and_leaves_the_desk_open(place: Place) -> None:
+    async def day(hand: Hand) -> None:
+        await filled(hand, "p", size="1.5", stop="5%")
+        await hand.asked("Send it?")
+        await hand.press("ctrl+c")
+        await hand.until(lambda: len(hand.screen.screen_stack) == 1)
+        await hand.press("/", "ctrl+c")
+        await hand.until(lambda: len(hand.screen.screen_stack) == 1)
+        assert hand.screen.is_running
+
+    place.run(day)
+    assert place.tap.orders() == []
