@@ -670,7 +670,7 @@ function __capcli_options
             printf '%s\t%s\n' '--last' 'Number of candles (default 50), or how far back: 24h, 7d.'
             printf '%s\t%s\n' '--from' 'From this time (UTC).'
             printf '%s\t%s\n' '--to' 'To this time (UTC).'
-            printf '%s\t%s\n' '--chart' 'Draw a chart.'
+            printf '%s\t%s\n' '--chart' 'Draw a chart, with your own levels.'
             printf '%s\t%s\n' '--output' 'Download into a .csv, .jsonl or .parquet file, or - for stdout.'
             printf '%s\t%s\n' '--force' 'With --output: overwrite the file.'
         case 'watch'

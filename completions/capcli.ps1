@@ -398,7 +398,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--last', 'Number of candles (default 50), or how far back: 24h, 7d.'),
             @('--from', 'From this time (UTC).'),
             @('--to', 'To this time (UTC).'),
-            @('--chart', 'Draw a chart.'),
+            @('--chart', 'Draw a chart, with your own levels.'),
             @('--output', 'Download into a .csv, .jsonl or .parquet file, or - for stdout.'),
             @('--force', 'With --output: overwrite the file.')
         )

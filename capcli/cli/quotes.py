@@ -1,9 +1,10 @@
 """`capcli quote` and `capcli prices`: prices now, and candles."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from capcli.cli.call import Call
 from capcli.cli.drawing import check_width
@@ -11,6 +12,11 @@ from capcli.cli.inputs import instant, last_of, listed, resolution
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
 from capcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from capcli.app import App
+    from capcli.services.markets import CandlesFound
+    from capcli.services.reply import Reply
 
 quote_app, prices_app = new_app(), new_app()
 
@@ -49,7 +55,7 @@ def prices(
     ] = None,
     start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="From this time (UTC).")] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="To this time (UTC).")] = None,
-    chart: Annotated[bool, typer.Option("--chart", help="Draw a chart.")] = False,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw a chart, with your own levels.")] = False,
     output: Annotated[
         str | None,
         typer.Option(
@@ -87,12 +93,16 @@ def prices(
         return
     if force:
         raise UsageError("--force goes with --output.", next="capcli prices --help")
-    run(
-        ctx,
-        lambda app: app.markets.prices(epic, chosen, last=back, start=since, end=until),
-        CandlesFound,
-        explain=chart,
-    )
+
+    def read(app: "App") -> "Reply[CandlesFound]":
+        found = app.markets.prices(epic, chosen, last=back, start=since, end=until)
+        if not chart:
+            return found
+        levels, unreadable = app.portfolio.levels(found.data.epic)
+        data = replace(found.data, levels=levels, unreadable=(*found.data.unreadable, *unreadable))
+        return replace(found, data=data)
+
+    run(ctx, read, CandlesFound, explain=chart)
 
 
 def _check_chart(call: Call, output: str | None) -> None:

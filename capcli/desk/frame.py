@@ -7,6 +7,7 @@ from msgspec import Struct
 from capcli.desk.keys import KEYS
 from capcli.desk.seen import WIDTHS, Chosen, Pane, PriceSeen, Seen
 from capcli.domain.account import Position, WorkingOrder
+from capcli.domain.levels import own_levels
 from capcli.domain.market import Side
 from capcli.domain.money import cents, percent_of, short
 from capcli.render import chart
@@ -303,16 +304,9 @@ class Frame(Struct, frozen=True):
 
     def _marks(self, epic: str) -> list[chart.Mark]:
         """Return the trader's own levels in a market."""
-        account, found = self.seen.account, list[chart.Mark]()
-        for row in account.positions if account else ():
-            if row.epic == epic:
-                found.append(chart.Mark("entry", row.level))
-                found += [chart.Mark("stop", row.stop_level)] if row.stop_level is not None else []
-                found += [chart.Mark("limit", row.limit_level)] if row.limit_level is not None else []
-        for order in account.orders if account else ():
-            if order.epic == epic:
-                found.append(chart.Mark("order", order.level))
-        return found
+        account = self.seen.account
+        own = own_levels(epic, account.positions, account.orders) if account else ()
+        return [chart.Mark(one.name, one.level) for one in own]
 
     def _events(self, width: int, room: int) -> list[Row]:
         lines = [self._rule([Cell("Last events", Tone.STRONG)], width)]

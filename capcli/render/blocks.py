@@ -12,6 +12,7 @@ from capcli.domain.market import Candle
 
 if TYPE_CHECKING:
     from capcli.domain.performance import CurvePoint
+    from capcli.render.chart import Mark
 
 
 class Tone(StrEnum):
@@ -109,9 +110,10 @@ class Page(Struct, frozen=True):
 
 
 class Chart(Struct, frozen=True):
-    """Candles to be drawn as wide as the reader's window is."""
+    """Candles to be drawn as wide as the reader's window is, with levels across them."""
 
     candles: tuple[Candle, ...]
+    marks: "tuple[Mark, ...]" = ()
 
 
 class Curve(Struct, frozen=True):

@@ -17,6 +17,7 @@ from capcli.domain.market import (
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
 from capcli.render.blocks import Block, Cell, Chart, Column, Line, Pairs, Table, Tone, moment
+from capcli.render.chart import Mark, beyond
 from capcli.render.numbers import change, percent, places, price, price_cell
 from capcli.services.downloads import Download
 from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
@@ -148,7 +149,17 @@ def explained(data: CandlesFound) -> list[Block]:
     span = f"{_opening(first.time)} to {_opening(last.time)}"
     words = f"{title} {price(last.bid_close, digits)} ({moved:+.2f} %), {span}"
     forming = [Line(Cell("The last candle is still forming.", Tone.DIM))] if data.forming else []
-    return [Line(Cell(words, Tone.STRONG)), Chart(data.candles), *forming]
+    marks = tuple(Mark(own.name, own.level) for own in data.levels)
+    return [Line(Cell(words, Tone.STRONG)), Chart(data.candles, marks), *_own(data, marks), *forming]
+
+
+def _own(data: CandlesFound, marks: tuple[Mark, ...]) -> list[Block]:
+    """Name one's own levels, and those that are too far away to be drawn."""
+    digits = places(*(candle.bid_close for candle in data.candles))
+    named = ", ".join(f"{own.name} {price(own.level, digits)}" for own in data.levels)
+    far = ",".join(cell.text.replace("  ", " ") for cell in beyond(data.candles, marks))
+    texts = ((f"Yours: {named}.", Tone.PLAIN), (f"Too far away to be drawn:{far}.", Tone.WARN))
+    return [Line(Cell(text, tone)) for text, tone in texts[: bool(named) + bool(far)]]
 
 
 @view.register

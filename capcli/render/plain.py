@@ -29,7 +29,7 @@ def _drawn(block: Chart | Curve, look: Look) -> list[str]:
     from capcli.render import chart, curve
 
     if isinstance(block, Chart):
-        lines = chart.lines(block.candles, look)
+        lines = chart.lines(block.candles, look, marks=block.marks)
     else:
         lines = curve.lines(block.points, block.start, block.end, look)
     return ["".join(cell.text for cell in line).rstrip() for line in lines]

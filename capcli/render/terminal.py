@@ -73,7 +73,7 @@ def _parts(block: Block, look: Look) -> Iterator[RenderableType]:
     elif isinstance(block, Pairs):
         yield _pairs(block, look)
     elif isinstance(block, Chart):
-        yield Group(*(_toned(line) for line in chart.lines(block.candles, look)))
+        yield Group(*(_toned(line) for line in chart.lines(block.candles, look, marks=block.marks)))
     elif isinstance(block, Curve):
         from capcli.render import curve
 

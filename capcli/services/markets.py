@@ -7,6 +7,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli.domain.account import Rows, UnreadableRow
+from capcli.domain.levels import OwnLevel
 from capcli.domain.market import Candle, MarketDetails, MarketRow, MarketStatus, Quote, Resolution
 from capcli.domain.market_names import epics_for
 from capcli.errors import CapcliError, EpicUnknown, NoQuote, UsageError
@@ -63,13 +64,17 @@ class QuotesFound(Struct, frozen=True):
 
 
 class CandlesFound(Struct, frozen=True):
-    """Candles, oldest first. The last one may still be forming: then `forming` is true."""
+    """Candles, oldest first. The last one may still be forming: then `forming` is true.
+
+    `levels` are one's own in that market, where a chart was asked for.
+    """
 
     epic: str
     resolution: Resolution
     candles: tuple[Candle, ...]
     forming: bool
     unreadable: tuple[UnreadableRow, ...] = ()
+    levels: tuple[OwnLevel, ...] = ()
 
 
 class ServerTime(Struct, frozen=True):

@@ -7,12 +7,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from msgspec import Struct
 
 from capcli.domain.account import Account, Listed, OrderType, Position, UnreadableRow, WorkingOrder
+from capcli.domain.levels import OwnLevel, own_levels
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import EXACT, FINE, cents, percent_of
 from capcli.domain.order import OrderRequest
 from capcli.errors import DealUnknown, UnreadableAnswer
 from capcli.services import ids
 from capcli.services.conversion import rates_for
+from capcli.services.fanout import together
 from capcli.services.ports import Broker, HaltSwitch
 from capcli.services.reply import Reply
 from capcli.services.whereabouts import active_account, name_account
@@ -175,6 +177,12 @@ class Portfolio:
             return active_account(self._broker.accounts(), self._broker.account_id or "")
         except UnreadableAnswer:
             return None
+
+    def levels(self, epic: str) -> tuple[tuple[OwnLevel, ...], tuple[UnreadableRow, ...]]:
+        """Return one's own levels in a market, and the deals that could not be read. Two requests."""
+        positions, orders = together(self._broker.list_positions, self._broker.list_orders)
+        found = own_levels(epic, positions.rows, orders.rows)
+        return found, (*positions.unreadable, *orders.unreadable)
 
     def orders(self, deal_id: str | None = None) -> Reply[OrdersFound]:
         """Return all working orders, or the one with this deal id. Raises DealUnknown."""

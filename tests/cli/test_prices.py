@@ -1,6 +1,7 @@
 """`capcli prices` with --chart and --output, as typed."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -100,3 +101,28 @@ def test_a_chart_as_json_is_the_candles(capcli):
 def test_a_chart_is_ascii_where_the_locale_is(capcli, env):
     assert capcli("prices", "GOLD", "--chart", env=env).out.isascii()
     assert capcli("prices", "GOLD", "--chart", typed="", env=env).out.isascii()
+
+
+def test_a_chart_shows_the_traders_own_levels(capcli):
+    bid = Decimal(str(capcli("quote", "SILVER", "--json").data["quotes"][0]["bid"]))
+    stop, limit, far, level = (f"{bid + move:.3f}" for move in (Decimal("-0.6"), Decimal("0.6"), 9, -7))
+    capcli.bought("--stop", stop, "--limit", limit)
+    capcli.bought("--at", level, "--type", "limit")
+    capcli.bought("--limit", far)
+    found = capcli("prices", "SILVER", "--last", "40", "--chart", "--json").data
+    named = [(own["name"], own["level"]) for own in found["levels"]]
+    assert {("stop", float(stop)), ("limit", float(limit)), ("limit", float(far))} <= set(named)
+    assert [name for name, _ in named].count("entry") == 2
+    assert ("order", float(level)) in named
+    shown = capcli("prices", "SILVER", "--last", "40", "--chart").out
+    assert f"stop {stop}" in shown
+    assert f"limit {limit}" in shown
+    assert f"Too far away to be drawn: limit {far} above, order {level} below." in shown
+    assert "┄" in shown
+    other = capcli("prices", "GOLD", "--last", "40", "--chart").out
+    assert "Yours" not in other
+
+
+def test_without_a_chart_nobody_reads_the_positions(capcli):
+    capcli.bought("--stop", "24.50")
+    assert capcli("prices", "SILVER", "--last", "4", "--json").data["levels"] == []
