@@ -22,10 +22,13 @@ def main() -> int:
         from capcli.cli.run import main as run
 
         code = run(sys.argv[1:], Outlet.of_process(), last=True)
+        import gc
         import signal
 
         # The answer is out: a Ctrl-C while Python takes itself down must not change the exit code any more.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Nor is garbage looked for in what ends with the process: a sixth of the time of a short command.
+        gc.freeze()
     except KeyboardInterrupt:
         if code is None:
             _tell_interrupted()

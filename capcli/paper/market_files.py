@@ -1,7 +1,6 @@
 """Markets of the user's own, from a TOML file: one table an epic, read when a paper world is made."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -43,6 +42,8 @@ def read(path: Path) -> str:
     `kind` and `price` are required; name, currency, step, spread, daily_move, min_size, max_size, size_step
     and hours have the usual values of the kind.
     """
+    import tomllib
+
     try:
         tables = tomllib.loads(path.read_text("utf-8"), parse_float=D)
     except (OSError, UnicodeDecodeError) as error:
