@@ -143,10 +143,10 @@ def reset(
     A file to replay is CSV, JSON lines or Parquet with the columns time (UTC), bid_open, bid_high, bid_low,
     bid_close, ask_open, ask_high, ask_low, ask_close, volume. Plain open, high, low, close are bids, and the
     market's spread is added. The clock then begins with its first bar; without a bar the market is closed.
-    A currency cross is priced from its two dollar pairs; while one of them is replayed, it is offered only
-    with a file of its own.
+    A currency cross is priced from its two dollar pairs; while one of them is replayed or replaced, it is
+    offered only with a file or a table of its own.
 
-    --market FILE adds markets: one TOML table for each epic.
+    --market FILE adds markets, or replaces some of these: one TOML table for each epic.
 
     \b
       [PORK]

@@ -235,17 +235,21 @@ _PATHS = {market.epic: market for market in map(_market, _TABLE.strip().splitlin
 _LEGGED = {market.epic: market for market in map(_cross, _CROSSES.strip().splitlines()[1:])}
 MARKETS: Markets = MappingProxyType(_PATHS | _LEGGED)
 # What README trades trades around the clock here; these are the hours of such markets elsewhere.
-_REAL_HOURS = MappingProxyType(
-    {"SILVER": hours.FUTURES, "GOLD": hours.FUTURES, "EURUSD": hours.FOREX, "BTCEUR": hours.FOREX}
-)
+_REAL_HOURS = MappingProxyType({"SILVER": hours.FUTURES, "GOLD": hours.FUTURES, "EURUSD": hours.FOREX})
 
 
 def catalogue(
     *, real_hours: bool = False, own: Iterable[Market] = (), replayed: Collection[str] = ()
 ) -> Markets:
-    """The markets of a world. A cross with a leg that is replayed is left out, unless it is replayed too."""
-    found = {market.epic: market for market in (*MARKETS.values(), *own)}
+    """The markets of a world; one of the user's own takes the place of one of ours.
+
+    A cross with a leg that is replayed or of the user's own is left out, unless it is so itself.
+    """
+    found = dict(MARKETS)
     if real_hours:
         found |= {epic: replace(found[epic], hours=around) for epic, around in _REAL_HOURS.items()}
-    torn = {m.epic for m in found.values() if m.legs and {*m.legs} & {*replayed}} - {*replayed}
+    theirs = {market.epic: market for market in own}
+    found |= theirs
+    others = {*replayed, *theirs}
+    torn = {m.epic for m in found.values() if m.legs and {*m.legs} & others} - others
     return MappingProxyType({epic: market for epic, market in found.items() if epic not in torn})

@@ -33,7 +33,7 @@ LEVEL_ZERO, REJECT, REFUSE, NO_PROFIT = "level-zero", "reject", "refuse", "no-pr
 MARKET_MODE, SHUT, NO_QUOTE, THIN_DETAILS = "market-mode", "shut", "no-quote", "thin-details"
 NUMBERS, OLD_ROWS, UNKNOWN_WORD, NEW_FIELDS = "numbers", "old-rows", "unknown-word", "new-fields"
 UNAUTHORISED, BLOCKED, ROUND_SIZE, DAY_START = "unauthorised", "blocked", "round-size", "day-start"
-OLDEST_AGAIN = "oldest-again"
+OLDEST_AGAIN, SUCCESS_REASON = "oldest-again", "success-reason"
 
 _BOOK = ("positions", "workingorders")
 _HISTORY = f"{PREFIX}/history/activity"
@@ -261,6 +261,12 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
             Spec(CONFIRM_NEVER, "404 for every confirm", CONFIRMS, movable=False),
             Spec(STALE_CONFIRM, "p_ references keep their opening confirm", ALL, movable=False),
             Spec(OLD_REFERENCE, "a cancellation has its order's reference and date", CHANGES, movable=False),
+            Spec(
+                SUCCESS_REASON,
+                "an accepted confirm has reason SUCCESS, as older ones",
+                CONFIRMS,
+                movable=False,
+            ),
             Spec(LEVEL_ZERO, "an accepted confirm has level 0", CONFIRMS, movable=False),
             Spec(NO_PROFIT, "the confirm of a close is without its profit", CONFIRMS, movable=False),
             Spec(

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from capcli.paper.catalogue import DOLLAR, FOREX, HOURS, KINDS, MARKETS, Kind, Market
-from capcli.paper.openings import CURRENCIES
+from capcli.paper.openings import CURRENCIES, is_rate
 
 D = Decimal
 _EPIC = re.compile(r"[A-Za-z0-9._-]{1,30}")
@@ -72,9 +72,13 @@ def _market(epic: str, table: object) -> Market:
         raise BadMarkets(f"{epic[:40]}: each market is a table, such as [{epic[:40]}].")
     if not _EPIC.fullmatch(epic):
         raise BadMarkets(f"[{epic[:40]}]: an epic is 1 to 30 letters, digits, dots, dashes or underscores.")
-    if epic in MARKETS:
-        raise BadMarkets(f"[{epic}]: the paper broker has this market already. Take another epic.")
-    return _Fields(epic, table).market()
+    market, ours = _Fields(epic, table).market(), MARKETS.get(epic)
+    if ours and is_rate(epic) and (market.kind is not FOREX or market.currency != ours.currency):
+        raise BadMarkets(
+            f'[{epic}]: amounts are converted at this market, so it must be of kind "currency" with currency '
+            f'"{ours.currency}".'
+        )
+    return market
 
 
 class _Fields:

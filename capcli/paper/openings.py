@@ -8,7 +8,7 @@ from capcli.paper.catalogue import DOLLAR, FOREX, MARKETS
 _FIRST_ID, _MOST_ACCOUNTS, _MOST_CASH = 100482915730264817, 10, Decimal(10) ** 9
 
 
-def _is_rate(epic: str) -> bool:
+def is_rate(epic: str) -> bool:
     """Whether the market is a currency's against the dollar, from which every conversion is made."""
     return MARKETS[epic].kind is FOREX and DOLLAR in epic
 
@@ -43,5 +43,5 @@ def openings(*wanted: tuple[str, Decimal]) -> tuple[Opening, ...]:
     return tuple(found)
 
 
-CURRENCIES = frozenset({DOLLAR, *(epic.replace(DOLLAR, "") for epic in MARKETS if _is_rate(epic))})
+CURRENCIES = frozenset({DOLLAR, *(epic.replace(DOLLAR, "") for epic in MARKETS if is_rate(epic))})
 OPENINGS = openings((DOLLAR, Decimal(10_000)), ("EUR", Decimal(5_000)))

@@ -86,7 +86,6 @@ def confirm(desk: Desk, deal: Deal, status: str, affected: Sequence[Affected]) -
     body = {
         **_confirm_head(desk, deal, status),
         "dealStatus": "ACCEPTED",
-        "reason": "SUCCESS",
         **_confirm_tail(deal),
     }
     body["affectedDeals"] = [{"dealId": row.deal_id, "status": row.status} for row in affected]

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from capcli.paper import armed, book, candle_files, faults, market_files, recordings, world
-from capcli.paper.catalogue import MARKETS, catalogue
+from capcli.paper.catalogue import catalogue
 from capcli.paper.desk import Desk
 from capcli.paper.faults import Fault
 from capcli.paper.openings import OPENINGS, Opening
@@ -51,7 +51,7 @@ class PaperStatus(Struct, frozen=True):
     speed: Decimal
     ticks: int | None  # a second of every open market on the stream; None: as many as it trades
     limits: bool
-    real_hours: bool  # also for SILVER, GOLD, EURUSD and BTCEUR
+    real_hours: bool  # also for SILVER, GOLD and EURUSD
     own_markets: tuple[str, ...]  # epics from a file of markets
     replays: tuple[PaperReplay, ...]
     accounts: tuple[PaperAccount, ...]
@@ -188,7 +188,7 @@ def _status(path: Path, desk: Desk) -> PaperStatus:
         ticks=desk.settings.ticks,
         limits=desk.settings.limits,
         real_hours=desk.settings.real_hours,
-        own_markets=tuple(epic for epic in desk.markets if epic not in MARKETS),
+        own_markets=tuple(one.epic for one in market_files.restored(desk.settings.own_markets)),
         replays=tuple(map(_replay, recordings.load(desk.db))),
         accounts=tuple(accounts),
         open_positions=_count(desk, "SELECT count(*) FROM positions"),

@@ -85,6 +85,11 @@ def _level_zero(_path: str, body: Object, _value: str) -> None:
         body["level"] = 0
 
 
+def _success_reason(_path: str, body: Object, _value: str) -> None:
+    if body.get("dealStatus") == "ACCEPTED":
+        body["reason"] = "SUCCESS"
+
+
 def _no_profit(_path: str, body: Object, _value: str) -> None:
     _without(body, frozenset({"profit", "profitCurrency"}))
 
@@ -175,6 +180,7 @@ FORMS: Mapping[str, Callable[[str, Object, str], None]] = MappingProxyType(
         faults.DEMO_CURRENCY: _demo_currency,
         faults.LEVEL_ZERO: _level_zero,
         faults.NO_PROFIT: _no_profit,
+        faults.SUCCESS_REASON: _success_reason,
         faults.NO_QUOTE: _no_quote,
         faults.UNKNOWN_WORD: _unknown_word,
         faults.OLD_ROWS: _old_rows,

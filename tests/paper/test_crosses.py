@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capcli.paper.catalogue import MARKETS, catalogue
+from capcli.paper.catalogue import CRYPTO, MARKETS, catalogue
 from capcli.paper.feed import CLASSIC, Feed
 from capcli.paper.hours import WEEK, Openness
 from capcli.paper.path import LEAF, SPANS, index_of, start_of
@@ -83,7 +83,8 @@ def test_the_stream_prints_the_quotes_and_the_candles():
 def test_a_cross_trades_only_while_both_its_legs_do(real_hours):
     markets = catalogue(real_hours=real_hours)
     for cross in (market for market in markets.values() if market.legs):
-        for epic in cross.legs:
+        # A coin trades at weekends whatever it is priced in.
+        for epic in cross.legs[:1] if cross.kind is CRYPTO else cross.legs:
             hours = markets[epic].hours
             opens = YEAR
             while opens < YEAR + 52 * WEEK:

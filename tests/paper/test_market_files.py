@@ -4,7 +4,7 @@ import pytest
 
 from capcli.paper.market_files import BadMarkets, read, restored
 from capcli.paper.state import reset, status
-from tests.paper.client import FRIDAY, Client
+from tests.paper.client import FRIDAY, SATURDAY, Client
 
 SMALL = '[PORK]\nkind = "commodity"\nprice = 91.5\n'
 FULL = """
@@ -64,6 +64,20 @@ def test_what_is_written_is_what_is_traded(path, tmp_path):
     assert shown["openingHours"]["mon"] == ["08:00 - 16:30"]
 
 
+def test_a_market_of_ones_own_takes_the_place_of_the_catalogues(path, tmp_path):
+    text = '[GOLD]\nkind = "gold"\nprice = 500.00\nhours = "clock"\n[EURUSD]\nkind = "currency"\nprice = 2\n'
+    reset(path, markets=written(tmp_path, text), real_hours=True, limits=False, at=SATURDAY)
+    client = Client(path, SATURDAY)
+    client.login()
+    gold, pair = (client.get(f"/markets/{epic}").json["snapshot"] for epic in ("GOLD", "EURUSD"))
+    assert gold["marketStatus"] == "TRADEABLE"
+    assert 400 < gold["bid"] < 600
+    assert 1.8 < pair["bid"] < 2.2
+    # Its crosses would not agree with it.
+    assert client.get("/markets/EURGBP").status == 404
+    assert status(path, SATURDAY).own_markets == ("GOLD", "EURUSD")
+
+
 def test_a_currency_of_ones_own_converts_through_its_pair(path, tmp_path):
     client = world(path, written(tmp_path, FULL))
     client.buy("USDTRY", 1000)
@@ -89,7 +103,8 @@ def test_the_markets_outlive_the_process_and_end_with_a_reset(path, tmp_path):
         ("", "holds 0 markets; 1 to 200"),
         ("price = 3\n", "price: each market is a table, such as [price]"),
         ('["A B"]\nkind="share"\nprice=1.00', "[A B]: an epic is 1 to 30 letters"),
-        ('[GOLD]\nkind = "gold"\nprice = 2000', "[GOLD]: the paper broker has this market already"),
+        ('[EURUSD]\nkind = "share"\nprice = 20.00', "[EURUSD]: amounts are converted at this market"),
+        ('[EURUSD]\nkind = "currency"\nprice = 1.1\ncurrency = "GBP"', 'with currency "USD"'),
         ("[PORK]\nprice = 3.00", "[PORK] kind is missing: one of currency, index"),
         ('[PORK]\nkind = "pig"\nprice = 3.00', "[PORK] kind is 'pig': one of currency, index"),
         ('[PORK]\nkind = "commodity"', "[PORK] price is missing: a number above 0"),
