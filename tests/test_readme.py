@@ -124,6 +124,7 @@ def wrong_in(shell: Shell, typed: list[Step]) -> list[str]:
 
 
 @posix
+@pytest.mark.faults
 def test_whoever_follows_readme_in_one_new_shell_sees_what_stands_there(shell: Shell) -> None:
     wrong = wrong_in(shell, steps(README.read_text(encoding="utf-8")))
     assert not wrong, "\n\n".join(wrong)

@@ -77,6 +77,7 @@ def test_the_version_is_answered_before_typer(environ):
     assert finished(environ, "--json", "--version")[1] == out
 
 
+@pytest.mark.faults
 def test_json_is_utf8_and_text_fits_the_encoding(environ):
     plain = environ | {"PYTHONIOENCODING": "ascii"}
     code, out, _ = finished(plain, "preview", "SILVER", "--size", "1", "--stop", "40")
@@ -88,6 +89,7 @@ def test_json_is_utf8_and_text_fits_the_encoding(environ):
 
 
 @POSIX
+@pytest.mark.faults
 @pytest.mark.parametrize("words", ["markets search a -q --limit 1000", "--help", "quote GOLD -q --json"])
 def test_a_reader_that_leaves_is_no_error(environ, words):
     process = start(environ, *words.split())
@@ -106,6 +108,7 @@ def test_a_result_that_cannot_be_written_is_not_a_success(environ):
 
 
 @POSIX
+@pytest.mark.faults
 def test_the_paper_broker_is_served_until_ctrl_c(environ):
     with start(environ, "paper", "serve", "--port", "0", "--env", "paper") as process:
         url, stream, ready = (process.stdout.readline().strip() for _ in range(3))

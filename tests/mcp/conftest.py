@@ -1,17 +1,19 @@
 """An in-memory client of the real server on the paper broker, in both protocol eras."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastmcp import Client, FastMCP
+from fastmcp.tools import FunctionTool
 from jsonschema import Draft202012Validator
 
 from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from capcli.mcp.toolset import Lean
 from tests.support.desk import Seat
 
 ERAS = ("legacy", "2026-07-28")
@@ -55,6 +57,23 @@ class Assistant:
         assert not said.is_error, said.text
         assert "error" not in said.data, said.text
         return said.data
+
+
+@pytest.fixture(autouse=True, scope="session")
+def described_once() -> Iterator[None]:
+    """Derive the schema of each tool once for all servers of a run: it depends on its method alone."""
+    real, described = Lean.from_function, dict[Any, FunctionTool]()
+
+    def from_function(call: Any, **options: Any) -> FunctionTool:
+        method = call.__func__, options["description"]
+        if method not in described:
+            described[method] = real(call, **options)
+            assert described[method].fn == call, "a tool that wraps its method belongs to one server"
+        return described[method].model_copy(update={"fn": call})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lean, "from_function", from_function)
+        yield
 
 
 @pytest.fixture

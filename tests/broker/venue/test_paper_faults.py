@@ -189,7 +189,12 @@ def capcli(tmp_path: Path) -> Cli:
 @pytest.mark.parametrize("name", CASES)
 def test_what_was_seen_on_the_venue_is_survived(capcli: Cli, name: str) -> None:
     case = CASES[name]
-    ids = {"deal": capcli.bought(), "preview": previewed(capcli, "--stop", "24.50"), "order": ""}
+    ids = dict[str, str]()
+    # A command has what it looks at, and no more: each of these takes its time.
+    if any(word in case.words for word in ("deal", "positions", "history", "flatten")):
+        ids["deal"] = capcli.bought()
+    if "preview}" in case.words:
+        ids["preview"] = previewed(capcli, "--stop", "24.50")
     if "positions" in case.words:
         opened(capcli, "GOLD", "0.1")
     if "order" in case.words:
