@@ -133,8 +133,8 @@ def drawdown_text(data: StatsFound) -> str:
     fall = data.drawdown
     if fall is None:
         return "none: the sum never fell"
-    share = "" if fall.pct is None else f" ({percent(fall.pct)} of the cash then)"
+    share = "" if fall.pct is None else f" ({percent(fall.pct)} of the cash)"
     return (
-        f"{money(-fall.amount, data.currency)}{share}, from {fall.peak_at:%Y-%m-%d %H:%M}Z "
+        f"{money(-fall.amount, data.currency)}{share}, {fall.peak_at:%Y-%m-%d %H:%M}Z "
         f"to {fall.trough_at:%Y-%m-%d %H:%M}Z"
     )

@@ -86,7 +86,38 @@ def _escaped(cell: Cell) -> str:
     return cell.text if code is None else f"\x1b[{code}m{cell.text}\x1b[0m"
 
 
-PICTURES = {"buy": buy, "desk": desk}
+TRADES = (
+    ("SILVER", "20", "buy", "breakout", 30),
+    ("GOLD", "0.5", "sell", "reversal", 8),
+    ("EURUSD", "8000", "buy", "breakout", 20),
+    ("SILVER", "20", "sell", "reversal", 40),
+    ("BTCUSD", "0.05", "buy", "breakout", 12),
+    ("GOLD", "0.5", "buy", "breakout", 60),
+    ("SILVER", "25", "buy", "reversal", 30),
+    ("EURUSD", "8000", "sell", "reversal", 26),
+    ("BTCUSD", "0.05", "sell", "breakout", 15),
+    ("GOLD", "0.5", "sell", "breakout", 33),
+)
+
+
+def stats(capcli: Cli) -> str:
+    """Return what a person sees of two weeks of trading."""
+    run = around(capcli)
+    assert capcli("paper", "reset", "--behaviour", "kind", "--confirm", around=run).code == 0
+    for epic, size, side, tag, hours in TRADES:
+        order = ("--size", size, "--stop", "4%", "--tag", tag, *(["--sell"] if side == "sell" else []))
+        preview = capcli("preview", epic, *order, "--json", around=run).data["preview_id"]
+        deal = capcli("execute", preview, "--confirm", "--json", around=run).data["deal_id"]
+        capcli.time.sleep(hours * 3600)
+        assert capcli("close", deal, "--confirm", "--json", around=run).code == 0
+        capcli.time.sleep(4 * 3600)
+    words = ("history", "stats", "--last", "2w", "--by", "tag", "--chart")
+    done = capcli("--quiet", *words, typed="", width=96, around=run)
+    assert done.code == 0, done
+    return f"$ capcli {' '.join(words)}\n{done.out.strip()}\n"
+
+
+PICTURES = {"buy": buy, "desk": desk, "stats": stats}
 
 
 @pytest.mark.parametrize("name", PICTURES)
