@@ -12,6 +12,7 @@ from capcli.domain.market import Side
 from capcli.domain.money import cents, percent_of, short
 from capcli.render import chart
 from capcli.render.blocks import Cell, Look, Tone, shown
+from capcli.render.events import said
 from capcli.render.numbers import NOTHING, gain, money, percent, places, price, price_cell
 
 Row = list[Cell]
@@ -159,13 +160,13 @@ class Frame(Struct, frozen=True):
     def _wide(self, room: int) -> list[Row]:
         left_width = (self.width - _GAP) * 11 // 20
         right_width = self.width - _GAP - left_width
-        events = max(6, room // 3)
-        deals = room - events
-        orders = min(2 + len(self.seen.rows(Pane.ORDERS)), max(3, deals // 2))
+        most = room - max(4, room // 3)
+        orders = min(3 + len(self.seen.rows(Pane.ORDERS)), most // 2)
+        positions = min(3 + len(self.seen.rows(Pane.POSITIONS)), most - orders)
         left = [
-            *self._positions(left_width, deals - orders),
+            *self._positions(left_width, positions),
             *self._orders(left_width, orders),
-            *self._events(left_width, events),
+            *self._events(left_width, room - positions - orders),
         ]
         prices = min(2 + len(self.seen.prices), max(4, room // 3))
         right = [*self._prices(right_width, prices), *self._chart(right_width, room - prices)]
@@ -310,11 +311,11 @@ class Frame(Struct, frozen=True):
 
     def _events(self, width: int, room: int) -> list[Row]:
         lines = [self._rule([Cell("Last events", Tone.STRONG)], width)]
-        if not self.seen.local.events:
-            lines.append([Cell("Nothing yet.", Tone.DIM)])
-        for one in self.seen.local.events[: room - 1]:
-            tone = Tone.BAD if one.is_bad else Tone.PLAIN
-            lines.append([Cell(f"{one.at:%H:%M:%S}Z ", Tone.DIM), self._text(one.text, tone)])
+        if not self.seen.events:
+            lines.append([Cell("Nothing in the last day.", Tone.DIM)])
+        for row in self.seen.events[: room - 1]:
+            told = said(row)
+            lines.append([Cell(f"{row.at:%m-%d %H:%M:%S}Z ", Tone.DIM), self._text(told.text, told.tone)])
         return _filled([_cut(line, width) for line in lines], room)
 
     def _rule(self, title: Sequence[Cell], width: int) -> Row:

@@ -14,20 +14,19 @@ from msgspec.structs import replace
 from capcli.desk.seen import (
     AccountSeen,
     CandlesSeen,
-    Happened,
     LocalSeen,
     PriceSeen,
     Seen,
     Trouble,
 )
-from capcli.domain.attempt import AttemptState
 from capcli.domain.bookings import realised
 from capcli.domain.market import Candle, Resolution
-from capcli.domain.money import cents, short
+from capcli.domain.money import cents
 from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
-from capcli.errors import CapcliError, EpicUnknown
+from capcli.errors import CapcliError, EpicUnknown, Unreachable
 from capcli.services.casework import broker_midnight
 from capcli.services.conversion import rates_for
+from capcli.services.events import EventRow, Feed
 from capcli.services.ports import Lane
 from capcli.services.watching import Watch, Watching
 from capcli.services.whereabouts import active_account
@@ -41,6 +40,7 @@ USUAL = ("SILVER", "GOLD", "EURUSD", "BTCUSD")
 ACCOUNT_EVERY_S = 3.0
 BOOKINGS_EVERY_S = 30.0
 CANDLES_EVERY_S = 30.0
+EVENTS_EVERY_S = 5.0
 LOCAL_EVERY_S = 0.5
 _OPEN_AGAIN_S = 5.0
 _LISTEN_S = 0.2
@@ -75,6 +75,7 @@ class _State:
     stream: Trouble | None = None
     broker: Trouble | None = None
     problems: dict[str, str] = field(default_factory=dict)
+    events: tuple[EventRow, ...] = ()
 
 
 class Reader:
@@ -93,6 +94,8 @@ class Reader:
         self._account_due = _Due(ACCOUNT_EVERY_S)
         self._bookings_due = _Due(BOOKINGS_EVERY_S)
         self._candles_due = _Due(CANDLES_EVERY_S)
+        self._events_due = _Due(EVENTS_EVERY_S)
+        self._feed: Feed | None = None
         self._read_ms = self._tick_ms = self._now_ms()
         self._state = _State()
         self._lock = Lock()
@@ -117,6 +120,7 @@ class Reader:
                 state.stream,
                 state.broker,
                 tuple(dict.fromkeys(state.problems.values())),
+                state.events,
             )
 
     def choose(self, epic: str, resolution: Resolution) -> None:
@@ -131,7 +135,7 @@ class Reader:
 
     def read_now(self) -> None:
         """Read the account at the next step: something was done to it."""
-        self._account_due.at = self._bookings_due.at = 0.0
+        self._account_due.at = self._bookings_due.at = self._events_due.at = 0.0
 
     def start(self) -> None:
         """Begin to read, in threads that end with `close`."""
@@ -180,6 +184,8 @@ class Reader:
             self._tried(self._read_account)
         if self._candles_due.now(now):
             self._read_candles()
+        if self._events_due.now(now):
+            self._read_events()
 
     def look(self) -> None:
         """Read what this computer keeps."""
@@ -348,6 +354,25 @@ class Reader:
                 self._state.candles = CandlesSeen(epic, resolution, kept, problem)
         self.version += 1
 
+    def _read_events(self) -> None:
+        """Read what happened in the last day, and from then on what is new."""
+        events, rows = self._app.events, tuple[EventRow, ...]()
+        try:
+            if self._feed is None:
+                found = events.recent(limit=_EVENTS).data
+                rows, self._feed = found.events, events.follow(found.cursor)
+            else:
+                rows = self._feed.poll()
+        except CapcliError as error:
+            # A broker that is gone is told of by the account.
+            self._problem("events", "" if isinstance(error, Unreachable) else error.message)
+            return
+        self._problem("events", "")
+        if rows:
+            with self._lock:
+                self._state.events = (*rows[::-1], *self._state.events)[:_EVENTS]
+            self.version += 1
+
     # This computer.
 
     def _local(self) -> LocalSeen:
@@ -360,7 +385,6 @@ class Reader:
             waiting_elsewhere=queue.total - len(queue.requests),
             halt=held.words if held else None,
             unresolved=tuple(one.attempt_id for one in lost),
-            events=recent_events(app),
         )
 
     def _problem(self, about: str, message: str) -> None:
@@ -374,13 +398,3 @@ class Reader:
 
     def _now_ms(self) -> int:
         return int(self._app.clock().timestamp() * 1000)
-
-
-def recent_events(app: "App") -> tuple[Happened, ...]:
-    """Return what this computer sent last, newest first."""
-    found = []
-    for row in app.executions_log.latest(_EVENTS).data.executions:
-        what = " ".join(word for word in (row.side, row.size and short(row.size), row.epic) if word)
-        bad = row.state != AttemptState.LANDED
-        found.append(Happened(row.changed_at, f"{row.kind.lower()} {what}: {row.state.value.lower()}", bad))
-    return tuple(found)

@@ -1,7 +1,6 @@
 """What the desk knows at one moment. Values only: readers make them, the frame draws them."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from msgspec import Struct, field
 from capcli.domain.account import Account, Position, UnreadableRow, WorkingOrder
 from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.stream import Tick
+from capcli.services.events import EventRow
 
 WIDTHS: Mapping[Resolution, str] = MappingProxyType(
     {
@@ -74,22 +74,13 @@ class CandlesSeen(Struct, frozen=True):
     problem: str = ""
 
 
-class Happened(Struct, frozen=True):
-    """Something that happened on the account; `is_bad` where somebody should look at it."""
-
-    at: datetime
-    text: str
-    is_bad: bool = False
-
-
 class LocalSeen(Struct, frozen=True):
-    """What this computer keeps: requests that wait, a halt, lost orders, and what happened last."""
+    """What this computer keeps: requests that wait, a halt, and lost orders."""
 
     waiting: tuple[str, ...] = ()
     waiting_elsewhere: int = 0
     halt: str | None = None
     unresolved: tuple[str, ...] = ()
-    events: tuple[Happened, ...] = ()
 
 
 class Trouble(Struct, frozen=True):
@@ -100,7 +91,7 @@ class Trouble(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """Everything on the screen, at `at_ms`. What was not read yet is None or empty."""
+    """Everything on the screen, at `at_ms`; `events` newest first. What was not read yet is None or empty."""
 
     env: str
     account_id: str | None
@@ -112,6 +103,7 @@ class Seen(Struct, frozen=True):
     stream: Trouble | None = None
     broker: Trouble | None = None
     problems: tuple[str, ...] = ()
+    events: tuple[EventRow, ...] = ()
 
     def position(self, deal_id: str) -> Position | None:
         rows = self.account.positions if self.account else ()

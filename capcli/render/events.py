@@ -30,7 +30,7 @@ def view(data: Any) -> list[Block]:
 
 @view.register
 def _(data: EventsFound) -> list[Block]:
-    rows = tuple((moment(row.at, mark=""), _said(row), Cell(row.cursor, Tone.DIM)) for row in data.events)
+    rows = tuple((moment(row.at, mark=""), said(row), Cell(row.cursor, Tone.DIM)) for row in data.events)
     blocks: list[Block] = [Table(_COLUMNS, rows)] if rows else [Line(Cell("Nothing happened."))]
     if data.more:
         go_on = f"There are more: capcli events --since {data.cursor}"
@@ -38,14 +38,15 @@ def _(data: EventsFound) -> list[Block]:
     return [*blocks, *(Line(Cell(problem, Tone.WARN)) for problem in data.problems)]
 
 
-def _said(row: EventRow) -> Cell:
+def said(row: EventRow) -> Cell:
+    """Return an event as a cell."""
     again = " (again)" if row.repeat else ""
     return Cell(f"{row.text}{again}", _TONES.get(row.kind, Tone.PLAIN))
 
 
 def line(row: EventRow, look: Look) -> str:
     """Return an event as one line for a terminal."""
-    return f"{written(moment(row.at), look)}  {shown(_said(row).text, look)}\n"
+    return f"{written(moment(row.at), look)}  {shown(said(row).text, look)}\n"
 
 
 class EventLines:

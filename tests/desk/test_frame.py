@@ -11,7 +11,6 @@ from capcli.desk.seen import (
     AccountSeen,
     CandlesSeen,
     Chosen,
-    Happened,
     LocalSeen,
     Pane,
     PriceSeen,
@@ -19,9 +18,11 @@ from capcli.desk.seen import (
     Trouble,
 )
 from capcli.domain.account import Account, OrderType, Position, WorkingOrder
+from capcli.domain.account_events import EventKind
 from capcli.domain.market import Candle, MarketStatus, Resolution, Side
 from capcli.domain.stream import Tick
 from capcli.render.blocks import Cell, Look
+from capcli.services.events import EventRow
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)
@@ -81,6 +82,13 @@ def price(epic: str, bid: str = "30.200") -> PriceSeen:
     return PriceSeen(Tick(epic, D(bid), D(bid) + D("0.02"), AT_MS, AT_MS), D("30.000"), "TRADEABLE")
 
 
+def event(text: str) -> EventRow:
+    names = dict.fromkeys(EventRow.__struct_fields__)
+    return EventRow(
+        **names | {"cursor": "c", "at": AT, "kind": EventKind.FILLED, "text": text, "repeat": False}
+    )
+
+
 def seen(positions: int = 2, orders: int = 1, markets: int = 4, **changes: object) -> Seen:
     account = Account(
         "100482915730264817",
@@ -106,7 +114,7 @@ def seen(positions: int = 2, orders: int = 1, markets: int = 4, **changes: objec
         AccountSeen(account, rows, waits, (), {"USD": D(1)}, D("-12.00")),
         {name: price(name) for name in ("SILVER", *(f"MARKET{at}" for at in range(markets - 1)))},
         CandlesSeen("SILVER", Resolution.HOUR, candles),
-        LocalSeen(events=(Happened(AT, "market BUY 1.5 SILVER: landed"),)),
+        events=(event("Filled: BUY 1.5 SILVER at 30."),),
     )
     return replace(made, **changes)
 
@@ -158,7 +166,7 @@ def test_what_matters_is_there_at_both_sizes(size: tuple[int, int]) -> None:
         "NO STOP",
         "SILVER 1h",
         "entry",
-        "market BUY 1.5 SILVER: landed",
+        "Filled: BUY 1.5 SILVER at 30.",
         "? keys",
     ):
         assert words in text
@@ -189,8 +197,7 @@ def test_an_ascii_window_gets_ascii() -> None:
 
 
 def test_hostile_text_stays_text() -> None:
-    local = LocalSeen(events=(Happened(AT, "\x1b[2Jgone\r\n[red]x[/red]"),))
-    text = drawn(seen(local=local))
+    text = drawn(seen(events=(event("\x1b[2Jgone\r\n[red]x[/red]"),)))
     assert "\x1b" not in text
     assert "[red]x[/red]" in text
 
