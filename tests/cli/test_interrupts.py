@@ -112,6 +112,6 @@ def test_ctrl_c_before_the_command_line_is_read_is_told(capcli, monkeypatch):
     def pressed(_call, _argv):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("capcli.cli.run._answer", pressed)
+    monkeypatch.setattr("capcli.cli.run.answer", pressed)
     done = capcli("execute", "p_000000000001", "--confirm", "--json")
     assert (done.code, done.error["code"]) == (130, "INTERRUPTED")
