@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from capcli.errors import Interrupted, LoginRefused, NotConfirmed, SettingInvalid, UsageError
+from capcli.errors import CapcliError, Interrupted, LoginRefused, NotConfirmed, SettingInvalid, UsageError
 from capcli.services.reply import Reply
 
 if TYPE_CHECKING:
@@ -189,7 +189,14 @@ class Login:
             interactive=self.call.outlet.interactive,
         )
         application.take_session(trial)
-        write_profile(application.folders, settings.profile, settings.env)
+        try:
+            write_profile(application.folders, settings.profile, settings.env)
+        except CapcliError as error:
+            error.message = (
+                f"You are logged in and the credentials are stored ({item}), but profile {settings.profile}"
+                f" was not written: {error.message} Until it is, add --env {settings.env}."
+            )
+            raise
         if any(self.call.outlet.environ.get(name + ending) for name in SECRETS for ending in _ENDINGS):
             self.call.talk(
                 "Credentials in the environment go before the keychain's; unset them to use these.\n"

@@ -18,7 +18,6 @@ _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _PROFILE_FORM = "1 to 32 letters, digits, `-` or `_`"
 _SECRET_KEYS = frozenset(name.removeprefix(PREFIX).lower() for name in CREDENTIAL_NAMES)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_HEADER = re.compile(r"\s*\[")
 _BARE = re.compile(r"true|false|0|[1-9][0-9]*(\.[0-9]+)?|0\.[0-9]+")
 
 
@@ -223,11 +222,15 @@ def _edit(folders: Folders, profile: str, key: str, value: str | None) -> str | 
         table = _table(file, old, profile) if value is None else _checked_table(file, old, profile)
         if value is None and key not in table:
             return None
+        after = _edited(
+            before if value is None or "default_profile" in old else _led(before, profile),
+            profile,
+            key,
+            value,
+        )
         if value is None:
-            after, wanted = _without_key(before, profile, key), dict(old)
-            entries = {name: held for name, held in table.items() if name != key}
+            wanted, entries = dict(old), {name: held for name, held in table.items() if name != key}
         else:
-            after = _with_default(_with_key(before, profile, key, value), profile, old)
             wanted, entries = {"default_profile": profile} | old, table | {key: _as_toml_reads(value)}
         wanted["profiles"] = dict(old.get("profiles", {})) | {profile: entries}
         if not _says(after, wanted):
@@ -331,56 +334,29 @@ def _as_toml_reads(value: str) -> Any:
     return tomllib.loads(f"x = {_literal(value)}", parse_float=str)["x"]
 
 
-def _start_of(lines: list[str], profile: str) -> int | None:
-    header = re.compile(rf"\s*\[\s*profiles\s*\.\s*([\"']?){re.escape(profile)}\1\s*\]\s*(#.*\s*)?")
-    return next((i for i, line in enumerate(lines) if header.fullmatch(line)), None)
+def _edited(text: str, profile: str, key: str, value: str | None) -> str:
+    """Return the text with a value put into a profile, or taken out (None); all the rest stays as it is."""
+    import tomlkit
+    from tomlkit.items import InlineTable
 
-
-def _without_key(text: str, profile: str, key: str) -> str:
-    lines = text.splitlines(keepends=True)
-    start = _start_of(lines, profile)
-    old = None if start is None else _line_of(lines, start, key)
-    return "".join(line for place, line in enumerate(lines) if place != old)
-
-
-def _with_key(text: str, profile: str, key: str, value: str) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
-    lines = text.splitlines(keepends=True)
-    start = _start_of(lines, profile)
-    entry = f"{key} = {_literal(value)}{newline}"
-    if start is None:
-        gap = "" if not text else newline if text.endswith("\n") else newline * 2
-        return f"{text}{gap}[profiles.{profile}]{newline}{entry}"
-    if not lines[start].endswith("\n"):
-        lines[start] += newline
-    old = _line_of(lines, start, key)
-    if old is None:
-        lines.insert(start + 1, entry)
+    document = tomlkit.parse(text.replace(newline, "\n"))
+    if value is None:
+        del document["profiles"][profile][key]
     else:
-        lines[old] = _assigned(lines[old], _literal(value))
-    return "".join(lines)
+        if "profiles" not in document:
+            document["profiles"] = tomlkit.table(is_super_table=True)
+        profiles = document["profiles"]
+        if profile not in profiles:
+            profiles[profile] = (
+                tomlkit.inline_table() if isinstance(profiles, InlineTable) else tomlkit.table()
+            )
+        profiles[profile][key] = tomlkit.value(_literal(value))
+    return tomlkit.dumps(document).replace("\n", newline)
 
 
-def _line_of(lines: list[str], start: int, key: str) -> int | None:
-    for index in range(start + 1, len(lines)):
-        if _HEADER.match(lines[index]):
-            return None
-        if re.match(rf"\s*([\"']?){key}\1\s*=", lines[index]):
-            return index
-    return None
-
-
-def _assigned(line: str, literal: str) -> str:
-    """Replace the value of a `key = value  # comment` line, keeping all the rest of it."""
-    parts = re.fullmatch(
-        r"(\s*\w+\s*=\s*)(\"(?:[^\"\\]|\\.)*\"|'[^']*'|\[[^\[\]#]*\]|[^\s#]+)(.*)", line, flags=re.DOTALL
-    )
-    return f"{parts[1]}{literal}{parts[3]}" if parts else line
-
-
-def _with_default(text: str, profile: str, old: Mapping[str, Any]) -> str:
-    if "default_profile" in old:
-        return text
+def _led(text: str, profile: str) -> str:
+    """Return the text with the default profile in front: a key that belongs to no table comes before all."""
     newline = "\r\n" if "\r\n" in text else "\n"
     return f'default_profile = "{profile}"{newline}{text}'
 

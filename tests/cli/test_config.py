@@ -35,7 +35,8 @@ def test_a_value_changes_in_place_and_is_told_before_and_after(capcli, file):
 
 def test_a_new_setting_and_a_new_profile_are_added(capcli, file):
     assert capcli("config", "set", "allow_trading", "yes").code == 0
-    assert file.read_text() == MINE.replace("# trend\n", '# trend\nallow_trading = "yes"\n')
+    added = set(file.read_text().splitlines()) - set(MINE.splitlines())
+    assert added == {'allow_trading = "yes"'}
     assert capcli("config", "set", "CAP_ENV", "paper", "--profile", "try").code == 0
     assert file.read_text().endswith('\n[profiles.try]\nenv = "paper"\n')
 
@@ -115,16 +116,23 @@ def test_a_value_that_the_environment_overrides_is_told(capcli, file):
     "layout",
     [
         '[profiles]\nswing = { env = "demo", max_position_size = 2 }\n',
-        "profiles.swing.max_position_size = 2\n",
+        'profiles.swing.max_position_size = 2\nprofiles.swing.env = "demo"\n',
     ],
 )
-def test_a_layout_that_cannot_be_edited_is_left_alone(capcli, file, layout):
+def test_any_layout_is_edited(capcli, file, layout):
     file.write_text('default_profile = "swing"\n' + layout)
-    for words in (("set", "max_position_size", "3"), ("unset", "max_position_size")):
-        refused = capcli("config", *words)
-        assert refused.code == 3
-        assert "by hand" in refused.err
-    assert file.read_text() == 'default_profile = "swing"\n' + layout
+    assert capcli("config", "set", "max_position_size", "3", "--json").data["old"] == "2"
+    assert file.read_text() == 'default_profile = "swing"\n' + layout.replace("2", "3")
+    assert capcli("config", "unset", "max_position_size", "--json").data["old"] == "3"
+    assert "max_position_size" not in file.read_text()
+
+
+def test_an_edit_that_would_end_the_profile_itself_is_left_to_a_person(capcli, file):
+    text = 'default_profile = "swing"\nprofiles.swing.max_position_size = 2\n'
+    file.write_text(text)
+    refused = capcli("config", "unset", "max_position_size")
+    assert (refused.code, "by hand" in refused.err) == (3, True)
+    assert file.read_text() == text
 
 
 def test_two_at_once_lose_nothing(capcli, file):

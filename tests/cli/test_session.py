@@ -1,6 +1,7 @@
 """Login and logout: tried at the broker, then kept in the keychain; never in argv, never on paper."""
 
 import json
+import sys
 from datetime import timedelta
 
 import httpx
@@ -74,6 +75,26 @@ def test_a_login_that_works_is_kept_and_makes_demo_the_default(capcli, keychain,
     assert "demo" in (capcli.home / "config.toml").read_text()
     accounts = capcli("accounts", "--json", around=broker())
     assert (accounts.code, accounts.json["env"]) == (0, "demo")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symlinks")
+def test_a_login_whose_profile_cannot_be_written_says_what_was_done(capcli, keychain, broker):
+    capcli.home.mkdir()
+    (capcli.home / "config.toml").symlink_to(capcli.home / "gone" / "config.toml")
+    done = capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    assert done.code == 3
+    assert "You are logged in and the credentials are stored (" in done.err
+    assert "profile main was not written:" in done.err
+    assert "Until it is, add --env demo." in done.err
+    assert capcli("accounts", "--env", "demo", around=broker()).code == 0
+
+
+def test_any_layout_of_the_file_takes_a_login(capcli, keychain, broker):
+    file = capcli.home / "config.toml"
+    file.parent.mkdir()
+    file.write_text('profiles = { main = { env = "paper" } }\n')
+    assert capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker()).code == 0
+    assert 'profiles = { main = { env = "demo" } }' in file.read_text()
 
 
 def test_a_wrong_password_is_exit_4_and_nothing_is_kept(capcli, keychain, broker):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from capcli.errors import ConfigError, NotEnforced, UsageError
-from capcli.settings import Env, load, write_profile, write_setting
-from capcli.settings.config_file import _with_key
+from capcli.settings import Env, load, remove_setting, write_profile, write_setting
+from capcli.settings.config_file import _edited
 from capcli.settings.table import BY_KEY
 from capcli.system import Folders
 
@@ -34,7 +34,7 @@ def content(folders: Folders) -> str:
 
 def test_first_login_writes_profile_and_default(folders):
     write_profile(folders, "main", Env.DEMO)
-    assert content(folders) == 'default_profile = "main"\n[profiles.main]\nenv = "demo"\n'
+    assert content(folders) == 'default_profile = "main"\n\n[profiles.main]\nenv = "demo"\n'
     assert load({}, folders).env is Env.DEMO
 
 
@@ -67,7 +67,7 @@ def test_windows_line_ends_stay(folders):
     given_file(folders, 'default_profile = "a"\r\n[profiles.a]\r\nmax_drift_pct = 1\r\n')
     write_profile(folders, "a", Env.LIVE)
     assert (
-        content(folders) == 'default_profile = "a"\r\n[profiles.a]\r\nenv = "live"\r\nmax_drift_pct = 1\r\n'
+        content(folders) == 'default_profile = "a"\r\n[profiles.a]\r\nmax_drift_pct = 1\r\nenv = "live"\r\n'
     )
 
 
@@ -79,17 +79,39 @@ def test_writing_the_same_again_changes_nothing(folders):
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("before", "after"),
     [
-        'profiles.main.env = "live"\n',
-        'profiles = { main = { env = "live" } }\n',
-        '[profiles]\nmain = { env = "live" }\n',
-        '[profiles.main]\nallowed_epics = """\n[profiles.x]\n"""\nenv = "live"\n',
+        ('profiles.main.env = "live"\n', 'profiles.main.env = "demo"\n'),
+        (
+            'profiles = { main = { env = "live" } } # mine\n',
+            'profiles = { main = { env = "demo" } } # mine\n',
+        ),
+        ('[profiles]\nmain = { env = "live" }\n', '[profiles]\nmain = { env = "demo" }\n'),
+        (
+            '[profiles.main]\nallowed_epics = """\n[profiles.x]\n"""\nenv = "live"\n',
+            '[profiles.main]\nallowed_epics = """\n[profiles.x]\n"""\nenv = "demo"\n',
+        ),
+        ('["profiles"."main"]\n"env" = \'live\'\n', '["profiles"."main"]\n"env" = "demo"\n'),
+        ("profiles = {}\n", 'profiles = {main = {env = "demo"}}\n'),
+        ('[profiles]\nb.env = "live"\n', '[profiles]\nb.env = "live"\n\n[profiles.main]\nenv = "demo"\n'),
     ],
 )
-def test_layout_that_cannot_be_edited_is_left_alone(folders, text):
+def test_any_layout_is_edited_and_kept(folders, before, after):
+    given_file(folders, 'default_profile = "main"\n' + before)
+    write_profile(folders, "main", Env.DEMO)
+    assert content(folders) == 'default_profile = "main"\n' + after
+
+
+def test_a_setting_is_taken_out_and_its_neighbours_stay(folders):
+    given_file(folders, "[profiles]\nmain = { require_stop = true, max_drift_pct = 1 }\n")
+    assert remove_setting(folders, "main", "require_stop") == "true"
+    assert tomllib.loads(content(folders)) == {"profiles": {"main": {"max_drift_pct": 1}}}
+
+
+def test_what_no_edit_can_say_is_left_alone(folders):
+    text = '[profiles.main]\nprofiles.main.env = "live"\n'
     given_file(folders, text)
-    with pytest.raises(ConfigError, match="left as it is"):
+    with pytest.raises(ConfigError):
         write_profile(folders, "main", Env.DEMO)
     assert content(folders) == text
 
@@ -158,6 +180,6 @@ def test_edit_of_any_readable_file_says_only_what_was_asked(text):
         before = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
-    after = tomllib.loads(_with_key(text, "main", "env", "demo"))
+    after = tomllib.loads(_edited(text, "main", "env", "demo"))
     before.setdefault("profiles", {}).setdefault("main", {})["env"] = "demo"
     assert after == before
