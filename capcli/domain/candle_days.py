@@ -4,7 +4,8 @@ A market's opening hours are today's (API page 18.19): a share's session moves b
 exchange changes its clocks, and hours change over the years. So a day is compared with the same weekday of
 the weeks around it, by the local time that the candles follow; where there is none, with like days of its
 week, and with today's hours only in today's season. One or two trading days without any candle are a holiday
-or a hole, which nothing here tells apart; in a market that never closes they are a hole.
+or a hole, which nothing here tells apart; in a market that never closes they are a hole. A day beside a
+holiday may end early, as the Friday after Thanksgiving.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -117,7 +118,11 @@ class _Judge:
         if should and not here and self._may_be_holiday(ordinal):
             self.unjudged += 1
             return
-        for slot in _bits(should & ~here):
+        lacking = should & ~here
+        if 0 < here < lacking & -lacking and self._is_beside_holiday(ordinal):
+            self.unjudged += 1
+            return
+        for slot in _bits(lacking):
             if self._first < ordinal * self._local.slots + slot < self._last:
                 yield self._local.instant(ordinal, slot)
 
@@ -134,6 +139,17 @@ class _Judge:
                 empty += day % _WEEK_DAYS in trading
                 day += step
         return empty < _LONGEST_HOLIDAY
+
+    def _is_beside_holiday(self, ordinal: int) -> bool:
+        """Say whether the trading day before or after may be a holiday."""
+        trading = {day % _WEEK_DAYS for day in self._local.days}
+        for step in (-1, 1):
+            day = ordinal + step
+            while day in self._local.range and day % _WEEK_DAYS not in trading:
+                day += step
+            if day in self._local.range and day not in self._local.days and self._may_be_holiday(day):
+                return True
+        return False
 
     def _expected(self, ordinal: int, here: int) -> int | None:
         """Return the slots that the day should have held, those that it holds left out; None: who knows."""

@@ -191,7 +191,7 @@ def gaps_text(data: Download) -> str:
     """Say how many candles are missing inside the market's sessions, where most, and what nobody can tell."""
     unknown = data.days_unjudged
     days = (
-        f"; {counted(unknown, 'day')} could not be judged: a holiday, or nothing to compare with"
+        f"; {counted(unknown, 'day')} not judged: a holiday, beside one, or nothing to compare with"
         if unknown
         else ""
     )

@@ -88,8 +88,8 @@ class Download(Struct, frozen=True):
 
     `asked_from` is the first instant asked for: the broker need not have candles that are as old.
     `requests` counts pages over all runs of a download that was interrupted. `gaps` are holes inside the
-    sessions that the candles around them show; `days_unjudged` counts days that are holidays, or
-    have nothing to compare with.
+    sessions that the candles around them show; `days_unjudged` counts days that may be
+    holidays, end early beside one, or have nothing to compare with.
     """
 
     epic: str

@@ -147,6 +147,25 @@ def test_a_holiday_is_no_gap_and_is_said_not_to_be_judged(first: date, last: dat
     assert judged == Judged(Gaps(), unjudged)
 
 
+def test_a_day_beside_a_holiday_may_end_early() -> None:
+    # Thanksgiving, and the Friday that ends at one in New York.
+    thanksgiving = datetime(2026, 11, 26, tzinfo=UTC), datetime(2026, 11, 27, tzinfo=UTC)
+    afternoon = new_york(date(2026, 11, 27), "13:00"), new_york(date(2026, 11, 27), "16:00")
+
+    def ends_early(day: date) -> Iterable[datetime]:
+        return (at for at in share(day) if not thanksgiving[0] <= at < thanksgiving[1])
+
+    def with_a_hole(day: date) -> Iterable[datetime]:
+        lunch = new_york(date(2026, 11, 27), "11:00"), new_york(date(2026, 11, 27), "12:00")
+        return (at for at in ends_early(day) if not lunch[0] <= at < lunch[1])
+
+    span = date(2026, 11, 16), date(2026, 12, 11)
+    assert found(ends_early, *span, SHARE, without=afternoon) == Judged(Gaps(), 2)
+    # The same afternoon without a holiday, and a hole in the middle of such a day, are gaps.
+    assert found(share, *span, SHARE, without=afternoon).gaps.candles == 36
+    assert found(with_a_hole, *span, SHARE).gaps.candles == 12
+
+
 def test_days_on_end_are_a_hole_whatever_the_calendar() -> None:
     hole = whole_days(date(2026, 11, 24), date(2026, 11, 26))
 
