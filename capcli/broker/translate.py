@@ -195,7 +195,10 @@ def _segments(day: object) -> tuple[str, ...]:
 def overnight_fee(fee: wire.OvernightFee | None) -> OvernightFee | None:
     if fee is None or fee.long_rate is None or fee.short_rate is None:
         return None
-    return OvernightFee(fee.long_rate, fee.short_rate, fee.swap_charge_timestamp, fee.swap_charge_interval)
+    charge = None
+    with suppress(*_FAULTS):
+        charge = readings.decode(fee.swap_charge_timestamp, readings.Moment)
+    return OvernightFee(fee.long_rate, fee.short_rate, charge, fee.swap_charge_interval)
 
 
 def candle(bar: wire.Bar) -> Candle:

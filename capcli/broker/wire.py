@@ -151,11 +151,11 @@ class MarketList(Shape, frozen=True):
 
 
 class OvernightFee(Shape, frozen=True):
-    """`swapChargeTimestamp` is epoch milliseconds, the interval minutes."""
+    """`swapChargeTimestamp` is epoch milliseconds, the interval minutes; neither decides an order."""
 
     long_rate: MaybeNumber = None
     short_rate: MaybeNumber = None
-    swap_charge_timestamp: MaybeMoment = None
+    swap_charge_timestamp: msgspec.Raw = msgspec.Raw(b"null")
     swap_charge_interval: MaybeWhole = None
 
 

@@ -199,8 +199,10 @@ CASES = {
                 instrument={"overnightFee": {"longRate": 1, "shortRate": 1, "swapChargeTimestamp": 10**20}}
             )
         },
-        code=6,
-        says="not a time",
+        {"market.overnight.next_charge": None, "market.overnight.long_rate": 1},
+    ),
+    "the_brokers_clock_with_a_time_of_twenty_digits": Case(
+        "history activity --last 12h", {"GET /time": {"serverTime": 10**20}}, {"rows": 2}
     ),
     "a_server_time_of_twenty_digits": Case(
         "prices GOLD --last 3", {"GET /time": {"serverTime": 10**20}}, {"rows": 2}

@@ -98,6 +98,10 @@ CASES = {
     "a_profit_that_is_not_a_number": Case("numbers --value nan", "positions", {"rows": 0, "unreadable": 2}),
     "a_day_without_a_range": Case("numbers --value nan", "quote SILVER", {"quotes.0.high": None}),
     "a_server_time_of_twenty_digits": Case("numbers --value far", "prices SILVER --last 3", {"rows": 3}),
+    "history_by_a_server_time_of_twenty_digits": Case(
+        "numbers --value far", "history activity --last 12h", {"unreadable": 0}
+    ),
+    "a_preview_with_times_of_twenty_digits": Case("numbers --value far", PREVIEW, {"executable": True}),
     "positions_of_2022": Case("old-rows", "positions", {"unreadable": 2}),
     "a_position_of_2022_is_closed": Case("old-rows", CLOSE),
     "positions_in_a_market_without_prices": Case(
