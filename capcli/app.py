@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from capcli.services.settling import Settlements
     from capcli.services.statistics import Statistics
     from capcli.services.status import Status
+    from capcli.services.stored_alerts import StoredAlerts
     from capcli.services.verifying import Verification
     from capcli.services.watching import Watching
     from capcli.services.watchlists import Watchlists
@@ -1063,6 +1064,15 @@ class App:
         from capcli.services.history import History
 
         return self._once("history", lambda: History(self.broker))
+
+    @property
+    def stored_alerts(self) -> "StoredAlerts":
+        from capcli.services.stored_alerts import StoredAlerts
+
+        return self._once(
+            "stored_alerts",
+            lambda: StoredAlerts(self.env, self.broker, lambda: self.journal, self._around.clock),
+        )
 
     @property
     def statistics(self) -> "Statistics":

@@ -29,7 +29,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('quote', 'Bid and offer of one or more markets.'),
             @('prices', 'Candles: a table, a chart, or a download.'),
             @('watch', 'Prices or positions, live from the stream.'),
-            @('alert', 'Wait for a price.'),
+            @('alert', 'Wait for prices, moves, P&L or margin.'),
             @('markets', 'Find markets, and show their dealing rules and hours.'),
             @('watchlists', 'Named lists of markets: show, make, change.'),
             @('accounts', 'Balance, equity and margin of each account; switch.'),
@@ -99,7 +99,14 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'quote' = @()
         'prices' = @()
         'watch' = @()
-        'alert' = @()
+        'alert' = @(
+            @('add', 'Store levels to wait for.'),
+            @('list', 'Stored alerts: those that wait, and the latest that fired.'),
+            @('remove', 'Take stored alerts off the list.')
+        )
+        'alert add' = @()
+        'alert list' = @()
+        'alert remove' = @()
         'markets' = @(
             @('search', 'Markets whose name or epic matches.'),
             @('show', 'One market: prices, sizes, margin, stop distances, fees, hours.'),
@@ -411,9 +418,26 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'alert' = @(
             @('--above', 'When the bid is at L or above.'),
             @('--below', 'When the bid is at L or below.'),
+            @('--moves', 'When the bid moved so far, up or down.'),
+            @('--pnl-above', 'When open P&L is at AMOUNT or above.'),
+            @('--pnl-below', 'When open P&L is at AMOUNT or below: -100.'),
+            @('--margin-above', 'When so much of equity is margin.'),
+            @('--all', 'Until each of them was reached.'),
             @('--exec', 'Run this program each time; no shell.'),
-            @('--repeat', 'Go on: again each time the price comes back and crosses.'),
+            @('--repeat', 'Go on: again each time it is left and reached.'),
             @('--for', 'Stop after seconds, or 5m, 2h.')
+        )
+        'alert add' = @(
+            @('--above', 'When the bid is at L or above.'),
+            @('--below', 'When the bid is at L or below.'),
+            @('--moves', 'When the bid moved so far, up or down.'),
+            @('--pnl-above', 'When open P&L is at AMOUNT or above.'),
+            @('--pnl-below', 'When open P&L is at AMOUNT or below: -100.'),
+            @('--margin-above', 'When so much of equity is margin.')
+        )
+        'alert list' = @()
+        'alert remove' = @(
+            ,@('--all', 'Every one of this account.')
         )
         'markets' = @()
         'markets search' = @(
@@ -640,8 +664,18 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'watch|--every' = ''
         'alert|--above' = ''
         'alert|--below' = ''
+        'alert|--moves' = ''
+        'alert|--pnl-above' = ''
+        'alert|--pnl-below' = ''
+        'alert|--margin-above' = ''
         'alert|--exec' = ''
         'alert|--for' = ''
+        'alert add|--above' = ''
+        'alert add|--below' = ''
+        'alert add|--moves' = ''
+        'alert add|--pnl-above' = ''
+        'alert add|--pnl-below' = ''
+        'alert add|--margin-above' = ''
         'markets search|--limit' = ''
         'markets browse|--limit' = ''
         'accounts preferences|--hedging' = 'on off'
@@ -706,7 +740,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'quote|*' = '@epics'
         'prices|0' = '@epics'
         'watch|*' = '@epics'
-        'alert|0' = '@epics'
+        'alert|*' = '@epics'
+        'alert add|*' = '@epics'
         'markets show|0' = '@epics'
         'markets sentiment|*' = '@epics'
         'watchlists show|0' = '@watchlists'

@@ -1,11 +1,10 @@
-"""`capcli watch` and `capcli alert`: what the stream tells, until it is ended."""
+"""`capcli watch`: what the stream tells, until it is ended."""
 
 import os
 import shlex
 import signal
-import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,21 +16,18 @@ from capcli.cli.call import Call
 from capcli.cli.inputs import above_zero, listed, span
 from capcli.cli.tree import command, new_app
 from capcli.domain.stream import Quiet, Tick, Told
-from capcli.errors import AlertNotReached, Interrupted, UsageError
+from capcli.errors import UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.render.live import Board, BookBoard
     from capcli.render.stream import CsvLines, JsonLines
-    from capcli.services.alerting import Fired, Level
     from capcli.services.live_book import Book
     from capcli.services.watching import Watch
 
-watch_app, alert_app = new_app(), new_app()
-_LOOK_S = 0.2
+watch_app = new_app()
+LOOK_S = 0.2
 _FRAME_S = 1.0
-_CHILD_S = 10.0
-_SECRETS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD", "CREDENTIALS_DIRECTORY")
 ForSeconds = Annotated[
     str | None, typer.Option("--for", metavar="TIME", help="Stop after seconds, or 5m, 2h.")
 ]
@@ -168,8 +164,8 @@ def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | B
     subject = Subject(app.env, source.account_id)
     with Screen(plan.call.outlet.stdout, look, subject, board) as screen:
         while plan.goes_on(app, began):
-            board.take(source.receive(_LOOK_S))
-            if app.monotonic() - drawn_at >= max(_LOOK_S, min(plan.every, _FRAME_S)):
+            board.take(source.receive(LOOK_S))
+            if app.monotonic() - drawn_at >= max(LOOK_S, min(plan.every, _FRAME_S)):
                 drawn_at = app.monotonic()
                 _refresh(source, board)
                 screen.draw(_now_ms(app))
@@ -184,7 +180,7 @@ def _once(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBo
 
     left = set(getattr(source, "markets", ()))
     while left and plan.goes_on(app, 0):
-        told = source.receive(_LOOK_S)
+        told = source.receive(LOOK_S)
         board.take(told)
         left -= {event.epic for event in told if isinstance(event, Tick | Quiet)}
     _refresh(source, board)
@@ -206,7 +202,7 @@ def _as_lines(plan: Plan, app: "App", watched: "Watch") -> None:
     throttle = Throttle(0 if plan.once else int(plan.every * 1000))
     left = set(watched.markets)
     while plan.goes_on(app, began) and (left or not plan.once):
-        told = throttle.pass_on(watched.receive(_LOOK_S), _now_ms(app))
+        told = throttle.pass_on(watched.receive(LOOK_S), _now_ms(app))
         if plan.once:
             told = _firsts(told, left)
             lines.take(told)
@@ -301,186 +297,12 @@ def _book_lines(plan: Plan, app: "App", book: "Book") -> None:
     lines = _Lines(call, writer)
     call.outlet.lines(writer.book(book.snapshot()))
     while not plan.once and plan.goes_on(app, began):
-        told = book.receive(_LOOK_S)
+        told = book.receive(LOOK_S)
         lines.take([event for event in told if type(event) is not Tick])
         due = app.monotonic() - written >= plan.every
         if due and (plan.every or any(type(event) is Tick for event in told)):
             written = app.monotonic()
             call.outlet.lines(writer.book(book.snapshot()))
-
-
-@command(
-    alert_app,
-    "alert",
-    example="capcli alert SILVER --above 31.50\n"
-    "capcli alert GOLD --below 2600 --exec 'notify-send {epic} {bid}' --repeat",
-)
-def alert(
-    ctx: typer.Context,
-    epic: Annotated[str, typer.Argument(metavar="EPIC")],
-    *,
-    above: Annotated[
-        list[str] | None, typer.Option("--above", metavar="L", help="When the bid is at L or above.")
-    ] = None,
-    below: Annotated[
-        list[str] | None, typer.Option("--below", metavar="L", help="When the bid is at L or below.")
-    ] = None,
-    run: Annotated[
-        str | None, typer.Option("--exec", metavar="CMD", help="Run this program each time; no shell.")
-    ] = None,
-    repeat: Annotated[
-        bool, typer.Option("--repeat", help="Go on: again each time the price comes back and crosses.")
-    ] = False,
-    lasts: ForSeconds = None,
-) -> None:
-    """Wait for a price.
-
-    Ends with exit code 0 once every level was reached. With --for, exit code 7 says that one was not
-    (ALERT_NOT_REACHED); Ctrl-C before that is 130, so `capcli alert ... && next` is safe. A level that the
-    price is beyond already is reached at once. With --repeat it goes on until it is ended, and both ends
-    are exit code 0.
-
-    In CMD, {epic} {way} {level} {bid} {offer} {at} are filled in, and the program finds them as
-    CAPCLI_EPIC, CAPCLI_WAY and so on; credentials are taken out of its environment. Its output and its
-    failure go to stderr.
-    """
-    call: Call = ctx.find_root().obj
-    if call.options.csv or call.options.fields:
-        raise UsageError("alert has no rows; use --json.", next="capcli alert --help")
-    levels = _levels(epic, above or [], below or [])
-    argv = program("alert", run)
-    plan = Plan(call, once=False, lasts=seconds("--for", lasts), every=0)
-    app = call.build()
-    call.note_default(app)
-    with ending() as asked:
-        plan.ending = asked
-        _wait_for(plan, app, levels, argv, repeat=repeat)
-    raise typer.Exit(0)
-
-
-def _wait_for(
-    plan: Plan, app: "App", levels: "Sequence[Level]", argv: Sequence[str], *, repeat: bool
-) -> None:
-    from capcli.services.alerting import Alarms
-
-    alarms = Alarms(levels, repeat=repeat)
-    watched = app.watching.watch(alarms.epics)
-    plan.ending.begun = True
-    told = _Alerts(plan, app, watched.account_id, argv)
-    began = app.monotonic()
-    try:
-        told.waiting(alarms.waiting)
-        while plan.goes_on(app, began) and (repeat or alarms.waiting):
-            events = watched.receive(_LOOK_S)
-            for event in events:
-                if type(event) is Tick:
-                    for fired in alarms.look(event):
-                        told.fired(fired, len(alarms.waiting))
-                else:
-                    told.other(event)
-    finally:
-        watched.close()
-        told.finish()
-    if repeat or not alarms.waiting or plan.call.outlet.gone:
-        return
-    missing = ", ".join(f"{level.way.value} {level.price:f}" for level in alarms.waiting)
-    if plan.ending.asked:
-        raise Interrupted(f"Interrupted before {levels[0].epic} was {missing}.").about(watched.account_id)
-    raise AlertNotReached(
-        f"{levels[0].epic} was not {missing} within {plan.lasts:g} s.", next=f"capcli quote {levels[0].epic}"
-    ).about(watched.account_id)
-
-
-class _Alerts:
-    """Tells what fired, and runs the program for it."""
-
-    def __init__(self, plan: Plan, app: "App", account_id: str | None, argv: Sequence[str]) -> None:
-        from capcli.render.stream import JsonLines
-
-        self._call = plan.call
-        self._human = plan.on_screen
-        self._where = f"{app.env}, account {account_id}"
-        self._lines = JsonLines(plan.call.command, app.env, account_id)
-        self._argv = argv
-        self._running: list[threading.Thread] = []
-
-    def waiting(self, levels: "Sequence[Level]") -> None:
-        if self._human:
-            words = ", ".join(f"{level.way.value} {level.price:f}" for level in levels)
-            self._call.talk(f"Waiting for {levels[0].epic} to be {words}. Ctrl-C ends it.\n")
-
-    def other(self, event: Told | Quiet) -> None:
-        from capcli.render.stream import sentence
-
-        if self._human:
-            self._call.talk(sentence(event) + "\n")
-        else:
-            self._call.outlet.lines(self._lines.told(event))
-
-    def fired(self, fired: "Fired", waiting: int) -> None:
-        from capcli.render.stream import Clockface
-
-        level, tick = fired.level, fired.tick
-        if self._human:
-            at = Clockface()(tick.at_ms)
-            reached = f"{level.epic} is {level.way.value} {level.price:f}"
-            self._call.outlet.result(f"{reached}: bid {tick.bid:f} at {at} ({self._where})\n")
-        else:
-            self._call.outlet.lines(self._lines.fired(fired, waiting))
-        if self._argv:
-            thread = threading.Thread(target=self._run, args=(fired,), daemon=True)
-            self._running.append(thread)
-            thread.start()
-
-    def finish(self) -> None:
-        """Give the programs that still run a moment to end."""
-        for thread in self._running:
-            thread.join(_CHILD_S)
-
-    def _run(self, fired: "Fired") -> None:
-        facts = _facts(fired)
-        argv = [_filled(word, facts) for word in self._argv]
-        try:
-            done = subprocess.run(  # noqa: S603  the user's own program, as argv, without a shell
-                argv,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-                text=True,
-                errors="replace",
-                env=_without_secrets(self._call.outlet.environ, facts),
-            )
-        except OSError as error:
-            self._call.outlet.talk(f"--exec failed: {argv[0]} could not be run: {error.strerror}.\n")
-            return
-        self._call.outlet.talk(done.stdout + done.stderr)
-        if done.returncode:
-            self._call.outlet.talk(f"--exec failed: {argv[0]} ended with exit code {done.returncode}.\n")
-
-
-def _facts(fired: "Fired") -> dict[str, str]:
-    from capcli.render.stream import Clockface
-
-    level, tick = fired.level, fired.tick
-    return {
-        "epic": level.epic,
-        "way": level.way.value,
-        "level": f"{level.price:f}",
-        "bid": f"{tick.bid:f}",
-        "offer": f"{tick.offer:f}",
-        "at": Clockface()(tick.at_ms),
-    }
-
-
-def _filled(word: str, facts: Mapping[str, str]) -> str:
-    for name, value in facts.items():
-        word = word.replace(f"{{{name}}}", value)
-    return word
-
-
-def _without_secrets(environ: Mapping[str, str], facts: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in environ.items() if not name.startswith(_SECRETS)}
-    return kept | {f"CAPCLI_{name.upper()}": value for name, value in facts.items()}
 
 
 def program(command: str, text: str | None) -> list[str]:
@@ -496,18 +318,6 @@ def program(command: str, text: str | None) -> list[str]:
     if not words:
         raise UsageError(f"--exec holds no command{why}. Nothing was run.", next=f"capcli {command} --help")
     return words
-
-
-def _levels(epic: str, above: Sequence[str], below: Sequence[str]) -> "list[Level]":
-    from capcli.services import ids
-    from capcli.services.alerting import Level, Way
-
-    epic = ids.epic(epic)
-    levels = [Level(epic, Way.ABOVE, above_zero("--above", text)) for text in above]
-    levels += [Level(epic, Way.BELOW, above_zero("--below", text)) for text in below]
-    if not levels:
-        raise UsageError("Name a level: --above or --below.", next="capcli alert --help")
-    return levels
 
 
 def seconds(option: str, text: str | None) -> float | None:

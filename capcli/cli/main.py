@@ -46,7 +46,7 @@ class Root(Group):
         "quote": ("capcli.cli.quotes:quote_app", "Bid and offer of one or more markets."),
         "prices": ("capcli.cli.quotes:prices_app", "Candles: a table, a chart, or a download."),
         "watch": ("capcli.cli.live:watch_app", "Prices or positions, live from the stream."),
-        "alert": ("capcli.cli.live:alert_app", "Wait for a price."),
+        "alert": ("capcli.cli.alert:alert_app", "Wait for prices, moves, P&L or margin."),
         "markets": ("capcli.cli.markets:app", "Find markets, and show their dealing rules and hours."),
         "watchlists": ("capcli.cli.watchlists:app", "Named lists of markets: show, make, change."),
         "accounts": ("capcli.cli.accounts:app", "Balance, equity and margin of each account; switch."),

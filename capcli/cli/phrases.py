@@ -127,9 +127,10 @@ download/export <e> <f> <f> | prices {0} --resolution {1} --last {2} --output FI
 alert/alarm/notify <e> above/over/> <n> | alert {0} --above {1}
 alert/alarm/notify <e> below/under/< <n> | alert {0} --below {1}
 alert/alarm/notify <e> <n> | alert {0} --above {1} | Say which way: --above or --below.
-alerts/alert | alert EPIC --above LEVEL | Name the market and the price.
-alert/alerts list/ls/delete/remove <n> | alert EPIC --above LEVEL | An alert lasts as long as its command runs; Ctrl-C ends it.
-alert/alerts list/ls | alert EPIC --above LEVEL | An alert lasts as long as its command runs; Ctrl-C ends it.
+alerts | alert list
+alert/alerts ls | alert list
+alerts list | alert list
+alerts delete/remove <n> | alert remove {0}
 watch positions/pnl | watch --positions
 positions --watch/-w/--follow/--live | watch --positions
 test | health

@@ -87,10 +87,7 @@ def _global_options() -> "Iterator[Parameter]":
 def _parameters(one: Any, context: Any) -> "Iterator[Parameter]":
     from capcli.render.results import Parameter
 
-    # A group that also takes a deal has the argument in a command of its own.
-    inner = getattr(one, "one", None)
-    found = [*(records(inner, context) if inner is not None else ()), *records(one, context)]
-    for parameter, _, about in found:
+    for parameter, _, about in records(one, context):
         if "--help" in parameter.opts:
             continue
         is_option = parameter.param_type_name == "option"

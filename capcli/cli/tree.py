@@ -22,8 +22,12 @@ _COUNTED = re.compile(r"<\w+(?: range)?>")
 
 
 def records(command: Command, ctx: Context) -> Iterator[tuple[Any, str, str]]:
-    """Yield each argument and option of a command with its names and what it is, in plain words."""
-    for param in command.get_params(ctx):
+    """Yield each argument and option of a command with its names and what it is, in plain words.
+
+    What a group takes in place of a subcommand comes first.
+    """
+    inner = getattr(command, "one", None)
+    for param in (*(inner.get_params(ctx)[:-1] if inner is not None else ()), *command.get_params(ctx)):
         record = param.get_help_record(ctx)
         if record is not None:
             names, about = record

@@ -9,6 +9,7 @@ from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone, m
 from capcli.render.envelope import SCHEMA, encode, plain
 from capcli.render.fields import field_names, narrowed
 from capcli.services.events import EventRow, EventsFound
+from capcli.services.stored_alerts import AlertRow, AlertsChanged, AlertsFound
 
 _TONES = {
     EventKind.STOP_HIT: Tone.WARN,
@@ -36,6 +37,28 @@ def _(data: EventsFound) -> list[Block]:
         go_on = f"There are more: capcli events --since {data.cursor}"
         blocks.append(Line(Cell(go_on, Tone.DIM)))
     return [*blocks, *(Line(Cell(problem, Tone.WARN)) for problem in data.problems)]
+
+
+_ALERTS = (Column("No.", right=True), Column("Waits for", prose=True), Column("Added (UTC)"), Column("State"))
+
+
+@view.register
+def _(data: AlertsFound) -> list[Block]:
+    if not data.alerts:
+        return [Line(Cell("No alerts are stored.")), Line(Cell("capcli alert add stores one.", Tone.DIM))]
+    return [Table(_ALERTS, tuple(map(_alert, data.alerts)))]
+
+
+@view.register
+def _(data: AlertsChanged) -> list[Block]:
+    sentence = Line(Cell(data.sentence, Tone.STRONG))
+    return [Table(_ALERTS, tuple(map(_alert, data.alerts))), sentence] if data.alerts else [sentence]
+
+
+def _alert(row: AlertRow) -> tuple[Cell, ...]:
+    fired = "" if row.fired_at is None else f"fired {row.fired_at:%Y-%m-%d %H:%M:%S}Z"
+    number = Cell(str(row.alert_id), Tone.STRONG)
+    return number, Cell(row.waits_for), moment(row.created_at, mark=""), Cell(fired or "waits")
 
 
 def said(row: EventRow) -> Cell:

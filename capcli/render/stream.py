@@ -83,14 +83,16 @@ class JsonLines:
         }
         return self.event("portfolio", facts)
 
-    def fired(self, fired: Fired, waiting: int) -> str:
+    def fired(self, fired: Fired, waiting: int, at: str) -> str:
         """Write a level that was met; `waiting`: how many are left."""
         level = fired.level
         facts = {
-            "epic": level.epic,
+            "measure": level.measure,
+            **({"epic": level.epic} if level.epic else {}),
             "way": level.way,
             "level": level.price,
-            **tick_row(fired.tick, self._at),
+            "value": fired.value,
+            **(tick_row(fired.tick, self._at) if fired.tick else {"at": at}),
             "waiting": waiting,
         }
         return self.event("fired", facts)

@@ -18,6 +18,8 @@ _VIEWS = {
     "ExposureFound": "exposure",
     "StatusFound": "status",
     "EventsFound": "events",
+    "AlertsFound": "events",
+    "AlertsChanged": "events",
     "Execution": "trading",
     "Closing": "trading",
     "Amendment": "changes",

@@ -1,48 +1,28 @@
-"""Levels that a price is waited for: which side of each it is on, and when it crosses."""
+"""Levels that are waited for: which side of each a value is on, and when it crosses."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from enum import StrEnum
 
 from msgspec import Struct
 
+from capcli.domain.alerts import AccountLevels, Level
 from capcli.domain.stream import Tick
 from capcli.errors import UsageError
 
 
-class Way(StrEnum):
-    """From which side a level is waited for."""
-
-    ABOVE = "above"
-    BELOW = "below"
-
-
-class Level(Struct, frozen=True):
-    """A price to wait for, compared with the bid, in the instrument's currency."""
-
-    epic: str
-    way: Way
-    price: Decimal
-
-    def is_met(self, bid: Decimal) -> bool:
-        return bid >= self.price if self.way is Way.ABOVE else bid <= self.price
-
-    @property
-    def key(self) -> str:
-        return f"{self.epic} {self.way.value} {self.price:f}"
-
-
 class Fired(Struct, frozen=True):
-    """A level that was met: by which tick."""
+    """A level that was met: at which value, and by which tick, for that of a market."""
 
     level: Level
-    tick: Tick
+    value: Decimal
+    tick: Tick | None = None
 
 
 class Alarms:
-    """Fires each level once, or with `repeat` at every crossing: again after the price was back.
+    """Fires each level once, or with `repeat` at every crossing: again after the value was back.
 
-    A level that is met by the first price it sees fires at once. `met` is what an earlier watch knew.
+    A level that is met by the first value it sees fires at once; a move counts from there. `met` is what an
+    earlier watch knew.
     """
 
     def __init__(
@@ -58,7 +38,12 @@ class Alarms:
 
     @property
     def epics(self) -> tuple[str, ...]:
-        return tuple(self._levels)
+        return tuple(filter(None, self._levels))
+
+    @property
+    def asks_account(self) -> bool:
+        """Say whether a level is compared with the account."""
+        return "" in self._levels
 
     @property
     def waiting(self) -> tuple[Level, ...]:
@@ -67,16 +52,24 @@ class Alarms:
 
     @property
     def met(self) -> Mapping[str, bool]:
-        """By the key of each level, whether it fired, or with `repeat` whether the price is beyond it."""
+        """By the key of each level, whether it fired, or with `repeat` whether the value is beyond it."""
         return dict(self._met)
 
     def look(self, tick: Tick) -> list[Fired]:
         """Return what this tick fires."""
-        fired = []
-        for level in self._levels.get(tick.epic, ()):
-            is_met, was_met = level.is_met(tick.bid), self._met.get(level.key, False)
-            if is_met and not was_met:
-                fired.append(Fired(level, tick))
-            if is_met or self._repeat:
-                self._met[level.key] = is_met
-        return fired
+        levels = [level.begun(tick.bid) for level in self._levels.get(tick.epic, ())]
+        if levels:
+            self._levels[tick.epic] = levels
+        found = ((level, level.value(tick.bid)) for level in levels)
+        return [Fired(level, value, tick) for level, value in found if self._crosses(level, value)]
+
+    def look_at(self, account: AccountLevels) -> list[Fired]:
+        """Return what the account fires."""
+        found = ((level, account.value(level.measure)) for level in self._levels.get("", ()))
+        return [Fired(level, value) for level, value in found if self._crosses(level, value)]
+
+    def _crosses(self, level: Level, value: Decimal) -> bool:
+        is_met, was_met = level.is_met(value), self._met.get(level.key, False)
+        if is_met or self._repeat:
+            self._met[level.key] = is_met
+        return is_met and not was_met

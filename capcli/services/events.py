@@ -24,8 +24,9 @@ from capcli.domain.account_events import (
     margin_steps,
     read_activity,
 )
+from capcli.domain.alerts import AccountLevels, StoredAlert
 from capcli.domain.market import Side
-from capcli.errors import Busy, CapcliError, UsageError
+from capcli.errors import Busy, CapcliError, EpicUnknown, UsageError
 from capcli.services.event_text import sentence
 from capcli.services.fanout import together
 from capcli.services.history import History, Span
@@ -207,8 +208,12 @@ class Events:
         # A clock that was set back: what it tells from now on is new.
         start = min(old.read_to, self._now()) - _OVERLAP
         start = max(start, self._now() - LONGEST)
-        accounts, positions, activity = together(
-            broker.accounts, broker.list_positions, lambda: History(broker).activity(Span(start=start))
+        waiting = self._journal().alerts.waiting(place)
+        accounts, positions, activity, (bids, problems) = together(
+            broker.accounts,
+            broker.list_positions,
+            lambda: History(broker).activity(Span(start=start)),
+            lambda: self._bids({one.level.epic for one in waiting} - {""}),
         )
         if broker.account_id != place[2]:
             raise Busy(
@@ -224,9 +229,27 @@ class Events:
             row.deal_id for row in positions.rows
         }
         deals = {deal: side for deal, side in deals.items() if deal not in ended}
-        margin, new = self._margin(active_account(accounts, place[2]), old, now)
-        problems = [f"An entry of the activity cannot be read: {row.why}" for row in activity.data.unreadable]
-        return told + margin, replace(new, read_to=max(read_to, start), deals=deals), problems
+        account = active_account(accounts, place[2])
+        margin, new = self._margin(account, old, now)
+        alerts = _fired(waiting, bids, AccountLevels.of(account, now))
+        problems += [
+            f"An entry of the activity cannot be read: {row.why}" for row in activity.data.unreadable
+        ]
+        return told + margin + alerts, replace(new, read_to=max(read_to, start), deals=deals), problems
+
+    def _bids(self, epics: set[str]) -> tuple[dict[str, Decimal], list[str]]:
+        """Return the bids that stored alerts are compared with, and what could not be read of them."""
+        problems = list[str]()
+        while epics:
+            try:
+                read = self._broker.all_details(tuple(sorted(epics)))
+            except EpicUnknown as error:
+                problems.append(f"A stored alert waits for a market that is gone: {error.message}")
+                # The others are still looked at.
+                epics = epics - {error.details.get("epic")} if error.details.get("epic") in epics else set()
+                continue
+            return {row.epic: row.quote.bid for row in read if row.quote.bid is not None}, problems
+        return {}, problems
 
     def _tell(
         self, place: Place, rows: Sequence[Activity], deals: Mapping[str, Side], now: datetime
@@ -314,6 +337,29 @@ class Feed:
         self.problems, self.failure = self._events.look(self._place)
         rows, self._number = self._events.after(self._place, self._number)
         return rows
+
+
+def _fired(
+    waiting: Sequence[StoredAlert], bids: Mapping[str, Decimal], account: AccountLevels
+) -> list[Keyed]:
+    """Return the stored alerts that are reached."""
+    told = list[Keyed]()
+    for one in waiting:
+        level = one.level
+        if level.epic and level.epic not in bids:
+            continue
+        value = level.value(bids[level.epic]) if level.epic else account.value(level.measure)
+        if level.is_met(value):
+            fact = Happened(
+                EventKind.ALERT,
+                account.at,
+                epic=level.epic or None,
+                level=bids.get(level.epic),
+                alert_id=str(one.number),
+                detail=level.told(value),
+            )
+            told.append((f"alert {one.number}", fact))
+    return told
 
 
 def _is_close(fact: Happened) -> bool:

@@ -12,12 +12,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from capcli.domain.alerts import Level, Way
 from capcli.domain.market import Candle, Resolution
 from capcli.domain.money import NotANumber, parse_decimal, plain
 from capcli.domain.stream import Bar, Gap, Quiet, Tick, Told
 from capcli.errors import UsageError
 from capcli.services import ids
-from capcli.services.alerting import Alarms, Level, Way
+from capcli.services.alerting import Alarms
 from capcli.services.live_book import LivePortfolio, LivePosition
 from capcli.services.ports import Broker, Clock, Streams
 from capcli.services.reply import Reply
@@ -200,7 +201,7 @@ class Glimpses:
                 for event in told:
                     if isinstance(event, Tick):
                         prices[event.epic] = event.bid
-                        fired += [_reached(one.level, one.tick) for one in alarms.look(event)]
+                        fired += [_reached(one.level, event) for one in alarms.look(event)]
                 if not alarms.waiting or (auto_close and fired):
                     break
         finally:

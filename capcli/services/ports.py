@@ -25,6 +25,8 @@ from capcli.domain.account import (
     WorkingOrder,
 )
 from capcli.domain.account_events import Happened, Keyed
+from capcli.domain.alerts import Level as AlertLevel
+from capcli.domain.alerts import StoredAlert
 from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord
 from capcli.domain.candle_days import Days
@@ -557,6 +559,24 @@ class EventBook(Protocol):
         ...
 
 
+class AlertBook(Protocol):
+    """Stored alerts, for each account by itself. Raises JournalUnreadable."""
+
+    def waiting(self, place: Place) -> tuple[StoredAlert, ...]: ...
+
+    def of(self, place: Place, *, fired: int | None) -> tuple[StoredAlert, ...]:
+        """Return what waits, and so many of what fired last; None for all of it."""
+        ...
+
+    def add(
+        self, place: Place, levels: Sequence[AlertLevel], *, at_most: int, at: datetime
+    ) -> tuple[StoredAlert, ...] | None:
+        """Keep levels; None, and none of them, where more than `at_most` would wait."""
+        ...
+
+    def remove(self, place: Place, numbers: Sequence[int], *, at: datetime) -> None: ...
+
+
 class Journal(Protocol):
     """Previews, attempts and events, durable before the call returns. Raises JournalUnreadable."""
 
@@ -690,6 +710,9 @@ class Journal(Protocol):
 
     @property
     def account_events(self) -> EventBook: ...
+
+    @property
+    def alerts(self) -> AlertBook: ...
 
     def require_intact(self) -> None:
         """Refuse new risk where it is not as it was written. Raises JournalBehind, JournalAltered."""

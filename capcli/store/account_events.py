@@ -11,6 +11,7 @@ from typing import Any
 from capcli.domain.account_events import EventKind, Happened, Keyed
 from capcli.domain.market import Side
 from capcli.services.ports import JournalEntry, Numbered, Place
+from capcli.store.alerts import fire
 from capcli.store.custody import Ask
 from capcli.store.db import Database
 from capcli.store.events import Event
@@ -99,12 +100,15 @@ class AccountEvents:
     def record(self, place: Place, told: Sequence[Keyed], state: Mapping[str, Any], *, at: datetime) -> None:
         """Number what is new among these, and keep how far it was looked; one transaction.
 
-        What was told without its price is told once more with it, as a repeat.
+        What was told without its price is told once more with it, as a repeat. A stored alert fires with what
+        tells of it, and only while it waits.
         """
         with self._writing() as (connection, append):
             last = connection.execute(_LAST, place).fetchone()["number"] or 0
             new = 0
             for key, fact in told:
+                if fact.alert_id is not None and not fire(connection, place, int(fact.alert_id), fact.at):
+                    continue
                 for name, repeat in _names(_asking(connection), place, key, fact):
                     new += 1
                     row = (last + new, name, stamp(fact.at), fact.deal_id, _written(fact), int(repeat))

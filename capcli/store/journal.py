@@ -18,6 +18,7 @@ from capcli.errors import JournalAltered, JournalUnreadable, StateFolderUnusable
 from capcli.services.ports import Anchor, DealTaken, Inspection, JournalBreak, Mark
 from capcli.store import approvals, seals
 from capcli.store.account_events import AccountEvents
+from capcli.store.alerts import Alerts
 from capcli.store.audit import inspect
 from capcli.store.custody import Ask, Custody, Held, new_identity
 from capcli.store.db import Database
@@ -448,6 +449,11 @@ class SqliteJournal:
     def account_events(self) -> AccountEvents:
         """What happened on the accounts."""
         return AccountEvents(self._db, self._writing)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Levels that are waited for."""
+        return Alerts(self._db, self._writing)
 
     @property
     def deal_numbers(self) -> DealNumbers:

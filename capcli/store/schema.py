@@ -214,6 +214,20 @@ _V5 = (
         state TEXT NOT NULL,
         PRIMARY KEY (env, host, account_id)
     )""",
+    # Levels that somebody waits for, until they are reached or taken off the list.
+    """CREATE TABLE alerts (
+        env TEXT NOT NULL,
+        host TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        level TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        ended_at TEXT,
+        PRIMARY KEY (env, host, account_id, number)
+    )""",
+    """CREATE TRIGGER alerts_are_not_deleted BEFORE DELETE ON alerts
+        BEGIN SELECT RAISE(ABORT, 'alerts are kept'); END""",
     """CREATE TRIGGER account_events_are_not_changed BEFORE UPDATE ON account_events
         BEGIN SELECT RAISE(ABORT, 'account events are kept'); END""",
     """CREATE TRIGGER account_events_are_not_deleted BEFORE DELETE ON account_events

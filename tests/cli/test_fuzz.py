@@ -11,7 +11,17 @@ from tests.support.hostile import odd_text
 
 # These run until somebody stops them, read the real time, or write a file wherever they are told to.
 ENDLESS = {("watch",), ("alert",), ("mcp",), ("paper", "serve"), ("mcp", "serve")}
-UNTRIED = {"output", "replay", "exec", "help", "wait", "for_s", "show_completion", "install_completion"}
+UNTRIED = {
+    "output",
+    "replay",
+    "exec",
+    "follow",
+    "help",
+    "wait",
+    "for_s",
+    "show_completion",
+    "install_completion",
+}
 # A byte that is no UTF-8 reaches Python as half a surrogate pair.
 BROKEN = "SILVER\udcff"
 PLAUSIBLE = (

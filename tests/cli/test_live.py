@@ -163,7 +163,7 @@ def test_a_terminal_reads_an_alert_as_a_sentence(capcli):
     result = capcli("alert", "SILVER", "--above", "1", typed="")
 
     assert result.out.startswith("SILVER is above 1: bid ")
-    assert "Waiting for SILVER to be above 1." in result.err
+    assert "Waiting for SILVER above 1." in result.err
 
 
 PRINT = "import os, sys; print(sys.argv[1:], os.environ['CAPCLI_EPIC'], os.environ.get('CAP_API_KEY'))"
@@ -202,3 +202,68 @@ def test_a_program_that_fails_is_told(capcli, command, said):
 )
 def test_what_cannot_be_waited_for_is_a_usage_error(capcli, words):
     assert capcli("alert", "SILVER", *words).code == 2
+
+
+def test_any_level_ends_it_and_all_of_them_with_all(capcli):
+    words = ("alert", "SILVER", "GOLD", "--above", "SILVER=1", "--below", "GOLD=1", "--for", "2", "--json")
+    assert [event["waiting"] for event in events(capcli(*words))] == [1]
+    result = capcli(*words, "--all")
+    assert result.code == 7
+    document = json.loads(result.out.splitlines()[-1])
+    assert document["error"]["message"] == "Not reached within 2 s: GOLD below 1."
+
+
+def test_the_account_is_waited_for_without_a_market(capcli):
+    capcli.bought()
+    result = capcli("alert", "--pnl-below", "100", "--margin-above", "99%", "--json")
+    (event,) = events(result)
+    assert (event["measure"], event["way"], event["level"], event["waiting"]) == ("pnl", "below", 100, 1)
+    assert event["value"] < 100
+    away = capcli("alert", "--pnl-above", "1000000", "--for", "12", "--json")
+    assert (away.code, away.error["code"], away.error["next"]) == (7, "ALERT_NOT_REACHED", "capcli status")
+
+
+def test_a_move_is_waited_for_in_each_market(capcli):
+    result = capcli("alert", "SILVER", "GOLD", "--moves", "0.0001%", "--all", "--json")
+    fired = [event for event in events(result) if event["event"] == "fired"]
+    assert {event["epic"] for event in fired} == {"SILVER", "GOLD"}
+    assert all(event["measure"] == "move" and abs(event["value"]) >= 0.0001 for event in fired)
+
+
+def test_options_may_stand_before_the_market(capcli):
+    assert capcli("alert", "--above", "1", "SILVER").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ([], "Name what to wait for"),
+        (["SILVER", "GOLD", "--above", "31"], "for which market? Write --above SILVER=31"),
+        (["--above", "31"], "for which market?"),
+        (["SILVER", "GOLD", "--above", "SILVER=31"], "Nothing is asked of GOLD"),
+        (["SILVER", "--moves", "2"], "write a percentage such as 2%"),
+        (["--margin-above", "50"], "write a percentage such as 2%"),
+        (["--pnl-below", "much"], "--pnl-below is 'much'"),
+        (["SILVER", "--above", "1", "--all", "--repeat"], "cannot be used together"),
+        (["add"], "Name what to wait for"),
+        (["remove"], "Name the alerts by number"),
+        (["remove", "3", "--all"], "Name the alerts by number"),
+        (["remove", "3"], "has the number 3"),
+    ],
+)
+def test_an_alert_that_cannot_be_read_is_a_usage_error(capcli, words, part):
+    result = capcli("alert", *words)
+    assert (result.code, result.out) == (2, "")
+    assert part in result.err
+
+
+def test_stored_alerts_are_added_listed_told_and_removed(capcli):
+    added = capcli("alert", "add", "SILVER", "--above", "1", "--below", "2", typed="", width=100)
+    assert "2 alerts added." in added.out
+    assert "SILVER above 1" in capcli("alert", "list").out
+    (told,) = capcli("events", "--json").data["events"]
+    assert (told["kind"], told["alert_id"]) == ("alert", "1")
+    states = [row["state"] for row in capcli("alert", "list", "--json").data["alerts"]]
+    assert states == ["WAITING", "FIRED"]
+    assert capcli("alert", "remove", "--all").out.splitlines()[-1].endswith("2 alerts removed.")
+    assert "No alerts are stored." in capcli("alert", "list").out

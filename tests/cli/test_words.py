@@ -472,8 +472,9 @@ news GOLD                                   prices GOLD --chart
 alert GOLD 2800                             alert GOLD --above 2800
 alert GOLD above 2800                       alert GOLD --above 2800
 alert GOLD > 2800                           alert GOLD --above 2800
-alerts                                      alert EPIC --above LEVEL
-alert list                                  alert EPIC --above LEVEL
+alerts                                      alert list
+alerts list                                 alert list
+alerts delete 3                             alert remove 3
 test                                        health
 paper on                                    paper status
 demo on                                     login --env demo

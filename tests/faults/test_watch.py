@@ -151,8 +151,8 @@ def test_a_crowded_account_is_refused_with_the_wait(path, environ):
         (("watch", "EURUSD"), signal.SIGTERM, 0),
         (("watch", "--positions"), signal.SIGINT, 0),
         (("alert", "EURUSD", "--above", "1", "--above", "999", "--repeat"), signal.SIGINT, 0),
-        (("alert", "EURUSD", "--above", "1", "--above", "999"), signal.SIGTERM, 130),
-        (("alert", "EURUSD", "--above", "1", "--above", "999"), signal.SIGINT, 130),
+        (("alert", "EURUSD", "--above", "1", "--above", "999", "--all"), signal.SIGTERM, 130),
+        (("alert", "EURUSD", "--above", "1", "--above", "999", "--all"), signal.SIGINT, 130),
     ],
 )
 def test_a_signal_ends_a_stream_in_order(path, environ, words, number, code):

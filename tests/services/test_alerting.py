@@ -1,12 +1,15 @@
 """When a level fires: once per crossing, from either side."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
+from capcli.domain.account import Account
+from capcli.domain.alerts import AccountLevels, Level, Measure, Way
 from capcli.domain.stream import Tick
 from capcli.errors import UsageError
-from capcli.services.alerting import Alarms, Level, Way
+from capcli.services.alerting import Alarms
 
 ABOVE = Level("GOLD", Way.ABOVE, Decimal(100))
 BELOW = Level("GOLD", Way.BELOW, Decimal(90))
@@ -51,3 +54,43 @@ def test_what_an_earlier_watch_fired_does_not_fire_again():
 def test_no_level_is_a_usage_error():
     with pytest.raises(UsageError):
         Alarms([])
+
+
+def test_a_move_counts_up_and_down_from_the_first_price():
+    alarms = Alarms([Level("GOLD", Way.ABOVE, Decimal(2), Measure.MOVE)])
+    assert fired(alarms, 1000, 1010, 981) == []
+    assert fired(alarms, 980) == [980]
+    (again,) = Alarms([Level("GOLD", Way.ABOVE, Decimal(2), Measure.MOVE, Decimal(1000))]).look(
+        Tick("GOLD", Decimal(1025), Decimal(1026), 0, 0)
+    )
+    assert (again.value, again.level.told(again.value)) == (
+        Decimal("2.5000"),
+        "GOLD moved 2.5 % from 1000",
+    )
+
+
+def account(pnl, equity=1000, available=600):
+    money = Decimal(1000), Decimal(equity), Decimal(pnl), Decimal(available)
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    return AccountLevels.of(Account("1", "CFD", "ENABLED", "CFD", "USD", True, *money), at)
+
+
+def test_levels_of_the_account_fire_once_each():
+    loss, margin = (
+        Level("", Way.BELOW, Decimal(-100), Measure.PNL),
+        Level("", Way.ABOVE, Decimal(50), Measure.MARGIN),
+    )
+    alarms = Alarms([loss, margin])
+    assert alarms.epics == ()
+    assert alarms.asks_account
+    assert alarms.look_at(account(-99)) == []
+    assert [one.level for one in alarms.look_at(account(-100))] == [loss]
+    assert [(one.level, one.value) for one in alarms.look_at(account(-100, available=400))] == [
+        (margin, Decimal("60.00"))
+    ]
+    assert alarms.waiting == ()
+
+
+def test_an_account_without_equity_is_all_margin():
+    assert account(0, equity=-5, available=-10).margin == 100
+    assert account(0, equity=0, available=0).margin == 0

@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 
 from capcli.broker.stream import Streams
+from capcli.domain.alerts import Way
 from capcli.domain.market import Resolution
 from capcli.errors import EpicUnknown, UsageError
-from capcli.services.alerting import Way
 from capcli.services.glimpses import MOST_ROWS, Glimpses
 from capcli.services.live_book import LivePortfolio
 from capcli.services.watching import Watching

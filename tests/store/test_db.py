@@ -50,7 +50,7 @@ def names(path: Path) -> set[str]:
         return {row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
-EVENTS = ("account_events", "account_looks")
+EVENTS = ("account_events", "account_looks", "alerts")
 
 
 def test_all_tables_exist_from_the_first_version(used: Path) -> None:

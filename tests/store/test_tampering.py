@@ -14,6 +14,7 @@ import pytest
 
 from capcli import system
 from capcli.domain.account_events import EventKind, Happened
+from capcli.domain.alerts import Level, Way
 from capcli.domain.approval import ApprovalState
 from capcli.domain.attempt import AttemptState, PreviewState
 from capcli.domain.mandate import Deed, MandateState, Spend
@@ -58,6 +59,7 @@ def lived(journal: SqliteJournal) -> None:
     journal.deal_numbers.give("paper", "1", ["d1"], at=NOW)
     filled = Happened(EventKind.FILLED, NOW, epic="SILVER", side=Side.BUY, deal_id="d1")
     journal.account_events.record(("paper", "paper", "1"), [("filled d1", filled)], {"entries": 1}, at=NOW)
+    journal.alerts.add(("paper", "paper", "1"), [Level("SILVER", Way.ABOVE, Decimal(31))], at_most=9, at=NOW)
     journal.save_preview(a_preview())
     journal.ask_approval([an_approval()])
     journal.decide(an_approval().code_hash, ApprovalState.APPROVED, at=NOW, by="a person")

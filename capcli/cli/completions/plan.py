@@ -70,7 +70,9 @@ def _children(command: Any, context: Context) -> list[tuple[str, Any]]:
 
 
 def _level(path: tuple[str, ...], command: Any, context: Context) -> Level:
-    parameters = [one for one in command.get_params(context) if not getattr(one, "hidden", False)]
+    own = getattr(command, "one", None)
+    every = [*(own.get_params(context)[:-1] if own is not None else ()), *command.get_params(context)]
+    parameters = [one for one in every if not getattr(one, "hidden", False)]
     # The root's stands for all.
     parameters = [one for one in parameters if not path or "--help" not in one.opts]
     arguments = [one for one in parameters if one.param_type_name == "argument"]
@@ -78,15 +80,9 @@ def _level(path: tuple[str, ...], command: Any, context: Context) -> Level:
         " ".join(path),
         tuple(Word(name, child.get_short_help_str(_SENTENCE)) for name, child in _children(command, context)),
         tuple(_option(path, one) for one in parameters if one.param_type_name == "option"),
-        (*_of_group(path, command), *(_source(path, one) for one in arguments)),
+        tuple(_source(path, one) for one in arguments),
         any(one.nargs != 1 for one in arguments),
     )
-
-
-def _of_group(path: tuple[str, ...], command: Any) -> tuple[str, ...]:
-    """Return the argument that a group takes in place of a subcommand (`positions DEAL`)."""
-    word = (getattr(command, "subcommand_metavar", None) or "").partition(" ")[0]
-    return (_named(path, word),) if word == "[DEAL]" else ()
 
 
 def _option(path: tuple[str, ...], option: Any) -> Option:

@@ -1,0 +1,124 @@
+"""What is waited for: a price, a move, the open P&L or the margin, and whether it is reached. Pure."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli.domain.account import Account
+from capcli.domain.money import percent_of, plain, short
+
+_MOVE = Decimal("0.0001")
+
+
+class Way(StrEnum):
+    """From which side a level is waited for."""
+
+    ABOVE = "above"
+    BELOW = "below"
+
+
+class Measure(StrEnum):
+    """What a level is compared with."""
+
+    BID = "bid"
+    MOVE = "move"
+    PNL = "pnl"
+    MARGIN = "margin"
+
+
+class Level(Struct, frozen=True):
+    """A level to wait for. Of a market: its bid, in the instrument's currency, or its move in percent.
+
+    A move counts up or down from `start`, the bid when the waiting began. Of the account, without an epic:
+    the open P&L in its currency, or the margin in use in percent of equity.
+    """
+
+    epic: str
+    way: Way
+    price: Decimal
+    measure: Measure = Measure.BID
+    start: Decimal | None = None
+
+    def begun(self, bid: Decimal) -> "Level":
+        """Return this level with the bid that a move counts from."""
+        return replace(self, start=bid) if self.measure is Measure.MOVE and self.start is None else self
+
+    def value(self, bid: Decimal) -> Decimal:
+        """Return what is compared at a bid; of the account it is compared as it is."""
+        if self.measure is not Measure.MOVE or not self.start:
+            return bid
+        return ((bid - self.start) * 100 / self.start).quantize(_MOVE)
+
+    def is_met(self, value: Decimal) -> bool:
+        """Say whether it is reached at such a value."""
+        if self.measure is Measure.MOVE:
+            return self.start is not None and abs(value) >= self.price
+        return value >= self.price if self.way is Way.ABOVE else value <= self.price
+
+    @property
+    def key(self) -> str:
+        if self.measure is Measure.BID:
+            return f"{self.epic} {self.way.value} {self.price:f}"
+        return f"{self.measure.value} {self.epic} {self.way.value} {self.price:f}"
+
+    @property
+    def words(self) -> str:
+        """Say what is waited for: `SILVER above 31.5`."""
+        if self.measure is Measure.MOVE:
+            since = "" if self.start is None else f" from {plain(self.start)}"
+            return f"{self.epic} {short(self.price)} % up or down{since}"
+        if self.measure is Measure.PNL:
+            return f"open P&L {self.way.value} {plain(self.price)}"
+        if self.measure is Measure.MARGIN:
+            return f"margin {self.way.value} {short(self.price)} % of equity"
+        return f"{self.epic} {self.way.value} {plain(self.price)}"
+
+    def told(self, value: Decimal) -> str:
+        """Say that it is reached, and where the value is: `SILVER is above 31.5: bid 31.52`."""
+        if self.measure is Measure.MOVE:
+            since = "" if self.start is None else f" from {plain(self.start)}"
+            return f"{self.epic} moved {short(value)} %{since}"
+        if self.measure is Measure.PNL:
+            return f"Open P&L is {self.way.value} {plain(self.price)}: {plain(value)}"
+        if self.measure is Measure.MARGIN:
+            return f"Margin is {self.way.value} {short(self.price)} % of equity: {short(value)} %"
+        return f"{self.epic} is {self.way.value} {plain(self.price)}: bid {plain(value)}"
+
+
+class AccountLevels(Struct, frozen=True):
+    """What the levels of an account are compared with: open P&L (account currency), margin (% of equity)."""
+
+    pnl: Decimal
+    margin: Decimal
+    at: datetime
+
+    @classmethod
+    def of(cls, account: Account, at: datetime) -> "AccountLevels":
+        used = account.equity - account.available
+        # Without equity all of it is in use.
+        share = percent_of(used, account.equity) if account.equity > 0 else Decimal(100 if used > 0 else 0)
+        return cls(account.open_pl, share.quantize(Decimal("0.01")), at)
+
+    def value(self, measure: Measure) -> Decimal:
+        return self.pnl if measure is Measure.PNL else self.margin
+
+
+class AlertState(StrEnum):
+    """What became of a stored alert: it fires once."""
+
+    WAITING = "WAITING"
+    FIRED = "FIRED"
+    REMOVED = "REMOVED"
+
+
+class StoredAlert(Struct, frozen=True):
+    """A level that is kept in the journal until it is reached, under a number of its account."""
+
+    number: int
+    level: Level
+    state: AlertState
+    created_at: datetime
+    ended_at: datetime | None = None
