@@ -1,6 +1,7 @@
 """Who may import whom, and what may load only where it is used. The house rules, read off the source."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,11 @@ NO_CLOCKS = {"datetime.now", "datetime.utcnow", "time.time", "date.today"}
 FILES = sorted(ROOT.rglob("*.py"))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def package_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return parts[0]
@@ -133,7 +139,7 @@ def test_imports_follow_the_layout(path):
     if package in ROOTS:
         return
     allowed = MAY_IMPORT[package] | {package}
-    for name in imports(ast.parse(path.read_text())):
+    for name in imports(parsed(path)):
         if name.startswith("capcli.") and name != "capcli.__version__":
             ours = name.removeprefix("capcli.")
             assert any(ours == one or ours.startswith(one + ".") for one in allowed), (
@@ -144,7 +150,7 @@ def test_imports_follow_the_layout(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_heavy_libraries_load_only_where_they_are_used(path):
     package = package_of(path)
-    for name in imports(ast.parse(path.read_text()), top_level=True):
+    for name in imports(parsed(path), top_level=True):
         library = name.split(".")[0]
         if library in HEAVY:
             assert package in ADAPTERS.get(library, set()), f"{path.name} imports {library} at import time"
@@ -152,14 +158,14 @@ def test_heavy_libraries_load_only_where_they_are_used(path):
 
 @pytest.mark.parametrize("path", [p for p in FILES if package_of(p) in {"domain", "services"}], ids=str)
 def test_no_clock_is_read_inside(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Call):
             assert ast.unparse(node.func) not in NO_CLOCKS, f"{path.name}:{node.lineno}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_level_state_and_no_float_money(path):
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Global)], path.name
     if package_of(path) in {"domain", "services"}:
         floats = [
@@ -172,6 +178,6 @@ def test_no_module_level_state_and_no_float_money(path):
 
 def test_every_module_imports_on_any_platform():
     for path in FILES:
-        eagerly = {name.split(".")[0] for name in imports(ast.parse(path.read_text()), top_level=True)}
+        eagerly = {name.split(".")[0] for name in imports(parsed(path), top_level=True)}
         if path.name not in {"system.py", "terminal.py"}:
             assert not eagerly & {"fcntl", "termios", "pwd", "grp", "resource", "msvcrt", "winreg"}, path.name
