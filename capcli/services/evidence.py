@@ -358,7 +358,8 @@ def _equals(finding: Finding, attempt: AttemptRecord, order: StoredOrder) -> tup
         for trace in finding.traces
         # What the order itself became later, as a working order that was filled, is no second one.
         if trace.size in {None, order.request.size} and mine.isdisjoint({*trace.ids, trace.order_id})
-        if before.isdisjoint({*trace.ids} - {*trace.reduced})
+        # Opposite deals are reduced every day: only in its own time that may be the order.
+        if before.isdisjoint({*trace.ids} - {*trace.reduced}) and not (trace.reduced and trace.late)
         for deal in trace.ids
     )
     return tuple(dict.fromkeys(named))

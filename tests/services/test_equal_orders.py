@@ -21,6 +21,7 @@ from tests.services.test_settling import (
     events,
     held,
     lose,
+    make_absent,
     only,
     reconcile,
 )
@@ -243,3 +244,13 @@ def test_what_another_order_took_first_is_not_told_as_closed(seat: Seat, tmp_pat
     hand.close()
     (opened,) = seat.book()
     assert (done.deal_ids, done.sentence) == ((opened,), f"Bought 1.5 SILVER at {done.level}.")
+
+
+def test_what_opposite_deals_lose_long_after_the_window_is_no_late_landing(seats: Seats) -> None:
+    seat, hand = seats(), seats()
+    by_hand(hand, "SELL", "4")
+    make_absent(seat)
+    seat.open()
+    seat.time.tick(2)
+    assert only(reconcile(seat)).candidates == ()
+    assert not events(seat, "possible_late_landing")
