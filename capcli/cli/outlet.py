@@ -161,6 +161,13 @@ class Outlet:
         """Write to stderr, on a terminal in lines that fit; a closed stderr is nobody's loss."""
         if is_terminal(self.stderr):
             text = wrapped(text, self._width(self.stderr))
+        self._draw(text)
+
+    def drawing(self) -> TextIO:
+        """Return stderr for what a library draws there: a closed one is nobody's loss to it either."""
+        return _Drawing(self._draw, self.stderr.encoding)
+
+    def _draw(self, text: str) -> None:
         with suppress(OSError, ValueError):
             self.stderr.write(_encodable(text, self.stderr))
             self.stderr.flush()
@@ -210,6 +217,23 @@ class Outlet:
         with suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
         return 0
+
+
+class _Drawing(StringIO):
+    """A stream that only passes on what is written to it."""
+
+    def __init__(self, draw: Callable[[str], None], encoding: str | None) -> None:
+        super().__init__()
+        self._draw = draw
+        self._encoding = encoding or "utf-8"
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+    def write(self, text: str) -> int:
+        self._draw(text)
+        return len(text)
 
 
 def _encodable(text: str, stream: TextIO) -> str:

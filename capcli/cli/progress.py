@@ -1,15 +1,16 @@
-"""How far a download is, on stderr: one line that is redrawn on a terminal, a line now and then elsewhere."""
+"""How far a download is, on stderr: a bar that is redrawn on a terminal, a line now and then elsewhere."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from capcli.cli.outlet import Outlet
 from capcli.cli.terminal import is_terminal
 from capcli.services.downloads import Progress
 
-_REDRAWN_S = 0.2
+if TYPE_CHECKING:
+    from capcli.render.progress import ProgressBar as Bar
+
 _SAID_S = 15.0
-_BAR = 20
-_CLEAR = "\r\x1b[K"
 
 
 class ProgressLine:
@@ -19,31 +20,23 @@ class ProgressLine:
         self._outlet = outlet
         self._clock = clock
         self._quiet = quiet
-        self._live = is_terminal(outlet.stderr) and outlet.environ.get("TERM") != "dumb"
-        self._unicode = outlet.stderr_look(no_colour=True).unicode
-        self._drawn = False
-        self._next = clock() + (0 if self._live else _SAID_S)
+        self._bar: Bar | None = None
+        self._next = clock() + _SAID_S
+        if not quiet and is_terminal(outlet.stderr) and outlet.environ.get("TERM") != "dumb":
+            from capcli.render import progress
+
+            self._bar = progress.ProgressBar(outlet.drawing(), outlet.stderr_look(no_colour=False))
 
     def __call__(self, progress: Progress) -> None:
-        if self._quiet or self._clock() < self._next:
-            return
-        self._next = self._clock() + (_REDRAWN_S if self._live else _SAID_S)
-        if self._live:
-            self._drawn = True
-            width = self._outlet.stderr_look(no_colour=True).width or 80
-            self._outlet.talk(_CLEAR + f"{self._bar(progress)} {words(progress)}"[: width - 1])
-        else:
+        if self._bar is not None:
+            self._bar.show(progress.pages, progress.of_pages, words(progress))
+        elif not self._quiet and self._clock() >= self._next:
+            self._next = self._clock() + _SAID_S
             self._outlet.talk(f"{words(progress)}\n")
 
     def clear(self) -> None:
-        if self._drawn:
-            self._outlet.talk(_CLEAR)
-            self._drawn = False
-
-    def _bar(self, progress: Progress) -> str:
-        full, empty = ("█", "░") if self._unicode else ("#", ".")
-        done = _BAR * progress.pages // max(progress.of_pages, 1)
-        return full * done + empty * (_BAR - done)
+        if self._bar is not None:
+            self._bar.clear()
 
 
 def words(progress: Progress) -> str:

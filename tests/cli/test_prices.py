@@ -42,7 +42,8 @@ def test_what_was_written_can_be_replayed(capcli, tmp_path):
 def test_a_terminal_gets_a_line_that_is_redrawn_and_cleared(capcli, tmp_path):
     done = capcli("prices", "GOLD", *SPAN, "--output", str(tmp_path / "a.csv"), typed="")
     assert "requests/s" in done.err
-    assert done.err.endswith("\r\x1b[K")
+    # The line is gone and the cursor is back.
+    assert done.err.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
     quiet = capcli("prices", "GOLD", *SPAN, "--output", str(tmp_path / "b.csv"), "--quiet", typed="")
     assert "requests/s" not in quiet.err
 
