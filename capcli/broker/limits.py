@@ -2,7 +2,6 @@
 
 import secrets
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import Enum, auto
@@ -27,8 +26,6 @@ ORDER_TRANSIT_S = 0.5
 
 BULK_GAP_S = WINDOW_S / REQUESTS
 BULK_CREDIT_S = 0.05
-BULK_SLACK_S = 0.01
-_ALIKE = 3
 BACKOFF_S = (1.0, 2.0, 4.0)
 """Waits after a 429. The broker sends no Retry-After."""
 
@@ -111,9 +108,8 @@ class Pace:
     """Lets requests go by lane and arrival. `clock` and `sleep` count monotonic seconds.
 
     A request counts from its start until a second after its answer, for the broker counted it somewhere in
-    between: so no second at the broker holds more than it allows, however slow either side is. Pages of a
-    download are all alike: of their time only what one takes longer than the quickest counts, for what all
-    of them take shifts all alike. `told` hears how many seconds a wait takes that a person would notice.
+    between: so no second at the broker holds more than it allows, however slow either side is. `told` hears
+    how many seconds a wait takes that a person would notice.
     """
 
     def __init__(
@@ -126,7 +122,6 @@ class Pace:
         self._clock = clock
         self._book = book or OwnBook()
         self._told = told
-        self._pages: deque[float] = deque(maxlen=20)
         # Of the pages that a process asks for side by side one stands in the queue: it is woken in time then.
         self._bulk_door = threading.Lock()
         self.sleep = sleep
@@ -143,8 +138,8 @@ class Pace:
                 self._wait(ask)
             yield
         finally:
-            counted = self._counted(ask)
-            self._book.update(lambda allowance: _left(allowance, ask, counted))
+            now = self._clock()
+            self._book.update(lambda allowance: _left(allowance, ask, now))
 
     def back_off(self, seconds: float, *, login: bool = False) -> None:
         """Let no request of this user go for a while (no login, after a 429 on one)."""
@@ -156,16 +151,6 @@ class Pace:
             return replace(allowance, paused_until=max(allowance.paused_until, until))
 
         self._book.update(pause)
-
-    def _counted(self, ask: _Ask) -> float:
-        """Return the latest instant at which the broker may have counted a request."""
-        now = self._clock()
-        if ask.lane is not Lane.BULK or ask.until is None:
-            return now
-        took = now - ask.start
-        quickest = min(self._pages) if len(self._pages) >= _ALIKE else 0.0
-        self._pages.append(took)
-        return min(now, ask.start + max(0.0, took - quickest) + BULK_SLACK_S)
 
     def _wait(self, ask: _Ask) -> None:
         slept, told = 0.0, False
@@ -197,7 +182,9 @@ class Pace:
         ask.until = None
         if forced or ask.at <= now:
             return _started(allowance, ask, now)
-        ticket = Ticket(ask.number, ask.lane, ask.asked, ready, max(ask.at, now + _LONGEST_NAP_S) + _GRACE_S)
+        ticket = Ticket(
+            ask.number, ask.lane, ask.asked, soonest, max(ask.at, now + _LONGEST_NAP_S) + _GRACE_S
+        )
         return replace(allowance, waiting=(*allowance.waiting, ticket))
 
 

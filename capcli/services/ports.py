@@ -147,7 +147,7 @@ class Ticket(Struct, frozen=True):
     expires: float
 
 
-class Allowance(Struct, frozen=True):
+class Allowance(Struct, frozen=True, omit_defaults=True):
     """What is used of the broker's allowance, in seconds of the monotonic clock.
 
     `taken` holds until when each of the latest requests counts, soonest first; the others say when the next

@@ -83,23 +83,10 @@ def test_a_download_never_takes_ten_at_once_and_misses_nothing() -> None:
     assert 199 / (starts[-1] - starts[0]) > 9.9
 
 
-@given(st.lists(st.floats(0, 0.3), min_size=20, max_size=60))
-def test_pages_that_are_all_slow_cost_a_download_nothing_and_one_that_is_slower_counts(
-    delays: list[float],
-) -> None:
-    """Each page takes 80 ms, and its own delay before the broker counts it."""
-    delays = [0.0] * 12 + delays
-    seen = Record().play([(RequestKind.PLAIN, Lane.BULK, 0, 0.08 + delay) for delay in delays])
-    counted = [start + 0.02 + delay for (_, start, _), delay in zip(seen, delays, strict=True)]
+def test_a_download_counts_its_slow_pages_as_everybody_else_does() -> None:
+    starts = Record().starts(200, Lane.BULK, latency=0.25)
 
-    # A page that is held up is overtaken by none: a download is one page after the other.
-    assert all(later - first > 1.0 for first, later in zip(counted, counted[10:], strict=False))
-
-
-def test_a_download_of_slow_pages_gets_its_share() -> None:
-    starts = Record().starts(200, Lane.BULK, latency=0.08)
-
-    assert 199 / (starts[-1] - starts[0]) > 9.7
+    assert all(later - first > 1.25 for first, later in zip(starts, starts[10:], strict=False))
 
 
 def test_an_order_goes_before_whoever_waits_already() -> None:

@@ -87,7 +87,9 @@ def test_times_from_before_a_restart_hold_nobody_up(tmp_path):
     assert clock.monotonic() == 0
 
 
-@pytest.mark.parametrize("content", [b"\xff" * 13, b"", b"\x00" * 8 * 7, b"\x7f" * 8 * 12, os.urandom(400)])
+@pytest.mark.parametrize(
+    "content", [b"\xff" * 13, b"", b"\x00" * 8 * 7, b"\x7f" * 8 * 12, b'{"taken":[1,', b"[]", os.urandom(400)]
+)
 def test_a_file_that_is_cut_short_or_nonsense_costs_no_request(tmp_path, content):
     clock = Time()
     request(Pace(clock.monotonic, clock.sleep, book(tmp_path, clock)))
@@ -151,7 +153,7 @@ def test_the_files_are_private_and_small(tmp_path):
 
     assert stat.S_IMODE(locks.stat().st_mode) == 0o700
     assert [stat.S_IMODE(file.stat().st_mode) for file in locks.iterdir()] == [0o600] * 3
-    assert max(file.stat().st_size for file in locks.iterdir()) == 8000
+    assert max(file.stat().st_size for file in locks.iterdir()) < 20_000
 
 
 @pytest.mark.faults
