@@ -785,7 +785,7 @@ function __capcli_options
         case 'paper faults set'
             printf '%s\t%s\n' '--times' 'For the next N requests that it changes.'
             printf '%s\t%s\n' '--for' 'For this many seconds.'
-            printf '%s\t%s\n' '--on' 'orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, reads (every GET), login or all.'
+            printf '%s\t%s\n' '--on' 'orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, reads (every GET of a session), login or all.'
             printf '%s\t%s\n' '--value' 'As listed above.'
         case 'mcp serve'
             printf '%s\t%s\n' '--read-only' 'Only tools that change nothing at the broker.'

@@ -533,7 +533,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper faults set' = @(
             @('--times', 'For the next N requests that it changes.'),
             @('--for', 'For this many seconds.'),
-            @('--on', 'orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, reads (every GET), login or all.'),
+            @('--on', 'orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, reads (every GET of a session), login or all.'),
             @('--value', 'As listed above.')
         )
         'paper faults clear' = @()

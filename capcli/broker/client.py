@@ -804,13 +804,15 @@ def _kept_here(error: CapcliError) -> Answer:
 def _answer(reply: Reply) -> Answer:
     """Reduce what came back to what a verdict may rest on (order-safety, Classify)."""
     code, reference = error_code(reply.body), text_of(reply.body, "dealReference")
-    said = code or text_of(reply.body, "message")
+    said = clean(code or text_of(reply.body, "message") or "").rstrip(".")
+    if not said and reply.status != _OK:
+        said = "no reason given"
     return Answer(
         Delivery.ANSWERED,
         status=reply.status,
         deal_reference=printable(reference) if reference is not None else None,
         error_code=printable(code) if code is not None else None,
-        detail=f"status {reply.status}" + (f", {clean(said).rstrip('.')}" if said else ""),
+        detail=f"status {reply.status}" + (f", {said}" if said else ""),
         broker_time=reply.broker_time,
         bare_object=is_bare_object(reply.body),
     )

@@ -435,7 +435,7 @@ def set_fault(
         typer.Option(
             metavar="KIND",
             help="orders (POST), changes (PUT, DELETE), confirms, positions (and working orders), activity, "
-            "reads (every GET), login or all.",
+            "reads (every GET of a session), login or all.",
         ),
     ] = None,
     value: Annotated[str | None, typer.Option(metavar="X", help="As listed above.")] = None,

@@ -116,7 +116,7 @@ def kinds(method: str, path: str) -> frozenset[str]:
     """Every kind that a request is of."""
     head = path.removeprefix(f"{PREFIX}/").partition("/")[0]
     found = {ALL}
-    if method == "GET":
+    if method == "GET" and path.rstrip("/") != _LOGIN_KEY:
         found.add(READS)
     if head in _BOOK:
         found.add({"GET": POSITIONS, "POST": ORDERS}.get(method, CHANGES))

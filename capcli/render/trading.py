@@ -16,6 +16,7 @@ from capcli.services.previews import Preview
 from capcli.services.verdicts import Execution
 
 Rows = list[tuple[str, Cell]]
+_NEVER_OPEN = (AttemptState.REJECTED, AttemptState.REFUSED, AttemptState.NOT_SENT)
 _DONE = {
     "yes": "seen on the position",
     "no": "MISSING",
@@ -209,7 +210,7 @@ def _check_row(check: Check) -> tuple[Cell, ...]:
 def _(data: Execution) -> list[Block]:
     tone = Tone.GOOD if data.state.value == "LANDED" and data.protected is not Protection.NO else Tone.BAD
     rows: Rows = [("State", Cell(data.state.value.lower(), tone))]
-    if data.protected is not Protection.NOT_ASKED:
+    if data.protected is not Protection.NOT_ASKED and data.state not in _NEVER_OPEN:
         found = Tone.GOOD if data.protected is Protection.YES else Tone.BAD
         rows.append(("Stop", Cell(_DONE[data.protected.value], found)))
     rows += [

@@ -53,7 +53,7 @@ def prompt(client):
         ("GET /history/transactions", "reads"),
         ("GET /session", "reads"),
         ("POST /session", "login"),
-        ("GET /session/encryptionKey", "login reads"),
+        ("GET /session/encryptionKey", "login"),
         ("PUT /session", ""),
         ("GET /markets/SILVER", "reads"),
     ],

@@ -72,7 +72,9 @@ CASES = {
             )
         )
     },
-    "an_error_without_a_code": Case("status --value 400", EXECUTE, {"state": "REFUSED"}, 6),
+    "an_error_without_a_code": Case(
+        "status --value 400", EXECUTE, {"state": "REFUSED"}, 6, "said no: status 400, no reason given."
+    ),
     "a_java_class_as_code": Case("java-code --on reads --times 1", "positions", TWO),
     "long_only": Case("market-mode", PREVIEW, {"executable": True}),
     "long_only_takes_no_short": Case("market-mode", f"{PREVIEW} --sell", {"executable": False}, 5),
