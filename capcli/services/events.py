@@ -5,7 +5,7 @@ a cursor misses one, whoever else looks, and what comes late is told late.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from re import fullmatch
@@ -92,12 +92,13 @@ class EventsFound(Struct, frozen=True):
 class _Looked(Struct, frozen=True):
     """What the last look left for the next: how far the activity and the journal are told, and what was so.
 
-    `read_to` is broker time. `deals` are the sides of the deals that are or were open. `margin` is the lowest
-    step of the margin level that was told, `falls` how often it fell below the first.
+    `read_to` is broker time, None before the first look at the broker. `deals` are the sides of the deals
+    that are or were open. `margin` is the lowest step of the margin level that was told, `falls` how often it
+    fell below the first.
     """
 
     began: datetime
-    read_to: datetime
+    read_to: datetime | None = None
     entries: int = 0
     deals: Mapping[str, Side] = field(default_factory=dict)
     switch: SwitchSeen = field(default_factory=SwitchSeen)
@@ -175,7 +176,7 @@ class Events:
         return self._env, self._broker.host, account_id
 
     def _now(self) -> datetime:
-        return self._broker.broker_time() or self._clock()
+        return self._broker.broker_time() or self._broker.server_time()
 
     def _look(self, place: Place) -> list[str]:
         """Number what is new. What the journal tells is told even where the broker cannot be reached."""
@@ -184,7 +185,7 @@ class Events:
         held = self._halt.read()
         kept = journal.account_events.state(place)
         now = self._clock()
-        old = _read_state(kept) if kept else _Looked(now, self._now() - _FIRST_LOOK)
+        old = _read_state(kept) if kept else _Looked(now)
         entries = journal.account_events.entries(old.entries, min(old.began, now) - _FIRST_LOOK)
         told, switch = switch_events(held, entries, old.switch, now)
         told += attempt_events(journal, place, entries, now)
@@ -205,9 +206,11 @@ class Events:
 
     def _at_broker(self, place: Place, old: _Looked) -> tuple[list[Keyed], _Looked, list[str]]:
         broker = self._broker
+        # Before the reads: what happens while they are on their way is for the next look.
+        now = self._now()
         # A clock that was set back: what it tells from now on is new.
-        start = min(old.read_to, self._now()) - _OVERLAP
-        start = max(start, self._now() - LONGEST)
+        start = min(old.read_to or now - _FIRST_LOOK, now) - _OVERLAP
+        start = max(start, now - LONGEST)
         waiting = self._journal().alerts.waiting(place)
         accounts, positions, activity, (bids, problems) = together(
             broker.accounts,
@@ -221,7 +224,6 @@ class Events:
                 " again.",
                 next=f"capcli accounts use {place[2]}",
             )
-        now = self._now()
         rows = activity.data.activities
         deals = dict(old.deals) | {row.deal_id: row.side for row in positions.rows}
         told, read_to = self._tell(place, rows, deals, now)
@@ -264,7 +266,7 @@ class Events:
         # What a close brought, and whether it was one, only the bookings tell.
         since = min([fact.at for _, fact in new] + [read_to]) - _TOGETHER
         booked: dict[str, list[Transaction]] = {}
-        for one in self._broker.list_transactions(since.replace(microsecond=0), None).rows:
+        for one in History(self._broker).transactions(Span(start=since)).data.transactions:
             if one.deal_id and one.type == "TRADE":
                 booked.setdefault(one.deal_id, []).append(one)
         told, read_to = read_activity(rows, KnownDeals(sides, booked), now)
@@ -382,6 +384,8 @@ def _row(cursor: str, one: Numbered) -> EventRow:
 
 def _differs(old: _Looked, new: _Looked) -> bool:
     """Say whether the next look needs to know of a change; how far it was read can wait."""
+    if new.read_to is None or old.read_to is None:
+        return new.read_to is not None
     if new.read_to - old.read_to >= _KEEP_EVERY or not new.deals.keys() <= old.deals.keys():
         return True
     return (old.switch, old.margin, old.falls) != (new.switch, new.margin, new.falls)
@@ -392,22 +396,29 @@ def _state(seen: _Looked) -> dict[str, Any]:
         "entries": seen.entries,
         "falls": seen.falls,
         "began": seen.began.isoformat(),
-        "read_to": seen.read_to.isoformat(),
+        "read_to": _written(seen.read_to),
         "deals": {deal: side.value for deal, side in seen.deals.items()},
         "halted": seen.switch.halted,
-        "resumed_at": seen.switch.resumed_at.isoformat() if seen.switch.resumed_at else None,
+        "resumed_at": _written(seen.switch.resumed_at),
         "margin": None if seen.margin is None else str(seen.margin),
     }
 
 
 def _read_state(kept: Mapping[str, Any]) -> _Looked:
-    resumed = kept["resumed_at"]
     return _Looked(
-        datetime.fromisoformat(kept["began"]).astimezone(UTC),
-        datetime.fromisoformat(kept["read_to"]).astimezone(UTC),
+        datetime.fromisoformat(kept["began"]),
+        _read(kept["read_to"]),
         kept["entries"],
         {deal: Side(side) for deal, side in kept["deals"].items()},
-        SwitchSeen(kept["halted"], datetime.fromisoformat(resumed) if resumed else None),
+        SwitchSeen(kept["halted"], _read(kept["resumed_at"])),
         None if kept["margin"] is None else Decimal(kept["margin"]),
         kept["falls"],
     )
+
+
+def _written(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _read(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
