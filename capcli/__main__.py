@@ -18,7 +18,7 @@ def main() -> int:
         return answer()
     code: int | None = None
     try:
-        from capcli.cli.outlet import Outlet
+        from capcli.cli.io_streams import Outlet
         from capcli.cli.run import main as run
 
         code = run(sys.argv[1:], Outlet.of_process(), last=True)

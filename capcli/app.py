@@ -29,6 +29,16 @@ from capcli.settings import Env, Settings, live_by, load
 from capcli.system import Folders, file_lock, folders, guarded_halt, open_private, private_folder
 
 if TYPE_CHECKING:
+    from capcli.account.accounts import Accounts
+    from capcli.account.events import Events
+    from capcli.account.executions import ExecutionsLog
+    from capcli.account.exposure import Exposures
+    from capcli.account.history import History
+    from capcli.account.portfolio import Portfolio
+    from capcli.account.preferences import AccountChanges
+    from capcli.account.statistics import Statistics
+    from capcli.account.status import Status
+    from capcli.account.stored_alerts import StoredAlerts
     from capcli.broker.client import CapitalBroker
     from capcli.broker.stream import Socket, Streams
     from capcli.credentials.audit import AuditItem, ChainSeal
@@ -40,62 +50,52 @@ if TYPE_CHECKING:
     from capcli.domain.going_live import Gate
     from capcli.domain.mandate import Opening, Outside, Spend, Tightening
     from capcli.domain.policy import Policy
-    from capcli.paper_desk import PaperDesk
-    from capcli.services.account_changes import AccountChanges
-    from capcli.services.accounts import Accounts
-    from capcli.services.amending import Amendments
-    from capcli.services.announcing import Announcer, Launch
-    from capcli.services.approving import Approvals
-    from capcli.services.browsing import Browsing
-    from capcli.services.cancelling import Cancellations
-    from capcli.services.cancelling_all import CancellationsOfAll
-    from capcli.services.casework import Desk
-    from capcli.services.changes import Changer
-    from capcli.services.closing import Closings
-    from capcli.services.closing_all import ClosingsOfAll
-    from capcli.services.confirms import Confirms
-    from capcli.services.downloads import Downloads
-    from capcli.services.events import Events
-    from capcli.services.evidence import Witness
-    from capcli.services.execution import Executions, Sending
-    from capcli.services.executions_log import ExecutionsLog
-    from capcli.services.exposure import Exposures
-    from capcli.services.flattening import Flattenings
-    from capcli.services.glimpses import Glimpses
-    from capcli.services.going_live import GoingLive
-    from capcli.services.halting import Halting
-    from capcli.services.health import Health
-    from capcli.services.history import History
-    from capcli.services.live_book import LivePortfolio
-    from capcli.services.mandate_permits import Ledger, MandatePermits
-    from capcli.services.mandates import Mandates
-    from capcli.services.markets import Markets
-    from capcli.services.order_amending import OrderAmendments
-    from capcli.services.order_updates import OrderUpdates
-    from capcli.services.pin import Pin
-    from capcli.services.portfolio import Portfolio
-    from capcli.services.ports import Anchor, CandleTarget, Credentials, SessionCache, StoredSession
-    from capcli.services.previews import Previews
-    from capcli.services.proposals import Proposals
-    from capcli.services.protected_execution import ProtectedExecutions
-    from capcli.services.recall import Recall
-    from capcli.services.recording import Exchange
-    from capcli.services.reducing import Reductions
-    from capcli.services.resolving import Resolutions
-    from capcli.services.search import Patience
-    from capcli.services.settling import Settlements
-    from capcli.services.statistics import Statistics
-    from capcli.services.status import Status
-    from capcli.services.stored_alerts import StoredAlerts
-    from capcli.services.verifying import Verification
-    from capcli.services.watching import Watching
-    from capcli.services.watchlists import Watchlists
+    from capcli.health.recording import Exchange
+    from capcli.health.service import Health
+    from capcli.marketdata.browse import Browsing
+    from capcli.marketdata.downloads import Downloads
+    from capcli.marketdata.live_book import LivePortfolio
+    from capcli.marketdata.markets import Markets
+    from capcli.marketdata.stream_snapshots import Glimpses
+    from capcli.marketdata.streams import Watching
+    from capcli.marketdata.watchlists import Watchlists
+    from capcli.paper_control import PaperDesk
+    from capcli.ports import Anchor, CandleTarget, Credentials, SessionCache, StoredSession
+    from capcli.reconcile.confirms import Confirms
+    from capcli.reconcile.lookup import Patience
+    from capcli.reconcile.reconcile import Settlements
+    from capcli.reconcile.reconciler import Witness
+    from capcli.reconcile.resolve import Resolutions
+    from capcli.safety.announcements import Announcer, Launch
+    from capcli.safety.approval import Approvals
+    from capcli.safety.audit import Verification
+    from capcli.safety.going_live import GoingLive
+    from capcli.safety.halt import Halting
+    from capcli.safety.mandate import Mandates
+    from capcli.safety.mandate_permits import Ledger, MandatePermits
+    from capcli.safety.pin import Pin
     from capcli.store.day_ranges import FileDayRanges
     from capcli.store.halt import FileHalt
     from capcli.store.journal import SqliteJournal
     from capcli.store.live_place import FileLivePlace
     from capcli.store.preferences import FilePreferences
     from capcli.store.seen import SeenValues
+    from capcli.trading.amend import Amendments
+    from capcli.trading.amend_order import OrderAmendments
+    from capcli.trading.amend_order_preview import OrderUpdates
+    from capcli.trading.cancel import Cancellations
+    from capcli.trading.cancel_all import CancellationsOfAll
+    from capcli.trading.close import Closings
+    from capcli.trading.close_all import ClosingsOfAll
+    from capcli.trading.execute import Executions, Sending
+    from capcli.trading.flatten import Flattenings
+    from capcli.trading.mutation import Changer
+    from capcli.trading.partial_close import Reductions
+    from capcli.trading.preview import Previews
+    from capcli.trading.propose import Proposals
+    from capcli.trading.protect import ProtectedExecutions
+    from capcli.trading.send_gate import Recall
+    from capcli.trading.snapshot import Desk
 
 T = TypeVar("T")
 
@@ -198,7 +198,7 @@ def halting_alone(environ: Mapping[str, str], clock: Callable[[], datetime] = ut
 
 def halt_all_the_same(error: ConfigError, environ: Mapping[str, str], *, by: str) -> None:
     """Halt where settings stop a flattening that somebody asked for, and say so in what stops it."""
-    from capcli.services.flattening import STAYS
+    from capcli.trading.flatten import STAYS
 
     with halting_alone(environ) as halting:
         reply = halting.halt("flatten", by=by)
@@ -214,7 +214,7 @@ def _halt_switch(places: Folders) -> "FileHalt":
 def _halting(
     switch: "FileHalt", journal: "Callable[[], SqliteJournal]", clock: Callable[[], datetime]
 ) -> "Halting":
-    from capcli.services.halting import Halting
+    from capcli.safety.halt import Halting
 
     return Halting(switch, journal, clock, pid=os.getpid())
 
@@ -433,7 +433,7 @@ class App:
     @property
     def recall(self) -> "Recall":
         """Return what calls back the sends of this app; a new one where the caller has none."""
-        from capcli.services.recall import Recall
+        from capcli.trading.send_gate import Recall
 
         return self._once("recall", lambda: self._presence.recall or Recall())
 
@@ -664,7 +664,7 @@ class App:
 
     @property
     def verification(self) -> "Verification":
-        from capcli.services.verifying import Verification
+        from capcli.safety.audit import Verification
 
         return self._once(
             "verification", lambda: Verification(self.journal, self._audit_item(), self._around.clock)
@@ -681,7 +681,7 @@ class App:
 
     @property
     def _order_broker(self) -> "CapitalBroker":
-        from capcli.services.ports import Lane
+        from capcli.ports import Lane
 
         return self._once("order_broker", lambda: self.broker.in_lane(Lane.ORDERS))
 
@@ -702,7 +702,7 @@ class App:
         return tuple(f"{words} This command goes on without it." for words in said)
 
     def _desk(self, broker: "CapitalBroker", policy: "Policy") -> "Desk":
-        from capcli.services.casework import Desk
+        from capcli.trading.snapshot import Desk
 
         return Desk(
             self.env,
@@ -728,7 +728,7 @@ class App:
         return self._once("approvals", self._approvals)
 
     def _approvals(self) -> "Approvals":
-        from capcli.services.approving import Approvals
+        from capcli.safety.approval import Approvals
 
         return Approvals(
             lambda: self.journal,
@@ -751,13 +751,13 @@ class App:
         return self._once("mandate_permits", self._mandate_permits).permit(asked, opening, tightening)
 
     def _mandate_permits(self) -> "MandatePermits":
-        from capcli.services.mandate_permits import MandatePermits
+        from capcli.safety.mandate_permits import MandatePermits
 
         return MandatePermits(lambda: self.journal, self._ledger, self._around.clock, self.mandate_secret)
 
     @property
     def _ledger(self) -> "Ledger":
-        from capcli.services.mandate_permits import Ledger
+        from capcli.safety.mandate_permits import Ledger
 
         return self._once("ledger", lambda: Ledger(lambda: self.journal, lambda: self._order_broker))
 
@@ -766,7 +766,7 @@ class App:
         return self._once("mandates", self._mandates)
 
     def _mandates(self) -> "Mandates":
-        from capcli.services.mandates import Mandates, Tools
+        from capcli.safety.mandate import Mandates, Tools
         from capcli.store.mandate_files import MandateFiles
 
         def cancel(deal_id: str) -> object:
@@ -809,7 +809,7 @@ class App:
         return self._once("announcer", self._announcer)
 
     def _announcer(self) -> "Announcer":
-        from capcli.services.announcing import Announcer
+        from capcli.safety.announcements import Announcer
 
         return Announcer(
             lambda: self.programs,
@@ -856,7 +856,7 @@ class App:
 
     def _pin(self) -> "Pin":
         from capcli.credentials.live_items import PinItem
-        from capcli.services.pin import Pin
+        from capcli.safety.pin import Pin
 
         lock = self.folders.locks / "pin.lock"
         return Pin(
@@ -874,7 +874,7 @@ class App:
 
     def _live_gate(self) -> "Gate":
         from capcli.domain.going_live import Approval, Gate
-        from capcli.services.going_live import gate_of
+        from capcli.safety.going_live import gate_of
 
         if self.settings.env is not Env.LIVE:
             return Gate(unlocked=False, approval=Approval.HUMAN, reason=f"this is {self.env}")
@@ -917,7 +917,7 @@ class App:
         return self._once("going_live", self._going_live)
 
     def _going_live(self) -> "GoingLive":
-        from capcli.services.going_live import GoingLive, OnPurpose, Sources
+        from capcli.safety.going_live import GoingLive, OnPurpose, Sources
 
         sources = Sources(
             host=self.host,
@@ -1036,38 +1036,38 @@ class App:
 
     def record(self) -> "tuple[Exchange, ...]":
         """Ask every read once, and return the answers without what is the user's."""
-        from capcli.checkup.recordings import mask_for
-        from capcli.services.recording import record
+        from capcli.health.recording import record
+        from capcli.health.recording_check import mask_for
 
         return record(self.broker, mask_for(secrets.SystemRandom()))
 
     @property
     def accounts(self) -> "Accounts":
-        from capcli.services.accounts import Accounts
+        from capcli.account.accounts import Accounts
 
         return self._once("accounts", lambda: Accounts(self.broker, self._halt_switch, self.approval_mode))
 
     @property
     def markets(self) -> "Markets":
-        from capcli.services.markets import Markets
+        from capcli.marketdata.markets import Markets
 
         return self._once("markets", lambda: Markets(self.broker, self._around.clock))
 
     @property
     def browsing(self) -> "Browsing":
-        from capcli.services.browsing import Browsing
+        from capcli.marketdata.browse import Browsing
 
         return self._once("browsing", lambda: Browsing(self.broker))
 
     @property
     def history(self) -> "History":
-        from capcli.services.history import History
+        from capcli.account.history import History
 
         return self._once("history", lambda: History(self.broker))
 
     @property
     def stored_alerts(self) -> "StoredAlerts":
-        from capcli.services.stored_alerts import StoredAlerts
+        from capcli.account.stored_alerts import StoredAlerts
 
         return self._once(
             "stored_alerts",
@@ -1076,13 +1076,13 @@ class App:
 
     @property
     def statistics(self) -> "Statistics":
-        from capcli.services.statistics import Statistics
+        from capcli.account.statistics import Statistics
 
         return self._once("statistics", lambda: Statistics(self.history, lambda: self.journal, self.env))
 
     @property
     def events(self) -> "Events":
-        from capcli.services.events import Events
+        from capcli.account.events import Events
 
         return self._once(
             "events",
@@ -1093,7 +1093,7 @@ class App:
 
     @property
     def watchlists(self) -> "Watchlists":
-        from capcli.services.watchlists import Watchlists
+        from capcli.marketdata.watchlists import Watchlists
 
         needed = self._confirmation_needed
         return self._once("watchlists", lambda: Watchlists(self.broker, confirmation_needed=needed))
@@ -1131,13 +1131,13 @@ class App:
 
     @property
     def watching(self) -> "Watching":
-        from capcli.services.watching import Watching
+        from capcli.marketdata.streams import Watching
 
         return self._once("watching", lambda: Watching(self.broker, self.streams, self._around.clock))
 
     @property
     def live_portfolio(self) -> "LivePortfolio":
-        from capcli.services.live_book import LivePortfolio
+        from capcli.marketdata.live_book import LivePortfolio
 
         around = self._around
         return self._once(
@@ -1147,7 +1147,7 @@ class App:
 
     @property
     def glimpses(self) -> "Glimpses":
-        from capcli.services.glimpses import Glimpses
+        from capcli.marketdata.stream_snapshots import Glimpses
 
         around = self._around
         return self._once(
@@ -1164,7 +1164,7 @@ class App:
 
     @property
     def downloads(self) -> "Downloads":
-        from capcli.services.downloads import Downloads
+        from capcli.marketdata.downloads import Downloads
 
         around = self._around
         return self._once("downloads", lambda: Downloads(self.broker, around.clock, around.monotonic))
@@ -1183,8 +1183,8 @@ class App:
 
     @property
     def portfolio(self) -> "Portfolio":
-        from capcli.services.portfolio import Portfolio
-        from capcli.services.whereabouts import account_of, orders_known
+        from capcli.account.portfolio import Portfolio
+        from capcli.reconcile.deal_account import account_of, orders_known
 
         def opened_on(deal_id: str) -> str | None:
             return account_of(self.journal, self.env, self.host, deal_id)
@@ -1201,7 +1201,7 @@ class App:
 
     @property
     def previews(self) -> "Previews":
-        from capcli.services.previews import Previews
+        from capcli.trading.preview import Previews
 
         return self._once(
             "previews",
@@ -1217,26 +1217,26 @@ class App:
 
     @property
     def _preview_ttl_s(self) -> int:
-        from capcli.services.approving import LIFE
+        from capcli.safety.approval import LIFE
 
         # A preview lives as long as the approval that a person may still give it.
         return int(LIFE.total_seconds()) if self.approval_mode == "human" else self.settings.preview_ttl_s
 
     @property
     def proposals(self) -> "Proposals":
-        from capcli.services.proposals import Proposals
+        from capcli.trading.propose import Proposals
 
         return self._once("proposals", lambda: Proposals(self.desk, self.previews))
 
     @property
     def exposures(self) -> "Exposures":
-        from capcli.services.exposure import Exposures
+        from capcli.account.exposure import Exposures
 
         return self._once("exposures", lambda: Exposures(self.broker))
 
     @property
     def status(self) -> "Status":
-        from capcli.services.status import Status
+        from capcli.account.status import Status
 
         return self._once("status", lambda: Status(self.desk, lambda: self.approvals.queue().total))
 
@@ -1245,7 +1245,7 @@ class App:
         return self._once("executions", self._executions)
 
     def _executions(self) -> "Executions":
-        from capcli.services.execution import Executions
+        from capcli.trading.execute import Executions
 
         return Executions(self.order_desk, self._sending())
 
@@ -1254,15 +1254,15 @@ class App:
         return self._once("protected_executions", self._protected_executions)
 
     def _protected_executions(self) -> "ProtectedExecutions":
-        from capcli.services.protected_execution import ProtectedExecutions, Remedies
+        from capcli.trading.protect import ProtectedExecutions, Remedies
 
         remedies = Remedies(self.amendments, self.order_amendments, self.closings, self.cancellations)
         always = self.settings.ensure_stop
         return ProtectedExecutions(self.order_desk, self.executions, remedies, always=always)
 
     def _sending(self) -> "Sending":
-        from capcli.services.execution import Sending
         from capcli.store.lock import FileAccountLock
+        from capcli.trading.execute import Sending
 
         around = self._around
         return Sending(
@@ -1278,7 +1278,7 @@ class App:
 
     @property
     def reductions(self) -> "Reductions":
-        from capcli.services.reducing import Reductions
+        from capcli.trading.partial_close import Reductions
 
         return self._once("reductions", lambda: Reductions(self.order_desk, self._sending()))
 
@@ -1287,7 +1287,7 @@ class App:
         return self._once("closings", self._closings)
 
     def _closings(self) -> "Closings":
-        from capcli.services.closing import Closings
+        from capcli.trading.close import Closings
 
         return Closings(self._exit_changer, confirmation_needed=self._confirmation_needed)
 
@@ -1296,7 +1296,7 @@ class App:
         return self._once("closings_of_all", self._closings_of_all)
 
     def _closings_of_all(self) -> "ClosingsOfAll":
-        from capcli.services.closing_all import ClosingsOfAll
+        from capcli.trading.close_all import ClosingsOfAll
 
         return ClosingsOfAll(
             self.exit_desk,
@@ -1310,7 +1310,7 @@ class App:
         return self._once("cancellations_of_all", self._cancellations_of_all)
 
     def _cancellations_of_all(self) -> "CancellationsOfAll":
-        from capcli.services.cancelling_all import CancellationsOfAll
+        from capcli.trading.cancel_all import CancellationsOfAll
 
         return CancellationsOfAll(
             self.exit_desk,
@@ -1324,7 +1324,7 @@ class App:
         return self._once("flattenings", self._flattenings)
 
     def _flattenings(self) -> "Flattenings":
-        from capcli.services.flattening import Flattenings, Tools
+        from capcli.trading.flatten import Flattenings, Tools
 
         tools = Tools(
             self.halting,
@@ -1338,13 +1338,13 @@ class App:
 
     @property
     def amendments(self) -> "Amendments":
-        from capcli.services.amending import Amendments
+        from capcli.trading.amend import Amendments
 
         return self._once("amendments", lambda: self._amending(Amendments))
 
     @property
     def order_amendments(self) -> "OrderAmendments":
-        from capcli.services.order_amending import OrderAmendments
+        from capcli.trading.amend_order import OrderAmendments
 
         return self._once("order_amendments", lambda: self._amending(OrderAmendments))
 
@@ -1353,8 +1353,8 @@ class App:
         return self._once("order_updates", self._order_updates)
 
     def _order_updates(self) -> "OrderUpdates":
-        from capcli.services.order_updates import OrderUpdates, Setting
         from capcli.store.lock import FileAccountLock
+        from capcli.trading.amend_order_preview import OrderUpdates, Setting
 
         around = self._around
         setting = Setting(
@@ -1382,7 +1382,7 @@ class App:
         return self._once("settlements", lambda: self._settlements(self._around.lock_wait_s))
 
     def _settlements(self, wait_s: float) -> "Settlements":
-        from capcli.services.settling import Settlements
+        from capcli.reconcile.reconcile import Settlements
         from capcli.store.lock import FileAccountLock
 
         lock, account = FileAccountLock(self.folders.locks, wait_s=wait_s), self.settings.account
@@ -1390,7 +1390,7 @@ class App:
 
     @property
     def resolutions(self) -> "Resolutions":
-        from capcli.services.resolving import Resolutions
+        from capcli.reconcile.resolve import Resolutions
         from capcli.store.lock import FileAccountLock
 
         lock = FileAccountLock(self.folders.locks, wait_s=self._around.lock_wait_s)
@@ -1400,23 +1400,23 @@ class App:
 
     @property
     def executions_log(self) -> "ExecutionsLog":
-        from capcli.services.executions_log import ExecutionsLog
+        from capcli.account.executions import ExecutionsLog
 
         return self._once("executions_log", lambda: ExecutionsLog(self.env, self.journal))
 
     def _witness(self) -> "Witness":
-        from capcli.services.evidence import Witness
+        from capcli.reconcile.reconciler import Witness
 
         return Witness(self.order_desk, self._around.sleep, self._around.monotonic, self._patience())
 
     def _patience(self) -> "Patience":
-        from capcli.services.search import Patience
+        from capcli.reconcile.lookup import Patience
 
         return Patience(self._around.quiet_s, self._around.gap_s)
 
     @property
     def cancellations(self) -> "Cancellations":
-        from capcli.services.cancelling import Cancellations
+        from capcli.trading.cancel import Cancellations
 
         needed = self._confirmation_needed
         return self._once(
@@ -1424,7 +1424,7 @@ class App:
         )
 
     def _changer(self) -> "Changer":
-        from capcli.services.changes import Changer
+        from capcli.trading.mutation import Changer
 
         desk = self.order_desk
         return Changer(desk, desk.journal, self._around.ids, self._around.sleep, self.recall)
@@ -1435,8 +1435,8 @@ class App:
         return self._once("exit_changer", self._build_exit_changer)
 
     def _build_exit_changer(self) -> "Changer":
-        from capcli.services.best_effort import BestEffortBook
-        from capcli.services.changes import Changer
+        from capcli.trading.best_effort import BestEffortBook
+        from capcli.trading.mutation import Changer
 
         around = self._around
         book = BestEffortBook(lambda: self.journal, around.monotonic)
@@ -1447,7 +1447,7 @@ class App:
         return self._once("account_changes", self._account_changes)
 
     def _account_changes(self) -> "AccountChanges":
-        from capcli.services.account_changes import AccountChanges
+        from capcli.account.preferences import AccountChanges
         from capcli.store.lock import FileAccountLock
 
         around = self._around
@@ -1461,7 +1461,7 @@ class App:
 
     @property
     def confirms(self) -> "Confirms":
-        from capcli.services.confirms import Confirms
+        from capcli.reconcile.confirms import Confirms
 
         around = self._around
         return self._once(
@@ -1473,8 +1473,8 @@ class App:
         return self._once("health", self._health)
 
     def _health(self) -> "Health":
-        from capcli.checkup import probes
-        from capcli.services.health import Health
+        from capcli.health.probes import probes
+        from capcli.health.service import Health
 
         return Health(probes(self), self._known_account, time.monotonic)
 
@@ -1490,7 +1490,7 @@ class App:
         return self._once("paper", self._paper)
 
     def _paper(self) -> "PaperDesk":
-        from capcli.paper_desk import PaperDesk
+        from capcli.paper_control import PaperDesk
         from capcli.store.lock import FileAccountLock
 
         host = HOSTS[Env.PAPER].removeprefix("http://")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, settings
 
 from capcli import system
-from capcli.services import pin
+from capcli.safety import pin
 from tests.support.launched import RUN
 from tests.support.owners import Connections
 

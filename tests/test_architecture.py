@@ -8,6 +8,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "capcli"
 EVERYBODY = {"errors", "system"}
+# What every use case works with, and the rooms of use cases.
+USE_CASE = {"domain", "errors", "ports", "reply", "ids", "fanout", "refusals"}
+USE_CASES = {
+    "trading",
+    "reconcile",
+    "marketdata",
+    "account",
+    "safety",
+    "health",
+    "reply",
+    "ids",
+    "ports",
+    "refusals",
+}
 # A package, and the packages of ours it may import besides itself.
 MAY_IMPORT = {
     "domain": set(),
@@ -17,17 +31,29 @@ MAY_IMPORT = {
     "notify": set(),
     "sqlite_file": {"errors"},
     "settings": {"domain", *EVERYBODY},
-    "services": {"domain", "errors"},
-    "broker": {"services.ports", "domain", "errors"},
-    "store": {"services.ports", "domain", "sqlite_file", *EVERYBODY},
-    "credentials": {"services.ports", "domain", "settings", *EVERYBODY},
+    "ports": {"domain"},
+    "reply": {"errors"},
+    "ids": {"domain", "errors"},
+    "fanout": set(),
+    "refusals": {"domain", "errors"},
+    "marketdata": USE_CASE,
+    # The two that stand in the same module as what they need go into context.
+    "reconcile": {*USE_CASE, "trading.snapshot", "trading.exit_orders"},
+    "safety": {*USE_CASE, "marketdata", "trading.snapshot", "trading.explain", "account.accounts"},
+    "trading": {*USE_CASE, "marketdata", "reconcile", "safety"},
+    "account": {*USE_CASE, "marketdata", "reconcile", "safety", "trading"},
+    # The probes look at what the composition root wires; see ROOTS.
+    "health": USE_CASE,
+    "broker": {"ports", "domain", "errors"},
+    "store": {"ports", "domain", "sqlite_file", *EVERYBODY},
+    "credentials": {"ports", "domain", "settings", *EVERYBODY},
     # Credentials of a client's entry are only counted, never read.
     "assistants": {"settings", "credentials.environment", *EVERYBODY},
     "paper": {"domain", "sqlite_file", *EVERYBODY},
     # Result types are all that render knows of the services and of the paper broker.
-    "render": {"domain", "services", "errors", "settings", "paper.state"},
+    "render": {"domain", *USE_CASES, "errors", "settings", "paper.state"},
     "cli": {
-        "services",
+        *USE_CASES,
         "render",
         "errors",
         "app",
@@ -42,22 +68,22 @@ MAY_IMPORT = {
         "mcp.server",
         # Completion scripts name the faults and the checks.
         "paper.faults",
-        "checkup.probes",
+        "health.probes.probes",
         "mcp.listing",
-        "mcp.offer",
+        "mcp.tool_filter",
         "desk",
         # Written even where the settings cannot be read, so that there is no app.
-        "checkup.report",
-        "checkup.recordings",
+        "health.report",
+        "health.recording_check",
         "assistants.carrying",
-        "assistants.places",
+        "assistants.locations",
         "assistants.skill",
         "assistants.installing",
         "assistants.bundle",
     },
-    "desk": {"services", "render", "errors", "app", "domain"},
+    "desk": {*USE_CASES, "render", "errors", "app", "domain"},
     "mcp": {
-        "services",
+        *USE_CASES,
         "render.envelope",
         "render.fields",
         "render.schema",
@@ -69,8 +95,11 @@ MAY_IMPORT = {
         "system",
     },
 }
+PROBES = {
+    f"health.{name}" for name in ("assistants", "machine", "probes", "recording_check", "report", "venue")
+}
 # The composition root and its two sides: what they wire is everything.
-ROOTS = {"app", "checkup", "paper_desk", "hints", "__main__", "__init__"}
+ROOTS = {"app", *PROBES, "paper_control", "hints", "__main__", "__init__"}
 # Paid by the user: these load inside the function that needs them, except in the adapters named here.
 HEAVY = {
     "httpx",
@@ -108,7 +137,8 @@ def parsed(path: Path) -> ast.Module:
 
 def package_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
-    return parts[0]
+    dotted = ".".join(parts)
+    return dotted if dotted in PROBES else parts[0]
 
 
 def imports(tree: ast.AST, *, top_level: bool = False) -> list[str]:
@@ -156,7 +186,7 @@ def test_heavy_libraries_load_only_where_they_are_used(path):
             assert package in ADAPTERS.get(library, set()), f"{path.name} imports {library} at import time"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if package_of(p) in {"domain", "services"}], ids=str)
+@pytest.mark.parametrize("path", [p for p in FILES if package_of(p) in {"domain", *USE_CASES}], ids=str)
 def test_no_clock_is_read_inside(path):
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Call):
@@ -167,7 +197,7 @@ def test_no_clock_is_read_inside(path):
 def test_no_module_level_state_and_no_float_money(path):
     tree = parsed(path)
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Global)], path.name
-    if package_of(path) in {"domain", "services"}:
+    if package_of(path) in {"domain", *USE_CASES}:
         floats = [
             ast.unparse(n)
             for n in ast.walk(tree)

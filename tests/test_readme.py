@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from capcli.cli.help import PAGES as TOPICS
 from capcli.cli.pages import NAMES, page
-from capcli.cli.topics import PAGES as TOPICS
 from tests.support.children import Child
 from tests.support.launched import as_own_user
 from tests.support.paths import IMPORT_PATH, ROOT

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from capcli.assistants.places import Assistant
+from capcli.assistants.locations import Assistant
 from capcli.errors import CapcliError, UsageError
 from capcli.settings import CREDENTIAL_NAMES, TABLE, slip
 from capcli.system import XDG, folders

@@ -16,13 +16,7 @@ from typing import Any
 
 from capcli.assistants import jsonc, toml_text
 from capcli.assistants.carrying import CARRIED, carried, forwarded
-from capcli.assistants.places import (
-    ASSISTANTS,
-    Assistant,
-    client_folder,
-    config_file,
-    own_command,
-)
+from capcli.assistants.locations import ASSISTANTS, Assistant, client_folder, config_file, own_command
 from capcli.assistants.reading import OURS, parse, read_config, where_broken
 from capcli.errors import ClientConfigBroken, ClientMissing, ConfigError, UsageError
 from capcli.system import put_in_place

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from capcli.assistants.places import ASSISTANTS, Assistant, config_file
+from capcli.assistants.locations import ASSISTANTS, Assistant, config_file
 
 OURS = "capcli"
 _KEYS = frozenset(assistant.key for assistant in ASSISTANTS)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from capcli.assistants.places import Assistant
+from capcli.assistants.locations import Assistant
 from capcli.errors import ConfigError
 from capcli.system import put_in_place
 

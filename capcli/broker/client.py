@@ -1,4 +1,4 @@
-"""The broker as typed calls, in domain values: implements `services.ports.Broker`."""
+"""The broker as typed calls, in domain values: implements `ports.Broker`."""
 
 import copy
 import re
@@ -76,7 +76,7 @@ from capcli.errors import (
     UsageError,
     WouldSend,
 )
-from capcli.services.ports import (
+from capcli.ports import (
     Clock,
     Credentials,
     Lane,

@@ -7,7 +7,7 @@ import msgspec
 
 from capcli.broker import readings, wire
 from capcli.errors import ConfigError
-from capcli.services.ports import Credentials
+from capcli.ports import Credentials
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey

@@ -10,7 +10,7 @@ from math import ceil
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from capcli.services.ports import Allowance, Clock, Lane, OpeningsBook, PaceBook, Ticket
+from capcli.ports import Allowance, Clock, Lane, OpeningsBook, PaceBook, Ticket
 
 REQUESTS = 10
 # The broker counts in milliseconds of its own clock.

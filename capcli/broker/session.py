@@ -30,7 +30,7 @@ from capcli.broker.failures import (
 from capcli.broker.transport import API_KEY, Ask, Headers, Reply, Tokens
 from capcli.domain.account import Session
 from capcli.errors import BrokerRefused, Busy, CapcliError, LoginRefused, UnreadableAnswer
-from capcli.services.ports import Clock, Credentials, LoginLock, SessionCache, SessionLock, StoredSession
+from capcli.ports import Clock, Credentials, LoginLock, SessionCache, SessionLock, StoredSession
 
 # The broker ends a session about an hour after its creation, used or not (API page 2.5).
 RENEW_AFTER = timedelta(minutes=50)

@@ -28,7 +28,7 @@ from capcli.errors import (
     UnreadableAnswer,
     UsageError,
 )
-from capcli.services.ports import Clock
+from capcli.ports import Clock
 
 PING_S = 25.0  # a stream without frames was cut after a minute (API page 12.4)
 REPLY_S = 20.0

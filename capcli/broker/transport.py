@@ -16,7 +16,7 @@ from capcli import __version__
 from capcli.broker.failures import clean, error_code
 from capcli.broker.proxies import Proxy, proxy_for
 from capcli.errors import ConfigError, UsageError
-from capcli.services.ports import Clock, Lane
+from capcli.ports import Clock, Lane
 
 PREFIX = "/api/v1"
 CST = "CST"

@@ -10,11 +10,11 @@ from capcli.cli.tree import command, epilog, new_app
 from capcli.errors import MayBeLive, UsageError
 
 if TYPE_CHECKING:
+    from capcli.account.accounts import SessionShown
+    from capcli.account.preferences import PreferencesSet, ToppedUp, Wanted
     from capcli.app import App
     from capcli.cli.call import Call
-    from capcli.services.account_changes import PreferencesSet, ToppedUp, Wanted
-    from capcli.services.accounts import SessionShown
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
 
 app = new_app("Balance, equity and margin of each account; switch.", invoke_without_command=True)
 
@@ -22,7 +22,7 @@ app = new_app("Balance, equity and margin of each account; switch.", invoke_with
 @app.callback(epilog=epilog("capcli accounts\ncapcli accounts use 100482915730264825"))
 def accounts(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
-        from capcli.services.accounts import AccountsFound
+        from capcli.account.accounts import AccountsFound
 
         run(ctx, lambda application: application.accounts.list(), AccountsFound)
 
@@ -40,7 +40,7 @@ def use(
     of them a command is on that account, whatever was used before, and leaves the choice of the others as
     it was.
     """
-    from capcli.services.accounts import SessionShown
+    from capcli.account.accounts import SessionShown
 
     run(ctx, lambda application: _use(ctx, application, account_id), SessionShown)
 
@@ -81,7 +81,7 @@ def preferences(
     for a margin of 20 % at least, and previews count with it. What is set is read back. The broker refuses
     to switch hedging while positions are open.
     """
-    from capcli.services.account_changes import PreferencesSet, PreferencesShown
+    from capcli.account.preferences import PreferencesSet, PreferencesShown
 
     call: Call = ctx.find_root().obj
     if hedging is None and not leverage:
@@ -101,7 +101,7 @@ def preferences(
 
 
 def _wanted(hedging: str | None, leverage: list[str]) -> "Wanted":
-    from capcli.services.account_changes import Wanted
+    from capcli.account.preferences import Wanted
 
     modes = {None: None, "on": True, "off": False}
     word = hedging.lower() if hedging else None
@@ -136,7 +136,7 @@ def topup(
     time, at most 100,000 on the account afterwards, 100 a day. The account is read back to prove it. A live
     account has no such thing.
     """
-    from capcli.services.account_changes import ToppedUp
+    from capcli.account.preferences import ToppedUp
 
     call: Call = ctx.find_root().obj
     money = _amount(amount)

@@ -11,9 +11,9 @@ from typer._click import Command, Context
 
 from capcli.cli.call import Call
 from capcli.cli.inputs import above_zero, listed, percent
-from capcli.cli.live import LOOK_S, ForSeconds, Plan, ending, program, seconds
 from capcli.cli.run import run
 from capcli.cli.tree import Group, command, epilog, new_app
+from capcli.cli.watch import LOOK_S, ForSeconds, Plan, ending, program, seconds
 from capcli.domain.alerts import Level, Measure, Way
 from capcli.domain.money import NotANumber, parse_decimal
 from capcli.domain.stream import Quiet, Tick, Told
@@ -21,8 +21,8 @@ from capcli.errors import AlertNotReached, Interrupted, RateLimited, Unreachable
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.alerting import Alarms, Fired
-    from capcli.services.watching import Watch
+    from capcli.marketdata.alerts import Alarms, Fired
+    from capcli.marketdata.streams import Watch
 
 _CHILD_S = 10.0
 _ACCOUNT_S = 5.0
@@ -155,7 +155,7 @@ def add(
     They belong to the account in use. Whoever looks at its events next tells of each once, when it is
     reached: `capcli events --follow`, every 5 s. A move counts from the bid of now. At most 100 wait.
     """
-    from capcli.services.stored_alerts import AlertsChanged
+    from capcli.account.stored_alerts import AlertsChanged
 
     levels = _levels(epics, _Asked(above, below, moves, pnl_above, pnl_below, margin_above))
     run(ctx, lambda app: app.stored_alerts.add(levels), AlertsChanged)
@@ -164,7 +164,7 @@ def add(
 @command(alert_app, "list", example="capcli alert list\ncapcli alert list --json --fields alert_id,waits_for")
 def found(ctx: typer.Context) -> None:
     """Stored alerts: those that wait, and the latest that fired."""
-    from capcli.services.stored_alerts import AlertsFound
+    from capcli.account.stored_alerts import AlertsFound
 
     run(ctx, lambda app: app.stored_alerts.found(), AlertsFound)
 
@@ -179,7 +179,7 @@ def remove(
     every: Annotated[bool, typer.Option("--all", help="Every one of this account.")] = False,
 ) -> None:
     """Take stored alerts off the list."""
-    from capcli.services.stored_alerts import AlertsChanged
+    from capcli.account.stored_alerts import AlertsChanged
 
     if bool(numbers) == every:
         raise UsageError("Name the alerts by number, or --all.", next="capcli alert list")
@@ -200,7 +200,7 @@ class _Waiting:
 
     def wait(self, levels: Sequence[Level]) -> None:
         """Go on until they are reached, or somebody ends it. Raises AlertNotReached, Interrupted."""
-        from capcli.services.alerting import Alarms
+        from capcli.marketdata.alerts import Alarms
 
         app, plan = self._app, self._plan
         epics = [level.epic for level in levels if level.epic]
@@ -361,7 +361,7 @@ class _Asked(NamedTuple):
 
 def _levels(epics: Sequence[str] | None, asked: _Asked) -> list[Level]:
     """Read the levels of the options. Raises UsageError for one whose market or form is open."""
-    from capcli.services import ids
+    from capcli import ids
 
     named = [ids.epic(epic) for epic in listed(epics)]
     levels = [

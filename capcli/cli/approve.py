@@ -11,8 +11,8 @@ from capcli.errors import NotConfirmed, UsageError
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.approving import Decision
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
+    from capcli.safety.approval import Decision
 
 app = new_app()
 _BY = "capcli approve"
@@ -36,7 +36,7 @@ def approve(
     With --watch it stays and shows one request after the other: y approves, n refuses, h halts, no code is
     typed. It needs a terminal: no option and no pipe says yes for a person.
     """
-    from capcli.services.approving import ApprovalsFound, Decision
+    from capcli.safety.approval import ApprovalsFound, Decision
 
     call: Call = ctx.find_root().obj
     if watch:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import typer
 
-from capcli.cli.outlet import wrapped
+from capcli.cli.io_streams import wrapped
 from capcli.errors import CapcliError, Interrupted, NotConfirmed
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.cli.call import Call
-    from capcli.services.approving import Approvals, Queue, WaitingRequest
+    from capcli.safety.approval import Approvals, Queue, WaitingRequest
 
 POLL_S = 0.5
 READING_S = 2.0

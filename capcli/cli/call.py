@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
-from capcli.cli.globals import Globals
-from capcli.cli.outlet import Outlet
+from capcli.cli.global_options import Globals
+from capcli.cli.io_streams import Outlet
 from capcli.errors import (
     ApprovalRequired,
     CapcliError,
@@ -24,7 +24,7 @@ from capcli.errors import (
     Refused,
     UsageError,
 )
-from capcli.services.recall import Recall
+from capcli.trading.send_gate import Recall
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from capcli.app import App, Options, Presence, Surroundings
     from capcli.domain.market import MarketRow
     from capcli.log import Redaction
-    from capcli.services.approving import Decision
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
+    from capcli.safety.approval import Decision
 
 T = TypeVar("T")
 
@@ -324,7 +324,7 @@ class Call:
         return app.approvals.decide(code, approved=True, by=f"capcli {self.command}")
 
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
-        from capcli.cli.shield import shielded
+        from capcli.cli.interrupts import shielded
 
         return shielded(work, self.recall, on_wait=self._say_on_its_way, left=left or self.left_behind)
 
@@ -504,7 +504,7 @@ class Call:
 
     def _numbers(self, reply: "Reply[Any]") -> dict[str, int]:
         """Return the numbers of the deals that a result shows on a terminal."""
-        from capcli.cli.deals import deals_in, numbers_of
+        from capcli.cli.deal_names import deals_in, numbers_of
 
         found, give = deals_in(reply)
         return numbers_of(self._apps[-1], reply.account_id, found, give=give) if found and self._apps else {}

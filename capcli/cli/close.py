@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from capcli import ids as typed
 from capcli.cli.call import Call
-from capcli.cli.deals import position_id
+from capcli.cli.deal_names import position_id
 from capcli.cli.inputs import above_zero, percent
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
 from capcli.errors import UsageError
-from capcli.services import ids as typed
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.closing import Closing
-    from capcli.services.closing_all import AllClosings
-    from capcli.services.reducing import Reduction
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
+    from capcli.trading.close import Closing
+    from capcli.trading.close_all import AllClosings
+    from capcli.trading.partial_close import Reduction
 
 app = new_app()
 _EXAMPLE = (
@@ -77,7 +77,7 @@ def close(
 
 
 def _close(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None:
-    from capcli.services.closing import Closing
+    from capcli.trading.close import Closing
 
     def use(application: "App") -> "Reply[Closing]":
         meant = position_id(call, application, deal, confirm=confirm)
@@ -100,7 +100,7 @@ def _reduce(
     again: bool,
     confirm: bool,
 ) -> None:
-    from capcli.services.reducing import Reduction
+    from capcli.trading.partial_close import Reduction
 
     def use(application: "App") -> "Reply[Reduction]":
         application.require_way_out(f"capcli close {quote(deal)} --size {given or f'{share}%'}")
@@ -118,7 +118,7 @@ def _reduce(
 
 
 def _close_all(ctx: typer.Context, call: Call, *, confirm: bool) -> None:
-    from capcli.services.closing_all import AllClosings
+    from capcli.trading.close_all import AllClosings
 
     def use(application: "App") -> "Reply[AllClosings]":
         return call.way_out(

@@ -7,7 +7,7 @@ import typer
 from capcli.cli.run import finish, run
 from capcli.cli.tree import command, epilog, new_app
 from capcli.errors import UsageError
-from capcli.services.reply import Reply
+from capcli.reply import Reply
 
 if TYPE_CHECKING:
     from capcli.cli.call import Call

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from capcli.cli.call import Call
 from capcli.cli.inputs import listed
-from capcli.cli.outlet import Outlet
+from capcli.cli.io_streams import Outlet
 from capcli.cli.tree import command, new_app
 from capcli.errors import UsageError
 
@@ -71,10 +71,10 @@ def _run(call: Call, found: "Desk") -> None:
 
 def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
     """Put the desk of an app together. Raises UsageError for more than 40 markets."""
-    from capcli.cli.deals import numbers_of
+    from capcli.cli.deal_names import numbers_of
     from capcli.desk.reader import Reader
     from capcli.desk.screen import Desk
-    from capcli.services.watching import chosen
+    from capcli.marketdata.streams import chosen
 
     return Desk(
         application,

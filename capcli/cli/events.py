@@ -8,15 +8,15 @@ import typer
 
 from capcli.cli.call import Call
 from capcli.cli.inputs import span
-from capcli.cli.live import ForSeconds, Plan, ending, program, seconds
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
+from capcli.cli.watch import ForSeconds, Plan, ending, program, seconds
 from capcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from capcli.account.events import EventRow, Feed
     from capcli.app import App
     from capcli.render.events import EventLines
-    from capcli.services.events import EventRow, Feed
 
 app = new_app()
 _DAY = timedelta(days=1)
@@ -62,7 +62,7 @@ def events(
     again. --exec runs CMD once for each event, one at a time, for 10 s at most, before its line is written:
     an event whose line is there was handled, and the one after --since may have been.
     """
-    from capcli.services.events import EventsFound
+    from capcli.account.events import EventsFound
 
     call: Call = ctx.find_root().obj
     argv = program("events", program_line)

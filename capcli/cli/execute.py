@@ -12,8 +12,8 @@ from capcli.cli.tree import command, new_app
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.reply import Reply
-    from capcli.services.verdicts import Execution
+    from capcli.reconcile.outcomes import Execution
+    from capcli.reply import Reply
 
 app = new_app()
 Again = Annotated[bool, typer.Option("--again", help="Send it even if the same order was sent within 60 s.")]
@@ -36,7 +36,7 @@ def execute(
     Everything is checked again first. The same id never sends twice: a second call says what became of
     the first. Exit code 8 means that the order may be live: look before you do anything else.
     """
-    from capcli.services.verdicts import Execution
+    from capcli.reconcile.outcomes import Execution
 
     call: Call = ctx.find_root().obj
 

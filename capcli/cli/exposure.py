@@ -18,6 +18,6 @@ def exposure(ctx: typer.Context) -> None:
     equity. The loss counts from now, as if every stop was hit at its level: only a guaranteed one surely
     fills there, and the loss of a position without a stop has no bound. Working orders are not counted.
     """
-    from capcli.services.exposure import ExposureFound
+    from capcli.account.exposure import ExposureFound
 
     run(ctx, lambda application: application.exposures.show(), ExposureFound)

@@ -11,8 +11,8 @@ from capcli.errors import ConfigError, Interrupted
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.flattening import Flattened, Flattening
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
+    from capcli.trading.flatten import Flattened, Flattening
 
 app = new_app()
 _COMMAND = "capcli flatten"
@@ -33,7 +33,7 @@ def flatten(
     same command goes on with what is still there. The halt stays in force until `capcli resume`. It ends
     with 0 when the account is flat and 8 when something may still be live.
     """
-    from capcli.services.flattening import STAYS, Flattening
+    from capcli.trading.flatten import STAYS, Flattening
 
     call: Call = ctx.find_root().obj
     done: list[Flattened] = []

@@ -13,8 +13,8 @@ from capcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.halting import HaltShown
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
+    from capcli.safety.halt import HaltShown
 
 halt_app = new_app()
 resume_app = new_app()
@@ -34,7 +34,7 @@ def halt(
     that can still fill are named: `capcli orders cancel --all` cancels them. It asks no question, and works
     while the settings are wrong. It ends with 3 where the halt could not be written for others to see.
     """
-    from capcli.services.halting import HaltShown
+    from capcli.safety.halt import HaltShown
 
     call: Call = ctx.find_root().obj
     call.check_form(HaltShown)
@@ -66,7 +66,7 @@ def resume(
 
     It is a person's decision: assistants have no tool for it. On live it takes the PIN, on a terminal.
     """
-    from capcli.services.halting import HaltShown
+    from capcli.safety.halt import HaltShown
 
     call: Call = ctx.find_root().obj
 

@@ -8,13 +8,13 @@ from msgspec.structs import replace
 from capcli.cli.run import finish
 from capcli.cli.tree import command, new_app
 from capcli.errors import ConfigError, UsageError
-from capcli.services.reply import Reply
+from capcli.reply import Reply
 
 if TYPE_CHECKING:
     from capcli.app import App
     from capcli.cli.call import Call
+    from capcli.health.service import HealthReport
     from capcli.render.results import SupportReport
-    from capcli.services.health import HealthReport
 
 app = new_app()
 
@@ -36,8 +36,8 @@ def health(
     is that of the first failed check; warnings exit 0. All of it takes at most a minute, or the seconds of
     --timeout.
     """
+    from capcli.health.service import HealthReport, settings_failed
     from capcli.render.results import SupportReport
-    from capcli.services.health import HealthReport, settings_failed
 
     call = ctx.find_root().obj
     call.check_form(SupportReport if report else HealthReport)
@@ -59,7 +59,7 @@ def health(
 
 
 def _checked(call: "Call", application: "App", only: tuple[str, ...]) -> "Reply[HealthReport]":
-    from capcli.services.health import WITHIN_S
+    from capcli.health.service import WITHIN_S
 
     names = application.health.names
     for name in only:
@@ -80,7 +80,7 @@ def _addressed(call: "Call", found: "Reply[HealthReport]") -> "Reply[HealthRepor
 
 
 def _written(call: "Call", application: "App | None", found: "Reply[HealthReport]") -> "Reply[SupportReport]":
-    from capcli.checkup.report import markdown
+    from capcli.health.report import markdown
     from capcli.render.results import SupportReport
 
     text = markdown(found.data, found.problem, call.outlet.environ, application)

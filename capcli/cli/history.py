@@ -16,11 +16,11 @@ from capcli.cli.tree import command, epilog, new_app
 from capcli.errors import NotConfirmed, UsageError
 
 if TYPE_CHECKING:
+    from capcli.account.history import History, Span
+    from capcli.account.statistics import StatsFound
     from capcli.app import App
-    from capcli.services.history import History, Span
-    from capcli.services.reply import Reply
-    from capcli.services.statistics import StatsFound
-    from capcli.services.verifying import Verified
+    from capcli.reply import Reply
+    from capcli.safety.audit import Verified
 
 app = new_app("Activity, bookings, realised P&L; what was sent from here.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def executions(
 
     From this machine's journal alone: no request is made, and what was sent elsewhere is not in it.
     """
-    from capcli.services.executions_log import ExecutionsFound
+    from capcli.account.executions import ExecutionsFound
 
     run(ctx, lambda application: application.executions_log.latest(last), ExecutionsFound)
 
@@ -72,7 +72,7 @@ def verify(ctx: typer.Context) -> None:
     it is a plain hash. How far the journal came is also kept outside its folder, and in the keychain. While
     something is found, no new risk is sent; closing goes on.
     """
-    from capcli.services.verifying import Verified
+    from capcli.safety.audit import Verified
 
     run(
         ctx,
@@ -97,7 +97,7 @@ def accept(
     A person does this on a terminal, after comparing it with the broker's own history: orders that it does
     not know of may be live. Previews and approvals from before it end. On live it takes the PIN.
     """
-    from capcli.services.verifying import Verified
+    from capcli.safety.audit import Verified
 
     call: Call = ctx.find_root().obj
 
@@ -146,7 +146,7 @@ def activity(
     The last 7 days unless you give a span, newest first. Longer spans are read a day at a time, which is all
     that the broker gives at once. A row can appear up to two minutes late, and at first without its level.
     """
-    from capcli.services.history import ActivityFound, Wanted
+    from capcli.account.history import ActivityFound, Wanted
 
     wanted = Wanted(listed(epics), listed(types), listed(statuses), listed(sources), deal)
     when = _span(ctx, "activity", last, start, end)
@@ -175,7 +175,7 @@ def transactions(
     The last 30 days unless you give a span, newest first; amounts are in the account's currency, charges
     below 0.
     """
-    from capcli.services.history import TransactionsFound, Wanted
+    from capcli.account.history import TransactionsFound, Wanted
 
     wanted = Wanted(listed(epics), listed(types), listed(statuses), deal_id=deal)
     when = _span(ctx, "transactions", last, start, end)
@@ -200,7 +200,7 @@ def report(
     The last 30 days unless you give a span. It uses the broker's bookings only; open positions count once
     they are closed. The closing balance is the cash of now without what was booked after the span.
     """
-    from capcli.services.history import Report
+    from capcli.account.history import Report
 
     when = _span(ctx, "report", last, start, end)
     run(ctx, lambda application: _told(ctx, application).report(when, by=by), Report)
@@ -234,8 +234,8 @@ def stats(
     journal. R is a trade's result over the loss at its first stop. Several closes of one deal are one trade.
     Overnight fees name no deal: they are in the costs and in the expectancy, not in a single trade.
     """
+    from capcli.account.statistics import StatsFound
     from capcli.cli.page import checked, write
-    from capcli.services.statistics import StatsFound
 
     when, call = _span(ctx, "stats", last, start, end), ctx.find_root().obj
     checked(html, force=force)
@@ -253,7 +253,7 @@ def stats(
 
 
 def _span(ctx: typer.Context, name: str, last: str | None, start: str | None, end: str | None) -> "Span":
-    from capcli.services.history import Span
+    from capcli.account.history import Span
 
     if last is not None and (start is not None or end is not None):
         raise UsageError(

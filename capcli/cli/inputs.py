@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from capcli.domain.market import Resolution
-from capcli.domain.moments import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.domain.money import Money, NotANumber, parse_decimal
 from capcli.domain.notes import read_note, read_tag
 from capcli.domain.order import Leg, LegForm
 from capcli.domain.risk import Risk
+from capcli.domain.times import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.errors import UsageError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")

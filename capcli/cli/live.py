@@ -1,342 +1,176 @@
-"""`capcli watch`: what the stream tells, until it is ended."""
+"""`capcli live checklist`: what the broker's guide asks for before a live account, on a terminal."""
 
-import os
-import shlex
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from capcli.cli.call import Call
-from capcli.cli.inputs import above_zero, listed, span
-from capcli.cli.tree import command, new_app
-from capcli.domain.stream import Quiet, Tick, Told
-from capcli.errors import UsageError
+from capcli.cli.run import finish
+from capcli.cli.tree import command, epilog, new_app
+from capcli.errors import (
+    Interrupted,
+    KeychainLocked,
+    KeychainMissing,
+    KeychainSilent,
+    KeychainUnsafe,
+    PinNeeded,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.render.live import Board, BookBoard
-    from capcli.render.stream import CsvLines, JsonLines
-    from capcli.services.live_book import Book
-    from capcli.services.watching import Watch
+    from capcli.domain.going_live import Approval
+    from capcli.safety.going_live import GoingLive
 
-watch_app = new_app()
-LOOK_S = 0.2
-_FRAME_S = 1.0
-ForSeconds = Annotated[
-    str | None, typer.Option("--for", metavar="TIME", help="Stop after seconds, or 5m, 2h.")
-]
-
-
-@dataclass(slots=True)
-class Ending:
-    """Whether somebody asked the stream to end: Ctrl-C, or SIGTERM.
-
-    Before it has begun both stop the command as they stop any other.
-    """
-
-    begun: bool = False
-    asked: bool = False
-
-    def __call__(self, number: int, _frame: object) -> None:
-        if number == signal.SIGINT and (self.asked or not self.begun):
-            raise KeyboardInterrupt
-        if not self.begun:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        self.asked = True
-
-
-@contextmanager
-def ending() -> Iterator[Ending]:
-    """Let the first Ctrl-C or SIGTERM end a stream in order; the second Ctrl-C ends it at once."""
-    asked = Ending()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    wanted = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, asked) for number in wanted}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@command(
-    watch_app,
-    "watch",
-    example="capcli watch SILVER GOLD\ncapcli watch SILVER --every 0 --for 60 --json\n"
-    "capcli watch SILVER GOLD --once\ncapcli watch --positions",
+app = new_app("Going live: the checklist that unlocks it.", no_args_is_help=True)
+_ABOUT = (
+    "This is the checklist of the broker's guide. What you do now is kept, so you can leave with Ctrl-C and"
+    " go on later. The broker is asked for a login, the accounts and a market; no order is sent.\n\n"
 )
-def watch(
+TERMS_PAGE = "https://capital.com/terms-and-policies"
+_TERMS = (
+    f"Capital.com's terms: {TERMS_PAGE}\n"
+    "That page has the Terms and Conditions and the Electronic Trading Terms of each of its companies; read"
+    " those of the company that holds your account. Among other things they prohibit:\n"
+    "  1. market manipulation,\n"
+    "  2. exploiting latency or pricing errors,\n"
+    "  3. letting a third party decide over your account.\n"
+)
+_READ = {
+    "terms": "Did you read Capital.com's Terms and Conditions, which apply to your account?",
+    "electronic_terms": "Did you read Capital.com's Electronic Trading Terms?",
+}
+
+
+@app.callback(epilog=epilog("capcli live checklist"))
+def live() -> None:
+    pass
+
+
+@command(app, "checklist", example="capcli live checklist\ncapcli live checklist --json")
+def checklist(
     ctx: typer.Context,
-    epics: Annotated[list[str] | None, typer.Argument(metavar="[EPIC...]", help="1 to 40 markets.")] = None,
     *,
-    positions: Annotated[
-        bool, typer.Option("--positions", help="The open positions: P&L from every tick.")
-    ] = False,
-    once: Annotated[bool, typer.Option("--once", help="The first tick of each market, then end.")] = False,
-    lasts: ForSeconds = None,
-    every: Annotated[
-        str, typer.Option("--every", metavar="S", help="At most one line in S seconds each; 0 is every tick.")
-    ] = "1",
+    approval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHO", help="human: a person approves each order. confirm: --confirm is enough."
+        ),
+    ] = None,
 ) -> None:
-    """Prices or positions, live from the stream.
+    """Go live: complete the checklist, or see what is open.
 
-    A table on a terminal, JSON lines elsewhere and with --json, rows with --csv. It goes on until Ctrl-C,
-    SIGTERM, the end of --for or a reader that leaves: all of these end with exit code 0. After a break it
-    connects again and says which ticks may be missing ("gap"). A market that stops ticking is told as
-    closed, or as silent. Times: "at" is the broker's, "received_at" is this computer's.
+    On a terminal it goes through what is open: the broker's answers, each field of your latest demo preview,
+    the terms, a PIN, a phrase. From a pipe and with --json it only shows. Until it is complete, nothing is
+    sent to live. It holds for this computer and state folder.
     """
+    from capcli.safety.going_live import Checklist
+
     call: Call = ctx.find_root().obj
-    if bool(epics) == positions:
-        raise UsageError("Name the epics to watch, or --positions.", next="capcli watch --help")
-    if once and lasts is not None:
-        raise UsageError("--once and --for cannot be used together.", next="capcli watch --help")
-    plan = Plan(call, once=once, lasts=seconds("--for", lasts), every=_interval(every))
-    plan.check(book=positions)
-    app = call.build()
-    call.note_default(app)
-    with ending() as asked:
-        plan.ending = asked
-        (_watch_book if positions else _watch_prices)(plan, app, listed(epics))
-    raise typer.Exit(0)
+    call.check_form(Checklist)
+    wanted = _approval(approval)
+    call.options = replace(call.options, env="live")
+    application = call.build()
+    if call.outlet.interactive and not call.json:
+        _walk(call, application, wanted)
+    elif wanted is not None:
+        raise PinNeeded(
+            "Who approves on live is changed by a person on a terminal, with the PIN. Nothing was changed.",
+            next="capcli live checklist",
+        )
+    finish(call, application.going_live.show(), application.env)
 
 
-@dataclass(slots=True)
-class Plan:
-    """How long a stream goes on, and in which form it is written. Seconds."""
+def _approval(text: str | None) -> "Approval | None":
+    from capcli.domain.going_live import Approval
 
-    call: Call
-    once: bool
-    lasts: float | None
-    every: float
-    ending: Ending = None  # type: ignore[assignment]  # set before anything is streamed
-
-    @property
-    def on_screen(self) -> bool:
-        given = self.call.options
-        return not (self.call.json or given.csv or given.fields) and self.look.width is not None
-
-    @property
-    def look(self) -> Any:
-        return self.call.outlet.look(no_colour=self.call.options.no_colour)
-
-    def check(self, *, book: bool) -> None:
-        """Refuse unknown fields before anything is asked. Raises UsageError."""
-        from capcli.render.stream import BOOK_FIELDS, TICK_FIELDS, check_names
-
-        check_names(self.call.options.fields, BOOK_FIELDS if book else TICK_FIELDS)
-
-    def goes_on(self, app: "App", began: float) -> bool:
-        """Say whether nobody ended it yet."""
-        if self.ending.asked or self.call.outlet.gone or self.call.outlet.lost:
-            return False
-        return self.lasts is None or app.monotonic() - began < self.lasts
-
-
-def _watch_prices(plan: Plan, app: "App", epics: Sequence[str]) -> None:
-    watched = app.watching.watch(epics)
-    plan.ending.begun = True
-    try:
-        if plan.on_screen:
-            from capcli.render.live import Board
-
-            (_once if plan.once else _on_screen)(plan, app, watched, Board(watched))
-            return
-        _as_lines(plan, app, watched)
-    finally:
-        watched.close()
-
-
-def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
-    from capcli.render.live import Screen
-    from capcli.render.text import Subject
-
-    look = lambda: plan.look  # noqa: E731  the terminal may be resized at any time
-    began, drawn_at = app.monotonic(), -_FRAME_S
-    subject = Subject(app.env, source.account_id)
-    with Screen(plan.call.outlet.stdout, look, subject, board) as screen:
-        while plan.goes_on(app, began):
-            board.take(source.receive(LOOK_S))
-            if app.monotonic() - drawn_at >= max(LOOK_S, min(plan.every, _FRAME_S)):
-                drawn_at = app.monotonic()
-                _refresh(source, board)
-                screen.draw(_now_ms(app))
-        _refresh(source, board)
-        screen.draw(_now_ms(app))
-
-
-def _once(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBoard") -> None:
-    """Wait for the first tick of each market that is open, and write the table once."""
-    from capcli.render.live import drawn
-    from capcli.render.text import Subject
-
-    left = set(getattr(source, "markets", ()))
-    while left and plan.goes_on(app, 0):
-        told = source.receive(LOOK_S)
-        board.take(told)
-        left -= {event.epic for event in told if isinstance(event, Tick | Quiet)}
-    _refresh(source, board)
-    subject = Subject(app.env, source.account_id)
-    plan.call.outlet.result(drawn(board, subject, plan.look, _now_ms(app)))
-
-
-def _refresh(source: Any, board: Any) -> None:
-    if hasattr(source, "snapshot"):
-        board.book = source.snapshot()
-    board.sample()
-
-
-def _as_lines(plan: Plan, app: "App", watched: "Watch") -> None:
-    from capcli.services.watching import Throttle
-
-    call, began = plan.call, app.monotonic()
-    lines = _Lines(call, _writer(call, app, watched.account_id))
-    throttle = Throttle(0 if plan.once else int(plan.every * 1000))
-    left = set(watched.markets)
-    while plan.goes_on(app, began) and (left or not plan.once):
-        told = throttle.pass_on(watched.receive(LOOK_S), _now_ms(app))
-        if plan.once:
-            told = _firsts(told, left)
-            lines.take(told)
-            lines.shut(watched, left)
-        else:
-            lines.take(told)
-    if not plan.once:
-        rest: list[Told | Quiet] = [*watched.close()]
-        lines.take(throttle.pass_on(rest, _now_ms(app) + int(plan.every * 1000)))
-
-
-def _firsts(told: Sequence[Told | Quiet], left: set[str]) -> list[Told | Quiet]:
-    """Keep the first tick of each market that has not had one."""
-    kept: list[Told | Quiet] = []
-    for event in told:
-        if isinstance(event, Tick) and event.epic in left:
-            left.discard(event.epic)
-            kept.append(event)
-    return kept
-
-
-class _Lines:
-    """Writes events in the form that was asked for; what CSV has no row for goes to stderr."""
-
-    def __init__(self, call: Call, writer: "JsonLines | CsvLines") -> None:
-        self._call = call
-        self._writer = writer
-        if header := getattr(writer, "header", ""):
-            call.outlet.lines(header)
-
-    def take(self, told: Sequence[Told | Quiet]) -> None:
-        """Write everything of one read at once."""
-        text, ticks = "", [event for event in told if type(event) is Tick]
-        if len(ticks) < len(told):
-            others = [event for event in told if type(event) is not Tick]
-            text = "".join(self._other(event) for event in others)
-        self._call.outlet.lines(text + self._writer.ticks(ticks))
-
-    def _other(self, event: Told | Quiet) -> str:
-        from capcli.render.stream import JsonLines, sentence
-
-        if isinstance(self._writer, JsonLines):
-            return self._writer.told(event)
-        self._call.talk(sentence(event) + "\n")
-        return ""
-
-    def shut(self, watched: "Watch", left: set[str]) -> None:
-        """Write the last known price of markets from which no tick is to be expected."""
-        from capcli.render.stream import Clockface, JsonLines, tick_row
-
-        for epic in sorted(left):
-            since = watched.since_ms(epic)
-            if since is None:
-                continue
-            left.discard(epic)
-            first = watched.markets[epic].first
-            if first is None:
-                self.take([Quiet(epic, watched.status[epic].value, since)])
-            elif isinstance(self._writer, JsonLines):
-                row = tick_row(first, Clockface()) | {"market_status": watched.status[epic]}
-                self._call.outlet.lines(self._writer.event("last", row))
-            else:
-                self._call.talk(f"{epic} is {watched.status[epic].lower()}: this is its last price.\n")
-                self._call.outlet.lines(self._writer.ticks([first]))
-
-
-def _writer(call: Call, app: "App", account_id: str | None, *, book: bool = False) -> "JsonLines | CsvLines":
-    from capcli.render.stream import BOOK_FIELDS, TICK_FIELDS, CsvLines, JsonLines
-
-    if call.options.csv:
-        return CsvLines(BOOK_FIELDS if book else TICK_FIELDS, call.options.fields)
-    return JsonLines(call.command, app.env, account_id, call.options.fields)
-
-
-def _watch_book(plan: Plan, app: "App", _epics: Sequence[str]) -> None:
-    book = app.live_portfolio.open()
-    plan.ending.begun = True
-    try:
-        if plan.on_screen:
-            from capcli.render.live import BookBoard
-
-            (_once if plan.once else _on_screen)(plan, app, book, BookBoard())
-            return
-        _book_lines(plan, app, book)
-    finally:
-        book.close()
-
-
-def _book_lines(plan: Plan, app: "App", book: "Book") -> None:
-    call, began, written = plan.call, app.monotonic(), -plan.every
-    writer = _writer(call, app, book.account_id, book=True)
-    lines = _Lines(call, writer)
-    call.outlet.lines(writer.book(book.snapshot()))
-    while not plan.once and plan.goes_on(app, began):
-        told = book.receive(LOOK_S)
-        lines.take([event for event in told if type(event) is not Tick])
-        due = app.monotonic() - written >= plan.every
-        if due and (plan.every or any(type(event) is Tick for event in told)):
-            written = app.monotonic()
-            call.outlet.lines(writer.book(book.snapshot()))
-
-
-def program(command: str, text: str | None) -> list[str]:
-    """Read the program of --exec as its words. Raises UsageError."""
-    if text is None:
-        return []
-    try:
-        words = shlex.split(text, posix=os.name != "nt")
-    except ValueError as error:
-        words, why = [], f": {error}"
-    else:
-        why = ""
-    if not words:
-        raise UsageError(f"--exec holds no command{why}. Nothing was run.", next=f"capcli {command} --help")
-    return words
-
-
-def seconds(option: str, text: str | None) -> float | None:
-    """Read a length of time: a number is seconds, else as `--last` takes it."""
     if text is None:
         return None
-    word = text.strip().removesuffix("s")
-    if word[-1:].isalpha() and (length := span(option, word)):
-        return length.total_seconds()
-    return _float(above_zero(option, word))
+    try:
+        return Approval(text.lower())
+    except ValueError:
+        raise UsageError(
+            f"--approval is {text[:20]!a}. Allowed: human, confirm.", next="capcli live checklist --help"
+        ) from None
 
 
-def _interval(text: str) -> float:
-    return 0.0 if not text.strip("0.") and text.strip(".") else _float(above_zero("--every", text))
+def _require_keychain(application: "App") -> None:
+    """Ask nothing that the keychain could not store. Raises the Keychain errors, with what helps here."""
+    try:
+        application.check_keychain()
+    except (KeychainMissing, KeychainLocked, KeychainSilent, KeychainUnsafe) as error:
+        why = error.message.partition(" Without a keychain")[0]
+        error.message = (
+            f"{why} Live is unlocked by an entry in the keychain of this computer, so credentials in the "
+            "environment do not help here. Use a desktop session whose keychain (GNOME Keyring, KWallet, "
+            "macOS Keychain, Windows Credential Manager) is installed and unlocked. Nothing was changed."
+        )
+        error.next = f"capcli help error {error.code}"
+        raise
 
 
-def _float(seconds: Decimal) -> float:
-    return float(seconds)
+def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
+    from capcli.cli.main import NOTICE
+    from capcli.domain.going_live import Step
+
+    live = application.going_live
+    held = application.live_gate
+    if held.unlocked and wanted in {None, held.approval}:
+        return
+    _require_keychain(application)
+    call.outlet.talk(f"{NOTICE}\n\n{_ABOUT}")
+    live.look()
+    left = live.open_steps()
+    if Step.PREVIEW_FIELDS in left:
+        _fields(call, live)
+    unread = [step for step in (Step.TERMS, Step.ELECTRONIC_TERMS) if step in left]
+    if unread:
+        call.outlet.talk(_TERMS)
+    for step in unread:
+        if _yes(call, _READ[step.value]):
+            live.note(step, "a person said so")
+    if Step.PIN in left:
+        from capcli.cli.pin import choose_pin
+
+        choose_pin(call, application)
+    if set(live.open_steps()) <= {Step.PHRASE}:
+        _complete(call, live, wanted or held.approval)
+        application.look_again_at_live()
 
 
-def _now_ms(app: "App") -> int:
-    return int(app.clock().timestamp() * 1000)
+def _fields(call: Call, live: "GoingLive") -> None:
+    """Go through the latest demo preview, field by field; a no leaves the step open."""
+    from capcli.domain.going_live import Step
+
+    fields = live.fields()
+    if not fields:
+        return
+    call.outlet.talk("Your latest demo preview, field by field:\n")
+    for name, meaning in fields:
+        if not _yes(call, f"  {name}: {meaning}\n  Understood?"):
+            call.outlet.talk(
+                "  Then read `capcli help preview` and `capcli preview --explain`; this stays open.\n"
+            )
+            return
+    live.note(Step.PREVIEW_FIELDS, f"a person understood {len(fields)} fields")
+
+
+def _complete(call: Call, live: "GoingLive", approval: "Approval") -> None:
+    from capcli.safety.going_live import PHRASES
+
+    pin = call.hidden("PIN of live (hidden): ")
+    phrase = _answer(call, f'To unlock live on this computer type "{PHRASES[approval]}": ')
+    live.complete(pin=pin, phrase=phrase, approval=approval)
+    call.outlet.talk("Assistants' servers that run already learn of it when they are started again.\n\n")
+
+
+def _yes(call: Call, question: str) -> bool:
+    return _answer(call, f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _answer(call: Call, question: str) -> str:
+    try:
+        return call.outlet.ask(question)
+    except EOFError:
+        raise Interrupted("No answer. What was done so far is kept; live stays as it was.") from None

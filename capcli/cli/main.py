@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from capcli.cli.call import Call
-from capcli.cli.globals import Globals, read_fields, read_zone
+from capcli.cli.global_options import Globals, read_fields, read_zone
 from capcli.cli.tree import Group, new_app
 from capcli.errors import UsageError
 
@@ -20,16 +20,19 @@ class Root(Group):
     """The commands, by module; a module is imported when its command is run."""
 
     lazy: ClassVar[dict[str, tuple[str, str]]] = {
-        "buy": ("capcli.cli.trade:buy_app", "Buy: shows the preview, asks, and sends it once."),
-        "sell": ("capcli.cli.trade:sell_app", "Sell: shows the preview, asks, and sends it once."),
+        "buy": ("capcli.cli.buy:buy_app", "Buy: shows the preview, asks, and sends it once."),
+        "sell": ("capcli.cli.buy:sell_app", "Sell: shows the preview, asks, and sends it once."),
         "preview": (
             "capcli.cli.preview:app",
             "Show an order and every check; sends nothing.",
         ),
         "propose": ("capcli.cli.propose:app", "Work out the size that a risk allows; sends nothing."),
         "execute": ("capcli.cli.execute:app", "Send a preview, once."),
-        "positions": ("capcli.cli.book:positions_app", "Open positions: P&L, margin, distance to the stop."),
-        "orders": ("capcli.cli.book:orders_app", "Working orders."),
+        "positions": (
+            "capcli.cli.positions:positions_app",
+            "Open positions: P&L, margin, distance to the stop.",
+        ),
+        "orders": ("capcli.cli.positions:orders_app", "Working orders."),
         "exposure": ("capcli.cli.exposure:app", "What is at stake: notional, margin, loss at the stops."),
         "close": ("capcli.cli.close:app", "Close a position at market."),
         "status": ("capcli.cli.status:app", "The account at a glance: money, risk, limits left."),
@@ -43,23 +46,23 @@ class Root(Group):
         "reconcile": ("capcli.cli.reconcile:reconcile_app", "Settle orders whose answer was lost."),
         "resolve": ("capcli.cli.reconcile:resolve_app", "Say what became of a lost order."),
         "history": ("capcli.cli.history:app", "Activity, bookings, realised P&L; what was sent from here."),
-        "quote": ("capcli.cli.quotes:quote_app", "Bid and offer of one or more markets."),
-        "prices": ("capcli.cli.quotes:prices_app", "Candles: a table, a chart, or a download."),
-        "watch": ("capcli.cli.live:watch_app", "Prices or positions, live from the stream."),
+        "quote": ("capcli.cli.prices:quote_app", "Bid and offer of one or more markets."),
+        "prices": ("capcli.cli.prices:prices_app", "Candles: a table, a chart, or a download."),
+        "watch": ("capcli.cli.watch:watch_app", "Prices or positions, live from the stream."),
         "alert": ("capcli.cli.alert:alert_app", "Wait for prices, moves, P&L or margin."),
         "markets": ("capcli.cli.markets:app", "Find markets, and show their dealing rules and hours."),
         "watchlists": ("capcli.cli.watchlists:app", "Named lists of markets: show, make, change."),
         "accounts": ("capcli.cli.accounts:app", "Balance, equity and margin of each account; switch."),
-        "login": ("capcli.cli.session:login_app", "Check your API key and store it in the keychain."),
-        "logout": ("capcli.cli.session:logout_app", "End the broker session; --forget removes the key."),
-        "live": ("capcli.cli.going_live:app", "Going live: the checklist that unlocks it."),
+        "login": ("capcli.cli.login:login_app", "Check your API key and store it in the keychain."),
+        "logout": ("capcli.cli.login:logout_app", "End the broker session; --forget removes the key."),
+        "live": ("capcli.cli.live:app", "Going live: the checklist that unlocks it."),
         "health": ("capcli.cli.health:app", "Find out why something does not work."),
         "record": ("capcli.cli.record:app", "Record how the broker answers, to show a maintainer."),
         "config": ("capcli.cli.config:app", "Effective settings and where each comes from."),
         "paper": ("capcli.cli.paper:app", "The built-in paper broker."),
         "mcp": ("capcli.cli.mcp:app", "The server for AI assistants."),
         "schema": ("capcli.cli.schema:app", "Describe commands to a program: options, exit codes, JSON."),
-        "help": ("capcli.cli.topics:app", "Pages to read: exit codes, settings, output, all commands."),
+        "help": ("capcli.cli.help:app", "Pages to read: exit codes, settings, output, all commands."),
     }
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "Trade": (

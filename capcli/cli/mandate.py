@@ -12,8 +12,8 @@ from capcli.errors import NotConfirmed
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.mandates import MandateGranted
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
+    from capcli.safety.mandate import MandateGranted
 
 app = new_app("Let one client send orders alone, within limits.")
 
@@ -55,7 +55,7 @@ def grant(
     missing or is loosened ends it, and so do a halt and `mandate revoke`, which also cancel its working
     orders. A time without a zone is local. It needs a terminal.
     """
-    from capcli.services.mandates import MandateGranted
+    from capcli.safety.mandate import MandateGranted
 
     call: Call = ctx.find_root().obj
 
@@ -86,7 +86,7 @@ def every(ctx: typer.Context) -> None:
 
     Those that ended in the last 24 hours are listed too.
     """
-    from capcli.services.mandates import MandatesFound
+    from capcli.safety.mandate import MandatesFound
 
     run(ctx, lambda application: application.mandates.list(), MandatesFound)
 
@@ -97,6 +97,6 @@ def revoke(ctx: typer.Context, name: _Name) -> None:
 
     What it opened stays open, with its stops.
     """
-    from capcli.services.mandates import MandateRevoked
+    from capcli.safety.mandate import MandateRevoked
 
     run(ctx, lambda application: application.mandates.revoke(name, by=_BY), MandateRevoked)

@@ -27,7 +27,7 @@ def search(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most markets to show.")] = 50,
 ) -> None:
     """Markets whose name or epic matches."""
-    from capcli.services.markets import MarketsFound
+    from capcli.marketdata.markets import MarketsFound
 
     run(ctx, lambda application: application.markets.search(term, limit=limit), MarketsFound)
 
@@ -35,7 +35,7 @@ def search(
 @command(app, "show", example="capcli markets show SILVER")
 def show(ctx: typer.Context, epic: Annotated[str, typer.Argument(metavar="EPIC")]) -> None:
     """One market: prices, sizes, margin, stop distances, fees, hours."""
-    from capcli.services.markets import MarketShown
+    from capcli.marketdata.markets import MarketShown
 
     run(ctx, lambda application: application.markets.show(epic), MarketShown)
 
@@ -59,7 +59,7 @@ def browse(
     A node is named by its id, or by names from the top: case, spaces and underscores do not matter, and the
     beginning of a name is enough where it is the only one.
     """
-    from capcli.services.browsing import Browsed
+    from capcli.marketdata.browse import Browsed
 
     run(ctx, lambda application: application.browsing.browse(node, limit=limit), Browsed)
 
@@ -70,6 +70,6 @@ def sentiment(
     epics: Annotated[list[str], typer.Argument(metavar="EPIC...", help="1 to 50 markets.")],
 ) -> None:
     """How many of the broker's clients are long and short, in percent."""
-    from capcli.services.browsing import SentimentsFound
+    from capcli.marketdata.browse import SentimentsFound
 
     run(ctx, lambda application: application.browsing.sentiment(listed(epics)), SentimentsFound)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from capcli.assistants.installing import Edit
-    from capcli.assistants.places import Assistant
+    from capcli.assistants.locations import Assistant
     from capcli.render.results import ClientChanged
 
 app = new_app(
@@ -48,9 +48,9 @@ def serve(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets 
 def tools(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets = None) -> None:
     """List the tools: name, toolset, command, whether it changes anything, bytes."""
     from capcli.mcp.listing import listed
-    from capcli.mcp.offer import read_offer
+    from capcli.mcp.tool_filter import read_offer
     from capcli.render.results import ToolRow, ToolsFound
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
 
     call = ctx.find_root().obj
     call.check_form(ToolsFound)
@@ -92,7 +92,7 @@ def install(
     from capcli.assistants.carrying import left_out, settings_given
     from capcli.assistants.installing import assistant_named, entry, installation, removal
     from capcli.render.results import ClientChanged
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
 
     call: Call = ctx.find_root().obj
     call.check_form(ClientChanged)
@@ -114,7 +114,7 @@ def install(
 
 def _skill(assistant: "Assistant", environ: "Mapping[str, str]", *, dry_run: bool, remove: bool) -> str:
     """Write or remove the skill file, and say what was done."""
-    from capcli.assistants.places import skill_file
+    from capcli.assistants.locations import skill_file
     from capcli.assistants.skill import planned, without_folder
     from capcli.cli.agents_page import skill
 
@@ -143,7 +143,7 @@ def _offered(toolsets: str | None, *, read_only: bool) -> tuple[str, ...]:
     if toolsets is None:
         return ("--read-only",) if read_only else ()
     from capcli.mcp.listing import listed
-    from capcli.mcp.offer import read_offer
+    from capcli.mcp.tool_filter import read_offer
 
     offer = read_offer(toolsets, read_only=read_only)
     listed(offer)
@@ -209,9 +209,9 @@ def bundle(
     from capcli.assistants.bundle import bundle as packed
     from capcli.assistants.bundle import name_of_bundle, write
     from capcli.mcp.listing import listed
-    from capcli.mcp.offer import EVERYTHING
+    from capcli.mcp.tool_filter import EVERYTHING
     from capcli.render.results import BundleWritten
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
     from capcli.settings import BUNDLE_FIELDS
 
     call: Call = ctx.find_root().obj

@@ -8,8 +8,8 @@ from capcli.cli.call import Call
 from capcli.errors import OutputUnusable, UsageError
 
 if TYPE_CHECKING:
-    from capcli.services.reply import Reply
-    from capcli.services.statistics import StatsFound
+    from capcli.account.statistics import StatsFound
+    from capcli.reply import Reply
 
 
 def checked(file: Path | None, *, force: bool) -> None:

@@ -15,7 +15,7 @@ from capcli.cli.tree import command, epilog, new_app
 from capcli.domain.money import NotANumber, parse_decimal
 from capcli.errors import NotConfirmed, UsageError
 from capcli.paper.faults import GROUPS
-from capcli.services.reply import Reply
+from capcli.reply import Reply
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -258,7 +258,7 @@ def check(
     Each answer is read by capcli's own client and compared with the paper broker's: fields that came or
     went, other forms of a number, a text or a time, another status. It does not contact the broker.
     """
-    from capcli.services.recording import RecordingChecked
+    from capcli.health.recording import RecordingChecked
 
     call = ctx.find_root().obj
     call.check_form(RecordingChecked)
@@ -267,7 +267,7 @@ def check(
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
         raise UsageError(f"{file} cannot be read: {why}.", next="capcli record --help") from None
-    from capcli.checkup.recordings import check as checked
+    from capcli.health.recording_check import check as checked
 
     finish(call, Reply(checked(text, str(file))), "paper")
 

@@ -11,7 +11,7 @@ from capcli.cli.tree import command, new_app
 from capcli.domain.market import Side
 
 if TYPE_CHECKING:
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
 
 app = new_app()
 IdOnly = Annotated[bool, typer.Option("--id-only", help="Print the preview's id alone, for a script.")]
@@ -54,7 +54,7 @@ def preview(
     `capcli execute` sends once, within 120 s. --id-only prints that id alone, and nothing where the preview
     cannot be executed.
     """
-    from capcli.services.previews import Preview
+    from capcli.trading.preview import Preview
 
     request, share = options.order_of(locals(), Side.SELL if sell else Side.BUY, "preview")
     call = ctx.find_root().obj

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from capcli.cli.outlet import Outlet
+from capcli.cli.io_streams import Outlet
 from capcli.cli.terminal import is_terminal
-from capcli.services.downloads import Progress
+from capcli.marketdata.downloads import Progress
 
 if TYPE_CHECKING:
     from capcli.render.progress import ProgressBar as Bar

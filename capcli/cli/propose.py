@@ -46,7 +46,7 @@ def propose(
     `capcli execute` sends once. Without a stop it takes 2 x ATR(14) of HOUR candles (Wilder's,
     bid prices), never nearer than the market's minimum. Arithmetic, not advice.
     """
-    from capcli.services.proposals import Proposal
+    from capcli.trading.propose import Proposal
 
     if buy and sell:
         raise UsageError(

@@ -10,8 +10,8 @@ from capcli.cli.tree import command, new_app
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.reply import Reply
-    from capcli.services.settling import Settled
+    from capcli.reconcile.reconcile import Settled
+    from capcli.reply import Reply
 
 reconcile_app, resolve_app = new_app(), new_app()
 _WAITING = "Looking until it is decided, which can take three minutes. Ctrl-C stops; nothing is sent.\n"
@@ -31,7 +31,7 @@ def reconcile(
     takes two looks after a quiet period. Exit code 8 while anything may still be live, 9 when an order
     landed without its stop.
     """
-    from capcli.services.settling import Reconciliation
+    from capcli.reconcile.reconcile import Reconciliation
 
     call: Call = ctx.find_root().obj
 
@@ -65,7 +65,7 @@ def resolve(
     A person's word, where the evidence does not settle it. Without a verdict it shows the deals that fit.
     A verdict that the evidence contradicts is refused.
     """
-    from capcli.services.settling import Settled
+    from capcli.reconcile.reconcile import Settled
 
     call: Call = ctx.find_root().obj
 

@@ -9,11 +9,11 @@ from capcli.cli.call import Call
 from capcli.cli.run import run
 from capcli.cli.tree import command, new_app
 from capcli.errors import ConfigError, NotConfirmed, UsageError
-from capcli.services.reply import Reply
+from capcli.reply import Reply
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.recording import Recorded
+    from capcli.health.recording import Recorded
 
 app = new_app()
 
@@ -29,14 +29,14 @@ def record(
     you see the recording, and it is written only when you say so. `capcli paper check FILE` tells what is
     new in it. Demo only, on a terminal.
     """
-    from capcli.services.recording import Recorded
+    from capcli.health.recording import Recorded
 
     call: Call = ctx.find_root().obj
     run(ctx, lambda application: _recorded(call, application, file), Recorded)
 
 
 def _recorded(call: Call, application: "App", file: Path) -> "Reply[Recorded]":
-    from capcli.services.recording import Recorded, RecordedRequest, document
+    from capcli.health.recording import Recorded, RecordedRequest, document
 
     again = f"capcli record {file}"
     if application.env != "demo":

@@ -10,14 +10,14 @@ from msgspec.structs import replace
 from typer.exceptions import TyperException
 
 from capcli.cli.call import Call
-from capcli.cli.globals import VALUES, first_command, hoist, plain, wants_json
-from capcli.cli.outlet import Outlet
-from capcli.cli.seen import remember
+from capcli.cli.completion_memory import remember
+from capcli.cli.global_options import VALUES, first_command, hoist, plain, wants_json
+from capcli.cli.io_streams import Outlet
 from capcli.errors import CapcliError, Exit, Problem, UsageError, WouldSend
 
 if TYPE_CHECKING:
     from capcli.app import App, Surroundings
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
 
 # Codes of a word that was taken for a deal, a market or a code, and may have been meant as a word.
 _NAMELESS = frozenset({"DEAL_UNKNOWN", "APPROVAL_UNKNOWN", "EPIC_UNKNOWN"})
@@ -33,7 +33,7 @@ def main(
 
     `last`: nothing of this process comes after it, so Ctrl-C stays without effect where a verdict is told.
     """
-    from capcli.cli.shield import handler_kept
+    from capcli.cli.interrupts import handler_kept
 
     with nullcontext() if last else handler_kept():
         return _main(argv, outlet, around)
@@ -124,7 +124,7 @@ def run(
     try:
         reply = use(app)
     except WouldSend as stop:
-        from capcli.services.dry_run import dry_reply
+        from capcli.trading.dry_run import dry_reply
 
         # What was asked to be shown are fields of a result that there is none of.
         call.options = replace(call.options, fields=(), csv=False)
@@ -169,7 +169,7 @@ def _misread(call: Call, error: TyperException, argv: Sequence[str]) -> int:
 def _put_right(problem: Problem, argv: Sequence[str]) -> Problem:
     """Answer a line in a trader's own words with the finished command, or with the help of what it means."""
     from capcli.cli.main import Root, app
-    from capcli.cli.words import meant
+    from capcli.cli.synonyms import meant
 
     found, root = meant(argv, tuple(Root.lazy)), typer.main.get_command(app)
     if found is None:

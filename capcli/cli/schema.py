@@ -31,7 +31,7 @@ def schema(
     schema of what stands under `data`; where a command was stopped, only ids may stand there.
     """
     from capcli.render.results import CommandsFound
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
 
     call = ctx.find_root().obj
     call.check_form(CommandsFound)

@@ -15,6 +15,6 @@ def status(ctx: typer.Context) -> None:
     Equity, margin, the P&L of the day (UTC), what you lose if every stop is hit, open positions and working
     orders, a halt, orders whose answer was lost, approvals that wait, and what is left of each limit.
     """
-    from capcli.services.status import StatusFound
+    from capcli.account.status import StatusFound
 
     run(ctx, lambda application: application.status.show(), StatusFound)

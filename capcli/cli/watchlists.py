@@ -13,8 +13,8 @@ from capcli.errors import ChangeUnproved, NotConfirmed
 
 if TYPE_CHECKING:
     from capcli.app import App
-    from capcli.services.reply import Reply
-    from capcli.services.watchlists import WatchlistChange
+    from capcli.marketdata.watchlists import WatchlistChange
+    from capcli.reply import Reply
 
 app = new_app("Named lists of markets: show, make, change.", invoke_without_command=True)
 
@@ -29,7 +29,7 @@ def watchlists(ctx: typer.Context) -> None:
 
 
 def _list(ctx: typer.Context) -> None:
-    from capcli.services.watchlists import WatchlistsFound
+    from capcli.marketdata.watchlists import WatchlistsFound
 
     run(ctx, lambda application: application.watchlists.list(), WatchlistsFound)
 
@@ -43,7 +43,7 @@ def every(ctx: typer.Context) -> None:
 @command(app, "show", example="capcli watchlists show Metals")
 def show(ctx: typer.Context, watchlist: _List) -> None:
     """The markets of a watchlist, with their prices."""
-    from capcli.services.watchlists import WatchlistShown
+    from capcli.marketdata.watchlists import WatchlistShown
 
     run(ctx, lambda application: application.watchlists.show(watchlist), WatchlistShown)
 
@@ -102,7 +102,7 @@ def delete(
 
 
 def _change(ctx: typer.Context, use: "Callable[[App], Reply[WatchlistChange]]") -> None:
-    from capcli.services.watchlists import WatchlistChange
+    from capcli.marketdata.watchlists import WatchlistChange
 
     def guarded(application: "App") -> "Reply[WatchlistChange]":
         try:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from capcli.credentials.keychain import load_backend, within
 from capcli.errors import CapcliError, ConfigError
-from capcli.services.ports import Anchor
+from capcli.ports import Anchor
 from capcli.system import file_lock
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from capcli.errors import ConfigError, CredentialsMissing, SettingInvalid
-from capcli.services.ports import Credentials
+from capcli.ports import Credentials
 from capcli.settings import slip
 
 LONGEST_ITEM = 1000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from capcli.credentials.keychain import load_backend, within
 from capcli.domain.going_live import Approval, Unlock
 from capcli.errors import ConfigError, KeychainUnsafe
-from capcli.services.ports import PinHash
+from capcli.ports import PinHash
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

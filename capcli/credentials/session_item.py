@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from capcli.credentials.keychain import load_backend, within
 from capcli.credentials.sessions import FileSessionCache, fields_of, session_of
 from capcli.errors import CapcliError
-from capcli.services.ports import StoredSession
+from capcli.ports import StoredSession
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from capcli.errors import CapcliError
-from capcli.services.ports import StoredSession
+from capcli.ports import StoredSession
 from capcli.system import private_folder, put_in_place
 
 _LARGEST_FILE = 16_384

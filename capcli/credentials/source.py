@@ -10,7 +10,7 @@ from capcli.credentials import environment
 from capcli.credentials.form import key_ending, masked
 from capcli.credentials.keychain import DEADLINE_S, INTERACTIVE_DEADLINE_S, Kept, Keychain
 from capcli.errors import CapcliError, CredentialsMissing, UsageError
-from capcli.services.ports import Credentials
+from capcli.ports import Credentials
 from capcli.settings import Env, Settings
 
 PAPER = Credentials("paper", "paper", "paper")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from capcli.account.events import EventRow, Feed
 from capcli.desk.seen import (
     AccountSeen,
     CandlesSeen,
@@ -24,12 +25,11 @@ from capcli.domain.market import Candle, Resolution
 from capcli.domain.money import cents
 from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
 from capcli.errors import CapcliError, EpicUnknown, Unreachable
-from capcli.services.casework import broker_midnight
-from capcli.services.conversion import rates_for
-from capcli.services.events import EventRow, Feed
-from capcli.services.ports import Lane
-from capcli.services.watching import Watch, Watching
-from capcli.services.whereabouts import active_account
+from capcli.marketdata.conversion import rates_for
+from capcli.marketdata.streams import Watch, Watching
+from capcli.ports import Lane
+from capcli.reconcile.deal_account import active_account
+from capcli.trading.snapshot import broker_midnight
 
 if TYPE_CHECKING:
     from capcli.app import App

@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
+from capcli.account.events import EventRow
 from capcli.domain.account import Account, Position, UnreadableRow, WorkingOrder
 from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.stream import Tick
-from capcli.services.events import EventRow
 
 WIDTHS: Mapping[Resolution, str] = MappingProxyType(
     {

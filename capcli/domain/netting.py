@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from capcli.domain.account import Activity, Position
 from capcli.domain.attempt import Ending
+from capcli.domain.candidates import Lost, Seen, Trace
 from capcli.domain.identity import CLOCKS
 from capcli.domain.rows import (
     CLOSERS,
@@ -18,7 +19,6 @@ from capcli.domain.rows import (
     rows_by_deal,
     unclaimed_rows,
 )
-from capcli.domain.traces import Lost, Seen, Trace
 
 # A row of the activity comes up to a minute late (API page 10.1); nobody saw one come later than that.
 _LATE = timedelta(minutes=2)

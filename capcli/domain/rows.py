@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from capcli.domain.account import Activity, Position, WorkingOrder
+from capcli.domain.candidates import Lost, Seen
 from capcli.domain.identity import CLOCKS, Asked, misfit
-from capcli.domain.traces import Lost, Seen
 
 POSITION, ORDER = "POSITION", "WORKING_ORDER"
 MADE = frozenset({"ACCEPTED", "CREATED"})

@@ -2,13 +2,13 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
+from capcli.account.accounts import AccountsFound
+from capcli.account.preferences import PreferencesSet, PreferencesShown, ToppedUp, Wanted
 from capcli.errors import UnderWay
 from capcli.mcp.arguments import Amount, Confirm, Hedging, Leverages
-from capcli.mcp.face import Face
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import READS, STORES, TRADES, tool
-from capcli.services.account_changes import PreferencesSet, PreferencesShown, ToppedUp, Wanted
-from capcli.services.accounts import AccountsFound
-from capcli.services.reply import Reply
+from capcli.reply import Reply
 
 
 class AccountTools:

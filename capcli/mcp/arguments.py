@@ -18,10 +18,10 @@ from pydantic_core import core_schema
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import EPIC_PATTERN, Resolution, Side
-from capcli.domain.moments import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.domain.money import parse_decimal, short
 from capcli.domain.notes import read_note, read_tag
 from capcli.domain.order import Leg, LegForm
+from capcli.domain.times import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.errors import UsageError
 
 K = TypeVar("K", bound=Enum)

@@ -11,7 +11,7 @@ from anyio.to_thread import run_sync
 from capcli.app import App
 from capcli.domain.market import Resolution, Side, is_epic
 from capcli.errors import CapcliError
-from capcli.mcp.face import Face, log_bug
+from capcli.mcp.tool_runner import Face, log_bug
 
 # A person is typing: what comes later than this is not waited for, and typing costs few requests.
 _PATIENCE_S = 3.0

@@ -2,14 +2,14 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
+from capcli.account.events import EventsFound
+from capcli.account.history import ActivityFound, Report, Span, TransactionsFound, Wanted
+from capcli.account.statistics import StatsFound
 from capcli.mcp.arguments import Cursor, EventCursor, Fields, FromDate, Grouping, Kind, Max, StatsBy, ToDate
 from capcli.mcp.compact import Listing
-from capcli.mcp.face import Face
 from capcli.mcp.progress import teller
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import READS, tool
-from capcli.services.events import EventsFound
-from capcli.services.history import ActivityFound, Report, Span, TransactionsFound, Wanted
-from capcli.services.statistics import StatsFound
 
 _SET = "account"
 _ACTIVITIES = Listing(

@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 from capcli.app import App
-from capcli.mcp.face import Face
-from capcli.mcp.offer import Offer, changes, toolset
 from capcli.mcp.server import tools
+from capcli.mcp.tool_filter import Offer, changes, toolset
+from capcli.mcp.tool_runner import Face
 
 _COMMAND = re.compile(r" *Same as: (capcli .+)$")
 

@@ -4,6 +4,8 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.app import App
 from capcli.domain.market import Resolution
+from capcli.marketdata.browse import Browsed, SentimentsFound
+from capcli.marketdata.markets import CandlesFound, MarketsFound, MarketShown, QuotesFound, ServerTime
 from capcli.mcp.arguments import (
     Candles,
     Cursor,
@@ -19,11 +21,9 @@ from capcli.mcp.arguments import (
     Width,
 )
 from capcli.mcp.compact import Listing
-from capcli.mcp.face import Face
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import READS, tool
-from capcli.services.browsing import Browsed, SentimentsFound
-from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuotesFound, ServerTime
-from capcli.services.reply import Reply
+from capcli.reply import Reply
 
 _SET = "market"
 _MARKETS = Listing(

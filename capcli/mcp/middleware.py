@@ -9,7 +9,7 @@ from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
 from capcli.errors import Exit, Problem
-from capcli.mcp.face import BUG, Face, log_bug
+from capcli.mcp.tool_runner import BUG, Face, log_bug
 
 _SHOWN = 4
 _LONGEST_NAME = 60

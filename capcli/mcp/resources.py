@@ -7,8 +7,8 @@ from fastmcp import FastMCP
 
 from capcli.app import App
 from capcli.errors import CapcliError
-from capcli.mcp.face import Face
 from capcli.mcp.setup import setup_of
+from capcli.mcp.tool_runner import Face
 from capcli.render.envelope import encode, error_document, plain
 
 _JSON = "application/json"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from fastmcp import FastMCP
     from fastmcp.tools import FunctionTool
 
-    from capcli.mcp.face import Face
-    from capcli.mcp.offer import Offer
+    from capcli.mcp.tool_filter import Offer
+    from capcli.mcp.tool_runner import Face
 
 _LAST_CALL_S = 10.0
 _REPLY_S = 0.3
@@ -100,10 +100,10 @@ def build_server(face: "Face", offer: "Offer | None" = None) -> "FastMCP[Any]":
 
     from capcli.mcp.completions import Completions
     from capcli.mcp.middleware import ShortRefusals
-    from capcli.mcp.offer import EVERYTHING
     from capcli.mcp.progress import Progress
     from capcli.mcp.prompts import add_prompts
     from capcli.mcp.resources import add_resources
+    from capcli.mcp.tool_filter import EVERYTHING
 
     everything = tools(face)
     offered = (offer or EVERYTHING).of(everything)
@@ -169,8 +169,8 @@ def _loaded(
     # stays, so later collections need not look at it.
     gc.disable()
     try:
-        from capcli.mcp.face import Face
-        from capcli.mcp.offer import read_offer
+        from capcli.mcp.tool_filter import read_offer
+        from capcli.mcp.tool_runner import Face
 
         redaction = Redaction(os.environ)
         face: Face
@@ -190,7 +190,7 @@ def _loaded(
 
 def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
     """Say where a thread stopped. Python's own hook would print what was on the wire, too."""
-    from capcli.mcp.face import log_bug
+    from capcli.mcp.tool_runner import log_bug
 
     if crash.exc_value is not None:
         log_bug(crash.exc_value)

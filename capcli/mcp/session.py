@@ -2,17 +2,17 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
+from capcli.account.accounts import LoggedOut, Pong, SessionShown
 from capcli.app import App
 from capcli.errors import CapcliError
+from capcli.health.service import HealthReport, settings_failed
 from capcli.mcp.arguments import AccountId, Force, MaybeAccountId, Reason
-from capcli.mcp.face import Face
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import READS, SETTLES, tool
-from capcli.services.accounts import LoggedOut, Pong, SessionShown
-from capcli.services.approving import ApprovalsFound
-from capcli.services.halting import HaltShown
-from capcli.services.health import HealthReport, settings_failed
-from capcli.services.mandates import MandatesFound
-from capcli.services.reply import Reply
+from capcli.reply import Reply
+from capcli.safety.approval import ApprovalsFound
+from capcli.safety.halt import HaltShown
+from capcli.safety.mandate import MandatesFound
 
 _SET = "session"
 

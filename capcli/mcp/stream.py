@@ -3,11 +3,11 @@
 from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.domain.market import Resolution
+from capcli.marketdata.stream_snapshots import MOST_ROWS, AlertsSeen, CandlesSeen, PortfolioSeen, PricesSeen
 from capcli.mcp.arguments import Alerts, Cursor, Duration, EndAtFirst, FewEpics, Interval, StreamEpics, Width
 from capcli.mcp.compact import Listing
-from capcli.mcp.face import Face
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import READS, tool
-from capcli.services.glimpses import MOST_ROWS, AlertsSeen, CandlesSeen, PortfolioSeen, PricesSeen
 
 _SET = "stream"
 _TICKS = Listing(PricesSeen, in_columns=True)

@@ -26,13 +26,13 @@ from capcli.mcp.arguments import (
     WaitForConfirm,
     leg,
 )
-from capcli.mcp.face import Face
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import TRADES, tool
-from capcli.services.amending import Amendment
-from capcli.services.cancelling import Cancellation
-from capcli.services.cancelling_all import AllCancellations
-from capcli.services.flattening import Flattened, Flattening
-from capcli.services.reply import Reply
+from capcli.reply import Reply
+from capcli.trading.amend import Amendment
+from capcli.trading.cancel import Cancellation
+from capcli.trading.cancel_all import AllCancellations
+from capcli.trading.flatten import Flattened, Flattening
 
 _SET = "trading_execute"
 

@@ -19,14 +19,14 @@ from capcli.mcp.arguments import (
     Timeout,
     WaitForConfirm,
 )
-from capcli.mcp.face import Face
-from capcli.mcp.flights import PATIENCE_S
+from capcli.mcp.in_flight_calls import PATIENCE_S
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import TRADES, tool
-from capcli.services.closing import Closing
-from capcli.services.order_amending import OrderAmendment
-from capcli.services.reducing import Reduction
-from capcli.services.reply import Reply
-from capcli.services.verdicts import Execution
+from capcli.reconcile.outcomes import Execution
+from capcli.reply import Reply
+from capcli.trading.amend_order import OrderAmendment
+from capcli.trading.close import Closing
+from capcli.trading.partial_close import Reduction
 
 _SET = "trading_execute"
 

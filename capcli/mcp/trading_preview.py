@@ -35,13 +35,13 @@ from capcli.mcp.arguments import (
     leg,
     until_cancelled,
 )
-from capcli.mcp.face import Face
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import STORES, tool
-from capcli.services.order_plan import OrderChange
-from capcli.services.order_updates import Dropped, OrderUpdate
-from capcli.services.previews import Preview
-from capcli.services.proposals import Proposal
-from capcli.services.reply import Reply
+from capcli.reply import Reply
+from capcli.trading.amend_order_plan import OrderChange
+from capcli.trading.amend_order_preview import Dropped, OrderUpdate
+from capcli.trading.preview import Preview
+from capcli.trading.propose import Proposal
 
 _SET = "trading_preview"
 

@@ -2,6 +2,10 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
+from capcli.account.executions import ExecutionsFound
+from capcli.account.exposure import ExposureFound
+from capcli.account.portfolio import OrdersFound, PositionsFound
+from capcli.account.status import StatusFound
 from capcli.mcp.arguments import (
     AttemptId,
     Cursor,
@@ -14,15 +18,11 @@ from capcli.mcp.arguments import (
     Timeout,
 )
 from capcli.mcp.compact import Listing
-from capcli.mcp.face import Face
-from capcli.mcp.flights import LONGEST_S
+from capcli.mcp.in_flight_calls import LONGEST_S
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import READS, SETTLES, tool
-from capcli.services.confirms import ConfirmShown
-from capcli.services.executions_log import ExecutionsFound
-from capcli.services.exposure import ExposureFound
-from capcli.services.portfolio import OrdersFound, PositionsFound
-from capcli.services.settling import Reconciliation
-from capcli.services.status import StatusFound
+from capcli.reconcile.confirms import ConfirmShown
+from capcli.reconcile.reconcile import Reconciliation
 
 _SET = "trading_read"
 # The last look takes its time too.

@@ -2,10 +2,10 @@
 
 from fastmcp.tools import FunctionTool, ToolResult
 
+from capcli.marketdata.watchlists import WatchlistChange, WatchlistsFound, WatchlistShown
 from capcli.mcp.arguments import Confirm, Epic, ListId, ListName
-from capcli.mcp.face import Face
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import ARRANGES, DELETES, READS, tool
-from capcli.services.watchlists import WatchlistChange, WatchlistsFound, WatchlistShown
 
 _SET = "watchlists"
 

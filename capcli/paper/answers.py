@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from capcli.paper.desk import Desk, Session
+from capcli.paper.context import Desk, Session
 from capcli.paper.messages import Response
 from capcli.paper.times import SECOND_MS, http_date, stamp
 from capcli.paper.wire import encode

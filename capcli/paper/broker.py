@@ -8,12 +8,13 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from capcli.paper import (
+    config,
+    fault_injection,
     faults,
     funding,
     history,
     limits,
     markets,
-    mishaps,
     navigation,
     orders,
     positions,
@@ -23,21 +24,20 @@ from capcli.paper import (
     sessions,
     transactions,
     watchlists,
-    world,
 )
+from capcli.paper.active_faults import armed, holding, strike, strike_stream
 from capcli.paper.answers import answer, refused, without_code
-from capcli.paper.armed import armed, holding, strike, strike_stream
+from capcli.paper.cache import Shelf
 from capcli.paper.catalogue import Markets
-from capcli.paper.desk import STREAM_URL, Call, Desk, Reply, Session
+from capcli.paper.config import Settings
+from capcli.paper.context import STREAM_URL, Call, Desk, Reply, Session
 from capcli.paper.faults import STREAM, Fault
 from capcli.paper.messages import PREFIX, Request, Response
+from capcli.paper.price_feed import Tape
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import is_due, settle
-from capcli.paper.shelf import Shelf
 from capcli.paper.store import Store, reading, writing
-from capcli.paper.tape import Tape
 from capcli.paper.times import to_ms
-from capcli.paper.world import Settings
 
 Enter = Callable[[Desk, Mapping[str, str], bytes], Reply]
 
@@ -135,7 +135,7 @@ class PaperBroker:
         self._store = Store(path)
         self._serves = serves
         self._stream = stream
-        self._tapes = world.Tapes()
+        self._tapes = config.Tapes()
         self._shelf = Shelf()
 
     def handle(self, request: Request) -> Response:
@@ -144,7 +144,7 @@ class PaperBroker:
             request = replace(request, method="GET")
         at = to_ms(request.at)
         with self._store.lent() as db:
-            settings = world.load_or_create(db, at)
+            settings = config.load_or_create(db, at)
             met = armed(db, request.method, request.path, at)
             tape, now = self._tapes.of(db, settings), settings.market_ms(at)
             desk = Desk(
@@ -158,13 +158,13 @@ class PaperBroker:
                 shelf=self._shelf,
                 serves=self._serves,
             )
-            return mishaps.meet(desk, request, _answer) if met else _answer(desk, request)
+            return fault_injection.meet(desk, request, _answer) if met else _answer(desk, request)
 
     def admit(self, cst: object, token: object, at_ms: int) -> tuple[Session | None, Markets]:
         """The session of a stream's message, renewed; None for tokens that are not valid."""
         tokens = {"cst": str(cst or ""), "x-security-token": str(token or "")}
         with self._store.lent() as db:
-            settings = world.load_or_create(db, at_ms)
+            settings = config.load_or_create(db, at_ms)
             markets = self._tapes.of(db, settings).markets
             try:
                 return sessions.admit(db, settings, tokens, at_ms), markets
@@ -174,7 +174,7 @@ class PaperBroker:
     def outlook(self, csts: Collection[str], at_ms: int) -> Outlook:
         """What streams need to know of the world by now, and which of their sessions live."""
         with self._store.lent() as db:
-            settings = world.load_or_create(db, at_ms)
+            settings = config.load_or_create(db, at_ms)
             met = {fault.name: fault for fault in holding(db, at_ms) if fault.on == STREAM}
             alive = sessions.alive(db, settings, csts, at_ms)
             return Outlook(settings, self._tapes.of(db, settings), alive, met)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from capcli.paper.catalogue import Market, Markets
+from capcli.paper.generator import SPANS
 from capcli.paper.hours import MONDAY
-from capcli.paper.path import SPANS
+from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.recordings import COLUMNS, Bars
-from capcli.paper.tape import RESOLUTIONS
 from capcli.paper.times import SECOND_MS, stamp_seconds, to_ms
 
 _TIMES = ("time", "timestamp", "datetime", "date")

@@ -13,8 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.paper import hours
+from capcli.paper.generator import Shape
 from capcli.paper.hours import Hours, Seasonal
-from capcli.paper.path import Shape
 
 D = Decimal
 DOLLAR = "USD"

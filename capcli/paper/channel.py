@@ -14,11 +14,11 @@ from typing import NamedTuple, TypeVar
 
 from capcli.paper import faults, strange, stream
 from capcli.paper.broker import Outlook, PaperBroker
-from capcli.paper.cuts import CONNECTION, Event, Receive, Send
+from capcli.paper.connection_faults import CONNECTION, Event, Receive, Send
 from capcli.paper.feed import Feed, Tick
-from capcli.paper.path import SPANS
+from capcli.paper.generator import SPANS
+from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.stream import BarLine, Conversation, Message, Unreadable
-from capcli.paper.tape import RESOLUTIONS
 from capcli.paper.times import SECOND_MS, to_ms
 
 CONNECT = "/connect"

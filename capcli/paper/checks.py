@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 from capcli.paper import book, faults, limits
-from capcli.paper.armed import peek, spend, strike
+from capcli.paper.active_faults import peek, spend, strike
 from capcli.paper.book import Account
 from capcli.paper.catalogue import Market
-from capcli.paper.desk import Call
+from capcli.paper.context import Call
 from capcli.paper.preferences import hedges
 from capcli.paper.refusal import Refusal
 from capcli.paper.wire import Bracket, NewPosition, plain

@@ -11,12 +11,12 @@ from functools import partial
 from capcli.paper import book, money
 from capcli.paper.book import Account, Alarm, Position
 from capcli.paper.catalogue import Market
-from capcli.paper.dealing import close
-from capcli.paper.desk import Desk
+from capcli.paper.context import Desk
 from capcli.paper.exposure import exposure_of
-from capcli.paper.path import LEAF, index_of, start_of
+from capcli.paper.generator import LEAF, index_of, start_of
+from capcli.paper.matching import close
+from capcli.paper.price_feed import Extent
 from capcli.paper.store import MARGIN
-from capcli.paper.tape import Extent
 
 CLOSE_OUT = "CLOSE_OUT"
 _LONGEST = 1  # the level of a day's bars

@@ -8,7 +8,7 @@ from functools import lru_cache
 from heapq import heappop, heappush
 
 from capcli.paper.catalogue import DOLLAR, Market
-from capcli.paper.path import LEAF, PARTS, Bar, Line
+from capcli.paper.generator import LEAF, PARTS, Bar, Line
 
 _KEPT = 4_096
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from capcli.paper.book import BUY, Account, Holding, holdings_of
 from capcli.paper.catalogue import Market
-from capcli.paper.desk import Desk
+from capcli.paper.context import Desk
 
 _NOTHING = Decimal(0)
 

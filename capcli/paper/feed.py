@@ -14,8 +14,8 @@ from zlib import crc32
 from msgspec import Struct
 
 from capcli.paper.catalogue import Market
-from capcli.paper.path import SPANS, Bar, index_of, start_of
-from capcli.paper.tape import Candle, Print, Tape
+from capcli.paper.generator import SPANS, Bar, index_of, start_of
+from capcli.paper.price_feed import Candle, Print, Tape
 from capcli.paper.times import SECOND_MS
 
 MOST_TICKS = 250  # of a market in a second of real time

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from capcli.paper import checks, ledger, limits, money
-from capcli.paper.desk import Call, Reply
+from capcli.paper.context import Call, Reply
 from capcli.paper.ledger import Entry
 from capcli.paper.limits import Limit
 from capcli.paper.refusal import Refusal

@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Raw
 
-from capcli.paper import armed, faults
-from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper import active_faults, faults
+from capcli.paper.context import Call, Desk, Reply
 from capcli.paper.records import find_confirm
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS, SECOND_MS, account_local, stamp
@@ -101,12 +101,12 @@ def _row(row: sqlite3.Row, *, detailed: bool) -> dict[str, Any]:
 
 def _late(desk: Desk, rows: list[sqlite3.Row], *, detailed: bool) -> list[dict[str, Any]]:
     """What is shown of rows that come late: nothing, then level 0, then all."""
-    fault = armed.peek(desk, faults.ACTIVITY_LATE)
+    fault = active_faults.peek(desk, faults.ACTIVITY_LATE)
     since = desk.now - (fault.ms if fault else 0)
     arrived = [row for row in rows if row["at_ms"] <= since]
     complete = [row for row in arrived if row["at_ms"] <= since - _INCOMPLETE_MS]
     if fault and len(complete) < len(rows):
-        armed.spend(desk, fault)
+        active_faults.spend(desk, fault)
     empty = [_emptied(_row(row, detailed=detailed), row) for row in arrived[: len(arrived) - len(complete)]]
     return empty + [_row(row, detailed=detailed) for row in complete]
 

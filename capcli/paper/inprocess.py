@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 
 from capcli.paper.broker import PaperBroker
 from capcli.paper.channel import CONNECT, Channel
-from capcli.paper.cuts import CONNECTION, Event
+from capcli.paper.connection_faults import CONNECTION, Event
 
 _LEAVE_S = 3.0
 

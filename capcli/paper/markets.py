@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from capcli.paper.catalogue import Market
-from capcli.paper.desk import Call, Desk, Quote, Reply
+from capcli.paper.context import Call, Desk, Quote, Reply
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS, SECOND_MS, market_local, next_overnight_charge, stamp
 

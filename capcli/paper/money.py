@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from capcli.paper.book import Account, Position
 from capcli.paper.catalogue import DOLLAR, Market, Markets
-from capcli.paper.desk import Desk, Quote
+from capcli.paper.context import Desk, Quote
 from capcli.paper.exposure import exposure_of
-from capcli.paper.tape import Extent
+from capcli.paper.price_feed import Extent
 
 CENT = PERCENT = Decimal("0.01")
 _NOISE = Decimal("0.000001")

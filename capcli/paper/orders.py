@@ -8,15 +8,15 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from capcli.paper import book, brackets, checks, faults, markets, money, records
-from capcli.paper.alarms import arm
-from capcli.paper.armed import farthest, kept, listed, strike
+from capcli.paper.active_faults import farthest, kept, listed, strike
 from capcli.paper.book import Legs, Order
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import Market
-from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.context import Call, Desk, Reply
 from capcli.paper.preferences import leverage_of
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
+from capcli.paper.scheduler import arm
 from capcli.paper.settle import order_deal
 from capcli.paper.times import account_local, parse, stamp
 from capcli.paper.wire import Bracket, NewOrder, OrderChange, decode, plain

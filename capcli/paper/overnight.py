@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from capcli.paper import book, ledger, money, records
 from capcli.paper.book import Account, Alarm
-from capcli.paper.desk import Desk
+from capcli.paper.context import Desk
 from capcli.paper.ledger import SWAP, Entry
 from capcli.paper.money import PERCENT
 from capcli.paper.store import FEE, OVERNIGHT

@@ -5,14 +5,14 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from capcli.paper import book, brackets, checks, faults, money, records, rows
-from capcli.paper.alarms import arm
-from capcli.paper.armed import farthest, kept, listed, strike
+from capcli.paper.active_faults import farthest, kept, listed, strike
 from capcli.paper.book import Legs, Position
 from capcli.paper.brackets import PERCENT, Anchor
-from capcli.paper.dealing import Rejected, Trade, attempt, close, confirm_status, execute, hidden_order
-from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.context import Call, Desk, Reply
+from capcli.paper.matching import Rejected, Trade, attempt, close, confirm_status, execute, hidden_order
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
+from capcli.paper.scheduler import arm
 from capcli.paper.wire import Bracket, NewPosition, decode, plain
 
 MARKET_CLOSED = "CLOSED_MARKET"

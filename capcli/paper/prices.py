@@ -5,14 +5,14 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from capcli.paper import faults
-from capcli.paper.armed import strike
+from capcli.paper.active_faults import strike
 from capcli.paper.catalogue import Market
-from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.context import Call, Desk, Reply
+from capcli.paper.generator import SPANS, index_of, start_of
 from capcli.paper.hours import DAY
 from capcli.paper.markets import known
-from capcli.paper.path import SPANS, index_of, start_of
+from capcli.paper.price_feed import RESOLUTIONS, Candle
 from capcli.paper.refusal import Refusal
-from capcli.paper.tape import RESOLUTIONS, Candle
 from capcli.paper.times import SECOND_MS, market_local, stamp_seconds
 from capcli.paper.wire import queried, whole
 

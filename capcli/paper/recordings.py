@@ -15,8 +15,8 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from capcli.paper.catalogue import Markets
+from capcli.paper.generator import SPANS, Bar, Path, Shape, start_of
 from capcli.paper.hours import Openness
-from capcli.paper.path import SPANS, Bar, Path, Shape, start_of
 
 COLUMNS = 10  # the bar's opening second, four bid prices and four offer prices in steps, its volume
 _NEVER = 1 << 62  # seconds: later than any clock

@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.paper import faults
-from capcli.paper.armed import hides_confirm, strike
+from capcli.paper.active_faults import hides_confirm, strike
 from capcli.paper.book import Order, Position, next_serial
-from capcli.paper.desk import Desk
+from capcli.paper.context import Desk
 from capcli.paper.times import DAY_MS, stamp
 from capcli.paper.wire import encode
 

@@ -10,10 +10,10 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from capcli.paper import book, markets, money
-from capcli.paper.alarms import stop_level
-from capcli.paper.armed import listed
+from capcli.paper.active_faults import listed
 from capcli.paper.book import Account, Position
-from capcli.paper.desk import Desk
+from capcli.paper.context import Desk
+from capcli.paper.scheduler import stop_level
 from capcli.paper.times import account_local, stamp
 from capcli.paper.wire import encode
 

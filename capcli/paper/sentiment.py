@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import Any
 
 from capcli.paper.catalogue import Market
-from capcli.paper.desk import Call, Desk, Reply
+from capcli.paper.context import Call, Desk, Reply
 from capcli.paper.markets import known
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS

@@ -18,7 +18,7 @@ from capcli.errors import PaperFileUnusable
 from capcli.paper.broker import SESSION, PaperBroker
 from capcli.paper.certificates import Certificate
 from capcli.paper.channel import MAX_FRAME, Channel, refuse
-from capcli.paper.cuts import Event, Receive, Send, lending, reply, spoil
+from capcli.paper.connection_faults import Event, Receive, Send, lending, reply, spoil
 from capcli.paper.messages import Request, Response
 
 if TYPE_CHECKING:

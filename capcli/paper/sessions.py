@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from capcli.paper import book, encryption, faults, limits, money
-from capcli.paper.armed import strike
+from capcli.paper.active_faults import strike
 from capcli.paper.book import Account
-from capcli.paper.desk import Call, Desk, Reply, Session
+from capcli.paper.config import Settings
+from capcli.paper.context import Call, Desk, Reply, Session
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import ACCOUNT_OFFSET_HOURS
 from capcli.paper.wire import AccountChoice, Login, decode
-from capcli.paper.world import Settings
 
 API_KEY = IDENTIFIER = PASSWORD = "paper"  # noqa: S105  (public, there is nothing to protect)
 KEYS_OF: Mapping[str, str] = {"demo": "paper-demo", "live": "paper-live"}

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from capcli.paper import book, closeout, overnight, records
-from capcli.paper.alarms import EXPIRED, Event, arm, next_event
 from capcli.paper.book import Alarm, Order, Position
-from capcli.paper.dealing import Rejected, Trade, attempt, close, execute
-from capcli.paper.desk import Desk
+from capcli.paper.context import Desk
+from capcli.paper.matching import Rejected, Trade, attempt, close, execute
 from capcli.paper.records import Deal
+from capcli.paper.scheduler import EXPIRED, Event, arm, next_event
 from capcli.paper.store import DEAL, FEE, MARGIN
 
 

@@ -9,16 +9,16 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from capcli.paper import armed, book, candle_files, faults, market_files, recordings, world
+from capcli.paper import active_faults, book, candle_files, config, faults, market_files, recordings
 from capcli.paper.catalogue import catalogue
-from capcli.paper.desk import Desk
+from capcli.paper.context import Desk
 from capcli.paper.faults import Fault
+from capcli.paper.generator import SPANS
 from capcli.paper.openings import OPENINGS, Opening
-from capcli.paper.path import SPANS
+from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.recordings import Bars
 from capcli.paper.settle import settle
 from capcli.paper.store import Store, writing
-from capcli.paper.tape import RESOLUTIONS
 from capcli.paper.times import SECOND_MS, from_ms, to_ms
 
 NORMAL_SPEED = Decimal(1)
@@ -100,8 +100,8 @@ def reset(
     own = market_files.read(markets) if markets else None
     known = catalogue(own=market_files.restored(own))
     recorded = [candle_files.read(epic, file, known) for epic, file in replays.items()]
-    settings = world.Settings(
-        world.DEFAULT_SEED if seed is None else str(seed),
+    settings = config.Settings(
+        config.DEFAULT_SEED if seed is None else str(seed),
         to_ms(at),
         to_ms(start) if start else None,
         speed,
@@ -112,7 +112,7 @@ def reset(
         own_markets=own,
     )
     with closing(Store(path)) as store, store.lent() as db:
-        world.recreate(db, settings, recorded, accounts)
+        config.recreate(db, settings, recorded, accounts)
 
 
 def switches(
@@ -120,7 +120,7 @@ def switches(
 ) -> None:
     """What tests of a client turn: an hour's cap on sessions, one fixed delay for every confirm."""
     with _opened(path, at) as desk:
-        world.switch(desk.db, session_cap=session_cap, confirm_delay_ms=confirm_delay_ms)
+        config.switch(desk.db, session_cap=session_cap, confirm_delay_ms=confirm_delay_ms)
 
 
 def set_fault(
@@ -140,7 +140,7 @@ def set_fault(
     until = None if lasts_s is None else to_ms(at + timedelta(seconds=lasts_s))
     fault = faults.fault(name, on=on, value=value, times=times, until_ms=until)
     with _opened(path, at) as desk, writing(desk.db):
-        armed.put(desk.db, fault)
+        active_faults.put(desk.db, fault)
 
 
 def clear_faults(path: Path, name: str | None = None, *, at: datetime) -> None:
@@ -148,14 +148,14 @@ def clear_faults(path: Path, name: str | None = None, *, at: datetime) -> None:
     if name is not None:
         faults.spec_of(name)
     with _opened(path, at) as desk, writing(desk.db):
-        for fault in armed.holding(desk.db, 0):
+        for fault in active_faults.holding(desk.db, 0):
             if name in {None, fault.name}:
-                armed.drop(desk.db, fault.name)
+                active_faults.drop(desk.db, fault.name)
 
 
 def faults_set(path: Path, at: datetime) -> PaperFaults:
     with _opened(path, at) as desk:
-        return PaperFaults(tuple(map(_fault, armed.holding(desk.db, to_ms(at)))))
+        return PaperFaults(tuple(map(_fault, active_faults.holding(desk.db, to_ms(at)))))
 
 
 def _fault(fault: Fault) -> PaperFault:
@@ -173,8 +173,8 @@ def status(path: Path, at: datetime) -> PaperStatus:
 @contextmanager
 def _opened(path: Path, at: datetime) -> Iterator[Desk]:
     with closing(Store(path)) as store, store.lent() as db:
-        settings = world.load_or_create(db, to_ms(at))
-        yield Desk(db, world.tape(db, settings), settings, to_ms(at), settings.market_ms(to_ms(at)))
+        settings = config.load_or_create(db, to_ms(at))
+        yield Desk(db, config.tape(db, settings), settings, to_ms(at), settings.market_ms(to_ms(at)))
 
 
 def _status(path: Path, desk: Desk) -> PaperStatus:
@@ -194,7 +194,7 @@ def _status(path: Path, desk: Desk) -> PaperStatus:
         open_positions=_count(desk, "SELECT count(*) FROM positions"),
         working_orders=_count(desk, "SELECT count(*) FROM orders"),
         deals_closed=_count(desk, "SELECT count(*) FROM transactions WHERE type = 'TRADE'"),
-        faults=len(armed.holding(desk.db, desk.at)),
+        faults=len(active_faults.holding(desk.db, desk.at)),
     )
 
 

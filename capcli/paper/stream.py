@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from capcli.paper.catalogue import Market, Markets
-from capcli.paper.desk import Session
+from capcli.paper.context import Session
 from capcli.paper.feed import CLASSIC, HEIKIN_ASHI, Closed, Tick
-from capcli.paper.tape import RESOLUTIONS
+from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.times import SECOND_MS
 from capcli.paper.wire import encode
 

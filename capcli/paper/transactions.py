@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from capcli.paper.desk import Call, Reply
+from capcli.paper.context import Call, Reply
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import SECOND_MS, account_local, stamp
 from capcli.paper.wire import queried, whole

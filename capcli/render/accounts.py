@@ -3,10 +3,10 @@
 from functools import singledispatch
 from typing import Any
 
+from capcli.account.preferences import LeverageRow, PreferencesSet, PreferencesShown, ToppedUp
 from capcli.domain.money import short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import money
-from capcli.services.account_changes import LeverageRow, PreferencesSet, PreferencesShown, ToppedUp
 
 _COLUMNS = (Column("Class"), Column("Leverage", right=True), Column("To choose from", prose=True))
 

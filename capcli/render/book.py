@@ -3,6 +3,7 @@
 from functools import singledispatch
 from typing import Any
 
+from capcli.account.portfolio import OrderRow, OrdersFound, PositionRow, PositionsFound, Totals
 from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import short
@@ -20,7 +21,6 @@ from capcli.render.blocks import (
     without_empty,
 )
 from capcli.render.numbers import NOTHING, change, gain, money, percent, places, price, price_cell
-from capcli.services.portfolio import OrderRow, OrdersFound, PositionRow, PositionsFound, Totals
 
 _OWN = "In its currency"
 _POSITION_COLUMNS = (

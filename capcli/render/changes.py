@@ -7,14 +7,14 @@ from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.numbers import NOTHING, gained
-from capcli.services.amending import Amendment
-from capcli.services.cancelling import Cancellation
-from capcli.services.cancelling_all import AllCancellations
-from capcli.services.closing_all import AllClosings, CloseResult
-from capcli.services.dry_run import DryRun
-from capcli.services.flattening import Flattening
-from capcli.services.order_amending import OrderAmendment
-from capcli.services.reducing import Reduction
+from capcli.trading.amend import Amendment
+from capcli.trading.amend_order import OrderAmendment
+from capcli.trading.cancel import Cancellation
+from capcli.trading.cancel_all import AllCancellations
+from capcli.trading.close_all import AllClosings, CloseResult
+from capcli.trading.dry_run import DryRun
+from capcli.trading.flatten import Flattening
+from capcli.trading.partial_close import Reduction
 
 Rows = list[tuple[str, Cell]]
 _COLUMNS = (

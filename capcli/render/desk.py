@@ -4,12 +4,12 @@ from functools import singledispatch
 from typing import Any
 
 from capcli.domain.approval import ApprovalState
+from capcli.health.service import HealthCheck, HealthReport, HealthStatus
 from capcli.render.blocks import Block, Cell, Column, Line, Page, Pairs, Table, Tone
 from capcli.render.results import Places, SettingChanged, SettingsFound, SettingShown, SupportReport, Topic
-from capcli.services.approval_text import one_line
-from capcli.services.approving import ApprovalRow, ApprovalsFound, Decision
-from capcli.services.halting import HaltShown
-from capcli.services.health import HealthCheck, HealthReport, HealthStatus
+from capcli.safety.approval import ApprovalRow, ApprovalsFound, Decision
+from capcli.safety.approval_text import one_line
+from capcli.safety.halt import HaltShown
 
 _MARKS = {
     HealthStatus.OK: Cell("✓", Tone.GOOD),

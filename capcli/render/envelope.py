@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from capcli.errors import Problem
 from capcli.render.fields import pick
-from capcli.services.reply import Reply
+from capcli.reply import Reply
 
 SCHEMA = "capcli/1"
 

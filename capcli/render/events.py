@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from functools import singledispatch
 from typing import Any
 
+from capcli.account.events import EventRow, EventsFound
+from capcli.account.stored_alerts import AlertRow, AlertsChanged, AlertsFound
 from capcli.domain.account_events import EventKind
 from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone, moment, shown, written
 from capcli.render.envelope import SCHEMA, encode, plain
 from capcli.render.fields import field_names, narrowed
-from capcli.services.events import EventRow, EventsFound
-from capcli.services.stored_alerts import AlertRow, AlertsChanged, AlertsFound
 
 _TONES = {
     EventKind.STOP_HIT: Tone.WARN,

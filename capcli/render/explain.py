@@ -10,7 +10,7 @@ from capcli.domain.numbers import rate
 from capcli.domain.order import LegForm
 from capcli.domain.sizing import LegFigures, leverage_decides, pct_of_leverage
 from capcli.render.numbers import gain, money, percent, places, price
-from capcli.services.previews import Preview
+from capcli.trading.preview import Preview
 
 
 def sentences(data: Preview) -> Iterator[tuple[str, str]]:

@@ -4,11 +4,11 @@ from decimal import Decimal
 from functools import singledispatch
 from typing import Any
 
+from capcli.account.exposure import ExposureFound, ExposureRow, Grouping
 from capcli.domain.numbers import rate
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.book import none_of
 from capcli.render.numbers import NOTHING, money, percent
-from capcli.services.exposure import ExposureFound, ExposureRow, Grouping
 
 _UNBOUNDED = Cell("UNBOUNDED", Tone.WARN)
 _NUMBERS = ("Long", "Short", "Net", "Margin", "At stops", "Of equity")

@@ -1,7 +1,7 @@
 """The go-live checklist: what is done, and how that is known."""
 
 from capcli.render.blocks import Block, Cell, Column, Line, Table, Tone
-from capcli.services.going_live import Checklist
+from capcli.safety.going_live import Checklist
 
 _COLUMNS = (Column("Done"), Column("Step"), Column("What", prose=True), Column("How it is known", prose=True))
 

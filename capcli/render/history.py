@@ -5,12 +5,12 @@ from decimal import Decimal
 from functools import singledispatch
 from typing import Any
 
+from capcli.account.booking_totals import Booked, Totals
+from capcli.account.history import ActivityFound, Report, TransactionsFound
 from capcli.domain.account import Activity, Transaction
 from capcli.domain.money import percent_of, plain, short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.numbers import NOTHING, gain, money
-from capcli.services.booking import Booked, Totals
-from capcli.services.history import ActivityFound, Report, TransactionsFound
 
 _ACTIVITY = (
     Column("Time (UTC)"),

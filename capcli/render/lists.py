@@ -5,11 +5,11 @@ from typing import Any
 
 from capcli.domain.account import Watchlist
 from capcli.domain.market import Sentiment
+from capcli.marketdata.browse import Browsed, BrowseRow, SentimentsFound
+from capcli.marketdata.watchlists import WatchlistChange, WatchlistsFound, WatchlistShown
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.market import SEARCH_COLUMNS, found_table, status_cell
 from capcli.render.numbers import NOTHING, change, percent, places, price_cell
-from capcli.services.browsing import Browsed, BrowseRow, SentimentsFound
-from capcli.services.watchlists import WatchlistChange, WatchlistsFound, WatchlistShown
 
 _NODES = (Column("Name"), Column("Node"))
 _SENTIMENTS = (Column("Market"), Column("Long", right=True), Column("Short", right=True), Column(""))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from capcli.domain.money import short
 from capcli.domain.stream import Quiet, Tick, Told
+from capcli.marketdata.live_book import LiveBook
+from capcli.marketdata.streams import Watch
 from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone
 from capcli.render.numbers import NOTHING, gain, places, price
 from capcli.render.stream import Clockface, sentence
 from capcli.render.text import Subject, paint
-from capcli.services.live_book import LiveBook
-from capcli.services.watching import Watch
 
 if TYPE_CHECKING:
     from rich.live import Live

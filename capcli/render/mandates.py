@@ -6,7 +6,7 @@ from typing import Any
 from capcli.domain.mandate import MandateState
 from capcli.domain.numbers import money
 from capcli.render.blocks import Block, Cell, Column, Line, Table, Tone
-from capcli.services.mandates import MandateGranted, MandateRevoked, MandateRow, MandatesFound, local_time
+from capcli.safety.mandate import MandateGranted, MandateRevoked, MandateRow, MandatesFound, local_time
 
 
 @singledispatch

@@ -16,11 +16,11 @@ from capcli.domain.market import (
 )
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
+from capcli.marketdata.downloads import Download
+from capcli.marketdata.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
 from capcli.render.blocks import Block, Cell, Chart, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.chart import Mark, beyond
 from capcli.render.numbers import change, percent, places, price, price_cell
-from capcli.services.downloads import Download
-from capcli.services.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
 
 SEARCH_COLUMNS = (
     Column("Epic"),

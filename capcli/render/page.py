@@ -6,11 +6,11 @@ from decimal import Decimal
 from html import escape
 from importlib.resources import files
 
+from capcli.account.statistics import StatsDay, StatsFound
 from capcli.domain.money import short
 from capcli.domain.numbers import money, percent, result
 from capcli.domain.performance import Performance, Trade
 from capcli.render.statistics import named, summary
-from capcli.services.statistics import StatsDay, StatsFound
 
 _WIDE, _HIGH = 1000, 240
 _TICKS = 5

@@ -4,10 +4,10 @@ from functools import singledispatch
 from typing import Any
 
 from capcli.domain.money import short
+from capcli.health.recording import Recorded, RecordingChecked
 from capcli.paper.state import PaperFault, PaperFaults, PaperReplay, PaperStatus
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import money
-from capcli.services.recording import Recorded, RecordingChecked
 
 
 @singledispatch

@@ -7,7 +7,7 @@ from capcli.domain.money import short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import NOTHING, money, places, price
 from capcli.render.trading import check_table
-from capcli.services.proposals import Proposal, ProposedSide
+from capcli.trading.propose import Proposal, ProposedSide
 
 _COLUMNS = (
     Column("Side"),

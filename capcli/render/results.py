@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from capcli.services.accounts import AccountRow
+from capcli.account.accounts import AccountRow
 from capcli.settings import SettingRow
 
 

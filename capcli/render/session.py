@@ -3,10 +3,10 @@
 from functools import singledispatch
 from typing import Any
 
+from capcli.account.accounts import AccountRow, AccountsFound, SessionShown
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.numbers import gain, money
 from capcli.render.results import LoginDone, LoginStatus, LogoutDone
-from capcli.services.accounts import AccountRow, AccountsFound, SessionShown
 
 _COLUMNS = (
     Column("Account"),

@@ -3,8 +3,10 @@
 from functools import singledispatch
 from typing import Any
 
+from capcli.account.executions import ExecutionRecord, ExecutionsFound
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
+from capcli.reconcile.reconcile import Reconciliation, Settled
 from capcli.render.blocks import (
     KEPT_COLUMNS,
     Block,
@@ -18,9 +20,7 @@ from capcli.render.blocks import (
     moment,
     without_empty,
 )
-from capcli.services.executions_log import ExecutionRecord, ExecutionsFound
-from capcli.services.settling import Reconciliation, Settled
-from capcli.services.verifying import Verified
+from capcli.safety.audit import Verified
 
 _COLUMNS = (
     Column("Sent"),

@@ -3,12 +3,12 @@
 from functools import singledispatch
 from typing import Any
 
+from capcli.account.statistics import StatsFound
 from capcli.domain.money import short
 from capcli.domain.numbers import counted
 from capcli.domain.performance import Performance
 from capcli.render.blocks import Block, Cell, Column, Curve, Line, Pairs, Table, Tone
 from capcli.render.numbers import NOTHING, gain, money, percent
-from capcli.services.statistics import StatsFound
 
 _COLUMNS = (
     Column(""),

@@ -3,10 +3,10 @@
 from functools import singledispatch
 from typing import Any
 
+from capcli.account.status import LimitLeft, StatusFound, Unsettled
 from capcli.domain.money import short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import NOTHING, gain, money, percent
-from capcli.services.status import LimitLeft, StatusFound, Unsettled
 
 _COUNTED = {"orders", "positions", "size"}
 # From here on a limit is nearly used up.

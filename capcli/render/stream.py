@@ -6,9 +6,9 @@ from typing import Any
 
 from capcli.domain.stream import Bar, Gap, Lost, Quiet, Tick, Told
 from capcli.errors import UsageError
+from capcli.marketdata.alerts import Fired
+from capcli.marketdata.live_book import LiveBook, LivePosition
 from capcli.render.envelope import SCHEMA, encode, plain
-from capcli.services.alerting import Fired
-from capcli.services.live_book import LiveBook, LivePosition
 
 TICK_FIELDS = ("epic", "bid", "offer", "at", "received_at")
 BOOK_FIELDS = ("at", *LivePosition.__struct_fields__)

@@ -3,8 +3,8 @@
 from typing import Any
 
 from capcli.domain.account import UnreadableRow
+from capcli.marketdata.live_book import LivePosition, LiveTotals
 from capcli.render.schema import schema_of
-from capcli.services.live_book import LivePosition, LiveTotals
 
 _NUMBER, _TEXT, _TIME = {"type": "number"}, {"type": "string"}, {"type": "string", "format": "date-time"}
 EVENT: dict[str, Any] = {

@@ -8,12 +8,12 @@ from capcli.domain.money import plain, short
 from capcli.domain.order import LegForm
 from capcli.domain.policy import Check
 from capcli.domain.sizing import LegFigures, leverage_decides, pct_of_leverage
+from capcli.reconcile.outcomes import Execution
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.explain import sentences
 from capcli.render.numbers import gain, gained, money, percent, places, price
-from capcli.services.closing import Closing
-from capcli.services.previews import Preview
-from capcli.services.verdicts import Execution
+from capcli.trading.close import Closing
+from capcli.trading.preview import Preview
 
 Rows = list[tuple[str, Cell]]
 _NEVER_OPEN = (AttemptState.REJECTED, AttemptState.REFUSED, AttemptState.NOT_SENT)

@@ -10,7 +10,7 @@ from typing import Any
 
 from capcli.domain.account_events import EventKind, Happened, Keyed
 from capcli.domain.market import Side
-from capcli.services.ports import JournalEntry, Numbered, Place
+from capcli.ports import JournalEntry, Numbered, Place
 from capcli.store.alerts import fire
 from capcli.store.custody import Ask
 from capcli.store.db import Database

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from capcli.domain.alerts import AlertState, Level, Measure, StoredAlert, Way
-from capcli.services.ports import Place
+from capcli.ports import Place
 from capcli.store.db import Database
 from capcli.store.events import Event
 from capcli.store.records import stamp

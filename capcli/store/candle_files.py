@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 
 from capcli.domain.market import Candle
 from capcli.errors import Busy, OutputUnusable, UsageError
-from capcli.services.ports import Kept
+from capcli.ports import Kept
 from capcli.store.candle_rows import HEADER, csv_lines, json_lines, need_pyarrow, to_parquet
 from capcli.system import file_lock, open_private
 

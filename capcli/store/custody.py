@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from capcli.errors import CapcliError, JournalBehind, JournalUnreadable, StateFolderUnusable
-from capcli.services.ports import Mark
+from capcli.ports import Mark
 from capcli.store.events import KEYED
 from capcli.system import file_lock, private_folder, put_in_place, read_guarded
 

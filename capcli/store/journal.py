@@ -15,7 +15,7 @@ from capcli.domain.approval import ApprovalRecord, ApprovalState
 from capcli.domain.attempt import TRANSITIONS, AttemptRecord, AttemptState, PreviewRecord, PreviewState
 from capcli.domain.mandate import MandateState, Permit, Spend
 from capcli.errors import JournalAltered, JournalUnreadable, StateFolderUnusable
-from capcli.services.ports import Anchor, DealTaken, Inspection, JournalBreak, Mark
+from capcli.ports import Anchor, DealTaken, Inspection, JournalBreak, Mark
 from capcli.store import approvals, seals
 from capcli.store.account_events import AccountEvents
 from capcli.store.alerts import Alerts

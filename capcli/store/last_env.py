@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from capcli.errors import CapcliError, StateFolderUnusable
-from capcli.services.ports import Journal
+from capcli.ports import Journal
 from capcli.system import put_guarded, read_guarded
 
 _NAME = "last-env.json"

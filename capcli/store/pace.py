@@ -11,7 +11,7 @@ from msgspec import MsgspecError, json
 from msgspec.structs import replace
 
 from capcli.errors import CapcliError
-from capcli.services.ports import Allowance
+from capcli.ports import Allowance
 from capcli.system import file_lock
 
 _WAIT_S = 5.0

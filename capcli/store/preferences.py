@@ -10,7 +10,7 @@ from typing import Any
 
 from capcli.domain.account import Leverage, Preferences
 from capcli.errors import CapcliError
-from capcli.services.ports import Clock
+from capcli.ports import Clock
 from capcli.system import private_folder, put_in_place
 
 _LIFE = timedelta(minutes=5)

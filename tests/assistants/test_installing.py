@@ -15,7 +15,7 @@ import pytest
 from capcli import system
 from capcli.assistants.carrying import left_out
 from capcli.assistants.installing import apply, assistant_named, entry, installation, others, removal
-from capcli.assistants.places import ASSISTANTS, config_file
+from capcli.assistants.locations import ASSISTANTS, config_file
 from capcli.assistants.reading import parse
 from capcli.errors import ClientConfigBroken, ClientMissing, ConfigError, UsageError
 

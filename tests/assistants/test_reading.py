@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from capcli.assistants.places import ASSISTANTS, config_file
+from capcli.assistants.locations import ASSISTANTS, config_file
 from capcli.assistants.reading import configs
 
 OURS = {"command": "/opt/capcli/bin/capcli", "args": ["mcp", "serve"]}

@@ -5,10 +5,10 @@ from pathlib import PureWindowsPath
 
 import pytest
 
-from capcli.assistants import carrying, places
-from capcli.assistants.doubts import starts_capcli
+from capcli.assistants import carrying, locations
 from capcli.assistants.installing import apply, installation
-from capcli.assistants.places import ASSISTANTS, client_folder, config_file, own_command
+from capcli.assistants.lint import starts_capcli
+from capcli.assistants.locations import ASSISTANTS, client_folder, config_file, own_command
 from capcli.assistants.reading import read_config
 from tests.assistants.test_installing import NOW, home, saved
 
@@ -36,7 +36,7 @@ class WindowsPath(PureWindowsPath):
 @pytest.fixture
 def windows(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(places, "Path", WindowsPath)
+    monkeypatch.setattr(locations, "Path", WindowsPath)
     monkeypatch.setattr(carrying, "Path", WindowsPath)
 
 

@@ -6,16 +6,16 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from capcli.paper import book, ledger, overnight, records, world
-from capcli.paper.alarms import arm
+from capcli.paper import book, config, ledger, overnight, records
 from capcli.paper.book import Legs, Position
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.dealing import close
-from capcli.paper.desk import Desk
+from capcli.paper.context import Desk
 from capcli.paper.ledger import Entry
+from capcli.paper.matching import close
+from capcli.paper.price_feed import Tape
+from capcli.paper.scheduler import arm
 from capcli.paper.state import reset
 from capcli.paper.store import Store, writing
-from capcli.paper.tape import Tape
 from capcli.paper.times import to_ms
 
 EPICS = ("SILVER", "GOLD", "EURUSD", "BTCUSD", "ETHUSD", "SOLUSD", "XRPUSD", "LTCUSD")
@@ -26,7 +26,7 @@ def fill(path: Path, *, closed: int, opened: int, at: datetime) -> None:
     """A day of history ends at `at`: deals that opened and closed again, then positions that stay open."""
     reset(path, limits=False, at=at)
     with closing(Store(path)) as store, store.lent() as db:
-        settings = world.load_or_create(db, to_ms(at))
+        settings = config.load_or_create(db, to_ms(at))
         desk = Desk(db, Tape(settings.seed), settings, to_ms(at), to_ms(at))
         with writing(db):
             account = book.accounts(db)[0].account_id
@@ -42,8 +42,8 @@ def _open(desk: Desk, account: str, number: int, *, guarded: bool) -> Position:
     quote = desk.quote(market)
     stop = market.on_grid(quote.bid * Decimal("0.7")) if guarded and number % 2 else None
     position = Position(
-        records.new_deal_id(desk, account), account, market.epic, book.BUY, market.min_size * 50, quote.offer,
-        market.kind.leverage, records.new_deal_id(desk, account), desk.now, Legs(stop), desk.second,
+        records.new_deal_id(desk, account), account, market.epic, book.BUY, market.min_size * 50,
+        quote.offer, market.kind.leverage, records.new_deal_id(desk, account), desk.now, Legs(stop), desk.second,
     )  # fmt: skip
     book.add_position(desk.db, position)
     deal = records.deal_of(position)

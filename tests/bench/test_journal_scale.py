@@ -26,7 +26,7 @@ from capcli.store.events import Event, as_text, chain_hash
 from capcli.store.journal import SqliteJournal
 from capcli.store.records import stamp
 from tests.support.clock import Time
-from tests.support.desk import Seat
+from tests.support.seat import Seat
 
 pytestmark = pytest.mark.bench
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capcli.broker.limits import HOUR_S, Openings, OwnBook, Pace, RequestKind
-from capcli.services.ports import Allowance, Lane, Ticket
+from capcli.ports import Allowance, Lane, Ticket
 from tests.support.clock import Time as SharedTime
 
 from .host import Time

@@ -9,7 +9,7 @@ from capcli.broker.stream import Streams, is_own
 from capcli.domain.market import Resolution
 from capcli.domain.stream import Bar, Gap, Lost, Tick
 from capcli.errors import EpicUnknown, LoginRefused, RateLimited, Unreachable, UnreadableAnswer, UsageError
-from tests.support.desk import refusal
+from tests.support.seat import refusal
 from tests.support.sockets import Exchange, processed, tick
 
 START_MS = 1_772_452_800_350

@@ -14,7 +14,7 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from capcli.app import Surroundings
-from capcli.cli.outlet import Outlet
+from capcli.cli.io_streams import Outlet
 from capcli.cli.run import main
 from capcli.paper.transport import PaperTransport
 from tests.support.conforming import conform

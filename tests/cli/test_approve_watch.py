@@ -13,7 +13,7 @@ from capcli.cli.approve_watch import ApprovalWatch
 from capcli.domain.approval import ApprovalState
 from capcli.errors import ApprovalRequired, ApprovalsFull, PinWrong
 from tests.support.clock import Time
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.seat import Seat, refusal, stop_at
 
 Deed = Callable[[], Any] | str
 

@@ -115,7 +115,7 @@ def test_an_unexpected_exception_is_one_line_and_a_traceback_only_on_demand(capc
     def broken(*_args, **_kwargs):
         raise RuntimeError("split\nin two")
 
-    monkeypatch.setattr("capcli.services.portfolio.Portfolio.positions", broken)
+    monkeypatch.setattr("capcli.account.portfolio.Portfolio.positions", broken)
     person, script, nosy = capcli("positions"), capcli("positions", "--json"), capcli("positions", "-vv")
     assert (person.code, script.code, nosy.code) == (1, 1, 1)
     assert "A bug in capcli" in person.err
@@ -128,7 +128,7 @@ def test_interrupting_a_read_is_130(capcli, monkeypatch):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("capcli.services.portfolio.Portfolio.positions", interrupted)
+    monkeypatch.setattr("capcli.account.portfolio.Portfolio.positions", interrupted)
     person, script = capcli("positions"), capcli("positions", "--json")
     assert (person.code, script.code) == (130, 130)
     assert script.error["code"] == "INTERRUPTED"

@@ -9,7 +9,7 @@ import pytest
 from capcli.app import Surroundings
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import Cli, Result
-from tests.support.desk import SECOND_ACCOUNT
+from tests.support.seat import SECOND_ACCOUNT
 from tests.support.tap import Tap
 
 SEND_IT = "Send it? [y/N]"

@@ -21,7 +21,7 @@ STARTS = re.compile(
 )
 # `--version` alone, help and completions, which look at no guard folder; re-recording, which is no test.
 PLAIN = {
-    "assistants/test_doubts.py",
+    "assistants/test_lint.py",
     "bench/test_budgets.py",
     "contract/record.py",
     "faults/test_completions.py",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from capcli.checkup.report import redacted
+from capcli.health.report import redacted
 
 
 def test_the_report_names_versions_system_checks_and_error(capcli):

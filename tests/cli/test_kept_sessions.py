@@ -7,7 +7,7 @@ import pytest
 
 from capcli.credentials import source
 from tests.cli.conftest import KEYS, Memory
-from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT
+from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT
 
 ENVIRONMENT = {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
 ITEM, SESSION = "capcli/main/demo", "capcli/main/demo/session"

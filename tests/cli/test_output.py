@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 
-from capcli.cli.outlet import wrapped
+from capcli.cli.io_streams import wrapped
 
 NARROW = (
     ("accounts",),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from capcli.paper import world
+from capcli.paper import config
 
 FILE = (
     "time,open,high,low,close,volume\n2026-03-03T10:00,32,33,31,32.0004,5\n2026-03-03T10:01,32,33,31,32,5\n"
@@ -110,7 +110,7 @@ def test_accounts_that_cannot_be_opened_are_refused_and_nothing_changed(capcli, 
 def test_a_kind_world_has_no_late_confirm_and_no_limits(capcli, words, delay, limits):
     assert capcli("paper", "reset", "--confirm", *words, "--json").json["data"]["limits"] is limits
     with closing(sqlite3.connect(capcli.home / "paper.db")) as db:
-        settings = world.load(db)
+        settings = config.load(db)
     assert settings is not None
     assert settings.confirm_delay_ms == delay
 

@@ -14,7 +14,7 @@ import pytest
 from capcli.app import Surroundings
 from capcli.cli.call import Call
 from capcli.cli.desk import PRESENCE, desk_of
-from capcli.cli.outlet import Outlet
+from capcli.cli.io_streams import Outlet
 from capcli.desk.frame import Frame
 from capcli.desk.seen import Chosen, Pane
 from capcli.render.blocks import Cell, Look, Tone

@@ -8,7 +8,7 @@ import pytest
 
 from capcli.app import Surroundings
 from tests.cli.conftest import KEYS
-from tests.support.desk import _Open
+from tests.support.seat import _Open
 
 PIN = "korrekt pferd"
 ITEM = "capcli/main/live/pin"

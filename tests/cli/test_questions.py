@@ -31,8 +31,8 @@ ASKING = {
 # How a question is put; each of those below goes through here.
 PLUMBING = {
     "call.way_out", "call._ask_word", "call._ask_readable_pin",
-    "call.confirmed", "call.ask", "call.agrees", "call.sign", "call.hidden", "guide._ask", "going_live._yes",
-    "going_live._answer", "outlet.ask", "outlet.agrees", "desk.agrees", "desk.ask", "run._main",
+    "call.confirmed", "call.ask", "call.agrees", "call.sign", "call.hidden", "guided_login._ask", "live._yes",
+    "live._answer", "io_streams.ask", "io_streams.agrees", "desk.agrees", "desk.ask", "run._main",
 }  # fmt: skip
 __all__ = ["keyboard"]
 _WORD = "Type CLOSE to send it all the same: "
@@ -138,11 +138,13 @@ QUESTIONS = (
     Asked("close._reduce", "Send it?", lambda home: f"close {home.deal()} --size 1"),
     Asked("close._close_all", "Send it?", lambda home: f"close --all {home.deal()}".rpartition(" ")[0]),
     Asked("flatten.flatten", "Halt and send it?", lambda home: f"flatten {home.deal()}".partition(" ")[0]),
-    Asked("book._amend", "Send it?", lambda home: f"positions amend {home.deal()} --limit 40"),
-    Asked("book.amend_order", "Send it?", lambda home: f"orders amend {home.order()} --limit 40"),
-    Asked("book._cancel", "Send it?", lambda home: f"orders cancel {home.order()}"),
+    Asked("positions._amend", "Send it?", lambda home: f"positions amend {home.deal()} --limit 40"),
+    Asked("positions.amend_order", "Send it?", lambda home: f"orders amend {home.order()} --limit 40"),
+    Asked("positions._cancel", "Send it?", lambda home: f"orders cancel {home.order()}"),
     Asked(
-        "book._cancel_all", "Send it?", lambda home: f"orders cancel --all {home.order()}".rpartition(" ")[0]
+        "positions._cancel_all",
+        "Send it?",
+        lambda home: f"orders cancel --all {home.order()}".rpartition(" ")[0],
     ),
     Asked("accounts.preferences", "Send it?", lambda _: "accounts preferences --hedging on"),
     Asked("history.accept", "Why is the journal as it is? ", Home.altered, code=130),
@@ -161,12 +163,12 @@ IN_ORDER = {
     "accounts.topup": 1,
     "history.accept": 2,
     "reconcile.resolve": 2,
-    "guide._environment": 1,
-    "guide._typed": 3,
-    "guide._with_pin": 1,
-    "going_live._walk": 2,
-    "going_live._fields": 1,
-    "going_live._complete": 2,
+    "guided_login._environment": 1,
+    "guided_login._typed": 3,
+    "guided_login._with_pin": 1,
+    "live._walk": 2,
+    "live._fields": 1,
+    "live._complete": 2,
     "pin.choose_pin": 2,
     "call.ask_pin": 1,
     "approve_watch._ask_pin": 1,

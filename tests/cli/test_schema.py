@@ -8,8 +8,8 @@ from jsonschema import Draft202012Validator
 
 from capcli.cli.contracts import CONTRACTS
 from capcli.cli.main import app
-from capcli.mcp.offer import changes
 from capcli.mcp.server import tools
+from capcli.mcp.tool_filter import changes
 from tests.faces.test_parity import COMMAND
 from tests.support.conforming import conform
 from tests.support.leaves import leaves
@@ -63,7 +63,7 @@ def test_an_unknown_command_is_answered_with_the_one_that_was_meant(capcli, type
 
 def test_what_a_command_changes_is_what_its_tool_says(owned):
     from capcli.app import App
-    from capcli.mcp.face import Face
+    from capcli.mcp.tool_runner import Face
 
     for tool in tools(owned(Face(App.build))):
         named = COMMAND.search(tool.description)

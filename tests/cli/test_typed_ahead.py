@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from capcli.app import Surroundings
-from capcli.cli.outlet import Outlet
+from capcli.cli.io_streams import Outlet
 from capcli.cli.run import main
 from tests.cli.conftest import Cli, Terminal
 

@@ -18,7 +18,7 @@ import httpx
 from capcli.app import HOSTS
 from capcli.broker.client import CapitalBroker
 from capcli.paper.state import reset
-from capcli.services.ports import Credentials
+from capcli.ports import Credentials
 from capcli.settings import Env
 from tests.contract.cassette import FOLDER, recorder
 from tests.contract.client_day import day

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.desk import Session
+from capcli.paper.context import Session
 from capcli.paper.feed import CLASSIC, Feed
+from capcli.paper.price_feed import Tape
 from capcli.paper.stream import BarLine, Conversation, bar_events, error, quote_event, read
-from capcli.paper.tape import Tape
 
 EXAMPLES = Path(__file__).parents[3] / "shared" / "api" / "examples.json"
 NOW = 1_795_190_400_000

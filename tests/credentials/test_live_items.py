@@ -8,7 +8,7 @@ import pytest
 from capcli.credentials.live_items import LiveItem, PinItem, UnlockItem
 from capcli.domain.going_live import Approval, Unlock
 from capcli.errors import ConfigError, KeychainUnsafe
-from capcli.services.ports import PinHash
+from capcli.ports import PinHash
 from tests.credentials.stores import Forgetful, Store
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -12,12 +12,12 @@ import pytest
 from capcli.app import App, Surroundings
 from capcli.cli.call import Call
 from capcli.cli.desk import PRESENCE, desk_of
-from capcli.cli.outlet import Outlet
+from capcli.cli.io_streams import Outlet
 from capcli.desk.dialogs import Dialog
 from capcli.desk.screen import DeskScreen
 from capcli.paper.transport import PaperTransport
 from tests.support.clock import Time
-from tests.support.desk import Ids
+from tests.support.seat import Ids
 from tests.support.tap import Tap
 
 LOOKS = 2000

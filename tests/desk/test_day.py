@@ -6,7 +6,7 @@ from capcli.desk.dialogs import Form
 from capcli.desk.screen import DeskScreen
 from capcli.errors import ApprovalRequired
 from tests.desk.conftest import Hand, Place
-from tests.support.desk import Seat, refusal, stop_at
+from tests.support.seat import Seat, refusal, stop_at
 
 SIZES = [(80, 24), pytest.param((200, 60), marks=pytest.mark.faults)]
 

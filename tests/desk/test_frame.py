@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from capcli.account.events import EventRow
 from capcli.desk.frame import Frame
 from capcli.desk.seen import (
     AccountSeen,
@@ -22,7 +23,6 @@ from capcli.domain.account_events import EventKind
 from capcli.domain.market import Candle, MarketStatus, Resolution, Side
 from capcli.domain.stream import Tick
 from capcli.render.blocks import Cell, Look
-from capcli.services.events import EventRow
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)

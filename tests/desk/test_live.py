@@ -1,7 +1,7 @@
 """On live a yes by key takes the PIN, as everywhere; without the checklist every order is refused."""
 
 from tests.cli.conftest import keychain
-from tests.cli.test_going_live import (
+from tests.cli.test_live import (
     PIN,
     WANTED,
     capcli,

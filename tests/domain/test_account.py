@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from capcli.domain.market import Side
-
-from .test_match import POSITION
+from tests.domain.test_matching import POSITION
 
 D = Decimal
 

@@ -12,7 +12,7 @@ from capcli.domain.identity import Asked, misfit
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
 from tests.domain.builders import NOW, an_order
-from tests.domain.test_match import ORDER, POSITION
+from tests.domain.test_matching import ORDER, POSITION
 
 D = Decimal
 SECOND = timedelta(seconds=1)

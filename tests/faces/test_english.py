@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import capcli as package
+from capcli.cli.help import PAGES
 from capcli.cli.pages import NAMES, source
 from capcli.cli.reference import reference
-from capcli.cli.topics import PAGES
 from capcli.render.error_pages import outcomes, page
 from tests.support.paths import ROOT
 

@@ -12,6 +12,9 @@ import pytest
 from fastmcp import Client
 
 from capcli import system
+from capcli.account.history import Span
+from capcli.account.history import Wanted as Rows
+from capcli.account.preferences import Wanted
 from capcli.app import App
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
@@ -19,19 +22,16 @@ from capcli.domain.market import Resolution, Side
 from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger
 from capcli.domain.risk import Risk
 from capcli.errors import CapcliError
-from capcli.mcp.face import Face
 from capcli.mcp.next_step import next_step
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from capcli.paper.state import reset, switches
 from capcli.render import envelope
-from capcli.services.account_changes import Wanted
-from capcli.services.history import Span
-from capcli.services.history import Wanted as Rows
-from capcli.services.order_plan import OrderChange
-from capcli.services.order_updates import Dropped
-from capcli.services.reply import Reply
+from capcli.reply import Reply
+from capcli.trading.amend_order_plan import OrderChange
+from capcli.trading.amend_order_preview import Dropped
 from tests.support.clock import START, Time
-from tests.support.desk import Seat
+from tests.support.seat import Seat
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ import typer
 
 from capcli.app import App
 from capcli.cli.main import app
-from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from tests.support.leaves import leaves
 
 TERMINAL_ONLY = {

@@ -13,8 +13,8 @@ import pytest
 from fastmcp import Client
 
 from capcli.app import App, Surroundings
-from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from tests.cli.conftest import Cli
 from tests.support.clock import Time
 

@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from capcli.app import App, Surroundings
-from capcli.mcp.face import Face
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.trading_change import TradingChangeTools
 from capcli.mcp.trading_execute import TradingExecuteTools
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import Cli, Result
 from tests.support.clock import Time
-from tests.support.desk import Ids
+from tests.support.seat import Ids
 from tests.support.tap import PREFIX, Tap
 
 DEMO = {

@@ -14,12 +14,12 @@ from capcli.domain.market import Side
 from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
 from capcli.errors import CapcliError
 from capcli.paper.transport import PaperTransport
-from capcli.services.ports import Credentials
+from capcli.ports import Credentials
 from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatches, violations
 from tests.faults.matrix import Case, Outcome
 from tests.faults.wire import FaultTransport
 from tests.support.clock import Time
-from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Ids, stop_at
+from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Ids, stop_at
 
 PAPER_KEYS = Credentials("paper", "paper", "paper")
 UNDECIDED = {"UNKNOWN", "ACKED", "SENDING"}

@@ -22,12 +22,12 @@ import httpx
 
 from capcli.app import App, Surroundings, utc_now
 from capcli.broker.client import CapitalBroker
-from capcli.cli.shield import shielded
+from capcli.cli.interrupts import shielded
 from capcli.paper.transport import PaperTransport
-from capcli.services.execution import Executions
 from capcli.store import db
 from capcli.store.journal import SqliteJournal
 from capcli.store.lock import FileAccountLock
+from capcli.trading.execute import Executions
 from tests.faults.bench import tell
 from tests.faults.checker import Told
 from tests.faults.wire import Fault, FaultTransport, after, delayed

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from capcli.broker.limits import BULK_CREDIT_S, Pace
-from capcli.cli.outlet import Outlet
+from capcli.cli.io_streams import Outlet
 from capcli.cli.run import main
-from capcli.services.ports import Lane
+from capcli.ports import Lane
 
 
 class Lost:

@@ -20,7 +20,7 @@ from capcli.domain.bracket import Change
 from capcli.errors import CapcliError
 from capcli.paper.transport import PaperTransport
 from tests.faults.bench import order
-from tests.support.desk import stop_at
+from tests.support.seat import stop_at
 
 CLIENTS = 8
 HASTE = 30

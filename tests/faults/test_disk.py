@@ -19,8 +19,8 @@ import pytest
 
 from capcli.app import App, Surroundings
 from capcli.errors import PaperFileUnusable
+from capcli.health.service import HealthStatus
 from capcli.paper.transport import PaperTransport
-from capcli.services.health import HealthStatus
 from tests.faults.bench import order, tell
 from tests.faults.checker import Books, Evidence, Ledger, Told, counts, mismatches, violations
 from tests.faults.matrix import Case, Outcome, cases

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from capcli.domain.attempt import AttemptState
-from capcli.services.flattening import Flattening
-from capcli.services.reply import Reply
+from capcli.reply import Reply
+from capcli.trading.flatten import Flattening
 from tests.faults.bench import Bench, order
 from tests.faults.processes import PATIENCE_S, Home
 from tests.faults.wire import after

@@ -14,7 +14,7 @@ import pytest
 
 from capcli.app import App, utc_now
 from capcli.domain.attempt import AttemptRecord
-from capcli.services.documents import read_order
+from capcli.domain.stored_order import read_order
 from tests.faults.bench import order
 from tests.faults.mandated import CLIENTS, Job, Told, used
 from tests.faults.processes import PATIENCE_S, Home

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastmcp.tools import ToolResult
 
-from capcli.mcp.flights import Flights
+from capcli.mcp.in_flight_calls import Flights
 from tests.faults.bench import Bench, order, tell
 from tests.faults.checker import Told, violations
 from tests.faults.matrix import Case, cases

@@ -37,7 +37,7 @@ STDIN = json.dumps({"api_key": KEY, "identifier": USER, "password": PASSWORD})
 SECRETS = (KEY, USER, PASSWORD, CST, TOKEN, COOKIE, WRONG)
 CRASH = """
 from capcli.__main__ import main
-from capcli.services.portfolio import Portfolio
+from capcli.account.portfolio import Portfolio
 
 def broken(self, *_, **__):
     self._broker.login()

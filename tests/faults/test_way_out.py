@@ -20,8 +20,8 @@ import pytest
 
 from capcli.app import App, Surroundings, utc_now
 from capcli.errors import kind_of
-from capcli.mcp.face import Face
 from capcli.mcp.session import SessionTools
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.trading_change import TradingChangeTools
 from capcli.mcp.trading_execute import TradingExecuteTools
 from capcli.paper.state import reset, switches

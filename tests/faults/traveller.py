@@ -17,7 +17,7 @@ from capcli.app import App
 from capcli.broker.limits import Pace, RequestKind
 from capcli.domain.market import Resolution
 from capcli.errors import CapcliError
-from capcli.services.ports import Lane
+from capcli.ports import Lane
 
 STEP_S = 0.1
 

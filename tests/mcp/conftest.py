@@ -11,10 +11,10 @@ from fastmcp import Client, FastMCP
 from fastmcp.tools import FunctionTool
 from jsonschema import Draft202012Validator
 
-from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from capcli.mcp.toolset import Lean
-from tests.support.desk import Seat
+from tests.support.seat import Seat
 
 ERAS = ("legacy", "2026-07-28")
 SNAPSHOT = Path(__file__).parent / "snapshots" / "tools.json"

@@ -12,12 +12,12 @@ import pytest
 from fastmcp import Client
 
 from capcli.domain.market import Side
-from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from tests.mcp.conftest import Assistant, Said
-from tests.support.desk import Seat, stop_at
 from tests.support.fixtures import Seats
 from tests.support.mandate import HUMAN, grant
+from tests.support.seat import Seat, stop_at
 from tests.support.stakes import changing
 
 AWAY = Decimal("2.00")

@@ -6,7 +6,7 @@ from threading import Event
 
 from fastmcp.tools import ToolResult
 
-from capcli.mcp.flights import Results
+from capcli.mcp.in_flight_calls import Results
 
 FOR_EVER_S = 60  # only a test that is broken waits so long
 

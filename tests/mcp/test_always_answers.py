@@ -8,14 +8,14 @@ import pytest
 from fastmcp import Client
 
 from capcli.app import App, Surroundings, utc_now
-from capcli.mcp.face import Face
-from capcli.mcp.flights import Flights
+from capcli.health.service import settings_failed
+from capcli.mcp.in_flight_calls import Flights
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from capcli.paper.transport import PaperTransport
-from capcli.services.health import settings_failed
 from tests.mcp.conftest import Assistant, Said
 from tests.mcp.test_day import SILVER, orders
-from tests.support.desk import Seat
+from tests.support.seat import Seat
 
 pytestmark = pytest.mark.anyio
 

@@ -14,13 +14,13 @@ from fastmcp.tools import ToolResult
 
 from capcli.app import App, Options
 from capcli.domain.approval import Asked
-from capcli.mcp.face import Face
-from capcli.mcp.flights import Flights
+from capcli.mcp.in_flight_calls import Flights
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from tests.mcp.conftest import ERAS, Assistant, Said
 from tests.mcp.patience import Patience
 from tests.support.clock import Time
-from tests.support.desk import FIRST_ACCOUNT, Seat
+from tests.support.seat import FIRST_ACCOUNT, Seat
 
 pytestmark = pytest.mark.anyio
 

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
+from capcli.account.history import Span
+from capcli.account.preferences import Wanted
 from capcli.mcp.compact import BUDGET
-from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from capcli.paper.state import reset, switches
-from capcli.services.account_changes import Wanted
-from capcli.services.history import Span
 from tests.mcp.conftest import Assistant
-from tests.support.desk import Seat
 from tests.support.fixtures import Seats
+from tests.support.seat import Seat
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 

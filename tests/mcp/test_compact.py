@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from capcli.account.portfolio import OrdersFound
 from capcli.errors import UsageError
 from capcli.mcp.compact import BUDGET, Listing, without_absent
 from capcli.render.envelope import encode
-from capcli.services.portfolio import OrdersFound
 from tests.mcp.conftest import Assistant
-from tests.support.desk import Seat
+from tests.support.seat import Seat
 
 pytestmark = pytest.mark.anyio
 

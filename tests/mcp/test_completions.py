@@ -10,15 +10,15 @@ import mcp_types as mt
 import pytest
 from fastmcp import Client, FastMCP
 
+from capcli.account.history import AT_ONCE
 from capcli.errors import ConfigError
 from capcli.mcp.completions import Completions
-from capcli.mcp.face import Face
 from capcli.mcp.progress import Progress, teller
 from capcli.mcp.server import build_server
-from capcli.services.history import AT_ONCE
+from capcli.mcp.tool_runner import Face
 from tests.mcp.conftest import Assistant
 from tests.mcp.patience import FOR_EVER_S
-from tests.support.desk import Seat
+from tests.support.seat import Seat
 
 pytestmark = pytest.mark.anyio
 

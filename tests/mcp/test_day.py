@@ -5,9 +5,9 @@ import json
 import pytest
 
 from capcli.domain.attempt import PreviewState
-from capcli.mcp.face import Face
+from capcli.mcp.tool_runner import Face
 from tests.mcp.conftest import Assistant
-from tests.support.desk import Seat
+from tests.support.seat import Seat
 
 pytestmark = pytest.mark.anyio
 

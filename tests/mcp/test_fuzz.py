@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from tests.mcp.conftest import Assistant
-from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat
 from tests.support.fixtures import Seats
 from tests.support.hostile import PATHS, odd
+from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat
 from tests.support.stakes import Stakes, changing
 
 pytestmark = pytest.mark.anyio

@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from capcli.errors import Problem
-from capcli.mcp.face import said
+from capcli.mcp.tool_runner import said
 from tests.mcp.conftest import Assistant
-from tests.support.desk import Seat
 from tests.support.renaming import HOSTILE, Renaming
+from tests.support.seat import Seat
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ import pytest
 
 from capcli.errors import CapcliError
 from tests.mcp.mandate_stage import AWAY, Attack, Stage, asks, stage
-from tests.support.desk import SECOND_ACCOUNT, Seat, stop_at
 from tests.support.fixtures import Seats
 from tests.support.mandate import HUMAN, grant
+from tests.support.seat import SECOND_ACCOUNT, Seat, stop_at
 from tests.support.stakes import changing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]

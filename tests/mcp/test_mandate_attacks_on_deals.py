@@ -12,13 +12,13 @@ from capcli.domain.bracket import Change
 from capcli.domain.halt import Halt
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
-from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from capcli.paper.state import set_fault
 from tests.mcp.conftest import Assistant
 from tests.mcp.mandate_stage import AWAY, Attack, Stage, asks, stage
-from tests.support.desk import SECOND_ACCOUNT, refusal, stop_at
 from tests.support.mandate import HUMAN, grant
+from tests.support.seat import SECOND_ACCOUNT, refusal, stop_at
 from tests.support.stakes import changing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]

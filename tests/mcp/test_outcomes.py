@@ -9,16 +9,16 @@ from fastmcp import Client
 
 from capcli.app import App, Surroundings
 from capcli.errors import JournalUnreadable
-from capcli.mcp.face import Face
-from capcli.mcp.flights import Flights
+from capcli.mcp.in_flight_calls import Flights
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from capcli.paper.state import set_fault
 from tests.mcp.conftest import Assistant
 from tests.mcp.patience import FOR_EVER_S, Patience
 from tests.mcp.test_day import SILVER, orders
-from tests.support.desk import FIRST_ACCOUNT, Seat
 from tests.support.fixtures import Owned, Seats
 from tests.support.paths import tool_count
+from tests.support.seat import FIRST_ACCOUNT, Seat
 
 pytestmark = pytest.mark.anyio
 

@@ -5,9 +5,9 @@ from fastmcp import Client, FastMCP
 from mcp.shared.exceptions import MCPError
 
 from capcli.app import App
-from capcli.mcp.face import Face
-from capcli.mcp.offer import Offer
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_filter import Offer
+from capcli.mcp.tool_runner import Face
 from tests.mcp.conftest import SNAPSHOT, Assistant
 
 pytestmark = pytest.mark.anyio

@@ -7,12 +7,12 @@ import pytest
 from fastmcp import Client
 
 from capcli.app import Options, Presence
-from capcli.mcp.face import Face
-from capcli.mcp.offer import EVERYTHING, Offer
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_filter import EVERYTHING, Offer
+from capcli.mcp.tool_runner import Face
 from tests.mcp.conftest import Assistant
-from tests.support.desk import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, stop_at
 from tests.support.fixtures import Seats
+from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, stop_at
 from tests.support.stakes import Stakes
 from tests.support.tap import PREFIX
 

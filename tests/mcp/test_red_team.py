@@ -14,12 +14,12 @@ from fastmcp.exceptions import ToolError
 from mcp import MCPError
 
 from capcli.app import Options
-from capcli.mcp.face import Face
 from capcli.mcp.server import build_server
+from capcli.mcp.tool_runner import Face
 from tests.mcp.conftest import Assistant
 from tests.support.clock import Time
-from tests.support.desk import SECOND_ACCOUNT, Seat
 from tests.support.fixtures import Seats
+from tests.support.seat import SECOND_ACCOUNT, Seat
 from tests.support.stakes import Stakes, changing
 
 pytestmark = pytest.mark.anyio

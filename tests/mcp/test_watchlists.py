@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.mcp.conftest import Assistant
-from tests.support.desk import Seat
+from tests.support.seat import Seat
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,9 @@ from tests.mutation.mutants import ROOT, Mutant
 from tests.mutation.plugin import OPTIONS, Mutation
 
 _PROTOCOL = (
-    "execution evidence settling resolving search sights causes changes closing cancelling amending reducing "
-    "casework standing blocking flattening"
+    "trading/execute reconcile/reconciler reconcile/reconcile reconcile/resolve reconcile/lookup "
+    "reconcile/readback reconcile/attribution trading/mutation trading/close trading/cancel trading/amend "
+    "trading/partial_close trading/snapshot trading/open_risk reconcile/blocking trading/flatten"
 )
 _JOURNAL = "schema db journal audit events records halt lock"
 
@@ -58,7 +59,7 @@ def main() -> int:
 
 def _modules() -> list[str]:
     found = [f"capcli/domain/{path.name}" for path in sorted((ROOT / "capcli/domain").glob("[a-z]*.py"))]
-    found += [f"capcli/services/{name}.py" for name in _PROTOCOL.split()]
+    found += [f"capcli/{name}.py" for name in _PROTOCOL.split()]
     found += [f"capcli/store/{name}.py" for name in _JOURNAL.split()]
     return [*found, "capcli/log.py"]
 

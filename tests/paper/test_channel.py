@@ -9,7 +9,7 @@ import pytest
 
 from capcli.paper.broker import PaperBroker
 from capcli.paper.channel import MAX_SOCKETS, MAX_WAITING, Channel, Frames
-from capcli.paper.cuts import CONNECTION
+from capcli.paper.connection_faults import CONNECTION
 from capcli.paper.state import reset, set_fault, switches
 from tests.paper.client import FRIDAY, Client
 from tests.paper.pulse import Pulse

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from capcli.paper.catalogue import CRYPTO, MARKETS, catalogue
 from capcli.paper.feed import CLASSIC, Feed
+from capcli.paper.generator import LEAF, SPANS, index_of, start_of
 from capcli.paper.hours import WEEK, Openness
-from capcli.paper.path import LEAF, SPANS, index_of, start_of
+from capcli.paper.price_feed import Fixed, Tape
 from capcli.paper.state import reset
-from capcli.paper.tape import Fixed, Tape
 from tests.paper import files
 from tests.paper.client import FRIDAY, SATURDAY, Client
 

@@ -9,10 +9,10 @@ import pytest
 from capcli.paper import candle_files
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.feed import CLASSIC, HEIKIN_ASHI, MOST_TICKS, Feed, heikin_ashi
-from capcli.paper.path import Bar
+from capcli.paper.generator import Bar
+from capcli.paper.price_feed import RESOLUTIONS, Tape
 from capcli.paper.recordings import playing
 from capcli.paper.stream import BarLine, bar_events, quote_event
-from capcli.paper.tape import RESOLUTIONS, Tape
 from tests.paper import files
 from tests.paper.client import FRIDAY
 

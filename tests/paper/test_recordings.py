@@ -8,9 +8,9 @@ import pytest
 
 from capcli.paper import candle_files
 from capcli.paper.catalogue import MARKETS
+from capcli.paper.price_feed import Tape
 from capcli.paper.recordings import playing
 from capcli.paper.state import reset, status
-from capcli.paper.tape import Tape
 from tests.paper import files
 from tests.paper.client import FRIDAY, Client
 

@@ -11,7 +11,7 @@ import pytest
 
 from capcli.app import utc_now
 from capcli.paper.broker import PaperBroker
-from capcli.paper.cuts import reply
+from capcli.paper.connection_faults import reply
 from capcli.paper.messages import Response
 from capcli.paper.serve import Manner, _App
 from tests.paper.test_crowd import client_of, served

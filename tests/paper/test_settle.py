@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from capcli.paper.catalogue import MARKETS
+from capcli.paper.price_feed import Tape
 from capcli.paper.state import reset
-from capcli.paper.tape import Tape
 from tests.paper.client import FRIDAY, Client
 
 TICK = timedelta(seconds=1)

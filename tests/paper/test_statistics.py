@@ -17,8 +17,8 @@ from statistics import fmean, median
 import pytest
 
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.path import index_of, start_of
-from capcli.paper.tape import Tape
+from capcli.paper.generator import index_of, start_of
+from capcli.paper.price_feed import Tape
 
 END = 1_790_000_000  # September 2026
 YEARLY = {

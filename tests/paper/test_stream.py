@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.desk import Session
+from capcli.paper.context import Session
+from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.stream import KINDS, MAX_EPICS, Conversation, Unreadable, error, read
-from capcli.paper.tape import RESOLUTIONS
 
 SESSION = Session("c", "t", "1")
 EPICS = list(MARKETS)

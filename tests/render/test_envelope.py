@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from capcli.account.portfolio import PositionsFound, Totals
 from capcli.errors import Problem
 from capcli.render.envelope import (
     document,
@@ -15,8 +16,7 @@ from capcli.render.envelope import (
     instant,
     plain,
 )
-from capcli.services.portfolio import PositionsFound, Totals
-from capcli.services.reply import Reply
+from capcli.reply import Reply
 
 EMPTY = PositionsFound((), Totals("USD", Decimal("0.00"), None, 0))
 

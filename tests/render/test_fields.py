@@ -4,15 +4,15 @@ from decimal import Decimal
 
 import pytest
 
+from capcli.account.accounts import AccountsFound
+from capcli.account.portfolio import PositionsFound, Totals
 from capcli.errors import UsageError
+from capcli.health.service import HealthReport
+from capcli.marketdata.markets import CandlesFound, MarketShown
+from capcli.reconcile.outcomes import Execution
 from capcli.render.envelope import plain
 from capcli.render.fields import check_fields, field_names, narrowed, pick, rows_key, value_at
-from capcli.services.accounts import AccountsFound
-from capcli.services.health import HealthReport
-from capcli.services.markets import CandlesFound, MarketShown
-from capcli.services.portfolio import PositionsFound, Totals
-from capcli.services.previews import Preview
-from capcli.services.verdicts import Execution
+from capcli.trading.preview import Preview
 
 EMPTY = PositionsFound((), Totals("USD", Decimal("0.00"), None, 0))
 

@@ -11,12 +11,12 @@ from capcli.domain.account import UnreadableRow
 from capcli.domain.market import Side
 from capcli.domain.stream import Gap, Lost, Quiet, Tick
 from capcli.errors import UsageError
+from capcli.marketdata.live_book import LiveBook, LivePosition, LiveTotals
+from capcli.marketdata.streams import Watching
 from capcli.render.blocks import Look
 from capcli.render.live import Board, BookBoard, drawn, sparkline
 from capcli.render.stream import Clockface, CsvLines, JsonLines, sentence
 from capcli.render.text import Subject
-from capcli.services.live_book import LiveBook, LivePosition, LiveTotals
-from capcli.services.watching import Watching
 from tests.support.sockets import Exchange
 
 TICK = Tick("SILVER", Decimal("30.410"), Decimal("1E+2"), 1_772_452_800_004, 1_772_452_801_050)

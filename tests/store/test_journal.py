@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capcli import ports
 from capcli.domain.attempt import (
     AttemptRecord,
     AttemptState,
@@ -21,8 +22,7 @@ from capcli.domain.attempt import (
 )
 from capcli.domain.order import Kind
 from capcli.errors import JournalAltered, JournalUnreadable
-from capcli.services import ports
-from capcli.services.ports import DealTaken
+from capcli.ports import DealTaken
 from capcli.store.journal import SqliteJournal
 from tests.domain.test_attempt import written_out
 

@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
+from capcli import ports
 from capcli.errors import Busy, StateFolderUnusable
-from capcli.services import ports
 from capcli.store.lock import FileAccountLock, lock_name
 from tests.support.children import Child
 

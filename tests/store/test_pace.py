@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from capcli.broker.limits import Openings, Pace
-from capcli.services.ports import Allowance, Lane, Ticket
+from capcli.ports import Allowance, Lane, Ticket
 from capcli.store import pace as pace_file
 from capcli.store.login_lock import FileLoginLock
 from capcli.store.pace import FileOpenings, FilePaceBook
@@ -21,7 +21,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from capcli.broker.limits import Pace
-from capcli.services.ports import Lane
+from capcli.ports import Lane
 from capcli.store.pace import FilePaceBook
 pace = Pace(time.monotonic, time.sleep, FilePaceBook(Path(sys.argv[1]), "host", time.monotonic))
 for _ in range(6):

@@ -20,7 +20,7 @@ from capcli.domain.attempt import AttemptState, PreviewState
 from capcli.domain.mandate import Deed, MandateState, Spend
 from capcli.domain.market import Side
 from capcli.errors import CapcliError, JournalAltered, JournalBehind, JournalUnreadable
-from capcli.services.ports import Anchor
+from capcli.ports import Anchor
 from capcli.store.db import Database
 from capcli.store.journal import SqliteJournal
 from capcli.store.schema import MIGRATIONS

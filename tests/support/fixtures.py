@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.clock import Time
-from tests.support.desk import Seat
+from tests.support.seat import Seat
 
 Seats = Callable[..., Seat]
 Owned = Callable[..., Any]

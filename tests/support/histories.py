@@ -13,9 +13,9 @@ from capcli.domain.market import Side
 from capcli.domain.order import Leg, LegForm, Trigger
 from capcli.errors import CapcliError
 from capcli.paper.state import reset, switches
-from capcli.services.order_plan import OrderChange
+from capcli.trading.amend_order_plan import OrderChange
 from tests.support.clock import Time
-from tests.support.desk import SECOND_ACCOUNT, Seat
+from tests.support.seat import SECOND_ACCOUNT, Seat
 
 SIZES = {"SILVER": "20", "GOLD": "0.5", "EURUSD": "5000", "BTCUSD": "0.05"}
 HOUR = 3600

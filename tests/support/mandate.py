@@ -7,8 +7,8 @@ from typing import Any
 
 from capcli.domain.money import Money
 from capcli.domain.risk import Risk
-from capcli.services.mandates import MandateGranted
-from tests.support.desk import Seat, stop_at
+from capcli.safety.mandate import MandateGranted
+from tests.support.seat import Seat, stop_at
 
 HUMAN = {"CAP_APPROVAL": "human"}
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from capcli.cli.shield import SENDER
+from capcli.cli.interrupts import SENDER
 
 FOR_EVER_S = 60  # only a test that is broken waits so long
 

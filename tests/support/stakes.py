@@ -6,7 +6,7 @@ from typing import Any
 
 from capcli.domain.account import OrderType
 from capcli.domain.order import Trigger
-from tests.support.desk import Seat, stop_at
+from tests.support.seat import Seat, stop_at
 from tests.support.tap import PREFIX, Tap
 
 # Logging in, switching the account and ending the session change nothing that is worth anything.

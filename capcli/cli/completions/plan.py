@@ -164,7 +164,7 @@ def _fault_kinds() -> str:
 
 
 def _checks() -> str:
-    from capcli.checkup import probes
+    from capcli.health.probes import probes
 
     # Their names alone: nothing is probed, so no app is needed.
     nothing: Any = None
@@ -172,7 +172,7 @@ def _checks() -> str:
 
 
 def _topics() -> str:
-    from capcli.cli.topics import PAGES
+    from capcli.cli.help import PAGES
 
     return " ".join(PAGES)
 

@@ -37,7 +37,7 @@ def _orders_twice() -> None:
 
 def _doubt_is_refusal() -> None:
     from capcli.domain.attempt import AttemptState
-    from capcli.services import execution
+    from capcli.trading import execute
 
     def make(real: Any) -> Any:
         def classify(answer: Any) -> AttemptState:
@@ -46,7 +46,7 @@ def _doubt_is_refusal() -> None:
 
         return classify
 
-    _replace(execution, "classify", make)
+    _replace(execute, "classify", make)
 
 
 def _sending_is_kept_back() -> None:
@@ -69,12 +69,12 @@ def _halts_are_not_seen() -> None:
 
 def _stops_are_assumed() -> None:
     from capcli.domain.attempt import Protection
-    from capcli.services import evidence
+    from capcli.reconcile import reconciler
 
     def make(real: Any) -> Any:
         return lambda *args: real(*args) | {"protected": Protection.YES}
 
-    _replace(evidence, "protection", make)
+    _replace(reconciler, "protection", make)
 
 
 def _nothing_is_open() -> None:
@@ -86,7 +86,7 @@ def _nothing_is_open() -> None:
 
 
 def _all_is_well() -> None:
-    from capcli.services.reply import Reply
+    from capcli.reply import Reply
 
     _replace(Reply, "exit_code", lambda _real: property(lambda _self: 0))
 

@@ -1,0 +1,1 @@
+"""What is in the account: positions, history, exposure, status and preferences."""

@@ -1,0 +1,424 @@
+"""What happened on the account: activity, margin, the journal and the kill switch, in one order.
+
+Each event is numbered in the journal when this computer first learns of it, so that nobody who goes on from
+a cursor misses one, whoever else looks, and what comes late is told late.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from re import fullmatch
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from capcli.account.event_text import sentence
+from capcli.account.history import History, Span
+from capcli.account.journal_events import SwitchSeen, approval_events, attempt_events, switch_events
+from capcli.domain.account import Account, Activity, Transaction
+from capcli.domain.account_events import (
+    EventKind,
+    Happened,
+    Keyed,
+    KnownDeals,
+    margin_level,
+    margin_steps,
+    read_activity,
+)
+from capcli.domain.alerts import AccountLevels, StoredAlert
+from capcli.domain.market import Side
+from capcli.errors import Busy, CapcliError, EpicUnknown, UsageError
+from capcli.fanout import together
+from capcli.ports import Broker, Clock, HaltSwitch, Journal, Lane, Numbered, Place
+from capcli.reconcile.deal_account import active_account
+from capcli.reply import Reply
+
+MOST = 1000
+_FIRST_LOOK = timedelta(days=7)
+LONGEST = timedelta(days=365)
+# The activity can come more than a minute late (API page 10.1).
+_OVERLAP = timedelta(minutes=5)
+_KEEP_EVERY = timedelta(hours=1)
+_TOGETHER = timedelta(seconds=2)
+_CURSOR = r"[0-9a-f]{8}-[0-9]{10}"
+_NEXT = "capcli events --last 24h"
+
+
+class EventRow(Struct, frozen=True):
+    """One event. `cursor` orders it: `--since` with it tells all that came after. Times UTC.
+
+    `attempt_id` is the order of this computer that it is about, or that the deal came from.
+    `side`, `size` and `deal_id` are the deal's, `level` is in the instrument's currency; `amount` is the
+    realised P&L in `currency`, the account's. `margin_level`: equity in percent of the margin in use.
+    `repeat`: told before, and now with what it lacked. What does not apply is None.
+    """
+
+    cursor: str
+    at: datetime
+    kind: EventKind
+    text: str
+    repeat: bool
+    epic: str | None
+    side: Side | None
+    size: Decimal | None
+    level: Decimal | None
+    amount: Decimal | None
+    currency: str | None
+    deal_id: str | None
+    order_id: str | None
+    attempt_id: str | None
+    alert_id: str | None
+    source: str | None
+    margin_level: Decimal | None
+    state: str | None
+    detail: str | None
+
+
+class EventsFound(Struct, frozen=True):
+    """What happened, in the order in which this computer learned of it, oldest first.
+
+    `cursor` is where to go on from; `more`: there are later ones, which it leads to. `problems` say what
+    could not be read.
+    """
+
+    events: tuple[EventRow, ...]
+    cursor: str
+    more: bool = False
+    problems: tuple[str, ...] = ()
+
+
+class _Looked(Struct, frozen=True):
+    """What the last look left for the next: how far the activity and the journal are told, and what was so.
+
+    `read_to` is broker time, None before the first look at the broker. `deals` are the sides of the deals
+    that are or were open. `margin` is the lowest step of the margin level that was told, `falls` how often it
+    fell below the first.
+    """
+
+    began: datetime
+    read_to: datetime | None = None
+    entries: int = 0
+    deals: Mapping[str, Side] = field(default_factory=dict)
+    switch: SwitchSeen = field(default_factory=SwitchSeen)
+    margin: Decimal | None = None
+    falls: int = 0
+
+
+class Events:
+    """Looks at the account and tells what happened. Changes nothing but the journal's list of events."""
+
+    def __init__(
+        self, env: str, broker: Broker, journal: Callable[[], Journal], halt: HaltSwitch, clock: Clock
+    ) -> None:
+        self._env = env
+        self._broker = broker
+        self._journal = journal
+        self._halt = halt
+        self._clock = clock
+
+    def recent(
+        self, *, last: timedelta = timedelta(days=1), since: str | None = None, limit: int = MOST
+    ) -> Reply[EventsFound]:
+        """Look, and return what happened after a cursor, else the last events of a span.
+
+        Raises UsageError for a cursor that is none of this account, and what reading the account raises.
+        Four requests, more after a week without a look.
+        """
+        if since is not None:
+            _check_form(since)
+        place = self._place()
+        if since is not None and self._journal().account_events.state(place):
+            self._number(place, since)
+        problems = self._look(place)
+        book = self._journal().account_events
+        if since is None:
+            rows = book.latest(place, self._now() - last, limit)
+            told, more = self._rows(place, rows), False
+        else:
+            rows = book.after(place, self._number(place, since), limit + 1)
+            told, more = self._rows(place, rows[:limit]), len(rows) > limit
+        cursor = told[-1].cursor if told else since or self._cursor(place, book.last(place))
+        return Reply(EventsFound(told, cursor, more, tuple(problems)), place[2])
+
+    def follow(self, since: str | None = None) -> "Feed":
+        """Return what tells events as they come: behind a cursor, else from now on.
+
+        Its requests take what others leave of the rate limit. Raises as `recent`.
+        """
+        if since is not None:
+            _check_form(since)
+        patient = Events(self._env, self._broker.in_lane(Lane.BULK), self._journal, self._halt, self._clock)
+        place = self._place()
+        return Feed(patient, place, since)
+
+    def look(self, place: Place) -> tuple[list[str], CapcliError | None]:
+        """Look. Return what could not be read of the account, and what kept all of it from being read."""
+        try:
+            return self._look(place), None
+        except CapcliError as error:
+            return [], error
+
+    def after(self, place: Place, number: int) -> tuple[tuple[EventRow, ...], int]:
+        """Return the events behind a number, and the number of the last of them."""
+        rows = self._journal().account_events.after(place, number, MOST)
+        return self._rows(place, rows), rows[-1].number if rows else number
+
+    def number(self, place: Place, since: str | None) -> int:
+        """Return the number that a cursor stands for, of the last event without one."""
+        if since is None:
+            return self._journal().account_events.last(place)
+        return self._number(place, since)
+
+    def _place(self) -> Place:
+        account_id = self._broker.account_id or self._broker.session().account_id
+        return self._env, self._broker.host, account_id
+
+    def _now(self) -> datetime:
+        return self._broker.broker_time() or self._broker.server_time()
+
+    def _look(self, place: Place) -> list[str]:
+        """Number what is new. What the journal tells is told even where the broker cannot be reached."""
+        journal = self._journal()
+        # Before the entries: see `switch_events`.
+        held = self._halt.read()
+        kept = journal.account_events.state(place)
+        now = self._clock()
+        old = _read_state(kept) if kept else _Looked(now)
+        entries = journal.account_events.entries(old.entries, min(old.began, now) - _FIRST_LOOK)
+        told, switch = switch_events(held, entries, old.switch, now)
+        told += attempt_events(journal, place, entries, now)
+        told += approval_events(journal, place, entries)
+        new = replace(old, switch=switch, entries=entries[-1].seq if entries else old.entries)
+        failure, problems = None, list[str]()
+        try:
+            more, new, problems = self._at_broker(place, new)
+            told += more
+        except CapcliError as error:
+            failure = error
+        fresh = journal.account_events.unknown(place, sorted(told, key=lambda one: one[1].at))
+        if fresh or kept is None or _differs(old, new):
+            journal.account_events.record(place, fresh, _state(new), at=now)
+        if failure is not None:
+            raise failure
+        return problems
+
+    def _at_broker(self, place: Place, old: _Looked) -> tuple[list[Keyed], _Looked, list[str]]:
+        broker = self._broker
+        # Before the reads: what happens while they are on their way is for the next look.
+        now = self._now()
+        # A clock that was set back: what it tells from now on is new.
+        start = min(old.read_to or now - _FIRST_LOOK, now) - _OVERLAP
+        start = max(start, now - LONGEST)
+        waiting = self._journal().alerts.waiting(place)
+        accounts, positions, activity, (bids, problems) = together(
+            broker.accounts,
+            broker.list_positions,
+            lambda: History(broker).activity(Span(start=start)),
+            lambda: self._bids({one.level.epic for one in waiting} - {""}),
+        )
+        if broker.account_id != place[2]:
+            raise Busy(
+                f"Account {broker.account_id} is in use now. The events of {place[2]} go on once it is used"
+                " again.",
+                next=f"capcli accounts use {place[2]}",
+            )
+        rows = activity.data.activities
+        deals = dict(old.deals) | {row.deal_id: row.side for row in positions.rows}
+        told, read_to = self._tell(place, rows, deals, now)
+        ended = {fact.deal_id for _, fact in told if fact.amount is not None} - {
+            row.deal_id for row in positions.rows
+        }
+        deals = {deal: side for deal, side in deals.items() if deal not in ended}
+        account = active_account(accounts, place[2])
+        margin, new = self._margin(account, old, now)
+        alerts = _fired(waiting, bids, AccountLevels.of(account, now))
+        problems += [
+            f"An entry of the activity cannot be read: {row.why}" for row in activity.data.unreadable
+        ]
+        return told + margin + alerts, replace(new, read_to=max(read_to, start), deals=deals), problems
+
+    def _bids(self, epics: set[str]) -> tuple[dict[str, Decimal], list[str]]:
+        """Return the bids that stored alerts are compared with, and what could not be read of them."""
+        problems = list[str]()
+        while epics:
+            try:
+                read = self._broker.all_details(tuple(sorted(epics)))
+            except EpicUnknown as error:
+                problems.append(f"A stored alert waits for a market that is gone: {error.message}")
+                # The others are still looked at.
+                epics = epics - {error.details.get("epic")} if error.details.get("epic") in epics else set()
+                continue
+            return {row.epic: row.quote.bid for row in read if row.quote.bid is not None}, problems
+        return {}, problems
+
+    def _tell(
+        self, place: Place, rows: Sequence[Activity], deals: Mapping[str, Side], now: datetime
+    ) -> tuple[list[Keyed], datetime]:
+        book = self._journal().account_events
+        names = {row.deal_id for row in rows if row.type == "POSITION"}
+        sides = dict(deals) | book.sides(place, names)
+        told, read_to = read_activity(rows, KnownDeals(sides), now)
+        new = book.unknown(place, told)
+        if read_to == now and not any(_is_close(fact) for _, fact in new):
+            return self._with_attempts(place, new), read_to
+        # What a close brought, and whether it was one, only the bookings tell.
+        since = min([fact.at for _, fact in new] + [read_to]) - _TOGETHER
+        booked: dict[str, list[Transaction]] = {}
+        for one in History(self._broker).transactions(Span(start=since)).data.transactions:
+            if one.deal_id and one.type == "TRADE":
+                booked.setdefault(one.deal_id, []).append(one)
+        told, read_to = read_activity(rows, KnownDeals(sides, booked), now)
+        return self._with_attempts(place, book.unknown(place, told)), read_to
+
+    def _with_attempts(self, place: Place, told: Sequence[Keyed]) -> list[Keyed]:
+        """Name the attempts of this computer that deals and orders came from."""
+        names = {name for _, fact in told for name in (fact.order_id, fact.deal_id) if name}
+        owners = self._journal().owners(place[0], place[1], names) if names else {}
+        return [
+            (key, replace(fact, attempt_id=owners.get(fact.order_id or "") or owners.get(fact.deal_id or "")))
+            for key, fact in told
+        ]
+
+    def _margin(self, account: Account, old: _Looked, now: datetime) -> tuple[list[Keyed], _Looked]:
+        level = margin_level(account)
+        lowest = min(margin_steps(level), default=None)
+        if lowest is None:
+            return [], replace(old, margin=None, falls=old.falls + (old.margin is not None))
+        if old.margin is not None and old.margin <= lowest:
+            return [], old
+        fact = Happened(EventKind.MARGIN_LOW, now, margin_level=level)
+        return [(f"margin {old.began.isoformat()} {old.falls} {lowest}", fact)], replace(old, margin=lowest)
+
+    def _rows(self, place: Place, rows: Sequence[Numbered]) -> tuple[EventRow, ...]:
+        tag = self._tag(place) if rows else ""
+        return tuple(_row(f"{tag}-{one.number:010d}", one) for one in rows)
+
+    def _cursor(self, place: Place, number: int) -> str:
+        return f"{self._tag(place)}-{number:010d}"
+
+    def _tag(self, place: Place) -> str:
+        """Tell this list from that of another account, environment or journal."""
+        state = self._journal().account_events.state(place)
+        began = state["began"] if state else ""
+        return sha256("\n".join((*place, str(began))).encode()).hexdigest()[:8]
+
+    def _number(self, place: Place, since: str) -> int:
+        tag, _, number = since.partition("-")
+        if tag != self._tag(place) or int(number) > self._journal().account_events.last(place):
+            raise UsageError(
+                f"The cursor {since} is of another environment, account or computer: no event of {place[0]}, "
+                f"account {place[2]} has it here.",
+                next=_NEXT,
+            )
+        return int(number)
+
+
+class Feed:
+    """Events of one account as they come. For one thread."""
+
+    def __init__(self, events: Events, place: Place, since: str | None) -> None:
+        self._events = events
+        self._place = place
+        if since is None:
+            # What is found now happened before.
+            self.problems, self.failure = events.look(place)
+        self._number = events.number(place, since)
+        self.problems, self.failure = list[str](), None
+
+    @property
+    def account_id(self) -> str:
+        return self._place[2]
+
+    def poll(self) -> tuple[EventRow, ...]:
+        """Look, and return what is new. What could not be read is in `problems` and `failure` afterwards.
+
+        Raises JournalUnreadable.
+        """
+        self.problems, self.failure = self._events.look(self._place)
+        rows, self._number = self._events.after(self._place, self._number)
+        return rows
+
+
+def _fired(
+    waiting: Sequence[StoredAlert], bids: Mapping[str, Decimal], account: AccountLevels
+) -> list[Keyed]:
+    """Return the stored alerts that are reached."""
+    told = list[Keyed]()
+    for one in waiting:
+        level = one.level
+        if level.epic and level.epic not in bids:
+            continue
+        value = level.value(bids[level.epic]) if level.epic else account.value(level.measure)
+        if level.is_met(value):
+            fact = Happened(
+                EventKind.ALERT,
+                account.at,
+                epic=level.epic or None,
+                level=bids.get(level.epic),
+                alert_id=str(one.number),
+                detail=level.told(value),
+            )
+            told.append((f"alert {one.number}", fact))
+    return told
+
+
+def _is_close(fact: Happened) -> bool:
+    return fact.kind in {EventKind.STOP_HIT, EventKind.LIMIT_HIT, EventKind.CLOSED}
+
+
+def _check_form(cursor: str) -> None:
+    if not fullmatch(_CURSOR, cursor):
+        raise UsageError(
+            f"{cursor[:40]!a} is not a cursor. One looks like 0123abcd-0000000042: the `cursor` of an event.",
+            next=_NEXT,
+        )
+
+
+def _row(cursor: str, one: Numbered) -> EventRow:
+    fact = one.fact
+    names = {name: getattr(fact, name) for name in EventRow.__struct_fields__ if hasattr(fact, name)}
+    return EventRow(cursor=cursor, text=sentence(fact), repeat=one.repeat, **names)
+
+
+def _differs(old: _Looked, new: _Looked) -> bool:
+    """Say whether the next look needs to know of a change; how far it was read can wait."""
+    if new.read_to is None or old.read_to is None:
+        return new.read_to is not None
+    if new.read_to - old.read_to >= _KEEP_EVERY or not new.deals.keys() <= old.deals.keys():
+        return True
+    return (old.switch, old.margin, old.falls) != (new.switch, new.margin, new.falls)
+
+
+def _state(seen: _Looked) -> dict[str, Any]:
+    return {
+        "entries": seen.entries,
+        "falls": seen.falls,
+        "began": seen.began.isoformat(),
+        "read_to": _written(seen.read_to),
+        "deals": {deal: side.value for deal, side in seen.deals.items()},
+        "halted": seen.switch.halted,
+        "resumed_at": _written(seen.switch.resumed_at),
+        "margin": None if seen.margin is None else str(seen.margin),
+    }
+
+
+def _read_state(kept: Mapping[str, Any]) -> _Looked:
+    return _Looked(
+        datetime.fromisoformat(kept["began"]),
+        _read(kept["read_to"]),
+        kept["entries"],
+        {deal: Side(side) for deal, side in kept["deals"].items()},
+        SwitchSeen(kept["halted"], _read(kept["resumed_at"])),
+        None if kept["margin"] is None else Decimal(kept["margin"]),
+        kept["falls"],
+    )
+
+
+def _written(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _read(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,231 @@
+"""What is at stake: notional, margin and the loss at the stops, by market, class and currency."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal, localcontext
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli.domain.account import Account, Listed, Position, UnreadableRow
+from capcli.domain.market import Side
+from capcli.domain.money import EXACT, cents, percent_of
+from capcli.fanout import together
+from capcli.marketdata.conversion import rates_of
+from capcli.ports import Broker
+from capcli.reconcile.deal_account import active_account
+from capcli.reply import Reply
+
+
+class Grouping(StrEnum):
+    """What the positions of a row have in common."""
+
+    MARKET = "market"
+    CLASS = "class"
+    CURRENCY = "currency"
+    TOTAL = "total"
+
+
+class ExposureRow(Struct, frozen=True):
+    """The positions of a market, a class, an instrument currency, or all. Amounts in account currency.
+
+    `currency` and `rate` say what was converted, None where a row mixes currencies. `net` is long less short.
+    `margin` is None where a leverage is unknown. `loss_at_stops` is what equity loses from now if every stop
+    is hit at its level: None (UNBOUNDED) while a position is in `without_stop` (deal ids) or cannot be read.
+    `loss_with_stop` is the same of the positions that have a stop, `loss_guaranteed` of those `guaranteed`
+    ones whose stop is. A currency pair counts in both of its currencies, long in one and short in the other.
+    Percentages are of equity.
+    """
+
+    group: Grouping
+    name: str
+    positions: int
+    currency: str | None
+    rate: Decimal | None
+    long: Decimal
+    short: Decimal
+    net: Decimal
+    notional: Decimal
+    notional_pct: Decimal
+    margin: Decimal | None
+    margin_pct: Decimal | None
+    loss_at_stops: Decimal | None
+    loss_pct: Decimal | None
+    loss_with_stop: Decimal
+    loss_guaranteed: Decimal
+    guaranteed: int
+    without_stop: tuple[str, ...]
+
+
+class ExposureFound(Struct, frozen=True):
+    """The exposure of the active account, the total last; working orders are not in it.
+
+    `equity` and all amounts are in `account_currency`. `unreadable` positions are open and in no figure.
+    """
+
+    account_currency: str
+    equity: Decimal
+    hedging: bool
+    exposure: tuple[ExposureRow, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
+
+    @property
+    def total(self) -> ExposureRow:
+        return self.exposure[-1]
+
+
+class _Held(Struct, frozen=True):
+    """A position in account currency."""
+
+    position: Position
+    rate: Decimal
+    notional: Decimal
+    margin: Decimal | None
+    loss: Decimal | None
+    is_long: bool
+
+
+class Exposures:
+    """Reads the book and adds it up. Three requests, and those for the rates of other currencies."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def show(self) -> Reply[ExposureFound]:
+        """Return the exposure of the active account.
+
+        Values count at the price at which a position closes now, without one at that of the broker's own
+        P&L; margins at the level where it opened (API page 14.5). Raises NoConversion and what a read raises.
+        """
+        broker = self._broker
+        book, accounts, preferences = together(
+            broker.list_positions, broker.accounts, lambda: broker.preferences(fresh=False)
+        )
+        account = active_account(accounts, broker.account_id or "")
+        rows = exposure_rows(broker, account, book)
+        found = ExposureFound(account.currency, account.equity, preferences.hedging, rows, book.unreadable)
+        return Reply(found, broker.account_id)
+
+
+def exposure_rows(broker: Broker, account: Account, book: Listed[Position]) -> tuple[ExposureRow, ...]:
+    """Add up positions that were read, the total last. One request where they are in other currencies."""
+    rates = rates_of(broker, (position.currency for position in book.rows), account.currency)
+    with localcontext(EXACT):
+        held = tuple(_held(position, rates[position.currency]) for position in book.rows)
+        rows = tuple(
+            _row(grouping, name, members, account)
+            for grouping, of in _GROUPINGS.items()
+            for name, members in _grouped(held, of)
+        )
+        return (*rows, _row(Grouping.TOTAL, "all", held, account, complete=not book.unreadable))
+
+
+def _market(one: _Held) -> Iterator[tuple[str, _Held]]:
+    yield one.position.epic, one
+
+
+def _class(one: _Held) -> Iterator[tuple[str, _Held]]:
+    yield one.position.type, one
+
+
+def _currency(one: _Held) -> Iterator[tuple[str, _Held]]:
+    """Count a position in its currency; a pair is long in its base and short in what it is quoted in."""
+    position = one.position
+    base = position.epic.removesuffix(position.currency)
+    if position.type != _PAIRS or len(base) != _CODE or base == position.epic:
+        yield position.currency, one
+        return
+    yield base, one
+    yield position.currency, replace(one, is_long=not one.is_long)
+
+
+_PAIRS, _CODE = "CURRENCIES", 3
+_GROUPINGS: dict[Grouping, Callable[[_Held], Iterator[tuple[str, _Held]]]] = {
+    Grouping.MARKET: _market,
+    Grouping.CLASS: _class,
+    Grouping.CURRENCY: _currency,
+}
+
+
+def _grouped(
+    held: Iterable[_Held], of: Callable[[_Held], Iterator[tuple[str, _Held]]]
+) -> list[tuple[str, list[_Held]]]:
+    groups: dict[str, list[_Held]] = {}
+    for one in held:
+        for name, counted in of(one):
+            groups.setdefault(name, []).append(counted)
+    return sorted(groups.items())
+
+
+def _held(position: Position, rate: Decimal) -> _Held:
+    price = position.valued_at
+    value = position.size * position.contract_size * rate
+    margin = cents(value * position.level / position.leverage) if position.leverage else None
+    loss, is_long = _loss(position, price, value), position.side is Side.BUY
+    return _Held(position, rate, cents(value * price), margin, loss, is_long)
+
+
+def _loss(position: Position, price: Decimal, value: Decimal) -> Decimal | None:
+    """Return what a stop that is hit at its level takes from equity as it is now; None without a stop."""
+    away = _away(position, price)
+    # A stop that the price has passed is about to fill: nothing more is at stake by it.
+    return None if away is None else cents(max(away, Decimal(0)) * value)
+
+
+def _away(position: Position, price: Decimal) -> Decimal | None:
+    if position.stop_level is not None:
+        return price - position.stop_level if position.side is Side.BUY else position.stop_level - price
+    # A trailing stop follows at its distance.
+    return position.stop_distance if position.trailing else None
+
+
+def _row(
+    grouping: Grouping, name: str, held: Sequence[_Held], account: Account, *, complete: bool = True
+) -> ExposureRow:
+    currencies, rates = {one.position.currency for one in held}, {one.rate for one in held}
+    notional, margin, losses = _notional(held), _margin(held), _losses(held)
+    bare = _without_stop(held)
+    loss = None if bare or not complete else losses
+    long = sum((one.notional for one in held if one.is_long), Decimal("0.00"))
+    return ExposureRow(
+        group=grouping,
+        name=name,
+        positions=len(held),
+        currency=currencies.pop() if len(currencies) == 1 else None,
+        rate=rates.pop() if len(rates) == 1 else None,
+        long=long,
+        short=notional - long,
+        net=long - (notional - long),
+        notional=notional,
+        notional_pct=percent_of(notional, account.equity),
+        margin=margin,
+        margin_pct=None if margin is None else percent_of(margin, account.equity),
+        loss_at_stops=loss,
+        loss_pct=None if loss is None else percent_of(loss, account.equity),
+        loss_with_stop=losses,
+        loss_guaranteed=_losses(one for one in held if one.position.guaranteed),
+        guaranteed=_guaranteed(held),
+        without_stop=bare,
+    )
+
+
+def _notional(held: Iterable[_Held]) -> Decimal:
+    return sum((one.notional for one in held), Decimal("0.00"))
+
+
+def _losses(held: Iterable[_Held]) -> Decimal:
+    return sum((one.loss for one in held if one.loss is not None), Decimal("0.00"))
+
+
+def _margin(held: Iterable[_Held]) -> Decimal | None:
+    margins = [one.margin for one in held]
+    known = [margin for margin in margins if margin is not None]
+    return sum(known, Decimal("0.00")) if len(known) == len(margins) else None
+
+
+def _guaranteed(held: Iterable[_Held]) -> int:
+    return sum(one.position.guaranteed and one.loss is not None for one in held)
+
+
+def _without_stop(held: Iterable[_Held]) -> tuple[str, ...]:
+    return tuple(one.position.deal_id for one in held if one.loss is None)

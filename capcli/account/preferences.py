@@ -1,0 +1,440 @@
+"""What an account can be told besides orders: hedging and leverage, and play money. Sent once, read back."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct, field
+
+from capcli.domain.account import Account, Preferences
+from capcli.domain.approval import Asked
+from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
+from capcli.domain.money import EXACT, plain, short
+from capcli.domain.numbers import counted
+from capcli.errors import (
+    BrokerRefused,
+    CapcliError,
+    ChangeUnseen,
+    ChecksFailed,
+    DemoOnly,
+    Exit,
+    OrderNotConfirmed,
+    Problem,
+    UsageError,
+)
+from capcli.ports import AccountLock
+from capcli.reconcile.deal_account import active_account
+from capcli.refusals import in_words, reason_of
+from capcli.reply import Reply, about
+from capcli.safety.approval import LIFE
+from capcli.safety.approval_text import request_text
+from capcli.safety.trading_gate import require_trading
+from capcli.trading.mutation import refusal
+from capcli.trading.send_gate import Recall
+from capcli.trading.snapshot import Desk, not_sent
+
+PREFERENCES_PATH = "/accounts/preferences"
+TOP_UP_PATH = "/accounts/topUp"
+MOST = Decimal(400000)
+_LOOKS_S = (0.0, 0.3, 0.7, 1.5)
+_LIMITS = (
+    "Documented limits: from -400,000 to 400,000 at a time (below 0 withdraws), at most 100,000 on the "
+    "account afterwards, 100 a day."
+)
+
+
+class LeverageRow(Struct, frozen=True):
+    """The leverage of a class of markets, and what may be chosen. 20 asks for a margin of 5 % at least."""
+
+    market_class: str
+    current: Decimal
+    available: tuple[Decimal, ...]
+
+
+class PreferencesShown(Struct, frozen=True):
+    """Hedging mode and leverages of the active account."""
+
+    hedging_mode: bool
+    leverages: tuple[LeverageRow, ...]
+
+
+class PreferencesSet(Struct, frozen=True):
+    """The preferences as they were read back after a change; `sent` is false when there was none to make."""
+
+    hedging_mode: bool
+    leverages: tuple[LeverageRow, ...]
+    sent: bool
+    retry_safe: bool
+    sentence: str
+
+
+class ToppedUp(Struct, frozen=True):
+    """The account after a top-up, as it was read back. Amounts in `currency`."""
+
+    amount: Decimal
+    currency: str
+    cash_before: Decimal
+    cash: Decimal
+    available: Decimal
+    retry_safe: bool
+    sentence: str
+
+
+class Wanted(Struct, frozen=True):
+    """What somebody wants to be different; None and classes that are not named stay as they are."""
+
+    hedging: bool | None = None
+    leverages: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        words = ["capcli accounts preferences"]
+        if self.hedging is not None:
+            words.append(f"--hedging {_on(self.hedging)}")
+        return " ".join([*words, *(f"--leverage {name}={short(value)}" for name, value in self._named)])
+
+    @property
+    def _named(self) -> list[tuple[str, Decimal]]:
+        return sorted(self.leverages.items())
+
+    def seen_in(self, preferences: Preferences) -> bool:
+        """Say whether preferences are as wanted."""
+        same = all(preferences.leverage(name) == value for name, value in self.leverages.items())
+        return same and self.hedging in {None, preferences.hedging}
+
+    def body(self) -> bytes:
+        """Write the PUT: only what is named (API page 6.3). Names are those that the broker listed."""
+        fields = []
+        if self.leverages:
+            inner = ",".join(f'"{name}":{short(value)}' for name, value in self._named)
+            fields.append(f'"leverages":{{{inner}}}')
+        if self.hedging is not None:
+            fields.append(f'"hedgingMode":{"true" if self.hedging else "false"}')
+        return f"{{{','.join(fields)}}}".encode()
+
+
+class _Words(Struct, frozen=True):
+    """How one of these mutations is told when the broker refuses it."""
+
+    name: str
+    unchanged: str
+    command: str
+
+
+class AccountChanges:
+    """Reads and sets preferences, and moves play money."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        lock: AccountLock,
+        recall: Recall,
+        *,
+        sleep: Callable[[float], None],
+        confirmation_needed: bool,
+    ) -> None:
+        self._desk = desk
+        self._lock = lock
+        self._recall = recall
+        self._sleep = sleep
+        self._confirmation_needed = confirmation_needed
+
+    def preferences(self) -> Reply[PreferencesShown]:
+        """Return hedging mode and leverages of the active account, as the broker has them now."""
+        found = self._desk.broker.preferences()
+        return Reply(PreferencesShown(found.hedging, _rows(found)), self._desk.broker.account_id)
+
+    def question(self, wanted: Wanted) -> str:
+        """Return what a person is asked before a change of the preferences there are. Raises ChecksFailed."""
+        found = self._desk.broker.preferences()
+        _check(wanted, found)
+        effects = " ".join(_effects(wanted, found))
+        return self._asked("Change preferences", effects, self._desk.broker.account_id or "")
+
+    def top_up_question(self, amount: Decimal) -> str:
+        """Return what a person is asked before play money is moved."""
+        before = self._account(self._desk.broker.session().account_id)
+        return self._asked(_top_up_words(amount, before), "", before.account_id)
+
+    def _asked(self, what: str, effects: str, account_id: str) -> str:
+        return request_text(what, filter(None, (effects,)), self._desk.env, account_id)
+
+    def prefer(self, wanted: Wanted, *, confirmed: bool) -> Reply[PreferencesSet]:
+        """Set preferences, once, and read them back.
+
+        Raises UsageError, TradingOff, LiveLocked, ChecksFailed, NotConfirmed, Busy, BrokerRefused and what a
+        read raises: then they are as before. Problem PREFERENCES_UNKNOWN when they do not read as asked.
+        """
+        require_trading(self._desk.policy, "The change of preferences")
+        if wanted == Wanted():
+            raise UsageError("Name what is to change.", next="capcli accounts preferences --help")
+        account_id = self._desk.broker.session().account_id
+        with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
+            before = self._desk.broker.preferences()
+            _check(wanted, before)
+            self._desk.refuse_while_halted("The change of preferences")
+            if wanted.seen_in(before):
+                return _set(before, account_id, "Nothing to change: it is so already. Nothing was sent.")
+            effects = " ".join(_effects(wanted, before))
+            self._confirm(effects, f"{wanted.command} --confirm", confirmed=confirmed)
+            return self._prefer(wanted, account_id, effects)
+
+    def _prefer(self, wanted: Wanted, account_id: str, effects: str) -> Reply[PreferencesSet]:
+        words = _Words("The change of preferences", "The preferences are as before.", wanted.command)
+        shown = self._asked("Change preferences", effects, account_id)
+        answer = self._send("PUT", PREFERENCES_PATH, wanted.body(), account_id, shown)
+        self._desk.broker.forget_preferences()
+        self._require_taken(answer, words, lambda: self._why_not(wanted))
+        now = self._seen(self._desk.broker.preferences, wanted.seen_in)
+        if now is None:
+            raise _unseen(words.name, "capcli accounts preferences", answer)
+        if wanted.seen_in(now):
+            return _set(now, account_id, f"{_lead(answer)} {effects}", sent=True)
+        message = (
+            f"The change of preferences was sent and does not read back as asked ({_detail(answer)}). Now: "
+            f"{_told(now)}. Setting them again is safe."
+        )
+        problem = Problem(
+            "PREFERENCES_UNKNOWN",
+            message,
+            int(Exit.MAY_BE_LIVE),
+            next="capcli accounts preferences",
+            retry_safe=True,
+            assistant_error=False,
+        )
+        return _set(now, account_id, message, problem, sent=True)
+
+    def _why_not(self, wanted: Wanted) -> str:
+        """Say what may be behind a refusal: hedging does not switch while positions are open (seen)."""
+        if wanted.hedging is None:
+            return ""
+        with suppress(CapcliError):
+            if count := len(self._desk.broker.positions()):
+                return f"{counted(count, 'position')} open: hedging switches only while none is. "
+        return ""
+
+    def top_up(self, amount: Decimal, *, confirmed: bool) -> Reply[ToppedUp]:
+        """Put play money on the active account, or take it off (below 0), in its currency; once.
+
+        Raises DemoOnly on live, before anything is asked; UsageError, TradingOff, NotConfirmed, Busy,
+        BrokerRefused and what a read raises: then the money is as before. Problem TOPUP_UNKNOWN when the cash
+        does not show it.
+        """
+        if self._desk.policy.env == "live":
+            raise DemoOnly(
+                f"Money is topped up here on demo and paper only. Nothing was sent. {_LIMITS}",
+                next=top_up_command(amount).replace("capcli", "capcli --env demo", 1),
+            )
+        if amount == 0 or abs(amount) > MOST:
+            raise UsageError(
+                f"The amount is {plain(amount)}. {_LIMITS} Nothing was sent.",
+                next="capcli accounts topup --help",
+            )
+        require_trading(self._desk.policy, "The top-up")
+        account_id = self._desk.broker.session().account_id
+        with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
+            before = self._account(account_id)
+            what = _top_up_words(amount, before)
+            self._confirm(f"{what}.", top_up_command(amount, confirm=True), confirmed=confirmed)
+            return self._top_up(amount, before, what)
+
+    def _top_up(self, amount: Decimal, before: Account, what: str) -> Reply[ToppedUp]:
+        words = _Words("The top-up", f"The money is as before. {_LIMITS}", top_up_command(amount))
+        body = f'{{"amount":{plain(amount)}}}'.encode()
+        shown = self._asked(what, "", before.account_id)
+        answer = self._send("POST", TOP_UP_PATH, body, before.account_id, shown)
+        self._require_taken(answer, words, lambda: "")
+        wanted = EXACT.add(before.cash, amount)
+        now = self._seen(lambda: self._account(before.account_id), lambda account: account.cash == wanted)
+        if now is None:
+            raise _unseen(words.name, "capcli accounts", answer)
+        if now.cash == wanted:
+            sentence = f"{_lead(answer)} {_moved(amount, before, 'Put', 'Took')}: {now.cash:,f} now."
+            return _topped(amount, before, now, sentence)
+        sentence = (
+            f"The top-up was sent and the cash does not show it ({_detail(answer)}): it was {before.cash:,f} "
+            f"{before.currency} and is {now.cash:,f} now. Look again before you repeat it."
+        )
+        return _topped(amount, before, now, sentence, done=False)
+
+    def _account(self, account_id: str) -> Account:
+        return active_account(self._desk.broker.accounts(), account_id)
+
+    def _confirm(self, effects: str, command: str, *, confirmed: bool) -> None:
+        if confirmed or not self._confirmation_needed:
+            return
+        raise OrderNotConfirmed(
+            f"Not confirmed, so nothing was sent to {self._desk.policy.env}. It would do this: {effects}",
+            next=command,
+        )
+
+    def _send(self, method: str, path: str, body: bytes, account_id: str, shown: str) -> Answer:
+        """Send once; what is sent and what came back stands in the journal's events."""
+        desk = self._desk
+        desk.rehearse(method, path, body, account_id)
+        permit = desk.approvals.permit(
+            Asked(
+                kind="ACCOUNT",
+                subject=path,
+                env=desk.env,
+                host=desk.broker.host,
+                account_id=account_id,
+                method=method,
+                path=path,
+                body=body,
+                text=shown,
+                expires_at=desk.clock() + LIFE,
+            )
+        )
+        self._recall.ask()
+        asked = {"account_id": account_id, "method": method, "path": path, "body": body.decode()}
+
+        def ready() -> None:
+            self._recall.go(path)
+            desk.journal.note(None, "account_change", at=desk.clock(), detail=asked, permit=permit)
+
+        answer = desk.broker.send(method, path, body, account_id=account_id, ready=ready)
+        said = {"delivery": answer.delivery.value, "status": answer.status, "error_code": answer.error_code}
+        with suppress(CapcliError):
+            # It is out: a journal that fails now must not read as "nothing was sent".
+            desk.journal.note(None, "account_change_answer", at=desk.clock(), detail=asked | said)
+        return answer
+
+    def _require_taken(self, answer: Answer, words: _Words, why: Callable[[], str]) -> None:
+        """Raise what means that nothing changed: never sent, or refused by the broker."""
+        if answer.delivery is Delivery.NOT_CONNECTED:
+            message = f"Nothing was sent: {answer.detail.rstrip('.')}. {words.unchanged}"
+            raise not_sent(answer.error_code, message, words.command)
+        if classify(answer) is AttemptState.REFUSED:
+            error = refusal(words, answer)
+            if isinstance(error, BrokerRefused):
+                code = answer.error_code
+                message = f"Broker said no: {in_words(reason_of(answer))}. {why()}{words.unchanged}"
+                raise BrokerRefused(message, next=words.command, broker_code=code)
+            raise error
+
+    def _seen(self, read: Callable[[], Any], done: Callable[[Any], bool]) -> Any:
+        """Read back a few times until it is as asked; None when it could not be read."""
+        found = None
+        for pause in _LOOKS_S:
+            self._sleep(pause)
+            with suppress(CapcliError):
+                found = read()
+            if found is not None and done(found):
+                break
+        return found
+
+
+def _check(wanted: Wanted, found: Preferences) -> None:
+    """Refuse a class or a leverage that the broker does not offer. Raises ChecksFailed."""
+    for name, value in wanted.leverages.items():
+        offered = found.leverages.get(name)
+        if offered is None:
+            listed = ", ".join(sorted(found.leverages))
+            said = f"This account has no class {name}; it has {listed}. Nothing was sent."
+            raise ChecksFailed(said, next="capcli accounts preferences", failed=["class"])
+        if value not in offered.available:
+            allowed = ", ".join(map(short, offered.available))
+            said = f"The leverage of {name} is one of {allowed}, not {short(value)}. Nothing was sent."
+            raise ChecksFailed(said, next="capcli accounts preferences", failed=["leverage"])
+
+
+def _effects(wanted: Wanted, before: Preferences) -> tuple[str, ...]:
+    """Say what a change does to margin and to opposite deals."""
+    said = []
+    for name, value in sorted(wanted.leverages.items()):
+        now = before.leverages[name].current
+        if value != now:
+            said.append(
+                f"{name} leverage {short(now)} -> {short(value)}: a new deal there needs a margin of at "
+                f"least {_share(value)} instead of {_share(now)}."
+            )
+    if wanted.hedging is not None and wanted.hedging is not before.hedging:
+        said.append(
+            "Hedging on: opposite deals of a market stand side by side, each with a margin of its own, and "
+            "there are no guaranteed stops."
+            if wanted.hedging
+            else "Hedging off: an opposite deal reduces the older ones instead of standing beside them."
+        )
+    return tuple(said)
+
+
+def _share(leverage: Decimal) -> str:
+    if leverage <= 0:
+        return "an unknown share"
+    return f"{short(EXACT.divide(Decimal(100), leverage).quantize(Decimal('0.01')))} %"
+
+
+def _rows(preferences: Preferences) -> tuple[LeverageRow, ...]:
+    return tuple(LeverageRow(name, one.current, one.available) for name, one in preferences.leverages.items())
+
+
+def _told(preferences: Preferences) -> str:
+    leverages = (f"{name} {short(one.current)}" for name, one in preferences.leverages.items())
+    return ", ".join([f"hedging {_on(preferences.hedging)}", *leverages])
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def _lead(answer: Answer) -> str:
+    clear = answer.delivery is Delivery.ANSWERED
+    return "Done." if clear else "The broker's answer was lost, and what is there now shows that it was done."
+
+
+def _detail(answer: Answer) -> str:
+    return answer.detail.rstrip(".") or "no clear answer"
+
+
+def top_up_command(amount: Decimal, *, confirm: bool = False) -> str:
+    """Return the command that moves this amount; one below 0 stands behind `--`."""
+    words = ["capcli accounts topup", *["--confirm"] * confirm, *["--"] * (amount < 0), plain(amount)]
+    return " ".join(words)
+
+
+def _top_up_words(amount: Decimal, before: Account) -> str:
+    return f"{_moved(amount, before, 'Puts', 'Takes')}, of which there are {before.cash:,f} now"
+
+
+def _moved(amount: Decimal, account: Account, put: str, take: str) -> str:
+    verb, where = (put, "on") if amount > 0 else (take, "off")
+    return f"{verb} {abs(amount):,f} {account.currency} of play money {where} {account.account_id}"
+
+
+def _set(
+    now: Preferences, account_id: str, sentence: str, problem: Problem | None = None, *, sent: bool = False
+) -> Reply[PreferencesSet]:
+    done = PreferencesSet(now.hedging, _rows(now), sent, retry_safe=True, sentence=sentence)
+    return Reply(done, account_id, problem)
+
+
+def _topped(
+    amount: Decimal, before: Account, now: Account, sentence: str, *, done: bool = True
+) -> Reply[ToppedUp]:
+    data = ToppedUp(
+        amount=amount,
+        currency=now.currency,
+        cash_before=before.cash,
+        cash=now.cash,
+        available=now.available,
+        retry_safe=False,
+        sentence=sentence,
+    )
+    problem = Problem(
+        "TOPUP_UNKNOWN",
+        sentence,
+        int(Exit.MAY_BE_LIVE),
+        next="capcli accounts",
+        assistant_error=False,
+    )
+    return Reply(data, now.account_id, None if done else problem)
+
+
+def _unseen(name: str, command: str, answer: Answer) -> ChangeUnseen:
+    return ChangeUnseen(
+        f"{name} was sent ({_detail(answer)}), and what is there now could not be read. Look before you "
+        "repeat it.",
+        next=command,
+    )

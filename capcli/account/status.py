@@ -1,0 +1,259 @@
+"""One look at everything that matters now: money, risk, what is open, what waits, and what limits leave."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli.account.exposure import ExposureRow, exposure_rows
+from capcli.domain.account import Account, Activity, Position, Transaction, UnreadableRow, WorkingOrder
+from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.bookings import realised
+from capcli.domain.money import EXACT, cents, percent_of
+from capcli.domain.order import Kind
+from capcli.errors import CapcliError
+from capcli.fanout import together
+from capcli.marketdata.conversion import known_rates
+from capcli.reconcile.deal_account import active_account
+from capcli.reply import Reply
+from capcli.trading.open_risk import Book, Flight, flights, losses_in, total_at_stops
+from capcli.trading.snapshot import Desk, broker_midnight, orders_today
+
+T = TypeVar("T")
+
+
+class LimitLeft(Struct, frozen=True):
+    """A limit that is set, what is used of it and what is left.
+
+    `unit` is orders, positions, size (of one order), or the account currency. `used` and `left` are None for
+    a limit on each single order, and where a read failed or a loss has no bound. A limit on each market and
+    direction is told of the one that uses most, `where`.
+    """
+
+    setting: str
+    limit: Decimal
+    unit: str
+    used: Decimal | None = None
+    left: Decimal | None = None
+    where: str | None = None
+
+
+class Unsettled(Struct, frozen=True):
+    """An attempt of which nobody knows yet what became of it."""
+
+    attempt_id: str
+    kind: Kind
+    state: AttemptState
+    created_at: datetime
+
+
+class StatusFound(Struct, frozen=True):
+    """The active account at a glance. Amounts are in `currency`, percentages of equity.
+
+    `realised_today` is what was booked since 00:00 UTC by the broker's clock, None where it could not be
+    read. `margin` is what is not available. `loss_at_stops` is what equity loses from now if every stop is
+    hit, None (UNBOUNDED) while a position has no stop (`without_stop`) or cannot be read. `unreadable` are
+    positions and orders that the broker sends in a form that cannot be read. `approvals` counts what waits
+    for a person, in every environment. `problems` say what else could not be read.
+    """
+
+    account_name: str
+    currency: str
+    equity: Decimal
+    available: Decimal
+    margin: Decimal
+    margin_pct: Decimal
+    open_pl: Decimal
+    realised_today: Decimal | None
+    loss_at_stops: Decimal | None
+    loss_pct: Decimal | None
+    without_stop: tuple[str, ...]
+    limits: tuple[LimitLeft, ...]
+    open_positions: int
+    working_orders: int
+    unreadable: tuple[UnreadableRow, ...]
+    trading_allowed: bool
+    halt: str | None
+    unresolved: tuple[Unsettled, ...]
+    approvals: int
+    problems: tuple[str, ...] = ()
+
+
+class _Seen(Struct, frozen=True):
+    """What was read for a status. `booked` and `sent_today` are None where they could not be read."""
+
+    account: Account
+    book: Book
+    total: ExposureRow
+    booked: Decimal | None
+    sent_today: int | None
+    risk: Decimal | None
+    most: tuple[str | None, Decimal | None]
+
+
+class Status:
+    """Reads the account and the journal. Changes nothing."""
+
+    def __init__(self, desk: Desk, waiting: Callable[[], int]) -> None:
+        """`waiting` counts the requests that wait for a person."""
+        self._desk = desk
+        self._waiting = waiting
+
+    def show(self) -> Reply[StatusFound]:
+        """Return the status of the active account. Raises what reading accounts, positions or orders raises.
+
+        Four requests, one more for a limit on the orders of a day and for the rates of other currencies.
+        """
+        desk, broker, problems = self._desk, self._desk.broker, list[str]()
+        positions, orders, accounts, bookings, activity = together(
+            broker.list_positions,
+            broker.list_orders,
+            broker.accounts,
+            lambda: _tried(problems, self._bookings),
+            lambda: _tried(problems, self._activity),
+        )
+        account = active_account(accounts, broker.account_id or "")
+        place = (desk.env, broker.host, account.account_id)
+        unresolved = _tried(problems, lambda: desk.journal.unresolved(*place)) or ()
+        book = Book(positions.rows, orders.rows, self._flights(problems, positions.rows, orders.rows, place))
+        total = exposure_rows(broker, account, positions)[-1]
+        bad = (*positions.unreadable, *orders.unreadable)
+        seen = _Seen(
+            account=account,
+            book=book,
+            total=total,
+            booked=None if bookings is None else cents(realised(bookings)),
+            sent_today=None if activity is None else orders_today(desk, account.account_id, activity),
+            risk=None if bad else self._risk(book, account),
+            most=(None, None) if bad else self._most(book, account),
+        )
+        halt, margin = desk.halt.read(), account.equity - account.available
+        found = StatusFound(
+            account_name=account.name,
+            currency=account.currency,
+            equity=account.equity,
+            available=account.available,
+            margin=margin,
+            margin_pct=percent_of(margin, account.equity),
+            open_pl=account.open_pl,
+            realised_today=seen.booked,
+            loss_at_stops=total.loss_at_stops,
+            loss_pct=total.loss_pct,
+            without_stop=total.without_stop,
+            limits=tuple(_limits(desk, seen)),
+            open_positions=len(positions.rows),
+            working_orders=len(orders.rows),
+            unreadable=bad,
+            trading_allowed=desk.policy.trading_allowed,
+            halt=None if halt is None else halt.words,
+            unresolved=tuple(map(_unsettled, unresolved)),
+            approvals=_tried(problems, self._waiting) or 0,
+            problems=tuple(dict.fromkeys(problems)),
+        )
+        return Reply(found, account.account_id)
+
+    def _bookings(self) -> tuple[Transaction, ...]:
+        return self._desk.broker.transactions(broker_midnight(self._now()), None)
+
+    def _activity(self) -> tuple[Activity, ...]:
+        if self._desk.policy.max_orders_per_day is None:
+            return ()
+        return self._desk.broker.activity(broker_midnight(self._now()), self._now())
+
+    def _now(self) -> datetime:
+        return self._desk.broker.broker_time() or self._desk.clock()
+
+    def _flights(
+        self,
+        problems: list[str],
+        positions: tuple[Position, ...],
+        orders: tuple[WorkingOrder, ...],
+        place: tuple[str, str, str],
+    ) -> tuple[Flight, ...]:
+        return _tried(problems, lambda: flights(self._desk.journal, place, positions, orders)) or ()
+
+    def _risk(self, book: Book, account: Account) -> Decimal | None:
+        """Return what all deals lose at their stops as CAP_MAX_TOTAL_RISK_PCT counts it; None: no bound."""
+        if self._desk.policy.max_total_risk_pct is None:
+            return None
+        currencies = sorted({row.currency for row in book.deals})
+        rates = known_rates(self._desk.broker, currencies, account.currency)
+        with localcontext(EXACT):
+            total, unbounded = total_at_stops(book, None, rates, None, None)
+        return None if unbounded else cents(total)
+
+    def _most(self, book: Book, account: Account) -> tuple[str | None, Decimal | None]:
+        """Return the market and direction that loses most at its stops, as CAP_MAX_RISK_PCT counts it.
+
+        Without a loss where it has no bound, and without either where nothing is open.
+        """
+        if self._desk.policy.max_risk_pct is None:
+            return None, None
+        of = {(row.epic, row.side): row.currency for row in book.deals}
+        rates = known_rates(self._desk.broker, sorted(set(of.values())), account.currency)
+        flying = {(one.order.request.epic, one.order.request.side) for one in book.flights} - set(of)
+        found: list[tuple[Decimal, str]] = []
+        for epic, side in (*of, *flying):
+            losses = [loss for _, loss in losses_in(book, epic, side, None)]
+            rate, bounded = rates.get(of.get((epic, side), "")), [loss for loss in losses if loss is not None]
+            if rate is None or len(bounded) < len(losses):
+                return f"{side.value} {epic}", None
+            with localcontext(EXACT):
+                found.append((cents(sum(bounded, Decimal(0)) * rate), f"{side.value} {epic}"))
+        used, where = max(found, default=(Decimal("0.00"), None))
+        return where, used
+
+
+def _tried(problems: list[str], read: Callable[[], T]) -> T | None:
+    """Return what was read; None, with its message among the problems, where that failed."""
+    try:
+        return read()
+    except CapcliError as error:
+        problems.append(error.message)
+        return None
+
+
+def _unsettled(attempt: AttemptRecord) -> Unsettled:
+    return Unsettled(attempt.attempt_id, attempt.kind, attempt.state, attempt.created_at)
+
+
+def _limits(desk: Desk, seen: _Seen) -> Iterator[LimitLeft]:
+    """Yield the limits that are set, as the rules of a preview count them."""
+    policy, account, book = desk.policy, seen.account, seen.book
+    if (most := policy.max_orders_per_day) is not None:
+        used = None if seen.sent_today is None else Decimal(seen.sent_today)
+        yield _left("CAP_MAX_ORDERS_PER_DAY", Decimal(most), "orders", used)
+    if (most := policy.max_open_positions) is not None:
+        used = Decimal(book.count(Kind.MARKET) + book.count(Kind.WORKING))
+        yield _left("CAP_MAX_OPEN_POSITIONS", Decimal(most), "positions", used)
+    if (loss := policy.max_daily_loss) is not None:
+        open_loss = cents(min(account.open_pl, Decimal(0)))
+        used = None if seen.booked is None else max(-(seen.booked + open_loss), Decimal("0.00"))
+        yield _left("CAP_MAX_DAILY_LOSS", loss, account.currency, used)
+    if (share := policy.max_margin_pct) is not None:
+        yield _left(
+            "CAP_MAX_MARGIN_PCT", _of(share, account), account.currency, account.equity - account.available
+        )
+    if (share := policy.max_total_risk_pct) is not None:
+        yield _left("CAP_MAX_TOTAL_RISK_PCT", _of(share, account), account.currency, seen.risk)
+    if (share := policy.max_risk_pct) is not None:
+        where, used = seen.most
+        yield replace(_left("CAP_MAX_RISK_PCT", _of(share, account), account.currency, used), where=where)
+    for setting, size in (
+        ("CAP_MAX_POSITION_SIZE", policy.max_position_size),
+        ("CAP_MAX_WORKING_ORDER_SIZE", policy.max_working_order_size),
+    ):
+        if size is not None:
+            yield LimitLeft(setting, size, "size")
+
+
+def _left(setting: str, limit: Decimal, unit: str, used: Decimal | None) -> LimitLeft:
+    left = None if used is None else max(limit - used, limit * 0)
+    return LimitLeft(setting, limit, unit, used, left)
+
+
+def _of(share: Decimal, account: Account) -> Decimal:
+    return cents(max(account.equity, Decimal(0)) * share / 100)

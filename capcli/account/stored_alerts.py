@@ -1,0 +1,128 @@
+"""Alerts that are kept: added, listed, removed. `events` looks at them and tells each once."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from capcli.domain.alerts import AccountLevels, AlertState, Level, Measure, StoredAlert, Way
+from capcli.errors import UsageError
+from capcli.ports import Broker, Clock, Journal, Lane, Place
+from capcli.reconcile.deal_account import active_account
+from capcli.reply import Reply
+
+MOST = 100
+_SHOWN = 20
+
+
+class AlertRow(Struct, frozen=True):
+    """A stored alert. `level` is a price, a percentage or an amount in account currency, by `measure`.
+
+    `start` is the bid that a move counts from. Times UTC; `fired_at` is None while it waits.
+    """
+
+    alert_id: int
+    waits_for: str
+    measure: Measure
+    epic: str | None
+    way: Way
+    level: Decimal
+    start: Decimal | None
+    state: AlertState
+    created_at: datetime
+    fired_at: datetime | None
+
+
+class AlertsFound(Struct, frozen=True):
+    """Stored alerts of the account: those that wait, and the latest that fired."""
+
+    alerts: tuple[AlertRow, ...]
+
+
+class AlertsChanged(Struct, frozen=True):
+    """The stored alerts that were added or removed, and what that means."""
+
+    alerts: tuple[AlertRow, ...]
+    sentence: str
+
+
+class StoredAlerts:
+    """Keeps alerts in the journal, for each account by itself. Sends nothing to the broker."""
+
+    def __init__(self, env: str, broker: Broker, journal: Callable[[], Journal], clock: Clock) -> None:
+        self._env = env
+        self._broker = broker
+        self._journal = journal
+        self._clock = clock
+
+    def add(self, levels: Sequence[Level]) -> Reply[AlertsChanged]:
+        """Keep levels until they are reached. A move counts from the bid of now.
+
+        Raises EpicUnknown, with a suggestion, and UsageError where more than 100 would wait: none is kept.
+        """
+        begun = [self._begun(level) for level in dict.fromkeys(levels)]
+        place = self._place()
+        kept = self._journal().alerts.add(place, begun, at_most=MOST, at=self._clock())
+        if kept is None:
+            raise UsageError(
+                f"{MOST} stored alerts can wait at a time, and that would be more. Nothing was added.",
+                next="capcli alert list",
+            )
+        said = f"{_counted(len(kept))} added. capcli events --follow tells when one is reached, once."
+        return Reply(AlertsChanged(tuple(map(_row, kept)), said), place[2])
+
+    def found(self) -> Reply[AlertsFound]:
+        """Return what waits, oldest first, then what fired last."""
+        place = self._place()
+        rows = self._journal().alerts.of(place, fired=_SHOWN)
+        return Reply(AlertsFound(tuple(map(_row, rows))), place[2])
+
+    def remove(self, numbers: Sequence[int], *, every: bool = False) -> Reply[AlertsChanged]:
+        """Take alerts off the list. Raises UsageError for a number that is not on it: then all stay."""
+        place = self._place()
+        book = self._journal().alerts
+        listed = {one.number: one for one in book.of(place, fired=None)}
+        if missing := [number for number in numbers if number not in listed]:
+            named = ", ".join(map(str, missing))
+            raise UsageError(
+                f"No stored alert of account {place[2]} on {self._env} has the number {named}. Nothing was "
+                "removed.",
+                next="capcli alert list",
+            )
+        gone = [one for one in listed.values() if every or one.number in numbers]
+        book.remove(place, [one.number for one in gone], at=self._clock())
+        return Reply(AlertsChanged(tuple(map(_row, gone)), f"{_counted(len(gone))} removed."), place[2])
+
+    def account(self) -> AccountLevels:
+        """Return what levels of the account are compared with now. Raises Unreachable, RateLimited."""
+        broker = self._broker.in_lane(Lane.BULK)
+        account = active_account(broker.accounts(), broker.account_id or "")
+        return AccountLevels.of(account, broker.broker_time() or self._clock())
+
+    def _begun(self, level: Level) -> Level:
+        return level.begun(self._broker.market(level.epic).quote.bid) if level.epic else level
+
+    def _place(self) -> Place:
+        account_id = self._broker.account_id or self._broker.session().account_id
+        return self._env, self._broker.host, account_id
+
+
+def _counted(count: int) -> str:
+    return f"{count} alert{'' if count == 1 else 's'}"
+
+
+def _row(one: StoredAlert) -> AlertRow:
+    level = one.level
+    return AlertRow(
+        alert_id=one.number,
+        waits_for=level.words,
+        measure=level.measure,
+        epic=level.epic or None,
+        way=level.way,
+        level=level.price,
+        start=level.start,
+        state=one.state,
+        created_at=one.created_at,
+        fired_at=one.ended_at if one.state is AlertState.FIRED else None,
+    )

@@ -1,0 +1,246 @@
+"""What is wrong with a client's entry for capcli: command, interpreter, placeholders, unsaved changes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from msgspec import Struct
+
+from capcli import __version__
+from capcli.assistants.carrying import handed_on
+from capcli.assistants.locations import Assistant, own_command
+from capcli.assistants.reading import OURS, Config, Entry
+from capcli.credentials.environment import variables
+from capcli.errors import CapcliError
+from capcli.settings import CREDENTIAL_NAMES, load, slip
+from capcli.system import folders
+
+_ASK_S = 10
+_OPTIONS = frozenset(
+    {"--env", "--profile", "--account", "--timeout", "--json", "--no-color"}
+    | {"--quiet", "-q", "--verbose", "-v", "-vv", "-vvv", "--read-only", "--toolsets"}
+)
+_SECRETS = ("CAP_API_KEY", "CAP_API_PASSWORD")
+_RESTART = "quit the client fully (not only its window) and open it again"
+
+
+class Doubt(Struct, frozen=True):
+    """One finding. With `stops` the client cannot use the server; otherwise it can."""
+
+    text: str
+    fix: str
+    stops: bool = True
+
+
+def doubts(config: Config, environ: Mapping[str, str], now: datetime) -> tuple[Doubt, ...]:
+    """Return everything that is wrong with a config, the worst first. Starts nothing but `--version`."""
+    where = f"{config.assistant.title}'s config {config.file}"
+    if config.broken:
+        return (
+            Doubt(f"{where} {config.broken}, so the client does not start capcli", f"mend {config.file}"),
+        )
+    found = [
+        Doubt(f"{config.assistant.title}, server {entry.name}: {doubt.text}", doubt.fix, doubt.stops)
+        for entry in config.entries
+        for doubt in (*_command(entry, environ), *_settings(entry, config, environ))
+    ]
+    if started_before_saved(config.assistant, config.file, now):
+        found.append(
+            Doubt(
+                f"{config.assistant.title} was started before its config was saved, so it does not know the"
+                " present one",
+                _RESTART,
+                stops=False,
+            )
+        )
+    return tuple(sorted(found, key=lambda doubt: not doubt.stops))
+
+
+def _command(entry: Entry, environ: Mapping[str, str]) -> Iterator[Doubt]:
+    if entry.disabled:
+        yield Doubt("it is switched off in the client", "enable it in the client", stops=False)
+    if not entry.command:
+        yield Doubt("it has no command", "name the full path of capcli as its command")
+        return
+    place = shutil.which(entry.command, path=environ.get("PATH"))
+    if place is None:
+        yield Doubt(
+            f"Server not responding: its command {entry.command} is not there",
+            f"name the full path instead: {_named()}",
+        )
+        return
+    if not os.path.isabs(entry.command):  # noqa: PTH117
+        yield Doubt(
+            f"its command {entry.command} has no full path; a client that is started from the desktop may"
+            " not find it",
+            f"name the full path instead: {place}",
+            stops=False,
+        )
+    yield from _program(entry, place)
+    if not _serves(entry.args):
+        yield Doubt("it does not start `mcp serve`", 'end its args with "mcp", "serve"')
+
+
+def _serves(args: tuple[str, ...]) -> bool:
+    words = [word for word in args if not word.startswith("-")]
+    return any(pair == ("mcp", "serve") for pair in pairwise(words))
+
+
+def _program(entry: Entry, place: str) -> Iterator[Doubt]:
+    """Ask the entry's own program for its version, where it is an interpreter or capcli itself."""
+    name = re.split(r"[/\\]", place)[-1].lower().removesuffix(".exe")
+    if re.fullmatch(r"python[0-9.w]*", name):
+        if "-m" not in entry.args or OURS not in entry.args:
+            return
+        question: tuple[str, ...] = (place, "-m", OURS, "--version")
+        what = f"its Python {place}"
+        missing = Doubt(
+            f"Server not responding: {what} has no capcli: the wrong interpreter",
+            f"name this one instead: {_named()}",
+        )
+    elif name == OURS:
+        question, what = (place, "--version"), f"its {place}"
+        missing = Doubt(
+            f"Server not responding: {what} does not start; its Python may be gone",
+            f"name this one instead: {_named()}",
+        )
+    else:
+        return
+    version = _version(question)
+    if version is None:
+        yield missing
+    elif version != __version__:
+        yield Doubt(
+            f"{what} is capcli {version}, this is {__version__}",
+            f"upgrade it, or name this one instead: {_named()}",
+            stops=False,
+        )
+
+
+def _version(question: tuple[str, ...]) -> str | None:
+    """Return what a capcli says of its version, None when none answers."""
+    bare = {name: text for name, text in os.environ.items() if not name.startswith(("CAP_", "PYTHON"))}
+    try:
+        answer = subprocess.run(  # noqa: S603  the user's own client starts the same program
+            question,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_ASK_S,
+            check=False,
+            env=bare,
+            cwd=Path(question[0]).anchor or None,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    words = answer.stdout.split()
+    return words[-1] if answer.returncode == 0 and words and words[0] == OURS else None
+
+
+def _named() -> str:
+    return " ".join(own_command())
+
+
+def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Iterator[Doubt]:
+    """Read the entry's settings as its server will."""
+    mend = f"mend {config.file}"
+    unknown = [word for word in own_words(entry) if word.startswith("-") and _option(word) not in _OPTIONS]
+    for word in unknown:
+        yield Doubt(f"`capcli mcp serve` has no option {_option(word)}", mend)
+    for name, text in entry.env.items():
+        if config.assistant.expands and "${" in text:
+            continue
+        if name in CREDENTIAL_NAMES and (problem := slip(text)):
+            yield Doubt(f"{name} is {problem}", mend)
+        elif name in _SECRETS and text.strip():
+            yield Doubt(
+                f"{name} stands there in plain text",
+                "capcli login keeps it in the keychain; then take it out of the config",
+                stops=False,
+            )
+    try:
+        theirs = _environ(entry, config, environ)
+        load(theirs, folders(theirs), env=_value(entry, "--env"), profile=_value(entry, "--profile"))
+        variables(theirs)
+    except CapcliError as error:
+        yield Doubt(error.message.replace(" Nothing was sent.", ""), mend)
+
+
+def _environ(entry: Entry, config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the server will find, as if the client had filled in what it fills in."""
+    kept = handed_on(environ, entry.env_vars)
+    for name, text in entry.env.items():
+        filled = config.assistant.expands and "${" in text
+        if not filled:
+            kept[name] = text
+        elif name in CREDENTIAL_NAMES:
+            kept[name] = "filled in by the client"
+    return kept
+
+
+def own_words(entry: Entry) -> tuple[str, ...]:
+    """Return the arguments that reach capcli itself, behind an interpreter or a launcher."""
+    places = [place for place, word in enumerate(entry.args) if word == OURS]
+    return entry.args[places[-1] + 1 :] if places else entry.args
+
+
+def _option(word: str) -> str:
+    return word.partition("=")[0]
+
+
+def _value(entry: Entry, option: str) -> str | None:
+    words = own_words(entry)
+    for place, word in enumerate(words):
+        if word == option:
+            return words[place + 1] if place + 1 < len(words) else None
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def starts_capcli(entry: Entry) -> bool:
+    """Say whether an entry starts capcli itself, and not some launcher that may fetch it first."""
+    name = re.split(r"[/\\]", entry.command or "")[-1].lower().removesuffix(".exe")
+    interpreter = re.fullmatch(r"python[0-9.w]*", name) is not None and entry.args[:2] == ("-m", OURS)
+    return name == OURS or interpreter
+
+
+def started_before_saved(assistant: Assistant, file: Path, now: datetime) -> bool:
+    """Say whether the client runs since before its config was last changed; False where it cannot be told."""
+    try:
+        unsaved_s = now.timestamp() - file.stat().st_mtime
+    except OSError:
+        return False
+    # The client's oldest process is the one that read the config.
+    return assistant.program is not None and max(_ages(assistant.program), default=0) > unsaved_s
+
+
+def _ages(program: str) -> list[int]:
+    """Return for how many seconds each of this user's processes of a program has run; none without `ps`."""
+    ps = shutil.which("ps")
+    if ps is None or sys.platform == "win32":
+        return []
+    try:
+        # `etime` is the one form of a process's age that Linux and macOS both know.
+        listed = subprocess.run(  # noqa: S603  a fixed question to the system's own ps
+            (ps, "-xo", "etime=,comm="), capture_output=True, text=True, timeout=_ASK_S, check=False
+        ).stdout
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
+    rows = [line.strip().partition(" ") for line in listed.splitlines()]
+    return [_seconds(age) for age, _, command in rows if re.search(program, command.strip())]
+
+
+def _seconds(age: str) -> int:
+    """Read ps's `[[days-]hours:]minutes:seconds`."""
+    days, _, clock = age.rpartition("-")
+    seconds = 0
+    for part in clock.split(":"):
+        seconds = seconds * 60 + int(part)
+    return int(days or 0) * 86_400 + seconds

@@ -1,0 +1,281 @@
+"""Words that traders type, and the command that each of them means here.
+
+The tables grow by a line a word. A line that is read by them is answered with the finished command and never
+run: whoever typed it decides.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import takewhile
+from shlex import join
+
+from msgspec import Struct
+
+from capcli.cli.global_options import first_word, place_of
+from capcli.cli.phrases import epic_of, phrase_of
+from capcli.cli.word_tables import (
+    ANYWAY,
+    COMMANDS,
+    FILLERS,
+    FIRST,
+    NOISE,
+    OPTIONS,
+    ORDER_WORDS,
+    ORDERS,
+    PAIRS,
+    SHARES,
+    SIDES,
+)
+
+_DRY = "--dry-run"
+_STAND_INS = {"--stop": "PRICE", "--limit": "PRICE", "--stop-distance": "DISTANCE", "--size": "SIZE"}
+_SIZE_SECOND = frozenset({"preview", "close"})
+_SIZE_STANDS = frozenset({"buy", "sell"})
+_MARKETS_FIRST = frozenset({"buy", "sell", "preview", "propose", "quote", "prices", "alert", "watch"})
+_STOPS = frozenset(
+    {"stop", "sl", "stoploss", "stop-loss", "--stop", "--sl", "--stop-loss", "--stoploss", "--stop-level"}
+)
+_ORDERING = frozenset({"buy", "sell", "preview", "long", "short"})
+_NUMBER = re.compile(r"[+]?\d+(\.\d+)?%?")
+_WIDTH = re.compile(r"[0-9]{1,2}[mhdw]")
+_PREVIEW = re.compile(r"p_[0-9a-z]{12}")
+
+
+class Meant(Struct, frozen=True):
+    """What a line means: `why` it cannot be run as it stands, and the words of the finished one."""
+
+    why: str
+    words: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        return join(["capcli", *self.words])
+
+
+def meant(line: Sequence[str], known: Sequence[str]) -> Meant | None:
+    """Return what a line means, None where the tables do not know it."""
+    typed = _small(list(line), known)
+    phrase = _phrase(typed)
+    if phrase is not None:
+        return phrase
+    words = _brief(_without_fillers(typed), known)
+    place = place_of(words, (*known, *COMMANDS, *FIRST))
+    if place is None:
+        return None
+    named = _unsent(_command(words, place, known), place)
+    spelt = _spelt(named, place)
+    sized = _sized([*_options(spelt, named[place])], place)
+    if sized == list(line):
+        return None
+    why = _why(line, words, named, spelt, place)
+    if why is None and named != words:
+        why = f"There is no command {' '.join(words[place : place + 1 + (words[place] in known)])!a}."
+    elif why is None:
+        lacking = [word.partition("=")[0] for word in words if _option(word, named[place]) != word]
+        why = "The market comes first, then the size."
+        if lacking:
+            why = f"There is no option {' or '.join(lacking)} here."
+        elif "--size" in sized and "--size" not in words:
+            why = "The size has an option here: --size."
+    return Meant(why, tuple(_completed(sized, place)))
+
+
+def _why(line: Sequence[str], words: list[str], named: list[str], spelt: list[str], place: int) -> str | None:
+    """Say why a line cannot be run as it stands, None where only an option or its place is wrong."""
+    if _DRY in words and _DRY not in named:
+        return "A preview sends nothing, so it is what a dry run is here."
+    if "--stop" in spelt and not _STOPS & {word.lower() for word in words}:
+        price = spelt[spelt.index("--stop") + 1]
+        return f"{price} is read as the stop. A limit is --limit {price}, an entry price --at {price}."
+    if words != list(line):
+        return _otherwise(line)
+    if spelt != named and named[place] == "prices":
+        return "The width and the span have options here: --resolution, --last."
+    return "A stop, a limit and a level have options here: --stop, --limit, --at." if spelt != named else None
+
+
+def _otherwise(line: Sequence[str]) -> str:
+    return f"{' '.join(line)[:60]!a} is written differently here."
+
+
+def _phrase(line: Sequence[str]) -> Meant | None:
+    """Look a line up among the phrases, its global options in front kept."""
+    place = first_word(line)
+    found = None if place is None else phrase_of(line[place:])
+    if found is None or place is None:
+        return None
+    words, why = [*line[:place], *found[0]], found[1]
+    return Meant(why or _otherwise(line), tuple(words)) if words != list(line) else None
+
+
+def _completed(words: list[str], place: int) -> list[str]:
+    """Name the market as the broker does, and what an order still lacks."""
+    name, rest = words[place], words[place + 1 :]
+    if name in _MARKETS_FIRST and rest and not rest[0].startswith("-"):
+        rest[0] = epic_of(rest[0])
+    sized = "--risk" in rest or "--size" in rest
+    alone = len(rest) == 1 or (len(rest) > 1 and rest[1].startswith("-"))
+    if name in ORDERS and alone and not sized and "--help" not in rest and not rest[0].startswith("-"):
+        rest[1:1] = ["SIZE"] if name in _SIZE_STANDS else ["--size", "SIZE"]
+    return [*words[: place + 1], *rest]
+
+
+def _small(words: list[str], known: Sequence[str]) -> list[str]:
+    """Write a command in small letters."""
+    place = first_word(words)
+    if place is not None and words[place] not in known and words[place].lower() in known:
+        words[place] = words[place].lower()
+    return words
+
+
+def _without_fillers(words: list[str]) -> list[str]:
+    """Leave out the words of an order that say nothing, and part `sl=25`."""
+    place = first_word(words)
+    if place is None or not {word.lower() for word in words[place : place + 2]} & _ORDERING:
+        return words
+    found = words[: place + 1]
+    for word in words[place + 1 :]:
+        name, equals, value = word.partition("=")
+        if word.lower() in FILLERS and not found[-1].startswith("--"):
+            found = found[:-1] if found[-1] == "at" else found
+        elif equals and name.lower() in ORDER_WORDS:
+            found += [name.lower(), value]
+        else:
+            found.append(word)
+    return found
+
+
+def _brief(words: list[str], known: Sequence[str]) -> list[str]:
+    """Take out what says nothing before a side, and put `execute` before a preview's id that stands alone."""
+    place = place_of(words, tuple(NOISE))
+    if place is not None and place + 1 < len(words) and words[place + 1].lower() in SIDES:
+        return [*words[:place], *words[place + 1 :]]
+    if place_of(words, (*known, *COMMANDS)) is None and words and _PREVIEW.fullmatch(words[0].lower()):
+        return ["execute", *words]
+    return words
+
+
+def _spelt(words: list[str], place: int) -> list[str]:
+    """Write the words of an order without dashes as options; a share of a position in percent."""
+    if words[place] == "close":
+        return [SHARES.get(word, word) if at == place + 2 else word for at, word in enumerate(words)]
+    if words[place] == "prices":
+        return _candles(words, place)
+    if words[place] not in ORDERS:
+        return words
+    words = _bare_prices(words, place)
+    as_exit = bool(_STOPS & {word.lower() for word in words[place + 1 :]})
+    found: list[str] = []
+    for at, word in enumerate(words):
+        if at <= place + 1 or words[at - 1].startswith("--"):
+            found.append(word)
+        elif word[:1] == "@" and word[1:]:
+            found += ["--at", word[1:]]
+        elif at + 1 < len(words) and word.lower() in ORDER_WORDS and not words[at + 1].startswith("-"):
+            found += ["--limit"] if as_exit and word.lower() == "limit" else ORDER_WORDS[word.lower()].split()
+        else:
+            found.append(word)
+    return found
+
+
+def _bare_prices(words: list[str], place: int) -> list[str]:
+    """Read the prices that stand alone behind market and size: one is the stop, two are stop and limit."""
+    prices = words[place + 3 : place + 5]
+    prices = list(takewhile(lambda word: bool(_NUMBER.fullmatch(word)), prices))
+    if not prices or not _NUMBER.fullmatch(words[place + 2]):
+        return words
+    options = ["--stop", prices[0]]
+    if len(prices) > 1:
+        low, high = sorted(prices, key=Decimal)
+        selling = words[place] == "sell" or "--sell" in words
+        options = ["--stop", high, "--limit", low] if selling else ["--stop", low, "--limit", high]
+    return [*words[: place + 3], *options, *words[place + 3 + len(prices) :]]
+
+
+def _candles(words: list[str], place: int) -> list[str]:
+    """Give a width that stands alone its option, and count days as --last does."""
+    found = words[: place + 2]
+    for word in words[place + 2 :]:
+        if found[-1] == "--days" and word.isdecimal():
+            found[-1:] = ["--last", f"{word}d"]
+        elif _WIDTH.fullmatch(word) and not found[-1].startswith("--"):
+            found += ["--resolution", word]
+        else:
+            found.append(word)
+    return found
+
+
+def _command(words: list[str], place: int, known: Sequence[str]) -> list[str]:
+    """Put the command in that the first words mean, its own options behind what was typed."""
+    name, rest = words[place].lower(), words[place + 1 :]
+    if rest and (name, rest[0].lower()) in PAIRS:
+        command, rest = PAIRS[name, rest[0].lower()], rest[1:]
+    elif words[place] in known or name not in COMMANDS:
+        return words
+    else:
+        command = COMMANDS[name]
+    if name == "stop" and rest and not rest[0].startswith("-"):
+        # Somebody who names a deal or a price means the stop of a position.
+        command = PAIRS["move", name]
+    if command.endswith("="):
+        command, _, option = command.rpartition(" ")
+        rest = [option.rstrip("="), *rest] if rest else rest
+    wanted = command.count("{}")
+    values = list(takewhile(lambda word: not word.startswith("-"), rest[:wanted]))
+    if wanted and not values:
+        command, wanted = command.partition(" {}")[0], 0
+    own = command.format(*_filled(values, command)[:wanted]).split()
+    wanted = min(wanted, len(values))
+    if own[0].startswith("--"):
+        return [*words[:place], *own]
+    split = next((at for at, word in enumerate(own) if word.startswith("--")), len(own))
+    if "FILE" in own and own[split] in rest:
+        own = own[:split]
+    return [*words[:place], *own[:split], *rest[wanted:], *own[split:]]
+
+
+def _filled(values: list[str], command: str) -> list[str]:
+    """Put what stands for the missing one beside a single value: a number is the price, not the deal."""
+    if len(values) != 1 or command.count("{}") == 1:
+        return values
+    option = command.partition(" {} ")[2].split()[0]
+    return ["DEAL", *values] if _NUMBER.fullmatch(values[0]) else [*values, _STAND_INS[option]]
+
+
+def _unsent(words: list[str], place: int) -> list[str]:
+    """Turn an order that is not to be sent into its preview."""
+    if _DRY not in words or words[place] not in _SIZE_STANDS:
+        return words
+    side = ["--sell"] if words[place] == "sell" else []
+    return [*words[:place], "preview", *(word for word in words[place + 1 :] if word != _DRY), *side]
+
+
+def _options(words: Sequence[str], command: str) -> Iterator[str]:
+    """Yield the words with our options in them, each of which may bring its value."""
+    for word in words:
+        ours = _option(word, command)
+        yield from [ours] if ours == word else ours.split()
+
+
+def _option(word: str, command: str) -> str:
+    """Return our name of an option; nothing where what it says needs no option at this command."""
+    name, equals, value = word.partition("=")
+    ours = OPTIONS.get(name, name)
+    if ours == "--size" and command in _SIZE_STANDS:
+        return value
+    if name not in OPTIONS or (not ours and name not in ANYWAY.get(command, ())):
+        return word
+    return f"{ours}{equals}{value}" if ours else ""
+
+
+def _sized(words: list[str], place: int) -> list[str]:
+    """Give a size that stands alone its option, and put it behind the market."""
+    if place + 2 >= len(words):
+        return words
+    name, first, second = words[place : place + 3]
+    if _NUMBER.fullmatch(first) and not second.startswith("-") and not _NUMBER.fullmatch(second):
+        first, second = second, first
+    if name not in _SIZE_SECOND or not _NUMBER.fullmatch(second):
+        return [*words[:place], name, first, second, *words[place + 3 :]]
+    return [*words[:place], name, first, "--size", second, *words[place + 3 :]]

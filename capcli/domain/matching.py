@@ -1,0 +1,282 @@
+"""What may be the order whose answer was lost, in book and activity (order protocol, Reconcile). Pure.
+
+A trace proves a landing only where it cannot be anything else: created between the send and two seconds
+after the last byte of the request had left, and by no other lost order of the same epic, side and size. What
+was created later may as well be a trade by hand or of another computer, so a person decides. What a deal was
+opened with its first activity row tells, for a person may have changed it since; the list counts until that
+row is there.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from capcli.domain.account import Activity, Position, WorkingOrder
+from capcli.domain.attempt import Ending
+from capcli.domain.candidates import Finding, Lost, Seen, Trace
+from capcli.domain.identity import CLOCKS
+from capcli.domain.netting import maybe_netted, netted
+from capcli.domain.order import Kind, LegForm, OrderRequest
+from capcli.domain.rows import (
+    MADE,
+    ORDER,
+    POSITION,
+    hidden_orders,
+    is_like_ours,
+    is_opening,
+    new_orders,
+    new_positions,
+    rows_by_deal,
+    unclaimed_rows,
+)
+
+# How a working order ends otherwise than by waiting, and how that is told.
+_ENDED = {
+    "CANCELLED": Ending.CANCELLED,
+    "EXPIRED": Ending.EXPIRED,
+    "REJECTED": Ending.DROPPED,
+}
+
+
+def find(lost: Lost, seen: Seen) -> Finding:
+    """Return everything that the lost order may have become."""
+    traces = _working(lost, seen) if lost.request.kind is Kind.WORKING else _market(lost, seen)
+    weighed = [one for trace in traces if (one := _weighed(lost, trace)) is not None]
+    refused = {order_id: at for order_id, at in _rejected(lost, seen).items() if lost.window.holds(at)}
+    shared = any(rival.window.holds(at) for rival in lost.rivals for at in refused.values())
+    fits_stop = _fits_stop(lost.request)
+    return Finding(
+        tuple(sorted(weighed, key=lambda one: (one.late, not fits_stop(one)))),
+        tuple(refused),
+        tuple(_others(lost, seen, {deal for one in weighed for deal in one.ids})),
+        refused_for_sure=not shared,
+    )
+
+
+def _weighed(lost: Lost, trace: Trace) -> Trace | None:
+    """Hold a trace against the times and against the other lost orders; None where it is one of those."""
+    in_time = lost.window.holds(trace.at)
+    rivals = tuple(
+        rival.attempt_id
+        for rival in lost.rivals
+        # A deal of its baseline it cannot have opened; reduced it may have.
+        if rival.window.holds(trace.at) and rival.known.isdisjoint({*trace.deal_ids} - {*trace.reduced})
+    )
+    if not in_time and (rivals or trace.size not in {None, lost.request.size}):
+        return None
+    if not in_time:
+        return replace(trace, sure=False, late=True)
+    return replace(trace, sure=False, shared=rivals) if rivals else trace
+
+
+def _others(lost: Lost, seen: Seen, named: Collection[str]) -> Iterator[Trace]:
+    """Return the new deals of this epic and side that are no trace: a person may know better."""
+    request, working = lost.request, lost.request.kind is Kind.WORKING
+    for row in new_positions(lost, seen.positions):
+        if row.deal_id not in named:
+            yield _listed(row, row.size, sure=False)
+    for order in new_orders(lost, seen.orders) if working else ():
+        if order.deal_id not in named:
+            yield _waiting(order, sure=False)
+    for deal_id, rows in unclaimed_rows(lost, seen, ORDER if working else POSITION):
+        first = rows[0]
+        if deal_id not in named and (first.epic, first.side) == (request.epic, request.side):
+            yield Trace((deal_id,), (), first.level, first.size, sure=False, at=first.at)
+
+
+def _listed(row: Position, size: Decimal | None, *, sure: bool = True) -> Trace:
+    return Trace(
+        (row.deal_id,), (row,), row.level, size, row.working_order_id, Ending.OPEN, sure, row.opened_at
+    )
+
+
+def _waiting(row: WorkingOrder, *, sure: bool = True) -> Trace:
+    return Trace(
+        (row.deal_id,),
+        (row,),
+        row.level,
+        row.size,
+        row.deal_id,
+        Ending.WAITING,
+        sure,
+        row.created_at,
+    )
+
+
+def _fits_stop(request: OrderRequest) -> Callable[[Trace], bool]:
+    stop = request.stop
+    if stop is not None and stop.form is not LegForm.LEVEL:
+        # Its level depends on the price that it was counted from.
+        return lambda trace: any(row.stop_level is not None for row in trace.rows)
+    level = stop.value if stop is not None else None
+    return lambda trace: any(row.stop_level == level for row in trace.rows)
+
+
+def _market(lost: Lost, seen: Seen) -> list[Trace]:
+    fits, maybe = _opened(lost, seen)
+    fits += _opened_and_gone(lost, seen)
+    # An order of another's may have opened what fits, and ours have taken from opposite deals.
+    fits += (netted(lost, seen) if not fits else []) or maybe_netted(lost, seen)
+    named = {deal for trace in fits for deal in trace.deal_ids}
+    found = fits + [trace for trace in maybe if named.isdisjoint(trace.deal_ids)]
+    return [*found, *_without_deals(lost, seen, found)]
+
+
+def _opened(lost: Lost, seen: Seen) -> tuple[list[Trace], list[Trace]]:
+    """Return the new positions that were opened with the order's size, and those that may have been."""
+    size = lost.request.size
+    openings = {deal_id: rows[0] for deal_id, rows in unclaimed_rows(lost, seen, POSITION)}
+    ordered = {order_id: rows[0].size for order_id, rows in unclaimed_rows(lost, seen, ORDER)}
+    # What a working order became is no market order: that one leaves no EXECUTED row.
+    filled = {row.deal_id for row in seen.activity if row.type == ORDER and row.status == "EXECUTED"}
+    fits, maybe = [], []
+    for row in new_positions(lost, seen.positions):
+        first = openings.get(row.deal_id)
+        opened = first.size if first is not None and is_opening(lost, first) else None
+        if row.working_order_id in filled:
+            continue
+        if size == (row.size if opened is None else opened):
+            fits.append(_listed(row, size))
+        elif opened is None or _may_be_of(row, ordered, size):
+            maybe.append(_listed(row, row.size, sure=False))
+    return fits, maybe
+
+
+def _may_be_of(row: Position, ordered: Mapping[str, Decimal | None], size: Decimal) -> bool:
+    """Say whether a position that was opened with another size may come from an order of this size."""
+    order_id = row.working_order_id
+    return order_id is not None and ordered.get(order_id) in {None, size}
+
+
+def _opened_and_gone(lost: Lost, seen: Seen) -> Iterator[Trace]:
+    """Find deals that were opened like the order and are in the list no longer, or not yet."""
+    listed = {row.deal_id for row in seen.positions}
+    for deal_id, rows in unclaimed_rows(lost, seen, POSITION):
+        first = rows[0]
+        if deal_id in listed or first.working_order_id is not None:
+            continue
+        if not is_opening(lost, first) or not is_like_ours(lost, first):
+            continue
+        closed = any(row.side is not None and row.side is not lost.request.side for row in rows[1:])
+        sure = closed and None not in {first.size, first.level, first.side}
+        yield Trace((deal_id,), (), first.level, first.size, None, Ending.CLOSED, sure, first.at)
+
+
+def _without_deals(lost: Lost, seen: Seen, found: list[Trace]) -> Iterator[Trace]:
+    """Return the orders like ours that left no deal that is seen; beside a deal only those in time speak."""
+    named, placed = {trace.order_id for trace in found}, _placed(lost, seen) if found else frozenset[str]()
+    netted = any(trace.reduced for trace in found)
+    for order_id, at in hidden_orders(lost, seen).items():
+        beside = not netted and order_id not in placed and lost.window.holds(at)
+        if order_id not in named and (not found or beside):
+            yield Trace((), (), None, None, order_id, sure=False, at=at)
+
+
+def _placed(lost: Lost, seen: Seen) -> frozenset[str]:
+    """Return the orders like ours, whoever's, of which a deal of their size is seen.
+
+    A listed position names its order. One that is gone does not: it was opened in the second of its order
+    (API page 9.1).
+    """
+    listed = {row.deal_id: row.working_order_id for row in seen.positions if row.working_order_id}
+    openings = [
+        rows[0].at
+        for deal_id, rows in rows_by_deal(lost, seen, POSITION).items()
+        if deal_id not in listed and is_opening(lost, rows[0]) and is_like_ours(lost, rows[0])
+    ]
+    placed = set(listed.values())
+    orders = rows_by_deal(lost, seen, ORDER).items()
+    # Those that the journal knows come first: what they opened is theirs.
+    for order_id, rows in sorted(orders, key=lambda one: one[0] not in lost.known):
+        at = rows[0].at
+        near = next((one for one in openings if abs(one - at) <= CLOCKS), None)
+        if near is not None and order_id not in placed and is_like_ours(lost, rows[0]):
+            openings.remove(near)
+            placed.add(order_id)
+    return frozenset(placed)
+
+
+def _working(lost: Lost, seen: Seen) -> list[Trace]:
+    histories = dict(unclaimed_rows(lost, seen, ORDER))
+    found = list(_still_waiting(lost, seen, histories))
+    waiting = {row.deal_id for row in seen.orders}
+    found += [
+        _ended(lost, seen, order_id, rows)
+        for order_id, rows in histories.items()
+        if order_id not in waiting and is_like_ours(lost, rows[0]) and _is_made(lost, rows[0])
+    ]
+    # Its own rows may be late: until they tell, a new position may be what it became, whatever is left of it.
+    found += [
+        replace(_listed(row, row.size, sure=False), at=None)
+        for row in new_positions(lost, seen.positions)
+        if row.working_order_id is not None and row.working_order_id not in histories
+    ]
+    return found
+
+
+def _still_waiting(lost: Lost, seen: Seen, histories: Mapping[str, list[Activity]]) -> Iterator[Trace]:
+    """Find waiting orders that were made like the order: a person may have moved them since."""
+    trigger = lost.request.trigger
+    asked = (lost.request.size, trigger.level if trigger else None)
+    for row in new_orders(lost, seen.orders):
+        made = next(iter(histories.get(row.deal_id, ())), None)
+        if made is None or made.status not in MADE:
+            yield _waiting(row, sure=(row.size, row.level) == asked)
+        elif is_like_ours(lost, made) and _is_made(lost, made):
+            told = (made.size or row.size, made.level or row.level)
+            yield _waiting(row, sure=told == asked)
+
+
+def _is_made(lost: Lost, row: Activity) -> bool:
+    trigger = lost.request.trigger
+    return row.status in MADE and (row.level is None or (trigger is not None and row.level == trigger.level))
+
+
+def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace:
+    """Tell what a working order that no longer waits became: a position (API page 9.6), or nothing."""
+    complete, at = None not in {rows[0].size, rows[0].level, rows[0].side}, rows[0].at
+    became = tuple(row for row in seen.positions if row.working_order_id == order_id)
+    if became:
+        deals = tuple(row.deal_id for row in became)
+        size = lost.request.size
+        return Trace(deals, became, became[0].level, size, order_id, Ending.FILLED, complete, at)
+    last = rows[-1].status
+    if last in _ENDED:
+        return Trace((order_id,), (), None, None, order_id, _ENDED[last], complete, at)
+    # A deal of the baseline may have been reduced by it (API page 9.4); one of another attempt is no trace.
+    filled = [
+        row
+        for row in seen.activity
+        if row.type == POSITION
+        and row.working_order_id == order_id
+        and (row.deal_id not in lost.known or row.deal_id in lost.sizes)
+    ]
+    if not filled:
+        return Trace((order_id,), (), None, None, order_id, sure=False, at=at)
+    deals = tuple(dict.fromkeys(row.deal_id for row in filled))
+    closed = complete and all(_is_closed(lost, seen, deal) for deal in deals)
+    return Trace(
+        deals, (), filled[0].level, lost.request.size, order_id, Ending.FILLED_AND_CLOSED, closed, at
+    )
+
+
+def _is_closed(lost: Lost, seen: Seen, deal_id: str) -> bool:
+    return any(
+        row.deal_id == deal_id and row.type == POSITION and row.side is lost.request.side.opposite
+        for row in seen.activity
+    )
+
+
+def _rejected(lost: Lost, seen: Seen) -> dict[str, datetime]:
+    listed = {row.deal_id for row in seen.positions} | {row.deal_id for row in seen.orders}
+    return {
+        order_id: rows[0].at
+        for order_id, rows in unclaimed_rows(lost, seen, ORDER)
+        if order_id not in listed
+        and {row.status for row in rows} == {"REJECTED"}
+        and rows[0].size is not None
+        and rows[0].side is not None
+        and is_like_ours(lost, rows[0])
+    }

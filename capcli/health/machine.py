@@ -1,0 +1,219 @@
+"""Checks of this machine: settings, files, keychain, credentials, what may be sent, what is unresolved."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capcli.domain.mandate import secret_hash
+from capcli.errors import ConfigError, JournalAltered, StateFolderUnusable
+from capcli.health.service import Finding
+from capcli.notify import desktop_command, find_program
+from capcli.system import private_folder
+
+if TYPE_CHECKING:
+    from capcli.app import App
+
+_LEAST_FREE_BYTES = 50_000_000
+_MOST_ATTEMPTS = 1000
+_KEY_DAYS, _KEY_WARNS_DAYS = 365, 30
+_OWN_DEFAULTS = "the official server's own limits (1.0, 1.0, 3 positions, 20 orders a day) do not apply here"
+
+
+def settings(app: "App") -> Finding:
+    found = app.settings
+    return Finding(f"env {app.env} ({found.env_source}), profile {found.profile}")
+
+
+def state_folder(app: "App") -> Finding:
+    folder = private_folder(app.folders.state)
+    _try_writing(folder)
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StateFolderUnusable(f"{folder} cannot be looked at: {error.strerror}") from error
+    if free < _LEAST_FREE_BYTES:
+        return Finding(f"{folder} has {free // 1_000_000} MB left", "free some disk space", warning=True)
+    return Finding(f"{folder} is private and writable")
+
+
+def _try_writing(folder: Path) -> None:
+    """Write a private file there and remove it: rights alone tell neither a full nor a read-only disk."""
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".health-", buffering=0) as file:
+            file.write(b"capcli")
+    except OSError as error:
+        raise StateFolderUnusable(
+            f"{folder} cannot be written to ({error.strerror or error}), so nothing can be recorded or sent."
+            " Make it writable or free space there, or name another folder in CAPCLI_HOME.",
+            next="capcli config path",
+        ) from error
+
+
+def journal(app: "App") -> Finding:
+    app.journal.check()
+    previews = app.journal.previews(app.env, limit=1)
+    return Finding(
+        "whole and readable" + (f", last preview {previews[0].preview_id}" if previews else ", empty")
+    )
+
+
+def audit_trail(app: "App") -> Finding:
+    """Compare the journal with its event chain; the keychain is asked where it is in use."""
+    reply = app.verification.verify(ask_keychain=app.credentials.in_keychain)
+    if reply.problem is not None:
+        raise JournalAltered(reply.problem.message, next="capcli history verify")
+    keyed = f", {reply.data.keyed} of them sealed with a key" if reply.data.keyed else ""
+    return Finding(f"{reply.data.events} events, as they were written{keyed}")
+
+
+def keychain(app: "App") -> Finding:
+    """Name the keychain; it matters only where the credentials come from it."""
+    if app.env == "paper":
+        return Finding("not needed on paper")
+    if not app.credentials.in_keychain:
+        return Finding("not asked: the environment has the credentials")
+    return Finding(app.check_keychain())
+
+
+def credentials(app: "App") -> Finding:
+    found = app.credentials.describe()
+    return Finding(found.source if found.api_key is None else f"{found.source}, key {found.api_key}")
+
+
+def key_age(app: "App") -> Finding:
+    """Warn in the last days of a key's year (API page 2.1)."""
+    stored = app.credentials.describe().key_stored_at
+    if stored is None:
+        return Finding("not known: the key was not stored by capcli login")
+    days = (app.clock() - stored).days
+    left = _KEY_DAYS - days
+    said = f"stored {stored:%Y-%m-%d}, {days} days ago"
+    if left > _KEY_WARNS_DAYS:
+        return Finding(said)
+    when = f"ends in about {left} days" if left > 0 else "is over"
+    return Finding(
+        f"{said}; a key lives for a year by default, which {when}",
+        "generate a new key under Settings > API integrations, then capcli login",
+        warning=True,
+    )
+
+
+def trading(app: "App") -> Finding:
+    if app.env == "live":
+        gate = app.live_gate
+        if not gate.unlocked:
+            said = f"live is locked until the go-live checklist is complete: {gate.reason}"
+            return Finding(said, "capcli live checklist", warning=True)
+    if not app.settings.allow_trading:
+        return Finding("off: CAP_ALLOW_TRADING is not true, so nothing can be sent")
+    if app.env == "live":
+        return Finding(f"on for live: unlocked ({app.live_gate.reason}), approval {app.live_approval}")
+    return Finding(f"on for {app.env}")
+
+
+def halt(app: "App") -> Finding:
+    held = app.halting.held()
+    if held is None:
+        return Finding("not halted")
+    return Finding(f"{held.words}; nothing that adds risk is sent", "capcli resume", warning=True)
+
+
+def approval(app: "App") -> Finding:
+    """Say who approves; on live a setting alone does not take the person out of it."""
+    if app.approval_mode != "human":
+        return Finding("confirm: whoever confirms an order approves it (CAP_APPROVAL)")
+    if app.settings.approval != "human":
+        return Finding(
+            f"human, although CAP_APPROVAL is {app.settings.approval}: on live that alone does not count",
+            "capcli help environment",
+            warning=True,
+        )
+    return Finding("human: a person approves every order, close and change (CAP_APPROVAL)")
+
+
+def notifications(app: "App") -> Finding:
+    """Say how a person hears that something waits for them, or was sent under a mandate."""
+    command = app.settings.notify_cmd
+    if command is not None and find_program(command[0], app.environ) is None:
+        return Finding(
+            f"CAP_NOTIFY_CMD names {command[0]}, and there is no such program: it is told nothing",
+            "capcli help environment",
+            warning=True,
+        )
+    shown = app.settings.notify and desktop_command(sys.platform, app.environ, "", "") is not None
+    ways = ["the desktop"] * shown + [f"{part} (CAP_NOTIFY_CMD)" for part in (command or ())[:1]]
+    if ways:
+        return Finding(f"what waits for a person is announced by {' and '.join(ways)}")
+    return Finding("nothing announces what waits for a person; capcli approve --watch shows it")
+
+
+def mandates(app: "App") -> Finding:
+    """Say which mandates are in force, and whether the one of this client can be used."""
+    now, file = app.clock(), app.settings.mandate_file
+    active = [one for one in app.journal.mandates.active() if one.expires_at > now]
+    told = [f"{one.name} on {one.env}, until {one.expires_at:%Y-%m-%d %H:%M}Z" for one in active]
+    said = f"in force: {'; '.join(told)}" if told else "none is in force"
+    if file is None:
+        return Finding(said)
+    if app.env == "live":
+        return Finding(f"{said}; CAP_MANDATE_FILE counts for nothing on live", "unset it", warning=True)
+    if app.approval_mode != "human":
+        return Finding(
+            f"{said}; CAP_MANDATE_FILE counts for nothing while CAP_APPROVAL is confirm: nobody is asked",
+            "capcli help environment",
+            warning=True,
+        )
+    try:
+        found = app.journal.mandates.by_secret(secret_hash(app.mandate_secret()))
+    except ConfigError as error:
+        return Finding(f"{said}; {error.message}", "capcli mandate list", warning=True)
+    if found is None or found not in active:
+        return Finding(f"{said}; that of CAP_MANDATE_FILE is not", "capcli mandate list", warning=True)
+    return Finding(f"{said}; this client has {found.name}")
+
+
+def limits(app: "App") -> Finding:
+    """Say which limits are set; on live, none is a warning."""
+    found = app.settings
+    values = {
+        "CAP_ALLOWED_EPICS": found.allowed_epics,
+        "CAP_MAX_POSITION_SIZE": found.max_position_size,
+        "CAP_MAX_WORKING_ORDER_SIZE": found.max_working_order_size,
+        "CAP_MAX_OPEN_POSITIONS": found.max_open_positions,
+        "CAP_MAX_ORDERS_PER_DAY": found.max_orders_per_day,
+        "CAP_MAX_RISK_PCT": found.max_risk_pct,
+        "CAP_MAX_TOTAL_RISK_PCT": found.max_total_risk_pct,
+        "CAP_MAX_MARGIN_PCT": found.max_margin_pct,
+        "CAP_MAX_DAILY_LOSS": found.max_daily_loss,
+        "CAP_REQUIRE_STOP": found.require_stop or None,
+        "CAP_ENSURE_STOP": found.ensure_stop or None,
+    }
+    there = [name for name, value in values.items() if value is not None]
+    if there:
+        return Finding(f"set: {', '.join(there)}")
+    if app.env == "paper":
+        return Finding("none set")
+    return Finding(f"none set; {_OWN_DEFAULTS}", "capcli help environment", warning=app.env == "live")
+
+
+def unresolved(app: "App") -> Finding:
+    active, host = app.broker.account_id, app.broker.host
+    found = [
+        attempt
+        for attempt in app.journal.attempts(app.env, limit=_MOST_ATTEMPTS)
+        if attempt.host == host and attempt.state.unresolved
+    ]
+    if not found:
+        return Finding("no attempt is unresolved")
+    found.reverse()
+    ids = ", ".join(
+        attempt.attempt_id + ("" if attempt.account_id == active else f" (account {attempt.account_id})")
+        for attempt in found
+    )
+    here = any(attempt.account_id == active for attempt in found)
+    # Without an id only the active account is settled.
+    fix = "capcli reconcile" if here else f"capcli reconcile {found[0].attempt_id}"
+    return Finding(f"unresolved: {ids}; new orders there are refused", fix, warning=True)

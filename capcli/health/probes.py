@@ -1,0 +1,40 @@
+"""The health checks of this build, in the order in which they are run. None of them trades or prompts.
+
+Later capabilities add theirs to `probes`.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from capcli.health import assistants, machine, venue
+from capcli.health.service import Probe
+
+if TYPE_CHECKING:
+    from capcli.app import App
+
+
+def probes(app: "App") -> tuple[Probe, ...]:
+    """Return the checks. What one `needs` comes before it."""
+    return (
+        Probe("settings", partial(machine.settings, app)),
+        Probe("state_folder", partial(machine.state_folder, app)),
+        Probe("journal", partial(machine.journal, app), needs=("state_folder",)),
+        Probe("keychain", partial(machine.keychain, app)),
+        Probe("audit_trail", partial(machine.audit_trail, app), needs=("journal", "keychain")),
+        Probe("credentials", partial(machine.credentials, app), needs=("keychain",)),
+        Probe("key_age", partial(machine.key_age, app), needs=("credentials",)),
+        Probe("broker_clock", partial(venue.broker_clock, app)),
+        Probe("login", partial(venue.login, app), needs=("credentials", "broker_clock")),
+        Probe("account", partial(venue.account, app), needs=("login",)),
+        Probe("market_data", partial(venue.market_data, app), needs=("login",)),
+        Probe("allowed_epics", partial(venue.allowed_epics, app), needs=("login",)),
+        Probe("trading", partial(machine.trading, app)),
+        Probe("halt", partial(machine.halt, app)),
+        Probe("approval", partial(machine.approval, app)),
+        Probe("notifications", partial(machine.notifications, app)),
+        Probe("mandates", partial(machine.mandates, app), needs=("journal",)),
+        Probe("limits", partial(machine.limits, app)),
+        Probe("unresolved", partial(machine.unresolved, app), needs=("journal", "account")),
+        Probe("assistants", partial(assistants.configs, app)),
+        Probe("mcp_server", partial(assistants.server, app)),
+    )

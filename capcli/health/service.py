@@ -1,0 +1,154 @@
+"""Why does it not work? A registry of probes, each with its finding and the exact fix. Never trades."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from msgspec import Struct
+
+from capcli.errors import CapcliError, Problem, ReadTimeout
+from capcli.fanout import bounded
+from capcli.reply import Reply
+
+WITHIN_S = 60.0
+# Checks that look at this machine alone still get their chance when time is up.
+_LEAST_S = 0.5
+
+
+class HealthStatus(StrEnum):
+    """What a check found. A skipped check depends on one that failed."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Finding(Struct, frozen=True):
+    """What a probe reports when nothing stopped it."""
+
+    message: str
+    fix: str | None = None
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One check: a name, what it does, and the checks without which it makes no sense."""
+
+    name: str
+    run: Callable[[], Finding]
+    needs: tuple[str, ...] = ()
+
+
+class HealthCheck(Struct, frozen=True):
+    """One check's outcome; `code` is the error's stable code when it failed."""
+
+    name: str
+    status: HealthStatus
+    message: str
+    fix: str | None
+    code: str | None
+
+
+class HealthReport(Struct, frozen=True):
+    """All checks, and whether none failed."""
+
+    healthy: bool
+    checks: tuple[HealthCheck, ...]
+
+
+class Health:
+    """Runs the probes in order."""
+
+    def __init__(
+        self,
+        probes: tuple[Probe, ...],
+        account_id: Callable[[], str | None],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._probes = probes
+        self._account_id = account_id
+        self._monotonic = monotonic
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(probe.name for probe in self._probes)
+
+    def run(self, only: tuple[str, ...] = (), *, within_s: float = WITHIN_S) -> Reply[HealthReport]:
+        """Run the probes (with `only`, those and what they need). The first failure gives the exit code.
+
+        A probe that is not done `within_s` seconds after the start of all has failed.
+        """
+        wanted = self._with_needs(only) if only else set(self.names)
+        checks: list[HealthCheck] = []
+        first: CapcliError | None = None
+        end = self._monotonic() + within_s
+        for probe in self._probes:
+            if probe.name in wanted:
+                check, error = _check(probe, checks, max(end - self._monotonic(), _LEAST_S), within_s)
+                checks.append(check)
+                first = first or error
+        report = HealthReport(first is None, tuple(checks))
+        return Reply(report, self._account_id(), _unhealthy(report, first))
+
+    def _with_needs(self, only: tuple[str, ...]) -> set[str]:
+        by_name = {probe.name: probe for probe in self._probes}
+        wanted: set[str] = set()
+        queue = [name for name in only if name in by_name]
+        while queue:
+            name = queue.pop()
+            wanted.add(name)
+            queue += [need for need in by_name[name].needs if need not in wanted]
+        return wanted
+
+
+def settings_failed(error: CapcliError) -> Reply[HealthReport]:
+    """Return the report for settings that cannot be read: everything else depends on them."""
+    check = HealthCheck("settings", HealthStatus.FAILED, error.message, error.next, error.code)
+    report = HealthReport(healthy=False, checks=(check,))
+    return Reply(report, None, _unhealthy(report, error))
+
+
+def _check(
+    probe: Probe, before: list[HealthCheck], wait_s: float, within_s: float
+) -> tuple[HealthCheck, CapcliError | None]:
+    broken = [
+        check.name
+        for check in before
+        if check.name in probe.needs and check.status in {HealthStatus.FAILED, HealthStatus.SKIPPED}
+    ]
+    if broken:
+        return HealthCheck(probe.name, HealthStatus.SKIPPED, f"needs {', '.join(broken)}", None, None), None
+    try:
+        finding = bounded(probe.run, wait_s=wait_s)
+    except TimeoutError:
+        late = ReadTimeout(
+            f"Server not responding: {probe.name} was not done {within_s:g} s after the first check began.",
+            next=f"capcli health --only {probe.name}",
+        )
+        return HealthCheck(probe.name, HealthStatus.FAILED, late.message, late.next, late.code), late
+    except CapcliError as error:
+        return HealthCheck(probe.name, HealthStatus.FAILED, error.message, _fix(error), error.code), error
+    status = HealthStatus.WARNING if finding.warning else HealthStatus.OK
+    return HealthCheck(probe.name, status, finding.message, finding.fix, None), None
+
+
+def _fix(error: CapcliError) -> str | None:
+    """Return what mends it: its own words for that, else its next command unless that is this very one."""
+    fix = error.details.get("fix")
+    return str(fix) if fix else None if error.next == "capcli health" else error.next
+
+
+def _unhealthy(report: HealthReport, error: CapcliError | None) -> Problem | None:
+    if error is None:
+        return None
+    failed = [check.name for check in report.checks if check.status is HealthStatus.FAILED]
+    return Problem(
+        code=error.code,
+        message=error.message,
+        exit_code=int(error.exit_code),
+        next=error.next,
+        retry_safe=True,
+        details={"failed": failed},
+    )

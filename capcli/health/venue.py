@@ -1,0 +1,119 @@
+"""Checks at the broker: name and encryption, clock, login, account, market data."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from capcli.credentials.form import slips
+from capcli.errors import CapcliError, EnvironmentMismatch, EpicUnknown, LoginRefused
+from capcli.health.service import Finding
+
+if TYPE_CHECKING:
+    from capcli.app import App
+
+_CLOCK_SLACK = timedelta(seconds=5)
+_OTHER = {"demo": "live", "live": "demo"}
+
+
+def broker_clock(app: "App") -> Finding:
+    """Reach the host (name, connection, TLS) without credentials, and compare clocks."""
+    theirs = app.broker.server_time()
+    ahead = app.clock() - theirs
+    seconds = f"{ahead.total_seconds():+.1f} s"
+    if app.env != "paper" and abs(ahead) > _CLOCK_SLACK:
+        return Finding(f"this machine's clock is {seconds} from the broker's", "set the clock", warning=True)
+    proxy = app.broker.proxy
+    way = f" through the proxy {proxy.shown}" if proxy else ""
+    return Finding(f"{app.broker.host} answers{way}; clock {seconds}")
+
+
+def login(app: "App") -> Finding:
+    try:
+        session = app.broker.login()
+    except LoginRefused as refusal:
+        error = _explained(app, refusal)
+    else:
+        return Finding(f"logged in as client {session.client_id}; session: {app.session_place}")
+    raise error
+
+
+def _explained(app: "App", refusal: LoginRefused) -> CapcliError:
+    """Look once whether the credentials belong to the other environment, and at them for slips."""
+    tried = ""
+    if app.settings.api_url is None and app.env in _OTHER:
+        other = _OTHER[app.env]
+        verdict = _tried_on(app, other)
+        if verdict is None:
+            return EnvironmentMismatch(
+                f"Environment mismatch: {app.env} refused these credentials and {other} took them, so they"
+                f" belong to {other}. They were tried there once; nothing else was sent.",
+                next=f"capcli health --env {other}",
+            )
+        tried = f" Tried once on {other}: {verdict}."
+    found = slips(app.credentials.load())
+    looks = f" Look again: {'; '.join(found)}." if found else ""
+    since = app.credentials.describe().key_stored_at
+    worked = f" These credentials worked when they were stored on {since:%Y-%m-%d}." if since else ""
+    return LoginRefused(f"{refusal.message}{tried}{looks}{worked}", next=refusal.next, **refusal.details)
+
+
+def _tried_on(app: "App", other: str) -> str | None:
+    """Log in and out on the other environment's host; None when it took the credentials."""
+    broker = app.broker_of(other)
+    try:
+        broker.login(force=True)
+        with suppress(CapcliError):
+            broker.logout()
+    except LoginRefused:
+        return "refused there as well"
+    except CapcliError as error:
+        return f"no verdict there ({error.code})"
+    finally:
+        broker.close()
+    return None
+
+
+def account(app: "App") -> Finding:
+    session = app.broker.session()
+    wanted = app.settings.account
+    if wanted and session.account_id != wanted:
+        return Finding(
+            f"the session is on {session.account_id}, not on {wanted}",
+            f"capcli accounts use {wanted}",
+            warning=True,
+        )
+    return Finding(f"account {session.account_id} in {session.currency}")
+
+
+def market_data(app: "App") -> Finding:
+    found = app.markets.search("gold", limit=1).data
+    if not found.markets:
+        return Finding("a search for gold found no market", "capcli markets search silver", warning=True)
+    row = found.markets[0]
+    return Finding(f"{row.epic} {row.bid}/{row.offer} {row.status.value}")
+
+
+def allowed_epics(app: "App") -> Finding:
+    """Report epics of CAP_ALLOWED_EPICS that the broker does not have."""
+    allowed = tuple(sorted(app.settings.allowed_epics or ()))
+    if not allowed:
+        return Finding("every market is allowed")
+    try:
+        app.broker.all_details(allowed)
+    except EpicUnknown:
+        unknown = [epic for epic in allowed if not _exists(app, epic)]
+        return Finding(
+            f"CAP_ALLOWED_EPICS names {', '.join(unknown)}, which the broker does not have; epics are"
+            " case-sensitive",
+            f"capcli markets search {unknown[0].lower()}" if unknown else None,
+            warning=True,
+        )
+    return Finding(f"{', '.join(allowed)}: the broker has {'it' if len(allowed) == 1 else 'them all'}")
+
+
+def _exists(app: "App", epic: str) -> bool:
+    try:
+        app.broker.details(epic)
+    except EpicUnknown:
+        return False
+    return True

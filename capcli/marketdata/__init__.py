@@ -1,0 +1,1 @@
+"""Markets, prices, candles, watchlists and streams."""

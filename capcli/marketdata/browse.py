@@ -1,0 +1,143 @@
+"""The tree of market categories, and how the clients of a market are positioned."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from capcli import ids
+from capcli.domain.account import UnreadableRow
+from capcli.domain.market import MarketRow, MarketStatus, Node, Sentiment
+from capcli.errors import NodeUnknown, UsageError
+from capcli.ports import Broker
+from capcli.reply import Reply
+
+_MOST_MARKETS = 500
+_MOST_SENTIMENTS = 50
+_GROUP = "_group"
+_LONGEST_PATH = 200
+_NEXT = "capcli markets browse"
+
+
+class BrowseRow(Struct, frozen=True):
+    """What is under a node: another node (it has a `node_id`), or a market (it has an `epic`)."""
+
+    node_id: str | None
+    epic: str | None
+    name: str
+    type: str | None
+    status: MarketStatus | None
+    bid: Decimal | None
+    offer: Decimal | None
+    change_pct: Decimal | None
+    at: datetime | None
+
+
+class Browsed(Struct, frozen=True):
+    """A node and what is under it; the root has no id. An unknown id cannot be told from an empty node."""
+
+    node_id: str | None
+    rows: tuple[BrowseRow, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
+
+
+class SentimentsFound(Struct, frozen=True):
+    """Shares of clients that are long and short, in percent, in the order asked for."""
+
+    sentiments: tuple[Sentiment, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
+
+
+class Browsing:
+    """Walks the tree and asks for sentiment. Never changes anything."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def browse(self, node: str | None = None, *, limit: int = _MOST_MARKETS) -> Reply[Browsed]:
+        """Return what is under a node, or under the root: nodes first, then at most `limit` markets.
+
+        A node is named by its id or by a path of names from the root (`commodities/metals`); case, spaces and
+        underscores do not matter. Raises NodeUnknown, UsageError.
+        """
+        node_id = None if node is None else self._find(node)
+        nodes, markets = self._broker.navigation(node_id, limit=limit)
+        rows = (*map(_node_row, nodes), *map(_market_row, markets))
+        return Reply(
+            Browsed(node_id, rows, (*nodes.unreadable, *markets.unreadable)), self._broker.account_id
+        )
+
+    def _find(self, text: str) -> str:
+        cleaned = text.strip()
+        if ids.is_node(cleaned):
+            return cleaned
+        steps = _steps(cleaned)
+        found: str | None = None
+        for step in steps:
+            found = _matching(step, self._broker.navigation(found)[0]).node_id
+        if found is None:
+            raise UsageError("Name a node, by id or by a path of names.", next=_NEXT)
+        return found
+
+    def sentiment(self, market_ids: tuple[str, ...]) -> Reply[SentimentsFound]:
+        """Return the sentiment of 1 to 50 markets in one request. Raises EpicUnknown, UsageError.
+
+        The broker asks for market ids; they equal the epics (API page 5.3).
+        """
+        wanted = tuple(dict.fromkeys(ids.epic(market_id) for market_id in market_ids))
+        if not 1 <= len(wanted) <= _MOST_SENTIMENTS:
+            raise UsageError(
+                f"Name 1 to {_MOST_SENTIMENTS} epics, not {len(wanted)}.",
+                next="capcli markets sentiment --help",
+            )
+        found = self._broker.sentiments(wanted)
+        return Reply(SentimentsFound(found, found.unreadable), self._broker.account_id)
+
+
+def _steps(path: str) -> list[str]:
+    steps = path.split("/")
+    if len(path) > _LONGEST_PATH or not path.isprintable() or any(not _plain(step) for step in steps):
+        raise UsageError(
+            f"{ids.shown(path)} is not a node: name its id, or names from the root with / between them.",
+            next=_NEXT,
+        )
+    return steps
+
+
+def _plain(name: str) -> str:
+    """Return a name as it is compared; nothing is left of one that is all signs, such as `..`."""
+    words = "".join(letter if letter.isalnum() else " " for letter in name.casefold().removesuffix(_GROUP))
+    return " ".join(words.split())
+
+
+def _matching(step: str, nodes: tuple[Node, ...]) -> Node:
+    wanted = _plain(step)
+    found = [node for node in nodes if _plain(node.name) == wanted]
+    found = found or [node for node in nodes if _plain(node.name).startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        both = ", ".join(f"{node.name} ({node.node_id})" for node in found)
+        raise UsageError(
+            f"{ids.shown(step)} is the name of {len(found)} nodes: {both}. Take the id.", next=_NEXT
+        )
+    there = ", ".join(node.name for node in nodes) or "nothing"
+    raise NodeUnknown(f"No node is called {ids.shown(step)}; there: {there}.", next=_NEXT)
+
+
+def _node_row(node: Node) -> BrowseRow:
+    return BrowseRow(node.node_id, None, node.name, None, None, None, None, None, None)
+
+
+def _market_row(row: MarketRow) -> BrowseRow:
+    return BrowseRow(
+        node_id=None,
+        epic=row.epic,
+        name=row.name,
+        type=row.type,
+        status=row.status,
+        bid=row.bid,
+        offer=row.offer,
+        change_pct=row.change_pct,
+        at=row.at,
+    )

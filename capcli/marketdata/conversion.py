@@ -1,0 +1,120 @@
+"""Exchange rates between an instrument's currency and the account's, from the broker's own markets."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Context, Decimal
+
+from capcli.domain.account import Position
+from capcli.domain.market import Market
+from capcli.domain.money import EXACT, SIGNIFICANT_DIGITS
+from capcli.errors import BrokerRefused, CapcliError, EpicUnknown
+from capcli.fanout import together
+from capcli.ports import Broker
+
+_DOLLAR = "USD"
+# EURUSD, but USDJPY: these are quoted in dollars, and all others say what a dollar costs.
+_QUOTED_IN_DOLLARS = frozenset({"AUD", "EUR", "GBP", "NZD"})
+# An inverted rate has no end; every reader of a JSON number keeps this many digits of it.
+_READABLE = Context(prec=SIGNIFICANT_DIGITS)
+
+
+class NoConversion(BrokerRefused):
+    """The broker offers no market from which the rate could be read."""
+
+    code = "NO_CONVERSION"
+    retry_safe = True
+
+
+def conversion_rate(broker: Broker, source: str, target: str) -> Decimal:
+    """Return units of `target` for one unit of `source`, as `rates_of`. Raises NoConversion."""
+    return rates_of(broker, (source,), target)[source]
+
+
+def rates_of(broker: Broker, currencies: Iterable[str], target: str) -> dict[str, Decimal]:
+    """Return units of `target` for one of each currency: mid prices, through the dollar; 1 for the same one.
+
+    One request, whatever the number of currencies; more only where a currency has no pair with the dollar.
+    The source of the broker's own booking rate is undocumented (API page 14.4), so these are estimates.
+    Raises NoConversion when no market gives a rate.
+    """
+    names = tuple(dict.fromkeys(currencies))
+    rates = _found(broker, names, target)
+    missing = next((name for name in names if name not in rates), None)
+    if missing is not None:
+        raise NoConversion(
+            f"No market gives a rate from {missing} to {target}, so the figures in {target} cannot be known.",
+            next=f"capcli markets search {missing}{target}",
+        )
+    return rates
+
+
+def known_rates(broker: Broker, currencies: Iterable[str], target: str) -> dict[str, Decimal]:
+    """Return as `rates_of` the rates that can be read; a currency without one is left out."""
+    names = tuple(dict.fromkeys(currencies))
+    try:
+        return _found(broker, names, target)
+    except CapcliError:
+        return _same(names, target)
+
+
+def rates_for(broker: Broker, positions: Iterable[Position]) -> dict[str, Decimal]:
+    """Return account currency for one of each currency that positions are in, as far as it can be read."""
+    currency = broker.account_currency
+    return known_rates(broker, (row.currency for row in positions), currency) if currency else {}
+
+
+def _found(broker: Broker, names: Sequence[str], target: str) -> dict[str, Decimal]:
+    rates = _same(names, target)
+    foreign = [name for name in names if name != target]
+    if not foreign:
+        return rates
+    dollars = _in_dollars(broker, (*foreign, target))
+    for name in foreign:
+        if name in dollars and target in dollars:
+            rates[name] = _READABLE.divide(dollars[name], dollars[target])
+        elif (direct := _direct(broker, name, target)) is not None:
+            rates[name] = _READABLE.plus(direct)
+    return rates
+
+
+def _same(names: Sequence[str], target: str) -> dict[str, Decimal]:
+    return {target: Decimal(1)} if target in names else {}
+
+
+def _in_dollars(broker: Broker, names: Sequence[str]) -> dict[str, Decimal]:
+    """Return what one of each currency costs in dollars, for those that have a pair with the dollar."""
+    epics = {_pair(name): name for name in names if name != _DOLLAR}
+    dollars = {_DOLLAR: Decimal(1)}
+    for market in _markets(broker, tuple(epics)):
+        name, mid = epics.get(market.epic, _DOLLAR), market.quote.mid
+        if name != _DOLLAR:
+            dollars[name] = mid if name in _QUOTED_IN_DOLLARS else EXACT.divide(Decimal(1), mid)
+    return dollars
+
+
+def _pair(name: str) -> str:
+    return f"{name}{_DOLLAR}" if name in _QUOTED_IN_DOLLARS else f"{_DOLLAR}{name}"
+
+
+def _markets(broker: Broker, epics: tuple[str, ...]) -> Iterable[Market]:
+    """Return those of the markets that there are: together, since one that is unknown fails all of them."""
+    if len(epics) > 1:
+        try:
+            return broker.markets(epics)
+        except EpicUnknown:
+            pass
+    found = together(*(lambda epic=epic: _market(broker, epic) for epic in epics))
+    return [market for market in found if market is not None]
+
+
+def _market(broker: Broker, epic: str) -> Market | None:
+    try:
+        return broker.market(epic)
+    except EpicUnknown:
+        return None
+
+
+def _direct(broker: Broker, source: str, target: str) -> Decimal | None:
+    if (market := _market(broker, source + target)) is not None:
+        return market.quote.mid
+    market = _market(broker, target + source)
+    return None if market is None else EXACT.divide(Decimal(1), market.quote.mid)

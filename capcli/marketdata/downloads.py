@@ -1,0 +1,400 @@
+"""Candles in bulk: pages asked for side by side, written in order, gone on with after any kind of end."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from queue import Empty, SimpleQueue
+from shlex import quote
+from threading import Event, Lock, Thread
+from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli import ids
+from capcli.domain.account import UnreadableRow
+from capcli.domain.candle_days import Days, Judged, add, judge
+from capcli.domain.candle_gaps import Gap
+from capcli.domain.market import Candle, Resolution
+from capcli.errors import CapcliError, Interrupted, UnreadableAnswer, UsageError
+from capcli.ports import Broker, CandleTarget, Clock, Kept, Lane
+from capcli.reply import Reply
+
+_PAGE = 1000
+_IN_FLIGHT = 8
+_AHEAD = 16
+# A candle that has just closed can appear or settle in REST some seconds later (API page 11).
+_SETTLED = timedelta(seconds=10)
+_SECOND = timedelta(seconds=1)
+_KEEP_EVERY_S = 1.0
+# Windows delivers Ctrl-C to a waiting thread only between waits.
+_LOOK_S = 0.2
+_RATE_OVER = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MIDNIGHT = datetime.min.time()
+
+_Page = tuple[Candle, ...] | BaseException
+"""The candles of one window, or why there are none; it is told when its turn comes."""
+
+
+class DownloadOrder(Struct, frozen=True):
+    """What is wanted: the candles of a market from a time to a time (UTC, both included), in a file.
+
+    `target` is the file as typed, or `-` for stdout. Without an `end`, up to now.
+    """
+
+    epic: str
+    resolution: Resolution
+    start: datetime
+    end: datetime | None
+    target: str
+
+    @property
+    def command(self) -> str:
+        """Return the command line that goes on with it."""
+        until = f" --to {_typed(self.end)}" if self.end else ""
+        window = f"--from {_typed(self.start)}{until}"
+        return (
+            f"capcli prices {quote(self.epic)} --resolution {self.resolution.value} {window}"
+            f" --output {quote(self.target)}"
+        )
+
+    @property
+    def terms(self) -> dict[str, str]:
+        """Return what makes two downloads the same one."""
+        return {
+            "epic": self.epic,
+            "resolution": self.resolution.value,
+            "from": _typed(self.start),
+            "to": _typed(self.end) if self.end else "",
+        }
+
+
+class Progress(Struct, frozen=True):
+    """Where a download stands: candles, pages of pages, requests a second of this run, seconds left."""
+
+    candles: int
+    pages: int
+    of_pages: int
+    rate: float
+    left_s: float | None
+
+
+class Download(Struct, frozen=True):
+    """A finished download. `first` and `last` are the opening instants of the outermost candles.
+
+    `asked_from` is the first instant asked for: the broker need not have candles that are as old.
+    `requests` counts pages over all runs of a download that was interrupted. `gaps` are holes inside the
+    sessions that the candles around them show; `days_unjudged` counts days that may be
+    holidays, end early beside one, or have nothing to compare with.
+    """
+
+    epic: str
+    resolution: Resolution
+    file: str
+    rows: int
+    asked_from: datetime
+    first: datetime | None
+    last: datetime | None
+    requests: int
+    gaps: int
+    missing: int
+    longest_gap: Gap | None
+    days_unjudged: int
+    resumed: bool
+    seconds: Decimal
+
+
+class Downloads:
+    """Fetches candles in the lane that leaves everybody else the first turn."""
+
+    def __init__(self, broker: Broker, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._broker = broker
+        self._bulk = broker.in_lane(Lane.BULK)
+        self._clock = clock
+        self._monotonic = monotonic
+
+    def download(
+        self, order: DownloadOrder, target: CandleTarget, told: Callable[[Progress], None]
+    ) -> Reply[Download]:
+        """Fetch all closed candles of a window into a target, oldest first, each once.
+
+        Raises EpicUnknown, UsageError for an empty window, OutputUnusable, and what stops a read: then what
+        was kept stays, and the same order goes on there.
+        """
+        order = replace(order, epic=ids.epic(order.epic))
+        began = self._monotonic()
+        try:
+            kept = target.begin(order.terms, order.command)
+            market = self._broker.details(order.epic)
+            start, end = self._window(order, kept)
+            run = _Run(
+                order,
+                target,
+                start=start,
+                kept=kept or Kept(end, price_places=max(market.decimals, 0)),
+                told=told,
+                monotonic=self._monotonic,
+            )
+            with run.going_on():
+                done = run.through(self._bulk)
+                target.finish(done)
+        finally:
+            target.close()
+        took = Decimal(str(round(self._monotonic() - began, 3)))
+        judged = judge(done.days, order.resolution.span, market.hours, self._now())
+        return Reply(
+            _result(order, done, judged, resumed=kept is not None, took=took), self._broker.account_id
+        )
+
+    def _now(self) -> datetime:
+        return self._broker.broker_time() or self._clock()
+
+    def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[datetime, datetime]:
+        """Return the first and the last instant to ask for."""
+        now = self._now()
+        start = _on_grid(order.start, order.resolution)
+        # The last candle that has closed and settled; the one that is still forming is left out.
+        closed = now - _SETTLED - order.resolution.span
+        end = kept.end if kept else min(order.end or closed, closed)
+        if start > end:
+            raise UsageError(
+                f"There is no closed {order.resolution.value} candle from {order.start:%Y-%m-%d %H:%M}Z to "
+                f"{min(order.end or now, now):%Y-%m-%d %H:%M}Z. Nothing was written.",
+                next="capcli prices --help",
+            )
+        return start, end
+
+
+def windows(start: datetime, end: datetime, resolution: Resolution) -> Iterator[tuple[datetime, datetime]]:
+    """Cut a span into the windows of single requests, both ends included (API page 11), oldest first.
+
+    Candles up to an hour begin on the clock's own grid, so the next window begins where the next candle does.
+    Where wider ones begin is not documented: there the windows leave no second out.
+    """
+    span = resolution.span
+    page = (_PAGE - 1) * span
+    while start <= end:
+        stop = min(start + page, end)
+        yield start, stop
+        start = stop + (span if _has_grid(resolution) else _SECOND)
+
+
+class _Run:
+    """One run of a download: pages in any order from the threads, in their own order to the target."""
+
+    def __init__(
+        self,
+        order: DownloadOrder,
+        target: CandleTarget,
+        *,
+        start: datetime,
+        kept: Kept,
+        told: Callable[[Progress], None],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._order = order
+        self._target = target
+        self._windows = tuple(windows(start, kept.end, order.resolution))
+        self._kept = kept
+        self._days = dict(kept.days)
+        self._saved = kept.pages
+        self._told = told
+        self._monotonic = monotonic
+        self._times: deque[float] = deque([monotonic()], maxlen=_RATE_OVER)
+
+    def through(self, broker: Broker) -> Kept:
+        """Fetch what is missing, and return how it stands then."""
+        saved_at = self._monotonic()
+        todo = self._windows[self._kept.pages :]
+        with _Pages(broker, self._order, todo) as pages:
+            for candles in pages:
+                if isinstance(candles, BaseException):
+                    self._save()
+                    raise candles
+                self._take(candles)
+                if self._monotonic() - saved_at >= _KEEP_EVERY_S:
+                    self._save()
+                    saved_at = self._monotonic()
+        self._save()
+        return self._kept
+
+    def _take(self, candles: tuple[Candle, ...]) -> None:
+        kept = self._kept
+        candles = tuple(one for one in candles if kept.last is None or one.time > kept.last)
+        self._target.append(candles)
+        add(self._days, (one.time for one in candles), self._order.resolution.span)
+        self._kept = _with_page(kept, candles, self._days)
+        self._tell()
+
+    def _save(self) -> None:
+        self._target.keep(self._kept)
+        self._saved = self._kept.pages
+
+    def _tell(self) -> None:
+        self._times.append(self._monotonic())
+        took = self._times[-1] - self._times[0]
+        rate = (len(self._times) - 1) / took if took > 0 else 0.0
+        missing = len(self._windows) - self._kept.pages
+        left = missing / rate if rate else None
+        self._told(Progress(self._kept.rows, self._kept.pages, len(self._windows), rate, left))
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Let whatever ends a run early say what is kept, and how to go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise Interrupted(f"Interrupted. {self._where}", next=self._order.command) from None
+        except CapcliError as error:
+            error.message = f"{error.message} {self._where}"
+            error.next = self._order.command
+            raise
+
+    @property
+    def _where(self) -> str:
+        if self._order.target == "-":
+            return f"{self._kept.rows} candles were written; stdout cannot be gone on with."
+        total = len(self._windows)
+        return f"{self._saved} of {total} pages are kept; the same command goes on from there."
+
+
+class _Pages:
+    """The pages of a download in order, asked for by several threads that stay a little ahead."""
+
+    def __init__(
+        self, broker: Broker, order: DownloadOrder, todo: tuple[tuple[datetime, datetime], ...]
+    ) -> None:
+        self._broker = broker
+        self._order = order
+        self._todo = todo
+        self._next = iter(range(len(todo)))
+        self._lock = Lock()
+        self._found: SimpleQueue[tuple[int, _Page]] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
+        self._over = Event()
+
+    def __enter__(self) -> Self:
+        for _ in range(min(_AHEAD, len(self._todo))):
+            self._room.put(None)
+        for _ in range(min(_IN_FLIGHT, len(self._todo))):
+            Thread(target=self._fetch, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for _thread in range(_IN_FLIGHT):
+            self._room.put(None)
+
+    def __iter__(self) -> Iterator[_Page]:
+        early: dict[int, _Page] = {}
+        for turn in range(len(self._todo)):
+            while turn not in early:
+                number, found = self._wait()
+                early[number] = found
+            yield early.pop(turn)
+            self._room.put(None)
+
+    def _wait(self) -> tuple[int, _Page]:
+        while True:
+            try:
+                return self._found.get(timeout=_LOOK_S)
+            except Empty:
+                continue
+
+    def _fetch(self) -> None:
+        while True:
+            self._room.get()
+            with self._lock:
+                number = next(self._next, None)
+            if number is None or self._over.is_set():
+                return
+            page = self._page(number)
+            if isinstance(page, BaseException):
+                # Pages before this one are under way; what comes after it would be fetched in vain.
+                self._over.set()
+            self._found.put((number, page))
+
+    def _page(self, number: int) -> _Page:
+        start, stop = self._todo[number]
+        try:
+            found = self._broker.candles(
+                self._order.epic, self._order.resolution, last=_PAGE, start=start, end=stop
+            )
+        except BaseException as error:  # noqa: BLE001  handed to the thread that writes
+            return error
+        return _unread(found.unreadable[0]) if found.unreadable else found
+
+
+def _unread(row: UnreadableRow) -> UnreadableAnswer:
+    """A file is to be whole: a candle that was sent and is not in it would pass for a gap."""
+    return UnreadableAnswer(
+        f"The broker's candle of {row.words} cannot be read: {row.why}. What came before it is kept.",
+        next="capcli health --report",
+    )
+
+
+def _with_page(kept: Kept, candles: tuple[Candle, ...], days: Days) -> Kept:
+    return Kept(
+        end=kept.end,
+        pages=kept.pages + 1,
+        rows=kept.rows + len(candles),
+        requests=kept.requests + 1,
+        first=kept.first or (candles[0].time if candles else None),
+        last=candles[-1].time if candles else kept.last,
+        days=days,
+        price_places=max(kept.price_places, *map(_price_places, candles), 0),
+        volume_places=max(kept.volume_places, *(_places(candle.volume) for candle in candles), 0),
+    )
+
+
+def _price_places(candle: Candle) -> int:
+    return max(
+        _places(number)
+        for number in (
+            candle.bid_open, candle.bid_high, candle.bid_low, candle.bid_close,
+            candle.ask_open, candle.ask_high, candle.ask_low, candle.ask_close,
+        )
+    )  # fmt: skip
+
+
+def _places(number: Decimal | None) -> int:
+    return 0 if number is None else max(-int(number.as_tuple().exponent), 0)
+
+
+def _has_grid(resolution: Resolution) -> bool:
+    return resolution.span <= Resolution.HOUR.span
+
+
+def _on_grid(start: datetime, resolution: Resolution) -> datetime:
+    """Return where the first candle at or after an instant begins, as far as that is known."""
+    if not _has_grid(resolution):
+        return start
+    return start + (_EPOCH - start) % resolution.span
+
+
+def _typed(at: datetime) -> str:
+    """Write an instant as `--from` and `--to` read it."""
+    return f"{at:%Y-%m-%d}" if at.time() == _MIDNIGHT else f"{at:%Y-%m-%dT%H:%M:%S}"
+
+
+def _result(order: DownloadOrder, kept: Kept, judged: Judged, *, resumed: bool, took: Decimal) -> Download:
+    return Download(
+        epic=order.epic,
+        resolution=order.resolution,
+        file=order.target,
+        rows=kept.rows,
+        asked_from=order.start,
+        first=kept.first,
+        last=kept.last,
+        requests=kept.requests,
+        gaps=judged.gaps.count,
+        missing=judged.gaps.candles,
+        longest_gap=judged.gaps.longest,
+        days_unjudged=judged.days_unjudged,
+        resumed=resumed,
+        seconds=took,
+    )

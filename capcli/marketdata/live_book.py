@@ -1,0 +1,253 @@
+"""The open positions on the stream: P&L from every tick, totals in the account's currency."""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from msgspec import Struct
+
+from capcli.domain.account import Position, UnreadableRow
+from capcli.domain.market import Side
+from capcli.domain.money import EXACT, cents
+from capcli.domain.stream import MOST_EPICS, Gap, Quiet, Tick, Told
+from capcli.errors import EpicUnknown, RateLimited, Unreachable
+from capcli.marketdata.streams import Watch, Watching
+from capcli.ports import Broker, Clock
+
+REREAD_MS = 15_000
+_CROSS = "USD"
+
+
+class LivePosition(Struct, frozen=True):
+    """One open position at the latest price it would close at; `pl` in `currency`."""
+
+    deal_id: str
+    epic: str
+    side: Side
+    size: Decimal
+    level: Decimal
+    price: Decimal
+    pl: Decimal
+    currency: str
+
+
+class LiveTotals(Struct, frozen=True):
+    """The sum in account currency, None where no market gives a rate or a row cannot be read.
+
+    `count` positions, those that cannot be read included.
+    """
+
+    currency: str | None
+    pl: Decimal | None
+    count: int
+
+
+class LiveBook(Struct, frozen=True):
+    """The book at one instant (ms since 1970); `opened` and `closed` are deal ids since the one before.
+
+    `reread` are the markets beyond the 40 of a stream (API page 3): their prices come with each reading of
+    the book, every 15 s. `unreadable` are open as well: the broker sends them in a form that cannot be read.
+    """
+
+    positions: tuple[LivePosition, ...]
+    totals: LiveTotals
+    at_ms: int
+    opened: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    reread: tuple[str, ...] = ()
+    unreadable: tuple[UnreadableRow, ...] = ()
+
+
+class _Leg(Struct, frozen=True):
+    """A market whose mid is a rate, or whose inverse is."""
+
+    epic: str
+    inverted: bool
+
+
+class LivePortfolio:
+    """Opens live books. Changes nothing."""
+
+    def __init__(
+        self, broker: Broker, watching: Watching, clock: Clock, sleep: Callable[[float], None]
+    ) -> None:
+        self._broker = broker
+        self._watching = watching
+        self._clock = clock
+        self._sleep = sleep
+
+    def open(self) -> "Book":
+        """Read the positions and follow their markets. Raises as any read, and as `Watching.watch`."""
+        return Book(self._broker, self._watching, self._clock, self._sleep)
+
+
+class Book:
+    """The positions and their prices. Reads the book again now and then, for what opened and closed."""
+
+    def __init__(
+        self, broker: Broker, watching: Watching, clock: Clock, sleep: Callable[[float], None]
+    ) -> None:
+        self._broker = broker
+        self._watching = watching
+        self._clock = clock
+        self._sleep = sleep
+        self._positions: dict[str, Position] = {}
+        self._unreadable: tuple[UnreadableRow, ...] = ()
+        self._prices: dict[str, tuple[Decimal, Decimal]] = {}
+        self._rates: dict[str, tuple[_Leg, ...] | None] = {}
+        self._watch: Watch | None = None
+        self._opened: list[str] = []
+        self._closed: list[str] = []
+        self._read_at_ms = 0
+        self._read()
+        self._opened.clear()
+
+    @property
+    def account_id(self) -> str | None:
+        return self._broker.account_id
+
+    def receive(self, timeout_s: float) -> list[Told | Quiet]:
+        """Take in what came, and return it; without a position there is nothing to listen to."""
+        if self._now_ms() - self._read_at_ms >= REREAD_MS:
+            self._read_again()
+        if self._watch is None:
+            self._sleep(timeout_s)
+            return []
+        told = self._watch.receive(timeout_s)
+        for event in told:
+            if type(event) is Tick:
+                self._prices[event.epic] = event.bid, event.offer
+            elif type(event) is Gap:
+                self._read_again()
+        return told
+
+    def snapshot(self) -> LiveBook:
+        """Return the book at the latest prices."""
+        rows = tuple(self._row(position) for position in self._positions.values())
+        opened, closed = tuple(self._opened), tuple(self._closed)
+        self._opened.clear()
+        self._closed.clear()
+        return LiveBook(
+            rows, self._totals(rows), self._now_ms(), opened, closed, self._reread(), self._unreadable
+        )
+
+    def _reread(self) -> tuple[str, ...]:
+        streamed = self._watch.markets if self._watch else {}
+        epics = dict.fromkeys(position.epic for position in self._positions.values())
+        return tuple(epic for epic in epics if epic not in streamed)
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+
+    def _row(self, position: Position) -> LivePosition:
+        price, profit = position.valued_at, position.upl
+        if position.epic in self._prices:
+            bid, offer = self._prices[position.epic]
+            price = bid if position.side is Side.BUY else offer
+            move = price - position.level if position.side is Side.BUY else position.level - price
+            # API page 14.3; lotSize plays no part.
+            profit = move * position.size * position.contract_size
+        return LivePosition(
+            position.deal_id,
+            position.epic,
+            position.side,
+            position.size,
+            position.level,
+            price,
+            profit,
+            position.currency,
+        )
+
+    def _totals(self, rows: Iterable[LivePosition]) -> LiveTotals:
+        target, sums = self._broker.account_currency, dict[str, Decimal]()
+        count = 0
+        for row in rows:
+            sums[row.currency] = sums.get(row.currency, Decimal(0)) + row.pl
+            count += 1
+        if self._unreadable:
+            return LiveTotals(target, None, count + len(self._unreadable))
+        total = Decimal(0)
+        for currency, amount in sums.items():
+            rate = self._rate(currency)
+            if rate is None:
+                return LiveTotals(target, None, count)
+            total += EXACT.multiply(amount, rate)
+        return LiveTotals(target, cents(total), count)
+
+    def _rate(self, currency: str) -> Decimal | None:
+        if currency == self._broker.account_currency:
+            return Decimal(1)
+        legs = self._rates.get(currency)
+        if legs is None:
+            return None
+        rate = Decimal(1)
+        for leg in legs:
+            bid, offer = self._prices[leg.epic]
+            mid = (bid + offer) / 2
+            rate = EXACT.divide(rate, mid) if leg.inverted else EXACT.multiply(rate, mid)
+        return rate
+
+    def _read_again(self) -> None:
+        try:
+            self._read()
+        except (Unreachable, RateLimited):
+            # The stream goes on; the next time will do.
+            self._read_at_ms = self._now_ms()
+
+    def _read(self) -> None:
+        listed = self._broker.list_positions()
+        found = {position.deal_id: position for position in listed.rows}
+        self._read_at_ms = self._now_ms()
+        before, there = self._deals(), {*found, *(row.deal_id for row in listed.unreadable)}
+        self._opened += [deal for deal in found if deal not in before]
+        # A row without a deal id may be any of them.
+        self._closed += [deal for deal in self._positions if deal not in there and None not in there]
+        self._unreadable = listed.unreadable
+        for position in found.values():
+            # A market that the stream tells of knows better than a list that was made on the way.
+            streamed = self._watch is not None and position.epic in self._watch.markets
+            if not streamed and position.bid is not None and position.offer is not None:
+                self._prices[position.epic] = position.bid, position.offer
+        self._positions = found
+        for currency in {position.currency for position in found.values()} - set(self._rates):
+            self._rates[currency] = self._legs(currency)
+        self._follow()
+
+    def _deals(self) -> set[str | None]:
+        return {*self._positions, *(row.deal_id for row in self._unreadable)}
+
+    def _follow(self) -> None:
+        """Watch the markets of the book and of its exchange rates; above 40 the rest is read now and then."""
+        legs = [leg.epic for some in self._rates.values() for leg in some or ()]
+        priced = (row.epic for row in self._positions.values() if row.epic in self._prices)
+        wanted = list(dict.fromkeys([*priced, *legs]))
+        if self._watch is None:
+            if wanted:
+                self._watch = self._watching.watch(wanted[:MOST_EPICS])
+        else:
+            room = MOST_EPICS - len(self._watch.markets)
+            self._watch.add([epic for epic in wanted if epic not in self._watch.markets][: max(0, room)])
+
+    def _legs(self, currency: str) -> tuple[_Leg, ...] | None:
+        """Return the markets from which the rate into the account's currency follows; None without any."""
+        target = self._broker.account_currency
+        if target is None or currency == target:
+            return ()
+        direct = self._leg(currency, target)
+        if direct is not None or _CROSS in {currency, target}:
+            return None if direct is None else (direct,)
+        first, second = self._leg(currency, _CROSS), self._leg(_CROSS, target)
+        return None if first is None or second is None else (first, second)
+
+    def _leg(self, source: str, target: str) -> _Leg | None:
+        for epic, inverted in ((source + target, False), (target + source, True)):
+            try:
+                quote = self._broker.market(epic).quote
+            except EpicUnknown:
+                continue
+            self._prices[epic] = quote.bid, quote.offer
+            return _Leg(epic, inverted)
+        return None
+
+    def _now_ms(self) -> int:
+        return int(self._clock().timestamp() * 1000)

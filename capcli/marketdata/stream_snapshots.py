@@ -1,0 +1,440 @@
+"""The stream for callers that cannot wait: looks at it for a bounded time, with a cursor to go on from.
+
+Between two looks nothing is heard, so what follows a cursor begins with a gap that says so.
+"""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from capcli import ids
+from capcli.domain.alerts import Level, Way
+from capcli.domain.market import Candle, Resolution
+from capcli.domain.money import NotANumber, parse_decimal, plain
+from capcli.domain.stream import Bar, Gap, Quiet, Tick, Told
+from capcli.errors import UsageError
+from capcli.marketdata.alerts import Alarms
+from capcli.marketdata.live_book import LivePortfolio, LivePosition
+from capcli.marketdata.streams import Throttle, Watch, Watching, chosen
+from capcli.ports import Broker, Clock, Streams
+from capcli.reply import Reply
+
+LONGEST_S = 43  # opening and ending included, so that a call stays below 45
+MOST_ROWS = 250  # an answer stays below 20 kB
+MOST_CANDLE_EPICS = 10
+_LOOK_S = 0.2
+Stopped = Callable[[], bool]
+
+
+class Price(Struct, frozen=True):
+    """A tick, in the instrument's currency; `at` is the broker's time."""
+
+    epic: str
+    bid: Decimal
+    offer: Decimal
+    at: datetime
+
+
+class PricesSeen(Struct, frozen=True):
+    """Ticks in the order in which they came, thinned to one in `interval_s` for each market.
+
+    `seen` counts all that came. `silent` names markets without ticks, with their status. `gaps` are spans of
+    time (ISO 8601 intervals) in which ticks may be missing.
+    """
+
+    ticks: tuple[Price, ...]
+    seen: int
+    interval_s: Decimal
+    silent: Mapping[str, str]
+    gaps: tuple[str, ...]
+    cursor: str
+
+
+class Reached(Struct, frozen=True):
+    """A level that the bid reached."""
+
+    epic: str
+    way: Way
+    level: Decimal
+    bid: Decimal
+    at: datetime
+
+
+class AlertsSeen(Struct, frozen=True):
+    """What fired during this look, and how many levels still wait."""
+
+    fired: tuple[Reached, ...]
+    waiting: int
+    prices: Mapping[str, Decimal]
+    gaps: tuple[str, ...]
+    cursor: str
+
+
+class PlPoint(Struct, frozen=True):
+    """The book's P&L at an instant, in account currency."""
+
+    at: datetime
+    pl: Decimal | None
+
+
+class PortfolioSeen(Struct, frozen=True):
+    """The book at the end of the look, with P&L from the latest ticks, and how the total moved meanwhile.
+
+    `pl` is the total in `currency`, the account's; None where no market gives an exchange rate.
+    """
+
+    positions: tuple[LivePosition, ...]
+    pl: Decimal | None
+    currency: str | None
+    history: tuple[PlPoint, ...]
+    opened: tuple[str, ...]
+    closed: tuple[str, ...]
+    gaps: tuple[str, ...]
+    cursor: str
+
+
+class ClosedBar(Struct, frozen=True):
+    """A bar that is over, in bid prices; `time` is its opening instant."""
+
+    epic: str
+    time: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal | None
+
+
+class CandlesSeen(Struct, frozen=True):
+    """Bars that closed since the cursor, or during this look, oldest first and none left out."""
+
+    candles: tuple[ClosedBar, ...]
+    cursor: str
+
+
+class Glimpses:
+    """Looks at the stream, each at most 43 s long. `stopped` ends a look whose caller has gone."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        streams: Streams,
+        watching: Watching,
+        book: LivePortfolio,
+        *,
+        clock: Clock,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._broker = broker
+        self._streams = streams
+        self._watching = watching
+        self._book = book
+        self._clock = clock
+        self._monotonic = monotonic
+
+    def prices(
+        self,
+        epics: Sequence[str],
+        *,
+        duration_s: float,
+        interval_s: float = 1.0,
+        cursor: str | None = None,
+        stopped: Stopped = lambda: False,
+    ) -> Reply[PricesSeen]:
+        """Return the ticks of 1 to 40 markets. Raises EpicUnknown, UsageError, Unreachable."""
+        before, ends = _read(cursor, "prices"), self._ends(duration_s)
+        wanted = chosen(epics)
+        every_s = max(interval_s, min(duration_s, LONGEST_S) * len(wanted) / MOST_ROWS)
+        throttle, kept, seen = Throttle(int(every_s * 1000)), list[Tick](), 0
+        watch = self._watching.watch(wanted)
+        missed = self._since(before)
+        try:
+            for told in self._looks(watch.receive, ends, stopped):
+                seen += sum(type(event) is Tick for event in told)
+                passed = throttle.pass_on(told, self._now_ms())
+                kept += [event for event in passed if isinstance(event, Tick)]
+                missed += _missed(told)
+        finally:
+            rest = watch.close()
+        seen += sum(type(event) is Tick for event in rest)
+        late = throttle.pass_on(rest, self._now_ms() + int(every_s * 1000))
+        kept += [event for event in late if isinstance(event, Tick)]
+        found = PricesSeen(
+            tuple(_price(tick) for tick in kept[-MOST_ROWS:]),
+            seen,
+            Decimal(str(every_s)),
+            _silent(watch, kept),
+            tuple(missed),
+            self._cursor("prices"),
+        )
+        return Reply(found, watch.account_id)
+
+    def alerts(
+        self,
+        alerts: Mapping[str, Any],
+        *,
+        duration_s: float,
+        auto_close: bool = False,
+        cursor: str | None = None,
+        stopped: Stopped = lambda: False,
+    ) -> Reply[AlertsSeen]:
+        """Wait for levels: `{"GOLD": {"above": 2700, "below": [2600, 2500]}}`, or `{"GOLD": 2700}`.
+
+        Each fires once, and never again after its cursor; a plain number is waited for from where the price
+        is. Ends when all fired; with `auto_close` at the first. Raises as `prices`.
+        """
+        before, ends = _read(cursor, "alerts"), self._ends(duration_s)
+        asked = _asked(alerts)
+        watch = self._watching.watch([epic for epic, _, _ in asked])
+        ways: dict[str, str] = {**before.get("ways", {})}
+        levels = [_level(watch, ways, epic, way, price) for epic, way, price in asked]
+        alarms = Alarms(levels, met=before.get("met"))
+        fired, prices, missed = list[Reached](), dict[str, Decimal](), self._since(before)
+        try:
+            for told in self._looks(watch.receive, ends, stopped):
+                missed += _missed(told)
+                for event in told:
+                    if isinstance(event, Tick):
+                        prices[event.epic] = event.bid
+                        fired += [_reached(one.level, event) for one in alarms.look(event)]
+                if not alarms.waiting or (auto_close and fired):
+                    break
+        finally:
+            watch.close()
+        firsts = {epic: one.first for epic, one in watch.markets.items()}
+        known = {epic: tick.bid for epic, tick in firsts.items() if tick} | prices
+        after = self._cursor("alerts", met=alarms.met, ways=ways)
+        found = AlertsSeen(tuple(fired), len(alarms.waiting), known, tuple(missed), after)
+        return Reply(found, watch.account_id)
+
+    def portfolio(
+        self,
+        *,
+        duration_s: float,
+        interval_s: float = 5.0,
+        cursor: str | None = None,
+        stopped: Stopped = lambda: False,
+    ) -> Reply[PortfolioSeen]:
+        """Return the open positions with P&L from their ticks. Raises as any read, and Unreachable."""
+        before, ends = _read(cursor, "portfolio"), self._ends(duration_s)
+        every_s = max(interval_s, min(duration_s, LONGEST_S) / MOST_ROWS)
+        book, missed = self._book.open(), self._since(before)
+        history, opened, closed = list[PlPoint](), list[str](), list[str]()
+        try:
+            latest, due = book.snapshot(), self._monotonic() + every_s
+            for told in self._looks(book.receive, ends, stopped):
+                missed += _missed(told)
+                if self._monotonic() >= due:
+                    due = self._monotonic() + every_s
+                    latest = book.snapshot()
+                    history.append(PlPoint(_instant(latest.at_ms), latest.totals.pl))
+                    opened += latest.opened
+                    closed += latest.closed
+            latest = book.snapshot()
+        finally:
+            book.close()
+        found = PortfolioSeen(
+            latest.positions,
+            latest.totals.pl,
+            latest.totals.currency,
+            tuple(history),
+            (*opened, *latest.opened),
+            (*closed, *latest.closed),
+            tuple(missed),
+            self._cursor("portfolio"),
+        )
+        return Reply(found, book.account_id)
+
+    def candles(
+        self,
+        epics: Sequence[str],
+        resolution: Resolution,
+        *,
+        duration_s: float,
+        cursor: str | None = None,
+        stopped: Stopped = lambda: False,
+    ) -> Reply[CandlesSeen]:
+        """Return bars as they close, of 1 to 10 markets; those that the stream lost are read.
+
+        Raises EpicUnknown, UsageError, Unreachable.
+        """
+        before, ends = _read(cursor, "candles"), self._ends(duration_s)
+        wanted = chosen(epics)
+        if len(wanted) > MOST_CANDLE_EPICS:
+            raise UsageError(f"Name 1 to {MOST_CANDLE_EPICS} epics, not {len(wanted)}.")
+        for epic in wanted:
+            self._broker.details(epic)
+        began = self._broker_ms()
+        since = _instant(before.get("at", began))
+        stream = self._streams.open(wanted, resolution)
+        found: dict[tuple[str, datetime], ClosedBar] = {}
+        try:
+            for told in self._looks(stream.receive, ends, stopped):
+                found |= _bars(told, resolution)
+        finally:
+            stream.close()
+        until = self._broker_ms()
+        found |= self._read_closed(wanted, resolution, since, _instant(until))
+        bars = tuple(sorted(found.values(), key=lambda bar: (bar.time, bar.epic)))
+        shown = tuple(bar for bar in bars if bar.time + resolution.span > since)[-MOST_ROWS:]
+        reply = CandlesSeen(shown, self._cursor("candles", at=until))
+        return Reply(reply, self._broker.account_id)
+
+    def _read_closed(
+        self, epics: Sequence[str], resolution: Resolution, since: datetime, until: datetime
+    ) -> dict[tuple[str, datetime], ClosedBar]:
+        """Read the bars that closed in a span, when one can have closed in it (API page 12.3)."""
+        if int(since.timestamp()) // 60 == int(until.timestamp()) // 60:
+            return {}
+        start = max(since - resolution.span, until - (MOST_ROWS * resolution.span))
+        rows = {}
+        for epic in epics:
+            for candle in self._broker.candles(epic, resolution, start=start, end=until):
+                if since < candle.time + resolution.span <= until:
+                    rows[epic, candle.time] = _closed_bar(epic, candle)
+        return rows
+
+    def _looks(
+        self, receive: Callable[[float], Sequence[Told | Quiet]], ends: float, stopped: Stopped
+    ) -> Iterator[Sequence[Told | Quiet]]:
+        while (left := ends - self._monotonic()) > 0 and not stopped():
+            yield receive(min(_LOOK_S, left))
+
+    def _ends(self, duration_s: float) -> float:
+        return self._monotonic() + min(duration_s, LONGEST_S)
+
+    def _since(self, before: Mapping[str, Any]) -> list[str]:
+        if not before:
+            return []
+        return [_span(before["at"], self._now_ms())]
+
+    def _cursor(self, kind: str, **facts: Any) -> str:
+        text = json.dumps({"kind": kind, "at": self._now_ms(), **facts}, separators=(",", ":"))
+        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def _now_ms(self) -> int:
+        return int(self._clock().timestamp() * 1000)
+
+    def _broker_ms(self) -> int:
+        return int((self._broker.broker_time() or self._clock()).timestamp() * 1000)
+
+
+def _read(cursor: str | None, kind: str) -> dict[str, Any]:
+    """Return what a cursor holds; nothing without one. Raises UsageError for another call's."""
+    if cursor is None:
+        return {}
+    try:
+        found = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        at, met, ways = found["at"], found.get("met", {}), found.get("ways", {})
+        sound = found["kind"] == kind and type(at) is int and 0 < at < 1 << 43
+        sound = sound and all(value is True or value is False for value in met.values())
+        sound = sound and all(way in set(Way) for way in ways.values())
+    except (ValueError, TypeError, KeyError, AttributeError):
+        sound, found = False, {}
+    if not sound:
+        raise UsageError("The cursor is not one that this call returned. Leave it out to start again.")
+    return dict(found)
+
+
+def _instant(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms // 1000, UTC) + timedelta(milliseconds=at_ms % 1000)
+
+
+def _missed(told: Sequence[Told | Quiet]) -> list[str]:
+    gaps = [event for event in told if isinstance(event, Gap)]
+    return [_span(gap.from_ms, gap.to_ms) for gap in gaps]
+
+
+def _span(since_ms: int, until_ms: int) -> str:
+    """Write a span of time as an ISO 8601 interval."""
+    return "/".join(f"{_instant(ms):%Y-%m-%dT%H:%M:%S}Z" for ms in (since_ms, until_ms))
+
+
+def _price(tick: Tick) -> Price:
+    return Price(tick.epic, tick.bid, tick.offer, _instant(tick.at_ms))
+
+
+def _silent(watch: Watch, kept: Sequence[Tick]) -> dict[str, str]:
+    heard = {tick.epic for tick in kept}
+    return {epic: watch.status[epic].value for epic in watch.markets if epic not in heard}
+
+
+def _asked(alerts: Mapping[str, Any]) -> list[tuple[str, Way | None, Decimal]]:
+    """Read the levels of each market. Raises UsageError that shows the form."""
+    found: list[tuple[str, Way | None, Decimal]] = []
+    for name, given in alerts.items():
+        epic = ids.epic(name)
+        if isinstance(given, Mapping):
+            known = set(given) <= set(Way) and bool(given)
+            pairs = [(Way(way), value) for way, value in given.items()] if known else [(None, None)]
+        else:
+            pairs = [(None, given)]
+        for way, value in pairs:
+            found += [(epic, way, _number(one)) for one in (value if isinstance(value, list) else [value])]
+    if not found:
+        raise _misread()
+    return found
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise _misread()
+    try:
+        number = parse_decimal(str(value))
+    except NotANumber:
+        raise _misread() from None
+    if number <= 0:
+        raise _misread()
+    return number
+
+
+def _misread() -> UsageError:
+    return UsageError(
+        'alerts is an object of epics with levels above 0, such as {"GOLD": {"above": 2700, "below": 2600}}; '
+        'a level may be a list, and {"GOLD": 2700} waits for it from where the price is.'
+    )
+
+
+def _level(watch: Watch, ways: dict[str, str], epic: str, way: Way | None, price: Decimal) -> Level:
+    """Say from which side a plain number is waited for; the cursor remembers it."""
+    if way is None:
+        first, key = watch.markets[epic].first, f"{epic} {price:f}"
+        if first is None and key not in ways:
+            raise UsageError(
+                f"The broker sends no price for {epic} now, so {plain(price)} may lie above or below it: say "
+                f'which, as in {{"{epic}": {{"above": {plain(price)}}}}}.'
+            )
+        way = Way(ways.setdefault(key, Way.ABOVE if first and first.bid < price else Way.BELOW))
+    return Level(epic, way, price)
+
+
+def _reached(level: Level, tick: Tick) -> Reached:
+    return Reached(level.epic, level.way, level.price, tick.bid, _instant(tick.at_ms))
+
+
+def _bars(told: Sequence[Told | Quiet], resolution: Resolution) -> dict[tuple[str, datetime], ClosedBar]:
+    bids = [bar for bar in told if isinstance(bar, Bar) and bar.side == "bid"]
+    return {
+        (bar.epic, _instant(bar.at_ms)): ClosedBar(
+            bar.epic, _instant(bar.at_ms), bar.open, bar.high, bar.low, bar.close, bar.volume
+        )
+        for bar in bids
+        if bar.resolution == resolution.value
+    }
+
+
+def _closed_bar(epic: str, candle: Candle) -> ClosedBar:
+    return ClosedBar(
+        epic,
+        candle.time,
+        candle.bid_open,
+        candle.bid_high,
+        candle.bid_low,
+        candle.bid_close,
+        candle.volume,
+    )

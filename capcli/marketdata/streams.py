@@ -1,0 +1,177 @@
+"""Prices as they come: which markets, what each tick says, and which of them went silent."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from capcli import ids
+from capcli.domain.market import MarketDetails, MarketStatus
+from capcli.domain.stream import MOST_EPICS, Gap, Lost, Quiet, Tick, Told
+from capcli.errors import RateLimited, Unreachable, UsageError
+from capcli.ports import Broker, Clock, PriceStream, Streams
+
+QUIET_MS = 30_000
+_LOOK_S = 1.0
+_ASK_AGAIN_S = 60.0
+
+
+class Watched(Struct, frozen=True):
+    """A market that is watched, as it was at the beginning."""
+
+    market: MarketDetails
+
+    @property
+    def first(self) -> Tick | None:
+        """The price at the beginning, stamped with its own time; None for a market that had none."""
+        quote = self.market.quote
+        if quote.bid is None or quote.offer is None:
+            return None
+        at = int(quote.at.timestamp() * 1000)
+        return Tick(self.market.epic, quote.bid, quote.offer, at, at)
+
+    @property
+    def is_open(self) -> bool:
+        return self.market.quote.status is MarketStatus.TRADEABLE
+
+
+class Watching:
+    """Opens watches over markets. Changes nothing."""
+
+    def __init__(self, broker: Broker, streams: Streams, clock: Clock) -> None:
+        self._broker = broker
+        self._streams = streams
+        self._clock = clock
+
+    def watch(self, epics: Sequence[str]) -> "Watch":
+        """Start to watch 1 to 40 markets.
+
+        One request looks them up. Raises EpicUnknown, with a suggestion, before anything is streamed;
+        UsageError for more than 40; Unreachable, RateLimited.
+        """
+        wanted = chosen(epics)
+        # A list whose one member is unknown is told by that member's name.
+        markets = self._broker.all_details(wanted) if len(wanted) > 1 else (self._broker.details(wanted[0]),)
+        stream = self._streams.open(wanted)
+        return Watch(self._broker, stream, markets, self._clock)
+
+
+def chosen(epics: Iterable[str]) -> tuple[str, ...]:
+    """Return the epics, each once. Raises UsageError for none and for more than a stream carries."""
+    wanted = tuple(dict.fromkeys(ids.epic(epic) for epic in epics))
+    if not 1 <= len(wanted) <= MOST_EPICS:
+        raise UsageError(
+            f"Name 1 to {MOST_EPICS} epics, not {len(wanted)}: a stream carries no more.",
+            next="capcli watch --help",
+        )
+    return wanted
+
+
+class Watch:
+    """A stream of some markets, and what is known of each. For one thread; close it at the end."""
+
+    def __init__(
+        self, broker: Broker, stream: PriceStream, markets: Sequence[MarketDetails], clock: Clock
+    ) -> None:
+        self.account_id = broker.account_id
+        self.markets = {market.epic: Watched(market) for market in markets}
+        self.status = {market.epic: market.quote.status for market in markets}
+        self._broker = broker
+        self._stream = stream
+        self._clock = clock
+        self._begun_ms = self._now_ms()
+        self._seen_ms = dict.fromkeys(self.markets, self._begun_ms)
+        self._quiet: set[str] = set()
+        self._look_at_ms = self._ask_at_ms = 0
+
+    def add(self, epics: Sequence[str]) -> None:
+        """Watch more markets. Raises as `Watching.watch`."""
+        new = [epic for epic in epics if epic not in self.markets]
+        if not new:
+            return
+        self._stream.add(new)
+        for market in self._broker.all_details(tuple(new)):
+            self.markets[market.epic] = Watched(market)
+            self.status[market.epic] = market.quote.status
+            self._seen_ms[market.epic] = self._now_ms()
+
+    def receive(self, timeout_s: float) -> list[Told | Quiet]:
+        """Return what came, and which markets went quiet. Raises what ends the stream for good."""
+        told: list[Told | Quiet] = [*self._stream.receive(timeout_s)]
+        for event in told:
+            if type(event) is Tick and event.epic in self._seen_ms:
+                self._seen_ms[event.epic] = event.received_ms
+        now = self._now_ms()
+        if now - self._look_at_ms >= _LOOK_S * 1000:
+            self._look_at_ms = now
+            told += self._silences(now)
+        return told
+
+    def close(self) -> list[Told]:
+        """End the stream; return what was sent before the broker knew."""
+        return self._stream.close()
+
+    def since_ms(self, epic: str) -> int | None:
+        """Return since when a market is quiet, or None while its ticks come."""
+        return self._seen_ms[epic] if epic in self._quiet else None
+
+    def _silences(self, now: int) -> list[Quiet]:
+        silent = {epic for epic, seen in self._seen_ms.items() if now - seen >= QUIET_MS}
+        if now - self._begun_ms < QUIET_MS:
+            silent |= {epic for epic, one in self.markets.items() if self._is_shut(epic, one)}
+        new, self._quiet = silent - self._quiet, silent
+        if silent and (new or now >= self._ask_at_ms):
+            changed = self._ask(silent, now)
+            new |= changed
+        return [Quiet(epic, self.status[epic].value, self._seen_ms[epic]) for epic in sorted(new)]
+
+    def _is_shut(self, epic: str, one: Watched) -> bool:
+        return not one.is_open and self._seen_ms[epic] == self._begun_ms
+
+    def _ask(self, silent: set[str], now: int) -> set[str]:
+        """Ask the broker whether silent markets are closed; return those whose status changed."""
+        first = now - self._begun_ms < QUIET_MS
+        if now < self._ask_at_ms or first:
+            return set()
+        self._ask_at_ms = now + int(_ASK_AGAIN_S * 1000)
+        try:
+            found = self._broker.all_details(tuple(sorted(silent)))
+        except (Unreachable, RateLimited):
+            return set()
+        changed = {m.epic for m in found if m.quote.status is not self.status[m.epic]}
+        self.status |= {market.epic: market.quote.status for market in found}
+        return changed
+
+    def _now_ms(self) -> int:
+        return int(self._clock().timestamp() * 1000)
+
+
+class Throttle:
+    """Lets the latest tick of each market through once in an interval; the last of a burst is never lost.
+
+    `every_ms` of 0 lets everything through.
+    """
+
+    def __init__(self, every_ms: int) -> None:
+        self._every = every_ms
+        self._sent: dict[str, int] = {}
+        self._held: dict[str, Tick] = {}
+
+    def pass_on(self, told: Iterable[Told | Quiet], now_ms: int) -> list[Told | Quiet]:
+        """Return what is to be shown now, in the order in which it came."""
+        if not self._every:
+            return list(told)
+        others: list[Told | Quiet] = []
+        for event in told:
+            if isinstance(event, Tick):
+                self._held[event.epic] = event
+            else:
+                others.append(event)
+        due = [epic for epic in self._held if now_ms - self._sent.get(epic, -self._every) >= self._every]
+        for epic in due:
+            self._sent[epic] = now_ms
+        return [*others, *(self._held.pop(epic) for epic in due)]
+
+
+def breaks(told: Iterable[Told | Quiet]) -> list[Gap | Lost]:
+    """Return what was missed or broke off."""
+    return [event for event in told if isinstance(event, Gap | Lost)]

@@ -1,0 +1,266 @@
+"""Watchlists of the login: read, and changed by requests that are sent once and settled by reading back."""
+
+import json
+from shlex import quote
+
+from msgspec import Struct
+
+from capcli import ids
+from capcli.domain.account import UnreadableRow, Watchlist
+from capcli.domain.attempt import Answer, Delivery
+from capcli.domain.market import MarketRow
+from capcli.errors import (
+    BrokerRefused,
+    CapcliError,
+    ChangeUnproved,
+    EpicUnknown,
+    NameTaken,
+    NotConfirmed,
+    NotInWatchlist,
+    Unreachable,
+    UsageError,
+    WatchlistFixed,
+    WatchlistUnknown,
+)
+from capcli.ports import Broker
+from capcli.refusals import reason_of, unread
+from capcli.reply import Reply
+
+_PATH = "/watchlists"
+_LONGEST_NAME = 20
+_MOST_EPICS = 50
+_NEXT = "capcli watchlists"
+_OK = 200
+_SERVER_ERROR = 500
+
+
+class WatchlistsFound(Struct, frozen=True):
+    """The watchlists of the login, whichever account is active."""
+
+    watchlists: tuple[Watchlist, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
+
+
+class WatchlistShown(Struct, frozen=True):
+    """One watchlist with its markets and their prices."""
+
+    watchlist_id: str
+    name: str
+    markets: tuple[MarketRow, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
+
+
+class WatchlistChange(Struct, frozen=True):
+    """What became of a watchlist: `epics` are those in it now, `skipped` those that the broker left out."""
+
+    watchlist_id: str
+    name: str
+    epics: tuple[str, ...]
+    skipped: tuple[str, ...]
+    sentence: str
+
+
+class Watchlists:
+    """Reads and changes watchlists. They are no orders: allowed with trading off, and not in the journal.
+
+    A change is sent once. When its answer is lost, the list is read back: what is seen is told as done, and
+    else ChangeUnproved says that the same command is safe, because every change looks first.
+    """
+
+    def __init__(self, broker: Broker, *, confirmation_needed: bool) -> None:
+        self._broker = broker
+        self._confirmation_needed = confirmation_needed
+
+    def list(self) -> Reply[WatchlistsFound]:
+        """Return all watchlists, the broker's own included."""
+        found = self._broker.watchlists()
+        return Reply(WatchlistsFound(found, found.unreadable), self._broker.account_id)
+
+    def show(self, text: str) -> Reply[WatchlistShown]:
+        """Return a watchlist, by id or by name, with its markets. Raises WatchlistUnknown, UsageError."""
+        found = self._find(text)
+        markets = self._broker.watchlist_markets(found.watchlist_id)
+        shown = WatchlistShown(found.watchlist_id, found.name, markets, markets.unreadable)
+        return Reply(shown, self._broker.account_id)
+
+    def create(self, name: str, epics: tuple[str, ...] = (), *, confirmed: bool) -> Reply[WatchlistChange]:
+        """Make a list of 1 to 20 characters. Raises NameTaken, UsageError, NotConfirmed, ChangeUnproved."""
+        name, wanted = _name(name), tuple(dict.fromkeys(map(ids.epic, epics)))
+        if len(wanted) > _MOST_EPICS:
+            raise UsageError(f"Name at most {_MOST_EPICS} epics, not {len(wanted)}.")
+        self._confirm(f"create {quote(name)}", confirmed=confirmed)
+        before = self._broker.watchlists()
+        if taken := next((row for row in before if row.name.casefold() == name.casefold()), None):
+            raise NameTaken(
+                f"There is a watchlist {name!r} already, {taken.watchlist_id}. No second one was made.",
+                next=f"capcli watchlists show {taken.watchlist_id}",
+                watchlist_id=taken.watchlist_id,
+            )
+        body: dict[str, object] = {"name": name, **({"epics": list(wanted)} if wanted else {})}
+        what = f"The creation of {name!r}"
+        answer = self._send(what, "POST", _PATH, body)
+        old = {row.watchlist_id for row in before}
+        made = [row for row in self._seen(what, answer) if row.name == name and row.watchlist_id not in old]
+        if not made:
+            raise _unproved(what, answer)
+        epics_now = self._epics(what, answer, made[0])
+        skipped = tuple(epic for epic in wanted if epic not in epics_now)
+        left = f" The broker left out {', '.join(skipped)}: unknown to it." if skipped else ""
+        held = f" with {len(epics_now)} markets" if len(epics_now) > 1 else ""
+        return self._changed(made[0], epics_now, f"Made {name!r}{held}.{left}", skipped)
+
+    def add(self, text: str, epic: str, *, confirmed: bool) -> Reply[WatchlistChange]:
+        """Add a market; one that is in already stays. Raises EpicUnknown, WatchlistFixed and as `create`."""
+        epic = ids.epic(epic)
+        ids.watchlist(text)
+        self._confirm(f"add {quote(text.strip())} {epic}", confirmed=confirmed)
+        found = self._changeable(text)
+        if epic in (held := self._held(found)):
+            return self._changed(found, held, f"{epic} is in {found.name!r} already. Nothing was sent.")
+        # The broker's suggestion for another case comes from looking at the market itself.
+        self._broker.details(epic)
+        what = f"The addition of {epic} to {found.name!r}"
+        answer = self._send(what, "PUT", f"{_PATH}/{found.watchlist_id}", {"epic": epic})
+        if epic not in (now := self._epics(what, answer, found)):
+            raise _unproved(what, answer)
+        return self._changed(found, now, f"Added {epic} to {found.name!r}.")
+
+    def remove(self, text: str, epic: str, *, confirmed: bool) -> Reply[WatchlistChange]:
+        """Take a market out. Raises NotInWatchlist, WatchlistFixed and as `create`."""
+        epic = ids.epic(epic)
+        ids.watchlist(text)
+        self._confirm(f"remove {quote(text.strip())} {epic}", confirmed=confirmed)
+        found = self._changeable(text)
+        if epic not in (held := self._held(found)):
+            there = ", ".join(held) or "nothing"
+            raise NotInWatchlist(
+                f"{epic} is not in {found.name!r}; in it: {there}. Nothing was sent.",
+                next=f"capcli watchlists show {found.watchlist_id}",
+                watchlist_id=found.watchlist_id,
+            )
+        what = f"The removal of {epic} from {found.name!r}"
+        answer = self._send(what, "DELETE", f"{_PATH}/{found.watchlist_id}/{epic}", None)
+        if epic in (now := self._epics(what, answer, found)):
+            raise _unproved(what, answer)
+        return self._changed(found, now, f"Took {epic} out of {found.name!r}.")
+
+    def delete(self, text: str, *, confirmed: bool) -> Reply[WatchlistChange]:
+        """Delete a whole list. Raises WatchlistUnknown, WatchlistFixed and as `create`."""
+        ids.watchlist(text)
+        self._confirm(f"delete {quote(text.strip())}", confirmed=confirmed)
+        found = self._find(text)
+        if not found.deletable or found.system:
+            raise _fixed(found, "deleted")
+        what = f"The deletion of {found.name!r}"
+        answer = self._send(what, "DELETE", f"{_PATH}/{found.watchlist_id}", None)
+        if any(row.watchlist_id == found.watchlist_id for row in self._seen(what, answer)):
+            raise _unproved(what, answer)
+        return self._changed(found, (), f"Deleted {found.name!r}.")
+
+    def _confirm(self, command: str, *, confirmed: bool) -> None:
+        if self._confirmation_needed and not confirmed:
+            raise NotConfirmed(
+                "Not confirmed, so no watchlist was changed.", next=f"capcli watchlists {command} --confirm"
+            )
+
+    def _find(self, text: str) -> Watchlist:
+        """Return a list by its id, else by its name as written, else by its name in any case."""
+        wanted = ids.watchlist(text)
+        lists = tuple(row for row in self._broker.watchlists() if ids.is_watchlist(row.watchlist_id))
+        by_id = [row for row in lists if row.watchlist_id == wanted]
+        exact = by_id or [row for row in lists if row.name == wanted]
+        found = exact or [row for row in lists if row.name.casefold() == wanted.casefold()]
+        if len(found) > 1:
+            named = ", ".join(row.watchlist_id for row in found)
+            raise UsageError(
+                f"{len(found)} watchlists are called {wanted!r}: {named}. Take the id.", next=_NEXT
+            )
+        if not found:
+            raise WatchlistUnknown(
+                f"This login has no watchlist {ids.shown(wanted)}, by id or by name. Nothing was sent.",
+                next=_NEXT,
+            )
+        return found[0]
+
+    def _changeable(self, text: str) -> Watchlist:
+        found = self._find(text)
+        if not found.editable:
+            raise _fixed(found, "changed")
+        return found
+
+    def _held(self, found: Watchlist) -> tuple[str, ...]:
+        return tuple(row.epic for row in self._broker.watchlist_markets(found.watchlist_id))
+
+    def _send(self, what: str, method: str, path: str, body: dict[str, object] | None) -> Answer:
+        """Send a change, once. Raises what proves that nothing was changed."""
+        content = None if body is None else json.dumps(body).encode()
+        answer = self._broker.send(method, path, content)
+        if answer.delivery is Delivery.NOT_CONNECTED:
+            raise Unreachable(
+                f"Server not responding: {what} was not sent ({answer.detail}).", next="capcli health"
+            )
+        if answer.delivery is Delivery.ANSWERED and answer.status != _OK:
+            _refuse(what, answer)
+        return answer
+
+    def _seen(self, what: str, answer: Answer) -> tuple[Watchlist, ...]:
+        try:
+            return self._broker.watchlists()
+        except CapcliError as error:
+            raise _unproved(what, answer) from error
+
+    def _epics(self, what: str, answer: Answer, found: Watchlist) -> tuple[str, ...]:
+        try:
+            return self._held(found)
+        except CapcliError as error:
+            raise _unproved(what, answer) from error
+
+    def _changed(
+        self, found: Watchlist, epics: tuple[str, ...], sentence: str, skipped: tuple[str, ...] = ()
+    ) -> Reply[WatchlistChange]:
+        change = WatchlistChange(found.watchlist_id, found.name, epics, skipped, sentence)
+        return Reply(change, self._broker.account_id)
+
+
+def _name(text: str) -> str:
+    name = text.strip()
+    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise UsageError(
+            f"A watchlist's name has 1 to {_LONGEST_NAME} characters; {ids.shown(text)} has {len(name)}. "
+            "Nothing was sent.",
+            next="capcli watchlists create --help",
+        )
+    return name
+
+
+def _fixed(found: Watchlist, verb: str) -> WatchlistFixed:
+    return WatchlistFixed(
+        f"{found.name!r} is one of the broker's own watchlists and cannot be {verb}. Nothing was sent.",
+        next=_NEXT,
+        watchlist_id=found.watchlist_id,
+    )
+
+
+def _refuse(what: str, answer: Answer) -> None:
+    """Raise what an answer other than 200 says, unless it leaves open whether the change was made."""
+    status, facts = answer.status or 0, {"http_status": answer.status, "broker_code": answer.error_code}
+    refused = unread(status, reason_of(answer), name=what, unchanged="Nothing changed.", command=_NEXT)
+    if refused is not None:
+        raise refused
+    # A 4xx of the broker's own is definitive; a gateway's is not (API page 4.1).
+    if status >= _SERVER_ERROR or answer.error_code is None or answer.error_code.startswith("java"):
+        return
+    code = answer.error_code.partition(":")[0]
+    if code == "error.not-found.epic":
+        raise EpicUnknown(f"{what} was refused: the broker has no such market there.", next=_NEXT, **facts)
+    if code in {"error.not-found.watchlist", "error.invalid.watchlist"}:
+        raise WatchlistUnknown(f"{what} was refused: the list is gone.", next=_NEXT, **facts)
+    raise BrokerRefused(f"Broker said no: {what} was refused ({answer.detail}).", next=_NEXT, **facts)
+
+
+def _unproved(what: str, answer: Answer) -> ChangeUnproved:
+    return ChangeUnproved(
+        f"{what} was sent and not seen to be done ({answer.detail or 'no answer'}); it may still be. No "
+        "order depends on it, and the same command again looks first.",
+        next=_NEXT,
+    )

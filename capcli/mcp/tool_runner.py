@@ -1,0 +1,405 @@
+"""Turns a service call into a tool result: one App, one way to answer, one way to fail."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from shlex import quote
+from threading import Event, Lock, Thread
+from typing import Any
+
+from fastmcp.tools import ToolResult
+from msgspec.structs import replace
+
+from capcli.app import App, halting_alone
+from capcli.errors import (
+    ApprovalRequired,
+    ApprovalsFull,
+    CapcliError,
+    ConfigError,
+    DuplicateOrder,
+    LiveLocked,
+    NotConfirmed,
+    Problem,
+    TradingOff,
+    UnderWay,
+    WouldSend,
+)
+from capcli.mcp.compact import Listing, without_absent
+from capcli.mcp.elicitation import READING_S, Form, Word, client_name
+from capcli.mcp.in_flight_calls import Flights
+from capcli.mcp.next_step import ask_user, next_step, translated
+from capcli.mcp.schema import numbers
+from capcli.render.envelope import encode, error_document, plain
+from capcli.reply import Reply
+from capcli.trading.dry_run import dry_reply
+
+Ask = Callable[[App], Reply[Any]]
+
+
+class Face:
+    """Holds the App of the process. While settings are wrong every call tries again and tells why."""
+
+    def __init__(
+        self,
+        build: Callable[[], App],
+        flights: Flights | None = None,
+        *,
+        reading_s: float = READING_S,
+        build_way_out: Callable[[str], App] | None = None,
+    ) -> None:
+        """`reading_s`: a yes or no that came sooner (seconds) is nobody's who read the form.
+
+        `build_way_out` makes an App for a command that takes risk away, beside settings that it does not use.
+        """
+        self._build = build
+        self._build_way_out = build_way_out
+        self.reading_s = reading_s
+        self._app: App | None = None
+        self._lock = Lock()
+        self.flights = flights or Flights()
+        self._put: dict[str, float] = {}
+        self.offered: frozenset[str] | None = None
+        self.tools_in_all = 0
+        self._client: str | None = None
+
+    def app(self) -> App:
+        """Return the App. Raises UsageError and ConfigError."""
+        with self._lock:
+            if self._app is None:
+                self._app = self._build()
+            return self._app
+
+    @property
+    def env(self) -> str | None:
+        """Name the environment, or None while the settings are wrong."""
+        try:
+            return self.app().env
+        except Exception:  # noqa: BLE001  asked while another failure is told; it must not be lost for this one
+            return None
+
+    @property
+    def account_id(self) -> str | None:
+        """Return the account that the session was last seen on, where that is known without a request."""
+        try:
+            return self.app().broker.account_id
+        except Exception:  # noqa: BLE001  as above
+            return None
+
+    @property
+    def client(self) -> str:
+        """Name the client as it named itself first: it cannot change its name from call to call."""
+        return self._client or "an assistant"
+
+    def close(self) -> None:
+        with self._lock:
+            if self._app is not None:
+                self._app.close()
+
+    def answer(self, ask: Ask, rows: Listing | None = None, *, notes_paper: bool = False) -> ToolResult:
+        """Call a service that sends nothing and return its reply or its error. Never raises.
+
+        `rows`: which of them, and how they are told. `notes_paper`: on paper it begins by saying so.
+        """
+        return self._looked(lambda: self._called(ask, rows=rows, notes_paper=notes_paper))
+
+    async def listen(
+        self, ask: "Callable[[App, Callable[[], bool]], Reply[Any]]", rows: Listing | None = None
+    ) -> ToolResult:
+        """Call a service that listens for a while; a cancelled call tells it to stop. Never raises."""
+        from anyio.to_thread import run_sync
+
+        stop = Event()
+        work = lambda: self.answer(lambda app: ask(app, stop.is_set), rows)  # noqa: E731
+        try:
+            return await run_sync(work, abandon_on_cancel=True)
+        finally:
+            stop.set()
+
+    def report(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
+        """Answer about the state of things: a problem is part of the report, not the failure of the call."""
+        return self._looked(lambda: self._guarded(lambda: self._reported(ask, broken)))
+
+    def _looked(self, work: Callable[[], ToolResult]) -> ToolResult:
+        try:
+            return self.flights.look(work) or self.failed(_SLOW)
+        except BaseException as error:  # noqa: BLE001  what a thread raised is told to whoever waits for it
+            return self._died(error)
+
+    def _died(self, error: BaseException) -> ToolResult:
+        log_bug(error)
+        return self.failed(BUG)
+
+    @contextmanager
+    def _lent(
+        self, way_out: str | None, refused: Callable[[ConfigError], None] = lambda _: None
+    ) -> Iterator[App]:
+        """Lend the App; for a way out one of its own, where settings of other things stop the usual one.
+
+        `way_out` is the command that a person would type for it; `refused` hears why there is no App for it.
+        """
+        with ExitStack() as held:
+            try:
+                app = self._app_for(way_out, held)
+            except ConfigError as error:
+                refused(error)
+                raise
+            yield app
+
+    def _app_for(self, way_out: str | None, held: ExitStack) -> App:
+        try:
+            app = self.app()
+        except ConfigError:
+            if way_out is None or self._build_way_out is None:
+                raise
+            return held.enter_context(closing(self._build_way_out(way_out)))
+        if way_out is not None:
+            app.require_way_out(way_out)
+        return app
+
+    def halt(self, reason: str, by: str) -> ToolResult:
+        """Halt, whatever the settings are, and name the working orders that can still fill. Never raises."""
+
+        def work() -> ToolResult:
+            try:
+                with self._lent(f"capcli halt --reason {quote(reason)}") as app:
+                    return self._answered(
+                        app.halting.halt(reason, by=by, waiting=app.waiting_orders), app.env
+                    )
+            except ConfigError:
+                with halting_alone(os.environ) as halting:
+                    return self._answered(halting.halt(reason, by=by))
+
+        return self._looked(lambda: self._guarded(work))
+
+    def send(
+        self,
+        ask: Ask,
+        meanwhile: Ask,
+        *,
+        way_out: str | None = None,
+        refused: Callable[[ConfigError], None] = lambda _: None,
+    ) -> ToolResult:
+        """Call a service that sends something, on a thread that a cancelled call leaves running.
+
+        When it takes too long the result is what `meanwhile` finds; the sending goes on. Where a person has
+        to approve it they are asked by a form, if the client draws one and it is not live; else the result
+        names the code for a terminal. `way_out` is the command of what takes risk away, as a person types it;
+        `refused` hears of settings that stop even that.
+        """
+        until = time.monotonic() + self.flights.patience_s
+        self._client = self._client or client_name()
+        # On live a form proves nobody: there only a terminal and the PIN decide.
+        form = None if self.env == "live" else Form.of_call()
+        if form is not None and form.answered is not None:
+            self._heard(form.answered, form.word(self._since(form.answered), self.reading_s))
+            # One question a call: who brought an answer gets the code if it was none.
+            form = None
+        waiting: list[ApprovalRequired] = []
+        result = self._sent(ask, meanwhile, until, waiting.append, way_out, refused)
+        if form is None or not waiting:
+            return result
+        question = waiting[0]
+        if form.in_rounds:
+            self._put[question.approval_code] = time.monotonic()
+            return form.question(question.shown, question.approval_code)
+        word = form.ask(question.shown, max(0.0, until - time.monotonic()), self.reading_s)
+        if not self._heard(question.approval_code, word):
+            return result
+        return self._sent(ask, meanwhile, until, lambda _: None, way_out, refused)
+
+    def _since(self, code: str) -> float | None:
+        """Return how many seconds ago a question was put; None where this process did not put it."""
+        put = self._put.pop(code, None)
+        return None if put is None else time.monotonic() - put
+
+    def _heard(self, code: str, word: Word) -> bool:
+        """Write down what a person said; False when nobody said anything, or it counts no more."""
+        if word is Word.SILENCE:
+            return False
+        # Where it was decided on a terminal meanwhile or expired, the call that follows tells how it stands.
+        with suppress(CapcliError):
+            self.app().approvals.decide(code, approved=word is Word.YES, by=_BY_FORM)
+        return True
+
+    def _sent(  # noqa: PLR0917  one call, and who hears of what
+        self,
+        ask: Ask,
+        meanwhile: Ask,
+        until: float,
+        on_waiting: Callable[[ApprovalRequired], None],
+        way_out: str | None,
+        refused: Callable[[ConfigError], None],
+    ) -> ToolResult:
+        flight = self.flights.start(lambda: self._called(ask, on_waiting, way_out, refused))
+        if flight is None:
+            return self.failed(_STOPPING)
+        try:
+            return (
+                flight.wait(max(0.0, until - time.monotonic()))
+                or self.flights.glance(lambda: self._seen(meanwhile))
+                or flight.wait(0)
+                or self.failed(_IN_DOUBT)
+            )
+        except BaseException as error:  # noqa: BLE001  the thread died, and how far it got is not known
+            return self._died(error)
+
+    def _seen(self, meanwhile: Ask) -> ToolResult:
+        """Say how far it got. What goes wrong here says nothing about what is being sent."""
+        try:
+            return self._answered(meanwhile(self.app()))
+        except UnderWay as error:
+            return self.failed(error.problem())
+        except Exception as error:  # noqa: BLE001  a failure to look must not read as a failure to send
+            log_bug(error)
+            return self.failed(_IN_DOUBT)
+
+    def _called(
+        self,
+        ask: Ask,
+        on_waiting: Callable[[ApprovalRequired], None] = lambda _: None,
+        way_out: str | None = None,
+        refused: Callable[[ConfigError], None] = lambda _: None,
+        rows: Listing | None = None,
+        *,
+        notes_paper: bool = False,
+    ) -> ToolResult:
+        def work() -> ToolResult:
+            if rows is not None:
+                rows.check()
+            try:
+                with self._lent(way_out, refused) as app:
+                    noted = notes_paper and app.env == "paper"
+                    return self._answered(ask(app), app.env, rows, PAPER if noted else None)
+            except ApprovalRequired as waiting:
+                on_waiting(waiting)
+                raise
+
+        result = self._guarded(work)
+        self._anchored()
+        return result
+
+    def _anchored(self) -> None:
+        """Note in the keychain how far the journal came. No answer waits for it or depends on it."""
+        try:
+            if self._app is not None and self._app.is_ahead_of_keychain:
+                Thread(target=self._app.anchor, name="capcli-anchor", daemon=True).start()
+        except Exception as error:  # noqa: BLE001  the answer stands; `history verify` tells of what is not anchored
+            log_bug(error)
+
+    def _guarded(self, work: Callable[[], ToolResult]) -> ToolResult:
+        try:
+            return work()
+        except WouldSend as stop:
+            return self._answered(dry_reply(stop))
+        except CapcliError as error:
+            return self.failed(error.problem())
+        except Exception as error:  # noqa: BLE001 - the assistant must not read what a library says
+            return self._died(error)
+
+    def _reported(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
+        try:
+            reply = ask(self.app())
+        except CapcliError as error:
+            reply = broken(error)
+        if reply.problem is not None:
+            reply = replace(reply, problem=replace(reply.problem, assistant_error=False))
+        return self._answered(reply)
+
+    def _answered(
+        self,
+        reply: Reply[Any],
+        env: str | None = None,
+        rows: Listing | None = None,
+        notice: str | None = None,
+    ) -> ToolResult:
+        problem = None if reply.problem is None else self._for_assistants(reply.problem)
+        document = ({"notice": notice} if notice else {}) | plain(reply.data)
+        if problem is not None:
+            document["error"] = error_document(problem)
+        document |= {"env": env or self.env, "account_id": reply.account_id}
+        if rows is not None:
+            document = rows.cut(document)
+        return _result(problem, translated(document, self.offered))
+
+    def failed(self, problem: Problem) -> ToolResult:
+        """Return the result of a call that was stopped."""
+        problem = self._for_assistants(problem)
+        document = plain(problem.data)
+        account_id = problem.account_id or self.account_id
+        document |= {"error": error_document(problem), "env": self.env, "account_id": account_id}
+        return _result(problem, document)
+
+    def _for_assistants(self, problem: Problem) -> Problem:
+        if problem.code == ApprovalRequired.code:
+            return replace(problem, next=_APPROVE.format(problem.details["watch"], problem.next))
+        if problem.code in _BY_PERSON:
+            return replace(problem, next=ask_user(problem.next))
+        return replace(
+            problem,
+            next=_ASK_FIRST.get(problem.code)
+            or next_step(problem.next, self.offered, problem.details.get("kind")),
+        )
+
+
+# An assistant confirms by its own call; pointing it at a terminal would lead around the user.
+_ASK_FIRST = {
+    NotConfirmed.code: "show the user what it does; after a yes to that make the same call with confirm=true",
+    ApprovalsFull.code: "ask the user to decide what waits in `capcli approve --watch`; after that make the"
+    " same call again",
+    DuplicateOrder.code: "ask the user; after a yes to one more make the same call with again=true",
+}
+# What is refused here and sent for a person at a terminal: the same tool would be refused again.
+_BY_PERSON = frozenset({TradingOff.code, LiveLocked.code})
+PAPER = "PAPER: simulated money"
+_BY_FORM = "a form at the assistant's client"
+_APPROVE = (
+    "ask the user to press y in `{}`, or to run `{}`, in a terminal of their own; after that make the same"
+    " call again"
+)
+BUG = Problem(
+    "BUG",
+    "A bug in capcli stopped this call; its place is on the server's stderr. If something was being sent, "
+    "look at the positions and working orders before anything else.",
+    exit_code=1,
+    next="capcli health",
+)
+_SLOW = Problem(
+    "TIMEOUT",
+    "Server not responding: there was no answer in time. No order was sent. Ask again.",
+    exit_code=7,
+    next="capcli health",
+    retry_safe=True,
+)
+_IN_DOUBT = Problem(
+    "MAY_BE_LIVE",
+    "There was no answer in time, and how far it got could not be read: it may be live. Do not send it "
+    "again before you looked at the positions and the working orders.",
+    exit_code=8,
+    next="capcli positions",
+    assistant_error=False,
+)
+_STOPPING = Problem(
+    "BUSY", "The server is stopping. Nothing was sent.", exit_code=10, next="capcli health", retry_safe=True
+)
+
+
+def said(problem: Problem) -> str:
+    """Say a problem in one line. What it quotes is data: nothing in it starts a line or hides."""
+    line = f"{problem.code}: {problem.message}" + (f" Next: {problem.next}" if problem.next else "")
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
+def _result(problem: Problem | None, document: dict[str, Any]) -> ToolResult:
+    document = without_absent(document)
+    if problem is not None and problem.assistant_error:
+        return ToolResult(said(problem), numbers(document), is_error=True)
+    return ToolResult(encode(document).decode(), numbers(document))
+
+
+def log_bug(error: BaseException) -> None:
+    """Write where an exception came from to stderr, without its text: that may hold what was on the wire."""
+    places = "".join(traceback.format_tb(error.__traceback__))
+    sys.stderr.write(f"capcli mcp: {type(error).__name__}\n{places}")

@@ -1,0 +1,149 @@
+"""The paper world's settings, clock and accounts: read from paper.db, filled in on first use."""
+
+import sqlite3
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from capcli.paper import ledger, market_files, recordings
+from capcli.paper.catalogue import catalogue
+from capcli.paper.openings import OPENINGS, Opening
+from capcli.paper.price_feed import Tape
+from capcli.paper.recordings import Bars
+from capcli.paper.store import TABLES, writing
+from capcli.paper.times import SECOND_MS
+
+DEFAULT_SEED = "capcli"
+
+
+class Settings(Struct, frozen=True):
+    seed: str
+    epoch_ms: int  # real time of the reset
+    start_ms: int | None = None  # market time then; None: the market runs on real time
+    speed: Decimal = Decimal(1)
+    limits: bool = True
+    session_cap: bool = False  # sessions die after an hour however busy (API page 2.5)
+    confirm_delay_ms: int | None = None  # for every confirm; None: decided per reference
+    ticks: int | None = None  # a second of every open market on the stream; None: as many as it trades
+    replays: str | None = None  # what tells this world's recordings from another's
+    real_hours: bool = False  # also for what README trades
+    own_markets: str | None = None  # as market_files keeps them
+
+    def market_ms(self, at_ms: int) -> int:
+        if self.start_ms is None:
+            return at_ms
+        return self.start_ms + int((at_ms - self.epoch_ms) * self.speed)
+
+
+def load(db: sqlite3.Connection) -> Settings | None:
+    rows: dict[str, str | None] = dict(db.execute("SELECT name, value FROM settings").fetchall())
+    seed, epoch = rows.get("seed"), rows.get("epoch_ms")
+    if seed is None or epoch is None:
+        return None
+    return Settings(
+        seed,
+        int(epoch),
+        _number(rows.get("start_ms")),
+        Decimal(rows.get("speed") or 1),
+        rows.get("limits") == "True",
+        rows.get("session_cap") == "True",
+        _number(rows.get("confirm_delay_ms")),
+        _number(rows.get("ticks")),
+        rows.get("replays"),
+        rows.get("real_hours") == "True",
+        rows.get("own_markets"),
+    )
+
+
+def save(db: sqlite3.Connection, settings: Settings) -> None:
+    rows = [(name, None if value is None else str(value)) for name, value in asdict(settings).items()]
+    db.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)
+
+
+def load_or_create(db: sqlite3.Connection, at_ms: int) -> Settings:
+    if settings := load(db):
+        return settings
+    with writing(db):
+        if settings := load(db):  # another process was first
+            return settings
+        return create(db, Settings(DEFAULT_SEED, at_ms))
+
+
+def recreate(
+    db: sqlite3.Connection,
+    wanted: Settings,
+    replays: Sequence[Bars] = (),
+    accounts: Sequence[Opening] = OPENINGS,
+) -> Settings:
+    """Everything forgotten, in one transaction: other processes see the old world or the new one.
+
+    A world of its own pace begins now, one with recordings where the first of them does.
+    """
+    start = wanted.start_ms
+    if start is None and replays:
+        start = min(bars.starts[0] for bars in replays) * SECOND_MS
+    elif start is None and wanted.speed != 1:
+        start = wanted.epoch_ms
+    with writing(db):
+        for table in TABLES:
+            db.execute(f"DELETE FROM {table}")  # noqa: S608  (names from our own table)
+        return create(db, replace(wanted, start_ms=start, replays=recordings.save(db, replays)), accounts)
+
+
+def create(db: sqlite3.Connection, settings: Settings, accounts: Sequence[Opening] = OPENINGS) -> Settings:
+    save(db, settings)
+    # Deal ids begin at the time of the reset: a client's journal never meets an old id again.
+    db.execute("INSERT INTO settings VALUES ('serial', ?)", (settings.epoch_ms,))
+    for index, opening in enumerate(accounts):
+        row = (opening.account_id, opening.name, opening.currency, "0.00", int(index == 0))
+        db.execute(
+            "INSERT INTO accounts (account_id, name, currency, cash, preferred, edition)"
+            " VALUES (?, ?, ?, ?, ?, random())",
+            row,
+        )
+        began = settings.market_ms(settings.epoch_ms)
+        ledger.post(db, ledger.Entry(opening.account_id, began, ledger.DEPOSIT, "Deposit", opening.cash))
+    return settings
+
+
+def switch(
+    db: sqlite3.Connection, *, session_cap: bool | None = None, confirm_delay_ms: int | None = None
+) -> Settings | None:
+    """The two stored switches for testing clients; None leaves a switch as it is."""
+    with writing(db):
+        settings = load(db)
+        if settings and session_cap is not None:
+            settings = replace(settings, session_cap=session_cap)
+        if settings and confirm_delay_ms is not None:
+            settings = replace(settings, confirm_delay_ms=confirm_delay_ms)
+        if settings:
+            save(db, settings)
+    return settings
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
+
+
+class Tapes:
+    """The tapes of the last worlds of a file; one that comes up again is not drawn anew."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[object, ...], Tape] = {}
+
+    def of(self, db: sqlite3.Connection, settings: Settings) -> Tape:
+        key = (settings.seed, settings.replays, settings.real_hours, settings.own_markets)
+        if key not in self._kept:
+            if len(self._kept) > 1:
+                self._kept.pop(next(iter(self._kept)), None)
+            self._kept[key] = tape(db, settings)
+        return self._kept[key]
+
+
+def tape(db: sqlite3.Connection, settings: Settings) -> Tape:
+    recorded = recordings.load(db) if settings.replays else ()
+    own = market_files.restored(settings.own_markets)
+    markets = catalogue(real_hours=settings.real_hours, own=own, replayed=[bars.epic for bars in recorded])
+    return Tape(settings.seed, recordings.playing(settings.seed, recorded, markets), markets)

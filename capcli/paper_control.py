@@ -1,0 +1,227 @@
+"""What people do to the embedded paper broker: look at it, start it over, serve it to other clients."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
+from capcli.system import private_folder
+
+if TYPE_CHECKING:
+    from capcli.paper.state import PaperFaults, PaperStatus
+    from capcli.ports import AccountLock, Journal
+
+_RESET = "the paper broker was reset, and what became of this order went with its book"
+_ALL = 1_000_000
+# How an order ends whose broker has forgotten it.
+_ENDS = {
+    AttemptState.CLAIMED: (AttemptState.NOT_SENT,),
+    AttemptState.SENDING: (AttemptState.ABSENT, AttemptState.NOT_SENT),
+    AttemptState.UNKNOWN: (AttemptState.ABSENT, AttemptState.NOT_SENT),
+    AttemptState.ACKED: (AttemptState.REJECTED,),
+    AttemptState.ABSENT: (AttemptState.NOT_SENT,),
+}
+
+
+class PaperDesk:
+    """The paper broker's state file, for the `paper` commands; `host` is the embedded one's."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], datetime],
+        journal: Callable[[], "Journal"],
+        lock: "AccountLock",
+        host: str,
+        *,
+        after_reset: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._journal = journal
+        self._lock = lock
+        self._host = host
+        self._after_reset = after_reset
+
+    def status(self) -> "PaperStatus":
+        """Return seed, market time, accounts and counts. Amounts in each account's currency."""
+        from capcli.paper.state import status
+
+        return status(self._path, self._clock())
+
+    def reset(
+        self,
+        *,
+        seed: str | None = None,
+        start: datetime | None = None,
+        speed: Decimal = Decimal(1),
+        ticks: int | None = None,
+        replays: Mapping[str, Path] = MappingProxyType({}),
+        limits: bool = True,
+        accounts: Sequence[tuple[str, Decimal]] = (),
+        late_confirms: bool = True,
+        real_hours: bool = False,
+        markets: Path | None = None,
+    ) -> "PaperStatus":
+        """Forget every deal and start over with fresh accounts.
+
+        The market's clock begins at `start` (UTC), else with the first replayed bar, else it is real time.
+        `speed` is market time in real time, `ticks` a second of each market on the stream, and `replays` are
+        files of candles by epic. `accounts` are currencies and cash, the usual two where there are none;
+        without `late_confirms` every confirm is there at once. With `real_hours` no market but coins trades
+        around the clock, and `markets` is a TOML file of more markets. Raises UsageError for a file that
+        cannot be used and an account that cannot be opened; then nothing was reset.
+
+        What was lost among the forgotten orders is settled in the journal: it would block new ones for ever.
+        Raises Busy while an order with an open end is being sent; then nothing was reset.
+        """
+        from capcli.paper.openings import OPENINGS, openings
+        from capcli.paper.state import reset
+
+        with _readable("capcli paper reset --help"):
+            opened = openings(*accounts) if accounts else OPENINGS
+        waiting = self._open_attempts()
+        with ExitStack() as held:
+            for account_id in sorted({attempt.account_id for attempt in waiting}):
+                held.enter_context(self._lock("paper", self._host, account_id))
+            with _readable("capcli paper reset --help"):
+                reset(
+                    self._path,
+                    seed=seed,
+                    start=start,
+                    speed=speed,
+                    ticks=ticks,
+                    replays=replays,
+                    limits=limits,
+                    accounts=opened,
+                    late_confirms=late_confirms,
+                    real_hours=real_hours,
+                    markets=markets,
+                    at=self._clock(),
+                )
+            self._after_reset()
+            settled = tuple(attempt.attempt_id for attempt in waiting if self._end(attempt.attempt_id))
+        return replace(self.status(), settled=settled)
+
+    def _open_attempts(self) -> tuple[AttemptRecord, ...]:
+        """Return what may be live at the embedded broker, and the orders that were presumed not placed."""
+        found = self._journal().attempts("paper", limit=_ALL)
+        return tuple(
+            one
+            for one in reversed(found)
+            if one.host == self._host
+            and (one.state.unresolved or (one.state is AttemptState.ABSENT and one.kind.is_order))
+        )
+
+    def _end(self, attempt_id: str) -> bool:
+        """Bring an attempt to the end that a reset is for it; False when it had come to one by itself."""
+        journal = self._journal()
+        attempt = journal.attempt(attempt_id)
+        if attempt is None or attempt.state not in _ENDS:
+            return False
+        state = attempt.state
+        for to_state in _ENDS[state]:
+            facts = {"note": _RESET, "evidence": Evidence.HUMAN}
+            if not journal.move(attempt_id, state, to_state, at=self._clock(), **facts):
+                return False
+            state = to_state
+        return True
+
+    def faults(self) -> "PaperFaults":
+        """Return what is set to go wrong."""
+        from capcli.paper.state import faults_set
+
+        return faults_set(self._path, self._clock())
+
+    def set_fault(
+        self,
+        name: str,
+        *,
+        times: int | None = None,
+        lasts_s: float | None = None,
+        on: str | None = None,
+        value: str | None = None,
+    ) -> "PaperFaults":
+        """Make the paper broker misbehave for every process. Raises UsageError."""
+        from capcli.paper.state import set_fault
+
+        with _readable():
+            set_fault(self._path, name, at=self._clock(), times=times, lasts_s=lasts_s, on=on, value=value)
+        return self.faults()
+
+    def clear_faults(self, name: str | None = None) -> "PaperFaults":
+        """Take one fault away, or all of them. Raises UsageError."""
+        from capcli.paper.state import clear_faults
+
+        with _readable():
+            clear_faults(self._path, name, at=self._clock())
+        return self.faults()
+
+    def serve(
+        self,
+        port: int,
+        *,
+        tls: bool,
+        ready: Callable[[str, str, Path | None], None],
+        ended: Callable[[int], None],
+        troubled: Callable[[str], None],
+        latency_s: float = 0,
+        serves: str | None = None,
+        name: str | None = None,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        """Serve requests and stream over loopback until it is stopped.
+
+        `ready` gets the base URL, the stream's URL and, with TLS, the file that a client is to trust; `ended`
+        how many quotes were sent on streams, `troubled` why an answer is an error of the server's own, and
+        `log` every request. Answers come `latency_s` later; `serves` takes the keys of one environment only;
+        `name` is another host name that clients may use.
+        """
+        from capcli.paper.certificates import certificate
+        from capcli.paper.serve import Manner, serve, stream_address
+
+        files = certificate(private_folder(self._path.parent), self._clock(), name) if tls else None
+
+        def announce(url: str) -> None:
+            ready(url, stream_address(url), files and files.authority)
+
+        serve(
+            self._path,
+            port=port,
+            certificate=files,
+            clock=self._clock,
+            ready=announce,
+            ended=ended,
+            troubled=troubled,
+            manner=Manner(latency_s, serves, name, log),
+        )
+
+
+@contextmanager
+def _readable(then: str = "capcli paper faults set --help") -> Iterator[None]:
+    from capcli.errors import UsageError
+    from capcli.paper.candle_files import BadReplay
+    from capcli.paper.faults import BadFault
+    from capcli.paper.market_files import BadMarkets
+    from capcli.paper.openings import BadAccounts
+    from capcli.settings.table import did_you_mean
+
+    try:
+        yield
+    except BadReplay as error:
+        raise UsageError(f"--replay: {error} Nothing was changed.", next=then, option="--replay") from None
+    except BadMarkets as error:
+        raise UsageError(f"--market: {error} Nothing was changed.", next=then, option="--market") from None
+    except BadAccounts as error:
+        raise UsageError(
+            f"--accounts: {error} Nothing was changed.", next=then, option="--accounts"
+        ) from None
+    except BadFault as error:
+        hint = did_you_mean(error.typed, error.known) if error.typed else ""
+        raise UsageError(f"{error}{hint} Nothing was changed.", next=then) from None

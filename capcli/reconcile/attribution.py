@@ -1,0 +1,123 @@
+"""What ended or changed a deal: this attempt, another, or the deal's own stop, limit or expiry. Reads only.
+
+A deal that is gone proves no close: its stop or a later close may have been faster. A close is sent only
+after the position was read as open, and an amendment only while the deal does not show it; so of several that
+were sent, the last one before the change made it, unless the broker's answer to another one says otherwise.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from capcli.domain.account import Activity
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
+from capcli.domain.order import Kind
+from capcli.errors import CapcliError
+from capcli.reconcile.lookup import Search
+from capcli.reconcile.readback import read_asked
+
+_SLACK = timedelta(seconds=2)
+# How far back the other attempts about a deal are looked for.
+_OTHERS = timedelta(days=7)
+_MADE = frozenset({"ACCEPTED", "CREATED"})
+_OK, _GONE = 200, 404
+# Activity sources and statuses (API page 7) that say that nobody's close or cancellation did it.
+_CLOSED_BY = {"SL": "its stop", "TP": "its limit", "CLOSE_OUT": "the broker's margin close-out"}
+_ENDED = {
+    "EXECUTED": "the order was filled before it",
+    "EXPIRED": "the order expired before it",
+    "REJECTED": "the broker dropped the order when it came to be filled",
+}
+_DID = {Kind.CLOSE: "closed", Kind.CANCEL: "cancelled"}
+
+
+class Ending(Struct, frozen=True):
+    """How a deal ended: by the attempt that was asked about where `instead` is empty, else as that says."""
+
+    instead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """Looks for who made a change, in the account's activity and among the other attempts."""
+
+    search: Search
+
+    def of_end(self, attempt: AttemptRecord) -> Ending | None:
+        """Say what ended the deal of a close or a cancellation; None while that cannot be known."""
+        others = self._others(attempt)
+        if proven := [other for other in others if _is_proven(other)]:
+            return _instead(attempt, proven[-1])
+        try:
+            rows = self.search.activity(_sent(attempt) - _SLACK)
+        except CapcliError:
+            return None
+        if self.search.desk.broker.account_id != attempt.account_id:
+            return None
+        last = next((row for row in rows if _ends(attempt, row)), None)
+        if last is None and not self.search.is_quiet(attempt):
+            # The row that names the cause may be a minute late (API page 10.1).
+            return None
+        if last is not None and (cause := _own_cause(attempt, last)):
+            return Ending(cause)
+        maker = _last_before(last.at if last else None, others, attempt)
+        return Ending() if maker is attempt else _instead(attempt, maker)
+
+    def superseding(self, attempt: AttemptRecord) -> AttemptRecord | None:
+        """Return the latest amendment of the same deal that was made, or may have been, after this one."""
+        later = [other for other in self._others(attempt) if _sent(other) > _sent(attempt)]
+        return later[-1] if later else None
+
+    def made_by_another(self, attempt: AttemptRecord) -> AttemptRecord | None:
+        """Return the later amendment that asked for the same, and was sent since the deal did not show it."""
+        later = self.superseding(attempt)
+        return later if later is not None and read_asked(later) == read_asked(attempt) else None
+
+    def _others(self, attempt: AttemptRecord) -> list[AttemptRecord]:
+        """Return the other attempts to do the same to this deal that were made or may have been, as sent."""
+        desk = self.search.desk
+        since = attempt.created_at - _OTHERS
+        return [
+            other
+            for other in desk.journal.recent(attempt.env, attempt.host, attempt.account_id, since)
+            if (other.kind, other.deal_id) == (attempt.kind, attempt.deal_id)
+            and other.attempt_id != attempt.attempt_id
+            and (other.state is AttemptState.LANDED or other.state.unresolved)
+            # A close that came too late tells so, and is done for its user all the same.
+            and other.http_status != _GONE
+        ]
+
+
+def _sent(attempt: AttemptRecord) -> datetime:
+    return attempt.broker_time_at_send or attempt.sent_at or attempt.created_at
+
+
+def _last_before(at: datetime | None, others: list[AttemptRecord], attempt: AttemptRecord) -> AttemptRecord:
+    """Return the last of these attempts that was sent before something happened at the broker."""
+    sent = [one for one in (*others, attempt) if at is None or _sent(one) <= at + _SLACK]
+    return max(sent, key=_sent, default=attempt)
+
+
+def _instead(attempt: AttemptRecord, maker: AttemptRecord) -> Ending:
+    return Ending(f"{_DID[attempt.kind]} by {maker.attempt_id} instead")
+
+
+def _is_proven(attempt: AttemptRecord) -> bool:
+    landed = attempt.state is AttemptState.LANDED
+    return landed and (attempt.evidence is Evidence.CONFIRM or attempt.http_status == _OK)
+
+
+def _ends(attempt: AttemptRecord, row: Activity) -> bool:
+    if row.deal_id != attempt.deal_id:
+        return False
+    if attempt.kind is Kind.CLOSE:
+        return row.type == "POSITION" and row.status in _MADE
+    return row.type == "WORKING_ORDER" and (row.status in _ENDED or row.status == "CANCELLED")
+
+
+def _own_cause(attempt: AttemptRecord, row: Activity) -> str:
+    if attempt.kind is Kind.CLOSE:
+        cause = _CLOSED_BY.get(row.source)
+        return f"the position was closed by {cause}" if cause else ""
+    return _ENDED.get(row.status, "")

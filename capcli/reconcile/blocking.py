@@ -1,0 +1,101 @@
+"""What keeps new risk off an account: an attempt that is not settled, or one that landed late."""
+
+from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.order import Kind
+from capcli.errors import AttemptUnresolved, LateLanding
+from capcli.reconcile.reconciler import Witness
+from capcli.trading.snapshot import Desk
+
+_NAMES = {
+    Kind.CLOSE: "The close",
+    Kind.AMEND: "The amendment",
+    Kind.WORKING_UPDATE: "The amendment",
+    Kind.CANCEL: "The cancellation",
+}
+
+
+def refuse_while_unresolved(
+    desk: Desk, witness: Witness, account_id: str, why: str = ""
+) -> tuple[AttemptRecord, ...]:
+    """Raise AttemptUnresolved while something of this account is not settled and evidence does not settle it.
+
+    Returns what it settled now.
+    Raises LateLanding, once, for an order of the last day that was presumed not placed and landed after all,
+    and once for each deal that may be such an order, or a second one like an order that was found by its
+    traces, and a person's trade as well.
+    Raises JournalBehind and JournalAltered where the journal cannot say so.
+    `why` says what would add risk, where that is not an order.
+    """
+    desk.journal.require_intact()
+    settled: list[AttemptRecord] = []
+    for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
+        settled.append(witness.settle(other))
+        if settled[-1].state.unresolved:
+            raise _blocked(other, why)
+    for before in witness.search.watched(account_id):
+        now = witness.settle(before)
+        if now.state is AttemptState.LANDED and before.state is AttemptState.ABSENT:
+            raise _late(now)
+        if now.candidates and now.candidates != before.candidates:
+            raise _perhaps_late(now)
+    return tuple(settled)
+
+
+def refuse_while_order_unresolved(desk: Desk, witness: Witness, account_id: str, epic: str) -> None:
+    """Raise AttemptUnresolved while an order in a market is not settled: it may change the rows.
+
+    Closes, amendments and other markets do not, so they keep nobody from closing a part.
+    """
+    desk.journal.require_intact()
+    for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
+        order = witness.order_of(other)
+        if order is None or order.request.epic != epic:
+            continue
+        if witness.settle(other).state.unresolved:
+            raise AttemptUnresolved(
+                f"Attempt {other.attempt_id} of {other.created_at:%H:%M:%S}Z is unresolved: that order in "
+                f"{epic} may be live, so what this order would reduce cannot be known. Nothing was sent. "
+                "Closing whole positions stays possible.",
+                next=f"capcli reconcile {other.attempt_id}",
+                attempt_id=other.attempt_id,
+            )
+
+
+def _blocked(other: AttemptRecord, why: str = "") -> AttemptUnresolved:
+    """Return the error that names the attempt in the way and the command that settles it."""
+    since = f"{other.created_at:%H:%M:%S}Z"
+    if other.kind in _NAMES:
+        message = f"{_NAMES[other.kind]} of {other.deal_id} of {since} ({other.attempt_id}) is not settled."
+    else:
+        message = f"Attempt {other.attempt_id} of {since} is unresolved: that order may be live."
+    because = f" {why[0].upper()}{why[1:]}, which is new risk." if why else ""
+    return AttemptUnresolved(
+        f"{message}{because} Nothing new was sent. Closing positions stays possible.",
+        next=f"capcli reconcile {other.attempt_id}",
+        attempt_id=other.attempt_id,
+    )
+
+
+def _late(landed: AttemptRecord) -> LateLanding:
+    deals = ", ".join(landed.deal_ids)
+    look = "orders" if landed.kind is Kind.WORKING else "positions"
+    return LateLanding(
+        f"An order that was presumed not placed has landed after all: {landed.attempt_id}, deal {deals}. "
+        "Nothing new was sent. Look at it before you send another order.",
+        next=f"capcli {look}",
+        attempt_id=landed.attempt_id,
+        deal_ids=list(landed.deal_ids),
+    )
+
+
+def _perhaps_late(attempt: AttemptRecord) -> LateLanding:
+    deals = " or ".join(attempt.candidates)
+    found = f"was presumed not placed, and {deals} may be a late landing of it, or a trade by hand"
+    if attempt.state is AttemptState.LANDED:
+        found = f"was taken for {', '.join(attempt.deal_ids)}, and {deals} is another deal like it"
+    return LateLanding(
+        f"{attempt.attempt_id} {found}. Nothing new was sent. Say which it is before you send another order.",
+        next=f"capcli resolve {attempt.attempt_id}",
+        attempt_id=attempt.attempt_id,
+        deal_ids=list(attempt.candidates),
+    )

@@ -1,0 +1,118 @@
+"""The broker's verdict on a request, by its deal reference. Sends nothing."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from capcli import ids
+from capcli.domain.account import AffectedDeal, Confirm
+from capcli.domain.market import Side
+from capcli.errors import Exit, Problem
+from capcli.ports import Broker
+from capcli.refusals import in_words
+from capcli.reply import Reply
+
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+
+
+class ConfirmState(StrEnum):
+    """What the broker says. PENDING: it does not know the reference, yet or ever, which proves nothing."""
+
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    PENDING = "PENDING"
+
+
+class ConfirmShown(Struct, frozen=True):
+    """A confirmation. `order_id` is the order's own id; `deals` are the positions that it touched."""
+
+    deal_reference: str
+    state: ConfirmState
+    status: str | None
+    reason: str | None
+    epic: str | None
+    side: Side | None
+    size: Decimal | None
+    level: Decimal | None
+    order_id: str | None
+    deals: tuple[AffectedDeal, ...]
+    confirmed_at: datetime | None
+
+
+class Confirms:
+    """Reads confirmations."""
+
+    def __init__(
+        self, broker: Broker, *, sleep: Callable[[float], None], monotonic: Callable[[], float]
+    ) -> None:
+        self._broker = broker
+        self._sleep = sleep
+        self._monotonic = monotonic
+
+    def get(self, deal_reference: str) -> Reply[ConfirmShown]:
+        """Return the verdict as it stands now."""
+        return self.wait(deal_reference, wait_s=0)
+
+    def wait(self, deal_reference: str, *, wait_s: float, pause_s: float = 0.5) -> Reply[ConfirmShown]:
+        """Ask every `pause_s` seconds until there is a verdict or `wait_s` seconds are over."""
+        reference = ids.deal_id(deal_reference)
+        pause = min(max(pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
+        deadline = self._monotonic() + wait_s
+        confirm = self._ask(reference)
+        while confirm is None and self._monotonic() + pause <= deadline:
+            self._sleep(pause)
+            confirm = self._ask(reference)
+        shown = _pending(reference) if confirm is None else _shown(confirm)
+        return Reply(shown, self._broker.account_id, _problem(shown))
+
+    def _ask(self, reference: str) -> Confirm | None:
+        """Return the broker's verdict; one about another reference is none."""
+        confirm = self._broker.confirm(reference)
+        return confirm if confirm is not None and confirm.deal_reference == reference else None
+
+
+def _pending(reference: str) -> ConfirmShown:
+    return ConfirmShown(
+        deal_reference=reference,
+        state=ConfirmState.PENDING,
+        status=None,
+        reason=None,
+        epic=None,
+        side=None,
+        size=None,
+        level=None,
+        order_id=None,
+        deals=(),
+        confirmed_at=None,
+    )
+
+
+def _shown(confirm: Confirm) -> ConfirmShown:
+    return ConfirmShown(
+        deal_reference=confirm.deal_reference,
+        state=ConfirmState.ACCEPTED if confirm.accepted else ConfirmState.REJECTED,
+        status=confirm.status,
+        reason=confirm.reason,
+        epic=confirm.epic,
+        side=confirm.side,
+        size=confirm.size,
+        level=confirm.level,
+        order_id=confirm.order_id,
+        deals=confirm.deals,
+        confirmed_at=confirm.at,
+    )
+
+
+def _problem(shown: ConfirmShown) -> Problem | None:
+    if shown.state is not ConfirmState.REJECTED:
+        return None
+    reason = shown.reason or "no reason given"
+    return Problem(
+        "REJECTED",
+        f"Broker said no: {in_words(reason)}. Nothing opened.",
+        int(Exit.BROKER_REFUSED),
+        "capcli positions",
+    )

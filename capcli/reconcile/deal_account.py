@@ -1,0 +1,68 @@
+"""Where a deal is that the active account does not have: the journal knows the account of those it opened."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+
+from capcli.domain.account import Account, Rows
+from capcli.domain.order import OrderRequest
+from capcli.errors import CapcliError, DealUnknown, UnreadableAnswer
+from capcli.ports import Broker, Journal
+
+
+def account_of(journal: Journal, env: str, host: str, deal_id: str) -> str | None:
+    """Return the account on which a deal or an order was opened from here; None where nothing tells."""
+    with suppress(CapcliError, ValueError):
+        attempt_id = journal.owners(env, host, (deal_id,)).get(deal_id)
+        attempt = journal.attempt(attempt_id) if attempt_id else None
+        return attempt.account_id if attempt else None
+    return None
+
+
+def orders_known(
+    journal: Callable[[], Journal], env: str, host: str, names: Iterable[str]
+) -> Mapping[str, OrderRequest]:
+    """Return the order that each of these deals and working orders came from, of those sent from here.
+
+    What the journal cannot tell is left out: a list of deals is shown without it.
+    """
+    wanted = tuple(names)
+    if not wanted:
+        return {}
+    from capcli.domain.stored_order import read_order
+
+    with suppress(CapcliError, ValueError):
+        found = journal().opening_previews(env, host, wanted)
+        return {name: read_order(preview.document).request for name, preview in found.items()}
+    return {}
+
+
+def name_account(
+    error: DealUnknown, broker: Broker, opened_on: Callable[[str], str | None], deal_id: str, command: str
+) -> None:
+    """Say on which account a deal was looked for, and on which it is to be looked for by `command`."""
+    asked = broker.account_id
+    if asked is None or "position_deal_id" in error.details:
+        return
+    home = opened_on(deal_id)
+    error.details["account_id"] = asked
+    if home in {None, asked}:
+        error.message = f"{error.message} Only account {asked} was searched."
+        return
+    error.message = f"{deal_id} was opened on account {home}. Account {asked}, which was searched, lacks it."
+    error.details["opened_on"] = home
+    error.next = f"{command} --account {home}"
+
+
+def active_account(accounts: Rows[Account], account_id: str) -> Account:
+    """Return the account that the session is on."""
+    for account in accounts:
+        if account.account_id == account_id:
+            return account
+    if unread := next((row for row in accounts.unreadable if row.name == account_id), None):
+        raise UnreadableAnswer(
+            f"The figures of account {account_id}, the one that is active, cannot be read: {unread.why}.",
+            next="capcli accounts",
+        )
+    raise UnreadableAnswer(
+        f"The broker's list of accounts lacks {account_id}, the one that is active.", next="capcli accounts"
+    )

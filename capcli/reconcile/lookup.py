@@ -1,0 +1,178 @@
+"""Looks at an account for what a lost order may have become: one clean look at everything, or none at all."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from msgspec import Struct
+
+from capcli.domain.account import Activity
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
+from capcli.domain.candidates import Finding, Lost, Rival, Seen, Window
+from capcli.domain.identity import Asked
+from capcli.domain.market import Side
+from capcli.domain.matching import find
+from capcli.domain.order import OrderRequest
+from capcli.domain.stored_order import (
+    StoredOrder,
+    read_baseline,
+    read_effect,
+    read_opposite,
+    read_order,
+    read_sizes,
+)
+from capcli.errors import CapcliError
+from capcli.trading.snapshot import Desk, active_on
+
+# How long an order is looked for again that left no trace, or that was found by its traces alone.
+_WATCH = timedelta(hours=24)
+_DAY = timedelta(days=1)
+# What comes a week after a send is not that order any more.
+_MOST_DAYS = 7
+
+
+class Patience(Struct, frozen=True):
+    """How long a missing trace says nothing, and how far apart two looks without one must be (seconds)."""
+
+    quiet_s: float = 120
+    gap_s: float = 30
+
+    @property
+    def pause_s(self) -> float:
+        """Return how long to wait between two looks of somebody who waits for the verdict."""
+        return self.gap_s / 6
+
+
+DEFAULT = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Reads and matches; moves nothing."""
+
+    desk: Desk
+    patience: Patience
+
+    def look(self, attempt: AttemptRecord, request: OrderRequest) -> Finding | None:
+        """Look for an order on its account; None when one of the reads failed or ended elsewhere."""
+        sent = attempt.broker_time_at_send
+        try:
+            if sent is None or active_on(self.desk.broker, attempt.account_id) != attempt.account_id:
+                return None
+            window = window_of(attempt, sent)
+            seen = self._see(window.since)
+        except CapcliError:
+            return None
+        if self.desk.broker.account_id != attempt.account_id:
+            return None
+        owners = self.owners(attempt, seen.names)
+        known = read_baseline(attempt.baseline) | owners.keys()
+        sizes, rivals = read_sizes(attempt.baseline), self._rivals(attempt, request)
+        opposite = read_opposite(attempt.baseline, request.epic, request.side)
+        effect = read_effect(attempt.baseline)
+        # It met opposite deals and was to take nothing from them: API page 9.4.
+        hedges = effect is not None and bool(opposite) and not effect.deals
+        return find(Lost(request, window, known, sizes, rivals, opposite, hedges), seen)
+
+    def owners(self, attempt: AttemptRecord, names: Iterable[str | None]) -> Mapping[str, str]:
+        """Return which other attempt owns each of these references, orders and deals."""
+        found = self.desk.journal.owners(attempt.env, attempt.host, filter(None, names))
+        return {name: owner for name, owner in found.items() if owner != attempt.attempt_id}
+
+    def asked(self, attempt: AttemptRecord, names: Iterable[str | None]) -> Asked:
+        """Return what an attempt asked for, for holding an answer that names these against it."""
+        order = self.order_of(attempt)
+        return Asked(
+            kind=attempt.kind,
+            since=attempt.broker_time_at_send,
+            request=order.request if order else None,
+            deal_id=attempt.deal_id,
+            reference=attempt.deal_reference,
+            baseline=read_baseline(attempt.baseline) if order else frozenset(),
+            owners=self.owners(attempt, names),
+        )
+
+    def order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
+        """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
+        if attempt.preview_id is None or not attempt.kind.is_order:
+            return None
+        preview = self.desk.journal.preview(attempt.preview_id)
+        return read_order(preview.document) if preview else None
+
+    def is_quiet(self, attempt: AttemptRecord) -> bool:
+        """Say whether the send is so long ago, by the broker's clock, that a missing trace says something."""
+        return self.age(attempt) >= timedelta(seconds=self.patience.quiet_s)
+
+    def age(self, attempt: AttemptRecord) -> timedelta:
+        """Return the time since the send, by the broker's clock where both ends of it are known."""
+        then, now = attempt.broker_time_at_send, self.desk.broker.broker_time()
+        if then is None or now is None:
+            return self.desk.clock() - (attempt.sent_at or attempt.created_at)
+        return now - then
+
+    def broker_now(self) -> datetime:
+        """Return the broker's clock, or ours before its first answer."""
+        return self.desk.broker.broker_time() or self.desk.clock()
+
+    def is_second_look(self, attempt: AttemptRecord) -> bool:
+        """Say whether a look without a trace lies far enough behind this one."""
+        first = attempt.absent_seen_at
+        return first is not None and self.broker_now() - first >= timedelta(seconds=self.patience.gap_s)
+
+    def is_watched(self, attempt: AttemptRecord) -> bool:
+        """Say whether an order that no answer settled is still looked for.
+
+        That is one that was presumed not placed, and one that was found by its traces: a second deal like it
+        is somebody else's, or this is.
+        """
+        sent = attempt.sent_at or attempt.created_at
+        inferred = attempt.state is AttemptState.LANDED and attempt.evidence is Evidence.INFERRED
+        lost = attempt.kind.is_order and (inferred or attempt.state is AttemptState.ABSENT)
+        return lost and self.desk.clock() - sent <= _WATCH
+
+    def watched(self, account_id: str) -> tuple[AttemptRecord, ...]:
+        """Return the orders of an account that were settled without an answer in the last day."""
+        desk = self.desk
+        since = desk.clock() - _WATCH
+        found = desk.journal.recent(desk.env, desk.broker.host, account_id, since)
+        return tuple(attempt for attempt in found if self.is_watched(attempt))
+
+    def _see(self, since: datetime) -> Seen:
+        # In this order: what fills or closes between two of the reads then shows in the later one.
+        orders = self.desk.broker.orders()
+        positions = self.desk.broker.positions()
+        return Seen(positions, orders, self.activity(since), self.broker_now())
+
+    def activity(self, since: datetime) -> tuple[Activity, ...]:
+        """Read the activity, newest first, day by day: the broker refuses longer windows (API page 10.1)."""
+        rows: tuple[Activity, ...] = ()
+        until = min(self.broker_now(), since + _MOST_DAYS * _DAY)
+        while since < until:
+            end = min(since + _DAY, until)
+            rows = self.desk.broker.activity(since, end) + rows
+            since = end
+        return rows
+
+    def _rivals(self, attempt: AttemptRecord, request: OrderRequest) -> tuple[Rival, ...]:
+        """Return the other lost orders of this epic, side and size, open or looked for again."""
+        desk = self.desk
+        open_ones = desk.journal.unresolved(attempt.env, attempt.host, attempt.account_id)
+        return tuple(
+            Rival(other.attempt_id, window_of(other, sent), read_baseline(other.baseline))
+            for other in (*open_ones, *self.watched(attempt.account_id))
+            if other.attempt_id != attempt.attempt_id
+            and other.state is not AttemptState.LANDED
+            and (sent := other.broker_time_at_send) is not None
+            and (order := self.order_of(other)) is not None
+            and _shape(order.request) == _shape(request)
+        )
+
+
+def window_of(attempt: AttemptRecord, sent: datetime) -> Window:
+    """Return when an order that was sent at an instant (broker time) can have been created."""
+    return Window.of(sent, attempt.last_byte_at)
+
+
+def _shape(request: OrderRequest) -> tuple[str, Side, Decimal]:
+    return request.epic, request.side, request.size

@@ -1,0 +1,363 @@
+"""What the user is told about an attempt: one sentence, one exit code, one next command (order protocol)."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
+from capcli.domain.bracket import Change
+from capcli.domain.commands import preview_command
+from capcli.domain.effect import Effect
+from capcli.domain.market import Side
+from capcli.domain.money import plain, short
+from capcli.domain.numbers import result
+from capcli.domain.order import Kind, Leg, LegForm
+from capcli.domain.stored_order import StoredOrder, read_effect
+from capcli.errors import Exit, Problem
+from capcli.refusals import command_after, in_words, unread
+from capcli.reply import Reply
+from capcli.trading.exit_orders import change_words
+from capcli.trading.snapshot import not_sent
+
+
+class StopWork(StrEnum):
+    """What was done about a stop that the broker had left out."""
+
+    SET = "set"
+    CLOSE = "close"
+    CANCEL = "cancel"
+
+
+class StopStep(Struct, frozen=True):
+    """One step for a missing stop: its own attempt in the journal, if one was sent, and whether it worked."""
+
+    deal_id: str
+    work: StopWork
+    attempt_id: str | None
+    done: bool
+    told: str
+
+
+class Execution(Struct, frozen=True):
+    """What became of an execute. Prices in the instrument's currency; times UTC.
+
+    `stop_level` is the one that was read back, `limit_level` the one that was asked for. `effect` is what the
+    order was about to do to the open deals when it was sent, at the price of the fill where that is known.
+    `stop_steps` is what this call did about a missing stop, `warnings` what the fill showed besides.
+    """
+
+    preview_id: str
+    attempt_id: str
+    kind: Kind
+    state: AttemptState
+    epic: str
+    side: Side
+    size: Decimal
+    level: Decimal | None
+    stop_level: Decimal | None
+    limit_level: Decimal | None
+    deal_id: str | None
+    deal_ids: tuple[str, ...]
+    deal_reference: str | None
+    evidence: Evidence
+    protected: Protection
+    sent_at: datetime | None
+    replayed: bool
+    retry_safe: bool
+    effect: Effect | None
+    sentence: str
+    next: str | None
+    error_code: str | None
+    stop_steps: tuple[StopStep, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+_NO_REASON = {Evidence.INFERRED: "its activity gives no reason"}
+_HOW = {
+    Evidence.INFERRED: " The answer was lost; this is the one new deal in the book that fits.",
+    Evidence.HUMAN: " The answer was lost; a person named the deal.",
+}
+_BY_TRACES = " The answer was lost; what the account shows since then fits this order alone."
+_BECAME = {
+    Ending.FILLED: "it was filled",
+    Ending.REDUCED: "it was filled and reduced what was open",
+    Ending.CLOSED: "it was filled and is closed already",
+    Ending.FILLED_AND_CLOSED: "it was filled and is closed already",
+    Ending.CANCELLED: "it is cancelled already",
+    Ending.EXPIRED: "it has expired already",
+    Ending.DROPPED: "the broker dropped it when it came to be filled",
+}
+_AS_SENT = frozenset({None, Ending.OPEN, Ending.WAITING})
+_THERE = _AS_SENT | {Ending.FILLED}
+_ENDED = {Ending.CLOSED: "closed", Ending.CANCELLED: "cancelled"}
+_LATE = " It had been presumed not placed and landed late."
+
+
+def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: bool) -> Reply[Execution]:
+    """Turn what the journal holds into what both faces show. What is read here is what is stored there."""
+    problem = _problem(attempt, order)
+    sentence = problem.message if problem else _landed(attempt, order)
+    if replayed:
+        sentence = _told_again(attempt, sentence, problem.next if problem else None)
+        problem = problem and replace(problem, message=sentence)
+    next_command = problem.next if problem else _next_after_landing(attempt)
+    execution = Execution(
+        preview_id=attempt.preview_id or "",
+        attempt_id=attempt.attempt_id,
+        kind=attempt.kind,
+        state=attempt.state,
+        epic=order.request.epic,
+        side=order.request.side,
+        size=attempt.size or order.request.size,
+        level=attempt.level,
+        stop_level=attempt.stop_level,
+        limit_level=order.limit_level,
+        deal_id=attempt.deal_ids[0] if attempt.deal_ids else None,
+        deal_ids=attempt.deal_ids,
+        deal_reference=attempt.deal_reference,
+        evidence=attempt.evidence,
+        protected=attempt.protected,
+        sent_at=attempt.sent_at,
+        replayed=replayed,
+        retry_safe=problem.retry_safe if problem else False,
+        effect=_effect(attempt),
+        sentence=sentence,
+        next=next_command,
+        error_code=attempt.error_code,
+    )
+    return Reply(execution, attempt.account_id, problem)
+
+
+def _effect(attempt: AttemptRecord) -> Effect | None:
+    found = read_effect(attempt.baseline)
+    return found if found is None or attempt.level is None else found.at(attempt.level)
+
+
+def _told_again(attempt: AttemptRecord, sentence: str, command: str | None) -> str:
+    if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
+        return sentence
+    told = f"{sentence} Nothing was sent now."
+    if command and sentence.endswith(command):
+        # A command stays last: what follows it would be copied with it.
+        before = sentence.rfind(". ", 0, -len(command)) + 1
+        told = f"{sentence[:before]} Nothing was sent now.{sentence[before:]}"
+    if attempt.state is AttemptState.NOT_SENT or attempt.sent_at is None:
+        return f"Tried before: {told}"
+    return f"Already executed at {attempt.sent_at:%H:%M:%S}Z: {told}"
+
+
+def _next_after_landing(attempt: AttemptRecord) -> str:
+    # What netting reduced may be gone: only what was opened is worth pointing at.
+    deals = attempt.deal_ids if attempt.ending in _THERE else attempt.opened_deal_ids
+    gone = attempt.ending not in {*_THERE, Ending.REDUCED}
+    deal = "" if gone or not deals else deals[0]
+    return f"capcli {'orders' if _waits(attempt) else 'positions'} {deal}".strip()
+
+
+def _waits(attempt: AttemptRecord) -> bool:
+    return attempt.kind is Kind.WORKING and attempt.ending in _AS_SENT
+
+
+def _by_hand(attempt: AttemptRecord) -> str | None:
+    """Return what was settled without the broker's word, as its note tells it; else None."""
+    if attempt.evidence is not Evidence.HUMAN:
+        return None
+    return f"{attempt.note[:1].upper()}{attempt.note[1:].rstrip('.')}."
+
+
+def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
+    if attempt.state is AttemptState.LANDED:
+        return _unprotected(attempt, order)
+    if attempt.state is AttemptState.NOT_SENT:
+        return _not_sent(attempt, order)
+    if attempt.state is AttemptState.REJECTED:
+        reason = attempt.error_code or _NO_REASON.get(attempt.evidence, "no reason given")
+        message = _by_hand(attempt) or f"Broker said no: {in_words(reason)}. Nothing opened."
+        return _settled("REJECTED", message, Exit.BROKER_REFUSED, order, reason)
+    if attempt.state is AttemptState.REFUSED:
+        return _refused(attempt, order)
+    if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
+        return Problem(
+            "IN_PROGRESS",
+            "Another process is sending this.",
+            int(Exit.BUSY),
+            next=f"capcli execute {attempt.preview_id}",
+            details={"attempt_id": attempt.attempt_id},
+            assistant_error=False,
+        )
+    return _may_be_live(attempt)
+
+
+def _may_be_live(attempt: AttemptRecord) -> Problem:
+    command = f"capcli reconcile {attempt.attempt_id}"
+    message = f"The order may be live. Do not send it again.{strayed(attempt)} Run: {command}"
+    if attempt.state is AttemptState.ABSENT:
+        command = f"capcli resolve {attempt.attempt_id}"
+        known, told = f"{attempt.note[:1].upper()}{attempt.note[1:]}", "a late landing will be reported"
+        if attempt.candidates:
+            known = f"{known}; {' or '.join(attempt.candidates)} may be a late landing of it"
+            told = "a person has to say"
+        message = f"{known}. Presumed not placed; {told}. To settle: {command}"
+    return _undecided(attempt, message, command)
+
+
+def strayed(attempt: AttemptRecord) -> str:
+    """Say that an answer was about another order, or that the session was on another account after the send.
+
+    Empty where neither is known; else with a space in front.
+    """
+    if attempt.other_account_id is not None:
+        return (
+            f" It was sent for account {attempt.account_id}, and right after that the session was on account "
+            f"{attempt.other_account_id}: look at both."
+        )
+    if attempt.answered_for is not None:
+        return f" The broker's answer was about another order ({attempt.answered_for})."
+    return ""
+
+
+def _undecided(attempt: AttemptRecord, message: str, command: str) -> Problem:
+    return Problem(
+        "MAY_BE_LIVE",
+        message,
+        int(Exit.MAY_BE_LIVE),
+        next=command,
+        retry_safe=False,
+        details={"attempt_id": attempt.attempt_id, "state": attempt.state.value, "seen": attempt.note},
+        assistant_error=False,
+    )
+
+
+def _not_sent(attempt: AttemptRecord, order: StoredOrder) -> Problem:
+    """Tell that nothing was sent with the exit code of its cause: a login, an interrupt, else the network."""
+    told = _by_hand(attempt)
+    message = told or f"Nothing was sent: {attempt.note.rstrip('.')}."
+    code = None if told else attempt.error_code
+    again = preview_command(order.request, order.order_type)
+    cause = not_sent(code, message, again, attempt.retry_after_s).problem()
+    details = dict(cause.details) | ({"cause": cause.code} if code else {})
+    return replace(cause, code="NOT_SENT", retry_safe=True, details=details)
+
+
+def _refused(attempt: AttemptRecord, order: StoredOrder) -> Problem:
+    reason = attempt.error_code or attempt.note or "no reason given"
+    again = preview_command(order.request, order.order_type)
+    refused = unread(
+        attempt.http_status, reason, name="the order", unchanged="Nothing opened.", command=again
+    )
+    if refused is not None:
+        return refused.problem()
+    message = f"Broker said no: {in_words(reason)}. Nothing opened."
+    return _settled("REFUSED", message, Exit.BROKER_REFUSED, order, reason)
+
+
+def _settled(code: str, message: str, exit_code: Exit, order: StoredOrder, reason: str) -> Problem:
+    command = command_after(reason, order.request, order.order_type)
+    return Problem(code, message, int(exit_code), next=command, retry_safe=False)
+
+
+def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
+    if attempt.protected in {Protection.YES, Protection.NOT_ASKED}:
+        return _second_deal(attempt, order) if attempt.candidates else None
+    landed, look = _landed(attempt, order), _next_after_landing(attempt)
+    if attempt.protected is Protection.NO and attempt.ending in _ENDED:
+        gone = f"{landed} Its stop was missing, so it was {_ENDED[attempt.ending]}: nothing is left of it."
+        return _no_stop("NO_STOP_CLOSED", gone, preview_command(order.request, order.order_type))
+    if attempt.protected is Protection.UNCHECKED:
+        return _no_stop("STOP_UNVERIFIED", f"{landed} Its stop could not be read back. Look at it now.", look)
+    if attempt.stop_level is not None:
+        message = f"{landed} Its stop is not as asked: the broker has {plain(attempt.stop_level)}, "
+        return _no_stop("STOP_DIFFERS", f"{message}asked was {_asked_stop(order)}.", look)
+    wanted = f" at {plain(order.stop_level)}" if order.stop_level else ""
+    waits = _waits(attempt)
+    where = "It waits" if waits else "Position is open"
+    command = _setting_stop(attempt, order, "orders" if waits else "positions") or look
+    return _no_stop("NO_STOP", f"{landed} {where} WITHOUT its stop{wanted}. Set it now: {command}", command)
+
+
+def _setting_stop(attempt: AttemptRecord, order: StoredOrder, where: str) -> str | None:
+    """Return the command that gives the deal the stop that was asked for, if the deal is known."""
+    change = missing_stop(order)
+    if not attempt.deal_ids or change.stop is None:
+        return None
+    words = change_words(change)
+    return " ".join([f"capcli {where} amend {attempt.deal_ids[0]}", *words, "--confirm"])
+
+
+def _second_deal(attempt: AttemptRecord, order: StoredOrder) -> Problem:
+    """Tell of another deal like the one that was taken for this order by its traces."""
+    command = f"capcli resolve {attempt.attempt_id}"
+    deals = " and ".join(attempt.candidates)
+    message = (
+        f"{_landed(attempt, order)} Another deal like it appeared since: {deals}. One of them may be "
+        f"somebody else's. To say which is this order's: {command}"
+    )
+    return _undecided(attempt, message, command)
+
+
+def missing_stop(order: StoredOrder) -> Change:
+    """Return the change that gives a deal its stop: at the preview's level, a trailing one by distance."""
+    request, stop = order.request, order.request.stop
+    if stop is not None and order.stop_level is not None and not request.trailing:
+        stop = Leg(LegForm.LEVEL, order.stop_level)
+    return Change(stop=stop, trailing=request.trailing, guaranteed=request.guaranteed)
+
+
+def _asked_stop(order: StoredOrder) -> str:
+    request = order.request
+    kinds = [word for word, on in (("guaranteed", request.guaranteed), ("trailing", request.trailing)) if on]
+    if request.stop is None or request.stop.form is not LegForm.LEVEL:
+        return " ".join([*kinds, "stop"])
+    return " ".join([*kinds, plain(request.stop.value)])
+
+
+def _no_stop(code: str, message: str, command: str) -> Problem:
+    return Problem(code, message, int(Exit.NO_STOP), next=command, retry_safe=False, assistant_error=False)
+
+
+def _landed(attempt: AttemptRecord, order: StoredOrder) -> str:
+    late = _LATE if attempt.absent_seen_at is not None else ""
+    inferred = attempt.evidence is Evidence.INFERRED
+    how = _BY_TRACES if inferred and attempt.ending not in _AS_SENT else _HOW.get(attempt.evidence, "")
+    return _told(attempt, order) + how + late
+
+
+def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
+    request = order.request
+    size = short(attempt.size or request.size)
+    stop = ""
+    if attempt.protected is Protection.YES:
+        stop = f", stop {plain(attempt.stop_level)} in place" if attempt.stop_level else ", stop in place"
+    if attempt.kind is Kind.WORKING:
+        kind = order.order_type.value if order.order_type else "order"
+        at = f" at {plain(request.trigger.level)}" if request.trigger else ""
+        waits = _waits(attempt)
+        became = (
+            " is waiting"
+            if waits
+            else f": {_BECAME.get(attempt.ending or Ending.FILLED, 'it no longer waits')}"
+        )
+        if waits and attempt.level and request.trigger and attempt.level != request.trigger.level:
+            became = f" is waiting, now at {plain(attempt.level)}"
+        return f"{kind} order to {request.side.value} {size} {request.epic}{at}{became}{stop}."
+    verb = "Bought" if request.side is Side.BUY else "Sold"
+    level = f" at {plain(attempt.level)}" if attempt.level is not None else ""
+    closed = ""
+    if attempt.ending is Ending.CLOSED:
+        closed = " It is closed already."
+    elif attempt.ending is Ending.REDUCED:
+        cut = len(attempt.deal_ids) - len(attempt.opened_deal_ids)
+        closed = f" It reduced {cut} position{'s' * (cut != 1)}."
+    effect = _effect(attempt)
+    # Another order may have met those deals first: then what was foreseen is not what was done.
+    foreseen = effect is not None and (
+        not attempt.deal_ids or bool(effect.opens) is bool(attempt.opened_deal_ids)
+    )
+    if effect is not None and foreseen and effect.closes and attempt.ending is not Ending.CLOSED:
+        booked = f"about {result(effect.realised, effect.currency)}"
+        opened = f"opened {short(effect.opens)}" if effect.opens else "opened nothing"
+        closed = f" It closed {short(effect.closes)} ({booked}) and {opened}."
+    return f"{verb} {size} {request.epic}{level}{stop}.{closed}"

@@ -1,0 +1,159 @@
+"""What a deal shows when it is read back after a change: the evidence of amendments and cancellations."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal
+
+from capcli.domain.account import Confirm, Position
+from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.bracket import Bracket, Target, order_shows, position_shows
+from capcli.domain.identity import Asked, misfit
+from capcli.domain.order import POSITIONS_PATH, Kind
+from capcli.domain.stored_order import write_baseline
+from capcli.errors import CapcliError, DealUnknown, UnreadableAnswer
+from capcli.ports import Broker
+
+Ended = Literal[AttemptState.LANDED, AttemptState.UNKNOWN]
+"""How a change that was sent and not refused can end."""
+
+
+class Sight(StrEnum):
+    """What reading a deal back shows; UNREADABLE when nothing can be known."""
+
+    DONE = "done"
+    NOT_YET = "not yet"
+    GONE = "gone"
+    UNREADABLE = "unreadable"
+
+
+def sight_of(broker: Broker, attempt: AttemptRecord) -> Sight:
+    """Say what has become of an amendment or a cancellation, from what its attempt holds alone."""
+    deal_id, account_id = attempt.target, attempt.account_id
+    if attempt.kind is Kind.CANCEL:
+        return order_sight(broker, deal_id, account_id)
+    asked = read_asked(attempt)
+    if attempt.path.startswith(POSITIONS_PATH):
+        return position_sight(broker, deal_id, account_id, asked.bracket)
+    return amended_order_sight(broker, deal_id, account_id, asked)
+
+
+def asked_of(attempt: AttemptRecord) -> Asked:
+    """Return what a change asked for, for holding answers against it."""
+    return Asked(attempt.kind, attempt.broker_time_at_send, deal_id=attempt.deal_id)
+
+
+def confirmed(broker: Broker, reference: str, asked: Asked) -> Confirm | None:
+    """Return the broker's verdict on a change, accepted or not; None where there is none that fits it."""
+    try:
+        confirm = broker.confirm(reference)
+    except CapcliError:
+        return None
+    return confirm if confirm is not None and misfit(asked, confirm) is None else None
+
+
+def position_sight(broker: Broker, deal_id: str, account_id: str, asked: Bracket) -> Sight:
+    """Read a position and say whether it has the legs that were asked for."""
+    try:
+        row = broker.position(deal_id)
+    except DealUnknown:
+        # Every deal is unknown on another account, and another process may have switched ours.
+        return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
+    except CapcliError:
+        return Sight.UNREADABLE
+    if misfit(Asked(Kind.AMEND, deal_id=deal_id), row) is not None:
+        return Sight.UNREADABLE
+    return Sight.DONE if position_shows(row, asked) else Sight.NOT_YET
+
+
+def on_account(broker: Broker, account_id: str) -> bool:
+    """Say whether the session is on an account; False also when that cannot be read."""
+    try:
+        return broker.session().account_id == account_id
+    except CapcliError:
+        return False
+
+
+def require_account(broker: Broker, account_id: str | None, command: str) -> None:
+    """Ask the broker which account the session is on: an empty list does not say whose it is.
+
+    Raises UnreadableAnswer for another one, and what reading it raises.
+    """
+    active = broker.session().account_id
+    if active != account_id:
+        raise went_away(active, account_id, command)
+
+
+def went_away(active: str | None, account_id: str | None, command: str) -> UnreadableAnswer:
+    """Return the error of a session that another program has moved to another account."""
+    return UnreadableAnswer(
+        f"The session went to account {active} meanwhile; {account_id} was not read.",
+        next=f"{command} --account {account_id}",
+    )
+
+
+def amended_order_sight(broker: Broker, deal_id: str, account_id: str, target: Target) -> Sight:
+    """Read the waiting orders and say whether one is as it was asked to be."""
+    try:
+        row = next((row for row in broker.orders() if row.deal_id == deal_id), None)
+    except CapcliError:
+        return Sight.UNREADABLE
+    if row is not None:
+        return Sight.DONE if order_shows(row, target) else Sight.NOT_YET
+    return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
+
+
+def order_sight(broker: Broker, deal_id: str, account_id: str) -> Sight:
+    """Read the waiting orders and say whether one still waits."""
+    try:
+        found = broker.list_orders()
+    except CapcliError:
+        return Sight.UNREADABLE
+    ids = {row.deal_id for row in found.rows} | {row.deal_id for row in found.unreadable}
+    if deal_id in ids:
+        return Sight.NOT_YET
+    if None in ids:
+        # It may be the one that cannot be read.
+        return Sight.UNREADABLE
+    return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
+
+
+def filled_as(broker: Broker, deal_id: str) -> Position | None:
+    """Return the open position that a working order became, if it can be seen."""
+    try:
+        rows = broker.list_positions().rows
+        return next((row for row in rows if row.working_order_id == deal_id), None)
+    except CapcliError:
+        return None
+
+
+def write_asked(target: Target) -> bytes:
+    """Write what a deal has to show, so that another process can tell whether a lost change was made."""
+    book = json.loads(write_baseline((), ()))
+    bracket = target.bracket
+    asked = {
+        "stop": _text(bracket.stop),
+        "limit": _text(bracket.limit),
+        "trail": _text(bracket.trail),
+        "guaranteed": bracket.guaranteed,
+        "level": _text(target.level),
+        "good_till": target.good_till.isoformat() if target.good_till else None,
+    }
+    return json.dumps(book | {"asked": asked}, sort_keys=True).encode()
+
+
+def read_asked(attempt: AttemptRecord) -> Target:
+    """Read what an amendment asked for."""
+    asked: dict[str, Any] = json.loads(attempt.baseline)["asked"]
+    stop, limit, trail, level = (_decimal(asked[key]) for key in ("stop", "limit", "trail", "level"))
+    until = datetime.fromisoformat(asked["good_till"]) if asked["good_till"] else None
+    return Target(Bracket(stop, limit, trail, asked["guaranteed"]), level, until)
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

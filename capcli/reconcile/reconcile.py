@@ -1,0 +1,358 @@
+"""Reconcile: settle what is unresolved on this account as far as evidence allows, one pass or until it is."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli import ids as typed
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.candidates import Finding
+from capcli.domain.market import Side
+from capcli.domain.order import Kind
+from capcli.domain.stored_order import StoredOrder
+from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
+from capcli.ports import AccountLock
+from capcli.reconcile.outcomes import execution_reply, strayed
+from capcli.reconcile.reconciler import Witness
+from capcli.reply import Reply
+from capcli.trading.snapshot import Desk, returning
+
+_NAMES = {
+    Kind.CLOSE: "close",
+    Kind.AMEND: "amendment",
+    Kind.WORKING_UPDATE: "amendment",
+    Kind.CANCEL: "cancellation",
+}
+# Who waits for an answer leaves by then; a verdict that came later was looked for.
+_ANSWERED_WITHIN = timedelta(seconds=60)
+_LATELY, _SENT_WITHIN = timedelta(hours=1), timedelta(hours=25)
+_MAYBE = "The order may be live. Do not send it again."
+_WORST_FIRST = (Exit.MAY_BE_LIVE, Exit.NO_STOP)
+# What reconcile brings to an end is its success, whatever the end is.
+_ENDS_WELL = {
+    AttemptState.NOT_SENT,
+    AttemptState.REFUSED,
+    AttemptState.REJECTED,
+}
+
+
+class Settled(Struct, frozen=True):
+    """What became of one attempt. `candidates` are deals that fit while nothing is decided.
+
+    `kind`, `state_before` and `evidence` are plain words here: a shorter schema for assistants.
+    `epic`, `side` and `size` are None for a close, an amendment and a cancellation, which are about a deal.
+    """
+
+    attempt_id: str
+    preview_id: str | None
+    kind: str
+    epic: str | None
+    side: Side | None
+    size: Decimal | None
+    state_before: str
+    state: AttemptState
+    evidence: str
+    deal_ids: tuple[str, ...]
+    candidates: tuple[str, ...]
+    exit_code: int
+    sentence: str
+    next: str | None
+
+
+class Reconciliation(Struct, frozen=True):
+    """All attempts that were looked at; `undecided` of them may still be live.
+
+    `lately` says what was settled in the last hour before this look, by whatever command.
+    """
+
+    attempts: tuple[Settled, ...]
+    undecided: int
+    lately: tuple[str, ...] = ()
+
+
+class Settlements:
+    """Settles attempts inside the account lock. `account` is the one that the user asked for, if any."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        witness: Witness,
+        lock: AccountLock,
+        *,
+        sleep: Callable[[float], None],
+        account: str | None,
+    ) -> None:
+        self._desk = desk
+        self._witness = witness
+        self._lock = lock
+        self._sleep = sleep
+        self._account = account
+
+    def reconcile(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
+        """Look once at every attempt that is unresolved, or at one; also at orders presumed not placed.
+
+        Raises AttemptUnknown, AttemptElsewhere, and Busy while another process is sending.
+        """
+        account_id, wanted = self._wanted(attempt_id)
+        lately = () if wanted else tuple(self._lately(account_id))
+        return _reply([row for row, _ in self._pass(account_id, wanted)], account_id, lately)
+
+    def wait(self, attempt_id: str | None = None) -> Reply[Reconciliation]:
+        """Look again and again until waiting decides nothing more. Other commands proceed between looks."""
+        account_id, wanted = self._wanted(attempt_id)
+        before: dict[str, str] = {}
+        while True:
+            try:
+                found = self._pass(account_id, wanted)
+            except Busy:
+                found = None
+            if found is not None:
+                rows = [row for row, _ in found]
+                before = {row.attempt_id: row.state_before for row in rows} | before
+                # What a pass settled is no longer unresolved for the next one.
+                wanted = wanted or tuple(before)
+                if not any(self._may_yet_be_decided(row, finding) for row, finding in found):
+                    kept = [replace(row, state_before=before[row.attempt_id]) for row in rows]
+                    return _reply(kept, account_id)
+            self._sleep(self._witness.patience.pause_s)
+
+    def _lately(self, account_id: str) -> Iterator[str]:
+        """Say what was settled within the last hour: a preview or an execution may have done it unasked."""
+        journal, desk, now = self._desk.journal, self._desk, self._desk.clock()
+        for attempt in journal.recent(desk.env, desk.broker.host, account_id, now - _SENT_WITHIN):
+            at = journal.moved_at(attempt.attempt_id)
+            undecided = attempt.state.unresolved or attempt.state is AttemptState.ABSENT
+            if undecided or at is None or attempt.sent_at is None or now - at > _LATELY:
+                continue
+            if attempt.evidence is Evidence.INFERRED or at - attempt.sent_at > _ANSWERED_WITHIN:
+                told = self.told(attempt.state, attempt, None)
+                yield f"{attempt.attempt_id} was settled at {at:%H:%M:%S}Z: {told.sentence}"
+
+    def find(self, attempt_id: str) -> AttemptRecord:
+        """Return an attempt of this environment, host and account."""
+        desk = self._desk
+        attempt = desk.journal.attempt(typed.attempt_id(attempt_id))
+        if attempt is None:
+            raise AttemptUnknown(
+                f"No attempt has the id {typed.attempt_id(attempt_id)}.", next="capcli history executions"
+            )
+        if (attempt.env, attempt.host) != (desk.env, desk.broker.host):
+            raise AttemptElsewhere(
+                f"{attempt.attempt_id} was made on {attempt.env} ({attempt.host}), this is {desk.env} "
+                f"({desk.broker.host}).",
+                next=f"capcli reconcile {attempt.attempt_id} --env {attempt.env}",
+            )
+        if self._account not in {None, attempt.account_id}:
+            raise AttemptElsewhere(
+                f"{attempt.attempt_id} belongs to account {attempt.account_id}, this is {self._account}.",
+                next=f"capcli reconcile {attempt.attempt_id} --account {attempt.account_id}",
+            )
+        return attempt
+
+    def examine(self, attempt: AttemptRecord) -> tuple[Settled, Finding | None]:
+        """Settle one attempt inside the lock, which the caller holds."""
+        settled, finding = self._witness.examine(attempt)
+        return self.told(attempt.state, settled, finding), finding
+
+    def told(self, before: AttemptState, attempt: AttemptRecord, finding: Finding | None) -> Settled:
+        """Say what is known of an attempt by now."""
+        order = self._witness.order_of(attempt)
+        if order is None:
+            return _change_told(before, attempt)
+        undecided = attempt.state.unresolved
+        told = execution_reply(attempt, order, replayed=False)
+        code = Exit.DONE if attempt.state in _ENDS_WELL else told.exit_code
+        sentence, command = told.data.sentence, told.data.next
+        if undecided:
+            sentence, command = self._undecided(attempt, finding)
+        return Settled(
+            attempt_id=attempt.attempt_id,
+            preview_id=attempt.preview_id,
+            kind=attempt.kind,
+            epic=order.request.epic,
+            side=order.request.side,
+            size=order.request.size,
+            state_before=before,
+            state=attempt.state,
+            evidence=attempt.evidence,
+            deal_ids=attempt.deal_ids,
+            candidates=attempt.candidates,
+            exit_code=int(code),
+            sentence=sentence,
+            next=command,
+        )
+
+    def _undecided(self, attempt: AttemptRecord, finding: Finding | None) -> tuple[str, str]:
+        """Say what was looked at and what may decide it, and the command that goes on from there."""
+        resolve = f"capcli resolve {attempt.attempt_id}"
+        wait = f"capcli reconcile {attempt.attempt_id} --wait"
+        acked, maybe = attempt.state is AttemptState.ACKED, f"{_MAYBE}{strayed(attempt)}"
+        if finding is None:
+            why = (
+                "The broker has not confirmed it yet" if acked else "The account could not be read to the end"
+            )
+            return f"{maybe} {why}.", wait
+        if finding.deals:
+            return f"{maybe} {_candidates(finding)}", resolve
+        later = resolve if self._witness.search.is_quiet(attempt) else wait
+        if finding.traces:
+            ids = ", ".join(one for trace in finding.traces for one in trace.ids)
+            return f"{maybe} The activity shows an order like it ({ids}) and no deal of it yet.", later
+        if finding.rejected:
+            return f"{maybe} Its activity shows {len(finding.rejected)} refusals that fit.", later
+        nothing = f"{maybe} No trace yet in positions, working orders and activity."
+        if acked or attempt.other_account_id is not None:
+            why = " The broker acknowledged it, so that proves nothing." if acked else ""
+            return f"{nothing}{why}", resolve
+        patience = self._witness.patience
+        when = f"from {patience.quiet_s:g} s after the send, in two looks {patience.gap_s:g} s apart"
+        return f"{nothing} Absence counts {when}.", wait
+
+    def _wanted(self, attempt_id: str | None) -> tuple[str, tuple[str, ...]]:
+        if attempt_id is not None:
+            attempt = self.find(attempt_id)
+            return attempt.account_id, (attempt.attempt_id,)
+        return self._account or self._desk.broker.session().account_id, ()
+
+    def _pass(self, account_id: str, wanted: tuple[str, ...]) -> list[tuple[Settled, Finding | None]]:
+        desk = self._desk
+        with self._lock(desk.env, desk.broker.host, account_id), returning(desk.broker):
+            found = [self.examine(attempt) for attempt in self._attempts(account_id, wanted)]
+        # What was found by its traces is watched, and is news only once there is a second deal like it.
+        return [
+            (row, finding)
+            for row, finding in found
+            if wanted or row.candidates or row.state_before != AttemptState.LANDED
+        ]
+
+    def _attempts(self, account_id: str, wanted: tuple[str, ...]) -> list[AttemptRecord]:
+        journal, desk = self._desk.journal, self._desk
+        if wanted:
+            return [found for one in wanted if (found := journal.attempt(one)) is not None]
+        unresolved = journal.unresolved(desk.env, desk.broker.host, account_id)
+        return [*unresolved, *self._witness.search.watched(account_id)]
+
+    def _may_yet_be_decided(self, row: Settled, finding: Finding | None) -> bool:
+        """Say whether waiting can decide it: not where something may be it once the quiet period is over.
+
+        What is late by then comes no more (API page 10.1), so that takes a person.
+        """
+        if not row.state.unresolved:
+            return False
+        attempt = self._desk.journal.attempt(row.attempt_id)
+        if attempt is None or row.epic is None:
+            return True
+        elsewhere = attempt.other_account_id is not None or (
+            attempt.answered_for is not None and attempt.state is AttemptState.ACKED
+        )
+        maybe = finding is not None and bool(finding.traces or finding.rejected)
+        return not (row.candidates or elsewhere or maybe) or not self._witness.search.is_quiet(attempt)
+
+
+def _candidates(finding: Finding) -> str:
+    """Say which deals it may be, and why that is not certain."""
+    which = "It may be" if len(finding.deals) == 1 else "It may be any of"
+    said = [f"{which} {', '.join(finding.deals)}."]
+    late = [f"{deal} at {trace.at:%H:%M:%S}Z" for trace in finding.late for deal in trace.deal_ids]
+    if late:
+        said.append(
+            f"Opened so late that it may be a trade by hand or of another computer: {', '.join(late)}."
+        )
+    if reduced := sorted({deal for trace in finding.traces for deal in trace.reduced}):
+        said.append(f"An order like it reduced {', '.join(reduced)}, open before the send.")
+    if bare := [order for trace in finding.traces if not trace.deal_ids for order in trace.ids]:
+        said.append(f"The activity shows an order like it ({', '.join(bare)}) and no deal of it yet.")
+    if finding.shared:
+        said.append(f"The same fits {', '.join(finding.shared)}.")
+    return " ".join(said)
+
+
+def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
+    deal_id = attempt.target
+    what = f"The {_NAMES[attempt.kind]} of {deal_id}"
+    undecided = attempt.state.unresolved
+    if undecided:
+        sentence = f"{what} was sent, and nothing shows yet what became of it."
+    elif attempt.state is AttemptState.LANDED:
+        sentence = f"{what} is done."
+    else:
+        why = f" ({attempt.note.rstrip('.')})" if attempt.note else ""
+        # A later amendment may have replaced it: that it was never made is more than the deal tells.
+        ended = "is not in force" if attempt.kind in {Kind.AMEND, Kind.WORKING_UPDATE} else "was not made"
+        sentence = f"{what} {ended}{why}."
+    code = Exit.DONE
+    if undecided:
+        code = Exit.MAY_BE_LIVE
+    elif attempt.protected is Protection.NO:
+        code = Exit.NO_STOP
+    look = "orders" if attempt.path.startswith("/workingorders") else "positions"
+    return Settled(
+        attempt_id=attempt.attempt_id,
+        preview_id=attempt.preview_id,
+        kind=attempt.kind,
+        epic=None,
+        side=None,
+        size=None,
+        state_before=before,
+        state=attempt.state,
+        evidence=attempt.evidence,
+        deal_ids=(deal_id,),
+        candidates=(deal_id,) if undecided else (),
+        exit_code=int(code),
+        sentence=sentence,
+        next=f"capcli resolve {attempt.attempt_id}" if undecided else f"capcli {look}",
+    )
+
+
+def settled_words(attempt: AttemptRecord, order: StoredOrder | None) -> str:
+    """Say of one attempt that it was settled now, and what became of it."""
+    if order is None:
+        sentence = _change_told(attempt.state, attempt).sentence
+    else:
+        sentence = execution_reply(attempt, order, replayed=False).data.sentence
+    return f"{attempt.attempt_id} was settled now: {sentence}"
+
+
+def settled_now(found: Reconciliation) -> tuple[str, ...]:
+    """Say what a look has just settled, for a command that was about something else."""
+    return tuple(
+        f"{row.attempt_id} was settled now: {row.sentence}"
+        for row in found.attempts
+        if row.state != row.state_before and not row.state.unresolved
+    )
+
+
+def _reply(rows: list[Settled], account_id: str, lately: tuple[str, ...] = ()) -> Reply[Reconciliation]:
+    undecided = sum(row.state.unresolved for row in rows)
+    return Reply(Reconciliation(tuple(rows), undecided, lately), account_id, _problem(rows))
+
+
+def _problem(rows: list[Settled]) -> Problem | None:
+    for code in _WORST_FIRST:
+        worst = [row for row in rows if row.exit_code == code]
+        if worst:
+            return problem_of(worst[0], others=len(worst) - 1)
+    return None
+
+
+def problem_of(row: Settled, *, others: int = 0) -> Problem | None:
+    """Return the problem that an attempt is, if it is one."""
+    if row.exit_code == Exit.DONE:
+        return None
+    more = f" The same holds for {others} more." if others else ""
+    code = "MAY_BE_LIVE" if row.exit_code == Exit.MAY_BE_LIVE else "NO_STOP"
+    return Problem(
+        code,
+        row.sentence + more,
+        row.exit_code,
+        next=row.next,
+        details={
+            "attempt_id": row.attempt_id,
+            "state": row.state.value,
+            "deal_ids": list(row.candidates or row.deal_ids),
+        },
+        assistant_error=False,
+    )

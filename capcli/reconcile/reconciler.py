@@ -1,0 +1,421 @@
+"""What became of a mutation: the broker's confirmation, and the book read back. Sends nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from capcli.domain.account import Confirm, Position, WorkingOrder
+from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
+from capcli.domain.candidates import Finding, Trace, Verdict
+from capcli.domain.identity import OPENED, Asked, Misfit, misfit
+from capcli.domain.order import Kind, LegForm, OrderRequest
+from capcli.domain.stored_order import StoredOrder, read_sizes
+from capcli.errors import CapcliError, DealUnknown, RowUnreadable
+from capcli.ports import Broker, DealTaken
+from capcli.reconcile.attribution import Causes
+from capcli.reconcile.lookup import DEFAULT, Patience, Search
+from capcli.reconcile.readback import Sight, filled_as, read_asked, sight_of
+from capcli.trading.snapshot import Desk, active_on
+
+_FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
+_READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
+_WAYS_OUT = frozenset({Kind.CLOSE, Kind.CANCEL})
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Turns what the broker says into a verdict in the journal. Runs inside the account lock."""
+
+    desk: Desk
+    sleep: Callable[[float], None]
+    monotonic: Callable[[], float]
+    patience: Patience = DEFAULT
+
+    @property
+    def search(self) -> Search:
+        """Return what this witness looks with."""
+        return Search(self.desk, self.patience)
+
+    def conclude(self, attempt: AttemptRecord, order: StoredOrder, *, wait_s: float) -> AttemptRecord:
+        """Ask for the verdict on an acknowledged order until it comes or the wait (seconds) is over.
+
+        One that is about something else is none: then the order stays acknowledged, and its traces tell.
+        """
+        confirm, other = self._await_confirm(attempt, wait_s)
+        if confirm is None:
+            return attempt if other is None else self._mistaken(attempt, other)
+        if not confirm.accepted:
+            facts = {"error_code": confirm.reason, "order_id": confirm.order_id}
+            return self._move(attempt, AttemptState.REJECTED, **facts)
+        found = self._landing(attempt, order, confirm)
+        if isinstance(found, Misfit):
+            return self._mistaken(attempt, found)
+        return self._move(attempt, AttemptState.LANDED, **found)
+
+    def _mistaken(self, attempt: AttemptRecord, other: Misfit) -> AttemptRecord:
+        """Keep that an answer was about something else, and of whom."""
+        whose = other.attempt_id or other.why
+        return attempt if attempt.answered_for == whose else self._observe(attempt, answered_for=whose)
+
+    def settle(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Bring an attempt whose sender is gone as far as evidence allows; a failed read allows nothing.
+
+        One that was presumed not placed is looked for again for a day.
+        """
+        return self.examine(attempt)[0]
+
+    def examine(self, attempt: AttemptRecord) -> tuple[AttemptRecord, Finding | None]:
+        """Settle an attempt, and return what a lost order may have become where that was looked for."""
+        if attempt.state is AttemptState.CLAIMED:
+            # A way out may have left although its journal could take no more of it; and in a copy of the
+            # journal from before the send, what became of it is in another one.
+            kept = self.desk.journal.remembered() is None
+            there = self._is_still_there(attempt) if kept and attempt.kind in _WAYS_OUT else kept
+            if there is None:
+                return attempt, None
+            if there:
+                note = "the process that claimed it ended before sending"
+                return self._move(attempt, AttemptState.NOT_SENT, note=note), None
+            attempt = self._move(attempt, AttemptState.SENDING, sent_at=attempt.created_at)
+        if attempt.kind in {Kind.CLOSE, Kind.AMEND, Kind.CANCEL, Kind.WORKING_UPDATE}:
+            return self._settled_change(attempt), None
+        if attempt.state is AttemptState.SENDING:
+            note = "the process that sent it ended before the answer"
+            sent = attempt.broker_time_at_send or self._claimed_at(attempt)
+            attempt = self._move(attempt, AttemptState.UNKNOWN, note=note, broker_time_at_send=sent)
+        order = self.order_of(attempt)
+        lost = attempt.state.unresolved or self.search.is_watched(attempt)
+        if order is None or not lost or not self._reaches(attempt.account_id):
+            return attempt, None
+        if attempt.state is AttemptState.ACKED:
+            attempt = self.conclude(attempt, order, wait_s=0)
+            # While a confirmation may still come it is the better witness.
+            waits = attempt.answered_for is None and not self.search.is_quiet(attempt)
+            if not attempt.state.unresolved or waits:
+                return attempt, None
+        finding = self.search.look(attempt, order.request)
+        return (attempt if finding is None else self._judge(attempt, order, finding)), finding
+
+    def _claimed_at(self, attempt: AttemptRecord) -> datetime:
+        """Return when an order was claimed, by the broker's clock as far as its preview knows it."""
+        preview = self.desk.journal.preview(attempt.preview_id or "")
+        if preview is None or preview.broker_time is None:
+            return attempt.created_at
+        return preview.broker_time + (attempt.created_at - preview.created_at)
+
+    def _judge(self, attempt: AttemptRecord, order: StoredOrder, finding: Finding) -> AttemptRecord:
+        """Take one trace for the order, one refusal for its answer, and two looks at nothing for absence."""
+        verdict, absent = finding.verdict, attempt.state is AttemptState.ABSENT
+        if attempt.state is AttemptState.LANDED:
+            return self._keep_candidates(attempt, "second_deal", _equals(finding, attempt, order))
+        if verdict is Verdict.LANDED:
+            facts = landing_facts(attempt, order.request, finding.traces[0])
+            return self.land(attempt, facts | {"evidence": Evidence.INFERRED})
+        if verdict is Verdict.REJECTED and not absent:
+            return self._move(
+                attempt,
+                AttemptState.REJECTED,
+                order_id=finding.rejected[0],
+                evidence=Evidence.INFERRED,
+                candidates=(),
+                absent_seen_at=None,
+                note="its activity says REJECTED",
+            )
+        if absent:
+            deals = _equals(finding, attempt, order)
+            return self._keep_candidates(attempt, "possible_late_landing", deals)
+        attempt = self._keep_candidates(attempt, None, finding.deals)
+        if attempt.state is AttemptState.UNKNOWN:
+            return self._count_looks(attempt, nothing=verdict is Verdict.NOTHING_THERE)
+        return attempt
+
+    def _keep_candidates(
+        self, attempt: AttemptRecord, alarm: str | None, deals: tuple[str, ...]
+    ) -> AttemptRecord:
+        """Keep which deals an order may be after all; an alarm where that is news about a settled one."""
+        if deals == attempt.candidates:
+            return attempt
+        if deals and alarm:
+            now, detail = self.desk.clock(), {"deal_ids": list(deals)}
+            self.desk.journal.note(attempt.attempt_id, alarm, at=now, detail=detail)
+        return self._observe(attempt, candidates=deals)
+
+    def land(self, attempt: AttemptRecord, facts: dict[str, Any]) -> AttemptRecord:
+        """Record that an order landed; an alarm where it was presumed not placed."""
+        if attempt.state is AttemptState.LANDED:
+            return self._observe(attempt, **facts, candidates=())
+        if attempt.state is not AttemptState.ABSENT:
+            return self._move(attempt, AttemptState.LANDED, **facts, candidates=(), absent_seen_at=None)
+        landed = self._move(attempt, AttemptState.LANDED, **facts, candidates=())
+        if landed.state is not AttemptState.LANDED:
+            return landed
+        detail = {"deal_ids": list(landed.deal_ids), "presumed_absent_since": attempt.absent_seen_at}
+        self.desk.journal.note(attempt.attempt_id, "late_landing", at=self.desk.clock(), detail=detail)
+        return landed
+
+    def _count_looks(self, attempt: AttemptRecord, *, nothing: bool) -> AttemptRecord:
+        """Presume an order absent at the second look without a trace, both after the quiet period."""
+        search = self.search
+        if not nothing:
+            return attempt if attempt.absent_seen_at is None else self._observe(attempt, absent_seen_at=None)
+        # Where the session was on another account after the send, the order may be there.
+        if not search.is_quiet(attempt) or attempt.other_account_id is not None:
+            return attempt
+        if attempt.absent_seen_at is None:
+            return self._observe(attempt, absent_seen_at=search.broker_now())
+        if not search.is_second_look(attempt):
+            return attempt
+        seconds = int(search.age(attempt).total_seconds())
+        return self._move(attempt, AttemptState.ABSENT, note=f"no trace of it after {seconds} s")
+
+    def _is_quiet(self, attempt: AttemptRecord) -> bool:
+        return self.search.is_quiet(attempt)
+
+    def _settle_close(self, attempt: AttemptRecord) -> AttemptRecord:
+        # A close holds no lock: one that is still being sent belongs to its own process.
+        quiet = self._is_quiet(attempt)
+        if attempt.state is AttemptState.SENDING and not quiet:
+            return attempt
+        still_open = is_open(self.desk.broker, attempt.target, attempt.account_id)
+        if still_open is False:
+            return self._end(attempt)
+        if still_open and quiet:
+            return self._move(attempt, AttemptState.ABSENT, note="the position is still open")
+        return attempt
+
+    def _settled_change(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Settle what is repeated by deal id; once it is settled it is looked at no more."""
+        if not attempt.state.unresolved:
+            return attempt
+        return self._settle_close(attempt) if attempt.kind is Kind.CLOSE else self._settle_change(attempt)
+
+    def _is_still_there(self, attempt: AttemptRecord) -> bool | None:
+        """Say whether the deal of a close or a cancellation is there; None where it cannot be read."""
+        if attempt.kind is Kind.CLOSE:
+            return is_open(self.desk.broker, attempt.target, attempt.account_id)
+        sight = sight_of(self.desk.broker, attempt)
+        return None if sight is Sight.UNREADABLE else sight is not Sight.GONE
+
+    def _settle_change(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Settle an amendment or a cancellation; like a close it may be under way without the lock."""
+        quiet = self._is_quiet(attempt)
+        if attempt.state is AttemptState.SENDING and not quiet:
+            return attempt
+        sight, cancel = sight_of(self.desk.broker, attempt), attempt.kind is Kind.CANCEL
+        if sight is Sight.GONE and (not cancel or filled_as(self.desk.broker, attempt.target)):
+            note = "the order was filled before it" if cancel else "the deal is gone"
+            return self._move(attempt, AttemptState.REJECTED, note=note)
+        if sight is Sight.GONE:
+            return self._end(attempt)
+        if sight is Sight.DONE:
+            return self._amended(attempt)
+        if sight is Sight.NOT_YET and quiet:
+            later = None if cancel else Causes(self.search).superseding(attempt)
+            why = (
+                f"a later one, {later.attempt_id}, changed the deal" if later else "the deal does not show it"
+            )
+            return self._move(attempt, AttemptState.ABSENT, note=why)
+        return attempt
+
+    def _amended(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Settle an amendment that the deal shows, which another one may have made."""
+        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.target,)}
+        if other := Causes(self.search).made_by_another(attempt):
+            note = f"a later one, {other.attempt_id}, made the same change"
+            return self._move(attempt, AttemptState.REJECTED, **facts, note=note)
+        protected = Protection.YES if read_asked(attempt).bracket.has_stop else Protection.NOT_ASKED
+        return self._move(attempt, AttemptState.LANDED, **facts, protected=protected)
+
+    def _end(self, attempt: AttemptRecord) -> AttemptRecord:
+        """Settle a close or a cancellation whose deal is gone by what ended the deal, once that is known."""
+        ending = Causes(self.search).of_end(attempt)
+        if ending is None:
+            return attempt
+        facts: dict[str, Any] = {"evidence": Evidence.INFERRED, "deal_ids": (attempt.target,)}
+        if ending.instead:
+            return self._move(attempt, AttemptState.REJECTED, **facts, note=ending.instead)
+        return self._move(attempt, AttemptState.LANDED, **facts, protected=Protection.NOT_ASKED)
+
+    def _reaches(self, account_id: str) -> bool:
+        try:
+            return active_on(self.desk.broker, account_id) == account_id
+        except CapcliError:
+            return False
+
+    def order_of(self, attempt: AttemptRecord) -> StoredOrder | None:
+        """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
+        return self.search.order_of(attempt)
+
+    def _await_confirm(self, attempt: AttemptRecord, wait_s: float) -> tuple[Confirm | None, Misfit | None]:
+        """Return the confirmation of an order, else what was told instead of it, if anything."""
+        reference, other = attempt.deal_reference or "", None
+        deadline, pause = self.monotonic() + wait_s, _FIRST_POLL_S
+        while True:
+            try:
+                confirm = self.desk.broker.confirm(reference)
+            except CapcliError:
+                # Not yet: a 404 or a failed read says nothing about the order (API page 9.1).
+                confirm = None
+            if confirm is not None:
+                other = misfit(self.search.asked(attempt, _named(confirm)), confirm)
+            if confirm is not None and other is None:
+                return confirm, None
+            if self.monotonic() + pause > deadline:
+                return None, other
+            self.sleep(pause)
+            pause = min(pause * 1.6, _LONGEST_POLL_S)
+
+    def _landing(
+        self, attempt: AttemptRecord, order: StoredOrder, confirm: Confirm
+    ) -> dict[str, Any] | Misfit:
+        """Return what a confirmation and the book tell of an order; a row that does not fit unmakes both."""
+        kind = attempt.kind
+        opened = tuple(deal.deal_id for deal in confirm.deals if deal.status == OPENED)
+        touched = opened + tuple(deal.deal_id for deal in confirm.deals if deal.deal_id not in opened)
+        if kind is Kind.WORKING and not touched and confirm.order_id:
+            touched = (confirm.order_id,)
+        facts: dict[str, Any] = {
+            "evidence": Evidence.CONFIRM,
+            "order_id": confirm.order_id,
+            "deal_ids": touched,
+            "opened_deal_ids": touched if kind is Kind.WORKING else opened,
+            "level": confirm.level,
+            "size": confirm.size,
+            "protected": Protection.NOT_ASKED if order.request.stop is None else Protection.UNCHECKED,
+            "ending": Ending.WAITING if kind is Kind.WORKING else Ending.OPEN,
+        }
+        if kind is Kind.MARKET and touched and not opened:
+            # On a netting account an opposite order reduces deals and opens none (API page 9.4).
+            return facts | {"protected": Protection.NOT_ASKED, "ending": Ending.REDUCED}
+        if kind is Kind.WORKING and confirm.status == "DELETED":
+            return facts | {"protected": Protection.NOT_ASKED, "ending": Ending.CANCELLED}
+        found = self.read_back(kind, opened or touched, confirm.order_id)
+        asked = self.search.asked(attempt, (row.deal_id for row in found))
+        if other := next(filter(None, (misfit(asked, row) for row in found)), None):
+            return other
+        if not found:
+            return facts
+        ids = tuple(row.deal_id for row in found)
+        named = {} if touched else {"deal_ids": ids, "opened_deal_ids": ids}
+        # A confirmation may come before the price is known (API page 18.4): the one row has it.
+        priced = {"level": found[0].level} if confirm.level is None and len(found) == 1 else {}
+        return facts | named | priced | protection(order.request, found)
+
+    def read_back(
+        self, kind: Kind, deals: tuple[str, ...], order_id: str | None
+    ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
+        """Look at what the order became. The stop that was asked for must be seen, not assumed."""
+        for pause in _READ_BACK_PAUSES_S:
+            self.sleep(pause)
+            try:
+                found = self._seen(kind, deals, order_id)
+            except CapcliError:
+                continue
+            if found and {row.deal_id for row in found} >= set(deals):
+                return found
+        return ()
+
+    def _seen(
+        self, kind: Kind, deals: tuple[str, ...], order_id: str | None
+    ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
+        if kind is Kind.WORKING:
+            return tuple(row for row in self.desk.broker.list_orders().rows if row.deal_id in deals)
+        return tuple(
+            row
+            for row in self.desk.broker.list_positions().rows
+            if row.deal_id in deals or (order_id and row.working_order_id == order_id)
+        )
+
+    def _observe(self, attempt: AttemptRecord, **facts: Any) -> AttemptRecord:
+        journal = self.desk.journal
+        journal.observe(attempt.attempt_id, attempt.state, at=self.desk.clock(), **facts)
+        return journal.attempt(attempt.attempt_id) or attempt
+
+    def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> AttemptRecord:
+        """Compare and set; whoever was first, what the journal holds now is returned.
+
+        A deal that another attempt owns is no landing of this one: it stays undecided.
+        """
+        journal = self.desk.journal
+        try:
+            journal.move(attempt.attempt_id, attempt.state, to_state, at=self.desk.clock(), **facts)
+        except DealTaken as taken:
+            return self._observe(attempt, answered_for=taken.attempt_id, candidates=(taken.name,))
+        return journal.attempt(attempt.attempt_id) or attempt
+
+
+def _named(confirm: Confirm) -> tuple[str | None, ...]:
+    """Name everything that a confirmation is about."""
+    return (confirm.deal_reference, confirm.order_id, *(deal.deal_id for deal in confirm.deals))
+
+
+def _equals(finding: Finding, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
+    """Name the new deals like an order that are not known to be its own."""
+    mine, before = {*attempt.deal_ids, attempt.order_id or ""}, read_sizes(attempt.baseline).keys()
+    named = (
+        deal
+        for trace in finding.traces
+        # What the order itself became later, as a working order that was filled, is no second one.
+        if trace.size in {None, order.request.size} and mine.isdisjoint({*trace.ids, trace.order_id})
+        # Opposite deals are reduced every day: only in its own time that may be the order.
+        if before.isdisjoint({*trace.ids} - {*trace.reduced}) and not (trace.reduced and trace.late)
+        for deal in trace.ids
+    )
+    return tuple(dict.fromkeys(named))
+
+
+def landing_facts(attempt: AttemptRecord, request: OrderRequest, trace: Trace) -> dict[str, Any]:
+    """Return what a trace tells of an order that landed: its deals, its price, and its stop."""
+    before = {*read_sizes(attempt.baseline), *trace.reduced}
+    kept = {"protected": Protection.NOT_ASKED} if not trace.rows else protection(request, trace.rows)
+    return {
+        "deal_ids": trace.deal_ids,
+        "opened_deal_ids": tuple(deal for deal in trace.deal_ids if deal not in before),
+        "order_id": trace.order_id,
+        "level": trace.level,
+        "size": trace.size,
+        "ending": trace.ending,
+    } | kept
+
+
+def is_open(broker: Broker, deal_id: str, account_id: str) -> bool | None:
+    """Read a position back: True open, False gone from that account, None when that cannot be known."""
+    try:
+        row = broker.position(deal_id)
+    except DealUnknown:
+        # Every deal is unknown on another account, and another process may have switched ours.
+        return False if _is_on(broker, account_id) else None
+    except RowUnreadable:
+        return True
+    except CapcliError:
+        return None
+    return None if misfit(Asked(Kind.CLOSE, deal_id=deal_id), row) else True
+
+
+def _is_on(broker: Broker, account_id: str) -> bool:
+    try:
+        return broker.session().account_id == account_id
+    except CapcliError:
+        return False
+
+
+def protection(
+    request: OrderRequest, found: tuple[Position, ...] | tuple[WorkingOrder, ...]
+) -> dict[str, Any]:
+    """Compare the stop that was asked for with those that the broker holds; the worst one counts."""
+    if request.stop is None:
+        return {"protected": Protection.NOT_ASKED, "stop_level": found[0].stop_level}
+    worst = next((row for row in found if not _keeps_stop(request, row)), None)
+    if worst is None:
+        return {"protected": Protection.YES, "stop_level": found[0].stop_level}
+    return {"protected": Protection.NO, "stop_level": worst.stop_level}
+
+
+def _keeps_stop(request: OrderRequest, row: Position | WorkingOrder) -> bool:
+    if (request.guaranteed and not row.guaranteed) or (request.trailing and not row.trailing):
+        return False
+    if request.stop is not None and request.stop.form is LegForm.LEVEL:
+        return row.stop_level == request.stop.value
+    # The broker turns a distance or an amount into a level of its own making.
+    return row.stop_level is not None or row.trailing

@@ -1,0 +1,232 @@
+"""Resolve: a person's verdict on an attempt that evidence does not settle, never against the evidence."""
+
+from contextlib import suppress
+from typing import Any
+
+from msgspec.structs import replace
+
+from capcli import ids as typed
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.candidates import Finding
+from capcli.domain.order import Kind
+from capcli.errors import CapcliError, EvidenceAgainst, NotConfirmed, UsageError
+from capcli.ports import AccountLock
+from capcli.reconcile.reconcile import Settled, Settlements, problem_of
+from capcli.reconcile.reconciler import Witness, is_open, landing_facts
+from capcli.reply import Reply
+from capcli.trading.snapshot import Desk, returning
+
+_NOT_PLACED = "it was not placed: a person settled that"
+# What "not placed" makes of an attempt: what was acknowledged was turned down, what left no trace never came.
+_NO = {AttemptState.ABSENT: AttemptState.NOT_SENT, AttemptState.ACKED: AttemptState.REJECTED}
+_NO_CHANGE = _NO | dict.fromkeys((AttemptState.UNKNOWN, AttemptState.SENDING), AttemptState.ABSENT)
+
+
+class Resolutions:
+    """Records what a person says became of an attempt. Looks first: what can be settled needs no person."""
+
+    def __init__(self, desk: Desk, settlements: Settlements, witness: Witness, lock: AccountLock) -> None:
+        self._desk = desk
+        self._settlements = settlements
+        self._witness = witness
+        self._lock = lock
+
+    def resolve(
+        self,
+        attempt_id: str,
+        *,
+        landed: str | None = None,
+        not_placed: bool = False,
+        confirmed: bool = False,
+    ) -> Reply[Settled]:
+        """Settle an attempt as a person says; with neither option, show what it may have become.
+
+        Raises AttemptUnknown, AttemptElsewhere, NotConfirmed, EvidenceAgainst, UsageError, Busy.
+        """
+        if landed is not None and not_placed:
+            raise UsageError(
+                "--landed and --not-placed cannot be used together.", next="capcli resolve --help"
+            )
+        deal_id = None if landed is None else typed.deal_id(landed)
+        attempt = self._settlements.find(attempt_id)
+        if (deal_id or not_placed) and not confirmed:
+            raise NotConfirmed(
+                f"Not confirmed, so nothing was recorded about {attempt.attempt_id}.",
+                next=f"{_command(attempt, deal_id)} --confirm",
+            )
+        with (
+            self._lock(attempt.env, attempt.host, attempt.account_id),
+            returning(self._desk.broker),
+        ):
+            held = self._desk.journal.attempt(attempt.attempt_id) or attempt
+            shown, finding = self._settlements.examine(held)
+            now = self._desk.journal.attempt(attempt.attempt_id) or held
+            finding = finding or self._look(now)
+            if deal_id is not None and self._is_open(now):
+                shown = self._landed(now, held.state, deal_id, finding)
+            elif not_placed and self._is_open(now) and now.state is not AttemptState.LANDED:
+                shown = self._absent(now, held.state, finding)
+            elif (deal_id and deal_id not in now.deal_ids) or (
+                not_placed and now.state is AttemptState.LANDED
+            ):
+                raise EvidenceAgainst(
+                    f"{attempt.attempt_id} is settled already, otherwise than you say: {shown.sentence}",
+                    next=shown.next,
+                    state=now.state.value,
+                )
+            elif deal_id is None and not not_placed and self._is_open(now):
+                shown = self._asking(now, shown, finding)
+        return Reply(shown, attempt.account_id, problem_of(shown))
+
+    def _look(self, attempt: AttemptRecord) -> Finding | None:
+        """Look for an order that is looked for no longer, or that waits for its confirmation."""
+        order = self._witness.order_of(attempt)
+        if order is None or not self._is_open(attempt):
+            return None
+        return self._witness.search.look(attempt, order.request)
+
+    def _asking(self, attempt: AttemptRecord, shown: Settled, finding: Finding | None) -> Settled:
+        """Say what a person can answer: which deal fits, or that none does yet."""
+        command = f"capcli resolve {attempt.attempt_id}"
+        known = shown.sentence.removesuffix(f" To settle: {command}")
+        if self._witness.order_of(attempt) is None:
+            answers = f"--not-placed, or: {command} --landed {shown.deal_ids[0]}"
+            return replace(shown, sentence=f"{known} If you know: {answers}", next="capcli resolve --help")
+        if finding is None:
+            return replace(
+                shown,
+                sentence=f"{known} The account could not be read, so no deals are listed.",
+                next=command,
+            )
+        if finding.deals:
+            named = all(deal in known for deal in finding.deals)
+            listed = "" if named else f" It may be {' or '.join(finding.deals)}."
+            denied = (
+                ""
+                if finding.in_time or attempt.state is AttemptState.LANDED
+                else f" (--not-placed if you opened {_it(finding)} yourself)"
+            )
+            return replace(
+                shown,
+                candidates=finding.deals,
+                sentence=f"{known}{listed} Say which{denied}: {command} --landed DEAL",
+                next="capcli orders" if attempt.kind is Kind.WORKING else "capcli positions",
+            )
+        known = f"{known} No deal fits it yet."
+        early = attempt.state.unresolved and not self._witness.search.is_quiet(attempt)
+        if attempt.state in _NO and not early:
+            return replace(shown, sentence=known, next=f"{command} --not-placed")
+        return replace(shown, sentence=known, next=f"capcli reconcile {attempt.attempt_id} --wait")
+
+    def _is_open(self, attempt: AttemptRecord) -> bool:
+        """Say whether a person may decide: also which of two deals an order is that its traces told of."""
+        second = attempt.state is AttemptState.LANDED and bool(attempt.candidates)
+        return attempt.state.unresolved or attempt.state is AttemptState.ABSENT or second
+
+    def _landed(
+        self, attempt: AttemptRecord, before: AttemptState, deal_id: str, finding: Finding | None
+    ) -> Settled:
+        order = self._witness.order_of(attempt)
+        if order is None:
+            self._require_target(attempt, deal_id)
+            self._require_not_seen(attempt, deal_id)
+            facts: dict[str, Any] = {"deal_ids": (deal_id,), "protected": Protection.UNCHECKED}
+            return self._record(attempt, before, AttemptState.LANDED, facts)
+        trace = finding.naming(deal_id) if finding is not None else None
+        if trace is None:
+            raise EvidenceAgainst(
+                f"{deal_id} is no deal that {attempt.attempt_id} may have become."
+                + (" The account could not be read; try again." if finding is None else ""),
+                next=f"capcli resolve {attempt.attempt_id}",
+                candidates=list(finding.deals) if finding else [],
+            )
+        facts = landing_facts(attempt, order.request, trace) | {"evidence": Evidence.HUMAN}
+        settled = self._witness.land(attempt, facts)
+        return self._settlements.told(before, settled, None)
+
+    def _require_target(self, attempt: AttemptRecord, deal_id: str) -> None:
+        target = attempt.target
+        if deal_id != target:
+            raise EvidenceAgainst(
+                f"{attempt.attempt_id} is about {target}, not about {deal_id}.",
+                next=f"capcli resolve {attempt.attempt_id} --landed {target}",
+                candidates=[target],
+            )
+
+    def _require_not_seen(self, attempt: AttemptRecord, deal_id: str) -> None:
+        """A person decides whose close or cancellation it was, never against what the book shows."""
+        broker, there = self._desk.broker, False
+        if attempt.kind is Kind.CLOSE:
+            there = is_open(broker, deal_id, attempt.account_id) is True
+        elif attempt.kind is Kind.CANCEL and broker.account_id == attempt.account_id:
+            with suppress(CapcliError):
+                there = any(order.deal_id == deal_id for order in broker.orders())
+        if there:
+            raise EvidenceAgainst(
+                f"{deal_id} is still there, so {attempt.attempt_id} did not take it away.",
+                next=f"capcli resolve {attempt.attempt_id} --not-placed",
+                candidates=[deal_id],
+            )
+
+    def _absent(self, attempt: AttemptRecord, before: AttemptState, finding: Finding | None) -> Settled:
+        order = self._witness.order_of(attempt)
+        if order is not None:
+            self._require_no_trace(attempt, finding)
+        early = attempt.state.unresolved and not self._witness.search.is_quiet(attempt)
+        if order is not None and not early:
+            attempt = self._without_late(attempt, finding)
+        to_state = (_NO_CHANGE if order is None else _NO).get(attempt.state)
+        if to_state is None or early:
+            raise EvidenceAgainst(
+                f"It is too early to say that {attempt.attempt_id} was not placed: its trace may be late.",
+                next=f"capcli reconcile {attempt.attempt_id} --wait",
+                candidates=[],
+            )
+        return self._record(attempt, before, to_state, {"note": _NOT_PLACED})
+
+    def _without_late(self, attempt: AttemptRecord, finding: Finding | None) -> AttemptRecord:
+        """Presume an order absent whose only traces came so late that a person may call them his own."""
+        if attempt.state is not AttemptState.UNKNOWN or finding is None or not finding.late:
+            return attempt
+        note, journal = "what came after its window is somebody's own", self._desk.journal
+        journal.move(attempt.attempt_id, attempt.state, AttemptState.ABSENT, at=self._desk.clock(), note=note)
+        return journal.attempt(attempt.attempt_id) or attempt
+
+    def _require_no_trace(self, attempt: AttemptRecord, finding: Finding | None) -> None:
+        if finding is None:
+            raise EvidenceAgainst(
+                f"The account could not be read to the end, so nothing says that {attempt.attempt_id} "
+                "was not placed. Nothing was recorded.",
+                next=f"capcli resolve {attempt.attempt_id}",
+                candidates=[],
+            )
+        if finding.in_time:
+            ids = [one for trace in finding.in_time for one in trace.ids]
+            raise EvidenceAgainst(
+                f"What {attempt.attempt_id} may have become exists: {', '.join(ids)}. Nothing was recorded.",
+                next=f"capcli resolve {attempt.attempt_id} --landed {ids[0]}",
+                candidates=ids,
+            )
+
+    def _record(
+        self, attempt: AttemptRecord, before: AttemptState, to_state: AttemptState, facts: dict[str, Any]
+    ) -> Settled:
+        self._desk.journal.move(
+            attempt.attempt_id,
+            attempt.state,
+            to_state,
+            at=self._desk.clock(),
+            evidence=Evidence.HUMAN,
+            **facts,
+        )
+        settled = self._desk.journal.attempt(attempt.attempt_id) or attempt
+        return self._settlements.told(before, settled, None)
+
+
+def _command(attempt: AttemptRecord, deal_id: str | None) -> str:
+    verdict = "--not-placed" if deal_id is None else f"--landed {deal_id}"
+    return f"capcli resolve {attempt.attempt_id} {verdict}"
+
+
+def _it(finding: Finding) -> str:
+    return "it" if len(finding.deals) == 1 else "them"

@@ -1,0 +1,424 @@
+"""Approvals: where the settings ask for a person, nothing that changes the account leaves without one."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from capcli.domain.approval import ApprovalRecord, ApprovalState, Asked, code_hash, tidy_code
+from capcli.errors import ApprovalDenied, ApprovalElsewhere, ApprovalRequired, ApprovalUnknown, CapcliError
+from capcli.ports import Clock, Ids, Journal
+from capcli.reply import Reply
+from capcli.safety.announcements import REPEAT_S, Announcement, Happening
+from capcli.safety.approval_text import harmless, one_line
+
+if TYPE_CHECKING:
+    from capcli.domain.mandate import Opening, Outside, Permit, Spend, Tightening
+
+LIFE = timedelta(minutes=10)
+AT_MOST = 5
+"""So many requests of one client wait for a person at a time."""
+_REPEAT = timedelta(seconds=REPEAT_S)
+_LENGTH = 6
+_DRAWS = 20
+_LIST = "capcli approve"
+_MEANWHILE = "It was decided, expired or changed meanwhile. Nothing was changed."
+_OPEN = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
+_SAID = frozenset({ApprovalState.APPROVED, ApprovalState.DENIED})
+
+
+class ApprovalRow(Struct, frozen=True):
+    """Something that a person was asked. `text` is what they are shown; the code stands in the answer."""
+
+    kind: str
+    state: ApprovalState
+    env: str
+    account_id: str
+    text: str
+    asked_at: datetime
+    expires_at: datetime
+
+
+class ApprovalsFound(Struct, frozen=True):
+    """What waits for a person, and what was approved and not sent yet. `mode` is confirm or human."""
+
+    mode: str
+    approvals: tuple[ApprovalRow, ...]
+
+
+class WaitingRequest(Struct, frozen=True):
+    """What a person is asked, as the server wrote it down; `codes` are the hashes of all its codes.
+
+    `rows` are those of the latest code: a yes is one to exactly these.
+    """
+
+    rows: tuple[ApprovalRecord, ...]
+    codes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(row.text for row in self.rows)
+
+    @property
+    def expires_at(self) -> datetime:
+        return min(row.expires_at for row in self.rows)
+
+    @property
+    def client(self) -> str | None:
+        return self.rows[0].client
+
+    @property
+    def digests(self) -> frozenset[str]:
+        return frozenset(row.digest for row in self.rows)
+
+
+class Queue(Struct, frozen=True):
+    """What waits for a person here, oldest first; and where else how much waits: environment, host, count."""
+
+    requests: tuple[WaitingRequest, ...]
+    elsewhere: tuple[tuple[str, str, int], ...]
+
+    @property
+    def total(self) -> int:
+        return len(self.requests) + sum(count for _, _, count in self.elsewhere)
+
+
+class Decision(Struct, frozen=True):
+    """What a person said. `requests` is how many requests the code stood for."""
+
+    state: ApprovalState
+    env: str
+    account_id: str
+    requests: int
+    text: str
+    expires_at: datetime
+    sentence: str
+    next: str | None
+
+
+Mandated = Callable[[Asked, "Opening | None", "Tightening | None"], "Spend | Outside | None"]
+
+
+class Approvals:
+    """Asks for approvals, takes a person's word, and tells whether there is one."""
+
+    def __init__(
+        self,
+        journal: Callable[[], Journal],
+        clock: Clock,
+        ids: Ids,
+        *,
+        place: tuple[str, str],
+        needed: bool,
+        announce: Callable[[Announcement], None],
+        client: Callable[[], str],
+        mandate: Mandated = lambda *_: None,
+        at_terminal: bool = False,
+    ) -> None:
+        """`place`: the environment and its host. `announce` tells a person that something waits for them.
+
+        `client` names who asks; of one client five requests wait at most.
+
+        `mandate` judges a request by the mandate that this client was given; None where it was given none.
+        At a terminal a denial does not keep the person from it, and nothing is announced: they are asked.
+        """
+        self._journal = journal
+        self._clock = clock
+        self._ids = ids
+        self._env, self._host = place
+        self.needed = needed
+        self._announce = announce
+        self._client = client
+        self._mandate = mandate
+        self._at_terminal = at_terminal
+        self._codes: dict[tuple[str, ...], str] = {}
+        self._lock = Lock()
+
+    @property
+    def mode(self) -> str:
+        """Name who approves: whoever confirms, or a person."""
+        return "human" if self.needed else "confirm"
+
+    def permit(
+        self, asked: Asked, opening: "Opening | None" = None, tightening: "Tightening | None" = None
+    ) -> "Permit | None":
+        """Return what lets a request pass: a person's approval or a mandate; None where neither is needed.
+
+        `opening` and `tightening` are what a mandate judges an order or an amendment by.
+        Raises ApprovalRequired, ApprovalDenied.
+        """
+        if not self.needed:
+            return None
+        now = self._clock()
+        if self._is_approved(asked, now):
+            return asked.digest
+        # A mandate is a script's or an assistant's: a person who is there is asked.
+        found = None if self._at_terminal else self._mandate(asked, opening, tightening)
+        if found is not None:
+            # Only who was given a mandate pays for its import.
+            from capcli.domain.mandate import Spend
+
+            if isinstance(found, Spend):
+                return found
+        raise self._required((asked,), now, found)
+
+    def sent(self, permit: "Permit | None", asked: Asked, attempt_id: str) -> None:
+        """Announce what went out under a mandate: nobody was asked about it."""
+        if permit is not None and not isinstance(permit, str):
+            self._announce(
+                Announcement(
+                    Happening.ORDER_SENT,
+                    key=attempt_id,
+                    env=asked.env,
+                    account_id=asked.account_id,
+                    at=self._clock(),
+                    text=asked.text,
+                    attempt_id=attempt_id,
+                    mandate=permit.name,
+                )
+            )
+
+    def has_to_ask(self, asked: Asked) -> bool:
+        """Say whether a person has yet to be asked. What cannot be told, `permit` will say."""
+        if not self.needed:
+            return False
+        with suppress(CapcliError):
+            return not self._is_approved(asked, self._clock())
+        return False
+
+    def permit_all(self, asked: Sequence[Asked]) -> None:
+        """Let pass what a person approved, each once; for the rest one code is given out.
+
+        No mandate covers several requests at once. Raises ApprovalRequired, ApprovalDenied.
+        """
+        if not self.needed:
+            return
+        now = self._clock()
+        if open_ones := tuple(one for one in asked if not self._is_approved(one, now)):
+            raise self._required(open_ones, now)
+
+    def _is_approved(self, asked: Asked, now: datetime) -> bool:
+        said = self._journal().approvals_of(asked.digest, now=now)
+        last = max((one for one in said if one.state in _SAID), key=_decided, default=None)
+        if last is None or (last.state is ApprovalState.DENIED and self._at_terminal):
+            return False
+        if last.state is ApprovalState.APPROVED:
+            return True
+        raise ApprovalDenied(
+            "A person said no to this. Nothing was sent. It can be asked again from "
+            f"{last.expires_at:%H:%M:%S}Z.",
+            expires_at=last.expires_at.isoformat(),
+        )
+
+    def _required(
+        self, asked: tuple[Asked, ...], now: datetime, outside: "Outside | None" = None
+    ) -> ApprovalRequired:
+        code = self._code(asked, now)
+        # What was stored is shown, also when the same question is put again with newer figures.
+        rows = self._journal().approvals(code_hash(code))
+        text, until = "\n".join(one.text for one in rows), min(one.expires_at for one in rows)
+        error = ApprovalRequired(
+            "A person has to approve this, so nothing was sent yet: with y in capcli approve --watch, or with"
+            f" the code {code}, until {until:%H:%M:%S}Z. The same call sends it after that. "
+            f"{f'{outside.sentence} ' if outside else ''}{one_line(text)}",
+            next=f"{_LIST} {code} --env {self._env}",
+            approval_code=code,
+            watch=f"{_LIST} --watch --env {self._env}",
+            expires_at=until.isoformat(),
+        )
+        error.shown = text
+        if not self._at_terminal and not self._is_announced(rows, now):
+            self._announce(_news(rows, code, now))
+        error.about(asked[0].account_id, **_known(asked))
+        return error
+
+    def _is_announced(self, rows: tuple[ApprovalRecord, ...], now: datetime) -> bool:
+        """Say whether another process asked for the same a moment ago, as a script run again and again."""
+        before = self._journal().approvals_of(rows[0].digest, now=now)
+        return any(
+            one.code_hash != rows[0].code_hash and timedelta(0) <= now - one.created_at < _REPEAT
+            for one in before
+        )
+
+    def _code(self, asked: tuple[Asked, ...], now: datetime) -> str:
+        """Return the code of these requests; a question that still waits keeps the one it has."""
+        wanted = tuple(one.digest for one in asked)
+        with self._lock:
+            held = self._codes.get(wanted)
+            if held is None or not self._waits(held, now):
+                held = self._codes[wanted] = self._draw(asked, now)
+            return held
+
+    def _waits(self, code: str, now: datetime) -> bool:
+        rows = self._journal().approvals(code_hash(code))
+        return all(row.state is ApprovalState.PENDING and row.expires_at > now for row in rows)
+
+    def _draw(self, asked: tuple[Asked, ...], now: datetime) -> str:
+        client = None if self._at_terminal else harmless(self._client()) or "a client without a name"
+        for _ in range(_DRAWS):
+            code = tidy_code(self._ids(""))[-_LENGTH:]
+            rows = [ApprovalRecord.of(one, code_hash(code), now, client) for one in asked]
+            if self._journal().ask_approval(rows, at_most=None if self._at_terminal else AT_MOST):
+                return code
+        raise RuntimeError("no code is free")
+
+    def waiting(self) -> Reply[ApprovalsFound]:
+        """Return what waits, of every environment of this user."""
+        found = self._journal().approvals_waiting(now=self._clock())
+        return Reply(ApprovalsFound(self.mode, tuple(_row(one) for one in found)))
+
+    def queue(self) -> Queue:
+        """Return the requests that wait; one asked more than once is one. Raises JournalUnreadable.
+
+        What a person was asked at a terminal of their own is left out: they answer there.
+        """
+        codes: dict[str, list[ApprovalRecord]] = {}
+        approved = set()
+        elsewhere: dict[tuple[str, str], set[str]] = {}
+        for row in self._journal().approvals_waiting(now=self._clock()):
+            if row.state is ApprovalState.APPROVED:
+                approved.add(row.digest)
+            elif row.client is None:
+                continue
+            elif (row.env, row.host) == (self._env, self._host):
+                codes.setdefault(row.code_hash, []).append(row)
+            else:
+                elsewhere.setdefault((row.env, row.host), set()).add(row.code_hash)
+        found: dict[frozenset[str], WaitingRequest] = {}
+        for code, rows in codes.items():
+            asked = frozenset(row.digest for row in rows)
+            if not asked <= approved:
+                before = found[asked].codes if asked in found else ()
+                found[asked] = WaitingRequest(tuple(rows), (*before, code))
+        return Queue(tuple(found.values()), tuple((*place, len(some)) for place, some in elsewhere.items()))
+
+    def settle(self, request: WaitingRequest, *, approved: bool, by: str) -> Reply[Decision]:
+        """Write down a person's word on what they were shown. Raises ApprovalUnknown where it is not that.
+
+        A no is one to each of its codes, a yes to the latest.
+        """
+        if approved:
+            signed = self._journal().decide(
+                request.rows[0].code_hash, ApprovalState.APPROVED, at=self._clock(), by=by, shown=request.rows
+            )
+        else:
+            # Each of them is said no to, whatever became of the one before.
+            said = [
+                self._journal().decide(code, ApprovalState.DENIED, at=self._clock(), by=by)
+                for code in request.codes
+            ]
+            signed = any(said)
+        if not signed:
+            raise ApprovalUnknown(_MEANWHILE, next=_LIST)
+        return self._told(request.rows, approved=approved)
+
+    def look(self, code: str) -> tuple[ApprovalRecord, ...]:
+        """Return what waits under a code. Raises ApprovalUnknown, ApprovalElsewhere."""
+        return self._found(code, frozenset({ApprovalState.PENDING}))
+
+    def _found(self, code: str, states: frozenset[ApprovalState]) -> tuple[ApprovalRecord, ...]:
+        """Return a code's requests, all in one of some states. Raises ApprovalUnknown, ApprovalElsewhere."""
+        rows = self._journal().approvals(code_hash(code))
+        now = self._clock()
+        if not rows:
+            shown = ascii(tidy_code(code)[:20])
+            raise ApprovalUnknown(f"Nothing waits under the code {shown}. Nothing was approved.", next=_LIST)
+        first = rows[0]
+        if (first.env, first.host) != (self._env, self._host):
+            raise ApprovalElsewhere(
+                f"This code is for {first.env} ({first.host}), this is {self._env} ({self._host}). "
+                "Nothing was approved.",
+                next=f"capcli approve {tidy_code(code)} --env {first.env}",
+            )
+        if not {row.state for row in rows} <= states:
+            state = first.state.value.lower()
+            raise ApprovalUnknown(f"This code was decided already: {state}. Nothing was changed.", next=_LIST)
+        if first.expires_at <= now:
+            raise ApprovalUnknown(
+                f"This code expired at {first.expires_at:%H:%M:%S}Z. Nothing was approved. "
+                "Let it be asked for again.",
+                next=_LIST,
+            )
+        return rows
+
+    def decide(self, code: str, *, approved: bool, by: str) -> Reply[Decision]:
+        """Write down a person's word; a yes can be taken back until it is used.
+
+        Raises ApprovalUnknown, ApprovalElsewhere.
+        """
+        open_states = frozenset({ApprovalState.PENDING}) if approved else _OPEN
+        rows = self._found(code, open_states)
+        self._decide(code, ApprovalState.APPROVED if approved else ApprovalState.DENIED, by)
+        return self._told(rows, approved=approved)
+
+    def _told(self, rows: tuple[ApprovalRecord, ...], *, approved: bool) -> Reply[Decision]:
+        first = rows[0]
+        done = Decision(
+            state=ApprovalState.APPROVED if approved else ApprovalState.DENIED,
+            env=first.env,
+            account_id=first.account_id,
+            requests=len(rows),
+            text="\n".join(row.text for row in rows),
+            expires_at=first.expires_at,
+            sentence=_said(first, approved=approved),
+            next=_again(first) if approved else None,
+        )
+        return Reply(done, first.account_id)
+
+    def withdraw(self, code: str, *, by: str) -> None:
+        """Let a code mean nothing any more: who asked has changed their mind."""
+        self._decide(code, ApprovalState.VOID, by)
+
+    def _decide(self, code: str, state: ApprovalState, by: str) -> None:
+        if not self._journal().decide(code_hash(code), state, at=self._clock(), by=by):
+            raise ApprovalUnknown(_MEANWHILE, next=_LIST)
+
+
+def _news(rows: tuple[ApprovalRecord, ...], code: str, now: datetime) -> Announcement:
+    first = rows[0]
+    return Announcement(
+        Happening.APPROVAL_WAITS,
+        key=" ".join(row.digest for row in rows),
+        env=first.env,
+        account_id=first.account_id,
+        at=now,
+        text="\n".join(row.text for row in rows),
+        code=code,
+        expires_at=min(row.expires_at for row in rows),
+    )
+
+
+def _decided(record: ApprovalRecord) -> datetime:
+    return record.decided_at or record.created_at
+
+
+def _known(asked: tuple[Asked, ...]) -> dict[str, str]:
+    return {"preview_id": asked[0].preview_id} if asked[0].preview_id else {}
+
+
+def _row(record: ApprovalRecord) -> ApprovalRow:
+    return ApprovalRow(
+        kind=record.kind,
+        state=record.state,
+        env=record.env,
+        account_id=record.account_id,
+        text=record.text,
+        asked_at=record.created_at,
+        expires_at=record.expires_at,
+    )
+
+
+def _said(record: ApprovalRecord, *, approved: bool) -> str:
+    if not approved:
+        return "Denied. Nothing was sent."
+    return (
+        f"Approved until {record.expires_at:%H:%M:%S}Z, for one send. Nothing was sent yet: the same call "
+        "does that, after a fresh look."
+    )
+
+
+def _again(record: ApprovalRecord) -> str | None:
+    return f"capcli execute {record.preview_id}" if record.preview_id else None

@@ -1,0 +1,140 @@
+"""Whether the journal is as it was written: its event chain, and what the keychain remembers of it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli.errors import CapcliError, JournalAltered, JournalBehind, UsageError
+from capcli.ports import Anchor, Inspection, Journal, JournalBreak
+from capcli.reply import Reply
+
+_PLAIN = (
+    "The chain has no key here, so whoever can write the file could write it anew as a whole; changes of"
+    " single rows are found."
+)
+# What no yes mends: without it nothing that the journal says can be believed.
+_FOUNDATIONS = frozenset({"file", "schema", "events"})
+_BEHIND = frozenset({"record"})
+
+Progress = Callable[[int, int], None]
+
+
+def _silent(_done: int, _all: int) -> None:
+    pass
+
+
+class Vault(Protocol):
+    """Where the chain's key and end are kept. Both raise what the keychain does."""
+
+    def load(self) -> Anchor | None: ...
+
+    def save(self, anchor: Anchor) -> None: ...
+
+
+class Verified(Struct, frozen=True):
+    """What a verification found.
+
+    `events` the journal holds, `keyed` of them are sealed with the keychain's key; up to the event numbered
+    `anchored` the keychain vouches that none is missing (None: it does not).
+    """
+
+    intact: bool
+    events: int
+    keyed: int
+    anchored: int | None
+    breaks: tuple[JournalBreak, ...]
+    note: str
+
+
+class Verification:
+    """Reads the journal of this machine. Asks the broker nothing."""
+
+    def __init__(self, journal: Journal, vault: Vault, clock: Callable[[], datetime]) -> None:
+        self._journal = journal
+        self._vault = vault
+        self._clock = clock
+
+    def verify(self, *, ask_keychain: bool = True, progress: Progress = _silent) -> Reply[Verified]:
+        """Look through the whole journal. One that was altered or is behind is a result with a problem.
+
+        `progress` is told how many entries are done, of how many.
+        """
+        anchor, trouble = self._anchor() if ask_keychain else (None, "")
+        marks = (anchor.mark,) if anchor else ()
+        found = self._journal.inspect(anchor.key if anchor else None, marks, progress)
+        behind = None if _is_damaged(found) else self._journal.remembered()
+        breaks = found.breaks if behind is None else (behind, *found.breaks)
+        anchored = anchor.count if anchor and not breaks else None
+        note = _note(found, anchor, trouble)
+        return _reply(Verified(not breaks, found.events, found.keyed, anchored, breaks, note))
+
+    def accept(
+        self, *, reason: str, ask_keychain: bool = True, progress: Progress = _silent
+    ) -> Reply[Verified]:
+        """Go on from the journal as it is now: a person says why, and the journal keeps the reason.
+
+        Altered rows count as true from then on. Raises UsageError without a reason, JournalAltered where the
+        chain, the schema or the file itself is not whole, and what the keychain does: nothing was changed.
+        """
+        if not reason.strip():
+            raise UsageError("Say why the journal is as it is.", next='capcli history accept --reason "..."')
+        anchor = self._vault.load() if ask_keychain else None
+        found = self._journal.inspect(anchor.key if anchor else None, (), progress)
+        broken = [one for one in found.breaks if one.table in _FOUNDATIONS]
+        if broken:
+            raise JournalAltered(
+                f"The journal cannot be accepted: {broken[0].table} {broken[0].row}: {broken[0].fault}. "
+                "Nothing was changed. Restore a copy of it; or move it away, let a new one begin, and accept "
+                "that one.",
+                next="capcli config path",
+            )
+        count, head = self._journal.accept(found.altered, at=self._clock(), reason=reason.strip())
+        if anchor is not None:
+            self._vault.save(replace(anchor, count=count, head=head))
+        return self.verify(ask_keychain=ask_keychain, progress=progress)
+
+    def _anchor(self) -> tuple[Anchor | None, str]:
+        try:
+            return self._vault.load(), ""
+        except CapcliError as error:
+            return None, f"The keychain could not be asked ({error.code}). "
+
+
+def _note(found: Inspection, anchor: Anchor | None, trouble: str) -> str:
+    if found.unread:
+        return (
+            f"{trouble}{found.unread} events are sealed with a key that is not here: they were not checked."
+        )
+    if anchor is None:
+        return trouble + _PLAIN
+    later = found.events - anchor.count
+    plain = found.events - found.keyed
+    parts = [f"The keychain vouches for the first {anchor.count} events."]
+    if later > 0:
+        parts.append(f"{later} came later; whether more were cut off behind them cannot be told.")
+    if plain:
+        parts.append(f"{plain} have a plain hash (paper, or written while the keychain was not there).")
+    return " ".join(parts)
+
+
+def _reply(data: Verified) -> Reply[Verified]:
+    if data.intact:
+        return Reply(data)
+    first = data.breaks[0]
+    if {one.table for one in data.breaks} <= _BEHIND:
+        return Reply(data, problem=JournalBehind(first.fault, next="capcli history accept").problem())
+    error = JournalAltered(
+        f"The journal is not as it was written: {first.table} {first.row}: {first.fault}."
+        + (f" {len(data.breaks) - 1} more." if len(data.breaks) > 1 else "")
+        + " No new risk is sent. Keep the file, and compare it with the broker's own history; if you know"
+        " why, accept it: capcli history accept",
+        next="capcli history executions",
+    )
+    return Reply(data, problem=error.problem())
+
+
+def _is_damaged(found: Inspection) -> bool:
+    return any(one.table == "file" for one in found.breaks)

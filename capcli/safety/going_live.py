@@ -1,0 +1,278 @@
+"""The go-live checklist: what is done, how that is known, and what unlocks live on this computer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from capcli.domain.attempt import AttemptState
+from capcli.domain.going_live import Approval, Gate, Step, Unlock
+from capcli.domain.hosts import HostKind
+from capcli.errors import CapcliError, JournalAltered, LiveLocked, NotConfirmed
+from capcli.ports import Clock, Journal, LivePlace, UnlockKeeper
+from capcli.reply import Reply
+from capcli.trading.explain import is_walkable, sentences
+
+if TYPE_CHECKING:
+    from capcli.account.accounts import Accounts
+    from capcli.marketdata.markets import Markets
+    from capcli.safety.audit import Verification
+    from capcli.safety.pin import Pin
+
+KIND = "checklist"
+PHRASES = {
+    Approval.HUMAN: "I trade real money",
+    Approval.CONFIRM: "I trade real money and no person approves it",
+}
+_COMMAND = "capcli live checklist"
+_MANY = 1000
+_TEXTS = {
+    Step.LOGIN: "A login on live worked",
+    Step.ACCOUNTS: "The accounts of live returned data",
+    Step.MARKETS: "A market search on live returned data",
+    Step.DEMO_TRADE: "A trade was previewed and confirmed on demo",
+    Step.PREVIEW_FIELDS: "Every field of a demo preview is understood",
+    Step.ENV: "CAP_ENV is live, on purpose",
+    Step.TRADING: "CAP_ALLOW_TRADING is true, on purpose",
+    Step.TERMS: "Capital.com's Terms and Conditions are read",
+    Step.ELECTRONIC_TERMS: "Capital.com's Electronic Trading Terms are read",
+    Step.PIN: "A PIN of live is set",
+    Step.PHRASE: "PIN and phrase typed; stored in the keychain",
+}
+_WHERE = {
+    HostKind.BROKER: "at the broker's own host",
+    HostKind.LOOPBACK: "on this computer",
+    HostKind.OTHER: "at such a host",
+}
+ASKED = (Step.PREVIEW_FIELDS, Step.TERMS, Step.ELECTRONIC_TERMS)
+
+
+class ChecklistItem(Struct, frozen=True):
+    """One step: whether it is done, and how that is known or what is missing."""
+
+    name: str
+    done: bool
+    text: str
+    how: str
+
+
+class Checklist(Struct, frozen=True):
+    """The go-live checklist of a profile on this computer. `approval` is who approves orders on live."""
+
+    complete: bool
+    profile: str
+    approval: str
+    items: tuple[ChecklistItem, ...]
+    sentence: str
+    next: str | None
+
+
+class OnPurpose(Struct, frozen=True):
+    """Where environment and profile say that live and trading are wanted; None where they do not."""
+
+    env: str | None
+    trading: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the checklist reads and asks.
+
+    `kind_of` tells the kind of a host; only what was done on the kind of host that `host` is counts.
+    """
+
+    host: str
+    kind_of: Callable[[str], HostKind]
+    journal: Callable[[], Journal]
+    accounts: "Callable[[], Accounts]"
+    markets: "Callable[[], Markets]"
+    verification: "Callable[[], Verification]"
+
+
+def gate_of(keeper: UnlockKeeper, place: LivePlace) -> Gate:
+    """Say whether live is unlocked here. It never raises: what cannot be asked is a lock."""
+    try:
+        kept, here = keeper.load(), place.read()
+    except CapcliError as error:
+        reason = f"its completion is stored in the keychain, which cannot be asked ({error.code})"
+        return Gate(unlocked=False, approval=Approval.HUMAN, reason=reason)
+    if kept is None:
+        return Gate(unlocked=False, approval=Approval.HUMAN, reason="it was not completed on this computer")
+    if kept.place != here:
+        reason = "it was completed for another state folder or computer"
+        return Gate(unlocked=False, approval=Approval.HUMAN, reason=reason)
+    reason = f"completed on {kept.at:%Y-%m-%d %H:%M:%S}Z"
+    return Gate(unlocked=True, approval=kept.approval, reason=reason)
+
+
+class GoingLive:
+    """Keeps the checklist of one profile. Progress rests in the journal, completion in the keychain."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        keeper: UnlockKeeper,
+        place: LivePlace,
+        pin: "Pin",
+        clock: Clock,
+        *,
+        profile: str,
+        on_purpose: OnPurpose,
+    ) -> None:
+        self._sources = sources
+        self._keeper = keeper
+        self._place = place
+        self._pin = pin
+        self._clock = clock
+        self._profile = profile
+        self._on_purpose = on_purpose
+        self._troubles: dict[Step, str] = {}
+
+    def show(self) -> Reply[Checklist]:
+        """Return the list as it stands, without a request. Problem LIVE_LOCKED while it is incomplete."""
+        gate = gate_of(self._keeper, self._place)
+        items = tuple(self._items(gate))
+        left = sum(not item.done for item in items)
+        complete = gate.unlocked
+        sentence = (
+            f"Live is unlocked on this computer for profile {self._profile} ({gate.reason})."
+            if complete
+            else f"Live is locked: {gate.reason}; {left} of {len(items)} steps are open."
+        )
+        found = Checklist(
+            complete, self._profile, gate.approval.value, items, sentence, None if complete else _COMMAND
+        )
+        if complete:
+            return Reply(found)
+        error = LiveLocked(
+            f"{sentence} The list is completed by a person on a terminal: never by a pipe, a flag or a "
+            "variable. Nothing was sent.",
+            next=_COMMAND,
+        )
+        return Reply(found, problem=error.problem())
+
+    def open_steps(self) -> tuple[Step, ...]:
+        """Return what is not done yet."""
+        gate = gate_of(self._keeper, self._place)
+        return tuple(Step(item.name) for item in self._items(gate) if not item.done)
+
+    def _items(self, gate: Gate) -> list[ChecklistItem]:
+        notes = self._notes()
+        return [self._item(step, notes, gate) for step in Step]
+
+    def _item(self, step: Step, notes: Mapping[Step, str], gate: Gate) -> ChecklistItem:
+        done, how = self._known(step, notes, gate)
+        return ChecklistItem(step.value, done, _TEXTS[step], how)
+
+    def _known(self, step: Step, notes: Mapping[Step, str], gate: Gate) -> tuple[bool, str]:
+        match step:
+            case Step.DEMO_TRADE:
+                return self._demo_trade()
+            case Step.ENV:
+                how = "set neither in the environment nor in the profile; --env alone does not count"
+                return _said(self._on_purpose.env, how)
+            case Step.TRADING:
+                return _said(self._on_purpose.trading, "set neither in the environment nor in the profile")
+            case Step.PIN:
+                return self._pin_known()
+            case Step.PHRASE:
+                return gate.unlocked, gate.reason
+        missing = "a person says so on a terminal" if step in ASKED else "looked at on a terminal"
+        return _said(notes.get(step), self._troubles.get(step, missing))
+
+    def _demo_trade(self) -> tuple[bool, str]:
+        for attempt in self._sources.journal().attempts("demo", limit=_MANY):
+            landed = attempt.state is AttemptState.LANDED and attempt.preview_id is not None
+            if landed and self._counts(attempt.host):
+                return True, f"journal: preview {attempt.preview_id} became {attempt.attempt_id}"
+        where = _WHERE[self._kind]
+        return (
+            False,
+            f"the journal has no preview that was executed on demo {where}: capcli --env demo preview ...",
+        )
+
+    @property
+    def _kind(self) -> HostKind:
+        return self._sources.kind_of(self._sources.host)
+
+    def _counts(self, host: str) -> bool:
+        return self._sources.kind_of(host) is self._kind
+
+    def _pin_known(self) -> tuple[bool, str]:
+        try:
+            return (True, "in the keychain") if self._pin.is_set else (False, "set on a terminal")
+        except CapcliError as error:
+            return False, f"the keychain cannot be asked ({error.code})"
+
+    def _notes(self) -> dict[Step, str]:
+        found = {}
+        for at, detail in self._sources.journal().notes(KIND):
+            here = (detail.get("profile"), detail.get("hosts")) == (self._profile, self._kind.value)
+            if here and detail.get("step") in tuple(Step):
+                found[Step(detail["step"])] = f"{detail.get('how', '')} ({at:%Y-%m-%d %H:%M}Z)"
+        return found
+
+    def note(self, step: Step, how: str) -> None:
+        """Write down that a step is done, so that the list can be continued. Raises JournalUnreadable."""
+        detail = {"profile": self._profile, "hosts": self._kind.value, "step": step.value, "how": how}
+        self._sources.journal().note(None, KIND, at=self._clock(), detail=detail)
+
+    def look(self) -> None:
+        """Ask the broker for what is open of login, accounts and market search, and note what worked."""
+        wanted = self.open_steps()
+        asked: dict[Step, Callable[[], str]] = {
+            Step.LOGIN: self._login,
+            Step.ACCOUNTS: self._accounts,
+            Step.MARKETS: self._markets,
+        }
+        for step, ask in asked.items():
+            if step in wanted:
+                try:
+                    self.note(step, ask())
+                except CapcliError as error:
+                    self._troubles[step] = f"{error.code}: {error.message}"
+
+    def _login(self) -> str:
+        self._sources.accounts().login(force=True)
+        return "logged in"
+
+    def _accounts(self) -> str:
+        rows = self._sources.accounts().list().data.accounts
+        return f"{len(rows)} account{'' if len(rows) == 1 else 's'}"
+
+    def _markets(self) -> str:
+        rows = self._sources.markets().search("gold", limit=1).data.markets
+        if not rows:
+            raise LiveLocked("A search for gold found no market.")
+        return f"found {rows[0].epic}"
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Return the fields of the latest demo preview with their meaning; empty without such a preview."""
+        for record in self._sources.journal().previews("demo", limit=_MANY):
+            if is_walkable(record) and self._counts(record.host):
+                return sentences(record)
+        return ()
+
+    def complete(self, *, pin: str, phrase: str, approval: Approval) -> None:
+        """Unlock live on this computer, or change who approves there.
+
+        Raises LiveLocked (steps are open), PinMissing, PinWrong, NotConfirmed, JournalAltered, and the
+        Keychain errors: then it stays as it was.
+        """
+        left = [step.value for step in self.open_steps() if step is not Step.PHRASE]
+        if left:
+            raise LiveLocked(f"Still open: {', '.join(left)}. Live stays locked.", next=_COMMAND)
+        self._pin.check(pin)
+        if " ".join(phrase.split()) != PHRASES[approval]:
+            raise NotConfirmed("That is not the phrase, so nothing was changed.", next=_COMMAND)
+        if (altered := self._sources.verification().verify().problem) is not None:
+            raise JournalAltered(f"{altered.message} Live stays as it was.", next="capcli history verify")
+        now = self._clock()
+        done = {"profile": self._profile, "hosts": self._kind.value, "approval": approval.value}
+        self._sources.journal().note(None, KIND, at=now, detail=done | {"step": "complete"})
+        self._keeper.save(Unlock(self._place.make(), now, approval))
+
+
+def _said(how: str | None, missing: str) -> tuple[bool, str]:
+    return how is not None, how or missing

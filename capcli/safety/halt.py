@@ -1,0 +1,189 @@
+"""Halt and resume: one switch that stops new risk for every face and process, and what it refuses."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli.domain.account import Listed, WorkingOrder
+from capcli.domain.halt import Halt, HaltKept, tidy
+from capcli.domain.money import plain, short
+from capcli.errors import CapcliError, EnvironmentUnknown, Halted, NotConfirmed, StateFolderUnusable
+from capcli.ports import Clock, HaltSwitch, Journal
+from capcli.reply import Reply
+
+_RESUME = "capcli resume"
+_PLACES = "capcli config path"
+_STAYS = "Closing, cancelling and tightening a stop stay possible."
+
+
+class HaltShown(Struct, frozen=True):
+    """Whether new risk is halted, for every environment and account here; since when, by whom, and why.
+
+    `orders` are the deal ids of working orders that can still fill: a halt does not cancel them.
+    """
+
+    halted: bool
+    changed: bool
+    since: datetime | None
+    by: str | None
+    reason: str | None
+    sentence: str
+    next: str | None
+    places: tuple[str, ...]
+    orders: tuple[str, ...] = ()
+
+
+Waiting = Callable[[], tuple[str, Listed[WorkingOrder], str]]
+"""Cancels the working orders of mandates and reads the others of the account in use.
+
+It names where that is, and says what it cancelled.
+"""
+
+
+class Halting:
+    """Turns the switch. Halting asks for nothing; resuming is a person's."""
+
+    def __init__(self, switch: HaltSwitch, journal: Callable[[], Journal], clock: Clock, *, pid: int) -> None:
+        self._switch = switch
+        self._journal = journal
+        self._clock = clock
+        self._pid = pid
+
+    def halt(self, reason: str = "", *, by: str, waiting: Waiting | None = None) -> Reply[HaltShown]:
+        """Let nobody send anything that adds risk from now on, what was confirmed before included.
+
+        Halting twice leaves the first halt as it is. Every mandate ends with it, for good. `waiting` cancels
+        what those have waiting, and is asked for the orders that can still fill,
+        once it is halted; nothing that goes wrong there undoes that. Problem STATE_FOLDER: no file took it,
+        so that this process alone is halted.
+        """
+        mine = Halt(self._clock(), by, self._pid, tidy(reason))
+        before = self._switch.read()
+        kept = self._switch.set(mine)
+        changed = before is None and kept.halt == mine
+        if changed:
+            # A journal that cannot be written must keep nobody from halting.
+            with suppress(CapcliError):
+                self._note("halt", by, mine.reason)
+        ended = ""
+        with suppress(CapcliError):
+            # What cannot be written now ends when somebody resumes.
+            ended = self._end_mandates(by)
+        if not kept.places:
+            return self._in_memory(kept)
+        shown = _shown(kept, changed=changed)
+        return Reply(_with_orders(replace(shown, sentence=f"{shown.sentence}{ended}"), waiting))
+
+    def _in_memory(self, kept: HaltKept) -> Reply[HaltShown]:
+        held = kept.halt
+        said = (
+            f"Halted in this process alone ({self._pid}): {' and '.join(kept.failed)} cannot be written."
+            " Every other terminal, script and assistant can still send orders: stop them yourself."
+        )
+        shown = HaltShown(True, True, held.at, held.by or None, held.reason, said, _PLACES, ())
+        return Reply(shown, problem=StateFolderUnusable(said, next=_PLACES).problem())
+
+    def resume(self, *, confirmed: bool, by: str) -> Reply[HaltShown]:
+        """Let orders be sent again. Raises NotConfirmed, JournalUnreadable: then it stays halted."""
+        held = self._switch.read()
+        if held is None:
+            return Reply(_released(changed=False))
+        if not confirmed:
+            raise NotConfirmed(f"Not confirmed, so it stays {held.words}.", next=f"{_RESUME} --confirm")
+        self._note("resume", by, held.reason)
+        # None may outlive the halt, whoever halted and whatever could be written then.
+        self._end_mandates(by)
+        self._switch.clear()
+        return Reply(_released(changed=True))
+
+    def held(self) -> Halt | None:
+        """Return the halt in force, None without one."""
+        return self._switch.read()
+
+    def _end_mandates(self, by: str) -> str:
+        """End every mandate for good, and say which."""
+        from capcli.domain.mandate import MandateState
+
+        mandates, now = self._journal().mandates, self._clock()
+        active = mandates.active()
+        mandates.end((one.mandate_id for one in active), MandateState.HALTED, at=now, by=by)
+        names = ", ".join(f"{one.name} ({one.env})" for one in active if one.expires_at > now)
+        return f" Mandates that ended with it: {names}." if names else ""
+
+    def _note(self, kind: str, by: str, reason: str) -> None:
+        detail = {"by": by, "pid": self._pid, "reason": reason}
+        self._journal().note(None, kind, at=self._clock(), detail=detail)
+
+
+def refuse_while_halted(switch: HaltSwitch, what: str) -> None:
+    """Raise Halted while the switch is on; `what` names the thing that was not sent."""
+    held = switch.read()
+    if held is not None:
+        raise Halted(
+            f"{held.words[0].upper()}{held.words[1:].rstrip('.')}. {what} was not sent. {_STAYS}",
+            next=_RESUME,
+            since=held.at.isoformat() if held.at else None,
+            by=held.by or None,
+            pid=held.pid,
+            reason=held.reason,
+        )
+
+
+def _shown(kept: HaltKept, *, changed: bool) -> HaltShown:
+    held = kept.halt
+    what = f"Nothing that adds risk is sent from here, on any environment or account. {_STAYS}"
+    already = "" if changed else "Already "
+    words = held.words if already else f"{held.words[0].upper()}{held.words[1:]}"
+    said = f"{already}{words.rstrip('.')}. {what}{_half(kept)}"
+    return HaltShown(True, changed, held.at, held.by or None, held.reason, said, _RESUME, kept.places)
+
+
+def _with_orders(shown: HaltShown, waiting: Waiting | None) -> HaltShown:
+    """Name the working orders that can still fill, as far as they can be read now."""
+    if waiting is None:
+        return shown
+    try:
+        where, found, cancelled = waiting()
+    except EnvironmentUnknown as error:
+        used = f" and {last} was used last" if (last := error.details.get("last")) else ""
+        sentence = (
+            f"{shown.sentence} Working orders can still fill. They were not looked up: no environment is "
+            f"chosen here{used}: capcli --env ENV orders lists them."
+        )
+        return replace(shown, sentence=sentence)
+    except Exception as error:  # noqa: BLE001  it is halted, whatever this look does
+        why = error.message if isinstance(error, CapcliError) else type(error).__name__
+        sentence = f"{shown.sentence} Working orders can still fill, and could not be read: {why}"
+        return replace(shown, sentence=sentence)
+    if cancelled:
+        shown = replace(shown, sentence=f"{shown.sentence} {cancelled}")
+    if found.is_empty:
+        return shown
+    named = [f"{row.side.value} {short(row.size)} {row.epic} at {plain(row.level)}" for row in found.rows]
+    named += [row.words for row in found.unreadable]
+    count = f"{len(named)} working order{'' if len(named) == 1 else 's'}"
+    ids = [row.deal_id for row in found.rows] + [row.deal_id for row in found.unreadable if row.deal_id]
+    return replace(
+        shown,
+        sentence=f"{shown.sentence} {count} can still fill ({where}): {', '.join(named)}.",
+        next="capcli orders cancel --all",
+        orders=tuple(ids),
+    )
+
+
+def _half(kept: HaltKept) -> str:
+    """Say what it means that one of the two places did not take the halt."""
+    if not kept.failed:
+        return ""
+    place, failed = kept.places[0], kept.failed[0]
+    if kept.everywhere:
+        return f" It stands in {place}, where every process of yours looks; {failed} could not be written."
+    return f" {failed} could not be written: a program with another state folder than {place} is not halted."
+
+
+def _released(*, changed: bool) -> HaltShown:
+    sentence = "Resumed: orders can be sent again." if changed else "Not halted: there was nothing to resume."
+    return HaltShown(False, changed, None, None, None, sentence, None, ())

@@ -1,0 +1,236 @@
+"""What stands in for a person's approval: the mandate of this client, where it covers a request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
+from capcli.domain.approval import Asked
+from capcli.domain.attempt import AttemptRecord, AttemptState
+from capcli.domain.mandate import (
+    Deed,
+    Mandate,
+    MandateBook,
+    MandateState,
+    Opening,
+    Outside,
+    Sent,
+    Spend,
+    Tightening,
+    Usage,
+    Use,
+    secret_hash,
+    usage_of,
+    why_not_opened,
+    why_not_tightened,
+)
+from capcli.domain.money import EXACT
+from capcli.domain.order import Kind
+from capcli.domain.policy import Case
+from capcli.domain.stored_order import read_order
+from capcli.errors import CapcliError, ConfigError
+from capcli.fanout import together
+from capcli.marketdata.conversion import known_rates
+from capcli.ports import Broker, Clock, Journal
+from capcli.trading.snapshot import Scene
+
+# What the broker gives at once is a day, less a minute.
+_WINDOW = timedelta(hours=12)
+_DEEDS = {
+    Kind.CLOSE.value: Deed.CLOSE,
+    "PARTIAL_CLOSE": Deed.CLOSE,
+    Kind.CANCEL.value: Deed.CANCEL,
+    Kind.AMEND.value: Deed.TIGHTEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Reads how much of a mandate is used: from the journal, and from the broker's own bookings."""
+
+    journal: Callable[[], Journal]
+    broker: Callable[[], Broker]
+
+    def sent(self, mandate: Mandate) -> tuple[Sent, ...]:
+        """Return the orders of a mandate, oldest first."""
+        uses = self.journal().mandates.uses(mandate.mandate_id)
+        stops = [each for each in uses if each[0].deed is Deed.TIGHTEN]
+        return tuple(self._sent(use, attempt, stops) for use, attempt in uses if use.deed is Deed.OPEN)
+
+    def _sent(self, use: Use, attempt: AttemptRecord, stops: list[tuple[Use, AttemptRecord]]) -> Sent:
+        preview = self.journal().preview(attempt.preview_id or "")
+        assert preview is not None
+        order = read_order(preview.document)
+        # The stop of a working order is a distance, so its deal gets another level than the order shows.
+        stop = attempt.stop_level if attempt.kind is Kind.MARKET else None
+        one = Sent(use, attempt, order.request.size, order.request.side, stop, order.stop_level)
+        for _, change in stops:
+            if change.state is AttemptState.LANDED and change.target in one.names:
+                one = replace(one, stop=change.stop_level)
+        return one
+
+    def owner(self, mandate: Mandate, deal_id: str) -> Sent | None:
+        """Return the order of a mandate that a deal came from; None for a deal that it did not open."""
+        sent = self.sent(mandate)
+        found = next((one for one in sent if deal_id in one.names), None)
+        if found is not None or not any(one.attempt.kind is Kind.WORKING for one in sent):
+            return found
+        origin = self.broker().position(deal_id).working_order_id
+        return next((one for one in sent if origin in one.names), None)
+
+    def used(
+        self, mandate: Mandate, positions: tuple[Position, ...], orders: tuple[WorkingOrder, ...]
+    ) -> Usage:
+        """Add up what is used of a mandate, by the book as it was just read. Raises as the reads do."""
+        broker, sent = self.broker(), self.sent(mandate)
+        if not sent:
+            return Usage(0, Decimal("0.00"), None)
+        bookings, activity = self._history(mandate)
+        currencies = {row.currency for row in positions} | {row.currency for row in orders}
+        rates = known_rates(broker, currencies, mandate.currency)
+        return usage_of(mandate, sent, MandateBook(positions, orders, activity, bookings, rates))
+
+    def _history(self, mandate: Mandate) -> tuple[tuple[Transaction, ...], tuple[Activity, ...]]:
+        broker, since = self.broker(), mandate.since
+        half, now = since + _WINDOW, broker.broker_time() or broker.server_time()
+        windows = [(since, half), (half, None)] if now > half else [(since, None)]
+        reads: list[Callable[[], Any]] = [partial(broker.transactions, *window) for window in windows]
+        reads += [partial(broker.activity, *window) for window in windows]
+        found = together(*reads)
+        parts = found[: len(windows)], found[len(windows) :]
+        bookings, activity = (tuple(row for part in each for row in part) for each in parts)
+        return bookings, activity
+
+
+class MandatePermits:
+    """Judges what this client asks for by the mandate whose secret it was given."""
+
+    def __init__(
+        self,
+        journal: Callable[[], Journal],
+        ledger: Ledger,
+        clock: Clock,
+        secret: Callable[[], str],
+    ) -> None:
+        """`secret` reads the client's file at every question. It raises ConfigError."""
+        self._journal = journal
+        self._ledger = ledger
+        self._clock = clock
+        self._secret = secret
+
+    def permit(self, asked: Asked, opening: Opening | None, tightening: Tightening | None) -> Spend | Outside:
+        """Return the use of the mandate that covers a request, or why none does.
+
+        Called inside the account's lock for what opens something.
+        """
+        try:
+            known = secret_hash(self._secret())
+        except ConfigError as error:
+            return Outside(None, f"No mandate counts here: {error.message.rstrip('.')}")
+        try:
+            mandate = self._journal().mandates.by_secret(known)
+            if mandate is None:
+                return Outside(None, "No mandate was granted for the secret in CAP_MANDATE_FILE")
+            return self._judged(mandate, asked, opening, tightening)
+        except CapcliError as error:
+            return Outside(None, f"Its mandate could not be judged: {error.message.rstrip('.')}")
+
+    def _judged(
+        self, mandate: Mandate, asked: Asked, opening: Opening | None, tightening: Tightening | None
+    ) -> Spend | Outside:
+        # What its rows say counts only as it was written.
+        self._journal().require_intact()
+        if why := self._ended(mandate, asked):
+            return Outside(mandate.name, why)
+        if opening is not None:
+            return self._opened(mandate, opening)
+        deed = _DEEDS.get(asked.kind)
+        if deed is None:
+            return Outside(
+                mandate.name, "it covers orders with a stop, and closing or tightening their deals"
+            )
+        owner = self._ledger.owner(mandate, asked.subject)
+        if owner is None:
+            return Outside(mandate.name, f"it did not open {asked.subject}")
+        if deed is Deed.TIGHTEN:
+            fault = (
+                why_not_tightened(tightening, owner.stop or owner.asked)
+                if tightening
+                else "it is no change of a stop"
+            )
+            if fault:
+                return Outside(mandate.name, fault)
+        return Spend(mandate.mandate_id, mandate.name, deed)
+
+    def _ended(self, mandate: Mandate, asked: Asked) -> str | None:
+        """Say why a mandate counts for nothing here; one past its end is ended for good."""
+        if mandate.state is not MandateState.ACTIVE:
+            return f"it {mandate.state.words}"
+        now = self._now(mandate)
+        if mandate.expires_at <= now:
+            self._end(mandate, MandateState.EXPIRED)
+            return f"it {MandateState.EXPIRED.words}"
+        place = (mandate.env, mandate.host, mandate.account_id)
+        if place != (asked.env, asked.host, asked.account_id) or asked.env == "live":
+            return f"it is for {mandate.env} ({mandate.host}), account {mandate.account_id}"
+        return None
+
+    def _now(self, mandate: Mandate) -> datetime:
+        """Return the latest of the times that are known: a clock that was set back brings nothing back.
+
+        On paper the broker's time may run faster than ours, so there it does not count.
+        """
+        broker_time = None if mandate.env == "paper" else self._ledger.broker().broker_time()
+        latest = self._journal().mandates.latest_event_at(mandate.mandate_id)
+        known = (self._clock(), latest, broker_time)
+        return max(at for at in known if at is not None)
+
+    def _end(self, mandate: Mandate, state: MandateState) -> None:
+        self._journal().mandates.end((mandate.mandate_id,), state, at=self._clock(), by="capcli")
+
+    def _opened(self, mandate: Mandate, opening: Opening) -> Spend | Outside:
+        count = sum(use.deed is Deed.OPEN for use, _ in self._journal().mandates.uses(mandate.mandate_id))
+        # What the journal can tell is told before anything is read.
+        if why := why_not_opened(mandate, opening, Usage(count, Decimal(0), None)):
+            return Outside(mandate.name, why)
+        used = self._ledger.used(mandate, opening.positions, opening.orders)
+        if used.lost_stop is not None:
+            self._end(mandate, MandateState.STOP_LOST)
+            return Outside(
+                mandate.name, f"the stop of {used.lost_stop} is missing or was loosened, which ends it"
+            )
+        if why := why_not_opened(mandate, opening, used):
+            return Outside(mandate.name, why)
+        loss = opening.loss or Decimal(0)
+        words = (
+            f"Sent under the mandate {mandate.name}: order {count + 1} of {mandate.orders}; with it "
+            f"{used.charged + loss:,.2f} of {mandate.total_risk:,f} {mandate.currency} is lost or at stake."
+        )
+        return Spend(mandate.mandate_id, mandate.name, Deed.OPEN, loss, words)
+
+
+def opening_of(case: Case, scene: Scene) -> Opening:
+    """Return what a mandate judges an order by, from the fresh look that the rules judged it by."""
+    request, effect = case.request, case.effect
+    assert effect is not None
+    stop, quote = case.figures.stop, case.market.quote
+    worse = EXACT.multiply(EXACT.multiply(quote.offer - quote.bid, request.size), effect.point_value)
+    meets = [deal.deal_id for deal in effect.deals]
+    if request.kind is Kind.WORKING and not case.hedging:
+        # It meets what is there when it fills, an order that fills before it included.
+        book: tuple[Position | WorkingOrder, ...] = (*scene.positions, *scene.orders)
+        meets = [row.deal_id for row in book if (row.epic, row.side) == (request.epic, request.side.opposite)]
+    return Opening(
+        epic=request.epic,
+        is_working=request.kind is Kind.WORKING,
+        loss=None if stop is None else max(stop.amount, Decimal(0)) + worse,
+        good_till=request.trigger.good_till if request.trigger else None,
+        meets=tuple(meets),
+        positions=scene.positions,
+        orders=scene.orders,
+    )

@@ -1,0 +1,121 @@
+"""The PIN of live: a terminal is not a human, so a person types what no program was given."""
+
+import hmac
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from hashlib import scrypt
+from unicodedata import normalize
+
+from msgspec.structs import replace
+
+from capcli.errors import PinMissing, PinTooShort, PinWrong, UsageError
+from capcli.ports import Clock, PinHash, PinKeeper
+from capcli.safety.halt import Halting
+
+TRIES = 5
+LENGTH = 6
+_LONGEST = 128
+_PAUSE = timedelta(seconds=60)
+_SALT = 16
+# 16 MiB and some 50 ms for each guess; what was stored keeps its own cost.
+_N, _R, _P = 2**14, 8, 1
+_MEMORY = 2**27
+_BY = "five wrong PINs"
+
+
+class Pin:
+    """Sets the PIN and recognises it. One for each profile; the count of wrong tries outlives the process."""
+
+    def __init__(
+        self,
+        keeper: PinKeeper,
+        halting: Callable[[], Halting],
+        clock: Clock,
+        turn: Callable[[], AbstractContextManager[object]],
+        *,
+        needed: Callable[[], bool],
+    ) -> None:
+        """`turn` lets one process at a time try; `needed` tells whether this environment asks for it."""
+        self._keeper = keeper
+        self._halting = halting
+        self._clock = clock
+        self._turn = turn
+        self._needed = needed
+
+    @property
+    def needed(self) -> bool:
+        """Say whether a person has to type it here: on live, unless the checklist turned that off."""
+        return self._needed()
+
+    @property
+    def is_set(self) -> bool:
+        return self._keeper.load() is not None
+
+    def set(self, text: str) -> None:
+        """Keep a PIN where there was none. Raises PinTooShort, UsageError, and the Keychain errors."""
+        if not LENGTH <= len(text) <= _LONGEST:
+            raise PinTooShort(f"A PIN has {LENGTH} to {_LONGEST} characters. Nothing was kept.")
+        with self._turn():
+            if self._keeper.load() is not None:
+                raise UsageError(
+                    "There is a PIN already. Nothing was changed. For another one forget the login of live; "
+                    "live is locked then until its checklist is completed again.",
+                    next="capcli logout --forget --env live",
+                )
+            salt = secrets.token_bytes(_SALT)
+            self._keeper.save(PinHash(_hashed(text, salt, _N, _R, _P), salt, _N, _R, _P))
+
+    def check(self, text: str) -> None:
+        """Let the right PIN pass. Raises PinMissing, PinWrong, and the Keychain errors.
+
+        Five wrong ones in a row halt; after that one try a minute is looked at.
+        """
+        with self._turn():
+            kept = self._keeper.load()
+            if kept is None:
+                raise PinMissing(
+                    "No PIN was set for live. Nothing was done. The checklist asks for one, on a terminal.",
+                    next="capcli live checklist",
+                )
+            self._wait_out(kept, now := self._clock())
+            # Counted before it is looked at: a process that is killed meanwhile has had its try.
+            self._keeper.save(tried := replace(kept, wrong=kept.wrong + 1, wrong_at=now))
+            right = hmac.compare_digest(kept.hash, _hashed(text, kept.salt, kept.n, kept.r, kept.p))
+            if right:
+                self._keeper.save(replace(kept, wrong=0, wrong_at=None))
+        if not right:
+            raise self._wrong(tried.wrong)
+
+    def _wait_out(self, kept: PinHash, now: datetime) -> None:
+        if kept.wrong < TRIES or kept.wrong_at is None:
+            return
+        until = kept.wrong_at + _PAUSE
+        # A clock that was set back must not keep the person out.
+        if kept.wrong_at <= now < until:
+            raise PinWrong(
+                f"The PIN was wrong {kept.wrong} times in a row. Nothing was done, and it was not "
+                f"looked at: the next try is possible from {until:%H:%M:%S}Z.",
+                tries_left=0,
+            )
+
+    def _wrong(self, times: int) -> PinWrong:
+        left = max(TRIES - times, 0)
+        if left:
+            tries = "1 try is left" if left == 1 else f"{left} tries are left"
+            return PinWrong(f"Wrong PIN. Nothing was done. {tries}, then everything halts.", tries_left=left)
+        self._halting().halt(f"the PIN of live was wrong {times} times in a row", by=_BY)
+        return PinWrong(
+            f"Wrong PIN, {times} times in a row: halted. Nothing that adds risk is sent until a "
+            "person with the PIN resumes. Closing, cancelling and tightening a stop stay possible.",
+            next="capcli resume --env live",
+            tries_left=0,
+            halted=True,
+        )
+
+
+def _hashed(text: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    # The same letter comes composed from one keyboard and in parts from another.
+    text = normalize("NFC", text)
+    return scrypt(text.encode("utf-8", "surrogateescape"), salt=salt, n=n, r=r, p=p, maxmem=_MEMORY)

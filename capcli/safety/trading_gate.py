@@ -1,0 +1,99 @@
+"""The switch in front of everything that changes the account, and the confirmation that it needs."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from capcli.domain.approval import Asked
+from capcli.domain.policy import Policy
+from capcli.errors import ApprovalUnrecorded, ConfigError, LiveLocked, OrderNotConfirmed, Refused, TradingOff
+from capcli.safety.approval import Approvals
+
+if TYPE_CHECKING:
+    from capcli.domain.mandate import Permit
+
+
+def require_trading(policy: Policy, action: str) -> None:
+    """Raise LiveLocked or TradingOff when this environment must not be changed; `action` names what for."""
+    if policy.env == "live" and not policy.live_unlocked:
+        raise LiveLocked(
+            "Trading on live is locked until the go-live checklist is complete: "
+            f"{policy.live_reason}. {action} was not sent.",
+            next="capcli live checklist",
+        )
+    if not policy.trading_allowed:
+        raise TradingOff(
+            f"Trading is off for {policy.env} (CAP_ALLOW_TRADING is not true). {action} was not sent.",
+            next="capcli config get CAP_ALLOW_TRADING",
+            setting="CAP_ALLOW_TRADING",
+        )
+
+
+def require_way_out(policy: Policy, action: str, command: str, *, person: bool) -> None:
+    """Let a person at a terminal close and cancel whatever the switch says; others as `require_trading`.
+
+    `command` is what that person types.
+    """
+    if person:
+        return
+    try:
+        require_trading(policy, action)
+    except (LiveLocked, TradingOff) as error:
+        raise _persons(error, policy.env, command) from None
+
+
+def permit_way_out(
+    approvals: Approvals, asked: Sequence[Asked], policy: Policy, command: str, *, person: bool
+) -> None:
+    """Let pass what a person approved, or has just typed at a terminal.
+
+    Raises ApprovalRequired, ApprovalDenied, and ApprovalUnrecorded where the journal keeps no approvals.
+    """
+    if not person:
+        with _unrecorded(policy, command):
+            approvals.permit_all(asked)
+
+
+def permit_one_way_out(
+    approvals: Approvals, asked: Asked, policy: Policy, command: str, *, person: bool
+) -> "Permit | None":
+    """Let pass one request as `permit_way_out`, or by the mandate of this client; return what it uses up."""
+    if person:
+        return None
+    with _unrecorded(policy, command):
+        return approvals.permit(asked)
+
+
+@contextmanager
+def _unrecorded(policy: Policy, command: str) -> Iterator[None]:
+    """Point at the terminal where the journal keeps no approvals."""
+    try:
+        yield
+    except ConfigError as error:
+        unrecorded = ApprovalUnrecorded(
+            f"A person has to approve this, and the journal cannot keep an approval: {error.message}"
+        )
+        raise _persons(unrecorded, policy.env, command) from None
+
+
+def _persons(error: Refused, env: str, command: str) -> Refused:
+    """Point at the terminal, where a person may do it all the same."""
+    error.message = f"{error.message} A person can do it in a terminal."
+    error.next = terminal_command(env, command)
+    error.by_person = True
+    return error
+
+
+def terminal_command(env: str, command: str) -> str:
+    """Return a command as a person types it anywhere: it names the environment."""
+    return f"capcli --env {env}{command.removeprefix('capcli')}"
+
+
+def require_confirmation(policy: Policy, *, confirmed: bool, needed: bool, command: str) -> None:
+    """Raise OrderNotConfirmed unless somebody said yes, or the settings ask for no confirmation."""
+    if confirmed or not needed:
+        return
+    raise OrderNotConfirmed(
+        f"Not confirmed, so nothing was sent to {policy.env}. Look at it once more, then confirm.",
+        next=f"{command} --confirm",
+    )

@@ -1,1 +1,0 @@
-"""Use cases: they return frozen results and never print."""

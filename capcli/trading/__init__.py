@@ -1,0 +1,1 @@
+"""What changes the account: preview, execute, amend, close, cancel, flatten. Each is sent at most once."""

@@ -1,0 +1,107 @@
+"""The attempts of the way out: what the journal cannot take is kept in memory and named, and stops none."""
+
+from collections.abc import Callable
+from datetime import datetime
+from math import inf
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from capcli.domain.attempt import AttemptRecord, AttemptState, PreviewRecord
+from capcli.errors import CapcliError, ConfigError
+from capcli.ports import Journal
+
+if TYPE_CHECKING:
+    from capcli.domain.mandate import Permit
+
+# A journal that is locked is waited for once, not at each of the deals that are closed after it.
+_LEFT_ALONE_S = 30.0
+_FAILURES = (ConfigError, ValueError)
+
+
+class BestEffortBook:
+    """The `AttemptBook` of closes and cancellations. `monotonic` counts seconds.
+
+    An attempt that the journal could not take is known to this process alone, and so is how it ended.
+    """
+
+    def __init__(self, journal: Callable[[], Journal], monotonic: Callable[[], float]) -> None:
+        self._journal = journal
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._known: dict[str, AttemptRecord] = {}
+        self._lost: dict[str, str] = {}
+        self._trouble = ""
+        self._again_at = -inf
+
+    def open_attempt(self, attempt: AttemptRecord, *, permit: "Permit | None" = None) -> None:
+        """Record an attempt, in the journal if it can be. Raises ApprovalUnknown."""
+        with self._lock:
+            self._known[attempt.attempt_id] = attempt
+        self._write(attempt.attempt_id, lambda journal: journal.open_attempt(attempt, permit=permit))
+
+    def claim(
+        self, preview_id: str, attempt: AttemptRecord, *, now: datetime, permit: "Permit | None" = None
+    ) -> PreviewRecord | None:
+        """Claim a preview, which nothing but the journal can vouch for."""
+        return self._journal().claim(preview_id, attempt, now=now, permit=permit)
+
+    def move(
+        self,
+        attempt_id: str,
+        from_state: AttemptState,
+        to_state: AttemptState,
+        *,
+        at: datetime,
+        **facts: Any,
+    ) -> bool:
+        """Compare and set, as the journal does; False when another process settled the attempt first."""
+        moved = self._write(
+            attempt_id, lambda journal: journal.move(attempt_id, from_state, to_state, at=at, **facts)
+        )
+        if moved is False:
+            return False
+        with self._lock:
+            known = self._known.get(attempt_id)
+            if known is not None:
+                self._known[attempt_id] = replace(known, state=to_state, **facts)
+        return True
+
+    def attempt(self, attempt_id: str) -> AttemptRecord | None:
+        """Return an attempt as the journal holds it, or as it is known here where the journal does not."""
+        with self._lock:
+            known = self._known.get(attempt_id)
+            if attempt_id in self._lost:
+                return known
+        try:
+            return self._journal().attempt(attempt_id)
+        except _FAILURES as error:
+            self._lose(attempt_id, error)
+            return known
+
+    def unrecorded(self, attempt_id: str) -> tuple[str, ...]:
+        """Say what could not be recorded of an attempt, and why; nothing where the journal has it all."""
+        with self._lock:
+            why = self._lost.get(attempt_id)
+        return () if why is None else (f"Not recorded ({attempt_id}): {why}",)
+
+    def _write(self, attempt_id: str, write: Callable[[Journal], bool | None]) -> bool | None:
+        """Write to the journal unless it failed for this attempt, or a moment ago."""
+        with self._lock:
+            if attempt_id in self._lost:
+                return None
+            if self._monotonic() < self._again_at:
+                self._lost[attempt_id] = self._trouble
+                return None
+        try:
+            return write(self._journal())
+        except _FAILURES as error:
+            self._lose(attempt_id, error)
+            return None
+
+    def _lose(self, attempt_id: str, error: Exception) -> None:
+        why = error.message if isinstance(error, CapcliError) else str(error)
+        with self._lock:
+            self._lost[attempt_id] = self._trouble = why
+            self._again_at = self._monotonic() + _LEFT_ALONE_S

@@ -1,0 +1,266 @@
+"""Cancel a working order: idempotent by deal id, and never told to be cancelled when it was filled."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from capcli import ids as typed
+from capcli.domain.account import OrderType, Position, WorkingOrder
+from capcli.domain.approval import Asked
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.identity import CLOCKS, misfit
+from capcli.domain.market import Side
+from capcli.domain.money import plain, short
+from capcli.domain.order import ORDERS_PATH, Kind
+from capcli.domain.stored_order import write_baseline
+from capcli.errors import (
+    BrokerRefused,
+    CapcliError,
+    DealUnknown,
+    Exit,
+    Problem,
+    RateLimited,
+    Unreachable,
+)
+from capcli.ports import Broker
+from capcli.reconcile.readback import Ended, Sight, asked_of, confirmed, filled_as, order_sight
+from capcli.reply import Reply
+from capcli.safety.approval_text import order_told
+from capcli.safety.trading_gate import require_confirmation, require_way_out
+from capcli.trading.exit_text import cancel_lines
+from capcli.trading.mutation import AGREES_AFTER_S, Change, Changer
+from capcli.trading.snapshot import active_account_id
+
+# A filled order is for a moment in neither list, and its activity may lag (API page 9.6).
+_FILL_LOOKS_S = (0.0, 0.5, 1.0, 2.0)
+_CANCELLED, _FILLED = frozenset({"CANCELLED", "DELETED"}), frozenset({"EXECUTED"})
+
+
+class Cancellation(Struct, frozen=True):
+    """A working order that was cancelled, or what is known of it. `level` in the instrument's currency.
+
+    `epic` to `level` are None for an order that could not be read: its id was enough. `warnings`: what could
+    not be recorded or read.
+    """
+
+    deal_id: str
+    attempt_id: str
+    state: Ended
+    epic: str | None
+    side: Side | None
+    type: OrderType | None
+    size: Decimal | None
+    level: Decimal | None
+    retry_safe: bool
+    sentence: str
+    next: str | None
+    warnings: tuple[str, ...] = ()
+
+
+class _Target(Struct, frozen=True):
+    """What is to be cancelled: a deal id, and the order where it could be read."""
+
+    deal_id: str
+    order: WorkingOrder | None
+
+    @property
+    def words(self) -> str:
+        return order_told(self.order) if self.order else f"the working order {self.deal_id}"
+
+
+class Cancellations:
+    """Cancels working orders. That needs the broker and the deal id: no limit or journal stops it."""
+
+    def __init__(self, changer: Changer, *, confirmation_needed: bool) -> None:
+        self._changer = changer
+        self._desk = changer.desk
+        self._confirmation_needed = confirmation_needed
+
+    def cancel(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Cancellation]:
+        """Cancel a working order and prove it; `person`: one at a terminal has just typed so.
+
+        Raises DealUnknown (it was filled, and what it became, or it was cancelled before), NotConfirmed,
+        TradingOff, LiveLocked, BrokerRefused, Unreachable. Problem CANCEL_UNKNOWN: it may still wait.
+        """
+        deal_id = typed.deal_id(deal_id)
+        command = f"capcli orders cancel {deal_id}"
+        require_way_out(self._desk.policy, "The cancellation", command, person=person)
+        needed = self._confirmation_needed
+        require_confirmation(self._desk.policy, confirmed=confirmed or person, needed=needed, command=command)
+        self._changer.recall.ask()
+        target = self._target(deal_id)
+        return self._changer.take_away(self._change(target), active_account_id(self._desk), person=person)
+
+    def question(self, deal_id: str) -> str:
+        """Return what a person is asked before an order is cancelled. Raises DealUnknown after two looks."""
+        change = self._change(self._target(typed.deal_id(deal_id)))
+        return self._changer.asked(change, active_account_id(self._desk), asking=True).text
+
+    def asked(self, deal_id: str, order: WorkingOrder | None) -> Asked:
+        """Return what a person is asked about the cancellation of an order."""
+        return self._changer.asked(self._change(_Target(deal_id, order)), active_account_id(self._desk))
+
+    def _would_open(self, target: _Target) -> tuple[str, ...]:
+        return cancel_lines(self._desk.broker, (target.order,)) if target.order else ()
+
+    def _target(self, deal_id: str) -> _Target:
+        """Read the order. Its id is enough to cancel it; that it is not there takes two looks."""
+        for last in (False, True):
+            try:
+                found = self._desk.broker.list_orders()
+            except (BrokerRefused, Unreachable, RateLimited):
+                return _Target(deal_id, None)
+            order = next((row for row in found.rows if row.deal_id == deal_id), None)
+            if order is not None or {deal_id, None} & {row.deal_id for row in found.unreadable}:
+                return _Target(deal_id, order)
+            if not last:
+                self._changer.sleep(AGREES_AFTER_S)
+        with self._desk.placing(deal_id, f"capcli orders cancel {deal_id}"):
+            raise self._not_waiting(deal_id)
+
+    def _not_waiting(self, deal_id: str) -> DealUnknown:
+        position = filled_as(self._desk.broker, deal_id)
+        if position is not None:
+            return was_filled(deal_id, position)
+        return no_order(deal_id)
+
+    def _change(self, target: _Target) -> Change[Reply[Cancellation]]:
+        broker, account_id = self._desk.broker, active_account_id(self._desk)
+        deal_id, row = target.deal_id, target.order
+        return Change(
+            kind=Kind.CANCEL,
+            method="DELETE",
+            path=f"{ORDERS_PATH}/{deal_id}",
+            body=None,
+            deal_id=deal_id,
+            baseline=write_baseline((), (row,) if row else ()),
+            name=f"The cancellation of {deal_id}",
+            command=f"capcli orders cancel {deal_id}",
+            unchanged=f"{deal_id} still waits.",
+            look=lambda: order_sight(broker, deal_id, account_id),
+            conclude=lambda attempt, answer, sight: self._conclude(target, attempt, answer, sight),
+            doubt=lambda attempt, why: self._unknown(target, attempt, why),
+            shown=(f"Cancel {target.words}{'' if row else ', which cannot be read'}",),
+            more=lambda: self._would_open(target),
+        )
+
+    def _conclude(
+        self, target: _Target, attempt: AttemptRecord, answer: Answer, sight: Sight
+    ) -> Reply[Cancellation]:
+        if sight is not Sight.GONE:
+            self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+            return self._unknown(target, attempt, answer.detail or "it was not seen to be gone")
+        for pause in _FILL_LOOKS_S:
+            self._changer.sleep(pause)
+            if self._is_confirmed(attempt, answer):
+                return self._landed(target, attempt, answer, Evidence.CONFIRM)
+            if filled := filled_as(self._desk.broker, target.deal_id):
+                raise self._filled(target, attempt, answer, filled)
+            if self._is_in_activity(attempt):
+                return self._landed(target, attempt, answer, Evidence.INFERRED)
+        self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+        return self._unknown(target, attempt, "it no longer waits, and nothing says whether it was filled")
+
+    def _is_confirmed(self, attempt: AttemptRecord, answer: Answer) -> bool:
+        if answer.deal_reference is None:
+            return False
+        confirm = confirmed(self._desk.broker, answer.deal_reference, asked_of(attempt))
+        return confirm is not None and confirm.accepted
+
+    def _is_in_activity(self, attempt: AttemptRecord) -> bool:
+        now = self._desk.broker.broker_time() or self._desk.clock()
+        start = (attempt.broker_time_at_send or now) - CLOCKS
+        try:
+            rows = self._desk.broker.activity(start, now)
+        except CapcliError:
+            return False
+        asked = asked_of(attempt)
+        said = {row.status for row in rows if misfit(asked, row) is None and row.type == "WORKING_ORDER"}
+        return bool(said & _CANCELLED) and not said & _FILLED
+
+    def _landed(
+        self, target: _Target, attempt: AttemptRecord, answer: Answer, evidence: Evidence
+    ) -> Reply[Cancellation]:
+        facts = {"deal_ids": (target.deal_id,), "evidence": evidence, "protected": Protection.NOT_ASKED}
+        self._changer.record(attempt, AttemptState.LANDED, answer, **facts)
+        where = self._desk.where(attempt.account_id)
+        sentence = f"Cancelled {target.words}; nothing of it was filled ({where})."
+        return self._reply(target, attempt, AttemptState.LANDED, sentence)
+
+    def _filled(
+        self, target: _Target, attempt: AttemptRecord, answer: Answer, position: Position
+    ) -> BrokerRefused:
+        note = f"it was filled: {position.deal_id}"
+        self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
+        return was_filled(target.deal_id, position, attempt_id=attempt.attempt_id)
+
+    def _unknown(self, target: _Target, attempt: AttemptRecord, why: str) -> Reply[Cancellation]:
+        problem = Problem(
+            "CANCEL_UNKNOWN",
+            f"The cancellation of {target.deal_id} was sent and not proved ({why.rstrip('.')}). It may still "
+            "wait or have been filled; cancelling again is safe.",
+            int(Exit.MAY_BE_LIVE),
+            next=f"capcli orders cancel {target.deal_id} --confirm",
+            retry_safe=True,
+            details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
+            assistant_error=False,
+        )
+        return self._reply(target, attempt, AttemptState.UNKNOWN, problem.message, problem)
+
+    def _reply(
+        self,
+        target: _Target,
+        attempt: AttemptRecord,
+        state: Ended,
+        sentence: str,
+        problem: Problem | None = None,
+    ) -> Reply[Cancellation]:
+        row = target.order
+        cancellation = Cancellation(
+            deal_id=target.deal_id,
+            attempt_id=attempt.attempt_id,
+            state=state,
+            epic=row.epic if row else None,
+            side=row.side if row else None,
+            type=row.type if row else None,
+            size=row.size if row else None,
+            level=row.level if row else None,
+            retry_safe=True,
+            sentence=sentence,
+            next=problem.next if problem else "capcli orders",
+            warnings=(*self._desk.notices, *self._changer.unrecorded(attempt)),
+        )
+        return Reply(cancellation, attempt.account_id, problem)
+
+
+def find_order(broker: Broker, deal_id: str) -> WorkingOrder:
+    """Return a waiting order. Raises DealUnknown, which names the position when it was filled."""
+    order = next((row for row in broker.orders() if row.deal_id == deal_id), None)
+    if order is not None:
+        return order
+    position = next((row for row in broker.positions() if row.working_order_id == deal_id), None)
+    if position is not None:
+        raise was_filled(deal_id, position)
+    raise no_order(deal_id)
+
+
+def no_order(deal_id: str) -> DealUnknown:
+    """Return the error of an order that no longer waits, and of which no position is left."""
+    return DealUnknown(
+        f"No working order has the deal id {deal_id}, and no open position came from it: it was cancelled, "
+        "it expired, or it was filled and is closed again.",
+        next="capcli orders",
+        deal_id=deal_id,
+    )
+
+
+def was_filled(deal_id: str, position: Position, **details: str) -> DealUnknown:
+    """Return the error of an order that no longer waits because it was filled."""
+    opened = f"{position.side.value} {short(position.size)} {position.epic} at {plain(position.level)}"
+    return DealUnknown(
+        f"{deal_id} no longer waits: it was filled. It is now the position {position.deal_id}, {opened}.",
+        next=f"capcli positions {position.deal_id}",
+        deal_id=deal_id,
+        position_deal_id=position.deal_id,
+        **details,
+    )

@@ -1,0 +1,149 @@
+"""Cancel every working order, or those of a market, each by its own cancellation."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from capcli.domain.account import WorkingOrder
+from capcli.domain.numbers import counted
+from capcli.reply import Reply
+from capcli.safety.approval_text import order_told, request_text
+from capcli.trading.cancel import Cancellation, Cancellations
+from capcli.trading.exit_text import all_cancels_lines, cancel_lines
+from capcli.trading.snapshot import Desk
+from capcli.trading.sweep import Run, Sweep, Swept
+
+
+class CancelResult(Struct, frozen=True):
+    """What became of one working order; `code` and `exit_code` are those of its own cancellation.
+
+    `done` also where it was filled or cancelled before: `sentence` says which.
+    """
+
+    deal_id: str | None
+    order: str
+    done: bool
+    attempt_id: str | None
+    code: str | None
+    exit_code: int
+    sentence: str
+    next: str | None
+
+
+class AllCancellations(Struct, frozen=True):
+    """What became of every working order that waited. `warnings`: what could not be recorded or read."""
+
+    cancellations: tuple[CancelResult, ...]
+    cancelled: int
+    failed: int
+    sentence: str
+    next: str | None
+    warnings: tuple[str, ...] = ()
+
+
+_Swept = Swept[WorkingOrder, Cancellation]
+
+
+class CancellationsOfAll:
+    """Cancels what waits. Running it again goes on with what still waits."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        cancellations: Cancellations,
+        *,
+        sleep: Callable[[float], None],
+        confirmation_needed: bool,
+    ) -> None:
+        self._desk = desk
+        self._cancellations = cancellations
+        self._sleep = sleep
+        self._confirmation_needed = confirmation_needed
+
+    def cancel_all(
+        self, epic: str | None = None, *, confirmed: bool, person: bool = False
+    ) -> Reply[AllCancellations]:
+        """Cancel every working order of the active account, or of one market, and look again.
+
+        With an `epic` an order that cannot be read is cancelled only where the row says that it is of that
+        market. Raises as `Sweep.go`; Problem CANCEL_INCOMPLETE carries the exit code of the worst.
+        """
+        sweep = self._sweep(epic)
+        needed = self._confirmation_needed
+        run = sweep.go(
+            self._desk, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
+        )
+        return _reply(run, self._desk, sweep.command)
+
+    def question(self, epic: str | None = None) -> str | Reply[AllCancellations]:
+        """Return what a person is asked before all is cancelled, or the answer where nothing waits."""
+        sweep, broker = self._sweep(epic), self._desk.broker
+        rows, account_id = sweep.rows(self._sleep), broker.account_id or ""
+        if not rows:
+            return _reply(Run(account_id, warnings=[*self._desk.notices]), self._desk, sweep.command)
+        what = f"Cancel {counted(len(rows), 'working order')}"
+        read = [row.read for row in rows if row.read]
+        each = all_cancels_lines(read, (row.words for row in rows if row.read is None))
+        return request_text(what, (*each, *cancel_lines(broker, read)), self._desk.env, account_id)
+
+    def _sweep(self, epic: str | None) -> Sweep[WorkingOrder, Cancellation]:
+        return Sweep(
+            command="capcli orders cancel --all" + (f" --epic {epic}" if epic else ""),
+            one="capcli orders cancel",
+            action="The cancellation",
+            noun="working order",
+            verb="cancel",
+            list_command="capcli orders",
+            broker=self._desk.broker,
+            read=self._desk.broker.list_orders,
+            words=order_told,
+            asked=self._cancellations.asked,
+            send=self._cancellations.cancel,
+            epic=epic,
+        )
+
+
+def _result(one: _Swept) -> CancelResult:
+    said = one.problem or one.gone
+    return CancelResult(
+        deal_id=one.row.deal_id,
+        order=one.row.words,
+        done=one.problem is None,
+        attempt_id=one.attempt_id,
+        code=one.problem.code if one.problem else None,
+        exit_code=one.exit_code,
+        sentence=said.message if said else one.data.sentence if one.data else "",
+        next=said.next if said else None,
+    )
+
+
+def _reply(run: Run[WorkingOrder, Cancellation], desk: Desk, command: str) -> Reply[AllCancellations]:
+    results, failed = tuple(map(_result, run.done)), run.failed
+    names = "; ".join(one.row.words for one in failed)
+    left = (
+        f"{len(results) - len(failed)} of {len(results)} working orders wait no longer. Not proved cancelled:"
+        f" {names}. The same command goes on with what still waits."
+    )
+    problem = run.problem("CANCEL_INCOMPLETE", left, command)
+    everything = AllCancellations(
+        cancellations=results,
+        cancelled=len(results) - len(failed),
+        failed=len(failed),
+        sentence=problem.message if problem else _sentence(results, desk.where(run.account_id)),
+        next=problem.next if problem else "capcli positions",
+        warnings=run.told,
+    )
+    return Reply(everything, run.account_id, problem)
+
+
+def _sentence(results: tuple[CancelResult, ...], where: str) -> str:
+    if not results:
+        return f"No working order waits ({where}): there was nothing to cancel."
+    count = "the 1 working order" if len(results) == 1 else f"all {len(results)} working orders"
+    before = [result for result in results if result.attempt_id is None]
+    gone = (
+        f" {len(before)} of them waited no longer: {' '.join(one.sentence for one in before)}"
+        if before
+        else ""
+    )
+    return f"Went through {count} ({where}): none waits any more.{gone}"

@@ -1,0 +1,352 @@
+"""Close a position: idempotent by deal id, proved by reading the book back."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli import ids as typed
+from capcli.domain.account import Confirm, Position
+from capcli.domain.approval import Asked
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
+from capcli.domain.effect import gain
+from capcli.domain.market import Side
+from capcli.domain.money import EXACT, FINE, cents, percent_of, plain, short
+from capcli.domain.numbers import gained, result
+from capcli.domain.order import POSITIONS_PATH, Kind
+from capcli.domain.stored_order import write_baseline
+from capcli.errors import (
+    BrokerRefused,
+    DealUnknown,
+    Exit,
+    Problem,
+    RateLimited,
+    Unreachable,
+)
+from capcli.marketdata.conversion import known_rates, rates_for
+from capcli.reconcile.deal_account import name_account
+from capcli.reconcile.readback import Ended, Sight, asked_of, confirmed
+from capcli.reconcile.reconciler import is_open
+from capcli.reply import Reply
+from capcli.safety.approval_text import opened_told
+from capcli.safety.trading_gate import require_confirmation, require_way_out
+from capcli.trading.exit_text import close_lines
+from capcli.trading.mutation import AGREES_AFTER_S, Change, Changer, refusal
+from capcli.trading.snapshot import active_account_id
+
+_CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
+_DONE, _GONE = 200, 404
+_SIGHTS = {True: Sight.NOT_YET, False: Sight.GONE, None: Sight.UNREADABLE}
+
+
+class Closing(Struct, frozen=True):
+    """A closed position, or what is known of it. `level` and `pl` in the instrument's `currency`.
+
+    `level` and the P&L are None when the broker confirmed no closing price (the position is closed all the
+    same). `pl_account` is in account currency: the broker's own figure, else ours (`pl_estimated`), at the
+    rate of now where it is converted, and None where no rate could be read. `pl_pct` is in percent of what
+    the position was worth when it opened. `already_closed`: a stop, a limit or somebody else was faster.
+    `epic` to `open_level` and `currency` are None for a position that could not be read: its id was enough.
+    `warnings`: what could not be recorded or read.
+    """
+
+    deal_id: str
+    attempt_id: str
+    state: Ended
+    epic: str | None
+    side: Side | None
+    size: Decimal | None
+    open_level: Decimal | None
+    level: Decimal | None
+    pl: Decimal | None
+    currency: str | None
+    pl_account: Decimal | None
+    account_currency: str | None
+    pl_pct: Decimal | None
+    pl_estimated: bool
+    already_closed: bool
+    closed_at: datetime | None
+    retry_safe: bool
+    sentence: str
+    next: str | None
+    warnings: tuple[str, ...] = ()
+
+
+class Total(Struct, frozen=True):
+    """What several closes booked together, in account currency; None where one of them is not known."""
+
+    amount: Decimal | None
+    currency: str | None
+    estimated: bool
+
+    @property
+    def words(self) -> str:
+        if self.amount is None:
+            return ""
+        return f"{'about ' if self.estimated else ''}{result(self.amount, self.currency)}"
+
+
+def total_of(closings: Sequence[Closing | None], currency: str | None) -> Total:
+    """Add up what closes booked; None stands for one that nobody saw the price of."""
+    known = [row.pl_account for row in closings if row is not None and row.pl_account is not None]
+    if len(known) < len(closings):
+        return Total(None, currency, estimated=False)
+    estimated = any(row is not None and row.pl_estimated for row in closings)
+    return Total(sum(known, Decimal("0.00")), currency, estimated)
+
+
+class _Target(Struct, frozen=True):
+    """What is to be closed: a deal id, and the position where it could be read."""
+
+    deal_id: str
+    position: Position | None
+
+    def profit(self, level: Decimal | None) -> Decimal | None:
+        """Return what a close at a level gains, in the instrument's currency."""
+        row = self.position
+        return None if row is None or level is None else gain(row, level, row.size)
+
+
+class Closings:
+    """Closes positions. That needs the broker and the deal id: no limit or journal stops it."""
+
+    def __init__(self, changer: Changer, *, confirmation_needed: bool) -> None:
+        self._changer = changer
+        self._desk = changer.desk
+        self._confirmation_needed = confirmation_needed
+
+    def close(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Closing]:
+        """Close a whole position at market and prove it; `person`: one at a terminal has just typed so.
+
+        Raises Interrupted (called back before the send), DealUnknown, NotConfirmed, TradingOff, LiveLocked,
+        BrokerRefused, and what keeps it from being sent: then it is still open. Problem CLOSE_UNKNOWN when it
+        may or may not be.
+        """
+        reply = self.send(deal_id, confirmed=confirmed, person=person)
+        (told,) = self.in_account_currency((reply.data,), reply.account_id)
+        return replace(reply, data=told)
+
+    def send(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Closing]:
+        """Close as `close` does, and read no rate: whoever closes several does that when all are closed."""
+        deal_id = typed.deal_id(deal_id)
+        command = f"capcli close {deal_id}"
+        require_way_out(self._desk.policy, "The close", command, person=person)
+        needed = self._confirmation_needed
+        require_confirmation(self._desk.policy, confirmed=confirmed or person, needed=needed, command=command)
+        self._changer.recall.ask()
+        target = self._target(deal_id)
+        return self._changer.take_away(self._change(target), active_account_id(self._desk), person=person)
+
+    def question(self, deal_id: str) -> str:
+        """Return what a person is asked before a position is closed. Raises DealUnknown after two looks."""
+        change = self._change(self._target(typed.deal_id(deal_id)))
+        return self._changer.asked(change, active_account_id(self._desk), asking=True).text
+
+    def in_account_currency(self, closings: Sequence[Closing], account_id: str | None) -> tuple[Closing, ...]:
+        """Convert what was booked in other currencies, at the rates of now; as it is where there is none."""
+        foreign = [row for row in closings if row.pl is not None and row.pl_account is None]
+        target = foreign[0].account_currency if foreign else None
+        if target is None:
+            return tuple(closings)
+        rates = known_rates(self._desk.broker, (row.currency or "" for row in foreign), target)
+        where = self._desk.where(account_id)
+        return tuple(_converted(row, rates, where) for row in closings)
+
+    def asked(self, deal_id: str, position: Position | None) -> Asked:
+        """Return what a person is asked about the close of a position."""
+        return self._changer.asked(self._change(_Target(deal_id, position)), active_account_id(self._desk))
+
+    def _booked(self, target: _Target) -> tuple[str, ...]:
+        """Say what the close books, in account currency as far as the rate can be read."""
+        row, broker = target.position, self._desk.broker
+        if row is None:
+            return ()
+        return close_lines(row, rates_for(broker, (row,)).get(row.currency), broker.account_currency)
+
+    def _target(self, deal_id: str) -> _Target:
+        """Read the position. Its id is enough to close it; that it is not there takes two looks."""
+        with self._desk.placing(deal_id, f"capcli close {deal_id}"):
+            return self._looked_for(deal_id)
+
+    def _looked_for(self, deal_id: str) -> _Target:
+        for last in (False, True):
+            try:
+                return _Target(deal_id, self._desk.broker.position(deal_id))
+            except DealUnknown:
+                if last:
+                    raise
+                self._changer.sleep(AGREES_AFTER_S)
+            except (BrokerRefused, Unreachable, RateLimited):
+                break
+        return _Target(deal_id, None)
+
+    def _change(self, target: _Target) -> Change[Reply[Closing]]:
+        broker, account_id = self._desk.broker, active_account_id(self._desk)
+        deal_id, row = target.deal_id, target.position
+        told = opened_told(row) if row else f"the position {deal_id}, which cannot be read,"
+        return Change(
+            kind=Kind.CLOSE,
+            method="DELETE",
+            path=f"{POSITIONS_PATH}/{deal_id}",
+            body=None,
+            deal_id=deal_id,
+            baseline=write_baseline((row,) if row else (), ()),
+            name=f"The close of {deal_id}",
+            command=f"capcli close {deal_id}",
+            unchanged=f"{deal_id} is still open.",
+            look=lambda: _SIGHTS[is_open(broker, deal_id, account_id)],
+            conclude=lambda attempt, answer, sight: self._conclude(target, attempt, answer, sight),
+            doubt=lambda attempt, why: self._unknown(target, attempt, why),
+            shown=(f"Close {told}",),
+            more=lambda: self._booked(target),
+        )
+
+    def _conclude(
+        self, target: _Target, attempt: AttemptRecord, answer: Answer, sight: Sight
+    ) -> Reply[Closing]:
+        """Let the book say whether the position is gone, whatever the answer was.
+
+        One that was never seen, of which the broker does not know either, may be on another account.
+        """
+        never_seen = target.position is None and answer.status != _DONE
+        if sight is Sight.GONE and never_seen and answer.status == _GONE:
+            raise self._not_here(target, attempt, answer)
+        if sight is Sight.GONE and not never_seen:
+            confirm = self._confirm(attempt, target, answer, accepted=True)
+            self._land(attempt, answer, confirm)
+            return self._closed(target, attempt, confirm, already=answer.status == _GONE)
+        rejected = self._confirm(attempt, target, answer, accepted=False)
+        if rejected is not None:
+            said = replace(answer, error_code=rejected.reason or "no reason given")
+            self._changer.record(attempt, AttemptState.REJECTED, said)
+            raise refusal(self._change(target), said)
+        self._changer.record(attempt, AttemptState.UNKNOWN, answer)
+        return self._unknown(target, attempt, answer.detail or "no clear answer")
+
+    def _not_here(self, target: _Target, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
+        self._changer.record(attempt, AttemptState.REFUSED, answer)
+        unknown = DealUnknown(
+            f"No open position has the deal id {target.deal_id}: it was closed before, or it is on another "
+            "account of this login.",
+            next="capcli positions",
+            deal_id=target.deal_id,
+            attempt_id=attempt.attempt_id,
+        )
+        desk = self._desk
+        name_account(unknown, desk.broker, desk.opened_on, target.deal_id, f"capcli close {target.deal_id}")
+        return unknown
+
+    def _confirm(
+        self, attempt: AttemptRecord, target: _Target, answer: Answer, *, accepted: bool
+    ) -> Confirm | None:
+        """Return the confirmation of this close, never the opening one that shares its reference."""
+        asked = asked_of(attempt)
+        for pause in _CONFIRM_LOOKS_S:
+            self._changer.sleep(pause)
+            confirm = confirmed(self._desk.broker, answer.deal_reference or f"p_{target.deal_id}", asked)
+            if confirm is not None and confirm.accepted is accepted:
+                return confirm
+        return None
+
+    def _land(self, attempt: AttemptRecord, answer: Answer, confirm: Confirm | None) -> None:
+        # A process that slept through the quiet period may find its attempt settled by another.
+        held = self._changer.book.attempt(attempt.attempt_id) or attempt
+        if held.state is AttemptState.LANDED:
+            return
+        self._changer.move(
+            held,
+            AttemptState.LANDED,
+            http_status=answer.status,
+            deal_reference=answer.deal_reference,
+            deal_ids=(attempt.deal_id or "",),
+            evidence=Evidence.CONFIRM if confirm else Evidence.INFERRED,
+            protected=Protection.NOT_ASKED,
+            level=confirm.level if confirm else None,
+            size=confirm.size if confirm else None,
+        )
+
+    def _unknown(self, target: _Target, attempt: AttemptRecord, why: str) -> Reply[Closing]:
+        problem = Problem(
+            "CLOSE_UNKNOWN",
+            f"The close of {target.deal_id} was sent and the position was not seen to be gone "
+            f"({why.rstrip('.')}). It may still be open; closing again is safe.",
+            int(Exit.MAY_BE_LIVE),
+            next=f"capcli positions {target.deal_id}",
+            retry_safe=True,
+            details={"attempt_id": attempt.attempt_id, "state": AttemptState.UNKNOWN.value},
+            assistant_error=False,
+        )
+        return self._reply(target, attempt, None, problem)
+
+    def _closed(
+        self, target: _Target, attempt: AttemptRecord, confirm: Confirm | None, *, already: bool
+    ) -> Reply[Closing]:
+        reply = self._reply(target, attempt, confirm, None, already=already)
+        where = self._desk.where(attempt.account_id)
+        return replace(reply, data=replace(reply.data, sentence=_sentence(reply.data, where)))
+
+    def _reply(
+        self,
+        target: _Target,
+        attempt: AttemptRecord,
+        confirm: Confirm | None,
+        problem: Problem | None,
+        *,
+        already: bool = False,
+    ) -> Reply[Closing]:
+        row, currency = target.position, self._desk.broker.account_currency
+        level = confirm.level if confirm else None
+        pl, booked = target.profit(level), brokers_figure(confirm, currency)
+        own = cents(pl) if pl is not None and row and currency == row.currency else None
+        closing = Closing(
+            deal_id=target.deal_id,
+            attempt_id=attempt.attempt_id,
+            state=AttemptState.UNKNOWN if problem else AttemptState.LANDED,
+            epic=row.epic if row else None,
+            side=row.side if row else None,
+            size=row.size if row else None,
+            open_level=row.level if row else None,
+            level=level,
+            pl=pl,
+            currency=row.currency if row else None,
+            pl_account=own if booked is None else booked,
+            account_currency=currency,
+            pl_pct=percent_of(pl, row.value_at_open, FINE) if pl is not None and row else None,
+            pl_estimated=booked is None and own is not None,
+            already_closed=already,
+            closed_at=confirm.at if confirm else None,
+            retry_safe=True,
+            sentence=problem.message if problem else "",
+            next=problem.next if problem else "capcli accounts",
+            warnings=(*self._desk.notices, *self._changer.unrecorded(attempt)),
+        )
+        return Reply(closing, attempt.account_id, problem)
+
+
+def brokers_figure(confirm: Confirm | None, currency: str | None) -> Decimal | None:
+    """Return the realised P&L in account currency where the broker's confirmation has it."""
+    profit = confirm.profit if confirm else None
+    return profit.amount if profit is not None and profit.currency == currency else None
+
+
+def _converted(row: Closing, rates: Mapping[str, Decimal], where: str) -> Closing:
+    rate = rates.get(row.currency or "")
+    if row.pl is None or row.pl_account is not None or rate is None:
+        return row
+    told = replace(row, pl_account=cents(EXACT.multiply(row.pl, rate)), pl_estimated=True)
+    return replace(told, sentence=_sentence(told, where))
+
+
+def _sentence(row: Closing, where: str) -> str:
+    words = f"the position {row.deal_id}"
+    if row.side and row.size is not None:
+        words = f"{row.side.value} {short(row.size)} {row.epic}"
+    # A 404 after the position was read: its stop, its limit or somebody else was faster.
+    done = f"{words} was closed before this close arrived" if row.already_closed else f"Closed {words}"
+    done = f"{done[:1].upper()}{done[1:]}"
+    if row.level is None:
+        return f"{done} ({where}); the broker confirmed no price yet. See: capcli accounts"
+    money = gained(row)
+    return f"{done} at {plain(row.level)}{': ' if money else ''}{money} ({where})."

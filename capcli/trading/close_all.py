@@ -1,0 +1,185 @@
+"""Close every position, each by its own close: what fails is told and does not stop the others."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli.domain.account import Position
+from capcli.domain.market import Side
+from capcli.domain.money import short
+from capcli.reply import Reply
+from capcli.safety.approval_text import request_text
+from capcli.trading.close import Closing, Closings, total_of
+from capcli.trading.exit_text import all_closes_lines
+from capcli.trading.snapshot import Desk
+from capcli.trading.sweep import Run, Sweep, Swept
+
+
+class CloseResult(Struct, frozen=True):
+    """What became of one position. `code` and `exit_code` are those of its own close; `pl` in `currency`.
+
+    `pl_account`, `pl_pct` and `pl_estimated` are those of its own close, too. Of a position that could not be
+    read only the deal id is known, or not even that.
+    """
+
+    deal_id: str | None
+    epic: str | None
+    side: Side | None
+    size: Decimal | None
+    closed: bool
+    attempt_id: str | None
+    level: Decimal | None
+    pl: Decimal | None
+    currency: str | None
+    pl_account: Decimal | None
+    account_currency: str | None
+    pl_pct: Decimal | None
+    pl_estimated: bool
+    code: str | None
+    exit_code: int
+    sentence: str
+    next: str | None
+
+
+class AllClosings(Struct, frozen=True):
+    """What became of every position that was open.
+
+    `pl_account` is the sum of those that were closed, None where one of them is not known; `pl_estimated`
+    where one was converted. `warnings`: what could not be recorded or read.
+    """
+
+    closings: tuple[CloseResult, ...]
+    closed: int
+    failed: int
+    pl_account: Decimal | None
+    account_currency: str | None
+    pl_estimated: bool
+    sentence: str
+    next: str | None
+    warnings: tuple[str, ...] = ()
+
+
+class ClosingsOfAll:
+    """Closes the book. Running it again goes on with what is still open."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        closings: Closings,
+        *,
+        sleep: Callable[[float], None],
+        confirmation_needed: bool,
+    ) -> None:
+        self._desk = desk
+        self._closings = closings
+        self._sleep = sleep
+        self._confirmation_needed = confirmation_needed
+
+    def close_all(self, *, confirmed: bool, person: bool = False) -> Reply[AllClosings]:
+        """Close every open position of the active account, one after the other, and look again.
+
+        Raises as `Sweep.go`; Problem CLOSE_INCOMPLETE carries the exit code of the worst: 8 before 6 before
+        any other.
+        """
+        sweep = self._sweep()
+        needed = self._confirmation_needed
+        run = sweep.go(
+            self._desk, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
+        )
+        # The rates are read once, when all are closed.
+        closings = [one.data for one in run.done if one.data is not None]
+        told = iter(self._closings.in_account_currency(closings, run.account_id))
+        run.done = [one if one.data is None else replace(one, data=next(told)) for one in run.done]
+        return _reply(run, self._desk, sweep.command)
+
+    def question(self) -> str | Reply[AllClosings]:
+        """Return what a person is asked before all is closed, or the answer where nothing is open."""
+        sweep, broker = self._sweep(), self._desk.broker
+        rows, account_id = sweep.rows(self._sleep), broker.account_id or ""
+        if not rows:
+            return _reply(Run(account_id, warnings=[*self._desk.notices]), self._desk, sweep.command)
+        what = "Close the only position" if len(rows) == 1 else f"Close all {len(rows)} positions"
+        read = [row.read for row in rows if row.read]
+        lines = all_closes_lines(broker, read, (row.words for row in rows if row.read is None))
+        return request_text(what, lines, self._desk.env, account_id)
+
+    def _sweep(self) -> Sweep[Position, Closing]:
+        return Sweep(
+            command="capcli close --all",
+            one="capcli close",
+            action="Closing all",
+            noun="position",
+            verb="close",
+            list_command="capcli positions",
+            broker=self._desk.broker,
+            read=self._desk.broker.list_positions,
+            words=_words,
+            asked=self._closings.asked,
+            send=self._closings.send,
+        )
+
+
+def _words(position: Position) -> str:
+    return f"{position.side.value} {short(position.size)} {position.epic}"
+
+
+def _result(one: Swept[Position, Closing]) -> CloseResult:
+    problem, known = one.problem, one.data or one.row.read
+    closing = one.data if problem is None else None
+    if one.gone is not None:
+        sentence = f"{one.row.words} was closed before its turn came."
+    else:
+        sentence = problem.message if problem else closing.sentence if closing else ""
+    return CloseResult(
+        deal_id=one.row.deal_id,
+        epic=known.epic if known else None,
+        side=known.side if known else None,
+        size=known.size if known else None,
+        closed=problem is None,
+        attempt_id=one.attempt_id,
+        level=closing.level if closing else None,
+        pl=closing.pl if closing else None,
+        currency=known.currency if known else None,
+        pl_account=closing.pl_account if closing else None,
+        account_currency=closing.account_currency if closing else None,
+        pl_pct=closing.pl_pct if closing else None,
+        pl_estimated=closing.pl_estimated if closing else False,
+        code=problem.code if problem else None,
+        exit_code=one.exit_code,
+        sentence=sentence,
+        next=problem.next if problem else None,
+    )
+
+
+def _reply(run: Run[Position, Closing], desk: Desk, command: str) -> Reply[AllClosings]:
+    results, failed = tuple(map(_result, run.done)), run.failed
+    total = total_of([one.data for one in run.done if one.problem is None], desk.broker.account_currency)
+    gained = f": {total.words}" if results and total.words else ""
+    names = ", ".join(one.row.words for one in failed)
+    left = (
+        f"{len(results) - len(failed)} of {len(results)} positions are closed{gained}. "
+        f"Not proved closed: {names}. The same command goes on with what is still open."
+    )
+    problem = run.problem("CLOSE_INCOMPLETE", left, command)
+    where = desk.where(run.account_id)
+    everything = AllClosings(
+        closings=results,
+        closed=len(results) - len(failed),
+        failed=len(failed),
+        pl_account=total.amount,
+        account_currency=total.currency,
+        pl_estimated=total.estimated,
+        sentence=problem.message if problem else _sentence(results, gained, where),
+        next=problem.next if problem else "capcli accounts",
+        warnings=run.told,
+    )
+    return Reply(everything, run.account_id, problem)
+
+
+def _sentence(results: tuple[CloseResult, ...], gained: str, where: str) -> str:
+    if not results:
+        return f"No position is open ({where}): there was nothing to close."
+    count = "1 position" if len(results) == 1 else f"all {len(results)} positions"
+    return f"Closed {count}{gained} ({where})."

@@ -1,0 +1,47 @@
+"""A dry run as it is told: the exact requests that would be sent, without headers, which hold the tokens."""
+
+from msgspec import Struct
+
+from capcli.errors import WouldSend
+from capcli.reply import Reply
+
+# API page 1: the prefix of every path.
+_PREFIX = "/api/v1"
+
+
+class DryRequest(Struct, frozen=True):
+    """One request as it would leave. Bodies hold no secrets; logins are no part of a dry run."""
+
+    method: str
+    path: str
+    body: str | None
+
+
+class DryRun(Struct, frozen=True):
+    """What would have been sent. `dry_run` is always true; the preview, if any, can still be executed."""
+
+    dry_run: bool
+    requests: tuple[DryRequest, ...]
+    preview_id: str | None
+    sentence: str
+    next: str | None
+
+
+def dry_reply(stop: WouldSend) -> Reply[DryRun]:
+    """Turn the point where a dry run stopped into what both faces show."""
+    requests = tuple(
+        DryRequest(method, f"{_PREFIX}{path}", None if body is None else body.decode())
+        for method, path, body in stop.requests
+    )
+    count = "this request" if len(requests) == 1 else f"these {len(requests)} requests"
+    kept = f" {stop.preview_id} is not used up." if stop.preview_id else ""
+    first = f" {stop.first}" if stop.first else ""
+    would = f"Every check passed, and {count} would have been sent."
+    if not requests:
+        would = "There is nothing that would have been sent."
+    sentence = f"Dry run ({stop.asked_by}): nothing was sent.{first} {would}{kept}"
+    by_option = stop.asked_by.startswith("-")
+    found = DryRun(
+        True, requests, stop.preview_id, sentence, None if by_option else f"capcli config get {stop.asked_by}"
+    )
+    return Reply(found, stop.account_id)

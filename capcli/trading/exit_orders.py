@@ -1,0 +1,162 @@
+"""What amending a position and amending a working order share: arguments, checks, blocking, words."""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from capcli.domain.account import Position
+from capcli.domain.bracket import Bracket, Change
+from capcli.domain.market import Market, Side
+from capcli.domain.money import ceil_to, floor_to, plain, short
+from capcli.domain.numbers import counted
+from capcli.domain.order import Leg, LegForm, OrderRequest
+from capcli.domain.policy import Case, Check, evaluate
+from capcli.domain.sizing import LegFigures
+from capcli.errors import ChecksFailed, UsageError
+from capcli.trading.snapshot import order_rules
+
+
+def check_change(change: Change, command: str) -> None:
+    """Refuse what no deal could take, before anything is read. Raises UsageError."""
+    for name, leg, removed in (
+        ("stop", change.stop, change.no_stop),
+        ("limit", change.limit, change.no_limit),
+    ):
+        if leg is not None and removed:
+            raise UsageError(f"--{name} and --no-{name} cannot be used together.", next=f"{command} --help")
+        if leg is not None and leg.form is LegForm.AMOUNT:
+            raise UsageError(f"Give the {name} as a level or a distance.", next=f"{command} --help")
+        if leg is not None and leg.value <= 0:
+            raise UsageError(f"The {name} must be above 0, not {leg.value}.", next=f"{command} --help")
+    if change.no_stop and (change.trailing or change.guaranteed):
+        raise UsageError(
+            "A stop that is removed is neither trailing nor guaranteed.", next=f"{command} --help"
+        )
+    if change.trailing and change.guaranteed:
+        raise UsageError("A stop is trailing or guaranteed, not both.", next=f"{command} --help")
+    if change.trailing and (change.stop is None or change.stop.form is LegForm.LEVEL):
+        raise UsageError(
+            "A trailing stop needs its distance: --stop-distance D --trailing, or --stop 2% --trailing.",
+            next=f"{command} --help",
+        )
+
+
+def placed(request: OrderRequest, entry: Decimal, step: Decimal) -> OrderRequest:
+    """Return the request with its stop and limit in percent of `entry` as prices. Raises UsageError."""
+    found = request.placed(entry, step)
+    for name, leg in (("stop", found.stop), ("limit", found.limit)):
+        if leg is not None and leg.value <= 0:
+            raise UsageError(
+                f"The {name} would be at {plain(leg.value)}, and a price is above 0. Nothing was sent.",
+                next=f"capcli quote {request.epic}",
+            )
+    return found
+
+
+def change_words(change: Change) -> list[str]:
+    """Return the options that ask for this change."""
+    words = [
+        *_leg_words("stop", change.stop, change.no_stop),
+        *_leg_words("limit", change.limit, change.no_limit),
+    ]
+    return words + ["--trailing"] * change.trailing + ["--guaranteed"] * change.guaranteed
+
+
+def _leg_words(name: str, leg: Leg | None, removed: bool) -> list[str]:
+    if removed:
+        return [f"--no-{name}"]
+    return [leg.words(name)] if leg else []
+
+
+def fitted(case: Case, change: Change, after: Bracket, price: Decimal) -> Case:
+    """Put the levels that were worked out into the case; a distance is counted from `price`."""
+    figures = replace(
+        case.figures,
+        stop=_leg(case.figures.stop, change.stop, after.stop, price),
+        limit=_leg(case.figures.limit, change.limit, after.limit, price),
+    )
+    return replace(case, figures=figures)
+
+
+def _leg(
+    figures: LegFigures | None, leg: Leg | None, level: Decimal | None, price: Decimal
+) -> LegFigures | None:
+    if figures is None or leg is None or level is None:
+        return figures
+    distance = leg.value if leg.form is LegForm.DISTANCE else abs(price - level)
+    return replace(figures, level=level, distance=distance)
+
+
+def require_all(case: Case) -> None:
+    """Raise ChecksFailed unless every rule that applies to an amendment holds."""
+    _require(case, evaluate(case))
+
+
+def require(case: Case, *rules: Callable[[Case], Check | None]) -> None:
+    """Raise ChecksFailed, which names every one of some rules that does not hold."""
+    _require(case, filter(None, (rule(case) for rule in rules)))
+
+
+def _require(case: Case, verdicts: Iterable[Check]) -> None:
+    failed = [check for check in verdicts if not check.passed]
+    if failed:
+        reasons = "; ".join(check.words for check in failed)
+        raise ChecksFailed(
+            f"{counted(len(failed), 'check')} failed, so nothing was sent. {reasons}",
+            next=f"capcli markets show {case.request.epic}",
+            failed=[check.rule.value for check in failed],
+        )
+
+
+def legs_told(before: Bracket, after: Bracket) -> str:
+    """Say both legs, and what they were before where they changed."""
+    stop = _told("stop", _stop(before), _stop(after))
+    if after.trail is not None and after.trail == before.trail and after.stop is not None:
+        # A trailing stop that is sent again is armed anew (API page 9.5).
+        stop += f", armed anew at about {plain(after.stop)},"
+    limit = _told("limit", _level(before.limit), _level(after.limit))
+    return f"{stop} and {limit}"
+
+
+def _told(name: str, before: str | None, after: str | None) -> str:
+    if after is None:
+        return f"no {name}" if before is None else f"no {name} any more (it was {before})"
+    if after == before:
+        return f"{name} {after} as before"
+    return f"{name} {after}" if before is None else f"{name} {after} (it was {before})"
+
+
+def _stop(bracket: Bracket) -> str | None:
+    if bracket.trail is not None:
+        return f"trailing by {short(bracket.trail)}"
+    word = "guaranteed " if bracket.guaranteed else ""
+    return None if bracket.stop is None else f"{word}{plain(bracket.stop)}"
+
+
+def _level(level: Decimal | None) -> str | None:
+    return None if level is None else plain(level)
+
+
+def require_gain(position: Position, market: Market) -> None:
+    """Raise ChecksFailed unless a stop may stand at the entry of a position now."""
+    rules, buys, entry = order_rules(market), position.side is Side.BUY, position.level
+    nearest, guaranteed = rules.min_stop_distance, market.rules.min_guaranteed_stop_distance
+    if position.guaranteed and guaranteed is not None:
+        nearest = guaranteed
+    price, sign = market.quote.exit(position.side), 1 if buys else -1
+    away = (price - entry) * sign
+    if away > 0 and away >= nearest.at(price):
+        return
+    # A percentage is of the price then, which is hardly another one than this.
+    least = entry + sign * nearest.at(max(price, entry))
+    level = (ceil_to if buys else floor_to)(least, rules.price_step)
+    # An alert watches the bid.
+    alert = level if buys else level - market.quote.spread
+    where, name = ("above", "bid") if buys else ("below", "offer")
+    raise ChecksFailed(
+        f"Break-even is possible once the {name} is {where} {plain(level)}; it is {plain(price)} now. "
+        "Nothing was sent.",
+        next=f"capcli alert {position.epic} --{where} {plain(alert)}",
+        failed=["stop"],
+    )

@@ -1,0 +1,123 @@
+"""What a person reads before they get out: what each close books, what an order would have opened, the sums.
+
+Nothing here may keep anybody from getting out: a figure that cannot be read is left out.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+from capcli.domain.account import Position, WorkingOrder
+from capcli.domain.market import MarketStatus
+from capcli.domain.money import plain, short
+from capcli.domain.numbers import counted, money, result
+from capcli.domain.order import OrderRequest, Trigger
+from capcli.domain.policy import Case
+from capcli.domain.sizing import figures
+from capcli.errors import CapcliError
+from capcli.fanout import together
+from capcli.marketdata.conversion import known_rates, rates_for
+from capcli.ports import Broker
+from capcli.reconcile.deal_account import active_account
+from capcli.safety.approval_text import order_told
+from capcli.trading.open_risk import lost, order_at
+
+T = TypeVar("T")
+
+
+def close_lines(position: Position, rate: Decimal | None, currency: str | None) -> tuple[str, ...]:
+    """Say what closing a position now books; `rate`: units of the account's `currency` for one of its own."""
+    lines = [f"Books about {_booked(position, rate, currency)}"]
+    return (*lines, *_closed_markets((position,)))
+
+
+def _booked(position: Position, rate: Decimal | None, currency: str | None) -> str:
+    own = result(position.upl, position.currency)
+    if rate is None or currency in {None, position.currency}:
+        return own
+    return f"{result(position.upl * rate, currency)} ({own})"
+
+
+def all_closes_lines(broker: Broker, positions: Sequence[Position], unread: Iterable[str]) -> Iterator[str]:
+    """Say each close with what it books, then the sum of all that can be told in account currency.
+
+    `unread` names the positions that cannot be read.
+    """
+    rates, currency = rates_for(broker, positions), broker.account_currency
+    for row in positions:
+        named = f"{row.side.value} {short(row.size)} {row.epic} opened at {plain(row.level)}"
+        yield f"  close {named}, about {_booked(row, rates.get(row.currency), currency)}"
+    yield from (f"  close {words}, which cannot be read" for words in unread)
+    known = [row.upl * rates[row.currency] for row in positions if row.currency in rates]
+    if known and len(positions) > 1:
+        without = len(positions) - len(known)
+        unknown = f", without {counted(without, 'position')} of unknown rate" if without else ""
+        yield f"Books about {result(sum(known, Decimal(0)), currency)} in all{unknown}"
+    yield from _closed_markets(positions)
+
+
+def _closed_markets(positions: Iterable[Position]) -> Iterator[str]:
+    shut = {
+        row.epic: row.market_status for row in positions if row.market_status is not MarketStatus.TRADEABLE
+    }
+    for epic, status in shut.items():
+        yield f"{epic} is {status.value}: the broker may refuse to close it now"
+
+
+def part_lines(case: Case) -> Iterator[str]:
+    """Say what closing part of a position books, and what stays open of it with which stop."""
+    deals = case.effect.deals if case.effect else ()
+    for deal in deals:
+        yield f"Books about {result(deal.realised, case.account.currency)}"
+        stop = "without a stop" if deal.stop_level is None else f"with its stop {plain(deal.stop_level)}"
+        yield f"Leaves {short(deal.left)} open, {stop}"
+
+
+def all_cancels_lines(orders: Iterable[WorkingOrder], unread: Iterable[str]) -> Iterator[str]:
+    """Say each cancellation; `unread` names the orders that cannot be read."""
+    yield from (f"  cancel {order_told(order)}" for order in orders)
+    yield from (f"  cancel {words}, which cannot be read" for words in unread)
+
+
+def cancel_lines(broker: Broker, orders: Sequence[WorkingOrder]) -> tuple[str, ...]:
+    """Say what orders that are cancelled would have opened: their margin, and the loss at their stops."""
+    epics = tuple(dict.fromkeys(order.epic for order in orders))
+    account, preferences, *found = together(
+        lambda: _tried(lambda: active_account(broker.accounts(), broker.account_id or "")),
+        lambda: _tried(broker.preferences),
+        *(lambda epic=epic: _tried(lambda: broker.market(epic)) for epic in epics),
+    )
+    if account is None:
+        return ()
+    markets = dict(zip(epics, found, strict=True))
+    rates = known_rates(broker, {order.currency for order in orders}, account.currency)
+    margins: list[Decimal] = []
+    losses: list[Decimal | None] = []
+    for order in orders:
+        market, rate = markets[order.epic], rates.get(order.currency)
+        if market is None or rate is None:
+            continue
+        request = OrderRequest(order.epic, order.side, order.size, trigger=Trigger(order.level, order.type))
+        margin = figures(request, market, account, rate, preferences).margin
+        losses.append(lost(order_at(order, order.level, order.stop_level, rate)))
+        margins += [] if margin is None else [margin]
+    if len(margins) < len(orders):
+        return ()
+    return (_would(sum(margins, Decimal(0)), losses, account.currency),)
+
+
+def _would(margin: Decimal, losses: Sequence[Decimal | None], currency: str) -> str:
+    bounded = [loss for loss in losses if loss is not None]
+    loss = (
+        f"the loss at the stop is {money(sum(bounded, Decimal(0)), currency)}"
+        if len(bounded) == len(losses)
+        else "the loss has no bound"
+    )
+    return f"If filled, the margin is {money(margin, currency)} and {loss}"
+
+
+def _tried(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except CapcliError:
+        return None

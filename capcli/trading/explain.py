@@ -1,0 +1,92 @@
+"""Every field of a stored preview in a sentence with its own numbers, to be understood one by one."""
+
+from decimal import Decimal
+
+from capcli.domain.attempt import PreviewRecord
+from capcli.domain.market import Side
+from capcli.domain.money import plain, short
+from capcli.domain.order import Leg
+from capcli.domain.stored_order import StoredOrder, read_order
+
+_QUOTE_PARTS = 3
+
+
+def is_walkable(record: PreviewRecord) -> bool:
+    """Say whether a preview shows an order with a quote: one that only reduces does not."""
+    return len(record.quote.split()) == _QUOTE_PARTS
+
+
+def sentences(record: PreviewRecord) -> tuple[tuple[str, str], ...]:
+    """Return the name of each field and what it means in this preview."""
+    order = read_order(record.document)
+    bid, offer, at = record.quote.decode().split()
+    request, spread = order.request, Decimal(offer) - Decimal(bid)
+    return (
+        ("Preview", f"{record.preview_id}: this one order. It is sent once at most, and it expires."),
+        ("Account", f"{record.account_id}: the account of {record.env} whose money is at stake."),
+        ("Market", f"{request.epic}: the epic, the broker's own name of the market."),
+        ("Side", _side(request.side)),
+        ("Size", f"{short(request.size)} contracts: each point that the price moves counts so many times."),
+        ("Bid, offer", f"{bid} / {offer} at {at}: you sell at the bid and buy at the offer."),
+        (
+            "Spread",
+            f"{plain(spread)} = {offer} - {bid}: what it costs to open and close at once, times size.",
+        ),
+        ("Entry", _entry(order)),
+        ("Notional", _notional(order)),
+        ("Margin", "the part of the notional that is set aside while the deal is open; below it, close-out."),
+        ("Stop", _stop(order)),
+        ("Limit", _limit(order)),
+        ("Reward : risk", "the gain at the limit over the loss at the stop, where there are both."),
+        ("Overnight", "a fee or a credit for each night over which the deal stays open."),
+        ("Good till", _good_till(order)),
+        ("Checks", "every rule of the broker and of your own limits; one that fails, and nothing is sent."),
+    )
+
+
+def _notional(order: StoredOrder) -> str:
+    size = order.request.size
+    return (
+        f"{short(order.entry * size)} = {plain(order.entry)} x {short(size)}: what the deal is worth, in the "
+        "market's currency. You can lose more than its margin."
+    )
+
+
+def _side(side: Side) -> str:
+    if side is Side.BUY:
+        return "BUY gains when the price rises. It opens at the offer and closes at the bid."
+    return "SELL gains when the price falls. It opens at the bid and closes at the offer."
+
+
+def _entry(order: StoredOrder) -> str:
+    level = plain(order.entry)
+    if order.order_type is None:
+        return f"about {level}: a market order fills at the price of its moment, which may differ."
+    return f"{level}: the level at which this {order.order_type.value} order opens."
+
+
+def _stop(order: StoredOrder) -> str:
+    if order.stop_level is None:
+        return "none: the loss has no bound."
+    kind = "guaranteed" if order.request.guaranteed else "trailing" if order.request.trailing else "normal"
+    slips = "" if order.request.guaranteed else "; it can fill at a worse price"
+    return f"{plain(order.stop_level)}{_as_typed(order.request.stop)}: a {kind} stop closes there{slips}."
+
+
+def _limit(order: StoredOrder) -> str:
+    if order.limit_level is None:
+        return "none: nothing closes it in gain by itself."
+    return f"{plain(order.limit_level)}{_as_typed(order.request.limit)}: it closes there in gain."
+
+
+def _as_typed(leg: Leg | None) -> str:
+    return f" (asked for as {leg.form.value.lower()} {plain(leg.value)})" if leg else ""
+
+
+def _good_till(order: StoredOrder) -> str:
+    trigger = order.request.trigger
+    if trigger is None:
+        return "does not apply: it is a market order."
+    if trigger.good_till is None:
+        return "it waits until it is cancelled."
+    return f"{trigger.good_till:%Y-%m-%d %H:%M:%S}Z: it waits until then."

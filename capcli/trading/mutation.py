@@ -1,0 +1,296 @@
+"""Changes that are safe to repeat by deal id (PUT of all legs, DELETE): recorded, sent, read back."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from capcli.domain.approval import Asked
+from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
+from capcli.domain.order import ORDERS_PATH, Kind
+from capcli.errors import (
+    BrokerRefused,
+    Busy,
+    CapcliError,
+    Interrupted,
+    JournalUnreadable,
+    PreviewExpired,
+)
+from capcli.ports import AttemptBook, Ids
+from capcli.reconcile.readback import Sight
+from capcli.refusals import bounded_leg, in_words, is_passing, reason_of, unread
+from capcli.reply import about
+from capcli.safety.approval import LIFE
+from capcli.safety.approval_text import request_text
+from capcli.safety.trading_gate import permit_one_way_out
+from capcli.trading.send_gate import Recall
+from capcli.trading.snapshot import CalledOff, Desk, Start, failed_after, not_sent
+
+if TYPE_CHECKING:
+    from capcli.domain.mandate import Permit, Tightening
+
+T = TypeVar("T")
+
+_LOOKS_S = (0.0, 0.3, 0.7, 1.5)
+_GONE = 404
+# What is told from a deal's absence is told after a second look that agrees: lists can be stale.
+AGREES_AFTER_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
+
+    `risk` names the change where it adds risk, which a halt keeps here. `shown` is what a person who has to
+    approve it reads, line by line, and `more` what of that is read from the broker only where somebody is
+    asked. `preview` is used up by the send; `tightening` is what a mandate judges an amendment by.
+    """
+
+    kind: Kind
+    method: str
+    path: str
+    body: bytes | None
+    deal_id: str
+    baseline: bytes
+    name: str
+    command: str
+    unchanged: str
+    look: Callable[[], Sight]
+    conclude: Callable[[AttemptRecord, Answer, Sight], T]
+    doubt: Callable[[AttemptRecord, str], T]
+    risk: str | None = None
+    shown: tuple[str, ...] = ()
+    more: Callable[[], tuple[str, ...]] = tuple
+    preview: PreviewRecord | None = None
+    tightening: "Tightening | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changer:
+    """Sends one change: its SENDING is written down before the first byte, its verdict is what is read back.
+
+    `book` is the journal, durable or nothing is sent; for what takes risk away the best that there is.
+    """
+
+    desk: Desk
+    book: AttemptBook
+    ids: Ids
+    sleep: Callable[[float], None]
+    recall: Recall
+
+    def carry_out(self, change: Change[T], account_id: str) -> T:
+        """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed.
+
+        Raises WouldSend on a dry run, ApprovalRequired and ApprovalDenied where a person has to approve it.
+        """
+        self._rehearse(change, account_id)
+        asked = self.asked(change, account_id)
+        permit = self.desk.approvals.permit(asked, tightening=change.tightening)
+        return self._carry_out(change, account_id, asked, permit)
+
+    def take_away(self, change: Change[T], account_id: str, *, person: bool) -> T:
+        """Send a change that takes risk away; `person`: one at a terminal has just typed that it be sent.
+
+        Raises as `carry_out`, and ApprovalUnrecorded.
+        """
+        # The send holds the account where it can; around the reads as well it would be waited for twice, 20 s
+        # for each deal, and a deal that is gone counts as gone on its own account alone.
+        self._rehearse(change, account_id)
+        desk, asked = self.desk, self.asked(change, account_id)
+        permit = permit_one_way_out(desk.approvals, asked, desk.policy, change.command, person=person)
+        return self._carry_out(change, account_id, asked, permit)
+
+    def _rehearse(self, change: Change[T], account_id: str) -> None:
+        self.recall.ask()
+        preview_id = change.preview.preview_id if change.preview else None
+        self.desk.rehearse(change.method, change.path, change.body, account_id, preview_id)
+
+    def _carry_out(self, change: Change[T], account_id: str, asked: Asked, permit: "Permit | None") -> T:
+        attempt = self._open(change, account_id, permit)
+        with about(account_id, lambda: self._known(attempt)):
+            done = self._send(attempt, change)
+        self.desk.approvals.sent(permit, asked, attempt.attempt_id)
+        return done
+
+    def asked(self, change: Change[T], account_id: str, *, asking: bool = False) -> Asked:
+        """Return what a person is asked about a change; `asking`: they are, whoever has to approve it."""
+        what, *lines = change.shown or (change.name,)
+        asked = Asked(
+            kind=change.kind.value,
+            subject=change.deal_id,
+            env=self.desk.env,
+            host=self.desk.broker.host,
+            account_id=account_id,
+            method=change.method,
+            path=change.path,
+            body=change.body,
+            text=request_text(what, lines, self.desk.env, account_id),
+            expires_at=self.desk.clock() + LIFE,
+        )
+        if not (asking or self.desk.approvals.has_to_ask(asked)):
+            return asked
+        return replace(asked, text=request_text(what, (*lines, *change.more()), self.desk.env, account_id))
+
+    def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
+        """Compare and set; False when somebody else settled the attempt first."""
+        return self.book.move(attempt.attempt_id, attempt.state, state, at=self.desk.clock(), **facts)
+
+    def record(self, attempt: AttemptRecord, state: AttemptState, answer: Answer, **facts: Any) -> None:
+        """Commit a verdict with what the broker answered."""
+        said: dict[str, Any] = {
+            "http_status": answer.status,
+            "deal_reference": answer.deal_reference,
+            "error_code": answer.error_code,
+            "retry_after_s": answer.retry_after_s,
+            "last_byte_at": answer.last_byte_at,
+            "note": answer.detail,
+        }
+        self.move(attempt, state, **(said | facts))
+
+    def unrecorded(self, attempt: AttemptRecord) -> tuple[str, ...]:
+        """Say what could not be recorded of an attempt."""
+        return self.book.unrecorded(attempt.attempt_id)
+
+    def _open(self, change: Change[T], account_id: str, permit: "Permit | None") -> AttemptRecord:
+        attempt = AttemptRecord(
+            attempt_id=self.ids("a_"),
+            kind=change.kind,
+            env=self.desk.env,
+            host=self.desk.broker.host,
+            account_id=account_id,
+            method=change.method,
+            path=change.path,
+            preview_id=change.preview.preview_id if change.preview else None,
+            state=AttemptState.CLAIMED,
+            body_sha256=sha256(change.body or b"").hexdigest(),
+            baseline=change.baseline,
+            created_at=self.desk.clock(),
+            deal_id=change.deal_id,
+        )
+        book, preview = self.book, change.preview
+        if preview is None:
+            book.open_attempt(attempt, permit=permit)
+        elif book.claim(preview.preview_id, attempt, now=attempt.created_at, permit=permit) is None:
+            raise PreviewExpired(
+                f"{preview.preview_id} expired or was used a moment ago. Nothing was sent.",
+                next=change.command,
+            )
+        return attempt
+
+    def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:
+        start = Start(self.desk, self.book, self.recall, attempt, change.risk)
+        try:
+            answer = self.desk.broker.send(
+                change.method, change.path, change.body, account_id=attempt.account_id, ready=start
+            )
+            return self._finish(start.sending or attempt, change, answer)
+        except Exception as error:
+            if start.sending is None:
+                raise self._not_begun(error, change) from None
+            if self._is_verdict(attempt, error):
+                raise
+            return change.doubt(start.sending, failed_after(error))
+
+    def _not_begun(self, error: Exception, change: Change[T]) -> Exception:
+        """Tell what kept a change from being sent in the words of that change."""
+        match error:
+            case Interrupted():
+                said = f"Interrupted: nothing was sent. {change.unchanged}"
+                return Interrupted(said, next=change.command)
+            case CalledOff():
+                said = f"{change.name} was called off by another process. Nothing was sent."
+                return Busy(said, next=change.command)
+            case _:
+                return error
+
+    def _is_verdict(self, attempt: AttemptRecord, error: Exception) -> bool:
+        """Say whether an error tells what the journal holds; any other one leaves it open what was done."""
+        if not isinstance(error, CapcliError) or isinstance(error, JournalUnreadable):
+            return False
+        with suppress(CapcliError):
+            held = self.book.attempt(attempt.attempt_id)
+            return held is not None and not held.state.unresolved
+        return False
+
+    def _known(self, attempt: AttemptRecord) -> dict[str, Any]:
+        state = attempt.state
+        with suppress(CapcliError):
+            state = (self.book.attempt(attempt.attempt_id) or attempt).state
+        known = {"deal_id": attempt.target, "attempt_id": attempt.attempt_id, "state": state.value}
+        lost = self.unrecorded(attempt)
+        return known | ({"warnings": lost} if lost else {})
+
+    def _finish(self, attempt: AttemptRecord, change: Change[T], answer: Answer) -> T:
+        if answer.delivery is Delivery.LOST and self._look(change, wait=False) is Sight.NOT_YET:
+            # The same change by deal id cannot be done twice: once it is seen not to be there, sending it
+            # again is safe. Of the two answers only the book tells, so the second one is not believed either.
+            again = self.desk.broker.send(
+                change.method, change.path, change.body, account_id=attempt.account_id
+            )
+            answer = Answer(Delivery.LOST, detail=again.detail or answer.detail)
+        if answer.delivery is Delivery.NOT_CONNECTED:
+            self.record(attempt, AttemptState.NOT_SENT, answer)
+            why = answer.detail.rstrip(".")
+            message = f"Nothing was sent: {why}. {change.unchanged}"
+            raise not_sent(answer.error_code, message, change.command, answer.retry_after_s)
+        if classify(answer) is AttemptState.REFUSED and answer.status != _GONE:
+            self.record(attempt, AttemptState.REFUSED, answer)
+            raise refusal(change, answer, look=_next_after(change, answer))
+        return change.conclude(attempt, answer, self._look(change, wait=True))
+
+    def _look(self, change: Change[T], *, wait: bool) -> Sight:
+        """Read the deal back, a few times: until it is as asked if `wait`, else until it can be read."""
+        seen = Sight.UNREADABLE
+        for pause in _LOOKS_S:
+            self.sleep(pause)
+            now = self._agreed(change)
+            seen = seen if now is Sight.UNREADABLE else now
+            if now in {Sight.DONE, Sight.GONE} or (now is Sight.NOT_YET and not wait):
+                break
+        return seen
+
+    def _agreed(self, change: Change[T]) -> Sight:
+        """Look once, and where nothing is there once more: absence counts when two looks agree on it."""
+        now = change.look()
+        if now is not Sight.GONE:
+            return now
+        self.sleep(AGREES_AFTER_S)
+        return change.look()
+
+
+_AMENDS = frozenset({Kind.AMEND, Kind.WORKING_UPDATE})
+
+
+class Worded(Protocol):
+    """How a refusal is told: what was refused, what stays, and the command that does it again."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def unchanged(self) -> str: ...
+
+    @property
+    def command(self) -> str: ...
+
+
+def _next_after(change: Change[T], answer: Answer) -> str:
+    """Return the amendment that the broker would take, where it says which; else a look at the deals."""
+    where = "orders" if change.path.startswith(ORDERS_PATH) else "positions"
+    bounded = bounded_leg(reason_of(answer)) if change.kind in _AMENDS else None
+    return f"capcli {where} amend {change.deal_id} {bounded}" if bounded else f"capcli {where}"
+
+
+def refusal(change: Worded, answer: Answer, *, look: str | None = None) -> CapcliError:
+    """Return the error for a change that the broker refused; nothing changed. `look` shows the deals."""
+    reason = reason_of(answer)
+    words = {"name": change.name, "unchanged": change.unchanged, "command": change.command}
+    refused = unread(answer.status, reason, **words)
+    return refused or BrokerRefused(
+        f"Broker said no: {in_words(reason)}. {change.unchanged}",
+        next=change.command if look is None or is_passing(reason) else look,
+        broker_code=answer.error_code,
+    )

@@ -1,0 +1,243 @@
+"""What counts beside a new order: the book, orders that are on their way, and what the day brought so far."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from msgspec import Struct
+
+from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
+from capcli.domain.attempt import AttemptRecord
+from capcli.domain.bookings import realised
+from capcli.domain.effect import Effect, gain
+from capcli.domain.market import Market, Side
+from capcli.domain.order import Kind, OrderRequest
+from capcli.domain.policy import Policy, Standing
+from capcli.domain.sizing import Figures
+from capcli.domain.stored_order import StoredOrder, read_baseline, read_order
+from capcli.ports import Journal
+
+Deal = Position | WorkingOrder
+
+_ORDERS = frozenset({Kind.MARKET, Kind.WORKING})
+_SLACK = timedelta(seconds=2)
+
+
+class Flight(Struct, frozen=True):
+    """An order of ours that may be at the broker and shows in no list yet."""
+
+    attempt: AttemptRecord
+    order: StoredOrder
+
+
+class Book(Struct, frozen=True):
+    """What is open, what waits, and what is on its way."""
+
+    positions: tuple[Position, ...]
+    orders: tuple[WorkingOrder, ...]
+    flights: tuple[Flight, ...] = ()
+
+    @property
+    def deals(self) -> tuple[Deal, ...]:
+        return (*self.positions, *self.orders)
+
+    def count(self, kind: Kind) -> int:
+        """Return how many positions (MARKET) or waiting orders (WORKING) there are, or are about to be."""
+        there = len(self.positions) if kind is Kind.MARKET else len(self.orders)
+        return there + sum(flight.attempt.kind is kind for flight in self.flights)
+
+
+def counts_flights(policy: Policy) -> bool:
+    """Say whether a limit is set that orders on their way count for."""
+    limits = (
+        policy.max_open_positions,
+        policy.max_orders_per_day,
+        policy.max_risk_pct,
+        policy.max_total_risk_pct,
+        policy.max_margin_pct,
+    )
+    return any(limit is not None for limit in limits)
+
+
+def flights(
+    journal: Journal,
+    place: tuple[str, str, str],
+    positions: tuple[Position, ...],
+    orders: tuple[WorkingOrder, ...],
+) -> tuple[Flight, ...]:
+    """Return the unsettled orders of an account (env, host, account) that the book does not show yet.
+
+    Each deal in the book stands for one of them at most, by its ids, else by being new and equal.
+    """
+    left = {row.deal_id: row for row in Book(positions, orders).deals}
+    found = []
+    for attempt in journal.unresolved(*place):
+        preview = journal.preview(attempt.preview_id) if attempt.preview_id else None
+        if attempt.kind not in _ORDERS or preview is None:
+            continue
+        flight = Flight(attempt, read_order(preview.document))
+        seen = next((deal_id for deal_id, row in left.items() if _is(row, flight)), None)
+        if seen is None:
+            found.append(flight)
+        else:
+            del left[seen]
+    return tuple(found)
+
+
+def _is(row: Deal, flight: Flight) -> bool:
+    attempt, request = flight.attempt, flight.order.request
+    origin = row.working_order_id if isinstance(row, Position) else None
+    if row.deal_id in attempt.deal_ids or (attempt.order_id or "-") in {row.deal_id, origin}:
+        return True
+    equal = (row.epic, row.side, row.size) == (request.epic, request.side, request.size)
+    return equal and row.deal_id not in read_baseline(attempt.baseline)
+
+
+def standing(
+    book: Book, request: OrderRequest, figures: Figures, bookings: Iterable[Transaction], apart: str | None
+) -> Standing:
+    """Work out what counts beside an order; `apart` is the deal that is judged itself, if it is there."""
+    losses = tuple(losses_in(book, request.epic, request.side, apart))
+    bare = next((name for name, loss in losses if loss is None), None)
+    waiting, unpriced = _margins(book, request.epic, figures, apart)
+    return Standing(
+        risk=sum((loss for _, loss in losses if loss is not None), Decimal(0)) * figures.conversion_rate,
+        unprotected=bare,
+        margin=waiting,
+        unpriced=unpriced,
+        realised=realised(bookings),
+    )
+
+
+def total_at_stops(
+    book: Book, market: Market | None, rates: Mapping[str, Decimal], effect: Effect | None, apart: str | None
+) -> tuple[Decimal, str | None]:
+    """Return what all other deals lose at their stops, in account currency, and one whose loss has no bound.
+
+    What an order closes counts no more. The loss is unknown of a deal in a currency without a rate, and of an
+    order that is on its way in another market than this one.
+    """
+    closed = {deal.deal_id: deal.closed for deal in effect.deals} if effect else {}
+    total = Decimal(0)
+    for row in book.deals:
+        units = _units(row) - closed.get(row.deal_id, Decimal(0)) * _contract(row)
+        if row.deal_id == apart or not units:
+            continue
+        loss, rate = loss_at(row.stop_level, row.level, units, row.side), rates.get(row.currency)
+        if loss is None or rate is None:
+            return total, row.deal_id
+        total += loss * rate
+    for flight in book.flights:
+        order, request = flight.order, flight.order.request
+        loss = loss_at(order.stop_level, order.entry, request.size, request.side)
+        if loss is None or market is None or request.epic != market.epic:
+            return total, flight.attempt.attempt_id
+        total += loss * rates[market.currency]
+    return total, None
+
+
+def _units(row: Deal) -> Decimal:
+    return row.size * _contract(row)
+
+
+def _contract(row: Deal) -> Decimal:
+    return row.contract_size if isinstance(row, Position) else Decimal(1)
+
+
+def losses_in(book: Book, epic: str, side: Side, apart: str | None) -> Iterator[tuple[str, Decimal | None]]:
+    """Name everything in one market and direction, with its loss at stop in the instrument's currency."""
+    for row in book.deals:
+        if (row.epic, row.side) == (epic, side) and row.deal_id != apart:
+            yield row.deal_id, loss_at(row.stop_level, row.level, _units(row), side)
+    for flight in book.flights:
+        request, order = flight.order.request, flight.order
+        if (request.epic, request.side) == (epic, side):
+            yield flight.attempt.attempt_id, loss_at(order.stop_level, order.entry, request.size, side)
+
+
+def loss_at(stop: Decimal | None, level: Decimal, units: Decimal, side: Side) -> Decimal | None:
+    """Return what is lost at a stop, in the instrument's currency; 0 for one in gain, None without one."""
+    if stop is None:
+        return None
+    distance = level - stop if side is Side.BUY else stop - level
+    return max(distance, Decimal(0)) * units
+
+
+def _margins(book: Book, epic: str, figures: Figures, apart: str | None) -> tuple[Decimal, str | None]:
+    """Return the margin of what waits or is on its way in a market, and what nobody can tell it of."""
+    other = next((each for each in book.flights if each.order.request.epic != epic), None)
+    if other is not None:
+        return Decimal(0), f"{other.attempt.attempt_id}, an order in {other.order.request.epic} on its way"
+    sizes = [row.size * row.level for row in book.orders if row.epic == epic and row.deal_id != apart]
+    sizes += [each.order.request.size * each.order.entry for each in book.flights]
+    factor = (figures.margin_pct or Decimal(0)) * figures.conversion_rate / 100
+    return sum(sizes, Decimal(0)) * factor, None
+
+
+def position_at(position: Position, level: Decimal | None, rate: Decimal) -> Decimal | None:
+    """Return what a position gains or loses at a level, in account currency (`rate` of one of its own)."""
+    return None if level is None else gain(position, level, position.size) * rate
+
+
+def order_at(order: WorkingOrder, entry: Decimal, level: Decimal | None, rate: Decimal) -> Decimal | None:
+    """Return what an order that is filled at `entry` gains or loses at a level, in account currency."""
+    if level is None:
+        return None
+    moved = level - entry if order.side is Side.BUY else entry - level
+    return moved * order.size * rate
+
+
+def lost(result: Decimal | None) -> Decimal | None:
+    """Return the loss in what a deal ends with at its stop: 0 for one in gain, None without one."""
+    return None if result is None else max(-result, Decimal(0))
+
+
+def orders_on(midnight: datetime, sent: Iterable[AttemptRecord]) -> list[AttemptRecord]:
+    """Return our own orders of a UTC day by the broker's clock, where it was known, else by ours."""
+    orders = (attempt for attempt in sent if attempt.kind in _ORDERS)
+    return [
+        attempt
+        for attempt in orders
+        if (attempt.broker_time_at_send or attempt.sent_at or attempt.created_at) >= midnight
+    ]
+
+
+def foreign_orders(
+    rows: Iterable[Activity], ours: Iterable[AttemptRecord], journal: Journal
+) -> dict[str, Activity]:
+    """Return the orders that were not ours, by id.
+
+    Every order leaves a WORKING_ORDER/USER row on its order id, a market order too (API page 9.1). Ours are
+    known by order id, deal id or reference; one whose answer was lost, by an equal row since it was sent.
+    """
+    ours = tuple(ours)
+    known = {deal for each in ours for deal in (each.order_id, *each.deal_ids) if deal}
+    references = {each.deal_reference for each in ours if each.deal_reference}
+    found = {
+        row.deal_id: row
+        for row in rows
+        if row.type == "WORKING_ORDER"
+        and row.source == "USER"
+        and row.status in {"ACCEPTED", "CREATED"}
+        and row.deal_id not in known
+        and row.deal_reference not in references
+    }
+    for attempt in ours:
+        if attempt.order_id is None and not attempt.deal_ids:
+            found.pop(_lost(found, attempt, journal) or "", None)
+    return found
+
+
+def _lost(rows: dict[str, Activity], attempt: AttemptRecord, journal: Journal) -> str | None:
+    preview = journal.preview(attempt.preview_id or "") if attempt.kind.is_order else None
+    sent = attempt.broker_time_at_send or attempt.sent_at
+    if preview is None or sent is None:
+        return None
+    request = read_order(preview.document).request
+    wanted = (request.epic, request.side, request.size)
+    equal = (
+        deal_id
+        for deal_id, row in rows.items()
+        if (row.epic, row.side, row.size) == wanted and row.at >= sent - _SLACK
+    )
+    return next(equal, None)

@@ -1,0 +1,488 @@
+"""Close part of a position: one opposite order of that size, on an account that nets, sent at most once."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli import ids as typed
+from capcli.domain import policy
+from capcli.domain.account import Position
+from capcli.domain.approval import Asked
+from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, PreviewRecord, PreviewState
+from capcli.domain.effect import Effect, gain
+from capcli.domain.market import Side
+from capcli.domain.money import EXACT, FINE, floor_to, percent_of, plain, short
+from capcli.domain.numbers import gained
+from capcli.domain.order import POSITIONS_PATH, Kind, OrderRequest, order_body
+from capcli.domain.stored_order import StoredOrder, read_order, read_sizes, write_baseline, write_order
+from capcli.errors import (
+    CapcliError,
+    ChecksFailed,
+    DuplicateOrder,
+    Exit,
+    JournalAltered,
+    JournalUnreadable,
+    PartUnderWay,
+    Problem,
+    Refused,
+    StateFolderUnusable,
+    UsageError,
+)
+from capcli.reconcile.blocking import refuse_while_order_unresolved
+from capcli.reconcile.outcomes import Execution, execution_reply
+from capcli.reply import Reply, about
+from capcli.safety.approval import LIFE
+from capcli.safety.approval_text import opened_told, request_text
+from capcli.safety.trading_gate import require_confirmation, require_trading
+from capcli.trading.close import brokers_figure
+from capcli.trading.execute import Executions
+from capcli.trading.exit_orders import require
+from capcli.trading.exit_text import part_lines
+from capcli.trading.snapshot import Scene, active_on, judge, look, order_rules
+
+# Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
+_WHOLE = Decimal(100)
+_LIFE = timedelta(seconds=5)
+_SLOWEST = timedelta(days=1)
+_ONCE = "Do not send it again: look at the position."
+_RULES = (policy.market_open, policy.size_range, policy.size_step)
+
+
+class Reduction(Struct, frozen=True):
+    """What became of a partial close. `size` is what was to be closed; `remaining` was read back.
+
+    `remaining` is None when it could not be read. Prices and `pl` in the instrument's `currency`;
+    `pl_account` in account currency: the broker's own figure, else ours (`pl_estimated`), reckoned at the
+    fill, or at the price of now where that is unknown. `pl_pct` is in percent of what was closed, at its
+    opening level. The result is None where the book does not show just what was asked for.
+    """
+
+    deal_id: str
+    preview_id: str
+    attempt_id: str
+    state: AttemptState
+    epic: str
+    side: Side
+    size: Decimal
+    size_before: Decimal
+    remaining: Decimal | None
+    level: Decimal | None
+    pl: Decimal | None
+    currency: str | None
+    pl_account: Decimal | None
+    account_currency: str | None
+    pl_pct: Decimal | None
+    pl_estimated: bool
+    evidence: Evidence
+    opened_deal_id: str | None
+    retry_safe: bool
+    sentence: str
+    next: str | None
+
+
+class _Part(Struct, frozen=True):
+    """A partial close that may be sent, and the look that it was judged by."""
+
+    target: Position
+    preview: PreviewRecord
+    order: StoredOrder
+    scene: Scene
+    case: policy.Case
+
+
+class Reductions(Executions):
+    """Closes parts of positions, on accounts where opposite orders reduce each other."""
+
+    def reduce(
+        self,
+        deal_id: str,
+        size: Decimal,
+        *,
+        confirmed: bool,
+        again: bool = False,
+        wait_s: float = 15.0,
+        begun: Callable[[str], None] = lambda _: None,
+    ) -> Reply[Reduction]:
+        """Close part of a position by one opposite order, sent at most once.
+
+        `begun` is told the preview id before the order is sent, for `part_so_far` meanwhile.
+        Raises UsageError, Refused (the account may hedge), DealUnknown, NotConfirmed, TradingOff, LiveLocked,
+        ChecksFailed (it is not the oldest, or the size does not fit), AttemptUnresolved, DuplicateOrder,
+        RateLimited, Busy: then nothing was sent.
+        """
+        deal_id = typed.deal_id(deal_id)
+        if size <= 0:
+            raise UsageError(f"The size must be above 0, not {size}.", next="capcli close --help")
+        require_trading(self._desk.policy, "The close")
+        require_confirmation(
+            self._desk.policy,
+            confirmed=confirmed,
+            needed=self._sending.confirmation_needed,
+            command=_command(deal_id, size),
+        )
+        with self._checked_part(deal_id, size, again=again) as part:
+            return self._send_part(part, wait_s=wait_s, begun=begun)
+
+    def part_question(self, deal_id: str, size: Decimal, *, again: bool = False) -> str:
+        """Return what a person is asked before part of a position is closed.
+
+        Raises as `reduce` what would be refused: nobody is asked about that.
+        """
+        with self._checked_part(typed.deal_id(deal_id), size, again=again) as part:
+            return self._asked_part(part).text
+
+    def share(self, deal_id: str, pct: Decimal) -> tuple[Decimal, str]:
+        """Return `pct` percent of a position's size, rounded down to the market's step, and that in words.
+
+        The words are empty where nothing was rounded. Raises UsageError for a share below the smallest size
+        and for one that is not below the whole, DealUnknown, RulesMissing.
+        """
+        deal_id = typed.deal_id(deal_id)
+        with self._desk.placing(deal_id, f"capcli close {deal_id} --size {short(pct)}%"):
+            position = self._desk.broker.position(deal_id)
+        if pct >= _WHOLE:
+            raise UsageError(
+                f"{short(pct)} % is the whole position or more: leave --size out to close all of it. "
+                "Nothing was sent.",
+                next=f"capcli close {deal_id}",
+            )
+        rules = order_rules(self._desk.broker.details(position.epic))
+        exact = EXACT.multiply(position.size, pct) / _WHOLE
+        size = floor_to(exact, rules.size_step)
+        if size < rules.min_size:
+            raise UsageError(
+                f"{short(pct)} % of {short(position.size)} is {short(exact)}, and the smallest size of "
+                f"{position.epic} is {short(rules.min_size)}. Nothing was sent.",
+                next=f"capcli close {deal_id} --size {short(rules.min_size)}",
+            )
+        step = f"{position.epic} is dealt in steps of {short(rules.size_step)}"
+        told = f"{short(pct)} % of {short(position.size)} is {short(exact)}; {step}: {short(size)}"
+        return size, "" if size == exact else told
+
+    def part_so_far(self, deal_id: str, size: Decimal, preview_id: str | None) -> Reply[Reduction]:
+        """Return what the journal holds about a partial close at this moment; asks and sends nothing.
+
+        Raises PartUnderWay while it has not had its turn to be sent.
+        """
+        attempt = self._desk.journal.attempt_of(preview_id) if preview_id else None
+        preview = self._desk.journal.preview(preview_id) if preview_id else None
+        if attempt is None or preview is None:
+            raise PartUnderWay(
+                f"The partial close of {deal_id} is still under way and may be sent any moment. {_ONCE}",
+                next=f"capcli positions {deal_id}",
+            ).about(self._desk.broker.account_id, deal_id=deal_id)
+        reply = execution_reply(attempt, read_order(preview.document), replayed=False)
+        problem = reply.problem
+        if problem is not None and attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
+            message = f"The partial close of {deal_id} is under way and goes on. {_ONCE}"
+            problem = replace(problem, message=message, next=f"capcli positions {deal_id}")
+        before = read_sizes(attempt.baseline).get(deal_id, size)
+        told = _reduction(reply.data, deal_id, before, size, None, None, problem)
+        return Reply(told, attempt.account_id, problem)
+
+    def _require_netting(self, deal_id: str) -> None:
+        # API page 9.4: with hedging an opposite order would open a second position beside the first.
+        if self._desk.broker.hedging():
+            raise Refused(
+                "This account hedges: an opposite order would open a second position, so part of one cannot "
+                "be closed. Nothing was sent. Closing all of it is possible.",
+                next=f"capcli close {deal_id}",
+            )
+
+    @contextmanager
+    def _checked_part(self, deal_id: str, size: Decimal, *, again: bool) -> Iterator[_Part]:
+        """Lend a partial close that passed every check, while nobody else changes the account."""
+        self._require_netting(deal_id)
+        with self._desk.placing(deal_id, _command(deal_id, size)):
+            position = self._desk.broker.position(deal_id)
+        account_id = self._desk.broker.account_id or ""
+        with (
+            _closing_all_stays(deal_id),
+            about(account_id),
+            self._sending.lock(self._desk.env, self._desk.broker.host, account_id),
+            self._desk.broker.hold_account(),
+        ):
+            yield self._part(position, size, account_id, again=again)
+
+    def _part(self, position: Position, size: Decimal, account_id: str, *, again: bool) -> _Part:
+        """Look at the whole book inside the lock, and let pass only what can do nothing but reduce."""
+        request = OrderRequest(position.epic, position.side.opposite, size)
+        active_on(self._desk.broker, account_id)
+        refuse_while_order_unresolved(self._desk, self._witness, account_id, position.epic)
+        scene = look(self._desk, request, with_orders=True, account_id=account_id, opening=False)
+        target = reducible(scene.positions, position.deal_id, size)
+        case = judge(self._desk, scene, request, None)
+        require(case, *_RULES)
+        order = StoredOrder(request, None, case.figures.entry, None, None)
+        preview = self._preview(order, account_id)
+        self._refuse_same_again(preview, target, size, again=again)
+        self._require_room(_command(target.deal_id, size))
+        self._require_same(account_id, position)
+        return _Part(target, preview, order, scene, case)
+
+    def _send_part(self, part: _Part, *, wait_s: float, begun: Callable[[str], None]) -> Reply[Reduction]:
+        preview, scene = part.preview, part.scene
+        account_id = preview.account_id
+        self._desk.rehearse(preview.method, preview.path, preview.body, account_id)
+        asked = self._asked_part(part)
+        permit = self._desk.approvals.permit(asked)
+        self._desk.journal.save_preview(preview)
+        begun(preview.preview_id)
+        with about(account_id, lambda: self._known(preview)):
+            baseline = write_baseline(scene.positions, scene.orders, part.case.effect)
+            reply = self._claim_and_send(preview, part.order, baseline, wait_s, permit=permit, risk=None)
+            self._desk.approvals.sent(permit, asked, reply.data.attempt_id)
+            return self._told(reply, part.target, part.order.request.size)
+
+    def _asked_part(self, part: _Part) -> Asked:
+        preview, target = part.preview, part.target
+        what = f"Close {short(part.order.request.size)} of {opened_told(target)}"
+        return Asked(
+            kind="PARTIAL_CLOSE",
+            # The preview is not shown to anybody: the deal is what an approval is bound to.
+            subject=target.deal_id,
+            env=preview.env,
+            host=preview.host,
+            account_id=preview.account_id,
+            method=preview.method,
+            path=preview.path,
+            body=preview.body,
+            text=request_text(what, part_lines(part.case), preview.env, preview.account_id),
+            expires_at=preview.created_at + LIFE,
+        )
+
+    def _require_same(self, account_id: str, position: Position) -> None:
+        # One of those reads may have found the session renewed elsewhere, on another account.
+        if (active := self._desk.broker.account_id) != account_id:
+            raise Refused(
+                f"{position.deal_id} is on account {account_id}, this is {active}. Nothing was sent.",
+                next=f"capcli positions {position.deal_id} --account {account_id}",
+            )
+
+    def _refuse_same_again(
+        self, preview: PreviewRecord, target: Position, size: Decimal, *, again: bool
+    ) -> None:
+        try:
+            self._refuse_twin(preview, again=again)
+        except DuplicateOrder as error:
+            raise DuplicateOrder(
+                error.message,
+                next=f"{_command(target.deal_id, size)} --again --confirm",
+                **error.details,
+            ) from None
+
+    def _lately(self, preview: PreviewRecord, since: datetime) -> Iterator[AttemptRecord]:
+        """Count from the end of an attempt: who was told to wait for a slow one asks again after that."""
+        for other in super()._lately(preview, since - _SLOWEST):
+            ended = self._desk.journal.moved_at(other.attempt_id)
+            if max(filter(None, (other.sent_at, ended))) >= since:
+                yield other
+
+    def _preview(self, order: StoredOrder, account_id: str) -> PreviewRecord:
+        body, now = order_body(order.request, None), self._desk.clock()
+        return PreviewRecord(
+            preview_id=self._sending.ids("p_"),
+            kind=Kind.MARKET,
+            env=self._desk.env,
+            host=self._desk.broker.host,
+            account_id=account_id,
+            method="POST",
+            path=POSITIONS_PATH,
+            body=body,
+            body_sha256=sha256(body).hexdigest(),
+            document=write_order(order),
+            quote=plain(order.entry).encode(),
+            state=PreviewState.READY,
+            created_at=now,
+            expires_at=now + _LIFE,
+        )
+
+    def _told(self, reply: Reply[Execution], target: Position, size: Decimal) -> Reply[Reduction]:
+        """Read the book back: it alone tells what an opposite order did."""
+        done = reply.data
+        if done.state in {AttemptState.UNKNOWN, AttemptState.ACKED}:
+            reply = self._settled(reply)
+            done = reply.data
+        left, opened = self._aftermath(target)
+        problem = reply.problem
+        if done.state is AttemptState.LANDED:
+            problem = _fault(target, size, done.size, left, opened)
+        elif problem is not None and done.state not in {AttemptState.UNKNOWN, AttemptState.ACKED}:
+            # A plain order of this size is not what was asked for: the way to try again is this close.
+            problem = replace(problem, next=_command(target.deal_id, size))
+        told = _reduction(done, target.deal_id, target.size, size, left, opened, problem)
+        if problem is None:
+            told = _with_result(told, done.effect, target, self._booked(done))
+        return Reply(told, reply.account_id, problem)
+
+    def _booked(self, done: Execution) -> Decimal | None:
+        """Return the broker's own figure, which the order's confirmation may have, as a close's does."""
+        broker, confirm = self._desk.broker, None
+        with suppress(CapcliError):
+            confirm = broker.confirm(done.deal_reference) if done.deal_reference else None
+        return brokers_figure(confirm, broker.account_currency)
+
+    def _settled(self, reply: Reply[Execution]) -> Reply[Execution]:
+        """Ask the witness once more: the answer may be lost and the reduction there to be seen."""
+        self._sending.sleep(0.3)
+        attempt = self._desk.journal.attempt(reply.data.attempt_id)
+        preview = self._desk.journal.preview(reply.data.preview_id)
+        if attempt is None or preview is None:
+            return reply
+        settled = self._witness.settle(attempt)
+        return reply if settled.state is attempt.state else self._replay(settled, preview)
+
+    def _aftermath(self, target: Position) -> tuple[Decimal | None, Position | None]:
+        """Return what is left of the position, and a deal that this order opened, which it must not.
+
+        No deal of its side was open before it: `reducible` refuses that.
+        """
+        try:
+            book = self._desk.broker.positions()
+        except CapcliError:
+            return None, None
+        left = next((row.size for row in book if row.deal_id == target.deal_id), Decimal(0))
+        opened = (row for row in book if row.epic == target.epic and row.side is target.side.opposite)
+        return left, next(opened, None)
+
+
+@contextmanager
+def _closing_all_stays(deal_id: str) -> Iterator[None]:
+    """Where no order can be written down or locked, point at what needs neither: closing all of it."""
+    try:
+        yield
+    except (JournalUnreadable, JournalAltered, StateFolderUnusable) as error:
+        error.message = f"{error.message} Nothing was sent. All of it can be closed without that."
+        error.next = f"capcli close {deal_id}"
+        raise
+
+
+def reducible(book: tuple[Position, ...], deal_id: str, size: Decimal) -> Position:
+    """Return the position that an opposite order of this size would reduce, and nothing else.
+
+    Opposite orders reduce the oldest row first and cannot name one (API page 9.4). Raises ChecksFailed.
+    """
+    target = next((row for row in book if row.deal_id == deal_id), None)
+    if target is None:
+        raise ChecksFailed(f"{deal_id} is no longer open. Nothing was sent.", next="capcli positions")
+    if size >= target.size:
+        raise ChecksFailed(
+            f"{deal_id} has a size of {short(target.size)}: to close all of it, leave --size out. "
+            "Nothing was sent.",
+            next=f"capcli close {deal_id}",
+        )
+    same = [row for row in book if row.epic == target.epic and row.deal_id != deal_id]
+    if any(row.side is not target.side for row in same):
+        raise ChecksFailed(
+            f"Both sides of {target.epic} are open, so this account hedges: an opposite order would open a "
+            "position. Nothing was sent.",
+            next=f"capcli close {deal_id}",
+        )
+    older = [row for row in same if row.opened_at <= target.opened_at]
+    if older:
+        oldest = min(older, key=lambda row: row.opened_at)
+        raise ChecksFailed(
+            f"A partial close reduces the oldest {target.side.value} of {target.epic} first, which is "
+            f"{oldest.deal_id}, not {deal_id}. Nothing was sent.",
+            next=_command(oldest.deal_id, size)
+            if size < oldest.size
+            else f"capcli positions {oldest.deal_id}",
+        )
+    return target
+
+
+def _command(deal_id: str, size: Decimal) -> str:
+    return f"capcli close {deal_id} --size {short(size)}"
+
+
+def _reduction(  # noqa: PLR0917  what was asked, what was seen, what is wrong
+    done: Execution,
+    deal_id: str,
+    before: Decimal,
+    size: Decimal,
+    left: Decimal | None,
+    opened: Position | None,
+    problem: Problem | None,
+) -> Reduction:
+    """Put together what is told of a partial close; the order's side is the opposite of the position's."""
+    told = Reduction(
+        deal_id=deal_id,
+        preview_id=done.preview_id,
+        attempt_id=done.attempt_id,
+        state=done.state,
+        epic=done.epic,
+        side=done.side.opposite,
+        size=size,
+        size_before=before,
+        remaining=left,
+        level=done.level,
+        pl=None,
+        currency=None,
+        pl_account=None,
+        account_currency=None,
+        pl_pct=None,
+        pl_estimated=False,
+        evidence=done.evidence,
+        opened_deal_id=opened.deal_id if opened else None,
+        retry_safe=problem.retry_safe if problem else False,
+        sentence=problem.message if problem else "",
+        next=problem.next if problem else f"capcli positions {deal_id}",
+    )
+    return told if problem else replace(told, sentence=_sentence(told))
+
+
+def _with_result(
+    told: Reduction, effect: Effect | None, target: Position, booked: Decimal | None
+) -> Reduction:
+    """Say what the part brought: as the broker booked it, else reckoned at the fill."""
+    if effect is not None and effect.deals:
+        pl = gain(target, effect.deals[0].price, told.size)
+        told = replace(
+            told,
+            pl=pl,
+            currency=target.currency,
+            pl_account=effect.realised if booked is None else booked,
+            account_currency=effect.currency,
+            pl_pct=percent_of(pl, target.value_at_open * told.size / target.size, FINE),
+            pl_estimated=booked is None,
+        )
+    return replace(told, sentence=_sentence(told))
+
+
+def _sentence(told: Reduction) -> str:
+    at = f" at {plain(told.level)}" if told.level is not None and told.evidence is Evidence.CONFIRM else ""
+    stays = "the rest stays open" if told.remaining is None else f"{short(told.remaining)} stays open"
+    money = gained(told)
+    opened = f"{told.side.value} {short(told.size_before)} {told.epic}"
+    return f"Closed {short(told.size)} of {opened}{at}{': ' if money else ''}{money}; {stays}."
+
+
+def _fault(
+    target: Position, size: Decimal, filled: Decimal, left: Decimal | None, opened: Position | None
+) -> Problem | None:
+    """Return what is wrong with the position after the order: another deal, or another size than asked."""
+    if opened is not None:
+        message = (
+            f"The book changed while the order was under way: it opened {opened.side.value} "
+            f"{short(opened.size)} {opened.epic} ({opened.deal_id}) WITHOUT a stop. Close it now."
+        )
+        command = f"capcli close {opened.deal_id} --confirm"
+        return Problem("REVERSED", message, int(Exit.NO_STOP), command, assistant_error=False)
+    if left is None or left == target.size - size:
+        return None
+    now = f"{target.deal_id} now has {short(left)} of {short(target.size)}"
+    if left == target.size - filled:
+        message = f"The broker filled {short(filled)} of the {short(size)} to close: {now}."
+        command = _command(target.deal_id, size - filled)
+    else:
+        message = (
+            f"The order to close {short(size)} was executed, and {now}: the book changed meanwhile. Look at "
+            "it before anything else."
+        )
+        command = "capcli positions"
+    return Problem("REDUCED_OTHERWISE", message, int(Exit.MAY_BE_LIVE), command, assistant_error=False)

@@ -1,0 +1,430 @@
+"""Preview: what an order would be, with every check at once, stored under an id that executes it once."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from capcli import ids
+from capcli.domain.account import OrderType
+from capcli.domain.atr import average_true_range
+from capcli.domain.attempt import PreviewRecord, PreviewState
+from capcli.domain.commands import SOME_TIME, preview_command
+from capcli.domain.effect import Effect
+from capcli.domain.market import Market, MarketStatus, Quote, Resolution, Side
+from capcli.domain.money import Money, plain, short
+from capcli.domain.opened import opened_figures
+from capcli.domain.order import Kind, LegForm, OrderRequest, order_body
+from capcli.domain.policy import Case, Check, Rule, evaluate
+from capcli.domain.risk import Risk, Sizing, sized
+from capcli.domain.sizing import Figures, LegFigures, Overnight, estimated_entry
+from capcli.domain.stored_order import StoredOrder, write_order
+from capcli.domain.unusual import Caution, Look, Unusual, cautions
+from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
+from capcli.fanout import together
+from capcli.ports import DayRangeBook, Ids
+from capcli.reconcile.reconcile import Reconciliation, settled_now
+from capcli.reply import Reply
+from capcli.safety.approval_text import harmless
+from capcli.trading.exit_orders import placed
+from capcli.trading.snapshot import Desk, Scene, judge, look
+
+
+class Preview(Struct, frozen=True):
+    """An order before it is sent. Prices in `currency`; amounts in `account_currency`; times UTC."""
+
+    preview_id: str
+    executable: bool
+    kind: Kind
+    epic: str
+    name: str
+    side: Side
+    size: Decimal
+    order_type: OrderType | None
+    good_till: datetime | None
+    trailing: bool
+    guaranteed: bool
+    market_status: MarketStatus
+    bid: Decimal
+    offer: Decimal
+    price_at: datetime
+    price_age_s: Decimal | None
+    entry: Decimal
+    spread: Decimal
+    spread_pct: Decimal
+    spread_cost: Decimal
+    currency: str
+    account_currency: str
+    conversion_rate: Decimal
+    notional: Decimal
+    margin_pct: Decimal | None
+    margin: Decimal | None
+    market_margin_pct: Decimal | None
+    leverage: Decimal | None
+    observed_margin_pct: Decimal | None
+    equity: Decimal
+    available: Decimal
+    available_after: Decimal | None
+    stop: LegFigures | None
+    limit: LegFigures | None
+    reward_to_risk: Decimal | None
+    overnight: Overnight | None
+    sizing: Sizing | None
+    effect: Effect
+    checks: tuple[Check, ...]
+    warnings: tuple[Caution, ...]
+    body: str
+    created_at: datetime
+    expires_at: datetime
+    ttl_s: int
+    note: str | None = None
+    tag: str | None = None
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+
+_ALL = Decimal(100)
+_TRAILS = frozenset({LegForm.DISTANCE, LegForm.PERCENT})
+_DAYS = 14
+
+
+class Previews:
+    """Makes previews and keeps them. Sends nothing."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        day_ranges: DayRangeBook,
+        *,
+        ids: Ids,
+        ttl_s: int,
+        settle: Callable[[], Reply[Reconciliation]],
+        client: Callable[[], str],
+    ) -> None:
+        """Make the service. `settle` looks once for what is unresolved on the account, without waiting.
+
+        `client` names who asks.
+        """
+        self._desk = desk
+        self._day_ranges = day_ranges
+        self._ids = ids
+        self._ttl_s = ttl_s
+        self._settle = settle
+        self._client = client
+
+    def preview(self, request: OrderRequest, *, risk: Risk | None = None) -> Reply[Preview]:
+        """Check an order against the market, the account and the policy, and store it.
+
+        With `risk` the request is for one unit, and the size is worked out from its stop.
+        A preview whose checks fail is stored too and can never be executed (problem CHECKS_FAILED, exit 5).
+        Raises UsageError, EpicUnknown, RulesMissing, RiskTooSmall, ChecksFailed for a stop that limits no
+        loss, and whatever a read raises; then nothing is stored.
+        """
+        check_request(request)
+        if risk is not None:
+            check_risk(request, risk)
+        settled = self.settle_first()
+        scene, day_range = self._look(request)
+        return self.of_scene(scene, request, risk=risk, day_range=day_range, settled=settled)
+
+    def _look(self, request: OrderRequest) -> tuple[Scene, Decimal | None]:
+        """Take the look of a preview; without a stop also at how far the market moves in a day."""
+        desk = self._desk
+        if request.stop is not None:
+            return look(desk, request, with_orders=False), None
+        scene: Scene
+        day_range: Decimal | None
+        scene, day_range = together(
+            lambda: look(desk, request, with_orders=False), lambda: self._day_range(request.epic)
+        )
+        return scene, day_range
+
+    def _day_range(self, epic: str) -> Decimal | None:
+        """Return the average range of a day, read once a day: it is for a warning only."""
+        today = (self._desk.broker.broker_time() or self._desk.clock()).date()
+        kept = self._day_ranges.load(epic, today)
+        if kept is not None:
+            return kept
+        try:
+            candles = self._desk.broker.candles(epic, Resolution.DAY, last=_DAYS + 2)
+        except CapcliError:
+            return None
+        # The last one is still forming (API page 11).
+        found = average_true_range(candles[:-1], _DAYS)
+        if found is not None:
+            self._day_ranges.save(epic, today, found)
+        return found
+
+    def settle_first(self) -> tuple[Caution, ...]:
+        """Look for the orders whose answer was lost, and say what was settled: it must not fail a check."""
+        desk = self._desk
+        account_id = desk.broker.account_id
+        if account_id and desk.journal.unresolved(desk.env, desk.broker.host, account_id):
+            with suppress(CapcliError):
+                return tuple(Caution(Unusual.SETTLED, words) for words in settled_now(self._settle().data))
+        return ()
+
+    def of_scene(
+        self,
+        scene: Scene,
+        request: OrderRequest,
+        *,
+        risk: Risk | None = None,
+        day_range: Decimal | None = None,
+        settled: tuple[Caution, ...] = (),
+    ) -> Reply[Preview]:
+        """Check and store an order by a look that was just taken."""
+        entry = estimated_entry(request, scene.market)
+        request = placed(request, entry, scene.rules.price_step)
+        order_type = _order_type(request, scene.market)
+        case = judge(self._desk, scene, request, order_type)
+        sizing = None
+        if risk is not None:
+            case, sizing = sized_case(self._desk, scene, case, risk)
+        preview = self._compose(case, sizing, day_range)
+        preview = replace(preview, warnings=(*settled, *preview.warnings))
+        self._store(preview, case, scene.account_id)
+        return Reply(preview, scene.account_id, _problem(preview, case))
+
+    def _compose(self, case: Case, sizing: Sizing | None, day_range: Decimal | None) -> Preview:
+        now, request, quote = self._desk.clock(), case.request, case.market.quote
+        checks, broker_now = evaluate(case), self._desk.broker.broker_time() or now
+        assert case.effect is not None, "an order always has an effect"
+        passed = all(check.passed for check in checks)
+        return Preview(
+            preview_id=self._ids("p_"),
+            executable=passed,
+            kind=request.kind,
+            epic=request.epic,
+            name=case.market.name,
+            side=request.side,
+            size=request.size,
+            order_type=case.order_type,
+            good_till=request.trigger.good_till if request.trigger else None,
+            trailing=request.trailing,
+            guaranteed=request.guaranteed,
+            market_status=quote.status,
+            bid=quote.bid,
+            offer=quote.offer,
+            price_at=quote.at,
+            price_age_s=_age(broker_now, quote),
+            **_shared(opened_figures(case)),
+            sizing=sizing,
+            effect=case.effect,
+            checks=checks,
+            warnings=cautions(Look(case, day_range, broker_now)),
+            body=order_body(request, case.order_type).decode(),
+            created_at=now,
+            expires_at=now + timedelta(seconds=self._ttl_s),
+            ttl_s=self._ttl_s,
+            note=request.note,
+            tag=request.tag,
+        )
+
+    def _store(self, preview: Preview, case: Case, account_id: str) -> None:
+        body = preview.body.encode()
+        order = StoredOrder(
+            case.request,
+            case.order_type,
+            preview.entry,
+            preview.stop.level if preview.stop else None,
+            preview.limit.level if preview.limit else None,
+            preview.effect,
+            abs(preview.stop.amount) if preview.stop else None,
+            harmless(self._client()),
+        )
+        self._desk.journal.save_preview(
+            PreviewRecord(
+                preview_id=preview.preview_id,
+                kind=preview.kind,
+                env=self._desk.env,
+                host=self._desk.broker.host,
+                account_id=account_id,
+                method="POST",
+                path=case.request.path,
+                body=body,
+                body_sha256=sha256(body).hexdigest(),
+                document=write_order(order),
+                quote=f"{preview.bid} {preview.offer} {preview.price_at.isoformat()}".encode(),
+                state=PreviewState.READY if preview.executable else PreviewState.DRAFT,
+                created_at=preview.created_at,
+                expires_at=preview.expires_at,
+                broker_time=self._desk.broker.broker_time(),
+            )
+        )
+
+
+def sized_case(desk: Desk, scene: Scene, unit: Case, risk: Risk) -> tuple[Case, Sizing]:
+    """Turn the case of one unit into that of the size which the risk allows.
+
+    Raises RiskTooSmall with its arithmetic, and ChecksFailed when the stop limits no loss.
+    """
+    request = unit.request
+    _check_currency(risk, scene.account.currency, request)
+    found = sized(risk, request, unit.figures, scene.rules)
+    if found is None:
+        raise _no_loss_limited(unit)
+    if found.least_pct is not None:
+        raise _risk_too_small(request, unit.order_type, found.sizing, scene, found.least_pct)
+    request = replace(request, size=found.size)
+    return judge(desk, scene, request, unit.order_type), found.sizing
+
+
+def _no_loss_limited(unit: Case) -> ChecksFailed:
+    side, stop = unit.request.side, unit.figures.stop
+    where = "below" if side is Side.BUY else "above"
+    level = f", not at {plain(stop.level)}" if stop else ""
+    return ChecksFailed(
+        f"A {side.value}'s stop belongs {where} the entry {plain(unit.figures.entry)}{level}: it limits no "
+        "loss, so no size can be worked out. Nothing was sent.",
+        next="capcli preview --help",
+        failed=[Rule.STOP.value],
+    )
+
+
+def _risk_too_small(
+    request: OrderRequest, order_type: OrderType | None, sizing: Sizing, scene: Scene, least_pct: Decimal
+) -> RiskTooSmall:
+    least, equity = short(scene.rules.min_size), scene.account.equity
+    enough = f" That takes a risk of {short(least_pct)} %, or a nearer stop." if least_pct else ""
+    fits = Decimal(0) < least_pct <= _ALL
+    return RiskTooSmall(
+        f"Too small: {sizing.arithmetic} The least size of {request.epic} is {least}.{enough} "
+        "Nothing was sent.",
+        next=preview_command(request, order_type, risk=Risk(least_pct)) if fits else "capcli accounts",
+        risk_pct=sizing.risk_pct,
+        equity=equity,
+        budget=sizing.budget,
+        loss_per_unit=sizing.loss_per_unit,
+        exact_size=sizing.exact_size,
+        min_size=scene.rules.min_size,
+        least_risk_pct=least_pct if fits else None,
+    )
+
+
+def check_risk(request: OrderRequest, risk: Risk) -> None:
+    """Refuse a risk that no size can be worked out from. Raises UsageError."""
+    if risk.pct is not None and not 0 < risk.pct <= _ALL:
+        raise UsageError(
+            f"The risk is {short(risk.pct)} %: it must be above 0 and at most 100 % of the equity.",
+            next="capcli preview --help",
+        )
+    if risk.amount is not None and risk.amount.amount <= 0:
+        raise UsageError(f"The risk must be above 0, not {risk.words}.", next="capcli preview --help")
+    if request.stop is None or request.stop.form is LegForm.AMOUNT:
+        raise UsageError(
+            "A risk needs a stop as a level or a distance: the size follows from how far away it is.",
+            next=f"capcli propose {request.epic} --risk {risk.words}",
+        )
+
+
+def _check_currency(risk: Risk, currency: str, request: OrderRequest) -> None:
+    """Refuse an amount in money that the account does not keep: nobody asked for a conversion."""
+    if risk.amount is not None and risk.amount.currency != currency:
+        here = Risk(amount=Money(risk.amount.amount, currency))
+        raise UsageError(
+            f"The risk is {risk.words}, and this account is kept in {currency}: give it in {currency} or in "
+            "percent. Nothing was sent.",
+            next=preview_command(request, risk=here),
+        )
+
+
+def check_request(request: OrderRequest) -> None:
+    """Refuse what no market could accept, before anything is read. Raises UsageError."""
+    ids.epic(request.epic)
+    if request.size <= 0:
+        raise UsageError(
+            f"The size must be above 0, not {request.size}. To sell, add --sell; the size stays positive.",
+            next=f"capcli markets show {request.epic}",
+        )
+    for name, leg in (("stop", request.stop), ("limit", request.limit)):
+        if leg is not None and leg.value <= 0:
+            raise UsageError(f"The {name} must be above 0, not {leg.value}.", next="capcli preview --help")
+    if request.trigger and request.trigger.level <= 0:
+        raise UsageError(
+            f"The level must be above 0, not {request.trigger.level}.", next="capcli preview --help"
+        )
+    _check_stop_kind(request)
+
+
+def _check_stop_kind(request: OrderRequest) -> None:
+    # API page 6.4: trailing needs a distance and excludes guaranteed, which needs a stop.
+    if request.trailing and request.guaranteed:
+        raise UsageError("A stop is trailing or guaranteed, not both.", next="capcli preview --help")
+    if request.trailing and (request.stop is None or request.stop.form not in _TRAILS):
+        raise UsageError(
+            "A trailing stop needs its distance: --stop-distance D --trailing, or --stop 2% --trailing.",
+            next="capcli preview --help",
+        )
+    if request.guaranteed and request.stop is None:
+        raise UsageError(
+            "A guaranteed stop needs a stop: --stop, --stop-distance or --stop-amount.",
+            next="capcli preview --help",
+        )
+
+
+def _order_type(request: OrderRequest, market: Market) -> OrderType | None:
+    """Return how a working order triggers: as asked, else LIMIT for a better price, STOP for a worse."""
+    if request.trigger is None:
+        return None
+    if request.trigger.type is not None:
+        return request.trigger.type
+    better_below = request.side is Side.BUY
+    below = request.trigger.level < market.quote.entry(request.side)
+    return OrderType.LIMIT if below is better_below else OrderType.STOP
+
+
+def _shared(figures: Figures) -> dict[str, Any]:
+    return asdict(figures)
+
+
+def _age(now: datetime, quote: Quote) -> Decimal | None:
+    # The details of a market say when they were sent, not when its last price was made (API page 5.1): while
+    # it trades that is the same, while it is closed nothing is known.
+    if quote.status is not MarketStatus.TRADEABLE:
+        return None
+    return max(Decimal(0), Decimal(str(round((now - quote.at).total_seconds(), 1))))
+
+
+def _problem(preview: Preview, case: Case) -> Problem | None:
+    if preview.executable:
+        return None
+    request = case.request
+    reasons = "; ".join(check.words for check in preview.failed)
+    # Where one of the user's own settings forbids it, the market's rules are no help.
+    own = next((check.setting for check in preview.failed if check.setting), None)
+    return Problem(
+        code="CHECKS_FAILED",
+        message=f"{len(preview.failed)} of {len(preview.checks)} checks failed, so this preview cannot be "
+        f"executed. {reasons}",
+        exit_code=int(Exit.REFUSED),
+        next=_unblocking(case) or (f"capcli config get {own}" if own else _remedy(preview, request)),
+        retry_safe=True,
+        details={"failed": [check.rule.value for check in preview.failed]},
+    )
+
+
+def _unblocking(case: Case) -> str | None:
+    """Return the command that lifts what keeps this order away, whatever else fails."""
+    blocked = case.blocked
+    if blocked is None:
+        return None
+    if blocked.journal_next:
+        return blocked.journal_next
+    if attempts := blocked.in_market if case.only_reduces else blocked.unresolved:
+        return f"capcli reconcile {attempts[0]}"
+    return "capcli resume" if blocked.halt and not case.only_reduces else None
+
+
+def _remedy(preview: Preview, request: OrderRequest) -> str:
+    """Return the command that helps: the market's rules, but for a time, which only the user can choose."""
+    if [check.rule for check in preview.failed] == [Rule.GOOD_TILL]:
+        return preview_command(request, preview.order_type, good_till=SOME_TIME)
+    return f"capcli markets show {preview.epic}"

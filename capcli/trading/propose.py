@@ -1,0 +1,272 @@
+"""What a risk would buy or sell: both sides, or one of them as a preview. Arithmetic, not advice."""
+
+from datetime import datetime
+from decimal import Decimal, localcontext
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli.domain.atr import average_true_range
+from capcli.domain.market import Candle, Resolution, Side
+from capcli.domain.money import EXACT, ceil_to, plain, short
+from capcli.domain.notes import as_options
+from capcli.domain.order import Leg, LegForm, OrderRequest
+from capcli.domain.policy import Case, Check, Rule, evaluate
+from capcli.domain.risk import ONE_UNIT, Risk
+from capcli.domain.sizing import estimated_entry
+from capcli.domain.unusual import Caution
+from capcli.errors import CapcliError, Exit, Problem, Refused, TooFewCandles
+from capcli.fanout import together
+from capcli.reply import Reply
+from capcli.trading.exit_orders import placed
+from capcli.trading.preview import Preview, Previews, check_request, check_risk, sized_case
+from capcli.trading.snapshot import Desk, Scene, judge, look
+
+PERIOD = 14
+TIMES = 2
+# Wilder's average still carries a little of bars long gone.
+_BARS = 100
+# A size can be worked out wherever nothing may be sent.
+_OF_SENDING = frozenset({Rule.TRADING, Rule.LIVE})
+NOTE = "Arithmetic, not advice: nobody says that this is a good trade."
+
+
+class ProposedSide(Struct, frozen=True):
+    """One side at the risk asked for. `size` is None and `refused` says why where none can be had.
+
+    Prices in the instrument's currency; `loss`, `notional` and `margin` in account currency.
+    """
+
+    side: Side
+    size: Decimal | None
+    entry: Decimal
+    stop_level: Decimal
+    stop_distance: Decimal
+    loss: Decimal | None
+    notional: Decimal | None
+    margin: Decimal | None
+    arithmetic: str
+    refused: str | None
+
+
+class Proposal(Struct, frozen=True):
+    """Sizes by risk. Without a side there is no preview: `preview_id` and `expires_at` are None."""
+
+    epic: str
+    bid: Decimal
+    offer: Decimal
+    currency: str
+    account_currency: str
+    equity: Decimal
+    risk_pct: Decimal
+    atr: Decimal | None
+    stop_rule: str
+    sides: tuple[ProposedSide, ...]
+    preview_id: str | None
+    executable: bool
+    expires_at: datetime | None
+    checks: tuple[Check, ...]
+    note: str
+    next: str | None
+    warnings: tuple[Caution, ...] = ()
+
+
+class _Stop(Struct, frozen=True):
+    """The stop of each side, and where it comes from."""
+
+    leg: Leg
+    rule: str
+    atr: Decimal | None = None
+
+
+class Proposals:
+    """Works out sizes from a share of the equity. Sends nothing."""
+
+    def __init__(self, desk: Desk, previews: Previews) -> None:
+        self._desk = desk
+        self._previews = previews
+
+    def propose(
+        self,
+        epic: str,
+        risk: Risk,
+        *,
+        side: Side | None = None,
+        stop: Leg | None = None,
+        note: str | None = None,
+        tag: str | None = None,
+    ) -> Reply[Proposal]:
+        """Return both sides, or with `side` the one as a stored preview; `risk` may be lost at the stop.
+
+        The preview keeps `note` and `tag`.
+
+        Without `stop` it stands at 2 x ATR(14) of HOUR candles, never nearer than the market's minimum.
+        Raises UsageError, EpicUnknown, RulesMissing, TooFewCandles, and with a side what a preview raises.
+        Problem CHECKS_FAILED when the preview cannot be executed, or when neither side fits.
+        """
+        leg = stop or Leg(LegForm.DISTANCE, ONE_UNIT)
+        draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=leg, note=note, tag=tag)
+        check_request(draft)
+        check_risk(draft, risk)
+        settled = self._previews.settle_first()
+        scene, candles = self._look(draft, wants_candles=stop is None)
+        given = stop and _Stop(stop, "as given")
+        found = given or _by_range(scene, side, candles)
+        if side is None:
+            reply = self._both(scene, risk, found, draft, given=stop is not None)
+            return replace(reply, data=replace(reply.data, warnings=settled))
+        request = replace(draft, stop=found.leg)
+        reply = self._one(scene, request, risk, found)
+        return replace(reply, data=replace(reply.data, warnings=settled))
+
+    def _look(self, draft: OrderRequest, *, wants_candles: bool) -> tuple[Scene, tuple[Candle, ...]]:
+        desk = self._desk
+        if not wants_candles:
+            return look(desk, draft, with_orders=False), ()
+        scene, candles = together(
+            lambda: look(desk, draft, with_orders=False),
+            lambda: desk.broker.candles(draft.epic, Resolution.HOUR, last=_BARS + 1),
+        )
+        now = desk.broker.broker_time() or desk.clock()
+        # The last one is still forming (API page 11).
+        closed = tuple(one for one in candles if one.time + Resolution.HOUR.span <= now)
+        return scene, closed
+
+    def _both(
+        self, scene: Scene, risk: Risk, found: _Stop, draft: OrderRequest, *, given: bool
+    ) -> Reply[Proposal]:
+        sides = tuple(self._side(scene, side, risk, found) for side in Side)
+        proposal = _proposal(scene, risk, found, sides)
+        fit = next((one.side for one in sides if one.refused is None), None)
+        if fit is not None:
+            command = _command(draft, risk, fit, found.leg if given else None)
+            proposal = replace(proposal, next=command)
+        refused = [f"{one.side.value}: {one.refused}" for one in sides if one.refused]
+        problem = None
+        if len(refused) == len(sides):
+            problem = Problem(
+                "CHECKS_FAILED",
+                f"Neither side fits. {' '.join(refused)}",
+                int(Exit.REFUSED),
+                next=f"capcli markets show {scene.market.epic}",
+                retry_safe=True,
+            )
+        return Reply(proposal, scene.account_id, problem)
+
+    def _side(self, scene: Scene, side: Side, risk: Risk, found: _Stop) -> ProposedSide:
+        draft = OrderRequest(scene.market.epic, side, ONE_UNIT, stop=found.leg)
+        unit = placed(draft, estimated_entry(draft, scene.market), scene.rules.price_step)
+        case = judge(self._desk, scene, unit, None)
+        try:
+            whole, sizing = sized_case(self._desk, scene, case, risk)
+        except Refused as error:
+            return _shown(case, arithmetic="", refused=error.message, sized=False)
+        failed = [
+            f"{one.rule.value}: {one.reason}."
+            for one in evaluate(whole)
+            if not one.passed and one.rule not in _OF_SENDING
+        ]
+        return _shown(whole, arithmetic=sizing.arithmetic, refused=" ".join(failed) or None)
+
+    def _one(self, scene: Scene, request: OrderRequest, risk: Risk, found: _Stop) -> Reply[Proposal]:
+        try:
+            reply = self._previews.of_scene(scene, request, risk=risk)
+        except CapcliError as error:
+            raise error.about(scene.account_id) from None
+        preview = reply.data
+        proposal = _proposal(scene, risk, found, (_previewed(preview),))
+        proposal = replace(
+            proposal,
+            preview_id=preview.preview_id,
+            executable=preview.executable,
+            expires_at=preview.expires_at,
+            checks=preview.checks,
+            next=f"capcli execute {preview.preview_id} --confirm" if preview.executable else None,
+        )
+        return Reply(proposal, scene.account_id, reply.problem)
+
+
+def _by_range(scene: Scene, side: Side | None, candles: tuple[Candle, ...]) -> _Stop:
+    """Return a stop at 2 x ATR, or at the market's minimum where that is farther. Raises TooFewCandles."""
+    atr = average_true_range(candles, PERIOD)
+    market, rules = scene.market, scene.rules
+    if atr is None:
+        raise TooFewCandles(
+            f"{market.epic} has {len(candles)} closed HOUR candles; ATR({PERIOD}) needs {PERIOD + 1}. Name "
+            "the stop yourself. Nothing was sent.",
+            next="capcli propose --help",
+        )
+    with localcontext(EXACT):
+        step = rules.price_step
+        sides = tuple(Side) if side is None else (side,)
+        least = max(ceil_to(rules.min_stop_distance.at(market.quote.exit(one)), step) for one in sides)
+        wanted = ceil_to(TIMES * atr, step)
+        shown = ceil_to(atr, step / 10)
+    rule = f"{TIMES} x ATR({PERIOD}) of HOUR bid candles (Wilder's), ATR {short(shown)}"
+    if wanted < least:
+        rule = f"the market's minimum {short(least)}, which is farther than {rule}"
+    return _Stop(Leg(LegForm.DISTANCE, max(wanted, least)), rule, shown)
+
+
+def _proposal(scene: Scene, risk: Risk, found: _Stop, sides: tuple[ProposedSide, ...]) -> Proposal:
+    market = scene.market
+    return Proposal(
+        epic=market.epic,
+        bid=market.quote.bid,
+        offer=market.quote.offer,
+        currency=market.currency,
+        account_currency=scene.account.currency,
+        equity=scene.account.equity,
+        risk_pct=risk.share_of(scene.account.equity),
+        atr=found.atr,
+        stop_rule=found.rule,
+        sides=sides,
+        preview_id=None,
+        executable=False,
+        expires_at=None,
+        checks=(),
+        note=NOTE,
+        next=None,
+    )
+
+
+def _shown(case: Case, *, arithmetic: str, refused: str | None, sized: bool = True) -> ProposedSide:
+    figures, stop = case.figures, case.figures.stop
+    assert stop is not None
+    return ProposedSide(
+        side=case.request.side,
+        size=case.request.size if sized else None,
+        entry=figures.entry,
+        stop_level=stop.level,
+        stop_distance=stop.distance,
+        loss=stop.amount if sized else None,
+        notional=figures.notional if sized else None,
+        margin=figures.margin if sized else None,
+        arithmetic=arithmetic,
+        refused=refused,
+    )
+
+
+def _previewed(preview: Preview) -> ProposedSide:
+    assert preview.stop is not None
+    assert preview.sizing is not None
+    refused = " ".join(f"{one.rule.value}: {one.reason}." for one in preview.failed)
+    return ProposedSide(
+        side=preview.side,
+        size=preview.size,
+        entry=preview.entry,
+        stop_level=preview.stop.level,
+        stop_distance=preview.stop.distance,
+        loss=preview.stop.amount,
+        notional=preview.notional,
+        margin=preview.margin,
+        arithmetic=preview.sizing.arithmetic,
+        refused=refused or None,
+    )
+
+
+def _command(draft: OrderRequest, risk: Risk, side: Side, stop: Leg | None) -> str:
+    words = [f"capcli propose {draft.epic} --risk {risk.words} --{side.value.lower()}"]
+    if stop is not None:
+        words.append(stop.words("stop", plain))
+    return " ".join([*words, *as_options(draft.note, draft.tag)])

@@ -1,0 +1,194 @@
+"""A stop that an order asked for and the deal lacks: it is set, and where that fails the deal is closed."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from capcli.domain.account import Position, WorkingOrder
+from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Protection
+from capcli.domain.order import Kind
+from capcli.domain.stored_order import StoredOrder, read_order
+from capcli.errors import ApprovalRequired, CapcliError, DealUnknown
+from capcli.reconcile.outcomes import Execution, StopStep, StopWork, execution_reply, missing_stop
+from capcli.reconcile.readback import filled_as
+from capcli.reconcile.reconciler import is_open
+from capcli.reply import Reply
+from capcli.trading.amend import Amendments
+from capcli.trading.amend_order import OrderAmendments
+from capcli.trading.amend_order_plan import OrderChange
+from capcli.trading.cancel import Cancellations
+from capcli.trading.close import Closings
+from capcli.trading.execute import Executions
+from capcli.trading.snapshot import Desk
+
+_NOT_CLOSED = "It was left open: it was not seen without a stop."
+
+
+@dataclass(frozen=True, slots=True)
+class Remedies:
+    """The services that set a stop or end a deal, each with an attempt of its own in the journal."""
+
+    amendments: Amendments
+    order_amendments: OrderAmendments
+    closings: Closings
+    cancellations: Cancellations
+
+
+class ProtectedExecutions:
+    """Executes previews, and looks after a stop that the broker left out. A replay sends nothing."""
+
+    def __init__(self, desk: Desk, executions: Executions, remedies: Remedies, *, always: bool) -> None:
+        """`always`: a missing stop is seen to whether a call asks for it or not (CAP_ENSURE_STOP)."""
+        self._desk = desk
+        self._executions = executions
+        self._remedies = remedies
+        self._always = always
+
+    def execute(
+        self, preview_id: str, *, confirmed: bool, ensure_stop: bool = False, **options: Any
+    ) -> Reply[Execution]:
+        """Send a preview once, as Executions.execute does and with what it raises.
+
+        With `ensure_stop` a stop that the deal lacks is set at once and read back; where that fails the
+        position is closed, or the order cancelled; where a person has to approve that, it waits. Every step
+        is told. Problems NO_STOP, STOP_DIFFERS and STOP_UNVERIFIED while the deal is there without a stop
+        that was seen; NO_STOP_CLOSED when it is gone.
+        """
+        reply = self._executions.execute(preview_id, confirmed=confirmed, **options)
+        if not (ensure_stop or self._always) or not self.lacks_stop(reply):
+            return reply
+        for work, repair in ((StopWork.SET, self.set_stop), (StopWork.CLOSE, self.end)):
+            if self.lacks_stop(reply):
+                try:
+                    reply = repair(reply)
+                except ApprovalRequired as waiting:
+                    return self._reply(reply, (_waits(reply, work, waiting),))
+        return reply
+
+    def lacks_stop(self, reply: Reply[Execution]) -> bool:
+        """Say whether an order landed in this call, and the stop that it asked for was not seen."""
+        done = reply.data
+        missing = done.protected in {Protection.NO, Protection.UNCHECKED}
+        return missing and done.state is AttemptState.LANDED and not done.replayed and not _is_ended(done)
+
+    def set_stop(self, reply: Reply[Execution]) -> Reply[Execution]:
+        """Give the deals of an order the stop that it asked for. Raises ApprovalRequired, ApprovalDenied."""
+        attempt, order = self._record(reply.data)
+        steps = tuple(self._set(attempt, deal_id, order) for deal_id in _deals(attempt))
+        if not all(step.done for step in steps):
+            return self._reply(reply, steps)
+        row = self._row(attempt, _deals(attempt)[0]) if steps else None
+        kept = {"protected": Protection.YES, "stop_level": row.stop_level if row else None}
+        return self._reply(reply, steps, **(kept if steps else {}))
+
+    def end(self, reply: Reply[Execution]) -> Reply[Execution]:
+        """Close the positions of an order that are seen without any stop, or cancel the order that waits."""
+        attempt, _ = self._record(reply.data)
+        steps = tuple(self._end(attempt, deal_id) for deal_id in _deals(attempt))
+        if not steps or not all(step.done for step in steps):
+            return self._reply(reply, steps)
+        ending = Ending.CANCELLED if steps[0].work is StopWork.CANCEL else Ending.CLOSED
+        return self._reply(reply, steps, protected=Protection.NO, ending=ending)
+
+    def _record(self, done: Execution) -> tuple[AttemptRecord, StoredOrder]:
+        journal = self._desk.journal
+        attempt, preview = journal.attempt(done.attempt_id), journal.preview(done.preview_id)
+        assert attempt is not None
+        assert preview is not None
+        return attempt, read_order(preview.document)
+
+    def _reply(self, reply: Reply[Execution], steps: tuple[StopStep, ...], **facts: Any) -> Reply[Execution]:
+        """Write down how it stands by now, and tell it, step by step, even where that cannot be written."""
+        attempt, order = self._record(reply.data)
+        if facts:
+            with suppress(CapcliError):
+                now = self._desk.clock()
+                self._desk.journal.observe(attempt.attempt_id, attempt.state, at=now, **facts)
+        steps = (*reply.data.stop_steps, *steps)
+        return _told(execution_reply(replace(attempt, **facts), order, replayed=False), steps)
+
+    def _set(self, attempt: AttemptRecord, deal_id: str, order: StoredOrder) -> StopStep:
+        def work(row: Position | WorkingOrder) -> Reply[Any]:
+            change = missing_stop(order)
+            if isinstance(row, WorkingOrder):
+                wanted = OrderChange(legs=change)
+                return self._remedies.order_amendments.amend(row.deal_id, wanted, confirmed=True)
+            return self._remedies.amendments.amend(row.deal_id, change, confirmed=True)
+
+        return self._step(attempt, deal_id, StopWork.SET, work)
+
+    def _end(self, attempt: AttemptRecord, deal_id: str) -> StopStep:
+        def work(row: Position | WorkingOrder) -> Reply[Any]:
+            if isinstance(row, WorkingOrder):
+                return self._remedies.cancellations.cancel(row.deal_id, confirmed=True)
+            return self._remedies.closings.close(row.deal_id, confirmed=True)
+
+        row = self._row(attempt, deal_id)
+        deed = StopWork.CANCEL if isinstance(row, WorkingOrder) else StopWork.CLOSE
+        is_position = attempt.kind is not Kind.WORKING
+        if row is None and is_position and is_open(self._desk.broker, deal_id, attempt.account_id) is False:
+            return StopStep(deal_id, deed, None, done=True, told=f"{deal_id} is no longer open.")
+        if row is None or row.stop_level is not None or row.trailing:
+            return StopStep(deal_id, deed, None, done=False, told=_NOT_CLOSED)
+        return self._step(attempt, deal_id, deed, work)
+
+    def _step(
+        self,
+        attempt: AttemptRecord,
+        deal_id: str,
+        deed: StopWork,
+        work: Callable[[Position | WorkingOrder], Reply[Any]],
+    ) -> StopStep:
+        try:
+            row = self._row(attempt, deal_id)
+            if row is None:
+                raise DealUnknown(f"{deal_id} could not be read.")
+            reply = work(row)
+        except ApprovalRequired:
+            raise
+        except CapcliError as error:
+            sent = error.data.get("attempt_id") or error.details.get("attempt_id")
+            return StopStep(deal_id, deed, sent, done=False, told=error.message)
+        told = reply.problem.message if reply.problem else reply.data.sentence
+        if reply.problem is None and reply.data.attempt_id is None:
+            # The deal shows it by now. That nothing was sent for it would be read as being about the order.
+            told = f"{row.deal_id} has its stop."
+        return StopStep(row.deal_id, deed, reply.data.attempt_id, done=reply.problem is None, told=told)
+
+    def _row(self, attempt: AttemptRecord, deal_id: str) -> Position | WorkingOrder | None:
+        """Return the waiting order or the position that an order is by now; None where neither is seen."""
+        broker = self._desk.broker
+        with suppress(CapcliError):
+            if attempt.kind is Kind.WORKING:
+                orders = broker.list_orders().rows
+                waiting = next((row for row in orders if row.deal_id == deal_id), None)
+                return waiting or filled_as(broker, deal_id)
+            return broker.position(deal_id)
+        return None
+
+
+def _deals(attempt: AttemptRecord) -> tuple[str, ...]:
+    """Return what an order opened: the deals that it only reduced keep the stops that they had."""
+    return attempt.opened_deal_ids or attempt.deal_ids
+
+
+def _waits(reply: Reply[Execution], work: StopWork, waiting: ApprovalRequired) -> StopStep:
+    """Say what a person has to approve first: the order was sent, so the refusal's own words do not fit."""
+    what = "Setting its stop" if work is StopWork.SET else "Ending it"
+    told = f"{what} waits for a person: {waiting.next}"
+    return StopStep(reply.data.deal_id or "", work, None, done=False, told=told)
+
+
+def _is_ended(done: Execution) -> bool:
+    return any(step.done and step.work is not StopWork.SET for step in done.stop_steps)
+
+
+def _told(reply: Reply[Execution], steps: tuple[StopStep, ...]) -> Reply[Execution]:
+    """Put the steps before what is known by now: a command at the end stays there."""
+    words = "".join(f"{step.told.rstrip('.')}. " for step in steps)
+    data = replace(reply.data, stop_steps=steps, sentence=f"{words}{reply.data.sentence}")
+    problem = reply.problem and replace(reply.problem, message=f"{words}{reply.problem.message}")
+    return replace(reply, data=data, problem=problem)

@@ -1,0 +1,492 @@
+"""Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from capcli.domain.account import (
+    Account,
+    Activity,
+    OrderType,
+    Position,
+    Preferences,
+    Transaction,
+    WorkingOrder,
+)
+from capcli.domain.attempt import (
+    AttemptRecord,
+    AttemptState,
+    PreviewRecord,
+    PreviewState,
+    has_outlived,
+    is_from_the_future,
+)
+from capcli.domain.effect import AccountBook, Effect, effect_of
+from capcli.domain.market import Market, MarketDetails, OrderRules
+from capcli.domain.money import EXACT
+from capcli.domain.order import Kind, OrderRequest
+from capcli.domain.policy import Amends, Blocked, Case, Policy, Standing
+from capcli.domain.sizing import Figures, figures
+from capcli.domain.stored_order import StoredOrder, read_order
+from capcli.errors import (
+    CapcliError,
+    DealUnknown,
+    Exit,
+    Halted,
+    Interrupted,
+    JournalUnreadable,
+    RulesMissing,
+    Unreachable,
+    WouldSend,
+    kind_of,
+)
+from capcli.fanout import together
+from capcli.marketdata.conversion import conversion_rate, known_rates, rates_of
+from capcli.ports import AttemptBook, Broker, Clock, HaltSwitch, Journal
+from capcli.reconcile.deal_account import account_of, active_account, name_account
+from capcli.reconcile.readback import require_account
+from capcli.safety.halt import refuse_while_halted
+from capcli.trading.open_risk import (
+    Book,
+    Flight,
+    counts_flights,
+    flights,
+    foreign_orders,
+    orders_on,
+    standing,
+    total_at_stops,
+)
+from capcli.trading.send_gate import Recall
+
+if TYPE_CHECKING:
+    from capcli.safety.approval import Approvals
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every use case about orders works with."""
+
+    env: str
+    broker: Broker
+    journal: Journal
+    policy: Policy
+    clock: Clock
+    halt: HaltSwitch
+    approvals: "Approvals"
+    dry_run: bool = False
+    notices: tuple[str, ...] = ()
+    """What a way out says beside its result: settings that cannot be read and that it does not use."""
+
+    def where(self, account_id: str | None) -> str:
+        """Name environment, host and account: where something is closed, and the rest is not."""
+        named = dict.fromkeys((self.env, self.broker.host, f"account {account_id or 'unknown'}"))
+        return ", ".join(named)
+
+    @contextmanager
+    def placing(self, deal_id: str, command: str) -> Iterator[None]:
+        """Name the account where a deal is not there, and the one to ask with `command` where it may be.
+
+        Raises UnreadableAnswer where another program moved the session: then nothing is known of the deal.
+        """
+        try:
+            yield
+        except DealUnknown as error:
+            if "position_deal_id" not in error.details:
+                require_account(self.broker, self.broker.account_id, command)
+            name_account(error, self.broker, self.opened_on, deal_id, command)
+            error.message = f"{error.message} Nothing was sent."
+            raise
+
+    def opened_on(self, deal_id: str) -> str | None:
+        """Return the account that the journal knows a deal of, if it can say so."""
+        return account_of(self.journal, self.env, self.broker.host, deal_id)
+
+    def rehearse(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        account_id: str,
+        preview_id: str | None = None,
+    ) -> None:
+        """Raise WouldSend on a dry run: called once everything is checked, before anything is recorded."""
+        if self.dry_run:
+            raise WouldSend((method, path, body), account_id=account_id, preview_id=preview_id)
+
+    def refuse_while_halted(self, what: str) -> None:
+        """Raise Halted while somebody halted; `what` names the thing that is not sent then."""
+        refuse_while_halted(self.halt, what)
+
+
+class Scene(Struct, frozen=True):
+    """One consistent look at the broker: who we are there, the market, the account and the book.
+
+    `rates`: account currency for one of the market's currency, and of those other deals are in, where known.
+    """
+
+    account_id: str
+    market: Market
+    rules: OrderRules
+    account: Account
+    positions: tuple[Position, ...]
+    orders: tuple[WorkingOrder, ...]
+    orders_today: int
+    preferences: Preferences
+    rates: Mapping[str, Decimal]
+    bookings: tuple[Transaction, ...] = ()
+
+
+def active_on(broker: Broker, account_id: str) -> str:
+    """Return the account that the broker is on, after a switch to the one that is wanted where they differ.
+
+    A login, of this or of another process, may have landed on the preferred account (API page 2.6).
+    """
+    active = broker.session().account_id
+    return active if active == account_id else broker.visit_account(account_id).account_id
+
+
+def life_fault(desk: Desk, preview: PreviewRecord) -> str | None:
+    """Say why a preview cannot be used any more by this computer's clock and journal; None while it can."""
+    if preview.expires_at <= desk.clock():
+        return f"expired at {preview.expires_at:%H:%M:%S}Z."
+    if preview.state is PreviewState.EXPIRED:
+        return "was made before the journal was accepted as it is: nobody knows whether it was sent."
+    return None
+
+
+def clock_fault(desk: Desk, preview: PreviewRecord) -> str | None:
+    """Say why a preview is too old or too new by the broker's clock, which was just read; None if it is not.
+
+    The paper broker's market time can be faster than ours, so there only our own clock is held against it.
+    """
+    now, broker_now = desk.clock(), desk.broker.broker_time()
+    if is_from_the_future(preview, now, broker_now):
+        return (
+            f"was made at {preview.created_at:%H:%M:%S}Z by this computer's clock, and now it is "
+            f"{broker_now or now:%H:%M:%S}Z at the broker: the clock was ahead."
+        )
+    if desk.env != "paper" and has_outlived(preview, broker_now):
+        return "has expired by the broker's clock."
+    return None
+
+
+def active_account_id(desk: Desk) -> str:
+    """Return the account that the session is on, after a login where nothing has been read yet."""
+    return desk.broker.account_id or desk.broker.login().account_id
+
+
+@contextmanager
+def returning(broker: Broker) -> Iterator[None]:
+    """Leave the active account as it was found: which one that is stays the user's choice."""
+    before = broker.account_id
+    try:
+        yield
+    finally:
+        if before is not None and broker.account_id not in {None, before}:
+            with suppress(CapcliError):
+                broker.visit_account(before)
+
+
+def look(
+    desk: Desk,
+    request: OrderRequest,
+    *,
+    with_orders: bool,
+    account_id: str | None = None,
+    opening: bool = True,
+) -> Scene:
+    """Read everything a check needs, at the same time. Working orders only where a rule or a baseline asks.
+
+    `account_id` is the active account where that was just read; the day so far counts only for what is
+    `opening`. Raises EpicUnknown, RulesMissing and whatever a read raises.
+    """
+    broker = desk.broker
+    reads: list[Any] = [
+        lambda: account_id or broker.session().account_id,
+        lambda: broker.market(request.epic),
+        broker.accounts,
+        broker.positions,
+        # Hedging decides what an opposite order does, so it is never an old answer.
+        lambda: broker.preferences(fresh=opening),
+    ]
+    more = _more_reads(desk, with_orders=with_orders, opening=opening)
+    active, market, accounts, positions, preferences, *rest = together(*reads, *more.values())
+    found = dict(zip(more, rest, strict=True))
+    rules, account = order_rules(market), active_account(accounts, active)
+    # An amendment needs the rates of other deals for the total at all stops alone.
+    counts_all = desk.policy.max_total_risk_pct is not None
+    return Scene(
+        account_id=active,
+        market=market,
+        rules=rules,
+        account=account,
+        positions=positions,
+        orders=found.get("orders", ()),
+        orders_today=orders_today(desk, active, found.get("activity", ())) if opening else 0,
+        preferences=preferences,
+        rates=_rates(broker, market, account, positions if opening or counts_all else ()),
+        bookings=found.get("bookings", ()),
+    )
+
+
+def _rates(
+    broker: Broker, market: Market, account: Account, positions: tuple[Position, ...]
+) -> dict[str, Decimal]:
+    """Return the rate of the market's currency, which an order needs, and of the other deals' where known.
+
+    Raises NoConversion.
+    """
+    own, target = market.currency, account.currency
+    others = sorted({row.currency for row in positions})
+    try:
+        return rates_of(broker, (own, *others), target)
+    except CapcliError:
+        return known_rates(broker, others, target) | {own: conversion_rate(broker, own, target)}
+
+
+def _more_reads(desk: Desk, *, with_orders: bool, opening: bool) -> dict[str, Callable[[], Any]]:
+    """Return the reads that only some cases need: each limit on the day costs one while it is set."""
+    broker, policy = desk.broker, desk.policy
+    counts_waiting = policy.max_open_positions is not None
+    limits = (policy.max_risk_pct, policy.max_total_risk_pct, policy.max_margin_pct)
+    more: dict[str, Callable[[], Any]] = {}
+    if with_orders or counts_waiting or any(limit is not None for limit in limits):
+        more["orders"] = broker.orders
+    if opening and policy.max_orders_per_day is not None:
+        more["activity"] = lambda: broker.activity(broker_midnight(_now(desk)), _now(desk))
+    if opening and policy.max_daily_loss is not None:
+        more["bookings"] = lambda: broker.transactions(broker_midnight(_now(desk)), None)
+    return more
+
+
+def _now(desk: Desk) -> datetime:
+    return desk.broker.broker_time() or desk.clock()
+
+
+def order_rules(market: MarketDetails) -> OrderRules:
+    """Return the market's dealing rules. Raises RulesMissing: a rule that was not sent is never made up."""
+    rules = market.rules.for_orders()
+    if rules is None:
+        raise RulesMissing(
+            f"The broker sent {market.epic} without {', '.join(market.rules.missing())}; "
+            "an order cannot be checked without it. Nothing was sent.",
+            next=f"capcli markets show {market.epic}",
+        )
+    return rules
+
+
+def judge(
+    desk: Desk,
+    scene: Scene,
+    request: OrderRequest,
+    order_type: OrderType | None,
+    *,
+    previewed: StoredOrder | None = None,
+    amends: Amends | None = None,
+) -> Case:
+    """Put what was seen and what is asked into the one case that the rules judge.
+
+    `previewed` is the order's preview, where it is about to be sent. `amends` is the change of a deal that is
+    there already: that is no order, and has no effect on other deals.
+    """
+    apart = amends.deal_id if amends else None
+    is_risk = amends is None or bool(amends.adds)
+    rate = scene.rates[scene.market.currency]
+    money = figures(request, scene.market, scene.account, rate, scene.preferences)
+    there = AccountBook(scene.account, scene.positions, scene.preferences, scene.rates)
+    effect = None if amends else effect_of(request, scene.market, money, there)
+    book = _book(desk, scene)
+    return Case(
+        policy=desk.policy,
+        request=request,
+        market=scene.market,
+        rules=scene.rules,
+        account=scene.account,
+        figures=money,
+        open_positions=book.count(Kind.MARKET),
+        waiting_orders=book.count(Kind.WORKING),
+        orders_today=scene.orders_today,
+        now=desk.clock(),
+        order_type=order_type,
+        reference_entry=previewed.entry if previewed else None,
+        reference_effect=previewed.effect if previewed else None,
+        standing=_standing(scene, book, request, money, effect=effect, apart=apart),
+        amends=amends,
+        effect=effect,
+        hedging=scene.preferences.hedging,
+        blocked=_blocked(desk, scene.account_id, request.epic) if is_risk else None,
+    )
+
+
+def with_day(desk: Desk, scene: Scene) -> Scene:
+    """Add what the day brought so far to a look, where a limit asks: only what adds risk waits for it."""
+    if desk.policy.max_daily_loss is None:
+        return scene
+    return replace(scene, bookings=desk.broker.transactions(broker_midnight(_now(desk)), None))
+
+
+def _blocked(desk: Desk, account_id: str, epic: str) -> Blocked:
+    """Return what keeps every new order from being sent, as far as this computer knows it."""
+    held = desk.halt.read()
+    unresolved = [
+        each
+        for each in desk.journal.unresolved(desk.env, desk.broker.host, account_id)
+        if not _under_way(each, desk.clock())
+    ]
+    fault = _journal_fault(desk)
+    return Blocked(
+        halt=held.words if held is not None else None,
+        unresolved=tuple(each.attempt_id for each in unresolved),
+        in_market=tuple(each.attempt_id for each in unresolved if _is_order_in(epic, each, desk.journal)),
+        wait_s=desk.broker.opening_wait_s(),
+        journal=fault.message if fault else None,
+        journal_next=fault.next if fault else None,
+    )
+
+
+def _journal_fault(desk: Desk) -> CapcliError | None:
+    """Return why the journal sends no new risk: it was changed, or went back in time."""
+    try:
+        desk.journal.require_intact()
+    except CapcliError as error:
+        return error
+    return None
+
+
+def _is_order_in(epic: str, attempt: AttemptRecord, journal: Journal) -> bool:
+    preview = journal.preview(attempt.preview_id) if attempt.kind.is_order and attempt.preview_id else None
+    return preview is not None and read_order(preview.document).request.epic == epic
+
+
+def _under_way(attempt: AttemptRecord, now: datetime) -> bool:
+    """Say whether another process is sending an attempt right now: its end is a moment away."""
+    sending = attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}
+    return sending and now - attempt.created_at < _UNDER_WAY
+
+
+def _book(desk: Desk, scene: Scene) -> Book:
+    afoot: tuple[Flight, ...] = ()
+    if counts_flights(desk.policy):
+        place = (desk.env, desk.broker.host, scene.account_id)
+        afoot = flights(desk.journal, place, scene.positions, scene.orders)
+    return Book(scene.positions, scene.orders, afoot)
+
+
+def _standing(
+    scene: Scene,
+    book: Book,
+    request: OrderRequest,
+    money: Figures,
+    *,
+    effect: Effect | None,
+    apart: str | None,
+) -> Standing:
+    with localcontext(EXACT):
+        found = standing(book, request, money, scene.bookings, apart)
+        total, bare = total_at_stops(book, scene.market, scene.rates, effect, apart)
+        return replace(found, total_risk=total, total_unprotected=bare)
+
+
+def orders_today(desk: Desk, account_id: str, activity: tuple[Activity, ...]) -> int:
+    """Count the orders of this UTC day: ours from the journal at once, everybody else's from the activity.
+
+    The activity can be a minute late (API page 10.1), so two computers may overshoot by what both send in it.
+    """
+    if desk.policy.max_orders_per_day is None:
+        return 0
+    place = (desk.env, desk.broker.host, account_id)
+    midnight = broker_midnight(desk.broker.broker_time() or desk.clock())
+    sent = desk.journal.recent(*place, min(midnight, desk.clock()) - timedelta(days=1))
+    begun = (attempt for attempt in desk.journal.unresolved(*place) if attempt.sent_at is None)
+    ours = orders_on(midnight, (*sent, *begun))
+    return len(ours) + len(foreign_orders(activity, sent, desk.journal))
+
+
+def broker_midnight(at: datetime) -> datetime:
+    """Return the start of the UTC day at the broker."""
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+# A send takes 35 s at most, and the wait for its confirmation 15 s.
+_UNDER_WAY = timedelta(seconds=60)
+
+
+class CalledOff(Exception):
+    """Another process settled the attempt before it was sent."""
+
+
+@dataclass(slots=True)
+class Start:
+    """The moment before an attempt's first byte: it may still be called back; then SENDING is made durable.
+
+    Called by the broker once nothing is left to wait for. `sending` is the attempt as the journal holds it
+    from then on, None while nothing can be out. `risk` names what adds risk, which a halt keeps here.
+    """
+
+    desk: Desk
+    book: AttemptBook
+    recall: Recall
+    attempt: AttemptRecord
+    risk: str | None = None
+    sending: AttemptRecord | None = None
+
+    def __call__(self) -> None:
+        """Raise Interrupted, Halted or CalledOff, and JournalUnreadable: then nothing leaves."""
+        attempt = self.attempt
+        self._refuse_halted(attempt)
+        try:
+            self.recall.go(attempt.attempt_id)
+        except Interrupted:
+            self._give_up(attempt, Interrupted.code, "interrupted before the send")
+            raise
+        now = self.desk.clock()
+        times: dict[str, Any] = {"sent_at": now, "broker_time_at_send": self.desk.broker.broker_time()}
+        if not self.book.move(attempt.attempt_id, attempt.state, AttemptState.SENDING, at=now, **times):
+            raise CalledOff
+        begun = replace(attempt, state=AttemptState.SENDING, **times)
+        # The last look: what was halted while this became durable is not sent either.
+        self._refuse_halted(begun)
+        self.sending = begun
+
+    def _refuse_halted(self, attempt: AttemptRecord) -> None:
+        if self.risk is None:
+            return
+        try:
+            self.desk.refuse_while_halted(self.risk)
+        except Halted as error:
+            self._give_up(attempt, Halted.code, error.message.partition(f". {self.risk}")[0])
+            raise
+
+    def _give_up(self, attempt: AttemptRecord, code: str, note: str) -> None:
+        facts = {"error_code": code, "note": note}
+        with suppress(CapcliError):
+            self.book.move(
+                attempt.attempt_id, attempt.state, AttemptState.NOT_SENT, at=self.desk.clock(), **facts
+            )
+
+
+def failed_after(error: Exception) -> str:
+    """Say what went wrong once something was out: it must not read as "nothing was sent"."""
+    if isinstance(error, JournalUnreadable):
+        return error.message
+    return f"{type(error).__name__} after the send: {error}"
+
+
+_FIXES = {Exit.LOGIN: "capcli login", Exit.CONFIG: "capcli health"}
+# Before a send a login can meet the limit: where nobody says for how long, wait as long as after one that was
+# refused for it.
+_AFTER_LOGINS_S = 60
+
+
+def not_sent(code: str | None, message: str, again: str, retry_after_s: int | None = None) -> CapcliError:
+    """Return the error of something that was not sent, by its cause: the network where none is known."""
+    kind = kind_of(code) or Unreachable
+    limited = kind.exit_code is Exit.RATE_LIMITED
+    wait = {"retry_after_s": retry_after_s or _AFTER_LOGINS_S} if limited else {}
+    return kind(message, next=_FIXES.get(kind.exit_code, again), **wait)

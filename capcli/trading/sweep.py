@@ -1,0 +1,222 @@
+"""Close or cancel row by row, each by its own request: what fails is reported and does not stop the rest."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+from capcli.domain.account import Listed, Position, WorkingOrder
+from capcli.domain.approval import Asked
+from capcli.errors import CapcliError, DealUnknown, Exit, Interrupted, Problem, RowUnreadable, WouldSend
+from capcli.ports import Broker
+from capcli.reconcile.readback import require_account
+from capcli.reply import Reply
+from capcli.safety.trading_gate import permit_way_out, require_confirmation, require_way_out
+from capcli.trading.mutation import AGREES_AFTER_S
+from capcli.trading.snapshot import Desk
+
+# What the user has to look at first comes first: what may still be open, then what was refused.
+_WORST = (Exit.MAY_BE_LIVE, Exit.BROKER_REFUSED)
+# A list can be stale: what it left out is in the next one.
+_ROUNDS = 3
+
+
+class Done(Protocol):
+    """What a close and a cancellation have in common."""
+
+    @property
+    def attempt_id(self) -> str: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+
+
+R = TypeVar("R", Position, WorkingOrder)
+D = TypeVar("D", bound=Done)
+
+
+class Row(Struct, Generic[R], frozen=True):
+    """A row of the list: as it was read, or as much of it as could be."""
+
+    deal_id: str | None
+    read: R | None
+    words: str
+
+
+class Swept(Struct, Generic[R, D], frozen=True):
+    """What became of one row: `data` where a request was sent, `problem` unless it is proved to be gone.
+
+    `gone`: somebody else was faster.
+    """
+
+    row: Row[R]
+    data: D | None = None
+    problem: Problem | None = None
+    gone: DealUnknown | None = None
+
+    @property
+    def attempt_id(self) -> str | None:
+        if self.data is not None:
+            return self.data.attempt_id
+        found = self.problem.data.get("attempt_id") if self.problem else None
+        return str(found) if found else None
+
+    @property
+    def exit_code(self) -> int:
+        return self.problem.exit_code if self.problem else 0
+
+
+@dataclass(slots=True)
+class Run(Generic[R, D]):
+    """What was done so far, on which account."""
+
+    account_id: str | None
+    done: list[Swept[R, D]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> list[Swept[R, D]]:
+        return [one for one in self.done if one.problem is not None]
+
+    @property
+    def tried(self) -> set[str | None]:
+        return {one.row.deal_id for one in self.done}
+
+    @property
+    def was_interrupted(self) -> bool:
+        return any(one.exit_code == Exit.INTERRUPTED for one in self.done)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Each warning once."""
+        return tuple(dict.fromkeys(self.warnings))
+
+    def problem(self, code: str, sentence: str, command: str) -> Problem | None:
+        """Return the problem of what is left, with the exit code of the worst; None if nothing is."""
+        failed = self.failed
+        if not failed:
+            return None
+        codes = [one.exit_code for one in failed]
+        worst = next((int(each) for each in _WORST if int(each) in codes), codes[0])
+        if worst == int(Exit.INTERRUPTED) and any(one.attempt_id for one in self.done):
+            # Something was sent before the interruption: look before you go on.
+            worst = int(Exit.MAY_BE_LIVE)
+        return Problem(
+            code,
+            sentence,
+            worst,
+            next=f"{command} --confirm",
+            retry_safe=True,
+            details={"failed": [one.row.deal_id for one in failed]},
+            assistant_error=worst != int(Exit.MAY_BE_LIVE),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep(Generic[R, D]):
+    """What is swept away and how. `command` does all of it, `one` does a single one by its deal id.
+
+    `noun` and `verb` name what is done ("position", "close"); `words` names a row, `send` closes or cancels.
+    """
+
+    command: str
+    one: str
+    action: str
+    noun: str
+    verb: str
+    list_command: str
+    broker: Broker
+    read: Callable[[], Listed[R]]
+    words: Callable[[R], str]
+    asked: Callable[[str, R | None], Asked]
+    send: Callable[..., Reply[D]]
+    epic: str | None = None
+
+    def go(
+        self,
+        desk: Desk,
+        sleep: Callable[[float], None],
+        *,
+        confirmed: bool,
+        confirmation_needed: bool,
+        person: bool,
+    ) -> Run[R, D]:
+        """Send a request for each row, one after the other, and look again.
+
+        `person`: one at a terminal has just typed so. Called back, the request that is under way finishes and
+        no other is sent. A row that cannot be read is swept away by its deal id.
+        Raises NotConfirmed, ApprovalRequired (one code for all), ApprovalDenied, TradingOff, LiveLocked,
+        WouldSend on a dry run, and what reading the list raises.
+        """
+        require_way_out(desk.policy, self.action, self.command, person=person)
+        sure = confirmed or person
+        require_confirmation(desk.policy, confirmed=sure, needed=confirmation_needed, command=self.command)
+        rows = self.rows(sleep)
+        account_id = desk.broker.account_id
+        asked = [self.asked(row.deal_id, row.read) for row in rows if row.deal_id]
+        if desk.dry_run and asked:
+            requests = [(one.method, one.path, one.body) for one in asked]
+            raise WouldSend(*requests, account_id=account_id)
+        permit_way_out(desk.approvals, asked, desk.policy, self.command, person=person)
+        run: Run[R, D] = Run(account_id, warnings=[*desk.notices])
+        self._through(rows, run, sleep, person=person)
+        return run
+
+    def _through(
+        self, rows: Sequence[Row[R]], run: Run[R, D], sleep: Callable[[float], None], *, person: bool
+    ) -> None:
+        """Go through what is there, and what a stale list had left out."""
+        for _ in range(_ROUNDS):
+            for row in rows:
+                if row.deal_id not in run.tried:
+                    run.done.append(self._send(row, run, person=person))
+            if not rows or run.was_interrupted:
+                return
+            try:
+                rows = self.rows(sleep)
+            except CapcliError as error:
+                run.warnings.append(f"The {self.noun}s could not be read once more: {error.message}")
+                return
+            if not {row.deal_id for row in rows} - run.tried:
+                return
+
+    def rows(self, sleep: Callable[[float], None]) -> list[Row[R]]:
+        """Read what is there; that nothing is takes two looks, and the broker's word on whose they were."""
+        found = self.read()
+        if found.is_empty:
+            sleep(AGREES_AFTER_S)
+            found = self.read()
+        if found.is_empty:
+            require_account(self.broker, self.broker.account_id, self.command)
+        rows = [Row(row.deal_id, row, self.words(row)) for row in found.rows if self._is_meant(row.epic)]
+        return rows + [
+            Row(bad.deal_id, None, f"the {self.noun} {bad.words}")
+            for bad in found.unreadable
+            if self._is_meant(bad.epic)
+        ]
+
+    def _is_meant(self, epic: str | None) -> bool:
+        return self.epic in {None, epic}
+
+    def _send(self, row: Row[R], run: Run[R, D], *, person: bool) -> Swept[R, D]:
+        if row.deal_id is None:
+            return Swept(row, problem=self._nameless().problem())
+        try:
+            reply = self.send(row.deal_id, confirmed=True, person=person)
+        except DealUnknown as gone:
+            return Swept(row, gone=gone)
+        except Interrupted as error:
+            again = Interrupted(error.message, next=f"{self.one} {row.deal_id}")
+            return Swept(row, problem=again.problem())
+        except CapcliError as error:
+            run.warnings += error.data.get("warnings", ())
+            return Swept(row, problem=error.problem())
+        run.warnings += reply.data.warnings
+        return Swept(row, reply.data, reply.problem)
+
+    def _nameless(self) -> RowUnreadable:
+        return RowUnreadable(
+            f"The broker sends a {self.noun} without a deal id, so it cannot be named to {self.verb} it. "
+            f"{self.verb.capitalize()} it in the broker's own app.",
+            next=self.list_command,
+        )
