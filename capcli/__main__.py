@@ -18,10 +18,10 @@ def main() -> int:
         return answer()
     code: int | None = None
     try:
-        from capcli.cli.io_streams import Outlet
+        from capcli.cli.io_streams import IOStreams
         from capcli.cli.run import main as run
 
-        code = run(sys.argv[1:], Outlet.of_process(), last=True)
+        code = run(sys.argv[1:], IOStreams.of_process(), last=True)
         import gc
         import signal
 

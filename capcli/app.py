@@ -59,12 +59,12 @@ if TYPE_CHECKING:
     from capcli.marketdata.stream_snapshots import Glimpses
     from capcli.marketdata.streams import Watching
     from capcli.marketdata.watchlists import Watchlists
-    from capcli.paper_control import PaperDesk
+    from capcli.paper_control import PaperControl
     from capcli.ports import Anchor, CandleTarget, Credentials, SessionCache, StoredSession
     from capcli.reconcile.confirms import Confirms
     from capcli.reconcile.lookup import Patience
-    from capcli.reconcile.reconcile import Settlements
-    from capcli.reconcile.reconciler import Witness
+    from capcli.reconcile.reconcile import Reconciliations
+    from capcli.reconcile.reconciler import Reconciler
     from capcli.reconcile.resolve import Resolutions
     from capcli.safety.announcements import Announcer, Launch
     from capcli.safety.approval import Approvals
@@ -89,13 +89,13 @@ if TYPE_CHECKING:
     from capcli.trading.close_all import ClosingsOfAll
     from capcli.trading.execute import Executions, Sending
     from capcli.trading.flatten import Flattenings
-    from capcli.trading.mutation import Changer
+    from capcli.trading.mutation import Mutations
     from capcli.trading.partial_close import Reductions
     from capcli.trading.preview import Previews
     from capcli.trading.propose import Proposals
     from capcli.trading.protect import ProtectedExecutions
-    from capcli.trading.send_gate import Recall
-    from capcli.trading.snapshot import Desk
+    from capcli.trading.send_gate import SendGate
+    from capcli.trading.snapshot import Context
 
 T = TypeVar("T")
 
@@ -263,7 +263,7 @@ class Options(Struct, frozen=True):
     timeout: str | None = None
 
 
-class Surroundings:
+class Runtime:
     """What tests replace: time, chance, waiting, and the wire to the broker.
 
     `quiet_s`: how long after a send a missing trace says nothing; `gap_s`: between two looks without one.
@@ -294,20 +294,20 @@ class Surroundings:
         self.launch = launch
 
 
-class Presence:
+class Caller:
     """Who is at the other end.
 
-    `recall` calls back what is not sent yet; `on_wait` is told why a command waits; `on_secret` is told every
-    credential and token that comes up, so that logs can mask them. With a person there (`interactive`) the
-    keychain's own window may stay open for a minute. Who `reads_only` changes nothing at the broker, nor the
-    session that others share. `client` names who asks for what a person approves.
+    `send_gate` calls back what is not sent yet; `on_wait` is told why a command waits; `on_secret` is told
+    every credential and token that comes up, so that logs can mask them. With a person there (`interactive`)
+    the keychain's own window may stay open for a minute. Who `reads_only` changes nothing at the broker, nor
+    the session that others share. `client` names who asks for what a person approves.
     `asks_always`: a change is asked about even where CAP_REQUIRE_EXPLICIT_CONFIRM is false.
     """
 
     def __init__(
         self,
         *,
-        recall: "Recall | None" = None,
+        send_gate: "SendGate | None" = None,
         on_wait: Callable[[str], None] = lambda _why: None,
         on_secret: Callable[..., None] = lambda *_: None,
         interactive: bool = False,
@@ -315,7 +315,7 @@ class Presence:
         client: Callable[[], str] = lambda: "a script",
         asks_always: bool = False,
     ) -> None:
-        self.recall = recall
+        self.send_gate = send_gate
         self.on_wait = on_wait
         self.on_secret = on_secret
         self.interactive = interactive
@@ -333,14 +333,14 @@ class App:
         places: Folders,
         environ: Mapping[str, str],
         *,
-        around: Surroundings | None = None,
-        presence: Presence | None = None,
+        runtime: Runtime | None = None,
+        caller: Caller | None = None,
     ) -> None:
         self.settings = settings
         self.folders = places
         self._environ = environ
-        self._around = around or Surroundings()
-        self._presence = presence or Presence()
+        self._runtime = runtime or Runtime()
+        self._caller = caller or Caller()
         self._built: dict[str, Any] = {}
         self._lock = RLock()
 
@@ -350,8 +350,8 @@ class App:
         options: Options | None = None,
         *,
         environ: Mapping[str, str] | None = None,
-        around: Surroundings | None = None,
-        presence: Presence | None = None,
+        runtime: Runtime | None = None,
+        caller: Caller | None = None,
         new_profile: bool = False,
         way_out: str | None = None,
     ) -> "App":
@@ -376,7 +376,7 @@ class App:
             )
         except EnvironmentUnknown as error:
             raise _ask_for_env(error, way_out or "", _last_env(places, options.profile)) from None
-        app = cls(settings, places, environ, around=around, presence=presence)
+        app = cls(settings, places, environ, runtime=runtime, caller=caller)
         if way_out is not None:
             app.require_way_out(way_out)
         return app
@@ -391,7 +391,7 @@ class App:
             if last not in {None, Env.PAPER}:
                 said = f"Nothing here says which environment is meant, and {last} was used last."
                 raise _ask_for_env(EnvironmentUnknown(said, last=last), command, last)
-        if self.settings.env is Env.PAPER and self._around.transport is None:
+        if self.settings.env is Env.PAPER and self._runtime.transport is None:
             self._require_paper()
 
     def _require_paper(self) -> None:
@@ -419,23 +419,23 @@ class App:
 
     @property
     def clock(self) -> Callable[[], datetime]:
-        return self._around.clock
+        return self._runtime.clock
 
     @property
     def monotonic(self) -> Callable[[], float]:
         """Return the clock of durations, in seconds."""
-        return self._around.monotonic
+        return self._runtime.monotonic
 
     @property
     def sleep(self) -> Callable[[float], None]:
-        return self._around.sleep
+        return self._runtime.sleep
 
     @property
-    def recall(self) -> "Recall":
+    def send_gate(self) -> "SendGate":
         """Return what calls back the sends of this app; a new one where the caller has none."""
-        from capcli.trading.send_gate import Recall
+        from capcli.trading.send_gate import SendGate
 
-        return self._once("recall", lambda: self._presence.recall or Recall())
+        return self._once("send_gate", lambda: self._caller.send_gate or SendGate())
 
     @property
     def broker(self) -> "CapitalBroker":
@@ -465,34 +465,34 @@ class App:
         from capcli.broker.limits import OPENINGS_AN_HOUR
         from capcli.store.pace import FileOpenings, FilePaceBook
 
-        around, locks = self._around, self.folders.locks
+        runtime, locks = self._runtime, self.folders.locks
         return CapitalBroker(
             address,
             self._secrets,
-            clock=around.clock,
-            cache=None if cache is None else _Told(cache, self._presence.on_secret, self._note_env),
+            clock=runtime.clock,
+            cache=None if cache is None else _Told(cache, self._caller.on_secret, self._note_env),
             wanted_account=account,
             transport=self._transport(),
             read_timeout_s=self.settings.http_timeout_s,
-            monotonic=around.monotonic,
-            sleep=around.sleep,
-            pace_book=FilePaceBook(locks, address, around.monotonic),
+            monotonic=runtime.monotonic,
+            sleep=runtime.sleep,
+            pace_book=FilePaceBook(locks, address, runtime.monotonic),
             openings_book=FileOpenings(locks, address),
             openings_an_hour=OPENINGS_AN_HOUR if self.settings.env is Env.DEMO else None,
             preferences_book=self._preferences_book(address),
             login_lock=lambda: self._login_lock(address),
             session_lock=lambda: self._session_lock(address),
-            on_wait=lambda seconds: self._presence.on_wait(_PACED.format(ceil(seconds))),
+            on_wait=lambda seconds: self._caller.on_wait(_PACED.format(ceil(seconds))),
             # The embedded paper broker is reached over no wire, and its password is public.
             sealed_login=self.settings.env is not Env.PAPER,
             dry_run=self.settings.dry_run,
-            reads_only=self._presence.reads_only,
+            reads_only=self._caller.reads_only,
         )
 
     def _preferences_book(self, address: str) -> "FilePreferences":
         from capcli.store.preferences import FilePreferences
 
-        return FilePreferences(self.folders.cache, address, self._around.clock)
+        return FilePreferences(self.folders.cache, address, self._runtime.clock)
 
     def _day_ranges(self, host: str) -> "FileDayRanges":
         from capcli.store.day_ranges import FileDayRanges
@@ -502,14 +502,14 @@ class App:
     def _login_lock(self, address: str) -> "AbstractContextManager[None]":
         from capcli.store.login_lock import FileLoginLock
 
-        told = partial(self._presence.on_wait, _LOGIN_ELSEWHERE)
+        told = partial(self._caller.on_wait, _LOGIN_ELSEWHERE)
         return FileLoginLock(self.folders.locks, self._login_key(address), told=told)()
 
     def _session_lock(self, address: str) -> "AbstractContextManager[None]":
         from capcli.store.lock import FileSessionLock
 
         key = f"{self.env}\n{address}\n{self.credentials.fingerprint_hint()}"
-        return FileSessionLock(self.folders.locks, key, wait_s=self._around.lock_wait_s)()
+        return FileSessionLock(self.folders.locks, key, wait_s=self._runtime.lock_wait_s)()
 
     @property
     def _url(self) -> str:
@@ -542,15 +542,15 @@ class App:
             raise silent
         found = self.credentials.load()
         if self.settings.env is not Env.PAPER:
-            self._presence.on_secret(found.api_key, found.identifier, found.password)
+            self._caller.on_secret(found.api_key, found.identifier, found.password)
         return found
 
     def _transport(self) -> Any:
-        if self._around.transport is not None or self.settings.env is not Env.PAPER:
-            return self._around.transport
+        if self._runtime.transport is not None or self.settings.env is not Env.PAPER:
+            return self._runtime.transport
         from capcli.paper.transport import PaperTransport
 
-        return PaperTransport(self.folders.paper, self._around.clock, sleep=self._around.sleep)
+        return PaperTransport(self.folders.paper, self._runtime.clock, sleep=self._runtime.sleep)
 
     @property
     def _session_cache(self) -> "FirstUsableCache":
@@ -609,7 +609,7 @@ class App:
     def _credentials(self) -> "CredentialSource":
         from capcli.credentials.source import CredentialSource
 
-        return CredentialSource(self.settings, self._environ, interactive=self._presence.interactive)
+        return CredentialSource(self.settings, self._environ, interactive=self._caller.interactive)
 
     @property
     def journal(self) -> "SqliteJournal":
@@ -667,17 +667,17 @@ class App:
         from capcli.safety.audit import Verification
 
         return self._once(
-            "verification", lambda: Verification(self.journal, self._audit_item(), self._around.clock)
+            "verification", lambda: Verification(self.journal, self._audit_item(), self._runtime.clock)
         )
 
     @property
-    def desk(self) -> "Desk":
-        return self._once("desk", lambda: self._desk(self.broker, self._strict_policy()))
+    def context(self) -> "Context":
+        return self._once("desk", lambda: self._context(self.broker, self._strict_policy()))
 
     @property
-    def order_desk(self) -> "Desk":
+    def order_context(self) -> "Context":
         """The same desk for what changes something at the broker: its requests go first."""
-        return self._once("order_desk", lambda: self._desk(self._order_broker, self._strict_policy()))
+        return self._once("order_context", lambda: self._context(self._order_broker, self._strict_policy()))
 
     @property
     def _order_broker(self) -> "CapitalBroker":
@@ -686,13 +686,13 @@ class App:
         return self._once("order_broker", lambda: self.broker.in_lane(Lane.ORDERS))
 
     @property
-    def exit_desk(self) -> "Desk":
+    def exit_context(self) -> "Context":
         """The desk for what takes risk away: beside what is wrong with settings that it does not use."""
         from dataclasses import replace
 
         return self._once(
-            "exit_desk",
-            lambda: replace(self._desk(self._order_broker, self._policy()), notices=self._notices),
+            "exit_context",
+            lambda: replace(self._context(self._order_broker, self._policy()), notices=self._notices),
         )
 
     @property
@@ -701,15 +701,15 @@ class App:
         said = (fault.message.removesuffix(" Nothing was sent.") for fault in self.settings.faults)
         return tuple(f"{words} This command goes on without it." for words in said)
 
-    def _desk(self, broker: "CapitalBroker", policy: "Policy") -> "Desk":
-        from capcli.trading.snapshot import Desk
+    def _context(self, broker: "CapitalBroker", policy: "Policy") -> "Context":
+        from capcli.trading.snapshot import Context
 
-        return Desk(
+        return Context(
             self.env,
             broker,
             self.journal,
             policy,
-            self._around.clock,
+            self._runtime.clock,
             self._halt_switch,
             self.approvals,
             dry_run=self.settings.dry_run,
@@ -732,14 +732,14 @@ class App:
 
         return Approvals(
             lambda: self.journal,
-            self._around.clock,
-            self._around.ids,
+            self._runtime.clock,
+            self._runtime.ids,
             place=(self.env, self.host),
             needed=self.approval_mode == "human",
             announce=self.announcer.announce,
-            client=self._presence.client,
+            client=self._caller.client,
             mandate=self._mandated,
-            at_terminal=self._presence.interactive,
+            at_terminal=self._caller.interactive,
         )
 
     def _mandated(
@@ -753,7 +753,7 @@ class App:
     def _mandate_permits(self) -> "MandatePermits":
         from capcli.safety.mandate_permits import MandatePermits
 
-        return MandatePermits(lambda: self.journal, self._ledger, self._around.clock, self.mandate_secret)
+        return MandatePermits(lambda: self.journal, self._ledger, self._runtime.clock, self.mandate_secret)
 
     @property
     def _ledger(self) -> "Ledger":
@@ -779,9 +779,9 @@ class App:
             ledger=self._ledger,
             files=MandateFiles(self.folders.state / "mandates"),
             cancel=cancel,
-            refuse_while_halted=self.order_desk.refuse_while_halted,
-            clock=self._around.clock,
-            ids=self._around.ids,
+            refuse_while_halted=self.order_context.refuse_while_halted,
+            clock=self._runtime.clock,
+            ids=self._runtime.ids,
             new_secret=lambda: secrets.token_hex(32),
         )
         return Mandates(self.env, self.host, tools, approval=self.approval_mode)
@@ -800,7 +800,7 @@ class App:
                 variable=name,
             )
         secret = read_private("CAP_MANDATE_FILE", self.settings.mandate_file or "")
-        self._presence.on_secret(secret.strip())
+        self._caller.on_secret(secret.strip())
         return secret
 
     @property
@@ -813,7 +813,7 @@ class App:
 
         return Announcer(
             lambda: self.programs,
-            self._around.monotonic,
+            self._runtime.monotonic,
             on_desktop=self.settings.notify,
             command=self.settings.notify_cmd,
         )
@@ -826,7 +826,7 @@ class App:
     def _launch(self) -> "Launch":
         from capcli.notify import Launcher
 
-        return self._around.launch or Launcher(self._environ)
+        return self._runtime.launch or Launcher(self._environ)
 
     @property
     def _halt_switch(self) -> "FileHalt":
@@ -835,7 +835,7 @@ class App:
     @property
     def halting(self) -> "Halting":
         return self._once(
-            "halting", lambda: _halting(self._halt_switch, lambda: self.journal, self._around.clock)
+            "halting", lambda: _halting(self._halt_switch, lambda: self.journal, self._runtime.clock)
         )
 
     def waiting_orders(self) -> "tuple[str, Listed[WorkingOrder], str]":
@@ -847,8 +847,8 @@ class App:
         cancelled = ""
         with suppress(CapcliError):
             cancelled = self.mandates.cancel_orders()
-        found = self.exit_desk.broker.list_orders()
-        return self.exit_desk.where(self.broker.account_id), found, cancelled
+        found = self.exit_context.broker.list_orders()
+        return self.exit_context.where(self.broker.account_id), found, cancelled
 
     @property
     def pin(self) -> "Pin":
@@ -862,8 +862,8 @@ class App:
         return Pin(
             PinItem(self._live_item("pin")),
             lambda: self.halting,
-            self._around.clock,
-            lambda: file_lock(lock, wait_s=self._around.lock_wait_s),
+            self._runtime.clock,
+            lambda: file_lock(lock, wait_s=self._runtime.lock_wait_s),
             needed=lambda: self.settings.env is Env.LIVE and self.live_approval == "human",
         )
 
@@ -932,7 +932,7 @@ class App:
             self._unlock_item(),
             self._live_place(),
             self.pin,
-            self._around.clock,
+            self._runtime.clock,
             profile=self.settings.profile,
             on_purpose=OnPurpose(
                 live_by(self._environ, self.folders, self.settings.profile), self._trading_by
@@ -978,7 +978,7 @@ class App:
     @property
     def _confirmation_needed(self) -> bool:
         # A dry run sends nothing that somebody would have to confirm.
-        return (self.settings.require_confirm or self._presence.asks_always) and not self.settings.dry_run
+        return (self.settings.require_confirm or self._caller.asks_always) and not self.settings.dry_run
 
     def _strict_policy(self) -> "Policy":
         self._refuse_confirm_on_live()
@@ -1051,7 +1051,7 @@ class App:
     def markets(self) -> "Markets":
         from capcli.marketdata.markets import Markets
 
-        return self._once("markets", lambda: Markets(self.broker, self._around.clock))
+        return self._once("markets", lambda: Markets(self.broker, self._runtime.clock))
 
     @property
     def browsing(self) -> "Browsing":
@@ -1071,7 +1071,7 @@ class App:
 
         return self._once(
             "stored_alerts",
-            lambda: StoredAlerts(self.env, self.broker, lambda: self.journal, self._around.clock),
+            lambda: StoredAlerts(self.env, self.broker, lambda: self.journal, self._runtime.clock),
         )
 
     @property
@@ -1087,7 +1087,7 @@ class App:
         return self._once(
             "events",
             lambda: Events(
-                self.env, self.broker, lambda: self.journal, self._halt_switch, self._around.clock
+                self.env, self.broker, lambda: self.journal, self._halt_switch, self._runtime.clock
             ),
         )
 
@@ -1107,12 +1107,12 @@ class App:
 
         from capcli.broker.stream import Setting, Streams
 
-        around, on_paper = self._around, self.settings.env is Env.PAPER
+        runtime, on_paper = self._runtime, self.settings.env is Env.PAPER
         setting = Setting(
             connect=self._paper_socket if on_paper else self._web_socket(),
-            clock=around.clock,
-            monotonic=around.monotonic,
-            sleep=around.sleep,
+            clock=runtime.clock,
+            monotonic=runtime.monotonic,
+            sleep=runtime.sleep,
             chance=random.random,
             url=self.settings.stream_url,
             checked=not on_paper,
@@ -1127,29 +1127,29 @@ class App:
     def _paper_socket(self, _address: str) -> "Socket":
         from capcli.paper.inprocess import InProcessSocket
 
-        return InProcessSocket(self.folders.paper, self._around.clock)
+        return InProcessSocket(self.folders.paper, self._runtime.clock)
 
     @property
     def watching(self) -> "Watching":
         from capcli.marketdata.streams import Watching
 
-        return self._once("watching", lambda: Watching(self.broker, self.streams, self._around.clock))
+        return self._once("watching", lambda: Watching(self.broker, self.streams, self._runtime.clock))
 
     @property
     def live_portfolio(self) -> "LivePortfolio":
         from capcli.marketdata.live_book import LivePortfolio
 
-        around = self._around
+        runtime = self._runtime
         return self._once(
             "live_portfolio",
-            lambda: LivePortfolio(self.broker, self.watching, around.clock, around.sleep),
+            lambda: LivePortfolio(self.broker, self.watching, runtime.clock, runtime.sleep),
         )
 
     @property
     def glimpses(self) -> "Glimpses":
         from capcli.marketdata.stream_snapshots import Glimpses
 
-        around = self._around
+        runtime = self._runtime
         return self._once(
             "glimpses",
             lambda: Glimpses(
@@ -1157,8 +1157,8 @@ class App:
                 self.streams,
                 self.watching,
                 self.live_portfolio,
-                clock=around.clock,
-                monotonic=around.monotonic,
+                clock=runtime.clock,
+                monotonic=runtime.monotonic,
             ),
         )
 
@@ -1166,8 +1166,8 @@ class App:
     def downloads(self) -> "Downloads":
         from capcli.marketdata.downloads import Downloads
 
-        around = self._around
-        return self._once("downloads", lambda: Downloads(self.broker, around.clock, around.monotonic))
+        runtime = self._runtime
+        return self._once("downloads", lambda: Downloads(self.broker, runtime.clock, runtime.monotonic))
 
     def candle_file(self, name: str, *, force: bool) -> "CandleTarget":
         """Return the file that a download goes into. Raises UsageError for a name that tells no format."""
@@ -1206,12 +1206,12 @@ class App:
         return self._once(
             "previews",
             lambda: Previews(
-                self.desk,
+                self.context,
                 self._day_ranges(self.host),
-                ids=self._around.ids,
+                ids=self._runtime.ids,
                 ttl_s=self._preview_ttl_s,
                 settle=lambda: self._settlements(wait_s=0).reconcile(),
-                client=lambda: "terminal" if self._presence.interactive else self._presence.client(),
+                client=lambda: "terminal" if self._caller.interactive else self._caller.client(),
             ),
         )
 
@@ -1226,7 +1226,7 @@ class App:
     def proposals(self) -> "Proposals":
         from capcli.trading.propose import Proposals
 
-        return self._once("proposals", lambda: Proposals(self.desk, self.previews))
+        return self._once("proposals", lambda: Proposals(self.context, self.previews))
 
     @property
     def exposures(self) -> "Exposures":
@@ -1238,7 +1238,7 @@ class App:
     def status(self) -> "Status":
         from capcli.account.status import Status
 
-        return self._once("status", lambda: Status(self.desk, lambda: self.approvals.queue().total))
+        return self._once("status", lambda: Status(self.context, lambda: self.approvals.queue().total))
 
     @property
     def executions(self) -> "Executions":
@@ -1247,7 +1247,7 @@ class App:
     def _executions(self) -> "Executions":
         from capcli.trading.execute import Executions
 
-        return Executions(self.order_desk, self._sending())
+        return Executions(self.order_context, self._sending())
 
     @property
     def protected_executions(self) -> "ProtectedExecutions":
@@ -1258,20 +1258,20 @@ class App:
 
         remedies = Remedies(self.amendments, self.order_amendments, self.closings, self.cancellations)
         always = self.settings.ensure_stop
-        return ProtectedExecutions(self.order_desk, self.executions, remedies, always=always)
+        return ProtectedExecutions(self.order_context, self.executions, remedies, always=always)
 
     def _sending(self) -> "Sending":
         from capcli.store.lock import FileAccountLock
         from capcli.trading.execute import Sending
 
-        around = self._around
+        runtime = self._runtime
         return Sending(
-            lock=FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
-            ids=around.ids,
-            sleep=around.sleep,
-            monotonic=around.monotonic,
+            lock=FileAccountLock(self.folders.locks, wait_s=runtime.lock_wait_s),
+            ids=runtime.ids,
+            sleep=runtime.sleep,
+            monotonic=runtime.monotonic,
             confirmation_needed=self._confirmation_needed,
-            recall=self.recall,
+            send_gate=self.send_gate,
             account=self.settings.account,
             patience=self._patience(),
         )
@@ -1280,7 +1280,7 @@ class App:
     def reductions(self) -> "Reductions":
         from capcli.trading.partial_close import Reductions
 
-        return self._once("reductions", lambda: Reductions(self.order_desk, self._sending()))
+        return self._once("reductions", lambda: Reductions(self.order_context, self._sending()))
 
     @property
     def closings(self) -> "Closings":
@@ -1299,9 +1299,9 @@ class App:
         from capcli.trading.close_all import ClosingsOfAll
 
         return ClosingsOfAll(
-            self.exit_desk,
+            self.exit_context,
             self.closings,
-            sleep=self._around.sleep,
+            sleep=self._runtime.sleep,
             confirmation_needed=self._confirmation_needed,
         )
 
@@ -1313,9 +1313,9 @@ class App:
         from capcli.trading.cancel_all import CancellationsOfAll
 
         return CancellationsOfAll(
-            self.exit_desk,
+            self.exit_context,
             self.cancellations,
-            sleep=self._around.sleep,
+            sleep=self._runtime.sleep,
             confirmation_needed=self._confirmation_needed,
         )
 
@@ -1331,10 +1331,10 @@ class App:
             lambda: self.settlements,
             self.cancellations,
             self.closings,
-            self.recall,
-            self._around.sleep,
+            self.send_gate,
+            self._runtime.sleep,
         )
-        return Flattenings(self.exit_desk, tools, confirmation_needed=self._confirmation_needed)
+        return Flattenings(self.exit_context, tools, confirmation_needed=self._confirmation_needed)
 
     @property
     def amendments(self) -> "Amendments":
@@ -1356,46 +1356,48 @@ class App:
         from capcli.store.lock import FileAccountLock
         from capcli.trading.amend_order_preview import OrderUpdates, Setting
 
-        around = self._around
+        runtime = self._runtime
         setting = Setting(
-            FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
-            around.ids,
+            FileAccountLock(self.folders.locks, wait_s=runtime.lock_wait_s),
+            runtime.ids,
             self._preview_ttl_s,
             self._confirmation_needed,
             self.settings.account,
         )
-        return OrderUpdates(self.order_desk, self.order_amendments, self._witness(), setting)
+        return OrderUpdates(self.order_context, self.order_amendments, self._reconciler(), setting)
 
     def _amending(self, service: Callable[..., T]) -> T:
         from capcli.store.lock import FileAccountLock
 
-        around = self._around
+        runtime = self._runtime
         return service(
             self._changer(),
-            self._witness(),
-            FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
+            self._reconciler(),
+            FileAccountLock(self.folders.locks, wait_s=runtime.lock_wait_s),
             confirmation_needed=self._confirmation_needed,
         )
 
     @property
-    def settlements(self) -> "Settlements":
-        return self._once("settlements", lambda: self._settlements(self._around.lock_wait_s))
+    def settlements(self) -> "Reconciliations":
+        return self._once("settlements", lambda: self._settlements(self._runtime.lock_wait_s))
 
-    def _settlements(self, wait_s: float) -> "Settlements":
-        from capcli.reconcile.reconcile import Settlements
+    def _settlements(self, wait_s: float) -> "Reconciliations":
+        from capcli.reconcile.reconcile import Reconciliations
         from capcli.store.lock import FileAccountLock
 
         lock, account = FileAccountLock(self.folders.locks, wait_s=wait_s), self.settings.account
-        return Settlements(self.order_desk, self._witness(), lock, sleep=self._around.sleep, account=account)
+        return Reconciliations(
+            self.order_context, self._reconciler(), lock, sleep=self._runtime.sleep, account=account
+        )
 
     @property
     def resolutions(self) -> "Resolutions":
         from capcli.reconcile.resolve import Resolutions
         from capcli.store.lock import FileAccountLock
 
-        lock = FileAccountLock(self.folders.locks, wait_s=self._around.lock_wait_s)
+        lock = FileAccountLock(self.folders.locks, wait_s=self._runtime.lock_wait_s)
         return self._once(
-            "resolutions", lambda: Resolutions(self.order_desk, self.settlements, self._witness(), lock)
+            "resolutions", lambda: Resolutions(self.order_context, self.settlements, self._reconciler(), lock)
         )
 
     @property
@@ -1404,15 +1406,15 @@ class App:
 
         return self._once("executions_log", lambda: ExecutionsLog(self.env, self.journal))
 
-    def _witness(self) -> "Witness":
-        from capcli.reconcile.reconciler import Witness
+    def _reconciler(self) -> "Reconciler":
+        from capcli.reconcile.reconciler import Reconciler
 
-        return Witness(self.order_desk, self._around.sleep, self._around.monotonic, self._patience())
+        return Reconciler(self.order_context, self._runtime.sleep, self._runtime.monotonic, self._patience())
 
     def _patience(self) -> "Patience":
         from capcli.reconcile.lookup import Patience
 
-        return Patience(self._around.quiet_s, self._around.gap_s)
+        return Patience(self._runtime.quiet_s, self._runtime.gap_s)
 
     @property
     def cancellations(self) -> "Cancellations":
@@ -1423,24 +1425,24 @@ class App:
             "cancellations", lambda: Cancellations(self._exit_changer, confirmation_needed=needed)
         )
 
-    def _changer(self) -> "Changer":
-        from capcli.trading.mutation import Changer
+    def _changer(self) -> "Mutations":
+        from capcli.trading.mutation import Mutations
 
-        desk = self.order_desk
-        return Changer(desk, desk.journal, self._around.ids, self._around.sleep, self.recall)
+        context = self.order_context
+        return Mutations(context, context.journal, self._runtime.ids, self._runtime.sleep, self.send_gate)
 
     @property
-    def _exit_changer(self) -> "Changer":
+    def _exit_changer(self) -> "Mutations":
         """Return what sends closes and cancellations: written down as well as the journal allows."""
         return self._once("exit_changer", self._build_exit_changer)
 
-    def _build_exit_changer(self) -> "Changer":
+    def _build_exit_changer(self) -> "Mutations":
         from capcli.trading.best_effort import BestEffortBook
-        from capcli.trading.mutation import Changer
+        from capcli.trading.mutation import Mutations
 
-        around = self._around
-        book = BestEffortBook(lambda: self.journal, around.monotonic)
-        return Changer(self.exit_desk, book, around.ids, around.sleep, self.recall)
+        runtime = self._runtime
+        book = BestEffortBook(lambda: self.journal, runtime.monotonic)
+        return Mutations(self.exit_context, book, runtime.ids, runtime.sleep, self.send_gate)
 
     @property
     def account_changes(self) -> "AccountChanges":
@@ -1450,12 +1452,12 @@ class App:
         from capcli.account.preferences import AccountChanges
         from capcli.store.lock import FileAccountLock
 
-        around = self._around
+        runtime = self._runtime
         return AccountChanges(
-            self.order_desk,
-            FileAccountLock(self.folders.locks, wait_s=around.lock_wait_s),
-            self.recall,
-            sleep=around.sleep,
+            self.order_context,
+            FileAccountLock(self.folders.locks, wait_s=runtime.lock_wait_s),
+            self.send_gate,
+            sleep=runtime.sleep,
             confirmation_needed=self._confirmation_needed,
         )
 
@@ -1463,9 +1465,9 @@ class App:
     def confirms(self) -> "Confirms":
         from capcli.reconcile.confirms import Confirms
 
-        around = self._around
+        runtime = self._runtime
         return self._once(
-            "confirms", lambda: Confirms(self.broker, sleep=around.sleep, monotonic=around.monotonic)
+            "confirms", lambda: Confirms(self.broker, sleep=runtime.sleep, monotonic=runtime.monotonic)
         )
 
     @property
@@ -1486,11 +1488,11 @@ class App:
             return None
 
     @property
-    def paper(self) -> "PaperDesk":
+    def paper(self) -> "PaperControl":
         return self._once("paper", self._paper)
 
-    def _paper(self) -> "PaperDesk":
-        from capcli.paper_control import PaperDesk
+    def _paper(self) -> "PaperControl":
+        from capcli.paper_control import PaperControl
         from capcli.store.lock import FileAccountLock
 
         host = HOSTS[Env.PAPER].removeprefix("http://")
@@ -1499,11 +1501,11 @@ class App:
             self._preferences_book(HOSTS[Env.PAPER]).drop_all()
             self._day_ranges(host).drop_all()
 
-        return PaperDesk(
+        return PaperControl(
             self.folders.paper,
-            self._around.clock,
+            self._runtime.clock,
             lambda: self.journal,
-            FileAccountLock(self.folders.locks, wait_s=self._around.lock_wait_s),
+            FileAccountLock(self.folders.locks, wait_s=self._runtime.lock_wait_s),
             host,
             after_reset=forget,
         )

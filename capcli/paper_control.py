@@ -29,7 +29,7 @@ _ENDS = {
 }
 
 
-class PaperDesk:
+class PaperControl:
     """The paper broker's state file, for the `paper` commands; `host` is the embedded one's."""
 
     def __init__(

@@ -13,7 +13,7 @@ from capcli.domain.account import OrderType
 from capcli.domain.attempt import Answer
 from capcli.domain.commands import preview_command
 from capcli.domain.money import NotANumber, parse_decimal, short
-from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.errors import CapcliError, RateLimited, SessionLost
 
 RETRY_AFTER_S = 30
@@ -228,7 +228,7 @@ def command_after(reason: str, request: OrderRequest, order_type: OrderType | No
 def _cured(cure: Cure, request: OrderRequest, bound: Decimal | None) -> OrderRequest | None:
     """Return the order as the broker would take it; None where that cannot be told."""
     trigger, known = request.trigger, bound is not None
-    at_bound = Leg(LegForm.LEVEL, bound or Decimal(0))
+    at_bound = ExitOrder(ExitForm.LEVEL, bound or Decimal(0))
     bare = {"stop": None, "limit": None, "trailing": False, "guaranteed": False}
     changes: dict[Cure, tuple[bool, dict[str, Any]]] = {
         Cure.AGAIN: (True, {}),
@@ -250,7 +250,7 @@ def _without_expiry(trigger: Trigger | None) -> Trigger | None:
     return replace(trigger, good_till=None) if trigger else None
 
 
-def bounded_leg(reason: str) -> str | None:
+def bounded_exit(reason: str) -> str | None:
     """Return the option that puts a stop or a limit at the bound of a refusal; None where it has none."""
     meaning, bound = meaning_of(reason)
     name = {Cure.STOP: "stop", Cure.LIMIT: "limit"}.get(meaning.cure) if meaning else None

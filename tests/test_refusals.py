@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
-from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.refusals import TABLE, command_after, in_words, page
 
 D = Decimal
@@ -19,7 +19,9 @@ ORDER_NOT_FOUND ORIGINAL_GSL_UPDATE POSITION_NOT_FOUND RC_INSTRUMENT_CLIENT_MOP
 RC_INSTRUMENT_GLOBAL_MOP RC_NOT_ENOUGH_MARGIN RC_NOT_FOUND RC_NO_RATES RC_SETTLEMENT RC_UNKNOWN
 REQUIRED_GSL RISK_CHECK THROTTLING UNKNOWN
 """
-ORDER = OrderRequest("GOLD", Side.BUY, D(2), stop=Leg(LegForm.LEVEL, D(10)), limit=Leg(LegForm.LEVEL, D(99)))
+ORDER = OrderRequest(
+    "GOLD", Side.BUY, D(2), stop=ExitOrder(ExitForm.LEVEL, D(10)), limit=ExitOrder(ExitForm.LEVEL, D(99))
+)
 RESTING = replace(ORDER, trigger=Trigger(D(50), good_till=datetime(2026, 1, 1, tzinfo=UTC)))
 
 

@@ -31,8 +31,8 @@ from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
 from capcli.safety.trading_gate import require_trading
 from capcli.trading.mutation import refusal
-from capcli.trading.send_gate import Recall
-from capcli.trading.snapshot import Desk, not_sent
+from capcli.trading.send_gate import SendGate
+from capcli.trading.snapshot import Context, not_sent
 
 PREFERENCES_PATH = "/accounts/preferences"
 TOP_UP_PATH = "/accounts/topUp"
@@ -127,38 +127,38 @@ class AccountChanges:
 
     def __init__(
         self,
-        desk: Desk,
+        context: Context,
         lock: AccountLock,
-        recall: Recall,
+        send_gate: SendGate,
         *,
         sleep: Callable[[float], None],
         confirmation_needed: bool,
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._lock = lock
-        self._recall = recall
+        self._send_gate = send_gate
         self._sleep = sleep
         self._confirmation_needed = confirmation_needed
 
     def preferences(self) -> Reply[PreferencesShown]:
         """Return hedging mode and leverages of the active account, as the broker has them now."""
-        found = self._desk.broker.preferences()
-        return Reply(PreferencesShown(found.hedging, _rows(found)), self._desk.broker.account_id)
+        found = self._context.broker.preferences()
+        return Reply(PreferencesShown(found.hedging, _rows(found)), self._context.broker.account_id)
 
     def question(self, wanted: Wanted) -> str:
         """Return what a person is asked before a change of the preferences there are. Raises ChecksFailed."""
-        found = self._desk.broker.preferences()
+        found = self._context.broker.preferences()
         _check(wanted, found)
         effects = " ".join(_effects(wanted, found))
-        return self._asked("Change preferences", effects, self._desk.broker.account_id or "")
+        return self._asked("Change preferences", effects, self._context.broker.account_id or "")
 
     def top_up_question(self, amount: Decimal) -> str:
         """Return what a person is asked before play money is moved."""
-        before = self._account(self._desk.broker.session().account_id)
+        before = self._account(self._context.broker.session().account_id)
         return self._asked(_top_up_words(amount, before), "", before.account_id)
 
     def _asked(self, what: str, effects: str, account_id: str) -> str:
-        return request_text(what, filter(None, (effects,)), self._desk.env, account_id)
+        return request_text(what, filter(None, (effects,)), self._context.env, account_id)
 
     def prefer(self, wanted: Wanted, *, confirmed: bool) -> Reply[PreferencesSet]:
         """Set preferences, once, and read them back.
@@ -166,14 +166,14 @@ class AccountChanges:
         Raises UsageError, TradingOff, LiveLocked, ChecksFailed, NotConfirmed, Busy, BrokerRefused and what a
         read raises: then they are as before. Problem PREFERENCES_UNKNOWN when they do not read as asked.
         """
-        require_trading(self._desk.policy, "The change of preferences")
+        require_trading(self._context.policy, "The change of preferences")
         if wanted == Wanted():
             raise UsageError("Name what is to change.", next="capcli accounts preferences --help")
-        account_id = self._desk.broker.session().account_id
-        with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
-            before = self._desk.broker.preferences()
+        account_id = self._context.broker.session().account_id
+        with about(account_id), self._lock(self._context.env, self._context.broker.host, account_id):
+            before = self._context.broker.preferences()
             _check(wanted, before)
-            self._desk.refuse_while_halted("The change of preferences")
+            self._context.refuse_while_halted("The change of preferences")
             if wanted.seen_in(before):
                 return _set(before, account_id, "Nothing to change: it is so already. Nothing was sent.")
             effects = " ".join(_effects(wanted, before))
@@ -184,9 +184,9 @@ class AccountChanges:
         words = _Words("The change of preferences", "The preferences are as before.", wanted.command)
         shown = self._asked("Change preferences", effects, account_id)
         answer = self._send("PUT", PREFERENCES_PATH, wanted.body(), account_id, shown)
-        self._desk.broker.forget_preferences()
+        self._context.broker.forget_preferences()
         self._require_taken(answer, words, lambda: self._why_not(wanted))
-        now = self._seen(self._desk.broker.preferences, wanted.seen_in)
+        now = self._seen(self._context.broker.preferences, wanted.seen_in)
         if now is None:
             raise _unseen(words.name, "capcli accounts preferences", answer)
         if wanted.seen_in(now):
@@ -210,7 +210,7 @@ class AccountChanges:
         if wanted.hedging is None:
             return ""
         with suppress(CapcliError):
-            if count := len(self._desk.broker.positions()):
+            if count := len(self._context.broker.positions()):
                 return f"{counted(count, 'position')} open: hedging switches only while none is. "
         return ""
 
@@ -221,7 +221,7 @@ class AccountChanges:
         BrokerRefused and what a read raises: then the money is as before. Problem TOPUP_UNKNOWN when the cash
         does not show it.
         """
-        if self._desk.policy.env == "live":
+        if self._context.policy.env == "live":
             raise DemoOnly(
                 f"Money is topped up here on demo and paper only. Nothing was sent. {_LIMITS}",
                 next=top_up_command(amount).replace("capcli", "capcli --env demo", 1),
@@ -231,9 +231,9 @@ class AccountChanges:
                 f"The amount is {plain(amount)}. {_LIMITS} Nothing was sent.",
                 next="capcli accounts topup --help",
             )
-        require_trading(self._desk.policy, "The top-up")
-        account_id = self._desk.broker.session().account_id
-        with about(account_id), self._lock(self._desk.env, self._desk.broker.host, account_id):
+        require_trading(self._context.policy, "The top-up")
+        account_id = self._context.broker.session().account_id
+        with about(account_id), self._lock(self._context.env, self._context.broker.host, account_id):
             before = self._account(account_id)
             what = _top_up_words(amount, before)
             self._confirm(f"{what}.", top_up_command(amount, confirm=True), confirmed=confirmed)
@@ -259,46 +259,46 @@ class AccountChanges:
         return _topped(amount, before, now, sentence, done=False)
 
     def _account(self, account_id: str) -> Account:
-        return active_account(self._desk.broker.accounts(), account_id)
+        return active_account(self._context.broker.accounts(), account_id)
 
     def _confirm(self, effects: str, command: str, *, confirmed: bool) -> None:
         if confirmed or not self._confirmation_needed:
             return
         raise OrderNotConfirmed(
-            f"Not confirmed, so nothing was sent to {self._desk.policy.env}. It would do this: {effects}",
+            f"Not confirmed, so nothing was sent to {self._context.policy.env}. It would do this: {effects}",
             next=command,
         )
 
     def _send(self, method: str, path: str, body: bytes, account_id: str, shown: str) -> Answer:
         """Send once; what is sent and what came back stands in the journal's events."""
-        desk = self._desk
-        desk.rehearse(method, path, body, account_id)
-        permit = desk.approvals.permit(
+        context = self._context
+        context.rehearse(method, path, body, account_id)
+        permit = context.approvals.permit(
             Asked(
                 kind="ACCOUNT",
                 subject=path,
-                env=desk.env,
-                host=desk.broker.host,
+                env=context.env,
+                host=context.broker.host,
                 account_id=account_id,
                 method=method,
                 path=path,
                 body=body,
                 text=shown,
-                expires_at=desk.clock() + LIFE,
+                expires_at=context.clock() + LIFE,
             )
         )
-        self._recall.ask()
+        self._send_gate.ask()
         asked = {"account_id": account_id, "method": method, "path": path, "body": body.decode()}
 
         def ready() -> None:
-            self._recall.go(path)
-            desk.journal.note(None, "account_change", at=desk.clock(), detail=asked, permit=permit)
+            self._send_gate.go(path)
+            context.journal.note(None, "account_change", at=context.clock(), detail=asked, permit=permit)
 
-        answer = desk.broker.send(method, path, body, account_id=account_id, ready=ready)
+        answer = context.broker.send(method, path, body, account_id=account_id, ready=ready)
         said = {"delivery": answer.delivery.value, "status": answer.status, "error_code": answer.error_code}
         with suppress(CapcliError):
             # It is out: a journal that fails now must not read as "nothing was sent".
-            desk.journal.note(None, "account_change_answer", at=desk.clock(), detail=asked | said)
+            context.journal.note(None, "account_change_answer", at=context.clock(), detail=asked | said)
         return answer
 
     def _require_taken(self, answer: Answer, words: _Words, why: Callable[[], str]) -> None:

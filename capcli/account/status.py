@@ -19,8 +19,8 @@ from capcli.fanout import together
 from capcli.marketdata.conversion import known_rates
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
-from capcli.trading.open_risk import Book, Flight, flights, losses_in, total_at_stops
-from capcli.trading.snapshot import Desk, broker_midnight, orders_today
+from capcli.trading.open_risk import Book, InFlightOrder, in_flight_orders, losses_in, total_at_stops
+from capcli.trading.snapshot import Context, broker_midnight, orders_today
 
 T = TypeVar("T")
 
@@ -97,9 +97,9 @@ class _Seen(Struct, frozen=True):
 class Status:
     """Reads the account and the journal. Changes nothing."""
 
-    def __init__(self, desk: Desk, waiting: Callable[[], int]) -> None:
+    def __init__(self, context: Context, waiting: Callable[[], int]) -> None:
         """`waiting` counts the requests that wait for a person."""
-        self._desk = desk
+        self._context = context
         self._waiting = waiting
 
     def show(self) -> Reply[StatusFound]:
@@ -107,7 +107,7 @@ class Status:
 
         Four requests, one more for a limit on the orders of a day and for the rates of other currencies.
         """
-        desk, broker, problems = self._desk, self._desk.broker, list[str]()
+        context, broker, problems = self._context, self._context.broker, list[str]()
         positions, orders, accounts, bookings, activity = together(
             broker.list_positions,
             broker.list_orders,
@@ -116,8 +116,8 @@ class Status:
             lambda: _tried(problems, self._activity),
         )
         account = active_account(accounts, broker.account_id or "")
-        place = (desk.env, broker.host, account.account_id)
-        unresolved = _tried(problems, lambda: desk.journal.unresolved(*place)) or ()
+        place = (context.env, broker.host, account.account_id)
+        unresolved = _tried(problems, lambda: context.journal.unresolved(*place)) or ()
         book = Book(positions.rows, orders.rows, self._flights(problems, positions.rows, orders.rows, place))
         total = exposure_rows(broker, account, positions)[-1]
         bad = (*positions.unreadable, *orders.unreadable)
@@ -126,11 +126,11 @@ class Status:
             book=book,
             total=total,
             booked=None if bookings is None else cents(realised(bookings)),
-            sent_today=None if activity is None else orders_today(desk, account.account_id, activity),
+            sent_today=None if activity is None else orders_today(context, account.account_id, activity),
             risk=None if bad else self._risk(book, account),
             most=(None, None) if bad else self._most(book, account),
         )
-        halt, margin = desk.halt.read(), account.equity - account.available
+        halt, margin = context.halt.read(), account.equity - account.available
         found = StatusFound(
             account_name=account.name,
             currency=account.currency,
@@ -143,11 +143,11 @@ class Status:
             loss_at_stops=total.loss_at_stops,
             loss_pct=total.loss_pct,
             without_stop=total.without_stop,
-            limits=tuple(_limits(desk, seen)),
+            limits=tuple(_limits(context, seen)),
             open_positions=len(positions.rows),
             working_orders=len(orders.rows),
             unreadable=bad,
-            trading_allowed=desk.policy.trading_allowed,
+            trading_allowed=context.policy.trading_allowed,
             halt=None if halt is None else halt.words,
             unresolved=tuple(map(_unsettled, unresolved)),
             approvals=_tried(problems, self._waiting) or 0,
@@ -156,15 +156,15 @@ class Status:
         return Reply(found, account.account_id)
 
     def _bookings(self) -> tuple[Transaction, ...]:
-        return self._desk.broker.transactions(broker_midnight(self._now()), None)
+        return self._context.broker.transactions(broker_midnight(self._now()), None)
 
     def _activity(self) -> tuple[Activity, ...]:
-        if self._desk.policy.max_orders_per_day is None:
+        if self._context.policy.max_orders_per_day is None:
             return ()
-        return self._desk.broker.activity(broker_midnight(self._now()), self._now())
+        return self._context.broker.activity(broker_midnight(self._now()), self._now())
 
     def _now(self) -> datetime:
-        return self._desk.broker.broker_time() or self._desk.clock()
+        return self._context.broker.broker_time() or self._context.clock()
 
     def _flights(
         self,
@@ -172,15 +172,17 @@ class Status:
         positions: tuple[Position, ...],
         orders: tuple[WorkingOrder, ...],
         place: tuple[str, str, str],
-    ) -> tuple[Flight, ...]:
-        return _tried(problems, lambda: flights(self._desk.journal, place, positions, orders)) or ()
+    ) -> tuple[InFlightOrder, ...]:
+        return (
+            _tried(problems, lambda: in_flight_orders(self._context.journal, place, positions, orders)) or ()
+        )
 
     def _risk(self, book: Book, account: Account) -> Decimal | None:
         """Return what all deals lose at their stops as CAP_MAX_TOTAL_RISK_PCT counts it; None: no bound."""
-        if self._desk.policy.max_total_risk_pct is None:
+        if self._context.policy.max_total_risk_pct is None:
             return None
         currencies = sorted({row.currency for row in book.deals})
-        rates = known_rates(self._desk.broker, currencies, account.currency)
+        rates = known_rates(self._context.broker, currencies, account.currency)
         with localcontext(EXACT):
             total, unbounded = total_at_stops(book, None, rates, None, None)
         return None if unbounded else cents(total)
@@ -190,10 +192,10 @@ class Status:
 
         Without a loss where it has no bound, and without either where nothing is open.
         """
-        if self._desk.policy.max_risk_pct is None:
+        if self._context.policy.max_risk_pct is None:
             return None, None
         of = {(row.epic, row.side): row.currency for row in book.deals}
-        rates = known_rates(self._desk.broker, sorted(set(of.values())), account.currency)
+        rates = known_rates(self._context.broker, sorted(set(of.values())), account.currency)
         flying = {(one.order.request.epic, one.order.request.side) for one in book.flights} - set(of)
         found: list[tuple[Decimal, str]] = []
         for epic, side in (*of, *flying):
@@ -220,9 +222,9 @@ def _unsettled(attempt: AttemptRecord) -> Unsettled:
     return Unsettled(attempt.attempt_id, attempt.kind, attempt.state, attempt.created_at)
 
 
-def _limits(desk: Desk, seen: _Seen) -> Iterator[LimitLeft]:
+def _limits(context: Context, seen: _Seen) -> Iterator[LimitLeft]:
     """Yield the limits that are set, as the rules of a preview count them."""
-    policy, account, book = desk.policy, seen.account, seen.book
+    policy, account, book = context.policy, seen.account, seen.book
     if (most := policy.max_orders_per_day) is not None:
         used = None if seen.sent_today is None else Decimal(seen.sent_today)
         yield _left("CAP_MAX_ORDERS_PER_DAY", Decimal(most), "orders", used)

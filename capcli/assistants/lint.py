@@ -30,7 +30,7 @@ _SECRETS = ("CAP_API_KEY", "CAP_API_PASSWORD")
 _RESTART = "quit the client fully (not only its window) and open it again"
 
 
-class Doubt(Struct, frozen=True):
+class LintFinding(Struct, frozen=True):
     """One finding. With `stops` the client cannot use the server; otherwise it can."""
 
     text: str
@@ -38,21 +38,23 @@ class Doubt(Struct, frozen=True):
     stops: bool = True
 
 
-def doubts(config: Config, environ: Mapping[str, str], now: datetime) -> tuple[Doubt, ...]:
+def lint(config: Config, environ: Mapping[str, str], now: datetime) -> tuple[LintFinding, ...]:
     """Return everything that is wrong with a config, the worst first. Starts nothing but `--version`."""
     where = f"{config.assistant.title}'s config {config.file}"
     if config.broken:
         return (
-            Doubt(f"{where} {config.broken}, so the client does not start capcli", f"mend {config.file}"),
+            LintFinding(
+                f"{where} {config.broken}, so the client does not start capcli", f"mend {config.file}"
+            ),
         )
     found = [
-        Doubt(f"{config.assistant.title}, server {entry.name}: {doubt.text}", doubt.fix, doubt.stops)
+        LintFinding(f"{config.assistant.title}, server {entry.name}: {doubt.text}", doubt.fix, doubt.stops)
         for entry in config.entries
         for doubt in (*_command(entry, environ), *_settings(entry, config, environ))
     ]
     if started_before_saved(config.assistant, config.file, now):
         found.append(
-            Doubt(
+            LintFinding(
                 f"{config.assistant.title} was started before its config was saved, so it does not know the"
                 " present one",
                 _RESTART,
@@ -62,21 +64,21 @@ def doubts(config: Config, environ: Mapping[str, str], now: datetime) -> tuple[D
     return tuple(sorted(found, key=lambda doubt: not doubt.stops))
 
 
-def _command(entry: Entry, environ: Mapping[str, str]) -> Iterator[Doubt]:
+def _command(entry: Entry, environ: Mapping[str, str]) -> Iterator[LintFinding]:
     if entry.disabled:
-        yield Doubt("it is switched off in the client", "enable it in the client", stops=False)
+        yield LintFinding("it is switched off in the client", "enable it in the client", stops=False)
     if not entry.command:
-        yield Doubt("it has no command", "name the full path of capcli as its command")
+        yield LintFinding("it has no command", "name the full path of capcli as its command")
         return
     place = shutil.which(entry.command, path=environ.get("PATH"))
     if place is None:
-        yield Doubt(
+        yield LintFinding(
             f"Server not responding: its command {entry.command} is not there",
             f"name the full path instead: {_named()}",
         )
         return
     if not os.path.isabs(entry.command):  # noqa: PTH117
-        yield Doubt(
+        yield LintFinding(
             f"its command {entry.command} has no full path; a client that is started from the desktop may"
             " not find it",
             f"name the full path instead: {place}",
@@ -84,7 +86,7 @@ def _command(entry: Entry, environ: Mapping[str, str]) -> Iterator[Doubt]:
         )
     yield from _program(entry, place)
     if not _serves(entry.args):
-        yield Doubt("it does not start `mcp serve`", 'end its args with "mcp", "serve"')
+        yield LintFinding("it does not start `mcp serve`", 'end its args with "mcp", "serve"')
 
 
 def _serves(args: tuple[str, ...]) -> bool:
@@ -92,7 +94,7 @@ def _serves(args: tuple[str, ...]) -> bool:
     return any(pair == ("mcp", "serve") for pair in pairwise(words))
 
 
-def _program(entry: Entry, place: str) -> Iterator[Doubt]:
+def _program(entry: Entry, place: str) -> Iterator[LintFinding]:
     """Ask the entry's own program for its version, where it is an interpreter or capcli itself."""
     name = re.split(r"[/\\]", place)[-1].lower().removesuffix(".exe")
     if re.fullmatch(r"python[0-9.w]*", name):
@@ -100,13 +102,13 @@ def _program(entry: Entry, place: str) -> Iterator[Doubt]:
             return
         question: tuple[str, ...] = (place, "-m", OURS, "--version")
         what = f"its Python {place}"
-        missing = Doubt(
+        missing = LintFinding(
             f"Server not responding: {what} has no capcli: the wrong interpreter",
             f"name this one instead: {_named()}",
         )
     elif name == OURS:
         question, what = (place, "--version"), f"its {place}"
-        missing = Doubt(
+        missing = LintFinding(
             f"Server not responding: {what} does not start; its Python may be gone",
             f"name this one instead: {_named()}",
         )
@@ -116,7 +118,7 @@ def _program(entry: Entry, place: str) -> Iterator[Doubt]:
     if version is None:
         yield missing
     elif version != __version__:
-        yield Doubt(
+        yield LintFinding(
             f"{what} is capcli {version}, this is {__version__}",
             f"upgrade it, or name this one instead: {_named()}",
             stops=False,
@@ -147,19 +149,19 @@ def _named() -> str:
     return " ".join(own_command())
 
 
-def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Iterator[Doubt]:
+def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Iterator[LintFinding]:
     """Read the entry's settings as its server will."""
     mend = f"mend {config.file}"
     unknown = [word for word in own_words(entry) if word.startswith("-") and _option(word) not in _OPTIONS]
     for word in unknown:
-        yield Doubt(f"`capcli mcp serve` has no option {_option(word)}", mend)
+        yield LintFinding(f"`capcli mcp serve` has no option {_option(word)}", mend)
     for name, text in entry.env.items():
         if config.assistant.expands and "${" in text:
             continue
         if name in CREDENTIAL_NAMES and (problem := slip(text)):
-            yield Doubt(f"{name} is {problem}", mend)
+            yield LintFinding(f"{name} is {problem}", mend)
         elif name in _SECRETS and text.strip():
-            yield Doubt(
+            yield LintFinding(
                 f"{name} stands there in plain text",
                 "capcli login keeps it in the keychain; then take it out of the config",
                 stops=False,
@@ -169,7 +171,7 @@ def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Itera
         load(theirs, folders(theirs), env=_value(entry, "--env"), profile=_value(entry, "--profile"))
         variables(theirs)
     except CapcliError as error:
-        yield Doubt(error.message.replace(" Nothing was sent.", ""), mend)
+        yield LintFinding(error.message.replace(" Nothing was sent.", ""), mend)
 
 
 def _environ(entry: Entry, config: Config, environ: Mapping[str, str]) -> dict[str, str]:

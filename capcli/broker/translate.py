@@ -326,8 +326,8 @@ def working_order(row: wire.OrderRow) -> WorkingOrder:
         size=order.order_size,
         level=order.order_level,
         currency=order.currency_code,
-        stop_level=leg_level(order.order_level, order.stop_distance, above=side is Side.SELL),
-        limit_level=leg_level(order.order_level, order.profit_distance, above=side is Side.BUY),
+        stop_level=exit_level(order.order_level, order.stop_distance, above=side is Side.SELL),
+        limit_level=exit_level(order.order_level, order.profit_distance, above=side is Side.BUY),
         trailing=bool(order.trailing_stop),
         guaranteed=bool(order.guaranteed_stop),
         good_till=order.good_till,
@@ -338,7 +338,7 @@ def working_order(row: wire.OrderRow) -> WorkingOrder:
     )
 
 
-def leg_level(order_level: Decimal, distance: Decimal | None, *, above: bool) -> Decimal | None:
+def exit_level(order_level: Decimal, distance: Decimal | None, *, above: bool) -> Decimal | None:
     """Return the level of a leg from its distance.
 
     The stop of a BUY reads back with a minus sign (API page 6.5); the sign of the others is not certain, the

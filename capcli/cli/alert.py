@@ -218,7 +218,7 @@ class _Waiting:
             if watched:
                 watched.close()
             told.finish()
-        if self._repeat or self._is_done(alarms, levels) or plan.call.outlet.gone:
+        if self._repeat or self._is_done(alarms, levels) or plan.call.streams.gone:
             return
         missing = (" and " if self._every else " or ").join(level.words for level in alarms.waiting)
         if plan.ending.asked:
@@ -283,16 +283,16 @@ class _Alerts:
         if self._human:
             self._call.talk(sentence(event) + "\n")
         else:
-            self._call.outlet.lines(self._lines.told(event))
+            self._call.streams.lines(self._lines.told(event))
 
     def fired(self, fired: "Fired", waiting: int, at_ms: int = 0) -> None:
         from capcli.render.stream import Clockface
 
         at = Clockface()(fired.tick.at_ms if fired.tick else at_ms)
         if self._human:
-            self._call.outlet.result(f"{fired.level.told(fired.value)} at {at} ({self._where})\n")
+            self._call.streams.result(f"{fired.level.told(fired.value)} at {at} ({self._where})\n")
         else:
-            self._call.outlet.lines(self._lines.fired(fired, waiting, at))
+            self._call.streams.lines(self._lines.fired(fired, waiting, at))
         if self._argv:
             thread = threading.Thread(target=self._run, args=(_facts(fired, at),), daemon=True)
             self._running.append(thread)
@@ -313,14 +313,14 @@ class _Alerts:
                 check=False,
                 text=True,
                 errors="replace",
-                env=_without_secrets(self._call.outlet.environ, facts),
+                env=_without_secrets(self._call.streams.environ, facts),
             )
         except OSError as error:
-            self._call.outlet.talk(f"--exec failed: {argv[0]} could not be run: {error.strerror}.\n")
+            self._call.streams.talk(f"--exec failed: {argv[0]} could not be run: {error.strerror}.\n")
             return
-        self._call.outlet.talk(done.stdout + done.stderr)
+        self._call.streams.talk(done.stdout + done.stderr)
         if done.returncode:
-            self._call.outlet.talk(f"--exec failed: {argv[0]} ended with exit code {done.returncode}.\n")
+            self._call.streams.talk(f"--exec failed: {argv[0]} ended with exit code {done.returncode}.\n")
 
 
 def _facts(fired: "Fired", at: str) -> dict[str, str]:

@@ -58,7 +58,7 @@ def approve(
 
 def _sign(call: Call, application: "App", code: str) -> "Reply[Decision]":
     rows = application.approvals.look(code)
-    if call.json or not call.outlet.interactive:
+    if call.json or not call.streams.interactive:
         raise NotConfirmed(
             "A person approves on a terminal: not by a pipe, a script or --json. Nothing was approved.",
             next=f"{_BY} {code} --env {application.env}",

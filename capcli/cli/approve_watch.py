@@ -149,30 +149,30 @@ class ApprovalWatch:
 
 def watch_requests(call: "Call") -> NoReturn:
     """Watch on this terminal until the person leaves. Raises NotConfirmed where there is none."""
-    outlet = call.outlet
+    streams = call.streams
     app = call.build()
-    if call.json or not outlet.interactive:
+    if call.json or not streams.interactive:
         raise NotConfirmed(
             "Requests are watched and decided by a person on a terminal: not by a pipe, a script or --json. "
             "Nothing was approved.",
             next=f"{_BY} --env {app.env}",
         )
     call.note_default(app)
-    width = outlet.look(no_colour=True).width or 80
+    width = streams.look(no_colour=True).width or 80
 
     def say(text: str) -> None:
-        outlet.result(wrapped(text, width))
+        streams.result(wrapped(text, width))
 
     watch = ApprovalWatch(
         app.approvals,
         say,
-        outlet.monotonic,
+        streams.monotonic,
         ask_pin=lambda: _ask_pin(call, app),
         halt=lambda: _halted(call, app),
         where=f"{app.env.upper()} ({app.host})",
     )
     try:
-        watch.run(outlet.keys)
+        watch.run(streams.keys)
     except (KeyboardInterrupt, EOFError):
         say("\nStopped watching. Requests still wait until they expire.\n")
     raise typer.Exit(0)

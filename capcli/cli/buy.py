@@ -90,7 +90,7 @@ def _trade(ctx: typer.Context, given: Mapping[str, Any], side: Side) -> None:
     application = call.build()
     call.note_default(application)
     shown = application.previews.preview(request, risk=share)
-    if shown.problem is not None or call.json or not call.outlet.interactive:
+    if shown.problem is not None or call.json or not call.streams.interactive:
         finish(call, _to_be_looked_at(shown), application.env, explain=given["explain"])
     call.show(shown, application.env, explain=given["explain"])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec.structs import replace
 
 from capcli.cli.global_options import Globals
-from capcli.cli.io_streams import Outlet
+from capcli.cli.io_streams import IOStreams
 from capcli.errors import (
     ApprovalRequired,
     CapcliError,
@@ -24,12 +24,12 @@ from capcli.errors import (
     Refused,
     UsageError,
 )
-from capcli.trading.send_gate import Recall
+from capcli.trading.send_gate import SendGate
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from capcli.app import App, Options, Presence, Surroundings
+    from capcli.app import App, Caller, Options, Runtime
     from capcli.domain.market import MarketRow
     from capcli.log import Redaction
     from capcli.reply import Reply
@@ -67,26 +67,26 @@ class Call:
 
     def __init__(
         self,
-        outlet: Outlet,
-        around: "Surroundings | None" = None,
+        streams: IOStreams,
+        runtime: "Runtime | None" = None,
         *,
         json: bool = False,
         line: Sequence[str] = (),
         options: Globals | None = None,
         path: list[str] | None = None,
         env: str | None = None,
-        recall: Recall | None = None,
+        send_gate: SendGate | None = None,
         lent: "App | None" = None,
         redaction: "Redaction | None" = None,
     ) -> None:
-        self.outlet = outlet
-        self.around = around
+        self.streams = streams
+        self.runtime = runtime
         self.json = json
         self.line = line
         self.options = Globals() if options is None else options
         self.path: list[str] = [] if path is None else path
         self.env = env
-        self.recall = Recall() if recall is None else recall
+        self.send_gate = SendGate() if send_gate is None else send_gate
         self.lent = lent
         self.written: int | None = None
         self.about_order = False
@@ -104,7 +104,7 @@ class Call:
         """Return the clock of this command (UTC)."""
         from capcli.app import utc_now
 
-        return self.around.clock if self.around else utc_now
+        return self.runtime.clock if self.runtime else utc_now
 
     def enter(self, name: str) -> None:
         """Note the next word of the command's path."""
@@ -119,11 +119,9 @@ class Call:
             return self.lent
         app = App.build(
             settings.pop("options", None) or self.app_options(),
-            environ=settings.pop("environ", None) or self.outlet.environ,
-            around=self.around,
-            presence=self._presence(
-                interactive=settings.pop("interactive", True), **settings.pop("presence", {})
-            ),
+            environ=settings.pop("environ", None) or self.streams.environ,
+            runtime=self.runtime,
+            caller=self._caller(interactive=settings.pop("interactive", True), **settings.pop("caller", {})),
             **settings,
         )
         self._apps.append(app)
@@ -137,7 +135,7 @@ class Call:
         if self._redaction is None:
             from capcli.log import Redaction
 
-            self._redaction = Redaction(self.outlet.environ)
+            self._redaction = Redaction(self.streams.environ)
         return self._redaction
 
     def _listen(self, level: str) -> None:
@@ -145,23 +143,23 @@ class Call:
         from capcli.log import listen, louder
 
         self.stop_listening()
-        self._deaf = listen(self.outlet.stderr, louder(level, self.options.verbose), self.redaction)
+        self._deaf = listen(self.streams.stderr, louder(level, self.options.verbose), self.redaction)
 
     def stop_listening(self) -> None:
         if self._deaf is not None:
             self._deaf()
             self._deaf = None
 
-    def _presence(self, *, interactive: bool, **given: Any) -> "Presence":
-        from capcli.app import Presence
+    def _caller(self, *, interactive: bool, **given: Any) -> "Caller":
+        from capcli.app import Caller
 
         usual: dict[str, Any] = {
-            "recall": self.recall,
+            "send_gate": self.send_gate,
             "on_wait": lambda why: self.talk(f"{why}\n"),
             "on_secret": self.redaction.learn,
-            "interactive": interactive and self.outlet.interactive and not self.json,
+            "interactive": interactive and self.streams.interactive and not self.json,
         }
-        return Presence(**usual | given)
+        return Caller(**usual | given)
 
     def app_options(self) -> "Options":
         from capcli.app import Options
@@ -188,13 +186,13 @@ class Call:
             return
         if app.settings.env_source == "default":
             self.talk(_BY_DEFAULT)
-        elif app.env != "paper" and "CAP_API_KEY" in self.outlet.environ and app.is_first_without_limits():
+        elif app.env != "paper" and "CAP_API_KEY" in self.streams.environ and app.is_first_without_limits():
             self.talk(_NO_LIMITS)
 
     def talk(self, text: str) -> None:
         """Say something beside the result, unless it was asked to be quiet."""
         if not self.options.quiet:
-            self.outlet.talk(text)
+            self.streams.talk(text)
 
     def check_form(self, kind: type) -> None:
         """Refuse an output form that a result cannot have, before anything is sent. Raises UsageError."""
@@ -229,7 +227,7 @@ class Call:
         except ApprovalRequired as waiting:
             return self._approved(waiting, lambda: self._sent(lambda: act(True), left))
         except NotConfirmed as refusal:
-            if self.json or not self.outlet.interactive:
+            if self.json or not self.streams.interactive:
                 raise
             command, asked_later = refusal.next, isinstance(refusal, OrderNotConfirmed)
         if not (asked_later and self._apps[-1].approvals.needed):
@@ -262,7 +260,7 @@ class Call:
                 lambda yes: act(yes, False), given=given, summary=about, question=question, left=left
             )
         except Refused as refusal:
-            if not refusal.by_person or self.json or not self.outlet.interactive:
+            if not refusal.by_person or self.json or not self.streams.interactive:
                 raise
             told = about()
             if not isinstance(told, str):
@@ -288,7 +286,7 @@ class Call:
     def _ask_word(self, question: str, command: str | None) -> None:
         """Have a person type the word that no habit types. Raises NotConfirmed."""
         try:
-            answer = self.outlet.ask(f"{question}\nType {_WORD} to send it all the same: ")
+            answer = self.streams.ask(f"{question}\nType {_WORD} to send it all the same: ")
         except EOFError:
             answer = ""
         if answer.strip() != _WORD:
@@ -300,11 +298,11 @@ class Call:
             if app.pin.needed and app.pin.is_set:
                 self.ask_pin(app)
         except ConfigError as error:
-            self.outlet.talk(f"The PIN of live is not asked for: {error.message}\n")
+            self.streams.talk(f"The PIN of live is not asked for: {error.message}\n")
 
     def _approved(self, waiting: ApprovalRequired, send: "Callable[[], Reply[T]]") -> "Reply[T]":
         """Have the person at the terminal approve what they have just asked for, then send it."""
-        if self.json or not self.outlet.interactive:
+        if self.json or not self.streams.interactive:
             raise waiting
         app, code = self._apps[-1], waiting.approval_code
         try:
@@ -326,13 +324,13 @@ class Call:
     def _sent(self, work: "Callable[[], Reply[T]]", left: "Callable[[], Reply[T]] | None") -> "Reply[T]":
         from capcli.cli.interrupts import shielded
 
-        return shielded(work, self.recall, on_wait=self._say_on_its_way, left=left or self.left_behind)
+        return shielded(work, self.send_gate, on_wait=self._say_on_its_way, left=left or self.left_behind)
 
     def _say_on_its_way(self) -> None:
-        self.outlet.talk(ON_ITS_WAY.format(what=_SENT.get(self.command, "change")))
+        self.streams.talk(ON_ITS_WAY.format(what=_SENT.get(self.command, "change")))
 
     def left_behind(self) -> "Reply[Any]":
-        latest = self.recall.latest
+        latest = self.send_gate.latest
         raise MayBeLive(
             f"Interrupted while the broker's answer to {latest} was awaited: it may have been carried out. Do"
             " not send it again before you look.",
@@ -347,7 +345,7 @@ class Call:
 
     def agrees(self, question: str) -> bool:
         """Ask a person at the terminal, and return whether they said yes."""
-        return self.outlet.agrees(question)
+        return self.streams.agrees(question)
 
     def agreed(self, act: "Callable[[], Reply[T]]", *, otherwise: "Reply[T]") -> "Reply[T]":
         """Do what a person said yes to a moment ago; `otherwise` is told where it is not done."""
@@ -366,7 +364,7 @@ class Call:
         """
         if not app.pin.needed:
             return
-        if self.json or not self.outlet.interactive:
+        if self.json or not self.streams.interactive:
             raise PinNeeded(
                 f"capcli {self.command} takes the PIN of live, and a person types it on a terminal: not a "
                 "pipe, a script or --json. Nothing was done.",
@@ -377,7 +375,7 @@ class Call:
     def hidden(self, question: str) -> str:
         """Ask for a PIN and return it; logs mask it from then on. Raises Interrupted."""
         try:
-            text = self.outlet.ask(question, hidden=True)
+            text = self.streams.ask(question, hidden=True)
         except EOFError:
             raise Interrupted("No PIN was typed. Nothing was done.") from None
         self.redaction.learn(text)
@@ -420,7 +418,7 @@ class Call:
     @property
     def _is_headless(self) -> bool:
         places = ("CAP_API_KEY", "CAP_API_KEY_FILE", "CAP_API_KEY_CMD", "CREDENTIALS_DIRECTORY")
-        return any(self.outlet.environ.get(name) for name in places)
+        return any(self.streams.environ.get(name) for name in places)
 
     def write(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write a reply as it was asked for; its problem goes to stderr, or into the document."""
@@ -428,18 +426,18 @@ class Call:
         self._write(reply, env, explain=explain)
         self.warn(reply.data)
         self.written = reply.exit_code
-        self.about_order = bool(self.recall.latest or getattr(reply.data, "attempt_id", None))
-        if self.outlet.lost and self.about_order:
+        self.about_order = bool(self.send_gate.latest or getattr(reply.data, "attempt_id", None))
+        if self.streams.lost and self.about_order:
             self.talk_on_order(reply)
 
     def show(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write what a person looks at before a question; the command's own result is still to come."""
-        self.outlet.result(self._text(reply, env, explain=explain) + "\n")
+        self.streams.result(self._text(reply, env, explain=explain) + "\n")
         self.warn(reply.data)
 
     def explain(self, reply: "Reply[Any]", env: str | None) -> None:
         """Explain a result beside it, quiet or not: somebody asked for it."""
-        self.outlet.talk(f"{self._text(reply, env, explain=True).rstrip()}\n")
+        self.streams.talk(f"{self._text(reply, env, explain=True).rstrip()}\n")
         self.warn(reply.data)
 
     def _write(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> None:
@@ -447,9 +445,9 @@ class Call:
             from capcli.render.envelope import document, encode
 
             content = document(self.command, env, reply, only=self.options.fields)
-            self.outlet.document(encode(content))
+            self.streams.document(encode(content))
             return
-        self.outlet.result(self._text(reply, env, explain=explain), long=self._may_page(reply))
+        self.streams.result(self._text(reply, env, explain=explain), long=self._may_page(reply))
         if reply.problem is not None:
             self.complain(reply.problem)
 
@@ -458,20 +456,20 @@ class Call:
         from capcli.render.text import warnings_of
 
         for line in warnings_of(data):
-            self.outlet.talk(f"warning: {line}\n")
+            self.streams.talk(f"warning: {line}\n")
 
     def _may_page(self, reply: "Reply[Any]") -> bool:
         """Say whether a pager may hold the result: never what became of an order or what a machine reads."""
         from capcli.render.fields import rows_key
 
-        if self.options.csv or self.options.quiet or self.recall.latest:
+        if self.options.csv or self.options.quiet or self.send_gate.latest:
             return False
         return rows_key(type(reply.data)) is not None or type(reply.data).__name__ in _PAGES
 
     def talk_on_order(self, reply: "Reply[Any]") -> None:
         """Say on stderr, quiet or not, what became of what was sent: stdout did not take it."""
         sentence = getattr(reply.data, "sentence", "")
-        self.outlet.talk(f"{sentence} See: {self.addressed('capcli history executions')}\n")
+        self.streams.talk(f"{sentence} See: {self.addressed('capcli history executions')}\n")
 
     def _addressed(self, reply: "Reply[Any]") -> "Reply[Any]":
         problem, data = reply.problem, reply.data
@@ -491,7 +489,7 @@ class Call:
 
         key, only = rows_key(type(reply.data)), self.options.fields
         subject = text.Subject(env, reply.account_id)
-        look = replace(self.outlet.look(no_colour=self.options.no_colour), local=self.options.local)
+        look = replace(self.streams.look(no_colour=self.options.no_colour), local=self.options.local)
         if look.width is not None:
             look = replace(look, numbers=self._numbers(reply))
         if self.options.csv and key:
@@ -513,5 +511,5 @@ class Call:
         """Write on stderr what stopped the command, and the next command."""
         from capcli.render.text import problem_text
 
-        look = self.outlet.stderr_look(no_colour=self.options.no_colour)
-        self.outlet.talk(problem_text(problem, look))
+        look = self.streams.stderr_look(no_colour=self.options.no_colour)
+        self.streams.talk(problem_text(problem, look))

@@ -91,7 +91,7 @@ def _change(ctx: typer.Context, name: str, value: str | None) -> None:
     call: Call = ctx.find_root().obj
     call.check_form(SettingChanged)
     # Not through the app: this must work when a setting is what is broken.
-    places = folders(call.outlet.environ)
+    places = folders(call.streams.environ)
     key = name.strip().lower().removeprefix(PREFIX.lower())
     change = _removed(call, places, key, name.strip()) if value is None else _set(call, places, key, value)
     finish(call, Reply(change), None)
@@ -182,7 +182,7 @@ def _sentence(call: "Call", name: str, old: str | None, new: str | None, *, same
     if same:
         return f"{name} was {old or 'not set'} there already. Nothing was written."
     done = f"{name} was taken out." if new is None else f"{name} is {new} now."
-    first = f" The environment sets {name} too, and goes first." if name in call.outlet.environ else ""
+    first = f" The environment sets {name} too, and goes first." if name in call.streams.environ else ""
     return done + first
 
 
@@ -195,6 +195,6 @@ def path(ctx: typer.Context) -> None:
     call = ctx.find_root().obj
     call.check_form(Places)
     # Not through the app: this must work when the settings are what is broken.
-    found = folders(call.outlet.environ)
+    found = folders(call.streams.environ)
     places = Places(found.config_file, found.journal, found.paper, found.locks, found.cache)
     finish(call, Reply(places), None)

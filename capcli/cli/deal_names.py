@@ -47,7 +47,7 @@ def _deal_id(call: "Call", app: "App", typed: str, what: str, *, confirm: bool |
         )
     number = _NUMBER.fullmatch(word)
     unasked = confirm or (confirm is not None and not app.settings.require_confirm)
-    if unasked or call.json or not call.outlet.interactive:
+    if unasked or call.json or not call.streams.interactive:
         if number:
             raise UsageError(
                 f"{word} is the number of a deal. With --confirm, --json and in a script write the full id."

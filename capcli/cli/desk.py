@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from capcli.cli.call import Call
 from capcli.cli.inputs import listed
-from capcli.cli.io_streams import Outlet
+from capcli.cli.io_streams import IOStreams
 from capcli.cli.tree import command, new_app
 from capcli.errors import UsageError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from capcli.cli.approve_watch import Keys
     from capcli.desk.conversation import Conversation
     from capcli.desk.screen import Desk
-    from capcli.render.blocks import Look
+    from capcli.render.blocks import Terminal
 
 app = new_app()
 # A key is pressed by mistake more easily than a line is typed. What is waited for is seen on the screen.
@@ -41,12 +41,12 @@ def desk(
     count two seconds after the question stands. It needs a terminal; elsewhere use `capcli status`.
     """
     call: Call = ctx.find_root().obj
-    if call.json or call.options.csv or not call.outlet.has_screen:
+    if call.json or call.options.csv or not call.streams.has_screen:
         raise UsageError(
             "The desk is a full screen, and needs a terminal to draw it on. Nothing was read.",
             next="capcli status",
         )
-    application = call.build(presence=PRESENCE)
+    application = call.build(caller=PRESENCE)
     # Nothing but the screen may write to the terminal.
     call.stop_listening()
     _run(call, desk_of(call, application, listed(epics) if epics else ()))
@@ -80,12 +80,12 @@ def desk_of(call: Call, application: "App", epics: Sequence[str]) -> "Desk":
         application,
         Reader(application, chosen(epics) if epics else ()),
         lambda line, talk: run_line(call, application, line, talk),
-        call.outlet.look(no_colour=call.options.no_colour),
+        call.streams.look(no_colour=call.options.no_colour),
         lambda deals: numbers_of(application, application.broker.account_id, deals, give=True),
     )
 
 
-class DialogueOutlet(Outlet):
+class DialogueOutlet(IOStreams):
     """What a command of the desk writes goes to its dialogue, and its questions are answered there."""
 
     def __init__(
@@ -105,11 +105,11 @@ class DialogueOutlet(Outlet):
     def interactive(self) -> bool:
         return True
 
-    def look(self, *, no_colour: bool) -> "Look":
+    def look(self, *, no_colour: bool) -> "Terminal":
         look = super().look(no_colour=no_colour)
         return replace(look, terminal=True, width=self.talk_in.width)
 
-    def stderr_look(self, *, no_colour: bool) -> "Look":
+    def stderr_look(self, *, no_colour: bool) -> "Terminal":
         return self.look(no_colour=no_colour)
 
     def result(self, text: str, *, long: bool = False) -> None:  # noqa: ARG002  a dialogue scrolls
@@ -142,12 +142,12 @@ def run_line(desk: Call, application: "App", line: Sequence[str], talk: "Convers
     """Run one line of this tree in a dialogue, on the app of the desk. Returns its exit code."""
     from capcli.cli.run import answer
 
-    outlet = desk.outlet
+    streams = desk.streams
     spoken = DialogueOutlet(
-        StringIO(), outlet.stdout, StringIO(), outlet.environ, monotonic=outlet.monotonic, talk_in=talk
+        StringIO(), streams.stdout, StringIO(), streams.environ, monotonic=streams.monotonic, talk_in=talk
     )
     words = [*(["--no-color"] if desk.options.no_colour else []), *line]
     one = Call(
-        spoken, desk.around, line=words, recall=desk.recall, lent=application, redaction=desk.redaction
+        spoken, desk.runtime, line=words, send_gate=desk.send_gate, lent=application, redaction=desk.redaction
     )
     return answer(one, words)

@@ -30,7 +30,7 @@ def download(ctx: typer.Context, order: "DownloadOrder", *, force: bool) -> None
         reply = _told(call, app, order, target)
     except BrokenPipeError:
         # The reader has what it wanted.
-        raise typer.Exit(call.outlet.silence()) from None
+        raise typer.Exit(call.streams.silence()) from None
     from capcli.render.market import gaps_text
 
     if reply.data.gaps:
@@ -52,11 +52,11 @@ def _check_form(call: Call, *, to_stdout: bool) -> None:
 
 
 def _stdout(call: Call, app: "App") -> "CandleTarget":
-    return app.candle_stream(call.outlet.raw, as_json=call.json)
+    return app.candle_stream(call.streams.raw, as_json=call.json)
 
 
 def _told(call: Call, app: "App", order: "DownloadOrder", target: "CandleTarget") -> "Reply[Download]":
-    line = ProgressLine(call.outlet, app.monotonic, quiet=call.options.quiet)
+    line = ProgressLine(call.streams, app.monotonic, quiet=call.options.quiet)
     try:
         return app.downloads.download(order, target, line)
     finally:

@@ -104,7 +104,7 @@ def _follow(plan: Plan, application: "App", since: str | None, argv: Sequence[st
         EventLines("events", application.env, feed.account_id, plan.call.options.fields),
     )
     if plan.call.options.csv:
-        plan.call.outlet.lines(csv_lines((), plan.call.options.fields))
+        plan.call.streams.lines(csv_lines((), plan.call.options.fields))
     began, may_repeat = application.monotonic(), since is not None
     while plan.goes_on(application, began):
         for row in feed.poll():
@@ -136,12 +136,12 @@ class _Teller:
         if self._argv:
             self._run(row)
         if self._plan.on_screen:
-            self._call.outlet.result(line(row, self._plan.look))
+            self._call.streams.result(line(row, self._plan.look))
         elif self._call.options.csv:
             only = self._call.options.fields
-            self._call.outlet.lines(csv_lines([row], only).partition("\r\n")[2])
+            self._call.streams.lines(csv_lines([row], only).partition("\r\n")[2])
         else:
-            self._call.outlet.lines(self._lines.written(row))
+            self._call.streams.lines(self._lines.written(row))
 
     def _run(self, row: "EventRow") -> None:
         try:

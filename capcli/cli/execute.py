@@ -57,7 +57,7 @@ def sent(
         summary=lambda: application.executions.question(preview_id, again=again),
         left=lambda: application.executions.left_behind(preview_id),
     )
-    if call.json or not call.outlet.interactive or not executions.lacks_stop(reply):
+    if call.json or not call.streams.interactive or not executions.lacks_stop(reply):
         return reply
     with suppress(KeyboardInterrupt):
         return _offered(call, application, reply)
@@ -68,7 +68,7 @@ def _offered(call: Call, application: "App", reply: "Reply[Execution]") -> "Repl
     """Ask the person at the terminal about a stop that is missing: set it, or close the position."""
     executions = application.protected_executions
     where = f"On {application.env.upper()}, account {reply.account_id}"
-    call.outlet.talk(f"{reply.data.sentence}\n{where}\n")
+    call.streams.talk(f"{reply.data.sentence}\n{where}\n")
     for question, deed in (
         ("Set its stop now?", executions.set_stop),
         ("Close it now?", executions.end),

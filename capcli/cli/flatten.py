@@ -55,7 +55,7 @@ def flatten(
             raise
 
     call.check_form(Flattening)
-    person = call.outlet.interactive and not call.json
+    person = call.streams.interactive and not call.json
     app = _built(call, halts=(confirm or person) and not dry_run)
     run(ctx, use, Flattening, app=app)
 
@@ -68,5 +68,5 @@ def _built(call: Call, *, halts: bool) -> "App":
         return call.build(way_out=_COMMAND)
     except ConfigError as error:
         if halts:
-            halt_all_the_same(error, call.outlet.environ, by=_COMMAND)
+            halt_all_the_same(error, call.streams.environ, by=_COMMAND)
         raise

@@ -44,7 +44,7 @@ def chosen(call: "Call", *, stdin: bool) -> "App":
             "Credentials come on stdin, and no environment was named for them. Nothing was read or sent.",
             next="capcli login --env demo --stdin < credentials.json",
         )
-    if call.json or not call.outlet.interactive:
+    if call.json or not call.streams.interactive:
         return application
     call.options = replace(call.options, env=_environment(call))
     return call.build(new_profile=True)
@@ -56,13 +56,13 @@ def _environment(call: "Call") -> str:
         answer = _ask(call, "Environment [demo]: ").strip().lower() or "demo"
         if answer in {"paper", "demo", "live"}:
             return answer
-        call.outlet.talk("Type demo, live or paper.\n")
+        call.streams.talk("Type demo, live or paper.\n")
     raise UsageError("No environment was chosen. Nothing was sent.", next="capcli login --env demo")
 
 
 def _ask(call: "Call", question: str, *, hidden: bool = False) -> str:
     try:
-        return call.outlet.ask(question, hidden=hidden)
+        return call.streams.ask(question, hidden=hidden)
     except EOFError:
         raise Interrupted("No answer. Nothing was stored.") from None
     except KeyboardInterrupt:
@@ -82,7 +82,7 @@ class Login:
         from capcli.cli.terminal import is_terminal
         from capcli.credentials.form import from_json
 
-        stdin = self.call.outlet.stdin
+        stdin = self.call.streams.stdin
         if is_terminal(stdin):
             raise UsageError(
                 "--stdin reads JSON from a file or a pipe; typed here, it would be visible on the screen."
@@ -124,7 +124,7 @@ class Login:
     def guided(self) -> "Reply[LoginDone]":
         """Ask for the credentials, and again when they are refused. Raises UsageError where nobody is."""
         call = self.call
-        if call.json or not call.outlet.interactive:
+        if call.json or not call.streams.interactive:
             raise UsageError(
                 "Not an interactive terminal. Give the credentials as JSON on stdin, with --stdin.",
                 next=f"{self._command()} --stdin < credentials.json",
@@ -142,7 +142,7 @@ class Login:
                 call.complain(replace(error.problem(), next=None))
             else:
                 return self._with_pin(reply)
-            call.outlet.talk("Nothing was stored. Type all three again, or leave with Ctrl-C.\n\n")
+            call.streams.talk("Nothing was stored. Type all three again, or leave with Ctrl-C.\n\n")
         raise AssertionError
 
     def _keychain(self) -> str:
@@ -153,7 +153,7 @@ class Login:
 
         settings, file = self.application.settings, self.application.folders.config_file
         check_place(read_profile(file, settings.profile, new=True), "env", str(settings.env), asked="")
-        return check_keychain(settings.profile, settings.env, interactive=self.call.outlet.interactive)
+        return check_keychain(settings.profile, settings.env, interactive=self.call.streams.interactive)
 
     def _command(self, env: str | None = None) -> str:
         profile = self.call.options.profile
@@ -186,7 +186,7 @@ class Login:
             settings.env,
             credentials,
             at=application.clock(),
-            interactive=self.call.outlet.interactive,
+            interactive=self.call.streams.interactive,
         )
         application.take_session(trial)
         try:
@@ -197,7 +197,7 @@ class Login:
                 f" was not written: {error.message} Until it is, add --env {settings.env}."
             )
             raise
-        if any(self.call.outlet.environ.get(name + ending) for name in SECRETS for ending in _ENDINGS):
+        if any(self.call.streams.environ.get(name + ending) for name in SECRETS for ending in _ENDINGS):
             self.call.talk(
                 "Credentials in the environment go before the keychain's; unset them to use these.\n"
             )
@@ -218,7 +218,7 @@ class Login:
         values = (credentials.api_key, credentials.identifier, credentials.password)
         self.call.redaction.learn(*values)
         environ = {
-            name: value for name, value in self.call.outlet.environ.items() if not name.startswith(SECRETS)
+            name: value for name, value in self.call.streams.environ.items() if not name.startswith(SECRETS)
         } | dict(zip(SECRETS, values, strict=True))
         given = self.call.options
         options = Options(self.application.env, given.profile, given.account, given.timeout)

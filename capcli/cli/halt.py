@@ -42,7 +42,7 @@ def halt(
     if app is None:
         from capcli.app import halting_alone
 
-        with halting_alone(call.outlet.environ) as halting:
+        with halting_alone(call.streams.environ) as halting:
             finish(call, halting.halt(reason, by=_BY_HALT), None)
     else:
         finish(call, app.halting.halt(reason, by=_BY_HALT, waiting=app.waiting_orders), app.env)

@@ -83,6 +83,6 @@ def _written(call: "Call", application: "App | None", found: "Reply[HealthReport
     from capcli.health.report import markdown
     from capcli.render.results import SupportReport
 
-    text = markdown(found.data, found.problem, call.outlet.environ, application)
+    text = markdown(found.data, found.problem, call.streams.environ, application)
     call.talk("Read it once before you send it on.\n")
     return Reply(SupportReport(found.data.healthy, text), None, found.problem)

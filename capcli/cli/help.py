@@ -117,7 +117,7 @@ def _print_script(call: "Call", name: str | None, shell: str) -> None:
     text = script(shell)
     if call.json:
         finish(call, Reply(Topic("completions", text)), None)
-    call.outlet.result(text)
+    call.streams.result(text)
     raise typer.Exit
 
 

@@ -106,7 +106,7 @@ def accept(
         found = service.verify(ask_keychain=keychain, progress=_counted(ctx, application))
         if found.problem is None:
             return found
-        if call.json or not call.outlet.interactive:
+        if call.json or not call.streams.interactive:
             raise NotConfirmed(
                 f"{found.problem.message} A person accepts it on a terminal: not a pipe, a script or --json. "
                 "Nothing was changed.",
@@ -114,7 +114,7 @@ def accept(
             )
         recognise(call, application, "what the journal holds counts there too", "Nothing was changed.")
         call.talk(f"{found.problem.message}\n")
-        why = reason or call.outlet.ask("Why is the journal as it is? ")
+        why = reason or call.streams.ask("Why is the journal as it is? ")
         call.ask("From now on it counts as it is. Accept it?", "capcli history accept")
         return service.accept(reason=why, ask_keychain=keychain, progress=_counted(ctx, application))
 

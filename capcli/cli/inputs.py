@@ -8,7 +8,7 @@ from decimal import Decimal
 from capcli.domain.market import Resolution
 from capcli.domain.money import Money, NotANumber, parse_decimal
 from capcli.domain.notes import read_note, read_tag
-from capcli.domain.order import Leg, LegForm
+from capcli.domain.order import ExitForm, ExitOrder
 from capcli.domain.risk import Risk
 from capcli.domain.times import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.errors import UsageError
@@ -79,23 +79,23 @@ def _unusable(option: str, text: str, why: str) -> UsageError:
     return UsageError(f"{option} is {typed}: {why}. Nothing was sent.", option=option)
 
 
-def leg(name: str, level: str | None, distance: str | None, amount: str | None) -> Leg | None:
+def exit_order(name: str, level: str | None, distance: str | None, amount: str | None) -> ExitOrder | None:
     """Read a stop or a limit, given in at most one of its forms; `2%` is percent of the entry.
 
     Raises UsageError.
     """
     forms = (
-        (f"--{name}", LegForm.LEVEL, level),
-        (f"--{name}-distance", LegForm.DISTANCE, distance),
-        (f"--{name}-amount", LegForm.AMOUNT, amount),
+        (f"--{name}", ExitForm.LEVEL, level),
+        (f"--{name}-distance", ExitForm.DISTANCE, distance),
+        (f"--{name}-amount", ExitForm.AMOUNT, amount),
     )
     given = [(option, form, text) for option, form, text in forms if text is not None]
     if len(given) > 1:
         names = " and ".join(option for option, _, _ in given)
         raise UsageError(f"{names} cannot be used together: a {name} is given once. Nothing was sent.")
     if level is not None and (share := percent(f"--{name}", level)) is not None:
-        return Leg(LegForm.PERCENT, share)
-    return next((Leg(form, above_zero(option, text)) for option, form, text in given), None)
+        return ExitOrder(ExitForm.PERCENT, share)
+    return next((ExitOrder(form, above_zero(option, text)) for option, form, text in given), None)
 
 
 def percent(option: str, text: str) -> Decimal | None:

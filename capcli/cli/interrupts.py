@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from capcli.errors import Interrupted
-from capcli.trading.send_gate import Recall
+from capcli.trading.send_gate import SendGate
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ SENDER = "capcli-sender"  # the thread that may outlive its command
 
 
 def shielded(
-    work: Callable[[], T], recall: Recall, *, on_wait: Callable[[], None], left: Callable[[], T]
+    work: Callable[[], T], send_gate: SendGate, *, on_wait: Callable[[], None], left: Callable[[], T]
 ) -> T:
     """Run work on a thread of its own, so that no Ctrl-C can tear it, and return or raise what it does.
 
@@ -30,9 +30,9 @@ def shielded(
     if threading.current_thread() is not threading.main_thread():
         return work()
     ends: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
-    with _counted(recall) as presses:
+    with _counted(send_gate) as presses:
         threading.Thread(target=_run, args=(work, ends), name=SENDER, daemon=True).start()
-        value, error = _waited(ends, presses, recall, on_wait) or (left(), None)
+        value, error = _waited(ends, presses, send_gate, on_wait) or (left(), None)
     if error is not None:
         raise error
     return value  # type: ignore[return-value]  # None only where T allows it
@@ -41,7 +41,7 @@ def shielded(
 def _waited(
     ends: "SimpleQueue[tuple[T | None, BaseException | None]]",
     presses: list[int],
-    recall: Recall,
+    send_gate: SendGate,
     on_wait: Callable[[], None],
 ) -> tuple[T | None, BaseException | None] | None:
     """Return how the work ended, or None when it was left behind."""
@@ -53,7 +53,7 @@ def _waited(
             pass
         if presses and not noticed:
             noticed = True
-            if recall.call_back():
+            if send_gate.call_back():
                 return _called_back(ends)
             on_wait()
         if len(presses) > 1:
@@ -77,14 +77,14 @@ def _run(work: Callable[[], T], ends: "SimpleQueue[tuple[T | None, BaseException
 
 
 @contextmanager
-def _counted(recall: Recall) -> Iterator[list[int]]:
+def _counted(send_gate: SendGate) -> Iterator[list[int]]:
     """Count Ctrl-C instead of raising it. Once something was sent it has no effect: the verdict goes out."""
     presses: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _frame: presses.append(number))
     try:
         yield presses
     finally:
-        signal.signal(signal.SIGINT, _nothing if recall.latest else before)
+        signal.signal(signal.SIGINT, _nothing if send_gate.latest else before)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 from capcli.cli.terminal import is_terminal
-from capcli.render.blocks import Look
+from capcli.render.blocks import Terminal
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -23,7 +23,7 @@ _HANGING = re.compile(r"\s*(?:\d\. )?")
 _COMMAND = "next: "
 
 
-class Outlet:
+class IOStreams:
     """The streams of one command. Tests hand in their own; there is no other way out."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Outlet:
         self.gone: bool = False
 
     @classmethod
-    def of_process(cls) -> "Outlet":
+    def of_process(cls) -> "IOStreams":
         # A stream is None where the parent closed it.
         return cls(
             sys.stdin or StringIO(), sys.stdout or StringIO(), sys.stderr or StringIO(), dict(os.environ)
@@ -62,18 +62,18 @@ class Outlet:
         """Say whether all three streams are a terminal, as a full screen needs."""
         return self.interactive and is_terminal(self.stderr)
 
-    def look(self, *, no_colour: bool) -> Look:
+    def look(self, *, no_colour: bool) -> Terminal:
         """Return how stdout is read."""
         return self._look(self.stdout, no_colour=no_colour)
 
-    def stderr_look(self, *, no_colour: bool) -> Look:
+    def stderr_look(self, *, no_colour: bool) -> Terminal:
         return self._look(self.stderr, no_colour=no_colour)
 
-    def _look(self, stream: TextIO, *, no_colour: bool) -> Look:
+    def _look(self, stream: TextIO, *, no_colour: bool) -> Terminal:
         forced = self.environ.get("FORCE_COLOR", "") not in {"", "0"}
         at_terminal = is_terminal(stream)
         plain = no_colour or bool(self.environ.get("NO_COLOR")) or self.environ.get("TERM") == "dumb"
-        return Look(
+        return Terminal(
             terminal=at_terminal or (forced and not plain),
             colour=(at_terminal or forced) and not plain,
             width=self._width(stream) if at_terminal else None,

@@ -72,7 +72,7 @@ def checklist(
     wanted = _approval(approval)
     call.options = replace(call.options, env="live")
     application = call.build()
-    if call.outlet.interactive and not call.json:
+    if call.streams.interactive and not call.json:
         _walk(call, application, wanted)
     elif wanted is not None:
         raise PinNeeded(
@@ -119,14 +119,14 @@ def _walk(call: Call, application: "App", wanted: "Approval | None") -> None:
     if held.unlocked and wanted in {None, held.approval}:
         return
     _require_keychain(application)
-    call.outlet.talk(f"{NOTICE}\n\n{_ABOUT}")
+    call.streams.talk(f"{NOTICE}\n\n{_ABOUT}")
     live.look()
     left = live.open_steps()
     if Step.PREVIEW_FIELDS in left:
         _fields(call, live)
     unread = [step for step in (Step.TERMS, Step.ELECTRONIC_TERMS) if step in left]
     if unread:
-        call.outlet.talk(_TERMS)
+        call.streams.talk(_TERMS)
     for step in unread:
         if _yes(call, _READ[step.value]):
             live.note(step, "a person said so")
@@ -146,10 +146,10 @@ def _fields(call: Call, live: "GoingLive") -> None:
     fields = live.fields()
     if not fields:
         return
-    call.outlet.talk("Your latest demo preview, field by field:\n")
+    call.streams.talk("Your latest demo preview, field by field:\n")
     for name, meaning in fields:
         if not _yes(call, f"  {name}: {meaning}\n  Understood?"):
-            call.outlet.talk(
+            call.streams.talk(
                 "  Then read `capcli help preview` and `capcli preview --explain`; this stays open.\n"
             )
             return
@@ -162,7 +162,7 @@ def _complete(call: Call, live: "GoingLive", approval: "Approval") -> None:
     pin = call.hidden("PIN of live (hidden): ")
     phrase = _answer(call, f'To unlock live on this computer type "{PHRASES[approval]}": ')
     live.complete(pin=pin, phrase=phrase, approval=approval)
-    call.outlet.talk("Assistants' servers that run already learn of it when they are started again.\n\n")
+    call.streams.talk("Assistants' servers that run already learn of it when they are started again.\n\n")
 
 
 def _yes(call: Call, question: str) -> bool:
@@ -171,6 +171,6 @@ def _yes(call: Call, question: str) -> bool:
 
 def _answer(call: Call, question: str) -> str:
     try:
-        return call.outlet.ask(question)
+        return call.streams.ask(question)
     except EOFError:
         raise Interrupted("No answer. What was done so far is kept; live stays as it was.") from None

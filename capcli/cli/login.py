@@ -166,7 +166,7 @@ def _forgotten(call: "Call", application: "App") -> bool:
     settings = application.settings
     try:
         application.lock_live()
-        return forget(settings.profile, settings.env, interactive=call.outlet.interactive)
+        return forget(settings.profile, settings.env, interactive=call.streams.interactive)
     except KeychainMissing:
         if application.credentials.in_environment:
             return False

@@ -68,7 +68,7 @@ def grant(
             orders,
             until("--until", ends, application.clock),
         )
-        if call.json or not call.outlet.interactive:
+        if call.json or not call.streams.interactive:
             raise NotConfirmed(
                 "A person grants a mandate on a terminal: not by a pipe, a script or --json. Nothing was "
                 "granted.",

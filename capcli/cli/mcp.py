@@ -48,13 +48,13 @@ def serve(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets 
 def tools(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets = None) -> None:
     """List the tools: name, toolset, command, whether it changes anything, bytes."""
     from capcli.mcp.listing import listed
-    from capcli.mcp.tool_filter import read_offer
+    from capcli.mcp.tool_filter import read_tool_filter
     from capcli.render.results import ToolRow, ToolsFound
     from capcli.reply import Reply
 
     call = ctx.find_root().obj
     call.check_form(ToolsFound)
-    rows = tuple(ToolRow(**row) for row in listed(read_offer(toolsets, read_only=read_only)))
+    rows = tuple(ToolRow(**row) for row in listed(read_tool_filter(toolsets, read_only=read_only)))
     whole, bare = (sum(each) for each in zip(*((r.bytes, r.bytes_without_output) for r in rows), strict=True))
     found = ToolsFound(rows, len(rows), whole // len(rows), bare // len(rows))
     finish(call, Reply(found), None)
@@ -97,7 +97,7 @@ def install(
     call: Call = ctx.find_root().obj
     call.check_form(ClientChanged)
     assistant = assistant_named(client)
-    environ = {**call.outlet.environ, **settings_given(settings or ())}
+    environ = {**call.streams.environ, **settings_given(settings or ())}
     if remove:
         change = _changed(call, removal(assistant, environ), (), dry_run=dry_run, remove=True)
     else:
@@ -143,9 +143,9 @@ def _offered(toolsets: str | None, *, read_only: bool) -> tuple[str, ...]:
     if toolsets is None:
         return ("--read-only",) if read_only else ()
     from capcli.mcp.listing import listed
-    from capcli.mcp.tool_filter import read_offer
+    from capcli.mcp.tool_filter import read_tool_filter
 
-    offer = read_offer(toolsets, read_only=read_only)
+    offer = read_tool_filter(toolsets, read_only=read_only)
     listed(offer)
     names = ("--toolsets", ",".join(sorted(offer.toolsets or ())))
     return (*names, "--read-only") if read_only else names
@@ -174,7 +174,7 @@ def _changed(
     from capcli.assistants.installing import apply, others
     from capcli.render.results import ClientAction, ClientChanged
 
-    clock = call.around.clock if call.around else utc_now
+    clock = call.runtime.clock if call.runtime else utc_now
     if not edit.is_needed:
         action = ClientAction.ABSENT if remove else ClientAction.UNCHANGED
     elif remove:

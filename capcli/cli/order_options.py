@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from capcli.cli import inputs
-from capcli.cli.inputs import above_zero, instant, leg
+from capcli.cli.inputs import above_zero, exit_order, instant
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.domain.market_names import NAMES, epics_for
@@ -53,8 +53,8 @@ def order_of(given: Mapping[str, Any], side: Side, command: str) -> tuple[OrderR
         epic=given["epic"],
         side=side,
         size=_size(given["epic"], size, risk, command),
-        stop=leg("stop", given["stop"], given["stop_distance"], given["stop_amount"]),
-        limit=leg("limit", given["limit"], given["limit_distance"], given["limit_amount"]),
+        stop=exit_order("stop", given["stop"], given["stop_distance"], given["stop_amount"]),
+        limit=exit_order("limit", given["limit"], given["limit_distance"], given["limit_amount"]),
         trailing=given["trailing"],
         guaranteed=given["guaranteed"],
         trigger=_trigger(given["at"], given["type_"], given["good_till"], command),

@@ -379,12 +379,12 @@ def _announce(call: Any, served: "Served") -> None:
     if call.json:
         from capcli.render.envelope import document, encode
 
-        call.outlet.document(encode(document(call.command, "paper", Reply(served))))
+        call.streams.document(encode(document(call.command, "paper", Reply(served))))
         return
-    call.outlet.result(f"{served.base_url}\n{served.stream_url}\n")
+    call.streams.result(f"{served.base_url}\n{served.stream_url}\n")
     if not call.options.quiet:
         trust = f" SSL_CERT_FILE={served.certificate}" if served.certificate else ""
-        call.outlet.result(
+        call.streams.result(
             f"Ready. Use it with CAP_ENV=demo CAP_API_URL={served.base_url}{trust}; key, user and password "
             "are: paper. Ctrl-C ends it.\n"
         )

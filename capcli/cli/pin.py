@@ -18,16 +18,16 @@ _WHY = (
 
 def choose_pin(call: "Call", application: "App") -> None:
     """Ask for a new PIN twice and keep it. Raises NotConfirmed, Interrupted, and the Keychain errors."""
-    call.outlet.talk(_WHY)
+    call.streams.talk(_WHY)
     for _ in range(_TRIES):
         first = call.hidden("New PIN of live (hidden): ")
         if first != call.hidden("The same once more (hidden): "):
-            call.outlet.talk("The two PINs differ. Nothing was stored.\n")
+            call.streams.talk("The two PINs differ. Nothing was stored.\n")
             continue
         try:
             application.pin.set(first)
         except PinTooShort as error:
-            call.outlet.talk(f"{error.message}\n")
+            call.streams.talk(f"{error.message}\n")
         else:
             return
     raise NotConfirmed("No PIN was set.", next="capcli live checklist")

@@ -8,7 +8,7 @@ from typer._click import Command, Context
 
 from capcli.cli.call import Call
 from capcli.cli.deal_names import order_id, position_id
-from capcli.cli.inputs import above_zero, instant, leg
+from capcli.cli.inputs import above_zero, exit_order, instant
 from capcli.cli.run import run
 from capcli.cli.tree import Group, command, epilog, new_app
 from capcli.domain.bracket import Change
@@ -118,8 +118,8 @@ def amend_position(
     removing a stop or a limit is new risk. The position is read back afterwards.
     """
     change = Change(
-        stop=leg("stop", stop, stop_distance, None),
-        limit=leg("limit", limit, limit_distance, None),
+        stop=exit_order("stop", stop, stop_distance, None),
+        limit=exit_order("limit", limit, limit_distance, None),
         no_stop=no_stop,
         no_limit=no_limit,
         trailing=trailing,
@@ -214,8 +214,8 @@ def amend_order(
 
     call: Call = ctx.find_root().obj
     legs = Change(
-        stop=leg("stop", stop, stop_distance, None),
-        limit=leg("limit", limit, limit_distance, None),
+        stop=exit_order("stop", stop, stop_distance, None),
+        limit=exit_order("limit", limit, limit_distance, None),
         trailing=trailing,
         guaranteed=guaranteed,
     )

@@ -79,5 +79,5 @@ def print_id(call: Call, reply: "Reply[Any]", env: str, *, explain: bool = False
     if reply.problem is not None:
         call.complain(reply.problem)
     elif reply.data.preview_id:
-        call.outlet.result(f"{reply.data.preview_id}\n")
+        call.streams.result(f"{reply.data.preview_id}\n")
     raise typer.Exit(reply.exit_code)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from capcli.cli.io_streams import Outlet
+from capcli.cli.io_streams import IOStreams
 from capcli.cli.terminal import is_terminal
 from capcli.marketdata.downloads import Progress
 
@@ -16,23 +16,23 @@ _SAID_S = 15.0
 class ProgressLine:
     """Tells of a download's progress; `clock` counts monotonic seconds. `clear` it before anything else."""
 
-    def __init__(self, outlet: Outlet, clock: Callable[[], float], *, quiet: bool) -> None:
-        self._outlet = outlet
+    def __init__(self, streams: IOStreams, clock: Callable[[], float], *, quiet: bool) -> None:
+        self._streams = streams
         self._clock = clock
         self._quiet = quiet
         self._bar: Bar | None = None
         self._next = clock() + _SAID_S
-        if not quiet and is_terminal(outlet.stderr) and outlet.environ.get("TERM") != "dumb":
+        if not quiet and is_terminal(streams.stderr) and streams.environ.get("TERM") != "dumb":
             from capcli.render import progress
 
-            self._bar = progress.ProgressBar(outlet.drawing(), outlet.stderr_look(no_colour=False))
+            self._bar = progress.ProgressBar(streams.drawing(), streams.stderr_look(no_colour=False))
 
     def __call__(self, progress: Progress) -> None:
         if self._bar is not None:
             self._bar.show(progress.pages, progress.of_pages, words(progress))
         elif not self._quiet and self._clock() >= self._next:
             self._next = self._clock() + _SAID_S
-            self._outlet.talk(f"{words(progress)}\n")
+            self._streams.talk(f"{words(progress)}\n")
 
     def clear(self) -> None:
         if self._bar is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from capcli.cli import inputs
-from capcli.cli.inputs import leg, risk
+from capcli.cli.inputs import exit_order, risk
 from capcli.cli.order_options import Note, Tag
 from capcli.cli.preview import IdOnly, print_id
 from capcli.cli.run import finish
@@ -60,7 +60,7 @@ def propose(
     side = Side.BUY if buy else Side.SELL if sell else None
     call = ctx.find_root().obj
     call.check_form(Proposal)
-    percent, given = risk(share), leg("stop", stop, stop_distance, None)
+    percent, given = risk(share), exit_order("stop", stop, stop_distance, None)
     kept = inputs.note(note), inputs.tag(tag)
     application = call.build()
     call.note_default(application)

@@ -44,7 +44,7 @@ def _recorded(call: Call, application: "App", file: Path) -> "Reply[Recorded]":
             f"A recording is made on demo, and this is {application.env}. Nothing was read.",
             next=f"{again} --env demo",
         )
-    if call.json or not call.outlet.interactive:
+    if call.json or not call.streams.interactive:
         raise NotConfirmed(
             "You look through a recording before it is written, so it takes a terminal: not a pipe, a script "
             "or --json. Nothing was read.",
@@ -56,7 +56,7 @@ def _recorded(call: Call, application: "App", file: Path) -> "Reply[Recorded]":
         )
     found = application.record()
     text = document(found)
-    call.outlet.result(text, long=True)
+    call.streams.result(text, long=True)
     if not call.agrees(f"This is all that is recorded. Write it to {file}?"):
         raise NotConfirmed("You did not say yes, so nothing was written.", next=again)
     _write(file, text)

@@ -12,11 +12,11 @@ from typer.exceptions import TyperException
 from capcli.cli.call import Call
 from capcli.cli.completion_memory import remember
 from capcli.cli.global_options import VALUES, first_command, hoist, plain, wants_json
-from capcli.cli.io_streams import Outlet
+from capcli.cli.io_streams import IOStreams
 from capcli.errors import CapcliError, Exit, Problem, UsageError, WouldSend
 
 if TYPE_CHECKING:
-    from capcli.app import App, Surroundings
+    from capcli.app import App, Runtime
     from capcli.reply import Reply
 
 # Codes of a word that was taken for a deal, a market or a code, and may have been meant as a word.
@@ -27,7 +27,7 @@ _SENDING = frozenset(
 
 
 def main(
-    argv: Sequence[str], outlet: Outlet, around: "Surroundings | None" = None, *, last: bool = False
+    argv: Sequence[str], streams: IOStreams, runtime: "Runtime | None" = None, *, last: bool = False
 ) -> int:
     """Run one command line and return its exit code. Nothing but the outlet is written to.
 
@@ -36,21 +36,21 @@ def main(
     from capcli.cli.interrupts import handler_kept
 
     with nullcontext() if last else handler_kept():
-        return _main(argv, outlet, around)
+        return _main(argv, streams, runtime)
 
 
-def _main(argv: Sequence[str], outlet: Outlet, around: "Surroundings | None") -> int:
-    call = Call(outlet, around, json=wants_json(argv), line=argv)
+def _main(argv: Sequence[str], streams: IOStreams, runtime: "Runtime | None") -> int:
+    call = Call(streams, runtime, json=wants_json(argv), line=argv)
     try:
-        with redirect_stdout(outlet.stdout), redirect_stderr(outlet.stderr):
+        with redirect_stdout(streams.stdout), redirect_stderr(streams.stderr):
             code = answer(call, argv)
-            outlet.flush()
+            streams.flush()
     except KeyboardInterrupt:
         code = _cut_off(call)
     finally:
         with suppress(KeyboardInterrupt):
             call.close()
-    if outlet.lost and not code:
+    if streams.lost and not code:
         # An order that was sent is never told by the code of a bug: its script would think it unplaced.
         return int(Exit.MAY_BE_LIVE if call.about_order else Exit.BUG)
     return code
@@ -61,7 +61,7 @@ def _cut_off(call: Call) -> int:
     if call.written is not None:
         return call.written
     code = int(Exit.INTERRUPTED) if call.is_stopping else _stopped(call, _interruption(call))
-    call.outlet.flush()
+    call.streams.flush()
     return code
 
 
@@ -85,7 +85,7 @@ def answer(call: Call, argv: Sequence[str]) -> int:  # noqa: PLR0911  one line f
         return _stopped(call, _interruption(call)) if call.written is None else call.written
     except BrokenPipeError as error:
         # Help pages are written by the library; a command's own result is guarded in the outlet.
-        return _bug(call, error) if call.env else call.outlet.silence()
+        return _bug(call, error) if call.env else call.streams.silence()
     except Exception as error:  # noqa: BLE001  whatever else happens is a bug, and still one line and an exit code
         return _bug(call, error)
 
@@ -151,7 +151,7 @@ def _stopped(call: Call, problem: Problem) -> int:
     if call.json:
         from capcli.render.envelope import encode, failure
 
-        call.outlet.document(encode(failure(call.command, call.env, problem)))
+        call.streams.document(encode(failure(call.command, call.env, problem)))
     else:
         call.complain(problem)
     return problem.exit_code
@@ -160,7 +160,7 @@ def _stopped(call: Call, problem: Problem) -> int:
 def _misread(call: Call, error: TyperException, argv: Sequence[str]) -> int:
     bare = type(error).__name__ == "NoArgsIsHelpError"
     if bare and not call.json:
-        call.outlet.talk(error.format_message() + "\n")
+        call.streams.talk(error.format_message() + "\n")
         return int(Exit.USAGE)
     message = "Missing command." if bare else _plainly(error.format_message())
     return _stopped(call, _put_right(Problem("USAGE", message, int(Exit.USAGE), retry_safe=True), argv))
@@ -291,7 +291,7 @@ def _bug(call: Call, error: Exception) -> int:
     if call.options.verbose > 1:
         import traceback
 
-        call.outlet.talk(clean("".join(traceback.format_exception(error))))
+        call.streams.talk(clean("".join(traceback.format_exception(error))))
     what = clean(f"{type(error).__name__}: {error}").replace("\n", " ")
     message = f"A bug in capcli, not in your command: {what}. Run it with -vv for the traceback."
     look = "capcli positions" if call.command in _SENDING else "capcli health"

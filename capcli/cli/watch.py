@@ -126,7 +126,7 @@ class Plan:
 
     @property
     def look(self) -> Any:
-        return self.call.outlet.look(no_colour=self.call.options.no_colour)
+        return self.call.streams.look(no_colour=self.call.options.no_colour)
 
     def check(self, *, book: bool) -> None:
         """Refuse unknown fields before anything is asked. Raises UsageError."""
@@ -136,7 +136,7 @@ class Plan:
 
     def goes_on(self, app: "App", began: float) -> bool:
         """Say whether nobody ended it yet."""
-        if self.ending.asked or self.call.outlet.gone or self.call.outlet.lost:
+        if self.ending.asked or self.call.streams.gone or self.call.streams.lost:
             return False
         return self.lasts is None or app.monotonic() - began < self.lasts
 
@@ -162,7 +162,7 @@ def _on_screen(plan: Plan, app: "App", source: "Watch | Book", board: "Board | B
     look = lambda: plan.look  # noqa: E731  the terminal may be resized at any time
     began, drawn_at = app.monotonic(), -_FRAME_S
     subject = Subject(app.env, source.account_id)
-    with Screen(plan.call.outlet.stdout, look, subject, board) as screen:
+    with Screen(plan.call.streams.stdout, look, subject, board) as screen:
         while plan.goes_on(app, began):
             board.take(source.receive(LOOK_S))
             if app.monotonic() - drawn_at >= max(LOOK_S, min(plan.every, _FRAME_S)):
@@ -185,7 +185,7 @@ def _once(plan: Plan, app: "App", source: "Watch | Book", board: "Board | BookBo
         left -= {event.epic for event in told if isinstance(event, Tick | Quiet)}
     _refresh(source, board)
     subject = Subject(app.env, source.account_id)
-    plan.call.outlet.result(drawn(board, subject, plan.look, _now_ms(app)))
+    plan.call.streams.result(drawn(board, subject, plan.look, _now_ms(app)))
 
 
 def _refresh(source: Any, board: Any) -> None:
@@ -231,7 +231,7 @@ class _Lines:
         self._call = call
         self._writer = writer
         if header := getattr(writer, "header", ""):
-            call.outlet.lines(header)
+            call.streams.lines(header)
 
     def take(self, told: Sequence[Told | Quiet]) -> None:
         """Write everything of one read at once."""
@@ -239,7 +239,7 @@ class _Lines:
         if len(ticks) < len(told):
             others = [event for event in told if type(event) is not Tick]
             text = "".join(self._other(event) for event in others)
-        self._call.outlet.lines(text + self._writer.ticks(ticks))
+        self._call.streams.lines(text + self._writer.ticks(ticks))
 
     def _other(self, event: Told | Quiet) -> str:
         from capcli.render.stream import JsonLines, sentence
@@ -263,10 +263,10 @@ class _Lines:
                 self.take([Quiet(epic, watched.status[epic].value, since)])
             elif isinstance(self._writer, JsonLines):
                 row = tick_row(first, Clockface()) | {"market_status": watched.status[epic]}
-                self._call.outlet.lines(self._writer.event("last", row))
+                self._call.streams.lines(self._writer.event("last", row))
             else:
                 self._call.talk(f"{epic} is {watched.status[epic].lower()}: this is its last price.\n")
-                self._call.outlet.lines(self._writer.ticks([first]))
+                self._call.streams.lines(self._writer.ticks([first]))
 
 
 def _writer(call: Call, app: "App", account_id: str | None, *, book: bool = False) -> "JsonLines | CsvLines":
@@ -295,14 +295,14 @@ def _book_lines(plan: Plan, app: "App", book: "Book") -> None:
     call, began, written = plan.call, app.monotonic(), -plan.every
     writer = _writer(call, app, book.account_id, book=True)
     lines = _Lines(call, writer)
-    call.outlet.lines(writer.book(book.snapshot()))
+    call.streams.lines(writer.book(book.snapshot()))
     while not plan.once and plan.goes_on(app, began):
         told = book.receive(LOOK_S)
         lines.take([event for event in told if type(event) is not Tick])
         due = app.monotonic() - written >= plan.every
         if due and (plan.every or any(type(event) is Tick for event in told)):
             written = app.monotonic()
-            call.outlet.lines(writer.book(book.snapshot()))
+            call.streams.lines(writer.book(book.snapshot()))
 
 
 def program(command: str, text: str | None) -> list[str]:

@@ -90,7 +90,7 @@ def delete(
         try:
             return application.watchlists.delete(watchlist, confirmed=confirm)
         except NotConfirmed as refusal:
-            if call.json or not call.outlet.interactive:
+            if call.json or not call.streams.interactive:
                 raise
             command = refusal.next
         shown = application.watchlists.show(watchlist).data

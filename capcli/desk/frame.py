@@ -11,7 +11,7 @@ from capcli.domain.levels import own_levels
 from capcli.domain.market import Side
 from capcli.domain.money import cents, percent_of, short
 from capcli.render import chart
-from capcli.render.blocks import Cell, Look, Tone, shown
+from capcli.render.blocks import Cell, Terminal, Tone, shown
 from capcli.render.events import said
 from capcli.render.numbers import NOTHING, gain, money, percent, places, price, price_cell
 
@@ -73,7 +73,7 @@ class Frame(Struct, frozen=True):
     """Draws one moment for one size of window."""
 
     seen: Seen
-    look: Look
+    look: Terminal
     width: int
     height: int
     chosen: Chosen | None = None
@@ -299,9 +299,9 @@ class Frame(Struct, frozen=True):
         drawn = chart.lines(latest, self._look_of(width), rows=room - 1, marks=marks)
         return _filled([title, *drawn], room)
 
-    def _look_of(self, width: int) -> Look:
+    def _look_of(self, width: int) -> Terminal:
         look = self.look
-        return Look(look.terminal, look.colour, width, look.unicode)
+        return Terminal(look.terminal, look.colour, width, look.unicode)
 
     def _marks(self, epic: str) -> list[chart.Mark]:
         """Return the trader's own levels in a market."""

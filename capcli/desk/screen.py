@@ -28,7 +28,7 @@ from capcli.desk.sheet import Sheet
 from capcli.domain.market import Resolution
 from capcli.domain.money import plain
 from capcli.errors import CapcliError
-from capcli.render.blocks import Cell, Look, Tone
+from capcli.render.blocks import Cell, Terminal, Tone
 
 if TYPE_CHECKING:
     from capcli.app import App
@@ -46,7 +46,7 @@ class Desk:
     app: "App"
     reader: Reader
     run: RunLine
-    look: Look
+    look: Terminal
     numbers: Callable[[Sequence[str]], dict[str, int]]
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.market import Side
 from capcli.domain.money import ceil_to, floor_to, plain, short
-from capcli.domain.order import Leg, LegForm, wire_time
+from capcli.domain.order import ExitForm, ExitOrder, wire_time
 
 
 class Bracket(Struct, frozen=True):
@@ -28,8 +28,8 @@ class Bracket(Struct, frozen=True):
 class Change(Struct, frozen=True):
     """What somebody wants to be different. A leg that is not named is kept."""
 
-    stop: Leg | None = None
-    limit: Leg | None = None
+    stop: ExitOrder | None = None
+    limit: ExitOrder | None = None
     no_stop: bool = False
     no_limit: bool = False
     trailing: bool = False
@@ -55,9 +55,9 @@ class Ground(Struct, frozen=True):
     side: Side
     step: Decimal
 
-    def level(self, leg: Leg, *, below: bool) -> Decimal:
+    def level(self, leg: ExitOrder, *, below: bool) -> Decimal:
         """Return the price of a leg, on the grid and never nearer than the distance that was given."""
-        if leg.form is LegForm.LEVEL:
+        if leg.form is ExitForm.LEVEL:
             return leg.value
         if below:
             return floor_to(self.price - leg.value, self.step)
@@ -86,7 +86,7 @@ def amended(before: Bracket, change: Change, ground: Ground) -> Bracket:
     trail = _trail(before, change)
     stop = before.stop if change.stop is None else ground.level(change.stop, below=below)
     if trail is not None:
-        stop = ground.level(Leg(LegForm.DISTANCE, trail), below=below)
+        stop = ground.level(ExitOrder(ExitForm.DISTANCE, trail), below=below)
     if change.no_stop:
         stop = None
     guaranteed = (before.guaranteed or change.guaranteed) and stop is not None and trail is None
@@ -99,7 +99,7 @@ def _trail(before: Bracket, change: Change) -> Decimal | None:
     if change.stop is None:
         return None if change.guaranteed else before.trail
     stays = before.trail is not None and not change.guaranteed
-    trails = change.stop.form is LegForm.DISTANCE and (change.trailing or stays)
+    trails = change.stop.form is ExitForm.DISTANCE and (change.trailing or stays)
     return change.stop.value if trails else None
 
 

@@ -38,7 +38,7 @@ class Window(Struct, frozen=True):
         return at is None or self.since <= at <= self.until
 
 
-class Rival(Struct, frozen=True):
+class CompetingOrder(Struct, frozen=True):
     """Another lost order of the same epic, side and size. `known` are the deals that it cannot be."""
 
     attempt_id: str
@@ -46,7 +46,7 @@ class Rival(Struct, frozen=True):
     known: frozenset[str] = frozenset()
 
 
-class Lost(Struct, frozen=True):
+class UnconfirmedOrder(Struct, frozen=True):
     """An order without an answer; `known` are deals that others account for.
 
     `known` holds the ids of the baseline and of every other attempt, orders and positions alike; `sizes` the
@@ -59,7 +59,7 @@ class Lost(Struct, frozen=True):
     window: Window
     known: frozenset[str]
     sizes: Mapping[str, Decimal] = field(default_factory=dict)
-    rivals: tuple[Rival, ...] = ()
+    rivals: tuple[CompetingOrder, ...] = ()
     opposite: frozenset[str] = frozenset()
     hedges: bool = False
 
@@ -90,7 +90,7 @@ class Seen(Struct, frozen=True):
         return frozenset(ids)
 
 
-class Trace(Struct, frozen=True):
+class Candidate(Struct, frozen=True):
     """One thing that the lost order may have become; `rows` are what is still there of it.
 
     One that is not `sure` speaks against absence and proves nothing yet: the rest of it is late or missing.
@@ -125,15 +125,15 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
-class Finding(Struct, frozen=True):
+class ReconciliationReport(Struct, frozen=True):
     """All traces of a lost order, those that fit its stop first, and the ids of refused orders like it.
 
     `others` are the new deals of that epic and side that nothing but a person's word makes this order.
     """
 
-    traces: tuple[Trace, ...] = ()
+    traces: tuple[Candidate, ...] = ()
     rejected: tuple[str, ...] = ()
-    others: tuple[Trace, ...] = ()
+    others: tuple[Candidate, ...] = ()
     refused_for_sure: bool = True
 
     @property
@@ -153,12 +153,12 @@ class Finding(Struct, frozen=True):
         return tuple(dict.fromkeys(deal for trace in self.traces for deal in trace.deal_ids))
 
     @property
-    def in_time(self) -> tuple[Trace, ...]:
+    def in_time(self) -> tuple[Candidate, ...]:
         """Return the traces that were created within the window."""
         return tuple(trace for trace in self.traces if not trace.late)
 
     @property
-    def late(self) -> tuple[Trace, ...]:
+    def late(self) -> tuple[Candidate, ...]:
         """Return the traces that were created later: late landings, or trades by hand."""
         return tuple(trace for trace in self.traces if trace.late)
 
@@ -167,7 +167,7 @@ class Finding(Struct, frozen=True):
         """Name the attempts that a trace fits as well."""
         return tuple(dict.fromkeys(name for trace in self.traces for name in trace.shared))
 
-    def naming(self, deal_id: str) -> Trace | None:
+    def naming(self, deal_id: str) -> Candidate | None:
         """Return the trace that a deal id belongs to, else the new deal of that id."""
         every = (*self.traces, *self.others)
         return next((one for one in every if deal_id in {*one.deal_ids, one.order_id}), None)

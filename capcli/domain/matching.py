@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from capcli.domain.account import Activity, Position, WorkingOrder
 from capcli.domain.attempt import Ending
-from capcli.domain.candidates import Finding, Lost, Seen, Trace
+from capcli.domain.candidates import Candidate, ReconciliationReport, Seen, UnconfirmedOrder
 from capcli.domain.identity import CLOCKS
 from capcli.domain.netting import maybe_netted, netted
-from capcli.domain.order import Kind, LegForm, OrderRequest
+from capcli.domain.order import ExitForm, Kind, OrderRequest
 from capcli.domain.rows import (
     MADE,
     ORDER,
@@ -40,14 +40,14 @@ _ENDED = {
 }
 
 
-def find(lost: Lost, seen: Seen) -> Finding:
+def find(lost: UnconfirmedOrder, seen: Seen) -> ReconciliationReport:
     """Return everything that the lost order may have become."""
     traces = _working(lost, seen) if lost.request.kind is Kind.WORKING else _market(lost, seen)
     weighed = [one for trace in traces if (one := _weighed(lost, trace)) is not None]
     refused = {order_id: at for order_id, at in _rejected(lost, seen).items() if lost.window.holds(at)}
     shared = any(rival.window.holds(at) for rival in lost.rivals for at in refused.values())
     fits_stop = _fits_stop(lost.request)
-    return Finding(
+    return ReconciliationReport(
         tuple(sorted(weighed, key=lambda one: (one.late, not fits_stop(one)))),
         tuple(refused),
         tuple(_others(lost, seen, {deal for one in weighed for deal in one.ids})),
@@ -55,7 +55,7 @@ def find(lost: Lost, seen: Seen) -> Finding:
     )
 
 
-def _weighed(lost: Lost, trace: Trace) -> Trace | None:
+def _weighed(lost: UnconfirmedOrder, trace: Candidate) -> Candidate | None:
     """Hold a trace against the times and against the other lost orders; None where it is one of those."""
     in_time = lost.window.holds(trace.at)
     rivals = tuple(
@@ -71,7 +71,7 @@ def _weighed(lost: Lost, trace: Trace) -> Trace | None:
     return replace(trace, sure=False, shared=rivals) if rivals else trace
 
 
-def _others(lost: Lost, seen: Seen, named: Collection[str]) -> Iterator[Trace]:
+def _others(lost: UnconfirmedOrder, seen: Seen, named: Collection[str]) -> Iterator[Candidate]:
     """Return the new deals of this epic and side that are no trace: a person may know better."""
     request, working = lost.request, lost.request.kind is Kind.WORKING
     for row in new_positions(lost, seen.positions):
@@ -83,17 +83,17 @@ def _others(lost: Lost, seen: Seen, named: Collection[str]) -> Iterator[Trace]:
     for deal_id, rows in unclaimed_rows(lost, seen, ORDER if working else POSITION):
         first = rows[0]
         if deal_id not in named and (first.epic, first.side) == (request.epic, request.side):
-            yield Trace((deal_id,), (), first.level, first.size, sure=False, at=first.at)
+            yield Candidate((deal_id,), (), first.level, first.size, sure=False, at=first.at)
 
 
-def _listed(row: Position, size: Decimal | None, *, sure: bool = True) -> Trace:
-    return Trace(
+def _listed(row: Position, size: Decimal | None, *, sure: bool = True) -> Candidate:
+    return Candidate(
         (row.deal_id,), (row,), row.level, size, row.working_order_id, Ending.OPEN, sure, row.opened_at
     )
 
 
-def _waiting(row: WorkingOrder, *, sure: bool = True) -> Trace:
-    return Trace(
+def _waiting(row: WorkingOrder, *, sure: bool = True) -> Candidate:
+    return Candidate(
         (row.deal_id,),
         (row,),
         row.level,
@@ -105,16 +105,16 @@ def _waiting(row: WorkingOrder, *, sure: bool = True) -> Trace:
     )
 
 
-def _fits_stop(request: OrderRequest) -> Callable[[Trace], bool]:
+def _fits_stop(request: OrderRequest) -> Callable[[Candidate], bool]:
     stop = request.stop
-    if stop is not None and stop.form is not LegForm.LEVEL:
+    if stop is not None and stop.form is not ExitForm.LEVEL:
         # Its level depends on the price that it was counted from.
         return lambda trace: any(row.stop_level is not None for row in trace.rows)
     level = stop.value if stop is not None else None
     return lambda trace: any(row.stop_level == level for row in trace.rows)
 
 
-def _market(lost: Lost, seen: Seen) -> list[Trace]:
+def _market(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
     fits, maybe = _opened(lost, seen)
     fits += _opened_and_gone(lost, seen)
     # An order of another's may have opened what fits, and ours have taken from opposite deals.
@@ -124,7 +124,7 @@ def _market(lost: Lost, seen: Seen) -> list[Trace]:
     return [*found, *_without_deals(lost, seen, found)]
 
 
-def _opened(lost: Lost, seen: Seen) -> tuple[list[Trace], list[Trace]]:
+def _opened(lost: UnconfirmedOrder, seen: Seen) -> tuple[list[Candidate], list[Candidate]]:
     """Return the new positions that were opened with the order's size, and those that may have been."""
     size = lost.request.size
     openings = {deal_id: rows[0] for deal_id, rows in unclaimed_rows(lost, seen, POSITION)}
@@ -150,7 +150,7 @@ def _may_be_of(row: Position, ordered: Mapping[str, Decimal | None], size: Decim
     return order_id is not None and ordered.get(order_id) in {None, size}
 
 
-def _opened_and_gone(lost: Lost, seen: Seen) -> Iterator[Trace]:
+def _opened_and_gone(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
     """Find deals that were opened like the order and are in the list no longer, or not yet."""
     listed = {row.deal_id for row in seen.positions}
     for deal_id, rows in unclaimed_rows(lost, seen, POSITION):
@@ -161,20 +161,20 @@ def _opened_and_gone(lost: Lost, seen: Seen) -> Iterator[Trace]:
             continue
         closed = any(row.side is not None and row.side is not lost.request.side for row in rows[1:])
         sure = closed and None not in {first.size, first.level, first.side}
-        yield Trace((deal_id,), (), first.level, first.size, None, Ending.CLOSED, sure, first.at)
+        yield Candidate((deal_id,), (), first.level, first.size, None, Ending.CLOSED, sure, first.at)
 
 
-def _without_deals(lost: Lost, seen: Seen, found: list[Trace]) -> Iterator[Trace]:
+def _without_deals(lost: UnconfirmedOrder, seen: Seen, found: list[Candidate]) -> Iterator[Candidate]:
     """Return the orders like ours that left no deal that is seen; beside a deal only those in time speak."""
     named, placed = {trace.order_id for trace in found}, _placed(lost, seen) if found else frozenset[str]()
     netted = any(trace.reduced for trace in found)
     for order_id, at in hidden_orders(lost, seen).items():
         beside = not netted and order_id not in placed and lost.window.holds(at)
         if order_id not in named and (not found or beside):
-            yield Trace((), (), None, None, order_id, sure=False, at=at)
+            yield Candidate((), (), None, None, order_id, sure=False, at=at)
 
 
-def _placed(lost: Lost, seen: Seen) -> frozenset[str]:
+def _placed(lost: UnconfirmedOrder, seen: Seen) -> frozenset[str]:
     """Return the orders like ours, whoever's, of which a deal of their size is seen.
 
     A listed position names its order. One that is gone does not: it was opened in the second of its order
@@ -198,7 +198,7 @@ def _placed(lost: Lost, seen: Seen) -> frozenset[str]:
     return frozenset(placed)
 
 
-def _working(lost: Lost, seen: Seen) -> list[Trace]:
+def _working(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
     histories = dict(unclaimed_rows(lost, seen, ORDER))
     found = list(_still_waiting(lost, seen, histories))
     waiting = {row.deal_id for row in seen.orders}
@@ -216,7 +216,9 @@ def _working(lost: Lost, seen: Seen) -> list[Trace]:
     return found
 
 
-def _still_waiting(lost: Lost, seen: Seen, histories: Mapping[str, list[Activity]]) -> Iterator[Trace]:
+def _still_waiting(
+    lost: UnconfirmedOrder, seen: Seen, histories: Mapping[str, list[Activity]]
+) -> Iterator[Candidate]:
     """Find waiting orders that were made like the order: a person may have moved them since."""
     trigger = lost.request.trigger
     asked = (lost.request.size, trigger.level if trigger else None)
@@ -229,22 +231,22 @@ def _still_waiting(lost: Lost, seen: Seen, histories: Mapping[str, list[Activity
             yield _waiting(row, sure=told == asked)
 
 
-def _is_made(lost: Lost, row: Activity) -> bool:
+def _is_made(lost: UnconfirmedOrder, row: Activity) -> bool:
     trigger = lost.request.trigger
     return row.status in MADE and (row.level is None or (trigger is not None and row.level == trigger.level))
 
 
-def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace:
+def _ended(lost: UnconfirmedOrder, seen: Seen, order_id: str, rows: list[Activity]) -> Candidate:
     """Tell what a working order that no longer waits became: a position (API page 9.6), or nothing."""
     complete, at = None not in {rows[0].size, rows[0].level, rows[0].side}, rows[0].at
     became = tuple(row for row in seen.positions if row.working_order_id == order_id)
     if became:
         deals = tuple(row.deal_id for row in became)
         size = lost.request.size
-        return Trace(deals, became, became[0].level, size, order_id, Ending.FILLED, complete, at)
+        return Candidate(deals, became, became[0].level, size, order_id, Ending.FILLED, complete, at)
     last = rows[-1].status
     if last in _ENDED:
-        return Trace((order_id,), (), None, None, order_id, _ENDED[last], complete, at)
+        return Candidate((order_id,), (), None, None, order_id, _ENDED[last], complete, at)
     # A deal of the baseline may have been reduced by it (API page 9.4); one of another attempt is no trace.
     filled = [
         row
@@ -254,22 +256,22 @@ def _ended(lost: Lost, seen: Seen, order_id: str, rows: list[Activity]) -> Trace
         and (row.deal_id not in lost.known or row.deal_id in lost.sizes)
     ]
     if not filled:
-        return Trace((order_id,), (), None, None, order_id, sure=False, at=at)
+        return Candidate((order_id,), (), None, None, order_id, sure=False, at=at)
     deals = tuple(dict.fromkeys(row.deal_id for row in filled))
     closed = complete and all(_is_closed(lost, seen, deal) for deal in deals)
-    return Trace(
+    return Candidate(
         deals, (), filled[0].level, lost.request.size, order_id, Ending.FILLED_AND_CLOSED, closed, at
     )
 
 
-def _is_closed(lost: Lost, seen: Seen, deal_id: str) -> bool:
+def _is_closed(lost: UnconfirmedOrder, seen: Seen, deal_id: str) -> bool:
     return any(
         row.deal_id == deal_id and row.type == POSITION and row.side is lost.request.side.opposite
         for row in seen.activity
     )
 
 
-def _rejected(lost: Lost, seen: Seen) -> dict[str, datetime]:
+def _rejected(lost: UnconfirmedOrder, seen: Seen) -> dict[str, datetime]:
     listed = {row.deal_id for row in seen.positions} | {row.deal_id for row in seen.orders}
     return {
         order_id: rows[0].at

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from capcli.domain.account import Activity, Position
 from capcli.domain.attempt import Ending
-from capcli.domain.candidates import Lost, Seen, Trace
+from capcli.domain.candidates import Candidate, Seen, UnconfirmedOrder
 from capcli.domain.identity import CLOCKS
 from capcli.domain.rows import (
     CLOSERS,
@@ -24,7 +24,7 @@ from capcli.domain.rows import (
 _LATE = timedelta(minutes=2)
 
 
-def netted(lost: Lost, seen: Seen) -> list[Trace]:
+def netted(lost: UnconfirmedOrder, seen: Seen) -> list[Candidate]:
     """Find what the order took from opposite deals, oldest first, and what it opened with the rest."""
     cut = _reductions(lost, seen)
     rest = lost.request.size - sum(cut.values(), Decimal(0))
@@ -45,7 +45,7 @@ def netted(lost: Lost, seen: Seen) -> list[Trace]:
     sure = sure and not any(row.status == "EXECUTED" for row in order_rows(lost, seen))
     at = opened[0].opened_at if opened else (first.at if first else seen.at)
     return [
-        Trace(
+        Candidate(
             deals,
             opened,
             level,
@@ -59,7 +59,7 @@ def netted(lost: Lost, seen: Seen) -> list[Trace]:
     ]
 
 
-def maybe_netted(lost: Lost, seen: Seen) -> Iterator[Trace]:
+def maybe_netted(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
     """Find what the order may have taken from opposite deals, with what it may have opened beside that."""
     cut, size = _may_be_cut(lost, seen), lost.request.size
     if lost.hedges or not cut:
@@ -67,8 +67,8 @@ def maybe_netted(lost: Lost, seen: Seen) -> Iterator[Trace]:
     most, reduced, first = sum(cut.values()), tuple(cut), _first_cut(lost, seen, cut.keys())
     level, at = (first.level, first.at) if first else (None, None)
 
-    def doubtful(deals: tuple[str, ...], there: tuple[Position, ...], at: datetime | None) -> Trace:
-        return Trace(deals, there, level, size, None, Ending.REDUCED, sure=False, at=at, reduced=reduced)
+    def doubtful(deals: tuple[str, ...], there: tuple[Position, ...], at: datetime | None) -> Candidate:
+        return Candidate(deals, there, level, size, None, Ending.REDUCED, sure=False, at=at, reduced=reduced)
 
     listed = {row.deal_id: row for row in new_positions(lost, seen.positions)}
     rests = {deal_id: (row.size, row.opened_at) for deal_id, row in listed.items()}
@@ -87,7 +87,7 @@ def maybe_netted(lost: Lost, seen: Seen) -> Iterator[Trace]:
         yield doubtful(reduced, (), at)
 
 
-def _may_be_cut(lost: Lost, seen: Seen) -> dict[str, Decimal]:
+def _may_be_cut(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
     """Return the opposite deals that lost something in the order's time, and how much of that may be its own.
 
     What a deal lost and no row tells of may be, while rows may be late; what a row tells beside an order of
@@ -113,13 +113,13 @@ def _may_be_cut(lost: Lost, seen: Seen) -> dict[str, Decimal]:
     return cut
 
 
-def _is_cut(lost: Lost, row: Activity) -> bool:
+def _is_cut(lost: UnconfirmedOrder, row: Activity) -> bool:
     """Say whether a row tells of an opposite deal that was reduced; which deal that is, others check."""
     ours = (row.epic, row.side) == (lost.request.epic, lost.request.side) and row.at >= lost.since
     return ours and row.type == POSITION and row.status in MADE
 
 
-def _opposite(lost: Lost, seen: Seen) -> dict[str, Decimal]:
+def _opposite(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
     """Return the opposite deals that the order may have met, with their sizes before it."""
     request = lost.request
     against = (request.epic, request.side.opposite)
@@ -134,7 +134,7 @@ def _opposite(lost: Lost, seen: Seen) -> dict[str, Decimal]:
     return met
 
 
-def _first_cut(lost: Lost, seen: Seen, deals: Collection[str]) -> Activity | None:
+def _first_cut(lost: UnconfirmedOrder, seen: Seen, deals: Collection[str]) -> Activity | None:
     """Return the row that tells when and at which price the order reduced the first of these deals."""
     cuts = (
         row
@@ -144,7 +144,7 @@ def _first_cut(lost: Lost, seen: Seen, deals: Collection[str]) -> Activity | Non
     return next(cuts, None)
 
 
-def _reductions(lost: Lost, seen: Seen) -> dict[str, Decimal]:
+def _reductions(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
     request, now = lost.request, {row.deal_id: row for row in seen.positions}
     cut = {
         deal_id: size - now[deal_id].size

@@ -6,11 +6,11 @@ from msgspec.structs import replace
 
 from capcli.domain.money import cents, percent_of
 from capcli.domain.order import Kind
-from capcli.domain.policy import Case
-from capcli.domain.sizing import Figures, LegFigures
+from capcli.domain.policy import CheckInput
+from capcli.domain.sizing import ExitFigures, Figures
 
 
-def opened_figures(case: Case) -> Figures:
+def opened_figures(case: CheckInput) -> Figures:
     """Return the figures with margin, stop, limit and overnight fee of what the order opens.
 
     The rest of it closes deals that are open, and sets nothing aside.
@@ -41,7 +41,7 @@ def opened_figures(case: Case) -> Figures:
     )
 
 
-def _part(leg: LegFigures | None, share: Decimal, equity: Decimal) -> LegFigures | None:
+def _part(leg: ExitFigures | None, share: Decimal, equity: Decimal) -> ExitFigures | None:
     if leg is None:
         return None
     amount = cents(leg.amount * share)

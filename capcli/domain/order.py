@@ -32,7 +32,7 @@ class Kind(StrEnum):
         return self in {Kind.MARKET, Kind.WORKING}
 
 
-class LegForm(StrEnum):
+class ExitForm(StrEnum):
     """How a stop or a limit is given: a price, a distance in price units, an amount, or percent of the entry.
 
     PERCENT never reaches the broker: `placed` turns it into a level, or a distance where the stop trails.
@@ -44,28 +44,33 @@ class LegForm(StrEnum):
     PERCENT = "PERCENT"
 
 
-_OPTIONS = {LegForm.LEVEL: "", LegForm.PERCENT: "", LegForm.DISTANCE: "-distance", LegForm.AMOUNT: "-amount"}
+_OPTIONS = {
+    ExitForm.LEVEL: "",
+    ExitForm.PERCENT: "",
+    ExitForm.DISTANCE: "-distance",
+    ExitForm.AMOUNT: "-amount",
+}
 
 
-class Leg(Struct, frozen=True):
+class ExitOrder(Struct, frozen=True):
     """A stop or a limit as the user gave it."""
 
-    form: LegForm
+    form: ExitForm
     value: Decimal
 
     def words(self, name: str, write: Callable[[Decimal], str] = short) -> str:
         """Return it as an option of a command line; `name` is stop or limit."""
-        return f"--{name}{_OPTIONS[self.form]} {write(self.value)}{'%' * (self.form is LegForm.PERCENT)}"
+        return f"--{name}{_OPTIONS[self.form]} {write(self.value)}{'%' * (self.form is ExitForm.PERCENT)}"
 
-    def placed(self, entry: Decimal, step: Decimal, *, below: bool, trailing: bool = False) -> "Leg":
+    def placed(self, entry: Decimal, step: Decimal, *, below: bool, trailing: bool = False) -> "ExitOrder":
         """Return it as the broker takes it: percent as a level on the price step, never nearer than given."""
-        if self.form is not LegForm.PERCENT:
+        if self.form is not ExitForm.PERCENT:
             return self
         distance = EXACT.multiply(entry, self.value) / 100
         if trailing:
-            return Leg(LegForm.DISTANCE, ceil_to(distance, step))
+            return ExitOrder(ExitForm.DISTANCE, ceil_to(distance, step))
         level = floor_to(entry - distance, step) if below else ceil_to(entry + distance, step)
-        return Leg(LegForm.LEVEL, level)
+        return ExitOrder(ExitForm.LEVEL, level)
 
 
 class Trigger(Struct, frozen=True):
@@ -85,8 +90,8 @@ class OrderRequest(Struct, frozen=True):
     epic: str
     side: Side
     size: Decimal
-    stop: Leg | None = None
-    limit: Leg | None = None
+    stop: ExitOrder | None = None
+    limit: ExitOrder | None = None
     trailing: bool = False
     guaranteed: bool = False
     trigger: Trigger | None = None
@@ -110,14 +115,14 @@ class OrderRequest(Struct, frozen=True):
 
 # The broker's names for the three forms of both legs (API page 6.4).
 _STOP_KEYS = {
-    LegForm.LEVEL: "stopLevel",
-    LegForm.DISTANCE: "stopDistance",
-    LegForm.AMOUNT: "stopAmount",
+    ExitForm.LEVEL: "stopLevel",
+    ExitForm.DISTANCE: "stopDistance",
+    ExitForm.AMOUNT: "stopAmount",
 }
 _LIMIT_KEYS = {
-    LegForm.LEVEL: "profitLevel",
-    LegForm.DISTANCE: "profitDistance",
-    LegForm.AMOUNT: "profitAmount",
+    ExitForm.LEVEL: "profitLevel",
+    ExitForm.DISTANCE: "profitDistance",
+    ExitForm.AMOUNT: "profitAmount",
 }
 
 

@@ -12,8 +12,8 @@ from capcli.domain.candle_gaps import Week
 from capcli.domain.effect import Effect
 from capcli.domain.market import Distance, Market, MarketStatus, OrderRules, Side
 from capcli.domain.money import EXACT, ceil_to, cents, floor_to, on_grid, percent_of, plain, short
-from capcli.domain.order import Kind, LegForm, OrderRequest
-from capcli.domain.sizing import Figures, LegFigures, leg_base
+from capcli.domain.order import ExitForm, Kind, OrderRequest
+from capcli.domain.sizing import ExitFigures, Figures, exit_base
 
 
 class Rule(StrEnum):
@@ -97,7 +97,7 @@ class Amends(Struct, frozen=True):
     ends: bool = False
 
 
-class Standing(Struct, frozen=True):
+class OpenRisk(Struct, frozen=True):
     """What counts beside the order, in account currency: the book, what is on its way, and the day so far.
 
     `risk` is the loss at stop of the same market and direction, and `unprotected` names what has no stop
@@ -131,7 +131,7 @@ class Blocked(Struct, frozen=True):
     journal_next: str | None = None
 
 
-class Case(Struct, frozen=True):
+class CheckInput(Struct, frozen=True):
     """Everything that the rules look at.
 
     `reference_entry` and `reference_effect` are the preview's, where it is about to be sent.
@@ -150,7 +150,7 @@ class Case(Struct, frozen=True):
     now: datetime
     order_type: OrderType | None = None
     reference_entry: Decimal | None = None
-    standing: Standing = Standing()
+    standing: OpenRisk = OpenRisk()
     amends: Amends | None = None
     effect: Effect | None = None
     reference_effect: Effect | None = None
@@ -174,13 +174,13 @@ class Case(Struct, frozen=True):
         return EXACT.divide(self.effect.opens, self.request.size)
 
 
-def trading(case: Case) -> Check:
+def trading(case: CheckInput) -> Check:
     on = case.policy.trading_allowed
     reason = f"trading is on for {case.policy.env}" if on else f"trading is off for {case.policy.env}"
     return Check(Rule.TRADING, on, reason, "CAP_ALLOW_TRADING")
 
 
-def live(case: Case) -> Check | None:
+def live(case: CheckInput) -> Check | None:
     if case.policy.env != "live":
         return None
     if case.policy.live_unlocked:
@@ -189,13 +189,13 @@ def live(case: Case) -> Check | None:
     return Check(Rule.LIVE, False, reason)
 
 
-def halt(case: Case) -> Check | None:
+def halt(case: CheckInput) -> Check | None:
     if case.blocked is None or case.blocked.halt is None:
         return None
     return Check(Rule.HALT, False, f"{case.blocked.halt.rstrip('.')}; capcli resume lifts it")
 
 
-def unresolved(case: Case) -> Check | None:
+def unresolved(case: CheckInput) -> Check | None:
     blocked = case.blocked or Blocked()
     attempts = blocked.in_market if case.only_reduces else blocked.unresolved
     if not attempts:
@@ -207,20 +207,20 @@ def unresolved(case: Case) -> Check | None:
     )
 
 
-def hourly_orders(case: Case) -> Check | None:
+def hourly_orders(case: CheckInput) -> Check | None:
     if case.blocked is None or not case.blocked.wait_s:
         return None
     wait = f"this hour's opening orders are used up (1000 on demo); wait {case.blocked.wait_s} s"
     return Check(Rule.HOURLY_ORDERS, False, wait)
 
 
-def journal(case: Case) -> Check | None:
+def journal(case: CheckInput) -> Check | None:
     if case.blocked is None or case.blocked.journal is None:
         return None
     return Check(Rule.JOURNAL, False, case.blocked.journal.rstrip("."))
 
 
-def epic_allowed(case: Case) -> Check:
+def epic_allowed(case: CheckInput) -> Check:
     allowed, epic = case.policy.allowed_epics, case.request.epic
     if allowed is None:
         return Check(Rule.EPIC_ALLOWED, True, "every market is allowed", "CAP_ALLOWED_EPICS")
@@ -229,7 +229,7 @@ def epic_allowed(case: Case) -> Check:
     return Check(Rule.EPIC_ALLOWED, epic in allowed, f"{epic} {verb} {listed}", "CAP_ALLOWED_EPICS")
 
 
-def market_open(case: Case) -> Check:
+def market_open(case: CheckInput) -> Check:
     status = case.market.quote.status
     # A working order may rest while its market is merely closed; a suspended one takes none.
     resting = case.request.kind is Kind.WORKING and status in {MarketStatus.CLOSED, MarketStatus.EDITS_ONLY}
@@ -250,7 +250,7 @@ _NO_DEALS = frozenset({"VIEW_ONLY", "VIEW_AND_REQUEST", "CLOSED_FOR_CORPORATE_AC
 _CLOSE_ONLY, _LONG_ONLY = "CLOSE_ONLY", "LONG_ONLY"
 
 
-def _forbidden_by_mode(case: Case) -> str | None:
+def _forbidden_by_mode(case: CheckInput) -> str | None:
     """Say what the market's modes keep this order from doing; None where they allow it."""
     epic, modes = case.request.epic, case.market.modes
     if case.market.quote.status is not MarketStatus.TRADEABLE:
@@ -266,27 +266,27 @@ def _forbidden_by_mode(case: Case) -> str | None:
     return None
 
 
-def _although_open(case: Case) -> str:
+def _although_open(case: CheckInput) -> str:
     """Say that a market is closed inside its own opening hours, which was seen on demo (API page 18.9)."""
     week = Week(case.market.hours)
     closed = case.market.quote.status is MarketStatus.CLOSED
     return ", although its opening hours say open" if closed and week.known and week.is_open(case.now) else ""
 
 
-def opening_told(case: Case) -> str:
+def opening_told(case: CheckInput) -> str:
     """Say when a closed market usually opens next; empty where its hours do not tell."""
     closed = case.market.quote.status is MarketStatus.CLOSED
     opening = Week(case.market.hours).next_open(case.now) if closed else None
     return f"; it usually opens next at {opening:%Y-%m-%d %H:%M}Z" if opening else ""
 
 
-def size_range(case: Case) -> Check:
+def size_range(case: CheckInput) -> Check:
     rules, size = case.rules, case.request.size
     reason = f"{short(size)} of {short(rules.min_size)} to {short(rules.max_size)}"
     return Check(Rule.SIZE_RANGE, rules.min_size <= size <= rules.max_size, reason)
 
 
-def size_step(case: Case) -> Check:
+def size_step(case: CheckInput) -> Check:
     step, size = case.rules.size_step, case.request.size
     if on_grid(size, step):
         return Check(Rule.SIZE_STEP, True, f"{short(size)} is in steps of {short(step)}")
@@ -300,7 +300,7 @@ def _either(down: Decimal, up: Decimal) -> str:
     return f"{short(down)} or {short(up)}" if down > 0 else short(up)
 
 
-def max_size(case: Case) -> Check | None:
+def max_size(case: CheckInput) -> Check | None:
     working = case.request.kind is Kind.WORKING
     setting = "CAP_MAX_WORKING_ORDER_SIZE" if working else "CAP_MAX_POSITION_SIZE"
     most = case.policy.max_working_order_size if working else case.policy.max_position_size
@@ -310,7 +310,7 @@ def max_size(case: Case) -> Check | None:
     return Check(Rule.MAX_SIZE, case.request.size <= most, reason, setting)
 
 
-def open_positions(case: Case) -> Check | None:
+def open_positions(case: CheckInput) -> Check | None:
     most = case.policy.max_open_positions
     if most is None:
         return None
@@ -322,7 +322,7 @@ def open_positions(case: Case) -> Check | None:
     return Check(Rule.OPEN_POSITIONS, count < most, reason, "CAP_MAX_OPEN_POSITIONS")
 
 
-def orders_per_day(case: Case) -> Check | None:
+def orders_per_day(case: CheckInput) -> Check | None:
     most = case.policy.max_orders_per_day
     if most is None:
         return None
@@ -330,7 +330,7 @@ def orders_per_day(case: Case) -> Check | None:
     return Check(Rule.ORDERS_PER_DAY, case.orders_today < most, reason, "CAP_MAX_ORDERS_PER_DAY")
 
 
-def funds(case: Case) -> Check:
+def funds(case: CheckInput) -> Check:
     needed, available = case.figures.margin, case.figures.available
     if needed is None:
         return Check(Rule.FUNDS, False, "the broker sent no margin factor, so the margin cannot be known")
@@ -343,14 +343,14 @@ def funds(case: Case) -> Check:
     return Check(Rule.FUNDS, needed <= available, reason)
 
 
-def _freed(case: Case) -> Decimal:
+def _freed(case: CheckInput) -> Decimal:
     """Return the margin that what the order closes sets free, in account currency."""
     if case.effect is None or case.request.kind is Kind.WORKING:
         return Decimal("0.00")
     return case.effect.margin_freed
 
 
-def risk(case: Case) -> Check | None:
+def risk(case: CheckInput) -> Check | None:
     """Judge the loss at stop of a trade: what is open, waits or is on its way in its market and direction.
 
     Counted from the entry to the stop, the spread within; not what a gap, a fee or a guarantee costs besides.
@@ -373,7 +373,7 @@ def risk(case: Case) -> Check | None:
     return Check(Rule.RISK, loss <= bound.amount, reason, setting)
 
 
-def total_risk(case: Case) -> Check | None:
+def total_risk(case: CheckInput) -> Check | None:
     """Judge the loss if every stop of the account is hit, this order's included."""
     percent, setting = case.policy.max_total_risk_pct, "CAP_MAX_TOTAL_RISK_PCT"
     if percent is None:
@@ -390,11 +390,11 @@ def total_risk(case: Case) -> Check | None:
     return Check(Rule.TOTAL_RISK, loss <= bound.amount, reason, setting)
 
 
-def _subject(case: Case) -> str:
+def _subject(case: CheckInput) -> str:
     return case.amends.deal_id if case.amends is not None else "this order"
 
 
-def margin(case: Case) -> Check | None:
+def margin(case: CheckInput) -> Check | None:
     """Judge the margin in use once this order is open: the account's, what is on its way, and its own."""
     percent, setting = case.policy.max_margin_pct, "CAP_MAX_MARGIN_PCT"
     if percent is None:
@@ -412,7 +412,7 @@ def margin(case: Case) -> Check | None:
     )
 
 
-def daily_loss(case: Case) -> Check | None:
+def daily_loss(case: CheckInput) -> Check | None:
     """Judge the day: what was booked since 00:00 UTC, and what is being lost on open positions.
 
     An open gain makes up for nothing, for it can still go.
@@ -429,7 +429,7 @@ def daily_loss(case: Case) -> Check | None:
     return Check(Rule.DAILY_LOSS, lost < most, reason, "CAP_MAX_DAILY_LOSS")
 
 
-def stop_required(case: Case) -> Check | None:
+def stop_required(case: CheckInput) -> Check | None:
     if not case.policy.require_stop:
         return None
     has = _at_stop(case) is not None
@@ -444,13 +444,13 @@ class _Share(Struct, frozen=True):
     words: str
 
 
-def _share(case: Case, percent: Decimal) -> _Share:
+def _share(case: CheckInput, percent: Decimal) -> _Share:
     equity = max(case.account.equity, Decimal(0))
     amount = cents(equity * percent / 100)
     return _Share(amount, f"{amount:,f} {case.account.currency} ({short(percent)} % of equity {equity:,f})")
 
 
-def _at_stop(case: Case) -> Decimal | None:
+def _at_stop(case: CheckInput) -> Decimal | None:
     """Return the loss at stop of what is judged, None without a stop. A stop in gain loses nothing."""
     if case.amends is not None:
         return case.amends.loss
@@ -459,7 +459,7 @@ def _at_stop(case: Case) -> Decimal | None:
     return max(case.figures.stop.amount, Decimal(0)) * case.opened_share
 
 
-def entry_level(case: Case) -> Check | None:
+def entry_level(case: CheckInput) -> Check | None:
     trigger, quote, side = case.request.trigger, case.market.quote, case.request.side
     if trigger is None:
         return None
@@ -485,7 +485,7 @@ def entry_level(case: Case) -> Check | None:
     return Check(Rule.ENTRY_LEVEL, passed, reason)
 
 
-def good_till(case: Case) -> Check | None:
+def good_till(case: CheckInput) -> Check | None:
     until = case.request.trigger.good_till if case.request.trigger else None
     if until is None:
         return None
@@ -495,15 +495,15 @@ def good_till(case: Case) -> Check | None:
     )
 
 
-def stop(case: Case) -> Check | None:
+def stop(case: CheckInput) -> Check | None:
     return _leg_check(case, Rule.STOP, case.figures.stop, below=case.request.side is Side.BUY)
 
 
-def limit(case: Case) -> Check | None:
+def limit(case: CheckInput) -> Check | None:
     return _leg_check(case, Rule.LIMIT, case.figures.limit, below=case.request.side is Side.SELL)
 
 
-def _leg_check(case: Case, rule: Rule, leg: LegFigures | None, *, below: bool) -> Check | None:
+def _leg_check(case: CheckInput, rule: Rule, leg: ExitFigures | None, *, below: bool) -> Check | None:
     if leg is None:
         return None
     wrong = _leg_form_fault(case, rule, leg)
@@ -512,24 +512,24 @@ def _leg_check(case: Case, rule: Rule, leg: LegFigures | None, *, below: bool) -
     return Check(rule, *_place_leg(case, rule, leg, below=below))
 
 
-def _leg_form_fault(case: Case, rule: Rule, leg: LegFigures) -> str | None:
+def _leg_form_fault(case: CheckInput, rule: Rule, leg: ExitFigures) -> str | None:
     step = case.rules.price_step
-    if leg.form is LegForm.AMOUNT and case.market.currency != case.account.currency:
+    if leg.form is ExitForm.AMOUNT and case.market.currency != case.account.currency:
         return (
             f"the broker does not say in which currency it reads a {rule.value} amount on a market in "
             f"{case.market.currency}; give a level or a distance"
         )
-    if leg.form is LegForm.LEVEL and not on_grid(leg.level, step):
+    if leg.form is ExitForm.LEVEL and not on_grid(leg.level, step):
         return _off_step(leg.level, step)
     asked = case.request.stop if rule is Rule.STOP else case.request.limit
-    if asked is not None and leg.form is LegForm.DISTANCE and not on_grid(asked.value, step):
+    if asked is not None and leg.form is ExitForm.DISTANCE and not on_grid(asked.value, step):
         return _off_step(asked.value, step)
     return None
 
 
-def _place_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple[bool, str]:
+def _place_leg(case: CheckInput, rule: Rule, leg: ExitFigures, *, below: bool) -> tuple[bool, str]:
     word = rule.value
-    price = leg_base(case.request, case.market)
+    price = exit_base(case.request, case.market)
     sign, side = (-1, "below") if below else (1, "above")
     away = (leg.level - price) * sign
     if away <= 0 or leg.level <= 0:
@@ -554,21 +554,21 @@ def _place_leg(case: Case, rule: Rule, leg: LegFigures, *, below: bool) -> tuple
     return True, f"{plain(leg.level)} is {far}"
 
 
-def _base(case: Case) -> str:
+def _base(case: CheckInput) -> str:
     """Name what a leg is measured from: where a position would close now, or an order's own level."""
     if case.request.trigger is not None:
         return "the order's level"
     return "the bid" if case.request.side is Side.BUY else "the offer"
 
 
-def _nearest(case: Case, rule: Rule) -> Distance:
+def _nearest(case: CheckInput, rule: Rule) -> Distance:
     guaranteed_least = case.market.rules.min_guaranteed_stop_distance
     if rule is Rule.STOP and case.request.guaranteed and guaranteed_least is not None:
         return guaranteed_least
     return case.rules.min_stop_distance
 
 
-def guaranteed(case: Case) -> Check | None:
+def guaranteed(case: CheckInput) -> Check | None:
     if not case.request.guaranteed:
         return None
     if case.hedging:
@@ -582,7 +582,7 @@ def guaranteed(case: Case) -> Check | None:
     return Check(Rule.GUARANTEED, True, f"{case.request.epic} offers guaranteed stops")
 
 
-def trailing(case: Case) -> Check | None:
+def trailing(case: CheckInput) -> Check | None:
     if not case.request.trailing:
         return None
     offered = case.market.rules.trailing_stops is True
@@ -590,7 +590,7 @@ def trailing(case: Case) -> Check | None:
     return Check(Rule.TRAILING, offered, f"{case.request.epic} {word} trailing stops")
 
 
-def drift(case: Case) -> Check | None:
+def drift(case: CheckInput) -> Check | None:
     then = case.reference_entry
     if then is None or then == 0 or case.request.trigger is not None:
         return None
@@ -602,7 +602,7 @@ def drift(case: Case) -> Check | None:
     return Check(Rule.DRIFT, moved <= most, reason, "CAP_MAX_DRIFT_PCT")
 
 
-def effect(case: Case) -> Check | None:
+def effect(case: CheckInput) -> Check | None:
     """Judge whether a market order still does to the open deals what its preview said."""
     then, now = case.reference_effect, case.effect
     if then is None or now is None or case.request.kind is Kind.WORKING:
@@ -621,7 +621,7 @@ def _off_step(level: Decimal, step: Decimal) -> str:
     return f"{plain(level)} is off the price step of {short(step)}; nearest: {_either(down, up)}"
 
 
-RULES: tuple[Callable[[Case], Check | None], ...] = (
+RULES: tuple[Callable[[CheckInput], Check | None], ...] = (
     trading,
     live,
     halt,
@@ -653,7 +653,7 @@ RULES: tuple[Callable[[Case], Check | None], ...] = (
 
 
 # What keeps new risk away: an order that only reduces passes all of them.
-_NEW_RISK: frozenset[Callable[[Case], Check | None]] = frozenset(
+_NEW_RISK: frozenset[Callable[[CheckInput], Check | None]] = frozenset(
     {
         halt,
         epic_allowed,
@@ -671,15 +671,15 @@ _NEW_RISK: frozenset[Callable[[Case], Check | None]] = frozenset(
 
 
 # An amendment that adds risk is judged by these, one that only tightens by none of them.
-_AMENDED_RISK: frozenset[Callable[[Case], Check | None]] = frozenset(
+_AMENDED_RISK: frozenset[Callable[[CheckInput], Check | None]] = frozenset(
     {halt, unresolved, journal, epic_allowed, risk, total_risk, daily_loss, stop_required}
 )
-_AMENDED: frozenset[Callable[[Case], Check | None]] = frozenset(
+_AMENDED: frozenset[Callable[[CheckInput], Check | None]] = frozenset(
     {trading, live, stop, limit, guaranteed, trailing}
 )
 
 
-def _applies(rule: Callable[[Case], Check | None], case: Case) -> bool:
+def _applies(rule: Callable[[CheckInput], Check | None], case: CheckInput) -> bool:
     """Say whether a rule is about this case: what only reduces or tightens passes every limit."""
     change = case.amends
     if change is None:
@@ -691,13 +691,13 @@ def _applies(rule: Callable[[Case], Check | None], case: Case) -> bool:
     return rule in _AMENDED or (rule in _AMENDED_RISK and bool(change.adds))
 
 
-def evaluate(case: Case) -> tuple[Check, ...]:
+def evaluate(case: CheckInput) -> tuple[Check, ...]:
     """Return the verdict of every rule that applies, all at once; rules that do not apply are left out."""
     with localcontext(EXACT):
         return tuple(_verdicts(case))
 
 
-def _verdicts(case: Case) -> Iterator[Check]:
+def _verdicts(case: CheckInput) -> Iterator[Check]:
     for rule in RULES:
         verdict = rule(case) if _applies(rule, case) else None
         if verdict is not None:

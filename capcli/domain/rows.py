@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from capcli.domain.account import Activity, Position, WorkingOrder
-from capcli.domain.candidates import Lost, Seen
+from capcli.domain.candidates import Seen, UnconfirmedOrder
 from capcli.domain.identity import CLOCKS, Asked, misfit
 
 POSITION, ORDER = "POSITION", "WORKING_ORDER"
@@ -13,7 +13,7 @@ MADE = frozenset({"ACCEPTED", "CREATED"})
 CLOSERS = frozenset({"SL", "TP", "CLOSE_OUT"})
 
 
-def rows_by_deal(lost: Lost, seen: Seen, kind: str) -> dict[str, list[Activity]]:
+def rows_by_deal(lost: UnconfirmedOrder, seen: Seen, kind: str) -> dict[str, list[Activity]]:
     """Return the rows of each deal since the send, oldest first, whoever's it is."""
     deals: dict[str, list[Activity]] = {}
     for row in reversed(seen.activity):
@@ -22,7 +22,7 @@ def rows_by_deal(lost: Lost, seen: Seen, kind: str) -> dict[str, list[Activity]]
     return deals
 
 
-def unclaimed_rows(lost: Lost, seen: Seen, kind: str) -> Iterable[tuple[str, list[Activity]]]:
+def unclaimed_rows(lost: UnconfirmedOrder, seen: Seen, kind: str) -> Iterable[tuple[str, list[Activity]]]:
     """Return the rows of each deal that nobody accounts for, oldest first.
 
     An order that a known position came from is accounted for with it.
@@ -33,7 +33,7 @@ def unclaimed_rows(lost: Lost, seen: Seen, kind: str) -> Iterable[tuple[str, lis
     ]
 
 
-def order_rows(lost: Lost, seen: Seen) -> list[Activity]:
+def order_rows(lost: UnconfirmedOrder, seen: Seen) -> list[Activity]:
     """Return the rows of this market's and side's orders in the order's time, of any size, none waiting."""
     request, waiting = lost.request, {row.deal_id for row in seen.orders}
     return [
@@ -47,18 +47,18 @@ def order_rows(lost: Lost, seen: Seen) -> list[Activity]:
     ]
 
 
-def is_like_ours(lost: Lost, row: Activity) -> bool:
+def is_like_ours(lost: UnconfirmedOrder, row: Activity) -> bool:
     """Say whether a row is of an order like ours; what a row does not say yet does not exclude it."""
     request = lost.request
     return row.epic == request.epic and row.side in {None, request.side} and row.size in {None, request.size}
 
 
-def is_opening(lost: Lost, row: Activity) -> bool:
+def is_opening(lost: UnconfirmedOrder, row: Activity) -> bool:
     """Say whether the first row of a deal tells of an opening on the order's side."""
     return row.source not in CLOSERS and row.status in MADE and row.side in {None, lost.request.side}
 
 
-def new_positions(lost: Lost, book: tuple[Position, ...]) -> Iterator[Position]:
+def new_positions(lost: UnconfirmedOrder, book: tuple[Position, ...]) -> Iterator[Position]:
     """Yield the positions of this market and side since the send that nobody accounts for, of any size."""
     asked = _asked(lost)
     for row in book:
@@ -66,7 +66,7 @@ def new_positions(lost: Lost, book: tuple[Position, ...]) -> Iterator[Position]:
             yield row
 
 
-def new_orders(lost: Lost, waiting: tuple[WorkingOrder, ...]) -> Iterator[WorkingOrder]:
+def new_orders(lost: UnconfirmedOrder, waiting: tuple[WorkingOrder, ...]) -> Iterator[WorkingOrder]:
     """Yield the waiting orders of this market and side since the send that nobody accounts for."""
     asked = _asked(lost)
     for row in waiting:
@@ -74,12 +74,12 @@ def new_orders(lost: Lost, waiting: tuple[WorkingOrder, ...]) -> Iterator[Workin
             yield row
 
 
-def _asked(lost: Lost) -> Asked:
+def _asked(lost: UnconfirmedOrder) -> Asked:
     """Return the order as rows are held against it; of any size, for a person may have changed them since."""
     return Asked(lost.request.kind, lost.since + CLOCKS, lost.request, any_size=True)
 
 
-def hidden_orders(lost: Lost, seen: Seen) -> dict[str, datetime]:
+def hidden_orders(lost: UnconfirmedOrder, seen: Seen) -> dict[str, datetime]:
     """Return the orders like ours that were accepted at once, and when: market orders leave such rows."""
     waiting = {row.deal_id for row in seen.orders}
     return {

@@ -7,7 +7,7 @@ from msgspec import Struct
 from capcli.domain.account import Account, Preferences
 from capcli.domain.market import Market, Side
 from capcli.domain.money import EXACT, cents, percent_of, short
-from capcli.domain.order import Leg, LegForm, OrderRequest
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
 
 _RATIO = Decimal("0.01")
 _SHARE = Decimal("0.0001")
@@ -16,10 +16,10 @@ _WHOLE = Decimal(100)
 _WORKING_PLACES = Decimal("0.0000000001")
 
 
-class LegFigures(Struct, frozen=True):
+class ExitFigures(Struct, frozen=True):
     """A stop or limit in every form. `amount` is account currency, against the estimated entry."""
 
-    form: LegForm
+    form: ExitForm
     level: Decimal
     distance: Decimal
     distance_pct: Decimal
@@ -58,8 +58,8 @@ class Figures(Struct, frozen=True):
     equity: Decimal
     available: Decimal
     available_after: Decimal | None
-    stop: LegFigures | None
-    limit: LegFigures | None
+    stop: ExitFigures | None
+    limit: ExitFigures | None
     reward_to_risk: Decimal | None
     overnight: Overnight | None
 
@@ -69,7 +69,7 @@ def estimated_entry(request: OrderRequest, market: Market) -> Decimal:
     return request.trigger.level if request.trigger else market.quote.entry(request.side)
 
 
-def leg_base(request: OrderRequest, market: Market) -> Decimal:
+def exit_base(request: OrderRequest, market: Market) -> Decimal:
     """Return the price that distances count from: an order's own level, else the side a position closes at.
 
     API page 6.4: "from current price". A stop at a distance therefore loses the spread besides.
@@ -77,17 +77,17 @@ def leg_base(request: OrderRequest, market: Market) -> Decimal:
     return request.trigger.level if request.trigger else market.quote.exit(request.side)
 
 
-def leg_level(
-    leg: Leg, *, entry: Decimal, base: Decimal, below: bool, size: Decimal, rate: Decimal
+def exit_level(
+    leg: ExitOrder, *, entry: Decimal, base: Decimal, below: bool, size: Decimal, rate: Decimal
 ) -> Decimal:
     """Return the price of a leg, below or above the entry.
 
     A distance counts from `base`. An amount (account currency, at `rate` for one of the instrument's) counts
     from the entry.
     """
-    if leg.form is LegForm.LEVEL:
+    if leg.form is ExitForm.LEVEL:
         return leg.value
-    if leg.form is LegForm.DISTANCE:
+    if leg.form is ExitForm.DISTANCE:
         return base - leg.value if below else base + leg.value
     distance = EXACT.divide(leg.value, size * rate)
     level = entry - distance if below else entry + distance
@@ -195,19 +195,25 @@ def _figures(
 
 
 def _leg(
-    request: OrderRequest, leg: Leg | None, market: Market, account: Account, rate: Decimal, *, is_stop: bool
-) -> LegFigures | None:
+    request: OrderRequest,
+    leg: ExitOrder | None,
+    market: Market,
+    account: Account,
+    rate: Decimal,
+    *,
+    is_stop: bool,
+) -> ExitFigures | None:
     if leg is None:
         return None
     below = (request.side is Side.BUY) is is_stop
-    entry, base = estimated_entry(request, market), leg_base(request, market)
-    level = leg_level(leg, entry=entry, base=base, below=below, size=request.size, rate=rate)
+    entry, base = estimated_entry(request, market), exit_base(request, market)
+    level = exit_level(leg, entry=entry, base=base, below=below, size=request.size, rate=rate)
     # Signed towards the purpose: a stop on the right side loses, a limit on the right side gains.
     distance = entry - level if below else level - entry
     amount = cents(distance * request.size * rate)
-    if leg.form is LegForm.AMOUNT:
+    if leg.form is ExitForm.AMOUNT:
         amount = cents(leg.value)
-    return LegFigures(
+    return ExitFigures(
         form=leg.form,
         level=level,
         distance=distance,
@@ -217,7 +223,7 @@ def _leg(
     )
 
 
-def _ratio(limit: LegFigures | None, stop: LegFigures | None) -> Decimal | None:
+def _ratio(limit: ExitFigures | None, stop: ExitFigures | None) -> Decimal | None:
     if limit is None or stop is None or stop.distance <= 0:
         return None
     return (limit.distance / stop.distance).quantize(_RATIO, ROUND_HALF_EVEN, EXACT)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from capcli.domain.account import OrderType, Position, WorkingOrder
 from capcli.domain.effect import Effect
 from capcli.domain.market import Side
-from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, Kind, OrderRequest, Trigger
 
 
 class StoredOrder(Struct, frozen=True):
@@ -154,12 +154,12 @@ def read_sizes(document: bytes) -> dict[str, Decimal]:
     return {deal_id: Decimal(size) for deal_id, size in json.loads(document)["positions"].items()}
 
 
-def _leg(leg: Leg | None) -> dict[str, str] | None:
+def _leg(leg: ExitOrder | None) -> dict[str, str] | None:
     return {"form": leg.form.value, "value": str(leg.value)} if leg else None
 
 
-def _read_leg(raw: dict[str, str] | None) -> Leg | None:
-    return Leg(LegForm(raw["form"]), Decimal(raw["value"])) if raw else None
+def _read_leg(raw: dict[str, str] | None) -> ExitOrder | None:
+    return ExitOrder(ExitForm(raw["form"]), Decimal(raw["value"])) if raw else None
 
 
 def _read_trigger(raw: dict[str, Any] | None, order_type: OrderType | None) -> Trigger | None:

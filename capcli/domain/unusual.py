@@ -11,7 +11,7 @@ from capcli.domain.market import MarketStatus
 from capcli.domain.money import EXACT, cents, percent_of, plain, short
 from capcli.domain.numbers import money, percent
 from capcli.domain.order import Kind
-from capcli.domain.policy import Case, opening_told
+from capcli.domain.policy import CheckInput, opening_told
 
 _OLD = timedelta(seconds=60)
 _RISK_PCT, _NOTIONAL_TIMES, _MARGIN_PCT, _FAR_PCT = Decimal(10), Decimal(5), Decimal(50), Decimal(50)
@@ -41,13 +41,13 @@ class Caution(Struct, frozen=True):
         return self.text
 
 
-class Look(Struct, frozen=True):
+class CautionInput(Struct, frozen=True):
     """What a warning looks at: the case, how far the market moves in an average day, and the broker's time.
 
     `day_range` (price units) is None where it was not measured.
     """
 
-    case: Case
+    case: CheckInput
     day_range: Decimal | None
     now: datetime
 
@@ -65,7 +65,7 @@ class Look(Struct, frozen=True):
         return f"{share} of the equity of {self.money(equity)}"
 
 
-def no_stop(look: Look) -> str | None:
+def no_stop(look: CautionInput) -> str | None:
     case = look.case
     if not look.opens or case.request.stop is not None:
         return None
@@ -78,7 +78,7 @@ def no_stop(look: Look) -> str | None:
     )
 
 
-def nothing_to_protect(look: Look) -> str | None:
+def nothing_to_protect(look: CautionInput) -> str | None:
     case, effect = look.case, look.case.effect
     legs = [name for name, leg in (("stop", case.request.stop), ("limit", case.request.limit)) if leg]
     if effect is None or not legs or not effect.closes:
@@ -89,7 +89,7 @@ def nothing_to_protect(look: Look) -> str | None:
     return None if effect.opens else f"it opens nothing, so its {named} would apply to nothing"
 
 
-def large_loss(look: Look) -> str | None:
+def large_loss(look: CautionInput) -> str | None:
     case = look.case
     loss = _loss(look)
     if loss is None or loss * 100 <= max(case.account.equity, Decimal(0)) * _RISK_PCT:
@@ -97,7 +97,7 @@ def large_loss(look: Look) -> str | None:
     return f"the loss at the stop is {look.money(loss)}, {look.of_equity(loss)}"
 
 
-def _loss(look: Look) -> Decimal | None:
+def _loss(look: CautionInput) -> Decimal | None:
     """Return what is lost at the stop; of a deal that is there only where its change adds to that."""
     case = look.case
     if case.amends is not None:
@@ -107,7 +107,7 @@ def _loss(look: Look) -> Decimal | None:
     return case.figures.stop.amount * case.opened_share
 
 
-def large_notional(look: Look) -> str | None:
+def large_notional(look: CautionInput) -> str | None:
     case = look.case
     notional = case.figures.notional * case.opened_share
     if notional <= max(case.account.equity, Decimal(0)) * _NOTIONAL_TIMES:
@@ -115,7 +115,7 @@ def large_notional(look: Look) -> str | None:
     return f"it is worth {look.money(notional)}, {look.of_equity(notional)}"
 
 
-def much_margin(look: Look) -> str | None:
+def much_margin(look: CautionInput) -> str | None:
     case, effect = look.case, look.case.effect
     if effect is None or effect.margin_after is None or not effect.opens:
         return None
@@ -125,7 +125,7 @@ def much_margin(look: Look) -> str | None:
     return f"margin in use afterwards is {look.money(used)}, {look.of_equity(used)}"
 
 
-def far_level(look: Look) -> str | None:
+def far_level(look: CautionInput) -> str | None:
     case = look.case
     price = case.market.quote.mid
     levels = {
@@ -141,7 +141,7 @@ def far_level(look: Look) -> str | None:
     return f"{' and '.join(far)} from the price {plain(price)}" if far else None
 
 
-def old_price(look: Look) -> str | None:
+def old_price(look: CautionInput) -> str | None:
     quote = look.case.market.quote
     age = look.now - quote.at
     if quote.status is not MarketStatus.TRADEABLE or age <= _OLD:
@@ -149,14 +149,14 @@ def old_price(look: Look) -> str | None:
     return f"the price is {int(age.total_seconds())} s old"
 
 
-def market_closed(look: Look) -> str | None:
+def market_closed(look: CautionInput) -> str | None:
     case = look.case
     if case.market.quote.status is not MarketStatus.CLOSED:
         return None
     return f"{case.market.epic} is closed{opening_told(case)}"
 
 
-_RULES: tuple[tuple[Unusual, Callable[[Look], str | None]], ...] = (
+_RULES: tuple[tuple[Unusual, Callable[[CautionInput], str | None]], ...] = (
     (Unusual.NO_STOP, no_stop),
     (Unusual.NOTHING_TO_PROTECT, nothing_to_protect),
     (Unusual.LARGE_LOSS, large_loss),
@@ -172,13 +172,13 @@ _RULES: tuple[tuple[Unusual, Callable[[Look], str | None]], ...] = (
 _AMENDED = frozenset({Unusual.LARGE_LOSS, Unusual.FAR_LEVEL})
 
 
-def cautions(look: Look) -> tuple[Caution, ...]:
+def cautions(look: CautionInput) -> tuple[Caution, ...]:
     """Return everything unusual about an order or an amendment, all at once."""
     with localcontext(EXACT):
         return tuple(_found(look))
 
 
-def _found(look: Look) -> Iterator[Caution]:
+def _found(look: CautionInput) -> Iterator[Caution]:
     for code, rule in _RULES:
         is_about = look.case.amends is None or code in _AMENDED
         text = rule(look) if is_about else None

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from msgspec import Struct
 
 from capcli.assistants.carrying import handed_on
-from capcli.assistants.lint import doubts, own_words, starts_capcli
+from capcli.assistants.lint import lint, own_words, starts_capcli
 from capcli.assistants.reading import OURS, Config, Entry
 from capcli.assistants.reading import configs as read_configs
 from capcli.errors import ClientConfigBroken, ServerSilent
@@ -41,7 +41,7 @@ def configs(app: "App") -> Finding:
     if not found and not rivals:
         return Finding("no assistant's config on this machine starts capcli")
     wrong = sorted(
-        (doubt for each in found for doubt in doubts(each, app.environ, app.clock())),
+        (doubt for each in found for doubt in lint(each, app.environ, app.clock())),
         key=lambda doubt: not doubt.stops,
     )
     said = "; ".join(doubt.text for doubt in wrong)

@@ -6,13 +6,13 @@ from capcli.account.accounts import AccountsFound
 from capcli.account.preferences import PreferencesSet, PreferencesShown, ToppedUp, Wanted
 from capcli.errors import UnderWay
 from capcli.mcp.arguments import Amount, Confirm, Hedging, Leverages
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import READS, STORES, TRADES, tool
 from capcli.reply import Reply
 
 
 class AccountTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def cap_account_list(self) -> ToolResult:
@@ -40,7 +40,7 @@ def _under_way(what: str, look: str) -> Reply[PreferencesSet | ToppedUp]:
     raise UnderWay(f"The {what} is still under way and goes on. Look before you repeat it.", next=look)
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the account tools."""
     do = AccountTools(face)
     return [

@@ -20,7 +20,7 @@ from capcli.domain.account import OrderType
 from capcli.domain.market import EPIC_PATTERN, Resolution, Side
 from capcli.domain.money import parse_decimal, short
 from capcli.domain.notes import read_note, read_tag
-from capcli.domain.order import Leg, LegForm
+from capcli.domain.order import ExitForm, ExitOrder
 from capcli.domain.times import FIRST_YEAR, LAST_YEAR, plausible
 from capcli.errors import UsageError
 
@@ -418,10 +418,12 @@ Fields = Annotated[
 Max = Annotated[int | None, _count("Rows at most; 20 kB unless given")]
 
 
-def leg(name: str, level: Decimal | None, distance: Decimal | None, amount: Decimal | None) -> Leg | None:
+def exit_order(
+    name: str, level: Decimal | None, distance: Decimal | None, amount: Decimal | None
+) -> ExitOrder | None:
     """Return a stop or profit target from its three forms. Raises UsageError when more than one is given."""
-    forms = ((LegForm.LEVEL, level), (LegForm.DISTANCE, distance), (LegForm.AMOUNT, amount))
-    given = [Leg(form, value) for form, value in forms if value is not None]
+    forms = ((ExitForm.LEVEL, level), (ExitForm.DISTANCE, distance), (ExitForm.AMOUNT, amount))
+    given = [ExitOrder(form, value) for form, value in forms if value is not None]
     if len(given) > 1:
         raise UsageError(f"Give one of {name}_level, {name}_distance and {name}_amount, not {len(given)}.")
     return given[0] if given else None

@@ -11,7 +11,7 @@ from anyio.to_thread import run_sync
 from capcli.app import App
 from capcli.domain.market import Resolution, Side, is_epic
 from capcli.errors import CapcliError
-from capcli.mcp.tool_runner import Face, log_bug
+from capcli.mcp.tool_runner import ToolRunner, log_bug
 
 # A person is typing: what comes later than this is not waited for, and typing costs few requests.
 _PATIENCE_S = 3.0
@@ -29,7 +29,7 @@ _WORDS = {
 class Completions:
     """Answers from the market search and the user's watchlists; on any trouble with nothing."""
 
-    def __init__(self, face: Face, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, face: ToolRunner, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._face = face
         self._monotonic = monotonic
         self._kept: dict[str, tuple[float, tuple[str, ...]]] = {}

@@ -29,7 +29,7 @@ _SCHEMA = {
 READING_S = 2.0
 
 
-class Word(Enum):
+class Answer(Enum):
     """What came of a question: a person's yes or no, or nothing that a person said."""
 
     YES = "yes"
@@ -38,13 +38,13 @@ class Word(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Elicitation:
     """The form of one tool call. `answered` is the code that the client brings an answer for."""
 
     context: "Context"
 
     @classmethod
-    def of_call(cls) -> "Form | None":
+    def of_call(cls) -> "Elicitation | None":
         """Return the form of the call that runs on this thread; None where the client draws none."""
         from fastmcp.server.dependencies import get_context
 
@@ -71,7 +71,7 @@ class Form:
         """Return the code whose question this call answers."""
         return self.context.request_state if self.in_rounds and self.context.input_responses else None
 
-    def word(self, elapsed_s: float | None, reading_s: float) -> Word:
+    def word(self, elapsed_s: float | None, reading_s: float) -> Answer:
         """Return what this call says to the question; `elapsed_s` after it was put, None where unknown."""
         answers = self.context.input_responses
         return _word(answers.get(_KEY) if isinstance(answers, dict) else None, elapsed_s, reading_s)
@@ -83,7 +83,7 @@ class Form:
         asked = ElicitRequest(params=_params(text))
         return InputRequiredToolResult(InputRequiredResult(input_requests={_KEY: asked}, request_state=code))
 
-    def ask(self, text: str, wait_s: float, reading_s: float) -> Word:
+    def ask(self, text: str, wait_s: float, reading_s: float) -> Answer:
         """Put the question now and wait for the answer, so long at most."""
         from anyio.from_thread import run
 
@@ -109,15 +109,15 @@ async def _asked(context: "Context", text: str, wait_s: float) -> Any:
     return None
 
 
-def _word(answer: Any, elapsed_s: float | None, reading_s: float) -> Word:
+def _word(answer: Any, elapsed_s: float | None, reading_s: float) -> Answer:
     """Weigh yes and no alike: with the box ticked, and not before anybody can have read it."""
     content = getattr(answer, "content", None)
     if getattr(answer, "action", None) != "accept" or not isinstance(content, dict):
-        return Word.SILENCE
+        return Answer.SILENCE
     if elapsed_s is None or elapsed_s < reading_s or content.get("read") is not True:
-        return Word.SILENCE
+        return Answer.SILENCE
     decision = content.get("decision")
-    return Word.YES if decision == "yes" else Word.NO if decision == "no" else Word.SILENCE
+    return Answer.YES if decision == "yes" else Answer.NO if decision == "no" else Answer.SILENCE
 
 
 def client_name() -> str | None:

@@ -8,7 +8,7 @@ from capcli.account.statistics import StatsFound
 from capcli.mcp.arguments import Cursor, EventCursor, Fields, FromDate, Grouping, Kind, Max, StatsBy, ToDate
 from capcli.mcp.compact import Listing
 from capcli.mcp.progress import teller
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import READS, tool
 
 _SET = "account"
@@ -36,7 +36,7 @@ _MOST_DAYS = 90
 
 
 class HistoryTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def cap_account_history_activity(
@@ -107,7 +107,7 @@ class HistoryTools:
         )
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the history tools."""
     do = HistoryTools(face)
     return [

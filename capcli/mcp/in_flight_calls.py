@@ -20,10 +20,12 @@ def get_in_time(results: Results, timeout_s: float) -> ToolResult | BaseExceptio
     return results.get(timeout=timeout_s)
 
 
-class Flight:
+class InFlightCall:
     """One call under way."""
 
-    def __init__(self, work: Callable[[], ToolResult], landed: Callable[["Flight"], None], get: Get) -> None:
+    def __init__(
+        self, work: Callable[[], ToolResult], landed: Callable[["InFlightCall"], None], get: Get
+    ) -> None:
         self._results: Results = SimpleQueue()
         self._get = get
         self._work = work
@@ -55,7 +57,7 @@ class Flight:
             self._landed(self)
 
 
-class Flights:
+class InFlightCalls:
     """Keeps track of what is being sent, so that the process does not end beneath it. Times in seconds.
 
     `get` waits for a result; tests wait for what they know of instead of for a time.
@@ -74,12 +76,12 @@ class Flights:
         self.glance_s = glance_s
         self.longest_s = longest_s
         self._changed = Condition()
-        self._airborne: set[Flight] = set()
+        self._airborne: set[InFlightCall] = set()
         self._closed = False
 
-    def start(self, work: Callable[[], ToolResult]) -> Flight | None:
+    def start(self, work: Callable[[], ToolResult]) -> InFlightCall | None:
         """Start a call; None once the server is stopping."""
-        flight = Flight(work, self._land, self._get)
+        flight = InFlightCall(work, self._land, self._get)
         with self._changed:
             if self._closed:
                 return None
@@ -96,11 +98,11 @@ class Flights:
         return self._look(work, self.glance_s)
 
     def _look(self, work: Callable[[], ToolResult], longest_s: float) -> ToolResult | None:
-        flight = Flight(work, lambda _: None, self._get)
+        flight = InFlightCall(work, lambda _: None, self._get)
         flight.start()
         return flight.wait(longest_s)
 
-    def _land(self, flight: Flight) -> None:
+    def _land(self, flight: InFlightCall) -> None:
         with self._changed:
             self._airborne.discard(flight)
             self._changed.notify_all()

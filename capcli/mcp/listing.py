@@ -6,18 +6,18 @@ from typing import Any
 
 from capcli.app import App
 from capcli.mcp.server import tools
-from capcli.mcp.tool_filter import Offer, changes, toolset
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_filter import ToolFilter, changes, toolset
+from capcli.mcp.tool_runner import ToolRunner
 
 _COMMAND = re.compile(r" *Same as: (capcli .+)$")
 
 
-def listed(offer: Offer) -> list[dict[str, Any]]:
+def listed(offer: ToolFilter) -> list[dict[str, Any]]:
     """Return name, command, toolset and bytes on the wire of every tool that is offered.
 
     Raises UsageError for an unknown toolset.
     """
-    return [_row(tool) for tool in offer.of(tools(Face(App.build)))]
+    return [_row(tool) for tool in offer.of(tools(ToolRunner(App.build)))]
 
 
 def _row(tool: Any) -> dict[str, Any]:

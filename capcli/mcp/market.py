@@ -21,7 +21,7 @@ from capcli.mcp.arguments import (
     Width,
 )
 from capcli.mcp.compact import Listing
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import READS, tool
 from capcli.reply import Reply
 
@@ -40,7 +40,7 @@ _ROWS = Listing(Browsed)
 
 
 class MarketTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def cap_market_search(
@@ -94,7 +94,7 @@ def _search(app: App, term: str | None, epics: list[str] | None, limit: int) -> 
     return app.markets.search(term, limit=limit)
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the market tools."""
     do = MarketTools(face)
     return [

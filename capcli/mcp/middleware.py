@@ -9,7 +9,7 @@ from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
 from capcli.errors import Exit, Problem
-from capcli.mcp.tool_runner import BUG, Face, log_bug
+from capcli.mcp.tool_runner import BUG, ToolRunner, log_bug
 
 _SHOWN = 4
 _LONGEST_NAME = 60
@@ -22,7 +22,7 @@ class ShortRefusals(Middleware):
     `withheld` are tools that exist, but not on this server.
     """
 
-    def __init__(self, face: Face, withheld: frozenset[str] = frozenset()) -> None:
+    def __init__(self, face: ToolRunner, withheld: frozenset[str] = frozenset()) -> None:
         self._face = face
         self._withheld = withheld
 

@@ -8,14 +8,14 @@ from fastmcp import FastMCP
 from capcli.app import App
 from capcli.errors import CapcliError
 from capcli.mcp.setup import setup_of
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.render.envelope import encode, error_document, plain
 
 _JSON = "application/json"
 
 
 class Resources:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def status(self) -> str:
@@ -73,7 +73,7 @@ def _allowed_epics(app: App) -> dict[str, Any]:
     return {"all": allowed is None, "epics": sorted(allowed or ())}
 
 
-def add_resources(server: FastMCP[Any], face: Face) -> None:
+def add_resources(server: FastMCP[Any], face: ToolRunner) -> None:
     """Offer the resources of the broker's own server, and the set-up of this one."""
     look = Resources(face)
     for name, read, about in (

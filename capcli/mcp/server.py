@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from capcli import __version__
-from capcli.app import App, Options, Presence
+from capcli.app import App, Caller, Options
 from capcli.log import Redaction, listen, louder
 from capcli.settings import filled_in
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from fastmcp import FastMCP
     from fastmcp.tools import FunctionTool
 
-    from capcli.mcp.tool_filter import Offer
-    from capcli.mcp.tool_runner import Face
+    from capcli.mcp.tool_filter import ToolFilter
+    from capcli.mcp.tool_runner import ToolRunner
 
 _LAST_CALL_S = 10.0
 _REPLY_S = 0.3
@@ -61,7 +61,7 @@ def instructions(names: "frozenset[str]") -> str:
     return f"{_NOTICE}\n\n{_TO_TRADE if trades else _NO_TRADE}\n{_ALWAYS}"
 
 
-def tools(face: "Face") -> "tuple[FunctionTool, ...]":
+def tools(face: "ToolRunner") -> "tuple[FunctionTool, ...]":
     """Return every tool there is."""
     from capcli.mcp import (
         account,
@@ -91,7 +91,7 @@ def tools(face: "Face") -> "tuple[FunctionTool, ...]":
     return tuple(tool for toolset in toolsets for tool in toolset.tools(face))
 
 
-def build_server(face: "Face", offer: "Offer | None" = None) -> "FastMCP[Any]":
+def build_server(face: "ToolRunner", offer: "ToolFilter | None" = None) -> "FastMCP[Any]":
     """Make the server with the tools that are offered. Settings are looked at only when one is called.
 
     Raises UsageError for a toolset that does not exist.
@@ -164,23 +164,23 @@ def main(options: Options, verbose: int = 0, *, toolsets: str | None = None, rea
 
 def _loaded(
     options: Options, verbose: int, toolsets: str | None, *, read_only: bool
-) -> "tuple[FastMCP[Any], Face]":
+) -> "tuple[FastMCP[Any], ToolRunner]":
     # Collecting while modules are loaded finds nothing and costs an eighth of the start; what is loaded
     # stays, so later collections need not look at it.
     gc.disable()
     try:
-        from capcli.mcp.tool_filter import read_offer
-        from capcli.mcp.tool_runner import Face
+        from capcli.mcp.tool_filter import read_tool_filter
+        from capcli.mcp.tool_runner import ToolRunner
 
         redaction = Redaction(os.environ)
-        face: Face
-        presence = Presence(on_secret=redaction.learn, reads_only=read_only, client=lambda: face.client)
+        face: ToolRunner
+        caller = Caller(on_secret=redaction.learn, reads_only=read_only, client=lambda: face.client)
 
         def build(way_out: str | None = None) -> App:
-            return _built(options, verbose, redaction, presence, way_out)
+            return _built(options, verbose, redaction, caller, way_out)
 
-        face = Face(build, build_way_out=build)
-        server = build_server(face, read_offer(toolsets, read_only=read_only))
+        face = ToolRunner(build, build_way_out=build)
+        server = build_server(face, read_tool_filter(toolsets, read_only=read_only))
         listen(sys.stderr, louder("WARNING", verbose), redaction)
     finally:
         gc.freeze()
@@ -197,10 +197,10 @@ def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
 
 
 def _built(
-    options: Options, verbose: int, redaction: Redaction, presence: Presence, way_out: str | None = None
+    options: Options, verbose: int, redaction: Redaction, caller: Caller, way_out: str | None = None
 ) -> App:
     """Read the settings. Only then it is known how much to log."""
-    app = App.build(options, environ=filled_in(os.environ), presence=presence, way_out=way_out)
+    app = App.build(options, environ=filled_in(os.environ), caller=caller, way_out=way_out)
     listen(sys.stderr, louder(app.settings.log_level, verbose), redaction)
     return app
 
@@ -214,14 +214,14 @@ def _point_stdout_nowhere() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _leave_cleanly_on_signals(face: "Face") -> None:
+def _leave_cleanly_on_signals(face: "ToolRunner") -> None:
     """Let an order under way finish and its reply go out; a second signal leaves at once."""
     leave = _Leaving(face.flights.finish, face.close)
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), leave)
 
 
-def _leave_when_unread(face: "Face") -> None:
+def _leave_when_unread(face: "ToolRunner") -> None:
     """End the process some time after its client left, also where an answer that nobody reads holds it."""
     if sys.platform == "win32" or sys.stdin is None:  # there nothing tells that a pipe has no reader
         return
@@ -262,7 +262,7 @@ class _Leaving:
             os._exit(0)
 
 
-def _introduction(server: "FastMCP[Any]", face: "Face") -> str:
+def _introduction(server: "FastMCP[Any]", face: "ToolRunner") -> str:
     import anyio
 
     tools = anyio.run(server.list_tools)

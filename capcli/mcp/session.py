@@ -7,7 +7,7 @@ from capcli.app import App
 from capcli.errors import CapcliError
 from capcli.health.service import HealthReport, settings_failed
 from capcli.mcp.arguments import AccountId, Force, MaybeAccountId, Reason
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import READS, SETTLES, tool
 from capcli.reply import Reply
 from capcli.safety.approval import ApprovalsFound
@@ -18,7 +18,7 @@ _SET = "session"
 
 
 class SessionTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def cap_session_status(self) -> ToolResult:
@@ -58,7 +58,7 @@ def _no_session(error: CapcliError) -> Reply[SessionShown]:
     return Reply(SessionShown(False, "", None, None, None, None, ""), None, error.problem())
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the session tools."""
     do = SessionTools(face)
     return [

@@ -6,7 +6,7 @@ from capcli.domain.market import Resolution
 from capcli.marketdata.stream_snapshots import MOST_ROWS, AlertsSeen, CandlesSeen, PortfolioSeen, PricesSeen
 from capcli.mcp.arguments import Alerts, Cursor, Duration, EndAtFirst, FewEpics, Interval, StreamEpics, Width
 from capcli.mcp.compact import Listing
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import READS, tool
 
 _SET = "stream"
@@ -16,7 +16,7 @@ _BOOK = Listing(PortfolioSeen, in_columns=True)
 
 
 class StreamTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     async def cap_stream_prices(
@@ -74,7 +74,7 @@ class StreamTools:
         )
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the stream tools."""
     do = StreamTools(face)
     return [

@@ -22,7 +22,7 @@ _WRITES_HERE = frozenset(
 )
 
 
-class Offer(Struct, frozen=True):
+class ToolFilter(Struct, frozen=True):
     """What was asked for on the line: names of toolsets (None for all), and whether it must only look."""
 
     toolsets: frozenset[str] | None = None
@@ -52,19 +52,19 @@ class Offer(Struct, frozen=True):
         return named and not (self.read_only and changes(tool))
 
 
-EVERYTHING = Offer()
+EVERYTHING = ToolFilter()
 
 
-def read_offer(toolsets: str | None, *, read_only: bool) -> Offer:
+def read_tool_filter(toolsets: str | None, *, read_only: bool) -> ToolFilter:
     """Read `market,account`. Raises UsageError for an empty list."""
     if toolsets is None:
-        return Offer(read_only=read_only)
+        return ToolFilter(read_only=read_only)
     names = {name.strip().lower().replace("_", "-") for name in toolsets.split(",")} - {""}
     if not names:
         raise UsageError(
             "--toolsets needs names such as market,account.", next="capcli mcp tools", option="--toolsets"
         )
-    return Offer(frozenset(names), read_only)
+    return ToolFilter(frozenset(names), read_only)
 
 
 def toolset(tool: FunctionTool) -> str:

@@ -28,8 +28,8 @@ from capcli.errors import (
     WouldSend,
 )
 from capcli.mcp.compact import Listing, without_absent
-from capcli.mcp.elicitation import READING_S, Form, Word, client_name
-from capcli.mcp.in_flight_calls import Flights
+from capcli.mcp.elicitation import READING_S, Answer, Elicitation, client_name
+from capcli.mcp.in_flight_calls import InFlightCalls
 from capcli.mcp.next_step import ask_user, next_step, translated
 from capcli.mcp.schema import numbers
 from capcli.render.envelope import encode, error_document, plain
@@ -39,13 +39,13 @@ from capcli.trading.dry_run import dry_reply
 Ask = Callable[[App], Reply[Any]]
 
 
-class Face:
+class ToolRunner:
     """Holds the App of the process. While settings are wrong every call tries again and tells why."""
 
     def __init__(
         self,
         build: Callable[[], App],
-        flights: Flights | None = None,
+        flights: InFlightCalls | None = None,
         *,
         reading_s: float = READING_S,
         build_way_out: Callable[[str], App] | None = None,
@@ -59,7 +59,7 @@ class Face:
         self.reading_s = reading_s
         self._app: App | None = None
         self._lock = Lock()
-        self.flights = flights or Flights()
+        self.flights = flights or InFlightCalls()
         self._put: dict[str, float] = {}
         self.offered: frozenset[str] | None = None
         self.tools_in_all = 0
@@ -192,7 +192,7 @@ class Face:
         until = time.monotonic() + self.flights.patience_s
         self._client = self._client or client_name()
         # On live a form proves nobody: there only a terminal and the PIN decide.
-        form = None if self.env == "live" else Form.of_call()
+        form = None if self.env == "live" else Elicitation.of_call()
         if form is not None and form.answered is not None:
             self._heard(form.answered, form.word(self._since(form.answered), self.reading_s))
             # One question a call: who brought an answer gets the code if it was none.
@@ -215,13 +215,13 @@ class Face:
         put = self._put.pop(code, None)
         return None if put is None else time.monotonic() - put
 
-    def _heard(self, code: str, word: Word) -> bool:
+    def _heard(self, code: str, word: Answer) -> bool:
         """Write down what a person said; False when nobody said anything, or it counts no more."""
-        if word is Word.SILENCE:
+        if word is Answer.SILENCE:
             return False
         # Where it was decided on a terminal meanwhile or expired, the call that follows tells how it stands.
         with suppress(CapcliError):
-            self.app().approvals.decide(code, approved=word is Word.YES, by=_BY_FORM)
+            self.app().approvals.decide(code, approved=word is Answer.YES, by=_BY_FORM)
         return True
 
     def _sent(  # noqa: PLR0917  one call, and who hears of what

@@ -24,9 +24,9 @@ from capcli.mcp.arguments import (
     Timeout,
     Trailing,
     WaitForConfirm,
-    leg,
+    exit_order,
 )
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import TRADES, tool
 from capcli.reply import Reply
 from capcli.trading.amend import Amendment
@@ -38,7 +38,7 @@ _SET = "trading_execute"
 
 
 class TradingChangeTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def cap_trade_positions_amend(  # noqa: PLR0917 - named as the preview tools name them
@@ -56,8 +56,8 @@ class TradingChangeTools:
     ) -> ToolResult:
         def amend(app: App) -> Reply[Amendment]:
             change = Change(
-                stop=leg("stop", stop_level, stop_distance, None),
-                limit=leg("profit", profit_level, profit_distance, None),
+                stop=exit_order("stop", stop_level, stop_distance, None),
+                limit=exit_order("profit", profit_level, profit_distance, None),
                 no_stop=remove_stop,
                 no_limit=remove_profit,
                 trailing=trailing_stop,
@@ -128,7 +128,7 @@ def _flattening(count: int) -> Reply[Flattening]:
     )
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the tools that change positions and working orders."""
     do = TradingChangeTools(face)
     return [

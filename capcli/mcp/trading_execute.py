@@ -20,7 +20,7 @@ from capcli.mcp.arguments import (
     WaitForConfirm,
 )
 from capcli.mcp.in_flight_calls import PATIENCE_S
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import TRADES, tool
 from capcli.reconcile.outcomes import Execution
 from capcli.reply import Reply
@@ -43,7 +43,7 @@ class Asked(NamedTuple):
 
 
 class TradingExecuteTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def cap_trade_execute_position(  # noqa: PLR0917 - ours come after the official ones
@@ -166,7 +166,7 @@ def _updating(preview_id: str) -> Reply[OrderAmendment]:
     )
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the tools that trade."""
     do = TradingExecuteTools(face)
     return [

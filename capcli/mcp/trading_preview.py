@@ -32,10 +32,10 @@ from capcli.mcp.arguments import (
     StopLevel,
     Trailing,
     TriggerType,
-    leg,
+    exit_order,
     until_cancelled,
 )
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import STORES, tool
 from capcli.reply import Reply
 from capcli.trading.amend_order_plan import OrderChange
@@ -47,7 +47,7 @@ _SET = "trading_preview"
 
 
 class TradingPreviewTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def cap_trade_preview_position(  # noqa: PLR0917 - the official server's arguments
@@ -72,8 +72,8 @@ class TradingPreviewTools:
                     epic=epic,
                     side=direction,
                     size=size,
-                    stop=leg("stop", stop_level, stop_distance, stop_amount),
-                    limit=leg("profit", profit_level, profit_distance, profit_amount),
+                    stop=exit_order("stop", stop_level, stop_distance, stop_amount),
+                    limit=exit_order("profit", profit_level, profit_distance, profit_amount),
                     trailing=trailing_stop,
                     guaranteed=guaranteed_stop,
                     note=note,
@@ -107,8 +107,8 @@ class TradingPreviewTools:
                     epic=epic,
                     side=direction,
                     size=size,
-                    stop=leg("stop", stop_level, stop_distance, stop_amount),
-                    limit=leg("profit", profit_level, profit_distance, profit_amount),
+                    stop=exit_order("stop", stop_level, stop_distance, stop_amount),
+                    limit=exit_order("profit", profit_level, profit_distance, profit_amount),
                     trailing=trailing_stop,
                     guaranteed=guaranteed_stop,
                     trigger=Trigger(level, type, good_till_date),
@@ -135,8 +135,8 @@ class TradingPreviewTools:
     ) -> ToolResult:
         def preview(app: App) -> Reply[OrderUpdate]:
             legs = Change(
-                stop=leg("stop", stop_level, stop_distance, stop_amount),
-                limit=leg("profit", profit_level, profit_distance, profit_amount),
+                stop=exit_order("stop", stop_level, stop_distance, stop_amount),
+                limit=exit_order("profit", profit_level, profit_distance, profit_amount),
                 trailing=bool(trailing_stop),
                 guaranteed=bool(guaranteed_stop),
             )
@@ -161,14 +161,14 @@ class TradingPreviewTools:
                 epic,
                 Risk(risk_percent),
                 side=direction,
-                stop=leg("stop", stop_level, stop_distance, None),
+                stop=exit_order("stop", stop_level, stop_distance, None),
                 note=note,
                 tag=tag,
             )
         )
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the preview tools."""
     do = TradingPreviewTools(face)
     return [

@@ -19,7 +19,7 @@ from capcli.mcp.arguments import (
 )
 from capcli.mcp.compact import Listing
 from capcli.mcp.in_flight_calls import LONGEST_S
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import READS, SETTLES, tool
 from capcli.reconcile.confirms import ConfirmShown
 from capcli.reconcile.reconcile import Reconciliation
@@ -62,7 +62,7 @@ _EXECUTIONS = Listing(
 
 
 class TradingReadTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def cap_trade_positions_list(
@@ -109,7 +109,7 @@ class TradingReadTools:
         return self._face.answer(lambda app: app.executions_log.latest(last), rows)
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the tools that read positions, orders and confirmations."""
     do = TradingReadTools(face)
     return [

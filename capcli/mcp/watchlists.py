@@ -4,14 +4,14 @@ from fastmcp.tools import FunctionTool, ToolResult
 
 from capcli.marketdata.watchlists import WatchlistChange, WatchlistsFound, WatchlistShown
 from capcli.mcp.arguments import Confirm, Epic, ListId, ListName
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import ARRANGES, DELETES, READS, tool
 
 _SET = "watchlists"
 
 
 class WatchlistTools:
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: ToolRunner) -> None:
         self._face = face
 
     def cap_watchlists_list(self) -> ToolResult:
@@ -37,7 +37,7 @@ class WatchlistTools:
         return self._face.answer(lambda app: app.watchlists.remove(watchlist_id, epic, confirmed=confirm))
 
 
-def tools(face: Face) -> list[FunctionTool]:
+def tools(face: ToolRunner) -> list[FunctionTool]:
     """Return the watchlist tools."""
     do = WatchlistTools(face)
     return [

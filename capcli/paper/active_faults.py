@@ -9,8 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from capcli.paper import faults
-from capcli.paper.book import Legs
-from capcli.paper.context import Desk
+from capcli.paper.book import ExitOrders
+from capcli.paper.context import Context
 from capcli.paper.faults import Fault
 
 NONE: frozenset[str] = frozenset()
@@ -46,11 +46,11 @@ def holding(db: sqlite3.Connection, at_ms: int) -> list[Fault]:
     return [fault for fault in map(_decode, rows) if fault.holds(at_ms)]
 
 
-def strike(desk: Desk, name: str) -> Fault | None:
+def strike(context: Context, name: str) -> Fault | None:
     """A fault that this request meets, counted. Inside a write transaction, as the two below."""
-    fault = peek(desk, name)
+    fault = peek(context, name)
     if fault:
-        spend(desk, fault)
+        spend(context, fault)
     return fault
 
 
@@ -62,16 +62,16 @@ def strike_stream(db: sqlite3.Connection, name: str, at_ms: int) -> bool:
     return fault is not None
 
 
-def peek(desk: Desk, name: str) -> Fault | None:
+def peek(context: Context, name: str) -> Fault | None:
     """The same without counting; None when another process had the last of it."""
-    if name not in desk.faults:
+    if name not in context.faults:
         return None
-    row = desk.db.execute("SELECT value FROM faults WHERE name = ?", (name,)).fetchone()
+    row = context.db.execute("SELECT value FROM faults WHERE name = ?", (name,)).fetchone()
     return _decode(row) if row else None
 
 
-def spend(desk: Desk, fault: Fault) -> None:
-    _spend(desk.db, fault)
+def spend(context: Context, fault: Fault) -> None:
+    _spend(context.db, fault)
 
 
 def _spend(db: sqlite3.Connection, fault: Fault) -> None:
@@ -83,38 +83,38 @@ def _spend(db: sqlite3.Connection, fault: Fault) -> None:
         drop(db, fault.name)
 
 
-def listed(desk: Desk, deals: Sequence[_Deal]) -> Sequence[_Deal]:
+def listed(context: Context, deals: Sequence[_Deal]) -> Sequence[_Deal]:
     """Those of an account's deals that lists show already (API page 9.6)."""
-    fault = peek(desk, faults.DEAL_LATE)
+    fault = peek(context, faults.DEAL_LATE)
     if fault is None:
         return deals
-    since = desk.now - fault.ms
+    since = context.now - fault.ms
     shown = [deal for deal in deals if deal.created_ms <= since]
     if len(shown) < len(deals):
-        spend(desk, fault)
+        spend(context, fault)
     return shown
 
 
-def hides_confirm(desk: Desk, recorded_ms: int) -> bool:
-    if strike(desk, faults.CONFIRM_NEVER):
+def hides_confirm(context: Context, recorded_ms: int) -> bool:
+    if strike(context, faults.CONFIRM_NEVER):
         return True
-    late = peek(desk, faults.CONFIRM_LATE)
+    late = peek(context, faults.CONFIRM_LATE)
     # Recorded in the future: this computer's clock was set back, and the confirm is not late.
-    if late is None or not 0 <= desk.at - recorded_ms < late.ms:
+    if late is None or not 0 <= context.at - recorded_ms < late.ms:
         return False
-    spend(desk, late)
+    spend(context, late)
     return True
 
 
-def kept(desk: Desk, legs: Legs) -> Legs:
+def kept(context: Context, legs: ExitOrders) -> ExitOrders:
     """The legs of an order or an amendment, without a stop that gets lost."""
     has_stop = legs.stop is not None or legs.trail is not None
-    return Legs(profit=legs.profit) if has_stop and strike(desk, faults.DROP_STOP) else legs
+    return ExitOrders(profit=legs.profit) if has_stop and strike(context, faults.DROP_STOP) else legs
 
 
-def farthest(desk: Desk) -> Decimal | None:
+def farthest(context: Context) -> Decimal | None:
     """The dealing band in percent, once it is tighter than the rules say (API page 8.2)."""
-    fault = strike(desk, faults.BAND)
+    fault = strike(context, faults.BAND)
     return fault.number if fault else None
 
 

@@ -20,7 +20,7 @@ class Account(Struct, frozen=True):
     edition: int  # of its positions: another one whenever one of them changes
 
 
-class Legs(Struct, frozen=True):
+class ExitOrders(Struct, frozen=True):
     """Stop and profit of a position as levels; `trail` is a distance and replaces a fixed stop."""
 
     stop: Decimal | None = None
@@ -39,7 +39,7 @@ class Position(Struct, frozen=True):
     leverage: int
     order_id: str
     created_ms: int
-    legs: Legs
+    legs: ExitOrders
     trail_since: int  # the second the trailing stop was armed
 
     @property
@@ -74,8 +74,8 @@ class Order(Struct, frozen=True):
         return self.direction == BUY
 
     @property
-    def legs(self) -> Legs:
-        return Legs(
+    def legs(self) -> ExitOrders:
+        return ExitOrders(
             None if self.stop_offset is None else self.level + self.stop_offset,
             None if self.profit_offset is None else self.level + self.profit_offset,
             self.guaranteed,
@@ -186,13 +186,13 @@ def reduce_position(db: sqlite3.Connection, p: Position, by: Decimal) -> None:
         drop_alarm(db, p.deal_id)
 
 
-def save_legs(db: sqlite3.Connection, p: Position) -> None:
+def save_exit_orders(db: sqlite3.Connection, p: Position) -> None:
     columns = "stop = ?, profit = ?, guaranteed = ?, trail = ?, trail_since = ?"
     row = (*_legs(p.legs), p.trail_since, p.deal_id)
     db.execute(f"UPDATE positions SET {columns} WHERE deal_id = ?", row)  # noqa: S608  (our own columns)
 
 
-def _legs(legs: Legs) -> tuple[str | None, str | None, bool, str | None]:
+def _legs(legs: ExitOrders) -> tuple[str | None, str | None, bool, str | None]:
     return _text(legs.stop), _text(legs.profit), legs.guaranteed, _text(legs.trail)
 
 
@@ -284,7 +284,7 @@ def read_position(row: sqlite3.Row) -> Position:
         deal_id, account_id, epic, direction, size, level, leverage, order_id, created_ms,
         stop, profit, guaranteed, trail, trail_since,
     ) = row  # fmt: skip
-    legs = Legs(_number(stop), _number(profit), bool(guaranteed), _number(trail))
+    legs = ExitOrders(_number(stop), _number(profit), bool(guaranteed), _number(trail))
     return Position(
         deal_id, account_id, epic, direction, Decimal(size), Decimal(level), leverage, order_id, created_ms,
         legs, trail_since,

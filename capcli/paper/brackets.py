@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from msgspec import UNSET, Struct
 
-from capcli.paper.book import Legs
+from capcli.paper.book import ExitOrders
 from capcli.paper.catalogue import Market
 from capcli.paper.refusal import Refusal
 from capcli.paper.wire import Bracket, Number, given, plain
@@ -27,7 +27,7 @@ class Anchor(Struct, frozen=True):
     signed: bool = False  # whether a distance may carry the sign with which orders list it
 
 
-def resolve(anchor: Anchor, bracket: Bracket) -> Legs:
+def resolve(anchor: Anchor, bracket: Bracket) -> ExitOrders:
     _check_flags(anchor, bracket)
     stop = _stop_level(anchor, bracket)
     profit = _profit_level(anchor, bracket)
@@ -37,8 +37,8 @@ def resolve(anchor: Anchor, bracket: Bracket) -> Legs:
     if profit is not None:
         _check_profit(anchor, profit)
     if bracket.trailingStop is True and stop is not None:
-        return Legs(None, profit, trail=anchor.market.on_grid(abs(anchor.price - stop)))
-    return Legs(stop, profit, guaranteed)
+        return ExitOrders(None, profit, trail=anchor.market.on_grid(abs(anchor.price - stop)))
+    return ExitOrders(stop, profit, guaranteed)
 
 
 def names_a_stop(bracket: Bracket) -> bool:

@@ -27,19 +27,19 @@ from capcli.paper import (
 )
 from capcli.paper.active_faults import armed, holding, strike, strike_stream
 from capcli.paper.answers import answer, refused, without_code
-from capcli.paper.cache import Shelf
+from capcli.paper.cache import Cache
 from capcli.paper.catalogue import Markets
 from capcli.paper.config import Settings
-from capcli.paper.context import STREAM_URL, Call, Desk, Reply, Session
+from capcli.paper.context import STREAM_URL, Call, Context, Reply, Session
 from capcli.paper.faults import STREAM, Fault
 from capcli.paper.messages import PREFIX, Request, Response
-from capcli.paper.price_feed import Tape
+from capcli.paper.price_feed import PriceFeed
 from capcli.paper.refusal import Refusal
 from capcli.paper.settle import is_due, settle
 from capcli.paper.store import Store, reading, writing
 from capcli.paper.times import to_ms
 
-Enter = Callable[[Desk, Mapping[str, str], bytes], Reply]
+Enter = Callable[[Context, Mapping[str, str], bytes], Reply]
 
 
 class Route(NamedTuple):
@@ -123,7 +123,7 @@ OPEN_PATHS = frozenset({TIME, *(path for path, _ in AT_THE_DOOR)})
 
 class Outlook(NamedTuple):
     settings: Settings
-    tape: Tape
+    price_feed: PriceFeed
     alive: frozenset[str]  # the csts that still hold
     faults: Mapping[str, Fault]
 
@@ -135,8 +135,8 @@ class PaperBroker:
         self._store = Store(path)
         self._serves = serves
         self._stream = stream
-        self._tapes = config.Tapes()
-        self._shelf = Shelf()
+        self._price_feeds = config.PriceFeeds()
+        self._cache = Cache()
 
     def handle(self, request: Request) -> Response:
         """HEAD is answered like GET: whoever carries the answer leaves its body out."""
@@ -146,26 +146,26 @@ class PaperBroker:
         with self._store.lent() as db:
             settings = config.load_or_create(db, at)
             met = armed(db, request.method, request.path, at)
-            tape, now = self._tapes.of(db, settings), settings.market_ms(at)
-            desk = Desk(
+            price_feed, now = self._price_feeds.of(db, settings), settings.market_ms(at)
+            context = Context(
                 db,
-                tape,
+                price_feed,
                 settings,
                 at,
                 now,
                 faults=met,
                 stream=self._stream,
-                shelf=self._shelf,
+                cache=self._cache,
                 serves=self._serves,
             )
-            return fault_injection.meet(desk, request, _answer) if met else _answer(desk, request)
+            return fault_injection.meet(context, request, _answer) if met else _answer(context, request)
 
     def admit(self, cst: object, token: object, at_ms: int) -> tuple[Session | None, Markets]:
         """The session of a stream's message, renewed; None for tokens that are not valid."""
         tokens = {"cst": str(cst or ""), "x-security-token": str(token or "")}
         with self._store.lent() as db:
             settings = config.load_or_create(db, at_ms)
-            markets = self._tapes.of(db, settings).markets
+            markets = self._price_feeds.of(db, settings).markets
             try:
                 return sessions.admit(db, settings, tokens, at_ms), markets
             except Refusal:
@@ -177,7 +177,7 @@ class PaperBroker:
             settings = config.load_or_create(db, at_ms)
             met = {fault.name: fault for fault in holding(db, at_ms) if fault.on == STREAM}
             alive = sessions.alive(db, settings, csts, at_ms)
-            return Outlook(settings, self._tapes.of(db, settings), alive, met)
+            return Outlook(settings, self._price_feeds.of(db, settings), alive, met)
 
     def strike(self, name: str, at_ms: int) -> bool:
         """Whether a fault befalls a stream now, counted."""
@@ -188,65 +188,65 @@ class PaperBroker:
         self._store.close()
 
 
-def _answer(desk: Desk, request: Request) -> Response:
+def _answer(context: Context, request: Request) -> Response:
     path = request.path.rstrip("/")  # the published sentiment examples end in a slash
     if (request.method, path) == ("GET", TIME):
-        return answer(desk, 200, {"serverTime": desk.now})
+        return answer(context, 200, {"serverTime": context.now})
     if enter := AT_THE_DOOR.get((path, request.method)):
-        return _enter(desk, request, enter)
+        return _enter(context, request, enter)
     near = _NEAR.get(_first(path), ())
     matches = [(route, args) for route in near if (args := route.arguments(path)) is not None]
     for route, args in matches:
         if route.method == request.method:
-            return _authenticated(desk, request, route, args)
-    return without_code(desk, 405 if matches or path in OPEN_PATHS else 404, request.path)
+            return _authenticated(context, request, route, args)
+    return without_code(context, 405 if matches or path in OPEN_PATHS else 404, request.path)
 
 
-def _enter(desk: Desk, request: Request, enter: Enter) -> Response:
-    with writing(desk.db):
-        settle(desk)
+def _enter(context: Context, request: Request, enter: Enter) -> Response:
+    with writing(context.db):
+        settle(context)
         try:
-            reply = enter(desk, request.headers, request.body)
+            reply = enter(context, request.headers, request.body)
         except Refusal as refusal:
-            return refused(desk, refusal.status, refusal.code)
-    return answer(desk, 200, reply.body, reply.session)
+            return refused(context, refusal.status, refusal.code)
+    return answer(context, 200, reply.body, reply.session)
 
 
-def _authenticated(desk: Desk, request: Request, route: Route, args: tuple[str, ...]) -> Response:
+def _authenticated(context: Context, request: Request, route: Route, args: tuple[str, ...]) -> Response:
     session: Session | None = None
     try:
-        session = sessions.admit(desk.db, desk.settings, request.headers, desk.at)
-        session = _rotated(desk, session)
-        _count(desk)
-        reply = _run(Call(desk, session, request.query, request.body, args), route)
+        session = sessions.admit(context.db, context.settings, request.headers, context.at)
+        session = _rotated(context, session)
+        _count(context)
+        reply = _run(Call(context, session, request.query, request.body, args), route)
     except Refusal as refusal:
         if refusal.bare:
-            return without_code(desk, refusal.status, request.path, refusal.bare)
-        return refused(desk, refusal.status, refusal.code, session if refusal.tokens else None)
-    return answer(desk, 200, reply.body, reply.session or session)
+            return without_code(context, refusal.status, request.path, refusal.bare)
+        return refused(context, refusal.status, refusal.code, session if refusal.tokens else None)
+    return answer(context, 200, reply.body, reply.session or session)
 
 
-def _rotated(desk: Desk, session: Session) -> Session:
-    if faults.ROTATE_TOKENS not in desk.faults:
+def _rotated(context: Context, session: Session) -> Session:
+    if faults.ROTATE_TOKENS not in context.faults:
         return session
-    with writing(desk.db):
-        return sessions.rotated(desk, session) if strike(desk, faults.ROTATE_TOKENS) else session
+    with writing(context.db):
+        return sessions.rotated(context, session) if strike(context, faults.ROTATE_TOKENS) else session
 
 
-def _count(desk: Desk) -> None:
-    if desk.settings.limits:
-        with writing(desk.db):
-            limits.spend(desk.db, desk.at, limits.REQUESTS)
+def _count(context: Context) -> None:
+    if context.settings.limits:
+        with writing(context.db):
+            limits.spend(context.db, context.at, limits.REQUESTS)
 
 
 def _run(call: Call, route: Route) -> Reply:
     """Reads with nothing to catch up on, and no fault to count, leave the write lock to others."""
-    if not route.writes and not call.desk.faults:
-        with reading(call.desk.db):
-            if not is_due(call.desk):
+    if not route.writes and not call.context.faults:
+        with reading(call.context.db):
+            if not is_due(call.context):
                 return route.handler(call)
-    with writing(call.desk.db):
-        settle(call.desk)
+    with writing(call.context.db):
+        settle(call.context)
         try:
             return route.handler(call)
         except Refusal as error:  # what was settled and counted stays

@@ -8,7 +8,7 @@ from capcli.paper.book import Account
 _Made = TypeVar("_Made")
 
 
-class Shelf:
+class Cache:
     """One piece of each kind for each account. Safe to share between threads: a piece is put whole."""
 
     def __init__(self) -> None:

@@ -249,7 +249,7 @@ class _Pulse:
             return
         if self._outlook is None or outlook.settings != self._outlook.settings:
             settings = outlook.settings
-            self._feed = Feed(outlook.tape, ticks=settings.ticks, speed=settings.speed)
+            self._feed = Feed(outlook.price_feed, ticks=settings.ticks, speed=settings.speed)
             self._printed = settings.market_ms(at)
         self._outlook = outlook
         await self._end_those_whose_time_is_over(outlook, csts, at)

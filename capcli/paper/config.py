@@ -10,7 +10,7 @@ from msgspec.structs import asdict, replace
 from capcli.paper import ledger, market_files, recordings
 from capcli.paper.catalogue import catalogue
 from capcli.paper.openings import OPENINGS, Opening
-from capcli.paper.price_feed import Tape
+from capcli.paper.price_feed import PriceFeed
 from capcli.paper.recordings import Bars
 from capcli.paper.store import TABLES, writing
 from capcli.paper.times import SECOND_MS
@@ -127,23 +127,23 @@ def _number(text: str | None) -> int | None:
     return None if text is None else int(text)
 
 
-class Tapes:
+class PriceFeeds:
     """The tapes of the last worlds of a file; one that comes up again is not drawn anew."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[object, ...], Tape] = {}
+        self._kept: dict[tuple[object, ...], PriceFeed] = {}
 
-    def of(self, db: sqlite3.Connection, settings: Settings) -> Tape:
+    def of(self, db: sqlite3.Connection, settings: Settings) -> PriceFeed:
         key = (settings.seed, settings.replays, settings.real_hours, settings.own_markets)
         if key not in self._kept:
             if len(self._kept) > 1:
                 self._kept.pop(next(iter(self._kept)), None)
-            self._kept[key] = tape(db, settings)
+            self._kept[key] = price_feed(db, settings)
         return self._kept[key]
 
 
-def tape(db: sqlite3.Connection, settings: Settings) -> Tape:
+def price_feed(db: sqlite3.Connection, settings: Settings) -> PriceFeed:
     recorded = recordings.load(db) if settings.replays else ()
     own = market_files.restored(settings.own_markets)
     markets = catalogue(real_hours=settings.real_hours, own=own, replayed=[bars.epic for bars in recorded])
-    return Tape(settings.seed, recordings.playing(settings.seed, recorded, markets), markets)
+    return PriceFeed(settings.seed, recordings.playing(settings.seed, recorded, markets), markets)

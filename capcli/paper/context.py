@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from capcli.paper.cache import Shelf
+from capcli.paper.cache import Cache
 from capcli.paper.catalogue import Market, Markets
 from capcli.paper.config import Settings
-from capcli.paper.price_feed import Tape
+from capcli.paper.price_feed import PriceFeed
 
 STREAM_URL = "wss://localhost/"  # where nothing is served
 
@@ -27,28 +27,28 @@ class Quote(Struct, frozen=True):
         return (self.bid + self.offer) / 2
 
 
-class Desk:
+class Context:
     def __init__(
         self,
         db: sqlite3.Connection,
-        tape: Tape,
+        price_feed: PriceFeed,
         settings: Settings,
         at: int,
         now: int,
         *,
         faults: frozenset[str] = frozenset(),
         stream: str = STREAM_URL,
-        shelf: Shelf | None = None,
+        cache: Cache | None = None,
         serves: str | None = None,
     ) -> None:
         self.db = db
-        self.tape = tape
+        self.price_feed = price_feed
         self.settings = settings
         self.at = at
         self.now = now
         self.faults = faults
         self.stream = stream
-        self.shelf = Shelf() if shelf is None else shelf
+        self.cache = Cache() if cache is None else cache
         self.serves = serves
 
     @property
@@ -58,23 +58,23 @@ class Desk:
     @property
     def markets(self) -> Markets:
         """Those of this world, by epic."""
-        return self.tape.markets
+        return self.price_feed.markets
 
-    def at_moment(self, now: int) -> "Desk":
+    def at_moment(self, now: int) -> "Context":
         """Return this desk at another time, in ms."""
         there = copy(self)
         there.now = now
         return there
 
-    def moved_to(self, second: int) -> "Desk":
+    def moved_to(self, second: int) -> "Context":
         return self.at_moment(second * 1000)
 
     def quote(self, market: Market) -> Quote:
-        last = self.tape.last(market, self.second)
+        last = self.price_feed.last(market, self.second)
         return Quote(market.price(last.bid), market.price(last.offer), last.second, last.bid)
 
     def trades(self, market: Market) -> bool:
-        return not market.suspended and self.tape.hours(market).is_open(self.second)
+        return not market.suspended and self.price_feed.hours(market).is_open(self.second)
 
 
 class Session(Struct, frozen=True):
@@ -87,9 +87,9 @@ class Call:
     """One request, past the door."""
 
     def __init__(
-        self, desk: Desk, session: Session, query: Mapping[str, str], body: bytes, args: tuple[str, ...]
+        self, context: Context, session: Session, query: Mapping[str, str], body: bytes, args: tuple[str, ...]
     ) -> None:
-        self.desk = desk
+        self.context = context
         self.session = session
         self.query = query
         self.body = body

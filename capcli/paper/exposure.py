@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from capcli.paper.book import BUY, Account, Holding, holdings_of
 from capcli.paper.catalogue import Market
-from capcli.paper.context import Desk
+from capcli.paper.context import Context
 
 _NOTHING = Decimal(0)
 
@@ -43,20 +43,20 @@ class Exposure(NamedTuple):
         return tuple(stake.market for stake in self.known.values())
 
 
-def exposure_of(desk: Desk, owner: Account) -> Exposure:
-    found: Exposure = desk.shelf.get("exposure", owner, partial(_exposure, desk, owner))
+def exposure_of(context: Context, owner: Account) -> Exposure:
+    found: Exposure = context.cache.get("exposure", owner, partial(_exposure, context, owner))
     return found
 
 
-def _exposure(desk: Desk, owner: Account, before: Exposure | None) -> Exposure:
-    holdings = holdings_of(desk.db, owner.account_id)
+def _exposure(context: Context, owner: Account, before: Exposure | None) -> Exposure:
+    holdings = holdings_of(context.db, owner.account_id)
     multiple = lcm(*{holding.leverage for holding in holdings})
     by_epic: dict[str, list[Holding]] = {}
     for holding in holdings:
         by_epic.setdefault(holding.epic, []).append(holding)
     kept = before.known if before and before.divisor == 2 * multiple else {}
     groups = map(tuple, by_epic.values())
-    known = {rows: kept.get(rows) or _stake(desk.markets[rows[0].epic], rows, multiple) for rows in groups}
+    known = {rows: kept.get(rows) or _stake(context.markets[rows[0].epic], rows, multiple) for rows in groups}
     stakes = groupby(sorted(known.values(), key=_currency), _currency)
     return Exposure(tuple((currency, tuple(group)) for currency, group in stakes), 2 * multiple, known)
 

@@ -9,133 +9,133 @@ from msgspec.structs import replace
 from capcli.paper import book, faults, strange
 from capcli.paper.active_faults import peek, spend, strike
 from capcli.paper.answers import answer, refused, without_code
-from capcli.paper.context import Desk
+from capcli.paper.context import Context
 from capcli.paper.faults import Fault
 from capcli.paper.messages import PREFIX, Cut, Mishap, Request, Response
 from capcli.paper.store import writing
 
-Handle = Callable[[Desk, Request], Response]
+Handle = Callable[[Context, Request], Response]
 _JAVA = "java.util.concurrent.TimeoutException"  # seen from the venue (API page 4.1)
 _GATEWAY = (502, 503, 504)
 _LOST = Response(0, MappingProxyType({}), b"", Mishap(cut=Cut.BEFORE_ANSWER))
 
 
-def meet(desk: Desk, request: Request, handle: Handle) -> Response:
+def meet(context: Context, request: Request, handle: Handle) -> Response:
     """One outcome a request: of several that are set, the first of the table; a delay comes on top."""
-    with writing(desk.db):
-        _disturb(desk, request)
-        delay = strike(desk, faults.DELAY)
-        outcome = next((fault for name in OUTCOMES if (fault := strike(desk, name))), None)
-    response = _strange(desk, request, _response(desk, request, handle, outcome))
+    with writing(context.db):
+        _disturb(context, request)
+        delay = strike(context, faults.DELAY)
+        outcome = next((fault for name in OUTCOMES if (fault := strike(context, name))), None)
+    response = _strange(context, request, _response(context, request, handle, outcome))
     if delay is None:
         return response
     mishap = response.mishap or Mishap()
     return replace(response, mishap=replace(mishap, wait_s=float(delay.number)))
 
 
-def _strange(desk: Desk, request: Request, response: Response) -> Response:
+def _strange(context: Context, request: Request, response: Response) -> Response:
     """A readable answer in the forms that are set, all of them; only one that changes it is counted."""
     if response.status != HTTPStatus.OK or not response.headers["Content-Type"].endswith("json"):
         return response
     path, body = request.path.removeprefix(f"{PREFIX}/"), response.body
-    with writing(desk.db):
-        for name in strange.FORMS.keys() & desk.faults:
-            fault = peek(desk, name)
+    with writing(context.db):
+        for name in strange.FORMS.keys() & context.faults:
+            fault = peek(context, name)
             if fault and (form := strange.changed(path, body, fault)):
                 body = form
-                spend(desk, fault)
+                spend(context, fault)
     return replace(response, body=body)
 
 
-def _disturb(desk: Desk, request: Request) -> None:
-    if strike(desk, faults.SWITCH_ACCOUNT):
-        other = next(account for account in book.accounts(desk.db) if not account.preferred)
-        book.prefer(desk.db, other.account_id)
-    if expiry := peek(desk, faults.EXPIRE_SESSION):
-        ended = desk.db.execute("DELETE FROM sessions WHERE cst = ?", (request.headers.get("cst"),))
+def _disturb(context: Context, request: Request) -> None:
+    if strike(context, faults.SWITCH_ACCOUNT):
+        other = next(account for account in book.accounts(context.db) if not account.preferred)
+        book.prefer(context.db, other.account_id)
+    if expiry := peek(context, faults.EXPIRE_SESSION):
+        ended = context.db.execute("DELETE FROM sessions WHERE cst = ?", (request.headers.get("cst"),))
         if ended.rowcount:
-            spend(desk, expiry)
-    if cap := peek(desk, faults.SESSION_CAP):
-        aged = (request.headers.get("cst"), desk.at - cap.ms)
-        ended = desk.db.execute("DELETE FROM sessions WHERE cst = ? AND created_ms < ?", aged)
+            spend(context, expiry)
+    if cap := peek(context, faults.SESSION_CAP):
+        aged = (request.headers.get("cst"), context.at - cap.ms)
+        ended = context.db.execute("DELETE FROM sessions WHERE cst = ? AND created_ms < ?", aged)
         if ended.rowcount:
-            spend(desk, cap)
+            spend(context, cap)
 
 
-def _response(desk: Desk, request: Request, handle: Handle, outcome: Fault | None) -> Response:
+def _response(context: Context, request: Request, handle: Handle, outcome: Fault | None) -> Response:
     if outcome is None:
-        return handle(desk, request)
+        return handle(context, request)
     if not outcome.handled:
-        return OUTCOMES[outcome.name](desk, request, outcome, _LOST)
-    return OUTCOMES[outcome.name](desk, request, outcome, handle(desk, request))
+        return OUTCOMES[outcome.name](context, request, outcome, _LOST)
+    return OUTCOMES[outcome.name](context, request, outcome, handle(context, request))
 
 
-def _lost(_desk: Desk, _request: Request, _fault: Fault, response: Response) -> Response:
+def _lost(_context: Context, _request: Request, _fault: Fault, response: Response) -> Response:
     return replace(response, mishap=Mishap(cut=Cut.BEFORE_ANSWER))
 
 
-def _half(_desk: Desk, _request: Request, _fault: Fault, response: Response) -> Response:
+def _half(_context: Context, _request: Request, _fault: Fault, response: Response) -> Response:
     return replace(response, mishap=Mishap(cut=Cut.IN_BODY))
 
 
-def _too_many(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
-    return refused(desk, 429, "error.too-many.requests")
+def _too_many(context: Context, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return refused(context, 429, "error.too-many.requests")
 
 
-def _status(desk: Desk, request: Request, fault: Fault, _response: Response) -> Response:
+def _status(context: Context, request: Request, fault: Fault, _response: Response) -> Response:
     if fault.status not in _GATEWAY:
-        return without_code(desk, fault.status, request.path)
+        return without_code(context, fault.status, request.path)
     page = b"<html><head><title>%d</title></head><body>nginx</body></html>" % fault.status
-    return _page(desk, fault.status, page)
+    return _page(context, fault.status, page)
 
 
-def _refuse(desk: Desk, _request: Request, fault: Fault, _response: Response) -> Response:
-    return refused(desk, 400, fault.value or "")
+def _refuse(context: Context, _request: Request, fault: Fault, _response: Response) -> Response:
+    return refused(context, 400, fault.value or "")
 
 
-def _blocked(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
-    return _page(desk, 403, b"<html><body>Access denied. You have been blocked.</body></html>")
+def _blocked(context: Context, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return _page(context, 403, b"<html><body>Access denied. You have been blocked.</body></html>")
 
 
-def _unauthorised(desk: Desk, _request: Request, fault: Fault, _response: Response) -> Response:
+def _unauthorised(context: Context, _request: Request, fault: Fault, _response: Response) -> Response:
     if fault.value == "code":
-        return refused(desk, 401, "error.session.of.tomorrow")
+        return refused(context, 401, "error.session.of.tomorrow")
     if fault.value == "object":
-        return answer(desk, 401, {})
-    return _page(desk, 401, b"" if fault.value == "empty" else b"<html><body>401</body></html>")
+        return answer(context, 401, {})
+    return _page(context, 401, b"" if fault.value == "empty" else b"<html><body>401</body></html>")
 
 
-def _paused(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
-    return refused(desk, 401, "error.invalid.api.key")
+def _paused(context: Context, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return refused(context, 401, "error.invalid.api.key")
 
 
-def _no_account(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
-    return refused(desk, 401, "error.null.accountId")
+def _no_account(context: Context, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return refused(context, 401, "error.null.accountId")
 
 
-def _java(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
-    return refused(desk, 500, _JAVA)
+def _java(context: Context, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return refused(context, 500, _JAVA)
 
 
-def _redirect(desk: Desk, request: Request, _fault: Fault, _response: Response) -> Response:
-    response = _page(desk, 307, b"")
+def _redirect(context: Context, request: Request, _fault: Fault, _response: Response) -> Response:
+    response = _page(context, 307, b"")
     return replace(response, headers={**response.headers, "Location": request.path})
 
 
-def _not_json(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
-    return _page(desk, 200, b"<html><body>We are back soon.</body></html>")
+def _not_json(context: Context, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return _page(context, 200, b"<html><body>We are back soon.</body></html>")
 
 
-def _no_reference(desk: Desk, _request: Request, _fault: Fault, _response: Response) -> Response:
-    return answer(desk, 200, {})
+def _no_reference(context: Context, _request: Request, _fault: Fault, _response: Response) -> Response:
+    return answer(context, 200, {})
 
 
-def _page(desk: Desk, status: int, page: bytes) -> Response:
-    plain = answer(desk, status, None)
+def _page(context: Context, status: int, page: bytes) -> Response:
+    plain = answer(context, status, None)
     return replace(plain, headers={**plain.headers, "Content-Type": "text/html"}, body=page)
 
 
-OUTCOMES: Mapping[str, Callable[[Desk, Request, Fault, Response], Response]] = MappingProxyType(
+OUTCOMES: Mapping[str, Callable[[Context, Request, Fault, Response], Response]] = MappingProxyType(
     {
         faults.DROP_BEFORE: _lost,
         faults.TOO_MANY: _too_many,

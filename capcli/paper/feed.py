@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from capcli.paper.catalogue import Market
 from capcli.paper.generator import SPANS, Bar, index_of, start_of
-from capcli.paper.price_feed import Candle, Print, Tape
+from capcli.paper.price_feed import Candle, PriceFeed, Print
 from capcli.paper.times import SECOND_MS
 
 MOST_TICKS = 250  # of a market in a second of real time
@@ -67,8 +67,10 @@ class _Depth(Struct, frozen=True):
 class Feed:
     """The prints of one world. `ticks` fixes how many a second has; without it that is what it trades."""
 
-    def __init__(self, tape: Tape, *, ticks: int | None = None, speed: Decimal = Decimal(1)) -> None:
-        self._tape = tape
+    def __init__(
+        self, price_feed: PriceFeed, *, ticks: int | None = None, speed: Decimal = Decimal(1)
+    ) -> None:
+        self._price_feed = price_feed
         self._fixed = ticks
         # A fast clock packs more market time into a second than a client can be sent.
         self._most = min(MOST_TICKS, max(1, int(MOST_TICKS / speed)))
@@ -79,7 +81,7 @@ class Feed:
         """Those later than `after`, up to `until`."""
         first = after // SECOND_MS
         for second in range(first + -first % self._stride, until // SECOND_MS + 1, self._stride):
-            last = self._tape.last(market, second)
+            last = self._price_feed.last(market, second)
             if last.second == second:
                 yield from self._within(market, last, after, until)
 
@@ -105,7 +107,7 @@ class Feed:
             return min(self._fixed, self._most)
         if last.ticks and self._stride == 1:
             return min(last.ticks, self._most)
-        return int(self._tape.last(market, last.second - self._stride)[:2] != last[:2])
+        return int(self._price_feed.last(market, last.second - self._stride)[:2] != last[:2])
 
     def bars(self, market: Market, level: int, kind: str, after: int, until: int) -> Iterator[Closed]:
         """Bars that closed later than `after`, up to `until`; none for a bar without a tick."""
@@ -118,8 +120,8 @@ class Feed:
 
     def _bar(self, market: Market, level: int, kind: str, start: int) -> Iterator[Closed]:
         end = start + SPANS[level] - 1
-        first = start if kind == CLASSIC else self._tape.first(market)
-        back = self._tape.candles_back(market, level, first, end)
+        first = start if kind == CLASSIC else self._price_feed.first(market)
+        back = self._price_feed.candles_back(market, level, first, end)
         candles = list(islice(back, 1 if kind == CLASSIC else _LOOKBACK))[::-1]
         if candles and candles[-1].start == start:
             yield _closed(market, kind, candles)

@@ -24,13 +24,13 @@ def top_up(call: Call) -> Reply:
     """
     _count(call)
     amount = _amount(call)
-    figures = money.figures(call.desk, checks.owner(call))
+    figures = money.figures(call.context, checks.owner(call))
     if amount > 0 and figures.balance + amount > HIGHEST_BALANCE:
         raise Refusal(400, "error.account.limit.reached")
     if amount < 0 and figures.available + amount < 0:
         raise Refusal(400, "error.invalid.amount")
     kind, note = (ledger.DEPOSIT, "Deposit") if amount > 0 else (WITHDRAWAL, "Withdrawal")
-    ledger.post(call.desk.db, Entry(call.account_id, call.desk.now, kind, note, amount))
+    ledger.post(call.context.db, Entry(call.account_id, call.context.now, kind, note, amount))
     return Reply({"successful": True})
 
 
@@ -46,9 +46,9 @@ def _amount(call: Call) -> Decimal:
 
 def _count(call: Call) -> None:
     """By the day that ends now (assumption); what is refused counts as well."""
-    if not call.desk.settings.limits:
+    if not call.context.settings.limits:
         return
     try:
-        limits.spend(call.desk.db, call.desk.at, Limit(f"top-ups {call.account_id}", A_DAY, DAY_MS))
+        limits.spend(call.context.db, call.context.at, Limit(f"top-ups {call.account_id}", A_DAY, DAY_MS))
     except Refusal:
         raise Refusal(400, "error.account.limit.reached") from None

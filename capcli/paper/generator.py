@@ -76,7 +76,7 @@ def merge(bars: Sequence[Bar]) -> Bar:
     )
 
 
-class Path:
+class PriceGenerator:
     """All markets of one seed. Safe to share between threads: its only memory is a bounded cache."""
 
     def __init__(self, seed: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Raw
 
 from capcli.paper import active_faults, faults
-from capcli.paper.context import Call, Desk, Reply
+from capcli.paper.context import Call, Context, Reply
 from capcli.paper.records import find_confirm
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS, SECOND_MS, account_local, stamp
@@ -48,19 +48,19 @@ _Term = tuple[str, bool, tuple[str, ...]]  # of a column: its values, and whethe
 
 
 def confirm(call: Call) -> Reply:
-    body = find_confirm(call.desk, call.account_id, call.args[0])
+    body = find_confirm(call.context, call.account_id, call.args[0])
     if body is None:
         raise Refusal(404, "error.not-found.dealReference")
     return Reply(Raw(body))
 
 
 def activity(call: Call) -> Reply:
-    first, last = _window(call.query, call.desk.now)
+    first, last = _window(call.query, call.context.now)
     terms = [*_filter(call.query.get("filter", "")), *_deal(call.query)]
     detailed = _flag(call.query, "detailed")
     rows = _rows(call, first, last, terms)
-    if faults.ACTIVITY_LATE in call.desk.faults:
-        return Reply({"activities": _late(call.desk, rows, detailed=detailed)})
+    if faults.ACTIVITY_LATE in call.context.faults:
+        return Reply({"activities": _late(call.context, rows, detailed=detailed)})
     return Reply({"activities": [_row(row, detailed=detailed) for row in rows]})
 
 
@@ -83,7 +83,7 @@ def _rows(call: Call, first: int, last: int, terms: list[_Term]) -> list[sqlite3
         " ORDER BY at_ms DESC, id DESC"
     )
     values = (value for _, _, values in terms for value in values)
-    return call.desk.db.execute(query, (call.account_id, first, last, *values)).fetchall()
+    return call.context.db.execute(query, (call.account_id, first, last, *values)).fetchall()
 
 
 def _row(row: sqlite3.Row, *, detailed: bool) -> dict[str, Any]:
@@ -99,14 +99,14 @@ def _row(row: sqlite3.Row, *, detailed: bool) -> dict[str, Any]:
     return {**shown, "details": Raw(row["details"])} if detailed else shown
 
 
-def _late(desk: Desk, rows: list[sqlite3.Row], *, detailed: bool) -> list[dict[str, Any]]:
+def _late(context: Context, rows: list[sqlite3.Row], *, detailed: bool) -> list[dict[str, Any]]:
     """What is shown of rows that come late: nothing, then level 0, then all."""
-    fault = active_faults.peek(desk, faults.ACTIVITY_LATE)
-    since = desk.now - (fault.ms if fault else 0)
+    fault = active_faults.peek(context, faults.ACTIVITY_LATE)
+    since = context.now - (fault.ms if fault else 0)
     arrived = [row for row in rows if row["at_ms"] <= since]
     complete = [row for row in arrived if row["at_ms"] <= since - _INCOMPLETE_MS]
     if fault and len(complete) < len(rows):
-        active_faults.spend(desk, fault)
+        active_faults.spend(context, fault)
     empty = [_emptied(_row(row, detailed=detailed), row) for row in arrived[: len(arrived) - len(complete)]]
     return empty + [_row(row, detailed=detailed) for row in complete]
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from capcli.paper.catalogue import Market
-from capcli.paper.context import Call, Desk, Quote, Reply
+from capcli.paper.context import Call, Context, Quote, Reply
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS, SECOND_MS, market_local, next_overnight_charge, stamp
 
@@ -13,24 +13,24 @@ _SWAP_MINUTES = 1440
 _FOUR_PLACES = Decimal("0.0001")
 
 
-def status(desk: Desk, market: Market) -> str:
+def status(context: Context, market: Market) -> str:
     if market.suspended:
         return "SUSPENDED"
-    return "TRADEABLE" if desk.trades(market) else "CLOSED"
+    return "TRADEABLE" if context.trades(market) else "CLOSED"
 
 
-def summary(desk: Desk, market: Market) -> dict[str, Any]:
+def summary(context: Context, market: Market) -> dict[str, Any]:
     """The row of positions and working orders."""
-    quote = desk.quote(market)
+    quote = context.quote(market)
     return {
         "instrumentName": market.name,
         "expiry": "-",
-        "marketStatus": status(desk, market),
+        "marketStatus": status(context, market),
         "epic": market.epic,
         "symbol": market.symbol,
         "instrumentType": market.kind.name,
         "lotSize": 1,
-        **_day(desk, market, quote),
+        **_day(context, market, quote),
         "bid": quote.bid,
         "offer": quote.offer,
         "updateTime": stamp(market_local(quote.second * SECOND_MS)),
@@ -38,26 +38,26 @@ def summary(desk: Desk, market: Market) -> dict[str, Any]:
         "delayTime": 0,
         "streamingPricesAvailable": True,
         "scalingFactor": 1,
-        "marketModes": _modes(desk, market),
+        "marketModes": _modes(context, market),
     }
 
 
-def row(desk: Desk, market: Market) -> dict[str, Any]:
+def row(context: Context, market: Market) -> dict[str, Any]:
     """The row of searches and lists."""
-    return {**summary(desk, market), "pipPosition": max(market.decimals - 1, 0), "tickSize": market.step}
+    return {**summary(context, market), "pipPosition": max(market.decimals - 1, 0), "tickSize": market.step}
 
 
-def _modes(desk: Desk, market: Market) -> list[str]:
-    return ["REGULAR" if desk.trades(market) else "VIEW_ONLY"]
+def _modes(context: Context, market: Market) -> list[str]:
+    return ["REGULAR" if context.trades(market) else "VIEW_ONLY"]
 
 
-def _day(desk: Desk, market: Market, quote: Quote) -> dict[str, Decimal]:
+def _day(context: Context, market: Market, quote: Quote) -> dict[str, Decimal]:
     """High, low and change since UTC midnight; absent on a day without a tick."""
-    midnight = (desk.now - desk.now % DAY_MS) // SECOND_MS
-    bar = desk.tape.so_far(market, midnight, desk.second)
+    midnight = (context.now - context.now % DAY_MS) // SECOND_MS
+    bar = context.price_feed.so_far(market, midnight, context.second)
     if bar is None:
         return {}
-    before = desk.tape.last(market, midnight - 1).bid
+    before = context.price_feed.last(market, midnight - 1).bid
     change = quote.steps - before
     return {
         "high": market.price(bar.high),
@@ -67,9 +67,9 @@ def _day(desk: Desk, market: Market, quote: Quote) -> dict[str, Decimal]:
     }
 
 
-def days(desk: Desk) -> dict[str, tuple[Decimal, Decimal]]:
+def days(context: Context) -> dict[str, tuple[Decimal, Decimal]]:
     """Change and range of the day in percent, of every market that has traded in it."""
-    shown = {epic: _day(desk, market, desk.quote(market)) for epic, market in desk.markets.items()}
+    shown = {epic: _day(context, market, context.quote(market)) for epic, market in context.markets.items()}
     return {
         epic: (day["percentageChange"], 100 * (day["high"] - day["low"]) / day["low"])
         for epic, day in shown.items()
@@ -77,15 +77,15 @@ def days(desk: Desk) -> dict[str, tuple[Decimal, Decimal]]:
     }
 
 
-def details(desk: Desk, market: Market) -> dict[str, Any]:
+def details(context: Context, market: Market) -> dict[str, Any]:
     return {
-        "instrument": _instrument(desk, market),
+        "instrument": _instrument(context, market),
         "dealingRules": _rules(market),
-        "snapshot": _snapshot(desk, market),
+        "snapshot": _snapshot(context, market),
     }
 
 
-def _instrument(desk: Desk, market: Market) -> dict[str, Any]:
+def _instrument(context: Context, market: Market) -> dict[str, Any]:
     kind = market.kind
     return {
         "epic": market.epic,
@@ -99,11 +99,11 @@ def _instrument(desk: Desk, market: Market) -> dict[str, Any]:
         "currency": market.currency,
         "marginFactor": kind.margin_factor,
         "marginFactorUnit": "PERCENTAGE",
-        "openingHours": {**market.hours.table(desk.second), "zone": "UTC"},
+        "openingHours": {**market.hours.table(context.second), "zone": "UTC"},
         "overnightFee": {
             "longRate": kind.long_rate,
             "shortRate": kind.short_rate,
-            "swapChargeTimestamp": next_overnight_charge(desk.now),
+            "swapChargeTimestamp": next_overnight_charge(context.now),
             "swapChargeInterval": _SWAP_MINUTES,
         },
     }
@@ -128,11 +128,11 @@ def _rule(unit: str, value: Decimal) -> dict[str, Any]:
     return {"unit": unit, "value": value}
 
 
-def _snapshot(desk: Desk, market: Market) -> dict[str, Any]:
-    quote = desk.quote(market)
+def _snapshot(context: Context, market: Market) -> dict[str, Any]:
+    quote = context.quote(market)
     return {
-        "marketStatus": status(desk, market),
-        **_day(desk, market, quote),
+        "marketStatus": status(context, market),
+        **_day(context, market, quote),
         "updateTime": stamp(
             market_local(quote.second * SECOND_MS)
         ),  # the one without a UTC twin (API page 5.1)
@@ -141,16 +141,16 @@ def _snapshot(desk: Desk, market: Market) -> dict[str, Any]:
         "offer": quote.offer,
         "decimalPlacesFactor": market.decimals,
         "scalingFactor": 1,
-        "marketModes": _modes(desk, market),
+        "marketModes": _modes(context, market),
     }
 
 
 def show(call: Call) -> Reply:
-    return Reply(details(call.desk, known(call.desk, call.args[0])))
+    return Reply(details(call.context, known(call.context, call.args[0])))
 
 
-def known(desk: Desk, epic: str) -> Market:
-    if market := desk.markets.get(epic):
+def known(context: Context, epic: str) -> Market:
+    if market := context.markets.get(epic):
         return market
     raise Refusal(404, "error.not-found.epic")
 
@@ -158,20 +158,22 @@ def known(desk: Desk, epic: str) -> Market:
 def listing(call: Call) -> Reply:
     """A search wins over epics when both are sent; neither lists everything (API page 6.7)."""
     if "searchTerm" in call.query:
-        return Reply({"markets": [row(call.desk, m) for m in _search(call.desk, call.query["searchTerm"])]})
+        return Reply(
+            {"markets": [row(call.context, m) for m in _search(call.context, call.query["searchTerm"])]}
+        )
     if "epics" in call.query:
         return Reply(
-            {"marketDetails": [details(call.desk, m) for m in _named(call.desk, call.query["epics"])]}
+            {"marketDetails": [details(call.context, m) for m in _named(call.context, call.query["epics"])]}
         )
-    return Reply({"markets": [row(call.desk, market) for market in call.desk.markets.values()]})
+    return Reply({"markets": [row(call.context, market) for market in call.context.markets.values()]})
 
 
-def _search(desk: Desk, term: str) -> list[Market]:
+def _search(context: Context, term: str) -> list[Market]:
     """Those whose name begins with the first word come first, as Bitcoin before a company that holds some."""
     if not term.strip():
         raise Refusal(400, "error.null.searchTerm")
     words = [_squashed(word) for word in term.split()]
-    found = [market for market in desk.markets.values() if _matches(market, words)]
+    found = [market for market in context.markets.values() if _matches(market, words)]
     return sorted(found, key=lambda market: not _squashed(market.name).startswith(words[0]))
 
 
@@ -184,12 +186,12 @@ def _squashed(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def _named(desk: Desk, epics: str) -> list[Market]:
+def _named(context: Context, epics: str) -> list[Market]:
     """Those that there are. Assumption: more than 50 fail the call, as does a list of unknown ones alone."""
     names = [name.strip() for name in epics.split(",") if name.strip()]
     if not names:
         raise Refusal(400, "error.null.epic")
     if len(names) > MAX_EPICS:
         raise Refusal(400, "error.invalid.epics")
-    found = [desk.markets[name] for name in dict.fromkeys(names) if name in desk.markets]
-    return found or [known(desk, names[0])]
+    found = [context.markets[name] for name in dict.fromkeys(names) if name in context.markets]
+    return found or [known(context, names[0])]

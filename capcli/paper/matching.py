@@ -11,9 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.paper import book, ledger, money, overnight, records
-from capcli.paper.book import Legs, Position
+from capcli.paper.book import ExitOrders, Position
 from capcli.paper.catalogue import Market
-from capcli.paper.context import Desk
+from capcli.paper.context import Context
 from capcli.paper.ledger import TRADE, Entry
 from capcli.paper.preferences import hedges, leverage_of
 from capcli.paper.records import Affected, Deal
@@ -30,7 +30,7 @@ class Trade(Struct, frozen=True):
     direction: str
     size: Decimal
     price: Decimal
-    legs: Legs
+    legs: ExitOrders
     order_id: str
     guards_excess: bool = True  # whether what is left after netting gets the stop and profit
     announces_order: bool = False  # activity of the new row names the working order
@@ -45,76 +45,76 @@ class Rejected(Exception):
 
 
 @contextmanager
-def attempt(desk: Desk, account_id: str) -> Iterator[None]:
+def attempt(context: Context, account_id: str) -> Iterator[None]:
     """What is rejected is undone as a whole; who was short of margin before it is told so."""
-    desk.db.execute("SAVEPOINT attempt")
+    context.db.execute("SAVEPOINT attempt")
     try:
         yield
     except Rejected as rejected:
-        desk.db.execute("ROLLBACK TO attempt")
-        if rejected.reason == NO_FUNDS and _is_short(desk, account_id):
+        context.db.execute("ROLLBACK TO attempt")
+        if rejected.reason == NO_FUNDS and _is_short(context, account_id):
             raise Rejected(RISK_CHECK) from None
         raise
     finally:
-        desk.db.execute("RELEASE attempt")
+        context.db.execute("RELEASE attempt")
 
 
-def execute(desk: Desk, trade: Trade) -> tuple[Affected, ...]:
+def execute(context: Context, trade: Trade) -> tuple[Affected, ...]:
     """Nets first, opens what is left; only new risk has to be affordable."""
-    hedging = hedges(desk.db, trade.account_id)
+    hedging = hedges(context.db, trade.account_id)
     if hedging and trade.legs.guaranteed:
         raise Rejected(STOP_REFUSED)
-    affected, rest = ([], trade.size) if hedging else _net(desk, trade)
+    affected, rest = ([], trade.size) if hedging else _net(context, trade)
     if rest:
-        legs = trade.legs if trade.guards_excess or not affected else Legs()
-        affected.append(_open(desk, replace(trade, size=rest, legs=legs)))
-        if _is_short(desk, trade.account_id):
+        legs = trade.legs if trade.guards_excess or not affected else ExitOrders()
+        affected.append(_open(context, replace(trade, size=rest, legs=legs)))
+        if _is_short(context, trade.account_id):
             raise Rejected(NO_FUNDS)
     return tuple(affected)
 
 
-def _is_short(desk: Desk, account_id: str) -> bool:
-    return money.figures(desk, book.owner(desk.db, account_id)).available < 0
+def _is_short(context: Context, account_id: str) -> bool:
+    return money.figures(context, book.owner(context.db, account_id)).available < 0
 
 
-def _net(desk: Desk, trade: Trade) -> tuple[list[Affected], Decimal]:
+def _net(context: Context, trade: Trade) -> tuple[list[Affected], Decimal]:
     affected, rest, side = [], trade.size, (trade.account_id, trade.market.epic, trade.direction)
-    while rest and (row := book.oldest_against(desk.db, *side)):
+    while rest and (row := book.oldest_against(context.db, *side)):
         part = min(rest, row.size)
-        affected.append(close(desk, row, part, trade.price, "USER"))
+        affected.append(close(context, row, part, trade.price, "USER"))
         rest -= part
     return affected, rest
 
 
-def _open(desk: Desk, trade: Trade) -> Affected:
+def _open(context: Context, trade: Trade) -> Affected:
     position = Position(
-        records.new_deal_id(desk, trade.account_id),
+        records.new_deal_id(context, trade.account_id),
         trade.account_id,
         trade.market.epic,
         trade.direction,
         trade.size,
         trade.price,
-        leverage_of(desk.db, trade.account_id, trade.market),
+        leverage_of(context.db, trade.account_id, trade.market),
         trade.order_id,
-        desk.now,
+        context.now,
         trade.legs,
-        desk.second,
+        context.second,
     )
-    book.add_position(desk.db, position)
-    book.watch_margin(desk.db, position.account_id, desk.second)
-    overnight.expect(desk)
-    arm(desk, position, desk.second + 1)
+    book.add_position(context.db, position)
+    book.watch_margin(context.db, position.account_id, context.second)
+    overnight.expect(context)
+    arm(context, position, context.second + 1)
     affected = Affected(position.deal_id, "OPENED")
     deal = records.deal_of(position)
-    records.confirm(desk, deal, "OPEN", (affected,))
+    records.confirm(context, deal, "OPEN", (affected,))
     deal = replace(deal, order_id=trade.order_id if trade.announces_order else None)
-    records.activity(desk, deal, kind="POSITION", source="USER", status="ACCEPTED")
+    records.activity(context, deal, kind="POSITION", source="USER", status="ACCEPTED")
     return affected
 
 
-def close(desk: Desk, position: Position, size: Decimal, price: Decimal, source: str) -> Affected:
+def close(context: Context, position: Position, size: Decimal, price: Decimal, source: str) -> Affected:
     """All or part of one row; the remainder keeps its deal id, level, stop and profit."""
-    booked = _book_profit(desk, position, size, price)
+    booked = _book_profit(context, position, size, price)
     deal = replace(
         records.deal_of(position),
         direction=book.opposite(position.direction),
@@ -122,22 +122,24 @@ def close(desk: Desk, position: Position, size: Decimal, price: Decimal, source:
         level=price,
         profit=booked,
     )
-    records.activity(desk, deal, kind="POSITION", source=source, status="ACCEPTED")
-    book.reduce_position(desk.db, position, size)
+    records.activity(context, deal, kind="POSITION", source=source, status="ACCEPTED")
+    book.reduce_position(context.db, position, size)
     if size < position.size:
         affected, status = Affected(position.deal_id, "PARTIALLY_CLOSED", booked), "PARTIALLY_CLOSED"
     else:
         affected, status = Affected(position.deal_id, "FULLY_CLOSED", booked), "CLOSED"
-    records.confirm(desk, deal, status, (affected,))
+    records.confirm(context, deal, status, (affected,))
     return affected
 
 
-def _book_profit(desk: Desk, position: Position, size: Decimal, price: Decimal) -> tuple[Decimal, str]:
-    owner = book.owner(desk.db, position.account_id)
+def _book_profit(context: Context, position: Position, size: Decimal, price: Decimal) -> tuple[Decimal, str]:
+    owner = book.owner(context.db, position.account_id)
     gain = money.profit(position, price, size)
-    amount = money.cents(money.converted(desk, position.epic, gain, owner))
-    entry = Entry(owner.account_id, desk.now, TRADE, "Trade closed", amount, position.epic, position.deal_id)
-    ledger.post(desk.db, entry)
+    amount = money.cents(money.converted(context, position.epic, gain, owner))
+    entry = Entry(
+        owner.account_id, context.now, TRADE, "Trade closed", amount, position.epic, position.deal_id
+    )
+    ledger.post(context.db, entry)
     return amount, owner.currency
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from capcli.paper.book import Account, Position
 from capcli.paper.catalogue import DOLLAR, Market, Markets
-from capcli.paper.context import Desk, Quote
+from capcli.paper.context import Context, Quote
 from capcli.paper.exposure import exposure_of
 from capcli.paper.price_feed import Extent
 
@@ -50,22 +50,22 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(_NOISE, ROUND_HALF_EVEN).quantize(CENT, ROUND_HALF_EVEN)
 
 
-def rate(desk: Desk, source: str, target: str) -> Decimal:
+def rate(context: Context, source: str, target: str) -> Decimal:
     """Mid of the pair, through the dollar where need be; no fee (API page 17)."""
-    return Decimal(1) if source == target else _dollars(desk, source) / _dollars(desk, target)
+    return Decimal(1) if source == target else _dollars(context, source) / _dollars(context, target)
 
 
-def _dollars(desk: Desk, currency: str) -> Decimal:
+def _dollars(context: Context, currency: str) -> Decimal:
     if currency == DOLLAR:
         return Decimal(1)
-    if pair := desk.markets.get(f"{currency}{DOLLAR}"):
-        return desk.quote(pair).mid
-    return 1 / desk.quote(desk.markets[f"{DOLLAR}{currency}"]).mid
+    if pair := context.markets.get(f"{currency}{DOLLAR}"):
+        return context.quote(pair).mid
+    return 1 / context.quote(context.markets[f"{DOLLAR}{currency}"]).mid
 
 
-def converted(desk: Desk, epic: str, amount: Decimal, owner: Account) -> Decimal:
+def converted(context: Context, epic: str, amount: Decimal, owner: Account) -> Decimal:
     """From a market's currency to an account's, unrounded."""
-    return amount * rate(desk, desk.markets[epic].currency, owner.currency)
+    return amount * rate(context, context.markets[epic].currency, owner.currency)
 
 
 def closing_price(position: Position, quote: Quote) -> Decimal:
@@ -77,17 +77,17 @@ def profit(position: Position, price: Decimal, size: Decimal) -> Decimal:
     return (price - position.level if position.long else position.level - price) * size
 
 
-def upl(desk: Desk, position: Position) -> Decimal:
-    price = closing_price(position, desk.quote(desk.markets[position.epic]))
+def upl(context: Context, position: Position) -> Decimal:
+    price = closing_price(position, context.quote(context.markets[position.epic]))
     return profit(position, price, position.size)
 
 
-def figures(desk: Desk, owner: Account) -> Figures:
+def figures(context: Context, owner: Account) -> Figures:
     """Open profit and margin are each summed exactly and rounded once, however many rows make them.
 
     Margin is on the current mid, both sides of a hedge in full (API page 17).
     """
-    exposure, last, second = exposure_of(desk, owner), desk.tape.last, desk.second
+    exposure, last, second = exposure_of(context, owner), context.price_feed.last, context.second
     gains = used = NOTHING
     for currency, stakes in exposure.stakes:
         gain = load = NOTHING
@@ -95,7 +95,7 @@ def figures(desk: Desk, owner: Account) -> Figures:
             bid, offer, _, _ = last(market, second)
             gain += bid * long - offer * short - cost
             load += (bid + offer) * weight
-        price = rate(desk, currency, owner.currency)
+        price = rate(context, currency, owner.currency)
         gains += gain * price
         used += load * price
     return Figures(owner.cash, cents(gains), cents(used / exposure.divisor))

@@ -34,15 +34,15 @@ class Leaf(NamedTuple):
 
 
 def _epics(*epics: str) -> Pick:
-    return lambda call: [call.desk.markets[epic] for epic in epics]
+    return lambda call: [call.context.markets[epic] for epic in epics]
 
 
 def _where(test: Callable[[Market], bool]) -> Pick:
-    return lambda call: filter(test, call.desk.markets.values())
+    return lambda call: filter(test, call.context.markets.values())
 
 
 def _most_traded(call: Call) -> Iterable[Market]:
-    return sorted(call.desk.markets.values(), key=lambda market: -market.kind.ticks_a_minute)[:_SHOWN]
+    return sorted(call.context.markets.values(), key=lambda market: -market.kind.ticks_a_minute)[:_SHOWN]
 
 
 def _recently_traded(call: Call) -> Iterable[Market]:
@@ -51,28 +51,28 @@ def _recently_traded(call: Call) -> Iterable[Market]:
         "SELECT epic FROM activity WHERE account_id = ? AND at_ms > ?"
         " AND type IN ('POSITION', 'WORKING_ORDER') ORDER BY at_ms DESC, id DESC LIMIT ?"
     )
-    rows = call.desk.db.execute(query, (call.account_id, call.desk.now - DAY_MS, _LOOKED_AT)).fetchall()
-    return [call.desk.markets[epic] for epic in dict.fromkeys(row["epic"] for row in rows)][:_SHOWN]
+    rows = call.context.db.execute(query, (call.account_id, call.context.now - DAY_MS, _LOOKED_AT)).fetchall()
+    return [call.context.markets[epic] for epic in dict.fromkeys(row["epic"] for row in rows)][:_SHOWN]
 
 
 def _movers(sign: int) -> Pick:
     """Markets whose day points one way, the strongest first."""
 
     def pick(call: Call) -> Iterable[Market]:
-        moves = {epic: sign * day[0] for epic, day in markets.days(call.desk).items() if sign * day[0] > 0}
+        moves = {epic: sign * day[0] for epic, day in markets.days(call.context).items() if sign * day[0] > 0}
         return _first(call, moves)
 
     return pick
 
 
 def _most_volatile(call: Call) -> Iterable[Market]:
-    ranges = {epic: day[1] for epic, day in markets.days(call.desk).items()}
+    ranges = {epic: day[1] for epic, day in markets.days(call.context).items()}
     return _first(call, ranges)
 
 
 def _first(call: Call, figures: Mapping[str, Decimal]) -> list[Market]:
     epics = sorted(figures, key=figures.__getitem__, reverse=True)
-    return [call.desk.markets[epic] for epic in epics[:_SHOWN]]
+    return [call.context.markets[epic] for epic in epics[:_SHOWN]]
 
 
 def _trades_on_saturdays(market: Market) -> bool:
@@ -142,7 +142,7 @@ def node(call: Call) -> Reply:
     """A group's nodes or a leaf's markets; an unknown node is an empty one (assumption, API page 6.7)."""
     node_id, limit = call.args[0], _limit(call)
     if leaf := _LEAVES.get(node_id):
-        rows = [markets.row(call.desk, market) for market in list(leaf.pick(call))[:limit]]
+        rows = [markets.row(call.context, market) for market in list(leaf.pick(call))[:limit]]
         return Reply({"nodes": [], "markets": rows})
     group = node_id.removeprefix(f"{ROOT}.").removesuffix(_GROUP)
     leaves = _TREE.get(group, {}) if node_id == _id(f"{group}{_GROUP}") else {}

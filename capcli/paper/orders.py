@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from capcli.paper import book, brackets, checks, faults, markets, money, records
 from capcli.paper.active_faults import farthest, kept, listed, strike
-from capcli.paper.book import Legs, Order
+from capcli.paper.book import ExitOrders, Order
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import Market
-from capcli.paper.context import Call, Desk, Reply
+from capcli.paper.context import Call, Context, Reply
 from capcli.paper.preferences import leverage_of
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
@@ -39,17 +39,17 @@ _DELETED = _Mark("DELETED", "DELETED", "CANCELLED")
 
 
 def listing(call: Call) -> Reply:
-    rows = listed(call.desk, book.orders_of(call.desk.db, call.account_id))
-    shown = cache(partial(_market, call.desk))  # one look at a market, however many rows it has
-    return Reply({"workingOrders": [_row(call.desk, order, shown(order.epic)) for order in rows]})
+    rows = listed(call.context, book.orders_of(call.context.db, call.account_id))
+    shown = cache(partial(_market, call.context))  # one look at a market, however many rows it has
+    return Reply({"workingOrders": [_row(call.context, order, shown(order.epic)) for order in rows]})
 
 
-def _market(desk: Desk, epic: str) -> dict[str, Any]:
-    return markets.summary(desk, desk.markets[epic])
+def _market(context: Context, epic: str) -> dict[str, Any]:
+    return markets.summary(context, context.markets[epic])
 
 
-def _row(desk: Desk, order: Order, market: dict[str, Any]) -> dict[str, Any]:
-    return {"workingOrderData": _order(order, desk.markets[order.epic]), "marketData": market}
+def _row(context: Context, order: Order, market: dict[str, Any]) -> dict[str, Any]:
+    return {"workingOrderData": _order(order, context.markets[order.epic]), "marketData": market}
 
 
 def _order(order: Order, market: Market) -> dict[str, Any]:
@@ -101,32 +101,32 @@ def create(call: Call) -> Reply:
     checks.pace(call)
     body = decode(call.body, NewOrder)
     order = _new_order(call, body)
-    _check_level(call.desk, order, call.desk.markets[order.epic])
+    _check_level(call.context, order, call.context.markets[order.epic])
     order = _with_legs(order, _legs(call, order, body))
-    reference = records.new_reference(call.desk)
-    if refusal := strike(call.desk, faults.REJECT):
-        _reject(call.desk, order, reference, refusal.value or "")
-    elif call.desk.markets[order.epic].suspended:
-        checks.say_closed(call, call.desk.markets[order.epic])
-        _reject(call.desk, order, reference, "CLOSED_MARKET")
+    reference = records.new_reference(call.context)
+    if refusal := strike(call.context, faults.REJECT):
+        _reject(call.context, order, reference, refusal.value or "")
+    elif call.context.markets[order.epic].suspended:
+        checks.say_closed(call, call.context.markets[order.epic])
+        _reject(call.context, order, reference, "CLOSED_MARKET")
     else:
-        _keep(call.desk, order, reference, _CREATED)
+        _keep(call.context, order, reference, _CREATED)
     return Reply({"dealReference": reference})
 
 
 def _new_order(call: Call, body: NewOrder) -> Order:
     market, direction = checks.market(call, body), checks.direction(body)
     return Order(
-        deal_id=records.new_deal_id(call.desk, call.account_id),
+        deal_id=records.new_deal_id(call.context, call.account_id),
         account_id=call.account_id,
         epic=market.epic,
         direction=direction,
         type=_type(body),
         size=checks.size(call, body, market),
         level=_level(body, market),
-        leverage=leverage_of(call.desk.db, call.account_id, market),
-        created_ms=call.desk.now,
-        good_till_ms=_good_till(call.desk, body.goodTillDate),
+        leverage=leverage_of(call.context.db, call.account_id, market),
+        created_ms=call.context.now,
+        good_till_ms=_good_till(call.context, body.goodTillDate),
         stop_offset=None,
         profit_offset=None,
         guaranteed=False,
@@ -149,38 +149,38 @@ def _level(body: NewOrder, market: Market) -> Decimal:
     return market.taken(plain(body.level))
 
 
-def _reject(desk: Desk, order: Order, reference: str, reason: str) -> None:
+def _reject(context: Context, order: Order, reference: str, reason: str) -> None:
     deal = replace(order_deal(order, reference), level=None)
-    records.confirm_rejection(desk, deal, reason)
-    records.activity(desk, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
+    records.confirm_rejection(context, deal, reason)
+    records.activity(context, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
 
 
-def _keep(desk: Desk, order: Order, reference: str, mark: _Mark) -> None:
-    book.save_order(desk.db, order)
-    arm(desk, order, desk.second + 1)
-    _record(desk, order, reference, mark)
+def _keep(context: Context, order: Order, reference: str, mark: _Mark) -> None:
+    book.save_order(context.db, order)
+    arm(context, order, context.second + 1)
+    _record(context, order, reference, mark)
 
 
-def _record(desk: Desk, order: Order, reference: str, mark: _Mark) -> None:
+def _record(context: Context, order: Order, reference: str, mark: _Mark) -> None:
     deal = order_deal(order, reference)
-    records.confirm(desk, deal, mark.confirm, (Affected(order.deal_id, mark.affected),))
-    records.activity(desk, deal, kind="WORKING_ORDER", source="USER", status=mark.activity)
+    records.confirm(context, deal, mark.confirm, (Affected(order.deal_id, mark.affected),))
+    records.activity(context, deal, kind="WORKING_ORDER", source="USER", status=mark.activity)
 
 
-def _good_till(desk: Desk, text: str | None) -> int | None:
+def _good_till(context: Context, text: str | None) -> int | None:
     if text is None:
         return None
     ms = parse(text)
     if ms is None:
         raise Refusal(400, "error.invalid.daterange")
-    if ms <= desk.now:
+    if ms <= context.now:
         raise Refusal(400, "error.not-in-future.goodTillDate")
     return ms
 
 
-def _check_level(desk: Desk, order: Order, market: Market) -> None:
+def _check_level(context: Context, order: Order, market: Market) -> None:
     """A STOP lies beyond the quote by the minimum distance, a LIMIT on the better side of it."""
-    quote = desk.quote(market)
+    quote = context.quote(market)
     price = quote.offer if order.long else quote.bid
     ahead = order.level - price if order.long else price - order.level
     if order.level <= 0:
@@ -191,12 +191,12 @@ def _check_level(desk: Desk, order: Order, market: Market) -> None:
         raise Refusal(400, "error.validation.limit.price")
 
 
-def _legs(call: Call, order: Order, body: Bracket) -> Legs:
+def _legs(call: Call, order: Order, body: Bracket) -> ExitOrders:
     checks.guarantee_demanded(call, body)
-    market = call.desk.markets[order.epic]
-    rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
-    band, guarantees = farthest(call.desk), checks.guarantees(call)
-    quote = call.desk.quote(market)
+    market = call.context.markets[order.epic]
+    rate = money.rate(call.context, market.currency, checks.owner(call).currency)
+    band, guarantees = farthest(call.context), checks.guarantees(call)
+    quote = call.context.quote(market)
     closing = quote.bid if order.long else quote.offer
     anchor = Anchor(
         market,
@@ -210,10 +210,10 @@ def _legs(call: Call, order: Order, body: Bracket) -> Legs:
         guarantees,
         signed=True,
     )
-    return kept(call.desk, brackets.resolve(anchor, body))
+    return kept(call.context, brackets.resolve(anchor, body))
 
 
-def _with_legs(order: Order, legs: Legs) -> Order:
+def _with_legs(order: Order, legs: ExitOrders) -> Order:
     return replace(
         order,
         stop_offset=None if legs.stop is None else legs.stop - order.level,
@@ -230,18 +230,18 @@ def amend(call: Call) -> Reply:
     """
     order = _owned(call)
     body = decode(call.body, OrderChange)
-    order = _moved(call.desk, order, body)
+    order = _moved(call.context, order, body)
     if body.level is not None:
-        _check_level(call.desk, order, call.desk.markets[order.epic])
+        _check_level(call.context, order, call.context.markets[order.epic])
     order = _with_legs(order, _legs(call, order, _completed(order, body)))
-    reference = records.new_reference(call.desk)
-    _keep(call.desk, order, reference, _AMENDED)
+    reference = records.new_reference(call.context)
+    _keep(call.context, order, reference, _AMENDED)
     return Reply({"dealReference": reference})
 
 
-def _moved(desk: Desk, order: Order, body: OrderChange) -> Order:
-    level = order.level if body.level is None else desk.markets[order.epic].taken(plain(body.level))
-    until = _good_till(desk, body.goodTillDate) if body.goodTillDate else order.good_till_ms
+def _moved(context: Context, order: Order, body: OrderChange) -> Order:
+    level = order.level if body.level is None else context.markets[order.epic].taken(plain(body.level))
+    until = _good_till(context, body.goodTillDate) if body.goodTillDate else order.good_till_ms
     if body.timeInForce == "GOOD_TILL_CANCELLED":
         until = None
     return replace(order, level=level, good_till_ms=until)
@@ -257,18 +257,18 @@ def _completed(order: Order, body: OrderChange) -> Bracket:
 
 
 def delete(call: Call) -> Reply:
-    order, desk = _owned(call), call.desk
-    book.drop_order(desk.db, order.deal_id)
-    reference = records.new_reference(desk)
-    if strike(desk, faults.OLD_REFERENCE):  # seen on the venue (API page 18.2)
-        reference = records.creating_reference(desk, order)
-        desk = desk.at_moment(order.created_ms)
-    _record(desk, order, reference, _DELETED)
+    order, context = _owned(call), call.context
+    book.drop_order(context.db, order.deal_id)
+    reference = records.new_reference(context)
+    if strike(context, faults.OLD_REFERENCE):  # seen on the venue (API page 18.2)
+        reference = records.creating_reference(context, order)
+        context = context.at_moment(order.created_ms)
+    _record(context, order, reference, _DELETED)
     return Reply({"dealReference": reference})
 
 
 def _owned(call: Call) -> Order:
-    order = book.order(call.desk.db, call.args[0])
+    order = book.order(call.context.db, call.args[0])
     if order is None or order.account_id != call.account_id:
         raise Refusal(404, "error.not-found.dealId")
     return order

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from capcli.paper import book, brackets, checks, faults, money, records, rows
 from capcli.paper.active_faults import farthest, kept, listed, strike
-from capcli.paper.book import Legs, Position
+from capcli.paper.book import ExitOrders, Position
 from capcli.paper.brackets import PERCENT, Anchor
-from capcli.paper.context import Call, Desk, Reply
+from capcli.paper.context import Call, Context, Reply
 from capcli.paper.matching import Rejected, Trade, attempt, close, confirm_status, execute, hidden_order
 from capcli.paper.records import Affected
 from capcli.paper.refusal import Refusal
@@ -20,28 +20,28 @@ _UNKNOWN = "error.not-found.dealId"
 
 
 def listing(call: Call) -> Reply:
-    return Reply(rows.listing(call.desk, checks.owner(call)))
+    return Reply(rows.listing(call.context, checks.owner(call)))
 
 
 def show(call: Call) -> Reply:
-    shown = listed(call.desk, [_owned(call)])
+    shown = listed(call.context, [_owned(call)])
     if not shown:
         raise Refusal(404, _UNKNOWN)
-    return Reply(rows.shown(call.desk, shown[0]))
+    return Reply(rows.shown(call.context, shown[0]))
 
 
 def create(call: Call) -> Reply:
     checks.pace(call)
     body = decode(call.body, NewPosition)
     trade = _trade(call, body)
-    reference = records.new_reference(call.desk)
-    if refusal := strike(call.desk, faults.REJECT):
-        _reject(call.desk, trade, reference, refusal.value or "")
-    elif not call.desk.trades(trade.market):
+    reference = records.new_reference(call.context)
+    if refusal := strike(call.context, faults.REJECT):
+        _reject(call.context, trade, reference, refusal.value or "")
+    elif not call.context.trades(trade.market):
         checks.say_closed(call, trade.market)
-        _reject(call.desk, trade, reference, MARKET_CLOSED)
+        _reject(call.context, trade, reference, MARKET_CLOSED)
     else:
-        _deal(call.desk, _executed(call.desk, trade), reference)
+        _deal(call.context, _executed(call.context, trade), reference)
     return Reply({"dealReference": reference})
 
 
@@ -49,49 +49,49 @@ def _trade(call: Call, body: NewPosition) -> Trade:
     """Everything that is refused at once with a 400 is refused here."""
     market, direction = checks.market(call, body), checks.direction(body)
     size = checks.size(call, body, market)
-    quote = call.desk.quote(market)
+    quote = call.context.quote(market)
     entry, exit_ = (quote.offer, quote.bid) if direction == book.BUY else (quote.bid, quote.offer)
-    rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
+    rate = money.rate(call.context, market.currency, checks.owner(call).currency)
     checks.guarantee_demanded(call, body)
-    band, guarantees = farthest(call.desk), checks.guarantees(call)
+    band, guarantees = farthest(call.context), checks.guarantees(call)
     anchor = Anchor(market, direction == book.BUY, exit_, exit_, entry, size, rate, band, guarantees)
-    legs = kept(call.desk, brackets.resolve(anchor, body))
-    order_id = records.new_deal_id(call.desk, call.account_id)
+    legs = kept(call.context, brackets.resolve(anchor, body))
+    order_id = records.new_deal_id(call.context, call.account_id)
     return Trade(call.account_id, market, direction, size, entry, legs, order_id)
 
 
-def _executed(desk: Desk, trade: Trade) -> Trade:
+def _executed(context: Context, trade: Trade) -> Trade:
     """At its quote and whole, unless a fault has it slip or fill in part (API pages 9.8, 17)."""
     market = trade.market
-    if slip := strike(desk, faults.SLIPPAGE):
+    if slip := strike(context, faults.SLIPPAGE):
         worse = trade.price * slip.number * PERCENT * (1 if trade.direction == book.BUY else -1)
         trade = replace(trade, price=max(market.on_grid(trade.price + worse), market.step))
-    if part := strike(desk, faults.PART_FILL):
+    if part := strike(context, faults.PART_FILL):
         filled = trade.size * part.number * PERCENT
         trade = replace(trade, size=max(plain(filled - filled % market.size_step), market.size_step))
     return trade
 
 
-def _deal(desk: Desk, trade: Trade, reference: str) -> None:
+def _deal(context: Context, trade: Trade, reference: str) -> None:
     deal = hidden_order(trade, reference)
     try:
-        with attempt(desk, trade.account_id):
+        with attempt(context, trade.account_id):
             for source in ("USER", "SYSTEM"):
-                records.activity(desk, deal, kind="WORKING_ORDER", source=source, status="ACCEPTED")
-            affected = execute(desk, trade)
+                records.activity(context, deal, kind="WORKING_ORDER", source=source, status="ACCEPTED")
+            affected = execute(context, trade)
     except Rejected as rejected:
-        _reject(desk, trade, reference, rejected.reason)
+        _reject(context, trade, reference, rejected.reason)
     else:
         # Assumption: as a close's confirm, so has one of an order that reduced what was open.
         booked = [row.profit for row in affected if row.profit]
         profit = (sum((amount for amount, _ in booked), Decimal(0)), booked[0][1]) if booked else None
-        records.confirm(desk, replace(deal, profit=profit), confirm_status(affected), affected)
+        records.confirm(context, replace(deal, profit=profit), confirm_status(affected), affected)
 
 
-def _reject(desk: Desk, trade: Trade, reference: str, reason: str) -> None:
+def _reject(context: Context, trade: Trade, reference: str, reason: str) -> None:
     deal = replace(hidden_order(trade, reference), level=None)
-    records.confirm_rejection(desk, deal, reason)
-    records.activity(desk, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
+    records.confirm_rejection(context, deal, reason)
+    records.activity(context, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
 
 
 def amend(call: Call) -> Reply:
@@ -99,20 +99,20 @@ def amend(call: Call) -> Reply:
     position = _owned(call)
     body = decode(call.body, Bracket)
     if body != Bracket():
-        position = replace(position, legs=_new_legs(call, position, body), trail_since=call.desk.second)
-        book.save_legs(call.desk.db, position)
-        arm(call.desk, position, call.desk.second + 1)
+        position = replace(position, legs=_new_legs(call, position, body), trail_since=call.context.second)
+        book.save_exit_orders(call.context.db, position)
+        arm(call.context, position, call.context.second + 1)
     deal = records.deal_of(position)
-    records.confirm(call.desk, deal, "AMENDED", (Affected(position.deal_id, "AMENDED"),))
-    records.activity(call.desk, deal, kind="EDIT_STOP_AND_LIMIT", source="USER", status="ACCEPTED")
+    records.confirm(call.context, deal, "AMENDED", (Affected(position.deal_id, "AMENDED"),))
+    records.activity(call.context, deal, kind="EDIT_STOP_AND_LIMIT", source="USER", status="ACCEPTED")
     return Reply({"dealReference": position.reference})
 
 
-def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
+def _new_legs(call: Call, position: Position, body: Bracket) -> ExitOrders:
     checks.guarantee_demanded(call, body)
-    market = call.desk.markets[position.epic]
-    price = money.closing_price(position, call.desk.quote(market))
-    rate = money.rate(call.desk, market.currency, checks.owner(call).currency)
+    market = call.context.markets[position.epic]
+    price = money.closing_price(position, call.context.quote(market))
+    rate = money.rate(call.context, market.currency, checks.owner(call).currency)
     anchor = Anchor(
         market,
         position.long,
@@ -123,25 +123,25 @@ def _new_legs(call: Call, position: Position, body: Bracket) -> Legs:
         rate,
         guarantees=checks.guarantees(call),
     )
-    return kept(call.desk, brackets.resolve(anchor, body))
+    return kept(call.context, brackets.resolve(anchor, body))
 
 
 def delete(call: Call) -> Reply:
     """Closes the whole row at market; a size, wherever it is written, is ignored (API page 6.4)."""
     position = _owned(call)
-    market = call.desk.markets[position.epic]
-    if call.desk.trades(market):
-        price: Decimal = money.closing_price(position, call.desk.quote(market))
-        close(call.desk, position, position.size, price, "USER")
+    market = call.context.markets[position.epic]
+    if call.context.trades(market):
+        price: Decimal = money.closing_price(position, call.context.quote(market))
+        close(call.context, position, position.size, price, "USER")
     else:
         deal = replace(records.deal_of(position), level=None)
-        records.confirm_rejection(call.desk, deal, MARKET_CLOSED)
-        records.activity(call.desk, deal, kind="POSITION", source="USER", status="REJECTED")
+        records.confirm_rejection(call.context, deal, MARKET_CLOSED)
+        records.activity(call.context, deal, kind="POSITION", source="USER", status="REJECTED")
     return Reply({"dealReference": position.reference})
 
 
 def _owned(call: Call) -> Position:
-    position = book.position(call.desk.db, call.args[0])
+    position = book.position(call.context.db, call.args[0])
     if position is None or position.account_id != call.account_id:
         raise Refusal(404, _UNKNOWN)
     return position

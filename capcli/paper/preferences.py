@@ -41,7 +41,7 @@ def _chosen(db: sqlite3.Connection, account_id: str) -> dict[str, int]:
 
 
 def show(call: Call) -> Reply:
-    chosen = _chosen(call.desk.db, call.account_id)
+    chosen = _chosen(call.context.db, call.account_id)
     leverages = {
         group: {"current": chosen.get(group, choices[-1]), "available": choices}
         for group, choices in CHOICES.items()
@@ -60,11 +60,13 @@ def update(call: Call) -> Reply:
         _check_switch(call, hedging=asked.hedgingMode)
         values[HEDGING] = int(asked.hedgingMode)
     rows = [(call.account_id, name, value) for name, value in values.items()]
-    call.desk.db.executemany("INSERT OR REPLACE INTO preferences VALUES (?, ?, ?)", rows)
+    call.context.db.executemany("INSERT OR REPLACE INTO preferences VALUES (?, ?, ?)", rows)
     return Reply({"status": "SUCCESS"})
 
 
 def _check_switch(call: Call, *, hedging: bool) -> None:
     """Assumption: refused while positions are open; the code is invented (API page 17)."""
-    if hedging != hedges(call.desk.db, call.account_id) and book.holdings_of(call.desk.db, call.account_id):
+    if hedging != hedges(call.context.db, call.account_id) and book.holdings_of(
+        call.context.db, call.account_id
+    ):
         raise Refusal(400, "error.invalid.hedgingMode")

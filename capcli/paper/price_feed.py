@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from capcli.paper.catalogue import MARKETS, Market, Markets
 from capcli.paper.crosses import Crossed
-from capcli.paper.generator import LEAF, SPANS, Bar, Line, Path, Shape, index_of, merge, start_of
+from capcli.paper.generator import LEAF, SPANS, Bar, Line, PriceGenerator, Shape, index_of, merge, start_of
 from capcli.paper.hours import MONDAY, Openness
 from capcli.paper.recordings import Recording
 
@@ -118,7 +118,7 @@ class Trailing(Struct):
 class _Drawn(Struct, frozen=True):
     """A market's bids on the synthetic path."""
 
-    path: Path
+    path: PriceGenerator
     shape: Shape
 
     def bar(self, level: int, index: int) -> Bar:
@@ -145,7 +145,7 @@ def _shifted(bar: Bar, by: int) -> Bar:
     return Bar(bar.open + by, bar.high + by, bar.low + by, bar.close + by, bar.volume)
 
 
-class Tape:
+class PriceFeed:
     """All markets of one world. Offers lie a spread above the bids, unless a recording has its own."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Tape:
         markets: Markets = MARKETS,
     ) -> None:
         self.markets = markets
-        self._path = Path(seed)
+        self._path = PriceGenerator(seed)
         self._recordings = recordings
         self._crosses = {m.epic: self._cross(m, *m.legs) for m in markets.values() if m.legs}
         self._extents: Callable[[str, int, int], Extent] = lru_cache(_KEPT_EXTENTS)(self._extent)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from capcli.paper import faults
 from capcli.paper.active_faults import strike
 from capcli.paper.catalogue import Market
-from capcli.paper.context import Call, Desk, Reply
+from capcli.paper.context import Call, Context, Reply
 from capcli.paper.generator import SPANS, index_of, start_of
 from capcli.paper.hours import DAY
 from capcli.paper.markets import known
@@ -30,13 +30,15 @@ class Window(NamedTuple):
 
 
 def listing(call: Call) -> Reply:
-    market = known(call.desk, call.args[0])
-    window = _window(call.query, call.desk.now)
-    candles = _candles(call.desk, market, window)
-    if not candles and strike(call.desk, faults.OLDEST_AGAIN):
-        candles = _forward(call.desk, market, window._replace(bars=1), window.last or 0, call.desk.second)
+    market = known(call.context, call.args[0])
+    window = _window(call.query, call.context.now)
+    candles = _candles(call.context, market, window)
+    if not candles and strike(call.context, faults.OLDEST_AGAIN):
+        candles = _forward(
+            call.context, market, window._replace(bars=1), window.last or 0, call.context.second
+        )
     if not candles:
-        bare = strike(call.desk, faults.NO_CODE)
+        bare = strike(call.context, faults.NO_CODE)
         raise Refusal(404, "error.prices.not-found", bare=bare.value if bare else None)
     rows = [_candle(market, candle) for candle in candles]
     return Reply({"prices": rows, "instrumentType": market.kind.name})
@@ -76,40 +78,40 @@ def _check_range(window: Window, now: int) -> None:
         raise Refusal(400, "error.invalid.max.daterange")
 
 
-def _candles(desk: Desk, market: Market, window: Window) -> list[Candle]:
-    if window.level <= RESOLUTIONS["DAY"] and (begins := strike(desk, faults.DAY_START)):
-        return _shifted(desk, market, window, int(begins.number) * 3600 - DAY)
+def _candles(context: Context, market: Market, window: Window) -> list[Candle]:
+    if window.level <= RESOLUTIONS["DAY"] and (begins := strike(context, faults.DAY_START)):
+        return _shifted(context, market, window, int(begins.number) * 3600 - DAY)
     if window.first is not None:
-        last = desk.second if window.last is None else window.last
-        return _forward(desk, market, window, window.first, last)
-    return _latest(desk, market, window)
+        last = context.second if window.last is None else window.last
+        return _forward(context, market, window, window.first, last)
+    return _latest(context, market, window)
 
 
-def _forward(desk: Desk, market: Market, window: Window, first: int, last: int) -> list[Candle]:
+def _forward(context: Context, market: Market, window: Window, first: int, last: int) -> list[Candle]:
     """A bar counts by its opening: one from before `first` is out, one that opened at `last` is whole."""
     span = SPANS[window.level]
-    end = min(desk.second, last + span)
-    candles = desk.tape.candles_on(market, window.level, _aligned(window.level, first), end)
+    end = min(context.second, last + span)
+    candles = context.price_feed.candles_on(market, window.level, _aligned(window.level, first), end)
     return list(islice((c for c in candles if first <= c.start <= last), window.bars))
 
 
-def _latest(desk: Desk, market: Market, window: Window) -> list[Candle]:
-    last = desk.second if window.last is None else window.last
-    end = min(desk.second, last + SPANS[window.level])
-    candles = desk.tape.candles_back(market, window.level, desk.tape.first(market), end)
+def _latest(context: Context, market: Market, window: Window) -> list[Candle]:
+    last = context.second if window.last is None else window.last
+    end = min(context.second, last + SPANS[window.level])
+    candles = context.price_feed.candles_back(market, window.level, context.price_feed.first(market), end)
     return list(islice((c for c in candles if c.start <= last), window.bars))[::-1]
 
 
-def _shifted(desk: Desk, market: Market, window: Window, by: int) -> list[Candle]:
+def _shifted(context: Context, market: Market, window: Window, by: int) -> list[Candle]:
     """Days and weeks that begin with the venue's session, on the evening before (API page 18.26)."""
-    span, now = SPANS[window.level], desk.second
+    span, now = SPANS[window.level], context.second
     last = start_of(window.level, index_of(window.level, (window.last or now) - by)) + by
-    first = window.first if window.first is not None else desk.tape.first(market)
+    first = window.first if window.first is not None else context.price_feed.first(market)
     found: list[Candle] = []
     for start in range(last, first - 1, -span):
         end = min(start + span - 1, now)
-        bids = desk.tape.fold(market, start, end)
-        offers = desk.tape.fold(market, start, end, offer=True)
+        bids = context.price_feed.fold(market, start, end)
+        offers = context.price_feed.fold(market, start, end, offer=True)
         if bids and offers:
             found.append(Candle(start, bids, offers))
         if len(found) == window.bars and window.first is None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from capcli.paper.catalogue import Markets
-from capcli.paper.generator import SPANS, Bar, Path, Shape, start_of
+from capcli.paper.generator import SPANS, Bar, PriceGenerator, Shape, start_of
 from capcli.paper.hours import Openness
 
 COLUMNS = 10  # the bar's opening second, four bid prices and four offer prices in steps, its volume
@@ -70,7 +70,7 @@ class RecordedHours(Struct, frozen=True):
         return self.starts[index] if index < len(self.starts) else _NEVER
 
 
-class _Played(Path):
+class _Played(PriceGenerator):
     """One side of a recording: its bars as they are, merged above, divided below like any other path's."""
 
     def __init__(self, seed: str, bars: Bars, columns: Sequence[Sequence[int]]) -> None:
@@ -94,7 +94,7 @@ class _Played(Path):
 
 
 class _Side(Struct, frozen=True):
-    path: Path
+    path: PriceGenerator
     shape: Shape
 
     def bar(self, level: int, index: int) -> Bar:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from capcli.paper import faults
 from capcli.paper.active_faults import hides_confirm, strike
 from capcli.paper.book import Order, Position, next_serial
-from capcli.paper.context import Desk
+from capcli.paper.context import Context
 from capcli.paper.times import DAY_MS, stamp
 from capcli.paper.wire import encode
 
@@ -56,20 +56,20 @@ def deal_of(position: Position) -> Deal:
     )
 
 
-def new_deal_id(desk: Desk, account_id: str) -> str:
+def new_deal_id(context: Context, account_id: str) -> str:
     """Those of one account are alike at both ends, and the middle counts upwards (API page 18.21)."""
-    high, low = divmod(next_serial(desk.db), 1 << 32)
+    high, low = divmod(next_serial(context.db), 1 << 32)
     return f"{high:08x}-{low >> 16:04x}-{low & 0xFFFF:04x}-0485-{int(account_id) % (1 << 48):012x}"
 
 
-def new_reference(desk: Desk) -> str:
+def new_reference(context: Context) -> str:
     """From the seed and the serial: one seed and one clock give one sequence of references."""
-    text = f"{desk.settings.seed}|{next_serial(desk.db)}"
+    text = f"{context.settings.seed}|{next_serial(context.db)}"
     digits = blake2b(text.encode(), digest_size=16).hexdigest()
     return f"o_{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
 
 
-def creating_reference(desk: Desk, order: Order) -> str:
+def creating_reference(context: Context, order: Order) -> str:
     """Of the request that made a working order: its activity row, of the order's own instant, has it.
 
     A file that was filled by hand may lack the row: its orders still come to their ends.
@@ -78,30 +78,30 @@ def creating_reference(desk: Desk, order: Order) -> str:
         "SELECT details FROM activity WHERE account_id = ? AND at_ms = ? AND deal_id = ?"
         " AND type = 'WORKING_ORDER' ORDER BY id LIMIT 1"
     )
-    row = desk.db.execute(query, (order.account_id, order.created_ms, order.deal_id)).fetchone()
+    row = context.db.execute(query, (order.account_id, order.created_ms, order.deal_id)).fetchone()
     return str(json.loads(row["details"])["dealReference"]) if row else f"o_{order.deal_id}"
 
 
-def confirm(desk: Desk, deal: Deal, status: str, affected: Sequence[Affected]) -> None:
+def confirm(context: Context, deal: Deal, status: str, affected: Sequence[Affected]) -> None:
     body = {
-        **_confirm_head(desk, deal, status),
+        **_confirm_head(context, deal, status),
         "dealStatus": "ACCEPTED",
         **_confirm_tail(deal),
     }
     body["affectedDeals"] = [{"dealId": row.deal_id, "status": row.status} for row in affected]
-    _save_confirm(desk, deal, body)
+    _save_confirm(context, deal, body)
 
 
-def confirm_rejection(desk: Desk, deal: Deal, reason: str) -> None:
+def confirm_rejection(context: Context, deal: Deal, reason: str) -> None:
     """Level 0 and no deals (API page 18.5)."""
-    body = {**_confirm_head(desk, deal, "DELETED"), "dealStatus": "REJECTED", "rejectReason": reason}
+    body = {**_confirm_head(context, deal, "DELETED"), "dealStatus": "REJECTED", "rejectReason": reason}
     deal = replace(deal, level=Decimal(0))
-    _save_confirm(desk, deal, {**body, **_confirm_tail(deal), "affectedDeals": []})
+    _save_confirm(context, deal, {**body, **_confirm_tail(deal), "affectedDeals": []})
 
 
-def _confirm_head(desk: Desk, deal: Deal, status: str) -> dict[str, Any]:
+def _confirm_head(context: Context, deal: Deal, status: str) -> dict[str, Any]:
     return {
-        "date": stamp(desk.now),  # UTC, the one date without a twin (API page 5.1)
+        "date": stamp(context.now),  # UTC, the one date without a twin (API page 5.1)
         "status": status,
         "epic": deal.epic,
         "dealReference": deal.reference,
@@ -124,12 +124,18 @@ def _confirm_tail(deal: Deal) -> dict[str, Any]:
     return body | {"profit": deal.profit[0], "profitCurrency": deal.profit[1]}
 
 
-def _save_confirm(desk: Desk, deal: Deal, body: dict[str, Any]) -> None:
-    if _is_again(deal, body) and strike(desk, faults.STALE_CONFIRM):
+def _save_confirm(context: Context, deal: Deal, body: dict[str, Any]) -> None:
+    if _is_again(deal, body) and strike(context, faults.STALE_CONFIRM):
         return
-    desk.db.execute("DELETE FROM confirms WHERE recorded_ms <= ?", (desk.at - DAY_MS,))
-    row = (deal.reference, deal.account_id, desk.at, desk.at + _delay(desk, deal.reference), encode(body))
-    desk.db.execute("INSERT OR REPLACE INTO confirms VALUES (?, ?, ?, ?, ?)", row)
+    context.db.execute("DELETE FROM confirms WHERE recorded_ms <= ?", (context.at - DAY_MS,))
+    row = (
+        deal.reference,
+        deal.account_id,
+        context.at,
+        context.at + _delay(context, deal.reference),
+        encode(body),
+    )
+    context.db.execute("INSERT OR REPLACE INTO confirms VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _is_again(deal: Deal, body: dict[str, Any]) -> bool:
@@ -137,32 +143,32 @@ def _is_again(deal: Deal, body: dict[str, Any]) -> bool:
     return deal.reference.startswith("p_") and body["status"] != "OPEN"
 
 
-def _delay(desk: Desk, reference: str) -> int:
-    if desk.settings.confirm_delay_ms is not None:
-        return desk.settings.confirm_delay_ms
+def _delay(context: Context, reference: str) -> int:
+    if context.settings.confirm_delay_ms is not None:
+        return context.settings.confirm_delay_ms
     if not reference.startswith("o_"):
         return 0
     number = int.from_bytes(blake2b(reference.encode(), digest_size=4).digest(), "big")
     return 0 if number % _LATE_SHARE else 1 + number // _LATE_SHARE % _LATEST_MS
 
 
-def find_confirm(desk: Desk, account_id: str, reference: str) -> bytes | None:
+def find_confirm(context: Context, account_id: str, reference: str) -> bytes | None:
     query = (
         "SELECT body, recorded_ms FROM confirms"
         " WHERE reference = ? AND account_id = ? AND recorded_ms > ?"
         # Recorded in the future: this computer's clock was set back, and the confirm is not late.
         " AND (visible_ms <= ? OR recorded_ms > ?)"
     )
-    values = (reference, account_id, desk.at - DAY_MS, desk.at, desk.at)
-    row = desk.db.execute(query, values).fetchone()
-    if row is None or hides_confirm(desk, row["recorded_ms"]):
+    values = (reference, account_id, context.at - DAY_MS, context.at, context.at)
+    row = context.db.execute(query, values).fetchone()
+    if row is None or hides_confirm(context, row["recorded_ms"]):
         return None
     return bytes(row["body"])
 
 
-def activity(desk: Desk, deal: Deal, *, kind: str, source: str, status: str) -> None:
+def activity(context: Context, deal: Deal, *, kind: str, source: str, status: str) -> None:
     """`direction` is the trade's: SELL where a long position closes (API page 10.1)."""
-    market = desk.markets[deal.epic]
+    market = context.markets[deal.epic]
     details: dict[str, Any] = {
         "dealReference": deal.reference,
         "marketName": market.name,
@@ -174,8 +180,8 @@ def activity(desk: Desk, deal: Deal, *, kind: str, source: str, status: str) -> 
     }
     if deal.order_id:
         details["workingOrderId"] = deal.order_id
-    row = (deal.account_id, desk.now, deal.epic, deal.deal_id, source, kind, status, encode(details))
-    desk.db.execute(
+    row = (deal.account_id, context.now, deal.epic, deal.deal_id, source, kind, status, encode(details))
+    context.db.execute(
         "INSERT INTO activity (account_id, at_ms, epic, deal_id, source, type, status, details)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         row,

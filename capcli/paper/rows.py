@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from capcli.paper import book, markets, money
 from capcli.paper.active_faults import listed
 from capcli.paper.book import Account, Position
-from capcli.paper.context import Desk
+from capcli.paper.context import Context
 from capcli.paper.scheduler import stop_level
 from capcli.paper.times import account_local, stamp
 from capcli.paper.wire import encode
@@ -41,51 +41,51 @@ class _Look(NamedTuple):
     text: bytes
 
 
-def shown(desk: Desk, position: Position) -> dict[str, Any]:
+def shown(context: Context, position: Position) -> dict[str, Any]:
     row = {
         **_head(position),
-        "upl": money.upl(desk, position),
-        **_tail(desk, position),
-        **_legs(position, stop_level(desk, position)),
+        "upl": money.upl(context, position),
+        **_tail(context, position),
+        **_legs(position, stop_level(context, position)),
     }
-    return {"position": row, "market": markets.summary(desk, desk.markets[position.epic])}
+    return {"position": row, "market": markets.summary(context, context.markets[position.epic])}
 
 
-def listing(desk: Desk, owner: Account) -> bytes:
+def listing(context: Context, owner: Account) -> bytes:
     """All of an account's, oldest first; each as it is shown alone."""
-    kept: _Lines = desk.shelf.get("rows", owner, partial(_lines, desk, owner))
-    look = cache(partial(_look, desk))
+    kept: _Lines = context.cache.get("rows", owner, partial(_lines, context, owner))
+    look = cache(partial(_look, context))
     pieces = [b'{"positions":[']
-    for line in listed(desk, tuple(kept.values())):
+    for line in listed(context, tuple(kept.values())):
         before, after, epic, long, level, size, _, trailing, _ = line
         bid, offer, market = look(epic)
         profit = (bid - level if long else level - offer) * size
-        stop = b"," + _members(_legs(trailing, stop_level(desk, trailing))) if trailing else b""
+        stop = b"," + _members(_legs(trailing, stop_level(context, trailing))) if trailing else b""
         pieces += (before, str(profit).encode(), after, stop, market, b",")
     return b"".join([*pieces[: len(pieces) - 1 or 1], b"]}"])
 
 
-def _look(desk: Desk, epic: str) -> _Look:
-    market = desk.markets[epic]
-    quote = desk.quote(market)
-    return _Look(quote.bid, quote.offer, b'},"market":%b}' % encode(markets.summary(desk, market)))
+def _look(context: Context, epic: str) -> _Look:
+    market = context.markets[epic]
+    quote = context.quote(market)
+    return _Look(quote.bid, quote.offer, b'},"market":%b}' % encode(markets.summary(context, market)))
 
 
-def _lines(desk: Desk, owner: Account, before: _Lines | None) -> _Lines:
+def _lines(context: Context, owner: Account, before: _Lines | None) -> _Lines:
     """A deal leaves all the others as they were: those are not encoded again."""
     known, lines = before or {}, {}
-    for row in book.position_rows(desk.db, owner.account_id):
+    for row in book.position_rows(context.db, owner.account_id):
         deal_id = row[0]
         old = known.get(deal_id)
-        lines[deal_id] = old if old and old.row == row else _line(desk, row)
+        lines[deal_id] = old if old and old.row == row else _line(context, row)
     return lines
 
 
-def _line(desk: Desk, stored: sqlite3.Row) -> _Line:
+def _line(context: Context, stored: sqlite3.Row) -> _Line:
     position = book.read_position(stored)
     trailing = position if position.legs.trail is not None else None
     legs = {} if trailing else _legs(position, position.legs.stop)
-    row = encode({**_head(position), "upl": None, **_tail(desk, position), **legs})
+    row = encode({**_head(position), "upl": None, **_tail(context, position), **legs})
     before, _, after = row.partition(b'"upl":null')
     return _Line(
         b'{"position":%b"upl":' % before,
@@ -118,11 +118,11 @@ def _head(position: Position) -> dict[str, Any]:
     }
 
 
-def _tail(desk: Desk, position: Position) -> dict[str, Any]:
+def _tail(context: Context, position: Position) -> dict[str, Any]:
     return {
         "direction": position.direction,
         "level": position.level,
-        "currency": desk.markets[position.epic].currency,
+        "currency": context.markets[position.epic].currency,
         "guaranteedStop": position.legs.guaranteed,
     }
 

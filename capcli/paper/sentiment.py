@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import Any
 
 from capcli.paper.catalogue import Market
-from capcli.paper.context import Call, Desk, Reply
+from capcli.paper.context import Call, Context, Reply
 from capcli.paper.markets import known
 from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS
@@ -19,18 +19,18 @@ def listing(call: Call) -> Reply:
     ids = [name.strip() for name in call.query.get("marketIds", "").split(",") if name.strip()]
     if not ids:
         raise Refusal(400, "error.null.marketIds")
-    markets = call.desk.markets
-    found = [markets[market_id] for market_id in ids if market_id in markets] or [known(call.desk, ids[0])]
-    return Reply({"clientSentiments": [_row(call.desk, market) for market in found]})
+    markets = call.context.markets
+    found = [markets[market_id] for market_id in ids if market_id in markets] or [known(call.context, ids[0])]
+    return Reply({"clientSentiments": [_row(call.context, market) for market in found]})
 
 
 def show(call: Call) -> Reply:
-    return Reply(_row(call.desk, known(call.desk, call.args[0])))
+    return Reply(_row(call.context, known(call.context, call.args[0])))
 
 
-def _row(desk: Desk, market: Market) -> dict[str, Any]:
-    day, into = divmod(desk.now, DAY_MS)
-    before, after = (_share(desk, market, day + shift) for shift in (0, 1))
+def _row(context: Context, market: Market) -> dict[str, Any]:
+    day, into = divmod(context.now, DAY_MS)
+    before, after = (_share(context, market, day + shift) for shift in (0, 1))
     long = Decimal(before + (after - before) * into // DAY_MS) / 100
     return {
         "marketId": market.epic,
@@ -39,9 +39,9 @@ def _row(desk: Desk, market: Market) -> dict[str, Any]:
     }
 
 
-def _share(desk: Desk, market: Market, day: int) -> int:
+def _share(context: Context, market: Market, day: int) -> int:
     """A market keeps its temper: three parts its own, one part the day's."""
-    own, todays = (_draw(f"{desk.settings.seed}|{market.epic}|{text}") for text in ("", str(day)))
+    own, todays = (_draw(f"{context.settings.seed}|{market.epic}|{text}") for text in ("", str(day)))
     return _LEAST + (_MOST - _LEAST) * (3 * own + todays) // (4 * 65_535)
 
 

@@ -5,48 +5,48 @@ from types import MappingProxyType
 
 from capcli.paper import book, closeout, overnight, records
 from capcli.paper.book import Alarm, Order, Position
-from capcli.paper.context import Desk
+from capcli.paper.context import Context
 from capcli.paper.matching import Rejected, Trade, attempt, close, execute
 from capcli.paper.records import Deal
 from capcli.paper.scheduler import EXPIRED, Event, arm, next_event
 from capcli.paper.store import DEAL, FEE, MARGIN
 
 
-def is_due(desk: Desk) -> bool:
-    return book.next_alarm(desk.db, desk.second) is not None
+def is_due(context: Context) -> bool:
+    return book.next_alarm(context.db, context.second) is not None
 
 
-def settle(desk: Desk) -> None:
+def settle(context: Context) -> None:
     """Inside a write transaction; a second call at the same instant finds nothing."""
-    while alarm := book.next_alarm(desk.db, desk.second):
-        _RINGS[alarm.rank](desk, alarm)
+    while alarm := book.next_alarm(context.db, context.second):
+        _RINGS[alarm.rank](context, alarm)
 
 
-def _look(desk: Desk, alarm: Alarm) -> None:
+def _look(context: Context, alarm: Alarm) -> None:
     """At a deal."""
-    deal = book.position(desk.db, alarm.name) or book.order(desk.db, alarm.name)
+    deal = book.position(context.db, alarm.name) or book.order(context.db, alarm.name)
     if deal is None:
-        book.drop_alarm(desk.db, alarm.name)
-    elif event := next_event(desk, deal, alarm.since, alarm.wake):
-        _happen(desk.moved_to(event.second), deal, event)
+        book.drop_alarm(context.db, alarm.name)
+    elif event := next_event(context, deal, alarm.since, alarm.wake):
+        _happen(context.moved_to(event.second), deal, event)
     else:
-        arm(desk, deal, alarm.wake + 1)
+        arm(context, deal, alarm.wake + 1)
 
 
-def _happen(desk: Desk, deal: Position | Order, event: Event) -> None:
+def _happen(context: Context, deal: Position | Order, event: Event) -> None:
     if isinstance(deal, Position):
-        close(desk, deal, deal.size, event.price, event.cause)
+        close(context, deal, deal.size, event.price, event.cause)
     elif event.cause == EXPIRED:
-        book.drop_order(desk.db, deal.deal_id)
-        _tell(desk, deal, "SYSTEM", "EXPIRED")
+        book.drop_order(context.db, deal.deal_id)
+        _tell(context, deal, "SYSTEM", "EXPIRED")
     else:
-        _fill(desk, deal, event)
+        _fill(context, deal, event)
 
 
-def _fill(desk: Desk, order: Order, event: Event) -> None:
+def _fill(context: Context, order: Order, event: Event) -> None:
     """The position gets a new id, and none of the order's legs where it netted (API pages 9.4, 9.6)."""
-    book.drop_order(desk.db, order.deal_id)
-    market = desk.markets[order.epic]
+    book.drop_order(context.db, order.deal_id)
+    market = context.markets[order.epic]
     trade = Trade(
         order.account_id,
         market,
@@ -59,21 +59,21 @@ def _fill(desk: Desk, order: Order, event: Event) -> None:
         announces_order=True,
     )
     try:
-        with attempt(desk, trade.account_id):
-            execute(desk, trade)
+        with attempt(context, trade.account_id):
+            execute(context, trade)
     except Rejected:
-        _tell(desk, order, "SYSTEM", "REJECTED")
+        _tell(context, order, "SYSTEM", "REJECTED")
     else:
-        _tell(desk, order, "USER", "EXECUTED")
+        _tell(context, order, "USER", "EXECUTED")
 
 
-def _tell(desk: Desk, order: Order, source: str, status: str) -> None:
+def _tell(context: Context, order: Order, source: str, status: str) -> None:
     """No request did this, so the row names the reference of the one that made the order (API page 10.1)."""
-    deal = order_deal(order, records.creating_reference(desk, order))
-    records.activity(desk, deal, kind="WORKING_ORDER", source=source, status=status)
+    deal = order_deal(order, records.creating_reference(context, order))
+    records.activity(context, deal, kind="WORKING_ORDER", source=source, status=status)
 
 
-_RINGS: Mapping[int, Callable[[Desk, Alarm], None]] = MappingProxyType(
+_RINGS: Mapping[int, Callable[[Context, Alarm], None]] = MappingProxyType(
     {DEAL: _look, FEE: overnight.charge, MARGIN: closeout.look}
 )
 

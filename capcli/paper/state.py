@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from capcli.paper import active_faults, book, candle_files, config, faults, market_files, recordings
 from capcli.paper.catalogue import catalogue
-from capcli.paper.context import Desk
+from capcli.paper.context import Context
 from capcli.paper.faults import Fault
 from capcli.paper.generator import SPANS
 from capcli.paper.openings import OPENINGS, Opening
@@ -119,8 +119,8 @@ def switches(
     path: Path, *, at: datetime, session_cap: bool | None = None, confirm_delay_ms: int | None = None
 ) -> None:
     """What tests of a client turn: an hour's cap on sessions, one fixed delay for every confirm."""
-    with _opened(path, at) as desk:
-        config.switch(desk.db, session_cap=session_cap, confirm_delay_ms=confirm_delay_ms)
+    with _opened(path, at) as context:
+        config.switch(context.db, session_cap=session_cap, confirm_delay_ms=confirm_delay_ms)
 
 
 def set_fault(
@@ -139,23 +139,23 @@ def set_fault(
     """
     until = None if lasts_s is None else to_ms(at + timedelta(seconds=lasts_s))
     fault = faults.fault(name, on=on, value=value, times=times, until_ms=until)
-    with _opened(path, at) as desk, writing(desk.db):
-        active_faults.put(desk.db, fault)
+    with _opened(path, at) as context, writing(context.db):
+        active_faults.put(context.db, fault)
 
 
 def clear_faults(path: Path, name: str | None = None, *, at: datetime) -> None:
     """Takes one fault away, or all of them. Raises faults.BadFault for a name that is none."""
     if name is not None:
         faults.spec_of(name)
-    with _opened(path, at) as desk, writing(desk.db):
-        for fault in active_faults.holding(desk.db, 0):
+    with _opened(path, at) as context, writing(context.db):
+        for fault in active_faults.holding(context.db, 0):
             if name in {None, fault.name}:
-                active_faults.drop(desk.db, fault.name)
+                active_faults.drop(context.db, fault.name)
 
 
 def faults_set(path: Path, at: datetime) -> PaperFaults:
-    with _opened(path, at) as desk:
-        return PaperFaults(tuple(map(_fault, active_faults.holding(desk.db, to_ms(at)))))
+    with _opened(path, at) as context:
+        return PaperFaults(tuple(map(_fault, active_faults.holding(context.db, to_ms(at)))))
 
 
 def _fault(fault: Fault) -> PaperFault:
@@ -165,36 +165,36 @@ def _fault(fault: Fault) -> PaperFault:
 
 
 def status(path: Path, at: datetime) -> PaperStatus:
-    with _opened(path, at) as desk, writing(desk.db):
-        settle(desk)
-        return _status(path, desk)
+    with _opened(path, at) as context, writing(context.db):
+        settle(context)
+        return _status(path, context)
 
 
 @contextmanager
-def _opened(path: Path, at: datetime) -> Iterator[Desk]:
+def _opened(path: Path, at: datetime) -> Iterator[Context]:
     with closing(Store(path)) as store, store.lent() as db:
         settings = config.load_or_create(db, to_ms(at))
-        yield Desk(db, config.tape(db, settings), settings, to_ms(at), settings.market_ms(to_ms(at)))
+        yield Context(db, config.price_feed(db, settings), settings, to_ms(at), settings.market_ms(to_ms(at)))
 
 
-def _status(path: Path, desk: Desk) -> PaperStatus:
-    accounts = (PaperAccount(a.account_id, a.name, a.currency, a.cash) for a in book.accounts(desk.db))
+def _status(path: Path, context: Context) -> PaperStatus:
+    accounts = (PaperAccount(a.account_id, a.name, a.currency, a.cash) for a in book.accounts(context.db))
     return PaperStatus(
         path=path,
-        seed=desk.settings.seed,
-        started=from_ms(desk.settings.epoch_ms),
-        market_time=from_ms(desk.now),
-        speed=desk.settings.speed,
-        ticks=desk.settings.ticks,
-        limits=desk.settings.limits,
-        real_hours=desk.settings.real_hours,
-        own_markets=tuple(one.epic for one in market_files.restored(desk.settings.own_markets)),
-        replays=tuple(map(_replay, recordings.load(desk.db))),
+        seed=context.settings.seed,
+        started=from_ms(context.settings.epoch_ms),
+        market_time=from_ms(context.now),
+        speed=context.settings.speed,
+        ticks=context.settings.ticks,
+        limits=context.settings.limits,
+        real_hours=context.settings.real_hours,
+        own_markets=tuple(one.epic for one in market_files.restored(context.settings.own_markets)),
+        replays=tuple(map(_replay, recordings.load(context.db))),
         accounts=tuple(accounts),
-        open_positions=_count(desk, "SELECT count(*) FROM positions"),
-        working_orders=_count(desk, "SELECT count(*) FROM orders"),
-        deals_closed=_count(desk, "SELECT count(*) FROM transactions WHERE type = 'TRADE'"),
-        faults=len(active_faults.holding(desk.db, desk.at)),
+        open_positions=_count(context, "SELECT count(*) FROM positions"),
+        working_orders=_count(context, "SELECT count(*) FROM orders"),
+        deals_closed=_count(context, "SELECT count(*) FROM transactions WHERE type = 'TRADE'"),
+        faults=len(active_faults.holding(context.db, context.at)),
     )
 
 
@@ -211,5 +211,5 @@ def _replay(bars: Bars) -> PaperReplay:
     )
 
 
-def _count(desk: Desk, query: str) -> int:
-    return int(desk.db.execute(query).fetchone()[0])
+def _count(context: Context, query: str) -> int:
+    return int(context.db.execute(query).fetchone()[0])

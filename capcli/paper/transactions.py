@@ -46,12 +46,12 @@ TYPES = frozenset(
 
 
 def listing(call: Call) -> Reply:
-    first, last = _window(call.query, call.desk.now)
+    first, last = _window(call.query, call.context.now)
     terms, values = "account_id = ? AND at_ms BETWEEN ? AND ?", [call.account_id, first, last]
     if "type" in call.query:
         terms, values = f"{terms} AND type = ?", [*values, _type(call.query["type"])]
     query = f"SELECT * FROM transactions WHERE {terms} ORDER BY at_ms DESC, id DESC"  # noqa: S608  (ours)
-    return Reply({"transactions": [_row(row) for row in call.desk.db.execute(query, values)]})
+    return Reply({"transactions": [_row(row) for row in call.context.db.execute(query, values)]})
 
 
 def _window(query: Mapping[str, str], now: int) -> tuple[int, int]:

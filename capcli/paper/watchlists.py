@@ -14,7 +14,7 @@ _DONE = {"status": "SUCCESS"}
 
 
 def listing(call: Call) -> Reply:
-    rows = call.desk.db.execute("SELECT id, name FROM watchlists ORDER BY id").fetchall()
+    rows = call.context.db.execute("SELECT id, name FROM watchlists ORDER BY id").fetchall()
     return Reply({"watchlists": [_row(found) for found in rows]})
 
 
@@ -34,16 +34,16 @@ def create(call: Call) -> Reply:
     if not 1 <= len(body.name or "") <= LONGEST_NAME:
         raise Refusal(400, "error.size.createwatchlistrequest.name", tokens=False)
     asked = dict.fromkeys(body.epics or ())
-    held = [epic for epic in asked if epic in call.desk.markets]
-    list_id = next_serial(call.desk.db)
-    call.desk.db.execute("INSERT INTO watchlists VALUES (?, ?, ?)", (list_id, body.name, ",".join(held)))
+    held = [epic for epic in asked if epic in call.context.markets]
+    list_id = next_serial(call.context.db)
+    call.context.db.execute("INSERT INTO watchlists VALUES (?, ?, ?)", (list_id, body.name, ",".join(held)))
     status = "SUCCESS" if len(held) == len(asked) else "SUCCESS_NOT_ALL_INSTRUMENTS_ADDED"
     return Reply({"watchlistId": str(list_id), "status": status})
 
 
 def show(call: Call) -> Reply:
     epics = _held(call, "error.invalid.watchlist")
-    return Reply({"markets": [row(call.desk, call.desk.markets[epic]) for epic in epics]})
+    return Reply({"markets": [row(call.context, call.context.markets[epic]) for epic in epics]})
 
 
 def add(call: Call) -> Reply:
@@ -55,7 +55,7 @@ def add(call: Call) -> Reply:
     asked = decode(call.body, WatchlistEntry).epic
     if not asked:
         raise Refusal(400, "error.null.epic")
-    return _keep(call, [*dict.fromkeys((*epics, known(call.desk, asked).epic))])
+    return _keep(call, [*dict.fromkeys((*epics, known(call.context, asked).epic))])
 
 
 def remove(call: Call) -> Reply:
@@ -67,18 +67,18 @@ def remove(call: Call) -> Reply:
 
 def delete(call: Call) -> Reply:
     _held(call, "error.not-found.watchlist")
-    call.desk.db.execute("DELETE FROM watchlists WHERE id = ?", (call.args[0],))
+    call.context.db.execute("DELETE FROM watchlists WHERE id = ?", (call.args[0],))
     return Reply(_DONE)
 
 
 def _held(call: Call, unknown: str) -> list[str]:
     """The epics of the list that the path names; GET and DELETE have different codes for none."""
-    found = call.desk.db.execute("SELECT epics FROM watchlists WHERE id = ?", (call.args[0],)).fetchone()
+    found = call.context.db.execute("SELECT epics FROM watchlists WHERE id = ?", (call.args[0],)).fetchone()
     if found is None:
         raise Refusal(404, unknown)
     return [epic for epic in found["epics"].split(",") if epic]
 
 
 def _keep(call: Call, epics: list[str]) -> Reply:
-    call.desk.db.execute("UPDATE watchlists SET epics = ? WHERE id = ?", (",".join(epics), call.args[0]))
+    call.context.db.execute("UPDATE watchlists SET epics = ? WHERE id = ?", (",".join(epics), call.args[0]))
     return Reply(_DONE)

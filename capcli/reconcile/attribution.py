@@ -14,7 +14,7 @@ from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.order import Kind
 from capcli.errors import CapcliError
-from capcli.reconcile.lookup import Search
+from capcli.reconcile.lookup import OrderLookup
 from capcli.reconcile.readback import read_asked
 
 _SLACK = timedelta(seconds=2)
@@ -42,7 +42,7 @@ class Ending(Struct, frozen=True):
 class Causes:
     """Looks for who made a change, in the account's activity and among the other attempts."""
 
-    search: Search
+    search: OrderLookup
 
     def of_end(self, attempt: AttemptRecord) -> Ending | None:
         """Say what ended the deal of a close or a cancellation; None while that cannot be known."""
@@ -53,7 +53,7 @@ class Causes:
             rows = self.search.activity(_sent(attempt) - _SLACK)
         except CapcliError:
             return None
-        if self.search.desk.broker.account_id != attempt.account_id:
+        if self.search.context.broker.account_id != attempt.account_id:
             return None
         last = next((row for row in rows if _ends(attempt, row)), None)
         if last is None and not self.search.is_quiet(attempt):
@@ -76,11 +76,11 @@ class Causes:
 
     def _others(self, attempt: AttemptRecord) -> list[AttemptRecord]:
         """Return the other attempts to do the same to this deal that were made or may have been, as sent."""
-        desk = self.search.desk
+        context = self.search.context
         since = attempt.created_at - _OTHERS
         return [
             other
-            for other in desk.journal.recent(attempt.env, attempt.host, attempt.account_id, since)
+            for other in context.journal.recent(attempt.env, attempt.host, attempt.account_id, since)
             if (other.kind, other.deal_id) == (attempt.kind, attempt.deal_id)
             and other.attempt_id != attempt.attempt_id
             and (other.state is AttemptState.LANDED or other.state.unresolved)

@@ -3,8 +3,8 @@
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.order import Kind
 from capcli.errors import AttemptUnresolved, LateLanding
-from capcli.reconcile.reconciler import Witness
-from capcli.trading.snapshot import Desk
+from capcli.reconcile.reconciler import Reconciler
+from capcli.trading.snapshot import Context
 
 _NAMES = {
     Kind.CLOSE: "The close",
@@ -15,7 +15,7 @@ _NAMES = {
 
 
 def refuse_while_unresolved(
-    desk: Desk, witness: Witness, account_id: str, why: str = ""
+    context: Context, reconciler: Reconciler, account_id: str, why: str = ""
 ) -> tuple[AttemptRecord, ...]:
     """Raise AttemptUnresolved while something of this account is not settled and evidence does not settle it.
 
@@ -26,14 +26,14 @@ def refuse_while_unresolved(
     Raises JournalBehind and JournalAltered where the journal cannot say so.
     `why` says what would add risk, where that is not an order.
     """
-    desk.journal.require_intact()
+    context.journal.require_intact()
     settled: list[AttemptRecord] = []
-    for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
-        settled.append(witness.settle(other))
+    for other in context.journal.unresolved(context.env, context.broker.host, account_id):
+        settled.append(reconciler.settle(other))
         if settled[-1].state.unresolved:
             raise _blocked(other, why)
-    for before in witness.search.watched(account_id):
-        now = witness.settle(before)
+    for before in reconciler.search.watched(account_id):
+        now = reconciler.settle(before)
         if now.state is AttemptState.LANDED and before.state is AttemptState.ABSENT:
             raise _late(now)
         if now.candidates and now.candidates != before.candidates:
@@ -41,17 +41,19 @@ def refuse_while_unresolved(
     return tuple(settled)
 
 
-def refuse_while_order_unresolved(desk: Desk, witness: Witness, account_id: str, epic: str) -> None:
+def refuse_while_order_unresolved(
+    context: Context, reconciler: Reconciler, account_id: str, epic: str
+) -> None:
     """Raise AttemptUnresolved while an order in a market is not settled: it may change the rows.
 
     Closes, amendments and other markets do not, so they keep nobody from closing a part.
     """
-    desk.journal.require_intact()
-    for other in desk.journal.unresolved(desk.env, desk.broker.host, account_id):
-        order = witness.order_of(other)
+    context.journal.require_intact()
+    for other in context.journal.unresolved(context.env, context.broker.host, account_id):
+        order = reconciler.order_of(other)
         if order is None or order.request.epic != epic:
             continue
-        if witness.settle(other).state.unresolved:
+        if reconciler.settle(other).state.unresolved:
             raise AttemptUnresolved(
                 f"Attempt {other.attempt_id} of {other.created_at:%H:%M:%S}Z is unresolved: that order in "
                 f"{epic} may be live, so what this order would reduce cannot be known. Nothing was sent. "

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
-from capcli.domain.candidates import Finding, Lost, Rival, Seen, Window
+from capcli.domain.candidates import CompetingOrder, ReconciliationReport, Seen, UnconfirmedOrder, Window
 from capcli.domain.identity import Asked
 from capcli.domain.market import Side
 from capcli.domain.matching import find
@@ -23,7 +23,7 @@ from capcli.domain.stored_order import (
     read_sizes,
 )
 from capcli.errors import CapcliError
-from capcli.trading.snapshot import Desk, active_on
+from capcli.trading.snapshot import Context, active_on
 
 # How long an order is looked for again that left no trace, or that was found by its traces alone.
 _WATCH = timedelta(hours=24)
@@ -48,23 +48,23 @@ DEFAULT = Patience()
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class OrderLookup:
     """Reads and matches; moves nothing."""
 
-    desk: Desk
+    context: Context
     patience: Patience
 
-    def look(self, attempt: AttemptRecord, request: OrderRequest) -> Finding | None:
+    def look(self, attempt: AttemptRecord, request: OrderRequest) -> ReconciliationReport | None:
         """Look for an order on its account; None when one of the reads failed or ended elsewhere."""
         sent = attempt.broker_time_at_send
         try:
-            if sent is None or active_on(self.desk.broker, attempt.account_id) != attempt.account_id:
+            if sent is None or active_on(self.context.broker, attempt.account_id) != attempt.account_id:
                 return None
             window = window_of(attempt, sent)
             seen = self._see(window.since)
         except CapcliError:
             return None
-        if self.desk.broker.account_id != attempt.account_id:
+        if self.context.broker.account_id != attempt.account_id:
             return None
         owners = self.owners(attempt, seen.names)
         known = read_baseline(attempt.baseline) | owners.keys()
@@ -73,11 +73,11 @@ class Search:
         effect = read_effect(attempt.baseline)
         # It met opposite deals and was to take nothing from them: API page 9.4.
         hedges = effect is not None and bool(opposite) and not effect.deals
-        return find(Lost(request, window, known, sizes, rivals, opposite, hedges), seen)
+        return find(UnconfirmedOrder(request, window, known, sizes, rivals, opposite, hedges), seen)
 
     def owners(self, attempt: AttemptRecord, names: Iterable[str | None]) -> Mapping[str, str]:
         """Return which other attempt owns each of these references, orders and deals."""
-        found = self.desk.journal.owners(attempt.env, attempt.host, filter(None, names))
+        found = self.context.journal.owners(attempt.env, attempt.host, filter(None, names))
         return {name: owner for name, owner in found.items() if owner != attempt.attempt_id}
 
     def asked(self, attempt: AttemptRecord, names: Iterable[str | None]) -> Asked:
@@ -97,7 +97,7 @@ class Search:
         """Return the order that an attempt was to send; None for a close, an amendment, a cancellation."""
         if attempt.preview_id is None or not attempt.kind.is_order:
             return None
-        preview = self.desk.journal.preview(attempt.preview_id)
+        preview = self.context.journal.preview(attempt.preview_id)
         return read_order(preview.document) if preview else None
 
     def is_quiet(self, attempt: AttemptRecord) -> bool:
@@ -106,14 +106,14 @@ class Search:
 
     def age(self, attempt: AttemptRecord) -> timedelta:
         """Return the time since the send, by the broker's clock where both ends of it are known."""
-        then, now = attempt.broker_time_at_send, self.desk.broker.broker_time()
+        then, now = attempt.broker_time_at_send, self.context.broker.broker_time()
         if then is None or now is None:
-            return self.desk.clock() - (attempt.sent_at or attempt.created_at)
+            return self.context.clock() - (attempt.sent_at or attempt.created_at)
         return now - then
 
     def broker_now(self) -> datetime:
         """Return the broker's clock, or ours before its first answer."""
-        return self.desk.broker.broker_time() or self.desk.clock()
+        return self.context.broker.broker_time() or self.context.clock()
 
     def is_second_look(self, attempt: AttemptRecord) -> bool:
         """Say whether a look without a trace lies far enough behind this one."""
@@ -129,19 +129,19 @@ class Search:
         sent = attempt.sent_at or attempt.created_at
         inferred = attempt.state is AttemptState.LANDED and attempt.evidence is Evidence.INFERRED
         lost = attempt.kind.is_order and (inferred or attempt.state is AttemptState.ABSENT)
-        return lost and self.desk.clock() - sent <= _WATCH
+        return lost and self.context.clock() - sent <= _WATCH
 
     def watched(self, account_id: str) -> tuple[AttemptRecord, ...]:
         """Return the orders of an account that were settled without an answer in the last day."""
-        desk = self.desk
-        since = desk.clock() - _WATCH
-        found = desk.journal.recent(desk.env, desk.broker.host, account_id, since)
+        context = self.context
+        since = context.clock() - _WATCH
+        found = context.journal.recent(context.env, context.broker.host, account_id, since)
         return tuple(attempt for attempt in found if self.is_watched(attempt))
 
     def _see(self, since: datetime) -> Seen:
         # In this order: what fills or closes between two of the reads then shows in the later one.
-        orders = self.desk.broker.orders()
-        positions = self.desk.broker.positions()
+        orders = self.context.broker.orders()
+        positions = self.context.broker.positions()
         return Seen(positions, orders, self.activity(since), self.broker_now())
 
     def activity(self, since: datetime) -> tuple[Activity, ...]:
@@ -150,16 +150,16 @@ class Search:
         until = min(self.broker_now(), since + _MOST_DAYS * _DAY)
         while since < until:
             end = min(since + _DAY, until)
-            rows = self.desk.broker.activity(since, end) + rows
+            rows = self.context.broker.activity(since, end) + rows
             since = end
         return rows
 
-    def _rivals(self, attempt: AttemptRecord, request: OrderRequest) -> tuple[Rival, ...]:
+    def _rivals(self, attempt: AttemptRecord, request: OrderRequest) -> tuple[CompetingOrder, ...]:
         """Return the other lost orders of this epic, side and size, open or looked for again."""
-        desk = self.desk
-        open_ones = desk.journal.unresolved(attempt.env, attempt.host, attempt.account_id)
+        context = self.context
+        open_ones = context.journal.unresolved(attempt.env, attempt.host, attempt.account_id)
         return tuple(
-            Rival(other.attempt_id, window_of(other, sent), read_baseline(other.baseline))
+            CompetingOrder(other.attempt_id, window_of(other, sent), read_baseline(other.baseline))
             for other in (*open_ones, *self.watched(attempt.account_id))
             if other.attempt_id != attempt.attempt_id
             and other.state is not AttemptState.LANDED

@@ -14,7 +14,7 @@ from capcli.domain.effect import Effect
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import result
-from capcli.domain.order import Kind, Leg, LegForm
+from capcli.domain.order import ExitForm, ExitOrder, Kind
 from capcli.domain.stored_order import StoredOrder, read_effect
 from capcli.errors import Exit, Problem
 from capcli.refusals import command_after, in_words, unread
@@ -302,14 +302,14 @@ def missing_stop(order: StoredOrder) -> Change:
     """Return the change that gives a deal its stop: at the preview's level, a trailing one by distance."""
     request, stop = order.request, order.request.stop
     if stop is not None and order.stop_level is not None and not request.trailing:
-        stop = Leg(LegForm.LEVEL, order.stop_level)
+        stop = ExitOrder(ExitForm.LEVEL, order.stop_level)
     return Change(stop=stop, trailing=request.trailing, guaranteed=request.guaranteed)
 
 
 def _asked_stop(order: StoredOrder) -> str:
     request = order.request
     kinds = [word for word, on in (("guaranteed", request.guaranteed), ("trailing", request.trailing)) if on]
-    if request.stop is None or request.stop.form is not LegForm.LEVEL:
+    if request.stop is None or request.stop.form is not ExitForm.LEVEL:
         return " ".join([*kinds, "stop"])
     return " ".join([*kinds, plain(request.stop.value)])
 

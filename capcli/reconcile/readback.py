@@ -19,7 +19,7 @@ Ended = Literal[AttemptState.LANDED, AttemptState.UNKNOWN]
 """How a change that was sent and not refused can end."""
 
 
-class Sight(StrEnum):
+class ReadBack(StrEnum):
     """What reading a deal back shows; UNREADABLE when nothing can be known."""
 
     DONE = "done"
@@ -28,15 +28,15 @@ class Sight(StrEnum):
     UNREADABLE = "unreadable"
 
 
-def sight_of(broker: Broker, attempt: AttemptRecord) -> Sight:
+def read_back_of(broker: Broker, attempt: AttemptRecord) -> ReadBack:
     """Say what has become of an amendment or a cancellation, from what its attempt holds alone."""
     deal_id, account_id = attempt.target, attempt.account_id
     if attempt.kind is Kind.CANCEL:
-        return order_sight(broker, deal_id, account_id)
+        return order_read_back(broker, deal_id, account_id)
     asked = read_asked(attempt)
     if attempt.path.startswith(POSITIONS_PATH):
-        return position_sight(broker, deal_id, account_id, asked.bracket)
-    return amended_order_sight(broker, deal_id, account_id, asked)
+        return position_read_back(broker, deal_id, account_id, asked.bracket)
+    return amended_order_read_back(broker, deal_id, account_id, asked)
 
 
 def asked_of(attempt: AttemptRecord) -> Asked:
@@ -53,18 +53,18 @@ def confirmed(broker: Broker, reference: str, asked: Asked) -> Confirm | None:
     return confirm if confirm is not None and misfit(asked, confirm) is None else None
 
 
-def position_sight(broker: Broker, deal_id: str, account_id: str, asked: Bracket) -> Sight:
+def position_read_back(broker: Broker, deal_id: str, account_id: str, asked: Bracket) -> ReadBack:
     """Read a position and say whether it has the legs that were asked for."""
     try:
         row = broker.position(deal_id)
     except DealUnknown:
         # Every deal is unknown on another account, and another process may have switched ours.
-        return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
+        return ReadBack.GONE if on_account(broker, account_id) else ReadBack.UNREADABLE
     except CapcliError:
-        return Sight.UNREADABLE
+        return ReadBack.UNREADABLE
     if misfit(Asked(Kind.AMEND, deal_id=deal_id), row) is not None:
-        return Sight.UNREADABLE
-    return Sight.DONE if position_shows(row, asked) else Sight.NOT_YET
+        return ReadBack.UNREADABLE
+    return ReadBack.DONE if position_shows(row, asked) else ReadBack.NOT_YET
 
 
 def on_account(broker: Broker, account_id: str) -> bool:
@@ -93,30 +93,30 @@ def went_away(active: str | None, account_id: str | None, command: str) -> Unrea
     )
 
 
-def amended_order_sight(broker: Broker, deal_id: str, account_id: str, target: Target) -> Sight:
+def amended_order_read_back(broker: Broker, deal_id: str, account_id: str, target: Target) -> ReadBack:
     """Read the waiting orders and say whether one is as it was asked to be."""
     try:
         row = next((row for row in broker.orders() if row.deal_id == deal_id), None)
     except CapcliError:
-        return Sight.UNREADABLE
+        return ReadBack.UNREADABLE
     if row is not None:
-        return Sight.DONE if order_shows(row, target) else Sight.NOT_YET
-    return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
+        return ReadBack.DONE if order_shows(row, target) else ReadBack.NOT_YET
+    return ReadBack.GONE if on_account(broker, account_id) else ReadBack.UNREADABLE
 
 
-def order_sight(broker: Broker, deal_id: str, account_id: str) -> Sight:
+def order_read_back(broker: Broker, deal_id: str, account_id: str) -> ReadBack:
     """Read the waiting orders and say whether one still waits."""
     try:
         found = broker.list_orders()
     except CapcliError:
-        return Sight.UNREADABLE
+        return ReadBack.UNREADABLE
     ids = {row.deal_id for row in found.rows} | {row.deal_id for row in found.unreadable}
     if deal_id in ids:
-        return Sight.NOT_YET
+        return ReadBack.NOT_YET
     if None in ids:
         # It may be the one that cannot be read.
-        return Sight.UNREADABLE
-    return Sight.GONE if on_account(broker, account_id) else Sight.UNREADABLE
+        return ReadBack.UNREADABLE
+    return ReadBack.GONE if on_account(broker, account_id) else ReadBack.UNREADABLE
 
 
 def filled_as(broker: Broker, deal_id: str) -> Position | None:

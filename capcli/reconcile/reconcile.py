@@ -9,16 +9,16 @@ from msgspec.structs import replace
 
 from capcli import ids as typed
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
-from capcli.domain.candidates import Finding
+from capcli.domain.candidates import ReconciliationReport
 from capcli.domain.market import Side
 from capcli.domain.order import Kind
 from capcli.domain.stored_order import StoredOrder
 from capcli.errors import AttemptElsewhere, AttemptUnknown, Busy, Exit, Problem
 from capcli.ports import AccountLock
 from capcli.reconcile.outcomes import execution_reply, strayed
-from capcli.reconcile.reconciler import Witness
+from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply
-from capcli.trading.snapshot import Desk, returning
+from capcli.trading.snapshot import Context, returning
 
 _NAMES = {
     Kind.CLOSE: "close",
@@ -73,20 +73,20 @@ class Reconciliation(Struct, frozen=True):
     lately: tuple[str, ...] = ()
 
 
-class Settlements:
+class Reconciliations:
     """Settles attempts inside the account lock. `account` is the one that the user asked for, if any."""
 
     def __init__(
         self,
-        desk: Desk,
-        witness: Witness,
+        context: Context,
+        reconciler: Reconciler,
         lock: AccountLock,
         *,
         sleep: Callable[[float], None],
         account: str | None,
     ) -> None:
-        self._desk = desk
-        self._witness = witness
+        self._context = context
+        self._reconciler = reconciler
         self._lock = lock
         self._sleep = sleep
         self._account = account
@@ -117,12 +117,12 @@ class Settlements:
                 if not any(self._may_yet_be_decided(row, finding) for row, finding in found):
                     kept = [replace(row, state_before=before[row.attempt_id]) for row in rows]
                     return _reply(kept, account_id)
-            self._sleep(self._witness.patience.pause_s)
+            self._sleep(self._reconciler.patience.pause_s)
 
     def _lately(self, account_id: str) -> Iterator[str]:
         """Say what was settled within the last hour: a preview or an execution may have done it unasked."""
-        journal, desk, now = self._desk.journal, self._desk, self._desk.clock()
-        for attempt in journal.recent(desk.env, desk.broker.host, account_id, now - _SENT_WITHIN):
+        journal, context, now = self._context.journal, self._context, self._context.clock()
+        for attempt in journal.recent(context.env, context.broker.host, account_id, now - _SENT_WITHIN):
             at = journal.moved_at(attempt.attempt_id)
             undecided = attempt.state.unresolved or attempt.state is AttemptState.ABSENT
             if undecided or at is None or attempt.sent_at is None or now - at > _LATELY:
@@ -133,16 +133,16 @@ class Settlements:
 
     def find(self, attempt_id: str) -> AttemptRecord:
         """Return an attempt of this environment, host and account."""
-        desk = self._desk
-        attempt = desk.journal.attempt(typed.attempt_id(attempt_id))
+        context = self._context
+        attempt = context.journal.attempt(typed.attempt_id(attempt_id))
         if attempt is None:
             raise AttemptUnknown(
                 f"No attempt has the id {typed.attempt_id(attempt_id)}.", next="capcli history executions"
             )
-        if (attempt.env, attempt.host) != (desk.env, desk.broker.host):
+        if (attempt.env, attempt.host) != (context.env, context.broker.host):
             raise AttemptElsewhere(
-                f"{attempt.attempt_id} was made on {attempt.env} ({attempt.host}), this is {desk.env} "
-                f"({desk.broker.host}).",
+                f"{attempt.attempt_id} was made on {attempt.env} ({attempt.host}), this is {context.env} "
+                f"({context.broker.host}).",
                 next=f"capcli reconcile {attempt.attempt_id} --env {attempt.env}",
             )
         if self._account not in {None, attempt.account_id}:
@@ -152,14 +152,16 @@ class Settlements:
             )
         return attempt
 
-    def examine(self, attempt: AttemptRecord) -> tuple[Settled, Finding | None]:
+    def examine(self, attempt: AttemptRecord) -> tuple[Settled, ReconciliationReport | None]:
         """Settle one attempt inside the lock, which the caller holds."""
-        settled, finding = self._witness.examine(attempt)
+        settled, finding = self._reconciler.examine(attempt)
         return self.told(attempt.state, settled, finding), finding
 
-    def told(self, before: AttemptState, attempt: AttemptRecord, finding: Finding | None) -> Settled:
+    def told(
+        self, before: AttemptState, attempt: AttemptRecord, finding: ReconciliationReport | None
+    ) -> Settled:
         """Say what is known of an attempt by now."""
-        order = self._witness.order_of(attempt)
+        order = self._reconciler.order_of(attempt)
         if order is None:
             return _change_told(before, attempt)
         undecided = attempt.state.unresolved
@@ -185,7 +187,7 @@ class Settlements:
             next=command,
         )
 
-    def _undecided(self, attempt: AttemptRecord, finding: Finding | None) -> tuple[str, str]:
+    def _undecided(self, attempt: AttemptRecord, finding: ReconciliationReport | None) -> tuple[str, str]:
         """Say what was looked at and what may decide it, and the command that goes on from there."""
         resolve = f"capcli resolve {attempt.attempt_id}"
         wait = f"capcli reconcile {attempt.attempt_id} --wait"
@@ -197,7 +199,7 @@ class Settlements:
             return f"{maybe} {why}.", wait
         if finding.deals:
             return f"{maybe} {_candidates(finding)}", resolve
-        later = resolve if self._witness.search.is_quiet(attempt) else wait
+        later = resolve if self._reconciler.search.is_quiet(attempt) else wait
         if finding.traces:
             ids = ", ".join(one for trace in finding.traces for one in trace.ids)
             return f"{maybe} The activity shows an order like it ({ids}) and no deal of it yet.", later
@@ -207,7 +209,7 @@ class Settlements:
         if acked or attempt.other_account_id is not None:
             why = " The broker acknowledged it, so that proves nothing." if acked else ""
             return f"{nothing}{why}", resolve
-        patience = self._witness.patience
+        patience = self._reconciler.patience
         when = f"from {patience.quiet_s:g} s after the send, in two looks {patience.gap_s:g} s apart"
         return f"{nothing} Absence counts {when}.", wait
 
@@ -215,11 +217,13 @@ class Settlements:
         if attempt_id is not None:
             attempt = self.find(attempt_id)
             return attempt.account_id, (attempt.attempt_id,)
-        return self._account or self._desk.broker.session().account_id, ()
+        return self._account or self._context.broker.session().account_id, ()
 
-    def _pass(self, account_id: str, wanted: tuple[str, ...]) -> list[tuple[Settled, Finding | None]]:
-        desk = self._desk
-        with self._lock(desk.env, desk.broker.host, account_id), returning(desk.broker):
+    def _pass(
+        self, account_id: str, wanted: tuple[str, ...]
+    ) -> list[tuple[Settled, ReconciliationReport | None]]:
+        context = self._context
+        with self._lock(context.env, context.broker.host, account_id), returning(context.broker):
             found = [self.examine(attempt) for attempt in self._attempts(account_id, wanted)]
         # What was found by its traces is watched, and is news only once there is a second deal like it.
         return [
@@ -229,30 +233,30 @@ class Settlements:
         ]
 
     def _attempts(self, account_id: str, wanted: tuple[str, ...]) -> list[AttemptRecord]:
-        journal, desk = self._desk.journal, self._desk
+        journal, context = self._context.journal, self._context
         if wanted:
             return [found for one in wanted if (found := journal.attempt(one)) is not None]
-        unresolved = journal.unresolved(desk.env, desk.broker.host, account_id)
-        return [*unresolved, *self._witness.search.watched(account_id)]
+        unresolved = journal.unresolved(context.env, context.broker.host, account_id)
+        return [*unresolved, *self._reconciler.search.watched(account_id)]
 
-    def _may_yet_be_decided(self, row: Settled, finding: Finding | None) -> bool:
+    def _may_yet_be_decided(self, row: Settled, finding: ReconciliationReport | None) -> bool:
         """Say whether waiting can decide it: not where something may be it once the quiet period is over.
 
         What is late by then comes no more (API page 10.1), so that takes a person.
         """
         if not row.state.unresolved:
             return False
-        attempt = self._desk.journal.attempt(row.attempt_id)
+        attempt = self._context.journal.attempt(row.attempt_id)
         if attempt is None or row.epic is None:
             return True
         elsewhere = attempt.other_account_id is not None or (
             attempt.answered_for is not None and attempt.state is AttemptState.ACKED
         )
         maybe = finding is not None and bool(finding.traces or finding.rejected)
-        return not (row.candidates or elsewhere or maybe) or not self._witness.search.is_quiet(attempt)
+        return not (row.candidates or elsewhere or maybe) or not self._reconciler.search.is_quiet(attempt)
 
 
-def _candidates(finding: Finding) -> str:
+def _candidates(finding: ReconciliationReport) -> str:
     """Say which deals it may be, and why that is not certain."""
     which = "It may be" if len(finding.deals) == 1 else "It may be any of"
     said = [f"{which} {', '.join(finding.deals)}."]

@@ -7,16 +7,16 @@ from typing import Any
 
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
-from capcli.domain.candidates import Finding, Trace, Verdict
+from capcli.domain.candidates import Candidate, ReconciliationReport, Verdict
 from capcli.domain.identity import OPENED, Asked, Misfit, misfit
-from capcli.domain.order import Kind, LegForm, OrderRequest
+from capcli.domain.order import ExitForm, Kind, OrderRequest
 from capcli.domain.stored_order import StoredOrder, read_sizes
 from capcli.errors import CapcliError, DealUnknown, RowUnreadable
 from capcli.ports import Broker, DealTaken
 from capcli.reconcile.attribution import Causes
-from capcli.reconcile.lookup import DEFAULT, Patience, Search
-from capcli.reconcile.readback import Sight, filled_as, read_asked, sight_of
-from capcli.trading.snapshot import Desk, active_on
+from capcli.reconcile.lookup import DEFAULT, OrderLookup, Patience
+from capcli.reconcile.readback import ReadBack, filled_as, read_asked, read_back_of
+from capcli.trading.snapshot import Context, active_on
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
 _READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)
@@ -24,18 +24,18 @@ _WAYS_OUT = frozenset({Kind.CLOSE, Kind.CANCEL})
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class Reconciler:
     """Turns what the broker says into a verdict in the journal. Runs inside the account lock."""
 
-    desk: Desk
+    context: Context
     sleep: Callable[[float], None]
     monotonic: Callable[[], float]
     patience: Patience = DEFAULT
 
     @property
-    def search(self) -> Search:
+    def search(self) -> OrderLookup:
         """Return what this witness looks with."""
-        return Search(self.desk, self.patience)
+        return OrderLookup(self.context, self.patience)
 
     def conclude(self, attempt: AttemptRecord, order: StoredOrder, *, wait_s: float) -> AttemptRecord:
         """Ask for the verdict on an acknowledged order until it comes or the wait (seconds) is over.
@@ -65,12 +65,12 @@ class Witness:
         """
         return self.examine(attempt)[0]
 
-    def examine(self, attempt: AttemptRecord) -> tuple[AttemptRecord, Finding | None]:
+    def examine(self, attempt: AttemptRecord) -> tuple[AttemptRecord, ReconciliationReport | None]:
         """Settle an attempt, and return what a lost order may have become where that was looked for."""
         if attempt.state is AttemptState.CLAIMED:
             # A way out may have left although its journal could take no more of it; and in a copy of the
             # journal from before the send, what became of it is in another one.
-            kept = self.desk.journal.remembered() is None
+            kept = self.context.journal.remembered() is None
             there = self._is_still_there(attempt) if kept and attempt.kind in _WAYS_OUT else kept
             if there is None:
                 return attempt, None
@@ -99,12 +99,14 @@ class Witness:
 
     def _claimed_at(self, attempt: AttemptRecord) -> datetime:
         """Return when an order was claimed, by the broker's clock as far as its preview knows it."""
-        preview = self.desk.journal.preview(attempt.preview_id or "")
+        preview = self.context.journal.preview(attempt.preview_id or "")
         if preview is None or preview.broker_time is None:
             return attempt.created_at
         return preview.broker_time + (attempt.created_at - preview.created_at)
 
-    def _judge(self, attempt: AttemptRecord, order: StoredOrder, finding: Finding) -> AttemptRecord:
+    def _judge(
+        self, attempt: AttemptRecord, order: StoredOrder, finding: ReconciliationReport
+    ) -> AttemptRecord:
         """Take one trace for the order, one refusal for its answer, and two looks at nothing for absence."""
         verdict, absent = finding.verdict, attempt.state is AttemptState.ABSENT
         if attempt.state is AttemptState.LANDED:
@@ -137,8 +139,8 @@ class Witness:
         if deals == attempt.candidates:
             return attempt
         if deals and alarm:
-            now, detail = self.desk.clock(), {"deal_ids": list(deals)}
-            self.desk.journal.note(attempt.attempt_id, alarm, at=now, detail=detail)
+            now, detail = self.context.clock(), {"deal_ids": list(deals)}
+            self.context.journal.note(attempt.attempt_id, alarm, at=now, detail=detail)
         return self._observe(attempt, candidates=deals)
 
     def land(self, attempt: AttemptRecord, facts: dict[str, Any]) -> AttemptRecord:
@@ -151,7 +153,7 @@ class Witness:
         if landed.state is not AttemptState.LANDED:
             return landed
         detail = {"deal_ids": list(landed.deal_ids), "presumed_absent_since": attempt.absent_seen_at}
-        self.desk.journal.note(attempt.attempt_id, "late_landing", at=self.desk.clock(), detail=detail)
+        self.context.journal.note(attempt.attempt_id, "late_landing", at=self.context.clock(), detail=detail)
         return landed
 
     def _count_looks(self, attempt: AttemptRecord, *, nothing: bool) -> AttemptRecord:
@@ -177,7 +179,7 @@ class Witness:
         quiet = self._is_quiet(attempt)
         if attempt.state is AttemptState.SENDING and not quiet:
             return attempt
-        still_open = is_open(self.desk.broker, attempt.target, attempt.account_id)
+        still_open = is_open(self.context.broker, attempt.target, attempt.account_id)
         if still_open is False:
             return self._end(attempt)
         if still_open and quiet:
@@ -193,24 +195,24 @@ class Witness:
     def _is_still_there(self, attempt: AttemptRecord) -> bool | None:
         """Say whether the deal of a close or a cancellation is there; None where it cannot be read."""
         if attempt.kind is Kind.CLOSE:
-            return is_open(self.desk.broker, attempt.target, attempt.account_id)
-        sight = sight_of(self.desk.broker, attempt)
-        return None if sight is Sight.UNREADABLE else sight is not Sight.GONE
+            return is_open(self.context.broker, attempt.target, attempt.account_id)
+        read_back = read_back_of(self.context.broker, attempt)
+        return None if read_back is ReadBack.UNREADABLE else read_back is not ReadBack.GONE
 
     def _settle_change(self, attempt: AttemptRecord) -> AttemptRecord:
         """Settle an amendment or a cancellation; like a close it may be under way without the lock."""
         quiet = self._is_quiet(attempt)
         if attempt.state is AttemptState.SENDING and not quiet:
             return attempt
-        sight, cancel = sight_of(self.desk.broker, attempt), attempt.kind is Kind.CANCEL
-        if sight is Sight.GONE and (not cancel or filled_as(self.desk.broker, attempt.target)):
+        read_back, cancel = read_back_of(self.context.broker, attempt), attempt.kind is Kind.CANCEL
+        if read_back is ReadBack.GONE and (not cancel or filled_as(self.context.broker, attempt.target)):
             note = "the order was filled before it" if cancel else "the deal is gone"
             return self._move(attempt, AttemptState.REJECTED, note=note)
-        if sight is Sight.GONE:
+        if read_back is ReadBack.GONE:
             return self._end(attempt)
-        if sight is Sight.DONE:
+        if read_back is ReadBack.DONE:
             return self._amended(attempt)
-        if sight is Sight.NOT_YET and quiet:
+        if read_back is ReadBack.NOT_YET and quiet:
             later = None if cancel else Causes(self.search).superseding(attempt)
             why = (
                 f"a later one, {later.attempt_id}, changed the deal" if later else "the deal does not show it"
@@ -239,7 +241,7 @@ class Witness:
 
     def _reaches(self, account_id: str) -> bool:
         try:
-            return active_on(self.desk.broker, account_id) == account_id
+            return active_on(self.context.broker, account_id) == account_id
         except CapcliError:
             return False
 
@@ -253,7 +255,7 @@ class Witness:
         deadline, pause = self.monotonic() + wait_s, _FIRST_POLL_S
         while True:
             try:
-                confirm = self.desk.broker.confirm(reference)
+                confirm = self.context.broker.confirm(reference)
             except CapcliError:
                 # Not yet: a 404 or a failed read says nothing about the order (API page 9.1).
                 confirm = None
@@ -320,16 +322,16 @@ class Witness:
         self, kind: Kind, deals: tuple[str, ...], order_id: str | None
     ) -> tuple[Position, ...] | tuple[WorkingOrder, ...]:
         if kind is Kind.WORKING:
-            return tuple(row for row in self.desk.broker.list_orders().rows if row.deal_id in deals)
+            return tuple(row for row in self.context.broker.list_orders().rows if row.deal_id in deals)
         return tuple(
             row
-            for row in self.desk.broker.list_positions().rows
+            for row in self.context.broker.list_positions().rows
             if row.deal_id in deals or (order_id and row.working_order_id == order_id)
         )
 
     def _observe(self, attempt: AttemptRecord, **facts: Any) -> AttemptRecord:
-        journal = self.desk.journal
-        journal.observe(attempt.attempt_id, attempt.state, at=self.desk.clock(), **facts)
+        journal = self.context.journal
+        journal.observe(attempt.attempt_id, attempt.state, at=self.context.clock(), **facts)
         return journal.attempt(attempt.attempt_id) or attempt
 
     def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> AttemptRecord:
@@ -337,9 +339,9 @@ class Witness:
 
         A deal that another attempt owns is no landing of this one: it stays undecided.
         """
-        journal = self.desk.journal
+        journal = self.context.journal
         try:
-            journal.move(attempt.attempt_id, attempt.state, to_state, at=self.desk.clock(), **facts)
+            journal.move(attempt.attempt_id, attempt.state, to_state, at=self.context.clock(), **facts)
         except DealTaken as taken:
             return self._observe(attempt, answered_for=taken.attempt_id, candidates=(taken.name,))
         return journal.attempt(attempt.attempt_id) or attempt
@@ -350,7 +352,7 @@ def _named(confirm: Confirm) -> tuple[str | None, ...]:
     return (confirm.deal_reference, confirm.order_id, *(deal.deal_id for deal in confirm.deals))
 
 
-def _equals(finding: Finding, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
+def _equals(finding: ReconciliationReport, attempt: AttemptRecord, order: StoredOrder) -> tuple[str, ...]:
     """Name the new deals like an order that are not known to be its own."""
     mine, before = {*attempt.deal_ids, attempt.order_id or ""}, read_sizes(attempt.baseline).keys()
     named = (
@@ -365,7 +367,7 @@ def _equals(finding: Finding, attempt: AttemptRecord, order: StoredOrder) -> tup
     return tuple(dict.fromkeys(named))
 
 
-def landing_facts(attempt: AttemptRecord, request: OrderRequest, trace: Trace) -> dict[str, Any]:
+def landing_facts(attempt: AttemptRecord, request: OrderRequest, trace: Candidate) -> dict[str, Any]:
     """Return what a trace tells of an order that landed: its deals, its price, and its stop."""
     before = {*read_sizes(attempt.baseline), *trace.reduced}
     kept = {"protected": Protection.NOT_ASKED} if not trace.rows else protection(request, trace.rows)
@@ -415,7 +417,7 @@ def protection(
 def _keeps_stop(request: OrderRequest, row: Position | WorkingOrder) -> bool:
     if (request.guaranteed and not row.guaranteed) or (request.trailing and not row.trailing):
         return False
-    if request.stop is not None and request.stop.form is LegForm.LEVEL:
+    if request.stop is not None and request.stop.form is ExitForm.LEVEL:
         return row.stop_level == request.stop.value
     # The broker turns a distance or an amount into a level of its own making.
     return row.stop_level is not None or row.trailing

@@ -7,14 +7,14 @@ from msgspec.structs import replace
 
 from capcli import ids as typed
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
-from capcli.domain.candidates import Finding
+from capcli.domain.candidates import ReconciliationReport
 from capcli.domain.order import Kind
 from capcli.errors import CapcliError, EvidenceAgainst, NotConfirmed, UsageError
 from capcli.ports import AccountLock
-from capcli.reconcile.reconcile import Settled, Settlements, problem_of
-from capcli.reconcile.reconciler import Witness, is_open, landing_facts
+from capcli.reconcile.reconcile import Reconciliations, Settled, problem_of
+from capcli.reconcile.reconciler import Reconciler, is_open, landing_facts
 from capcli.reply import Reply
-from capcli.trading.snapshot import Desk, returning
+from capcli.trading.snapshot import Context, returning
 
 _NOT_PLACED = "it was not placed: a person settled that"
 # What "not placed" makes of an attempt: what was acknowledged was turned down, what left no trace never came.
@@ -25,10 +25,12 @@ _NO_CHANGE = _NO | dict.fromkeys((AttemptState.UNKNOWN, AttemptState.SENDING), A
 class Resolutions:
     """Records what a person says became of an attempt. Looks first: what can be settled needs no person."""
 
-    def __init__(self, desk: Desk, settlements: Settlements, witness: Witness, lock: AccountLock) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: Context, settlements: Reconciliations, reconciler: Reconciler, lock: AccountLock
+    ) -> None:
+        self._context = context
         self._settlements = settlements
-        self._witness = witness
+        self._reconciler = reconciler
         self._lock = lock
 
     def resolve(
@@ -56,11 +58,11 @@ class Resolutions:
             )
         with (
             self._lock(attempt.env, attempt.host, attempt.account_id),
-            returning(self._desk.broker),
+            returning(self._context.broker),
         ):
-            held = self._desk.journal.attempt(attempt.attempt_id) or attempt
+            held = self._context.journal.attempt(attempt.attempt_id) or attempt
             shown, finding = self._settlements.examine(held)
-            now = self._desk.journal.attempt(attempt.attempt_id) or held
+            now = self._context.journal.attempt(attempt.attempt_id) or held
             finding = finding or self._look(now)
             if deal_id is not None and self._is_open(now):
                 shown = self._landed(now, held.state, deal_id, finding)
@@ -78,18 +80,20 @@ class Resolutions:
                 shown = self._asking(now, shown, finding)
         return Reply(shown, attempt.account_id, problem_of(shown))
 
-    def _look(self, attempt: AttemptRecord) -> Finding | None:
+    def _look(self, attempt: AttemptRecord) -> ReconciliationReport | None:
         """Look for an order that is looked for no longer, or that waits for its confirmation."""
-        order = self._witness.order_of(attempt)
+        order = self._reconciler.order_of(attempt)
         if order is None or not self._is_open(attempt):
             return None
-        return self._witness.search.look(attempt, order.request)
+        return self._reconciler.search.look(attempt, order.request)
 
-    def _asking(self, attempt: AttemptRecord, shown: Settled, finding: Finding | None) -> Settled:
+    def _asking(
+        self, attempt: AttemptRecord, shown: Settled, finding: ReconciliationReport | None
+    ) -> Settled:
         """Say what a person can answer: which deal fits, or that none does yet."""
         command = f"capcli resolve {attempt.attempt_id}"
         known = shown.sentence.removesuffix(f" To settle: {command}")
-        if self._witness.order_of(attempt) is None:
+        if self._reconciler.order_of(attempt) is None:
             answers = f"--not-placed, or: {command} --landed {shown.deal_ids[0]}"
             return replace(shown, sentence=f"{known} If you know: {answers}", next="capcli resolve --help")
         if finding is None:
@@ -113,7 +117,7 @@ class Resolutions:
                 next="capcli orders" if attempt.kind is Kind.WORKING else "capcli positions",
             )
         known = f"{known} No deal fits it yet."
-        early = attempt.state.unresolved and not self._witness.search.is_quiet(attempt)
+        early = attempt.state.unresolved and not self._reconciler.search.is_quiet(attempt)
         if attempt.state in _NO and not early:
             return replace(shown, sentence=known, next=f"{command} --not-placed")
         return replace(shown, sentence=known, next=f"capcli reconcile {attempt.attempt_id} --wait")
@@ -124,9 +128,9 @@ class Resolutions:
         return attempt.state.unresolved or attempt.state is AttemptState.ABSENT or second
 
     def _landed(
-        self, attempt: AttemptRecord, before: AttemptState, deal_id: str, finding: Finding | None
+        self, attempt: AttemptRecord, before: AttemptState, deal_id: str, finding: ReconciliationReport | None
     ) -> Settled:
-        order = self._witness.order_of(attempt)
+        order = self._reconciler.order_of(attempt)
         if order is None:
             self._require_target(attempt, deal_id)
             self._require_not_seen(attempt, deal_id)
@@ -141,7 +145,7 @@ class Resolutions:
                 candidates=list(finding.deals) if finding else [],
             )
         facts = landing_facts(attempt, order.request, trace) | {"evidence": Evidence.HUMAN}
-        settled = self._witness.land(attempt, facts)
+        settled = self._reconciler.land(attempt, facts)
         return self._settlements.told(before, settled, None)
 
     def _require_target(self, attempt: AttemptRecord, deal_id: str) -> None:
@@ -155,7 +159,7 @@ class Resolutions:
 
     def _require_not_seen(self, attempt: AttemptRecord, deal_id: str) -> None:
         """A person decides whose close or cancellation it was, never against what the book shows."""
-        broker, there = self._desk.broker, False
+        broker, there = self._context.broker, False
         if attempt.kind is Kind.CLOSE:
             there = is_open(broker, deal_id, attempt.account_id) is True
         elif attempt.kind is Kind.CANCEL and broker.account_id == attempt.account_id:
@@ -168,11 +172,13 @@ class Resolutions:
                 candidates=[deal_id],
             )
 
-    def _absent(self, attempt: AttemptRecord, before: AttemptState, finding: Finding | None) -> Settled:
-        order = self._witness.order_of(attempt)
+    def _absent(
+        self, attempt: AttemptRecord, before: AttemptState, finding: ReconciliationReport | None
+    ) -> Settled:
+        order = self._reconciler.order_of(attempt)
         if order is not None:
             self._require_no_trace(attempt, finding)
-        early = attempt.state.unresolved and not self._witness.search.is_quiet(attempt)
+        early = attempt.state.unresolved and not self._reconciler.search.is_quiet(attempt)
         if order is not None and not early:
             attempt = self._without_late(attempt, finding)
         to_state = (_NO_CHANGE if order is None else _NO).get(attempt.state)
@@ -184,15 +190,17 @@ class Resolutions:
             )
         return self._record(attempt, before, to_state, {"note": _NOT_PLACED})
 
-    def _without_late(self, attempt: AttemptRecord, finding: Finding | None) -> AttemptRecord:
+    def _without_late(self, attempt: AttemptRecord, finding: ReconciliationReport | None) -> AttemptRecord:
         """Presume an order absent whose only traces came so late that a person may call them his own."""
         if attempt.state is not AttemptState.UNKNOWN or finding is None or not finding.late:
             return attempt
-        note, journal = "what came after its window is somebody's own", self._desk.journal
-        journal.move(attempt.attempt_id, attempt.state, AttemptState.ABSENT, at=self._desk.clock(), note=note)
+        note, journal = "what came after its window is somebody's own", self._context.journal
+        journal.move(
+            attempt.attempt_id, attempt.state, AttemptState.ABSENT, at=self._context.clock(), note=note
+        )
         return journal.attempt(attempt.attempt_id) or attempt
 
-    def _require_no_trace(self, attempt: AttemptRecord, finding: Finding | None) -> None:
+    def _require_no_trace(self, attempt: AttemptRecord, finding: ReconciliationReport | None) -> None:
         if finding is None:
             raise EvidenceAgainst(
                 f"The account could not be read to the end, so nothing says that {attempt.attempt_id} "
@@ -211,15 +219,15 @@ class Resolutions:
     def _record(
         self, attempt: AttemptRecord, before: AttemptState, to_state: AttemptState, facts: dict[str, Any]
     ) -> Settled:
-        self._desk.journal.move(
+        self._context.journal.move(
             attempt.attempt_id,
             attempt.state,
             to_state,
-            at=self._desk.clock(),
+            at=self._context.clock(),
             evidence=Evidence.HUMAN,
             **facts,
         )
-        settled = self._desk.journal.attempt(attempt.attempt_id) or attempt
+        settled = self._context.journal.attempt(attempt.attempt_id) or attempt
         return self._settlements.told(before, settled, None)
 
 
@@ -228,5 +236,5 @@ def _command(attempt: AttemptRecord, deal_id: str | None) -> str:
     return f"capcli resolve {attempt.attempt_id} {verdict}"
 
 
-def _it(finding: Finding) -> str:
+def _it(finding: ReconciliationReport) -> str:
     return "it" if len(finding.deals) == 1 else "them"

@@ -127,7 +127,7 @@ class Curve(Struct, frozen=True):
 Block = Table | Pairs | Line | Page | Chart | Curve
 
 
-class Look(Struct, frozen=True):
+class Terminal(Struct, frozen=True):
     """How the reader reads: `width` is None where nothing may be cut or wrapped (pipes and files).
 
     `columns` is how wide a drawing may be there; `numbers` are the deals that a person may name by number.
@@ -146,13 +146,13 @@ class Look(Struct, frozen=True):
 _ASCII = str.maketrans({"✓": "ok", "✗": "FAIL", "→": "->", "·": "-", "…": "...", "●": "*"})
 
 
-def shown(text: str, look: Look) -> str:
+def shown(text: str, look: Terminal) -> str:
     """Return text that is safe on this reader's screen: no control characters, no glyph that it lacks."""
     clean = "".join(letter if letter.isprintable() else "?" for letter in text)
     return clean if look.unicode else clean.translate(_ASCII)
 
 
-def written(cell: Cell, look: Look) -> str:
+def written(cell: Cell, look: Terminal) -> str:
     """Return the text of a cell for this reader, safe on their screen."""
     if cell.at is None or not look.local:
         return shown(cell.text, look)

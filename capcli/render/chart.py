@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from msgspec import Struct
 
 from capcli.domain.market import Candle
-from capcli.render.blocks import Cell, Look, Tone
+from capcli.render.blocks import Cell, Terminal, Tone
 from capcli.render.numbers import places, price
 
 NARROWEST = 40
@@ -61,7 +61,7 @@ _ASCII = _Glyphs("#", "o", "|", "|")
 
 
 def lines(
-    candles: Sequence[Candle], look: Look, *, rows: int | None = None, marks: Sequence[Mark] = ()
+    candles: Sequence[Candle], look: Terminal, *, rows: int | None = None, marks: Sequence[Mark] = ()
 ) -> list[list[Cell]]:
     """Return the chart as lines of toned cells for this reader; one line that says so where it cannot fit.
 
@@ -116,13 +116,13 @@ def _levels(marks: Sequence[Mark], least: Decimal) -> list[Decimal]:
     return [least, *(mark.level for mark in marks)]
 
 
-def _glyphs(look: Look) -> _Glyphs:
+def _glyphs(look: Terminal) -> _Glyphs:
     if not look.unicode:
         return _ASCII
     return _COLOURED if look.colour else _MONOCHROME
 
 
-def _legend(look: Look) -> list[list[Cell]]:
+def _legend(look: Terminal) -> list[list[Cell]]:
     if look.colour:
         return []
     glyphs = _glyphs(look)
@@ -171,7 +171,7 @@ class _Chart(Struct, frozen=True):
     glyphs: _Glyphs
     digits: int
     label: int
-    look: Look
+    look: Terminal
 
     @property
     def plot(self) -> int:

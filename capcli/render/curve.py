@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from capcli.domain.numbers import result
 from capcli.domain.performance import CurvePoint
-from capcli.render.blocks import Cell, Look, Tone
+from capcli.render.blocks import Cell, Terminal, Tone
 from capcli.render.chart import NARROWEST
 
 _PIPED = 80
@@ -18,7 +18,7 @@ _LABEL_EVERY = 4
 _ASCII = str.maketrans("─│╮╯╰╭", "-|++++")
 
 
-def lines(points: Sequence[CurvePoint], start: datetime, end: datetime, look: Look) -> list[list[Cell]]:
+def lines(points: Sequence[CurvePoint], start: datetime, end: datetime, look: Terminal) -> list[list[Cell]]:
     """Return the curve as lines of toned cells; one line that says so where it cannot fit."""
     width = look.width or look.columns or _PIPED
     if width < NARROWEST:
@@ -54,7 +54,7 @@ def _row(level: Decimal, low: Decimal, high: Decimal) -> int:
     return int((share * (_ROWS - 1)).to_integral_value(ROUND_HALF_UP))
 
 
-def _line(row: int, rows: Sequence[int], zero: int, look: Look) -> list[Cell]:
+def _line(row: int, rows: Sequence[int], zero: int, look: Terminal) -> list[Cell]:
     """Draw one row: the curve, joined where it steps, and the line of zero behind it."""
     cells, ground = [], ("·" if look.unicode else ".")
     for before, own in pairwise((rows[0], *rows)):
@@ -98,7 +98,7 @@ class _Axis(Struct, frozen=True):
     zero: int
     label: int
 
-    def cells(self, row: int, look: Look) -> list[Cell]:
+    def cells(self, row: int, look: Terminal) -> list[Cell]:
         place = row - self.zero
         is_labelled = row % _LABEL_EVERY == 0 or row == _ROWS - 1
         if place and (abs(place) == 1 or not is_labelled or self.high == self.low):

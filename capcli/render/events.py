@@ -7,7 +7,7 @@ from typing import Any
 from capcli.account.events import EventRow, EventsFound
 from capcli.account.stored_alerts import AlertRow, AlertsChanged, AlertsFound
 from capcli.domain.account_events import EventKind
-from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone, moment, shown, written
+from capcli.render.blocks import Block, Cell, Column, Line, Table, Terminal, Tone, moment, shown, written
 from capcli.render.envelope import SCHEMA, encode, plain
 from capcli.render.fields import field_names, narrowed
 
@@ -67,7 +67,7 @@ def said(row: EventRow) -> Cell:
     return Cell(f"{row.text}{again}", _TONES.get(row.kind, Tone.PLAIN))
 
 
-def line(row: EventRow, look: Look) -> str:
+def line(row: EventRow, look: Terminal) -> str:
     """Return an event as one line for a terminal."""
     return f"{written(moment(row.at), look)}  {shown(said(row).text, look)}\n"
 

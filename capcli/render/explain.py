@@ -7,8 +7,8 @@ from capcli.domain.effect import ReducedDeal
 from capcli.domain.market import Side
 from capcli.domain.money import percent_of, plain, short
 from capcli.domain.numbers import rate
-from capcli.domain.order import LegForm
-from capcli.domain.sizing import LegFigures, leverage_decides, pct_of_leverage
+from capcli.domain.order import ExitForm
+from capcli.domain.sizing import ExitFigures, leverage_decides, pct_of_leverage
 from capcli.render.numbers import gain, money, percent, places, price
 from capcli.trading.preview import Preview
 
@@ -161,13 +161,13 @@ def _limit(data: Preview) -> str:
     return _leg(data, data.limit, f"when the price {verb} to", 1)
 
 
-def _leg(data: Preview, leg: LegFigures, when: str, sign: int) -> str:
+def _leg(data: Preview, leg: ExitFigures, when: str, sign: int) -> str:
     level, distance = _price(leg.level, data), _price(leg.distance, data)
     if leg.distance <= 0:
         return f"{level} is on the wrong side of the entry {_price(data.entry, data)}."
     amount = gain(leg.amount * sign, data.account_currency).text
     high, low = max(leg.level, data.entry), min(leg.level, data.entry)
-    if leg.form is LegForm.AMOUNT:
+    if leg.form is ExitForm.AMOUNT:
         how = f"the amount that was asked for, {distance} away at size {short(_opened(data))}"
     else:
         far = f"{_price(high, data)} - {_price(low, data)}"

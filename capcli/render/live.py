@@ -13,7 +13,7 @@ from capcli.domain.money import short
 from capcli.domain.stream import Quiet, Tick, Told
 from capcli.marketdata.live_book import LiveBook
 from capcli.marketdata.streams import Watch
-from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone
+from capcli.render.blocks import Block, Cell, Column, Line, Table, Terminal, Tone
 from capcli.render.numbers import NOTHING, gain, places, price
 from capcli.render.stream import Clockface, sentence
 from capcli.render.text import Subject, paint
@@ -85,7 +85,7 @@ class Board:
             if row.tick is not None:
                 row.trend.append(row.tick.bid)
 
-    def blocks(self, look: Look, height: int, now_ms: int) -> list[Block]:
+    def blocks(self, look: Terminal, height: int, now_ms: int) -> list[Block]:
         """Return the table that fits."""
         room = max(1, height - _FRAME_LINES)
         shown = list(self.rows.values())[:room]
@@ -120,7 +120,7 @@ class BookBoard:
         for row in self.book.positions if self.book else ():
             self._trends.setdefault(row.deal_id, deque(maxlen=_SAMPLES)).append(row.pl)
 
-    def blocks(self, look: Look, height: int, now_ms: int) -> list[Block]:
+    def blocks(self, look: Terminal, height: int, now_ms: int) -> list[Block]:
         """Return the table that fits, with its totals."""
         book = self.book
         if book is None or not (book.positions or book.unreadable):
@@ -161,7 +161,7 @@ class Screen:
     """The table of a board on a terminal, drawn over itself. A context manager."""
 
     def __init__(
-        self, stream: TextIO, look: Callable[[], Look], subject: Subject, board: "Board | BookBoard"
+        self, stream: TextIO, look: Callable[[], Terminal], subject: Subject, board: "Board | BookBoard"
     ) -> None:
         self._stream = stream
         self._subject = subject
@@ -208,7 +208,7 @@ class Screen:
 
 
 def drawn(
-    board: "Board | BookBoard", subject: Subject, look: Look, now_ms: int, *, height: int = _UNLIMITED
+    board: "Board | BookBoard", subject: Subject, look: Terminal, now_ms: int, *, height: int = _UNLIMITED
 ) -> str:
     """Return the board as it stands, with the environment and the account on top."""
     line = subject.line()
@@ -245,7 +245,7 @@ def _fitted(
     titles: Sequence[str],
     rows: Sequence[dict[str, Cell]],
     trends: Sequence[Sequence[Decimal]],
-    look: Look,
+    look: Terminal,
 ) -> Table:
     """Keep as many columns as the width holds; the sparkline takes what they leave."""
     width, kept = look.width or 80, list(titles)

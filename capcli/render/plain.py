@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable
 
-from capcli.render.blocks import Block, Chart, Curve, Line, Look, Page, Pairs, Table, shown, written
+from capcli.render.blocks import Block, Chart, Curve, Line, Page, Pairs, Table, Terminal, shown, written
 
 _GAP = "  "
 
 
-def paint(blocks: Iterable[Block], look: Look) -> str:
+def paint(blocks: Iterable[Block], look: Terminal) -> str:
     """Return the blocks as text, one empty line between them."""
     parts = ["\n".join(_lines(block, look)) for block in blocks]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _lines(block: Block, look: Look) -> list[str]:
+def _lines(block: Block, look: Terminal) -> list[str]:
     if isinstance(block, Line):
         return [written(block.cell, look)]
     if isinstance(block, Page):
@@ -25,7 +25,7 @@ def _lines(block: Block, look: Look) -> list[str]:
     return _table(block, look)
 
 
-def _drawn(block: Chart | Curve, look: Look) -> list[str]:
+def _drawn(block: Chart | Curve, look: Terminal) -> list[str]:
     from capcli.render import chart, curve
 
     if isinstance(block, Chart):
@@ -35,14 +35,14 @@ def _drawn(block: Chart | Curve, look: Look) -> list[str]:
     return ["".join(cell.text for cell in line).rstrip() for line in lines]
 
 
-def _pairs(block: Pairs, look: Look) -> list[str]:
+def _pairs(block: Pairs, look: Terminal) -> list[str]:
     texts = [(shown(name, look), written(cell, look)) for name, cell in block.rows]
     width = max((len(name) for name, _ in texts), default=0)
     rows = [f"{name:<{width}}{_GAP}{text}".rstrip() for name, text in texts]
     return [shown(block.title, look), *rows] if block.title else rows
 
 
-def _table(block: Table, look: Look) -> list[str]:
+def _table(block: Table, look: Terminal) -> list[str]:
     texts = [[column.title for column in block.columns]]
     texts += [[written(cell, look) for cell in row] for row in block.rows]
     widths = [max(len(row[place]) for row in texts) for place in range(len(block.columns))]

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
-from capcli.render.blocks import Look
+from capcli.render.blocks import Terminal
 
 _BAR = 20
 
@@ -14,7 +14,7 @@ _BAR = 20
 class ProgressBar:
     """One line that is redrawn at each `show`; `clear` takes it away."""
 
-    def __init__(self, file: IO[str], look: Look) -> None:
+    def __init__(self, file: IO[str], look: Terminal) -> None:
         console = Console(
             file=file,
             width=look.width,

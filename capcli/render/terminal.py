@@ -19,10 +19,10 @@ from capcli.render.blocks import (
     Column,
     Curve,
     Line,
-    Look,
     Page,
     Pairs,
     Table,
+    Terminal,
     Tone,
     shown,
     written,
@@ -44,7 +44,7 @@ _WHOLE = "{number}  {deal}"
 _SHORTER = ("{number}  …{middle}…", "{number}")
 
 
-def paint(blocks: Iterable[Block], look: Look) -> str:
+def paint(blocks: Iterable[Block], look: Terminal) -> str:
     """Return the blocks as text with the escape codes of the reader's terminal."""
     target = StringIO()
     console = Console(
@@ -65,7 +65,7 @@ def paint(blocks: Iterable[Block], look: Look) -> str:
     return "\n".join(line.rstrip() for line in target.getvalue().split("\n"))
 
 
-def _parts(block: Block, look: Look) -> Iterator[RenderableType]:
+def _parts(block: Block, look: Terminal) -> Iterator[RenderableType]:
     if isinstance(block, Line):
         yield _text(block.cell, look)
     elif isinstance(block, Page):
@@ -82,7 +82,7 @@ def _parts(block: Block, look: Look) -> Iterator[RenderableType]:
         yield from _fitted(block, look)
 
 
-def _fitted(block: Table, look: Look) -> Iterator[RenderableType]:
+def _fitted(block: Table, look: Terminal) -> Iterator[RenderableType]:
     """Give a table the form that fits: whole, with its ids below it, or one block of pairs a row."""
     whole = _numbered(block, look, _WHOLE)
     shorter = [_numbered(block, look, form) for form in _SHORTER if whole != block]
@@ -106,7 +106,7 @@ def _fitted(block: Table, look: Look) -> Iterator[RenderableType]:
         yield from (_pairs(_as_pairs(block, row), look) for row in whole.rows)
 
 
-def _narrowed(block: Table, look: Look) -> Table | None:
+def _narrowed(block: Table, look: Terminal) -> Table | None:
     """Leave out columns that can be spared until the table fits; None where it cannot."""
     kept = block
     for spared in sorted((one for one in block.columns if one.spare), key=lambda one: -one.spare):
@@ -118,12 +118,12 @@ def _narrowed(block: Table, look: Look) -> Table | None:
     return None
 
 
-def _numbered(block: Table, look: Look, form: str) -> Table:
+def _numbered(block: Table, look: Terminal, form: str) -> Table:
     """Write each deal that has a number with it; only the middle of an id differs between deals."""
     return replace(block, rows=tuple(tuple(_named(cell, look, form) for cell in row) for row in block.rows))
 
 
-def _named(cell: Cell, look: Look, form: str) -> Cell:
+def _named(cell: Cell, look: Terminal, form: str) -> Cell:
     if not cell.deal or cell.text not in look.numbers:
         return cell
     parts = cell.text.split("-")
@@ -136,7 +136,7 @@ def _without_ids(block: Table) -> Table:
     return Table((Column("#"), *block.columns[:-1]), tuple(rows))
 
 
-def _text(cell: Cell, look: Look) -> Text:
+def _text(cell: Cell, look: Terminal) -> Text:
     return Text(written(cell, look), style=_STYLES[cell.tone], overflow="fold")
 
 
@@ -144,7 +144,7 @@ def _toned(line: Iterable[Cell]) -> Text:
     return Text.assemble(*((cell.text, _STYLES[cell.tone]) for cell in line))
 
 
-def _pairs(block: Pairs, look: Look) -> RenderableType:
+def _pairs(block: Pairs, look: Terminal) -> RenderableType:
     grid = RichTable.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -157,7 +157,7 @@ def _pairs(block: Pairs, look: Look) -> RenderableType:
     return Group(title, grid) if block.title else grid
 
 
-def _table(block: Table, look: Look) -> RichTable:
+def _table(block: Table, look: Terminal) -> RichTable:
     border = box.SIMPLE_HEAD if look.unicode else box.ASCII_DOUBLE_HEAD
     table = RichTable(box=border, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in block.columns:
@@ -168,7 +168,7 @@ def _table(block: Table, look: Look) -> RichTable:
     return table
 
 
-def _fits(block: Table, look: Look) -> bool:
+def _fits(block: Table, look: Terminal) -> bool:
     if look.width is None:
         return True
     texts = [[column.title for column in block.columns]]

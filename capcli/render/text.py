@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from capcli.errors import Problem
-from capcli.render.blocks import Block, Cell, Column, Line, Look, Table, Tone, shown
+from capcli.render.blocks import Block, Cell, Column, Line, Table, Terminal, Tone, shown
 from capcli.render.envelope import instant
 from capcli.render.fields import value_at
 
@@ -100,7 +100,7 @@ class Subject(Struct, frozen=True):
         return Line(Cell(f"{self.env}{account}", Tone.BAD if self.env == "live" else Tone.DIM))
 
 
-def text(data: Any, subject: Subject, look: Look, *, explain: bool = False) -> str:
+def text(data: Any, subject: Subject, look: Terminal, *, explain: bool = False) -> str:
     """Return a result as it is shown to a person."""
     from importlib import import_module
 
@@ -110,7 +110,7 @@ def text(data: Any, subject: Subject, look: Look, *, explain: bool = False) -> s
     return paint(_with_subject(view(data), subject), look)
 
 
-def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subject, look: Look) -> str:
+def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subject, look: Terminal) -> str:
     """Return chosen fields of rows as a table under their own names."""
     table = Table(
         tuple(Column(name, right=_is_number(rows, name)) for name in names),
@@ -119,7 +119,7 @@ def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subje
     return paint(_with_subject([table], subject), look)
 
 
-def paint(blocks: Iterable[Block], look: Look) -> str:
+def paint(blocks: Iterable[Block], look: Terminal) -> str:
     if look.terminal:
         from capcli.render import terminal
 
@@ -129,7 +129,7 @@ def paint(blocks: Iterable[Block], look: Look) -> str:
     return plain.paint(blocks, look)
 
 
-def problem_text(problem: Problem, look: Look) -> str:
+def problem_text(problem: Problem, look: Terminal) -> str:
     """Return what stopped a command: one line, and the next command where there is one."""
     head = f"error {problem.code}: "
     lines = [_toned(head, Tone.BAD, look) + shown(problem.message, look)]
@@ -160,7 +160,9 @@ def cell_text(value: Any) -> str:
     return instant(value) if hasattr(value, "astimezone") else str(value)
 
 
-def csv_text(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, look: Look | None = None) -> str:
+def csv_text(
+    rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, look: Terminal | None = None
+) -> str:
     """Return rows as RFC 4180: a header, CRLF line ends, quotes where a field needs them.
 
     Text is harmless wherever it is opened: control and direction characters are `?`, and what a spreadsheet
@@ -173,12 +175,12 @@ def csv_text(rows: Iterable[Mapping[str, Any]], names: tuple[str, ...], *, look:
     target = StringIO()
     writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow(names)
-    screen = look or Look()
+    screen = look or Terminal()
     writer.writerows([_csv_cell(row[name], screen) for name in names] for row in rows)
     return target.getvalue()
 
 
-def _csv_cell(value: Any, look: Look) -> str:
+def _csv_cell(value: Any, look: Terminal) -> str:
     text = shown(cell_text(value), look)
     is_words = isinstance(value, str | list | dict) and not _NUMBER.fullmatch(text)
     return f"'{text}" if is_words and text.lstrip().startswith(_FORMULA) else text
@@ -198,5 +200,5 @@ def _field(row: Mapping[str, Any], name: str) -> Any:
     return value_at(row, name) if "." in name else row[name]
 
 
-def _toned(words: str, tone: Tone, look: Look) -> str:
+def _toned(words: str, tone: Tone, look: Terminal) -> str:
     return f"\x1b[{_CODES[tone]}m{words}\x1b[0m" if look.colour else words

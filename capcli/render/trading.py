@@ -5,9 +5,9 @@ from typing import Any
 
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
-from capcli.domain.order import LegForm
+from capcli.domain.order import ExitForm
 from capcli.domain.policy import Check
-from capcli.domain.sizing import LegFigures, leverage_decides, pct_of_leverage
+from capcli.domain.sizing import ExitFigures, leverage_decides, pct_of_leverage
 from capcli.reconcile.outcomes import Execution
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.explain import sentences
@@ -156,11 +156,11 @@ def _limit(data: Preview) -> Cell:
     return Cell("none", Tone.DIM) if data.limit is None else Cell(_leg(data, data.limit, "", "gains"))
 
 
-def _leg(data: Preview, leg: LegFigures, kind: str, verb: str) -> str:
+def _leg(data: Preview, leg: ExitFigures, kind: str, verb: str) -> str:
     digits = places(data.bid, data.offer)
     if leg.distance <= 0:
         return f"{price(leg.level, digits)}, on the wrong side of the entry"
-    about = "about " if leg.form is LegForm.AMOUNT else ""
+    about = "about " if leg.form is ExitForm.AMOUNT else ""
     amount = money(leg.amount, data.account_currency)
     return (
         f"{about}{price(leg.level, digits)}, {kind}{price(leg.distance, digits)} away "

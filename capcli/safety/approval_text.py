@@ -12,9 +12,9 @@ from capcli.domain.money import plain, short
 from capcli.domain.notes import LONGEST_NOTE
 from capcli.domain.numbers import money, result
 from capcli.domain.opened import opened_figures
-from capcli.domain.policy import Case
-from capcli.domain.sizing import Figures, LegFigures
-from capcli.domain.unusual import Look, Unusual, cautions
+from capcli.domain.policy import CheckInput
+from capcli.domain.sizing import ExitFigures, Figures
+from capcli.domain.unusual import CautionInput, Unusual, cautions
 
 _NAME_LENGTH = 60
 
@@ -35,7 +35,7 @@ def request_text(what: str, lines: Iterable[str], env: str, account_id: str) -> 
     return "\n".join([what, *lines, f"On {env.upper()}, account {account_id}"])
 
 
-def order_text(case: Case, account_id: str, *, env: str, now: datetime) -> str:
+def order_text(case: CheckInput, account_id: str, *, env: str, now: datetime) -> str:
     """Say what an order does to the account, by the look that was just taken; `now` is the broker's time."""
     request, figures = case.request, opened_figures(case)
     entry = f"{plain(figures.entry)} {figures.currency}"
@@ -56,20 +56,20 @@ def order_text(case: Case, account_id: str, *, env: str, now: datetime) -> str:
     return request_text(what, lines, env, account_id)
 
 
-def warning_lines(case: Case, now: datetime) -> Iterator[str]:
+def warning_lines(case: CheckInput, now: datetime) -> Iterator[str]:
     """Say what is legal but unusual about an order or an amendment; `now` is the broker's time."""
-    for caution in cautions(Look(case, None, now)):
+    for caution in cautions(CautionInput(case, None, now)):
         # The line of the stop says so already.
         if caution.code is not Unusual.NO_STOP:
             yield f"Warning: {caution}"
 
 
-def _opened_lines(case: Case, figures: Figures) -> list[str]:
+def _opened_lines(case: CheckInput, figures: Figures) -> list[str]:
     account = figures.account_currency
     return [_stop(figures.stop, account, _kind_of_stop(case)), _limit(figures.limit, account)]
 
 
-def _margin_line(case: Case, margin: Decimal | None) -> str:
+def _margin_line(case: CheckInput, margin: Decimal | None) -> str:
     """Say the margin of what an order opens, and that of the whole account afterwards."""
     account, effect = case.account.currency, case.effect
     own = "unknown" if margin is None else money(margin, account)
@@ -80,7 +80,7 @@ def _margin_line(case: Case, margin: Decimal | None) -> str:
     return f"Margin {in_use}" if case.only_reduces else f"Margin {own}, {in_use}"
 
 
-def _effect_lines(case: Case) -> list[str]:
+def _effect_lines(case: CheckInput) -> list[str]:
     """Say what happens to open deals, where an order meets any: that is what a person approves."""
     effect = case.effect
     if effect is None or not effect.closes:
@@ -93,19 +93,19 @@ def _effect_lines(case: Case) -> list[str]:
     ]
 
 
-def _kind_of_stop(case: Case) -> str:
+def _kind_of_stop(case: CheckInput) -> str:
     if case.request.trailing:
         return "Trailing stop"
     return "Guaranteed stop" if case.request.guaranteed else "Stop"
 
 
-def _stop(stop: LegFigures | None, currency: str, kind: str) -> str:
+def _stop(stop: ExitFigures | None, currency: str, kind: str) -> str:
     if stop is None:
         return "NO STOP: the loss has no bound"
     return f"{kind} {plain(stop.level)}, loss there {money(abs(stop.amount), currency)}"
 
 
-def _limit(limit: LegFigures | None, currency: str) -> str:
+def _limit(limit: ExitFigures | None, currency: str) -> str:
     if limit is None:
         return "No limit"
     return f"Limit {plain(limit.level)}, gain there {money(abs(limit.amount), currency)}"
@@ -118,19 +118,19 @@ class Ends(Struct, frozen=True):
     limit: Decimal | None
 
 
-class Legs(Struct, frozen=True):
+class ExitOrders(Struct, frozen=True):
     """A deal's legs, and what it ends with at each of them."""
 
     bracket: Bracket
     ends: Ends
 
 
-def change_lines(before: Legs, after: Legs, currency: str) -> list[str]:
+def change_lines(before: ExitOrders, after: ExitOrders, currency: str) -> list[str]:
     """Say in account currency what an amendment does to what a deal can lose and gain."""
     return [line for line in (_stop_change(before, after, currency), *_rest(before, after, currency)) if line]
 
 
-def _stop_change(before: Legs, after: Legs, currency: str) -> str:
+def _stop_change(before: ExitOrders, after: ExitOrders, currency: str) -> str:
     was, then = before.ends.stop, after.ends.stop
     if not after.bracket.has_stop:
         gone = f" (until now: {_end(was, 'loss', currency)} there)" if was is not None else ""
@@ -148,7 +148,7 @@ def _stop_change(before: Legs, after: Legs, currency: str) -> str:
     return f"{verb} the stop: {_moved(was, then, 'loss', currency)}"
 
 
-def _rest(before: Legs, after: Legs, currency: str) -> Iterator[str]:
+def _rest(before: ExitOrders, after: ExitOrders, currency: str) -> Iterator[str]:
     if before.bracket.guaranteed and after.bracket.has_stop and not after.bracket.guaranteed:
         yield "Gives up the guarantee of the stop: a gap may lose more than that"
     was, then = before.ends.limit, after.ends.limit

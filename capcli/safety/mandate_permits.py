@@ -31,13 +31,13 @@ from capcli.domain.mandate import (
 )
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind
-from capcli.domain.policy import Case
+from capcli.domain.policy import CheckInput
 from capcli.domain.stored_order import read_order
 from capcli.errors import CapcliError, ConfigError
 from capcli.fanout import together
 from capcli.marketdata.conversion import known_rates
 from capcli.ports import Broker, Clock, Journal
-from capcli.trading.snapshot import Scene
+from capcli.trading.snapshot import AccountSnapshot
 
 # What the broker gives at once is a day, less a minute.
 _WINDOW = timedelta(hours=12)
@@ -214,7 +214,7 @@ class MandatePermits:
         return Spend(mandate.mandate_id, mandate.name, Deed.OPEN, loss, words)
 
 
-def opening_of(case: Case, scene: Scene) -> Opening:
+def opening_of(case: CheckInput, snapshot: AccountSnapshot) -> Opening:
     """Return what a mandate judges an order by, from the fresh look that the rules judged it by."""
     request, effect = case.request, case.effect
     assert effect is not None
@@ -223,7 +223,7 @@ def opening_of(case: Case, scene: Scene) -> Opening:
     meets = [deal.deal_id for deal in effect.deals]
     if request.kind is Kind.WORKING and not case.hedging:
         # It meets what is there when it fills, an order that fills before it included.
-        book: tuple[Position | WorkingOrder, ...] = (*scene.positions, *scene.orders)
+        book: tuple[Position | WorkingOrder, ...] = (*snapshot.positions, *snapshot.orders)
         meets = [row.deal_id for row in book if (row.epic, row.side) == (request.epic, request.side.opposite)]
     return Opening(
         epic=request.epic,
@@ -231,6 +231,6 @@ def opening_of(case: Case, scene: Scene) -> Opening:
         loss=None if stop is None else max(stop.amount, Decimal(0)) + worse,
         good_till=request.trigger.good_till if request.trigger else None,
         meets=tuple(meets),
-        positions=scene.positions,
-        orders=scene.orders,
+        positions=snapshot.positions,
+        orders=snapshot.orders,
     )

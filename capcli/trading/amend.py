@@ -24,30 +24,30 @@ from capcli.domain.bracket import (
 from capcli.domain.mandate import Tightening
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
-from capcli.domain.order import POSITIONS_PATH, Kind, Leg, LegForm, OrderRequest
-from capcli.domain.policy import Amends, Case
+from capcli.domain.order import POSITIONS_PATH, ExitForm, ExitOrder, Kind, OrderRequest
+from capcli.domain.policy import Amends, CheckInput
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.ports import AccountLock
 from capcli.reconcile.blocking import refuse_while_unresolved
-from capcli.reconcile.readback import Ended, Sight, asked_of, confirmed, position_sight, write_asked
-from capcli.reconcile.reconciler import Witness
+from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed, position_read_back, write_asked
+from capcli.reconcile.reconciler import Reconciler
 from capcli.refusals import in_words
 from capcli.reply import Reply, about
-from capcli.safety.approval_text import Ends, Legs, change_lines, position_told, warning_lines
+from capcli.safety.approval_text import Ends, ExitOrders, change_lines, position_told, warning_lines
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.exit_orders import (
     change_words,
     check_change,
+    exits_told,
     fitted,
-    legs_told,
     placed,
     require_all,
     require_gain,
 )
-from capcli.trading.mutation import Change as Sending
-from capcli.trading.mutation import Changer
+from capcli.trading.mutation import Mutation as Sending
+from capcli.trading.mutation import Mutations
 from capcli.trading.open_risk import lost, position_at
-from capcli.trading.snapshot import Scene, judge, look, order_rules, with_day
+from capcli.trading.snapshot import AccountSnapshot, check_input, order_rules, take_snapshot, with_day
 
 
 class Amendment(Struct, frozen=True):
@@ -87,10 +87,10 @@ class _Plan(Struct, frozen=True):
     def losses(self) -> tuple[str, ...]:
         return loosened(self.before, self.after, self.position.side)
 
-    def legs(self, bracket: Bracket, rate: Decimal) -> Legs:
+    def legs(self, bracket: Bracket, rate: Decimal) -> ExitOrders:
         """Return legs with what the position ends with there; `rate`: account currency for one of its own."""
         row = self.position
-        return Legs(
+        return ExitOrders(
             bracket, Ends(position_at(row, bracket.stop, rate), position_at(row, bracket.limit, rate))
         )
 
@@ -112,11 +112,11 @@ class Amendments:
     """Changes the stop and the limit of positions. What tightens is always possible, what loosens is risk."""
 
     def __init__(
-        self, changer: Changer, witness: Witness, lock: AccountLock, *, confirmation_needed: bool
+        self, changer: Mutations, reconciler: Reconciler, lock: AccountLock, *, confirmation_needed: bool
     ) -> None:
         self._changer = changer
-        self._desk = changer.desk
-        self._witness = witness
+        self._context = changer.context
+        self._reconciler = reconciler
         self._lock = lock
         self._confirmation_needed = confirmation_needed
 
@@ -132,9 +132,9 @@ class Amendments:
         check_change(change, "capcli positions amend")
         if change.empty:
             raise UsageError("Name a stop or a limit to change.", next="capcli positions amend --help")
-        require_trading(self._desk.policy, "The amendment")
+        require_trading(self._context.policy, "The amendment")
         require_confirmation(
-            self._desk.policy,
+            self._context.policy,
             confirmed=confirmed,
             needed=self._confirmation_needed,
             command=amend_command(deal_id, change),
@@ -150,10 +150,10 @@ class Amendments:
         Raises UsageError and DealUnknown, and ChecksFailed while the price is not far enough for that.
         """
         deal_id = typed.deal_id(deal_id)
-        with self._desk.placing(deal_id, f"capcli positions {deal_id}"):
-            position = self._desk.broker.position(deal_id)
-        require_gain(position, self._desk.broker.market(position.epic))
-        return Change(stop=Leg(LegForm.LEVEL, position.level))
+        with self._context.placing(deal_id, f"capcli positions {deal_id}"):
+            position = self._context.broker.position(deal_id)
+        require_gain(position, self._context.broker.market(position.epic))
+        return Change(stop=ExitOrder(ExitForm.LEVEL, position.level))
 
     def question(self, deal_id: str, change: Change) -> str | Reply[Amendment]:
         """Return what a person is asked before it is sent, or the answer where there is nothing to change.
@@ -168,13 +168,13 @@ class Amendments:
     @contextmanager
     def _planned(self, deal_id: str, change: Change) -> Iterator[_Plan]:
         """Lend a plan that passed every check, while nobody else changes the account."""
-        with self._desk.placing(deal_id, f"capcli positions {deal_id}"):
-            self._desk.broker.position(deal_id)
-        account_id = self._desk.broker.account_id or ""
+        with self._context.placing(deal_id, f"capcli positions {deal_id}"):
+            self._context.broker.position(deal_id)
+        account_id = self._context.broker.account_id or ""
         with (
             about(account_id),
-            self._lock(self._desk.env, self._desk.broker.host, account_id),
-            self._desk.broker.hold_account(),
+            self._lock(self._context.env, self._context.broker.host, account_id),
+            self._context.broker.hold_account(),
         ):
             yield self._plan(deal_id, change, account_id)
 
@@ -184,7 +184,7 @@ class Amendments:
 
     def _plan(self, deal_id: str, change: Change, account_id: str) -> _Plan:
         """Read the position and the market, work out the legs, and refuse what must not be sent."""
-        position = self._desk.broker.position(deal_id)
+        position = self._context.broker.position(deal_id)
         before = of_position(position)
         if position.trailing and before.trail is None and change.stop is None and not change.no_stop:
             raise UsageError(
@@ -195,12 +195,12 @@ class Amendments:
         request = OrderRequest(
             position.epic, position.side, position.size, change.stop, change.limit, change.trailing
         )
-        scene = look(self._desk, request, with_orders=False, opening=False)
-        self._require_account(scene, account_id, deal_id)
-        step = order_rules(scene.market).price_step
+        snapshot = take_snapshot(self._context, request, with_orders=False, opening=False)
+        self._require_account(snapshot, account_id, deal_id)
+        step = order_rules(snapshot.market).price_step
         request = placed(request, position.level, step)
         change = replace(change, stop=request.stop, limit=request.limit)
-        ground = Ground(scene.market.quote.exit(position.side), position.side, step)
+        ground = Ground(snapshot.market.quote.exit(position.side), position.side, step)
         plan = _Plan(position, account_id, change, before, amended(before, change, ground))
         if change.guaranteed and not plan.after.has_stop:
             raise UsageError(
@@ -208,7 +208,7 @@ class Amendments:
                 next="capcli positions amend --help",
             )
         self._refuse_moving_level(plan)
-        case = self._check(plan, scene, request, ground.price)
+        case = self._check(plan, snapshot, request, ground.price)
         rate, currency = case.figures.conversion_rate, case.account.currency
         lines = change_lines(plan.legs(before, rate), plan.legs(plan.after, rate), currency)
         return replace(plan, consequences=(*lines, *warning_lines(case, case.now)))
@@ -218,8 +218,8 @@ class Amendments:
         change, after = plan.change, plan.after
         # A trailing stop is sent as its distance, which stays.
         sent_as_levels = (change.limit,) if after.trail is not None else (change.stop, change.limit)
-        moves = any(leg is not None and leg.form is LegForm.DISTANCE for leg in sent_as_levels)
-        if moves and self._desk.approvals.needed:
+        moves = any(leg is not None and leg.form is ExitForm.DISTANCE for leg in sent_as_levels)
+        if moves and self._context.approvals.needed:
             stop = None if after.trail is not None else after.stop
             fixed = replace(change, stop=_at(change.stop, stop), limit=_at(change.limit, after.limit))
             raise UsageError(
@@ -228,25 +228,27 @@ class Amendments:
                 next=amend_command(plan.position.deal_id, fixed),
             )
 
-    def _require_account(self, scene: Scene, account_id: str, deal_id: str) -> None:
-        if scene.account_id != account_id:
+    def _require_account(self, snapshot: AccountSnapshot, account_id: str, deal_id: str) -> None:
+        if snapshot.account_id != account_id:
             raise DealUnknown(
-                f"The session went to account {scene.account_id} meanwhile; {deal_id} is on {account_id}. "
+                f"The session went to account {snapshot.account_id} meanwhile; {deal_id} is on {account_id}. "
                 "Nothing was sent.",
                 next=f"capcli positions {deal_id} --account {account_id}",
             )
 
-    def _check(self, plan: _Plan, scene: Scene, request: OrderRequest, price: Decimal) -> Case:
+    def _check(
+        self, plan: _Plan, snapshot: AccountSnapshot, request: OrderRequest, price: Decimal
+    ) -> CheckInput:
         """Refuse what must not be sent: what does not fit, and new risk where there may be none."""
         deal_id, losses = plan.position.deal_id, plan.losses
         if losses:
-            self._desk.refuse_while_halted("The amendment")
+            self._context.refuse_while_halted("The amendment")
             what = f"this amendment {' and '.join(losses)}"
-            refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
-            scene = with_day(self._desk, scene)
-        at_stop = position_at(plan.position, plan.after.stop, scene.rates[scene.market.currency])
+            refuse_while_unresolved(self._context, self._reconciler, plan.account_id, what)
+            snapshot = with_day(self._context, snapshot)
+        at_stop = position_at(plan.position, plan.after.stop, snapshot.rates[snapshot.market.currency])
         amends = Amends(deal_id, lost(at_stop), losses)
-        case = judge(self._desk, scene, _with_guarantee(request, plan), None, amends=amends)
+        case = check_input(self._context, snapshot, _with_guarantee(request, plan), None, amends=amends)
         case = fitted(case, plan.change, plan.after, price)
         require_all(case)
         return case
@@ -263,8 +265,8 @@ class Amendments:
             name=f"The amendment of {deal_id}",
             command=plan.command,
             unchanged="Its stop and limit are as before.",
-            look=lambda: position_sight(self._desk.broker, deal_id, plan.account_id, plan.after),
-            conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
+            look=lambda: position_read_back(self._context.broker, deal_id, plan.account_id, plan.after),
+            conclude=lambda attempt, answer, read_back: self._conclude(plan, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if plan.losses else None,
             tightening=_tightening(plan),
@@ -272,13 +274,13 @@ class Amendments:
         )
 
     def _conclude(
-        self, plan: _Plan, attempt: AttemptRecord, answer: Answer, sight: Sight
+        self, plan: _Plan, attempt: AttemptRecord, answer: Answer, read_back: ReadBack
     ) -> Reply[Amendment]:
-        if sight is Sight.GONE:
+        if read_back is ReadBack.GONE:
             raise self._closed_meanwhile(plan, attempt, answer)
-        if sight is Sight.DONE:
+        if read_back is ReadBack.DONE:
             return self._landed(plan, attempt, answer)
-        if sight is Sight.NOT_YET:
+        if read_back is ReadBack.NOT_YET:
             self._raise_rejection(plan, attempt, answer)
             if classify(answer) is AttemptState.ACKED:
                 return self._not_as_asked(plan, attempt, answer)
@@ -306,7 +308,7 @@ class Amendments:
     def _not_as_asked(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> Reply[Amendment]:
         """Tell of an amendment that the broker took and that the position does not show."""
         try:
-            row = self._desk.broker.position(plan.position.deal_id)
+            row = self._context.broker.position(plan.position.deal_id)
         except CapcliError as error:
             self._changer.record(attempt, AttemptState.UNKNOWN, answer)
             return self._unknown(plan, attempt, error.message)
@@ -319,7 +321,7 @@ class Amendments:
 
     def _raise_rejection(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> None:
         reference = answer.deal_reference or f"p_{plan.position.deal_id}"
-        confirm = confirmed(self._desk.broker, reference, asked_of(attempt))
+        confirm = confirmed(self._context.broker, reference, asked_of(attempt))
         if confirm is None or confirm.accepted:
             return
         reason = confirm.reason or "no reason given"
@@ -394,15 +396,15 @@ def amend_command(deal_id: str, change: Change) -> str:
     return " ".join(["capcli positions amend", deal_id, *change_words(change)])
 
 
-def _at(leg: Leg | None, level: Decimal | None) -> Leg | None:
+def _at(leg: ExitOrder | None, level: Decimal | None) -> ExitOrder | None:
     """Return a leg as the level that it is now."""
-    return leg if leg is None or level is None else Leg(LegForm.LEVEL, level)
+    return leg if leg is None or level is None else ExitOrder(ExitForm.LEVEL, level)
 
 
 def _with_guarantee(request: OrderRequest, plan: _Plan) -> OrderRequest:
     stop = request.stop
     if plan.change.guaranteed and plan.after.stop is not None:
-        stop = Leg(LegForm.LEVEL, plan.after.stop)
+        stop = ExitOrder(ExitForm.LEVEL, plan.after.stop)
     return replace(request, stop=stop, guaranteed=plan.after.guaranteed and stop is not None)
 
 
@@ -425,7 +427,7 @@ def _has(plan: _Plan) -> str:
 
 
 def _legs(plan: _Plan) -> str:
-    return legs_told(plan.before, plan.after)
+    return exits_told(plan.before, plan.after)
 
 
 def _no_stop(plan: _Plan, row: Position) -> Problem:

@@ -37,15 +37,15 @@ from capcli.ports import AccountLock
 from capcli.reconcile.blocking import refuse_while_unresolved
 from capcli.reconcile.readback import (
     Ended,
-    Sight,
-    amended_order_sight,
+    ReadBack,
+    amended_order_read_back,
     asked_of,
     confirmed,
     filled_as,
     read_asked,
     write_asked,
 )
-from capcli.reconcile.reconciler import Witness
+from capcli.reconcile.reconciler import Reconciler
 from capcli.refusals import in_words
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import order_told
@@ -63,10 +63,10 @@ from capcli.trading.amend_order_plan import (
 )
 from capcli.trading.cancel import find_order, was_filled
 from capcli.trading.exit_orders import fitted, placed, require_all
-from capcli.trading.mutation import Change as Sending
-from capcli.trading.mutation import Changer
+from capcli.trading.mutation import Mutation as Sending
+from capcli.trading.mutation import Mutations
 from capcli.trading.open_risk import lost, order_at
-from capcli.trading.snapshot import Scene, judge, look, order_rules, with_day
+from capcli.trading.snapshot import AccountSnapshot, check_input, order_rules, take_snapshot, with_day
 
 _HELP = "capcli orders amend --help"
 
@@ -102,11 +102,11 @@ class OrderAmendments:
     """Changes working orders. What only tightens is always possible, anything else is new risk."""
 
     def __init__(
-        self, changer: Changer, witness: Witness, lock: AccountLock, *, confirmation_needed: bool
+        self, changer: Mutations, reconciler: Reconciler, lock: AccountLock, *, confirmation_needed: bool
     ) -> None:
         self._changer = changer
-        self._desk = changer.desk
-        self._witness = witness
+        self._context = changer.context
+        self._reconciler = reconciler
         self._lock = lock
         self._confirmation_needed = confirmation_needed
 
@@ -120,9 +120,9 @@ class OrderAmendments:
         """
         deal_id = typed.deal_id(deal_id)
         check_order_change(change)
-        require_trading(self._desk.policy, "The amendment")
+        require_trading(self._context.policy, "The amendment")
         require_confirmation(
-            self._desk.policy,
+            self._context.policy,
             confirmed=confirmed,
             needed=self._confirmation_needed,
             command=amend_order_command(deal_id, change),
@@ -145,13 +145,13 @@ class OrderAmendments:
     @contextmanager
     def _planned(self, deal_id: str, change: OrderChange) -> Iterator[Plan]:
         """Lend a plan that passed every check, while nobody else changes the account."""
-        with self._desk.placing(deal_id, f"capcli orders {deal_id}"):
-            find_order(self._desk.broker, deal_id)
-        account_id = self._desk.broker.account_id or ""
+        with self._context.placing(deal_id, f"capcli orders {deal_id}"):
+            find_order(self._context.broker, deal_id)
+        account_id = self._context.broker.account_id or ""
         with (
             about(account_id),
-            self._lock(self._desk.env, self._desk.broker.host, account_id),
-            self._desk.broker.hold_account(),
+            self._lock(self._context.env, self._context.broker.host, account_id),
+            self._context.broker.hold_account(),
         ):
             yield self.plan(deal_id, change, account_id)
 
@@ -165,7 +165,7 @@ class OrderAmendments:
 
         Called inside the account lock: it settles what is unresolved where the change adds risk.
         """
-        order = find_order(self._desk.broker, deal_id)
+        order = find_order(self._context.broker, deal_id)
         level = order.level if change.level is None else change.level
         until = change.good_till or (None if change.no_expiry else order.good_till)
         request = OrderRequest(
@@ -177,31 +177,31 @@ class OrderAmendments:
             change.legs.trailing,
             trigger=Trigger(level, order.type, until),
         )
-        scene = look(self._desk, request, with_orders=False, opening=False)
-        if scene.account_id != account_id:
+        snapshot = take_snapshot(self._context, request, with_orders=False, opening=False)
+        if snapshot.account_id != account_id:
             raise DealUnknown(
-                f"The session went to account {scene.account_id} meanwhile; {deal_id} is on {account_id}. "
+                f"The session went to account {snapshot.account_id} meanwhile; {deal_id} is on {account_id}. "
                 "Nothing was sent.",
                 next=f"capcli orders {deal_id} --account {account_id}",
             )
-        step = order_rules(scene.market).price_step
+        step = order_rules(snapshot.market).price_step
         request = placed(request, level, step)
         change = replace(change, legs=replace(change.legs, stop=request.stop, limit=request.limit))
         ground = Ground(level, order.side, step)
         legs = amended(of_order(order, level), change.legs, ground)
         plan = Plan(order, account_id, change, Target(legs, level, until))
-        case = self._check(plan, scene, request)
+        case = self._check(plan, snapshot, request)
         return replace(plan, consequences=tuple(consequences_of(plan, case)))
 
-    def _check(self, plan: Plan, scene: Scene, request: OrderRequest) -> policy.Case:
+    def _check(self, plan: Plan, snapshot: AccountSnapshot, request: OrderRequest) -> policy.CheckInput:
         legs, named = plan.target.bracket, plan.change.legs
         if named.guaranteed and legs.stop is None:
             raise UsageError("There is no stop that could be guaranteed: name one.", next=_HELP)
         order, risks = plan.order, risks_of(plan)
         if risks:
             self._refuse_risk(plan, risks)
-            scene = with_day(self._desk, scene)
-        at_stop = order_at(order, plan.level, legs.stop, scene.rates[scene.market.currency])
+            snapshot = with_day(self._context, snapshot)
+        at_stop = order_at(order, plan.level, legs.stop, snapshot.rates[snapshot.market.currency])
         amends = policy.Amends(
             order.deal_id,
             lost(at_stop),
@@ -209,7 +209,7 @@ class OrderAmendments:
             moves=plan.level != order.level,
             ends=plan.change.good_till is not None,
         )
-        case = judge(self._desk, scene, with_guarantee(request, plan), order.type, amends=amends)
+        case = check_input(self._context, snapshot, with_guarantee(request, plan), order.type, amends=amends)
         case = fitted(case, named, legs, plan.level)
         try:
             require_all(case)
@@ -222,9 +222,9 @@ class OrderAmendments:
 
     def _refuse_risk(self, plan: Plan, risks: tuple[str, ...]) -> None:
         """Raise Halted, AttemptUnresolved or LateLanding."""
-        self._desk.refuse_while_halted("The amendment")
+        self._context.refuse_while_halted("The amendment")
         what = f"this amendment {' and '.join(risks)}"
-        refuse_while_unresolved(self._desk, self._witness, plan.account_id, what)
+        refuse_while_unresolved(self._context, self._reconciler, plan.account_id, what)
 
     def _sending(self, plan: Plan) -> Sending[Reply[OrderAmendment]]:
         deal_id = plan.order.deal_id
@@ -238,23 +238,23 @@ class OrderAmendments:
             name=f"The amendment of {deal_id}",
             command=plan.command,
             unchanged="The order is as before.",
-            look=lambda: amended_order_sight(self._desk.broker, deal_id, plan.account_id, plan.target),
-            conclude=lambda attempt, answer, sight: self._conclude(plan, attempt, answer, sight),
+            look=lambda: amended_order_read_back(self._context.broker, deal_id, plan.account_id, plan.target),
+            conclude=lambda attempt, answer, read_back: self._conclude(plan, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
             risk="The amendment" if risks_of(plan) else None,
             shown=(f"Amend {order_told(plan.order)}", f"So that {plan_told(plan)}", *plan.consequences),
         )
 
     def _conclude(
-        self, plan: Plan, attempt: AttemptRecord, answer: Answer, sight: Sight
+        self, plan: Plan, attempt: AttemptRecord, answer: Answer, read_back: ReadBack
     ) -> Reply[OrderAmendment]:
-        if sight is Sight.GONE:
+        if read_back is ReadBack.GONE:
             raise self._gone(plan, attempt, answer)
-        if sight is Sight.DONE:
+        if read_back is ReadBack.DONE:
             protected = Protection.YES if plan.target.bracket.has_stop else Protection.NOT_ASKED
             self._record_landing(plan, attempt, answer, protected)
             return _reply(plan, attempt, AttemptState.LANDED, None, f"Amended: {plan_told(plan)}")
-        if sight is Sight.NOT_YET:
+        if read_back is ReadBack.NOT_YET:
             self._raise_rejection(plan, attempt, answer)
             if classify(answer) is AttemptState.ACKED:
                 return self._not_as_asked(plan, attempt, answer)
@@ -277,7 +277,7 @@ class OrderAmendments:
 
     def _not_as_asked(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> Reply[OrderAmendment]:
         try:
-            row = find_order(self._desk.broker, plan.order.deal_id)
+            row = find_order(self._context.broker, plan.order.deal_id)
         except CapcliError as error:
             self._changer.record(attempt, AttemptState.UNKNOWN, answer)
             return self._unknown(plan, attempt, error.message)
@@ -291,7 +291,7 @@ class OrderAmendments:
     def _raise_rejection(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> None:
         if answer.deal_reference is None:
             return
-        confirm = confirmed(self._desk.broker, answer.deal_reference, asked_of(attempt))
+        confirm = confirmed(self._context.broker, answer.deal_reference, asked_of(attempt))
         if confirm is None or confirm.accepted:
             return
         reason = confirm.reason or "no reason given"
@@ -305,7 +305,7 @@ class OrderAmendments:
 
     def _gone(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
         deal_id = plan.order.deal_id
-        position = filled_as(self._desk.broker, deal_id)
+        position = filled_as(self._context.broker, deal_id)
         note = f"it was filled: {position.deal_id}" if position else "it no longer waits"
         self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
         if position:

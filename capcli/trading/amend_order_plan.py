@@ -20,10 +20,10 @@ from capcli.domain.bracket import (
 )
 from capcli.domain.money import EXACT, plain
 from capcli.domain.numbers import money
-from capcli.domain.order import Leg, LegForm, OrderRequest, wire_time
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, wire_time
 from capcli.errors import UsageError
-from capcli.safety.approval_text import Ends, Legs, change_lines, order_told, warning_lines
-from capcli.trading.exit_orders import change_words, check_change, legs_told
+from capcli.safety.approval_text import Ends, ExitOrders, change_lines, order_told, warning_lines
+from capcli.trading.exit_orders import change_words, check_change, exits_told
 from capcli.trading.open_risk import order_at
 
 _HELP = "capcli orders amend --help"
@@ -60,17 +60,17 @@ class Plan(Struct, frozen=True):
     def level(self) -> Decimal:
         return self.order.level if self.target.level is None else self.target.level
 
-    def before(self, rate: Decimal) -> Legs:
+    def before(self, rate: Decimal) -> ExitOrders:
         """Return the legs as they are, with what the order ends with there once it is filled."""
         return self._legs(self.order.level, of_order(self.order), rate)
 
-    def after(self, rate: Decimal) -> Legs:
+    def after(self, rate: Decimal) -> ExitOrders:
         """Return the legs as they are to be; `rate` is account currency for one of the instrument's."""
         return self._legs(self.level, self.target.bracket, rate)
 
-    def _legs(self, entry: Decimal, bracket: Bracket, rate: Decimal) -> Legs:
+    def _legs(self, entry: Decimal, bracket: Bracket, rate: Decimal) -> ExitOrders:
         ends = (order_at(self.order, entry, level, rate) for level in (bracket.stop, bracket.limit))
-        return Legs(bracket, Ends(*ends))
+        return ExitOrders(bracket, Ends(*ends))
 
 
 def risks_of(plan: Plan) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ def _risks(plan: Plan) -> Iterator[str]:
     yield from loosened(of_order(order, plan.level), plan.target.bracket, order.side)
 
 
-def consequences_of(plan: Plan, case: policy.Case) -> Iterator[str]:
+def consequences_of(plan: Plan, case: policy.CheckInput) -> Iterator[str]:
     """Say in account currency what the order would then open, and what that can lose and gain."""
     rate, currency, margin = case.figures.conversion_rate, case.account.currency, case.figures.margin
     if plan.level != plan.order.level and margin is not None:
@@ -141,14 +141,14 @@ def with_guarantee(request: OrderRequest, plan: Plan) -> OrderRequest:
     return replace(request, stop=stop, guaranteed=legs.guaranteed and named)
 
 
-def _at(level: Decimal | None) -> Leg | None:
-    return None if level is None else Leg(LegForm.LEVEL, level)
+def _at(level: Decimal | None) -> ExitOrder | None:
+    return None if level is None else ExitOrder(ExitForm.LEVEL, level)
 
 
 def plan_told(plan: Plan) -> str:
     """Say what an order is to be."""
     order, until = plan.order, plan.target.good_till
-    legs = legs_told(of_order(order), plan.target.bracket)
+    legs = exits_told(of_order(order), plan.target.bracket)
     moved = f", moved to {plain(plan.level)}," if plan.level != order.level else ""
     end = f"until {until:%Y-%m-%d %H:%M:%S}Z" if until else "with no expiry"
     return f"{order_told(order)}{moved} has {legs}; it waits {end}."

@@ -17,10 +17,10 @@ from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.bracket import Change
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import floor_to, plain
-from capcli.domain.order import ORDERS_PATH, Kind, Leg, LegForm
+from capcli.domain.order import ORDERS_PATH, ExitForm, ExitOrder, Kind
 from capcli.errors import ChecksFailed, PreviewElsewhere, PreviewExpired, PreviewUnknown, UsageError
 from capcli.ports import AccountLock, Ids
-from capcli.reconcile.reconciler import Witness
+from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import order_told
 from capcli.safety.trading_gate import require_confirmation, require_trading
@@ -34,7 +34,7 @@ from capcli.trading.amend_order_plan import (
     risks_of,
 )
 from capcli.trading.cancel import find_order
-from capcli.trading.snapshot import Desk, active_on, clock_fault, life_fault, order_rules, returning
+from capcli.trading.snapshot import Context, active_on, clock_fault, life_fault, order_rules, returning
 
 
 class Dropped(Struct, frozen=True):
@@ -78,10 +78,12 @@ class Setting:
 class OrderUpdates:
     """Previews and executes updates over the same checks and sending as an amendment."""
 
-    def __init__(self, desk: Desk, amendments: OrderAmendments, witness: Witness, setting: Setting) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: Context, amendments: OrderAmendments, reconciler: Reconciler, setting: Setting
+    ) -> None:
+        self._context = context
         self._amendments = amendments
-        self._witness = witness
+        self._reconciler = reconciler
         self._setting = setting
 
     def preview(self, deal_id: str, change: OrderChange, dropped: Dropped) -> Reply[OrderUpdate]:
@@ -92,11 +94,11 @@ class OrderUpdates:
         """
         deal_id = typed.deal_id(deal_id)
         check_order_change(replace(change, legs=_as_distances(change.legs, lambda leg: leg.value)))
-        with self._desk.placing(deal_id, f"capcli orders {deal_id}"):
-            order = find_order(self._desk.broker, deal_id)
-        account_id = self._desk.broker.account_id or ""
-        lock = self._setting.lock(self._desk.env, self._desk.broker.host, account_id)
-        with about(account_id), lock, self._desk.broker.hold_account():
+        with self._context.placing(deal_id, f"capcli orders {deal_id}"):
+            order = find_order(self._context.broker, deal_id)
+        account_id = self._context.broker.account_id or ""
+        lock = self._setting.lock(self._context.env, self._context.broker.host, account_id)
+        with about(account_id), lock, self._context.broker.hold_account():
             change = self._in_prices(change, order)
             plan = self._amendments.plan(deal_id, change, account_id)
             _refuse_kept(plan, dropped)
@@ -114,11 +116,11 @@ class OrderUpdates:
         Raises UsageError where the amount cannot be one, and RulesMissing.
         """
         if all(
-            leg is None or leg.form is not LegForm.AMOUNT for leg in (change.legs.stop, change.legs.limit)
+            leg is None or leg.form is not ExitForm.AMOUNT for leg in (change.legs.stop, change.legs.limit)
         ):
             return change
-        market = self._desk.broker.details(order.epic)
-        if market.currency != self._desk.broker.account_currency:
+        market = self._context.broker.details(order.epic)
+        if market.currency != self._context.broker.account_currency:
             raise UsageError(
                 f"An amount on a market in {market.currency} depends on an exchange rate: give a level or a "
                 "distance. Nothing was stored.",
@@ -126,7 +128,7 @@ class OrderUpdates:
             )
         step = order_rules(market).price_step
 
-        def distance(leg: Leg) -> Decimal:
+        def distance(leg: ExitOrder) -> Decimal:
             found = floor_to(leg.value / order.size, step)
             if found <= 0:
                 raise UsageError(
@@ -147,23 +149,23 @@ class OrderUpdates:
         """
         record = self._find(typed.preview_id(preview_id))
         with about(record.account_id, lambda: {"preview_id": record.preview_id}):
-            if self._desk.journal.attempt_of(record.preview_id) is None:
+            if self._context.journal.attempt_of(record.preview_id) is None:
                 self._gate(record, confirmed=confirmed)
             lock = self._setting.lock(record.env, record.host, record.account_id)
-            with lock, returning(self._desk.broker), self._desk.broker.hold_account():
-                attempt = self._desk.journal.attempt_of(record.preview_id)
+            with lock, returning(self._context.broker), self._context.broker.hold_account():
+                attempt = self._context.journal.attempt_of(record.preview_id)
                 if attempt is not None:
                     order, change = _read(record.document)
-                    settled = self._witness.settle(attempt)
+                    settled = self._reconciler.settle(attempt)
                     return previewed_again(order, change, settled, record.preview_id)
                 return self._send(record)
 
     def _send(self, record: PreviewRecord) -> Reply[OrderAmendment]:
         order, change = _read(record.document)
         deal_id = order.deal_id
-        if active_on(self._desk.broker, record.account_id) != record.account_id:
+        if active_on(self._context.broker, record.account_id) != record.account_id:
             raise self._elsewhere(record, f"account {record.account_id}")
-        if why := clock_fault(self._desk, record):
+        if why := clock_fault(self._context, record):
             raise PreviewExpired(
                 f"{record.preview_id} {why} Nothing was sent. Make a new preview.",
                 next=amend_order_command(deal_id, change),
@@ -179,14 +181,14 @@ class OrderUpdates:
         return self._amendments.send_previewed(plan, record)
 
     def _find(self, preview_id: str) -> PreviewRecord:
-        record = self._desk.journal.preview(preview_id)
+        record = self._context.journal.preview(preview_id)
         if record is None:
             raise PreviewUnknown(
                 f"No preview has the id {preview_id}. Nothing was sent.", next="capcli orders amend --help"
             )
         if record.kind is not Kind.WORKING_UPDATE:
             raise self._elsewhere(record, f"a {record.kind.value} order")
-        if (record.env, record.host) != (self._desk.env, self._desk.broker.host):
+        if (record.env, record.host) != (self._context.env, self._context.broker.host):
             raise self._elsewhere(record, f"{record.env} ({record.host})")
         if self._setting.account not in {None, record.account_id}:
             raise self._elsewhere(record, f"account {record.account_id}")
@@ -200,26 +202,26 @@ class OrderUpdates:
 
     def _gate(self, record: PreviewRecord, *, confirmed: bool) -> None:
         order, change = _read(record.document)
-        if why := life_fault(self._desk, record):
+        if why := life_fault(self._context, record):
             raise PreviewExpired(
                 f"{record.preview_id} {why} Nothing was sent. Make a new preview.",
                 next=amend_order_command(order.deal_id, change),
             )
-        require_trading(self._desk.policy, "The update")
+        require_trading(self._context.policy, "The update")
         require_confirmation(
-            self._desk.policy,
+            self._context.policy,
             confirmed=confirmed,
             needed=self._setting.confirmation_needed,
             command=f"capcli orders amend {order.deal_id}",
         )
 
     def _store(self, plan: Plan) -> PreviewRecord:
-        body, now = body_of(plan), self._desk.clock()
+        body, now = body_of(plan), self._context.clock()
         record = PreviewRecord(
             preview_id=self._setting.ids("p_"),
             kind=Kind.WORKING_UPDATE,
-            env=self._desk.env,
-            host=self._desk.broker.host,
+            env=self._context.env,
+            host=self._context.broker.host,
             account_id=plan.account_id,
             method="PUT",
             path=f"{ORDERS_PATH}/{plan.order.deal_id}",
@@ -229,16 +231,20 @@ class OrderUpdates:
             quote=b"",
             state=PreviewState.READY,
             created_at=now,
-            broker_time=self._desk.broker.broker_time(),
+            broker_time=self._context.broker.broker_time(),
             expires_at=now + timedelta(seconds=self._setting.ttl_s),
         )
-        self._desk.journal.save_preview(record)
+        self._context.journal.save_preview(record)
         return record
 
 
-def _as_distances(legs: Change, distance: Callable[[Leg], Decimal]) -> Change:
-    def turned(leg: Leg | None) -> Leg | None:
-        return leg if leg is None or leg.form is not LegForm.AMOUNT else Leg(LegForm.DISTANCE, distance(leg))
+def _as_distances(legs: Change, distance: Callable[[ExitOrder], Decimal]) -> Change:
+    def turned(leg: ExitOrder | None) -> ExitOrder | None:
+        return (
+            leg
+            if leg is None or leg.form is not ExitForm.AMOUNT
+            else ExitOrder(ExitForm.DISTANCE, distance(leg))
+        )
 
     return replace(legs, stop=turned(legs.stop), limit=turned(legs.limit))
 
@@ -318,8 +324,8 @@ def _order(raw: Mapping[str, Any]) -> WorkingOrder:
     return WorkingOrder(**facts)
 
 
-def _leg(raw: list[str] | None) -> Leg | None:
-    return Leg(LegForm(raw[0]), Decimal(raw[1])) if raw else None
+def _leg(raw: list[str] | None) -> ExitOrder | None:
+    return ExitOrder(ExitForm(raw[0]), Decimal(raw[1])) if raw else None
 
 
 def _number(text: str | None) -> Decimal | None:

@@ -23,12 +23,12 @@ from capcli.errors import (
     Unreachable,
 )
 from capcli.ports import Broker
-from capcli.reconcile.readback import Ended, Sight, asked_of, confirmed, filled_as, order_sight
+from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed, filled_as, order_read_back
 from capcli.reply import Reply
 from capcli.safety.approval_text import order_told
 from capcli.safety.trading_gate import require_confirmation, require_way_out
 from capcli.trading.exit_text import cancel_lines
-from capcli.trading.mutation import AGREES_AFTER_S, Change, Changer
+from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations
 from capcli.trading.snapshot import active_account_id
 
 # A filled order is for a moment in neither list, and its activity may lag (API page 9.6).
@@ -71,9 +71,9 @@ class _Target(Struct, frozen=True):
 class Cancellations:
     """Cancels working orders. That needs the broker and the deal id: no limit or journal stops it."""
 
-    def __init__(self, changer: Changer, *, confirmation_needed: bool) -> None:
+    def __init__(self, changer: Mutations, *, confirmation_needed: bool) -> None:
         self._changer = changer
-        self._desk = changer.desk
+        self._context = changer.context
         self._confirmation_needed = confirmation_needed
 
     def cancel(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Cancellation]:
@@ -84,30 +84,32 @@ class Cancellations:
         """
         deal_id = typed.deal_id(deal_id)
         command = f"capcli orders cancel {deal_id}"
-        require_way_out(self._desk.policy, "The cancellation", command, person=person)
+        require_way_out(self._context.policy, "The cancellation", command, person=person)
         needed = self._confirmation_needed
-        require_confirmation(self._desk.policy, confirmed=confirmed or person, needed=needed, command=command)
-        self._changer.recall.ask()
+        require_confirmation(
+            self._context.policy, confirmed=confirmed or person, needed=needed, command=command
+        )
+        self._changer.send_gate.ask()
         target = self._target(deal_id)
-        return self._changer.take_away(self._change(target), active_account_id(self._desk), person=person)
+        return self._changer.take_away(self._change(target), active_account_id(self._context), person=person)
 
     def question(self, deal_id: str) -> str:
         """Return what a person is asked before an order is cancelled. Raises DealUnknown after two looks."""
         change = self._change(self._target(typed.deal_id(deal_id)))
-        return self._changer.asked(change, active_account_id(self._desk), asking=True).text
+        return self._changer.asked(change, active_account_id(self._context), asking=True).text
 
     def asked(self, deal_id: str, order: WorkingOrder | None) -> Asked:
         """Return what a person is asked about the cancellation of an order."""
-        return self._changer.asked(self._change(_Target(deal_id, order)), active_account_id(self._desk))
+        return self._changer.asked(self._change(_Target(deal_id, order)), active_account_id(self._context))
 
     def _would_open(self, target: _Target) -> tuple[str, ...]:
-        return cancel_lines(self._desk.broker, (target.order,)) if target.order else ()
+        return cancel_lines(self._context.broker, (target.order,)) if target.order else ()
 
     def _target(self, deal_id: str) -> _Target:
         """Read the order. Its id is enough to cancel it; that it is not there takes two looks."""
         for last in (False, True):
             try:
-                found = self._desk.broker.list_orders()
+                found = self._context.broker.list_orders()
             except (BrokerRefused, Unreachable, RateLimited):
                 return _Target(deal_id, None)
             order = next((row for row in found.rows if row.deal_id == deal_id), None)
@@ -115,19 +117,19 @@ class Cancellations:
                 return _Target(deal_id, order)
             if not last:
                 self._changer.sleep(AGREES_AFTER_S)
-        with self._desk.placing(deal_id, f"capcli orders cancel {deal_id}"):
+        with self._context.placing(deal_id, f"capcli orders cancel {deal_id}"):
             raise self._not_waiting(deal_id)
 
     def _not_waiting(self, deal_id: str) -> DealUnknown:
-        position = filled_as(self._desk.broker, deal_id)
+        position = filled_as(self._context.broker, deal_id)
         if position is not None:
             return was_filled(deal_id, position)
         return no_order(deal_id)
 
-    def _change(self, target: _Target) -> Change[Reply[Cancellation]]:
-        broker, account_id = self._desk.broker, active_account_id(self._desk)
+    def _change(self, target: _Target) -> Mutation[Reply[Cancellation]]:
+        broker, account_id = self._context.broker, active_account_id(self._context)
         deal_id, row = target.deal_id, target.order
-        return Change(
+        return Mutation(
             kind=Kind.CANCEL,
             method="DELETE",
             path=f"{ORDERS_PATH}/{deal_id}",
@@ -137,24 +139,24 @@ class Cancellations:
             name=f"The cancellation of {deal_id}",
             command=f"capcli orders cancel {deal_id}",
             unchanged=f"{deal_id} still waits.",
-            look=lambda: order_sight(broker, deal_id, account_id),
-            conclude=lambda attempt, answer, sight: self._conclude(target, attempt, answer, sight),
+            look=lambda: order_read_back(broker, deal_id, account_id),
+            conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
             shown=(f"Cancel {target.words}{'' if row else ', which cannot be read'}",),
             more=lambda: self._would_open(target),
         )
 
     def _conclude(
-        self, target: _Target, attempt: AttemptRecord, answer: Answer, sight: Sight
+        self, target: _Target, attempt: AttemptRecord, answer: Answer, read_back: ReadBack
     ) -> Reply[Cancellation]:
-        if sight is not Sight.GONE:
+        if read_back is not ReadBack.GONE:
             self._changer.record(attempt, AttemptState.UNKNOWN, answer)
             return self._unknown(target, attempt, answer.detail or "it was not seen to be gone")
         for pause in _FILL_LOOKS_S:
             self._changer.sleep(pause)
             if self._is_confirmed(attempt, answer):
                 return self._landed(target, attempt, answer, Evidence.CONFIRM)
-            if filled := filled_as(self._desk.broker, target.deal_id):
+            if filled := filled_as(self._context.broker, target.deal_id):
                 raise self._filled(target, attempt, answer, filled)
             if self._is_in_activity(attempt):
                 return self._landed(target, attempt, answer, Evidence.INFERRED)
@@ -164,14 +166,14 @@ class Cancellations:
     def _is_confirmed(self, attempt: AttemptRecord, answer: Answer) -> bool:
         if answer.deal_reference is None:
             return False
-        confirm = confirmed(self._desk.broker, answer.deal_reference, asked_of(attempt))
+        confirm = confirmed(self._context.broker, answer.deal_reference, asked_of(attempt))
         return confirm is not None and confirm.accepted
 
     def _is_in_activity(self, attempt: AttemptRecord) -> bool:
-        now = self._desk.broker.broker_time() or self._desk.clock()
+        now = self._context.broker.broker_time() or self._context.clock()
         start = (attempt.broker_time_at_send or now) - CLOCKS
         try:
-            rows = self._desk.broker.activity(start, now)
+            rows = self._context.broker.activity(start, now)
         except CapcliError:
             return False
         asked = asked_of(attempt)
@@ -183,7 +185,7 @@ class Cancellations:
     ) -> Reply[Cancellation]:
         facts = {"deal_ids": (target.deal_id,), "evidence": evidence, "protected": Protection.NOT_ASKED}
         self._changer.record(attempt, AttemptState.LANDED, answer, **facts)
-        where = self._desk.where(attempt.account_id)
+        where = self._context.where(attempt.account_id)
         sentence = f"Cancelled {target.words}; nothing of it was filled ({where})."
         return self._reply(target, attempt, AttemptState.LANDED, sentence)
 
@@ -228,7 +230,7 @@ class Cancellations:
             retry_safe=True,
             sentence=sentence,
             next=problem.next if problem else "capcli orders",
-            warnings=(*self._desk.notices, *self._changer.unrecorded(attempt)),
+            warnings=(*self._context.notices, *self._changer.unrecorded(attempt)),
         )
         return Reply(cancellation, attempt.account_id, problem)
 

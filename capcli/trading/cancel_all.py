@@ -10,7 +10,7 @@ from capcli.reply import Reply
 from capcli.safety.approval_text import order_told, request_text
 from capcli.trading.cancel import Cancellation, Cancellations
 from capcli.trading.exit_text import all_cancels_lines, cancel_lines
-from capcli.trading.snapshot import Desk
+from capcli.trading.snapshot import Context
 from capcli.trading.sweep import Run, Sweep, Swept
 
 
@@ -49,13 +49,13 @@ class CancellationsOfAll:
 
     def __init__(
         self,
-        desk: Desk,
+        context: Context,
         cancellations: Cancellations,
         *,
         sleep: Callable[[float], None],
         confirmation_needed: bool,
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._cancellations = cancellations
         self._sleep = sleep
         self._confirmation_needed = confirmation_needed
@@ -71,20 +71,20 @@ class CancellationsOfAll:
         sweep = self._sweep(epic)
         needed = self._confirmation_needed
         run = sweep.go(
-            self._desk, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
+            self._context, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
         )
-        return _reply(run, self._desk, sweep.command)
+        return _reply(run, self._context, sweep.command)
 
     def question(self, epic: str | None = None) -> str | Reply[AllCancellations]:
         """Return what a person is asked before all is cancelled, or the answer where nothing waits."""
-        sweep, broker = self._sweep(epic), self._desk.broker
+        sweep, broker = self._sweep(epic), self._context.broker
         rows, account_id = sweep.rows(self._sleep), broker.account_id or ""
         if not rows:
-            return _reply(Run(account_id, warnings=[*self._desk.notices]), self._desk, sweep.command)
+            return _reply(Run(account_id, warnings=[*self._context.notices]), self._context, sweep.command)
         what = f"Cancel {counted(len(rows), 'working order')}"
         read = [row.read for row in rows if row.read]
         each = all_cancels_lines(read, (row.words for row in rows if row.read is None))
-        return request_text(what, (*each, *cancel_lines(broker, read)), self._desk.env, account_id)
+        return request_text(what, (*each, *cancel_lines(broker, read)), self._context.env, account_id)
 
     def _sweep(self, epic: str | None) -> Sweep[WorkingOrder, Cancellation]:
         return Sweep(
@@ -94,8 +94,8 @@ class CancellationsOfAll:
             noun="working order",
             verb="cancel",
             list_command="capcli orders",
-            broker=self._desk.broker,
-            read=self._desk.broker.list_orders,
+            broker=self._context.broker,
+            read=self._context.broker.list_orders,
             words=order_told,
             asked=self._cancellations.asked,
             send=self._cancellations.cancel,
@@ -117,7 +117,7 @@ def _result(one: _Swept) -> CancelResult:
     )
 
 
-def _reply(run: Run[WorkingOrder, Cancellation], desk: Desk, command: str) -> Reply[AllCancellations]:
+def _reply(run: Run[WorkingOrder, Cancellation], context: Context, command: str) -> Reply[AllCancellations]:
     results, failed = tuple(map(_result, run.done)), run.failed
     names = "; ".join(one.row.words for one in failed)
     left = (
@@ -129,7 +129,7 @@ def _reply(run: Run[WorkingOrder, Cancellation], desk: Desk, command: str) -> Re
         cancellations=results,
         cancelled=len(results) - len(failed),
         failed=len(failed),
-        sentence=problem.message if problem else _sentence(results, desk.where(run.account_id)),
+        sentence=problem.message if problem else _sentence(results, context.where(run.account_id)),
         next=problem.next if problem else "capcli positions",
         warnings=run.told,
     )

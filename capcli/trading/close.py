@@ -27,18 +27,18 @@ from capcli.errors import (
 )
 from capcli.marketdata.conversion import known_rates, rates_for
 from capcli.reconcile.deal_account import name_account
-from capcli.reconcile.readback import Ended, Sight, asked_of, confirmed
+from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed
 from capcli.reconcile.reconciler import is_open
 from capcli.reply import Reply
 from capcli.safety.approval_text import opened_told
 from capcli.safety.trading_gate import require_confirmation, require_way_out
 from capcli.trading.exit_text import close_lines
-from capcli.trading.mutation import AGREES_AFTER_S, Change, Changer, refusal
+from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, refusal
 from capcli.trading.snapshot import active_account_id
 
 _CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
 _DONE, _GONE = 200, 404
-_SIGHTS = {True: Sight.NOT_YET, False: Sight.GONE, None: Sight.UNREADABLE}
+_SIGHTS = {True: ReadBack.NOT_YET, False: ReadBack.GONE, None: ReadBack.UNREADABLE}
 
 
 class Closing(Struct, frozen=True):
@@ -112,9 +112,9 @@ class _Target(Struct, frozen=True):
 class Closings:
     """Closes positions. That needs the broker and the deal id: no limit or journal stops it."""
 
-    def __init__(self, changer: Changer, *, confirmation_needed: bool) -> None:
+    def __init__(self, changer: Mutations, *, confirmation_needed: bool) -> None:
         self._changer = changer
-        self._desk = changer.desk
+        self._context = changer.context
         self._confirmation_needed = confirmation_needed
 
     def close(self, deal_id: str, *, confirmed: bool, person: bool = False) -> Reply[Closing]:
@@ -132,17 +132,19 @@ class Closings:
         """Close as `close` does, and read no rate: whoever closes several does that when all are closed."""
         deal_id = typed.deal_id(deal_id)
         command = f"capcli close {deal_id}"
-        require_way_out(self._desk.policy, "The close", command, person=person)
+        require_way_out(self._context.policy, "The close", command, person=person)
         needed = self._confirmation_needed
-        require_confirmation(self._desk.policy, confirmed=confirmed or person, needed=needed, command=command)
-        self._changer.recall.ask()
+        require_confirmation(
+            self._context.policy, confirmed=confirmed or person, needed=needed, command=command
+        )
+        self._changer.send_gate.ask()
         target = self._target(deal_id)
-        return self._changer.take_away(self._change(target), active_account_id(self._desk), person=person)
+        return self._changer.take_away(self._change(target), active_account_id(self._context), person=person)
 
     def question(self, deal_id: str) -> str:
         """Return what a person is asked before a position is closed. Raises DealUnknown after two looks."""
         change = self._change(self._target(typed.deal_id(deal_id)))
-        return self._changer.asked(change, active_account_id(self._desk), asking=True).text
+        return self._changer.asked(change, active_account_id(self._context), asking=True).text
 
     def in_account_currency(self, closings: Sequence[Closing], account_id: str | None) -> tuple[Closing, ...]:
         """Convert what was booked in other currencies, at the rates of now; as it is where there is none."""
@@ -150,30 +152,30 @@ class Closings:
         target = foreign[0].account_currency if foreign else None
         if target is None:
             return tuple(closings)
-        rates = known_rates(self._desk.broker, (row.currency or "" for row in foreign), target)
-        where = self._desk.where(account_id)
+        rates = known_rates(self._context.broker, (row.currency or "" for row in foreign), target)
+        where = self._context.where(account_id)
         return tuple(_converted(row, rates, where) for row in closings)
 
     def asked(self, deal_id: str, position: Position | None) -> Asked:
         """Return what a person is asked about the close of a position."""
-        return self._changer.asked(self._change(_Target(deal_id, position)), active_account_id(self._desk))
+        return self._changer.asked(self._change(_Target(deal_id, position)), active_account_id(self._context))
 
     def _booked(self, target: _Target) -> tuple[str, ...]:
         """Say what the close books, in account currency as far as the rate can be read."""
-        row, broker = target.position, self._desk.broker
+        row, broker = target.position, self._context.broker
         if row is None:
             return ()
         return close_lines(row, rates_for(broker, (row,)).get(row.currency), broker.account_currency)
 
     def _target(self, deal_id: str) -> _Target:
         """Read the position. Its id is enough to close it; that it is not there takes two looks."""
-        with self._desk.placing(deal_id, f"capcli close {deal_id}"):
+        with self._context.placing(deal_id, f"capcli close {deal_id}"):
             return self._looked_for(deal_id)
 
     def _looked_for(self, deal_id: str) -> _Target:
         for last in (False, True):
             try:
-                return _Target(deal_id, self._desk.broker.position(deal_id))
+                return _Target(deal_id, self._context.broker.position(deal_id))
             except DealUnknown:
                 if last:
                     raise
@@ -182,11 +184,11 @@ class Closings:
                 break
         return _Target(deal_id, None)
 
-    def _change(self, target: _Target) -> Change[Reply[Closing]]:
-        broker, account_id = self._desk.broker, active_account_id(self._desk)
+    def _change(self, target: _Target) -> Mutation[Reply[Closing]]:
+        broker, account_id = self._context.broker, active_account_id(self._context)
         deal_id, row = target.deal_id, target.position
         told = opened_told(row) if row else f"the position {deal_id}, which cannot be read,"
-        return Change(
+        return Mutation(
             kind=Kind.CLOSE,
             method="DELETE",
             path=f"{POSITIONS_PATH}/{deal_id}",
@@ -197,23 +199,23 @@ class Closings:
             command=f"capcli close {deal_id}",
             unchanged=f"{deal_id} is still open.",
             look=lambda: _SIGHTS[is_open(broker, deal_id, account_id)],
-            conclude=lambda attempt, answer, sight: self._conclude(target, attempt, answer, sight),
+            conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
             shown=(f"Close {told}",),
             more=lambda: self._booked(target),
         )
 
     def _conclude(
-        self, target: _Target, attempt: AttemptRecord, answer: Answer, sight: Sight
+        self, target: _Target, attempt: AttemptRecord, answer: Answer, read_back: ReadBack
     ) -> Reply[Closing]:
         """Let the book say whether the position is gone, whatever the answer was.
 
         One that was never seen, of which the broker does not know either, may be on another account.
         """
         never_seen = target.position is None and answer.status != _DONE
-        if sight is Sight.GONE and never_seen and answer.status == _GONE:
+        if read_back is ReadBack.GONE and never_seen and answer.status == _GONE:
             raise self._not_here(target, attempt, answer)
-        if sight is Sight.GONE and not never_seen:
+        if read_back is ReadBack.GONE and not never_seen:
             confirm = self._confirm(attempt, target, answer, accepted=True)
             self._land(attempt, answer, confirm)
             return self._closed(target, attempt, confirm, already=answer.status == _GONE)
@@ -234,8 +236,10 @@ class Closings:
             deal_id=target.deal_id,
             attempt_id=attempt.attempt_id,
         )
-        desk = self._desk
-        name_account(unknown, desk.broker, desk.opened_on, target.deal_id, f"capcli close {target.deal_id}")
+        context = self._context
+        name_account(
+            unknown, context.broker, context.opened_on, target.deal_id, f"capcli close {target.deal_id}"
+        )
         return unknown
 
     def _confirm(
@@ -245,7 +249,7 @@ class Closings:
         asked = asked_of(attempt)
         for pause in _CONFIRM_LOOKS_S:
             self._changer.sleep(pause)
-            confirm = confirmed(self._desk.broker, answer.deal_reference or f"p_{target.deal_id}", asked)
+            confirm = confirmed(self._context.broker, answer.deal_reference or f"p_{target.deal_id}", asked)
             if confirm is not None and confirm.accepted is accepted:
                 return confirm
         return None
@@ -284,7 +288,7 @@ class Closings:
         self, target: _Target, attempt: AttemptRecord, confirm: Confirm | None, *, already: bool
     ) -> Reply[Closing]:
         reply = self._reply(target, attempt, confirm, None, already=already)
-        where = self._desk.where(attempt.account_id)
+        where = self._context.where(attempt.account_id)
         return replace(reply, data=replace(reply.data, sentence=_sentence(reply.data, where)))
 
     def _reply(
@@ -296,7 +300,7 @@ class Closings:
         *,
         already: bool = False,
     ) -> Reply[Closing]:
-        row, currency = target.position, self._desk.broker.account_currency
+        row, currency = target.position, self._context.broker.account_currency
         level = confirm.level if confirm else None
         pl, booked = target.profit(level), brokers_figure(confirm, currency)
         own = cents(pl) if pl is not None and row and currency == row.currency else None
@@ -320,7 +324,7 @@ class Closings:
             retry_safe=True,
             sentence=problem.message if problem else "",
             next=problem.next if problem else "capcli accounts",
-            warnings=(*self._desk.notices, *self._changer.unrecorded(attempt)),
+            warnings=(*self._context.notices, *self._changer.unrecorded(attempt)),
         )
         return Reply(closing, attempt.account_id, problem)
 

@@ -13,7 +13,7 @@ from capcli.reply import Reply
 from capcli.safety.approval_text import request_text
 from capcli.trading.close import Closing, Closings, total_of
 from capcli.trading.exit_text import all_closes_lines
-from capcli.trading.snapshot import Desk
+from capcli.trading.snapshot import Context
 from capcli.trading.sweep import Run, Sweep, Swept
 
 
@@ -66,13 +66,13 @@ class ClosingsOfAll:
 
     def __init__(
         self,
-        desk: Desk,
+        context: Context,
         closings: Closings,
         *,
         sleep: Callable[[float], None],
         confirmation_needed: bool,
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._closings = closings
         self._sleep = sleep
         self._confirmation_needed = confirmation_needed
@@ -86,24 +86,24 @@ class ClosingsOfAll:
         sweep = self._sweep()
         needed = self._confirmation_needed
         run = sweep.go(
-            self._desk, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
+            self._context, self._sleep, confirmed=confirmed, confirmation_needed=needed, person=person
         )
         # The rates are read once, when all are closed.
         closings = [one.data for one in run.done if one.data is not None]
         told = iter(self._closings.in_account_currency(closings, run.account_id))
         run.done = [one if one.data is None else replace(one, data=next(told)) for one in run.done]
-        return _reply(run, self._desk, sweep.command)
+        return _reply(run, self._context, sweep.command)
 
     def question(self) -> str | Reply[AllClosings]:
         """Return what a person is asked before all is closed, or the answer where nothing is open."""
-        sweep, broker = self._sweep(), self._desk.broker
+        sweep, broker = self._sweep(), self._context.broker
         rows, account_id = sweep.rows(self._sleep), broker.account_id or ""
         if not rows:
-            return _reply(Run(account_id, warnings=[*self._desk.notices]), self._desk, sweep.command)
+            return _reply(Run(account_id, warnings=[*self._context.notices]), self._context, sweep.command)
         what = "Close the only position" if len(rows) == 1 else f"Close all {len(rows)} positions"
         read = [row.read for row in rows if row.read]
         lines = all_closes_lines(broker, read, (row.words for row in rows if row.read is None))
-        return request_text(what, lines, self._desk.env, account_id)
+        return request_text(what, lines, self._context.env, account_id)
 
     def _sweep(self) -> Sweep[Position, Closing]:
         return Sweep(
@@ -113,8 +113,8 @@ class ClosingsOfAll:
             noun="position",
             verb="close",
             list_command="capcli positions",
-            broker=self._desk.broker,
-            read=self._desk.broker.list_positions,
+            broker=self._context.broker,
+            read=self._context.broker.list_positions,
             words=_words,
             asked=self._closings.asked,
             send=self._closings.send,
@@ -153,9 +153,9 @@ def _result(one: Swept[Position, Closing]) -> CloseResult:
     )
 
 
-def _reply(run: Run[Position, Closing], desk: Desk, command: str) -> Reply[AllClosings]:
+def _reply(run: Run[Position, Closing], context: Context, command: str) -> Reply[AllClosings]:
     results, failed = tuple(map(_result, run.done)), run.failed
-    total = total_of([one.data for one in run.done if one.problem is None], desk.broker.account_currency)
+    total = total_of([one.data for one in run.done if one.problem is None], context.broker.account_currency)
     gained = f": {total.words}" if results and total.words else ""
     names = ", ".join(one.row.words for one in failed)
     left = (
@@ -163,7 +163,7 @@ def _reply(run: Run[Position, Closing], desk: Desk, command: str) -> Reply[AllCl
         f"Not proved closed: {names}. The same command goes on with what is still open."
     )
     problem = run.problem("CLOSE_INCOMPLETE", left, command)
-    where = desk.where(run.account_id)
+    where = context.where(run.account_id)
     everything = AllClosings(
         closings=results,
         closed=len(results) - len(failed),

@@ -15,7 +15,7 @@ from capcli.domain.commands import preview_command
 from capcli.domain.mandate import Permit, Spend
 from capcli.domain.numbers import counted
 from capcli.domain.order import Kind
-from capcli.domain.policy import Case, evaluate
+from capcli.domain.policy import CheckInput, evaluate
 from capcli.domain.stored_order import StoredOrder, read_order, write_baseline
 from capcli.errors import (
     Busy,
@@ -34,25 +34,25 @@ from capcli.reconcile.blocking import refuse_while_order_unresolved, refuse_whil
 from capcli.reconcile.lookup import DEFAULT, Patience
 from capcli.reconcile.outcomes import Execution, execution_reply
 from capcli.reconcile.reconcile import settled_words
-from capcli.reconcile.reconciler import Witness
+from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import order_text
 from capcli.safety.mandate_permits import opening_of
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.margin_check import compare_margin
-from capcli.trading.send_gate import Recall
+from capcli.trading.send_gate import SendGate
 from capcli.trading.snapshot import (
+    AccountSnapshot,
     CalledOff,
-    Desk,
-    Scene,
+    Context,
     Start,
     active_on,
+    check_input,
     clock_fault,
     failed_after,
-    judge,
     life_fault,
-    look,
     returning,
+    take_snapshot,
 )
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class Sending:
     sleep: Callable[[float], None]
     monotonic: Callable[[], float]
     confirmation_needed: bool
-    recall: Recall
+    send_gate: SendGate
     account: str | None = None
     patience: Patience = DEFAULT
 
@@ -81,10 +81,10 @@ class Sending:
 class Executions:
     """Sends previews. Every call leads to at most one POST, whatever crashes, repeats or races."""
 
-    def __init__(self, desk: Desk, sending: Sending) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, sending: Sending) -> None:
+        self._context = context
         self._sending = sending
-        self._witness = Witness(desk, sending.sleep, sending.monotonic, sending.patience)
+        self._reconciler = Reconciler(context, sending.sleep, sending.monotonic, sending.patience)
 
     def execute(
         self,
@@ -120,7 +120,7 @@ class Executions:
             return self._in_turn(preview, lambda: self._question(preview, again=again), confirmed=True)
 
     def _question(self, preview: PreviewRecord, *, again: bool) -> str:
-        with self._desk.broker.hold_account():
+        with self._context.broker.hold_account():
             _, case, settled = self._checked(preview, again=again)
             return "\n".join((*settled, self._asked(preview, case).text))
 
@@ -128,7 +128,7 @@ class Executions:
         self, preview: PreviewRecord, work: Callable[[], T], *, confirmed: bool
     ) -> T | Reply[Execution]:
         """Do some work on a preview under the account's lock, unless it was sent: then tell what became."""
-        attempt = self._desk.journal.attempt_of(preview.preview_id)
+        attempt = self._context.journal.attempt_of(preview.preview_id)
         if attempt is not None and not self._is_open(attempt):
             return self._replay(attempt, preview)
         if attempt is None:
@@ -138,22 +138,22 @@ class Executions:
                 held.enter_context(self._sending.lock(preview.env, preview.host, preview.account_id))
             except Busy:
                 return self.so_far(preview.preview_id)
-            held.enter_context(returning(self._desk.broker))
-            attempt = self._desk.journal.attempt_of(preview.preview_id)
+            held.enter_context(returning(self._context.broker))
+            attempt = self._context.journal.attempt_of(preview.preview_id)
             if attempt is not None:
-                return self._replay(self._witness.settle(attempt), preview)
+                return self._replay(self._reconciler.settle(attempt), preview)
             return work()
 
     def _account_here(self, preview: PreviewRecord) -> str | None:
         """Return a preview's account, unless it is one of another environment."""
-        here = (preview.env, preview.host) == (self._desk.env, self._desk.broker.host)
+        here = (preview.env, preview.host) == (self._context.env, self._context.broker.host)
         return preview.account_id if here else None
 
     def _known(self, preview: PreviewRecord) -> dict[str, str]:
         """Return what an error shows of a preview: its id, its attempt if there is one, and the state."""
-        known, now = {"preview_id": preview.preview_id}, self._desk.clock()
+        known, now = {"preview_id": preview.preview_id}, self._context.clock()
         with suppress(CapcliError):
-            attempt = self._desk.journal.attempt_of(preview.preview_id)
+            attempt = self._context.journal.attempt_of(preview.preview_id)
             if attempt is not None:
                 return known | {"attempt_id": attempt.attempt_id, "state": attempt.state.value}
         ready = preview.state is PreviewState.READY
@@ -162,7 +162,7 @@ class Executions:
 
     def _is_open(self, attempt: AttemptRecord) -> bool:
         """Say whether evidence may still change what is known of an attempt."""
-        return attempt.state.unresolved or self._witness.search.is_watched(attempt)
+        return attempt.state.unresolved or self._reconciler.search.is_watched(attempt)
 
     def so_far(self, preview_id: str, *, replayed: bool = True) -> Reply[Execution]:
         """Return what the journal holds about an execution at this moment; asks and sends nothing.
@@ -171,7 +171,7 @@ class Executions:
         Raises PreviewUnknown, and Busy while it has not had its turn to be sent.
         """
         preview = self._find(ids.preview_id(preview_id))
-        attempt = self._desk.journal.attempt_of(preview.preview_id)
+        attempt = self._context.journal.attempt_of(preview.preview_id)
         if attempt is None:
             busy = Busy(
                 f"Another order is being sent on this account, and {preview.preview_id} has not been sent.",
@@ -186,7 +186,7 @@ class Executions:
         Raises PreviewUnknown, and Interrupted where nothing was sent.
         """
         preview = self._find(ids.preview_id(preview_id))
-        attempt = self._desk.journal.attempt_of(preview.preview_id)
+        attempt = self._context.journal.attempt_of(preview.preview_id)
         if attempt is None:
             raise Interrupted(f"Interrupted. Nothing was sent for {preview.preview_id}.")
         if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
@@ -195,7 +195,7 @@ class Executions:
         return execution_reply(attempt, read_order(preview.document), replayed=False)
 
     def _find(self, preview_id: str) -> PreviewRecord:
-        preview = self._desk.journal.preview(preview_id)
+        preview = self._context.journal.preview(preview_id)
         if preview is None:
             raise PreviewUnknown(
                 f"No preview has the id {preview_id}. Nothing was sent.",
@@ -204,7 +204,7 @@ class Executions:
         return preview
 
     def _belongs_here(self, preview: PreviewRecord, kind: Kind | None) -> None:
-        desk, command = self._desk, f"capcli execute {preview.preview_id}"
+        context, command = self._context, f"capcli execute {preview.preview_id}"
         if not preview.kind.is_order:
             raise PreviewElsewhere(
                 f"{preview.preview_id} previews the update of a working order, not an order. Nothing was "
@@ -218,10 +218,10 @@ class Executions:
                 next=command,
                 kind=preview.kind.value,
             )
-        if preview.env != desk.env or preview.host != desk.broker.host:
+        if preview.env != context.env or preview.host != context.broker.host:
             raise PreviewElsewhere(
-                f"{preview.preview_id} was made on {preview.env} ({preview.host}), this is {desk.env} "
-                f"({desk.broker.host}). Nothing was sent now.",
+                f"{preview.preview_id} was made on {preview.env} ({preview.host}), this is {context.env} "
+                f"({context.broker.host}). Nothing was sent now.",
                 next=f"{command} --env {preview.env}",
             )
         if self._sending.account not in {None, preview.account_id}:
@@ -233,13 +233,13 @@ class Executions:
                 f"{preview.preview_id} failed its checks when it was made. Nothing was sent.",
                 next=_preview_again(preview),
             )
-        if why := life_fault(self._desk, preview):
+        if why := life_fault(self._context, preview):
             raise _expired(preview, why)
-        require_trading(self._desk.policy, "The order")
+        require_trading(self._context.policy, "The order")
         if not read_order(preview.document).only_reduces:
-            self._desk.refuse_while_halted("The order")
+            self._context.refuse_while_halted("The order")
         require_confirmation(
-            self._desk.policy,
+            self._context.policy,
             confirmed=confirmed,
             needed=self._sending.confirmation_needed,
             command=f"capcli execute {preview.preview_id}",
@@ -249,50 +249,56 @@ class Executions:
         return execution_reply(attempt, read_order(preview.document), replayed=True)
 
     def _send_locked(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
-        with self._desk.broker.hold_account():
+        with self._context.broker.hold_account():
             return self._send_held(preview, again=again, wait_s=wait_s)
 
     def _send_held(self, preview: PreviewRecord, *, again: bool, wait_s: float) -> Reply[Execution]:
-        scene, case, settled = self._checked(preview, again=again)
-        self._desk.rehearse(
+        snapshot, case, settled = self._checked(preview, again=again)
+        self._context.rehearse(
             preview.method, preview.path, preview.body, preview.account_id, preview.preview_id
         )
         asked = self._asked(preview, case)
-        permit = self._desk.approvals.permit(asked, opening_of(case, scene))
-        baseline = write_baseline(scene.positions, scene.orders, case.effect)
+        permit = self._context.approvals.permit(asked, opening_of(case, snapshot))
+        baseline = write_baseline(snapshot.positions, snapshot.orders, case.effect)
         risk = None if case.only_reduces else "The order"
         order = read_order(preview.document)
         reply = self._claim_and_send(preview, order, baseline, wait_s, permit=permit, risk=risk)
         if reply.data.replayed or reply.data.state is AttemptState.NOT_SENT:
             return reply
-        self._desk.approvals.sent(permit, asked, reply.data.attempt_id)
+        self._context.approvals.sent(permit, asked, reply.data.attempt_id)
         under = permit.words if isinstance(permit, Spend) else None
-        said = (*settled, under, compare_margin(self._desk, scene, case, reply.data.attempt_id))
+        said = (*settled, under, compare_margin(self._context, snapshot, case, reply.data.attempt_id))
         return replace(reply, data=replace(reply.data, warnings=tuple(filter(None, said))))
 
-    def _checked(self, preview: PreviewRecord, *, again: bool) -> tuple[Scene, Case, tuple[str, ...]]:
+    def _checked(
+        self, preview: PreviewRecord, *, again: bool
+    ) -> tuple[AccountSnapshot, CheckInput, tuple[str, ...]]:
         """Take a fresh look, and refuse what must not be sent. Called inside the account lock.
 
         The third value says what was settled on the way.
         """
         order = read_order(preview.document)
-        self._require_account(preview, active_on(self._desk.broker, preview.account_id))
-        if why := clock_fault(self._desk, preview):
+        self._require_account(preview, active_on(self._context.broker, preview.account_id))
+        if why := clock_fault(self._context, preview):
             raise _expired(preview, why)
         settled: tuple[AttemptRecord, ...] = ()
         if order.only_reduces:
-            refuse_while_order_unresolved(self._desk, self._witness, preview.account_id, order.request.epic)
+            refuse_while_order_unresolved(
+                self._context, self._reconciler, preview.account_id, order.request.epic
+            )
         else:
-            settled = refuse_while_unresolved(self._desk, self._witness, preview.account_id)
+            settled = refuse_while_unresolved(self._context, self._reconciler, preview.account_id)
         self._refuse_twin(preview, again=again)
         self._require_room(_preview_again(preview))
-        scene = look(self._desk, order.request, with_orders=True, account_id=preview.account_id)
-        case = self._check_again(preview, order, scene)
+        snapshot = take_snapshot(
+            self._context, order.request, with_orders=True, account_id=preview.account_id
+        )
+        case = self._check_again(preview, order, snapshot)
         # One of those reads may have found the session renewed elsewhere, on another account.
-        self._require_account(preview, self._desk.broker.account_id)
-        return scene, case, tuple(settled_words(one, self._witness.order_of(one)) for one in settled)
+        self._require_account(preview, self._context.broker.account_id)
+        return snapshot, case, tuple(settled_words(one, self._reconciler.order_of(one)) for one in settled)
 
-    def _asked(self, preview: PreviewRecord, case: Case) -> Asked:
+    def _asked(self, preview: PreviewRecord, case: CheckInput) -> Asked:
         """Return what a person is asked about a preview, with the figures of the fresh look."""
         return Asked(
             kind=preview.kind.value,
@@ -309,11 +315,11 @@ class Executions:
         )
 
     def _broker_now(self) -> datetime:
-        return self._desk.broker.broker_time() or self._desk.clock()
+        return self._context.broker.broker_time() or self._context.clock()
 
     def _require_room(self, command: str) -> None:
         """Refuse an order beyond the hour's before it is claimed. Raises RateLimited."""
-        wait_s = self._desk.broker.opening_wait_s()
+        wait_s = self._context.broker.opening_wait_s()
         if wait_s:
             raise RateLimited(
                 "Rate limit exceeded: this hour's opening orders are used up (1000 on demo). "
@@ -334,7 +340,7 @@ class Executions:
         )
 
     def _refuse_twin(self, preview: PreviewRecord, *, again: bool) -> None:
-        since = self._desk.clock() - _TWIN_WINDOW
+        since = self._context.clock() - _TWIN_WINDOW
         for other in self._lately(preview, since):
             if self._is_twin(other, preview) and other.state not in _NOTHING_OPENED and not again:
                 raise DuplicateOrder(
@@ -346,16 +352,18 @@ class Executions:
 
     def _lately(self, preview: PreviewRecord, since: datetime) -> Iterable[AttemptRecord]:
         """Return the attempts on a preview's account that are too young for the same order once more."""
-        return self._desk.journal.recent(preview.env, preview.host, preview.account_id, since)
+        return self._context.journal.recent(preview.env, preview.host, preview.account_id, since)
 
     def _is_twin(self, other: AttemptRecord, preview: PreviewRecord) -> bool:
         """Say whether an attempt sent the same order: as numbers, for 1.5 and 1.50 are one size."""
-        order = self._witness.order_of(other)
+        order = self._reconciler.order_of(other)
         mine = read_order(preview.document)
         return order is not None and (order.request, order.order_type) == (mine.request, mine.order_type)
 
-    def _check_again(self, preview: PreviewRecord, order: StoredOrder, scene: Scene) -> Case:
-        case = judge(self._desk, scene, order.request, order.order_type, previewed=order)
+    def _check_again(
+        self, preview: PreviewRecord, order: StoredOrder, snapshot: AccountSnapshot
+    ) -> CheckInput:
+        case = check_input(self._context, snapshot, order.request, order.order_type, previewed=order)
         failed = [check for check in evaluate(case) if not check.passed]
         if failed:
             reasons = "; ".join(check.words for check in failed)
@@ -377,9 +385,9 @@ class Executions:
         risk: str | None,
     ) -> Reply[Execution]:
         """Claim and send. `risk` names in words what a halt keeps from being sent, None where it reduces."""
-        now = self._desk.clock()
+        now = self._context.clock()
         attempt = self._new_attempt(preview, baseline, now)
-        claimed = self._desk.journal.claim(preview.preview_id, attempt, now=now, permit=permit)
+        claimed = self._context.journal.claim(preview.preview_id, attempt, now=now, permit=permit)
         if claimed is None:
             return self._lost_the_claim(preview)
         return execution_reply(self._send(attempt, claimed, order, wait_s, risk=risk), order, replayed=False)
@@ -401,10 +409,10 @@ class Executions:
         )
 
     def _lost_the_claim(self, preview: PreviewRecord) -> Reply[Execution]:
-        winner = self._desk.journal.attempt_of(preview.preview_id)
+        winner = self._context.journal.attempt_of(preview.preview_id)
         if winner is None:
-            held = self._desk.journal.preview(preview.preview_id) or preview
-            raise _expired(held, life_fault(self._desk, held) or "cannot be used any more.")
+            held = self._context.journal.preview(preview.preview_id) or preview
+            raise _expired(held, life_fault(self._context, held) or "cannot be used any more.")
         return self._replay(winner, preview)
 
     def _send(
@@ -420,14 +428,14 @@ class Executions:
 
         Raises Interrupted when it was called back before that.
         """
-        start = Start(self._desk, self._desk.journal, self._sending.recall, attempt, risk)
+        start = Start(self._context, self._context.journal, self._sending.send_gate, attempt, risk)
         try:
-            answer = self._desk.broker.send(
+            answer = self._context.broker.send(
                 preview.method, preview.path, preview.body, account_id=preview.account_id, ready=start
             )
             sent = self._record(start.sending or attempt, answer)
             if sent.state is AttemptState.ACKED:
-                sent = self._witness.conclude(sent, order, wait_s=wait_s)
+                sent = self._reconciler.conclude(sent, order, wait_s=wait_s)
         except CalledOff:
             return self._held(attempt)
         except Exception as error:
@@ -458,23 +466,23 @@ class Executions:
             facts |= {"deal_reference": None, "answered_for": taken.attempt_id, "note": str(taken)}
             moved = self._move(attempt, AttemptState.UNKNOWN, **facts)
         if not moved:
-            now = self._desk.clock()
-            self._desk.journal.note(attempt.attempt_id, "late_answer", at=now, detail=facts)
+            now = self._context.clock()
+            self._context.journal.note(attempt.attempt_id, "late_answer", at=now, detail=facts)
         return self._held(attempt)
 
     def _in_doubt(self, attempt: AttemptRecord, note: str) -> AttemptRecord:
         with suppress(CapcliError):
-            held = self._desk.journal.attempt(attempt.attempt_id)
+            held = self._context.journal.attempt(attempt.attempt_id)
             if held is not None and held.state is not AttemptState.SENDING:
                 return held
         return replace(attempt, state=AttemptState.UNKNOWN, note=note)
 
     def _held(self, attempt: AttemptRecord) -> AttemptRecord:
-        return self._desk.journal.attempt(attempt.attempt_id) or attempt
+        return self._context.journal.attempt(attempt.attempt_id) or attempt
 
     def _move(self, attempt: AttemptRecord, to_state: AttemptState, **facts: Any) -> bool:
-        return self._desk.journal.move(
-            attempt.attempt_id, attempt.state, to_state, at=self._desk.clock(), **facts
+        return self._context.journal.move(
+            attempt.attempt_id, attempt.state, to_state, at=self._context.clock(), **facts
         )
 
 

@@ -10,9 +10,9 @@ from capcli.domain.bracket import Bracket, Change
 from capcli.domain.market import Market, Side
 from capcli.domain.money import ceil_to, floor_to, plain, short
 from capcli.domain.numbers import counted
-from capcli.domain.order import Leg, LegForm, OrderRequest
-from capcli.domain.policy import Case, Check, evaluate
-from capcli.domain.sizing import LegFigures
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
+from capcli.domain.policy import Check, CheckInput, evaluate
+from capcli.domain.sizing import ExitFigures
 from capcli.errors import ChecksFailed, UsageError
 from capcli.trading.snapshot import order_rules
 
@@ -25,7 +25,7 @@ def check_change(change: Change, command: str) -> None:
     ):
         if leg is not None and removed:
             raise UsageError(f"--{name} and --no-{name} cannot be used together.", next=f"{command} --help")
-        if leg is not None and leg.form is LegForm.AMOUNT:
+        if leg is not None and leg.form is ExitForm.AMOUNT:
             raise UsageError(f"Give the {name} as a level or a distance.", next=f"{command} --help")
         if leg is not None and leg.value <= 0:
             raise UsageError(f"The {name} must be above 0, not {leg.value}.", next=f"{command} --help")
@@ -35,7 +35,7 @@ def check_change(change: Change, command: str) -> None:
         )
     if change.trailing and change.guaranteed:
         raise UsageError("A stop is trailing or guaranteed, not both.", next=f"{command} --help")
-    if change.trailing and (change.stop is None or change.stop.form is LegForm.LEVEL):
+    if change.trailing and (change.stop is None or change.stop.form is ExitForm.LEVEL):
         raise UsageError(
             "A trailing stop needs its distance: --stop-distance D --trailing, or --stop 2% --trailing.",
             next=f"{command} --help",
@@ -63,13 +63,13 @@ def change_words(change: Change) -> list[str]:
     return words + ["--trailing"] * change.trailing + ["--guaranteed"] * change.guaranteed
 
 
-def _leg_words(name: str, leg: Leg | None, removed: bool) -> list[str]:
+def _leg_words(name: str, leg: ExitOrder | None, removed: bool) -> list[str]:
     if removed:
         return [f"--no-{name}"]
     return [leg.words(name)] if leg else []
 
 
-def fitted(case: Case, change: Change, after: Bracket, price: Decimal) -> Case:
+def fitted(case: CheckInput, change: Change, after: Bracket, price: Decimal) -> CheckInput:
     """Put the levels that were worked out into the case; a distance is counted from `price`."""
     figures = replace(
         case.figures,
@@ -80,25 +80,25 @@ def fitted(case: Case, change: Change, after: Bracket, price: Decimal) -> Case:
 
 
 def _leg(
-    figures: LegFigures | None, leg: Leg | None, level: Decimal | None, price: Decimal
-) -> LegFigures | None:
+    figures: ExitFigures | None, leg: ExitOrder | None, level: Decimal | None, price: Decimal
+) -> ExitFigures | None:
     if figures is None or leg is None or level is None:
         return figures
-    distance = leg.value if leg.form is LegForm.DISTANCE else abs(price - level)
+    distance = leg.value if leg.form is ExitForm.DISTANCE else abs(price - level)
     return replace(figures, level=level, distance=distance)
 
 
-def require_all(case: Case) -> None:
+def require_all(case: CheckInput) -> None:
     """Raise ChecksFailed unless every rule that applies to an amendment holds."""
     _require(case, evaluate(case))
 
 
-def require(case: Case, *rules: Callable[[Case], Check | None]) -> None:
+def require(case: CheckInput, *rules: Callable[[CheckInput], Check | None]) -> None:
     """Raise ChecksFailed, which names every one of some rules that does not hold."""
     _require(case, filter(None, (rule(case) for rule in rules)))
 
 
-def _require(case: Case, verdicts: Iterable[Check]) -> None:
+def _require(case: CheckInput, verdicts: Iterable[Check]) -> None:
     failed = [check for check in verdicts if not check.passed]
     if failed:
         reasons = "; ".join(check.words for check in failed)
@@ -109,7 +109,7 @@ def _require(case: Case, verdicts: Iterable[Check]) -> None:
         )
 
 
-def legs_told(before: Bracket, after: Bracket) -> str:
+def exits_told(before: Bracket, after: Bracket) -> str:
     """Say both legs, and what they were before where they changed."""
     stop = _told("stop", _stop(before), _stop(after))
     if after.trail is not None and after.trail == before.trail and after.stop is not None:

@@ -12,7 +12,7 @@ from capcli.domain.market import MarketStatus
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted, money, result
 from capcli.domain.order import OrderRequest, Trigger
-from capcli.domain.policy import Case
+from capcli.domain.policy import CheckInput
 from capcli.domain.sizing import figures
 from capcli.errors import CapcliError
 from capcli.fanout import together
@@ -64,7 +64,7 @@ def _closed_markets(positions: Iterable[Position]) -> Iterator[str]:
         yield f"{epic} is {status.value}: the broker may refuse to close it now"
 
 
-def part_lines(case: Case) -> Iterator[str]:
+def part_lines(case: CheckInput) -> Iterator[str]:
     """Say what closing part of a position books, and what stays open of it with which stop."""
     deals = case.effect.deals if case.effect else ()
     for deal in deals:

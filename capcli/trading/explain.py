@@ -5,7 +5,7 @@ from decimal import Decimal
 from capcli.domain.attempt import PreviewRecord
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
-from capcli.domain.order import Leg
+from capcli.domain.order import ExitOrder
 from capcli.domain.stored_order import StoredOrder, read_order
 
 _QUOTE_PARTS = 3
@@ -79,7 +79,7 @@ def _limit(order: StoredOrder) -> str:
     return f"{plain(order.limit_level)}{_as_typed(order.request.limit)}: it closes there in gain."
 
 
-def _as_typed(leg: Leg | None) -> str:
+def _as_typed(leg: ExitOrder | None) -> str:
     return f" (asked for as {leg.form.value.lower()} {plain(leg.value)})" if leg else ""
 
 

@@ -23,7 +23,7 @@ from capcli.errors import (
 )
 from capcli.fanout import together
 from capcli.reconcile.readback import require_account, went_away
-from capcli.reconcile.reconcile import Settled, Settlements
+from capcli.reconcile.reconcile import Reconciliations, Settled
 from capcli.reply import Reply
 from capcli.safety.approval_text import order_told, request_text
 from capcli.safety.halt import Halting
@@ -32,8 +32,8 @@ from capcli.trading.cancel import Cancellations
 from capcli.trading.close import Closing, Closings, Total, total_of
 from capcli.trading.exit_text import all_cancels_lines, all_closes_lines
 from capcli.trading.mutation import AGREES_AFTER_S
-from capcli.trading.send_gate import Recall
-from capcli.trading.snapshot import Desk
+from capcli.trading.send_gate import SendGate
+from capcli.trading.snapshot import Context
 
 T = TypeVar("T")
 
@@ -160,18 +160,18 @@ class Tools:
     """The use cases that a flattening is made of."""
 
     halting: Halting
-    settlements: Callable[[], Settlements]
+    settlements: Callable[[], Reconciliations]
     cancellations: Cancellations
     closings: Closings
-    recall: Recall
+    send_gate: SendGate
     sleep: Callable[[float], None]
 
 
 class Flattenings:
     """Takes everything off the active account. Running it again goes on with what is still there."""
 
-    def __init__(self, desk: Desk, tools: Tools, *, confirmation_needed: bool) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, tools: Tools, *, confirmation_needed: bool) -> None:
+        self._context = context
         self._tools = tools
         self._confirmation_needed = confirmation_needed
 
@@ -192,18 +192,18 @@ class Flattenings:
         what reading the account raises. Problem NOT_FLAT: exit 8 where something may be live that nobody
         could see or prove gone, else that of the first deal that stays.
         """
-        desk, command = self._desk, "capcli flatten"
-        if dry or desk.dry_run:
-            require_way_out(desk.policy, "The flattening", command, person=person)
+        context, command = self._context, "capcli flatten"
+        if dry or context.dry_run:
+            require_way_out(context.policy, "The flattening", command, person=person)
             raise self._rehearsed(by_option=dry)
         yes = confirmed or person or not self._confirmation_needed
         if not yes:
-            require_way_out(desk.policy, "The flattening", command, person=person)
-            require_confirmation(desk.policy, confirmed=False, needed=True, command=command)
-        self._tools.recall.ask()
-        run = _Run([] if done is None else done, person, [*desk.notices, *self._halted(by)])
+            require_way_out(context.policy, "The flattening", command, person=person)
+            require_confirmation(context.policy, confirmed=False, needed=True, command=command)
+        self._tools.send_gate.ask()
+        run = _Run([] if done is None else done, person, [*context.notices, *self._halted(by)])
         try:
-            require_way_out(desk.policy, "The flattening", command, person=person)
+            require_way_out(context.policy, "The flattening", command, person=person)
             self._have_approved(person=person)
             return self._flattened(run)
         except CapcliError as error:
@@ -223,14 +223,14 @@ class Flattenings:
         lines = [
             *all_cancels_lines(there.orders.rows, (bad.words for bad in there.orders.unreadable)),
             *all_closes_lines(
-                self._desk.broker, there.positions.rows, (bad.words for bad in there.positions.unreadable)
+                self._context.broker, there.positions.rows, (bad.words for bad in there.positions.unreadable)
             ),
         ]
         if there.unread is not None:
             lines.append(f"One of the two lists could not be read: {there.unread.message}")
         if other := self._others(account_id):
             lines.append(f"Not touched: {', '.join(f'account {one}' for one in other)}")
-        return request_text(what, lines, self._desk.env, account_id)
+        return request_text(what, lines, self._context.env, account_id)
 
     def _halted(self, by: str) -> tuple[str, ...]:
         """Halt; say so where that is kept by nobody: the way out goes on all the same."""
@@ -239,19 +239,19 @@ class Flattenings:
 
     def _have_approved(self, *, person: bool) -> None:
         """Raise ApprovalRequired, with one code for all, where a person has to approve what is there now."""
-        approvals, tools = self._desk.approvals, self._tools
+        approvals, tools = self._context.approvals, self._tools
         if person or not approvals.needed:
             return
         there = self._read()
         asked = [tools.cancellations.asked(deal_id, row) for deal_id, row, _ in _orders(there)]
         asked += [tools.closings.asked(deal_id, row) for deal_id, row, _ in _positions(there)]
-        permit_way_out(approvals, asked, self._desk.policy, "capcli flatten", person=person)
+        permit_way_out(approvals, asked, self._context.policy, "capcli flatten", person=person)
 
     def so_far(self, done: list[Flattened]) -> Reply[Flattening]:
         """Tell what is done while the rest is under way, or was left behind."""
         rows = tuple(done)
         sentence = f"Not finished: {_counted(rows)}. What was being sent may still be live. {STAYS}"
-        return _not_flat(rows, (), sentence, int(Exit.MAY_BE_LIVE), _AGAIN, self._desk.broker.account_id)
+        return _not_flat(rows, (), sentence, int(Exit.MAY_BE_LIVE), _AGAIN, self._context.broker.account_id)
 
     def _flattened(self, run: _Run) -> Reply[Flattening]:
         doubt = self._settle(run)
@@ -288,7 +288,7 @@ class Flattenings:
             return None
         run.tried.add(deal_id)
         try:
-            self._tools.recall.ask()
+            self._tools.send_gate.ask()
             reply = act(deal_id, confirmed=True, person=run.person)
         except DealUnknown as gone:
             row = Flattened(deal_id, deal, done=True, attempt_id=None, exit_code=0, sentence=gone.message)
@@ -314,7 +314,7 @@ class Flattenings:
             done = run.closings.get(row.deal_id) if row.done else None
             if done is not None:
                 run.done[place] = replace(row, sentence=done.sentence, pl_account=done.pl_account)
-        run.total = total_of(tuple(run.closings.values()), self._desk.broker.account_currency)
+        run.total = total_of(tuple(run.closings.values()), self._context.broker.account_currency)
 
     def _look(self, account_id: str | None = None) -> _Account:
         """Read the account; that nothing is there takes two looks and the broker's word on whose it was."""
@@ -324,12 +324,12 @@ class Flattenings:
         self._tools.sleep(AGREES_AFTER_S)
         there = self._read(account_id)
         if there.is_empty:
-            require_account(self._desk.broker, there.account_id, _AGAIN)
+            require_account(self._context.broker, there.account_id, _AGAIN)
         return there
 
     def _read(self, account_id: str | None = None) -> _Account:
         """Read both lists, each row by row; one list that cannot be read does not hide the other."""
-        broker = self._desk.broker
+        broker = self._context.broker
         orders, positions = together(
             lambda: _tried(broker.list_orders), lambda: _tried(broker.list_positions)
         )
@@ -360,9 +360,11 @@ class Flattenings:
 
     def _unsettled(self, error: CapcliError) -> _Doubt:
         """Name what the journal holds as unresolved; where it cannot be read, nothing more is known."""
-        desk = self._desk
+        context = self._context
         try:
-            held = desk.journal.unresolved(desk.env, desk.broker.host, desk.broker.account_id or "")
+            held = context.journal.unresolved(
+                context.env, context.broker.host, context.broker.account_id or ""
+            )
         except (CapcliError, ValueError):
             return _Doubt()
         return _Doubt(tuple(_doubtful(row.attempt_id, row.deal_id) for row in held), error if held else None)
@@ -370,7 +372,7 @@ class Flattenings:
     def _others(self, account_id: str | None) -> tuple[str, ...] | None:
         """Name the other accounts of this login; None where they cannot be listed."""
         try:
-            accounts = self._desk.broker.accounts()
+            accounts = self._context.broker.accounts()
         except CapcliError:
             return None
         named = [row.account_id for row in accounts] + [row.name or "?" for row in accounts.unreadable]
@@ -385,7 +387,7 @@ class Flattenings:
         if not (left or there.nameless or doubt.attempts or doubt.why or _stopped(run.done)):
             others = self._others(account_id)
             sentence = (
-                f"Flat ({self._desk.where(account_id)}): {run.counted}, and the account shows no order and"
+                f"Flat ({self._context.where(account_id)}): {run.counted}, and the account shows no order and"
                 f" no position.{_not_looked_at(others)} {run.stays}"
             )
             flat = Flattening(
@@ -405,7 +407,7 @@ class Flattenings:
         code = _exit_code(rows, failed, bool(new or there.nameless), doubt)
         following = doubt.attempts[0][2] if doubt.attempts and not left else _AGAIN
         sentence = (
-            f"NOT FLAT ({self._desk.where(account_id)}): {run.counted}. {' '.join(said)} The same command "
+            f"NOT FLAT ({self._context.where(account_id)}): {run.counted}. {' '.join(said)} The same command "
             f"goes on. {run.stays}"
         )
         reply = _not_flat(rows, unresolved, sentence, code, following, account_id, warnings)
@@ -427,7 +429,7 @@ class Flattenings:
     def _rehearsed(self, *, by_option: bool) -> WouldSend:
         return WouldSend(
             *_requests(self._read()),
-            account_id=self._desk.broker.account_id,
+            account_id=self._context.broker.account_id,
             asked_by="--dry-run" if by_option else "CAP_DRY_RUN",
             first="It would halt first.",
         )

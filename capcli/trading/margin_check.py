@@ -8,10 +8,10 @@ from capcli.domain.attempt import AttemptRecord, AttemptState, Ending
 from capcli.domain.money import percent_of
 from capcli.domain.numbers import percent
 from capcli.domain.order import Kind
-from capcli.domain.policy import Case
+from capcli.domain.policy import CheckInput
 from capcli.errors import CapcliError
 from capcli.reconcile.deal_account import active_account
-from capcli.trading.snapshot import Desk, Scene
+from capcli.trading.snapshot import AccountSnapshot, Context
 
 # Off by more than this part of what was expected is said.
 _OFF = Decimal("0.1")
@@ -20,20 +20,22 @@ _LEAST, _MOST_BESIDE = Decimal(5), 5
 _SANE = (Decimal("0.1"), Decimal(100))
 
 
-def compare_margin(desk: Desk, scene: Scene, case: Case, attempt_id: str) -> str | None:
+def compare_margin(
+    context: Context, snapshot: AccountSnapshot, case: CheckInput, attempt_id: str
+) -> str | None:
     """Say that a fill set aside another margin than expected, and keep it for the market; None where it fits.
 
     Only a market order that opens and closes nothing can tell, beside deals that set little aside.
     """
     with suppress(CapcliError):
-        attempt = desk.journal.attempt(attempt_id)
-        expected = _expected(scene, case)
+        attempt = context.journal.attempt(attempt_id)
+        expected = _expected(snapshot, case)
         if attempt is None or expected is None or not _is_open(attempt):
             return None
-        seen = _seen(desk, scene, case, attempt)
+        seen = _seen(context, snapshot, case, attempt)
         if not _SANE[0] <= seen <= _SANE[1] or abs(seen - expected) <= expected * _OFF:
             return None
-        desk.broker.observe_margin(scene.account_id, scene.preferences, case.request.epic, seen)
+        context.broker.observe_margin(snapshot.account_id, snapshot.preferences, case.request.epic, seen)
         return (
             f"The broker set aside {percent(seen)} of its value, not {percent(expected)} as the preview said."
             f" Previews of {case.request.epic} reckon with {percent(seen)} from now on."
@@ -41,9 +43,9 @@ def compare_margin(desk: Desk, scene: Scene, case: Case, attempt_id: str) -> str
     return None
 
 
-def _expected(scene: Scene, case: Case) -> Decimal | None:
+def _expected(snapshot: AccountSnapshot, case: CheckInput) -> Decimal | None:
     """Return the margin that was expected, in percent; None where the account's figures cannot tell it."""
-    figures, beside = case.figures, _in_use(scene.account)
+    figures, beside = case.figures, _in_use(snapshot.account)
     closes = case.effect is not None and bool(case.effect.closes)
     if case.request.kind is not Kind.MARKET or closes or figures.margin is None:
         return None
@@ -55,11 +57,11 @@ def _is_open(attempt: AttemptRecord) -> bool:
     return attempt.state is AttemptState.LANDED and attempt.ending is Ending.OPEN
 
 
-def _seen(desk: Desk, scene: Scene, case: Case, attempt: AttemptRecord) -> Decimal:
+def _seen(context: Context, snapshot: AccountSnapshot, case: CheckInput, attempt: AttemptRecord) -> Decimal:
     """Return what was set aside since the look before the send, in percent of the fill's value."""
-    after = active_account(desk.broker.accounts(), scene.account_id)
+    after = active_account(context.broker.accounts(), snapshot.account_id)
     value = (attempt.level or case.figures.entry) * (attempt.size or case.request.size)
-    return percent_of(_in_use(after) - _in_use(scene.account), value * case.figures.conversion_rate)
+    return percent_of(_in_use(after) - _in_use(snapshot.account), value * case.figures.conversion_rate)
 
 
 def _in_use(account: Account) -> Decimal:

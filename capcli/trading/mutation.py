@@ -20,14 +20,14 @@ from capcli.errors import (
     PreviewExpired,
 )
 from capcli.ports import AttemptBook, Ids
-from capcli.reconcile.readback import Sight
-from capcli.refusals import bounded_leg, in_words, is_passing, reason_of, unread
+from capcli.reconcile.readback import ReadBack
+from capcli.refusals import bounded_exit, in_words, is_passing, reason_of, unread
 from capcli.reply import about
 from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
 from capcli.safety.trading_gate import permit_one_way_out
-from capcli.trading.send_gate import Recall
-from capcli.trading.snapshot import CalledOff, Desk, Start, failed_after, not_sent
+from capcli.trading.send_gate import SendGate
+from capcli.trading.snapshot import CalledOff, Context, Start, failed_after, not_sent
 
 if TYPE_CHECKING:
     from capcli.domain.mandate import Permit, Tightening
@@ -41,7 +41,7 @@ AGREES_AFTER_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
+class Mutation(Generic[T]):
     """One change, and how its end is told. `unchanged` says what stays when the broker refuses it.
 
     `risk` names the change where it adds risk, which a halt keeps here. `shown` is what a person who has to
@@ -58,8 +58,8 @@ class Change(Generic[T]):
     name: str
     command: str
     unchanged: str
-    look: Callable[[], Sight]
-    conclude: Callable[[AttemptRecord, Answer, Sight], T]
+    look: Callable[[], ReadBack]
+    conclude: Callable[[AttemptRecord, Answer, ReadBack], T]
     doubt: Callable[[AttemptRecord, str], T]
     risk: str | None = None
     shown: tuple[str, ...] = ()
@@ -69,29 +69,29 @@ class Change(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Changer:
+class Mutations:
     """Sends one change: its SENDING is written down before the first byte, its verdict is what is read back.
 
     `book` is the journal, durable or nothing is sent; for what takes risk away the best that there is.
     """
 
-    desk: Desk
+    context: Context
     book: AttemptBook
     ids: Ids
     sleep: Callable[[float], None]
-    recall: Recall
+    send_gate: SendGate
 
-    def carry_out(self, change: Change[T], account_id: str) -> T:
+    def carry_out(self, change: Mutation[T], account_id: str) -> T:
         """Send a change and let `conclude` tell what became of it. Raises what means that nothing changed.
 
         Raises WouldSend on a dry run, ApprovalRequired and ApprovalDenied where a person has to approve it.
         """
         self._rehearse(change, account_id)
         asked = self.asked(change, account_id)
-        permit = self.desk.approvals.permit(asked, tightening=change.tightening)
+        permit = self.context.approvals.permit(asked, tightening=change.tightening)
         return self._carry_out(change, account_id, asked, permit)
 
-    def take_away(self, change: Change[T], account_id: str, *, person: bool) -> T:
+    def take_away(self, change: Mutation[T], account_id: str, *, person: bool) -> T:
         """Send a change that takes risk away; `person`: one at a terminal has just typed that it be sent.
 
         Raises as `carry_out`, and ApprovalUnrecorded.
@@ -99,44 +99,44 @@ class Changer:
         # The send holds the account where it can; around the reads as well it would be waited for twice, 20 s
         # for each deal, and a deal that is gone counts as gone on its own account alone.
         self._rehearse(change, account_id)
-        desk, asked = self.desk, self.asked(change, account_id)
-        permit = permit_one_way_out(desk.approvals, asked, desk.policy, change.command, person=person)
+        context, asked = self.context, self.asked(change, account_id)
+        permit = permit_one_way_out(context.approvals, asked, context.policy, change.command, person=person)
         return self._carry_out(change, account_id, asked, permit)
 
-    def _rehearse(self, change: Change[T], account_id: str) -> None:
-        self.recall.ask()
+    def _rehearse(self, change: Mutation[T], account_id: str) -> None:
+        self.send_gate.ask()
         preview_id = change.preview.preview_id if change.preview else None
-        self.desk.rehearse(change.method, change.path, change.body, account_id, preview_id)
+        self.context.rehearse(change.method, change.path, change.body, account_id, preview_id)
 
-    def _carry_out(self, change: Change[T], account_id: str, asked: Asked, permit: "Permit | None") -> T:
+    def _carry_out(self, change: Mutation[T], account_id: str, asked: Asked, permit: "Permit | None") -> T:
         attempt = self._open(change, account_id, permit)
         with about(account_id, lambda: self._known(attempt)):
             done = self._send(attempt, change)
-        self.desk.approvals.sent(permit, asked, attempt.attempt_id)
+        self.context.approvals.sent(permit, asked, attempt.attempt_id)
         return done
 
-    def asked(self, change: Change[T], account_id: str, *, asking: bool = False) -> Asked:
+    def asked(self, change: Mutation[T], account_id: str, *, asking: bool = False) -> Asked:
         """Return what a person is asked about a change; `asking`: they are, whoever has to approve it."""
         what, *lines = change.shown or (change.name,)
         asked = Asked(
             kind=change.kind.value,
             subject=change.deal_id,
-            env=self.desk.env,
-            host=self.desk.broker.host,
+            env=self.context.env,
+            host=self.context.broker.host,
             account_id=account_id,
             method=change.method,
             path=change.path,
             body=change.body,
-            text=request_text(what, lines, self.desk.env, account_id),
-            expires_at=self.desk.clock() + LIFE,
+            text=request_text(what, lines, self.context.env, account_id),
+            expires_at=self.context.clock() + LIFE,
         )
-        if not (asking or self.desk.approvals.has_to_ask(asked)):
+        if not (asking or self.context.approvals.has_to_ask(asked)):
             return asked
-        return replace(asked, text=request_text(what, (*lines, *change.more()), self.desk.env, account_id))
+        return replace(asked, text=request_text(what, (*lines, *change.more()), self.context.env, account_id))
 
     def move(self, attempt: AttemptRecord, state: AttemptState, **facts: Any) -> bool:
         """Compare and set; False when somebody else settled the attempt first."""
-        return self.book.move(attempt.attempt_id, attempt.state, state, at=self.desk.clock(), **facts)
+        return self.book.move(attempt.attempt_id, attempt.state, state, at=self.context.clock(), **facts)
 
     def record(self, attempt: AttemptRecord, state: AttemptState, answer: Answer, **facts: Any) -> None:
         """Commit a verdict with what the broker answered."""
@@ -154,12 +154,12 @@ class Changer:
         """Say what could not be recorded of an attempt."""
         return self.book.unrecorded(attempt.attempt_id)
 
-    def _open(self, change: Change[T], account_id: str, permit: "Permit | None") -> AttemptRecord:
+    def _open(self, change: Mutation[T], account_id: str, permit: "Permit | None") -> AttemptRecord:
         attempt = AttemptRecord(
             attempt_id=self.ids("a_"),
             kind=change.kind,
-            env=self.desk.env,
-            host=self.desk.broker.host,
+            env=self.context.env,
+            host=self.context.broker.host,
             account_id=account_id,
             method=change.method,
             path=change.path,
@@ -167,7 +167,7 @@ class Changer:
             state=AttemptState.CLAIMED,
             body_sha256=sha256(change.body or b"").hexdigest(),
             baseline=change.baseline,
-            created_at=self.desk.clock(),
+            created_at=self.context.clock(),
             deal_id=change.deal_id,
         )
         book, preview = self.book, change.preview
@@ -180,10 +180,10 @@ class Changer:
             )
         return attempt
 
-    def _send(self, attempt: AttemptRecord, change: Change[T]) -> T:
-        start = Start(self.desk, self.book, self.recall, attempt, change.risk)
+    def _send(self, attempt: AttemptRecord, change: Mutation[T]) -> T:
+        start = Start(self.context, self.book, self.send_gate, attempt, change.risk)
         try:
-            answer = self.desk.broker.send(
+            answer = self.context.broker.send(
                 change.method, change.path, change.body, account_id=attempt.account_id, ready=start
             )
             return self._finish(start.sending or attempt, change, answer)
@@ -194,7 +194,7 @@ class Changer:
                 raise
             return change.doubt(start.sending, failed_after(error))
 
-    def _not_begun(self, error: Exception, change: Change[T]) -> Exception:
+    def _not_begun(self, error: Exception, change: Mutation[T]) -> Exception:
         """Tell what kept a change from being sent in the words of that change."""
         match error:
             case Interrupted():
@@ -223,11 +223,11 @@ class Changer:
         lost = self.unrecorded(attempt)
         return known | ({"warnings": lost} if lost else {})
 
-    def _finish(self, attempt: AttemptRecord, change: Change[T], answer: Answer) -> T:
-        if answer.delivery is Delivery.LOST and self._look(change, wait=False) is Sight.NOT_YET:
+    def _finish(self, attempt: AttemptRecord, change: Mutation[T], answer: Answer) -> T:
+        if answer.delivery is Delivery.LOST and self._look(change, wait=False) is ReadBack.NOT_YET:
             # The same change by deal id cannot be done twice: once it is seen not to be there, sending it
             # again is safe. Of the two answers only the book tells, so the second one is not believed either.
-            again = self.desk.broker.send(
+            again = self.context.broker.send(
                 change.method, change.path, change.body, account_id=attempt.account_id
             )
             answer = Answer(Delivery.LOST, detail=again.detail or answer.detail)
@@ -241,21 +241,21 @@ class Changer:
             raise refusal(change, answer, look=_next_after(change, answer))
         return change.conclude(attempt, answer, self._look(change, wait=True))
 
-    def _look(self, change: Change[T], *, wait: bool) -> Sight:
+    def _look(self, change: Mutation[T], *, wait: bool) -> ReadBack:
         """Read the deal back, a few times: until it is as asked if `wait`, else until it can be read."""
-        seen = Sight.UNREADABLE
+        seen = ReadBack.UNREADABLE
         for pause in _LOOKS_S:
             self.sleep(pause)
             now = self._agreed(change)
-            seen = seen if now is Sight.UNREADABLE else now
-            if now in {Sight.DONE, Sight.GONE} or (now is Sight.NOT_YET and not wait):
+            seen = seen if now is ReadBack.UNREADABLE else now
+            if now in {ReadBack.DONE, ReadBack.GONE} or (now is ReadBack.NOT_YET and not wait):
                 break
         return seen
 
-    def _agreed(self, change: Change[T]) -> Sight:
+    def _agreed(self, change: Mutation[T]) -> ReadBack:
         """Look once, and where nothing is there once more: absence counts when two looks agree on it."""
         now = change.look()
-        if now is not Sight.GONE:
+        if now is not ReadBack.GONE:
             return now
         self.sleep(AGREES_AFTER_S)
         return change.look()
@@ -277,10 +277,10 @@ class Worded(Protocol):
     def command(self) -> str: ...
 
 
-def _next_after(change: Change[T], answer: Answer) -> str:
+def _next_after(change: Mutation[T], answer: Answer) -> str:
     """Return the amendment that the broker would take, where it says which; else a look at the deals."""
     where = "orders" if change.path.startswith(ORDERS_PATH) else "positions"
-    bounded = bounded_leg(reason_of(answer)) if change.kind in _AMENDS else None
+    bounded = bounded_exit(reason_of(answer)) if change.kind in _AMENDS else None
     return f"capcli {where} amend {change.deal_id} {bounded}" if bounded else f"capcli {where}"
 
 

@@ -12,7 +12,7 @@ from capcli.domain.bookings import realised
 from capcli.domain.effect import Effect, gain
 from capcli.domain.market import Market, Side
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import Policy, Standing
+from capcli.domain.policy import OpenRisk, Policy
 from capcli.domain.sizing import Figures
 from capcli.domain.stored_order import StoredOrder, read_baseline, read_order
 from capcli.ports import Journal
@@ -23,7 +23,7 @@ _ORDERS = frozenset({Kind.MARKET, Kind.WORKING})
 _SLACK = timedelta(seconds=2)
 
 
-class Flight(Struct, frozen=True):
+class InFlightOrder(Struct, frozen=True):
     """An order of ours that may be at the broker and shows in no list yet."""
 
     attempt: AttemptRecord
@@ -35,7 +35,7 @@ class Book(Struct, frozen=True):
 
     positions: tuple[Position, ...]
     orders: tuple[WorkingOrder, ...]
-    flights: tuple[Flight, ...] = ()
+    flights: tuple[InFlightOrder, ...] = ()
 
     @property
     def deals(self) -> tuple[Deal, ...]:
@@ -47,7 +47,7 @@ class Book(Struct, frozen=True):
         return there + sum(flight.attempt.kind is kind for flight in self.flights)
 
 
-def counts_flights(policy: Policy) -> bool:
+def counts_in_flight(policy: Policy) -> bool:
     """Say whether a limit is set that orders on their way count for."""
     limits = (
         policy.max_open_positions,
@@ -59,12 +59,12 @@ def counts_flights(policy: Policy) -> bool:
     return any(limit is not None for limit in limits)
 
 
-def flights(
+def in_flight_orders(
     journal: Journal,
     place: tuple[str, str, str],
     positions: tuple[Position, ...],
     orders: tuple[WorkingOrder, ...],
-) -> tuple[Flight, ...]:
+) -> tuple[InFlightOrder, ...]:
     """Return the unsettled orders of an account (env, host, account) that the book does not show yet.
 
     Each deal in the book stands for one of them at most, by its ids, else by being new and equal.
@@ -75,7 +75,7 @@ def flights(
         preview = journal.preview(attempt.preview_id) if attempt.preview_id else None
         if attempt.kind not in _ORDERS or preview is None:
             continue
-        flight = Flight(attempt, read_order(preview.document))
+        flight = InFlightOrder(attempt, read_order(preview.document))
         seen = next((deal_id for deal_id, row in left.items() if _is(row, flight)), None)
         if seen is None:
             found.append(flight)
@@ -84,7 +84,7 @@ def flights(
     return tuple(found)
 
 
-def _is(row: Deal, flight: Flight) -> bool:
+def _is(row: Deal, flight: InFlightOrder) -> bool:
     attempt, request = flight.attempt, flight.order.request
     origin = row.working_order_id if isinstance(row, Position) else None
     if row.deal_id in attempt.deal_ids or (attempt.order_id or "-") in {row.deal_id, origin}:
@@ -93,14 +93,14 @@ def _is(row: Deal, flight: Flight) -> bool:
     return equal and row.deal_id not in read_baseline(attempt.baseline)
 
 
-def standing(
+def open_risk(
     book: Book, request: OrderRequest, figures: Figures, bookings: Iterable[Transaction], apart: str | None
-) -> Standing:
+) -> OpenRisk:
     """Work out what counts beside an order; `apart` is the deal that is judged itself, if it is there."""
     losses = tuple(losses_in(book, request.epic, request.side, apart))
     bare = next((name for name, loss in losses if loss is None), None)
     waiting, unpriced = _margins(book, request.epic, figures, apart)
-    return Standing(
+    return OpenRisk(
         risk=sum((loss for _, loss in losses if loss is not None), Decimal(0)) * figures.conversion_rate,
         unprotected=bare,
         margin=waiting,

@@ -43,7 +43,7 @@ from capcli.trading.close import brokers_figure
 from capcli.trading.execute import Executions
 from capcli.trading.exit_orders import require
 from capcli.trading.exit_text import part_lines
-from capcli.trading.snapshot import Scene, active_on, judge, look, order_rules
+from capcli.trading.snapshot import AccountSnapshot, active_on, check_input, order_rules, take_snapshot
 
 # Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
 _WHOLE = Decimal(100)
@@ -91,8 +91,8 @@ class _Part(Struct, frozen=True):
     target: Position
     preview: PreviewRecord
     order: StoredOrder
-    scene: Scene
-    case: policy.Case
+    snapshot: AccountSnapshot
+    case: policy.CheckInput
 
 
 class Reductions(Executions):
@@ -118,9 +118,9 @@ class Reductions(Executions):
         deal_id = typed.deal_id(deal_id)
         if size <= 0:
             raise UsageError(f"The size must be above 0, not {size}.", next="capcli close --help")
-        require_trading(self._desk.policy, "The close")
+        require_trading(self._context.policy, "The close")
         require_confirmation(
-            self._desk.policy,
+            self._context.policy,
             confirmed=confirmed,
             needed=self._sending.confirmation_needed,
             command=_command(deal_id, size),
@@ -143,15 +143,15 @@ class Reductions(Executions):
         and for one that is not below the whole, DealUnknown, RulesMissing.
         """
         deal_id = typed.deal_id(deal_id)
-        with self._desk.placing(deal_id, f"capcli close {deal_id} --size {short(pct)}%"):
-            position = self._desk.broker.position(deal_id)
+        with self._context.placing(deal_id, f"capcli close {deal_id} --size {short(pct)}%"):
+            position = self._context.broker.position(deal_id)
         if pct >= _WHOLE:
             raise UsageError(
                 f"{short(pct)} % is the whole position or more: leave --size out to close all of it. "
                 "Nothing was sent.",
                 next=f"capcli close {deal_id}",
             )
-        rules = order_rules(self._desk.broker.details(position.epic))
+        rules = order_rules(self._context.broker.details(position.epic))
         exact = EXACT.multiply(position.size, pct) / _WHOLE
         size = floor_to(exact, rules.size_step)
         if size < rules.min_size:
@@ -169,13 +169,13 @@ class Reductions(Executions):
 
         Raises PartUnderWay while it has not had its turn to be sent.
         """
-        attempt = self._desk.journal.attempt_of(preview_id) if preview_id else None
-        preview = self._desk.journal.preview(preview_id) if preview_id else None
+        attempt = self._context.journal.attempt_of(preview_id) if preview_id else None
+        preview = self._context.journal.preview(preview_id) if preview_id else None
         if attempt is None or preview is None:
             raise PartUnderWay(
                 f"The partial close of {deal_id} is still under way and may be sent any moment. {_ONCE}",
                 next=f"capcli positions {deal_id}",
-            ).about(self._desk.broker.account_id, deal_id=deal_id)
+            ).about(self._context.broker.account_id, deal_id=deal_id)
         reply = execution_reply(attempt, read_order(preview.document), replayed=False)
         problem = reply.problem
         if problem is not None and attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
@@ -187,7 +187,7 @@ class Reductions(Executions):
 
     def _require_netting(self, deal_id: str) -> None:
         # API page 9.4: with hedging an opposite order would open a second position beside the first.
-        if self._desk.broker.hedging():
+        if self._context.broker.hedging():
             raise Refused(
                 "This account hedges: an opposite order would open a second position, so part of one cannot "
                 "be closed. Nothing was sent. Closing all of it is possible.",
@@ -198,45 +198,47 @@ class Reductions(Executions):
     def _checked_part(self, deal_id: str, size: Decimal, *, again: bool) -> Iterator[_Part]:
         """Lend a partial close that passed every check, while nobody else changes the account."""
         self._require_netting(deal_id)
-        with self._desk.placing(deal_id, _command(deal_id, size)):
-            position = self._desk.broker.position(deal_id)
-        account_id = self._desk.broker.account_id or ""
+        with self._context.placing(deal_id, _command(deal_id, size)):
+            position = self._context.broker.position(deal_id)
+        account_id = self._context.broker.account_id or ""
         with (
             _closing_all_stays(deal_id),
             about(account_id),
-            self._sending.lock(self._desk.env, self._desk.broker.host, account_id),
-            self._desk.broker.hold_account(),
+            self._sending.lock(self._context.env, self._context.broker.host, account_id),
+            self._context.broker.hold_account(),
         ):
             yield self._part(position, size, account_id, again=again)
 
     def _part(self, position: Position, size: Decimal, account_id: str, *, again: bool) -> _Part:
         """Look at the whole book inside the lock, and let pass only what can do nothing but reduce."""
         request = OrderRequest(position.epic, position.side.opposite, size)
-        active_on(self._desk.broker, account_id)
-        refuse_while_order_unresolved(self._desk, self._witness, account_id, position.epic)
-        scene = look(self._desk, request, with_orders=True, account_id=account_id, opening=False)
-        target = reducible(scene.positions, position.deal_id, size)
-        case = judge(self._desk, scene, request, None)
+        active_on(self._context.broker, account_id)
+        refuse_while_order_unresolved(self._context, self._reconciler, account_id, position.epic)
+        snapshot = take_snapshot(
+            self._context, request, with_orders=True, account_id=account_id, opening=False
+        )
+        target = reducible(snapshot.positions, position.deal_id, size)
+        case = check_input(self._context, snapshot, request, None)
         require(case, *_RULES)
         order = StoredOrder(request, None, case.figures.entry, None, None)
         preview = self._preview(order, account_id)
         self._refuse_same_again(preview, target, size, again=again)
         self._require_room(_command(target.deal_id, size))
         self._require_same(account_id, position)
-        return _Part(target, preview, order, scene, case)
+        return _Part(target, preview, order, snapshot, case)
 
     def _send_part(self, part: _Part, *, wait_s: float, begun: Callable[[str], None]) -> Reply[Reduction]:
-        preview, scene = part.preview, part.scene
+        preview, snapshot = part.preview, part.snapshot
         account_id = preview.account_id
-        self._desk.rehearse(preview.method, preview.path, preview.body, account_id)
+        self._context.rehearse(preview.method, preview.path, preview.body, account_id)
         asked = self._asked_part(part)
-        permit = self._desk.approvals.permit(asked)
-        self._desk.journal.save_preview(preview)
+        permit = self._context.approvals.permit(asked)
+        self._context.journal.save_preview(preview)
         begun(preview.preview_id)
         with about(account_id, lambda: self._known(preview)):
-            baseline = write_baseline(scene.positions, scene.orders, part.case.effect)
+            baseline = write_baseline(snapshot.positions, snapshot.orders, part.case.effect)
             reply = self._claim_and_send(preview, part.order, baseline, wait_s, permit=permit, risk=None)
-            self._desk.approvals.sent(permit, asked, reply.data.attempt_id)
+            self._context.approvals.sent(permit, asked, reply.data.attempt_id)
             return self._told(reply, part.target, part.order.request.size)
 
     def _asked_part(self, part: _Part) -> Asked:
@@ -258,7 +260,7 @@ class Reductions(Executions):
 
     def _require_same(self, account_id: str, position: Position) -> None:
         # One of those reads may have found the session renewed elsewhere, on another account.
-        if (active := self._desk.broker.account_id) != account_id:
+        if (active := self._context.broker.account_id) != account_id:
             raise Refused(
                 f"{position.deal_id} is on account {account_id}, this is {active}. Nothing was sent.",
                 next=f"capcli positions {position.deal_id} --account {account_id}",
@@ -279,17 +281,17 @@ class Reductions(Executions):
     def _lately(self, preview: PreviewRecord, since: datetime) -> Iterator[AttemptRecord]:
         """Count from the end of an attempt: who was told to wait for a slow one asks again after that."""
         for other in super()._lately(preview, since - _SLOWEST):
-            ended = self._desk.journal.moved_at(other.attempt_id)
+            ended = self._context.journal.moved_at(other.attempt_id)
             if max(filter(None, (other.sent_at, ended))) >= since:
                 yield other
 
     def _preview(self, order: StoredOrder, account_id: str) -> PreviewRecord:
-        body, now = order_body(order.request, None), self._desk.clock()
+        body, now = order_body(order.request, None), self._context.clock()
         return PreviewRecord(
             preview_id=self._sending.ids("p_"),
             kind=Kind.MARKET,
-            env=self._desk.env,
-            host=self._desk.broker.host,
+            env=self._context.env,
+            host=self._context.broker.host,
             account_id=account_id,
             method="POST",
             path=POSITIONS_PATH,
@@ -322,7 +324,7 @@ class Reductions(Executions):
 
     def _booked(self, done: Execution) -> Decimal | None:
         """Return the broker's own figure, which the order's confirmation may have, as a close's does."""
-        broker, confirm = self._desk.broker, None
+        broker, confirm = self._context.broker, None
         with suppress(CapcliError):
             confirm = broker.confirm(done.deal_reference) if done.deal_reference else None
         return brokers_figure(confirm, broker.account_currency)
@@ -330,11 +332,11 @@ class Reductions(Executions):
     def _settled(self, reply: Reply[Execution]) -> Reply[Execution]:
         """Ask the witness once more: the answer may be lost and the reduction there to be seen."""
         self._sending.sleep(0.3)
-        attempt = self._desk.journal.attempt(reply.data.attempt_id)
-        preview = self._desk.journal.preview(reply.data.preview_id)
+        attempt = self._context.journal.attempt(reply.data.attempt_id)
+        preview = self._context.journal.preview(reply.data.preview_id)
         if attempt is None or preview is None:
             return reply
-        settled = self._witness.settle(attempt)
+        settled = self._reconciler.settle(attempt)
         return reply if settled.state is attempt.state else self._replay(settled, preview)
 
     def _aftermath(self, target: Position) -> tuple[Decimal | None, Position | None]:
@@ -343,7 +345,7 @@ class Reductions(Executions):
         No deal of its side was open before it: `reducible` refuses that.
         """
         try:
-            book = self._desk.broker.positions()
+            book = self._context.broker.positions()
         except CapcliError:
             return None, None
         left = next((row.size for row in book if row.deal_id == target.deal_id), Decimal(0))

@@ -19,12 +19,12 @@ from capcli.domain.effect import Effect
 from capcli.domain.market import Market, MarketStatus, Quote, Resolution, Side
 from capcli.domain.money import Money, plain, short
 from capcli.domain.opened import opened_figures
-from capcli.domain.order import Kind, LegForm, OrderRequest, order_body
-from capcli.domain.policy import Case, Check, Rule, evaluate
+from capcli.domain.order import ExitForm, Kind, OrderRequest, order_body
+from capcli.domain.policy import Check, CheckInput, Rule, evaluate
 from capcli.domain.risk import Risk, Sizing, sized
-from capcli.domain.sizing import Figures, LegFigures, Overnight, estimated_entry
+from capcli.domain.sizing import ExitFigures, Figures, Overnight, estimated_entry
 from capcli.domain.stored_order import StoredOrder, write_order
-from capcli.domain.unusual import Caution, Look, Unusual, cautions
+from capcli.domain.unusual import Caution, CautionInput, Unusual, cautions
 from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
 from capcli.fanout import together
 from capcli.ports import DayRangeBook, Ids
@@ -32,7 +32,7 @@ from capcli.reconcile.reconcile import Reconciliation, settled_now
 from capcli.reply import Reply
 from capcli.safety.approval_text import harmless
 from capcli.trading.exit_orders import placed
-from capcli.trading.snapshot import Desk, Scene, judge, look
+from capcli.trading.snapshot import AccountSnapshot, Context, check_input, take_snapshot
 
 
 class Preview(Struct, frozen=True):
@@ -70,8 +70,8 @@ class Preview(Struct, frozen=True):
     equity: Decimal
     available: Decimal
     available_after: Decimal | None
-    stop: LegFigures | None
-    limit: LegFigures | None
+    stop: ExitFigures | None
+    limit: ExitFigures | None
     reward_to_risk: Decimal | None
     overnight: Overnight | None
     sizing: Sizing | None
@@ -91,7 +91,7 @@ class Preview(Struct, frozen=True):
 
 
 _ALL = Decimal(100)
-_TRAILS = frozenset({LegForm.DISTANCE, LegForm.PERCENT})
+_TRAILS = frozenset({ExitForm.DISTANCE, ExitForm.PERCENT})
 _DAYS = 14
 
 
@@ -100,7 +100,7 @@ class Previews:
 
     def __init__(
         self,
-        desk: Desk,
+        context: Context,
         day_ranges: DayRangeBook,
         *,
         ids: Ids,
@@ -112,7 +112,7 @@ class Previews:
 
         `client` names who asks.
         """
-        self._desk = desk
+        self._context = context
         self._day_ranges = day_ranges
         self._ids = ids
         self._ttl_s = ttl_s
@@ -131,29 +131,29 @@ class Previews:
         if risk is not None:
             check_risk(request, risk)
         settled = self.settle_first()
-        scene, day_range = self._look(request)
-        return self.of_scene(scene, request, risk=risk, day_range=day_range, settled=settled)
+        snapshot, day_range = self._look(request)
+        return self.of_scene(snapshot, request, risk=risk, day_range=day_range, settled=settled)
 
-    def _look(self, request: OrderRequest) -> tuple[Scene, Decimal | None]:
+    def _look(self, request: OrderRequest) -> tuple[AccountSnapshot, Decimal | None]:
         """Take the look of a preview; without a stop also at how far the market moves in a day."""
-        desk = self._desk
+        context = self._context
         if request.stop is not None:
-            return look(desk, request, with_orders=False), None
-        scene: Scene
+            return take_snapshot(context, request, with_orders=False), None
+        snapshot: AccountSnapshot
         day_range: Decimal | None
-        scene, day_range = together(
-            lambda: look(desk, request, with_orders=False), lambda: self._day_range(request.epic)
+        snapshot, day_range = together(
+            lambda: take_snapshot(context, request, with_orders=False), lambda: self._day_range(request.epic)
         )
-        return scene, day_range
+        return snapshot, day_range
 
     def _day_range(self, epic: str) -> Decimal | None:
         """Return the average range of a day, read once a day: it is for a warning only."""
-        today = (self._desk.broker.broker_time() or self._desk.clock()).date()
+        today = (self._context.broker.broker_time() or self._context.clock()).date()
         kept = self._day_ranges.load(epic, today)
         if kept is not None:
             return kept
         try:
-            candles = self._desk.broker.candles(epic, Resolution.DAY, last=_DAYS + 2)
+            candles = self._context.broker.candles(epic, Resolution.DAY, last=_DAYS + 2)
         except CapcliError:
             return None
         # The last one is still forming (API page 11).
@@ -164,16 +164,16 @@ class Previews:
 
     def settle_first(self) -> tuple[Caution, ...]:
         """Look for the orders whose answer was lost, and say what was settled: it must not fail a check."""
-        desk = self._desk
-        account_id = desk.broker.account_id
-        if account_id and desk.journal.unresolved(desk.env, desk.broker.host, account_id):
+        context = self._context
+        account_id = context.broker.account_id
+        if account_id and context.journal.unresolved(context.env, context.broker.host, account_id):
             with suppress(CapcliError):
                 return tuple(Caution(Unusual.SETTLED, words) for words in settled_now(self._settle().data))
         return ()
 
     def of_scene(
         self,
-        scene: Scene,
+        snapshot: AccountSnapshot,
         request: OrderRequest,
         *,
         risk: Risk | None = None,
@@ -181,21 +181,21 @@ class Previews:
         settled: tuple[Caution, ...] = (),
     ) -> Reply[Preview]:
         """Check and store an order by a look that was just taken."""
-        entry = estimated_entry(request, scene.market)
-        request = placed(request, entry, scene.rules.price_step)
-        order_type = _order_type(request, scene.market)
-        case = judge(self._desk, scene, request, order_type)
+        entry = estimated_entry(request, snapshot.market)
+        request = placed(request, entry, snapshot.rules.price_step)
+        order_type = _order_type(request, snapshot.market)
+        case = check_input(self._context, snapshot, request, order_type)
         sizing = None
         if risk is not None:
-            case, sizing = sized_case(self._desk, scene, case, risk)
+            case, sizing = sized_case(self._context, snapshot, case, risk)
         preview = self._compose(case, sizing, day_range)
         preview = replace(preview, warnings=(*settled, *preview.warnings))
-        self._store(preview, case, scene.account_id)
-        return Reply(preview, scene.account_id, _problem(preview, case))
+        self._store(preview, case, snapshot.account_id)
+        return Reply(preview, snapshot.account_id, _problem(preview, case))
 
-    def _compose(self, case: Case, sizing: Sizing | None, day_range: Decimal | None) -> Preview:
-        now, request, quote = self._desk.clock(), case.request, case.market.quote
-        checks, broker_now = evaluate(case), self._desk.broker.broker_time() or now
+    def _compose(self, case: CheckInput, sizing: Sizing | None, day_range: Decimal | None) -> Preview:
+        now, request, quote = self._context.clock(), case.request, case.market.quote
+        checks, broker_now = evaluate(case), self._context.broker.broker_time() or now
         assert case.effect is not None, "an order always has an effect"
         passed = all(check.passed for check in checks)
         return Preview(
@@ -219,7 +219,7 @@ class Previews:
             sizing=sizing,
             effect=case.effect,
             checks=checks,
-            warnings=cautions(Look(case, day_range, broker_now)),
+            warnings=cautions(CautionInput(case, day_range, broker_now)),
             body=order_body(request, case.order_type).decode(),
             created_at=now,
             expires_at=now + timedelta(seconds=self._ttl_s),
@@ -228,7 +228,7 @@ class Previews:
             tag=request.tag,
         )
 
-    def _store(self, preview: Preview, case: Case, account_id: str) -> None:
+    def _store(self, preview: Preview, case: CheckInput, account_id: str) -> None:
         body = preview.body.encode()
         order = StoredOrder(
             case.request,
@@ -240,12 +240,12 @@ class Previews:
             abs(preview.stop.amount) if preview.stop else None,
             harmless(self._client()),
         )
-        self._desk.journal.save_preview(
+        self._context.journal.save_preview(
             PreviewRecord(
                 preview_id=preview.preview_id,
                 kind=preview.kind,
-                env=self._desk.env,
-                host=self._desk.broker.host,
+                env=self._context.env,
+                host=self._context.broker.host,
                 account_id=account_id,
                 method="POST",
                 path=case.request.path,
@@ -256,28 +256,30 @@ class Previews:
                 state=PreviewState.READY if preview.executable else PreviewState.DRAFT,
                 created_at=preview.created_at,
                 expires_at=preview.expires_at,
-                broker_time=self._desk.broker.broker_time(),
+                broker_time=self._context.broker.broker_time(),
             )
         )
 
 
-def sized_case(desk: Desk, scene: Scene, unit: Case, risk: Risk) -> tuple[Case, Sizing]:
+def sized_case(
+    context: Context, snapshot: AccountSnapshot, unit: CheckInput, risk: Risk
+) -> tuple[CheckInput, Sizing]:
     """Turn the case of one unit into that of the size which the risk allows.
 
     Raises RiskTooSmall with its arithmetic, and ChecksFailed when the stop limits no loss.
     """
     request = unit.request
-    _check_currency(risk, scene.account.currency, request)
-    found = sized(risk, request, unit.figures, scene.rules)
+    _check_currency(risk, snapshot.account.currency, request)
+    found = sized(risk, request, unit.figures, snapshot.rules)
     if found is None:
         raise _no_loss_limited(unit)
     if found.least_pct is not None:
-        raise _risk_too_small(request, unit.order_type, found.sizing, scene, found.least_pct)
+        raise _risk_too_small(request, unit.order_type, found.sizing, snapshot, found.least_pct)
     request = replace(request, size=found.size)
-    return judge(desk, scene, request, unit.order_type), found.sizing
+    return check_input(context, snapshot, request, unit.order_type), found.sizing
 
 
-def _no_loss_limited(unit: Case) -> ChecksFailed:
+def _no_loss_limited(unit: CheckInput) -> ChecksFailed:
     side, stop = unit.request.side, unit.figures.stop
     where = "below" if side is Side.BUY else "above"
     level = f", not at {plain(stop.level)}" if stop else ""
@@ -290,9 +292,13 @@ def _no_loss_limited(unit: Case) -> ChecksFailed:
 
 
 def _risk_too_small(
-    request: OrderRequest, order_type: OrderType | None, sizing: Sizing, scene: Scene, least_pct: Decimal
+    request: OrderRequest,
+    order_type: OrderType | None,
+    sizing: Sizing,
+    snapshot: AccountSnapshot,
+    least_pct: Decimal,
 ) -> RiskTooSmall:
-    least, equity = short(scene.rules.min_size), scene.account.equity
+    least, equity = short(snapshot.rules.min_size), snapshot.account.equity
     enough = f" That takes a risk of {short(least_pct)} %, or a nearer stop." if least_pct else ""
     fits = Decimal(0) < least_pct <= _ALL
     return RiskTooSmall(
@@ -304,7 +310,7 @@ def _risk_too_small(
         budget=sizing.budget,
         loss_per_unit=sizing.loss_per_unit,
         exact_size=sizing.exact_size,
-        min_size=scene.rules.min_size,
+        min_size=snapshot.rules.min_size,
         least_risk_pct=least_pct if fits else None,
     )
 
@@ -318,7 +324,7 @@ def check_risk(request: OrderRequest, risk: Risk) -> None:
         )
     if risk.amount is not None and risk.amount.amount <= 0:
         raise UsageError(f"The risk must be above 0, not {risk.words}.", next="capcli preview --help")
-    if request.stop is None or request.stop.form is LegForm.AMOUNT:
+    if request.stop is None or request.stop.form is ExitForm.AMOUNT:
         raise UsageError(
             "A risk needs a stop as a level or a distance: the size follows from how far away it is.",
             next=f"capcli propose {request.epic} --risk {risk.words}",
@@ -393,7 +399,7 @@ def _age(now: datetime, quote: Quote) -> Decimal | None:
     return max(Decimal(0), Decimal(str(round((now - quote.at).total_seconds(), 1))))
 
 
-def _problem(preview: Preview, case: Case) -> Problem | None:
+def _problem(preview: Preview, case: CheckInput) -> Problem | None:
     if preview.executable:
         return None
     request = case.request
@@ -411,7 +417,7 @@ def _problem(preview: Preview, case: Case) -> Problem | None:
     )
 
 
-def _unblocking(case: Case) -> str | None:
+def _unblocking(case: CheckInput) -> str | None:
     """Return the command that lifts what keeps this order away, whatever else fails."""
     blocked = case.blocked
     if blocked is None:

@@ -10,8 +10,8 @@ from capcli.domain.atr import average_true_range
 from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.money import EXACT, ceil_to, plain, short
 from capcli.domain.notes import as_options
-from capcli.domain.order import Leg, LegForm, OrderRequest
-from capcli.domain.policy import Case, Check, Rule, evaluate
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
+from capcli.domain.policy import Check, CheckInput, Rule, evaluate
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.domain.sizing import estimated_entry
 from capcli.domain.unusual import Caution
@@ -20,7 +20,7 @@ from capcli.fanout import together
 from capcli.reply import Reply
 from capcli.trading.exit_orders import placed
 from capcli.trading.preview import Preview, Previews, check_request, check_risk, sized_case
-from capcli.trading.snapshot import Desk, Scene, judge, look
+from capcli.trading.snapshot import AccountSnapshot, Context, check_input, take_snapshot
 
 PERIOD = 14
 TIMES = 2
@@ -74,7 +74,7 @@ class Proposal(Struct, frozen=True):
 class _Stop(Struct, frozen=True):
     """The stop of each side, and where it comes from."""
 
-    leg: Leg
+    leg: ExitOrder
     rule: str
     atr: Decimal | None = None
 
@@ -82,8 +82,8 @@ class _Stop(Struct, frozen=True):
 class Proposals:
     """Works out sizes from a share of the equity. Sends nothing."""
 
-    def __init__(self, desk: Desk, previews: Previews) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, previews: Previews) -> None:
+        self._context = context
         self._previews = previews
 
     def propose(
@@ -92,7 +92,7 @@ class Proposals:
         risk: Risk,
         *,
         side: Side | None = None,
-        stop: Leg | None = None,
+        stop: ExitOrder | None = None,
         note: str | None = None,
         tag: str | None = None,
     ) -> Reply[Proposal]:
@@ -104,39 +104,41 @@ class Proposals:
         Raises UsageError, EpicUnknown, RulesMissing, TooFewCandles, and with a side what a preview raises.
         Problem CHECKS_FAILED when the preview cannot be executed, or when neither side fits.
         """
-        leg = stop or Leg(LegForm.DISTANCE, ONE_UNIT)
+        leg = stop or ExitOrder(ExitForm.DISTANCE, ONE_UNIT)
         draft = OrderRequest(epic, side or Side.BUY, ONE_UNIT, stop=leg, note=note, tag=tag)
         check_request(draft)
         check_risk(draft, risk)
         settled = self._previews.settle_first()
-        scene, candles = self._look(draft, wants_candles=stop is None)
+        snapshot, candles = self._look(draft, wants_candles=stop is None)
         given = stop and _Stop(stop, "as given")
-        found = given or _by_range(scene, side, candles)
+        found = given or _by_range(snapshot, side, candles)
         if side is None:
-            reply = self._both(scene, risk, found, draft, given=stop is not None)
+            reply = self._both(snapshot, risk, found, draft, given=stop is not None)
             return replace(reply, data=replace(reply.data, warnings=settled))
         request = replace(draft, stop=found.leg)
-        reply = self._one(scene, request, risk, found)
+        reply = self._one(snapshot, request, risk, found)
         return replace(reply, data=replace(reply.data, warnings=settled))
 
-    def _look(self, draft: OrderRequest, *, wants_candles: bool) -> tuple[Scene, tuple[Candle, ...]]:
-        desk = self._desk
+    def _look(
+        self, draft: OrderRequest, *, wants_candles: bool
+    ) -> tuple[AccountSnapshot, tuple[Candle, ...]]:
+        context = self._context
         if not wants_candles:
-            return look(desk, draft, with_orders=False), ()
-        scene, candles = together(
-            lambda: look(desk, draft, with_orders=False),
-            lambda: desk.broker.candles(draft.epic, Resolution.HOUR, last=_BARS + 1),
+            return take_snapshot(context, draft, with_orders=False), ()
+        snapshot, candles = together(
+            lambda: take_snapshot(context, draft, with_orders=False),
+            lambda: context.broker.candles(draft.epic, Resolution.HOUR, last=_BARS + 1),
         )
-        now = desk.broker.broker_time() or desk.clock()
+        now = context.broker.broker_time() or context.clock()
         # The last one is still forming (API page 11).
         closed = tuple(one for one in candles if one.time + Resolution.HOUR.span <= now)
-        return scene, closed
+        return snapshot, closed
 
     def _both(
-        self, scene: Scene, risk: Risk, found: _Stop, draft: OrderRequest, *, given: bool
+        self, snapshot: AccountSnapshot, risk: Risk, found: _Stop, draft: OrderRequest, *, given: bool
     ) -> Reply[Proposal]:
-        sides = tuple(self._side(scene, side, risk, found) for side in Side)
-        proposal = _proposal(scene, risk, found, sides)
+        sides = tuple(self._side(snapshot, side, risk, found) for side in Side)
+        proposal = _proposal(snapshot, risk, found, sides)
         fit = next((one.side for one in sides if one.refused is None), None)
         if fit is not None:
             command = _command(draft, risk, fit, found.leg if given else None)
@@ -148,17 +150,17 @@ class Proposals:
                 "CHECKS_FAILED",
                 f"Neither side fits. {' '.join(refused)}",
                 int(Exit.REFUSED),
-                next=f"capcli markets show {scene.market.epic}",
+                next=f"capcli markets show {snapshot.market.epic}",
                 retry_safe=True,
             )
-        return Reply(proposal, scene.account_id, problem)
+        return Reply(proposal, snapshot.account_id, problem)
 
-    def _side(self, scene: Scene, side: Side, risk: Risk, found: _Stop) -> ProposedSide:
-        draft = OrderRequest(scene.market.epic, side, ONE_UNIT, stop=found.leg)
-        unit = placed(draft, estimated_entry(draft, scene.market), scene.rules.price_step)
-        case = judge(self._desk, scene, unit, None)
+    def _side(self, snapshot: AccountSnapshot, side: Side, risk: Risk, found: _Stop) -> ProposedSide:
+        draft = OrderRequest(snapshot.market.epic, side, ONE_UNIT, stop=found.leg)
+        unit = placed(draft, estimated_entry(draft, snapshot.market), snapshot.rules.price_step)
+        case = check_input(self._context, snapshot, unit, None)
         try:
-            whole, sizing = sized_case(self._desk, scene, case, risk)
+            whole, sizing = sized_case(self._context, snapshot, case, risk)
         except Refused as error:
             return _shown(case, arithmetic="", refused=error.message, sized=False)
         failed = [
@@ -168,13 +170,15 @@ class Proposals:
         ]
         return _shown(whole, arithmetic=sizing.arithmetic, refused=" ".join(failed) or None)
 
-    def _one(self, scene: Scene, request: OrderRequest, risk: Risk, found: _Stop) -> Reply[Proposal]:
+    def _one(
+        self, snapshot: AccountSnapshot, request: OrderRequest, risk: Risk, found: _Stop
+    ) -> Reply[Proposal]:
         try:
-            reply = self._previews.of_scene(scene, request, risk=risk)
+            reply = self._previews.of_scene(snapshot, request, risk=risk)
         except CapcliError as error:
-            raise error.about(scene.account_id) from None
+            raise error.about(snapshot.account_id) from None
         preview = reply.data
-        proposal = _proposal(scene, risk, found, (_previewed(preview),))
+        proposal = _proposal(snapshot, risk, found, (_previewed(preview),))
         proposal = replace(
             proposal,
             preview_id=preview.preview_id,
@@ -183,13 +187,13 @@ class Proposals:
             checks=preview.checks,
             next=f"capcli execute {preview.preview_id} --confirm" if preview.executable else None,
         )
-        return Reply(proposal, scene.account_id, reply.problem)
+        return Reply(proposal, snapshot.account_id, reply.problem)
 
 
-def _by_range(scene: Scene, side: Side | None, candles: tuple[Candle, ...]) -> _Stop:
+def _by_range(snapshot: AccountSnapshot, side: Side | None, candles: tuple[Candle, ...]) -> _Stop:
     """Return a stop at 2 x ATR, or at the market's minimum where that is farther. Raises TooFewCandles."""
     atr = average_true_range(candles, PERIOD)
-    market, rules = scene.market, scene.rules
+    market, rules = snapshot.market, snapshot.rules
     if atr is None:
         raise TooFewCandles(
             f"{market.epic} has {len(candles)} closed HOUR candles; ATR({PERIOD}) needs {PERIOD + 1}. Name "
@@ -205,19 +209,21 @@ def _by_range(scene: Scene, side: Side | None, candles: tuple[Candle, ...]) -> _
     rule = f"{TIMES} x ATR({PERIOD}) of HOUR bid candles (Wilder's), ATR {short(shown)}"
     if wanted < least:
         rule = f"the market's minimum {short(least)}, which is farther than {rule}"
-    return _Stop(Leg(LegForm.DISTANCE, max(wanted, least)), rule, shown)
+    return _Stop(ExitOrder(ExitForm.DISTANCE, max(wanted, least)), rule, shown)
 
 
-def _proposal(scene: Scene, risk: Risk, found: _Stop, sides: tuple[ProposedSide, ...]) -> Proposal:
-    market = scene.market
+def _proposal(
+    snapshot: AccountSnapshot, risk: Risk, found: _Stop, sides: tuple[ProposedSide, ...]
+) -> Proposal:
+    market = snapshot.market
     return Proposal(
         epic=market.epic,
         bid=market.quote.bid,
         offer=market.quote.offer,
         currency=market.currency,
-        account_currency=scene.account.currency,
-        equity=scene.account.equity,
-        risk_pct=risk.share_of(scene.account.equity),
+        account_currency=snapshot.account.currency,
+        equity=snapshot.account.equity,
+        risk_pct=risk.share_of(snapshot.account.equity),
         atr=found.atr,
         stop_rule=found.rule,
         sides=sides,
@@ -230,7 +236,7 @@ def _proposal(scene: Scene, risk: Risk, found: _Stop, sides: tuple[ProposedSide,
     )
 
 
-def _shown(case: Case, *, arithmetic: str, refused: str | None, sized: bool = True) -> ProposedSide:
+def _shown(case: CheckInput, *, arithmetic: str, refused: str | None, sized: bool = True) -> ProposedSide:
     figures, stop = case.figures, case.figures.stop
     assert stop is not None
     return ProposedSide(
@@ -265,7 +271,7 @@ def _previewed(preview: Preview) -> ProposedSide:
     )
 
 
-def _command(draft: OrderRequest, risk: Risk, side: Side, stop: Leg | None) -> str:
+def _command(draft: OrderRequest, risk: Risk, side: Side, stop: ExitOrder | None) -> str:
     words = [f"capcli propose {draft.epic} --risk {risk.words} --{side.value.lower()}"]
     if stop is not None:
         words.append(stop.words("stop", plain))

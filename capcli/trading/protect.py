@@ -22,7 +22,7 @@ from capcli.trading.amend_order_plan import OrderChange
 from capcli.trading.cancel import Cancellations
 from capcli.trading.close import Closings
 from capcli.trading.execute import Executions
-from capcli.trading.snapshot import Desk
+from capcli.trading.snapshot import Context
 
 _NOT_CLOSED = "It was left open: it was not seen without a stop."
 
@@ -40,9 +40,9 @@ class Remedies:
 class ProtectedExecutions:
     """Executes previews, and looks after a stop that the broker left out. A replay sends nothing."""
 
-    def __init__(self, desk: Desk, executions: Executions, remedies: Remedies, *, always: bool) -> None:
+    def __init__(self, context: Context, executions: Executions, remedies: Remedies, *, always: bool) -> None:
         """`always`: a missing stop is seen to whether a call asks for it or not (CAP_ENSURE_STOP)."""
-        self._desk = desk
+        self._context = context
         self._executions = executions
         self._remedies = remedies
         self._always = always
@@ -94,7 +94,7 @@ class ProtectedExecutions:
         return self._reply(reply, steps, protected=Protection.NO, ending=ending)
 
     def _record(self, done: Execution) -> tuple[AttemptRecord, StoredOrder]:
-        journal = self._desk.journal
+        journal = self._context.journal
         attempt, preview = journal.attempt(done.attempt_id), journal.preview(done.preview_id)
         assert attempt is not None
         assert preview is not None
@@ -105,8 +105,8 @@ class ProtectedExecutions:
         attempt, order = self._record(reply.data)
         if facts:
             with suppress(CapcliError):
-                now = self._desk.clock()
-                self._desk.journal.observe(attempt.attempt_id, attempt.state, at=now, **facts)
+                now = self._context.clock()
+                self._context.journal.observe(attempt.attempt_id, attempt.state, at=now, **facts)
         steps = (*reply.data.stop_steps, *steps)
         return _told(execution_reply(replace(attempt, **facts), order, replayed=False), steps)
 
@@ -129,7 +129,11 @@ class ProtectedExecutions:
         row = self._row(attempt, deal_id)
         deed = StopWork.CANCEL if isinstance(row, WorkingOrder) else StopWork.CLOSE
         is_position = attempt.kind is not Kind.WORKING
-        if row is None and is_position and is_open(self._desk.broker, deal_id, attempt.account_id) is False:
+        if (
+            row is None
+            and is_position
+            and is_open(self._context.broker, deal_id, attempt.account_id) is False
+        ):
             return StopStep(deal_id, deed, None, done=True, told=f"{deal_id} is no longer open.")
         if row is None or row.stop_level is not None or row.trailing:
             return StopStep(deal_id, deed, None, done=False, told=_NOT_CLOSED)
@@ -160,7 +164,7 @@ class ProtectedExecutions:
 
     def _row(self, attempt: AttemptRecord, deal_id: str) -> Position | WorkingOrder | None:
         """Return the waiting order or the position that an order is by now; None where neither is seen."""
-        broker = self._desk.broker
+        broker = self._context.broker
         with suppress(CapcliError):
             if attempt.kind is Kind.WORKING:
                 orders = broker.list_orders().rows

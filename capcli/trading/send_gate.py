@@ -5,7 +5,7 @@ from threading import Lock
 from capcli.errors import Interrupted
 
 
-class Recall:
+class SendGate:
     """One for each command, shared between its threads: a send that begins cannot be called back any more."""
 
     def __init__(self) -> None:

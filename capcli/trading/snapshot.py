@@ -31,7 +31,7 @@ from capcli.domain.effect import AccountBook, Effect, effect_of
 from capcli.domain.market import Market, MarketDetails, OrderRules
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import Amends, Blocked, Case, Policy, Standing
+from capcli.domain.policy import Amends, Blocked, CheckInput, OpenRisk, Policy
 from capcli.domain.sizing import Figures, figures
 from capcli.domain.stored_order import StoredOrder, read_order
 from capcli.errors import (
@@ -54,22 +54,22 @@ from capcli.reconcile.readback import require_account
 from capcli.safety.halt import refuse_while_halted
 from capcli.trading.open_risk import (
     Book,
-    Flight,
-    counts_flights,
-    flights,
+    InFlightOrder,
+    counts_in_flight,
     foreign_orders,
+    in_flight_orders,
+    open_risk,
     orders_on,
-    standing,
     total_at_stops,
 )
-from capcli.trading.send_gate import Recall
+from capcli.trading.send_gate import SendGate
 
 if TYPE_CHECKING:
     from capcli.safety.approval import Approvals
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Context:
     """What every use case about orders works with."""
 
     env: str
@@ -124,7 +124,7 @@ class Desk:
         refuse_while_halted(self.halt, what)
 
 
-class Scene(Struct, frozen=True):
+class AccountSnapshot(Struct, frozen=True):
     """One consistent look at the broker: who we are there, the market, the account and the book.
 
     `rates`: account currency for one of the market's currency, and of those other deals are in, where known.
@@ -151,34 +151,34 @@ def active_on(broker: Broker, account_id: str) -> str:
     return active if active == account_id else broker.visit_account(account_id).account_id
 
 
-def life_fault(desk: Desk, preview: PreviewRecord) -> str | None:
+def life_fault(context: Context, preview: PreviewRecord) -> str | None:
     """Say why a preview cannot be used any more by this computer's clock and journal; None while it can."""
-    if preview.expires_at <= desk.clock():
+    if preview.expires_at <= context.clock():
         return f"expired at {preview.expires_at:%H:%M:%S}Z."
     if preview.state is PreviewState.EXPIRED:
         return "was made before the journal was accepted as it is: nobody knows whether it was sent."
     return None
 
 
-def clock_fault(desk: Desk, preview: PreviewRecord) -> str | None:
+def clock_fault(context: Context, preview: PreviewRecord) -> str | None:
     """Say why a preview is too old or too new by the broker's clock, which was just read; None if it is not.
 
     The paper broker's market time can be faster than ours, so there only our own clock is held against it.
     """
-    now, broker_now = desk.clock(), desk.broker.broker_time()
+    now, broker_now = context.clock(), context.broker.broker_time()
     if is_from_the_future(preview, now, broker_now):
         return (
             f"was made at {preview.created_at:%H:%M:%S}Z by this computer's clock, and now it is "
             f"{broker_now or now:%H:%M:%S}Z at the broker: the clock was ahead."
         )
-    if desk.env != "paper" and has_outlived(preview, broker_now):
+    if context.env != "paper" and has_outlived(preview, broker_now):
         return "has expired by the broker's clock."
     return None
 
 
-def active_account_id(desk: Desk) -> str:
+def active_account_id(context: Context) -> str:
     """Return the account that the session is on, after a login where nothing has been read yet."""
-    return desk.broker.account_id or desk.broker.login().account_id
+    return context.broker.account_id or context.broker.login().account_id
 
 
 @contextmanager
@@ -193,20 +193,20 @@ def returning(broker: Broker) -> Iterator[None]:
                 broker.visit_account(before)
 
 
-def look(
-    desk: Desk,
+def take_snapshot(
+    context: Context,
     request: OrderRequest,
     *,
     with_orders: bool,
     account_id: str | None = None,
     opening: bool = True,
-) -> Scene:
+) -> AccountSnapshot:
     """Read everything a check needs, at the same time. Working orders only where a rule or a baseline asks.
 
     `account_id` is the active account where that was just read; the day so far counts only for what is
     `opening`. Raises EpicUnknown, RulesMissing and whatever a read raises.
     """
-    broker = desk.broker
+    broker = context.broker
     reads: list[Any] = [
         lambda: account_id or broker.session().account_id,
         lambda: broker.market(request.epic),
@@ -215,20 +215,20 @@ def look(
         # Hedging decides what an opposite order does, so it is never an old answer.
         lambda: broker.preferences(fresh=opening),
     ]
-    more = _more_reads(desk, with_orders=with_orders, opening=opening)
+    more = _more_reads(context, with_orders=with_orders, opening=opening)
     active, market, accounts, positions, preferences, *rest = together(*reads, *more.values())
     found = dict(zip(more, rest, strict=True))
     rules, account = order_rules(market), active_account(accounts, active)
     # An amendment needs the rates of other deals for the total at all stops alone.
-    counts_all = desk.policy.max_total_risk_pct is not None
-    return Scene(
+    counts_all = context.policy.max_total_risk_pct is not None
+    return AccountSnapshot(
         account_id=active,
         market=market,
         rules=rules,
         account=account,
         positions=positions,
         orders=found.get("orders", ()),
-        orders_today=orders_today(desk, active, found.get("activity", ())) if opening else 0,
+        orders_today=orders_today(context, active, found.get("activity", ())) if opening else 0,
         preferences=preferences,
         rates=_rates(broker, market, account, positions if opening or counts_all else ()),
         bookings=found.get("bookings", ()),
@@ -250,23 +250,23 @@ def _rates(
         return known_rates(broker, others, target) | {own: conversion_rate(broker, own, target)}
 
 
-def _more_reads(desk: Desk, *, with_orders: bool, opening: bool) -> dict[str, Callable[[], Any]]:
+def _more_reads(context: Context, *, with_orders: bool, opening: bool) -> dict[str, Callable[[], Any]]:
     """Return the reads that only some cases need: each limit on the day costs one while it is set."""
-    broker, policy = desk.broker, desk.policy
+    broker, policy = context.broker, context.policy
     counts_waiting = policy.max_open_positions is not None
     limits = (policy.max_risk_pct, policy.max_total_risk_pct, policy.max_margin_pct)
     more: dict[str, Callable[[], Any]] = {}
     if with_orders or counts_waiting or any(limit is not None for limit in limits):
         more["orders"] = broker.orders
     if opening and policy.max_orders_per_day is not None:
-        more["activity"] = lambda: broker.activity(broker_midnight(_now(desk)), _now(desk))
+        more["activity"] = lambda: broker.activity(broker_midnight(_now(context)), _now(context))
     if opening and policy.max_daily_loss is not None:
-        more["bookings"] = lambda: broker.transactions(broker_midnight(_now(desk)), None)
+        more["bookings"] = lambda: broker.transactions(broker_midnight(_now(context)), None)
     return more
 
 
-def _now(desk: Desk) -> datetime:
-    return desk.broker.broker_time() or desk.clock()
+def _now(context: Context) -> datetime:
+    return context.broker.broker_time() or context.clock()
 
 
 def order_rules(market: MarketDetails) -> OrderRules:
@@ -281,15 +281,15 @@ def order_rules(market: MarketDetails) -> OrderRules:
     return rules
 
 
-def judge(
-    desk: Desk,
-    scene: Scene,
+def check_input(
+    context: Context,
+    snapshot: AccountSnapshot,
     request: OrderRequest,
     order_type: OrderType | None,
     *,
     previewed: StoredOrder | None = None,
     amends: Amends | None = None,
-) -> Case:
+) -> CheckInput:
     """Put what was seen and what is asked into the one case that the rules judge.
 
     `previewed` is the order's preview, where it is about to be sent. `amends` is the change of a deal that is
@@ -297,63 +297,63 @@ def judge(
     """
     apart = amends.deal_id if amends else None
     is_risk = amends is None or bool(amends.adds)
-    rate = scene.rates[scene.market.currency]
-    money = figures(request, scene.market, scene.account, rate, scene.preferences)
-    there = AccountBook(scene.account, scene.positions, scene.preferences, scene.rates)
-    effect = None if amends else effect_of(request, scene.market, money, there)
-    book = _book(desk, scene)
-    return Case(
-        policy=desk.policy,
+    rate = snapshot.rates[snapshot.market.currency]
+    money = figures(request, snapshot.market, snapshot.account, rate, snapshot.preferences)
+    there = AccountBook(snapshot.account, snapshot.positions, snapshot.preferences, snapshot.rates)
+    effect = None if amends else effect_of(request, snapshot.market, money, there)
+    book = _book(context, snapshot)
+    return CheckInput(
+        policy=context.policy,
         request=request,
-        market=scene.market,
-        rules=scene.rules,
-        account=scene.account,
+        market=snapshot.market,
+        rules=snapshot.rules,
+        account=snapshot.account,
         figures=money,
         open_positions=book.count(Kind.MARKET),
         waiting_orders=book.count(Kind.WORKING),
-        orders_today=scene.orders_today,
-        now=desk.clock(),
+        orders_today=snapshot.orders_today,
+        now=context.clock(),
         order_type=order_type,
         reference_entry=previewed.entry if previewed else None,
         reference_effect=previewed.effect if previewed else None,
-        standing=_standing(scene, book, request, money, effect=effect, apart=apart),
+        standing=_standing(snapshot, book, request, money, effect=effect, apart=apart),
         amends=amends,
         effect=effect,
-        hedging=scene.preferences.hedging,
-        blocked=_blocked(desk, scene.account_id, request.epic) if is_risk else None,
+        hedging=snapshot.preferences.hedging,
+        blocked=_blocked(context, snapshot.account_id, request.epic) if is_risk else None,
     )
 
 
-def with_day(desk: Desk, scene: Scene) -> Scene:
+def with_day(context: Context, snapshot: AccountSnapshot) -> AccountSnapshot:
     """Add what the day brought so far to a look, where a limit asks: only what adds risk waits for it."""
-    if desk.policy.max_daily_loss is None:
-        return scene
-    return replace(scene, bookings=desk.broker.transactions(broker_midnight(_now(desk)), None))
+    if context.policy.max_daily_loss is None:
+        return snapshot
+    return replace(snapshot, bookings=context.broker.transactions(broker_midnight(_now(context)), None))
 
 
-def _blocked(desk: Desk, account_id: str, epic: str) -> Blocked:
+def _blocked(context: Context, account_id: str, epic: str) -> Blocked:
     """Return what keeps every new order from being sent, as far as this computer knows it."""
-    held = desk.halt.read()
+    held = context.halt.read()
     unresolved = [
         each
-        for each in desk.journal.unresolved(desk.env, desk.broker.host, account_id)
-        if not _under_way(each, desk.clock())
+        for each in context.journal.unresolved(context.env, context.broker.host, account_id)
+        if not _under_way(each, context.clock())
     ]
-    fault = _journal_fault(desk)
+    fault = _journal_fault(context)
     return Blocked(
         halt=held.words if held is not None else None,
         unresolved=tuple(each.attempt_id for each in unresolved),
-        in_market=tuple(each.attempt_id for each in unresolved if _is_order_in(epic, each, desk.journal)),
-        wait_s=desk.broker.opening_wait_s(),
+        in_market=tuple(each.attempt_id for each in unresolved if _is_order_in(epic, each, context.journal)),
+        wait_s=context.broker.opening_wait_s(),
         journal=fault.message if fault else None,
         journal_next=fault.next if fault else None,
     )
 
 
-def _journal_fault(desk: Desk) -> CapcliError | None:
+def _journal_fault(context: Context) -> CapcliError | None:
     """Return why the journal sends no new risk: it was changed, or went back in time."""
     try:
-        desk.journal.require_intact()
+        context.journal.require_intact()
     except CapcliError as error:
         return error
     return None
@@ -370,42 +370,42 @@ def _under_way(attempt: AttemptRecord, now: datetime) -> bool:
     return sending and now - attempt.created_at < _UNDER_WAY
 
 
-def _book(desk: Desk, scene: Scene) -> Book:
-    afoot: tuple[Flight, ...] = ()
-    if counts_flights(desk.policy):
-        place = (desk.env, desk.broker.host, scene.account_id)
-        afoot = flights(desk.journal, place, scene.positions, scene.orders)
-    return Book(scene.positions, scene.orders, afoot)
+def _book(context: Context, snapshot: AccountSnapshot) -> Book:
+    afoot: tuple[InFlightOrder, ...] = ()
+    if counts_in_flight(context.policy):
+        place = (context.env, context.broker.host, snapshot.account_id)
+        afoot = in_flight_orders(context.journal, place, snapshot.positions, snapshot.orders)
+    return Book(snapshot.positions, snapshot.orders, afoot)
 
 
 def _standing(
-    scene: Scene,
+    snapshot: AccountSnapshot,
     book: Book,
     request: OrderRequest,
     money: Figures,
     *,
     effect: Effect | None,
     apart: str | None,
-) -> Standing:
+) -> OpenRisk:
     with localcontext(EXACT):
-        found = standing(book, request, money, scene.bookings, apart)
-        total, bare = total_at_stops(book, scene.market, scene.rates, effect, apart)
+        found = open_risk(book, request, money, snapshot.bookings, apart)
+        total, bare = total_at_stops(book, snapshot.market, snapshot.rates, effect, apart)
         return replace(found, total_risk=total, total_unprotected=bare)
 
 
-def orders_today(desk: Desk, account_id: str, activity: tuple[Activity, ...]) -> int:
+def orders_today(context: Context, account_id: str, activity: tuple[Activity, ...]) -> int:
     """Count the orders of this UTC day: ours from the journal at once, everybody else's from the activity.
 
     The activity can be a minute late (API page 10.1), so two computers may overshoot by what both send in it.
     """
-    if desk.policy.max_orders_per_day is None:
+    if context.policy.max_orders_per_day is None:
         return 0
-    place = (desk.env, desk.broker.host, account_id)
-    midnight = broker_midnight(desk.broker.broker_time() or desk.clock())
-    sent = desk.journal.recent(*place, min(midnight, desk.clock()) - timedelta(days=1))
-    begun = (attempt for attempt in desk.journal.unresolved(*place) if attempt.sent_at is None)
+    place = (context.env, context.broker.host, account_id)
+    midnight = broker_midnight(context.broker.broker_time() or context.clock())
+    sent = context.journal.recent(*place, min(midnight, context.clock()) - timedelta(days=1))
+    begun = (attempt for attempt in context.journal.unresolved(*place) if attempt.sent_at is None)
     ours = orders_on(midnight, (*sent, *begun))
-    return len(ours) + len(foreign_orders(activity, sent, desk.journal))
+    return len(ours) + len(foreign_orders(activity, sent, context.journal))
 
 
 def broker_midnight(at: datetime) -> datetime:
@@ -429,9 +429,9 @@ class Start:
     from then on, None while nothing can be out. `risk` names what adds risk, which a halt keeps here.
     """
 
-    desk: Desk
+    context: Context
     book: AttemptBook
-    recall: Recall
+    send_gate: SendGate
     attempt: AttemptRecord
     risk: str | None = None
     sending: AttemptRecord | None = None
@@ -441,12 +441,12 @@ class Start:
         attempt = self.attempt
         self._refuse_halted(attempt)
         try:
-            self.recall.go(attempt.attempt_id)
+            self.send_gate.go(attempt.attempt_id)
         except Interrupted:
             self._give_up(attempt, Interrupted.code, "interrupted before the send")
             raise
-        now = self.desk.clock()
-        times: dict[str, Any] = {"sent_at": now, "broker_time_at_send": self.desk.broker.broker_time()}
+        now = self.context.clock()
+        times: dict[str, Any] = {"sent_at": now, "broker_time_at_send": self.context.broker.broker_time()}
         if not self.book.move(attempt.attempt_id, attempt.state, AttemptState.SENDING, at=now, **times):
             raise CalledOff
         begun = replace(attempt, state=AttemptState.SENDING, **times)
@@ -458,7 +458,7 @@ class Start:
         if self.risk is None:
             return
         try:
-            self.desk.refuse_while_halted(self.risk)
+            self.context.refuse_while_halted(self.risk)
         except Halted as error:
             self._give_up(attempt, Halted.code, error.message.partition(f". {self.risk}")[0])
             raise
@@ -467,7 +467,7 @@ class Start:
         facts = {"error_code": code, "note": note}
         with suppress(CapcliError):
             self.book.move(
-                attempt.attempt_id, attempt.state, AttemptState.NOT_SENT, at=self.desk.clock(), **facts
+                attempt.attempt_id, attempt.state, AttemptState.NOT_SENT, at=self.context.clock(), **facts
             )
 
 

@@ -14,7 +14,7 @@ from capcli.reconcile.readback import require_account
 from capcli.reply import Reply
 from capcli.safety.trading_gate import permit_way_out, require_confirmation, require_way_out
 from capcli.trading.mutation import AGREES_AFTER_S
-from capcli.trading.snapshot import Desk
+from capcli.trading.snapshot import Context
 
 # What the user has to look at first comes first: what may still be open, then what was refused.
 _WORST = (Exit.MAY_BE_LIVE, Exit.BROKER_REFUSED)
@@ -134,7 +134,7 @@ class Sweep(Generic[R, D]):
 
     def go(
         self,
-        desk: Desk,
+        context: Context,
         sleep: Callable[[float], None],
         *,
         confirmed: bool,
@@ -148,17 +148,17 @@ class Sweep(Generic[R, D]):
         Raises NotConfirmed, ApprovalRequired (one code for all), ApprovalDenied, TradingOff, LiveLocked,
         WouldSend on a dry run, and what reading the list raises.
         """
-        require_way_out(desk.policy, self.action, self.command, person=person)
+        require_way_out(context.policy, self.action, self.command, person=person)
         sure = confirmed or person
-        require_confirmation(desk.policy, confirmed=sure, needed=confirmation_needed, command=self.command)
+        require_confirmation(context.policy, confirmed=sure, needed=confirmation_needed, command=self.command)
         rows = self.rows(sleep)
-        account_id = desk.broker.account_id
+        account_id = context.broker.account_id
         asked = [self.asked(row.deal_id, row.read) for row in rows if row.deal_id]
-        if desk.dry_run and asked:
+        if context.dry_run and asked:
             requests = [(one.method, one.path, one.body) for one in asked]
             raise WouldSend(*requests, account_id=account_id)
-        permit_way_out(desk.approvals, asked, desk.policy, self.command, person=person)
-        run: Run[R, D] = Run(account_id, warnings=[*desk.notices])
+        permit_way_out(context.approvals, asked, context.policy, self.command, person=person)
+        run: Run[R, D] = Run(account_id, warnings=[*context.notices])
         self._through(rows, run, sleep, person=person)
         return run
 

@@ -6,7 +6,7 @@ from capcli.account.exposure import ExposureFound, ExposureRow, Grouping
 from capcli.account.preferences import Wanted
 from capcli.domain.market import Side
 from capcli.domain.money import cents
-from capcli.domain.order import Leg, LegForm
+from capcli.domain.order import ExitForm, ExitOrder
 from tests.support.seat import SECOND_ACCOUNT, Seat, stop_at
 
 D = Decimal
@@ -45,7 +45,7 @@ def test_a_position_with_a_stop_loses_from_now_to_its_level(seat: Seat) -> None:
 
 
 def test_positions_without_a_stop_are_named(seat: Seat) -> None:
-    bound = seat.open("GOLD", "0.5", stop=Leg(LegForm.DISTANCE, D(40)))
+    bound = seat.open("GOLD", "0.5", stop=ExitOrder(ExitForm.DISTANCE, D(40)))
     free = seat.open("EURUSD", "1000", side=Side.SELL)
     found = shown(seat)
     assert found.total.without_stop == (free.deal_id,)
@@ -59,8 +59,8 @@ def test_positions_without_a_stop_are_named(seat: Seat) -> None:
 
 
 def test_a_currency_pair_counts_in_both_of_its_currencies(seat: Seat) -> None:
-    seat.open("EURUSD", "1000", stop=Leg(LegForm.DISTANCE, D("0.05")))
-    seat.open("GOLD", "0.1", stop=Leg(LegForm.DISTANCE, D(40)))
+    seat.open("EURUSD", "1000", stop=ExitOrder(ExitForm.DISTANCE, D("0.05")))
+    seat.open("GOLD", "0.1", stop=ExitOrder(ExitForm.DISTANCE, D(40)))
     found = shown(seat)
     pair, gold = row(found, Grouping.MARKET, "EURUSD"), row(found, Grouping.MARKET, "GOLD")
     euro, dollar = row(found, Grouping.CURRENCY, "EUR"), row(found, Grouping.CURRENCY, "USD")
@@ -71,7 +71,7 @@ def test_a_currency_pair_counts_in_both_of_its_currencies(seat: Seat) -> None:
 
 def test_guaranteed_and_trailing_stops_count_with_their_distance(seat: Seat) -> None:
     seat.open(size="1", stop=stop_at("24.50"), guaranteed=True)
-    seat.open("GOLD", "0.1", stop=Leg(LegForm.DISTANCE, D(40)), trailing=True)
+    seat.open("GOLD", "0.1", stop=ExitOrder(ExitForm.DISTANCE, D(40)), trailing=True)
     found = shown(seat)
     assert found.total.guaranteed == 1
     assert found.total.loss_guaranteed == row(found, Grouping.MARKET, "SILVER").loss_at_stops > 0
@@ -96,8 +96,8 @@ def test_other_currencies_are_converted_and_the_rate_is_shown(seat: Seat) -> Non
 
 
 def test_a_class_of_several_currencies_names_none(seat: Seat) -> None:
-    seat.open("US100", "0.1", stop=Leg(LegForm.DISTANCE, D(500)))
-    seat.open("J225", "1", stop=Leg(LegForm.DISTANCE, D(900)))
+    seat.open("US100", "0.1", stop=ExitOrder(ExitForm.DISTANCE, D(500)))
+    seat.open("J225", "1", stop=ExitOrder(ExitForm.DISTANCE, D(900)))
     found = shown(seat)
     indices = row(found, Grouping.CLASS, "INDICES")
     assert (indices.currency, indices.rate, indices.positions) == (None, None, 2)

@@ -204,7 +204,7 @@ def test_with_trading_off_neither_goes_out(seats: Seats, env: str) -> None:
 
 
 def test_an_interrupted_change_is_called_back(seat: Seat) -> None:
-    seat.app.recall.call_back()
+    seat.app.send_gate.call_back()
     error = refusal(lambda: prefer(seat, hedging=True))
     assert (error.code, seat.tap.seen("PUT")) == ("INTERRUPTED", [])
 

@@ -15,7 +15,7 @@ from capcli.account.history import ActivityFound, Span, TransactionsFound
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
-from capcli.domain.order import Leg, LegForm, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, Trigger
 from capcli.domain.performance import KEYS
 from capcli.render.envelope import plain
 from capcli.render.fields import field_names
@@ -88,7 +88,7 @@ def test_three_hundred_random_histories_tie_out(own_home: Path, seed: int) -> No
 def test_a_fill_of_a_working_order_is_joined_by_the_activity(seat: Seat) -> None:
     quote = seat.app.markets.quote(("SILVER",)).data.quotes[0]
     level = (quote.bid - Decimal("0.10")).quantize(Decimal("0.01"))
-    trigger, stop = Trigger(level, OrderType.LIMIT), Leg(LegForm.PERCENT, Decimal(20))
+    trigger, stop = Trigger(level, OrderType.LIMIT), ExitOrder(ExitForm.PERCENT, Decimal(20))
     seat.open(size="10", trigger=trigger, stop=stop, tag="dip")
     seat.time.sleep(20 * 86_400)
     (deal,) = seat.book()
@@ -108,10 +108,10 @@ def test_a_fill_of_a_working_order_is_joined_by_the_activity(seat: Seat) -> None
 def test_the_risk_of_a_working_order_whose_stop_was_moved_is_not_known(seat: Seat) -> None:
     quote = seat.app.markets.quote(("SILVER",)).data.quotes[0]
     level = (quote.bid - Decimal("0.10")).quantize(Decimal("0.01"))
-    stop = Leg(LegForm.PERCENT, Decimal(20))
+    stop = ExitOrder(ExitForm.PERCENT, Decimal(20))
     seat.open(size="10", trigger=Trigger(level, OrderType.LIMIT), stop=stop, tag="dip")
     (order,) = seat.app.portfolio.orders().data.orders
-    change = OrderChange(order.level, Change(stop=Leg(LegForm.PERCENT, Decimal(10))), None, False)
+    change = OrderChange(order.level, Change(stop=ExitOrder(ExitForm.PERCENT, Decimal(10))), None, False)
     assert seat.app.order_amendments.amend(order.deal_id, change, confirmed=True).exit_code == 0
     seat.time.sleep(20 * 86_400)
     for deal in seat.book():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from capcli.assistants.lint import doubts, started_before_saved
+from capcli.assistants.lint import lint, started_before_saved
 from capcli.assistants.locations import ASSISTANTS, Assistant
 from capcli.assistants.reading import Config, Entry
 
@@ -27,7 +27,7 @@ def program(folder: Path, name: str, says: str, code: int = 0) -> str:
 
 def found(entry: Entry, client: str = "cursor") -> list[str]:
     config = Config(BY_NAME[client], Path("/c/mcp.json"), (entry,))
-    return [doubt.text for doubt in doubts(config, {"PATH": os.defpath}, NOW)]
+    return [doubt.text for doubt in lint(config, {"PATH": os.defpath}, NOW)]
 
 
 def entry(command: str | None, *args: str, disabled: bool = False, **env: str) -> Entry:
@@ -131,7 +131,7 @@ def test_a_setting_with_a_typing_slip():
 def test_what_stops_the_client_comes_first():
     both = entry("/gone/capcli", *SERVE, disabled=True)
     config = Config(BY_NAME["cursor"], Path("/c/mcp.json"), (both,))
-    assert [doubt.stops for doubt in doubts(config, {}, NOW)] == [True, False]
+    assert [doubt.stops for doubt in lint(config, {}, NOW)] == [True, False]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no ps")

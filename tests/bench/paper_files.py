@@ -7,12 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from capcli.paper import book, config, ledger, overnight, records
-from capcli.paper.book import Legs, Position
+from capcli.paper.book import ExitOrders, Position
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.context import Desk
+from capcli.paper.context import Context
 from capcli.paper.ledger import Entry
 from capcli.paper.matching import close
-from capcli.paper.price_feed import Tape
+from capcli.paper.price_feed import PriceFeed
 from capcli.paper.scheduler import arm
 from capcli.paper.state import reset
 from capcli.paper.store import Store, writing
@@ -27,39 +27,40 @@ def fill(path: Path, *, closed: int, opened: int, at: datetime) -> None:
     reset(path, limits=False, at=at)
     with closing(Store(path)) as store, store.lent() as db:
         settings = config.load_or_create(db, to_ms(at))
-        desk = Desk(db, Tape(settings.seed), settings, to_ms(at), to_ms(at))
+        context = Context(db, PriceFeed(settings.seed), settings, to_ms(at), to_ms(at))
         with writing(db):
             account = book.accounts(db)[0].account_id
-            ledger.post(db, Entry(account, desk.now, ledger.DEPOSIT, "Deposit", CASH))
+            ledger.post(db, Entry(account, context.now, ledger.DEPOSIT, "Deposit", CASH))
             for number in range(closed):
-                _round_trip(desk.moved_to(desk.second - 86_400 * 30 + number * 25), account, number)
+                _round_trip(context.moved_to(context.second - 86_400 * 30 + number * 25), account, number)
             for number in range(opened):
-                _open(desk, account, number, guarded=True)
+                _open(context, account, number, guarded=True)
 
 
-def _open(desk: Desk, account: str, number: int, *, guarded: bool) -> Position:
+def _open(context: Context, account: str, number: int, *, guarded: bool) -> Position:
     market = MARKETS[EPICS[number % len(EPICS)]]
-    quote = desk.quote(market)
+    quote = context.quote(market)
     stop = market.on_grid(quote.bid * Decimal("0.7")) if guarded and number % 2 else None
     position = Position(
-        records.new_deal_id(desk, account), account, market.epic, book.BUY, market.min_size * 50,
-        quote.offer, market.kind.leverage, records.new_deal_id(desk, account), desk.now, Legs(stop), desk.second,
+        records.new_deal_id(context, account), account, market.epic, book.BUY, market.min_size * 50,
+        quote.offer, market.kind.leverage, records.new_deal_id(context, account), context.now,
+        ExitOrders(stop), context.second,
     )  # fmt: skip
-    book.add_position(desk.db, position)
+    book.add_position(context.db, position)
     deal = records.deal_of(position)
-    records.confirm(desk, deal, "OPEN", (records.Affected(position.deal_id, "OPENED"),))
-    records.activity(desk, deal, kind="POSITION", source="USER", status="ACCEPTED")
+    records.confirm(context, deal, "OPEN", (records.Affected(position.deal_id, "OPENED"),))
+    records.activity(context, deal, kind="POSITION", source="USER", status="ACCEPTED")
     if guarded:
-        overnight.expect(desk)
-        book.watch_margin(desk.db, account, desk.second)
-        arm(desk, position, desk.second + 1)
+        overnight.expect(context)
+        book.watch_margin(context.db, account, context.second)
+        arm(context, position, context.second + 1)
     return position
 
 
-def _round_trip(desk: Desk, account: str, number: int) -> None:
-    position = _open(desk, account, number, guarded=False)
-    close(desk, position, position.size, position.level, "USER")
-    book.drop_alarm(desk.db, account)
+def _round_trip(context: Context, account: str, number: int) -> None:
+    position = _open(context, account, number, guarded=False)
+    close(context, position, position.size, position.level, "USER")
+    book.drop_alarm(context.db, account)
 
 
 def rows(path: Path, table: str) -> int:

@@ -162,9 +162,9 @@ def test_preview_over_a_slow_line(tmp_path: Path) -> None:
     """A warm preview with 100 ms on every request, against one such request."""
     import httpx
 
-    from capcli.app import App, Surroundings, utc_now
+    from capcli.app import App, Runtime, utc_now
     from capcli.domain.market import Side
-    from capcli.domain.order import Leg, LegForm, OrderRequest
+    from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
     from capcli.paper.transport import PaperTransport
 
     class Slow(httpx.BaseTransport):
@@ -180,10 +180,10 @@ def test_preview_over_a_slow_line(tmp_path: Path) -> None:
             self.inner.close()
 
     slow = Slow()
-    stop = Leg(LegForm.LEVEL, Decimal("24.50"))
+    stop = ExitOrder(ExitForm.LEVEL, Decimal("24.50"))
     bare = OrderRequest("SILVER", Side.BUY, Decimal("1.5"))
     environ = {"CAPCLI_HOME": str(tmp_path), "CAP_MAX_OPEN_POSITIONS": "9"}
-    app = App.build(environ=environ, around=Surroundings(transport=slow))
+    app = App.build(environ=environ, runtime=Runtime(transport=slow))
     app.previews.preview(bare)
     for name, request in (("with a stop", replace(bare, stop=stop)), ("without one", bare)):
         time.sleep(1.1)

@@ -13,8 +13,8 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 
-from capcli.app import Surroundings
-from capcli.cli.io_streams import Outlet
+from capcli.app import Runtime
+from capcli.cli.io_streams import IOStreams
 from capcli.cli.run import main
 from capcli.paper.transport import PaperTransport
 from tests.support.conforming import conform
@@ -80,13 +80,13 @@ class Cli:
         stdin: str = "",
         typed: str | None = None,
         width: int | None = None,
-        around: Surroundings | None = None,
+        runtime: Runtime | None = None,
     ) -> Result:
         make = StringIO if typed is None else Terminal
         out = make()
         err = self.err = make()
         environ = {"CAPCLI_HOME": str(self.home), "PATH": os.environ["PATH"], **(env or {})}
-        outlet = Outlet(
+        streams = IOStreams(
             make(stdin if typed is None else typed),
             out,
             err,
@@ -95,10 +95,10 @@ class Cli:
             # A person takes a second to read a question and to answer it.
             monotonic=count().__next__,
         )
-        around = around or Surroundings(
+        runtime = runtime or Runtime(
             clock=self.time.clock, sleep=self.time.sleep, monotonic=self.time.monotonic
         )
-        code = main(list(words), outlet, around)
+        code = main(list(words), streams, runtime)
         conform(out.getvalue(), words, code)
         return Result(code, out.getvalue(), err.getvalue())
 
@@ -163,11 +163,9 @@ class Demo:
 
     def _call(self, *words, env, **given):
         time = self.capcli.time
-        around = Surroundings(
-            clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=self.tap
-        )
+        runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=self.tap)
         environ = {"XDG_RUNTIME_DIR": str(self.runtime), **(env or {})}
-        return self.capcli("--env", "demo", *words, env=environ, around=around, **given)
+        return self.capcli("--env", "demo", *words, env=environ, runtime=runtime, **given)
 
     def logins(self):
         return self.tap.seen().count("POST /session")

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
 from tests.support.leaves import shape
 from tests.support.tap import Tap
@@ -138,11 +138,11 @@ def test_a_close_that_may_have_happened_is_a_result(capcli):
     tap = Tap(PaperTransport(capcli.home / "paper.db", capcli.time.clock))
     tap.breaks("DELETE", "/positions", before=httpx.ReadTimeout("no answer"), times=4)
     clock = capcli.time
-    around = Surroundings(clock=clock.clock, sleep=clock.sleep, monotonic=clock.monotonic, transport=tap)
-    done = capcli("close", deal, "--confirm", "--json", around=around)
+    runtime = Runtime(clock=clock.clock, sleep=clock.sleep, monotonic=clock.monotonic, transport=tap)
+    done = capcli("close", deal, "--confirm", "--json", runtime=runtime)
     assert (done.code, done.error["code"], done.data["state"]) == (8, "CLOSE_UNKNOWN", "UNKNOWN")
     assert done.json["account_id"]
     assert done.error["retry_safe"] is done.data["retry_safe"] is True
-    shown = capcli("close", deal, "--confirm", around=around)
+    shown = capcli("close", deal, "--confirm", runtime=runtime)
     assert "unknown" in shown.out
     assert "closing again is safe" in shown.err

@@ -6,7 +6,7 @@ import re
 import httpx
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import Cli, Result
 from tests.support.seat import SECOND_ACCOUNT
@@ -137,8 +137,8 @@ def test_a_figure_that_cannot_be_read_keeps_nobody_from_cancelling(capcli: Cli, 
     tap = Tap(PaperTransport(capcli.home / "paper.db", capcli.time.clock))
     tap.breaks("GET", broken, before=httpx.ReadTimeout("no answer"), times=99)
     time = capcli.time
-    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=tap)
-    done = capcli("orders", "cancel", order, typed="y\n", around=around)
+    runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=tap)
+    done = capcli("orders", "cancel", order, typed="y\n", runtime=runtime)
     assert (done.code, "Cancel the LIMIT order" in done.err) == (0, True), done
     assert "If filled" not in done.err
 
@@ -148,8 +148,8 @@ def test_a_book_that_cannot_be_read_still_names_environment_and_account(capcli: 
     tap = Tap(PaperTransport(capcli.home / "paper.db", capcli.time.clock))
     tap.breaks("GET", "/positions", before=httpx.ReadTimeout("no answer"), times=99)
     time = capcli.time
-    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=tap)
-    done = capcli("close", deal, typed="n\n", around=around)
+    runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=tap)
+    done = capcli("close", deal, typed="n\n", runtime=runtime)
     assert (done.code, "On PAPER, account" in done.err, SEND_IT in done.err) == (5, True, True), done
 
 

@@ -1,6 +1,6 @@
 """`capcli flatten` as people and scripts call it: shown first, asked, interrupted, and run again."""
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from tests.cli.test_interrupts import Late
 
 
@@ -42,13 +42,13 @@ def test_interrupted_in_the_middle_it_tells_what_is_done_and_goes_on_afterwards(
     for _ in range(2):
         capcli.bought()
         capcli.time.sleep(61)
-    around = Surroundings(
+    runtime = Runtime(
         clock=capcli.time.clock,
         sleep=capcli.time.sleep,
         monotonic=capcli.time.monotonic,
         transport=Late(capcli),
     )
-    done = capcli("flatten", "--confirm", "--json", around=around)
+    done = capcli("flatten", "--confirm", "--json", runtime=runtime)
     assert (done.code, done.error["code"]) == (8, "NOT_FLAT")
     assert [row["done"] for row in done.data["deals"]] == [True, False]
     assert "The halt stays in force" in done.error["message"]

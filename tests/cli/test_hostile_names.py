@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
 from tests.support.renaming import HOSTILE, Renaming
 
@@ -16,13 +16,13 @@ def hostile(capcli):
     time = capcli.time
 
     def run(*words, **options):
-        around = Surroundings(
+        runtime = Runtime(
             clock=time.clock,
             sleep=time.sleep,
             monotonic=time.monotonic,
             transport=Renaming(PaperTransport(capcli.home / "paper.db", time.clock)),
         )
-        return capcli(*words, around=around, **options)
+        return capcli(*words, runtime=runtime, **options)
 
     return run
 

@@ -4,7 +4,7 @@ from threading import Event
 
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
 from tests.support.pressing import FOR_EVER_S, press, senders_end, until
 
@@ -36,16 +36,16 @@ def impatient(capcli):
     """Return surroundings in which Ctrl-C is pressed so often; a command that was left ends with the test."""
     transports = []
 
-    def around(presses):
+    def runtime(presses):
         transports.append(Impatient(capcli, presses))
-        return Surroundings(
+        return Runtime(
             clock=capcli.time.clock,
             sleep=capcli.time.sleep,
             monotonic=capcli.time.monotonic,
             transport=transports[-1],
         )
 
-    yield around
+    yield runtime
     for transport in transports:
         transport.left.set()
     senders_end()
@@ -53,14 +53,14 @@ def impatient(capcli):
 
 def test_one_ctrl_c_waits_for_the_answer(capcli, impatient):
     preview_id = capcli("preview", "SILVER", "--size", "1", "-q").out.strip()
-    done = capcli("execute", preview_id, "--confirm", "--json", around=impatient(1))
+    done = capcli("execute", preview_id, "--confirm", "--json", runtime=impatient(1))
     assert (done.code, done.data["state"]) == (0, "LANDED")
     assert "Waiting for the broker's answer" in done.err
 
 
 def test_two_leave_it_unknown_and_say_so(capcli, impatient):
     preview_id = capcli("preview", "SILVER", "--size", "1", "-q").out.strip()
-    done = capcli("execute", preview_id, "--confirm", "--json", around=impatient(2))
+    done = capcli("execute", preview_id, "--confirm", "--json", runtime=impatient(2))
     assert (done.code, done.error["code"]) == (8, "MAY_BE_LIVE")
     assert done.error["retry_safe"] is False
     assert "Nothing was sent" not in done.error["message"]
@@ -68,7 +68,7 @@ def test_two_leave_it_unknown_and_say_so(capcli, impatient):
 
 def test_a_close_is_waited_for_too(capcli, impatient):
     deal = capcli.bought()
-    closed = capcli("close", deal, "--yes", "--json", around=impatient(1))
+    closed = capcli("close", deal, "--yes", "--json", runtime=impatient(1))
     assert (closed.code, closed.data["state"]) == (0, "LANDED")
     assert "the close is on its way" in closed.err
 
@@ -96,13 +96,13 @@ def test_closing_all_tells_what_it_closed_whenever_it_is_interrupted(capcli):
     for _ in range(3):
         capcli.bought()
         capcli.time.sleep(61)
-    around = Surroundings(
+    runtime = Runtime(
         clock=capcli.time.clock,
         sleep=capcli.time.sleep,
         monotonic=capcli.time.monotonic,
         transport=Late(capcli),
     )
-    done = capcli("close", "--all", "--confirm", "--json", around=around)
+    done = capcli("close", "--all", "--confirm", "--json", runtime=runtime)
     assert (done.code, done.error["code"]) == (8, "CLOSE_INCOMPLETE")
     assert (done.data["closed"], done.data["failed"]) == (1, 2)
     assert len(capcli("positions", "--json").data["positions"]) == 2

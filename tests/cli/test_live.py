@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from capcli import system
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import KEYS, Cli, Demo
 from tests.cli.test_typed_ahead import at_terminal, keyboard
@@ -78,10 +78,10 @@ def demo(capcli, stages):
 def live(capcli, demo, keychain):
     """Return commands with live and trading on by variables; the host is a paper broker behind a tap."""
     time = capcli.time
-    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=demo.tap)
+    runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=demo.tap)
 
     def call(*words, cli=capcli, env=WANTED, **given):
-        return cli(*words, env=env, around=around, **given)
+        return cli(*words, env=env, runtime=runtime, **given)
 
     return call
 

@@ -9,7 +9,7 @@ import keyring
 import keyring.errors
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import KEYS
 from tests.credentials.stores import Store
@@ -52,7 +52,7 @@ def host(capcli):
 
 @pytest.fixture
 def broker(capcli, host):
-    return lambda: Surroundings(
+    return lambda: Runtime(
         clock=capcli.time.clock, sleep=capcli.time.sleep, monotonic=capcli.time.monotonic, transport=host
     )
 
@@ -69,11 +69,11 @@ def types(monkeypatch):
 
 
 def test_a_login_that_works_is_kept_and_makes_demo_the_default(capcli, keychain, broker):
-    done = capcli("login", "--env", "demo", "--stdin", "--json", stdin=GOOD, around=broker())
+    done = capcli("login", "--env", "demo", "--stdin", "--json", stdin=GOOD, runtime=broker())
     assert (done.code, done.data["stored_in"]) == (0, "capcli/main/demo")
     assert ("capcli/main/demo", "capcli") in keychain
     assert "demo" in (capcli.home / "config.toml").read_text()
-    accounts = capcli("accounts", "--json", around=broker())
+    accounts = capcli("accounts", "--json", runtime=broker())
     assert (accounts.code, accounts.json["env"]) == (0, "demo")
 
 
@@ -81,24 +81,24 @@ def test_a_login_that_works_is_kept_and_makes_demo_the_default(capcli, keychain,
 def test_a_login_whose_profile_cannot_be_written_says_what_was_done(capcli, keychain, broker):
     capcli.home.mkdir()
     (capcli.home / "config.toml").symlink_to(capcli.home / "gone" / "config.toml")
-    done = capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    done = capcli("login", "--env", "demo", "--stdin", stdin=GOOD, runtime=broker())
     assert done.code == 3
     assert "You are logged in and the credentials are stored (" in done.err
     assert "profile main was not written:" in done.err
     assert "Until it is, add --env demo." in done.err
-    assert capcli("accounts", "--env", "demo", around=broker()).code == 0
+    assert capcli("accounts", "--env", "demo", runtime=broker()).code == 0
 
 
 def test_any_layout_of_the_file_takes_a_login(capcli, keychain, broker):
     file = capcli.home / "config.toml"
     file.parent.mkdir()
     file.write_text('profiles = { main = { env = "paper" } }\n')
-    assert capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker()).code == 0
+    assert capcli("login", "--env", "demo", "--stdin", stdin=GOOD, runtime=broker()).code == 0
     assert 'profiles = { main = { env = "demo" } }' in file.read_text()
 
 
 def test_a_wrong_password_is_exit_4_and_nothing_is_kept(capcli, keychain, broker):
-    done = capcli("login", "--env", "demo", "--stdin", stdin=BAD, around=broker())
+    done = capcli("login", "--env", "demo", "--stdin", stdin=BAD, runtime=broker())
     assert done.code == 4
     assert "Authentication failed" in done.err
     assert "login-password" not in done.err
@@ -109,7 +109,7 @@ def test_a_wrong_password_is_exit_4_and_nothing_is_kept(capcli, keychain, broker
 def test_typed_credentials_are_asked_for_one_by_one(capcli, keychain, broker, monkeypatch):
     asked = []
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: asked.append(prompt) or "paper")
-    done = capcli("login", "--env", "demo", typed="paper\n", around=broker())
+    done = capcli("login", "--env", "demo", typed="paper\n", runtime=broker())
     assert (done.code, len(asked)) == (0, 2)
     assert "Two-Factor Authentication: switch it on first" in done.err
     assert "no advice" in done.err
@@ -120,21 +120,21 @@ def test_typed_credentials_are_asked_for_one_by_one(capcli, keychain, broker, mo
 
 def test_no_answer_stores_nothing(capcli, keychain, broker, monkeypatch):
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: "paper")
-    assert capcli("login", "--env", "demo", typed="", around=broker()).code == 130
+    assert capcli("login", "--env", "demo", typed="", runtime=broker()).code == 130
     assert keychain == {}
 
 
 def test_status_shows_the_end_of_the_key_only(capcli, keychain, broker):
-    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
-    shown = capcli("login", "--status", around=broker())
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, runtime=broker())
+    shown = capcli("login", "--status", runtime=broker())
     assert (shown.code, "keychain item capcli/main/demo" in shown.out) == (0, True)
 
 
 def test_forgetting_leaves_the_profile_so_nothing_falls_back_to_paper(capcli, keychain, broker):
-    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
-    gone = capcli("logout", "--forget", "--json", around=broker())
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, runtime=broker())
+    gone = capcli("logout", "--forget", "--json", runtime=broker())
     assert (gone.code, gone.data["forgotten"], keychain) == (0, True, {})
-    after = capcli("positions", "--json", around=broker())
+    after = capcli("positions", "--json", runtime=broker())
     assert (after.code, after.error["code"]) == (3, "CREDENTIALS_MISSING")
     assert "capcli login" in after.error["next"]
 
@@ -154,31 +154,31 @@ def test_a_person_who_named_no_environment_is_asked_and_demo_is_proposed(
     capcli, keychain, broker, types, typed, env
 ):
     types("paper")
-    done = capcli("login", typed=typed, around=broker())
+    done = capcli("login", typed=typed, runtime=broker())
     assert (done.code, (f"capcli/main/{env}", "capcli") in keychain) == (0, True)
     assert "Environment [demo]: " in done.err
     assert f'env = "{env}"' in (capcli.home / "config.toml").read_text()
 
 
 def test_choosing_paper_needs_no_login(capcli, host, broker):
-    done = capcli("login", typed="paper\n", around=broker())
+    done = capcli("login", typed="paper\n", runtime=broker())
     assert (done.code, "Paper needs no credentials" in done.out, host.seen) == (0, True, [])
 
 
 def test_an_environment_that_is_none_is_asked_for_three_times(capcli, host, broker):
-    done = capcli("login", typed="test\nprod\nx\ndemo\n", around=broker())
+    done = capcli("login", typed="test\nprod\nx\ndemo\n", runtime=broker())
     assert (done.code, done.err.count("Type demo, live or paper"), host.seen) == (2, 3, [])
 
 
 def test_credentials_on_stdin_for_no_named_environment_are_not_read(capcli, host, broker):
-    done = capcli("login", "--stdin", stdin=GOOD, around=broker())
+    done = capcli("login", "--stdin", stdin=GOOD, runtime=broker())
     assert (done.code, host.seen) == (2, [])
     assert "capcli login --env demo --stdin < credentials.json" in done.err
 
 
 def test_a_slip_and_a_wrong_password_may_be_typed_again(capcli, keychain, broker, types):
     types("paper", "'paper'", "paper", "login-password", "paper", "paper")
-    done = capcli("login", "--env", "demo", typed="paper\npaper\npaper\n", around=broker())
+    done = capcli("login", "--env", "demo", typed="paper\npaper\npaper\n", runtime=broker())
     assert done.code == 0
     assert "still wrapped in quotes" in done.err
     assert "Authentication failed" in done.err
@@ -189,7 +189,7 @@ def test_a_slip_and_a_wrong_password_may_be_typed_again(capcli, keychain, broker
 
 def test_the_third_refusal_ends_it_and_nothing_is_stored(capcli, keychain, host, broker, types):
     types("paper", "no", "paper", "no", "paper", "no", "paper")
-    done = capcli("login", "--env", "demo", typed="paper\n" * 5, around=broker())
+    done = capcli("login", "--env", "demo", typed="paper\n" * 5, runtime=broker())
     assert (done.code, host.seen.count("POST /session"), keychain) == (4, 3, {})
     assert not (capcli.home / "config.toml").exists()
 
@@ -197,7 +197,7 @@ def test_the_third_refusal_ends_it_and_nothing_is_stored(capcli, keychain, host,
 def test_the_wrong_environment_is_said_plainly_and_not_asked_again(capcli, keychain, host, broker, types):
     types("paper")
     host.answers["POST /session"] = httpx.Response(401, json={"errorCode": "error.null.accountId"})
-    done = capcli("login", "--env", "demo", "--profile", "second", typed="paper\n" * 3, around=broker())
+    done = capcli("login", "--env", "demo", "--profile", "second", typed="paper\n" * 3, runtime=broker())
     assert (done.code, host.seen.count("POST /session"), keychain) == (4, 1, {})
     assert "Environment mismatch: this login has no account on demo. The key was made for live." in done.err
     assert "capcli login --env live --profile second" in done.err
@@ -212,14 +212,14 @@ def test_a_locked_keychain_is_told_before_anybody_types_or_the_broker_is_asked(
     types("paper")
     monkeypatch.setattr(Store, "get_password", locked)
     for words, typed in (((), "paper\n"), (("--stdin",), None)):
-        done = capcli("login", "--env", "demo", *words, stdin=GOOD, typed=typed, around=broker())
+        done = capcli("login", "--env", "demo", *words, stdin=GOOD, typed=typed, runtime=broker())
         assert (done.code, "The keychain is locked" in done.err) == (3, True)
         assert "API key" not in done.err
     assert host.seen == []
 
 
 def test_a_login_names_the_accounts_the_keychain_and_the_next_command(capcli, keychain, broker):
-    done = capcli("login", "--env", "demo", "--stdin", "--json", stdin=GOOD, around=broker())
+    done = capcli("login", "--env", "demo", "--stdin", "--json", stdin=GOOD, runtime=broker())
     assert [row["currency"] for row in done.data["accounts"]] == ["USD", "EUR"]
     assert done.json["account_id"] == done.data["accounts"][0]["account_id"]
     assert (done.data["backend"], done.data["next"]) == (
@@ -232,48 +232,48 @@ def test_the_session_of_a_login_serves_the_next_command(capcli, keychain, host, 
     runtime = tmp_path / "runtime"
     runtime.mkdir(mode=0o700)
     env = {"XDG_RUNTIME_DIR": str(runtime)}
-    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, env=env, around=broker())
-    assert capcli("positions", env=env, around=broker()).code == 0
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, env=env, runtime=broker())
+    assert capcli("positions", env=env, runtime=broker()).code == 0
     assert host.seen.count("POST /session") == 1
-    place = capcli("login", "--status", "--json", env=env, around=broker()).data["session"]
+    place = capcli("login", "--status", "--json", env=env, runtime=broker()).data["session"]
     assert place.startswith(("file ", "keychain item capcli/main/demo/session"))
 
 
 def test_status_tells_the_age_of_the_key_and_asks_nobody(capcli, keychain, host, broker):
-    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, runtime=broker())
     capcli.time.now += timedelta(days=40)
-    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, runtime=broker())
     asked = len(host.seen)
-    shown = capcli("login", "--status", "--json", around=broker())
+    shown = capcli("login", "--status", "--json", runtime=broker())
     assert (shown.data["key_age_days"], shown.data["logged_in"], len(host.seen)) == (40, None, asked)
     assert shown.data["key_stored_at"].startswith("2026-11-21")
-    assert "40 days" in capcli("login", "--status", around=broker()).out
+    assert "40 days" in capcli("login", "--status", runtime=broker()).out
 
 
 def test_the_age_of_a_key_in_the_environment_is_unknown(capcli, broker):
     env = {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
-    shown = capcli("login", "--status", env=env, around=broker())
+    shown = capcli("login", "--status", env=env, runtime=broker())
     assert (shown.code, "Key age      unknown" in shown.out) == (0, True)
 
 
 def test_a_checked_status_logs_in_anew(capcli, keychain, host, broker):
-    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, runtime=broker())
     before = host.seen.count("POST /session")
-    shown = capcli("login", "--status", "--check", "--json", around=broker())
+    shown = capcli("login", "--status", "--check", "--json", runtime=broker())
     assert (shown.code, shown.data["logged_in"], host.seen.count("POST /session")) == (0, True, before + 1)
     assert shown.json["account_id"]
 
 
 def test_a_checked_status_that_is_refused_is_exit_4_and_still_a_status(capcli, keychain, host, broker):
-    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, runtime=broker())
     host.answers["POST /session"] = httpx.Response(401, json={"errorCode": "error.invalid.api.key"})
-    shown = capcli("login", "--status", "--check", "--json", around=broker())
+    shown = capcli("login", "--status", "--check", "--json", runtime=broker())
     assert (shown.code, shown.data["logged_in"], shown.error["code"]) == (4, False, "LOGIN_REFUSED")
     assert shown.data["source"] == "keychain item capcli/main/demo"
 
 
 def test_check_alone_is_refused(capcli, host, broker):
-    done = capcli("login", "--check", "--env", "demo", around=broker())
+    done = capcli("login", "--check", "--env", "demo", runtime=broker())
     assert (done.code, host.seen) == (2, [])
 
 
@@ -283,9 +283,9 @@ def test_credentials_are_forgotten_although_the_broker_cannot_be_told(
     runtime = tmp_path / "runtime"
     runtime.mkdir(mode=0o700)
     env = {"XDG_RUNTIME_DIR": str(runtime)}
-    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, env=env, around=broker())
+    capcli("login", "--env", "demo", "--stdin", stdin=GOOD, env=env, runtime=broker())
     host.answers["DELETE /session"] = httpx.ConnectError("down")
-    gone = capcli("logout", "--forget", env=env, around=broker())
+    gone = capcli("logout", "--forget", env=env, runtime=broker())
     assert (gone.code, keychain) == (0, {})
     assert "could not be told" in gone.out
     assert list((runtime / "capcli").glob("session-*")) == []
@@ -293,23 +293,23 @@ def test_credentials_are_forgotten_although_the_broker_cannot_be_told(
 
 def test_an_incomplete_environment_does_not_leave_a_login_half_done(capcli, keychain, broker):
     env = {"CAP_API_KEY": "other"}
-    done = capcli("login", "--env", "demo", "--stdin", stdin="\ufeff" + GOOD, env=env, around=broker())
+    done = capcli("login", "--env", "demo", "--stdin", stdin="\ufeff" + GOOD, env=env, runtime=broker())
     assert (done.code, ("capcli/main/demo", "capcli") in keychain) == (0, True)
     assert "unset them to use these" in done.err
     assert 'env = "demo"' in (capcli.home / "config.toml").read_text()
-    gone = capcli("logout", "--forget", "--env", "demo", env=env, around=broker())
+    gone = capcli("logout", "--forget", "--env", "demo", env=env, runtime=broker())
     assert (gone.code, keychain) == (0, {})
     assert "stay in use until you unset them" in gone.out
 
 
 def test_stdin_beside_status_is_refused_and_not_ignored(capcli, keychain, host, broker):
-    done = capcli("login", "--status", "--stdin", "--env", "demo", stdin=GOOD, around=broker())
+    done = capcli("login", "--status", "--stdin", "--env", "demo", stdin=GOOD, runtime=broker())
     assert (done.code, host.seen, keychain) == (2, [], {})
     assert "capcli --env demo login --status" in done.err
 
 
 def test_credentials_on_stdin_that_are_refused_are_told_not_to_be_stored(capcli, keychain, broker):
-    done = capcli("login", "--env", "demo", "--stdin", "--json", stdin=BAD, around=broker())
+    done = capcli("login", "--env", "demo", "--stdin", "--json", stdin=BAD, runtime=broker())
     assert (done.code, done.error["code"]) == (4, "LOGIN_REFUSED")
     assert done.error["message"].endswith("Nothing was stored.")
 
@@ -326,7 +326,7 @@ def test_leaving_after_a_refused_try_does_not_claim_that_nothing_was_sent(
         raise leaves
 
     monkeypatch.setattr("getpass.getpass", answer)
-    done = capcli("login", "--env", "demo", typed="paper\n" * 3, around=broker())
+    done = capcli("login", "--env", "demo", typed="paper\n" * 3, runtime=broker())
     assert (done.code, "POST /session" in host.seen, keychain) == (130, True, {})
     assert "Nothing was stored." in done.err.splitlines()[-1]
     assert "Nothing was sent" not in done.err
@@ -337,7 +337,7 @@ def test_ctrl_c_while_the_broker_tries_the_key_stores_nothing_and_says_so(
 ):
     types("paper")
     host.answers["POST /session"] = KeyboardInterrupt()
-    done = capcli("login", "--env", "demo", typed="paper\n", around=broker())
+    done = capcli("login", "--env", "demo", typed="paper\n", runtime=broker())
     assert (done.code, keychain) == (130, {})
     assert "Interrupted. Nothing was stored." in done.err
 
@@ -347,13 +347,13 @@ def test_ctrl_c_while_the_keychain_stores_the_key_promises_nothing(capcli, keych
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Store, "set_password", pressed)
-    done = capcli("login", "--env", "demo", "--stdin", stdin=GOOD, around=broker())
+    done = capcli("login", "--env", "demo", "--stdin", stdin=GOOD, runtime=broker())
     assert (done.code, "Nothing was" in done.err) == (130, False)
     assert "login --status" in done.err
 
 
 def test_json_is_not_typed_at_a_terminal(capcli, host, broker):
-    done = capcli("login", "--env", "demo", "--stdin", typed=GOOD, around=broker())
+    done = capcli("login", "--env", "demo", "--stdin", typed=GOOD, runtime=broker())
     assert (done.code, host.seen, "it would be visible on the screen" in done.err) == (2, [], True)
 
 

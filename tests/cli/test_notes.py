@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
 from tests.support.tap import Tap
 
@@ -24,10 +24,10 @@ ORDER = ("preview", "SILVER", "--size", "1.5", "--stop", "24.50")
 def test_they_go_with_the_order_and_never_to_the_broker(capcli: Any) -> None:
     time = capcli.time
     tap = Tap(PaperTransport(capcli.home / "paper.db", time.clock))
-    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=tap)
-    shown = capcli(*ORDER, "--note", "Over the high", "--tag", "Breakout", "--json", around=around).data
+    runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=tap)
+    shown = capcli(*ORDER, "--note", "Over the high", "--tag", "Breakout", "--json", runtime=runtime).data
     assert (shown["note"], shown["tag"]) == ("Over the high", "breakout")
-    done = capcli("execute", shown["preview_id"], "--confirm", "--json", around=around)
+    done = capcli("execute", shown["preview_id"], "--confirm", "--json", runtime=runtime)
     assert done.data["state"] == "LANDED"
     (row,) = capcli("positions", "--json").data["positions"]
     assert (row["note"], row["tag"]) == ("Over the high", "breakout")
@@ -122,9 +122,9 @@ def test_a_person_who_approves_reads_the_note_as_quoted_text(capcli: Any, tmp_pa
         started.append(document)
 
     time = capcli.time
-    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, launch=launch)
+    runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, launch=launch)
     preview = capcli(*ORDER, "--note", HOSTILE, "--tag", "dip", "--json", env=env).data["preview_id"]
-    refused = capcli("execute", preview, "--confirm", "--json", env=env, around=around)
+    refused = capcli("execute", preview, "--confirm", "--json", env=env, runtime=runtime)
     assert refused.error["code"] == "APPROVAL_REQUIRED"
     (document,) = started
     text = json.loads(document)["text"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from capcli.domain.order import Leg, LegForm
+from capcli.domain.order import ExitForm, ExitOrder
 from tests.cli.conftest import Cli
 
 
@@ -90,8 +90,8 @@ def test_every_percent_setting_takes_the_sign(capcli: Cli, name: str) -> None:
 
 
 def test_percent_is_placed_on_the_step_away_from_the_price() -> None:
-    leg, entry, step = Leg(LegForm.PERCENT, Decimal(2)), Decimal("30.01"), Decimal("0.05")
-    assert leg.placed(entry, step, below=True) == Leg(LegForm.LEVEL, Decimal("29.40"))
-    assert leg.placed(entry, step, below=False) == Leg(LegForm.LEVEL, Decimal("30.65"))
-    assert leg.placed(entry, step, below=True, trailing=True) == Leg(LegForm.DISTANCE, Decimal("0.65"))
+    leg, entry, step = ExitOrder(ExitForm.PERCENT, Decimal(2)), Decimal("30.01"), Decimal("0.05")
+    assert leg.placed(entry, step, below=True) == ExitOrder(ExitForm.LEVEL, Decimal("29.40"))
+    assert leg.placed(entry, step, below=False) == ExitOrder(ExitForm.LEVEL, Decimal("30.65"))
+    assert leg.placed(entry, step, below=True, trailing=True) == ExitOrder(ExitForm.DISTANCE, Decimal("0.65"))
     assert leg.words("limit") == "--limit 2%"

@@ -11,13 +11,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.cli.call import Call
 from capcli.cli.desk import PRESENCE, desk_of
-from capcli.cli.io_streams import Outlet
+from capcli.cli.io_streams import IOStreams
 from capcli.desk.frame import Frame
 from capcli.desk.seen import Chosen, Pane
-from capcli.render.blocks import Cell, Look, Tone
+from capcli.render.blocks import Cell, Terminal, Tone
 from tests.cli.conftest import Cli
 from tests.support.paths import ROOT
 from tests.support.picture import svg
@@ -25,9 +25,9 @@ from tests.support.picture import svg
 FOLDER = ROOT / ".github" / "pictures"
 
 
-def around(capcli: Cli) -> Surroundings:
+def runtime(capcli: Cli) -> Runtime:
     time, numbers = capcli.time, count(1)
-    return Surroundings(
+    return Runtime(
         # It moves only where something waits, so the threads of one look see one time.
         clock=lambda: time.now,
         sleep=time.sleep,
@@ -39,9 +39,9 @@ def around(capcli: Cli) -> Surroundings:
 def buy(capcli: Cli) -> str:
     """Return what a person sees who buys."""
     # Nothing is late there, so nothing waits and no price moves.
-    assert capcli("paper", "reset", "--behaviour", "kind", "--confirm", around=around(capcli)).code == 0
+    assert capcli("paper", "reset", "--behaviour", "kind", "--confirm", runtime=runtime(capcli)).code == 0
     words = ("--quiet", "buy", "SILVER", "1.5", "--stop", "5%", "--limit", "10%")
-    done = capcli(*words, typed="y\n", width=96, around=around(capcli))
+    done = capcli(*words, typed="y\n", width=96, runtime=runtime(capcli))
     assert done.code == 0, done
     # The result comes after the question, under a line of its own about the account.
     shown, told = done.out[: (place := done.out.rindex("\x1b[2mpaper"))], done.out[place:]
@@ -51,27 +51,27 @@ def buy(capcli: Cli) -> str:
 
 def desk(capcli: Cli) -> str:
     """Return what the desk shows to a person with a position and a working order."""
-    given = around(capcli)
+    given = runtime(capcli)
     for line in (
         "paper reset --behaviour kind --confirm",
         "buy SILVER 100 --stop 2% --limit 3%",
         "buy EURUSD 10000 --at 1.05 --type limit --stop 1.04",
         "sell GOLD 2 --stop 1%",
     ):
-        done = capcli(*line.split(), typed="y\n", width=96, around=given)
+        done = capcli(*line.split(), typed="y\n", width=96, runtime=given)
         assert done.code == 0, done
         capcli.time.now += timedelta(minutes=27)
     environ = {"CAPCLI_HOME": str(capcli.home)}
-    call = Call(Outlet(StringIO(), StringIO(), StringIO(), environ), given)
+    call = Call(IOStreams(StringIO(), StringIO(), StringIO(), environ), given)
     with closing(call):
-        now = desk_of(call, call.build(presence=PRESENCE), ())
+        now = desk_of(call, call.build(caller=PRESENCE), ())
         with closing(now.reader):
             for step in (now.reader.listen, now.reader.ask, now.reader.look):
                 step()
             seen = now.reader.seen()
         account = seen.account
         assert account is not None
-        look = Look(
+        look = Terminal(
             terminal=True,
             colour=True,
             numbers=now.numbers([*seen.rows(Pane.POSITIONS), *seen.rows(Pane.ORDERS)]),
@@ -102,17 +102,17 @@ TRADES = (
 
 def stats(capcli: Cli) -> str:
     """Return what a person sees of two weeks of trading."""
-    run = around(capcli)
-    assert capcli("paper", "reset", "--behaviour", "kind", "--confirm", around=run).code == 0
+    run = runtime(capcli)
+    assert capcli("paper", "reset", "--behaviour", "kind", "--confirm", runtime=run).code == 0
     for epic, size, side, tag, hours in TRADES:
         order = ("--size", size, "--stop", "4%", "--tag", tag, *(["--sell"] if side == "sell" else []))
-        preview = capcli("preview", epic, *order, "--json", around=run).data["preview_id"]
-        deal = capcli("execute", preview, "--confirm", "--json", around=run).data["deal_id"]
+        preview = capcli("preview", epic, *order, "--json", runtime=run).data["preview_id"]
+        deal = capcli("execute", preview, "--confirm", "--json", runtime=run).data["deal_id"]
         capcli.time.sleep(hours * 3600)
-        assert capcli("close", deal, "--confirm", "--json", around=run).code == 0
+        assert capcli("close", deal, "--confirm", "--json", runtime=run).code == 0
         capcli.time.sleep(4 * 3600)
     words = ("history", "stats", "--last", "2w", "--by", "tag", "--chart")
-    done = capcli("--quiet", *words, typed="", width=96, around=run)
+    done = capcli("--quiet", *words, typed="", width=96, runtime=run)
     assert done.code == 0, done
     return f"$ capcli {' '.join(words)}\n{done.out.strip()}\n"
 

@@ -6,7 +6,7 @@ import httpx
 import keyring
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from tests.cli.conftest import KEYS
 from tests.support.seat import _Open
 
@@ -37,10 +37,10 @@ def typing(monkeypatch):
 def live(capcli, demo, keychain):
     """Return commands on live, whose host is a paper broker behind a tap."""
     time = capcli.time
-    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=demo.tap)
+    runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=demo.tap)
 
     def call(*words, **given):
-        return capcli("--env", "live", *words, around=around, **given)
+        return capcli("--env", "live", *words, runtime=runtime, **given)
 
     return call
 

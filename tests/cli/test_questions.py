@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 import capcli.cli
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import Cli
 from tests.cli.test_typed_ahead import Keyboard, at_terminal, keyboard
@@ -85,10 +85,8 @@ class Home:
 
     def run(self, *words: str, **more: Any) -> Any:
         time = self.capcli.time
-        around = Surroundings(
-            clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=self.tap
-        )
-        return self.capcli(*words, around=around, **more)
+        runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=self.tap)
+        return self.capcli(*words, runtime=runtime, **more)
 
     def deal(self) -> str:
         return self.capcli.bought("--stop", "24.50")

@@ -63,9 +63,9 @@ def test_an_unknown_command_is_answered_with_the_one_that_was_meant(capcli, type
 
 def test_what_a_command_changes_is_what_its_tool_says(owned):
     from capcli.app import App
-    from capcli.mcp.tool_runner import Face
+    from capcli.mcp.tool_runner import ToolRunner
 
-    for tool in tools(owned(Face(App.build))):
+    for tool in tools(owned(ToolRunner(App.build))):
         named = COMMAND.search(tool.description)
         if named and changes(tool):
             assert CONTRACTS[named[1].strip()].changes != "nothing", tool.name

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from capcli.app import Surroundings
-from capcli.cli.io_streams import Outlet
+from capcli.app import Runtime
+from capcli.cli.io_streams import IOStreams
 from capcli.cli.run import main
 from tests.cli.conftest import Cli, Terminal
 
@@ -80,9 +80,11 @@ def at_terminal(
     said = Terminal()
     environ = {"CAPCLI_HOME": str(capcli.home), "PATH": os.environ["PATH"], **(env or {})}
     time = capcli.time
-    around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=transport)
-    outlet = Outlet(keyboard, Terminal(), said, environ, columns=200, monotonic=monotonic or count().__next__)  # type: ignore[arg-type]
-    return main(list(words), outlet, around), said.getvalue()
+    runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic, transport=transport)
+    streams = IOStreams(
+        keyboard, Terminal(), said, environ, columns=200, monotonic=monotonic or count().__next__
+    )  # type: ignore[arg-type]
+    return main(list(words), streams, runtime), said.getvalue()
 
 
 def test_a_yes_that_was_typed_before_the_question_sends_no_order(capcli: Cli, keyboard: Keyboard) -> None:

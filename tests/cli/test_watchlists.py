@@ -3,7 +3,7 @@
 import csv
 from io import StringIO
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from capcli.paper.transport import PaperTransport
 from tests.support.tap import Tap
 
@@ -50,7 +50,7 @@ def test_exit_codes_say_who_refused(capcli):
 
 def test_ctrl_c_during_a_change_does_not_claim_that_nothing_was_sent(capcli):
     tap = Tap(PaperTransport(capcli.home / "paper.db", capcli.time.clock))
-    around = Surroundings(
+    runtime = Runtime(
         clock=capcli.time.clock, sleep=capcli.time.sleep, monotonic=capcli.time.monotonic, transport=tap
     )
 
@@ -58,7 +58,7 @@ def test_ctrl_c_during_a_change_does_not_claim_that_nothing_was_sent(capcli):
         raise KeyboardInterrupt
 
     tap.breaks("POST", "/watchlists", after=interrupt)
-    stopped = capcli("watchlists", "create", "Metals", "--json", around=around)
+    stopped = capcli("watchlists", "create", "Metals", "--json", runtime=runtime)
     assert (stopped.code, stopped.error["code"]) == (7, "CHANGE_UNPROVED")
     assert capcli("watchlists", "create", "Metals", "--json").error["code"] == "NAME_TAKEN"
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from tests.cli.conftest import Cli
 from tests.cli.test_process import ROOT, start
 from tests.contract import examples
@@ -171,7 +171,7 @@ def test_a_recording_of_the_served_broker_shows_no_difference_and_nothing_of_the
     keys = {"CAP_API_KEY": "paper", "CAP_IDENTIFIER": "paper", "CAP_API_PASSWORD": "paper"}
     env = {"CAP_ENV": "demo", "CAP_API_URL": url, **keys}
 
-    done = capcli("record", str(file), env=env, typed="y\n", around=Surroundings())
+    done = capcli("record", str(file), env=env, typed="y\n", runtime=Runtime())
 
     assert done.code == 0, done
     text = file.read_text()

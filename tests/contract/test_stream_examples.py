@@ -9,7 +9,7 @@ import pytest
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.context import Session
 from capcli.paper.feed import CLASSIC, Feed
-from capcli.paper.price_feed import Tape
+from capcli.paper.price_feed import PriceFeed
 from capcli.paper.stream import BarLine, Conversation, bar_events, error, quote_event, read
 
 EXAMPLES = Path(__file__).parents[3] / "shared" / "api" / "examples.json"
@@ -36,7 +36,7 @@ def kinds(value):
 
 def printed(destination):
     """An event of ours."""
-    market, feed = MARKETS["AAPL"], Feed(Tape("capcli"))
+    market, feed = MARKETS["AAPL"], Feed(PriceFeed("capcli"))
     if destination == "quote":
         return json.loads(quote_event(next(feed.ticks(market, NOW, NOW + 60_000))))
     (closed,) = feed.bars(market, 6, CLASSIC, NOW - 1, NOW)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from capcli.app import App, Surroundings
+from capcli.app import App, Runtime
 from capcli.cli.call import Call
 from capcli.cli.desk import PRESENCE, desk_of
-from capcli.cli.io_streams import Outlet
+from capcli.cli.io_streams import IOStreams
 from capcli.desk.dialogs import Dialog
 from capcli.desk.screen import DeskScreen
 from capcli.paper.transport import PaperTransport
@@ -97,7 +97,7 @@ class Place:
     def __post_init__(self) -> None:
         clock = getattr(self.time, "clock", self.time.now)
         self.tap = self.tap or Tap(PaperTransport(self.home / "paper.db", clock))
-        outlet = Outlet(
+        streams = IOStreams(
             Terminal(),
             Terminal(),
             Terminal(),
@@ -105,7 +105,7 @@ class Place:
             columns=80,
             monotonic=self.time.monotonic,
         )
-        around = Surroundings(
+        runtime = Runtime(
             clock=clock,
             ids=Ids(),
             sleep=self.time.sleep,
@@ -113,8 +113,8 @@ class Place:
             lock_wait_s=0.2,
             transport=self.tap,
         )
-        self.call = Call(outlet, around)
-        self.app: App = self.call.build(presence=PRESENCE)
+        self.call = Call(streams, runtime)
+        self.app: App = self.call.build(caller=PRESENCE)
         self.call.stop_listening()
         self.desk = desk_of(self.call, self.app, ())
 

@@ -22,7 +22,7 @@ from capcli.domain.account import Account, OrderType, Position, WorkingOrder
 from capcli.domain.account_events import EventKind
 from capcli.domain.market import Candle, MarketStatus, Resolution, Side
 from capcli.domain.stream import Tick
-from capcli.render.blocks import Cell, Look
+from capcli.render.blocks import Cell, Terminal
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)
@@ -120,10 +120,10 @@ def seen(positions: int = 2, orders: int = 1, markets: int = 4, **changes: objec
 
 
 def drawn(
-    now: Seen, width: int = 80, height: int = 24, *, look: Look | None = None, message: Cell | None = None
+    now: Seen, width: int = 80, height: int = 24, *, look: Terminal | None = None, message: Cell | None = None
 ) -> str:
     chosen = Chosen(Pane.POSITIONS, "deal-0") if now.account and now.account.positions else None
-    frame = Frame(now, look or Look(terminal=True, unicode=True), width, height, chosen, message)
+    frame = Frame(now, look or Terminal(terminal=True, unicode=True), width, height, chosen, message)
     return "\n".join("".join(cell.text for cell in line) for line in frame.lines())
 
 
@@ -193,7 +193,7 @@ def test_a_halt_a_lost_order_and_what_waits_come_first() -> None:
 
 
 def test_an_ascii_window_gets_ascii() -> None:
-    assert drawn(seen(), look=Look(terminal=True, unicode=False)).isascii()
+    assert drawn(seen(), look=Terminal(terminal=True, unicode=False)).isascii()
 
 
 def test_hostile_text_stays_text() -> None:
@@ -214,5 +214,5 @@ def test_a_position_whose_rate_is_unknown_leaves_the_total_open() -> None:
 
 def test_the_chosen_row_is_always_shown() -> None:
     now = seen(30, 0, 4)
-    frame = Frame(now, Look(terminal=True), 80, 24, Chosen(Pane.POSITIONS, "deal-29"))
+    frame = Frame(now, Terminal(terminal=True), 80, 24, Chosen(Pane.POSITIONS, "deal-29"))
     assert any("▸ SILVER" in "".join(cell.text for cell in line) for line in frame.lines())

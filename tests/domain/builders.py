@@ -17,8 +17,8 @@ from capcli.domain.market import (
     RuleUnit,
     Side,
 )
-from capcli.domain.order import Leg, LegForm, OrderRequest
-from capcli.domain.policy import Case, Check, Policy, Rule, evaluate
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
+from capcli.domain.policy import Check, CheckInput, Policy, Rule, evaluate
 from capcli.domain.sizing import figures
 
 D = Decimal
@@ -88,26 +88,26 @@ def an_order(size: str = "10", **changes: Any) -> OrderRequest:
     return OrderRequest("SILVER", changes.pop("side", Side.BUY), D(size), **changes)
 
 
-def level(value: str) -> Leg:
-    return Leg(LegForm.LEVEL, D(value))
+def level(value: str) -> ExitOrder:
+    return ExitOrder(ExitForm.LEVEL, D(value))
 
 
-def distance(value: str) -> Leg:
-    return Leg(LegForm.DISTANCE, D(value))
+def distance(value: str) -> ExitOrder:
+    return ExitOrder(ExitForm.DISTANCE, D(value))
 
 
-def amount(value: str) -> Leg:
-    return Leg(LegForm.AMOUNT, D(value))
+def amount(value: str) -> ExitOrder:
+    return ExitOrder(ExitForm.AMOUNT, D(value))
 
 
-def a_case(request: OrderRequest | None = None, **changes: Any) -> Case:
+def a_case(request: OrderRequest | None = None, **changes: Any) -> CheckInput:
     """Build a case; `policy` changes are given as `policy={...}`, the market's as `market=...`."""
     request = request or an_order()
     market = changes.pop("market", MARKET)
     account = changes.pop("account", ACCOUNT)
     rules = market.rules.for_orders()
     assert rules is not None
-    case = Case(
+    case = CheckInput(
         policy=Policy(**({"env": "paper", "trading_allowed": True} | changes.pop("policy", {}))),
         request=request,
         market=market,
@@ -122,15 +122,15 @@ def a_case(request: OrderRequest | None = None, **changes: Any) -> Case:
     return replace(case, **changes)
 
 
-def verdict(rule: Rule, case: Case) -> Check | None:
+def verdict(rule: Rule, case: CheckInput) -> Check | None:
     return next((check for check in evaluate(case) if check.rule is rule), None)
 
 
-def passes(rule: Rule, case: Case) -> bool:
+def passes(rule: Rule, case: CheckInput) -> bool:
     found = verdict(rule, case)
     assert found is not None, f"{rule} does not apply"
     return found.passed
 
 
-def failed(case: Case) -> set[Rule]:
+def failed(case: CheckInput) -> set[Rule]:
     return {check.rule for check in evaluate(case) if not check.passed}

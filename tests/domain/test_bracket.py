@@ -25,12 +25,12 @@ from capcli.domain.bracket import (
 )
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import on_grid
-from capcli.domain.order import Leg, LegForm
+from capcli.domain.order import ExitForm, ExitOrder
 
 D = Decimal
 PRICE, STEP = D("30.00"), D("0.01")
 levels = st.integers(1, 100_000).map(lambda number: D(number) / 1000)
-legs = st.builds(Leg, st.sampled_from([LegForm.LEVEL, LegForm.DISTANCE]), levels)
+legs = st.builds(ExitOrder, st.sampled_from([ExitForm.LEVEL, ExitForm.DISTANCE]), levels)
 brackets = st.builds(
     lambda stop, limit, trail, guaranteed: Bracket(
         stop, limit, trail if stop else None, guaranteed and stop is not None and trail is None
@@ -55,7 +55,9 @@ def ground(side: Side) -> Ground:
 
 
 @given(brackets, st.none() | legs, sides)
-def test_a_change_of_the_limit_alone_keeps_the_stop(before: Bracket, leg: Leg | None, side: Side) -> None:
+def test_a_change_of_the_limit_alone_keeps_the_stop(
+    before: Bracket, leg: ExitOrder | None, side: Side
+) -> None:
     after = amended(before, Change(limit=leg, no_limit=leg is None), ground(side))
     assert (after.trail, after.guaranteed) == (before.trail, before.guaranteed)
     assert before.trail is not None or after.stop == before.stop
@@ -102,7 +104,7 @@ def test_nothing_named_loosens_nothing_fixed(before: Bracket, side: Side) -> Non
 
 @given(levels, sides)
 def test_a_distance_is_never_made_smaller_by_the_grid(distance: Decimal, side: Side) -> None:
-    change = Change(stop=Leg(LegForm.DISTANCE, distance), limit=Leg(LegForm.DISTANCE, distance))
+    change = Change(stop=ExitOrder(ExitForm.DISTANCE, distance), limit=ExitOrder(ExitForm.DISTANCE, distance))
     after = amended(Bracket(None, None), change, ground(side))
     assert after.stop is not None
     assert after.limit is not None
@@ -114,7 +116,7 @@ def test_a_distance_is_never_made_smaller_by_the_grid(distance: Decimal, side: S
 
 def test_a_trailing_stop_that_starts_anew_lower_is_loosened() -> None:
     before = Bracket(D(29), None, D(2))
-    after = amended(before, Change(limit=Leg(LegForm.LEVEL, D(40))), ground(Side.BUY))
+    after = amended(before, Change(limit=ExitOrder(ExitForm.LEVEL, D(40))), ground(Side.BUY))
     assert after == Bracket(D("28.00"), D(40), D(2))
     assert loosened(before, after, Side.BUY) == ("moves the stop away, from 29 to 28.00",)
 
@@ -198,12 +200,12 @@ def test_an_order_is_as_asked_only_with_its_level_its_end_and_both_legs() -> Non
 
 def test_a_distance_trails_where_it_is_asked_for_or_where_the_stop_trailed_before() -> None:
     fixed, trailed = Bracket(D(29), None), Bracket(D(29), None, D(2))
-    half = Leg(LegForm.DISTANCE, D("0.5"))
+    half = ExitOrder(ExitForm.DISTANCE, D("0.5"))
     buy = ground(Side.BUY)
     assert amended(fixed, Change(stop=half, trailing=True), buy) == Bracket(D("29.50"), None, D("0.5"))
     assert amended(fixed, Change(stop=half), buy) == Bracket(D("29.50"), None)
     assert amended(trailed, Change(stop=half), buy) == Bracket(D("29.50"), None, D("0.5"))
-    assert amended(trailed, Change(stop=Leg(LegForm.LEVEL, D(28))), buy) == Bracket(D(28), None)
+    assert amended(trailed, Change(stop=ExitOrder(ExitForm.LEVEL, D(28))), buy) == Bracket(D(28), None)
     assert amended(trailed, Change(stop=half, guaranteed=True), buy).trail is None
     assert amended(trailed, Change(guaranteed=True), buy) == Bracket(D(29), None, guaranteed=True)
 
@@ -214,7 +216,7 @@ def test_a_guarantee_comes_only_where_it_is_asked_for_and_goes_with_the_stop() -
     assert Change().empty
     assert not Change(guaranteed=True).empty
     held = Bracket(D(28), None, guaranteed=True)
-    assert amended(held, Change(limit=Leg(LegForm.LEVEL, D(40))), ground(Side.BUY)).guaranteed
+    assert amended(held, Change(limit=ExitOrder(ExitForm.LEVEL, D(40))), ground(Side.BUY)).guaranteed
     assert amended(Bracket(D(28), None), Change(guaranteed=True), ground(Side.BUY)).guaranteed
     assert not amended(Bracket(None, None), Change(guaranteed=True), ground(Side.BUY)).guaranteed
     assert amended(held, Change(no_stop=True), ground(Side.BUY)) == Bracket(None, None)

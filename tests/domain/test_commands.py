@@ -6,15 +6,15 @@ import pytest
 from capcli.domain.account import OrderType
 from capcli.domain.commands import preview_command
 from capcli.domain.market import Side
-from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.domain.stored_order import StoredOrder, read_order, write_order
 
 D = Decimal
 UNTIL = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
-def leg(form: LegForm, value: str) -> Leg:
-    return Leg(form, D(value))
+def leg(form: ExitForm, value: str) -> ExitOrder:
+    return ExitOrder(form, D(value))
 
 
 WORKING = (
@@ -24,7 +24,7 @@ WORKING = (
 ORDERS = [
     (OrderRequest("SILVER", Side.BUY, D("1.50")), None, "capcli preview SILVER --size 1.5"),
     (
-        OrderRequest("GOLD", Side.SELL, D(1), stop=leg(LegForm.DISTANCE, "9"), trailing=True),
+        OrderRequest("GOLD", Side.SELL, D(1), stop=leg(ExitForm.DISTANCE, "9"), trailing=True),
         None,
         "capcli preview GOLD --size 1 --sell --stop-distance 9 --trailing",
     ),
@@ -33,8 +33,8 @@ ORDERS = [
             "SILVER",
             Side.BUY,
             D(2),
-            stop=leg(LegForm.LEVEL, "24.5"),
-            limit=leg(LegForm.AMOUNT, "30"),
+            stop=leg(ExitForm.LEVEL, "24.5"),
+            limit=leg(ExitForm.AMOUNT, "30"),
             guaranteed=True,
             trigger=Trigger(D("27.0"), OrderType.LIMIT, UNTIL),
         ),

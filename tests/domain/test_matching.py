@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from capcli.domain.account import Activity, OrderType, Position, WorkingOrder
-from capcli.domain.candidates import Lost, Rival, Seen, Verdict, Window
+from capcli.domain.candidates import CompetingOrder, Seen, UnconfirmedOrder, Verdict, Window
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.matching import find
 from capcli.domain.order import Trigger
@@ -16,7 +16,7 @@ from tests.domain.builders import NOW, a_quote, an_order, distance, level
 
 D = Decimal
 SENT = Window(NOW - timedelta(seconds=1), NOW + timedelta(days=1))
-LOST = Lost(an_order("1.5", stop=level("24.5")), SENT, frozenset({"old", "order-of-old"}))
+LOST = UnconfirmedOrder(an_order("1.5", stop=level("24.5")), SENT, frozenset({"old", "order-of-old"}))
 POSITION = Position(
     deal_id="new",
     epic="SILVER",
@@ -212,10 +212,10 @@ def test_what_a_look_proves_about_a_working_order(
     assert (found.verdict, found.deals) == (verdict, deals)
 
 
-def netting(size: str, **sizes: str) -> Lost:
+def netting(size: str, **sizes: str) -> UnconfirmedOrder:
     order = an_order(size, stop=level("24.5"))
     known = frozenset(sizes) | {"order-of-old"}
-    return Lost(order, SENT, known, {name: D(text) for name, text in sizes.items()})
+    return UnconfirmedOrder(order, SENT, known, {name: D(text) for name, text in sizes.items()})
 
 
 def hidden(size: str) -> Activity:
@@ -249,7 +249,7 @@ REST = replace(POSITION, deal_id="rest", size=D("0.5"), working_order_id="hidden
     ],
 )
 def test_what_netting_took_and_opened_together_is_the_order(
-    lost: Lost, look: Seen, verdict: Verdict, deals: tuple[str, ...]
+    lost: UnconfirmedOrder, look: Seen, verdict: Verdict, deals: tuple[str, ...]
 ) -> None:
     found = find(lost, look)
     assert (found.verdict, found.deals) == (verdict, deals)
@@ -358,10 +358,10 @@ def test_a_reduction_whose_time_is_not_told_is_as_late_as_the_look() -> None:
     assert [find(lost, look).verdict for look in looks] == [V.LANDED, V.UNDECIDED]
 
 
-def rival(sent_after: int, *known: str) -> Rival:
+def rival(sent_after: int, *known: str) -> CompetingOrder:
     sent = NOW + timedelta(seconds=sent_after)
     window = Window.of(sent, sent)
-    return Rival("a_other", window, frozenset(known))
+    return CompetingOrder("a_other", window, frozenset(known))
 
 
 @pytest.mark.parametrize(
@@ -377,14 +377,16 @@ def rival(sent_after: int, *known: str) -> Rival:
     ],
 )
 def test_a_deal_that_another_lost_order_may_be_as_well_is_no_verdict(
-    other: Rival, opened: int, verdict: Verdict
+    other: CompetingOrder, opened: int, verdict: Verdict
 ) -> None:
     found = find(replace(BOUNDED, rivals=(other,)), seen(positions=[opened_after(opened)]))
     assert found.verdict is verdict
 
 
 @pytest.mark.parametrize(("other", "verdict"), [(rival(0, "old"), V.UNDECIDED), (rival(20, "old"), V.LANDED)])
-def test_what_an_opposite_deal_lost_may_be_of_any_order_that_met_it(other: Rival, verdict: Verdict) -> None:
+def test_what_an_opposite_deal_lost_may_be_of_any_order_that_met_it(
+    other: CompetingOrder, verdict: Verdict
+) -> None:
     """That it was there before their send excludes only that they opened it."""
     lost = replace(netting("1", old="3"), window=BOUNDED.window, rivals=(other,))
     look = replace(seen(positions=[replace(OPPOSITE, size=D(2))]), at=NOW + timedelta(seconds=2))
@@ -550,7 +552,7 @@ LOSSES = st.sampled_from([LOST, LOST_ORDER, netting("1.5", old="2")])
 
 
 @given(LOSSES, LOOKS)
-def test_one_sure_trace_and_nothing_else_is_a_landing(lost: Lost, look: Seen) -> None:
+def test_one_sure_trace_and_nothing_else_is_a_landing(lost: UnconfirmedOrder, look: Seen) -> None:
     found = find(lost, look)
     sure = [trace for trace in found.traces if trace.sure]
     assert (found.verdict is V.LANDED) == (len(sure) == len(found.traces) == 1 and not found.rejected)
@@ -566,7 +568,9 @@ ORDER_OF_OLD = Seen(
 
 @example(LOST_ORDER, ORDER_OF_OLD)
 @given(LOSSES, LOOKS)
-def test_a_deal_that_somebody_accounts_for_is_never_what_was_opened(lost: Lost, look: Seen) -> None:
+def test_a_deal_that_somebody_accounts_for_is_never_what_was_opened(
+    lost: UnconfirmedOrder, look: Seen
+) -> None:
     found = find(lost, look)
     opened = {deal for trace in found.traces for deal in {*trace.deal_ids} - {*trace.reduced}}
     assert not opened & lost.known
@@ -583,7 +587,9 @@ FILLED_FROM_AN_OLDER = Seen(
 
 @example(LOST_ORDER, FILLED_FROM_AN_OLDER)
 @given(LOSSES, LOOKS)
-def test_what_happened_before_the_send_can_only_account_for_a_deal(lost: Lost, look: Seen) -> None:
+def test_what_happened_before_the_send_can_only_account_for_a_deal(
+    lost: UnconfirmedOrder, look: Seen
+) -> None:
     since = NOW - timedelta(seconds=2)
     later = replace(look, activity=tuple(row for row in look.activity if row.at >= since))
     found, without = find(lost, look), find(lost, later)
@@ -592,7 +598,7 @@ def test_what_happened_before_the_send_can_only_account_for_a_deal(lost: Lost, l
 
 
 @given(LOSSES, LOOKS)
-def test_the_order_of_the_lists_changes_no_verdict(lost: Lost, look: Seen) -> None:
+def test_the_order_of_the_lists_changes_no_verdict(lost: UnconfirmedOrder, look: Seen) -> None:
     turned = replace(look, positions=look.positions[::-1], orders=look.orders[::-1])
     assert find(lost, look).verdict is find(lost, turned).verdict
 
@@ -658,7 +664,9 @@ def test_rows_at_the_edge_of_a_working_order(look: Seen, verdict: Verdict, deals
         ),
     ],
 )
-def test_what_only_looks_like_netting_is_no_order(lost: Lost, look: Seen, verdict: Verdict) -> None:
+def test_what_only_looks_like_netting_is_no_order(
+    lost: UnconfirmedOrder, look: Seen, verdict: Verdict
+) -> None:
     assert find(lost, look).verdict is verdict
 
 

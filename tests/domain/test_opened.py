@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from capcli.domain.opened import opened_figures
 from capcli.domain.order import OrderRequest, Trigger
-from capcli.domain.policy import Case
+from capcli.domain.policy import CheckInput
 
 from .builders import an_order, level
 from .test_policy_by_effect import CLOSES, OPENS, REVERSES, case_of
@@ -15,7 +15,7 @@ D = Decimal
 STOP, LIMIT = level("30.50"), level("29")
 
 
-def with_legs(request: OrderRequest) -> Case:
+def with_legs(request: OrderRequest) -> CheckInput:
     return case_of(replace(request, stop=STOP, limit=LIMIT))
 
 

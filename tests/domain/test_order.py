@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
 from capcli.domain.money import parse_decimal, plain
-from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger, order_body, wire_time
+from capcli.domain.order import ExitForm, ExitOrder, Kind, OrderRequest, Trigger, order_body, wire_time
 
 D = Decimal
 
@@ -28,9 +28,9 @@ def read(body: bytes) -> Any:
     return json.loads(body, parse_float=D, parse_int=D)
 
 
-@given(typed_numbers(), typed_numbers(), st.sampled_from(sorted(set(LegForm) - {LegForm.PERCENT})))
-def test_every_typed_number_reaches_the_body_unchanged(size: str, stop: str, form: LegForm) -> None:
-    request = OrderRequest("SILVER", Side.BUY, parse_decimal(size), stop=Leg(form, parse_decimal(stop)))
+@given(typed_numbers(), typed_numbers(), st.sampled_from(sorted(set(ExitForm) - {ExitForm.PERCENT})))
+def test_every_typed_number_reaches_the_body_unchanged(size: str, stop: str, form: ExitForm) -> None:
+    request = OrderRequest("SILVER", Side.BUY, parse_decimal(size), stop=ExitOrder(form, parse_decimal(stop)))
     body = order_body(request, None)
     key = {"LEVEL": "stopLevel", "DISTANCE": "stopDistance", "AMOUNT": "stopAmount"}[form.value]
     assert (read(body)["size"], read(body)[key]) == (D(size), D(stop))
@@ -50,8 +50,8 @@ def test_a_working_order_names_its_level_type_and_end_in_utc() -> None:
         "SILVER",
         Side.BUY,
         D("2"),
-        stop=Leg(LegForm.LEVEL, D("28.5")),
-        limit=Leg(LegForm.DISTANCE, D("1.20")),
+        stop=ExitOrder(ExitForm.LEVEL, D("28.5")),
+        limit=ExitOrder(ExitForm.DISTANCE, D("1.20")),
         guaranteed=True,
         trigger=Trigger(D("29.10"), good_till=until),
     )
@@ -62,7 +62,7 @@ def test_a_working_order_names_its_level_type_and_end_in_utc() -> None:
 
 
 def test_a_trailing_stop_is_said_beside_its_distance() -> None:
-    request = OrderRequest("GOLD", Side.BUY, D(1), stop=Leg(LegForm.DISTANCE, D(5)), trailing=True)
+    request = OrderRequest("GOLD", Side.BUY, D(1), stop=ExitOrder(ExitForm.DISTANCE, D(5)), trailing=True)
     assert read(order_body(request, None)) == {
         "epic": "GOLD",
         "direction": "BUY",

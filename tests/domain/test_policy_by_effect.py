@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from capcli.domain.account import OrderType, Position, Preferences
 from capcli.domain.effect import AccountBook, effect_of
 from capcli.domain.market import Side
-from capcli.domain.order import Leg, OrderRequest, Trigger
-from capcli.domain.policy import Amends, Blocked, Case, Rule, Standing, evaluate
+from capcli.domain.order import ExitOrder, OrderRequest, Trigger
+from capcli.domain.policy import Amends, Blocked, CheckInput, OpenRisk, Rule, evaluate
 
 from .builders import ACCOUNT, MARKET, NOW, a_case, a_market, a_quote, an_order, level
 
@@ -81,14 +81,14 @@ def long_position(size: str = "2") -> Position:
     )
 
 
-def case_of(request: OrderRequest, **policy: object) -> Case:
+def case_of(request: OrderRequest, **policy: object) -> CheckInput:
     """Return the case of an order while 2 SILVER are held from 29, and the day has gone badly."""
     case = a_case(request, account=HOLDER, policy=policy, orders_today=3, open_positions=1)
     book = AccountBook(HOLDER, (long_position(),), Preferences(hedging=False, leverages={}), {"USD": D(1)})
     return replace(
         case,
         effect=effect_of(request, MARKET, case.figures, book),
-        standing=Standing(realised=D(-100)),
+        standing=OpenRisk(realised=D(-100)),
         order_type=OrderType.LIMIT if request.trigger else None,
     )
 
@@ -155,9 +155,11 @@ def test_the_margin_follows_the_broker_s_own_figure_where_it_reckons_otherwise()
         (None, level("29"), "loss at all stops 5.04, 3.00 of it there already, of at most 1,000.00 USD"),
     ],
 )
-def test_the_loss_at_all_stops_has_a_bound_or_none(bare: str | None, stop: Leg | None, told: str) -> None:
+def test_the_loss_at_all_stops_has_a_bound_or_none(
+    bare: str | None, stop: ExitOrder | None, told: str
+) -> None:
     case = case_of(replace(OPENS, stop=stop), max_total_risk_pct=D(10))
-    case = replace(case, standing=Standing(total_risk=D(3), total_unprotected=bare))
+    case = replace(case, standing=OpenRisk(total_risk=D(3), total_unprotected=bare))
     (check,) = (check for check in evaluate(case) if check.rule is Rule.TOTAL_RISK)
     assert check.reason.startswith(told)
     assert check.passed is told.startswith("loss")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from capcli.domain.market import Side
 from capcli.domain.money import Money
-from capcli.domain.order import Leg, LegForm
+from capcli.domain.order import ExitForm, ExitOrder
 from capcli.domain.risk import ONE_UNIT, Risk, Sized, sized
 from capcli.domain.sizing import figures
 
@@ -19,7 +19,13 @@ D = Decimal
 
 
 def size_of(
-    risk: str, stop: Leg, *, side: Side = Side.BUY, rate: str = "1", equity: str = "10000", **sizes: Decimal
+    risk: str,
+    stop: ExitOrder,
+    *,
+    side: Side = Side.BUY,
+    rate: str = "1",
+    equity: str = "10000",
+    **sizes: Decimal,
 ) -> Sized | None:
     owner = replace(ACCOUNT, equity=D(equity))
     unit = an_order("1", side=side, stop=stop)
@@ -107,7 +113,7 @@ def test_the_loss_stays_within_the_risk_and_one_step_more_would_not(
         quote=a_quote(str(price), str(price + spread)), rules={"size_step": D(step), "min_size": D(step)}
     )
     owner = replace(ACCOUNT, equity=equity)
-    unit = an_order("1", side=side, stop=Leg(LegForm.DISTANCE, away))
+    unit = an_order("1", side=side, stop=ExitOrder(ExitForm.DISTANCE, away))
     rules = market.rules.for_orders()
     assert rules is not None
     found = sized(Risk(risk), unit, figures(unit, market, owner, rate), rules)

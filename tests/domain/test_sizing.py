@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from capcli.domain.account import Leverage, Preferences
 from capcli.domain.market import Side
 from capcli.domain.money import cents
-from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.domain.sizing import figures, leverage_decides
 
 from .builders import ACCOUNT, MARKET, a_market, a_quote, amount, an_order, distance, level
@@ -117,7 +117,7 @@ def test_a_factor_of_100_counts_where_no_leverage_is_known() -> None:
 @given(prices, sizes, st.sampled_from(Side), st.decimals(min_value="0.01", max_value="0.9", places=2))
 def test_money_is_the_plain_product(price: Decimal, size: Decimal, side: Side, away: Decimal) -> None:
     market = a_market(quote=a_quote(str(price), str(price + D("0.02"))))
-    request = OrderRequest("SILVER", side, size, stop=Leg(LegForm.DISTANCE, away))
+    request = OrderRequest("SILVER", side, size, stop=ExitOrder(ExitForm.DISTANCE, away))
     found = figures(request, market, ACCOUNT, D(1))
     entry = price + D("0.02") if side is Side.BUY else price
     assert found.notional == cents(entry * size)
@@ -170,7 +170,7 @@ def test_a_market_without_an_overnight_fee_has_none() -> None:
     ],
 )
 def test_a_reward_to_risk_needs_a_limit_and_a_stop_that_loses(
-    stop: Leg | None, limit: Leg | None, ratio: str | None
+    stop: ExitOrder | None, limit: ExitOrder | None, ratio: str | None
 ) -> None:
     found = figures(an_order(stop=stop, limit=limit), MARKET, ACCOUNT, D(1))
     assert found.reward_to_risk == (None if ratio is None else D(ratio))

@@ -11,7 +11,7 @@ from capcli.domain.effect import Effect
 from capcli.domain.market import DayHours, MarketStatus, OpeningHours
 from capcli.domain.order import OrderRequest, Trigger
 from capcli.domain.policy import Amends
-from capcli.domain.unusual import Look, Unusual, cautions
+from capcli.domain.unusual import CautionInput, Unusual, cautions
 
 from .builders import ACCOUNT, MARKET, NOW, a_case, a_quote, an_order, distance, level
 
@@ -49,7 +49,7 @@ def said(
 ) -> dict[Unusual, str]:
     account = replace(ACCOUNT, equity=D(equity))
     case = a_case(request, account=account, **changes)
-    look = Look(case, None if day_range is None else D(day_range), NOW + timedelta(seconds=age_s))
+    look = CautionInput(case, None if day_range is None else D(day_range), NOW + timedelta(seconds=age_s))
     return {one.code: str(one) for one in cautions(look)}
 
 

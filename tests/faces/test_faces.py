@@ -19,12 +19,12 @@ from capcli.app import App
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Resolution, Side
-from capcli.domain.order import Kind, Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, Kind, OrderRequest, Trigger
 from capcli.domain.risk import Risk
 from capcli.errors import CapcliError
 from capcli.mcp.next_step import next_step
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.state import reset, switches
 from capcli.render import envelope
 from capcli.reply import Reply
@@ -56,19 +56,19 @@ class Step:
     arguments: Callable[[dict[str, Any]], dict[str, Any]] = lambda _: {}
 
 
-SILVER = OrderRequest("SILVER", Side.BUY, Decimal("1.5"), stop=Leg(LegForm.LEVEL, Decimal("24.50")))
+SILVER = OrderRequest("SILVER", Side.BUY, Decimal("1.5"), stop=ExitOrder(ExitForm.LEVEL, Decimal("24.50")))
 SHORT = OrderRequest(
     "EURUSD",
     Side.SELL,
     Decimal(1000),
-    stop=Leg(LegForm.DISTANCE, Decimal("0.01")),
-    limit=Leg(LegForm.AMOUNT, Decimal(25)),
+    stop=ExitOrder(ExitForm.DISTANCE, Decimal("0.01")),
+    limit=ExitOrder(ExitForm.AMOUNT, Decimal(25)),
 )
 RESTING = OrderRequest(
     "SILVER", Side.BUY, Decimal(2), trigger=Trigger(Decimal("20.5"), OrderType.LIMIT, None)
 )
-WRONG = OrderRequest("GOLD", Side.BUY, Decimal("0.0001"), stop=Leg(LegForm.LEVEL, Decimal(99999)))
-HUNDRED = Leg(LegForm.DISTANCE, Decimal(100))
+WRONG = OrderRequest("GOLD", Side.BUY, Decimal("0.0001"), stop=ExitOrder(ExitForm.LEVEL, Decimal(99999)))
+HUNDRED = ExitOrder(ExitForm.DISTANCE, Decimal(100))
 FIVE = Wanted(leverages={"COMMODITIES": Decimal(5)})
 SILVER_CALL = {"epic": "SILVER", "direction": "BUY", "size": 1.5, "stop_level": "24.50"}
 SHORT_CALL = {
@@ -297,7 +297,7 @@ STEPS = (
     Step(
         "amend",
         lambda app, seen: app.amendments.amend(
-            seen["execute"]["deal_id"], Change(Leg(LegForm.LEVEL, Decimal("24.75"))), confirmed=True
+            seen["execute"]["deal_id"], Change(ExitOrder(ExitForm.LEVEL, Decimal("24.75"))), confirmed=True
         ),
         "cap_trade_positions_amend",
         lambda seen: {"deal_id": seen["execute"]["deal_id"], "stop_level": "24.75", "confirm": True},
@@ -305,7 +305,7 @@ STEPS = (
     Step(
         "amend_nothing",
         lambda app, seen: app.amendments.amend(
-            seen["execute"]["deal_id"], Change(Leg(LegForm.LEVEL, Decimal("24.75"))), confirmed=True
+            seen["execute"]["deal_id"], Change(ExitOrder(ExitForm.LEVEL, Decimal("24.75"))), confirmed=True
         ),
         "cap_trade_positions_amend",
         lambda seen: {"deal_id": seen["execute"]["deal_id"], "stop_level": 24.75, "confirm": True},
@@ -475,7 +475,7 @@ def terminal(own_home: Path) -> Iterator[Seat]:
 @pytest.fixture(params=[pytest.param("legacy", marks=pytest.mark.faults), "2026-07-28"])
 async def client(request: pytest.FixtureRequest, own_home: Path) -> AsyncIterator[Client[Any]]:
     with closing(fresh_seat(own_home / "echo")) as seat:
-        async with Client(build_server(Face(lambda: seat.app)), mode=request.param) as client:
+        async with Client(build_server(ToolRunner(lambda: seat.app)), mode=request.param) as client:
             yield client
 
 

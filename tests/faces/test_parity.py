@@ -8,7 +8,7 @@ import typer
 from capcli.app import App
 from capcli.cli.main import app
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from tests.support.leaves import leaves
 
 TERMINAL_ONLY = {
@@ -60,7 +60,7 @@ COMMAND = re.compile(r"Same as: capcli ((?:[a-z]+ ?)+)")
 
 def tools() -> dict[str, str]:
     """Return each tool's name and the command that its description names."""
-    found = anyio.run(build_server(Face(App.build)).list_tools)
+    found = anyio.run(build_server(ToolRunner(App.build)).list_tools)
     named = {tool.name: COMMAND.search(tool.description or "") for tool in found}
     return {name: match[1].strip() if match else "" for name, match in named.items()}
 

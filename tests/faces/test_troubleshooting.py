@@ -12,9 +12,9 @@ import httpx
 import pytest
 from fastmcp import Client
 
-from capcli.app import App, Surroundings
+from capcli.app import App, Runtime
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from tests.cli.conftest import Cli
 from tests.support.clock import Time
 
@@ -167,22 +167,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def around(row: Row) -> Surroundings:
+def runtime(row: Row) -> Runtime:
     time = Time()
     transport = httpx.MockTransport(row.wire)
-    return Surroundings(clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=transport)
+    return Runtime(clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=transport)
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_in_a_terminal(tmp_path: Path, row: Row) -> None:
     capcli = Cli(tmp_path / "home")
     for words in (("accounts",), ("health", "--only", "login")):
-        done = capcli(*words, "--json", env=dict(row.environ), around=around(row))
+        done = capcli(*words, "--json", env=dict(row.environ), runtime=runtime(row))
         assert (done.code, done.error["code"]) == (row.exit_code, row.code)
         assert done.error["message"].startswith(row.begins)
         assert row.says in done.error["message"]
         assert "SECRET" not in done.out + done.err
-    shown = capcli("accounts", env=dict(row.environ), around=around(row))
+    shown = capcli("accounts", env=dict(row.environ), runtime=runtime(row))
     assert f"error {row.code}: {row.begins}" in shown.err
     assert f"next: {row.next}" in shown.err
     assert "SECRET" not in shown.out + shown.err
@@ -191,8 +191,8 @@ def test_in_a_terminal(tmp_path: Path, row: Row) -> None:
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 async def test_by_an_assistant(own_home: Path, row: Row) -> None:
     environ = {"CAPCLI_HOME": str(own_home), **dict(row.environ)}
-    with closing(App.build(environ=environ, around=around(row))) as app:
-        async with Client(build_server(Face(lambda: app))) as client:
+    with closing(App.build(environ=environ, runtime=runtime(row))) as app:
+        async with Client(build_server(ToolRunner(lambda: app))) as client:
             said = await client.call_tool("cap_account_list", {}, raise_on_error=False)
             health = await client.call_tool("cap_health", {}, raise_on_error=False)
     failed = error_of(said.structured_content)

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from capcli.app import App, Surroundings
-from capcli.mcp.tool_runner import Face
+from capcli.app import App, Runtime
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.trading_change import TradingChangeTools
 from capcli.mcp.trading_execute import TradingExecuteTools
 from capcli.paper.transport import PaperTransport
@@ -38,8 +38,8 @@ class Place:
         self.tap = Tap(PaperTransport(books, self.time.now))
         self.cli = Cli(home)
 
-    def around(self) -> Surroundings:
-        return Surroundings(
+    def runtime(self) -> Runtime:
+        return Runtime(
             clock=self.time.now,
             ids=Ids(),
             sleep=self.time.sleep,
@@ -50,7 +50,7 @@ class Place:
 
     def app(self, way_out: str | None = None, **settings: str) -> App:
         environ = {"CAPCLI_HOME": str(self.home), **DEMO, **settings}
-        return App.build(environ=environ, around=self.around(), way_out=way_out)
+        return App.build(environ=environ, runtime=self.runtime(), way_out=way_out)
 
     def buy(self, level: str | None = None) -> str:
         """Open a position, or with a level place a working order, and return its deal id."""
@@ -82,12 +82,12 @@ class Place:
         self, *words: str, typed: str | None = None, settings: dict[str, str] | None = None
     ) -> Result:
         environ = DEMO if settings is None else settings
-        return self.cli(*words, env=environ, typed=typed, around=self.around())
+        return self.cli(*words, env=environ, typed=typed, runtime=self.runtime())
 
-    def assistant(self, use: Callable[[Face], Any], **settings: str) -> Any:
+    def assistant(self, use: Callable[[ToolRunner], Any], **settings: str) -> Any:
         """Let an assistant call a tool; return its structured answer."""
         build = partial(self.app, **settings)
-        with closing(Face(build, build_way_out=build)) as face:
+        with closing(ToolRunner(build, build_way_out=build)) as face:
             return use(face).structured_content
 
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from capcli.app import App, Options, Surroundings
+from capcli.app import App, Options, Runtime
 from capcli.broker.client import CapitalBroker
 from capcli.domain.account import OrderType
 from capcli.domain.market import Side
-from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
 from capcli.errors import CapcliError
 from capcli.paper.transport import PaperTransport
 from capcli.ports import Credentials
@@ -35,7 +35,7 @@ def order(
     level: str | None = None,
 ) -> OrderRequest:
     """A market order, or a working order when it has a level."""
-    leg = Leg(LegForm.LEVEL, Decimal(stop)) if stop else None
+    leg = ExitOrder(ExitForm.LEVEL, Decimal(stop)) if stop else None
     trigger = Trigger(Decimal(level), OrderType.LIMIT) if level else None
     return OrderRequest("SILVER", side, Decimal(size), stop=leg, trigger=trigger)
 
@@ -144,7 +144,7 @@ class Bench:
         app = App.build(
             options,
             environ={"CAPCLI_HOME": str(self.home), **settings},
-            around=Surroundings(
+            runtime=Runtime(
                 clock=clock or self.time.now,
                 ids=Ids(self._apps),
                 sleep=self.time.sleep,

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from capcli.app import App, Surroundings, utc_now
+from capcli.app import App, Runtime, utc_now
 from capcli.broker.client import CapitalBroker
 from capcli.cli.interrupts import shielded
 from capcli.paper.transport import PaperTransport
@@ -170,9 +170,9 @@ def build(job: Job) -> App:
     fault = order_fault(job)
     for path in ("/positions", "/workingorders") if fault else ():
         wire.on("POST", path, fault, times=99)
-    around = Surroundings(transport=wire, lock_wait_s=job.lock_wait_s)
+    runtime = Runtime(transport=wire, lock_wait_s=job.lock_wait_s)
     environ = {"CAPCLI_HOME": job.home, **job.settings}
-    return App.build(environ=environ, around=around)
+    return App.build(environ=environ, runtime=runtime)
 
 
 def execute(job: Job, preview_id: str) -> Told:
@@ -182,7 +182,7 @@ def execute(job: Job, preview_id: str) -> Told:
             preview_id,
             lambda: shielded(
                 lambda: executions.execute(preview_id, confirmed=True),
-                app.recall,
+                app.send_gate,
                 on_wait=lambda: say("waiting"),
                 left=lambda: executions.left_behind(preview_id),
             ),

@@ -111,8 +111,8 @@ class Life:
     kills: list[Kill] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        around = self.broker.fast.around()
-        self.app = self.stack.enter_context(closing(App.build(environ=self.settings, around=around)))
+        runtime = self.broker.fast.runtime()
+        self.app = self.stack.enter_context(closing(App.build(environ=self.settings, runtime=runtime)))
         self._size = self.first_size
         self._unused: tuple[str, float] | None = None
 

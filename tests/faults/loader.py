@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from capcli.broker.limits import BULK_CREDIT_S, Pace
-from capcli.cli.io_streams import Outlet
+from capcli.cli.io_streams import IOStreams
 from capcli.cli.run import main
 from capcli.ports import Lane
 
@@ -45,6 +45,6 @@ def measure(lost: Lost) -> None:
 if __name__ == "__main__":
     found = Lost()
     measure(found)
-    code = main(sys.argv[2:], Outlet.of_process())
+    code = main(sys.argv[2:], IOStreams.of_process())
     Path(sys.argv[1]).write_text(str(found.seconds))
     sys.exit(code)

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
-from capcli.app import App, Surroundings, utc_now
+from capcli.app import App, Runtime, utc_now
 from capcli.domain.bracket import Change
 from capcli.errors import CapcliError
 from capcli.paper.transport import PaperTransport
@@ -102,14 +102,14 @@ def run(job: Job, number: int) -> None:
     home = Path(job.home)
     settings = {"CAPCLI_HOME": job.home, "CAP_APPROVAL": "human", "CAP_MANDATE_FILE": job.file}
     settings |= {"CAP_NOTIFY": "false"}
-    around = Surroundings(
+    runtime = Runtime(
         transport=PaperTransport(home / "paper.db", utc_now),
         lock_wait_s=120,
         # All share one pace of ten requests a second: only waiting for it goes faster here.
         monotonic=lambda: time.monotonic() * HASTE,
         sleep=lambda seconds: time.sleep(seconds / HASTE),
     )
-    with closing(App.build(environ=settings, around=around)) as app:
+    with closing(App.build(environ=settings, runtime=runtime)) as app:
         client = Client(app, Random(job.seed * CLIENTS + number))
         client.work(job.deeds)
     told = Told(client.codes, str(client.most))

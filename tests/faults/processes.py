@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from capcli.app import App, Surroundings, utc_now
+from capcli.app import App, Runtime, utc_now
 from capcli.domain.order import OrderRequest
 from capcli.paper.state import reset, switches
 from capcli.paper.transport import PaperTransport
@@ -45,15 +45,15 @@ class Home:
 
     @contextmanager
     def app(self, **settings: str) -> Iterator[App]:
-        around = Surroundings(transport=PaperTransport(self.path / "paper.db", utc_now))
-        with closing(App.build(environ={"CAPCLI_HOME": str(self.path), **settings}, around=around)) as app:
+        runtime = Runtime(transport=PaperTransport(self.path / "paper.db", utc_now))
+        with closing(App.build(environ={"CAPCLI_HOME": str(self.path), **settings}, runtime=runtime)) as app:
             yield app
 
     def reconcile(self) -> None:
         """`capcli reconcile --wait`, and two minutes and a half are two seconds."""
         transport = PaperTransport(self.path / "paper.db", utc_now)
-        around = Surroundings(transport=transport, quiet_s=1, gap_s=1)
-        with closing(App.build(environ={"CAPCLI_HOME": str(self.path)}, around=around)) as app:
+        runtime = Runtime(transport=transport, quiet_s=1, gap_s=1)
+        with closing(App.build(environ={"CAPCLI_HOME": str(self.path)}, runtime=runtime)) as app:
             app.settlements.wait()
 
     def previews(self, *requests: OrderRequest) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from capcli.app import App, Options, Surroundings, utc_now
+from capcli.app import App, Options, Runtime, utc_now
 
 _ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,10 +31,10 @@ class FastTime:
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds / self.factor)
 
-    def around(self) -> Surroundings:
+    def runtime(self) -> Runtime:
         if self.factor == 1:
-            return Surroundings()
-        return Surroundings(clock=self.now, monotonic=self.monotonic, sleep=self.sleep)
+            return Runtime()
+        return Runtime(clock=self.now, monotonic=self.monotonic, sleep=self.sleep)
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ def main() -> int:
     real = App.build
 
     def build(options: Options | None = None, **more: Any) -> App:
-        return real(options, **{**more, "around": fast.around()})
+        return real(options, **{**more, "runtime": fast.runtime()})
 
     app: Any = App
     app.build = build

@@ -121,7 +121,7 @@ class Computers:
             "CAP_API_PASSWORD": "paper",
             "CAP_MAX_ORDERS_PER_DAY": str(CAP),
         }
-        return App.build(environ=settings, around=self.fast.around())
+        return App.build(environ=settings, runtime=self.fast.runtime())
 
     def send(self, app: App, size: int) -> int:
         """Send an order of a size of its own; return the exit code."""

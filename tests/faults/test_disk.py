@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from capcli.app import App, Surroundings
+from capcli.app import App, Runtime
 from capcli.errors import PaperFileUnusable
 from capcli.health.service import HealthStatus
 from capcli.paper.transport import PaperTransport
@@ -117,11 +117,11 @@ class Disk:
         self.told: list[Told] = []
         self.journal = self.home / "journal.db"
         self.wire = FaultTransport(PaperTransport(self.paper, self.time.now), journal=self.journal)
-        around = Surroundings(
+        runtime = Runtime(
             clock=self.time.now, sleep=self.time.sleep, monotonic=self.time.monotonic, transport=self.wire
         )
         environ = {"CAPCLI_HOME": str(self.home)}
-        self.app = stack.enter_context(closing(App.build(environ=environ, around=around)))
+        self.app = stack.enter_context(closing(App.build(environ=environ, runtime=runtime)))
 
     def preview(self) -> str:
         return self.app.previews.preview(order()).data.preview_id
@@ -219,5 +219,5 @@ def test_the_paper_broker_on_a_disk_that_takes_nothing_is_named(deed: str, tmp_p
 
 def paper_app(file: Path, home: Path, time: Time) -> closing[App]:
     transport = PaperTransport(file, time.now)
-    around = Surroundings(clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=transport)
-    return closing(App.build(environ={"CAPCLI_HOME": str(home)}, around=around))
+    runtime = Runtime(clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=transport)
+    return closing(App.build(environ={"CAPCLI_HOME": str(home)}, runtime=runtime))

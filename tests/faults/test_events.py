@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from capcli.app import App, Surroundings, utc_now
+from capcli.app import App, Runtime, utc_now
 from capcli.errors import CapcliError
 from capcli.paper.state import reset, set_fault
 from capcli.paper.transport import PaperTransport
@@ -152,8 +152,8 @@ def named(row: dict[str, Any]) -> tuple[str, str, str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="select takes no pipes there")
 def test_a_follower_that_is_killed_and_resumed_misses_nothing(environ: dict[str, str], paper: Path) -> None:
     random, told = Random(7), list[dict[str, Any]]()
-    around = Surroundings(transport=PaperTransport(paper, utc_now))
-    with closing(App.build(environ=environ, around=around)) as app:
+    runtime = Runtime(transport=PaperTransport(paper, utc_now))
+    with closing(App.build(environ=environ, runtime=runtime)) as app:
         cursor = app.events.recent().data.cursor
         account_id = app.broker.account_id or ""
         set_fault(paper, "activity-late", value="61", at=utc_now())

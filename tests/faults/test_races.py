@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastmcp.tools import ToolResult
 
-from capcli.mcp.in_flight_calls import Flights
+from capcli.mcp.in_flight_calls import InFlightCalls
 from tests.faults.bench import Bench, order, tell
 from tests.faults.checker import Told, violations
 from tests.faults.matrix import Case, cases
@@ -67,7 +67,7 @@ def test_an_unresolved_order_blocks_the_next_and_no_close(state: str, bench: Ben
 @cases("C13")
 def test_case_a_cancelled_call(case: Case, bench: Bench) -> None:
     """What sends runs on a thread of its own; whoever asked for it has left."""
-    flights, arrived, release = Flights(), Event(), Event()
+    flights, arrived, release = InFlightCalls(), Event(), Event()
 
     def waits() -> None:
         arrived.set()

@@ -18,10 +18,10 @@ from typing import Any
 import httpx
 import pytest
 
-from capcli.app import App, Surroundings, utc_now
+from capcli.app import App, Runtime, utc_now
 from capcli.errors import kind_of
 from capcli.mcp.session import SessionTools
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.trading_change import TradingChangeTools
 from capcli.mcp.trading_execute import TradingExecuteTools
 from capcli.paper.state import reset, switches
@@ -141,9 +141,9 @@ class Bench:
     position: str
     order: str
 
-    def around(self) -> Surroundings:
+    def runtime(self) -> Runtime:
         time = self.time
-        return Surroundings(
+        return Runtime(
             clock=utc_now, sleep=time.sleep, monotonic=time.monotonic, lock_wait_s=1, transport=None
         )
 
@@ -168,7 +168,7 @@ class Bench:
         as_json = ["--json"] if cell.face == "script" else []
         typed = answer if cell.face == "terminal" else None
         done = cli(
-            *self.words(cell.action), *yes, *as_json, env=self.settings, typed=typed, around=self.around()
+            *self.words(cell.action), *yes, *as_json, env=self.settings, typed=typed, runtime=self.runtime()
         )
         document = json.loads(done.out) if as_json else {}
         following = document.get("error", {}).get("next") or _next_of(done.err)
@@ -180,9 +180,9 @@ class Bench:
     def assistant(self, action: str) -> "Told":
         def build(way_out: str | None = None) -> App:
             environ = {"CAPCLI_HOME": str(self.root), **self.settings}
-            return App.build(environ=environ, around=self.around(), way_out=way_out)
+            return App.build(environ=environ, runtime=self.runtime(), way_out=way_out)
 
-        with closing(Face(build, build_way_out=build)) as face:
+        with closing(ToolRunner(build, build_way_out=build)) as face:
             execute, change = TradingExecuteTools(face), TradingChangeTools(face)
             call: dict[str, Callable[[], Any]] = {
                 "close": lambda: execute.cap_trade_positions_close(self.position, confirm=True),
@@ -261,7 +261,7 @@ def on_disk(stack: ExitStack, bench: Bench, place: str, state: str) -> None:
 def used(bench: Bench) -> None:
     """Make the files that a healthy day leaves."""
     environ = {"CAPCLI_HOME": str(bench.root), **bench.settings}
-    with closing(App.build(environ=environ, around=bench.around())) as app:
+    with closing(App.build(environ=environ, runtime=bench.runtime())) as app:
         app.settlements.reconcile()
         app.broker.preferences()
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import keyring
 import pytest
 
-from capcli.app import App, Surroundings
+from capcli.app import App, Runtime
 from capcli.credentials.source import store_credentials
 from capcli.health.service import HealthCheck
 from capcli.ports import Credentials
@@ -24,9 +24,9 @@ def stored(monkeypatch):
 def check(tmp_path, name: str, *, days: int = 0, **environ: str) -> HealthCheck:
     time = Time()
     time.tick(timedelta(days=days).total_seconds())
-    around = Surroundings(clock=time.now, sleep=time.sleep, monotonic=time.monotonic)
+    runtime = Runtime(clock=time.now, sleep=time.sleep, monotonic=time.monotonic)
     environ = {"CAPCLI_HOME": str(tmp_path / "home"), "CAP_ENV": "demo"} | environ
-    with_needs = App.build(environ=environ, around=around).health.run((name,)).data.checks
+    with_needs = App.build(environ=environ, runtime=runtime).health.run((name,)).data.checks
     return next(each for each in with_needs if each.name == name)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from capcli.app import App, Surroundings
+from capcli.app import App, Runtime
 from capcli.health.service import HealthCheck
 from capcli.paper.transport import PaperTransport
 from tests.support.clock import Time
@@ -43,11 +43,9 @@ Build = Callable[..., App]
 @pytest.fixture
 def app(tmp_path: Path, time: Time, owned: Owned) -> Build:
     def build(hosts: Hosts, **environ: str) -> App:
-        around = Surroundings(
-            clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=owned(hosts)
-        )
+        runtime = Runtime(clock=time.now, sleep=time.sleep, monotonic=time.monotonic, transport=owned(hosts))
         environ = {"CAPCLI_HOME": str(tmp_path / "home"), **environ}
-        return owned(App.build(environ=environ, around=around))
+        return owned(App.build(environ=environ, runtime=runtime))
 
     return build
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from capcli.domain.market import Candle, Resolution
 from capcli.errors import Busy, EpicUnknown, ExtraMissing, OutputUnusable, Unreachable, UsageError
 from capcli.marketdata.downloads import Download, DownloadOrder, Progress, windows
-from capcli.render.blocks import Look
+from capcli.render.blocks import Terminal
 from capcli.render.market import view
 from capcli.render.plain import paint
 from tests.support.seat import Seat, refusal
@@ -297,7 +297,7 @@ def test_a_download_that_begins_before_the_oldest_candle_says_so(desk: Desk) -> 
     )
 
     assert (early.asked_from.year, early.first) == (1969, datetime(1970, 1, 5, tzinfo=UTC))
-    text = {shown.asked_from.year: paint(view(shown), Look()) for shown in (early, late)}
+    text = {shown.asked_from.year: paint(view(shown), Terminal()) for shown in (early, late)}
     assert "the broker sent nothing older, asked from 1969-01-01 00:00Z on" in text[1969]
     assert "older" not in text[2025]
 

@@ -12,7 +12,7 @@ from fastmcp.tools import FunctionTool
 from jsonschema import Draft202012Validator
 
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import Lean
 from tests.support.seat import Seat
 
@@ -88,12 +88,12 @@ def era(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def face(seat: Seat) -> Face:
-    return Face(lambda: seat.app)
+def face(seat: Seat) -> ToolRunner:
+    return ToolRunner(lambda: seat.app)
 
 
 @pytest.fixture
-def server(face: Face) -> FastMCP[Any]:
+def server(face: ToolRunner) -> FastMCP[Any]:
     return build_server(face)
 
 

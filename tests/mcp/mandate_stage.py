@@ -13,7 +13,7 @@ from fastmcp import Client
 
 from capcli.domain.market import Side
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from tests.mcp.conftest import Assistant, Said
 from tests.support.fixtures import Seats
 from tests.support.mandate import HUMAN, grant
@@ -89,7 +89,7 @@ class Stage:
     async def another(self, file: Path | str, **settings: str) -> AsyncIterator["Stage"]:
         """Another client, with another file."""
         seat = self.seats(**HUMAN, CAP_MANDATE_FILE=str(file), **settings)
-        async with Client(build_server(Face(lambda: seat.app))) as client:
+        async with Client(build_server(ToolRunner(lambda: seat.app))) as client:
             other = Stage(self.seats, self.person, Path(file), seat, Assistant(client))
             yield other
             assert changing(seat.tap) == []
@@ -100,7 +100,7 @@ async def stage(seats: Seats) -> AsyncIterator[Stage]:
     person = seats()
     file = grant(person).file
     bot = seats(**HUMAN, CAP_MANDATE_FILE=file)
-    async with Client(build_server(Face(lambda: bot.app))) as client:
+    async with Client(build_server(ToolRunner(lambda: bot.app))) as client:
         yield Stage(seats, person, Path(file), bot, Assistant(client))
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from capcli.app import App, Surroundings, utc_now
+from capcli.app import App, Runtime, utc_now
 from capcli.health.service import settings_failed
-from capcli.mcp.in_flight_calls import Flights
+from capcli.mcp.in_flight_calls import InFlightCalls
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.transport import PaperTransport
 from tests.mcp.conftest import Assistant, Said
 from tests.mcp.test_day import SILVER, orders
@@ -55,17 +55,17 @@ ASKED: dict[str, Any] = {
 NEED_NO_SETTINGS = {"cap_health", "cap_session_status", "cap_halt"}
 
 
-def patient(build: Callable[[], App]) -> Face:
+def patient(build: Callable[[], App]) -> ToolRunner:
     """Return a face that would wait for an hour: what comes is an answer, no deadline's."""
-    return Face(build, Flights(patience_s=HOUR_S, longest_s=HOUR_S, glance_s=HOUR_S))
+    return ToolRunner(build, InFlightCalls(patience_s=HOUR_S, longest_s=HOUR_S, glance_s=HOUR_S))
 
 
 def built_with(home: Path, changes: dict[str, str | None]) -> App:
     environ = {"CAPCLI_HOME": str(home)} | {
         name: value for name, value in (RIGHT | changes).items() if value is not None
     }
-    around = Surroundings(transport=PaperTransport(home / "demo.db", utc_now))
-    return App.build(environ=environ, around=around)
+    runtime = Runtime(transport=PaperTransport(home / "demo.db", utc_now))
+    return App.build(environ=environ, runtime=runtime)
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -131,7 +131,7 @@ async def test_a_fault_outside_every_service_is_answered_in_the_same_form(
     seat: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     face = patient(lambda: seat.app)
-    monkeypatch.setattr(Face, "answer", _broken)
+    monkeypatch.setattr(ToolRunner, "answer", _broken)
     async with Client(build_server(face)) as client:
         said = await Assistant(client)("cap_market_time")
 

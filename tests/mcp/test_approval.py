@@ -14,9 +14,9 @@ from fastmcp.tools import ToolResult
 
 from capcli.app import App, Options
 from capcli.domain.approval import Asked
-from capcli.mcp.in_flight_calls import Flights
+from capcli.mcp.in_flight_calls import InFlightCalls
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from tests.mcp.conftest import ERAS, Assistant, Said
 from tests.mcp.patience import Patience
 from tests.support.clock import Time
@@ -42,7 +42,7 @@ def human(tmp_path: Path) -> Any:
 async def client(
     seat: Seat, era: str, handler: Handler | None = None, **options: Any
 ) -> AsyncIterator[Assistant]:
-    face = Face(lambda: seat.app, **options)
+    face = ToolRunner(lambda: seat.app, **options)
     async with Client(build_server(face), mode=era, elicitation_handler=handler) as found:
         yield Assistant(found)
 
@@ -130,7 +130,7 @@ UNREAD: tuple[tuple[str, Any, float], ...] = (
 
 async def test_what_no_reader_said_counts_neither_as_yes_nor_as_no(human: Seat, era: str) -> None:
     forms = Forms(None)
-    face = Face(lambda: human.app)
+    face = ToolRunner(lambda: human.app)
     async with Client(build_server(face), mode=era, elicitation_handler=forms) as found:
         ask = Assistant(found)
         for name, answer, reading_s in UNREAD:
@@ -164,7 +164,7 @@ async def test_the_no_of_a_person_who_read_it_is_final(human: Seat, era: str, an
 
 async def test_a_form_that_nobody_answers_ends_in_time_and_leaves_the_code(human: Seat) -> None:
     forms = Forms(YES, never=True)
-    async with client(human, LEGACY, forms, flights=Flights(0.1, get=Patience())) as ask:
+    async with client(human, LEGACY, forms, flights=InFlightCalls(0.1, get=Patience())) as ask:
         preview_id, said = await bought(ask)
         human.app.approvals.decide(code_of(said), approved=True, by="a test")
         forms._answer = ElicitResult(action="cancel")
@@ -281,7 +281,7 @@ async def test_on_live_no_form_is_shown(tmp_path: Path, era: str, env: str, form
         return app.approvals.waiting()
 
     forms, server = Forms(YES), FastMCP[Any]("one tool")
-    face = Face(lambda: seat.app, reading_s=0.0)
+    face = ToolRunner(lambda: seat.app, reading_s=0.0)
 
     def go() -> ToolResult:
         return face.send(close, close)

@@ -9,7 +9,7 @@ from capcli.account.history import Span
 from capcli.account.preferences import Wanted
 from capcli.mcp.compact import BUDGET
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.state import reset, switches
 from tests.mcp.conftest import Assistant
 from tests.support.fixtures import Seats
@@ -75,7 +75,7 @@ def busy(seats: Seats) -> Seat:
 
 async def test_no_answer_is_above_20_kb_by_default(busy: Seat, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = {}
-    async with Client(build_server(Face(lambda: busy.app))) as client:
+    async with Client(build_server(ToolRunner(lambda: busy.app))) as client:
         ask = Assistant(client)
         for tool, arguments in READS.items():
             sizes[tool] = len((await ask(tool, **arguments)).text.encode())
@@ -87,7 +87,7 @@ async def test_no_answer_is_above_20_kb_by_default(busy: Seat, capsys: pytest.Ca
 
 
 async def test_cursors_lead_through_all_of_it(busy: Seat) -> None:
-    async with Client(build_server(Face(lambda: busy.app))) as client:
+    async with Client(build_server(ToolRunner(lambda: busy.app))) as client:
         ask = Assistant(client)
         told, cursor = [], None
         while cursor or not told:

@@ -15,7 +15,7 @@ from capcli.errors import ConfigError
 from capcli.mcp.completions import Completions
 from capcli.mcp.progress import Progress, teller
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from tests.mcp.conftest import Assistant
 from tests.mcp.patience import FOR_EVER_S
 from tests.support.seat import Seat
@@ -72,7 +72,9 @@ async def test_broken_settings_complete_nothing() -> None:
     def broken() -> Any:
         raise ConfigError("CAP_ENV is wrong")
 
-    found = await Completions(Face(broken))(PROPOSAL, mt.CompletionArgument(name="epic", value="GOLD"), None)
+    found = await Completions(ToolRunner(broken))(
+        PROPOSAL, mt.CompletionArgument(name="epic", value="GOLD"), None
+    )
     assert found == []
 
 
@@ -117,7 +119,7 @@ async def test_a_long_call_reports_how_far_it_is(era: str) -> None:
 
 
 async def test_history_says_how_many_windows_are_read(seat: Seat) -> None:
-    server, told = build_server(Face(lambda: seat.app)), Event()
+    server, told = build_server(ToolRunner(lambda: seat.app)), Event()
     heard: list[str] = []
 
     async def hear(_progress: float, _total: float | None, message: str | None) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from capcli.domain.attempt import PreviewState
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from tests.mcp.conftest import Assistant
 from tests.support.seat import Seat
 
@@ -74,7 +74,7 @@ async def test_paper_may_do_without_confirmation(seats, era: str) -> None:
     from capcli.mcp.server import build_server
 
     seat = seats(CAP_REQUIRE_EXPLICIT_CONFIRM="false")
-    async with Client(build_server(Face(lambda: seat.app)), mode=era) as client:
+    async with Client(build_server(ToolRunner(lambda: seat.app)), mode=era) as client:
         ask = Assistant(client)
         preview = await ask.works("cap_trade_preview_position", **SILVER)
         sent = await ask.works("cap_trade_execute_position", preview_id=preview["preview_id"])

@@ -7,7 +7,7 @@ import pytest
 from fastmcp import Client
 
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from tests.mcp.conftest import Assistant
 from tests.support.fixtures import Seats
 from tests.support.hostile import PATHS, odd
@@ -132,7 +132,7 @@ async def fuzzed(seats: Seats, calls: int, seed: int) -> dict[str, int]:
     """Call every tool so many times; return how often each code was the answer."""
     random = Random(seed)
     seat, stakes = seats(), Stakes.laid(seats())
-    async with Client(build_server(Face(lambda: seat.app))) as client:
+    async with Client(build_server(ToolRunner(lambda: seat.app))) as client:
         fuzz = Fuzz(client, seat, stakes)
         tools = sorted(await client.list_tools(), key=lambda tool: (tool.name in LAST, tool.name))
         for tool in tools:

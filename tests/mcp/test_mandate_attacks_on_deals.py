@@ -13,7 +13,7 @@ from capcli.domain.halt import Halt
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.state import set_fault
 from tests.mcp.conftest import Assistant
 from tests.mcp.mandate_stage import AWAY, Attack, Stage, asks, stage
@@ -316,7 +316,7 @@ async def the_mandate_of_another_client(stage: Stage) -> None:
 @attack
 async def a_client_that_was_given_none(stage: Stage) -> None:
     seat = stage.seats(**HUMAN)
-    async with Client(build_server(Face(lambda: seat.app))) as client:
+    async with Client(build_server(ToolRunner(lambda: seat.app))) as client:
         other = Stage(stage.seats, stage.person, stage.file, seat, Assistant(client))
         asks(await other.order())
         assert changing(seat.tap) == []

@@ -7,11 +7,11 @@ import httpx
 import pytest
 from fastmcp import Client
 
-from capcli.app import App, Surroundings
+from capcli.app import App, Runtime
 from capcli.errors import JournalUnreadable
-from capcli.mcp.in_flight_calls import Flights
+from capcli.mcp.in_flight_calls import InFlightCalls
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.state import set_fault
 from tests.mcp.conftest import Assistant
 from tests.mcp.patience import FOR_EVER_S, Patience
@@ -169,9 +169,9 @@ async def test_wrong_settings_still_list_every_tool(
     own_home, era: str, owned: Owned, environ: dict, code: str
 ) -> None:
     clock = httpx.MockTransport(lambda _request: httpx.Response(200, json={"serverTime": 0}))
-    around = Surroundings(transport=clock)
+    runtime = Runtime(transport=clock)
     environ = {"CAPCLI_HOME": str(own_home), **environ}
-    face = owned(Face(lambda: App.build(environ=environ, around=around)))
+    face = owned(ToolRunner(lambda: App.build(environ=environ, runtime=runtime)))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         assert len(await client.list_tools()) == tool_count()
@@ -188,7 +188,7 @@ async def test_wrong_settings_still_list_every_tool(
 
 async def test_settings_that_were_mended_work_without_a_restart(own_home, era: str, owned: Owned) -> None:
     environ = {"CAPCLI_HOME": str(own_home), "CAP_ENV": "prod"}
-    face = owned(Face(lambda: App.build(environ=environ)))
+    face = owned(ToolRunner(lambda: App.build(environ=environ)))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         assert (await ask("cap_account_list")).code == "BAD_SETTING"
@@ -198,7 +198,7 @@ async def test_settings_that_were_mended_work_without_a_restart(own_home, era: s
 
 async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: str) -> None:
     patience, release = Patience(), Event()
-    face = Face(lambda: seat.app, Flights(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         preview = await ask.works("cap_trade_preview_position", **SILVER)
@@ -219,7 +219,7 @@ async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: 
 
 async def test_a_read_that_takes_too_long_is_answered(seat: Seat, era: str) -> None:
     patience, release = Patience(), Event()
-    face = Face(lambda: seat.app, Flights(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         await ask("cap_session_login")
@@ -231,7 +231,7 @@ async def test_a_read_that_takes_too_long_is_answered(seat: Seat, era: str) -> N
     assert (said.is_error, said.code) == (True, "TIMEOUT")
 
 
-async def test_a_cancelled_call_does_not_lose_the_order(seat: Seat, face: Face, era: str) -> None:
+async def test_a_cancelled_call_does_not_lose_the_order(seat: Seat, face: ToolRunner, era: str) -> None:
     import anyio
 
     arrived, release = Event(), Event()
@@ -274,7 +274,7 @@ async def test_a_slow_partial_close_is_told_so_far_and_not_closed_twice_by_a_ret
 ) -> None:
     patience, release = Patience(), Event()
     deal = seat.open(size="5").deal_id
-    face = Face(lambda: seat.app, Flights(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         seat.tap.breaks("POST", "/positions", before=outlasting(patience, release))
@@ -309,7 +309,7 @@ def outlasting(patience: Patience, release: Event) -> Callable[[httpx.Request], 
     return hold
 
 
-def _landed(face: Face) -> None:
+def _landed(face: ToolRunner) -> None:
     flights = face.flights
     with flights._changed:
         assert flights._changed.wait_for(lambda: not flights._airborne, FOR_EVER_S)
@@ -320,7 +320,7 @@ async def test_a_partial_close_that_waits_for_its_turn_is_no_error_and_not_safe_
 ) -> None:
     patience, release = Patience(), Event()
     deal = seat.open(size="5").deal_id
-    face = Face(lambda: seat.app, Flights(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         seat.tap.breaks("GET", "/markets/SILVER", before=outlasting(patience, release))
@@ -336,7 +336,7 @@ async def test_a_partial_close_that_waits_for_its_turn_is_no_error_and_not_safe_
 async def test_a_slow_whole_close_is_no_error(seat: Seat, era: str) -> None:
     patience, release = Patience(), Event()
     deal = seat.open().deal_id
-    face = Face(lambda: seat.app, Flights(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
     async with Client(build_server(face), mode=era) as client:
         seat.tap.breaks("DELETE", "/positions", before=outlasting(patience, release))
         said = await Assistant(client)("cap_trade_positions_close", deal_id=deal, confirm=True)
@@ -350,7 +350,7 @@ async def test_a_look_that_fails_while_an_order_is_out_does_not_say_that_nothing
     seat: Seat, era: str, broken: str
 ) -> None:
     patience, release = Patience(), Event()
-    face = Face(lambda: seat.app, Flights(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         preview = await ask.works("cap_trade_preview_position", **SILVER)
@@ -374,7 +374,7 @@ async def test_a_look_that_fails_while_an_order_is_out_does_not_say_that_nothing
 
 
 def test_a_call_and_the_look_after_it_end_within_45_s() -> None:
-    flights = Flights()
+    flights = InFlightCalls()
     assert flights.patience_s + flights.glance_s < flights.longest_s == 45
 
 
@@ -409,7 +409,7 @@ async def test_an_unknown_tool_has_a_code(ask: Assistant) -> None:
 
 async def test_a_dry_run_is_a_result_with_the_request_in_it(seats: Seats) -> None:
     dry = seats(CAP_DRY_RUN="true")
-    async with Client(build_server(Face(lambda: dry.app))) as client:
+    async with Client(build_server(ToolRunner(lambda: dry.app))) as client:
         ask = Assistant(client)
         preview = await ask.works("cap_trade_preview_position", **SILVER)
 

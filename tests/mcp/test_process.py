@@ -117,7 +117,7 @@ def test_a_signal_ends_it_cleanly(own_home: Path, tmp_path: Path, number: signal
 
 SLOW_ORDERS = """
 import sys, time
-from capcli.app import App, Options, Surroundings, utc_now
+from capcli.app import App, Options, Runtime, utc_now
 from capcli.mcp.server import main
 from capcli.paper.transport import PaperTransport
 

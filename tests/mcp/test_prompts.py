@@ -6,8 +6,8 @@ from mcp.shared.exceptions import MCPError
 
 from capcli.app import App
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_filter import Offer
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_filter import ToolFilter
+from capcli.mcp.tool_runner import ToolRunner
 from tests.mcp.conftest import SNAPSHOT, Assistant
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,7 @@ NEEDED = {"trade_proposal": {"epic": "GOLD"}}
 @pytest.fixture(scope="module")
 def server() -> FastMCP:
     """The real server; prompts look at no settings."""
-    return build_server(Face(App.build))
+    return build_server(ToolRunner(App.build))
 
 
 async def rendered(client, name: str, **arguments: str) -> str:
@@ -121,7 +121,7 @@ async def test_an_argument_that_cannot_be_read_is_named(server: FastMCP) -> None
 
 
 async def test_prompts_that_trade_are_not_offered_where_nothing_trades() -> None:
-    server = build_server(Face(App.build), Offer(read_only=True))
+    server = build_server(ToolRunner(App.build), ToolFilter(read_only=True))
     async with Client(server) as client:
         names = {prompt.name for prompt in await client.list_prompts()}
     assert names == OFFICIAL.keys() - {"execute_trade"}

@@ -6,10 +6,10 @@ import httpx
 import pytest
 from fastmcp import Client
 
-from capcli.app import Options, Presence
+from capcli.app import Caller, Options
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_filter import EVERYTHING, Offer
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_filter import EVERYTHING, ToolFilter
+from capcli.mcp.tool_runner import ToolRunner
 from tests.mcp.conftest import Assistant
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, stop_at
@@ -18,7 +18,7 @@ from tests.support.tap import PREFIX
 
 pytestmark = pytest.mark.anyio
 
-READER = Presence(reads_only=True)
+READER = Caller(reads_only=True)
 ARGUMENTS: dict[str, Any] = {
     "account_id": SECOND_ACCOUNT,
     "confirm": True,
@@ -56,10 +56,10 @@ def lost_elsewhere(seats: Seats) -> str:
     return str(there.execute(preview.preview_id).data.attempt_id)
 
 
-async def requests_of(reader: Seat, offer: Offer, ids: dict[str, Any]) -> dict[str, set[str]]:
+async def requests_of(reader: Seat, offer: ToolFilter, ids: dict[str, Any]) -> dict[str, set[str]]:
     """Call every tool with all that it takes; return what each made the broker hear."""
     heard: dict[str, set[str]] = {}
-    async with Client(build_server(Face(lambda: reader.app), offer)) as client:
+    async with Client(build_server(ToolRunner(lambda: reader.app), offer)) as client:
         ask = Assistant(client)
         tools = sorted(await client.list_tools(), key=lambda tool: tool.name in LAST)
         for tool in tools:
@@ -91,7 +91,7 @@ async def test_no_tool_that_is_offered_moves_or_ends_what_the_terminal_shares(se
     ids = {**_ids(stakes), "attempt_id": lost_elsewhere(seats)}
     before = stakes.seen()
 
-    heard = await requests_of(seats(presence=READER), Offer(read_only=True), ids)
+    heard = await requests_of(seats(caller=READER), ToolFilter(read_only=True), ids)
 
     assert beyond_reading(heard) == {}
     assert len([tool for tool, lines in heard.items() if lines]) > 25
@@ -108,7 +108,7 @@ async def test_a_read_only_server_sends_nothing_else_even_by_tools_that_it_does_
     ids = {**_ids(stakes), "attempt_id": lost_elsewhere(seats)}
     before = stakes.seen()
 
-    heard = await requests_of(seats(presence=READER), EVERYTHING, ids)
+    heard = await requests_of(seats(caller=READER), EVERYTHING, ids)
 
     assert beyond_reading(heard) == {}
     assert stakes.seen() == before
@@ -125,9 +125,9 @@ async def test_the_same_calls_of_a_full_server_do_change_something(seats: Seats)
 
 async def test_a_lost_order_of_another_account_is_not_looked_for_by_moving_there(seats: Seats) -> None:
     seats().app.accounts.list()
-    attempt_id, reader = lost_elsewhere(seats), seats(presence=READER)
+    attempt_id, reader = lost_elsewhere(seats), seats(caller=READER)
 
-    async with Client(build_server(Face(lambda: reader.app), Offer(read_only=True))) as client:
+    async with Client(build_server(ToolRunner(lambda: reader.app), ToolFilter(read_only=True))) as client:
         said = await Assistant(client)("cap_trade_reconcile", attempt_id=attempt_id)
 
     assert (said.code, said.data["attempts"][0]["state"]) == ("MAY_BE_LIVE", "UNKNOWN")

@@ -15,7 +15,7 @@ from mcp import MCPError
 
 from capcli.app import Options
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_runner import ToolRunner
 from tests.mcp.conftest import Assistant
 from tests.support.clock import Time
 from tests.support.fixtures import Seats
@@ -308,7 +308,7 @@ SITUATIONS = [
 
 @asynccontextmanager
 async def connected(seat: Seat | None, build: Callable[[], Any] | None = None) -> AsyncIterator[Assistant]:
-    face = Face(build or (lambda: seat.app if seat else None))
+    face = ToolRunner(build or (lambda: seat.app if seat else None))
     async with Client(build_server(face)) as client:
         yield Assistant(client)
 
@@ -354,7 +354,7 @@ async def test_no_call_without_a_confirmed_preview_changes_the_account(
 
 async def test_no_confirmed_call_trades_where_it_must_not(seats: Seats, stakes: Stakes, time: Time) -> None:
     found = {}
-    face = Face(lambda: stakes.eyes.app)
+    face = ToolRunner(lambda: stakes.eyes.app)
     async with Client(build_server(face)) as client:
         for case in SITUATIONS:
             seat = seats(options=case.options, **({"CAP_ENV": "paper"} | case.settings))

@@ -8,8 +8,8 @@ from fastmcp import Client
 from capcli.errors import UsageError
 from capcli.mcp.listing import listed
 from capcli.mcp.server import build_server
-from capcli.mcp.tool_filter import Offer, read_offer
-from capcli.mcp.tool_runner import Face
+from capcli.mcp.tool_filter import ToolFilter, read_tool_filter
+from capcli.mcp.tool_runner import ToolRunner
 from tests.cli.conftest import Cli
 from tests.mcp.conftest import Assistant
 from tests.support.paths import tool_count
@@ -33,39 +33,41 @@ SENDS = {
 }
 
 
-def names(offer: Offer) -> set[str]:
+def names(offer: ToolFilter) -> set[str]:
     return {row["name"] for row in listed(offer)}
 
 
 def test_read_only_leaves_out_whatever_changes_something_at_the_broker() -> None:
-    kept, everything = names(Offer(read_only=True)), names(Offer())
+    kept, everything = names(ToolFilter(read_only=True)), names(ToolFilter())
     assert everything - kept >= SENDS
     assert {"cap_trade_preview_position", "cap_trade_positions_list", "cap_halt", "cap_health"} <= kept
 
 
 def test_toolsets_are_the_tags_of_the_tools_and_typed_either_way() -> None:
-    rows = listed(read_offer(" market,trading_read ,", read_only=False))
+    rows = listed(read_tool_filter(" market,trading_read ,", read_only=False))
     assert {row["toolset"] for row in rows} == {"market", "trading-read"}
-    assert len(listed(Offer())) == tool_count()
+    assert len(listed(ToolFilter())) == tool_count()
 
 
 def test_an_unknown_toolset_is_told_with_those_that_there_are() -> None:
     with pytest.raises(
         UsageError, match=r"no toolset bogus\. There are: session, market, account"
     ) as stopped:
-        listed(read_offer("market,bogus", read_only=False))
+        listed(read_tool_filter("market,bogus", read_only=False))
     assert stopped.value.next == "capcli mcp tools"
     for text in ("", " , "):
         with pytest.raises(UsageError, match="needs names"):
-            read_offer(text, read_only=False)
+            read_tool_filter(text, read_only=False)
     with pytest.raises(UsageError, match="leaves no tool"):
-        listed(read_offer("trading-execute", read_only=True))
+        listed(read_tool_filter("trading-execute", read_only=True))
 
 
 async def test_what_is_withheld_cannot_be_called_by_name(seat: Seat) -> None:
     preview = seat.preview()
     before = len(seat.tap.requests)
-    async with Client(build_server(Face(lambda: seat.app), Offer(read_only=True)), mode="legacy") as client:
+    async with Client(
+        build_server(ToolRunner(lambda: seat.app), ToolFilter(read_only=True)), mode="legacy"
+    ) as client:
         ask = Assistant(client)
         assert SENDS.isdisjoint(tool.name for tool in await client.list_tools())
         said = await ask("cap_trade_execute_position", preview_id=preview.preview_id, confirm=True)

@@ -12,13 +12,13 @@ from capcli.paper.catalogue import CRYPTO, MARKETS, catalogue
 from capcli.paper.feed import CLASSIC, Feed
 from capcli.paper.generator import LEAF, SPANS, index_of, start_of
 from capcli.paper.hours import WEEK, Openness
-from capcli.paper.price_feed import Fixed, Tape
+from capcli.paper.price_feed import Fixed, PriceFeed
 from capcli.paper.state import reset
 from tests.paper import files
 from tests.paper.client import FRIDAY, SATURDAY, Client
 
 CROSSES = [market for market in MARKETS.values() if market.legs]
-TAPE = Tape("a seed")
+TAPE = PriceFeed("a seed")
 YEAR = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp())
 instants = st.integers(1_577_836_800, 1_893_456_000)
 crosses = st.sampled_from(CROSSES)

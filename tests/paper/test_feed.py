@@ -10,14 +10,14 @@ from capcli.paper import candle_files
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.feed import CLASSIC, HEIKIN_ASHI, MOST_TICKS, Feed, heikin_ashi
 from capcli.paper.generator import Bar
-from capcli.paper.price_feed import RESOLUTIONS, Tape
+from capcli.paper.price_feed import RESOLUTIONS, PriceFeed
 from capcli.paper.recordings import playing
 from capcli.paper.stream import BarLine, bar_events, quote_event
 from tests.paper import files
 from tests.paper.client import FRIDAY
 
 SILVER, EURUSD, GBPUSD = MARKETS["SILVER"], MARKETS["EURUSD"], MARKETS["GBPUSD"]
-TAPE = Tape("capcli")
+TAPE = PriceFeed("capcli")
 NOW = int(FRIDAY.timestamp()) * 1000
 MINUTE = 60_000
 
@@ -128,13 +128,15 @@ def test_heikin_ashi_bars_do_not_depend_on_when_somebody_subscribed():
 
 def test_a_recording_is_printed_like_any_market(tmp_path):
     rows = files.trend(tmp_path / "c.csv")
-    tape = Tape("s", playing("s", [candle_files.read("SILVER", tmp_path / "c.csv", MARKETS)], MARKETS))
+    price_feed = PriceFeed(
+        "s", playing("s", [candle_files.read("SILVER", tmp_path / "c.csv", MARKETS)], MARKETS)
+    )
     start = int(rows[0][0].timestamp()) * 1000
-    ticks = list(Feed(tape).ticks(SILVER, start - 1, start + MINUTE - 1))
+    ticks = list(Feed(price_feed).ticks(SILVER, start - 1, start + MINUTE - 1))
     assert min(tick.bid for tick in ticks) >= rows[0][3]
     assert max(tick.offer for tick in ticks) <= rows[0][6]
     assert (ticks[-1].bid, ticks[-1].offer) == (rows[0][4], rows[0][8])
-    bars = list(Feed(tape).bars(SILVER, 7, CLASSIC, start, start + 3 * 3_600_000 * 2))
+    bars = list(Feed(price_feed).bars(SILVER, 7, CLASSIC, start, start + 3 * 3_600_000 * 2))
     assert [(*bar.bids, *bar.offers, bar.volume) for bar in bars] == [row[1:] for row in rows]
 
 

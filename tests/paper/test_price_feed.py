@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.generator import LEAF, PARTS, SPANS, Path, index_of, merge, start_of
+from capcli.paper.generator import LEAF, PARTS, SPANS, PriceGenerator, index_of, merge, start_of
 from capcli.paper.hours import Openness
-from capcli.paper.price_feed import RESOLUTIONS, Fixed, Tape, Trailing
+from capcli.paper.price_feed import RESOLUTIONS, Fixed, PriceFeed, Trailing
 
 EARLY = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp())
 LATE = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp())
-TAPE = Tape("a seed")
+TAPE = PriceFeed("a seed")
 
 instants = st.integers(EARLY, LATE)
 markets = st.sampled_from([m for m in MARKETS.values() if not m.suspended])
@@ -22,7 +22,7 @@ levels = st.sampled_from(sorted(RESOLUTIONS.values()))
 
 @given(markets, st.integers(0, LEAF - 1), instants)
 def test_children_chain_and_reach_exactly_their_parent(market, level, second):
-    path, index = Path("s"), index_of(level, second)
+    path, index = PriceGenerator("s"), index_of(level, second)
     parent, children = path.bar(market.shape, level, index), path.children(market.shape, level, index)
     assert merge(children) == parent
     assert all(a.close == b.open for a, b in itertools.pairwise(children))
@@ -34,7 +34,7 @@ def test_children_chain_and_reach_exactly_their_parent(market, level, second):
 
 @given(markets, instants)
 def test_ticks_are_their_leaf(market, second):
-    path, index = Path("s"), index_of(LEAF, second)
+    path, index = PriceGenerator("s"), index_of(LEAF, second)
     assert merge(path.ticks(market.shape, index)) == path.bar(market.shape, LEAF, index)
     assert len(path.ticks(market.shape, index)) == PARTS[LEAF]
 
@@ -68,9 +68,9 @@ def test_the_last_quote_closes_the_forming_candle(market, level, second):
 
 @given(st.text(max_size=12), instants)
 def test_silver_stays_between_26_and_40(seed, second):
-    market, tape = MARKETS["SILVER"], Tape(seed)
+    market, price_feed = MARKETS["SILVER"], PriceFeed(seed)
     week = start_of(0, index_of(0, second))
-    bar = tape.fold(market, week, week + SPANS[0] - 1)
+    bar = price_feed.fold(market, week, week + SPANS[0] - 1)
     assert market.price(bar.low) >= 26
     assert market.price(bar.high + market.spread) <= 40
 
@@ -78,7 +78,7 @@ def test_silver_stays_between_26_and_40(seed, second):
 @given(markets, st.text(max_size=12), instants)
 def test_every_price_stays_near_its_middle(market, seed, second):
     week = start_of(0, index_of(0, second))
-    bar = Path(seed).bar(market.shape, 0, index_of(0, week))
+    bar = PriceGenerator(seed).bar(market.shape, 0, index_of(0, week))
     assert 0.5 * market.shape.middle <= bar.low <= bar.high <= 1.5 * market.shape.middle
 
 
@@ -111,8 +111,8 @@ def test_a_trailing_crossing_is_the_first_tick_that_came_back_far_enough(
 def test_one_seed_is_one_world_and_another_is_another():
     market = MARKETS["SILVER"]
     first, again, other = (
-        [tape.last(market, EARLY + 86_400 * day).bid for day in range(50)]
-        for tape in (Tape("x"), Tape("x"), Tape("y"))
+        [price_feed.last(market, EARLY + 86_400 * day).bid for day in range(50)]
+        for price_feed in (PriceFeed("x"), PriceFeed("x"), PriceFeed("y"))
     )
     assert first == again
     assert first != other
@@ -120,16 +120,17 @@ def test_one_seed_is_one_world_and_another_is_another():
 
 def test_prices_are_the_same_on_every_machine():
     seconds = (1_700_000_000, 1_790_000_000)
-    tape = Tape("capcli")
+    price_feed = PriceFeed("capcli")
     found = {
-        epic: [tape.last(MARKETS[epic], s).bid for s in seconds] for epic in ("SILVER", "EURUSD", "BTCUSD")
+        epic: [price_feed.last(MARKETS[epic], s).bid for s in seconds]
+        for epic in ("SILVER", "EURUSD", "BTCUSD")
     }
     assert found == {"SILVER": [36295, 33660], "EURUSD": [109240, 110421], "BTCUSD": [1931241, 2112749]}
 
 
 def test_daily_moves_look_like_the_market():
     market, day = MARKETS["SILVER"], index_of(1, LATE)
-    closes = [Path("m").bar(market.shape, 1, day - i).close for i in range(400)]
+    closes = [PriceGenerator("m").bar(market.shape, 1, day - i).close for i in range(400)]
     moves = [abs(a / b - 1) for a, b in itertools.pairwise(closes)]
     assert 0.005 < sum(moves) / len(moves) < 0.02
 
@@ -153,7 +154,7 @@ def test_what_is_kept_of_a_growing_span_is_the_span(market, first, length, offer
 def test_the_last_print_is_the_same_whatever_was_asked_before(market, second):
     asked = TAPE.last(market, second)
     assert [TAPE.last(market, second + shift) for shift in (9, 0, -9)][1] == asked
-    assert asked == Tape("a seed").last(market, second)
+    assert asked == PriceFeed("a seed").last(market, second)
     tick = TAPE.fold(market, asked.second, asked.second)
     assert (asked.bid, asked.offer) == (tick.close, tick.close + market.spread)
     assert TAPE.fold(market, asked.second + 1, second) is None

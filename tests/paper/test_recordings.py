@@ -8,7 +8,7 @@ import pytest
 
 from capcli.paper import candle_files
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.price_feed import Tape
+from capcli.paper.price_feed import PriceFeed
 from capcli.paper.recordings import playing
 from capcli.paper.state import reset, status
 from tests.paper import files
@@ -29,7 +29,7 @@ def played(path, tmp_path, write, at=timedelta(0)):
 
 def taped(tmp_path, write):
     rows = write(tmp_path / "candles.csv")
-    return Tape(
+    return PriceFeed(
         "s", playing("s", [candle_files.read("SILVER", tmp_path / "candles.csv", MARKETS)], MARKETS)
     ), rows
 
@@ -81,12 +81,14 @@ def test_minutes_of_a_file_add_up_to_its_hours_and_its_day(path, tmp_path):
 @pytest.mark.parametrize("write", [files.trend, files.weekend, files.crash])
 @pytest.mark.parametrize("offer", [False, True], ids=["bids", "offers"])
 def test_ticks_stay_in_their_bar_touch_both_ends_and_end_at_its_close(tmp_path, write, offer):
-    tape, rows = taped(tmp_path, write)
+    price_feed, rows = taped(tmp_path, write)
     span = min(b[0] - a[0] for a, b in pairwise(rows))
     for row in rows[: 40 if span.seconds == 60 else 2]:
         first = int(row[0].timestamp())
-        prices = [tape.last(SILVER, second) for second in range(first, first + int(span.total_seconds()))]
-        bar = tape.candle(SILVER, 7 if span.seconds == 60 else 3, first, first + 10**6, offer=offer)
+        prices = [
+            price_feed.last(SILVER, second) for second in range(first, first + int(span.total_seconds()))
+        ]
+        bar = price_feed.candle(SILVER, 7 if span.seconds == 60 else 3, first, first + 10**6, offer=offer)
         steps = [p.offer if offer else p.bid for p in prices]
         assert (steps[0], min(steps), max(steps), steps[-1]) == (bar.open, bar.low, bar.high, bar.close)
         assert all(p.offer >= p.bid for p in prices)
@@ -120,7 +122,9 @@ def test_before_the_first_bar_the_market_is_closed_at_its_open(path, tmp_path):
 def test_other_markets_go_on_as_they_were(path, tmp_path):
     client, rows = played(path, tmp_path, files.crash)
     second = int(rows[0][0].timestamp())
-    assert client.quote("GOLD")[0] == MARKETS["GOLD"].price(Tape("capcli").last(MARKETS["GOLD"], second).bid)
+    assert client.quote("GOLD")[0] == MARKETS["GOLD"].price(
+        PriceFeed("capcli").last(MARKETS["GOLD"], second).bid
+    )
 
 
 @pytest.mark.parametrize(("write", "worst"), [(files.trend, "29.997"), (files.crash, "25.00")])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from capcli.paper.catalogue import MARKETS
-from capcli.paper.price_feed import Tape
+from capcli.paper.price_feed import PriceFeed
 from capcli.paper.state import reset
 from tests.paper.client import FRIDAY, Client
 
@@ -144,13 +144,13 @@ class Weekend(NamedTuple):
 
 
 def widest_weekend() -> Weekend:
-    tape, market = Tape("capcli"), MARKETS["GBPUSD"]
+    price_feed, market = PriceFeed("capcli"), MARKETS["GBPUSD"]
     first = datetime(2026, 11, 20, 21, 59, 59, tzinfo=UTC)
     weekends = []
     for week in range(150):
         friday = first + timedelta(weeks=week)
         seconds = int(friday.timestamp()), int(friday.timestamp()) + 172_801
-        weekends.append(Weekend(friday, *(market.price(tape.last(market, s).bid) for s in seconds)))
+        weekends.append(Weekend(friday, *(market.price(price_feed.last(market, s).bid) for s in seconds)))
     return max(weekends, key=lambda weekend: weekend.gap)
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.generator import index_of, start_of
-from capcli.paper.price_feed import Tape
+from capcli.paper.price_feed import PriceFeed
 
 END = 1_790_000_000  # September 2026
 YEARLY = {
@@ -34,8 +34,8 @@ SAMPLE = ("EURUSD", "GOLD", "OIL_CRUDE", "US500", "AAPL", "BTCUSD")
 
 
 def returns(market, days, seed="capcli"):
-    tape, last = Tape(seed), index_of(1, END)
-    bars = (tape.candle(market, 1, start_of(1, day), END) for day in range(last - days, last))
+    price_feed, last = PriceFeed(seed), index_of(1, END)
+    bars = (price_feed.candle(market, 1, start_of(1, day), END) for day in range(last - days, last))
     closes = [bar.close for bar in bars if bar]
     return [log(b / a) for a, b in pairwise(closes)]
 

@@ -20,14 +20,14 @@ from tests.support.seat import FIRST_ACCOUNT, Seat, refusal
     ],
 )
 def test_what_is_not_settled_is_named(seat: Seat, kind: Kind, words: str) -> None:
-    desk = seat.app.order_desk
-    facts = {"env": "paper", "host": desk.broker.host, "account_id": FIRST_ACCOUNT, "deal_id": "D1"}
-    now = desk.clock()
-    desk.journal.open_attempt(
+    context = seat.app.order_context
+    facts = {"env": "paper", "host": context.broker.host, "account_id": FIRST_ACCOUNT, "deal_id": "D1"}
+    now = context.clock()
+    context.journal.open_attempt(
         a_close("a_1", kind=kind, state=AttemptState.SENDING, created_at=now, sent_at=now, **facts)
     )
-    witness = seat.app.executions._witness
-    error = refusal(lambda: refuse_while_unresolved(desk, witness, FIRST_ACCOUNT, "the larger stop"))
+    reconciler = seat.app.executions._reconciler
+    error = refusal(lambda: refuse_while_unresolved(context, reconciler, FIRST_ACCOUNT, "the larger stop"))
     assert error.message == (
         f"{words} The larger stop, which is new risk. Nothing new was sent. Closing positions stays possible."
     )

@@ -8,14 +8,14 @@ import pytest
 
 from capcli.app import Options
 from capcli.domain.bracket import Change
-from capcli.domain.order import Leg, LegForm, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, Trigger
 from capcli.errors import DealUnknown
 from capcli.trading.amend_order_plan import OrderChange
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal
 
 D = Decimal
-CHANGE = Change(stop=Leg(LegForm.LEVEL, D("24")))
+CHANGE = Change(stop=ExitOrder(ExitForm.LEVEL, D("24")))
 Act = Callable[[Seat, str], Any]
 ON_POSITIONS: dict[str, Act] = {
     "capcli positions {}": lambda seat, deal: seat.app.portfolio.positions(deal),

@@ -9,7 +9,7 @@ import pytest
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.order import Kind, Trigger
 from capcli.reconcile.attribution import Causes
-from capcli.reconcile.lookup import Patience, Search
+from capcli.reconcile.lookup import OrderLookup, Patience
 from tests.store.builders import a_close
 from tests.support.seat import FIRST_ACCOUNT, Seat
 
@@ -21,24 +21,29 @@ class Held:
     """Closes of one deal in the journal of a seat, long enough ago that activity has come."""
 
     def __init__(self, seat: Seat) -> None:
-        self.desk = seat.app.order_desk
-        self.desk.broker.session()
-        self.causes = Causes(Search(self.desk, Patience()))
-        self.now = self.desk.clock()
+        self.context = seat.app.order_context
+        self.context.broker.session()
+        self.causes = Causes(OrderLookup(self.context, Patience()))
+        self.now = self.context.clock()
 
     def close(self, number: int, ago: float, **facts: Any) -> AttemptRecord:
         at = self.now - timedelta(seconds=ago)
         attempt = a_close(
             f"a_{number:012d}",
             **(
-                {"env": "paper", "host": self.desk.broker.host, "account_id": FIRST_ACCOUNT, "deal_id": "D1"}
+                {
+                    "env": "paper",
+                    "host": self.context.broker.host,
+                    "account_id": FIRST_ACCOUNT,
+                    "deal_id": "D1",
+                }
                 | facts
             ),
             created_at=at,
             sent_at=at,
             broker_time_at_send=at,
         )
-        self.desk.journal.open_attempt(attempt)
+        self.context.journal.open_attempt(attempt)
         return attempt
 
 
@@ -97,10 +102,10 @@ def test_the_close_that_was_sent_before_the_end_did_it_and_no_later_one(seat: Se
     held = Held(seat)
     first = held.close(1, 0, state=S.UNKNOWN, deal_id=deal)
     seat.time.tick(5)
-    assert held.desk.broker.send("DELETE", f"/positions/{deal}", None).status == 200
+    assert held.context.broker.send("DELETE", f"/positions/{deal}", None).status == 200
     held.close(2, -10, state=S.UNKNOWN, deal_id=deal)
     seat.time.tick(200)
-    held.desk.broker.session()
+    held.context.broker.session()
     assert by(held, first) == ""
 
 
@@ -109,8 +114,8 @@ def test_that_an_order_was_placed_is_no_end_of_it(seat: Seat) -> None:
     held = Held(seat)
     lost = held.close(1, 0, state=S.UNKNOWN, deal_id=order, kind=Kind.CANCEL)
     seat.time.tick(70)
-    held.desk.broker.session()
-    assert [row.deal_id for row in held.desk.broker.activity(lost.created_at - AGO, held.desk.clock())] == [
-        order
-    ]
+    held.context.broker.session()
+    assert [
+        row.deal_id for row in held.context.broker.activity(lost.created_at - AGO, held.context.clock())
+    ] == [order]
     assert by(held, lost) is None

@@ -5,12 +5,12 @@ import pytest
 
 from capcli.domain.bracket import Bracket, Target
 from capcli.reconcile.readback import (
-    Sight,
-    amended_order_sight,
+    ReadBack,
+    amended_order_read_back,
     filled_as,
     on_account,
-    order_sight,
-    position_sight,
+    order_read_back,
+    position_read_back,
 )
 from tests.reconcile.test_reconcile import RESTING
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, stop_at
@@ -29,52 +29,52 @@ def waiting(seat: Seat) -> str:
 @pytest.mark.parametrize("broken", BROKEN)
 def test_what_cannot_be_read_is_no_sight(seat: Seat, broken: httpx.Response) -> None:
     deal, order = seat.open().deal_id or "", waiting(seat)
-    broker = seat.app.order_desk.broker
+    broker = seat.app.order_context.broker
     seat.tap.breaks("GET", f"/positions/{deal}", before=broken, times=9)
     seat.tap.breaks("GET", "/positions", before=broken, times=9)
     seat.tap.breaks("GET", "/workingorders", before=broken, times=9)
-    assert position_sight(broker, deal, FIRST_ACCOUNT, NO_LEGS) is Sight.UNREADABLE
-    assert order_sight(broker, order, FIRST_ACCOUNT) is Sight.UNREADABLE
-    assert amended_order_sight(broker, order, FIRST_ACCOUNT, Target(NO_LEGS)) is Sight.UNREADABLE
+    assert position_read_back(broker, deal, FIRST_ACCOUNT, NO_LEGS) is ReadBack.UNREADABLE
+    assert order_read_back(broker, order, FIRST_ACCOUNT) is ReadBack.UNREADABLE
+    assert amended_order_read_back(broker, order, FIRST_ACCOUNT, Target(NO_LEGS)) is ReadBack.UNREADABLE
     assert filled_as(broker, order) is None
 
 
 def test_a_deal_is_seen_as_it_is(seat: Seat) -> None:
     deal, order = seat.open(stop=stop_at("24.50")).deal_id or "", waiting(seat)
-    broker = seat.app.order_desk.broker
+    broker = seat.app.order_context.broker
     (row,) = broker.orders()
     (position,) = broker.positions()
     asked = Bracket(position.stop_level, None)
-    assert position_sight(broker, deal, FIRST_ACCOUNT, asked) is Sight.DONE
-    assert position_sight(broker, deal, FIRST_ACCOUNT, NO_LEGS) is Sight.NOT_YET
-    assert position_sight(broker, "D0", FIRST_ACCOUNT, NO_LEGS) is Sight.GONE
-    assert order_sight(broker, order, FIRST_ACCOUNT) is Sight.NOT_YET
-    assert order_sight(broker, "D0", FIRST_ACCOUNT) is Sight.GONE
+    assert position_read_back(broker, deal, FIRST_ACCOUNT, asked) is ReadBack.DONE
+    assert position_read_back(broker, deal, FIRST_ACCOUNT, NO_LEGS) is ReadBack.NOT_YET
+    assert position_read_back(broker, "D0", FIRST_ACCOUNT, NO_LEGS) is ReadBack.GONE
+    assert order_read_back(broker, order, FIRST_ACCOUNT) is ReadBack.NOT_YET
+    assert order_read_back(broker, "D0", FIRST_ACCOUNT) is ReadBack.GONE
     now = Target(NO_LEGS, row.level, row.good_till)
-    assert amended_order_sight(broker, order, FIRST_ACCOUNT, now) is Sight.DONE
-    assert amended_order_sight(broker, order, FIRST_ACCOUNT, Target(asked, row.level)) is Sight.NOT_YET
-    assert amended_order_sight(broker, "D0", FIRST_ACCOUNT, now) is Sight.GONE
+    assert amended_order_read_back(broker, order, FIRST_ACCOUNT, now) is ReadBack.DONE
+    assert amended_order_read_back(broker, order, FIRST_ACCOUNT, Target(asked, row.level)) is ReadBack.NOT_YET
+    assert amended_order_read_back(broker, "D0", FIRST_ACCOUNT, now) is ReadBack.GONE
 
 
 def test_what_is_not_on_another_account_is_not_gone(seat: Seat) -> None:
-    broker = seat.app.order_desk.broker
+    broker = seat.app.order_context.broker
     assert on_account(broker, FIRST_ACCOUNT)
     assert not on_account(broker, SECOND_ACCOUNT)
-    assert position_sight(broker, "D0", SECOND_ACCOUNT, NO_LEGS) is Sight.UNREADABLE
-    assert order_sight(broker, "D0", SECOND_ACCOUNT) is Sight.UNREADABLE
-    assert amended_order_sight(broker, "D0", SECOND_ACCOUNT, Target(NO_LEGS)) is Sight.UNREADABLE
+    assert position_read_back(broker, "D0", SECOND_ACCOUNT, NO_LEGS) is ReadBack.UNREADABLE
+    assert order_read_back(broker, "D0", SECOND_ACCOUNT) is ReadBack.UNREADABLE
+    assert amended_order_read_back(broker, "D0", SECOND_ACCOUNT, Target(NO_LEGS)) is ReadBack.UNREADABLE
 
 
 def test_an_order_that_may_be_the_unreadable_one_is_not_gone(seat: Seat) -> None:
-    broker = seat.app.order_desk.broker
+    broker = seat.app.order_context.broker
     nameless = says(200, {"workingOrders": [{"workingOrderData": {"epic": "SILVER"}}]})
     seat.tap.breaks("GET", "/workingorders", before=nameless, times=9)
-    assert order_sight(broker, "D0", FIRST_ACCOUNT) is Sight.UNREADABLE
+    assert order_read_back(broker, "D0", FIRST_ACCOUNT) is ReadBack.UNREADABLE
 
 
 def test_a_filled_order_is_seen_in_the_position_that_came_from_it(seat: Seat) -> None:
     deal = seat.open().deal_id
-    broker = seat.app.order_desk.broker
+    broker = seat.app.order_context.broker
     (position,) = broker.positions()
     found = filled_as(broker, position.working_order_id or "")
     assert found is not None

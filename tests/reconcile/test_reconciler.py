@@ -173,19 +173,19 @@ def test_a_stop_that_nobody_asked_for_is_shown(seat: Seat) -> None:
 
 
 def test_a_close_that_may_still_be_sent_is_left_to_its_own_process(seat: Seat) -> None:
-    deal, desk = seat.open().deal_id or "", seat.app.order_desk
-    assert desk.broker.send("DELETE", f"/positions/{deal}", None).status == 200
+    deal, context = seat.open().deal_id or "", seat.app.order_context
+    assert context.broker.send("DELETE", f"/positions/{deal}", None).status == 200
     seat.time.tick(2)
-    facts = {"env": "paper", "host": desk.broker.host, "account_id": FIRST_ACCOUNT, "deal_id": deal}
-    at = desk.clock()
-    desk.journal.open_attempt(
+    facts = {"env": "paper", "host": context.broker.host, "account_id": FIRST_ACCOUNT, "deal_id": deal}
+    at = context.clock()
+    context.journal.open_attempt(
         a_close("a_1", state=AttemptState.SENDING, created_at=at, sent_at=at, broker_time_at_send=at, **facts)
     )
-    witness = seat.app.executions._witness
-    assert witness.settle(held(seat, "a_1")).state is AttemptState.SENDING
+    reconciler = seat.app.executions._reconciler
+    assert reconciler.settle(held(seat, "a_1")).state is AttemptState.SENDING
     seat.time.tick(QUIET_S)
-    desk.broker.session()
-    settled = witness.settle(held(seat, "a_1"))
+    context.broker.session()
+    settled = reconciler.settle(held(seat, "a_1"))
     assert (settled.state, settled.evidence) == (AttemptState.LANDED, Evidence.INFERRED)
     assert settled.deal_ids == (deal,)
 

@@ -9,7 +9,7 @@ import pytest
 
 from capcli.domain.market import Candle
 from capcli.render import plain, terminal
-from capcli.render.blocks import Chart, Look
+from capcli.render.blocks import Chart, Terminal
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 START = datetime(2026, 3, 2, 22, tzinfo=UTC)
@@ -36,11 +36,11 @@ def candles(count: int, step: timedelta = timedelta(hours=1)) -> tuple[Candle, .
 
 
 CASES = {
-    "80": (candles(50), Look(terminal=True, width=80)),
-    "200": (candles(180, timedelta(days=1)), Look(terminal=True, width=200)),
-    "merged": (candles(200), Look()),
-    "ascii": (candles(50), Look(unicode=False)),
-    "narrowest": (candles(3), Look(columns=40)),
+    "80": (candles(50), Terminal(terminal=True, width=80)),
+    "200": (candles(180, timedelta(days=1)), Terminal(terminal=True, width=200)),
+    "merged": (candles(200), Terminal()),
+    "ascii": (candles(50), Terminal(unicode=False)),
+    "narrowest": (candles(3), Terminal(columns=40)),
 }
 
 
@@ -58,25 +58,25 @@ def test_a_chart_looks_as_in_its_snapshot(name: str) -> None:
 
 
 def test_colour_tells_rising_from_falling_where_there_is_colour() -> None:
-    text = terminal.paint([Chart(candles(50))], Look(terminal=True, colour=True, width=80))
+    text = terminal.paint([Chart(candles(50))], Terminal(terminal=True, colour=True, width=80))
     assert "\x1b[32m" in text
     assert "\x1b[31m" in text
     assert "░" not in text
 
 
 def test_letters_tell_them_apart_where_there_is_none() -> None:
-    text = plain.paint([Chart(candles(50))], Look())
+    text = plain.paint([Chart(candles(50))], Terminal())
     assert "\x1b" not in text
     assert "█ closed higher  ░ closed lower" in text
 
 
 def test_a_window_too_narrow_is_told() -> None:
-    text = terminal.paint([Chart(candles(5))], Look(terminal=True, width=39))
+    text = terminal.paint([Chart(candles(5))], Terminal(terminal=True, width=39))
     assert text == "A chart needs 40 columns; here are 39.\n"
 
 
 def test_a_market_that_stood_still_and_sent_no_volume_is_drawn() -> None:
     still = Candle(START, *[Decimal("1.5")] * 8, None)
-    text = plain.paint([Chart((still, still))], Look())
+    text = plain.paint([Chart((still, still))], Terminal())
     assert text.count("█") == 2 + 1
     assert "1.5" in text

@@ -13,7 +13,7 @@ from capcli.domain.stream import Gap, Lost, Quiet, Tick
 from capcli.errors import UsageError
 from capcli.marketdata.live_book import LiveBook, LivePosition, LiveTotals
 from capcli.marketdata.streams import Watching
-from capcli.render.blocks import Look
+from capcli.render.blocks import Terminal
 from capcli.render.live import Board, BookBoard, drawn, sparkline
 from capcli.render.stream import Clockface, CsvLines, JsonLines, sentence
 from capcli.render.text import Subject
@@ -55,7 +55,7 @@ def board(seat, time):
 
 
 def painted(board, width, *, height=24, unicode=True):
-    look = Look(terminal=True, width=width, unicode=unicode)
+    look = Terminal(terminal=True, width=width, unicode=unicode)
     return drawn(board, Subject(None, None), look, 40_000, height=height)
 
 
@@ -114,7 +114,7 @@ def test_positions_are_shown_with_their_total_and_the_state_of_their_feed():
     board.book = book()
     board.take([Quiet("GOLD", "TRADEABLE", 10_000)])
 
-    shown = drawn(board, Subject("paper", "1"), Look(terminal=True, width=80), 40_000)
+    shown = drawn(board, Subject("paper", "1"), Terminal(terminal=True, width=80), 40_000)
 
     assert shown.startswith("paper · account 1\n")
     assert "SELL 2" in shown
@@ -124,7 +124,7 @@ def test_positions_are_shown_with_their_total_and_the_state_of_their_feed():
 
 def test_an_empty_book_says_so():
     board = BookBoard()
-    assert "No open positions" in drawn(board, Subject(None, None), Look(terminal=True, width=80), 0)
+    assert "No open positions" in drawn(board, Subject(None, None), Terminal(terminal=True, width=80), 0)
 
 
 def test_positions_are_one_document_with_the_fields_that_were_picked():
@@ -207,7 +207,7 @@ def test_a_clockface_writes_any_second_anew():
 def test_positions_whose_market_is_not_on_the_stream_say_so():
     board = BookBoard()
     board.book = replace(book(), reread=("GOLD",))
-    shown = drawn(board, Subject("paper", "1"), Look(terminal=True, width=80), 0)
+    shown = drawn(board, Subject("paper", "1"), Terminal(terminal=True, width=80), 0)
     assert "1 market is beyond the 40 of a stream and priced every 15 s: GOLD" in shown
     assert json.loads(JsonLines("watch", "paper", "1").book(board.book))["data"]["reread"] == ["GOLD"]
 
@@ -216,9 +216,9 @@ def test_positions_that_cannot_be_read_are_named():
     board = BookBoard()
     row = UnreadableRow("D-2", "SILVER", "size is missing")
     board.book = replace(book(), unreadable=(row,))
-    shown = drawn(board, Subject("paper", "1"), Look(terminal=True, width=80), 0)
+    shown = drawn(board, Subject("paper", "1"), Terminal(terminal=True, width=80), 0)
     assert "Open, but it cannot be read: D-2 (SILVER): size is missing." in shown
     board.book = replace(board.book, positions=())
-    assert "D-2" in drawn(board, Subject("paper", "1"), Look(terminal=True, width=80), 0)
+    assert "D-2" in drawn(board, Subject("paper", "1"), Terminal(terminal=True, width=80), 0)
     (told,) = json.loads(JsonLines("watch", "paper", "1").book(board.book))["data"]["unreadable"]
     assert told["deal_id"] == "D-2"

@@ -201,7 +201,7 @@ def test_what_was_approved_and_drifts_away_is_not_sent(human: Seat, monkeypatch:
 def _far_away(seat: Seat, monkeypatch: pytest.MonkeyPatch, preview_id: str) -> Any:
     from msgspec.structs import replace
 
-    broker = seat.app.order_desk.broker
+    broker = seat.app.order_context.broker
     market = broker.market
 
     def dear(epic: str) -> Any:
@@ -287,10 +287,10 @@ def test_a_cancellation_waits_for_a_person(human: Seat) -> None:
 
 
 def test_an_amendment_by_a_distance_names_the_level_instead(human: Seat) -> None:
-    from capcli.domain.order import Leg, LegForm
+    from capcli.domain.order import ExitForm, ExitOrder
 
     deal_id = bought(human)
-    change = Change(stop=Leg(LegForm.DISTANCE, Decimal(1)))
+    change = Change(stop=ExitOrder(ExitForm.DISTANCE, Decimal(1)))
     error = refusal(lambda: human.app.amendments.amend(deal_id, change, confirmed=True))
     assert (error.code, sent(human)) == ("USAGE", [])
     assert (error.next or "").startswith(f"capcli positions amend {deal_id} --stop ")

@@ -21,10 +21,10 @@ from capcli.account.preferences import Wanted
 from capcli.app import Options
 from capcli.domain.approval import ApprovalState, code_hash
 from capcli.domain.bracket import Change
-from capcli.domain.order import LegForm
+from capcli.domain.order import ExitForm
 from capcli.errors import ApprovalRequired, CapcliError
 from tests.support.clock import Time
-from tests.support.seat import SECOND_ACCOUNT, Leg, Seat, stop_at
+from tests.support.seat import SECOND_ACCOUNT, ExitOrder, Seat, stop_at
 
 DEMO: dict[str, Any] = {
     "options": Options(env="demo"),
@@ -445,7 +445,7 @@ def _(ground: Ground) -> None:
 
     def to(level: str) -> Callable[[], Any]:
         return lambda: ground.one.app.amendments.amend(
-            deal, Change(stop=Leg(LegForm.LEVEL, Decimal(level))), confirmed=True
+            deal, Change(stop=ExitOrder(ExitForm.LEVEL, Decimal(level))), confirmed=True
         )
 
     ground.approves(to("25"))

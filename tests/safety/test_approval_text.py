@@ -5,17 +5,17 @@ from decimal import Decimal
 import pytest
 
 from capcli.domain.bracket import Bracket
-from capcli.safety.approval_text import Ends, Legs, change_lines
+from capcli.safety.approval_text import Ends, ExitOrders, change_lines
 
 D = Decimal
 # The level counts for nothing here: only whether there is a stop, and what the deal ends with there.
 SOME = D(1)
 
 
-def legs(stop: str | None, limit: str | None = None, *, guaranteed: bool = False) -> Legs:
+def legs(stop: str | None, limit: str | None = None, *, guaranteed: bool = False) -> ExitOrders:
     ends = Ends(D(stop) if stop else None, D(limit) if limit else None)
     bracket = Bracket(SOME if stop else None, SOME if limit else None, guaranteed=guaranteed)
-    return Legs(bracket, ends)
+    return ExitOrders(bracket, ends)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def legs(stop: str | None, limit: str | None = None, *, guaranteed: bool = False
         (legs(None), legs(None), "NO STOP: the loss has no bound"),
     ],
 )
-def test_the_stop_of_an_amendment_is_told_in_money(before: Legs, after: Legs, said: str) -> None:
+def test_the_stop_of_an_amendment_is_told_in_money(before: ExitOrders, after: ExitOrders, said: str) -> None:
     assert change_lines(before, after, "EUR") == [said]
 
 
@@ -59,7 +59,7 @@ def test_the_limit_of_an_amendment_is_told_where_it_changes(
 
 
 def test_a_trailing_stop_whose_level_is_not_known_is_still_a_stop() -> None:
-    trailing = Legs(Bracket(None, None, trail=SOME), Ends(None, None))
+    trailing = ExitOrders(Bracket(None, None, trail=SOME), Ends(None, None))
     assert change_lines(legs(None), trailing, "EUR") == ["The loss at the stop is not known"]
     assert change_lines(trailing, legs("-40"), "EUR") == ["Sets the stop anew: loss 40.00 EUR there"]
 

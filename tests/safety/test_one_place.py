@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capcli import system
-from capcli.app import App, Surroundings
+from capcli.app import App, Runtime
 from capcli.errors import Halted
 from capcli.paper.transport import PaperTransport
 from tests.support.clock import Time
@@ -33,14 +33,14 @@ class Process(Seat):
         for name, text in environ.items():
             monkeypatch.setenv(name, text)
         self.time = time
-        around = Surroundings(
+        runtime = Runtime(
             clock=time.now,
             ids=Ids(),
             sleep=time.sleep,
             monotonic=time.monotonic,
             transport=PaperTransport(root / "paper.db", time.now),
         )
-        self.app = App.build(environ=environ, around=around)
+        self.app = App.build(environ=environ, runtime=runtime)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from capcli.app import Options
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
-from capcli.domain.order import Leg, LegForm, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, Trigger
 from capcli.errors import CapcliError
 from capcli.paper.state import reset, switches
 from capcli.trading.amend_order_plan import OrderChange
@@ -41,7 +41,9 @@ class Trader:
         draw = self.random
         epic = draw.choice(list(SIZES))
         size = str(Decimal(SIZES[epic]) * draw.choice([1, 2, 3]))
-        stop = draw.choice([None, Leg(LegForm.PERCENT, Decimal(2)), Leg(LegForm.PERCENT, Decimal(10))])
+        stop = draw.choice(
+            [None, ExitOrder(ExitForm.PERCENT, Decimal(2)), ExitOrder(ExitForm.PERCENT, Decimal(10))]
+        )
         tag = draw.choice([None, "dip", "breakout"])
         seat.open(
             epic, size, side=draw.choice(list(Side)), stop=stop, tag=tag, note=draw.choice([None, "why"])
@@ -54,7 +56,7 @@ class Trader:
         factor = Decimal("0.997") if side is Side.BUY else Decimal("1.003")
         level = (quote.bid * factor).quantize(Decimal("0.0001") if epic == "EURUSD" else Decimal("0.01"))
         trigger = Trigger(level, OrderType.LIMIT)
-        stop = draw.choice([None, Leg(LegForm.PERCENT, Decimal(5))])
+        stop = draw.choice([None, ExitOrder(ExitForm.PERCENT, Decimal(5))])
         seat.open(epic, SIZES[epic], side=side, trigger=trigger, stop=stop, tag=draw.choice([None, "dip"]))
 
     def close(self, seat: Seat) -> None:
@@ -69,13 +71,13 @@ class Trader:
 
     def amend(self, seat: Seat) -> None:
         if deals := seat.book():
-            change = Change(stop=Leg(LegForm.PERCENT, Decimal(self.random.choice([3, 8]))))
+            change = Change(stop=ExitOrder(ExitForm.PERCENT, Decimal(self.random.choice([3, 8]))))
             seat.app.amendments.amend(self.random.choice(deals), change, confirmed=True)
 
     def change_order(self, seat: Seat) -> None:
         if rows := seat.app.portfolio.orders().data.orders:
             row = self.random.choice(rows)
-            legs = Change(stop=Leg(LegForm.PERCENT, Decimal(4)))
+            legs = Change(stop=ExitOrder(ExitForm.PERCENT, Decimal(4)))
             change = OrderChange(row.level, legs, None, False)
             seat.app.order_amendments.amend(row.deal_id, change, confirmed=True)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from capcli.app import App, Options, Presence, Surroundings
+from capcli.app import App, Caller, Options, Runtime
 from capcli.domain.market import Side
-from capcli.domain.order import Leg, LegForm, OrderRequest
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
 from capcli.errors import CapcliError
 from capcli.paper.state import switches
 from capcli.paper.transport import PaperTransport
@@ -62,7 +62,7 @@ class Seat:
         paper: Path | None = None,
         clock: Callable[[], datetime] | None = None,
         launch: Any = None,
-        presence: Presence | None = None,
+        caller: Caller | None = None,
         **settings: str,
     ) -> None:
         self.home = home
@@ -71,7 +71,7 @@ class Seat:
         self.app = App.build(
             options,
             environ={"CAPCLI_HOME": str(home), **settings},
-            around=Surroundings(
+            runtime=Runtime(
                 clock=clock or time.now,
                 ids=Ids(number),
                 sleep=time.sleep,
@@ -80,7 +80,7 @@ class Seat:
                 transport=self.tap,
                 launch=launch,
             ),
-            presence=presence,
+            caller=caller,
         )
 
     def request(self, epic: str = "SILVER", size: str = "1.5", **changes: Any) -> OrderRequest:
@@ -131,8 +131,8 @@ class Seat:
         self.app.close()
 
 
-def stop_at(level: str) -> Leg:
-    return Leg(LegForm.LEVEL, Decimal(level))
+def stop_at(level: str) -> ExitOrder:
+    return ExitOrder(ExitForm.LEVEL, Decimal(level))
 
 
 def refusal(work: Callable[[], Any]) -> CapcliError:
@@ -146,7 +146,7 @@ def refusal(work: Callable[[], Any]) -> CapcliError:
 
 def refuse_logins(seat: Seat, monkeypatch: Any, error: CapcliError) -> None:
     """Let the session end just before the next mutation, and refuse to make another."""
-    broker = seat.app.order_desk.broker
+    broker = seat.app.order_context.broker
     real = broker.send
 
     def send(*args: Any, **options: Any) -> Any:

@@ -11,7 +11,7 @@ from capcli.account.portfolio import PositionRow
 from capcli.domain.attempt import AttemptState, Evidence, Protection
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
-from capcli.domain.order import Kind, Leg, LegForm
+from capcli.domain.order import ExitForm, ExitOrder, Kind
 from capcli.errors import JournalUnreadable, LoginRefused
 from capcli.reply import Reply
 from capcli.trading.amend import Amendment
@@ -26,8 +26,8 @@ LOST = httpx.ReadTimeout("no answer")
 HELD = {"stop": stop_at("24.50"), "limit": stop_at("40")}
 
 
-def away(distance: str) -> Leg:
-    return Leg(LegForm.DISTANCE, D(distance))
+def away(distance: str) -> ExitOrder:
+    return ExitOrder(ExitForm.DISTANCE, D(distance))
 
 
 def amend(seat: Seat, deal_id: str | None, **change: Any) -> Reply[Amendment]:
@@ -215,7 +215,7 @@ def test_an_amendment_that_changes_nothing_sends_nothing(seat: Seat) -> None:
         {},
         {"stop": stop_at("25"), "no_stop": True},
         {"limit": stop_at("25"), "no_limit": True},
-        {"stop": Leg(LegForm.AMOUNT, D(5))},
+        {"stop": ExitOrder(ExitForm.AMOUNT, D(5))},
         {"stop": stop_at("0")},
         {"trailing": True},
         {"trailing": True, "stop": stop_at("25")},
@@ -530,7 +530,7 @@ def test_a_lost_order_is_still_found_after_its_position_was_given_a_stop(seat: S
 
 def test_an_amendment_that_is_called_back_before_the_send_changes_nothing(seat: Seat) -> None:
     deal = seat.open(**HELD).deal_id
-    seat.app.recall.call_back()
+    seat.app.send_gate.call_back()
     assert refusal(lambda: amend(seat, deal, stop=stop_at("25"))).exit_code == 130
     assert (states(seat), puts(seat)) == ([], [])
 
@@ -543,7 +543,7 @@ def test_an_amendment_that_is_called_back_at_the_last_moment_is_not_sent(
 
     def called_back(attempt: Any, **facts: Any) -> None:
         opens(attempt, **facts)
-        seat.app.recall.call_back()
+        seat.app.send_gate.call_back()
 
     monkeypatch.setattr(seat.app.journal, "open_attempt", called_back)
     assert refusal(lambda: amend(seat, deal, stop=stop_at("25"))).exit_code == 130
@@ -564,7 +564,7 @@ def test_a_journal_that_fails_after_the_send_is_doubt(seat: Seat, monkeypatch: p
     def full(*_: Any, **__: Any) -> None:
         raise JournalUnreadable("The disk is full.")
 
-    monkeypatch.setattr("capcli.trading.mutation.Changer.record", full)
+    monkeypatch.setattr("capcli.trading.mutation.Mutations.record", full)
     reply = amend(seat, deal, stop=stop_at("25"))
     assert (reply.exit_code, states(seat)) == (8, [S.SENDING])
 
@@ -592,7 +592,7 @@ def test_a_close_that_is_settled_is_looked_at_no_more(seat: Seat, time: Time) ->
 
 def test_a_bug_after_the_send_leaves_doubt(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
     deal = seat.open(**HELD).deal_id
-    monkeypatch.setattr("capcli.trading.amend.position_sight", lambda *_: 1 / 0)
+    monkeypatch.setattr("capcli.trading.amend.position_read_back", lambda *_: 1 / 0)
     reply = amend(seat, deal, stop=stop_at("25"))
     assert (reply.exit_code, reply.data.state) == (8, S.UNKNOWN)
     assert "ZeroDivisionError after the send" in reply.data.sentence

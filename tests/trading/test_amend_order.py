@@ -12,7 +12,7 @@ from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.attempt import AttemptState, Evidence, Protection
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
-from capcli.domain.order import Kind, Leg, LegForm, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, Kind, Trigger
 from capcli.reply import Reply
 from capcli.trading.amend_order import OrderAmendment
 from capcli.trading.amend_order_plan import OrderChange
@@ -101,7 +101,7 @@ def test_what_is_not_named_stays_and_the_legs_keep_their_distance(seat: Seat) ->
 
 def test_a_named_leg_is_set_and_the_other_stays(seat: Seat) -> None:
     deal = place(seat, stop=stop_at("25"))
-    done = amend(seat, deal, legs=Change(limit=Leg(LegForm.DISTANCE, D("3"))))
+    done = amend(seat, deal, legs=Change(limit=ExitOrder(ExitForm.DISTANCE, D("3"))))
     assert (done.data.stop_level, done.data.limit_level) == (D(25), D(29))
     assert done.data.sentence == (
         "Amended: the LIMIT order to BUY 1.5 SILVER at 26 has stop 25 as before and limit 29; "
@@ -110,7 +110,7 @@ def test_a_named_leg_is_set_and_the_other_stays(seat: Seat) -> None:
 
 
 def test_a_trailing_stop_stays_trailing(seat: Seat) -> None:
-    deal = place(seat, stop=Leg(LegForm.DISTANCE, D("1.5")), trailing=True)
+    deal = place(seat, stop=ExitOrder(ExitForm.DISTANCE, D("1.5")), trailing=True)
     assert amend(seat, deal, "27").data.trailing
     (order,) = waiting(seat)
     assert (order.trailing, order.stop_level) == (True, D("25.5"))

@@ -10,7 +10,7 @@ import pytest
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import AttemptState, PreviewState
 from capcli.domain.bracket import Change
-from capcli.domain.order import Kind, Leg, LegForm, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, Kind, Trigger
 from capcli.errors import WouldSend
 from capcli.reply import Reply
 from capcli.trading.amend_order import OrderAmendment
@@ -55,13 +55,13 @@ def test_a_preview_sends_nothing_and_its_body_is_what_is_sent(seat: Seat) -> Non
 
 def test_an_amount_becomes_the_distance_that_loses_no_more(seat: Seat) -> None:
     deal = place(seat)
-    amounts = Change(stop=Leg(LegForm.AMOUNT, D("3.0019")), limit=Leg(LegForm.AMOUNT, D(5)))
+    amounts = Change(stop=ExitOrder(ExitForm.AMOUNT, D("3.0019")), limit=ExitOrder(ExitForm.AMOUNT, D(5)))
 
     shown = preview(seat, deal, legs=amounts)
 
     assert (shown.stop_level, shown.limit_level) == (D("18.750"), D("22.750"))
     assert execute(seat, shown).data.stop_level == D("18.75")
-    tiny = OrderChange(legs=Change(stop=Leg(LegForm.AMOUNT, D("0.0001"))))
+    tiny = OrderChange(legs=Change(stop=ExitOrder(ExitForm.AMOUNT, D("0.0001"))))
     refused = refusal(lambda: seat.app.order_updates.preview(deal, tiny, Dropped()))
     assert "less than one price step" in refused.message
 
@@ -69,7 +69,7 @@ def test_an_amount_becomes_the_distance_that_loses_no_more(seat: Seat) -> None:
 def test_an_amount_in_another_currency_is_not_guessed(seat: Seat) -> None:
     seat.app.accounts.use(SECOND_ACCOUNT)
     deal = place(seat)
-    asked = OrderChange(legs=Change(stop=Leg(LegForm.AMOUNT, D(3))))
+    asked = OrderChange(legs=Change(stop=ExitOrder(ExitForm.AMOUNT, D(3))))
 
     refused = refusal(lambda: seat.app.order_updates.preview(deal, asked, Dropped()))
 
@@ -89,7 +89,7 @@ def test_it_is_sent_once_whatever_is_asked_again(seat: Seat) -> None:
 def test_an_order_that_changed_since_is_not_updated(seat: Seat) -> None:
     deal = place(seat, stop=stop_at("19"))
     shown = preview(seat, deal)
-    other = OrderChange(legs=Change(limit=Leg(LegForm.LEVEL, D(35))))
+    other = OrderChange(legs=Change(limit=ExitOrder(ExitForm.LEVEL, D(35))))
     assert seat.app.order_amendments.amend(deal, other, confirmed=True).exit_code == 0
     error = refusal(lambda: execute(seat, shown))
     assert (error.code, len(puts(seat)), "changed since" in error.message) == ("CHECKS_FAILED", 1, True)
@@ -212,7 +212,7 @@ def test_a_dry_run_keeps_the_preview(seat: Seat, seats: Seats) -> None:
 
 
 def test_what_would_stay_on_the_stop_is_not_promised_away(seat: Seat) -> None:
-    deal = place(seat, stop=Leg(LegForm.DISTANCE, D(1)), trailing=True)
+    deal = place(seat, stop=ExitOrder(ExitForm.DISTANCE, D(1)), trailing=True)
     change = OrderChange(D("20.25"))
     error = refusal(lambda: seat.app.order_updates.preview(deal, change, Dropped(trailing=True)))
     assert (error.code, "would stay trailing" in error.message) == ("USAGE", True)

@@ -304,7 +304,7 @@ def test_a_close_that_is_called_back_before_the_send_is_not_sent(seat: Seat) -> 
 
 def call_back(seat: Seat) -> Callable[[Any], None]:
     def press(_: Any) -> None:
-        seat.app.recall.call_back()
+        seat.app.send_gate.call_back()
 
     return press
 

@@ -23,7 +23,7 @@ from capcli.domain.account import Account, Position
 from capcli.domain.effect import AccountBook, Effect, effect_of, gain
 from capcli.domain.market import Market, Side
 from capcli.domain.money import EXACT, cents, floor_to
-from capcli.domain.order import Leg, LegForm, OrderRequest, order_body
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, order_body
 from capcli.domain.sizing import figures
 from capcli.marketdata.conversion import rates_of
 from capcli.paper import catalogue
@@ -170,19 +170,19 @@ def legged(venue: Venue, request: OrderRequest) -> OrderRequest:
     if request.side is Side.SELL:
         below, above = above, below
     worth = far * request.size * ABOUT[venue.currency] / ABOUT[CURRENCIES.get(request.epic, "USD")]
-    form = venue.chance.choice([None, LegForm.LEVEL, LegForm.DISTANCE, LegForm.AMOUNT])
+    form = venue.chance.choice([None, ExitForm.LEVEL, ExitForm.DISTANCE, ExitForm.AMOUNT])
     stop, limit = {
         None: (None, None),
-        LegForm.LEVEL: (below, above),
-        LegForm.DISTANCE: (far, far),
-        LegForm.AMOUNT: (floor_to(worth, D("0.01")), floor_to(worth, D(1)) + 1),
+        ExitForm.LEVEL: (below, above),
+        ExitForm.DISTANCE: (far, far),
+        ExitForm.AMOUNT: (floor_to(worth, D("0.01")), floor_to(worth, D(1)) + 1),
     }[form]
     if form is None or stop is None:
         return request
     return replace(
         request,
-        stop=Leg(form, stop),
-        limit=venue.chance.choice([None, Leg(form, limit)]),
+        stop=ExitOrder(form, stop),
+        limit=venue.chance.choice([None, ExitOrder(form, limit)]),
     )
 
 
@@ -208,7 +208,7 @@ def new_legs(
     """
     told = (effect.stop_level, effect.limit_level)
     made = next(((row.stop_level, row.limit_level) for row in after if row.deal_id not in known), told)
-    if request.stop is None or request.stop.form is not LegForm.AMOUNT:
+    if request.stop is None or request.stop.form is not ExitForm.AMOUNT:
         return told
     most = catalogue.MARKETS[request.epic].step * D("0.6")
     pairs = zip(told, made, strict=True)

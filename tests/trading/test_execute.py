@@ -751,7 +751,9 @@ def test_a_process_that_died_is_settled_by_the_next(
         raise Crash
 
     place = (
-        (seat.app.journal, "move") if last_words == "CLAIMED" else (seat.app.order_desk.broker, "_send_now")
+        (seat.app.journal, "move")
+        if last_words == "CLAIMED"
+        else (seat.app.order_context.broker, "_send_now")
     )
     monkeypatch.setattr(place[0], place[1], die)
     with pytest.raises(Crash):
@@ -788,13 +790,13 @@ def test_what_is_left_behind_before_its_send_may_be_live_as_well(
 ) -> None:
     preview_id = seat.preview().preview_id
     told: list[Any] = []
-    real = seat.app.order_desk.broker.send
+    real = seat.app.order_context.broker.send
 
     def leave(*args: Any, **options: Any) -> Any:
         told.append(seat.app.executions.left_behind(preview_id))
         return real(*args, **options)
 
-    monkeypatch.setattr(seat.app.order_desk.broker, "send", leave)
+    monkeypatch.setattr(seat.app.order_context.broker, "send", leave)
     assert seat.execute(preview_id).data.state is S.LANDED
     assert (told[0].data.state, told[0].exit_code) == (S.UNKNOWN, 8)
 
@@ -815,7 +817,7 @@ def test_what_is_left_behind_on_its_way_may_be_live(seat: Seat) -> None:
 def test_an_order_that_is_called_back_before_the_send_is_not_sent(seat: Seat) -> None:
     preview_id = seat.preview().preview_id
     assert refusal(lambda: seat.app.executions.left_behind(preview_id)).code == "INTERRUPTED"
-    assert seat.app.recall.call_back()
+    assert seat.app.send_gate.call_back()
     assert refusal(lambda: seat.execute(preview_id)).exit_code == 130
     assert seat.execute(preview_id).exit_code == 130
     assert not seat.tap.orders()
@@ -833,7 +835,7 @@ def test_an_order_that_waits_for_its_turn_is_not_sending_yet_and_can_be_called_b
     def waits(_self: Any, _live: Any, _account_id: str) -> None:
         attempt = seat.app.journal.attempt_of(preview_id)
         seen.append(attempt and attempt.state)
-        seat.app.recall.call_back()
+        seat.app.send_gate.call_back()
 
     monkeypatch.setattr("capcli.broker.client.CapitalBroker._elsewhere", waits)
     error = refusal(lambda: seat.execute(preview_id))
@@ -849,7 +851,7 @@ def test_what_has_begun_to_be_sent_is_not_called_back(seat: Seat) -> None:
     answers: list[bool] = []
 
     def press(_: httpx.Request) -> None:
-        answers.append(seat.app.recall.call_back())
+        answers.append(seat.app.send_gate.call_back())
 
     seat.tap.breaks("POST", "/positions", before=press)
     assert seat.execute(preview_id).data.state is S.LANDED

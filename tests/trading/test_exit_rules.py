@@ -17,13 +17,13 @@ from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Market, Side
 from capcli.domain.money import ceil_to, floor_to
-from capcli.domain.order import Leg, LegForm, OrderRequest, Trigger, order_body
-from capcli.domain.policy import Case
+from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger, order_body
+from capcli.domain.policy import CheckInput
 from capcli.domain.sizing import figures
 from capcli.errors import CapcliError
 from capcli.paper.state import reset
 from capcli.trading.amend_order_plan import OrderChange
-from capcli.trading.snapshot import judge, look
+from capcli.trading.snapshot import check_input, take_snapshot
 from tests.domain.builders import a_case
 from tests.support.clock import START, Time
 from tests.support.seat import Seat, refusal
@@ -61,7 +61,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield Bench(seat, {epic: seat.app.broker.market(epic) for epic in EPICS})
 
 
-def case_of(request: OrderRequest, market: Market, order_type: OrderType | None) -> Case:
+def case_of(request: OrderRequest, market: Market, order_type: OrderType | None) -> CheckInput:
     account = a_case().account
     rules = market.rules.for_orders()
     assert rules is not None
@@ -89,7 +89,7 @@ def order_at(market: Market, side: Side, off: Decimal) -> Trigger | None:
     side=st.sampled_from(Side),
     off=st.sampled_from([D(0), D(3), D(30), D(60)]),
     rule=st.sampled_from(["stop", "limit"]),
-    form=st.sampled_from([LegForm.LEVEL, LegForm.DISTANCE]),
+    form=st.sampled_from([ExitForm.LEVEL, ExitForm.DISTANCE]),
     bound=st.sampled_from(["min", "max"]),
     steps=st.integers(-3, 3),
     part=st.sampled_from([D(0), D("0.5"), D(1)]),
@@ -100,7 +100,7 @@ def test_checks_and_paper_broker_agree_on_every_leg(
     side: Side,
     off: Decimal,
     rule: str,
-    form: LegForm,
+    form: ExitForm,
     bound: str,
     steps: int,
     part: Decimal,
@@ -116,10 +116,10 @@ def test_checks_and_paper_broker_agree_on_every_leg(
     away = floor_to(edge, rules.price_step) + steps * rules.price_step
     below = (side is Side.BUY) is (rule == "stop")
     level = base - away if below else base + away
-    value = away if form is LegForm.DISTANCE else level
+    value = away if form is ExitForm.DISTANCE else level
     if value <= 0 or level <= 0:
         return
-    leg = Leg(form, value)
+    leg = ExitOrder(form, value)
     legs = {"stop": leg} if rule == "stop" else {"limit": leg}
     request = OrderRequest(epic, side, rules.min_size, trigger=trigger, **legs)
     order_type = OrderType.LIMIT if trigger else None
@@ -131,23 +131,23 @@ def test_checks_and_paper_broker_agree_on_every_leg(
 def test_an_amended_order_is_measured_by_the_live_quote_too(seat: Seat) -> None:
     quote = seat.app.broker.market("SILVER").quote
     deal = seat.open(trigger=Trigger(D("20"))).deal_id or ""
-    rules = look(seat.app.desk, seat.request(), with_orders=False).rules
+    rules = take_snapshot(seat.app.context, seat.request(), with_orders=False).rules
     least = rules.min_stop_distance.at(quote.exit(Side.BUY))
     # Far enough for the order's own level, which is a third below the quote, and not for the quote.
     between = ceil_to(rules.min_stop_distance.at(D(20)), rules.price_step)
     assert between < least * NEAR
-    change = OrderChange(legs=Change(Leg(LegForm.DISTANCE, between)))
+    change = OrderChange(legs=Change(ExitOrder(ExitForm.DISTANCE, between)))
     error = refusal(lambda: seat.app.order_amendments.amend(deal, change, confirmed=True))
     assert isinstance(error, CapcliError)
     assert (error.code, error.details["failed"]) == ("CHECKS_FAILED", ["stop"])
     assert seat.tap.seen("PUT") == []
-    enough = OrderChange(legs=Change(Leg(LegForm.DISTANCE, ceil_to(least * FAR, rules.price_step))))
+    enough = OrderChange(legs=Change(ExitOrder(ExitForm.DISTANCE, ceil_to(least * FAR, rules.price_step))))
     assert seat.app.order_amendments.amend(deal, enough, confirmed=True).exit_code == 0
 
 
 def test_a_far_stop_below_a_low_order_has_room_down_to_the_lowest_price(seat: Seat) -> None:
-    scene = look(seat.app.desk, seat.request(), with_orders=False)
-    request = seat.request(trigger=Trigger(D(10)), stop=Leg(LegForm.LEVEL, scene.rules.price_step))
-    verdict = policy.stop(judge(seat.app.desk, scene, request, OrderType.LIMIT))
+    snapshot = take_snapshot(seat.app.context, seat.request(), with_orders=False)
+    request = seat.request(trigger=Trigger(D(10)), stop=ExitOrder(ExitForm.LEVEL, snapshot.rules.price_step))
+    verdict = policy.stop(check_input(seat.app.context, snapshot, request, OrderType.LIMIT))
     assert verdict is not None
     assert verdict.passed

@@ -342,7 +342,7 @@ def test_called_back_in_the_middle_it_tells_what_was_done(seat: Seat) -> None:
     first, second = seat.open().deal_id, seat.open().deal_id
 
     def press(_request: httpx.Request) -> None:
-        seat.app.recall.call_back()
+        seat.app.send_gate.call_back()
 
     seat.tap.breaks("DELETE", "/positions", before=press)
     done: list[Flattened] = []
@@ -359,7 +359,7 @@ def test_called_back_while_the_rest_went_by_other_hands_it_says_to_look(seat: Se
     deals = {seat.open().deal_id for _ in range(2)}
 
     def press(request: httpx.Request) -> None:
-        seat.app.recall.call_back()
+        seat.app.send_gate.call_back()
         (other,) = deals - {request.url.path.rpartition("/")[2]}
         url = request.url.copy_with(path=f"/api/v1/positions/{other}")
         seat.time.sleep(1)  # the other hands' request counts at the broker and not with us

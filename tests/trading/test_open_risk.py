@@ -21,16 +21,16 @@ from capcli.domain.stored_order import StoredOrder, write_baseline, write_order
 from capcli.store.journal import SqliteJournal
 from capcli.trading.open_risk import (
     Book,
-    Flight,
-    counts_flights,
-    flights,
+    InFlightOrder,
+    counts_in_flight,
     foreign_orders,
+    in_flight_orders,
     loss_at,
     lost,
+    open_risk,
     order_at,
     orders_on,
     position_at,
-    standing,
     total_at_stops,
 )
 from tests.domain.builders import ACCOUNT, MARKET, an_order, level
@@ -62,7 +62,9 @@ def send(journal: SqliteJournal, number: int = 1, order: StoredOrder = BUY, **fa
 
 
 def on_their_way(journal: SqliteJournal, positions: Any = (), orders: Any = ()) -> list[str]:
-    return [one.attempt.attempt_id for one in flights(journal, PLACE, tuple(positions), tuple(orders))]
+    return [
+        one.attempt.attempt_id for one in in_flight_orders(journal, PLACE, tuple(positions), tuple(orders))
+    ]
 
 
 def test_an_order_on_its_way_counts_until_the_book_shows_it(journal: SqliteJournal) -> None:
@@ -106,13 +108,13 @@ def test_a_close_on_its_way_is_no_order_and_hides_none(journal: SqliteJournal) -
     assert on_their_way(journal) == [lost.attempt_id]
 
 
-def flight(order: StoredOrder = BUY, **facts: Any) -> Flight:
-    return Flight(an_attempt(**facts), order)
+def flight(order: StoredOrder = BUY, **facts: Any) -> InFlightOrder:
+    return InFlightOrder(an_attempt(**facts), order)
 
 
 def counted(book: Book, apart: str | None = None, rate: str = "1") -> tuple[Decimal, str | None, Decimal]:
     request = an_order("1")
-    found = standing(book, request, figures(request, MARKET, ACCOUNT, D(rate)), (), apart)
+    found = open_risk(book, request, figures(request, MARKET, ACCOUNT, D(rate)), (), apart)
     return found.risk, found.unprotected, found.margin
 
 
@@ -144,7 +146,7 @@ def test_what_has_no_stop_is_named() -> None:
 def test_the_margin_of_an_order_in_another_market_is_not_known() -> None:
     gold = StoredOrder(replace(an_order("1"), epic="GOLD"), None, D(30), D(29), None)
     request = an_order("1")
-    found = standing(
+    found = open_risk(
         Book((), (), (flight(gold),)), request, figures(request, MARKET, ACCOUNT, D(1)), (), None
     )
     assert (found.margin, found.unpriced) == (0, "a_000000000001, an order in GOLD on its way")
@@ -176,8 +178,8 @@ def test_a_book_counts_what_is_there_and_what_is_about_to_be() -> None:
     "limit", [{"max_open_positions": 1}, {"max_orders_per_day": 1}, {"max_margin_pct": D(1)}]
 )
 def test_orders_on_their_way_matter_while_a_limit_counts_them(limit: dict[str, Any]) -> None:
-    assert counts_flights(Policy("paper", True, **limit))
-    assert not counts_flights(Policy("paper", True, max_position_size=D(1)))
+    assert counts_in_flight(Policy("paper", True, **limit))
+    assert not counts_in_flight(Policy("paper", True, max_position_size=D(1)))
 
 
 def of_day(**facts: Any) -> bool:

@@ -368,7 +368,7 @@ def test_closing_all_that_is_called_back_finishes_the_close_under_way_and_starts
     first, second = (seat.open(size="1").deal_id for _ in range(2))
 
     def press(_: Any) -> None:
-        seat.app.recall.call_back()
+        seat.app.send_gate.call_back()
 
     seat.tap.breaks("DELETE", f"/positions/{first}", before=press)
     reply = close_all(seat)
@@ -517,7 +517,7 @@ def test_a_part_that_is_being_sent_is_told_to_be_under_way(
     deal = seat.open(size="5").deal_id or ""
     begun: list[str] = []
     told: list[Any] = []
-    real = seat.app.order_desk.broker.send
+    real = seat.app.order_context.broker.send
 
     def ask(_: Any) -> None:
         told.append(seat.app.reductions.part_so_far(deal, D(2), begun[0]))
@@ -529,7 +529,7 @@ def test_a_part_that_is_being_sent_is_told_to_be_under_way(
     if sent:
         seat.tap.breaks("POST", "/positions", before=ask)
     else:
-        monkeypatch.setattr(seat.app.order_desk.broker, "send", send)
+        monkeypatch.setattr(seat.app.order_context.broker, "send", send)
     assert reduce(seat, deal, "2", begun=begun.append).exit_code == 0
     problem = told[0].problem
     assert problem.message.startswith(f"The partial close of {deal} is under way and goes on.")

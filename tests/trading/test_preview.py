@@ -6,7 +6,7 @@ import pytest
 from capcli.domain.account import OrderType
 from capcli.domain.attempt import PreviewState
 from capcli.domain.market import Side
-from capcli.domain.order import Kind, Leg, LegForm, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, Kind, Trigger
 from capcli.domain.policy import Rule
 from capcli.errors import EpicUnknown, RulesMissing, UsageError
 from tests.support.clock import Time
@@ -17,8 +17,8 @@ from tests.support.tap import says
 D = Decimal
 
 
-def leg(form: LegForm, value: str) -> Leg:
-    return Leg(form, D(value))
+def leg(form: ExitForm, value: str) -> ExitOrder:
+    return ExitOrder(form, D(value))
 
 
 def stored(seat: Seat) -> int:
@@ -50,10 +50,10 @@ def test_a_preview_that_fails_is_stored_and_never_executable(seat: Seat) -> None
 
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize(
-    ("form", "value"), [(LegForm.LEVEL, None), (LegForm.DISTANCE, "1.5"), (LegForm.AMOUNT, "3")]
+    ("form", "value"), [(ExitForm.LEVEL, None), (ExitForm.DISTANCE, "1.5"), (ExitForm.AMOUNT, "3")]
 )
 def test_every_form_of_stop_and_limit_opens_a_protected_position(
-    seat: Seat, side: Side, form: LegForm, value: str | None
+    seat: Seat, side: Side, form: ExitForm, value: str | None
 ) -> None:
     down, up = ("24.5", "38.5") if side is Side.BUY else ("38.5", "24.5")
     done = seat.open(side=side, stop=leg(form, value or down), limit=leg(form, value or up))
@@ -84,7 +84,7 @@ def test_a_working_order_infers_its_type_from_its_side_of_the_price(
 
 
 def test_a_working_order_keeps_its_stop_and_says_so(seat: Seat) -> None:
-    done = seat.open(trigger=Trigger(D("27.0")), stop=stop_at("25.50"), limit=leg(LegForm.DISTANCE, "3"))
+    done = seat.open(trigger=Trigger(D("27.0")), stop=stop_at("25.50"), limit=leg(ExitForm.DISTANCE, "3"))
     assert (done.protected, done.stop_level) == ("yes", D("25.50"))
     assert done.sentence == "LIMIT order to BUY 1.5 SILVER at 27.0 is waiting, stop 25.50 in place."
 
@@ -99,13 +99,13 @@ def test_a_type_that_contradicts_the_level_fails_its_check(seat: Seat) -> None:
     [
         {"size": "0"},
         {"size": "-1"},
-        {"stop": leg(LegForm.LEVEL, "0")},
-        {"limit": leg(LegForm.AMOUNT, "-3")},
+        {"stop": leg(ExitForm.LEVEL, "0")},
+        {"limit": leg(ExitForm.AMOUNT, "-3")},
         {"trigger": Trigger(D(0))},
         {"trailing": True},
         {"trailing": True, "stop": stop_at("25")},
         {"guaranteed": True},
-        {"trailing": True, "guaranteed": True, "stop": leg(LegForm.DISTANCE, "1")},
+        {"trailing": True, "guaranteed": True, "stop": leg(ExitForm.DISTANCE, "1")},
         {"epic": "SIL VER"},
         {"epic": '"'},
     ],

@@ -13,7 +13,7 @@ from capcli.domain.account import OrderType
 from capcli.domain.atr import average_true_range
 from capcli.domain.market import Resolution, Side
 from capcli.domain.money import on_grid
-from capcli.domain.order import Leg, LegForm, Trigger
+from capcli.domain.order import ExitForm, ExitOrder, Trigger
 from capcli.domain.risk import ONE_UNIT, Risk
 from capcli.reply import Reply
 from capcli.trading.propose import Proposal
@@ -80,13 +80,13 @@ def test_a_risk_below_the_smallest_size_is_refused_with_its_arithmetic(seat: Sea
     ("risk", "stop", "said"),
     [
         ("1", None, "needs a stop"),
-        ("1", Leg(LegForm.AMOUNT, D(5)), "as a level or a distance"),
+        ("1", ExitOrder(ExitForm.AMOUNT, D(5)), "as a level or a distance"),
         ("0", stop_at("24.50"), "above 0 and at most 100"),
         ("100.5", stop_at("24.50"), "above 0 and at most 100"),
     ],
 )
 def test_a_risk_that_gives_no_size_is_a_usage_error(
-    seat: Seat, risk: str, stop: Leg | None, said: str
+    seat: Seat, risk: str, stop: ExitOrder | None, said: str
 ) -> None:
     error = refusal(lambda: by_risk(seat, risk, stop=stop))
     assert (error.code, seat.tap.requests) == ("USAGE", [])
@@ -180,7 +180,7 @@ def test_a_level_fits_one_side_and_the_other_says_why_not(seat: Seat) -> None:
 
 
 def test_when_neither_side_fits_the_problem_says_so(seat: Seat) -> None:
-    reply = propose(seat, "0.0001", stop=Leg(LegForm.DISTANCE, D(5)))
+    reply = propose(seat, "0.0001", stop=ExitOrder(ExitForm.DISTANCE, D(5)))
     assert reply.problem is not None
     assert (reply.problem.code, reply.exit_code, reply.data.next) == ("CHECKS_FAILED", 5, None)
     assert "Neither side fits" in reply.problem.message
@@ -188,7 +188,7 @@ def test_when_neither_side_fits_the_problem_says_so(seat: Seat) -> None:
 
 def test_a_side_that_cannot_be_paid_is_marked_and_its_preview_not_executable(seat: Seat) -> None:
     seat.app.account_changes.prefer(Wanted(leverages={"COMMODITIES": D(1)}), confirmed=True)
-    near = Leg(LegForm.DISTANCE, D("0.2"))
+    near = ExitOrder(ExitForm.DISTANCE, D("0.2"))
     both = propose(seat, "10", stop=near).data
     assert all(side.refused and "funds" in side.refused for side in both.sides)
     one = propose(seat, "10", stop=near, side=Side.BUY)

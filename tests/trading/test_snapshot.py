@@ -10,15 +10,15 @@ from capcli.domain.account import Rows
 from capcli.domain.attempt import AttemptState
 from capcli.errors import Exit, UnreadableAnswer
 from capcli.trading.snapshot import (
-    Desk,
+    Context,
     active_account,
     active_account_id,
     broker_midnight,
+    check_input,
     clock_fault,
-    judge,
-    look,
     not_sent,
     orders_today,
+    take_snapshot,
     with_day,
 )
 from tests.domain.builders import ACCOUNT
@@ -42,61 +42,65 @@ def test_the_active_account_must_be_in_the_brokers_list() -> None:
 
 def test_the_orders_of_a_day_are_ours_and_everybody_elses(seats: Seats) -> None:
     seat = seats(CAP_MAX_ORDERS_PER_DAY="5")
-    desk = seat.app.order_desk
+    context = seat.app.order_context
     foreign = order_row("foreign", at=seat.time.now())
-    assert orders_today(desk, FIRST_ACCOUNT, ()) == 0
+    assert orders_today(context, FIRST_ACCOUNT, ()) == 0
     seat.open()
-    assert orders_today(desk, FIRST_ACCOUNT, (foreign,)) == 2
+    assert orders_today(context, FIRST_ACCOUNT, (foreign,)) == 2
     seat.time.tick(timedelta(days=1).total_seconds())
-    desk.broker.session()
-    assert orders_today(desk, FIRST_ACCOUNT, ()) == 0
+    context.broker.session()
+    assert orders_today(context, FIRST_ACCOUNT, ()) == 0
 
 
 def test_the_orders_of_a_day_are_not_counted_without_a_limit(seat: Seat) -> None:
     seat.open()
-    assert orders_today(seat.app.order_desk, FIRST_ACCOUNT, (order_row("foreign"),)) == 0
+    assert orders_today(seat.app.order_context, FIRST_ACCOUNT, (order_row("foreign"),)) == 0
 
 
 def test_an_account_is_found_by_a_login_where_nothing_was_read_yet(seat: Seat) -> None:
-    assert active_account_id(seat.app.order_desk) == FIRST_ACCOUNT
-    assert active_account_id(seat.app.order_desk) == FIRST_ACCOUNT
+    assert active_account_id(seat.app.order_context) == FIRST_ACCOUNT
+    assert active_account_id(seat.app.order_context) == FIRST_ACCOUNT
     assert seat.tap.seen("POST") == ["POST /session"]
 
 
-def rates(desk: Desk, seat: Seat, *, opening: bool) -> set[str]:
-    return set(look(desk, seat.request(), with_orders=False, opening=opening).rates)
+def rates(context: Context, seat: Seat, *, opening: bool) -> set[str]:
+    return set(take_snapshot(context, seat.request(), with_orders=False, opening=opening).rates)
 
 
 def test_the_rates_of_other_deals_are_read_where_they_count(seats: Seats) -> None:
     seat, bound = seats(), seats(CAP_MAX_TOTAL_RISK_PCT="50")
-    assert rates(seat.app.order_desk, seat, opening=True) == {"USD"}
+    assert rates(seat.app.order_context, seat, opening=True) == {"USD"}
     seat.open("DE40", "0.1")
-    assert rates(seat.app.order_desk, seat, opening=True) == {"USD", "EUR"}
-    assert rates(seat.app.order_desk, seat, opening=False) == {"USD"}
-    assert rates(bound.app.order_desk, bound, opening=False) == {"USD", "EUR"}
+    assert rates(seat.app.order_context, seat, opening=True) == {"USD", "EUR"}
+    assert rates(seat.app.order_context, seat, opening=False) == {"USD"}
+    assert rates(bound.app.order_context, bound, opening=False) == {"USD", "EUR"}
 
 
 def test_what_the_day_brought_is_read_where_a_limit_asks(seats: Seats) -> None:
     seat, bound = seats(), seats(CAP_MAX_DAILY_LOSS="100")
     seat.app.closings.close(seat.open().deal_id or "", confirmed=True)
     for one, count in ((seat, 0), (bound, 1)):
-        desk = one.app.order_desk
-        scene = look(desk, one.request(), with_orders=False, opening=False)
-        assert scene.bookings == ()
-        assert [row.type for row in with_day(desk, scene).bookings].count("TRADE") == count
+        context = one.app.order_context
+        snapshot = take_snapshot(context, one.request(), with_orders=False, opening=False)
+        assert snapshot.bookings == ()
+        assert [row.type for row in with_day(context, snapshot).bookings].count("TRADE") == count
 
 
 @pytest.mark.parametrize("state", [AttemptState.CLAIMED, AttemptState.SENDING])
 def test_what_is_being_sent_right_now_is_no_open_question(seat: Seat, state: AttemptState) -> None:
-    desk = seat.app.order_desk
-    scene = look(desk, seat.request(), with_orders=False)
+    context = seat.app.order_context
+    snapshot = take_snapshot(context, seat.request(), with_orders=False)
     sending = a_close(
-        env="paper", host=desk.broker.host, account_id=FIRST_ACCOUNT, state=state, created_at=desk.clock()
+        env="paper",
+        host=context.broker.host,
+        account_id=FIRST_ACCOUNT,
+        state=state,
+        created_at=context.clock(),
     )
-    desk.journal.open_attempt(sending)
+    context.journal.open_attempt(sending)
     for later, held in ((59, ()), (1, (sending.attempt_id,))):
         seat.time.tick(later)
-        blocked = judge(desk, scene, seat.request(), None).blocked
+        blocked = check_input(context, snapshot, seat.request(), None).blocked
         assert blocked is not None
         assert blocked.unresolved == held
 
@@ -116,10 +120,10 @@ def test_what_was_not_sent_says_how_long_to_wait_and_what_to_do() -> None:
 
 @pytest.mark.parametrize(("env", "told"), [("paper", None), ("demo", "has expired by the broker's clock.")])
 def test_the_paper_brokers_faster_time_ends_no_preview(seat: Seat, env: str, told: str | None) -> None:
-    desk = dataclasses.replace(seat.app.order_desk, env=env)
-    now = desk.clock()
+    context = dataclasses.replace(seat.app.order_context, env=env)
+    now = context.clock()
     preview = a_preview(created_at=now, expires_at=now + timedelta(seconds=60), broker_time=now)
-    assert clock_fault(desk, preview) is None, "the broker has not said yet what time it is"
-    desk.broker.session()
+    assert clock_fault(context, preview) is None, "the broker has not said yet what time it is"
+    context.broker.session()
     seat.time.tick(120)
-    assert clock_fault(desk, preview) == told
+    assert clock_fault(context, preview) == told

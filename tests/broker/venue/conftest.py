@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from tests.cli.conftest import Cli, Result, Time
 
 from .loopback import Script, served
@@ -26,14 +26,14 @@ class Venue:
 
     def __call__(self, *words: str, **env: str) -> Result:
         time = self.capcli.time
-        around = Surroundings(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic)
+        runtime = Runtime(clock=time.clock, sleep=time.sleep, monotonic=time.monotonic)
         keys = {
             "CAP_API_KEY": "key-of-the-venue",
             "CAP_IDENTIFIER": "me@example.com",
             "CAP_API_PASSWORD": "pw-1",
         }
         given = {"CAP_ENV": "demo", "CAP_API_URL": self.url, "CAP_ALLOW_TRADING": "true", **keys, **env}
-        return self.capcli("--json", *words, env=given, around=around)
+        return self.capcli("--json", *words, env=given, runtime=runtime)
 
     def mutations(self) -> list[str]:
         """List what was sent that changes something."""

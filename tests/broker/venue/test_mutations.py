@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from capcli.app import Surroundings
+from capcli.app import Runtime
 from tests.cli.conftest import Cli, Result, Time
 
 from .answers import ORDER, POSITION, REFERENCE, SECOND, usual
@@ -121,14 +121,14 @@ class Bench:
             headers = script.headers(script.seen[-1])
             return httpx.Response(said.status, content=said.content, headers=headers)
 
-        around = Surroundings(
+        runtime = Runtime(
             clock=self.time.clock,
             sleep=self.time.sleep,
             monotonic=self.time.monotonic,
             transport=httpx.MockTransport(handle),
         )
         env = {"CAP_ENV": "demo", "CAP_ALLOW_TRADING": "true", **KEYS}
-        return self.capcli("--json", *words.split(), env=env, around=around)
+        return self.capcli("--json", *words.split(), env=env, runtime=runtime)
 
 
 def ends(script: Script, body: Any, key: str, part: str, path: str) -> Any:

@@ -153,17 +153,17 @@ def _live_faster(start: Start) -> None:
     import httpx
 
     from capcli import system
-    from capcli.app import App, Surroundings
+    from capcli.app import App, Runtime
     from capcli.broker import transport
     from capcli.store import db
 
-    around = Surroundings(
+    runtime = Runtime(
         clock=start.time.now, sleep=start.time.sleep, monotonic=start.time.monotonic, lock_wait_s=_LOCK_S
     )
     real_build, real_handle = App.build, httpx.HTTPTransport.handle_request
 
     def build(*options: Any, **more: Any) -> App:
-        return real_build(*options, **{**more, "around": around})
+        return real_build(*options, **{**more, "runtime": runtime})
 
     def handle(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         request.headers[LABEL], request.headers[PID] = start.step(), str(os.getpid())
