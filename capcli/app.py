@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from capcli.account.stored_alerts import StoredAlerts
     from capcli.broker.client import CapitalBroker
     from capcli.broker.stream import Socket, Streams
+    from capcli.context import Context
     from capcli.credentials.audit import AuditItem, ChainSeal
     from capcli.credentials.live_items import LiveItem, UnlockItem
     from capcli.credentials.session_item import FirstUsableCache
@@ -95,7 +96,6 @@ if TYPE_CHECKING:
     from capcli.trading.propose import Proposals
     from capcli.trading.protect import ProtectedExecutions
     from capcli.trading.send_gate import SendGate
-    from capcli.trading.snapshot import Context
 
 T = TypeVar("T")
 
@@ -702,7 +702,7 @@ class App:
         return tuple(f"{words} This command goes on without it." for words in said)
 
     def _context(self, broker: "CapitalBroker", policy: "Policy") -> "Context":
-        from capcli.trading.snapshot import Context
+        from capcli.context import Context
 
         return Context(
             self.env,
@@ -766,6 +766,7 @@ class App:
         return self._once("mandates", self._mandates)
 
     def _mandates(self) -> "Mandates":
+        from capcli.safety.halt import refuse_while_halted
         from capcli.safety.mandate import Mandates, Tools
         from capcli.store.mandate_files import MandateFiles
 
@@ -779,7 +780,7 @@ class App:
             ledger=self._ledger,
             files=MandateFiles(self.folders.state / "mandates"),
             cancel=cancel,
-            refuse_while_halted=self.order_context.refuse_while_halted,
+            refuse_while_halted=partial(refuse_while_halted, self.order_context.halt),
             clock=self._runtime.clock,
             ids=self._runtime.ids,
             new_secret=lambda: secrets.token_hex(32),

@@ -14,7 +14,7 @@ from capcli.domain.attempt import Answer
 from capcli.domain.commands import preview_command
 from capcli.domain.money import NotANumber, parse_decimal, short
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, Trigger
-from capcli.errors import CapcliError, RateLimited, SessionLost
+from capcli.errors import CapcliError, Exit, RateLimited, SessionLost, Unreachable, kind_of
 
 RETRY_AFTER_S = 30
 _TOO_MANY, _UNAUTHORISED = 429, 401
@@ -261,3 +261,17 @@ def is_passing(reason: str) -> bool:
     """Say whether the same request may well work in a moment."""
     meaning, _ = meaning_of(reason)
     return meaning is not None and meaning.cure is Cure.AGAIN
+
+
+_FIXES = {Exit.LOGIN: "capcli login", Exit.CONFIG: "capcli health"}
+# Before a send a login can meet the limit: where nobody says for how long, wait as long as after one that was
+# refused for it.
+_AFTER_LOGINS_S = 60
+
+
+def not_sent(code: str | None, message: str, again: str, retry_after_s: int | None = None) -> CapcliError:
+    """Return the error of something that was not sent, by its cause: the network where none is known."""
+    kind = kind_of(code) or Unreachable
+    limited = kind.exit_code is Exit.RATE_LIMITED
+    wait = {"retry_after_s": retry_after_s or _AFTER_LOGINS_S} if limited else {}
+    return kind(message, next=_FIXES.get(kind.exit_code, again), **wait)

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from capcli.context import Context
 from capcli.domain.account import Account, Preferences
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptState, Delivery, classify
@@ -25,14 +26,14 @@ from capcli.errors import (
 )
 from capcli.ports import AccountLock
 from capcli.reconcile.deal_account import active_account
-from capcli.refusals import in_words, reason_of
+from capcli.refusals import in_words, not_sent, reason_of
 from capcli.reply import Reply, about
 from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
+from capcli.safety.halt import refuse_while_halted
 from capcli.safety.trading_gate import require_trading
 from capcli.trading.mutation import refusal
 from capcli.trading.send_gate import SendGate
-from capcli.trading.snapshot import Context, not_sent
 
 PREFERENCES_PATH = "/accounts/preferences"
 TOP_UP_PATH = "/accounts/topUp"
@@ -173,7 +174,7 @@ class AccountChanges:
         with about(account_id), self._lock(self._context.env, self._context.broker.host, account_id):
             before = self._context.broker.preferences()
             _check(wanted, before)
-            self._context.refuse_while_halted("The change of preferences")
+            refuse_while_halted(self._context.halt, "The change of preferences")
             if wanted.seen_in(before):
                 return _set(before, account_id, "Nothing to change: it is so already. Nothing was sent.")
             effects = " ".join(_effects(wanted, before))

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli.account.exposure import ExposureRow, exposure_rows
+from capcli.context import Context
 from capcli.domain.account import Account, Activity, Position, Transaction, UnreadableRow, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.bookings import realised
@@ -20,7 +21,7 @@ from capcli.marketdata.conversion import known_rates
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
 from capcli.trading.open_risk import Book, InFlightOrder, in_flight_orders, losses_in, total_at_stops
-from capcli.trading.snapshot import Context, broker_midnight, orders_today
+from capcli.trading.snapshot import broker_midnight, orders_today
 
 T = TypeVar("T")
 

@@ -1,10 +1,11 @@
 """Commands that a message proposes, written so that typing them does what the message says."""
 
 from capcli.domain.account import OrderType
+from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.money import short
 from capcli.domain.notes import as_options
-from capcli.domain.order import OrderRequest, wire_time
+from capcli.domain.order import ExitOrder, OrderRequest, wire_time
 from capcli.domain.risk import Risk
 
 SOME_TIME = "YYYY-MM-DDTHH:MM"
@@ -36,3 +37,18 @@ def preview_command(
     words += [leg.words(name) for name, leg in legs if leg]
     words += ["--trailing"] * request.trailing + ["--guaranteed"] * request.guaranteed
     return " ".join([*words, *as_options(request.note, request.tag)])
+
+
+def change_words(change: Change) -> list[str]:
+    """Return the options that ask for this change."""
+    words = [
+        *_leg_words("stop", change.stop, change.no_stop),
+        *_leg_words("limit", change.limit, change.no_limit),
+    ]
+    return words + ["--trailing"] * change.trailing + ["--guaranteed"] * change.guaranteed
+
+
+def _leg_words(name: str, leg: ExitOrder | None, removed: bool) -> list[str]:
+    if removed:
+        return [f"--no-{name}"]
+    return [leg.words(name)] if leg else []

@@ -1,10 +1,12 @@
 """What a process was set up with: folder, settings, keychain. `health` compares a server's with its own."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from capcli.app import App
 from capcli.errors import CapcliError
 from capcli.settings import TABLE
+
+if TYPE_CHECKING:
+    from capcli.app import App
 
 URI = "cap://setup"
 # What a process talks to and how much it says is its own affair; the rest decides what may be traded.
@@ -12,7 +14,7 @@ _OWN = frozenset({"CAP_ENV", "CAP_HTTP_TIMEOUT_S", "CAP_LOG_LEVEL", "CAP_WS_ENAB
 _COMPARED = frozenset(setting.name for setting in TABLE) - _OWN
 
 
-def setup_of(app: App) -> dict[str, Any]:
+def setup_of(app: "App") -> dict[str, Any]:
     """Return the state folder, the settings that are set, and how the keychain answers.
 
     `keychain` is "ok", the code of its error, or null where no credentials are read from it.
@@ -24,7 +26,7 @@ def setup_of(app: App) -> dict[str, Any]:
     return {"state_folder": str(app.folders.state), "settings": settings, "keychain": _keychain(app)}
 
 
-def _keychain(app: App) -> str | None:
+def _keychain(app: "App") -> str | None:
     try:
         if app.env == "paper" or not app.credentials.in_keychain:
             return None

@@ -1,10 +1,10 @@
 """What keeps new risk off an account: an attempt that is not settled, or one that landed late."""
 
+from capcli.context import Context
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.order import Kind
 from capcli.errors import AttemptUnresolved, LateLanding
 from capcli.reconcile.reconciler import Reconciler
-from capcli.trading.snapshot import Context
 
 _NAMES = {
     Kind.CLOSE: "The close",

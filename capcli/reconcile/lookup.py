@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from capcli.context import Context, active_on
 from capcli.domain.account import Activity
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence
 from capcli.domain.candidates import CompetingOrder, ReconciliationReport, Seen, UnconfirmedOrder, Window
@@ -23,7 +24,6 @@ from capcli.domain.stored_order import (
     read_sizes,
 )
 from capcli.errors import CapcliError
-from capcli.trading.snapshot import Context, active_on
 
 # How long an order is looked for again that left no trace, or that was found by its traces alone.
 _WATCH = timedelta(hours=24)

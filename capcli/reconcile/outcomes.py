@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
 from capcli.domain.bracket import Change
-from capcli.domain.commands import preview_command
+from capcli.domain.commands import change_words, preview_command
 from capcli.domain.effect import Effect
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
@@ -17,10 +17,8 @@ from capcli.domain.numbers import result
 from capcli.domain.order import ExitForm, ExitOrder, Kind
 from capcli.domain.stored_order import StoredOrder, read_effect
 from capcli.errors import Exit, Problem
-from capcli.refusals import command_after, in_words, unread
+from capcli.refusals import command_after, in_words, not_sent, unread
 from capcli.reply import Reply
-from capcli.trading.exit_orders import change_words
-from capcli.trading.snapshot import not_sent
 
 
 class StopWork(StrEnum):

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids as typed
+from capcli.context import Context, returning
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.candidates import ReconciliationReport
 from capcli.domain.market import Side
@@ -18,7 +19,6 @@ from capcli.ports import AccountLock
 from capcli.reconcile.outcomes import execution_reply, strayed
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply
-from capcli.trading.snapshot import Context, returning
 
 _NAMES = {
     Kind.CLOSE: "close",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from capcli.context import Context, active_on
 from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Evidence, Protection
 from capcli.domain.candidates import Candidate, ReconciliationReport, Verdict
@@ -16,7 +17,6 @@ from capcli.ports import Broker, DealTaken
 from capcli.reconcile.attribution import Causes
 from capcli.reconcile.lookup import DEFAULT, OrderLookup, Patience
 from capcli.reconcile.readback import ReadBack, filled_as, read_asked, read_back_of
-from capcli.trading.snapshot import Context, active_on
 
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 2.0
 _READ_BACK_PAUSES_S = (0.0, 0.3, 1.0)

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from capcli import ids as typed
+from capcli.context import Context, returning
 from capcli.domain.attempt import AttemptRecord, AttemptState, Evidence, Protection
 from capcli.domain.candidates import ReconciliationReport
 from capcli.domain.order import Kind
@@ -14,7 +15,6 @@ from capcli.ports import AccountLock
 from capcli.reconcile.reconcile import Reconciliations, Settled, problem_of
 from capcli.reconcile.reconciler import Reconciler, is_open, landing_facts
 from capcli.reply import Reply
-from capcli.trading.snapshot import Context, returning
 
 _NOT_PLACED = "it was not placed: a person settled that"
 # What "not placed" makes of an attempt: what was acknowledged was turned down, what left no trace never came.

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from capcli.context import AccountSnapshot
 from capcli.domain.account import Activity, Position, Transaction, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import AttemptRecord, AttemptState
@@ -37,7 +38,6 @@ from capcli.errors import CapcliError, ConfigError
 from capcli.fanout import together
 from capcli.marketdata.conversion import known_rates
 from capcli.ports import Broker, Clock, Journal
-from capcli.trading.snapshot import AccountSnapshot
 
 # What the broker gives at once is a day, less a minute.
 _WINDOW = timedelta(hours=12)

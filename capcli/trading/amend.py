@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids as typed
+from capcli.context import AccountSnapshot
 from capcli.domain.account import Position
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection, classify
 from capcli.domain.bracket import (
@@ -21,6 +22,7 @@ from capcli.domain.bracket import (
     of_position,
     position_body,
 )
+from capcli.domain.commands import change_words
 from capcli.domain.mandate import Tightening
 from capcli.domain.market import Side
 from capcli.domain.money import plain, short
@@ -29,25 +31,19 @@ from capcli.domain.policy import Amends, CheckInput
 from capcli.errors import BrokerRefused, CapcliError, DealUnknown, Exit, Problem, UsageError
 from capcli.ports import AccountLock
 from capcli.reconcile.blocking import refuse_while_unresolved
+from capcli.reconcile.deal_account import placing
 from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed, position_read_back, write_asked
 from capcli.reconcile.reconciler import Reconciler
 from capcli.refusals import in_words
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import Ends, ExitOrders, change_lines, position_told, warning_lines
+from capcli.safety.halt import refuse_while_halted
 from capcli.safety.trading_gate import require_confirmation, require_trading
-from capcli.trading.exit_orders import (
-    change_words,
-    check_change,
-    exits_told,
-    fitted,
-    placed,
-    require_all,
-    require_gain,
-)
+from capcli.trading.exit_orders import check_change, exits_told, fitted, placed, require_all, require_gain
 from capcli.trading.mutation import Mutation as Sending
 from capcli.trading.mutation import Mutations
 from capcli.trading.open_risk import lost, position_at
-from capcli.trading.snapshot import AccountSnapshot, check_input, order_rules, take_snapshot, with_day
+from capcli.trading.snapshot import check_input, order_rules, take_snapshot, with_day
 
 
 class Amendment(Struct, frozen=True):
@@ -150,7 +146,7 @@ class Amendments:
         Raises UsageError and DealUnknown, and ChecksFailed while the price is not far enough for that.
         """
         deal_id = typed.deal_id(deal_id)
-        with self._context.placing(deal_id, f"capcli positions {deal_id}"):
+        with placing(self._context, deal_id, f"capcli positions {deal_id}"):
             position = self._context.broker.position(deal_id)
         require_gain(position, self._context.broker.market(position.epic))
         return Change(stop=ExitOrder(ExitForm.LEVEL, position.level))
@@ -168,7 +164,7 @@ class Amendments:
     @contextmanager
     def _planned(self, deal_id: str, change: Change) -> Iterator[_Plan]:
         """Lend a plan that passed every check, while nobody else changes the account."""
-        with self._context.placing(deal_id, f"capcli positions {deal_id}"):
+        with placing(self._context, deal_id, f"capcli positions {deal_id}"):
             self._context.broker.position(deal_id)
         account_id = self._context.broker.account_id or ""
         with (
@@ -242,7 +238,7 @@ class Amendments:
         """Refuse what must not be sent: what does not fit, and new risk where there may be none."""
         deal_id, losses = plan.position.deal_id, plan.losses
         if losses:
-            self._context.refuse_while_halted("The amendment")
+            refuse_while_halted(self._context.halt, "The amendment")
             what = f"this amendment {' and '.join(losses)}"
             refuse_while_unresolved(self._context, self._reconciler, plan.account_id, what)
             snapshot = with_day(self._context, snapshot)

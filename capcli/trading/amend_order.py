@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids as typed
+from capcli.context import AccountSnapshot
 from capcli.domain import policy
 from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.attempt import (
@@ -35,6 +36,7 @@ from capcli.domain.order import ORDERS_PATH, Kind, OrderRequest, Trigger
 from capcli.errors import BrokerRefused, CapcliError, ChecksFailed, DealUnknown, Exit, Problem, UsageError
 from capcli.ports import AccountLock
 from capcli.reconcile.blocking import refuse_while_unresolved
+from capcli.reconcile.deal_account import placing
 from capcli.reconcile.readback import (
     Ended,
     ReadBack,
@@ -49,6 +51,7 @@ from capcli.reconcile.reconciler import Reconciler
 from capcli.refusals import in_words
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import order_told
+from capcli.safety.halt import refuse_while_halted
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.amend_order_plan import (
     OrderChange,
@@ -66,7 +69,7 @@ from capcli.trading.exit_orders import fitted, placed, require_all
 from capcli.trading.mutation import Mutation as Sending
 from capcli.trading.mutation import Mutations
 from capcli.trading.open_risk import lost, order_at
-from capcli.trading.snapshot import AccountSnapshot, check_input, order_rules, take_snapshot, with_day
+from capcli.trading.snapshot import check_input, order_rules, take_snapshot, with_day
 
 _HELP = "capcli orders amend --help"
 
@@ -145,7 +148,7 @@ class OrderAmendments:
     @contextmanager
     def _planned(self, deal_id: str, change: OrderChange) -> Iterator[Plan]:
         """Lend a plan that passed every check, while nobody else changes the account."""
-        with self._context.placing(deal_id, f"capcli orders {deal_id}"):
+        with placing(self._context, deal_id, f"capcli orders {deal_id}"):
             find_order(self._context.broker, deal_id)
         account_id = self._context.broker.account_id or ""
         with (
@@ -222,7 +225,7 @@ class OrderAmendments:
 
     def _refuse_risk(self, plan: Plan, risks: tuple[str, ...]) -> None:
         """Raise Halted, AttemptUnresolved or LateLanding."""
-        self._context.refuse_while_halted("The amendment")
+        refuse_while_halted(self._context.halt, "The amendment")
         what = f"this amendment {' and '.join(risks)}"
         refuse_while_unresolved(self._context, self._reconciler, plan.account_id, what)
 

@@ -18,12 +18,13 @@ from capcli.domain.bracket import (
     order_body,
     order_shows,
 )
+from capcli.domain.commands import change_words
 from capcli.domain.money import EXACT, plain
 from capcli.domain.numbers import money
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, wire_time
 from capcli.errors import UsageError
 from capcli.safety.approval_text import Ends, ExitOrders, change_lines, order_told, warning_lines
-from capcli.trading.exit_orders import change_words, check_change, exits_told
+from capcli.trading.exit_orders import check_change, exits_told
 from capcli.trading.open_risk import order_at
 
 _HELP = "capcli orders amend --help"

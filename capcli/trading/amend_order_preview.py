@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids as typed
+from capcli.context import Context, active_on, returning
 from capcli.domain.account import OrderType, WorkingOrder
 from capcli.domain.attempt import PreviewRecord, PreviewState
 from capcli.domain.bracket import Change
@@ -20,6 +21,7 @@ from capcli.domain.money import floor_to, plain
 from capcli.domain.order import ORDERS_PATH, ExitForm, ExitOrder, Kind
 from capcli.errors import ChecksFailed, PreviewElsewhere, PreviewExpired, PreviewUnknown, UsageError
 from capcli.ports import AccountLock, Ids
+from capcli.reconcile.deal_account import placing
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import order_told
@@ -34,7 +36,7 @@ from capcli.trading.amend_order_plan import (
     risks_of,
 )
 from capcli.trading.cancel import find_order
-from capcli.trading.snapshot import Context, active_on, clock_fault, life_fault, order_rules, returning
+from capcli.trading.snapshot import clock_fault, life_fault, order_rules
 
 
 class Dropped(Struct, frozen=True):
@@ -94,7 +96,7 @@ class OrderUpdates:
         """
         deal_id = typed.deal_id(deal_id)
         check_order_change(replace(change, legs=_as_distances(change.legs, lambda leg: leg.value)))
-        with self._context.placing(deal_id, f"capcli orders {deal_id}"):
+        with placing(self._context, deal_id, f"capcli orders {deal_id}"):
             order = find_order(self._context.broker, deal_id)
         account_id = self._context.broker.account_id or ""
         lock = self._setting.lock(self._context.env, self._context.broker.host, account_id)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from capcli import ids as typed
+from capcli.context import active_account_id
 from capcli.domain.account import OrderType, Position, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
@@ -23,13 +24,13 @@ from capcli.errors import (
     Unreachable,
 )
 from capcli.ports import Broker
+from capcli.reconcile.deal_account import placing
 from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed, filled_as, order_read_back
 from capcli.reply import Reply
 from capcli.safety.approval_text import order_told
 from capcli.safety.trading_gate import require_confirmation, require_way_out
 from capcli.trading.exit_text import cancel_lines
 from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations
-from capcli.trading.snapshot import active_account_id
 
 # A filled order is for a moment in neither list, and its activity may lag (API page 9.6).
 _FILL_LOOKS_S = (0.0, 0.5, 1.0, 2.0)
@@ -117,7 +118,7 @@ class Cancellations:
                 return _Target(deal_id, order)
             if not last:
                 self._changer.sleep(AGREES_AFTER_S)
-        with self._context.placing(deal_id, f"capcli orders cancel {deal_id}"):
+        with placing(self._context, deal_id, f"capcli orders cancel {deal_id}"):
             raise self._not_waiting(deal_id)
 
     def _not_waiting(self, deal_id: str) -> DealUnknown:

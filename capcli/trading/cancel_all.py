@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from capcli.context import Context
 from capcli.domain.account import WorkingOrder
 from capcli.domain.numbers import counted
 from capcli.reply import Reply
 from capcli.safety.approval_text import order_told, request_text
 from capcli.trading.cancel import Cancellation, Cancellations
 from capcli.trading.exit_text import all_cancels_lines, cancel_lines
-from capcli.trading.snapshot import Context
 from capcli.trading.sweep import Run, Sweep, Swept
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids as typed
+from capcli.context import active_account_id
 from capcli.domain.account import Confirm, Position
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Evidence, Protection
@@ -26,7 +28,7 @@ from capcli.errors import (
     Unreachable,
 )
 from capcli.marketdata.conversion import known_rates, rates_for
-from capcli.reconcile.deal_account import name_account
+from capcli.reconcile.deal_account import name_account, opened_on, placing
 from capcli.reconcile.readback import Ended, ReadBack, asked_of, confirmed
 from capcli.reconcile.reconciler import is_open
 from capcli.reply import Reply
@@ -34,7 +36,6 @@ from capcli.safety.approval_text import opened_told
 from capcli.safety.trading_gate import require_confirmation, require_way_out
 from capcli.trading.exit_text import close_lines
 from capcli.trading.mutation import AGREES_AFTER_S, Mutation, Mutations, refusal
-from capcli.trading.snapshot import active_account_id
 
 _CONFIRM_LOOKS_S = (0.0, 0.2, 0.3, 0.5)
 _DONE, _GONE = 200, 404
@@ -169,7 +170,7 @@ class Closings:
 
     def _target(self, deal_id: str) -> _Target:
         """Read the position. Its id is enough to close it; that it is not there takes two looks."""
-        with self._context.placing(deal_id, f"capcli close {deal_id}"):
+        with placing(self._context, deal_id, f"capcli close {deal_id}"):
             return self._looked_for(deal_id)
 
     def _looked_for(self, deal_id: str) -> _Target:
@@ -238,7 +239,11 @@ class Closings:
         )
         context = self._context
         name_account(
-            unknown, context.broker, context.opened_on, target.deal_id, f"capcli close {target.deal_id}"
+            unknown,
+            context.broker,
+            partial(opened_on, context),
+            target.deal_id,
+            f"capcli close {target.deal_id}",
         )
         return unknown
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.context import Context
 from capcli.domain.account import Position
 from capcli.domain.market import Side
 from capcli.domain.money import short
@@ -13,7 +14,6 @@ from capcli.reply import Reply
 from capcli.safety.approval_text import request_text
 from capcli.trading.close import Closing, Closings, total_of
 from capcli.trading.exit_text import all_closes_lines
-from capcli.trading.snapshot import Context
 from capcli.trading.sweep import Run, Sweep, Swept
 
 

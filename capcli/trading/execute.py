@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from capcli import ids
+from capcli.context import AccountSnapshot, Context, active_on, returning
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, PreviewRecord, PreviewState, classify
 from capcli.domain.commands import preview_command
@@ -37,21 +38,18 @@ from capcli.reconcile.reconcile import settled_words
 from capcli.reconcile.reconciler import Reconciler
 from capcli.reply import Reply, about
 from capcli.safety.approval_text import order_text
+from capcli.safety.halt import refuse_while_halted
 from capcli.safety.mandate_permits import opening_of
 from capcli.safety.trading_gate import require_confirmation, require_trading
 from capcli.trading.margin_check import compare_margin
 from capcli.trading.send_gate import SendGate
 from capcli.trading.snapshot import (
-    AccountSnapshot,
     CalledOff,
-    Context,
     Start,
-    active_on,
     check_input,
     clock_fault,
     failed_after,
     life_fault,
-    returning,
     take_snapshot,
 )
 
@@ -237,7 +235,7 @@ class Executions:
             raise _expired(preview, why)
         require_trading(self._context.policy, "The order")
         if not read_order(preview.document).only_reduces:
-            self._context.refuse_while_halted("The order")
+            refuse_while_halted(self._context.halt, "The order")
         require_confirmation(
             self._context.policy,
             confirmed=confirmed,

@@ -54,21 +54,6 @@ def placed(request: OrderRequest, entry: Decimal, step: Decimal) -> OrderRequest
     return found
 
 
-def change_words(change: Change) -> list[str]:
-    """Return the options that ask for this change."""
-    words = [
-        *_leg_words("stop", change.stop, change.no_stop),
-        *_leg_words("limit", change.limit, change.no_limit),
-    ]
-    return words + ["--trailing"] * change.trailing + ["--guaranteed"] * change.guaranteed
-
-
-def _leg_words(name: str, leg: ExitOrder | None, removed: bool) -> list[str]:
-    if removed:
-        return [f"--no-{name}"]
-    return [leg.words(name)] if leg else []
-
-
 def fitted(case: CheckInput, change: Change, after: Bracket, price: Decimal) -> CheckInput:
     """Put the levels that were worked out into the case; a distance is counted from `price`."""
     figures = replace(

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.context import Context
 from capcli.domain.account import Listed, Position, UnreadableRow, WorkingOrder
 from capcli.domain.money import short
 from capcli.domain.numbers import counted
@@ -33,7 +34,6 @@ from capcli.trading.close import Closing, Closings, Total, total_of
 from capcli.trading.exit_text import all_cancels_lines, all_closes_lines
 from capcli.trading.mutation import AGREES_AFTER_S
 from capcli.trading.send_gate import SendGate
-from capcli.trading.snapshot import Context
 
 T = TypeVar("T")
 

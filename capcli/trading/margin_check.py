@@ -3,6 +3,7 @@
 from contextlib import suppress
 from decimal import Decimal
 
+from capcli.context import AccountSnapshot, Context
 from capcli.domain.account import Account
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending
 from capcli.domain.money import percent_of
@@ -11,7 +12,6 @@ from capcli.domain.order import Kind
 from capcli.domain.policy import CheckInput
 from capcli.errors import CapcliError
 from capcli.reconcile.deal_account import active_account
-from capcli.trading.snapshot import AccountSnapshot, Context
 
 # Off by more than this part of what was expected is said.
 _OFF = Decimal("0.1")

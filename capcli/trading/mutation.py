@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from capcli.context import Context
 from capcli.domain.approval import Asked
 from capcli.domain.attempt import Answer, AttemptRecord, AttemptState, Delivery, PreviewRecord, classify
 from capcli.domain.order import ORDERS_PATH, Kind
@@ -21,13 +22,13 @@ from capcli.errors import (
 )
 from capcli.ports import AttemptBook, Ids
 from capcli.reconcile.readback import ReadBack
-from capcli.refusals import bounded_exit, in_words, is_passing, reason_of, unread
+from capcli.refusals import bounded_exit, in_words, is_passing, not_sent, reason_of, unread
 from capcli.reply import about
 from capcli.safety.approval import LIFE
 from capcli.safety.approval_text import request_text
 from capcli.safety.trading_gate import permit_one_way_out
 from capcli.trading.send_gate import SendGate
-from capcli.trading.snapshot import CalledOff, Context, Start, failed_after, not_sent
+from capcli.trading.snapshot import CalledOff, Start, failed_after
 
 if TYPE_CHECKING:
     from capcli.domain.mandate import Permit, Tightening

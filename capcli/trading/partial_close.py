@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from capcli import ids as typed
+from capcli.context import AccountSnapshot, active_on
 from capcli.domain import policy
 from capcli.domain.account import Position
 from capcli.domain.approval import Asked
@@ -34,6 +35,7 @@ from capcli.errors import (
     UsageError,
 )
 from capcli.reconcile.blocking import refuse_while_order_unresolved
+from capcli.reconcile.deal_account import placing
 from capcli.reconcile.outcomes import Execution, execution_reply
 from capcli.reply import Reply, about
 from capcli.safety.approval import LIFE
@@ -43,7 +45,7 @@ from capcli.trading.close import brokers_figure
 from capcli.trading.execute import Executions
 from capcli.trading.exit_orders import require
 from capcli.trading.exit_text import part_lines
-from capcli.trading.snapshot import AccountSnapshot, active_on, check_input, order_rules, take_snapshot
+from capcli.trading.snapshot import check_input, order_rules, take_snapshot
 
 # Nobody else is told its id, and it is claimed at once: whatever ends in between leaves nothing to execute.
 _WHOLE = Decimal(100)
@@ -143,7 +145,7 @@ class Reductions(Executions):
         and for one that is not below the whole, DealUnknown, RulesMissing.
         """
         deal_id = typed.deal_id(deal_id)
-        with self._context.placing(deal_id, f"capcli close {deal_id} --size {short(pct)}%"):
+        with placing(self._context, deal_id, f"capcli close {deal_id} --size {short(pct)}%"):
             position = self._context.broker.position(deal_id)
         if pct >= _WHOLE:
             raise UsageError(
@@ -198,7 +200,7 @@ class Reductions(Executions):
     def _checked_part(self, deal_id: str, size: Decimal, *, again: bool) -> Iterator[_Part]:
         """Lend a partial close that passed every check, while nobody else changes the account."""
         self._require_netting(deal_id)
-        with self._context.placing(deal_id, _command(deal_id, size)):
+        with placing(self._context, deal_id, _command(deal_id, size)):
             position = self._context.broker.position(deal_id)
         account_id = self._context.broker.account_id or ""
         with (

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from capcli import ids
+from capcli.context import AccountSnapshot, Context
 from capcli.domain.account import OrderType
 from capcli.domain.atr import average_true_range
 from capcli.domain.attempt import PreviewRecord, PreviewState
@@ -32,7 +33,7 @@ from capcli.reconcile.reconcile import Reconciliation, settled_now
 from capcli.reply import Reply
 from capcli.safety.approval_text import harmless
 from capcli.trading.exit_orders import placed
-from capcli.trading.snapshot import AccountSnapshot, Context, check_input, take_snapshot
+from capcli.trading.snapshot import check_input, take_snapshot
 
 
 class Preview(Struct, frozen=True):

@@ -6,6 +6,7 @@ from decimal import Decimal, localcontext
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.context import AccountSnapshot, Context
 from capcli.domain.atr import average_true_range
 from capcli.domain.market import Candle, Resolution, Side
 from capcli.domain.money import EXACT, ceil_to, plain, short
@@ -20,7 +21,7 @@ from capcli.fanout import together
 from capcli.reply import Reply
 from capcli.trading.exit_orders import placed
 from capcli.trading.preview import Preview, Previews, check_request, check_risk, sized_case
-from capcli.trading.snapshot import AccountSnapshot, Context, check_input, take_snapshot
+from capcli.trading.snapshot import check_input, take_snapshot
 
 PERIOD = 14
 TIMES = 2

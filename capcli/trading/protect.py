@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from capcli.context import Context
 from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Protection
 from capcli.domain.order import Kind
@@ -22,7 +23,6 @@ from capcli.trading.amend_order_plan import OrderChange
 from capcli.trading.cancel import Cancellations
 from capcli.trading.close import Closings
 from capcli.trading.execute import Executions
-from capcli.trading.snapshot import Context
 
 _NOT_CLOSED = "It was left open: it was not seen without a stop."
 

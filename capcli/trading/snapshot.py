@@ -1,23 +1,20 @@
 """Gathers what the policy looks at: market, account, book and the day's orders, in one round of reads."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.context import AccountSnapshot, Context
 from capcli.domain.account import (
     Account,
     Activity,
     OrderType,
     Position,
-    Preferences,
-    Transaction,
-    WorkingOrder,
 )
 from capcli.domain.attempt import (
     AttemptRecord,
@@ -31,26 +28,20 @@ from capcli.domain.effect import AccountBook, Effect, effect_of
 from capcli.domain.market import Market, MarketDetails, OrderRules
 from capcli.domain.money import EXACT
 from capcli.domain.order import Kind, OrderRequest
-from capcli.domain.policy import Amends, Blocked, CheckInput, OpenRisk, Policy
+from capcli.domain.policy import Amends, Blocked, CheckInput, OpenRisk
 from capcli.domain.sizing import Figures, figures
 from capcli.domain.stored_order import StoredOrder, read_order
 from capcli.errors import (
     CapcliError,
-    DealUnknown,
-    Exit,
     Halted,
     Interrupted,
     JournalUnreadable,
     RulesMissing,
-    Unreachable,
-    WouldSend,
-    kind_of,
 )
 from capcli.fanout import together
 from capcli.marketdata.conversion import conversion_rate, known_rates, rates_of
-from capcli.ports import AttemptBook, Broker, Clock, HaltSwitch, Journal
-from capcli.reconcile.deal_account import account_of, active_account, name_account
-from capcli.reconcile.readback import require_account
+from capcli.ports import AttemptBook, Broker, Journal
+from capcli.reconcile.deal_account import active_account
 from capcli.safety.halt import refuse_while_halted
 from capcli.trading.open_risk import (
     Book,
@@ -65,90 +56,7 @@ from capcli.trading.open_risk import (
 from capcli.trading.send_gate import SendGate
 
 if TYPE_CHECKING:
-    from capcli.safety.approval import Approvals
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What every use case about orders works with."""
-
-    env: str
-    broker: Broker
-    journal: Journal
-    policy: Policy
-    clock: Clock
-    halt: HaltSwitch
-    approvals: "Approvals"
-    dry_run: bool = False
-    notices: tuple[str, ...] = ()
-    """What a way out says beside its result: settings that cannot be read and that it does not use."""
-
-    def where(self, account_id: str | None) -> str:
-        """Name environment, host and account: where something is closed, and the rest is not."""
-        named = dict.fromkeys((self.env, self.broker.host, f"account {account_id or 'unknown'}"))
-        return ", ".join(named)
-
-    @contextmanager
-    def placing(self, deal_id: str, command: str) -> Iterator[None]:
-        """Name the account where a deal is not there, and the one to ask with `command` where it may be.
-
-        Raises UnreadableAnswer where another program moved the session: then nothing is known of the deal.
-        """
-        try:
-            yield
-        except DealUnknown as error:
-            if "position_deal_id" not in error.details:
-                require_account(self.broker, self.broker.account_id, command)
-            name_account(error, self.broker, self.opened_on, deal_id, command)
-            error.message = f"{error.message} Nothing was sent."
-            raise
-
-    def opened_on(self, deal_id: str) -> str | None:
-        """Return the account that the journal knows a deal of, if it can say so."""
-        return account_of(self.journal, self.env, self.broker.host, deal_id)
-
-    def rehearse(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None,
-        account_id: str,
-        preview_id: str | None = None,
-    ) -> None:
-        """Raise WouldSend on a dry run: called once everything is checked, before anything is recorded."""
-        if self.dry_run:
-            raise WouldSend((method, path, body), account_id=account_id, preview_id=preview_id)
-
-    def refuse_while_halted(self, what: str) -> None:
-        """Raise Halted while somebody halted; `what` names the thing that is not sent then."""
-        refuse_while_halted(self.halt, what)
-
-
-class AccountSnapshot(Struct, frozen=True):
-    """One consistent look at the broker: who we are there, the market, the account and the book.
-
-    `rates`: account currency for one of the market's currency, and of those other deals are in, where known.
-    """
-
-    account_id: str
-    market: Market
-    rules: OrderRules
-    account: Account
-    positions: tuple[Position, ...]
-    orders: tuple[WorkingOrder, ...]
-    orders_today: int
-    preferences: Preferences
-    rates: Mapping[str, Decimal]
-    bookings: tuple[Transaction, ...] = ()
-
-
-def active_on(broker: Broker, account_id: str) -> str:
-    """Return the account that the broker is on, after a switch to the one that is wanted where they differ.
-
-    A login, of this or of another process, may have landed on the preferred account (API page 2.6).
-    """
-    active = broker.session().account_id
-    return active if active == account_id else broker.visit_account(account_id).account_id
+    pass
 
 
 def life_fault(context: Context, preview: PreviewRecord) -> str | None:
@@ -174,23 +82,6 @@ def clock_fault(context: Context, preview: PreviewRecord) -> str | None:
     if context.env != "paper" and has_outlived(preview, broker_now):
         return "has expired by the broker's clock."
     return None
-
-
-def active_account_id(context: Context) -> str:
-    """Return the account that the session is on, after a login where nothing has been read yet."""
-    return context.broker.account_id or context.broker.login().account_id
-
-
-@contextmanager
-def returning(broker: Broker) -> Iterator[None]:
-    """Leave the active account as it was found: which one that is stays the user's choice."""
-    before = broker.account_id
-    try:
-        yield
-    finally:
-        if before is not None and broker.account_id not in {None, before}:
-            with suppress(CapcliError):
-                broker.visit_account(before)
 
 
 def take_snapshot(
@@ -458,7 +349,7 @@ class Start:
         if self.risk is None:
             return
         try:
-            self.context.refuse_while_halted(self.risk)
+            refuse_while_halted(self.context.halt, self.risk)
         except Halted as error:
             self._give_up(attempt, Halted.code, error.message.partition(f". {self.risk}")[0])
             raise
@@ -476,17 +367,3 @@ def failed_after(error: Exception) -> str:
     if isinstance(error, JournalUnreadable):
         return error.message
     return f"{type(error).__name__} after the send: {error}"
-
-
-_FIXES = {Exit.LOGIN: "capcli login", Exit.CONFIG: "capcli health"}
-# Before a send a login can meet the limit: where nobody says for how long, wait as long as after one that was
-# refused for it.
-_AFTER_LOGINS_S = 60
-
-
-def not_sent(code: str | None, message: str, again: str, retry_after_s: int | None = None) -> CapcliError:
-    """Return the error of something that was not sent, by its cause: the network where none is known."""
-    kind = kind_of(code) or Unreachable
-    limited = kind.exit_code is Exit.RATE_LIMITED
-    wait = {"retry_after_s": retry_after_s or _AFTER_LOGINS_S} if limited else {}
-    return kind(message, next=_FIXES.get(kind.exit_code, again), **wait)

@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
+from capcli.context import Context
 from capcli.domain.account import Listed, Position, WorkingOrder
 from capcli.domain.approval import Asked
 from capcli.errors import CapcliError, DealUnknown, Exit, Interrupted, Problem, RowUnreadable, WouldSend
@@ -14,7 +15,6 @@ from capcli.reconcile.readback import require_account
 from capcli.reply import Reply
 from capcli.safety.trading_gate import permit_way_out, require_confirmation, require_way_out
 from capcli.trading.mutation import AGREES_AFTER_S
-from capcli.trading.snapshot import Context
 
 # What the user has to look at first comes first: what may still be open, then what was refused.
 _WORST = (Exit.MAY_BE_LIVE, Exit.BROKER_REFUSED)

@@ -6,17 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from capcli.context import Context, active_account_id
 from capcli.domain.account import Rows
 from capcli.domain.attempt import AttemptState
 from capcli.errors import Exit, UnreadableAnswer
+from capcli.refusals import not_sent
 from capcli.trading.snapshot import (
-    Context,
     active_account,
-    active_account_id,
     broker_midnight,
     check_input,
     clock_fault,
-    not_sent,
     orders_today,
     take_snapshot,
     with_day,
