@@ -17,7 +17,6 @@ class Account(Struct, frozen=True):
     currency: str
     cash: Decimal
     preferred: bool
-    edition: int  # of its positions: another one whenever one of them changes
 
 
 class ExitOrders(Struct, frozen=True):
@@ -133,13 +132,9 @@ def prefer(db: sqlite3.Connection, account_id: str) -> None:
 
 
 def positions_of(db: sqlite3.Connection, account_id: str) -> tuple[Position, ...]:
-    return tuple(map(read_position, position_rows(db, account_id)))
-
-
-def position_rows(db: sqlite3.Connection, account_id: str) -> list[sqlite3.Row]:
     """Oldest first: deal ids count upwards."""
     query = "SELECT * FROM positions WHERE account_id = ? ORDER BY deal_id"
-    return db.execute(query, (account_id,)).fetchall()
+    return tuple(map(read_position, db.execute(query, (account_id,)).fetchall()))
 
 
 def oldest_against(db: sqlite3.Connection, account_id: str, epic: str, direction: str) -> Position | None:
@@ -275,7 +270,6 @@ def _account(row: sqlite3.Row) -> Account:
         row["currency"],
         Decimal(row["cash"]),
         bool(row["preferred"]),
-        row["edition"],
     )
 
 

@@ -27,7 +27,6 @@ from capcli.paper import (
 )
 from capcli.paper.active_faults import armed, holding, strike, strike_stream
 from capcli.paper.answers import answer, refused, without_code
-from capcli.paper.cache import Cache
 from capcli.paper.catalogue import Markets
 from capcli.paper.config import Settings
 from capcli.paper.context import STREAM_URL, Call, Context, Reply, Session
@@ -136,7 +135,6 @@ class PaperBroker:
         self._serves = serves
         self._stream = stream
         self._price_feeds = config.PriceFeeds()
-        self._cache = Cache()
 
     def handle(self, request: Request) -> Response:
         """HEAD is answered like GET: whoever carries the answer leaves its body out."""
@@ -155,7 +153,6 @@ class PaperBroker:
                 now,
                 faults=met,
                 stream=self._stream,
-                cache=self._cache,
                 serves=self._serves,
             )
             return fault_injection.meet(context, request, _answer) if met else _answer(context, request)

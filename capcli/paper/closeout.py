@@ -12,7 +12,7 @@ from capcli.paper import book, money
 from capcli.paper.book import Account, Alarm, Position
 from capcli.paper.catalogue import Market
 from capcli.paper.context import Context
-from capcli.paper.exposure import exposure_of
+from capcli.paper.exposure import Exposure, exposure_of
 from capcli.paper.generator import LEAF, index_of, start_of
 from capcli.paper.matching import close
 from capcli.paper.price_feed import Extent
@@ -67,17 +67,18 @@ def _worst_first(context: Context, owner: Account) -> list[Position]:
 
 def _safe_until(context: Context, owner: Account) -> int:
     """The end of the longest bar around this second in which even the worst prices close nothing."""
+    exposure = exposure_of(context, owner)
     for level in range(_LONGEST, LEAF + 1):
         index = index_of(level, context.second)
-        if _survives(context, owner, level, index):
+        if _survives(context, owner, exposure, level, index):
             return start_of(level, index + 1) - 1
     return context.second
 
 
-def _survives(context: Context, owner: Account, level: int, index: int) -> bool:
+def _survives(context: Context, owner: Account, exposure: Exposure, level: int, index: int) -> bool:
     """As `money.figures`, with each price and rate at the end of its extent that hurts."""
     extent: Callable[[Market], Extent] = partial(context.price_feed.extent, level=level, index=index)
-    exposure, profit, margin = exposure_of(context, owner), money.NOTHING, money.NOTHING
+    profit = margin = money.NOTHING
     for currency, stakes in exposure.stakes:
         worst = load = money.NOTHING
         for market, long, short, cost, weight in stakes:

@@ -99,8 +99,7 @@ def create(db: sqlite3.Connection, settings: Settings, accounts: Sequence[Openin
     for index, opening in enumerate(accounts):
         row = (opening.account_id, opening.name, opening.currency, "0.00", int(index == 0))
         db.execute(
-            "INSERT INTO accounts (account_id, name, currency, cash, preferred, edition)"
-            " VALUES (?, ?, ?, ?, ?, random())",
+            "INSERT INTO accounts (account_id, name, currency, cash, preferred) VALUES (?, ?, ?, ?, ?)",
             row,
         )
         began = settings.market_ms(settings.epoch_ms)

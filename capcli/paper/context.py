@@ -8,7 +8,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from capcli.paper.cache import Cache
 from capcli.paper.catalogue import Market, Markets
 from capcli.paper.config import Settings
 from capcli.paper.price_feed import PriceFeed
@@ -38,7 +37,6 @@ class Context:
         *,
         faults: frozenset[str] = frozenset(),
         stream: str = STREAM_URL,
-        cache: Cache | None = None,
         serves: str | None = None,
     ) -> None:
         self.db = db
@@ -48,7 +46,6 @@ class Context:
         self.now = now
         self.faults = faults
         self.stream = stream
-        self.cache = Cache() if cache is None else cache
         self.serves = serves
 
     @property

@@ -3,9 +3,8 @@
 The sums are of whole price steps and exact; there is no rounding before the cents of the whole account.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from functools import partial
 from itertools import groupby
 from math import lcm
 from typing import NamedTuple
@@ -36,29 +35,21 @@ class Exposure(NamedTuple):
 
     stakes: tuple[tuple[str, tuple[Stake, ...]], ...]
     divisor: int
-    known: Mapping[tuple[Holding, ...], Stake]
 
     @property
     def markets(self) -> tuple[Market, ...]:
-        return tuple(stake.market for stake in self.known.values())
+        return tuple(stake.market for _, stakes in self.stakes for stake in stakes)
 
 
 def exposure_of(context: Context, owner: Account) -> Exposure:
-    found: Exposure = context.cache.get("exposure", owner, partial(_exposure, context, owner))
-    return found
-
-
-def _exposure(context: Context, owner: Account, before: Exposure | None) -> Exposure:
     holdings = holdings_of(context.db, owner.account_id)
     multiple = lcm(*{holding.leverage for holding in holdings})
     by_epic: dict[str, list[Holding]] = {}
     for holding in holdings:
         by_epic.setdefault(holding.epic, []).append(holding)
-    kept = before.known if before and before.divisor == 2 * multiple else {}
-    groups = map(tuple, by_epic.values())
-    known = {rows: kept.get(rows) or _stake(context.markets[rows[0].epic], rows, multiple) for rows in groups}
-    stakes = groupby(sorted(known.values(), key=_currency), _currency)
-    return Exposure(tuple((currency, tuple(group)) for currency, group in stakes), 2 * multiple, known)
+    each = [_stake(context.markets[epic], rows, multiple) for epic, rows in by_epic.items()]
+    stakes = groupby(sorted(each, key=_currency), _currency)
+    return Exposure(tuple((currency, tuple(group)) for currency, group in stakes), 2 * multiple)
 
 
 def _currency(stake: Stake) -> str:

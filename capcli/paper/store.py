@@ -20,7 +20,7 @@ FILE = DatabaseFile(
     unchanged="Nothing was changed on paper.",
     damaged="Move it away to begin with a new paper account.",
 )
-VERSION = 4  # of the tables below
+VERSION = 5  # of the tables below
 _WAL_TRIES = 200
 DEAL, FEE, MARGIN = 0, 1, 2  # ranks of alarms
 OVERNIGHT = "overnight"  # what the alarm of the fee stands under
@@ -29,8 +29,7 @@ TABLES = {
     "settings": "name TEXT PRIMARY KEY, value TEXT",
     "faults": "name TEXT PRIMARY KEY, value TEXT",
     "replays": "epic TEXT PRIMARY KEY, level INTEGER, source TEXT, rounded INTEGER, bars BLOB",
-    "accounts": """account_id TEXT PRIMARY KEY, name TEXT, currency TEXT, cash TEXT, preferred INTEGER,
-        edition INTEGER""",
+    "accounts": """account_id TEXT PRIMARY KEY, name TEXT, currency TEXT, cash TEXT, preferred INTEGER""",
     "preferences": "account_id TEXT, name TEXT, value INTEGER, PRIMARY KEY (account_id, name)",
     "watchlists": "id INTEGER PRIMARY KEY, name TEXT, epics TEXT",
     # One login (cst) has a token for each account that it was on.
@@ -59,6 +58,7 @@ TABLES = {
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS hits_by_bucket ON hits (bucket, at_ms)",
     "DROP INDEX IF EXISTS alarms_by_time",
+    *(f"DROP TRIGGER IF EXISTS positions_{what}" for what in ("come", "change", "go")),
     "CREATE INDEX IF NOT EXISTS alarms_in_order ON alarms (wake_s, rank, deal_id)",
     "CREATE INDEX IF NOT EXISTS positions_by_age ON positions (account_id, deal_id)",
     "CREATE INDEX IF NOT EXISTS positions_by_side ON positions (account_id, epic, direction, deal_id)",
@@ -66,14 +66,6 @@ _INDEXES = (
     "CREATE INDEX IF NOT EXISTS activity_by_account ON activity (account_id, at_ms)",
     "CREATE INDEX IF NOT EXISTS confirms_by_age ON confirms (recorded_ms)",
     "CREATE INDEX IF NOT EXISTS transactions_by_account ON transactions (account_id, at_ms)",
-)
-# Whoever changes an account's positions gives them a new edition, never seen before even where the change is
-# undone: what was made of an edition can be kept without looking at its rows again.
-_EDITION = "BEGIN UPDATE accounts SET edition = random() WHERE account_id = "
-_EDITIONS = (
-    f"CREATE TRIGGER IF NOT EXISTS positions_come AFTER INSERT ON positions {_EDITION} NEW.account_id; END",
-    f"CREATE TRIGGER IF NOT EXISTS positions_change AFTER UPDATE ON positions {_EDITION} NEW.account_id; END",
-    f"CREATE TRIGGER IF NOT EXISTS positions_go AFTER DELETE ON positions {_EDITION} OLD.account_id; END",
 )
 
 
@@ -204,7 +196,7 @@ def _create(db: sqlite3.Connection) -> None:
             db.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
             if not new:
                 _widen(db, name, columns)
-        for definition in (*_INDEXES, *_EDITIONS):
+        for definition in _INDEXES:
             db.execute(definition)
         if not new:
             _complete(db)
@@ -230,7 +222,6 @@ def _complete(db: sqlite3.Connection) -> None:
         ") WHERE status IS NULL"
     )
     db.execute("UPDATE alarms SET rank = 0 WHERE rank IS NULL")
-    db.execute("UPDATE accounts SET edition = random() WHERE edition IS NULL")
     if db.execute("SELECT NOT EXISTS (SELECT 1 FROM holdings)").fetchone()[0]:
         _sum_up(db)
 

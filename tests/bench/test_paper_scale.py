@@ -139,13 +139,8 @@ def test_a_list_costs_what_its_encoding_costs(tmp_path):
         client.wait(seconds=1)
         client.ask("GET", "/positions")
 
-    def new_process() -> None:
-        client.broker._shelf._kept.clear()
-        client.ask("GET", "/positions")
-
     acts = {
         "GET /positions, prices moved": read,
-        "GET /positions, nothing in memory": new_process,
         "msgspec encodes the same from ready objects": lambda: encoder.encode(value),
         "json.dumps of the same": lambda: json.dumps(plain),
     }

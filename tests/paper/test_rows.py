@@ -1,4 +1,4 @@
-"""Rows of the list of positions: kept encoded, and never older than the positions are."""
+"""Rows of the list of positions: each as it is shown alone, and never older than the positions are."""
 
 import json
 

