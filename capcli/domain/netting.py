@@ -70,6 +70,8 @@ def maybe_netted(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
     def doubtful(deals: tuple[str, ...], there: tuple[Position, ...], at: datetime | None) -> Candidate:
         return Candidate(deals, there, level, size, None, Ending.REDUCED, sure=False, at=at, reduced=reduced)
 
+    if size <= most:
+        yield doubtful(reduced, (), at)
     listed = {row.deal_id: row for row in new_positions(lost, seen.positions)}
     rests = {deal_id: (row.size, row.opened_at) for deal_id, row in listed.items()}
     for deal_id, rows in unclaimed_rows(lost, seen, POSITION):
@@ -83,8 +85,6 @@ def maybe_netted(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
     for deal_id, opened_at in fitting.items():
         there = (listed[deal_id],) if deal_id in listed else ()
         yield doubtful((deal_id, *reduced), there, opened_at)
-    if size <= most and not fitting:
-        yield doubtful(reduced, (), at)
 
 
 def _may_be_cut(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:

@@ -445,6 +445,42 @@ def test_a_deal_of_the_size_is_no_verdict_where_opposite_deals_lost_enough_for_t
         assert hedging.verdict is V.LANDED
 
 
+LATER = {"at": NOW + timedelta(seconds=8)}
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "verdict"),
+    [
+        ("1.5", (OPENED, CLOSED, TOOK), V.UNDECIDED),
+        ("1.5", (OPENED, CLOSED, replace(TOOK, **LATER)), V.LANDED),
+        ("1", (OPENED, CLOSED, replace(TOOK, size=D(1)), row("rest", size=D("0.5"))), V.UNDECIDED),
+        ("1", (OPENED, CLOSED, replace(TOOK, size=D(1)), row("rest", size=D("0.5"), **LATER)), V.LANDED),
+        ("1", (OPENED, CLOSED, TOOK), V.LANDED),
+        ("3", (OPENED, CLOSED, replace(TOOK, size=None)), V.UNDECIDED),
+    ],
+)
+def test_only_what_happened_in_its_time_speaks_against_a_deal_of_the_size(
+    size: str, rows: tuple[Activity, ...], verdict: Verdict
+) -> None:
+    lost = replace(netting("1.5", old=size), window=BOUNDED.window)
+    assert find(lost, replace(seen(*rows), at=BOUNDED.window.until + timedelta(hours=1))).verdict is verdict
+
+
+def test_a_hedging_account_reduces_nothing() -> None:
+    lost = replace(netting("1", old="3"), hedges=True)
+    assert find(lost, seen(positions=[SHRUNK])).verdict is V.NOTHING_THERE
+
+
+def test_who_names_an_opposite_deal_means_no_other() -> None:
+    look = seen(row("rest", size=D("0.5")), TOOK, OPENED, CLOSED)
+    found = find(netting("1.5", old="1.5"), look)
+    assert [found.naming(deal).deal_ids for deal in ("rest", "old", "new")] == [  # type: ignore[union-attr]
+        ("rest", "old"),
+        ("old",),
+        ("new",),
+    ]
+
+
 @pytest.mark.parametrize(
     ("look", "verdict"),
     [
