@@ -26,12 +26,12 @@ FOLDER = ROOT / ".github" / "pictures"
 
 
 def runtime(capcli: Cli) -> Runtime:
-    time, numbers = capcli.time, count(1)
+    """Let the time of day stand still while a command runs, however long its threads wait for their turn."""
+    time, numbers, waited = capcli.time, count(1), [0.0]
     return Runtime(
-        # It moves only where something waits, so the threads of one look see one time.
         clock=lambda: time.now,
-        sleep=time.sleep,
-        monotonic=time.monotonic,
+        sleep=waited.append,
+        monotonic=lambda: time.now.timestamp() + sum(waited),
         ids=lambda prefix: f"{prefix}7k2m9x4q{next(numbers):04}",
     )
 
@@ -49,17 +49,24 @@ def buy(capcli: Cli) -> str:
     return f"$ capcli buy SILVER 1.5 --stop 5% --limit 10%\n{shown.strip()}\n\n{question}\n\n{told.strip()}\n"
 
 
+def ordered(capcli: Cli, runtime: Runtime, *order: str) -> str:
+    """Preview and execute an order, and return its deal."""
+    preview = capcli("preview", *order, "--json", runtime=runtime).data["preview_id"]
+    done = capcli("execute", preview, "--confirm", "--json", runtime=runtime)
+    assert done.code == 0, done
+    return str(done.data["deal_id"])
+
+
 def desk(capcli: Cli) -> str:
     """Return what the desk shows to a person with a position and a working order."""
     given = runtime(capcli)
-    for line in (
-        "paper reset --behaviour kind --confirm",
-        "buy SILVER 100 --stop 2% --limit 3%",
-        "buy EURUSD 10000 --at 1.05 --type limit --stop 1.04",
-        "sell GOLD 2 --stop 1%",
+    assert capcli("paper", "reset", "--behaviour", "kind", "--confirm", runtime=given).code == 0
+    for order in (
+        "SILVER --size 100 --stop 2% --limit 3%",
+        "EURUSD --size 10000 --at 1.05 --type limit --stop 1.04",
+        "GOLD --size 2 --sell --stop 1%",
     ):
-        done = capcli(*line.split(), typed="y\n", width=96, runtime=given)
-        assert done.code == 0, done
+        ordered(capcli, given, *order.split())
         capcli.time.now += timedelta(minutes=27)
     environ = {"CAPCLI_HOME": str(capcli.home)}
     call = Call(IOStreams(StringIO(), StringIO(), StringIO(), environ), given)
@@ -106,8 +113,7 @@ def stats(capcli: Cli) -> str:
     assert capcli("paper", "reset", "--behaviour", "kind", "--confirm", runtime=run).code == 0
     for epic, size, side, tag, hours in TRADES:
         order = ("--size", size, "--stop", "4%", "--tag", tag, *(["--sell"] if side == "sell" else []))
-        preview = capcli("preview", epic, *order, "--json", runtime=run).data["preview_id"]
-        deal = capcli("execute", preview, "--confirm", "--json", runtime=run).data["deal_id"]
+        deal = ordered(capcli, run, epic, *order)
         capcli.time.sleep(hours * 3600)
         assert capcli("close", deal, "--confirm", "--json", runtime=run).code == 0
         capcli.time.sleep(4 * 3600)
