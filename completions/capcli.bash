@@ -291,7 +291,7 @@ __capcli_argument() {
     "paper check|"0) source="files" ;;
     "paper faults set|"0) source="drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference success-reason level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut oldest-again no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents" ;;
     "paper faults clear|"0) source="drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference success-reason level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut oldest-again no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents" ;;
-    "help|"0) source="login limits mcp scripts data cron paper agents exit-codes error refusals environment output preview completions reference" ;;
+    "help|"0) source="login limits mcp scripts data cron paper architecture agents exit-codes error refusals environment output preview completions reference" ;;
     *) source= ;;
     esac
 }

@@ -406,7 +406,7 @@ function __capcli_argument
         case 'paper faults clear|0'
             echo 'drop-before drop-after half-body delay status java-code redirect not-json blocked no-reference too-many refuse confirm-late confirm-never stale-confirm old-reference success-reason level-zero no-profit activity-late deal-late drop-stop reject closed-text stop-demanded band slippage part-fill round-size numbers demo-currency new-fields old-rows no-quote unknown-word thin-details margin-factor market-mode shut oldest-again no-code day-start expire-session unauthorised session-cap switch-account rotate-tokens old-token-follows key-paused no-account stream-cut idle-cut bars-lost bars-again one-stream frame-exponents'
         case 'help|0'
-            echo 'login limits mcp scripts data cron paper agents exit-codes error refusals environment output preview completions reference'
+            echo 'login limits mcp scripts data cron paper architecture agents exit-codes error refusals environment output preview completions reference'
     end
 end
 

@@ -1,10 +1,14 @@
 """Who may import whom, and what may load only where it is used. The house rules, read off the source."""
 
 import ast
+import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from capcli.cli.pages import source
 
 ROOT = Path(__file__).parents[1] / "capcli"
 EVERYBODY = {"errors", "system"}
@@ -201,3 +205,55 @@ def test_every_module_imports_on_any_platform():
         eagerly = {name.split(".")[0] for name in imports(parsed(path), top_level=True)}
         if path.name not in {"system.py", "terminal.py"}:
             assert not eagerly & {"fcntl", "termios", "pwd", "grp", "resource", "msvcrt", "winreg"}, path.name
+
+
+def loaded(tree: ast.AST) -> Iterator[ast.AST]:
+    """Walk everything that runs at some time: all but what stands there for the type checker."""
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)):
+            yield child
+            yield from loaded(child)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in FILES
+    }
+    graph = {}
+    for name, path in names.items():
+        graph[name] = set()
+        for node in loaded(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("capcli."):
+                module = node.module.removeprefix("capcli.")
+                graph[name] |= {
+                    one if (one := f"{module}.{alias.name}") in names else module for alias in node.names
+                }
+        graph[name] -= {name}
+    assert "app" in graph["cli.call"]
+    assert list(circles(graph)) == []
+
+
+def circles(graph: dict[str, set[str]]) -> Iterator[str]:
+    """Take away whatever imports nothing that is left; what remains goes round."""
+    left = dict(graph)
+    while left:
+        free = [name for name, after in left.items() if not after & left.keys()]
+        if not free:
+            yield " -> ".join(sorted(left))
+            return
+        for name in free:
+            del left[name]
+
+
+def test_every_path_that_help_architecture_names_is_there():
+    page = source("architecture")
+    paths = re.findall(r"`((?:capcli|tests)[/\w.]*)`", page)
+    assert len(paths) > 30
+    assert [path for path in paths if not (ROOT.parent / path).exists()] == []
+    rooms = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+    # A face or an adapter that is not named would be looked for in vain.
+    assert rooms - {path.split("/")[1] for path in paths if path.startswith("capcli/")} <= {
+        "assistants",
+        "notify",
+    }

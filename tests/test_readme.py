@@ -22,7 +22,7 @@ from tests.support.paths import IMPORT_PATH, ROOT
 README = ROOT / "README.md"
 PAGES = [ROOT / "capcli" / "cli" / "pages" / f"{name}.md" for name in NAMES]
 # Named in the chapters themselves.
-ELSEWHERE = {"error", "preview", "agents"}
+ELSEWHERE = {"error", "preview", "agents", "architecture"}
 END = "--- that was all ---"
 IDS = re.compile(r"\b[pa]_[0-9a-z]{12}\b|\b(?:o_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 # A chart is another one every hour: its rows are left out, its title and its legend are not.

@@ -25,24 +25,6 @@ ELSEWHERE = {
     "faults": "paper faults",
     "key": "login",
 }
-ABOUT = {
-    "login": "storing an API key, and what goes wrong there",
-    "limits": "what capcli refuses: sizes, losses, orders a day",
-    "mcp": "AI assistants: install, tools, approval",
-    "scripts": "capcli in a script: JSON, exit codes, confirming",
-    "data": "candles, downloads and streams",
-    "cron": "running capcli by a timer",
-    "paper": "the paper broker: reset, replay, faults",
-    "agents": "what an assistant has to know",
-    "exit-codes": "what each exit code means, and what to do",
-    "error": "all error codes; help error CODE shows one",
-    "refusals": "the broker's words for a refusal",
-    "environment": "every setting and variable",
-    "output": "JSON, CSV and what goes to stderr",
-    "preview": "previewing and executing an order",
-    "completions": "Tab in bash, zsh, fish and PowerShell",
-    "reference": "all commands with their options",
-}
 
 
 @command(app, "help", example="capcli help exit-codes\ncapcli help error EPIC_UNKNOWN")
@@ -69,7 +51,7 @@ def topic(
     if shell is not None:
         _print_script(call, name, shell.lower())
     if name is None:
-        lines = [f"capcli help {word:<13}{ABOUT[word]}" for word in PAGES]
+        lines = [f"capcli help {word:<13}{pages.ABOUT[word]}" for word in PAGES]
         finish(call, Reply(Topic("help", "\n".join(["There are:", *lines]))), None)
         return
     if name.lower() in _EXITS and code is None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import capcli as package
-from capcli.cli.help import ABOUT, PAGES
+from capcli.cli.help import PAGES
+from capcli.cli.pages import ABOUT
 from capcli.errors import Exit
 from capcli.render.error_pages import DO, UNDONE, index, outcomes, page
 from tests.cli.conftest import Cli

@@ -3,14 +3,11 @@
 from collections.abc import Callable
 
 from capcli.cli.completions import bash, fish, powershell, zsh
-from capcli.cli.completions.plan import Level, plan
+from capcli.cli.completions.plan import SHELLS, Level, plan
 
-WRITERS: dict[str, Callable[[tuple[Level, ...]], str]] = {
-    "bash": bash.script,
-    "zsh": zsh.script,
-    "fish": fish.script,
-    "powershell": powershell.script,
-}
+WRITERS: dict[str, Callable[[tuple[Level, ...]], str]] = dict(
+    zip(SHELLS, (bash.script, zsh.script, fish.script, powershell.script), strict=True)
+)
 FILES = {"bash": "capcli.bash", "zsh": "_capcli", "fish": "capcli.fish", "powershell": "capcli.ps1"}
 
 

@@ -9,6 +9,7 @@ from typer._click import Context
 
 ASK = "@"
 FILES = "files"
+SHELLS = ("bash", "zsh", "fish", "powershell")
 _SENTENCE = 72
 
 
@@ -172,15 +173,13 @@ def _checks() -> str:
 
 
 def _topics() -> str:
-    from capcli.cli.help import PAGES
+    from capcli.cli.pages import ABOUT
 
-    return " ".join(PAGES)
+    return " ".join(ABOUT)
 
 
 def _shells() -> str:
-    from capcli.cli.completions import WRITERS
-
-    return " ".join(WRITERS)
+    return " ".join(SHELLS)
 
 
 _SOURCES = {

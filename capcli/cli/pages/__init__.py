@@ -4,7 +4,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from textwrap import fill
 
-NAMES = ("login", "limits", "mcp", "scripts", "data", "cron", "paper")
+# Every topic of `capcli help`, in the order of its list.
+ABOUT = {
+    "login": "storing an API key, and what goes wrong there",
+    "limits": "what capcli refuses: sizes, losses, orders a day",
+    "mcp": "AI assistants: install, tools, approval",
+    "scripts": "capcli in a script: JSON, exit codes, confirming",
+    "data": "candles, downloads and streams",
+    "cron": "running capcli by a timer",
+    "paper": "the paper broker: reset, replay, faults",
+    "architecture": "how the code is laid out, and where a change goes",
+    "agents": "what an assistant has to know",
+    "exit-codes": "what each exit code means, and what to do",
+    "error": "all error codes; help error CODE shows one",
+    "refusals": "the broker's words for a refusal",
+    "environment": "every setting and variable",
+    "output": "JSON, CSV and what goes to stderr",
+    "preview": "previewing and executing an order",
+    "completions": "Tab in bash, zsh, fish and PowerShell",
+    "reference": "all commands with their options",
+}
+NAMES = ("login", "limits", "mcp", "scripts", "data", "cron", "paper", "architecture")
 _WIDTH = 79
 _CODE = "    "
 
