@@ -11,7 +11,6 @@ from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.halt import Halt
 from capcli.domain.order import Kind
 from capcli.ports import Journal, JournalEntry, Place
-from capcli.safety.approval_text import one_line
 
 # An order that has had no verdict for so long is not on its way any more.
 _STUCK = timedelta(seconds=60)
@@ -87,8 +86,9 @@ def approval_events(journal: Journal, place: Place, entries: Sequence[JournalEnt
         code = str(entry.detail["code_hash"])
         for row in journal.approvals(code)[:1]:
             if (row.env, row.host, row.account_id) == place:
-                text = one_line(row.text)
-                yield f"approval {code[:16]}", Happened(EventKind.APPROVAL_WAITS, row.created_at, detail=text)
+                # The first line says what it is; its figures are for whoever decides.
+                what = next(iter(row.text.splitlines()), "")
+                yield f"approval {code[:16]}", Happened(EventKind.APPROVAL_WAITS, row.created_at, detail=what)
 
 
 def switch_events(

@@ -26,7 +26,7 @@ _SLICE_S = 0.2
 @command(
     app,
     "events",
-    example="capcli events --last 7d\ncapcli events --follow --exec 'notify-send capcli'\n"
+    example="capcli events --last 7d\ncapcli events --follow --exec 'python3 on_event.py'\n"
     "capcli events --since 0123abcd-0000000042 --json",
 )
 def events(
@@ -68,9 +68,7 @@ def events(
     argv = program("events", program_line)
     if not follow:
         if argv or lasts is not None:
-            raise UsageError(
-                "--exec and --for need --follow.", next="capcli events --follow --exec 'notify-send capcli'"
-            )
+            raise UsageError("--exec and --for need --follow.", next="capcli events --follow")
         if since is not None and last is not None:
             raise UsageError("--since and --last cannot be used together.", next="capcli events --help")
         length = span("--last", last) or _DAY
@@ -103,6 +101,8 @@ def _follow(plan: Plan, application: "App", since: str | None, argv: Sequence[st
         argv,
         EventLines("events", application.env, feed.account_id, plan.call.options.fields),
     )
+    if plan.on_screen:
+        plan.call.talk(f"Events of account {feed.account_id} on {application.env}. Ctrl-C ends it.\n")
     if plan.call.options.csv:
         plan.call.streams.lines(csv_lines((), plan.call.options.fields))
     began, may_repeat = application.monotonic(), since is not None

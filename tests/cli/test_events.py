@@ -55,6 +55,7 @@ def test_a_terminal_gets_a_line_each(capcli, start):
     capcli.bought()
     told = capcli("events", "--follow", "--since", start, "--for", "1", typed="", width=100)
     assert "Z  Filled: BUY 1.5 SILVER at " in told.out
+    assert told.err.endswith(" on paper. Ctrl-C ends it.\n")
     assert "{" not in told.out
 
 

@@ -79,3 +79,16 @@ async def test_fields_of_candles_are_columns(ask: Assistant) -> None:
     said = await ask.works("cap_market_prices", epic="GOLD", max=2, fields="time,ask_close")
     assert said["candles"]["columns"] == ["time", "ask_close"]
     assert all(len(row) == 2 for row in said["candles"]["rows"])
+
+
+async def test_events_go_on_from_a_row_of_their_own(ask: Assistant, seat: Seat) -> None:
+    start = (await ask.works("cap_events"))["cursor"]
+    for _ in range(3):
+        seat.open()
+    page = await ask.works("cap_events", cursor=start, max=2, fields=["kind", "cursor"])
+    assert [row[0] for row in page["events"]["rows"]] == ["filled", "filled"]
+    assert (page["cursor"], page["left"]) == (page["events"]["rows"][-1][1], 1)
+    rest = await ask.works("cap_events", cursor=page["cursor"])
+    assert len(rest["events"]["rows"]) == 1
+    assert (await ask.works("cap_events", cursor=rest["cursor"]))["events"]["rows"] == []
+    assert "is not a cursor" in (await ask("cap_events", cursor="x")).data["error"]["message"]
