@@ -231,7 +231,7 @@ def serve(
         application.paper.serve(
             port,
             tls=tls,
-            ready=lambda *served: _announce(call, Served(*served)),
+            ready=lambda *served: _announce(call, Served(*served), serves and serves.value),
             ended=lambda quotes: call.talk(f"{quotes} quotes were sent on streams.\n") if quotes else None,
             troubled=lambda why: call.talk(f"Answering {why}\n"),
             latency_s=latency / 1000,
@@ -375,7 +375,7 @@ def _prepare(application: "App", world: dict[str, Any]) -> None:
     application.paper.reset(**world)
 
 
-def _announce(call: Any, served: "Served") -> None:
+def _announce(call: Any, served: "Served", serves: str | None) -> None:
     if call.json:
         from capcli.render.envelope import document, encode
 
@@ -384,9 +384,11 @@ def _announce(call: Any, served: "Served") -> None:
     call.streams.result(f"{served.base_url}\n{served.stream_url}\n")
     if not call.options.quiet:
         trust = f" SSL_CERT_FILE={served.certificate}" if served.certificate else ""
+        other = "demo" if serves == "live" else "live"
+        refused = f" The key paper-{other} is refused, as one of {other}." if serves else ""
         call.streams.result(
-            f"Ready. Use it with CAP_ENV=demo CAP_API_URL={served.base_url}{trust}; key, user and password "
-            "are: paper. Ctrl-C ends it.\n"
+            f"Ready. Use it with CAP_ENV={serves or 'demo'} CAP_API_URL={served.base_url}{trust}; key, user "
+            f"and password are: paper.{refused} Ctrl-C ends it.\n"
         )
 
 

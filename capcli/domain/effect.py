@@ -101,7 +101,10 @@ def effect_of(request: OrderRequest, market: Market, figures: Figures, book: Acc
         opens = request.size - closes
         long_after, short_after = _units_after(request, book.positions, deals, opens)
         used = cents(book.account.equity - book.account.available)
-        freed, margin_after = _margin_after(market, figures, book, deals=deals, opens=opens, used=used)
+        # A market order's margin is reckoned at the mid of now (API page 17), a waiting one's at its level.
+        at = price if request.kind is Kind.WORKING else market.quote.mid
+        opened = opens * at * _contract_size(market, book.positions) * rate
+        freed, margin_after = _margin_after(figures, book, deals=deals, opened=opened, used=used)
         carries_legs = opens > 0 and not (closes and request.kind is Kind.WORKING)
         return Effect(
             closes=closes,
@@ -180,15 +183,9 @@ def _units_after(
 
 
 def _margin_after(
-    market: Market,
-    figures: Figures,
-    book: AccountBook,
-    *,
-    deals: Iterable[ReducedDeal],
-    opens: Decimal,
-    used: Decimal,
+    figures: Figures, book: AccountBook, *, deals: Iterable[ReducedDeal], opened: Decimal, used: Decimal
 ) -> tuple[Decimal, Decimal | None]:
-    """Return the margin that is freed, and that in use afterwards, on the mid prices of now (API page 17).
+    """Return the margin that is freed, and that in use after a value was opened, on the mid prices of now.
 
     Where the same sum over the open deals gives the account's own figure, it gives the next one to the cent.
     Elsewhere the broker reckons in another way, and its own figure moves by what the order changes.
@@ -196,7 +193,7 @@ def _margin_after(
     share, rate = _share(figures), figures.conversion_rate
     if share is None:
         return Decimal("0.00"), None
-    opened = opens * market.quote.mid * _contract_size(market, book.positions) * share * rate
+    opened *= share
     closed = {deal.deal_id: deal.closed for deal in deals}
     before, after = _total(book, {}), _total(book, closed)
     # Half a cent is rounded either way, by whoever has one digit more of a rate.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from capcli.domain.market import MarketStatus
-from capcli.domain.money import EXACT, cents, percent_of, plain, short
+from capcli.domain.money import EXACT, percent_of, plain, short
 from capcli.domain.numbers import money, percent
 from capcli.domain.order import Kind
 from capcli.domain.policy import CheckInput, opening_told
@@ -72,9 +72,10 @@ def no_stop(look: CautionInput) -> str | None:
     if look.day_range is None:
         return "no stop, so the loss has no bound"
     loss = look.day_range * case.request.size * case.opened_share * case.figures.conversion_rate
+    moves = short(round(look.day_range, max(case.market.decimals, 2)))
     return (
-        f"no stop, so the loss has no bound; against you, an average day (ATR 14 of days) moves "
-        f"{short(cents(look.day_range))}, which would lose about {look.money(loss)}, {look.of_equity(loss)}"
+        f"no stop, so the loss has no bound; against you, an average day (ATR 14 of days) moves {moves}, "
+        f"which would lose about {look.money(loss)}, {look.of_equity(loss)}"
     )
 
 

@@ -68,8 +68,9 @@ def _total(data: ExposureFound) -> Pairs:
     total, currency = data.total, data.account_currency
     mode = "on, opposite deals stand side by side" if data.hedging else "off"
     if total.loss_at_stops is None or total.loss_pct is None:
-        kept = money(total.loss_with_stop, currency)
-        loss = Cell(f"UNBOUNDED; {kept} from now on the positions that have a stop", Tone.WARN)
+        some = len(total.without_stop) < total.positions
+        kept = f"; {money(total.loss_with_stop, currency)} from now on the positions that have a stop"
+        loss = Cell(f"UNBOUNDED{kept if some else ''}", Tone.WARN)
     else:
         loss = Cell(_share(total.loss_at_stops, total.loss_pct, currency) + " from now")
     margin = NOTHING

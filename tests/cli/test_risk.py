@@ -77,7 +77,7 @@ def test_an_exposure_names_what_is_in_no_bound(capcli):
     shown = capcli("exposure")
     assert f"Without a stop, so their loss is UNBOUNDED: {deal}" in shown.out
     assert "1 of 1 missing" in shown.out
-    assert "UNBOUNDED; 0.00 USD from now on the positions that have a stop" in " ".join(shown.out.split())
+    assert "If every stop is hit UNBOUNDED Guaranteed" in " ".join(shown.out.split())
     rows = capcli("exposure", "--json").data["exposure"]
     assert [row["group"] for row in rows] == ["market", "class", "currency", "total"]
     assert rows[-1]["without_stop"] == [deal]

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from capcli.domain.account import Position, Preferences
 from capcli.domain.effect import AccountBook, Effect, effect_of
-from capcli.domain.order import OrderRequest
+from capcli.domain.order import OrderRequest, Trigger
 from capcli.domain.sizing import figures
 
 from .builders import ACCOUNT, MARKET, an_order
@@ -52,6 +52,13 @@ def test_the_contract_of_the_same_market_counts() -> None:
     assert effect(OPENS, GOLD).point_value == D(1)
     # Two at 30.00 from 29, twice.
     assert effect(CLOSES, GOLD, silver).realised == D("4.00")
+
+
+def test_a_waiting_order_sets_margin_aside_at_its_own_level() -> None:
+    # A tenth of two at 20, beside the 6.00 in use.
+    waiting = an_order("2", trigger=Trigger(D(20)))
+    assert effect(waiting).margin_after == D("10.00")
+    assert effect(waiting).margin_after == D("6.00") + (figures(waiting, MARKET, ACCOUNT, D(1)).margin or 0)
 
 
 def test_the_margin_that_the_broker_shows_decides_what_a_new_deal_sets_aside() -> None:

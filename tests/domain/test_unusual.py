@@ -74,6 +74,11 @@ def test_without_a_stop_it_says_what_an_average_day_costs(size: str, done: Effec
     assert said(an_order(size), effect=done) == {U.NO_STOP: "no stop, so the loss has no bound"}
 
 
+def test_an_average_day_is_as_exact_as_the_markets_prices() -> None:
+    found = said(an_order(), day_range="0.01093", market=replace(MARKET, decimals=5))
+    assert "moves 0.01093, which would lose about 0.11 USD" in found[U.NO_STOP]
+
+
 def test_what_only_closes_needs_no_stop() -> None:
     assert said(an_order("1"), effect=effect("1", "0")) == {}
     waits = an_order("1", trigger=Trigger(D(29)))
