@@ -166,11 +166,11 @@ def _opened_and_gone(lost: UnconfirmedOrder, seen: Seen) -> Iterator[Candidate]:
 
 def _without_deals(lost: UnconfirmedOrder, seen: Seen, found: list[Candidate]) -> Iterator[Candidate]:
     """Return the orders like ours that left no deal that is seen; beside a deal only those in time speak."""
-    named, placed = {trace.order_id for trace in found}, _placed(lost, seen) if found else frozenset[str]()
-    netted = any(trace.reduced for trace in found)
+    placed = _placed(lost, seen) if found else frozenset[str]()
+    netted = any(one.reduced for one in found)
     for order_id, at in hidden_orders(lost, seen).items():
         beside = not netted and order_id not in placed and lost.window.holds(at)
-        if order_id not in named and (not found or beside):
+        if not found or beside:
             yield Candidate((), (), None, None, order_id, sure=False, at=at)
 
 

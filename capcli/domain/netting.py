@@ -123,9 +123,7 @@ def _opposite(lost: UnconfirmedOrder, seen: Seen) -> dict[str, Decimal]:
     """Return the opposite deals that the order may have met, with their sizes before it."""
     request = lost.request
     against = (request.epic, request.side.opposite)
-    there = {row.deal_id for row in seen.positions if (row.epic, row.side) == against}
-    cut = {row.deal_id for row in seen.activity if _is_cut(lost, row)}
-    met = {deal: size for deal, size in lost.sizes.items() if deal in there | cut | lost.opposite}
+    met = {deal: size for deal, size in lost.sizes.items() if deal in lost.opposite}
     for deal_id, (first, *_) in rows_by_deal(lost, seen, POSITION).items():
         opened = first.status in MADE and first.source not in CLOSERS
         fits = opened and (first.epic, first.side) == against and deal_id not in lost.sizes

@@ -215,7 +215,14 @@ def test_what_a_look_proves_about_a_working_order(
 def netting(size: str, **sizes: str) -> UnconfirmedOrder:
     order = an_order(size, stop=level("24.5"))
     known = frozenset(sizes) | {"order-of-old"}
-    return UnconfirmedOrder(order, SENT, known, {name: D(text) for name, text in sizes.items()})
+    return UnconfirmedOrder(
+        order, SENT, known, {name: D(text) for name, text in sizes.items()}, opposite=frozenset(sizes)
+    )
+
+
+def settled(look: Seen) -> Seen:
+    """The same look when no row can be late any more."""
+    return replace(look, at=SENT.until + timedelta(hours=1))
 
 
 def hidden(size: str) -> Activity:
@@ -236,10 +243,15 @@ REST = replace(POSITION, deal_id="rest", size=D("0.5"), working_order_id="hidden
         (netting("1.5", old="1"), seen(hidden("1.5"), CUT, positions=[REST]), V.LANDED, ("rest", "old")),
         (netting("1.5", old="1"), seen(CUT, positions=[REST]), V.UNDECIDED, ("rest", "old")),
         (netting("1", old="1"), seen(replace(CUT, source="TP")), V.NOTHING_THERE, ()),
-        (netting("1", old="1"), seen(replace(CUT, epic="GOLD")), V.NOTHING_THERE, ()),
+        (netting("1", old="1"), settled(seen(replace(CUT, epic="GOLD"))), V.NOTHING_THERE, ()),
         (netting("1", old="1"), seen(positions=[OPPOSITE]), V.NOTHING_THERE, ()),
-        (netting("1", old="1"), seen(replace(CUT, type="WORKING_ORDER")), V.NOTHING_THERE, ()),
-        (netting("1", old="1"), seen(replace(CUT, at=NOW - timedelta(hours=1))), V.NOTHING_THERE, ()),
+        (netting("1", old="1"), settled(seen(replace(CUT, type="WORKING_ORDER"))), V.NOTHING_THERE, ()),
+        (
+            netting("1", old="1"),
+            settled(seen(replace(CUT, at=NOW - timedelta(hours=1)))),
+            V.NOTHING_THERE,
+            (),
+        ),
         (
             netting("1.5", old="1"),
             seen(hidden("1.5"), CUT, positions=[replace(REST, size=D("0.4"))]),
@@ -437,7 +449,7 @@ TOOK = row("old", size=D("1.5"))
 def test_a_deal_of_the_size_is_no_verdict_where_opposite_deals_lost_enough_for_the_order(
     size: str, look: Seen, verdict: Verdict, deals: tuple[str, ...]
 ) -> None:
-    lost = replace(netting("1.5", old=size), opposite=frozenset({"old"}))
+    lost = netting("1.5", old=size)
     found = find(lost, look)
     assert (found.verdict, set(found.deals)) == (verdict, set(deals))
     if verdict is V.UNDECIDED:
@@ -488,6 +500,10 @@ def test_who_names_an_opposite_deal_means_no_other() -> None:
         (seen(order_row("o1"), OPENED, CLOSED), V.LANDED),
         (seen(order_row("o1"), order_row("known"), row("old"), OPENED, CLOSED), V.LANDED),
         (seen(order_row("o1"), order_row("known"), OPENED, CLOSED), V.UNDECIDED),
+        (
+            seen(order_row("order-of-new"), order_row("o2"), row("known"), OPENED, positions=[POSITION]),
+            V.LANDED,
+        ),
         (seen(order_row("o1"), order_row("o2", at=NOW + timedelta(days=2)), OPENED, CLOSED), V.LANDED),
         (seen(order_row("order-of-new"), order_row("o2"), OPENED, positions=[POSITION]), V.UNDECIDED),
         (
@@ -690,9 +706,9 @@ def test_rows_at_the_edge_of_a_working_order(look: Seen, verdict: Verdict, deals
 @pytest.mark.parametrize(
     ("lost", "look", "verdict"),
     [
-        (netting("1", old="1"), seen(replace(CUT, type="WORKING_ORDER")), V.NOTHING_THERE),
-        (netting("1", old="1"), seen(replace(CUT, at=NOW - timedelta(seconds=2))), V.NOTHING_THERE),
-        (netting("1", old="1"), seen(replace(CUT, side=Side.SELL)), V.NOTHING_THERE),
+        (netting("1", old="1"), settled(seen(replace(CUT, type="WORKING_ORDER"))), V.NOTHING_THERE),
+        (netting("1", old="1"), settled(seen(replace(CUT, at=NOW - timedelta(seconds=2)))), V.NOTHING_THERE),
+        (netting("1", old="1"), settled(seen(replace(CUT, side=Side.SELL))), V.NOTHING_THERE),
         (
             netting("1.5", old="1"),
             seen(hidden("1.5"), CUT, positions=[replace(REST, size=D("0.4"))]),
