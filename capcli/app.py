@@ -1,4 +1,4 @@
-"""Composition root: settings become services. The only module that knows the concrete adapters."""
+"""Composition root: settings become use cases. The only module that knows the concrete adapters."""
 
 import os
 import secrets
@@ -687,7 +687,7 @@ class App:
 
     @property
     def exit_context(self) -> "Context":
-        """The desk for what takes risk away: beside what is wrong with settings that it does not use."""
+        """The context for what takes risk away: beside what is wrong with settings that it does not use."""
         from dataclasses import replace
 
         return self._once(
@@ -1211,7 +1211,7 @@ class App:
                 self._day_ranges(self.host),
                 ids=self._runtime.ids,
                 ttl_s=self._preview_ttl_s,
-                settle=lambda: self._settlements(wait_s=0).reconcile(),
+                settle=lambda: self._reconciliations(wait_s=0).reconcile(),
                 client=lambda: "terminal" if self._caller.interactive else self._caller.client(),
             ),
         )
@@ -1329,7 +1329,7 @@ class App:
 
         tools = Tools(
             self.halting,
-            lambda: self.settlements,
+            lambda: self.reconciliations,
             self.cancellations,
             self.closings,
             self.send_gate,
@@ -1379,10 +1379,10 @@ class App:
         )
 
     @property
-    def settlements(self) -> "Reconciliations":
-        return self._once("settlements", lambda: self._settlements(self._runtime.lock_wait_s))
+    def reconciliations(self) -> "Reconciliations":
+        return self._once("reconciliations", lambda: self._reconciliations(self._runtime.lock_wait_s))
 
-    def _settlements(self, wait_s: float) -> "Reconciliations":
+    def _reconciliations(self, wait_s: float) -> "Reconciliations":
         from capcli.reconcile.reconcile import Reconciliations
         from capcli.store.lock import FileAccountLock
 
@@ -1398,7 +1398,8 @@ class App:
 
         lock = FileAccountLock(self.folders.locks, wait_s=self._runtime.lock_wait_s)
         return self._once(
-            "resolutions", lambda: Resolutions(self.order_context, self.settlements, self._reconciler(), lock)
+            "resolutions",
+            lambda: Resolutions(self.order_context, self.reconciliations, self._reconciler(), lock),
         )
 
     @property

@@ -32,7 +32,7 @@ class Root(Group):
             "capcli.cli.positions:positions_app",
             "Open positions: P&L, margin, distance to the stop.",
         ),
-        "orders": ("capcli.cli.positions:orders_app", "Working orders."),
+        "orders": ("capcli.cli.orders:orders_app", "Working orders."),
         "exposure": ("capcli.cli.exposure:app", "What is at stake: notional, margin, loss at the stops."),
         "close": ("capcli.cli.close:app", "Close a position at market."),
         "status": ("capcli.cli.status:app", "The account at a glance: money, risk, limits left."),

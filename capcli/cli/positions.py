@@ -1,18 +1,27 @@
-"""`capcli positions` and `capcli orders`: what is open and what waits, and how both are changed."""
+"""`capcli positions`: what is open, and how it is changed."""
 
-from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer._click import Command, Context
 
 from capcli.cli.call import Call
-from capcli.cli.deal_names import order_id, position_id
-from capcli.cli.inputs import above_zero, exit_order, instant
+from capcli.cli.deal_names import position_id
+from capcli.cli.deal_options import (
+    ONE,
+    Confirm,
+    Deal,
+    Guaranteed,
+    Limit,
+    LimitDistance,
+    Stop,
+    StopDistance,
+    Trailing,
+    deal_group,
+)
+from capcli.cli.inputs import exit_order
 from capcli.cli.run import run
-from capcli.cli.tree import Group, command, epilog, new_app
+from capcli.cli.tree import command, epilog
 from capcli.domain.bracket import Change
-from capcli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,56 +29,8 @@ if TYPE_CHECKING:
     from capcli.app import App
     from capcli.reply import Reply
     from capcli.trading.amend import Amendment
-    from capcli.trading.amend_order import OrderAmendment
-    from capcli.trading.cancel import Cancellation
-    from capcli.trading.cancel_all import AllCancellations
 
-_ONE = "one"
-_CANCEL_HELP = "capcli orders cancel --help"
-
-
-class Book(Group):
-    """A group that takes a word which is none of its commands for a deal id."""
-
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__(**attributes)
-        self.one = self.commands.pop(_ONE)
-
-    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
-            return _ONE, self.one, args
-        return super().resolve_command(ctx, args)
-
-
-def _group(about: str) -> typer.Typer:
-    return new_app(
-        f"{about}\n\nWith DEAL, only that one.",
-        cls=Book,
-        invoke_without_command=True,
-        subcommand_metavar="[DEAL] | COMMAND [ARGS]...",
-    )
-
-
-positions_app = _group("Open positions: P&L, margin, distance to the stop.")
-orders_app = _group("Working orders.")
-_DEAL = "Deal id; on a terminal its number or its epic, too."
-Deal = Annotated[str, typer.Argument(metavar="DEAL", help=_DEAL)]
-Confirm = Annotated[bool, typer.Option("--confirm", "--yes", help="Send it without a question.")]
-
-
-def _option(text: str, metavar: str = "NUMBER", name: str | None = None) -> object:
-    names = (name,) if name else ()
-    return typer.Option(*names, help=text, metavar=metavar)
-
-
-Stop = Annotated[str | None, _option("Stop at this price, or 2% from the entry.", "LEVEL")]
-StopDistance = Annotated[str | None, _option("Stop this far from the price.")]
-Limit = Annotated[str | None, _option("Take profit at this price, or 4% from the entry.", "LEVEL")]
-LimitDistance = Annotated[str | None, _option("Take profit this far from the price.")]
-Trailing = Annotated[bool, typer.Option("--trailing", help="The stop follows the price.")]
-Guaranteed = Annotated[
-    bool, typer.Option("--guaranteed", help="Guaranteed stop: it fills at its level, for a fee.")
-]
+positions_app = deal_group("Open positions: P&L, margin, distance to the stop.")
 
 
 @positions_app.callback(epilog=epilog("capcli positions\ncapcli positions --json --fields deal_id,epic,pl"))
@@ -78,7 +39,7 @@ def positions(ctx: typer.Context) -> None:
         _show_positions(ctx, None)
 
 
-@positions_app.command(_ONE, hidden=True)
+@positions_app.command(ONE, hidden=True)
 def one_position(ctx: typer.Context, deal: Deal) -> None:
     """Show one position."""
     _show_positions(ctx, deal)
@@ -160,142 +121,3 @@ def _amend(
         )
 
     run(ctx, use, Amendment)
-
-
-@orders_app.callback(epilog=epilog("capcli orders\ncapcli orders --csv"))
-def orders(ctx: typer.Context) -> None:
-    if ctx.invoked_subcommand is None:
-        _show_orders(ctx, None)
-
-
-@orders_app.command(_ONE, hidden=True)
-def one_order(ctx: typer.Context, deal: Deal) -> None:
-    """Show one working order."""
-    _show_orders(ctx, deal)
-
-
-def _show_orders(ctx: typer.Context, deal: str | None) -> None:
-    from capcli.account.portfolio import OrdersFound
-
-    call: Call = ctx.find_root().obj
-    run(ctx, lambda app: app.portfolio.orders(deal and order_id(call, app, deal)), OrdersFound)
-
-
-@command(
-    orders_app,
-    "amend",
-    example="capcli orders amend 006011e7-0001-54c4-0000-000080560043 --at 24.20 --confirm\n"
-    "capcli orders amend 006011e7-0001-54c4-0000-000080560043 --stop 23.50 --good-till 2026-12-31",
-)
-def amend_order(
-    ctx: typer.Context,
-    deal: Deal,
-    *,
-    at: Annotated[str | None, _option("Move it to this price.", "LEVEL")] = None,
-    stop: Stop = None,
-    stop_distance: StopDistance = None,
-    limit: Limit = None,
-    limit_distance: LimitDistance = None,
-    trailing: Trailing = False,
-    guaranteed: Guaranteed = False,
-    good_till: Annotated[str | None, _option("When it ends (UTC).", "TIME")] = None,
-    no_expiry: Annotated[
-        bool, typer.Option("--no-expiry", help="No expiry: it waits until cancelled.")
-    ] = False,
-    confirm: Confirm = False,
-) -> None:
-    """Change a working order: its level, stop, limit or expiry.
-
-    What you do not name is kept; a stop and a limit keep their distance when the order moves. The order is
-    read back afterwards. Its size and side cannot change: cancel it and place another.
-    """
-    from capcli.trading.amend_order import OrderAmendment
-    from capcli.trading.amend_order_plan import OrderChange
-
-    call: Call = ctx.find_root().obj
-    legs = Change(
-        stop=exit_order("stop", stop, stop_distance, None),
-        limit=exit_order("limit", limit, limit_distance, None),
-        trailing=trailing,
-        guaranteed=guaranteed,
-    )
-    level = None if at is None else above_zero("--at", at)
-    change = OrderChange(level, legs, instant("--good-till", good_till), no_expiry)
-
-    def use(app: "App") -> "Reply[OrderAmendment]":
-        meant = order_id(call, app, deal, confirm=confirm)
-        return call.confirmed(
-            lambda yes: app.order_amendments.amend(meant, change, confirmed=yes),
-            given=confirm,
-            summary=lambda: app.order_amendments.question(meant, change),
-        )
-
-    run(ctx, use, OrderAmendment)
-
-
-@command(
-    orders_app,
-    "cancel",
-    example="capcli orders cancel 006011e7-0001-54c4-0000-000080560043 --confirm\n"
-    "capcli orders cancel --all --epic SILVER --confirm",
-)
-def cancel_order(
-    ctx: typer.Context,
-    deal: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="DEAL",
-            help=_DEAL,
-            show_default=False,
-        ),
-    ] = None,
-    *,
-    every: Annotated[bool, typer.Option("--all", help="Cancel every working order.")] = False,
-    epic: Annotated[str | None, _option("With --all: only orders in this market.", "EPIC")] = None,
-    confirm: Confirm = False,
-) -> None:
-    """Cancel a working order, or all of them.
-
-    The orders are read back afterwards; one that was filled meanwhile is shown with its position.
-    Cancelling needs the broker and the deal id: no limit, full disk or unrelated setting stops it, and
-    cancelling again is safe. Where trading is off, a person at a terminal can cancel by typing CLOSE.
-    """
-    call: Call = ctx.find_root().obj
-    if every and deal is not None:
-        raise UsageError("--all cancels everything: leave DEAL out.", next=_CANCEL_HELP)
-    if epic is not None and not every:
-        raise UsageError("--epic narrows --all down: add --all.", next=_CANCEL_HELP)
-    if every:
-        _cancel_all(ctx, call, epic, confirm=confirm)
-    elif deal is None:
-        raise UsageError("Name the deal to cancel, or --all.", next=_CANCEL_HELP)
-    else:
-        _cancel(ctx, call, deal, confirm=confirm)
-
-
-def _cancel(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None:
-    from capcli.trading.cancel import Cancellation
-
-    def use(app: "App") -> "Reply[Cancellation]":
-        meant = order_id(call, app, deal, confirm=confirm)
-        return call.way_out(
-            lambda yes, person: app.cancellations.cancel(meant, confirmed=yes, person=person),
-            given=confirm,
-            summary=lambda: app.cancellations.question(meant),
-        )
-
-    run(ctx, use, Cancellation, way_out=f"capcli orders cancel {quote(deal)}")
-
-
-def _cancel_all(ctx: typer.Context, call: Call, epic: str | None, *, confirm: bool) -> None:
-    from capcli.trading.cancel_all import AllCancellations
-
-    def use(app: "App") -> "Reply[AllCancellations]":
-        return call.way_out(
-            lambda yes, person: app.cancellations_of_all.cancel_all(epic, confirmed=yes, person=person),
-            given=confirm,
-            summary=lambda: app.cancellations_of_all.question(epic),
-        )
-
-    only = f" --epic {quote(epic)}" if epic else ""
-    run(ctx, use, AllCancellations, way_out=f"capcli orders cancel --all{only}")

@@ -37,9 +37,9 @@ def reconcile(
 
     def use(application: "App") -> "Reply[Reconciliation]":
         if not wait:
-            return application.settlements.reconcile(attempt)
+            return application.reconciliations.reconcile(attempt)
         call.talk(_WAITING)
-        return application.settlements.wait(attempt)
+        return application.reconciliations.wait(attempt)
 
     run(ctx, use, Reconciliation)
 

@@ -96,7 +96,7 @@ class TradingReadTools:
         )
 
     def cap_trade_reconcile(self, attempt_id: AttemptId = None) -> ToolResult:
-        return self._face.answer(lambda app: app.settlements.reconcile(attempt_id))
+        return self._face.answer(lambda app: app.reconciliations.reconcile(attempt_id))
 
     def cap_trade_exposure(self, fields: Fields = (), cursor: Cursor = None) -> ToolResult:
         return self._face.answer(lambda app: app.exposures.show(), _EXPOSURE.asked(fields, None, cursor))

@@ -34,7 +34,7 @@ class Reconciler:
 
     @property
     def search(self) -> OrderLookup:
-        """Return what this witness looks with."""
+        """Return what this reconciler looks with."""
         return OrderLookup(self.context, self.patience)
 
     def conclude(self, attempt: AttemptRecord, order: StoredOrder, *, wait_s: float) -> AttemptRecord:
@@ -90,7 +90,7 @@ class Reconciler:
             return attempt, None
         if attempt.state is AttemptState.ACKED:
             attempt = self.conclude(attempt, order, wait_s=0)
-            # While a confirmation may still come it is the better witness.
+            # While a confirmation may still come it is the better evidence.
             waits = attempt.answered_for is None and not self.search.is_quiet(attempt)
             if not attempt.state.unresolved or waits:
                 return attempt, None

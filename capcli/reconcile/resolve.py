@@ -26,10 +26,10 @@ class Resolutions:
     """Records what a person says became of an attempt. Looks first: what can be settled needs no person."""
 
     def __init__(
-        self, context: Context, settlements: Reconciliations, reconciler: Reconciler, lock: AccountLock
+        self, context: Context, reconciliations: Reconciliations, reconciler: Reconciler, lock: AccountLock
     ) -> None:
         self._context = context
-        self._settlements = settlements
+        self._reconciliations = reconciliations
         self._reconciler = reconciler
         self._lock = lock
 
@@ -50,7 +50,7 @@ class Resolutions:
                 "--landed and --not-placed cannot be used together.", next="capcli resolve --help"
             )
         deal_id = None if landed is None else typed.deal_id(landed)
-        attempt = self._settlements.find(attempt_id)
+        attempt = self._reconciliations.find(attempt_id)
         if (deal_id or not_placed) and not confirmed:
             raise NotConfirmed(
                 f"Not confirmed, so nothing was recorded about {attempt.attempt_id}.",
@@ -61,7 +61,7 @@ class Resolutions:
             returning(self._context.broker),
         ):
             held = self._context.journal.attempt(attempt.attempt_id) or attempt
-            shown, finding = self._settlements.examine(held)
+            shown, finding = self._reconciliations.examine(held)
             now = self._context.journal.attempt(attempt.attempt_id) or held
             finding = finding or self._look(now)
             if deal_id is not None and self._is_open(now):
@@ -146,7 +146,7 @@ class Resolutions:
             )
         facts = landing_facts(attempt, order.request, trace) | {"evidence": Evidence.HUMAN}
         settled = self._reconciler.land(attempt, facts)
-        return self._settlements.told(before, settled, None)
+        return self._reconciliations.told(before, settled, None)
 
     def _require_target(self, attempt: AttemptRecord, deal_id: str) -> None:
         target = attempt.target
@@ -228,7 +228,7 @@ class Resolutions:
             **facts,
         )
         settled = self._context.journal.attempt(attempt.attempt_id) or attempt
-        return self._settlements.told(before, settled, None)
+        return self._reconciliations.told(before, settled, None)
 
 
 def _command(attempt: AttemptRecord, deal_id: str | None) -> str:

@@ -160,7 +160,7 @@ class Tools:
     """The use cases that a flattening is made of."""
 
     halting: Halting
-    settlements: Callable[[], Reconciliations]
+    reconciliations: Callable[[], Reconciliations]
     cancellations: Cancellations
     closings: Closings
     send_gate: SendGate
@@ -350,7 +350,7 @@ class Flattenings:
         if run.behind is not None:
             return self._unsettled(run.behind)
         try:
-            found = self._tools.settlements().reconcile().data.attempts
+            found = self._tools.reconciliations().reconcile().data.attempts
         except CapcliError as error:
             run.behind = error if isinstance(error, Busy) else None
             run.warnings.append(_why_behind(error))

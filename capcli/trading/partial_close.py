@@ -332,7 +332,7 @@ class Reductions(Executions):
         return brokers_figure(confirm, broker.account_currency)
 
     def _settled(self, reply: Reply[Execution]) -> Reply[Execution]:
-        """Ask the witness once more: the answer may be lost and the reduction there to be seen."""
+        """Ask the reconciler once more: the answer may be lost and the reduction there to be seen."""
         self._sending.sleep(0.3)
         attempt = self._context.journal.attempt(reply.data.attempt_id)
         preview = self._context.journal.preview(reply.data.preview_id)

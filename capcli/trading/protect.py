@@ -29,7 +29,7 @@ _NOT_CLOSED = "It was left open: it was not seen without a stop."
 
 @dataclass(frozen=True, slots=True)
 class Remedies:
-    """The services that set a stop or end a deal, each with an attempt of its own in the journal."""
+    """The use cases that set a stop or end a deal, each with an attempt of its own in the journal."""
 
     amendments: Amendments
     order_amendments: OrderAmendments

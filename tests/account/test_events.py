@@ -132,7 +132,7 @@ def test_an_order_whose_answer_is_lost_is_told_and_so_is_what_became_of_it(seat:
     assert (unresolved.state, unresolved.epic) == ("UNKNOWN", "SILVER")
     assert f"Run: capcli reconcile {unresolved.attempt_id}" in unresolved.text
 
-    seat.app.settlements.reconcile()
+    seat.app.reconciliations.reconcile()
 
     settled = told(seat, start[-1].cursor)[-1]
     assert (settled.kind, settled.state, settled.attempt_id) == ("settled", "LANDED", unresolved.attempt_id)

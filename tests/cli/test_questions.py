@@ -137,10 +137,10 @@ QUESTIONS = (
     Asked("close._close_all", "Send it?", lambda home: f"close --all {home.deal()}".rpartition(" ")[0]),
     Asked("flatten.flatten", "Halt and send it?", lambda home: f"flatten {home.deal()}".partition(" ")[0]),
     Asked("positions._amend", "Send it?", lambda home: f"positions amend {home.deal()} --limit 40"),
-    Asked("positions.amend_order", "Send it?", lambda home: f"orders amend {home.order()} --limit 40"),
-    Asked("positions._cancel", "Send it?", lambda home: f"orders cancel {home.order()}"),
+    Asked("orders.amend_order", "Send it?", lambda home: f"orders amend {home.order()} --limit 40"),
+    Asked("orders._cancel", "Send it?", lambda home: f"orders cancel {home.order()}"),
     Asked(
-        "positions._cancel_all",
+        "orders._cancel_all",
         "Send it?",
         lambda home: f"orders cancel --all {home.order()}".rpartition(" ")[0],
     ),

@@ -281,10 +281,10 @@ STEPS = (
         lambda _: {"epic": "DE40", "risk_percent": "0.0001", "direction": "BUY", "stop_distance": 100},
     ),
     Step("orders", lambda app, _: app.portfolio.orders(), "cap_trade_orders_list"),
-    Step("reconcile", lambda app, _: app.settlements.reconcile(), "cap_trade_reconcile"),
+    Step("reconcile", lambda app, _: app.reconciliations.reconcile(), "cap_trade_reconcile"),
     Step(
         "reconcile_one",
-        lambda app, seen: app.settlements.reconcile(seen["execute"]["attempt_id"]),
+        lambda app, seen: app.reconciliations.reconcile(seen["execute"]["attempt_id"]),
         "cap_trade_reconcile",
         lambda seen: {"attempt_id": seen["execute"]["attempt_id"]},
     ),

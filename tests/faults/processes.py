@@ -54,7 +54,7 @@ class Home:
         transport = PaperTransport(self.path / "paper.db", utc_now)
         runtime = Runtime(transport=transport, quiet_s=1, gap_s=1)
         with closing(App.build(environ={"CAPCLI_HOME": str(self.path)}, runtime=runtime)) as app:
-            app.settlements.wait()
+            app.reconciliations.wait()
 
     def previews(self, *requests: OrderRequest) -> list[str]:
         with self.app() as app:

@@ -130,7 +130,7 @@ class Desk(RuleBasedStateMachine):
         if blind is not None:
             self.bench.wire.on("GET", blind, cut_body(), times=ALWAYS)
         with suppress(CapcliError):
-            self.bench.app.settlements.reconcile()
+            self.bench.app.reconciliations.reconcile()
         self.bench.wire.mend()
         assert self.bench.evidence().posts == posts
 

@@ -18,7 +18,7 @@ def test_killed_before_a_byte_left_on_the_real_clock(memory: Path) -> None:
     preview_id = home.preview()
     assert home.run(preview_id, point="sending") is None
     with home.app() as app:
-        (row,) = app.settlements.wait().data.attempts
+        (row,) = app.reconciliations.wait().data.attempts
         attempt = app.journal.attempt(row.attempt_id)
         ended = app.journal.moved_at(row.attempt_id)
     assert (row.state, attempt is None, ended is None) == ("ABSENT", False, False)

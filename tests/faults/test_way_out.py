@@ -262,7 +262,7 @@ def used(bench: Bench) -> None:
     """Make the files that a healthy day leaves."""
     environ = {"CAPCLI_HOME": str(bench.root), **bench.settings}
     with closing(App.build(environ=environ, runtime=bench.runtime())) as app:
-        app.settlements.reconcile()
+        app.reconciliations.reconcile()
         app.broker.preferences()
 
 

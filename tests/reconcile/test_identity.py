@@ -181,7 +181,7 @@ def test_waiting_ends_where_only_a_person_can_decide(seat: Seat, elsewhere: Seat
     attempt_id = lose(seat, landed=False)
     seat.time.tick(3)
     theirs = elsewhere.open()
-    reply = seat.app.settlements.wait()
+    reply = seat.app.reconciliations.wait()
     row = only(reply)
     assert (row.state, reply.exit_code, row.next) == (S.UNKNOWN, 8, f"capcli resolve {attempt_id}")
     seat.app.resolutions.resolve(attempt_id, not_placed=True, confirmed=True)

@@ -42,7 +42,7 @@ def lose(seat: Seat, path: str = "/positions", *, landed: bool, later_s: float =
 
 
 def reconcile(seat: Seat, attempt_id: str | None = None) -> Any:
-    return seat.app.settlements.reconcile(attempt_id)
+    return seat.app.reconciliations.reconcile(attempt_id)
 
 
 def only(reply: Any) -> Settled:
@@ -226,7 +226,7 @@ def test_a_hand_trade_after_the_quiet_period_leaves_an_open_attempt_to_a_person(
     lose(seat, landed=False)
     seat.time.tick(QUIET_S)
     by_hand(hand)
-    reply = seat.app.settlements.wait()
+    reply = seat.app.reconciliations.wait()
     row = only(reply)
     assert (row.state, reply.exit_code, list(row.candidates)) == (S.UNKNOWN, 8, seat.book())
     assert "Opened so late that it may be a trade by hand or of another computer: " in row.sentence
@@ -239,7 +239,7 @@ def test_two_orders_alike_that_left_no_deal_end_the_waiting_and_take_a_person(se
     by_hand(hand, "SELL", "1")
     assert seat.book() == []
 
-    reply = seat.app.settlements.wait()
+    reply = seat.app.reconciliations.wait()
 
     row = only(reply)
     assert (row.state, reply.exit_code, row.next) == (S.UNKNOWN, 8, f"capcli resolve {attempt_id}")
@@ -610,7 +610,7 @@ def test_reconcile_waits_for_a_sender_and_says_so(seats: Seats) -> None:
 def test_waiting_ends_with_the_verdict_and_keeps_the_first_state(seat: Seat, time: Time) -> None:
     attempt_id = lose(seat, landed=False)
     before = time.now()
-    reply = seat.app.settlements.wait(attempt_id)
+    reply = seat.app.reconciliations.wait(attempt_id)
     row = only(reply)
     assert (row.state_before, row.state, reply.exit_code) == (S.UNKNOWN, S.ABSENT, 8)
     assert timedelta(seconds=140) <= time.now() - before <= timedelta(seconds=200)
@@ -628,8 +628,8 @@ def test_others_proceed_while_somebody_waits(seats: Seats, monkeypatch: Any, tim
             closed.append(None)
             closed[0] = other.app.closings.close(deal, confirmed=True).exit_code
 
-    seat.app.settlements._sleep = between  # type: ignore[misc]
-    seat.app.settlements.wait()
+    seat.app.reconciliations._sleep = between  # type: ignore[misc]
+    seat.app.reconciliations.wait()
     assert closed == [0]
 
 
@@ -637,7 +637,7 @@ def test_waiting_ends_where_only_a_person_can_decide(seats: Seats) -> None:
     seat, hand = seats(), seats()
     lose(seat, landed=True)
     by_hand(hand)
-    reply = seat.app.settlements.wait()
+    reply = seat.app.reconciliations.wait()
     assert (only(reply).state, reply.exit_code) == (S.UNKNOWN, 8)
     assert f"It may be any of {', '.join(only(reply).candidates)}." in only(reply).sentence
 
@@ -651,7 +651,7 @@ def until(seat: Seat, moment: Callable[[], object]) -> None:
         if not happened:
             happened.append(moment())
 
-    seat.app.settlements._sleep = sleep  # type: ignore[misc]
+    seat.app.reconciliations._sleep = sleep  # type: ignore[misc]
 
 
 def test_waiting_goes_on_while_another_process_is_sending(seats: Seats) -> None:
@@ -660,14 +660,14 @@ def test_waiting_goes_on_while_another_process_is_sending(seats: Seats) -> None:
     sending = other.app.executions._sending.lock("paper", "paper", FIRST_ACCOUNT)
     sending.__enter__()
     until(seat, lambda: sending.__exit__(None, None, None))
-    assert only(seat.app.settlements.wait()).state is S.LANDED
+    assert only(seat.app.reconciliations.wait()).state is S.LANDED
 
 
 def test_waiting_goes_on_where_the_account_cannot_be_read_yet(seat: Seat) -> None:
     lose(seat, landed=True)
     seat.tap.breaks("GET", "/positions", before=says(500, text=""), times=99)
     until(seat, seat.tap.mend)
-    assert only(seat.app.settlements.wait()).state is S.LANDED
+    assert only(seat.app.reconciliations.wait()).state is S.LANDED
 
 
 def test_waiting_goes_on_where_a_close_cannot_be_read_yet(seat: Seat) -> None:
@@ -677,7 +677,7 @@ def test_waiting_goes_on_where_a_close_cannot_be_read_yet(seat: Seat) -> None:
     seat.time.tick(QUIET_S)
     seat.tap.breaks("GET", f"/positions/{deal}", before=says(500, text=""), times=99)
     until(seat, seat.tap.mend)
-    assert only(seat.app.settlements.wait()).state is S.ABSENT
+    assert only(seat.app.reconciliations.wait()).state is S.ABSENT
 
 
 def test_waiting_goes_on_for_an_order_whose_answer_was_about_another(seat: Seat) -> None:
@@ -687,7 +687,7 @@ def test_waiting_goes_on_for_an_order_whose_answer_was_about_another(seat: Seat)
     seat.tap.breaks("POST", "/positions", before=says(200, {"dealReference": first.deal_reference}))
     lost = seat.execute(shown.preview_id).data
     assert held(seat, lost.attempt_id).answered_for == first.attempt_id
-    assert only(seat.app.settlements.wait()).state is S.ABSENT
+    assert only(seat.app.reconciliations.wait()).state is S.ABSENT
 
 
 def test_waiting_ends_where_several_refusals_fit(seat: Seat) -> None:
@@ -701,7 +701,7 @@ def test_waiting_ends_where_several_refusals_fit(seat: Seat) -> None:
         return [*rows, *({**row, "dealId": name} for name in ("d-8", "d-9"))]
 
     activity(seat, refused)
-    row = only(seat.app.settlements.wait())
+    row = only(seat.app.reconciliations.wait())
     assert (row.state, row.exit_code) == (S.UNKNOWN, 8)
     assert "Its activity shows 2 refusals that fit." in row.sentence
 
@@ -734,9 +734,9 @@ def test_a_wait_that_is_interrupted_leaves_the_attempt_as_it_is(seat: Seat) -> N
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    seat.app.settlements._sleep = interrupt  # type: ignore[misc]
+    seat.app.reconciliations._sleep = interrupt  # type: ignore[misc]
     with pytest.raises(KeyboardInterrupt):
-        seat.app.settlements.wait()
+        seat.app.reconciliations.wait()
     assert held(seat, attempt_id).state is S.UNKNOWN
 
 

@@ -307,7 +307,7 @@ def test_an_acknowledged_order_waits_for_its_confirmation_and_lists_what_fits(se
     seat.confirms_after(3600)
     done = seat.execute(seat.preview().preview_id, wait_s=0).data
     assert done.state is S.ACKED
-    row = seat.app.settlements.reconcile(done.attempt_id).data.attempts[0]
+    row = seat.app.reconciliations.reconcile(done.attempt_id).data.attempts[0]
     assert row.sentence.endswith("The broker has not confirmed it yet.")
     assert row.next == f"capcli reconcile {done.attempt_id} --wait"
     shown = resolve(seat, done.attempt_id, confirmed=False).data
@@ -323,7 +323,7 @@ def test_a_look_that_fails_says_so(seat: Seat) -> None:
     assert shown.next == f"capcli resolve {attempt_id}"
     error = refusal(lambda: resolve(seat, attempt_id, landed="d1"))
     assert (error.details["candidates"], "could not be read; try again" in error.message) == ([], True)
-    row = seat.app.settlements.reconcile(attempt_id).data.attempts[0]
+    row = seat.app.reconciliations.reconcile(attempt_id).data.attempts[0]
     assert row.sentence.endswith("The account could not be read to the end.")
 
 

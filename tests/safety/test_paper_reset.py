@@ -35,7 +35,7 @@ def test_an_acknowledged_order_is_rejected(seat: Seat) -> None:
 def test_an_order_that_was_presumed_not_placed_is_looked_for_no_more(seat: Seat) -> None:
     attempt_id = make_absent(seat)
     assert seat.app.paper.reset().settled == (attempt_id,)
-    assert seat.app.settlements.reconcile().data.attempts == ()
+    assert seat.app.reconciliations.reconcile().data.attempts == ()
 
 
 @pytest.mark.parametrize("state", [S.CLAIMED, S.SENDING])

@@ -147,7 +147,7 @@ def test_an_order_in_a_copy_from_before_its_send_is_looked_for(
     if accepted:
         assert later.app.verification.accept(reason="restored", ask_keychain=False).exit_code == 0
 
-    (row,) = later.app.settlements.reconcile().data.attempts
+    (row,) = later.app.reconciliations.reconcile().data.attempts
 
     assert (row.state_before, row.state) == (
         AttemptState.SENDING if accepted else AttemptState.CLAIMED,

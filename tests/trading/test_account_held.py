@@ -67,7 +67,7 @@ def test_an_order_that_went_to_another_account_is_never_presumed_absent(seat: Se
         row = only(reconcile(seat, attempt_id))
         assert (row.state, row.next) == (S.UNKNOWN, f"capcli resolve {attempt_id}")
     assert SECOND_ACCOUNT in row.sentence
-    assert only(seat.app.settlements.wait(attempt_id)).state is S.UNKNOWN
+    assert only(seat.app.reconciliations.wait(attempt_id)).state is S.UNKNOWN
 
 
 @pytest.mark.parametrize("kind", VENUES)

@@ -72,7 +72,7 @@ def test_reconciling_another_account_leaves_the_choice_as_it_was(seat: Seat) -> 
     attempt_id = seat.execute(preview.preview_id).data.attempt_id
     seat.app.accounts.use(first)
 
-    settled = seat.app.settlements.reconcile(attempt_id)
+    settled = seat.app.reconciliations.reconcile(attempt_id)
 
     assert settled.exit_code == 0
     assert seat.app.broker.session().account_id == first

@@ -576,7 +576,7 @@ def test_an_amendment_that_is_settled_is_told_again_and_looked_at_no_more(seat: 
     lost = amend(seat, deal, stop=stop_at("26")).data.attempt_id
     time.tick(121)
     for attempt_id, state in ((lost, S.ABSENT), (lost, S.ABSENT), (done, S.LANDED)):
-        reply = seat.app.settlements.reconcile(attempt_id)
+        reply = seat.app.reconciliations.reconcile(attempt_id)
         assert [row.state for row in reply.data.attempts] == [state]
 
 
@@ -586,7 +586,7 @@ def test_a_close_that_is_settled_is_looked_at_no_more(seat: Seat, time: Time) ->
     lost = seat.app.closings.close(deal, confirmed=True).data.attempt_id
     time.tick(121)
     for _ in range(2):
-        reply = seat.app.settlements.reconcile(lost)
+        reply = seat.app.reconciliations.reconcile(lost)
         assert [row.state for row in reply.data.attempts] == [S.ABSENT]
 
 

@@ -300,7 +300,7 @@ def test_a_cancellation_that_is_only_claimed_was_not_sent_where_its_order_waits(
     monkeypatch.setattr(seat.app.journal, "move", move)
     with pytest.raises(KeyboardInterrupt):
         cancel(seat, order)
-    (row,) = other.app.settlements.reconcile().data.attempts
+    (row,) = other.app.reconciliations.reconcile().data.attempts
     assert (row.state_before, row.state) == (S.CLAIMED, S.NOT_SENT)
 
 

@@ -180,7 +180,7 @@ def test_a_doubt_is_settled_by_reading_and_never_sent_again(seat: Seat) -> None:
     again = execute(seat, shown)
     assert (again.exit_code, again.problem.code, len(puts(seat))) == (8, "AMEND_UNKNOWN", 2)
     seat.time.tick(130)
-    assert seat.app.settlements.reconcile().exit_code == 0
+    assert seat.app.reconciliations.reconcile().exit_code == 0
     error = refusal(lambda: execute(seat, shown))
     assert (error.code, "Nothing was sent now" in error.message) == ("BROKER_REFUSED", True)
     assert seat.preview().executable

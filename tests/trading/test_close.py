@@ -255,7 +255,7 @@ def test_another_process_does_not_settle_a_close_that_is_under_way(seats: Seats)
     undecided: list[int] = []
 
     def meanwhile(_: httpx.Request) -> None:
-        undecided.append(other.app.settlements.reconcile().data.undecided)
+        undecided.append(other.app.reconciliations.reconcile().data.undecided)
 
     seat.tap.breaks("DELETE", "/positions", before=meanwhile)
     done = close(seat, deal)
@@ -272,7 +272,7 @@ def test_a_close_that_slept_through_the_quiet_period_ends_in_the_truth(
 
     def sleeps(_: httpx.Request) -> None:
         time.tick(200)
-        other.app.settlements.reconcile()
+        other.app.reconciliations.reconcile()
 
     seat.tap.breaks("DELETE", "/positions", **{when: sleeps})
     assert close(seat, deal).data.state is AttemptState.LANDED
@@ -345,7 +345,7 @@ def test_a_close_that_the_journal_knows_only_as_claimed_is_settled_by_the_book(
         with pytest.raises(KeyboardInterrupt):
             close(seat, deal)
     seat.time.tick(QUIET_S)
-    (row,) = other.app.settlements.reconcile().data.attempts
+    (row,) = other.app.reconciliations.reconcile().data.attempts
     assert row.state_before is AttemptState.CLAIMED
     assert (row.state, seat.book()) == (
         (AttemptState.LANDED, []) if full else (AttemptState.NOT_SENT, [deal])
@@ -365,10 +365,10 @@ def test_a_close_that_is_only_claimed_stays_open_where_its_deal_cannot_be_read(
     with pytest.raises(KeyboardInterrupt):
         close(seat, deal)
     other.tap.breaks("GET", f"/positions/{deal}", before=says(500, text=""), times=99)
-    (row,) = other.app.settlements.reconcile().data.attempts
+    (row,) = other.app.reconciliations.reconcile().data.attempts
     assert (row.state, row.exit_code) == (AttemptState.CLAIMED, 8)
     other.tap.mend()
-    (row,) = other.app.settlements.reconcile().data.attempts
+    (row,) = other.app.reconciliations.reconcile().data.attempts
     assert (row.state, row.exit_code) == (AttemptState.NOT_SENT, 0)
 
 
