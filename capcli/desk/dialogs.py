@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 
 from capcli.desk.conversation import Conversation, Kind, Page
@@ -38,8 +39,13 @@ class Front(ModalScreen[Result]):
     """Something in front of the desk."""
 
     def go(self, result: Result | None = None) -> None:
-        """Close it, once: a key that was typed before it was gone may still come here."""
+        """Close it, once: a key that was typed before it was gone may still come here.
+
+        What was painted is forgotten: Textual keeps the last thousand caches of widgets that are gone.
+        """
         if self.is_current:
+            painted = [one._styles_cache for one in (self, *self.query(Widget))]  # noqa: SLF001
+            self.app.call_after_refresh(lambda: [one.clear() for one in painted])
             self.dismiss(result)
 
     def leave(self) -> bool:

@@ -82,7 +82,8 @@ def test_a_position_is_opened_and_closed_by_keys(environ: dict[str, str]) -> Non
         screen.press("yy")
         _answered(screen, "landed")
         screen.press("\r")
-        screen.until("BUY 1.5")
+        # The last line of the desk: the dialogue is gone.
+        screen.until("flatten")
         screen.press("c")
         screen.until("Send it?")
         _answered(screen, "Closed BUY 1.5 SILVER")
