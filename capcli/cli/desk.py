@@ -146,7 +146,11 @@ def run_line(desk: Call, application: "App", line: Sequence[str], talk: "Convers
     spoken = DialogueOutlet(
         StringIO(), streams.stdout, StringIO(), streams.environ, monotonic=streams.monotonic, talk_in=talk
     )
-    words = [*(["--no-color"] if desk.options.no_colour else []), *line]
+    # With the options of the desk, so that a next command is for the same environment and account.
+    given = desk.options
+    named = (("--env", given.env), ("--profile", given.profile), ("--account", given.account))
+    words = [word for name, text in named if text for word in (name, text)]
+    words += ["--no-color"] * given.no_colour + ["--tz", "local"] * given.local + [*line]
     one = Call(
         spoken, desk.runtime, line=words, send_gate=desk.send_gate, lent=application, redaction=desk.redaction
     )

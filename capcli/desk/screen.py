@@ -27,7 +27,7 @@ from capcli.desk.seen import WIDTHS, Chosen, Pane, Seen
 from capcli.desk.sheet import Sheet
 from capcli.domain.market import Resolution
 from capcli.domain.money import plain
-from capcli.errors import CapcliError
+from capcli.errors import CapcliError, Exit
 from capcli.render.blocks import Cell, Terminal, Tone
 
 if TYPE_CHECKING:
@@ -314,9 +314,11 @@ class DeskScreen(TextualApp[None]):
         dialog = Dialog(line, talk, self._typed_at)
 
         def work() -> None:
+            code = int(Exit.BUG)
             try:
-                talk.end(desk.run(line, talk))
+                code = desk.run(line, talk)
             finally:
+                talk.end(code)
                 desk.reader.read_now()
 
         self.push_screen(dialog)

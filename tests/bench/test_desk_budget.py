@@ -60,7 +60,12 @@ def _used(home: Path, url: str) -> tuple[list[float], float, list[int], int]:
             answers.append(time.monotonic() - pressed)
             window.read_for(0.2)
             window.press("x")
-            window.read_for(0.8)
+            window.read_for(0.4)
+            pressed = time.monotonic()
+            window.press("c")
+            window.until("Choose a position")
+            answers.append(time.monotonic() - pressed)
+            window.read_for(0.4)
             memory.append(_memory(desk.pid))
         used, took = _cpu(desk.pid) - busy, time.monotonic() - began
         window.press("q")
