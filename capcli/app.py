@@ -560,13 +560,14 @@ class App:
         from capcli.credentials.session_item import FirstUsableCache, KeychainSessionCache
         from capcli.credentials.sessions import FileSessionCache
 
-        settings, keychain = self.settings, self.credentials.keychain
+        settings = self.settings
         account = settings.account or ""
         # Paper tokens guard nothing, so they may rest in the cache folder where there is no runtime folder.
         folder = self.folders.cache if settings.env is Env.PAPER else self.folders.runtime
         file = FileSessionCache(folder, self._login_key(self._url), account)
         if not self.credentials.in_keychain:
             return FirstUsableCache(None, file)
+        keychain = self.credentials.keychain
         return FirstUsableCache(
             KeychainSessionCache(f"{keychain.item}/session", self._url, account, keychain.deadline_s), file
         )

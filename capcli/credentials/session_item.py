@@ -5,7 +5,6 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from capcli.credentials.keychain import load_backend, within
 from capcli.credentials.sessions import FileSessionCache, fields_of, session_of
 from capcli.errors import CapcliError
 from capcli.ports import StoredSession
@@ -101,6 +100,8 @@ class KeychainSessionCache:
         )
 
     def _within(self, use: "Callable[[KeyringBackend], T]") -> T:
+        from capcli.credentials.keychain import load_backend, within
+
         return within(lambda: use(load_backend()), self.deadline_s)
 
 

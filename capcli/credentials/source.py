@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from capcli.credentials import environment
 from capcli.credentials.form import key_ending, masked
-from capcli.credentials.keychain import DEADLINE_S, INTERACTIVE_DEADLINE_S, Kept, Keychain
 from capcli.errors import CapcliError, CredentialsMissing, UsageError
 from capcli.ports import Credentials
 from capcli.settings import Env, Settings
+
+if TYPE_CHECKING:
+    from capcli.credentials.keychain import Kept, Keychain
 
 PAPER = Credentials("paper", "paper", "paper")
 
@@ -62,7 +65,7 @@ class CredentialSource:
             return True
 
     @property
-    def keychain(self) -> Keychain:
+    def keychain(self) -> "Keychain":
         return _keychain(self.profile, self.env, interactive=self.interactive)
 
     @property
@@ -83,7 +86,7 @@ class CredentialSource:
             return PAPER
         return environment.read(self.environ) or self._kept()[0].credentials
 
-    def _kept(self) -> tuple[Kept, str]:
+    def _kept(self) -> "tuple[Kept, str]":
         """Return what the keychain holds, and its backend's name."""
         kept, backend = self.keychain.look()
         if kept is None:
@@ -164,5 +167,7 @@ def forget(profile: str, env: Env, *, interactive: bool = False) -> bool:
     return env is not Env.PAPER and _keychain(profile, env, interactive=interactive).delete()
 
 
-def _keychain(profile: str, env: Env, *, interactive: bool) -> Keychain:
+def _keychain(profile: str, env: Env, *, interactive: bool) -> "Keychain":
+    from capcli.credentials.keychain import DEADLINE_S, INTERACTIVE_DEADLINE_S, Keychain
+
     return Keychain(profile, env, INTERACTIVE_DEADLINE_S if interactive else DEADLINE_S)

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
-from capcli.context import Context
 from capcli.domain.account import Account, Rows
 from capcli.domain.order import OrderRequest
 from capcli.errors import CapcliError, DealUnknown, UnreadableAnswer
 from capcli.ports import Broker, Journal
-from capcli.reconcile.readback import require_account
+
+if TYPE_CHECKING:
+    from capcli.context import Context
 
 
 def account_of(journal: Journal, env: str, host: str, deal_id: str) -> str | None:
@@ -71,13 +73,13 @@ def active_account(accounts: Rows[Account], account_id: str) -> Account:
     )
 
 
-def opened_on(context: Context, deal_id: str) -> str | None:
+def opened_on(context: "Context", deal_id: str) -> str | None:
     """Return the account that the journal knows a deal of, if it can say so."""
     return account_of(context.journal, context.env, context.broker.host, deal_id)
 
 
 @contextmanager
-def placing(context: Context, deal_id: str, command: str) -> Iterator[None]:
+def placing(context: "Context", deal_id: str, command: str) -> Iterator[None]:
     """Name the account where a deal is not there, and the one to ask with `command` where it may be.
 
     Raises UnreadableAnswer where another program moved the session: then nothing is known of the deal.
@@ -87,6 +89,8 @@ def placing(context: Context, deal_id: str, command: str) -> Iterator[None]:
         yield
     except DealUnknown as error:
         if "position_deal_id" not in error.details:
+            from capcli.reconcile.readback import require_account
+
             require_account(broker, broker.account_id, command)
         name_account(error, broker, partial(opened_on, context), deal_id, command)
         error.message = f"{error.message} Nothing was sent."

@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from capcli.credentials import source
+from capcli.credentials import keychain
 from tests.cli.conftest import KEYS, Memory
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT
 
@@ -145,7 +145,7 @@ def test_a_silent_keychain_costs_a_command_one_deadline(logged_in, monkeypatch, 
         released.wait(60)
 
     monkeypatch.setattr(Memory, "get_password", wait)
-    monkeypatch.setattr(source, "DEADLINE_S", 0.2)
+    monkeypatch.setattr(keychain, "DEADLINE_S", 0.2)
     told = logged_in(*words)
     released.set()
 
@@ -179,7 +179,7 @@ def test_a_silent_keychain_is_waited_for_once_and_told(logged_in, monkeypatch):
         released.wait(60)
 
     monkeypatch.setattr(Memory, "get_password", wait)
-    monkeypatch.setattr(source, "DEADLINE_S", 0.2)
+    monkeypatch.setattr(keychain, "DEADLINE_S", 0.2)
     told = logged_in("positions")
     released.set()
 
