@@ -478,6 +478,16 @@ def test_only_what_happened_in_its_time_speaks_against_a_deal_of_the_size(
     assert find(lost, replace(seen(*rows), at=BOUNDED.window.until + timedelta(hours=1))).verdict is verdict
 
 
+def test_a_position_of_another_market_that_is_gone_is_no_doubt() -> None:
+    lost = replace(netting("1.5", gone="2"), opposite=frozenset())
+    assert find(lost, seen(positions=[POSITION])).verdict is V.LANDED
+
+
+def test_an_order_like_it_that_left_no_deal_is_named_however_late_it_came() -> None:
+    found = find(BOUNDED, seen(order_row(**LATER)))
+    assert (found.verdict, len(found.late)) == (V.UNDECIDED, 1)
+
+
 def test_a_hedging_account_reduces_nothing() -> None:
     lost = replace(netting("1", old="3"), hedges=True)
     assert find(lost, seen(positions=[SHRUNK])).verdict is V.NOTHING_THERE
