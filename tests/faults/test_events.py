@@ -88,11 +88,11 @@ def act(broker: Any, random: Random) -> None:
     epic = random.choice(("SILVER", "GOLD", "BTCUSD", "EURUSD"))
     side = random.choice(("BUY", "SELL"))
     quote = broker.market(epic).quote
-    size = {"SILVER": 10, "GOLD": 1, "BTCUSD": 1, "EURUSD": 1000}[epic]
+    size = {"SILVER": 10, "GOLD": 1, "BTCUSD": 0.01, "EURUSD": 1000}[epic]
     match random.randrange(6):
         case 0 | 1:
-            near = float(quote.bid) * random.uniform(0.002, 0.02)
-            legs = {"stopDistance": round(near, 2), "profitDistance": round(near, 2)}
+            near = float(quote.bid) * random.uniform(0.002, 0.006)
+            legs = {"stopDistance": round(near, 3), "profitDistance": round(near, 3)}
             post(broker, "/positions", {"epic": epic, "direction": side, "size": size, **legs})
         case 2:
             post(broker, "/positions", {"epic": epic, "direction": side, "size": size})
