@@ -123,10 +123,7 @@ class UsageError(CapcliError):
     """The command line cannot be read."""
 
     code = "USAGE"
-    cure = (
-        "Read the message: it names the argument and what is allowed. The next command is the line as it was "
-        "probably meant."
-    )
+    cure = "The message names the argument and what is allowed. The next command is your line, corrected."
     exit_code = Exit.USAGE
     retry_safe = True
 
@@ -157,14 +154,14 @@ class SettingUnknown(ConfigError):
 
 
 class EnvironmentUnknown(ConfigError):
-    """Nothing says which environment is meant, and a guess could act on the wrong one."""
+    """It is not clear which environment is meant, and a guess could act on the wrong one."""
 
     code = "ENV_UNKNOWN"
     cure = "Name the environment: --env paper, --env demo or --env live."
 
 
 class NothingToClose(ConfigError):
-    """The paper broker has no file here, so it has no positions."""
+    """The paper broker has no file here, so there are no positions."""
 
     code = "NOTHING_TO_CLOSE"
     cure = "On paper there is nothing to do. If the position is on demo or live, name it with --env."
@@ -188,7 +185,7 @@ class CredentialsMissing(ConfigError):
 
 
 class KeychainMissing(ConfigError):
-    """This machine offers no protected keychain."""
+    """This computer offers no protected keychain."""
 
     code = "KEYCHAIN_MISSING"
     cure = (
@@ -198,7 +195,7 @@ class KeychainMissing(ConfigError):
 
 
 class KeychainLocked(ConfigError):
-    """The keychain is there and locked."""
+    """The keychain is locked."""
 
     code = "KEYCHAIN_LOCKED"
     cure = "Unlock the keychain, most easily by logging in to the desktop, and run the command again."
@@ -208,7 +205,7 @@ class KeychainSilent(ConfigError):
     """The keychain did not answer before the deadline."""
 
     code = "KEYCHAIN_SILENT"
-    cure = "Look for a window of the keychain that waits for an answer, then run the command again."
+    cure = "Look for a keychain window that is waiting for an answer, then run the command again."
 
 
 class KeychainUnsafe(ConfigError):
@@ -240,7 +237,7 @@ class JournalUnreadable(ConfigError):
 
 
 class JournalAltered(ConfigError):
-    """The journal is not as it was written: a row was altered, removed, moved or cut off."""
+    """The journal has been altered: a row was changed, removed, moved or cut off."""
 
     code = "JOURNAL_ALTERED"
     cure = (
@@ -251,7 +248,7 @@ class JournalAltered(ConfigError):
 
 
 class JournalBehind(ConfigError):
-    """The journal is an older copy or another file than last used, so it may lack orders that are live."""
+    """The journal is an older copy, or not the file used last, so live orders may be missing in it."""
 
     code = "JOURNAL_BEHIND"
     cure = (
@@ -276,7 +273,7 @@ class StateFolderUnusable(ConfigError):
 
 
 class ClientConfigBroken(ConfigError):
-    """The config of an assistant names capcli in a way that cannot start it."""
+    """An assistant's config cannot start capcli as it is written."""
 
     code = "CLIENT_CONFIG"
     cure = "`capcli mcp install CLIENT` writes the entry again and keeps the others."
@@ -290,7 +287,7 @@ class ClientMissing(ConfigError):
 
 
 class ServerSilent(ConfigError):
-    """The MCP server does not start on this machine."""
+    """The MCP server does not start on this computer."""
 
     code = "SERVER_SILENT"
     cure = "Run `capcli mcp serve` on a terminal and read what it says; `capcli health` checks the rest."
@@ -300,7 +297,7 @@ class OutputUnusable(ConfigError):
     """A file cannot be written: a missing folder, no permission, or a full disk."""
 
     code = "OUTPUT_FILE"
-    cure = "Name a file in a folder that exists and that you may write to, on a disk with room."
+    cure = "Name a file in an existing folder that you can write to, on a disk with free space."
 
 
 class ExtraMissing(ConfigError):
@@ -323,7 +320,7 @@ class LoginRefused(CapcliError):
 
 
 class SessionLost(CapcliError):
-    """The session ended before a change was looked at; the next command logs in again."""
+    """The session ended before the broker processed a change; the next command logs in again."""
 
     code = "SESSION_LOST"
     cure = "Run the command again: it logs in."
@@ -345,7 +342,7 @@ class Refused(CapcliError):
     """
 
     code = "REFUSED"
-    cure = "Read the message: it names the rule and what it takes."
+    cure = "The message names the rule and what to do."
     exit_code = Exit.REFUSED
     retry_safe = True
     by_person: bool = False
@@ -362,27 +359,27 @@ class TradingOff(Refused):
 
 
 class LiveLocked(Refused):
-    """A change on live before the go-live checklist is complete."""
+    """The go-live checklist is not complete, so live accepts no change."""
 
     code = "LIVE_LOCKED"
     cure = "Complete `capcli live checklist` on a terminal. Prices, positions and previews work without it."
 
 
 class Halted(Refused):
-    """Somebody halted: nothing that adds risk is sent until a person resumes."""
+    """Trading is halted: nothing that adds risk is sent until a person resumes."""
 
     code = "HALTED"
     cure = (
         "Find out why: `capcli positions` says who halted and when. `capcli resume` ends it. Closing and "
-        "cancelling work meanwhile."
+        "cancelling still work."
     )
 
 
 class NotConfirmed(Refused):
-    """Nobody confirmed."""
+    """It was not confirmed."""
 
     code = "NOT_CONFIRMED"
-    cure = "Look at it once more, then run the next command, which confirms it."
+    cure = "Review it, then run the next command, which confirms it."
 
 
 class PinNeeded(Refused):
@@ -418,11 +415,11 @@ class PinWrong(Refused):
 
 
 class OrderNotConfirmed(NotConfirmed):
-    """Nobody confirmed something that a person has to approve besides, where the settings ask for one."""
+    """It was not confirmed, and your settings may also require a person's approval."""
 
 
 class ApprovalRequired(Refused):
-    """A person has to approve it; `shown` is what they are asked, as it is stored with the request."""
+    """A person has to approve it; `shown` is the question, as it is stored with the request."""
 
     code = "APPROVAL_REQUIRED"
     cure = (
@@ -440,15 +437,15 @@ class ApprovalDenied(Refused):
     """A person was asked and said no."""
 
     code = "APPROVAL_DENIED"
-    cure = "Nothing to repeat. For another order make another preview."
+    cure = "There is nothing to repeat. For another order, make another preview."
     retry_safe = False
 
 
 class ApprovalUnknown(Refused):
-    """No request waits under this code: it never did, it expired, or it was decided."""
+    """No request is waiting under this code: there was none, it expired, or it was decided."""
 
     code = "APPROVAL_UNKNOWN"
-    cure = "`capcli approve` lists what waits. Make a new preview if nothing does."
+    cure = "`capcli approve` lists the waiting requests. If there are none, make a new preview."
 
 
 class ApprovalElsewhere(Refused):
@@ -459,14 +456,14 @@ class ApprovalElsewhere(Refused):
 
 
 class ApprovalsFull(Refused):
-    """Five requests of one client already wait for a person, which is the most."""
+    """Five requests of one client are already waiting for a person, the maximum."""
 
     code = "APPROVALS_FULL"
     cure = "A person decides those with `capcli approve --watch`; then the same call asks for this one."
 
 
 class ApprovalUnrecorded(Refused):
-    """A person has to approve it, and the journal cannot keep an approval."""
+    """A person has to approve it, but the journal cannot store an approval."""
 
     code = "APPROVAL_UNRECORDED"
     cure = (
@@ -476,7 +473,7 @@ class ApprovalUnrecorded(Refused):
 
 
 class ChecksFailed(Refused):
-    """A fresh look at the market or the account failed a check."""
+    """A new check of the market or the account failed."""
 
     code = "CHECKS_FAILED"
     cure = (
@@ -493,7 +490,7 @@ class DuplicateOrder(Refused):
 
 
 class NameTaken(Refused):
-    """A watchlist or a mandate of this name is there already."""
+    """A watchlist or a mandate of this name exists already."""
 
     code = "NAME_TAKEN"
     cure = "Choose another name, or add to the watchlist that is there."
@@ -511,10 +508,10 @@ class PreviewUnknown(Refused):
 
 
 class PreviewExpired(Refused):
-    """The preview is older than it may be."""
+    """The preview has expired."""
 
     code = "PREVIEW_EXPIRED"
-    cure = "Preview again: the price has moved on. CAP_PREVIEW_TTL_S says how long a preview lives."
+    cure = "Preview again: the price may have moved. CAP_PREVIEW_TTL_S sets how long a preview is valid."
 
 
 class PreviewNotExecutable(Refused):
@@ -546,7 +543,7 @@ class AttemptElsewhere(Refused):
 
 
 class EvidenceAgainst(Refused):
-    """What you say became of the order contradicts what the broker shows, or it is too early to say."""
+    """Your verdict on the order contradicts what the broker shows, or it is too early to say."""
 
     code = "EVIDENCE_AGAINST"
     cure = "Look at the positions and at the broker's own history. `capcli reconcile` looks again."
@@ -583,14 +580,14 @@ class ReadOnly(Refused):
 
 
 class RiskTooSmall(Refused):
-    """The risk that was named does not pay for the smallest size."""
+    """The risk you gave is too small for the smallest size."""
 
     code = "RISK_TOO_SMALL"
     cure = "Risk more, put the stop nearer, or choose a market with a smaller minimum size."
 
 
 class BrokerRefused(CapcliError):
-    """The broker said no."""
+    """The broker refused the request."""
 
     code = "BROKER_REFUSED"
     cure = "The message has the broker's reason in words. `capcli help refusals` lists all of them."
@@ -652,7 +649,9 @@ class RulesMissing(BrokerRefused):
     """The broker sent a market without the dealing rules that an order needs."""
 
     code = "RULES_MISSING"
-    cure = "Try again later, or trade this market in the broker's own app: capcli never makes a rule up."
+    cure = (
+        "Try again later, or trade this market in the broker's own app. capcli never invents a dealing rule."
+    )
     retry_safe = True
 
 
@@ -665,7 +664,7 @@ class TooFewCandles(BrokerRefused):
 
 
 class NoQuote(BrokerRefused):
-    """The broker sends no price for this market now, as for one that is suspended."""
+    """The broker sends no price for this market now, for example because it is suspended."""
 
     code = "NO_QUOTE"
     cure = (
@@ -676,7 +675,7 @@ class NoQuote(BrokerRefused):
 
 
 class UnreadableAnswer(BrokerRefused):
-    """The broker's answer to a read is not what its documentation promises."""
+    """The broker's answer to a read does not match its documentation."""
 
     code = "UNREADABLE_ANSWER"
     cure = "Try again. If it stays, `capcli health --report` makes a report for the maintainer."
@@ -724,7 +723,7 @@ class ChangeUnproved(Unreachable):
 
 
 class NameUnknown(Unreachable):
-    """The broker's name is not known to this machine's resolver."""
+    """This computer cannot look up the broker's name (DNS)."""
 
     code = "DNS"
     cure = "Check the connection and the name server, then run the same command again."
@@ -752,16 +751,16 @@ class MayBeLive(CapcliError):
 
     code = "MAY_BE_LIVE"
     cure = (
-        "Do NOT send it again. Run the next command, `capcli reconcile`, which finds out what became of it."
+        "Do NOT send it again. Run the next command, `capcli reconcile`, which finds out what happened to it."
     )
     exit_code = Exit.MAY_BE_LIVE
 
 
 class ChangeUnseen(MayBeLive):
-    """A change that is no order was sent, and what became of it could not be read."""
+    """A change (not an order) was sent, and its result could not be read."""
 
     code = "CHANGE_UNSEEN"
-    cure = "Look at the present state with the next command before you change it again."
+    cure = "Check the current state with the next command before you change it again."
     assistant_error = False
 
 
@@ -785,17 +784,17 @@ class AttemptUnresolved(Busy):
 
 
 class LateLanding(Busy):
-    """An order that seemed not to be placed is there after all. You have to look before new risk is sent."""
+    """An order that seemed not to be placed is there after all. Check it before new risk is sent."""
 
     code = "LATE_LANDING"
     cure = "Look at the position, then `capcli resolve`. New orders are possible after that."
 
 
 class UnderWay(Busy):
-    """The request takes longer than one call of an assistant may. It goes on; this is no failure."""
+    """The request takes longer than one assistant call may last. It continues; nothing has failed."""
 
     code = "IN_PROGRESS"
-    cure = "Ask again with the same call: it tells the outcome and sends nothing twice."
+    cure = "Repeat the same call: it returns the outcome and never sends twice."
     assistant_error = False
 
 
@@ -856,19 +855,19 @@ class Outcome(Struct, frozen=True):
 OUTCOMES: Mapping[str, Outcome] = {
     "BUG": Outcome(
         Exit.BUG,
-        "Something failed that capcli did not foresee.",
+        "Something failed that capcli did not expect.",
         "Run it again with -vv for the traceback, and report it. After an order look first: `capcli "
         "positions`.",
     ),
     "REJECTED": Outcome(
         Exit.BROKER_REFUSED,
-        "The broker took the order in and rejected it. No position was opened.",
-        "The message has the reason in words: `capcli help refusals` lists all of them. Preview again when "
-        "it no longer holds.",
+        "The broker received the order and rejected it. No position was opened.",
+        "The message has the reason in words: `capcli help refusals` lists all of them. Preview again"
+        " when it no longer applies.",
     ),
     "NOT_SENT": Outcome(
         Exit.UNREACHABLE,
-        "The connection failed before anything of the order left this computer.",
+        "The connection failed before any part of the order left this computer.",
         "Make a new preview and execute that.",
     ),
     "NO_STOP": Outcome(
@@ -878,47 +877,47 @@ OUTCOMES: Mapping[str, Outcome] = {
     ),
     "STOP_DIFFERS": Outcome(
         Exit.NO_STOP,
-        "The stop is there, at another level than the one asked for.",
+        "The stop is set, but not at the level you asked for.",
         "Look at the position and move the stop with `capcli positions amend`.",
     ),
     "REVERSED": Outcome(
         Exit.NO_STOP,
-        "A partial close met a smaller position, so a new one of the other side was opened.",
+        "The position was smaller than the part to close, so a new one on the other side was opened.",
         "Close the new position: the message has its deal id.",
     ),
     "REDUCED_OTHERWISE": Outcome(
         Exit.MAY_BE_LIVE,
-        "A partial close reduced another position than the one that was named.",
+        "A partial close reduced a different position from the one you named.",
         "Look at `capcli positions`: the message names which one is smaller now.",
     ),
     "AMEND_UNKNOWN": Outcome(
         Exit.MAY_BE_LIVE,
-        "The change was sent and could not be seen on the deal.",
-        "Look at the deal with the next command before you change it again.",
+        "The change was sent, but the deal does not show it.",
+        "Check the deal with the next command before you change it again.",
     ),
     "CANCEL_UNKNOWN": Outcome(
         Exit.MAY_BE_LIVE,
-        "The cancellation was sent, and the order was not seen to be gone.",
-        "Look with the next command. Cancelling again is safe.",
+        "The cancellation was sent, but it is not confirmed that the order is gone.",
+        "Check with the next command. Cancelling again is safe.",
     ),
     "CLOSE_UNKNOWN": Outcome(
         Exit.MAY_BE_LIVE,
-        "The close was sent, and the position was not seen to be gone.",
-        "Look with the next command. Closing again is safe.",
+        "The close was sent, but it is not confirmed that the position is gone.",
+        "Check with the next command. Closing again is safe.",
     ),
     "NOT_FLAT": Outcome(
         Exit.MAY_BE_LIVE,
-        "Something is still open or waiting after everything was closed and cancelled.",
-        "The message names it and why. The same command again goes on with what is left.",
+        "Flatten finished, but something is still open or waiting.",
+        "The message names it and says why. Run the same command again to continue with the rest.",
     ),
     "PREFERENCES_UNKNOWN": Outcome(
         Exit.MAY_BE_LIVE,
-        "The preference was sent and could not be read back.",
-        "`capcli accounts preferences` shows what holds now.",
+        "The preference was sent, but could not be verified.",
+        "`capcli accounts preferences` shows the current settings.",
     ),
     "TOPUP_UNKNOWN": Outcome(
         Exit.MAY_BE_LIVE,
-        "The top-up was sent, and the balance could not be read back.",
+        "The top-up was sent, but the balance could not be verified.",
         "`capcli accounts` shows the balance. Look before you add again.",
     ),
 }

@@ -263,7 +263,7 @@ class Broker(Protocol):
     def accounts(self) -> Rows[Account]: ...
 
     def hedging(self) -> bool:
-        """Say whether opposite deals stand side by side on the active account, or reduce each other."""
+        """Say whether opposite positions stay open side by side on the active account."""
         ...
 
     def preferences(self, *, fresh: bool = True) -> Preferences:
@@ -852,11 +852,12 @@ class AccountLock(Protocol):
 class Kept(Struct, frozen=True):
     """How far a download has come; a target keeps it beside the candles.
 
-    `end` is the last instant that is asked for, fixed when the download began. `price_places` and
+    `start` and `end` are the first and last instant to ask for, fixed when it began. `price_places` and
     `volume_places` are the most decimals that were sent so far. `days` notes which candles there are.
     """
 
     end: datetime
+    start: datetime | None = None
     pages: int = 0
     rows: int = 0
     requests: int = 0

@@ -28,13 +28,15 @@ def unread(status: int | None, reason: str, *, name: str, unchanged: str, comman
     name = f"{name[:1].lower()}{name[1:]}"
     if status == _TOO_MANY:
         return RateLimited(
-            f"Rate limit exceeded: {name} was refused unread. {unchanged} Wait {RETRY_AFTER_S} s.",
+            f"Rate limit exceeded: {name} was refused without being processed. {unchanged} Wait"
+            f" {RETRY_AFTER_S} s.",
             next=command,
             retry_after_s=RETRY_AFTER_S,
         )
     if status == _UNAUTHORISED:
         return SessionLost(
-            f"Session expired: {name} was refused unread ({reason}). {unchanged} Ask again: it logs in.",
+            f"Session expired: {name} was refused without being processed ({reason}). {unchanged} Ask"
+            f" again: it logs in.",
             next=command,
         )
     return None
@@ -81,18 +83,18 @@ _MOVED = Meaning("the price has moved away", Cure.AGAIN)
 _NO_MARKET = Meaning("the broker has no such market for this account", Cure.SEARCH)
 _NO_POSITION = Meaning("the broker has no such position", Cure.POSITIONS)
 _NO_ORDER = Meaning("the broker has no such working order", Cure.ORDERS)
-_NO_HEDGED_GSL = Meaning("an account in hedging mode takes no guaranteed stops", Cure.NO_GUARANTEE)
+_NO_HEDGED_GSL = Meaning("guaranteed stops are not available in hedging mode", Cure.NO_GUARANTEE)
 _WANTS_GSL = Meaning("this account or market demands a guaranteed stop", Cure.GUARANTEE)
-_CLOSE_ONLY = Meaning("the market takes only orders that close a position", Cure.POSITIONS)
+_CLOSE_ONLY = Meaning("the market accepts only orders that close a position", Cure.POSITIONS)
 _PAST = Meaning("the expiry is in the past", Cure.NO_EXPIRY)
 _STEP = Meaning("a price is off the market's price step", Cure.MARKET)
 _SIZE_STEP = Meaning("the size is off the market's size step", Cure.MARKET)
 _TOO_LARGE = Meaning("the size is above the market's maximum", Cure.SIZE, _LOWER)
 _TOO_SMALL = Meaning("the size is below the market's minimum", Cure.SIZE, _HIGHER)
 _WRONG_SIDE = Meaning("a level lies on the wrong side of the price", Cure.MARKET)
-_ACCOUNT = Meaning("the account may not deal", Cure.HEALTH)
+_ACCOUNT = Meaning("the account is not allowed to trade", Cure.HEALTH)
 _LIMITED = Meaning("the broker's limit for this market is reached", Cure.POSITIONS)
-_REASONLESS = Meaning("the broker gives no closer reason", Cure.MARKET)
+_REASONLESS = Meaning("the broker gives no further reason", Cure.MARKET)
 
 # API page 4.2, 7, 18.6 and 18.7. An open set: what is not here is told in the broker's own word.
 TABLE: Mapping[str, Meaning] = MappingProxyType(
@@ -113,7 +115,7 @@ TABLE: Mapping[str, Meaning] = MappingProxyType(
         "error.validation.goodtilldate.in.future": _PAST,
         "error.invalid.from": Meaning("the broker cannot read a date", Cure.HEALTH),
         "error.invalid.to": Meaning("the broker cannot read a date", Cure.HEALTH),
-        "error.invalid.daterange": Meaning("the broker does not take this date", Cure.NO_EXPIRY),
+        "error.invalid.daterange": Meaning("the broker does not accept this date", Cure.NO_EXPIRY),
         "error.invalid.epic": _NO_MARKET,
         "error.not-found.epic": _NO_MARKET,
         "error.not-found.dealId": _NO_POSITION,
@@ -131,11 +133,11 @@ TABLE: Mapping[str, Meaning] = MappingProxyType(
         "INSTRUMENT_NOT_FOUND": _NO_MARKET,
         "INSUFFICIENT_FUNDS": _FUNDS,
         "INVALID_ORDER": Meaning("the order is not valid", Cure.MARKET),
-        "INVALID_ORDER_QTY": Meaning("the market does not take this size", Cure.MARKET),
-        "INVALID_PRICE": Meaning("the market does not take this price", Cure.MARKET),
+        "INVALID_ORDER_QTY": Meaning("the market does not accept this size", Cure.MARKET),
+        "INVALID_PRICE": Meaning("the market does not accept this price", Cure.MARKET),
         "LEVEL_TOLERANCE_ERROR": _MOVED,
         "LIMIT_ORDER_WRONG_SIDE_OF_MARKET": _WRONG_SIDE,
-        "LONG_ONLY": Meaning("the market takes no orders that open a short position", Cure.POSITIONS),
+        "LONG_ONLY": Meaning("the market accepts no orders that open a short position", Cure.POSITIONS),
         "MARGIN_ERROR": _FUNDS,
         "MARKET_CLOSED": _CLOSED,
         "MARKET_CLOSED_WITH_EDITS": _CLOSED,
@@ -156,12 +158,12 @@ TABLE: Mapping[str, Meaning] = MappingProxyType(
         "RC_SETTLEMENT": Meaning("the market is being settled", Cure.MARKET),
         "RC_UNKNOWN": _REASONLESS,
         "REQUIRED_GSL": _WANTS_GSL,
-        "RISK_CHECK": Meaning("its risk check refused the order, as for too little margin", Cure.ACCOUNTS),
+        "RISK_CHECK": Meaning("its risk check refused the order, usually for lack of margin", Cure.ACCOUNTS),
         "SIZE_INCREMENT": _SIZE_STEP,
-        "STOP_OR_LIMIT_NOT_ALLOWED": Meaning("this market takes neither stop nor limit", Cure.NO_LEGS),
+        "STOP_OR_LIMIT_NOT_ALLOWED": Meaning("this market accepts neither stop nor limit", Cure.NO_LEGS),
         "STOP_REQUIRED_ERROR": _WANTS_GSL,
         "THROTTLING": _BUSY,
-        "TRAILING_STOP_NOT_ALLOWED": Meaning("this market takes no trailing stops", Cure.NO_TRAILING),
+        "TRAILING_STOP_NOT_ALLOWED": Meaning("this market does not accept trailing stops", Cure.NO_TRAILING),
         "UNKNOWN": _REASONLESS,
         "WRONG_SIDE_OF_MARKET": _WRONG_SIDE,
     }
@@ -190,7 +192,7 @@ def in_words(reason: str) -> str:
 def page() -> str:
     """Return the table as a page of help."""
     lines = [
-        "What the broker says no with, what it means, and what the message then offers.",
+        "The broker's reasons for a refusal, what each means, and what is offered then.",
         "A code that is not listed is shown in the broker's own words.",
         "",
     ]

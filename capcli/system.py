@@ -272,7 +272,7 @@ def put_guarded(file: Path, facts: Mapping[str, Any]) -> None:
 def read_guarded(file: Path) -> dict[str, Any] | None:
     """Return the facts of a JSON file of the guard folder; None where there is no such file.
 
-    Raises StateFolderUnusable for one that cannot be read or is no JSON object: it is never "nothing".
+    Raises StateFolderUnusable for one that cannot be read or is not a JSON object: it is never "nothing".
     """
     try:
         found = json.loads(file.read_bytes())

@@ -24,7 +24,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('flatten', 'Halt, cancel every order, close every position.'),
             @('resume', 'Let orders be sent again after a halt.'),
             @('reconcile', 'Settle orders whose answer was lost.'),
-            @('resolve', 'Say what became of a lost order.'),
+            @('resolve', 'Say what happened to a lost order.'),
             @('history', 'Activity, bookings, realised P&L; what was sent from here.'),
             @('quote', 'Bid and offer of one or more markets.'),
             @('prices', 'Candles: a table, a chart, or a download.'),
@@ -81,9 +81,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'reconcile' = @()
         'resolve' = @()
         'history' = @(
-            @('executions', 'What was ordered, sent and answered, what became of it, and when.'),
+            @('executions', 'What was ordered, sent and answered, what happened to it, and when.'),
             @('verify', 'Find changed, removed, added or cut-off rows in the journal.'),
-            @('accept', 'Go on from the journal as it is, though it is older or changed.'),
+            @('accept', 'Continue with the journal although it is older or changed.'),
             @('activity', 'What happened on the account: orders, fills, closes, stops, rejections.'),
             @('transactions', 'What was booked: realised P&L, overnight fees, commissions, deposits.'),
             @('report', 'Realised P&L, costs and deposits of a span, in the account''s currency.'),
@@ -121,9 +121,9 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('list', 'All watchlists of the login, the broker''s own included.'),
             @('show', 'The markets of a watchlist, with their prices.'),
             @('create', 'Make a watchlist.'),
-            @('add', 'Add a market to a watchlist; one that is in it already stays.'),
+            @('add', 'Add a market to a watchlist; it is not added twice.'),
             @('remove', 'Remove a market from a watchlist.'),
-            @('delete', 'Delete a whole watchlist.')
+            @('delete', 'Delete a whole watchlist; not one of the broker''s own.')
         )
         'watchlists list' = @()
         'watchlists show' = @()
@@ -133,7 +133,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'watchlists delete' = @()
         'accounts' = @(
             @('use', 'Make an account the active one, for the next commands too.'),
-            @('preferences', 'Hedging and leverage of the account; change them.'),
+            @('preferences', 'Show or change the account''s hedging and leverage.'),
             @('topup', 'Add practice money to a paper or demo account.')
         )
         'accounts use' = @()
@@ -176,7 +176,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'paper faults clear' = @()
         'mcp' = @(
             @('serve', 'Serve the tools over stdin and stdout, for an assistant to start.'),
-            @('tools', 'List the tools: name, toolset, command, whether it changes anything,...'),
+            @('tools', 'List the tools, and which of them ask you first.'),
             @('install', 'Add this server to an AI client''s config, which keeps everything else.'),
             @('bundle', 'Write the server as an .mcpb file, for Claude Desktop to open.')
         )
@@ -201,7 +201,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
-            @('--note', 'Kept with the order, on this computer only.'),
+            @('--note', 'Stored with the order, on this computer only.'),
             @('--tag', 'A word to count trades by.'),
             @('--explain', 'Explain each field in a sentence.'),
             @('--again', 'Send it even if the same order was sent within 60 s.'),
@@ -222,7 +222,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
-            @('--note', 'Kept with the order, on this computer only.'),
+            @('--note', 'Stored with the order, on this computer only.'),
             @('--tag', 'A word to count trades by.'),
             @('--explain', 'Explain each field in a sentence.'),
             @('--again', 'Send it even if the same order was sent within 60 s.'),
@@ -245,7 +245,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--at', 'A working order at this price.'),
             @('--type', 'How --at works.'),
             @('--good-till', 'When --at ends (UTC).'),
-            @('--note', 'Kept with the order, on this computer only.'),
+            @('--note', 'Stored with the order, on this computer only.'),
             @('--tag', 'A word to count trades by.'),
             @('--explain', 'Explain each field in a sentence.'),
             @('--id-only', 'Print the preview''s id alone, for a script.')
@@ -256,7 +256,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--sell', 'Make a preview of a sale.'),
             @('--stop', 'Stop at this price, or 2% from the entry.'),
             @('--stop-distance', 'Stop this far from the price.'),
-            @('--note', 'Kept with the order, on this computer only.'),
+            @('--note', 'Stored with the order, on this computer only.'),
             @('--tag', 'A word to count trades by.'),
             @('--id-only', 'Print the preview''s id alone, for a script.')
         )
@@ -314,11 +314,11 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'status' = @()
         'desk' = @()
         'events' = @(
-            @('--follow', 'Go on, and tell events as they come.'),
-            @('-f', 'Go on, and tell events as they come.'),
-            @('--since', 'What came after this event.'),
+            @('--follow', 'Keep running and show new events.'),
+            @('-f', 'Keep running and show new events.'),
+            @('--since', 'Events after this cursor.'),
             @('--last', 'How far back (default 24h).'),
-            @('--every', 'Seconds between two looks of --follow.'),
+            @('--every', 'Seconds between checks with --follow.'),
             @('--exec', 'Run this for each event: JSON on stdin, no shell.'),
             @('--for', 'Stop after seconds, or 5m, 2h.')
         )
@@ -329,8 +329,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'mandate' = @()
         'mandate grant' = @(
             @('--epics', 'Markets, by comma.'),
-            @('--risk', 'Most that one order loses at its stop: 0.5%.'),
-            @('--total-risk', 'Most that all of them lose, with costs.'),
+            @('--risk', 'Most that one order can lose at its stop: 0.5%.'),
+            @('--total-risk', 'Most that all of them can lose, costs included.'),
             @('--orders', 'How many orders.'),
             @('--until', 'End, at most 24 h ahead: 18:00.')
         )
@@ -349,7 +349,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--yes', 'Resume without a question.')
         )
         'reconcile' = @(
-            ,@('--wait', 'Look again until it is decided.')
+            ,@('--wait', 'Keep checking until it is decided.')
         )
         'resolve' = @(
             @('--landed', 'It became this deal.'),
@@ -370,8 +370,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--from', 'From this time (UTC).'),
             @('--to', 'To this time (UTC).'),
             @('--epic', 'Only this market; repeatable.'),
-            @('--type', 'The broker''s word; repeatable.'),
-            @('--status', 'The broker''s word; repeatable.'),
+            @('--type', 'As the broker writes it; repeatable.'),
+            @('--status', 'As the broker writes it; repeatable.'),
             @('--source', 'USER, SYSTEM, SL, TP...'),
             @('--deal', 'Only rows of this deal.')
         )
@@ -380,8 +380,8 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--from', 'From this time (UTC).'),
             @('--to', 'To this time (UTC).'),
             @('--epic', 'Only this market; repeatable.'),
-            @('--type', 'The broker''s word; repeatable.'),
-            @('--status', 'The broker''s word; repeatable.'),
+            @('--type', 'As the broker writes it; repeatable.'),
+            @('--status', 'As the broker writes it; repeatable.'),
             @('--deal', 'Only rows of this deal.')
         )
         'history report' = @(
@@ -418,26 +418,26 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         'alert' = @(
             @('--above', 'When the bid is at L or above.'),
             @('--below', 'When the bid is at L or below.'),
-            @('--moves', 'When the bid moved so far, up or down.'),
+            @('--moves', 'When the bid has moved this much, up or down.'),
             @('--pnl-above', 'When open P&L is at AMOUNT or above.'),
             @('--pnl-below', 'When open P&L is at AMOUNT or below: -100.'),
-            @('--margin-above', 'When so much of equity is margin.'),
-            @('--all', 'Until each of them was reached.'),
+            @('--margin-above', 'When this share of equity is margin.'),
+            @('--all', 'Wait until all of them are reached.'),
             @('--exec', 'Run this program each time; no shell.'),
-            @('--repeat', 'Go on: again each time it is left and reached.'),
+            @('--repeat', 'Repeat: each time it is reached again.'),
             @('--for', 'Stop after seconds, or 5m, 2h.')
         )
         'alert add' = @(
             @('--above', 'When the bid is at L or above.'),
             @('--below', 'When the bid is at L or below.'),
-            @('--moves', 'When the bid moved so far, up or down.'),
+            @('--moves', 'When the bid has moved this much, up or down.'),
             @('--pnl-above', 'When open P&L is at AMOUNT or above.'),
             @('--pnl-below', 'When open P&L is at AMOUNT or below: -100.'),
-            @('--margin-above', 'When so much of equity is margin.')
+            @('--margin-above', 'When this share of equity is margin.')
         )
         'alert list' = @()
         'alert remove' = @(
-            ,@('--all', 'Every one of this account.')
+            ,@('--all', 'All alerts of this account.')
         )
         'markets' = @()
         'markets search' = @(
@@ -472,7 +472,7 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
         )
         'login' = @(
             @('--stdin', 'Read {"api_key", "identifier", "password"} as JSON.'),
-            @('--status', 'Only say where the credentials are.'),
+            @('--status', 'Only show where the credentials are.'),
             @('--check', 'With --status: log in with them, too.')
         )
         'logout' = @(
@@ -499,13 +499,13 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--start', 'The market''s clock begins here (UTC).'),
             @('--speed', 'Market time in real time; 1440 is a day a minute.'),
             @('--ticks', 'Ticks a second of every open market on the stream.'),
-            @('--replay', 'Play a file''s candles as this market; may be given again.'),
+            @('--replay', 'Play a file''s candles as this market; repeatable.'),
             @('--no-limits', 'No request limits, for tests.'),
-            @('--accounts', 'Other accounts, such as GBP:5000,PLN (10,000 unless said).'),
+            @('--accounts', 'Other accounts, such as GBP:5000,PLN (default 10,000).'),
             @('--behaviour', 'kind: for a first try, nothing late or limited; awkward: for a bot before it trades.'),
-            @('--confirms', 'late: one confirm in three is a 404 for up to 0.4 s, as usual.'),
+            @('--confirms', 'late: one confirm in three is a 404 for up to 0.4 s (the default).'),
             @('--real-hours', 'SILVER, GOLD and EURUSD close at night and on weekends too.'),
-            @('--market', 'More markets from a TOML file, as in reset''s help.'),
+            @('--market', 'More markets, from a TOML file; `paper reset --help` shows its form.'),
             @('--confirm', 'Without a question.'),
             @('--yes', 'Without a question.')
         )
@@ -516,13 +516,13 @@ Register-ArgumentCompleter -Native -CommandName capcli, capcli.exe -ScriptBlock 
             @('--start', 'The market''s clock begins here (UTC).'),
             @('--speed', 'Market time in real time; 1440 is a day a minute.'),
             @('--ticks', 'Ticks a second of every open market on the stream.'),
-            @('--replay', 'Play a file''s candles as this market; may be given again.'),
+            @('--replay', 'Play a file''s candles as this market; repeatable.'),
             @('--no-limits', 'No request limits, for tests.'),
-            @('--accounts', 'Other accounts, such as GBP:5000,PLN (10,000 unless said).'),
+            @('--accounts', 'Other accounts, such as GBP:5000,PLN (default 10,000).'),
             @('--behaviour', 'kind: for a first try, nothing late or limited; awkward: for a bot before it trades.'),
-            @('--confirms', 'late: one confirm in three is a 404 for up to 0.4 s, as usual.'),
+            @('--confirms', 'late: one confirm in three is a 404 for up to 0.4 s (the default).'),
             @('--real-hours', 'SILVER, GOLD and EURUSD close at night and on weekends too.'),
-            @('--market', 'More markets from a TOML file, as in reset''s help.'),
+            @('--market', 'More markets, from a TOML file; `paper reset --help` shows its form.'),
             @('--latency', 'Delay every answer by this much.'),
             @('--serves', 'Take the keys paper and paper-demo alone, or paper and paper-live.'),
             @('--name', 'Another host name that clients may use.'),

@@ -52,7 +52,7 @@ def pytest_collection_finish() -> None:
 
 
 class NetworkUsed(AssertionError):
-    """A test tried to leave this machine."""
+    """A test tried to leave this computer."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -101,7 +101,7 @@ def own_home(closed_connections: None, tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
-    """Refuse names and addresses that are not this machine's, whoever asks."""
+    """Refuse names and addresses that are not this computer's, whoever asks."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex", "sendto"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
@@ -144,4 +144,4 @@ def _refuse_remote(host: str | bytes | None) -> None:
     except ValueError:
         local = None
     if local is None or not (local.is_loopback or local.is_unspecified):
-        raise NetworkUsed(f"{name} is not this machine")
+        raise NetworkUsed(f"{name} is not this computer")

@@ -220,8 +220,8 @@ class Events:
         )
         if broker.account_id != place[2]:
             raise Busy(
-                f"Account {broker.account_id} is in use now. The events of {place[2]} go on once it is used"
-                " again.",
+                f"Account {broker.account_id} is in use now. The events of {place[2]} continue once it is"
+                " used again.",
                 next=f"capcli accounts use {place[2]}",
             )
         rows = activity.data.activities

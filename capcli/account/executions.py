@@ -1,4 +1,4 @@
-"""What this machine sent, from its journal alone: asked, sent, answered, what it became, and when."""
+"""What this computer sent, from its journal alone: asked, sent, answered, what happened to it, and when."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -57,7 +57,7 @@ class ExecutionRecord(Struct, frozen=True):
 
 
 class ExecutionsFound(Struct, frozen=True):
-    """The latest attempts of this environment on this machine, newest first."""
+    """The latest attempts of this environment on this computer, newest first."""
 
     executions: tuple[ExecutionRecord, ...]
 

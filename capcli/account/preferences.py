@@ -176,7 +176,9 @@ class AccountChanges:
             _check(wanted, before)
             refuse_while_halted(self._context.halt, "The change of preferences")
             if wanted.seen_in(before):
-                return _set(before, account_id, "Nothing to change: it is so already. Nothing was sent.")
+                return _set(
+                    before, account_id, "Nothing to change: it is set that way already. Nothing was sent."
+                )
             effects = " ".join(_effects(wanted, before))
             self._confirm(effects, f"{wanted.command} --confirm", confirmed=confirmed)
             return self._prefer(wanted, account_id, effects)
@@ -193,7 +195,8 @@ class AccountChanges:
         if wanted.seen_in(now):
             return _set(now, account_id, f"{_lead(answer)} {effects}", sent=True)
         message = (
-            f"The change of preferences was sent and does not read back as asked ({_detail(answer)}). Now: "
+            f"The change of preferences was sent, but the account shows something else"
+            f" ({_detail(answer)}). Now: "
             f"{_told(now)}. Setting them again is safe."
         )
         problem = Problem(
@@ -254,8 +257,9 @@ class AccountChanges:
             sentence = f"{_lead(answer)} {_moved(amount, before, 'Put', 'Took')}: {now.cash:,f} now."
             return _topped(amount, before, now, sentence)
         sentence = (
-            f"The top-up was sent and the cash does not show it ({_detail(answer)}): it was {before.cash:,f} "
-            f"{before.currency} and is {now.cash:,f} now. Look again before you repeat it."
+            f"The top-up was sent, but the cash balance does not show it ({_detail(answer)}): it was"
+            f" {before.cash:,f} "
+            f"{before.currency} and is {now.cash:,f} now. Check again before you repeat it."
         )
         return _topped(amount, before, now, sentence, done=False)
 
@@ -311,7 +315,7 @@ class AccountChanges:
             error = refusal(words, answer)
             if isinstance(error, BrokerRefused):
                 code = answer.error_code
-                message = f"Broker said no: {in_words(reason_of(answer))}. {why()}{words.unchanged}"
+                message = f"The broker rejected it: {in_words(reason_of(answer))}. {why()}{words.unchanged}"
                 raise BrokerRefused(message, next=words.command, broker_code=code)
             raise error
 
@@ -353,10 +357,10 @@ def _effects(wanted: Wanted, before: Preferences) -> tuple[str, ...]:
             )
     if wanted.hedging is not None and wanted.hedging is not before.hedging:
         said.append(
-            "Hedging on: opposite deals of a market stand side by side, each with a margin of its own, and "
-            "there are no guaranteed stops."
+            "Hedging on: opposite positions in a market stay open side by side, each with its own margin;"
+            " guaranteed stops are not available."
             if wanted.hedging
-            else "Hedging off: an opposite deal reduces the older ones instead of standing beside them."
+            else "Hedging off: an opposite order closes older positions first, and opens no second one."
         )
     return tuple(said)
 
@@ -382,7 +386,7 @@ def _on(value: bool) -> str:
 
 def _lead(answer: Answer) -> str:
     clear = answer.delivery is Delivery.ANSWERED
-    return "Done." if clear else "The broker's answer was lost, and what is there now shows that it was done."
+    return "Done." if clear else "The broker's answer was lost, but the account shows that it was done."
 
 
 def _detail(answer: Answer) -> str:
@@ -401,7 +405,7 @@ def _top_up_words(amount: Decimal, before: Account) -> str:
 
 def _moved(amount: Decimal, account: Account, put: str, take: str) -> str:
     verb, where = (put, "on") if amount > 0 else (take, "off")
-    return f"{verb} {abs(amount):,f} {account.currency} of play money {where} {account.account_id}"
+    return f"{verb} {abs(amount):,f} {account.currency} of practice money {where} {account.account_id}"
 
 
 def _set(
@@ -435,7 +439,6 @@ def _topped(
 
 def _unseen(name: str, command: str, answer: Answer) -> ChangeUnseen:
     return ChangeUnseen(
-        f"{name} was sent ({_detail(answer)}), and what is there now could not be read. Look before you "
-        "repeat it.",
+        f"{name} was sent ({_detail(answer)}), and the result could not be read. Check before you repeat it.",
         next=command,
     )

@@ -106,7 +106,7 @@ class Statistics:
         currencies = sorted({row.currency for row in booked.rows})
         if len(currencies) > 1:
             raise UsageError(
-                f"These bookings are in {' and '.join(currencies)}: sums of several currencies say nothing. "
+                f"These bookings are in {' and '.join(currencies)}: they cannot be added up. "
                 "Choose a span with one, by --from and --to.",
                 next="capcli history transactions",
             )

@@ -30,7 +30,7 @@ class LimitLeft(Struct, frozen=True):
     """A limit that is set, what is used of it and what is left.
 
     `unit` is orders, positions, size (of one order), or the account currency. `used` and `left` are None for
-    a limit on each single order, and where a read failed or a loss has no bound. A limit on each market and
+    a limit on each single order, and where a read failed or a loss is unlimited. A limit on each market and
     direction is told of the one that uses most, `where`.
     """
 
@@ -191,7 +191,7 @@ class Status:
     def _most(self, book: Book, account: Account) -> tuple[str | None, Decimal | None]:
         """Return the market and direction that loses most at its stops, as CAP_MAX_RISK_PCT counts it.
 
-        Without a loss where it has no bound, and without either where nothing is open.
+        Without a loss where it is unlimited, and without either where nothing is open.
         """
         if self._context.policy.max_risk_pct is None:
             return None, None

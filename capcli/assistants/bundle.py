@@ -1,6 +1,6 @@
 """Writes the server as an MCP bundle (`.mcpb`): capcli's own code, and a form for what it needs to know.
 
-The manifest follows version 0.4 of its public format. No credential of this machine goes into it.
+The manifest follows version 0.4 of its public format. No credential of this computer goes into it.
 """
 
 import json
@@ -72,7 +72,7 @@ def write(file: Path, content: bytes) -> None:
     """Write a bundle in one step. Raises OutputUnusable, and then a file that was there is unchanged."""
     if file.exists() and not _is_ours(file):
         raise OutputUnusable(
-            f"{file} is there already and is not a capcli bundle. It was left as it is.",
+            f"{file} is there already and is not a capcli bundle. It was not changed.",
             next="capcli mcp bundle --output NAME.mcpb",
         )
     try:

@@ -132,13 +132,13 @@ def apply(edit: Edit, now: datetime) -> Path | None:
         target = edit.file.resolve()
         if _read(target) != edit.before:
             raise ConfigError(
-                f"{edit.file} was changed by another program meanwhile. It was left as it is. Try again."
+                f"{edit.file} was changed by another program in the meantime. It was not changed. Try again."
             )
         backup = None if edit.before is None else _backed_up(edit.file, edit.before, now)
         _replace(target, edit.after or b"")
     except OSError as error:
         raise ConfigError(
-            f"{edit.file} cannot be written: {error.strerror or error}. It was left as it is.",
+            f"{edit.file} cannot be written: {error.strerror or error}. It was not changed.",
             next="capcli health --only assistants",
         ) from error
     return backup
@@ -194,22 +194,22 @@ def _content(assistant: Assistant, file: Path, text: str) -> dict[str, Any]:
     except ValueError as error:
         raise _broken(assistant, file, where_broken(error)) from None
     if not isinstance(content, dict):
-        raise _broken(assistant, file, "is no JSON object")
+        raise _broken(assistant, file, "is not a JSON object")
     if not isinstance(content.get(assistant.key, {}), dict):
-        raise _broken(assistant, file, f"has a {assistant.key} that is no table of servers")
+        raise _broken(assistant, file, f"has a {assistant.key} that is not a table of servers")
     return content
 
 
 def _broken(assistant: Assistant, file: Path, why: str) -> ClientConfigBroken:
     return ClientConfigBroken(
-        f"{assistant.title}'s config {file} {why}. It was left as it is: mend it, then try again.",
+        f"{assistant.title}'s config {file} {why}. It was not changed: fix it, then try again.",
         next=f"capcli mcp install {assistant.name}",
     )
 
 
 def _unsafe(assistant: Assistant, file: Path, what: str) -> ClientConfigBroken:
     return ClientConfigBroken(
-        f"{file} is laid out in a way in which {OURS} cannot be {what} safely. It was left as it is: do it by"
+        f"{file} is laid out in a way in which {OURS} cannot be {what} safely. It was not changed: do it by"
         f" hand, under {assistant.key}.",
         next=f"capcli mcp install {assistant.name} --dry-run",
     )

@@ -162,7 +162,7 @@ def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Itera
             yield LintFinding(f"{name} is {problem}", mend)
         elif name in _SECRETS and text.strip():
             yield LintFinding(
-                f"{name} stands there in plain text",
+                f"{name} is there in plain text",
                 "capcli login keeps it in the keychain; then take it out of the config",
                 stops=False,
             )

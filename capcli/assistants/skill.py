@@ -44,7 +44,7 @@ def planned(file: Path, text: str | None) -> SkillEdit:
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror or error}.") from error
     if before is not None and not before.startswith(b"---\nname: capcli\n"):
-        raise ConfigError(f"{file} is not a skill of capcli. It was left as it is.")
+        raise ConfigError(f"{file} is not a skill of capcli. It was not changed.")
     return SkillEdit(file, before, None if text is None else text.encode())
 
 

@@ -291,7 +291,7 @@ class CapitalBroker:
         return translate.rows(found, wire.AccountRow, translate.account)
 
     def hedging(self) -> bool:
-        """Say whether opposite deals stand side by side on the active account, or reduce each other."""
+        """Say whether opposite positions stay open side by side on the active account."""
         return self.preferences().hedging
 
     def preferences(self, *, fresh: bool = True) -> Preferences:
@@ -746,7 +746,7 @@ def _whole(found: Listed[_Row], endpoint: str) -> tuple[_Row, ...]:
         return found.rows
     named = "; ".join(f"{row.words}: {row.why}" for row in found.unreadable)
     raise RowUnreadable(
-        f"The broker's answer to {endpoint} holds what cannot be read ({named}). Nothing was sent.",
+        f"The broker's answer to {endpoint} has fields that cannot be read ({named}). Nothing was sent.",
         next=_LOOKS.get(endpoint, "capcli positions"),
         endpoint=endpoint,
         deal_ids=[row.deal_id for row in found.unreadable],

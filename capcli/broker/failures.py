@@ -185,7 +185,7 @@ def refused(endpoint: str, status: int, body: bytes) -> CapcliError:
         )
     if json_object(body) is None or status not in _CLIENT_ERRORS:
         return not_json(endpoint, status)
-    return BrokerRefused(f"Broker said no to {endpoint}: {_why(status, code)}.", next=HEALTH, **facts)
+    return BrokerRefused(f"The broker refused {endpoint}: {_why(status, code)}.", next=HEALTH, **facts)
 
 
 def login_refused(status: int, body: bytes) -> CapcliError:
@@ -207,7 +207,7 @@ def login_refused(status: int, body: bytes) -> CapcliError:
 def not_json(endpoint: str, status: int) -> NotTheBroker:
     """Return the error for an answer that does not look like the broker's."""
     what = "a redirect" if status // 100 == 3 else "no JSON"  # noqa: PLR2004
-    likely = "A proxy or captive portal between this machine and the broker is a likely cause"
+    likely = "A proxy or captive portal between this computer and the broker is a likely cause"
     fix = "sign in to this network in a browser, or take HTTPS_PROXY and ALL_PROXY out of the environment"
     if status == _FORBIDDEN:
         likely += "; the broker's own gate may also block this network, a VPN or a country"
@@ -291,7 +291,7 @@ def _cause_of(error: BaseException) -> tuple[type[Unreachable], str]:
     """Return the kind of failure beneath httpx's, and what mends it."""
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
-            return NameUnknown, "check this machine's network and its resolver (DNS), a VPN included"
+            return NameUnknown, "check this computer's network and its resolver (DNS), a VPN included"
         if isinstance(cause, ssl.SSLError):
             return TlsFailed, "name the authority of this network in SSL_CERT_FILE, or use another network"
     return Unreachable, "check the network, HTTPS_PROXY and ALL_PROXY, and CAP_API_URL where it is set"

@@ -66,7 +66,7 @@ def _usable(url: str, variable: str) -> Proxy:
     fix = f"name an HTTP proxy in {variable}, such as http://proxy.example:3128, or unset it"
     shell = variable if variable.isidentifier() else None
     raise ConfigError(
-        f"{variable} is {_masked(url)!a}, which {why}. Nothing was sent. To mend it, {fix}.",
+        f"{variable} is {_masked(url)!a}, which {why}. Nothing was sent. To fix it, {fix}.",
         next=f"unset {shell}" if shell else "capcli health",
         variable=variable,
         fix=fix,

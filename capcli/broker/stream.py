@@ -240,7 +240,8 @@ class LiveStream:
         address = (named or STREAM_URL).rstrip("/")
         if self._setting.checked and not is_own(address, self._line.host):
             raise UnreadableAnswer(
-                f"The broker names {clean(address, 80)} as its stream, which is no host of its own. Nothing "
+                f"The broker names {clean(address, 80)} as its stream, which is not one of its hosts."
+                f" Nothing "
                 "was sent there. If it is right, set CAP_STREAM_URL to it.",
                 next="capcli help environment",
             )

@@ -34,11 +34,10 @@ def use(
 ) -> None:
     """Make an account the active one, for the next commands too.
 
-    They stay on it until `capcli logout`, with the same profile and environment, also when the session has
-    to be renewed. After a logout a login lands on the account that the broker calls preferred, which may be
-    the one used last: `capcli accounts` shows it. CAP_DEFAULT_ACCOUNT_ID and --account go first: with one
-    of them a command is on that account, whatever was used before, and leaves the choice of the others as
-    it was.
+    It stays active for this profile and environment until `capcli logout`, even when the session is
+    renewed. After a logout, a login is on the account that the broker calls preferred, which may be the
+    one used last: `capcli accounts` shows it. CAP_DEFAULT_ACCOUNT_ID and --account take precedence: a
+    command with one of them uses that account, and does not change the choice for other commands.
     """
     from capcli.account.accounts import SessionShown
 
@@ -50,8 +49,8 @@ def _use(ctx: typer.Context, application: "App", account_id: str) -> "Reply[Sess
     named = application.settings.account
     if named not in {None, account_id}:
         ctx.find_root().obj.talk(
-            f"--account or CAP_DEFAULT_ACCOUNT_ID names {named} and goes first: without a change of that, "
-            f"the next command is on {named} again.\n"
+            f"--account or CAP_DEFAULT_ACCOUNT_ID names {named} and takes precedence: unless you change"
+            f" it, the next command is on {named} again.\n"
         )
     return reply
 
@@ -75,11 +74,11 @@ def preferences(
     leverage: Annotated[list[str] | None, _LEVERAGE] = None,
     confirm: Confirm = False,
 ) -> None:
-    """Hedging and leverage of the account; change them.
+    """Show or change the account's hedging and leverage.
 
-    Without an option it shows them. A leverage is one of those that the broker lists for the class; 5 asks
-    for a margin of 20 % at least, and previews count with it. What is set is read back. The broker refuses
-    to switch hedging while positions are open.
+    Without an option it shows them. A leverage is one of those that the broker lists for the class; 5
+    means a margin of at least 20 %, and previews use it. What was set is checked afterwards. The broker
+    refuses to switch hedging while positions are open.
     """
     from capcli.account.preferences import PreferencesSet, PreferencesShown
 
@@ -94,6 +93,7 @@ def preferences(
             lambda yes: application.account_changes.prefer(wanted, confirmed=yes),
             given=confirm,
             summary=lambda: application.account_changes.question(wanted),
+            question="Change it?",
             left=lambda: _left("the change of preferences", "capcli accounts preferences"),
         )
 
@@ -133,8 +133,8 @@ def topup(
     """Add practice money to a paper or demo account.
 
     An amount below 0, written after `--`, removes money. Documented limits: from -400,000 to 400,000 at a
-    time, at most 100,000 on the account afterwards, 100 a day. The account is read back to prove it. A live
-    account has no such thing.
+    time, at most 100,000 on the account afterwards, 100 a day. The balance is checked afterwards. It does
+    not work on a live account.
     """
     from capcli.account.preferences import ToppedUp
 
@@ -146,6 +146,7 @@ def topup(
             lambda yes: application.account_changes.top_up(money, confirmed=yes),
             given=confirm,
             summary=lambda: application.account_changes.top_up_question(money),
+            question="Add it?",
             left=lambda: _left("the top-up", "capcli accounts"),
         )
 
@@ -165,7 +166,7 @@ def _amount(text: str) -> Decimal:
 
 def _left(what: str, look: str) -> NoReturn:
     raise MayBeLive(
-        f"Interrupted while the broker's answer was awaited: {what} may have been made. "
-        "Look before you repeat it.",
+        f"Interrupted while waiting for the broker's answer: {what} may have been made. "
+        "Check before you repeat it.",
         next=look,
     )

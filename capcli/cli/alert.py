@@ -77,12 +77,14 @@ def _level(name: str, metavar: str, text: str) -> Any:
 
 _Above = Annotated[list[str] | None, _level("--above", "[EPIC=]L", "When the bid is at L or above.")]
 _Below = Annotated[list[str] | None, _level("--below", "[EPIC=]L", "When the bid is at L or below.")]
-_Moves = Annotated[list[str] | None, _level("--moves", "[EPIC=]P%", "When the bid moved so far, up or down.")]
+_Moves = Annotated[
+    list[str] | None, _level("--moves", "[EPIC=]P%", "When the bid has moved this much, up or down.")
+]
 _PnlAbove = Annotated[str | None, _level("--pnl-above", "AMOUNT", "When open P&L is at AMOUNT or above.")]
 _PnlBelow = Annotated[
     str | None, _level("--pnl-below", "AMOUNT", "When open P&L is at AMOUNT or below: -100.")
 ]
-_MarginAbove = Annotated[str | None, _level("--margin-above", "P%", "When so much of equity is margin.")]
+_MarginAbove = Annotated[str | None, _level("--margin-above", "P%", "When this share of equity is margin.")]
 
 
 @alert_app.callback(
@@ -108,13 +110,11 @@ def one(
     pnl_above: _PnlAbove = None,
     pnl_below: _PnlBelow = None,
     margin_above: _MarginAbove = None,
-    every: Annotated[bool, typer.Option("--all", help="Until each of them was reached.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Wait until all of them are reached.")] = False,
     run: Annotated[
         str | None, typer.Option("--exec", metavar="CMD", help="Run this program each time; no shell.")
     ] = None,
-    repeat: Annotated[
-        bool, typer.Option("--repeat", help="Go on: again each time it is left and reached.")
-    ] = False,
+    repeat: Annotated[bool, typer.Option("--repeat", help="Repeat: each time it is reached again.")] = False,
     lasts: ForSeconds = None,
 ) -> None:
     """Wait for prices, moves, P&L or margin."""
@@ -173,10 +173,10 @@ def found(ctx: typer.Context) -> None:
 def remove(
     ctx: typer.Context,
     numbers: Annotated[
-        list[int] | None, typer.Argument(metavar="[NUMBER...]", help="As `alert list` shows them.")
+        list[int] | None, typer.Argument(metavar="[NUMBER...]", help="Numbers from `alert list`.")
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Every one of this account.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All alerts of this account.")] = False,
 ) -> None:
     """Take stored alerts off the list."""
     from capcli.account.stored_alerts import AlertsChanged

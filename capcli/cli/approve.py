@@ -23,7 +23,7 @@ def approve(
     ctx: typer.Context,
     code: Annotated[
         str | None,
-        typer.Argument(metavar="CODE", help="As the assistant's answer shows it.", show_default=False),
+        typer.Argument(metavar="CODE", help="The code in the assistant's answer.", show_default=False),
     ] = None,
     *,
     deny: Annotated[bool, typer.Option("--deny", help="Say no: nothing is sent.")] = False,
@@ -31,10 +31,10 @@ def approve(
 ) -> None:
     """Approve what an assistant or a script wants to send.
 
-    It shows what would be sent, as capcli wrote it down, and asks. A yes is good for one send of exactly
-    that, until the time shown; the same call sends it, after a fresh look. Without CODE it lists what waits.
-    With --watch it stays and shows one request after the other: y approves, n refuses, h halts, no code is
-    typed. It needs a terminal: no option and no pipe says yes for a person.
+    It shows what would be sent, as capcli recorded it, and asks. A yes allows one send of exactly that,
+    until the time shown; the same call then sends it, after a new check. Without CODE it lists the
+    waiting requests. With --watch it stays and shows one request after the other: y approves, n refuses,
+    h halts, and no code is typed. It needs a terminal: no option and no pipe can say yes for a person.
     """
     from capcli.safety.approval import ApprovalsFound, Decision
 
@@ -60,7 +60,7 @@ def _sign(call: Call, application: "App", code: str) -> "Reply[Decision]":
     rows = application.approvals.look(code)
     if call.json or not call.streams.interactive:
         raise NotConfirmed(
-            "A person approves on a terminal: not by a pipe, a script or --json. Nothing was approved.",
+            "Only a person on a terminal can approve: not a pipe, a script or --json. Nothing was approved.",
             next=f"{_BY} {code} --env {application.env}",
         )
     shown = "\n".join(row.text for row in rows)

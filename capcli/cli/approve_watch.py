@@ -91,7 +91,7 @@ class ApprovalWatch:
             self._waiting = len(queue.requests)
             return
         if self._shown is not None and (now is None or now.digests != self._shown.digests):
-            self._say("\nIt no longer waits: decided elsewhere, sent, taken back or expired.\n")
+            self._say("\nIt is no longer waiting: decided elsewhere, sent, withdrawn or expired.\n")
         self._shown, self._waiting, self._is_stale = now, len(queue.requests), False
         self._show()
 
@@ -153,7 +153,7 @@ def watch_requests(call: "Call") -> NoReturn:
     app = call.build()
     if call.json or not streams.interactive:
         raise NotConfirmed(
-            "Requests are watched and decided by a person on a terminal: not by a pipe, a script or --json. "
+            "Only a person on a terminal can decide requests: not a pipe, a script or --json. "
             "Nothing was approved.",
             next=f"{_BY} --env {app.env}",
         )

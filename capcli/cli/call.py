@@ -55,7 +55,7 @@ _BY_DEFAULT = "Paper trading, since no environment was chosen (--env, CAP_ENV or
 _NO_LIMITS = (
     "No limit is set. The defaults of the broker's own MCP server (sizes 1.0 and 1.0, 3 positions, 20 orders"
     " a day) do not apply here: set CAP_MAX_POSITION_SIZE, CAP_MAX_WORKING_ORDER_SIZE, CAP_MAX_OPEN_POSITIONS"
-    " and CAP_MAX_ORDERS_PER_DAY. This is said once.\n"
+    " and CAP_MAX_ORDERS_PER_DAY. You will not see this again.\n"
 )
 
 
@@ -281,12 +281,12 @@ class Call:
         except CapcliError as error:
             app = self._apps[-1]
             where = f"On {app.env.upper()}, account {app.broker.account_id or 'unknown'}"
-            return f"What it is about could not be read: {error.message}\n{where}"
+            return f"Its details could not be read: {error.message}\n{where}"
 
     def _ask_word(self, question: str, command: str | None) -> None:
         """Have a person type the word that no habit types. Raises NotConfirmed."""
         try:
-            answer = self.streams.ask(f"{question}\nType {_WORD} to send it all the same: ")
+            answer = self.streams.ask(f"{question}\nType {_WORD} to send it anyway: ")
         except EOFError:
             answer = ""
         if answer.strip() != _WORD:
@@ -332,8 +332,8 @@ class Call:
     def left_behind(self) -> "Reply[Any]":
         latest = self.send_gate.latest
         raise MayBeLive(
-            f"Interrupted while the broker's answer to {latest} was awaited: it may have been carried out. Do"
-            " not send it again before you look.",
+            f"Interrupted while the broker's answer to {latest} was on its way: it may have been carried"
+            f" out. Check before you send it again.",
             next=f"capcli reconcile {latest}" if latest else "capcli positions",
             attempt_id=latest,
         )
@@ -432,7 +432,7 @@ class Call:
 
     def show(self, reply: "Reply[Any]", env: str | None, *, explain: bool = False) -> None:
         """Write what a person looks at before a question; the command's own result is still to come."""
-        self.streams.result(self._text(reply, env, explain=explain) + "\n")
+        self.streams.result(self._text(reply, env, explain=explain, asked=True) + "\n")
         self.warn(reply.data)
 
     def explain(self, reply: "Reply[Any]", env: str | None) -> None:
@@ -449,7 +449,17 @@ class Call:
             return
         self.streams.result(self._text(reply, env, explain=explain), long=self._may_page(reply))
         if reply.problem is not None:
-            self.complain(reply.problem)
+            self.complain(self._unrepeated(reply.problem, reply.data))
+
+    def _unrepeated(self, problem: Problem, data: Any) -> Problem:
+        """Shorten what the same screen has just said: a pipe takes stdout away, a terminal shows both."""
+        said = getattr(data, "sentence", None) or ""
+        if not self.streams.interactive or problem.message not in said:
+            return problem
+        shown = problem.next is None or problem.next in {getattr(data, "next", None), *said.split(": ")}
+        return replace(
+            problem, message=f"exit code {problem.exit_code}", next=None if shown else problem.next
+        )
 
     def warn(self, data: Any) -> None:
         """Say on stderr, quiet or not, what could not be read, recorded or locked."""
@@ -482,7 +492,7 @@ class Call:
             data = replace(data, next=self.addressed(data.next))
         return replace(reply, data=data, problem=problem)
 
-    def _text(self, reply: "Reply[Any]", env: str | None, *, explain: bool) -> str:
+    def _text(self, reply: "Reply[Any]", env: str | None, *, explain: bool, asked: bool = False) -> str:
         from capcli.render import text
         from capcli.render.envelope import plain
         from capcli.render.fields import field_names, pick, rows_key
@@ -498,7 +508,7 @@ class Call:
         if only:
             data = pick(type(reply.data), plain(reply.data), only)
             return text.rows_text(data.get(key, [data]) if key else [data], only, subject, look)
-        return text.text(reply.data, subject, look, explain=explain)
+        return text.text(reply.data, subject, look, explain=explain, asked=asked)
 
     def _numbers(self, reply: "Reply[Any]") -> dict[str, int]:
         """Return the numbers of the deals that a result shows on a terminal."""

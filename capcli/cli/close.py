@@ -52,12 +52,13 @@ def close(
 ) -> None:
     """Close a position at market.
 
-    The whole position is closed, and the positions are read back to check. Closing needs the broker and the
-    deal id: no limit, full disk or unrelated setting stops it, and closing again is safe. Where trading is
-    off, a person at a terminal can close by typing CLOSE. --size closes part of it by one opposite order,
-    which is sent once and never again by itself; that needs an account that nets, the oldest position of its
-    side, and a journal. --all goes on when one of them fails; the same command goes on with what is still
-    open.
+    The whole position is closed, and the positions are checked afterwards. Closing needs the broker and
+    the deal id: no limit, full disk or unrelated setting stops it, and closing again is safe. Where
+    trading is off, a person at a terminal can close by typing CLOSE.
+
+    --size closes part of it by one opposite order, which is sent only once. That needs an account that
+    nets, the oldest position of its side, and a journal. --all continues when one close fails; run it
+    again for what is still open.
     """
     call: Call = ctx.find_root().obj
     share = None if size is None else percent("--size", size)
@@ -85,6 +86,7 @@ def _close(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None:
             lambda yes, person: application.closings.close(meant, confirmed=yes, person=person),
             given=confirm,
             summary=lambda: application.closings.question(meant),
+            question="Close it?",
         )
 
     run(ctx, use, Closing, way_out=f"capcli close {quote(deal)}")
@@ -112,6 +114,7 @@ def _reduce(
             lambda yes: application.reductions.reduce(meant, size, confirmed=yes, again=again),
             given=confirm,
             summary=lambda: application.reductions.part_question(meant, size, again=again),
+            question="Close this part?",
         )
 
     run(ctx, use, Reduction)
@@ -125,6 +128,7 @@ def _close_all(ctx: typer.Context, call: Call, *, confirm: bool) -> None:
             lambda yes, person: application.closings_of_all.close_all(confirmed=yes, person=person),
             given=confirm,
             summary=application.closings_of_all.question,
+            question="Close all of this?",
         )
 
     run(ctx, use, AllClosings, way_out="capcli close --all")

@@ -71,8 +71,8 @@ def _setting(rows: Any, name: str) -> "SettingShown":
 def set_(ctx: typer.Context, name: _Name, value: _Value) -> None:
     """Write a setting into a profile of config.toml.
 
-    Into the profile of --profile, else the default one. The value is checked first; comments and all else in
-    the file stay. Credentials are never written there.
+    It goes into the profile of --profile, or the default one. The value is checked first; comments and
+    everything else in the file stay. Credentials are never written there.
     """
     _change(ctx, name, value.strip())
 
@@ -175,14 +175,14 @@ def _repeated(key: str, text: str | None) -> str | None:
     try:
         return setting.write(setting.parse(text))
     except ValueError:
-        return "what could not be used"
+        return "an unusable value"
 
 
 def _sentence(call: "Call", name: str, old: str | None, new: str | None, *, same: bool) -> str:
     if same:
         return f"{name} was {old or 'not set'} there already. Nothing was written."
-    done = f"{name} was taken out." if new is None else f"{name} is {new} now."
-    first = f" The environment sets {name} too, and goes first." if name in call.streams.environ else ""
+    done = f"{name} was removed." if new is None else f"{name} is {new} now."
+    first = f" The environment sets {name} too, and takes precedence." if name in call.streams.environ else ""
     return done + first
 
 

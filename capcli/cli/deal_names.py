@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[0-9]{1,9}")
 # A deal id of the broker's has dashes and 36 characters; what is this short may be a number or an epic.
 _SHORT = 16
+_LATEST = 1000
 _POSITIONS, _ORDERS = "open position", "working order"
 
 
@@ -50,8 +51,8 @@ def _deal_id(call: "Call", app: "App", typed: str, what: str, *, confirm: bool |
     if unasked or call.json or not call.streams.interactive:
         if number:
             raise UsageError(
-                f"{word} is the number of a deal. With --confirm, --json and in a script write the full id."
-                " Nothing was sent.",
+                f"{word} is the number of a deal. With --confirm, --json and in a script write the full deal"
+                " id. Nothing was sent.",
                 next="capcli positions" if what is _POSITIONS else "capcli orders",
             )
         return typed
@@ -60,7 +61,7 @@ def _deal_id(call: "Call", app: "App", typed: str, what: str, *, confirm: bool |
     if any(row.deal_id == word for row in (*rows, *listed.unreadable)):
         return typed
     if number:
-        return _numbered(app, int(word), word, what)
+        return _numbered(app, int(word), word, what, listed)
     same = [row for row in rows if row.epic == word]
     # One whose market cannot be read may be in this market, too.
     unsure = [row for row in listed.unreadable if row.deal_id and row.epic in {None, word}]
@@ -78,7 +79,7 @@ def _deal_id(call: "Call", app: "App", typed: str, what: str, *, confirm: bool |
     )
 
 
-def _numbered(app: "App", number: int, word: str, what: str) -> str:
+def _numbered(app: "App", number: int, word: str, what: str, listed: Any) -> str:
     account = app.broker.account_id or ""
     deal_id = app.journal.deal_numbers.deal(app.env, account, number)
     if deal_id is None:
@@ -86,7 +87,29 @@ def _numbered(app: "App", number: int, word: str, what: str) -> str:
             f"No deal of account {account} has the number {word}. Nothing was sent.",
             next=f"capcli {_list_of(what)}",
         )
+    if what is _POSITIONS and not any(row.deal_id == deal_id for row in (*listed.rows, *listed.unreadable)):
+        told = _closed(app, deal_id)
+        if told:
+            raise DealUnknown(
+                f"{word} is closed already: {told}. Nothing was sent.",
+                next=f"capcli history activity --deal {deal_id}",
+            )
     return deal_id
+
+
+def _closed(app: "App", deal_id: str) -> str:
+    """Say what a deal was and how it ended, as far as the journal knows; empty where it does not."""
+    opened = closed = None
+    for row in app.executions_log.latest(_LATEST).data.executions:
+        if row.state.value == "LANDED" and deal_id in {row.deal_id, *row.deal_ids}:
+            closed = row if row.kind == "CLOSE" else closed
+            opened = row if row.kind in {"MARKET", "WORKING"} else opened
+    if closed is None or closed.side is None or closed.size is None:
+        return ""
+    entry = "" if opened is None or opened.level is None else f" opened at {plain(opened.level)}"
+    level = "" if closed.level is None else f" at {plain(closed.level)}"
+    at = f"{closed.sent_at or closed.created_at:%Y-%m-%d %H:%M}Z"
+    return f"{closed.side.value} {short(closed.size)} {closed.epic}{entry}, closed{level} on {at}"
 
 
 def _several(
@@ -96,7 +119,7 @@ def _several(
     named = [str(numbers.get(row.deal_id or "", row.deal_id)) for row in rows]
     told = "; ".join(f"{name}: {_told(row)}" for name, row in zip(named, rows, strict=True))
     return UsageError(
-        f"{len(rows)} {what}s may be meant by {epic}. Name one by its number: {told}. Nothing was sent.",
+        f"{len(rows)} {what}s match {epic}. Name one by its number: {told}. Nothing was sent.",
         next=f"capcli {_list_of(what)}",
         typed=epic,
         suggestion=named[0],

@@ -22,6 +22,10 @@ class Book(Group):
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
+            if {"-h", "--help"} & {*args}:
+                # One deal has no page of its own: the group's says how it is shown.
+                typer.echo(ctx.get_help())
+                ctx.exit()
             return ONE, self.one, args
         return super().resolve_command(ctx, args)
 

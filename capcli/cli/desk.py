@@ -36,9 +36,10 @@ def desk(
 ) -> None:
     """The account full screen: positions, orders, prices, a chart.
 
-    Every key is one of the commands: p makes an order, c closes, e amends, x cancels, a approves, h halts, F
-    flattens, ? lists them all. What changes the account is shown first, and sent only after your yes; keys
-    count two seconds after the question stands. It needs a terminal; elsewhere use `capcli status`.
+    Each key runs one of the commands: p makes an order, c closes, e amends, x cancels, a approves, h
+    halts, F flattens, ? lists them all. What changes the account is shown first, and sent only after your
+    yes; keys count two seconds after the question appears. It needs a terminal; elsewhere use `capcli
+    status`.
     """
     call: Call = ctx.find_root().obj
     if call.json or call.options.csv or not call.streams.has_screen:

@@ -46,7 +46,7 @@ def _check_form(call: Call, *, to_stdout: bool) -> None:
     from capcli.marketdata.downloads import Download
 
     if to_stdout and call.options.fields:
-        raise UsageError("--fields does not go with --output -: its columns are always the same.")
+        raise UsageError("--fields cannot be used with --output -: its columns are always the same.")
     if not to_stdout:
         call.check_form(Download)
 

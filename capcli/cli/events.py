@@ -32,17 +32,15 @@ _SLICE_S = 0.2
 def events(
     ctx: typer.Context,
     *,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on, and tell events as they come.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep running and show new events.")] = False,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="CURSOR", help="What came after this event.")
+        str | None, typer.Option("--since", metavar="CURSOR", help="Events after this cursor.")
     ] = None,
     last: Annotated[
         str | None, typer.Option("--last", metavar="SPAN", help="How far back (default 24h).")
     ] = None,
     every: Annotated[
-        str, typer.Option("--every", metavar="S", help="Seconds between two looks of --follow.")
+        str, typer.Option("--every", metavar="S", help="Seconds between checks with --follow.")
     ] = "5",
     program_line: Annotated[
         str | None,
@@ -52,9 +50,9 @@ def events(
 ) -> None:
     """What happened on the account: fills, stops, closes, halts.
 
-    Fills, stops and limits that were hit, closes, rejections, expired orders, low margin, approvals that
-    wait, halts, orders whose answer was lost and what became of them, stored alerts. Oldest first; each has a
-    cursor, and --since with it tells everything after it. An event that is told again, now with its price,
+    Fills, stops and limits that were hit, closes, rejections, expired orders, low margin, waiting approvals,
+    halts, orders whose answer was lost and what happened to them, stored alerts. Oldest first; each has a
+    cursor, and --since CURSOR shows everything after it. An event that is shown again, now with its price,
     is a "repeat".
 
     --follow tells new events until Ctrl-C, SIGTERM or the end of --for, which end with exit code 0: a line
@@ -75,7 +73,7 @@ def events(
         run(ctx, lambda application: application.events.recent(last=length, since=since), EventsFound)
     if last is not None:
         raise UsageError(
-            "--follow tells what happens from now on, or after --since; --last shows the past.",
+            "--follow shows what happens from now on, or after --since; --last shows the past.",
             next="capcli events --last 24h",
         )
     call.check_form(EventsFound)

@@ -33,7 +33,7 @@ def execute(
 ) -> None:
     """Send a preview, once.
 
-    Everything is checked again first. The same id never sends twice: a second call says what became of
+    Everything is checked again first. The same id never sends twice: a second call says what happened to
     the first. Exit code 8 means that the order may be live: look before you do anything else.
     """
     from capcli.reconcile.outcomes import Execution

@@ -15,8 +15,9 @@ def exposure(ctx: typer.Context) -> None:
     """What is at stake: notional, margin, loss at the stops.
 
     By market, by class and by the instrument's currency, in account currency, with totals and percent of
-    equity. The loss counts from now, as if every stop was hit at its level: only a guaranteed one surely
-    fills there, and the loss of a position without a stop has no bound. Working orders are not counted.
+    equity. The loss counts from now, as if every stop were hit at its level: only a guaranteed stop is
+    certain to fill there, and the loss of a position without a stop is unlimited. Working orders are not
+    counted.
     """
     from capcli.account.exposure import ExposureFound
 

@@ -28,10 +28,10 @@ def flatten(
 ) -> None:
     """Halt, cancel every order, close every position.
 
-    It acts on the active account, settles first what is unresolved, and reads the account back to prove it
-    flat. What cannot be closed, such as a position in a closed market, is told and stops nothing else; the
-    same command goes on with what is still there. The halt stays in force until `capcli resume`. It ends
-    with 0 when the account is flat and 8 when something may still be live.
+    It works on the active account, settles unresolved orders first, and checks afterwards that the
+    account is flat. What cannot be closed, such as a position in a closed market, is reported and does
+    not stop the rest; run it again for what is left. The halt stays in force until `capcli resume`. Exit
+    code 0: the account is flat. 8: something may still be live.
     """
     from capcli.trading.flatten import STAYS, Flattening
 

@@ -132,7 +132,7 @@ class Login:
         from capcli.cli.main import NOTICE
 
         backend = self._keychain()
-        call.talk(f"{NOTICE}\n\n{_GUIDE}They go into this computer's keychain: {backend}.\n\n")
+        call.talk(f"{NOTICE}\n\n{_GUIDE}They are stored in this computer's keychain: {backend}.\n\n")
         for left in range(TRIES - 1, -1, -1):
             try:
                 reply = self._stored(self._typed(), backend)
@@ -142,7 +142,7 @@ class Login:
                 call.complain(replace(error.problem(), next=None))
             else:
                 return self._with_pin(reply)
-            call.streams.talk("Nothing was stored. Type all three again, or leave with Ctrl-C.\n\n")
+            call.streams.talk("Nothing was stored. Type all three again, or stop with Ctrl-C.\n\n")
         raise AssertionError
 
     def _keychain(self) -> str:
@@ -198,9 +198,7 @@ class Login:
             )
             raise
         if any(self.call.streams.environ.get(name + ending) for name in SECRETS for ending in _ENDINGS):
-            self.call.talk(
-                "Credentials in the environment go before the keychain's; unset them to use these.\n"
-            )
+            self.call.talk("Credentials in the environment override the keychain; unset them to use these.\n")
         note = f"Logged in on {settings.env}; the credentials are in the keychain."
         rows = found.data.accounts
         currency = next((row.currency for row in rows if row.active), None)

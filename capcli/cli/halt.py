@@ -30,9 +30,10 @@ def halt(
     """Stop all new risk, for every program of this user.
 
     From now on commands and assistants alike are refused, on every environment and account of this user,
-    with what was confirmed already. Closing, cancelling and tightening a stop stay possible. Working orders
-    that can still fill are named: `capcli orders cancel --all` cancels them. It asks no question, and works
-    while the settings are wrong. It ends with 3 where the halt could not be written for others to see.
+    including what was confirmed already. Closing, cancelling and tightening a stop are still possible.
+    Working orders that can still fill are listed: `capcli orders cancel --all` cancels them. It asks no
+    question, and works even when the settings are wrong. Exit code 3: the halt could not be saved where
+    other programs see it.
     """
     from capcli.safety.halt import HaltShown
 
@@ -64,7 +65,7 @@ def resume(
 ) -> None:
     """Let orders be sent again after a halt.
 
-    It is a person's decision: assistants have no tool for it. On live it takes the PIN, on a terminal.
+    Only a person can do this: assistants have no tool for it. On live it asks for the PIN, on a terminal.
     """
     from capcli.safety.halt import HaltShown
 

@@ -32,8 +32,8 @@ def health(
 ) -> None:
     """Find out why something does not work.
 
-    Every check shows what it found and the fix. It never trades and never asks. The exit code
-    is that of the first failed check; warnings exit 0. All of it takes at most a minute, or the seconds of
+    Every check shows what it found and the fix. It never trades and asks no questions. The exit code is
+    that of the first failed check; warnings exit 0. It takes at most a minute, or the seconds of
     --timeout.
     """
     from capcli.health.service import HealthReport, settings_failed
@@ -84,5 +84,5 @@ def _written(call: "Call", application: "App | None", found: "Reply[HealthReport
     from capcli.render.results import SupportReport
 
     text = markdown(found.data, found.problem, call.streams.environ, application)
-    call.talk("Read it once before you send it on.\n")
+    call.talk("Read it before you forward it.\n")
     return Reply(SupportReport(found.data.healthy, text), None, found.problem)

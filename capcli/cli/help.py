@@ -137,7 +137,7 @@ def _environment() -> str:
     from capcli.settings.values import written
 
     lines = [
-        "The environment goes before config.toml, config.toml before the defaults.",
+        "The environment overrides config.toml, and config.toml the defaults.",
         "In config.toml a name stands in [profiles.NAME], in lower case and without CAP_:",
         "capcli config set writes it there.",
         "",
@@ -146,8 +146,9 @@ def _environment() -> str:
         "",
     ]
     for setting in TABLE:
-        on_live = "" if setting.live_default is None else f", on live {written(setting.live_default)}"
-        default = f"default {written(setting.default)}{on_live}"
+        own = (("paper", setting.paper_default), ("live", setting.live_default))
+        besides = "".join(f", on {env} {written(value)}" for env, value in own if value is not None)
+        default = f"default {written(setting.default)}{besides}"
         rule = "" if setting.enforced else " Not enforced yet, so it is refused."
         lines += [setting.name, f"    {setting.about}.{rule}", f"    {setting.allowed}; {default}"]
     lines += ["", "Credentials, all three or none; each plain, or with one of the endings below:"]

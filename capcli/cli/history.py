@@ -32,10 +32,10 @@ _Epics = Annotated[
     list[str] | None, typer.Option("--epic", metavar="EPIC", help="Only this market; repeatable.")
 ]
 _Types = Annotated[
-    list[str] | None, typer.Option("--type", metavar="TYPE", help="The broker's word; repeatable.")
+    list[str] | None, typer.Option("--type", metavar="TYPE", help="As the broker writes it; repeatable.")
 ]
 _Statuses = Annotated[
-    list[str] | None, typer.Option("--status", metavar="STATUS", help="The broker's word; repeatable.")
+    list[str] | None, typer.Option("--status", metavar="STATUS", help="As the broker writes it; repeatable.")
 ]
 _Deal = Annotated[str | None, typer.Option("--deal", metavar="DEAL", help="Only rows of this deal.")]
 
@@ -54,9 +54,9 @@ def executions(
     ctx: typer.Context,
     last: Annotated[int, typer.Option(min=1, max=1000, help="Number of attempts, newest first.")] = 20,
 ) -> None:
-    """What was ordered, sent and answered, what became of it, and when.
+    """What was ordered, sent and answered, what happened to it, and when.
 
-    From this machine's journal alone: no request is made, and what was sent elsewhere is not in it.
+    From this computer's journal only: no request is made, and what was sent elsewhere is not in it.
     """
     from capcli.account.executions import ExecutionsFound
 
@@ -67,10 +67,10 @@ def executions(
 def verify(ctx: typer.Context) -> None:
     """Find changed, removed, added or cut-off rows in the journal.
 
-    Each change is kept as an event with a hash over itself, the one before and the rows that it changed.
-    With credentials in the keychain (demo, live) the hash is sealed with a key that is kept there; on paper
-    it is a plain hash. How far the journal came is also kept outside its folder, and in the keychain. While
-    something is found, no new risk is sent; closing goes on.
+    Each change is stored as an event with a hash of itself, the one before and the rows that it changed.
+    With credentials in the keychain (demo, live) the hash is sealed with a key that is stored there; on
+    paper it is a plain hash. The journal's length is also stored outside its folder, and in the keychain.
+    After a finding no new risk is sent; closing is still possible.
     """
     from capcli.safety.audit import Verified
 
@@ -92,10 +92,10 @@ def accept(
         str | None, typer.Option(metavar="TEXT", help="The reason, stored in the journal.")
     ] = None,
 ) -> None:
-    """Go on from the journal as it is, though it is older or changed.
+    """Continue with the journal although it is older or changed.
 
-    A person does this on a terminal, after comparing it with the broker's own history: orders that it does
-    not know of may be live. Previews and approvals from before it end. On live it takes the PIN.
+    A person does this on a terminal, after comparing it with the broker's own history: orders that are
+    not in it may be live. Earlier previews and approvals end. On live it asks for the PIN.
     """
     from capcli.safety.audit import Verified
 
@@ -108,14 +108,15 @@ def accept(
             return found
         if call.json or not call.streams.interactive:
             raise NotConfirmed(
-                f"{found.problem.message} A person accepts it on a terminal: not a pipe, a script or --json. "
+                f"{found.problem.message} Only a person on a terminal can accept it: not a pipe, a script"
+                f" or --json. "
                 "Nothing was changed.",
                 next="capcli history accept",
             )
         recognise(call, application, "what the journal holds counts there too", "Nothing was changed.")
         call.talk(f"{found.problem.message}\n")
-        why = reason or call.streams.ask("Why is the journal as it is? ")
-        call.ask("From now on it counts as it is. Accept it?", "capcli history accept")
+        why = reason or call.streams.ask("What happened to the journal? ")
+        call.ask("From now on it counts as correct. Accept it?", "capcli history accept")
         return service.accept(reason=why, ask_keychain=keychain, progress=_counted(ctx, application))
 
     run(ctx, use, Verified)
@@ -143,8 +144,9 @@ def activity(
 ) -> None:
     """What happened on the account: orders, fills, closes, stops, rejections.
 
-    The last 7 days unless you give a span, newest first. Longer spans are read a day at a time, which is all
-    that the broker gives at once. A row can appear up to two minutes late, and at first without its level.
+    The last 7 days unless you give a span, newest first. Longer spans are read one day at a time, which
+    is all that the broker gives at once. A row can appear up to two minutes late, and at first without
+    its level.
     """
     from capcli.account.history import ActivityFound, Wanted
 
@@ -172,8 +174,8 @@ def transactions(
 ) -> None:
     """What was booked: realised P&L, overnight fees, commissions, deposits.
 
-    The last 30 days unless you give a span, newest first; amounts are in the account's currency, charges
-    below 0.
+    The last 30 days unless you give a span, newest first. Amounts are in the account's currency; charges
+    are negative.
     """
     from capcli.account.history import TransactionsFound, Wanted
 
@@ -198,7 +200,7 @@ def report(
     """Realised P&L, costs and deposits of a span, in the account's currency.
 
     The last 30 days unless you give a span. It uses the broker's bookings only; open positions count once
-    they are closed. The closing balance is the cash of now without what was booked after the span.
+    they are closed. The closing balance is the cash now, without what was booked after the span.
     """
     from capcli.account.history import Report
 

@@ -128,7 +128,7 @@ class IOStreams:
         encoding = self.stdout.encoding or "utf-8"
         if shown_in(pager, text.encode(encoding, "replace"), self.environ):
             return True
-        self.talk(f"The pager {pager[0][:60]!a} did not show it (PAGER); here it is without.\n")
+        self.talk(f"The pager {pager[0][:60]!a} failed (PAGER); shown without it.\n")
         return False
 
     def document(self, content: bytes) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 app = new_app("Going live: the checklist that unlocks it.", no_args_is_help=True)
 _ABOUT = (
-    "This is the checklist of the broker's guide. What you do now is kept, so you can leave with Ctrl-C and"
-    " go on later. The broker is asked for a login, the accounts and a market; no order is sent.\n\n"
+    "This is the checklist of the broker's guide. Your progress is saved, so you can stop with Ctrl-C and "
+    "continue later. It logs in, reads the accounts and looks up a market; no order is sent.\n\n"
 )
 TERMS_PAGE = "https://capital.com/terms-and-policies"
 _TERMS = (
@@ -61,9 +61,9 @@ def checklist(
 ) -> None:
     """Go live: complete the checklist, or see what is open.
 
-    On a terminal it goes through what is open: the broker's answers, each field of your latest demo preview,
-    the terms, a PIN, a phrase. From a pipe and with --json it only shows. Until it is complete, nothing is
-    sent to live. It holds for this computer and state folder.
+    On a terminal it goes through the open steps: the broker's answers, each field of your latest demo
+    preview, the terms, a PIN, a phrase. From a pipe and with --json it only shows them. Until it is
+    complete, nothing is sent to live. It applies to this computer and state folder.
     """
     from capcli.safety.going_live import Checklist
 
@@ -76,7 +76,8 @@ def checklist(
         _walk(call, application, wanted)
     elif wanted is not None:
         raise PinNeeded(
-            "Who approves on live is changed by a person on a terminal, with the PIN. Nothing was changed.",
+            "Only a person on a terminal, with the PIN, can change who approves on live. Nothing was"
+            " changed.",
             next="capcli live checklist",
         )
     finish(call, application.going_live.show(), application.env)
@@ -162,7 +163,7 @@ def _complete(call: Call, live: "GoingLive", approval: "Approval") -> None:
     pin = call.hidden("PIN of live (hidden): ")
     phrase = _answer(call, f'To unlock live on this computer type "{PHRASES[approval]}": ')
     live.complete(pin=pin, phrase=phrase, approval=approval)
-    call.streams.talk("Assistants' servers that run already learn of it when they are started again.\n\n")
+    call.streams.talk("Assistant servers that are already running notice it after a restart.\n\n")
 
 
 def _yes(call: Call, question: str) -> bool:
@@ -173,4 +174,4 @@ def _answer(call: Call, question: str) -> str:
     try:
         return call.streams.ask(question)
     except EOFError:
-        raise Interrupted("No answer. What was done so far is kept; live stays as it was.") from None
+        raise Interrupted("No answer. Your progress is saved; live is unchanged.") from None

@@ -38,7 +38,7 @@ def login(
     stdin: Annotated[
         bool, typer.Option("--stdin", help='Read {"api_key", "identifier", "password"} as JSON.')
     ] = False,
-    status: Annotated[bool, typer.Option("--status", help="Only say where the credentials are.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Only show where the credentials are.")] = False,
     check: Annotated[bool, typer.Option("--check", help="With --status: log in with them, too.")] = False,
 ) -> None:
     """Check your API key and store it in the keychain.
@@ -119,7 +119,8 @@ def logout(
     """End the broker session; --forget removes the key.
 
     The sessions of all accounts end. The key stays, and the next command logs in with it. The profile in
-    config.toml stays too: after --forget the next command asks for a login and does not fall back to paper.
+    config.toml stays too: after --forget the next command asks for a login and does not fall back to
+    paper.
     """
     from capcli.render.results import LogoutDone
 
@@ -153,7 +154,7 @@ def _ended(application: "App") -> tuple[bool, str]:
         application.forget_session()
     except (Unreachable, RateLimited):
         application.forget_session()
-        return False, "The broker could not be told; the session ends there by itself within ten minutes."
+        return False, "The broker could not be reached; the session expires there within ten minutes."
     except (CredentialsMissing, SettingInvalid):
         # An incomplete set in the environment: no command comes to a session with that.
         return False, "No session was ended: the credentials in the environment cannot be read."

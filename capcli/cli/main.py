@@ -44,7 +44,7 @@ class Root(Group):
         "flatten": ("capcli.cli.flatten:app", "Halt, cancel every order, close every position."),
         "resume": ("capcli.cli.halt:resume_app", "Let orders be sent again after a halt."),
         "reconcile": ("capcli.cli.reconcile:reconcile_app", "Settle orders whose answer was lost."),
-        "resolve": ("capcli.cli.reconcile:resolve_app", "Say what became of a lost order."),
+        "resolve": ("capcli.cli.reconcile:resolve_app", "Say what happened to a lost order."),
         "history": ("capcli.cli.history:app", "Activity, bookings, realised P&L; what was sent from here."),
         "quote": ("capcli.cli.prices:quote_app", "Bid and offer of one or more markets."),
         "prices": ("capcli.cli.prices:prices_app", "Candles: a table, a chart, or a download."),
@@ -76,7 +76,7 @@ class Root(Group):
 
 
 app = new_app(
-    "Trade a Capital.com account: preview an order, execute it once, see what became of it.",
+    "Trade a Capital.com account: preview an order, execute it once, see what happened to it.",
     cls=Root,
     no_args_is_help=True,
     epilog=f"Global options work before and after the command.\n\n{NOTICE}",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 app = new_app("Let one client send orders alone, within limits.")
 
 _BY = "capcli mandate revoke"
-_Name = Annotated[str, typer.Argument(metavar="NAME", help="A word for the client it is for.")]
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="A name for the client.")]
 
 
 @app.callback(epilog=epilog("capcli mandate list\ncapcli mandate revoke night"))
@@ -38,22 +38,23 @@ def grant(
     *,
     epics: Annotated[list[str], typer.Option("--epics", metavar="EPICS", help="Markets, by comma.")],
     risk_each: Annotated[
-        str, typer.Option("--risk", metavar="RISK", help="Most that one order loses at its stop: 0.5%.")
+        str, typer.Option("--risk", metavar="RISK", help="Most that one order can lose at its stop: 0.5%.")
     ],
     total_risk: Annotated[
-        str, typer.Option("--total-risk", metavar="RISK", help="Most that all of them lose, with costs.")
+        str,
+        typer.Option("--total-risk", metavar="RISK", help="Most that all of them can lose, costs included."),
     ],
     orders: Annotated[int, typer.Option("--orders", metavar="N", help="How many orders.")],
     ends: Annotated[str, typer.Option("--until", metavar="TIME", help="End, at most 24 h ahead: 18:00.")],
 ) -> None:
     """Let one client send orders without asking a person.
 
-    Until a time and within limits, where approval is `human`, on paper and demo. It covers orders that carry
-    a stop, and closing, cancelling and tightening what they opened. Everything else goes the usual way, and
-    a preview and confirm=true stay necessary. The client is whoever reads the secret file that this writes:
-    name it in CAP_MANDATE_FILE of its server or script. Percentages become amounts now. A stop that goes
-    missing or is loosened ends it, and so do a halt and `mandate revoke`, which also cancel its working
-    orders. A time without a zone is local. It needs a terminal.
+    It applies until a time and within limits, where approval is `human`, on paper and demo. It covers
+    orders with a stop, and closing, cancelling and tightening what they opened. Everything else is
+    approved as usual, and a preview and confirm=true are still needed. The client is whichever one reads
+    the secret file that this writes: name it in CAP_MANDATE_FILE of its server or script. Percentages
+    become amounts now. A stop that goes missing or is loosened ends it, and so do a halt and `mandate
+    revoke`, which also cancel its working orders. A time without a zone is local. It needs a terminal.
     """
     from capcli.safety.mandate import MandateGranted
 
@@ -70,7 +71,8 @@ def grant(
         )
         if call.json or not call.streams.interactive:
             raise NotConfirmed(
-                "A person grants a mandate on a terminal: not by a pipe, a script or --json. Nothing was "
+                "Only a person on a terminal can grant a mandate: not a pipe, a script or --json. Nothing"
+                " was "
                 "granted.",
                 next="capcli mandate grant --help",
             )

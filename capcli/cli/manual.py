@@ -7,7 +7,7 @@ from capcli.cli.reference import example, options, paragraphs
 
 _FILES = (
     ("config.toml", "settings, by profile"),
-    ("journal.db", "previews, what was sent, and what became of it"),
+    ("journal.db", "previews, what was sent, and what happened to it"),
     ("paper.db", "the paper broker"),
 )
 

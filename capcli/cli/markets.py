@@ -56,8 +56,8 @@ def browse(
 ) -> None:
     """The tree of market categories: its top, or what is under a node.
 
-    A node is named by its id, or by names from the top: case, spaces and underscores do not matter, and the
-    beginning of a name is enough where it is the only one.
+    Name a node by its id, or by names from the top: case, spaces and underscores do not matter, and the
+    beginning of a name is enough if only one matches.
     """
     from capcli.marketdata.browse import Browsed
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from capcli.cli.call import Call
 from capcli.cli.run import finish
 from capcli.cli.tree import command, epilog, new_app
+from capcli.errors import CapcliError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,7 @@ def serve(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets 
 
 @command(app, "tools", example="capcli mcp tools --toolsets market,trading-read")
 def tools(ctx: typer.Context, read_only: _ReadOnly = False, toolsets: _Toolsets = None) -> None:
-    """List the tools: name, toolset, command, whether it changes anything, bytes."""
+    """List the tools, and which of them ask you first."""
     from capcli.mcp.listing import listed
     from capcli.mcp.tool_filter import read_tool_filter
     from capcli.render.results import ToolRow, ToolsFound
@@ -105,7 +106,8 @@ def install(
         words = (ours["command"], *ours["args"])
         change = _changed(call, installation(assistant, ours, environ), words, dry_run=dry_run, remove=False)
         notes = (*_carried(ours), *left_out(assistant, environ, call.options.env))
-        change = replace(change, notes=(*change.notes, *notes))
+        alone = _alone(call, ours, read_only=read_only)
+        change = replace(change, notes=(*change.notes, *notes, *alone))
     if skill:
         noted = _skill(assistant, environ, dry_run=dry_run, remove=remove)
         change = replace(change, notes=(*change.notes, noted))
@@ -123,11 +125,34 @@ def _skill(assistant: "Assistant", environ: "Mapping[str, str]", *, dry_run: boo
         return without_folder(assistant)
     edit = planned(file, None if remove else skill())
     if not edit.is_needed:
-        return f"The skill {file} is as it should be." if not remove else f"There is no skill {file}."
+        return f"The skill {file} is up to date." if not remove else f"There is no skill {file}."
     if dry_run:
         return f"The skill {file} would be {'removed' if remove else 'written'}."
     edit.apply()
     return f"The skill {file} was {'removed' if remove else 'written'}."
+
+
+def _alone(call: Call, ours: "Mapping[str, Any]", *, read_only: bool) -> tuple[str, ...]:
+    """Say what the assistant may send without a person, by the settings that its server will read."""
+    from capcli.assistants.carrying import handed_on
+    from capcli.settings import load
+    from capcli.system import folders
+
+    if read_only:
+        return ("It can change nothing at the broker: --read-only.",)
+    environ = {**handed_on(call.streams.environ, ()), **ours.get("env", {})}
+    given = call.options
+    try:
+        found = load(environ, folders(environ), env=given.env, profile=given.profile, account=given.account)
+    except CapcliError:
+        # The server says so itself, with the fix; the entry is as good as it was.
+        return ()
+    if not found.allow_trading:
+        return (f"On {found.env} it can send nothing yet: CAP_ALLOW_TRADING is false there.",)
+    if found.approval == "human":
+        return (f"On {found.env} you are asked before it sends anything: CAP_APPROVAL is human.",)
+    ask = "To be asked each time, add --set CAP_APPROVAL=human."
+    return (f"On {found.env} it can send orders without asking you, within your limits. {ask}",)
 
 
 def _carried(ours: "Mapping[str, Any]") -> tuple[str, ...]:

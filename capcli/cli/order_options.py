@@ -41,7 +41,7 @@ Guaranteed = Annotated[
 At = Annotated[str | None, _option("A working order at this price.", "LEVEL")]
 Type = Annotated[str | None, _option("How --at works.", "limit|stop", "--type")]
 GoodTill = Annotated[str | None, _option("When --at ends (UTC).", "TIME")]
-Note = Annotated[str | None, _option("Kept with the order, on this computer only.", "TEXT")]
+Note = Annotated[str | None, _option("Stored with the order, on this computer only.", "TEXT")]
 Tag = Annotated[str | None, _option("A word to count trades by.", "WORD")]
 Explain = Annotated[bool, typer.Option("--explain", help="Explain each field in a sentence.")]
 

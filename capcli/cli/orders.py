@@ -82,8 +82,8 @@ def amend_order(
 ) -> None:
     """Change a working order: its level, stop, limit or expiry.
 
-    What you do not name is kept; a stop and a limit keep their distance when the order moves. The order is
-    read back afterwards. Its size and side cannot change: cancel it and place another.
+    What you do not name is kept; a stop and a limit keep their distance when the order moves. The order
+    is checked afterwards. Its size and side cannot change: cancel it and place another.
     """
     from capcli.trading.amend_order import OrderAmendment
     from capcli.trading.amend_order_plan import OrderChange
@@ -104,6 +104,7 @@ def amend_order(
             lambda yes: app.order_amendments.amend(meant, change, confirmed=yes),
             given=confirm,
             summary=lambda: app.order_amendments.question(meant, change),
+            question="Change it?",
         )
 
     run(ctx, use, OrderAmendment)
@@ -132,7 +133,7 @@ def cancel_order(
 ) -> None:
     """Cancel a working order, or all of them.
 
-    The orders are read back afterwards; one that was filled meanwhile is shown with its position.
+    The orders are checked afterwards; one that was filled in the meantime is shown with its position.
     Cancelling needs the broker and the deal id: no limit, full disk or unrelated setting stops it, and
     cancelling again is safe. Where trading is off, a person at a terminal can cancel by typing CLOSE.
     """
@@ -158,6 +159,7 @@ def _cancel(ctx: typer.Context, call: Call, deal: str, *, confirm: bool) -> None
             lambda yes, person: app.cancellations.cancel(meant, confirmed=yes, person=person),
             given=confirm,
             summary=lambda: app.cancellations.question(meant),
+            question="Cancel it?",
         )
 
     run(ctx, use, Cancellation, way_out=f"capcli orders cancel {quote(deal)}")
@@ -171,6 +173,7 @@ def _cancel_all(ctx: typer.Context, call: Call, epic: str | None, *, confirm: bo
             lambda yes, person: app.cancellations_of_all.cancel_all(epic, confirmed=yes, person=person),
             given=confirm,
             summary=lambda: app.cancellations_of_all.question(epic),
+            question="Cancel all of these?",
         )
 
     only = f" --epic {quote(epic)}" if epic else ""

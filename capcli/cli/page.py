@@ -25,7 +25,7 @@ def checked(file: Path | None, *, force: bool) -> None:
         )
     if file.exists() and not force:
         raise UsageError(
-            f"{file} is there already and was left as it is. Nothing was read.", next=f"{again} --force"
+            f"{file} exists already and was not changed. Nothing was read.", next=f"{again} --force"
         )
     if not file.absolute().parent.is_dir():
         raise UsageError(

@@ -30,7 +30,7 @@ app = new_app(
 faults_app = new_app(
     """A bad day on paper: lost, late and wrong answers on purpose.
 
-    For trying scripts before a bad day comes. By itself this lists what is set. Only the paper broker is
+    Use it to test scripts. Without a subcommand it lists what is set. Only the paper broker is
     affected, embedded here and while `capcli paper serve` runs; demo and live never are. A reset clears
     everything.
     """,
@@ -41,7 +41,7 @@ BAD_DAY = """\
 capcli paper faults set drop-after --times 1     the next order goes through, its answer is lost
 capcli preview SILVER --size 1.5 --stop 24.50
 capcli execute p_0123456789ab --confirm          exit 8: it may be live, so it is not sent again
-capcli paper faults clear                        a good day again"""
+capcli paper faults clear                        back to normal"""
 Seed = Annotated[str | None, typer.Option(metavar="TEXT", help="Other prices: any text.")]
 Start = Annotated[str | None, typer.Option(metavar="TIME", help="The market's clock begins here (UTC).")]
 NoLimits = Annotated[bool, typer.Option("--no-limits", help="No request limits, for tests.")]
@@ -55,17 +55,18 @@ Ticks = Annotated[
 ]
 Replay = Annotated[
     list[str] | None,
-    typer.Option(metavar="EPIC=FILE", help="Play a file's candles as this market; may be given again."),
+    typer.Option(metavar="EPIC=FILE", help="Play a file's candles as this market; repeatable."),
 ]
 Accounts = Annotated[
     str | None,
-    typer.Option(metavar="CUR:CASH,...", help="Other accounts, such as GBP:5000,PLN (10,000 unless said)."),
+    typer.Option(metavar="CUR:CASH,...", help="Other accounts, such as GBP:5000,PLN (default 10,000)."),
 ]
 RealHours = Annotated[
     bool, typer.Option("--real-hours", help="SILVER, GOLD and EURUSD close at night and on weekends too.")
 ]
 OwnMarkets = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="More markets from a TOML file, as in reset's help.")
+    Path | None,
+    typer.Option(metavar="FILE", help="More markets, from a TOML file; `paper reset --help` shows its form."),
 ]
 
 
@@ -95,7 +96,7 @@ Behave = Annotated[
     typer.Option(help="kind: for a first try, nothing late or limited; awkward: for a bot before it trades."),
 ]
 Confirms = Annotated[
-    Confirming | None, typer.Option(help="late: one confirm in three is a 404 for up to 0.4 s, as usual.")
+    Confirming | None, typer.Option(help="late: one confirm in three is a 404 for up to 0.4 s (the default).")
 ]
 FASTEST = 10_000
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,5}")
@@ -215,10 +216,10 @@ def serve(
 ) -> None:
     """Serve the paper broker over loopback HTTP, for other clients.
 
-    Requests and the price stream share the port. Key, user and password are all `paper`. Ctrl-C ends it. It
-    shares its state with the commands here; the options from --seed to --market are for a state that does
-    not exist yet, `capcli paper reset --help` says what they mean. --start moves the server's clock alone:
-    a client that compares it with its own finds them apart.
+    Requests and the price stream share the port. Key, user and password are all `paper`. Ctrl-C stops it.
+    It shares its state with the commands here; the options from --seed to --market are for a state that
+    does not exist yet, `capcli paper reset --help` explains them. --start moves only the server's clock:
+    a client sees a clock different from its own.
     """
     world = _world(locals())
     from capcli.render.results import Served
@@ -255,8 +256,8 @@ def check(
 ) -> None:
     """Show what is new in a recording of the broker.
 
-    Each answer is read by capcli's own client and compared with the paper broker's: fields that came or
-    went, other forms of a number, a text or a time, another status. It does not contact the broker.
+    Each answer is read by capcli's own client and compared with the paper broker's: fields added or
+    removed, other forms of a number, a text or a time, another status. It does not contact the broker.
     """
     from capcli.health.recording import RecordingChecked
 
@@ -265,7 +266,7 @@ def check(
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text"
+        why = getattr(error, "strerror", None) or "it is not text"
         raise UsageError(f"{file} cannot be read: {why}.", next="capcli record --help") from None
     from capcli.health.recording_check import check as checked
 
@@ -294,7 +295,7 @@ def _host_name(text: str | None) -> str | None:
     if text is None or _HOST_NAME.fullmatch(text):
         return text and text.lower()
     raise UsageError(
-        f"--name {text[:60]!a} is no host name, such as api.example. Nothing is served.",
+        f"--name {text[:60]!a} is not a host name, such as api.example. Nothing is served.",
         next="capcli paper serve --help",
         option="--name",
     )
@@ -398,12 +399,17 @@ def _about_faults() -> str:
         f"\b\n{title}\n" + "\n".join(f"  {spec.name:<17} {spec.about}" for spec in group) + "\n"
         for title, group in GROUPS.items()
     )
+    bad_day = "\n".join(f"  {line}" for line in BAD_DAY.splitlines())
     return f"""\
 Set a fault of the paper broker; nothing else is affected.
 
-It stays until it is cleared, unless --times or --for end it. Setting it again replaces it. It is about orders
-unless others are named; the default of --value is in brackets. "Forms of an answer" and "Markets" are
-what was seen on the venue.
+\b
+A bad day, step by step:
+{bad_day}
+
+It stays until you clear it, or until --times or --for is over. Setting it again replaces it. It affects
+orders, unless --on names something else; the default of --value is in brackets. "Forms of an answer" and
+"Markets" are what was seen at the broker itself.
 
 {listed}"""
 
@@ -417,7 +423,7 @@ def faults(ctx: typer.Context) -> None:
 @command(
     faults_app,
     "set",
-    example=f"capcli paper faults set delay --value 12 --on reads --for 60\n{BAD_DAY}",
+    example="capcli paper faults set delay --value 12 --on reads --for 60",
     about=_about_faults(),
 )
 def set_fault(

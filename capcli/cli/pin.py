@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _WHY = (
-    "A PIN of your own for live: at least 6 characters, not the password of the key. It is asked before"
-    " anything is approved, sent or resumed on live, so keep it away from assistants and scripts. What you"
+    "A PIN of your own for live: at least 6 characters, not the password of the key. You are asked for it"
+    " before anything is approved, sent or resumed on live, so keep it away from assistants and scripts."
+    " What you"
     " type is not shown.\n"
 )
 
@@ -21,7 +22,7 @@ def choose_pin(call: "Call", application: "App") -> None:
     call.streams.talk(_WHY)
     for _ in range(_TRIES):
         first = call.hidden("New PIN of live (hidden): ")
-        if first != call.hidden("The same once more (hidden): "):
+        if first != call.hidden("Repeat it (hidden): "):
             call.streams.talk("The two PINs differ. Nothing was stored.\n")
             continue
         try:

@@ -74,9 +74,9 @@ def amend_position(
 ) -> None:
     """Change the stop or the limit of a position.
 
-    What you do not name is kept. A trailing stop that is kept starts again from the present price, and
-    stays trailing when you give it another distance. Tightening a stop is always possible; loosening or
-    removing a stop or a limit is new risk. The position is read back afterwards.
+    What you do not name is kept. A trailing stop that is kept starts again from the current price, and
+    stays trailing when you change its distance. Tightening a stop is always possible; loosening or
+    removing a stop or a limit is new risk. The position is checked afterwards.
     """
     change = Change(
         stop=exit_order("stop", stop, stop_distance, None),
@@ -118,6 +118,7 @@ def _amend(
             lambda yes: app.amendments.amend(meant, change, confirmed=yes),
             given=confirm,
             summary=lambda: app.amendments.question(meant, change),
+            question="Change it?",
         )
 
     run(ctx, use, Amendment)

@@ -50,9 +50,9 @@ def preview(
 ) -> None:
     """Show an order and every check; sends nothing.
 
-    The order is a BUY at market unless --sell or --at says otherwise. The preview gets an id that
-    `capcli execute` sends once, within 120 s. --id-only prints that id alone, and nothing where the preview
-    cannot be executed.
+    The order is a BUY at market unless --sell or --at says otherwise. The preview gets an id that `capcli
+    execute` sends once, within 120 s. --id-only prints only that id, and nothing if the preview cannot be
+    executed.
     """
     from capcli.trading.preview import Preview
 

@@ -66,9 +66,9 @@ def prices(
 ) -> None:
     """Candles: a table, a chart, or a download.
 
-    The last N, or all from a time to a time; a date alone is its 00:00 UTC. --csv and --json have both
-    sides of the price. --output takes any number, without the candle that is still forming; after Ctrl-C, a
-    broken network or a crash, the same line goes on where it was.
+    The last N, or all between two times; a date alone means 00:00 UTC. --csv and --json have both sides
+    of the price. --output takes any number, without the candle that is still forming; after Ctrl-C, a
+    broken network or a crash, the same line continues where it stopped.
     """
     from capcli.marketdata.markets import CandlesFound
 
@@ -89,7 +89,7 @@ def prices(
 
         if since is None:
             raise UsageError("--output needs --from: when the candles begin.", next="capcli prices --help")
-        download(ctx, DownloadOrder(epic, chosen, since, until, output), force=force)
+        download(ctx, DownloadOrder(epic, chosen, since, until, output, last), force=force)
         return
     if force:
         raise UsageError("--force goes with --output.", next="capcli prices --help")

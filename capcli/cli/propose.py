@@ -42,9 +42,9 @@ def propose(
 ) -> None:
     """Work out the size that a risk allows; sends nothing.
 
-    Without a side it shows both, and nothing can be executed. With --buy or --sell it makes a preview, which
-    `capcli execute` sends once. Without a stop it takes 2 x ATR(14) of HOUR candles (Wilder's,
-    bid prices), never nearer than the market's minimum. Arithmetic, not advice.
+    Without a side it shows both, and nothing can be executed. With --buy or --sell it makes a preview,
+    which `capcli execute` sends once. Without a stop it uses 2 x ATR(14) of HOUR candles (Wilder's, bid
+    prices), never nearer than the market's minimum. Arithmetic, not advice.
     """
     from capcli.trading.propose import Proposal
 

@@ -1,4 +1,4 @@
-"""`capcli reconcile` and `capcli resolve`: what became of an order whose answer was lost."""
+"""`capcli reconcile` and `capcli resolve`: what happened to an order whose answer was lost."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from capcli.reply import Reply
 
 reconcile_app, resolve_app = new_app(), new_app()
-_WAITING = "Looking until it is decided, which can take three minutes. Ctrl-C stops; nothing is sent.\n"
+_WAITING = "Checking until it is decided; this can take three minutes. Ctrl-C stops it; nothing is sent.\n"
 
 
 @command(reconcile_app, "reconcile", example="capcli reconcile\ncapcli reconcile a_7k2m9x4q1zab --wait")
 def reconcile(
     ctx: typer.Context,
     attempt: Annotated[
-        str | None, typer.Argument(metavar="[ATTEMPT]", help="Only this one; else all that are open.")
+        str | None, typer.Argument(metavar="[ATTEMPT]", help="Only this attempt (default: all open ones).")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Look again until it is decided.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Keep checking until it is decided.")] = False,
 ) -> None:
     """Settle orders whose answer was lost.
 
-    From what the broker shows; sends nothing. One deal that fits decides at one look; that there is none
-    takes two looks after a quiet period. Exit code 8 while anything may still be live, 9 when an order
-    landed without its stop.
+    It reads the account and sends nothing. One matching deal settles it at once; that there is none takes
+    two checks after a quiet period. Exit code 8: something may still be live. 9: an order landed without
+    its stop.
     """
     from capcli.reconcile.reconcile import Reconciliation
 
@@ -60,10 +60,10 @@ def resolve(
         bool, typer.Option("--confirm", "--yes", help="Record it without a question.")
     ] = False,
 ) -> None:
-    """Say what became of a lost order.
+    """Say what happened to a lost order.
 
-    A person's word, where the evidence does not settle it. Without a verdict it shows the deals that fit.
-    A verdict that the evidence contradicts is refused.
+    For a person, where capcli cannot tell. Without a verdict it shows the deals that match. A verdict
+    that contradicts the account is refused.
     """
     from capcli.reconcile.reconcile import Settled
 
@@ -77,7 +77,7 @@ def resolve(
         return call.confirmed(
             lambda yes: resolutions.resolve(attempt, landed=landed, not_placed=not_placed, confirmed=yes),
             given=confirm,
-            summary=lambda: f"{attempt} {verdict}. The journal will hold that as your word.",
+            summary=lambda: f"{attempt} {verdict}. The journal records that as your statement.",
             question="Record it?",
         )
 

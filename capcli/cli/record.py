@@ -26,7 +26,7 @@ def record(
     """Record how the broker answers, to show a maintainer.
 
     Every read is made once; nothing is sent or changed. Names, ids, amounts and times are replaced before
-    you see the recording, and it is written only when you say so. `capcli paper check FILE` tells what is
+    you see the recording, and it is written only if you agree. `capcli paper check FILE` shows what is
     new in it. Demo only, on a terminal.
     """
     from capcli.health.recording import Recorded

@@ -241,8 +241,8 @@ def _with_full_id(problem: Problem) -> Problem:
         return problem
     return replace(
         problem,
-        message=f"{problem.message} Here a deal is named by its full id: its number or its epic will do on a "
-        "terminal, without --confirm.",
+        message=f"{problem.message} Use the full deal id here; a number or an epic works only on a terminal, "
+        "without --confirm.",
     )
 
 
@@ -274,7 +274,7 @@ def _interruption(call: Call) -> Problem:
     if call.command == "reconcile":
         return Problem(
             "MAY_BE_LIVE",
-            "Interrupted. What is undecided stays so and may be live: do not send it again.",
+            "Interrupted. What is still undecided may be live: do not send it again.",
             int(Exit.MAY_BE_LIVE),
             next="capcli reconcile --wait",
         )

@@ -28,7 +28,7 @@ def schema(
     """Describe commands to a program: options, exit codes, JSON.
 
     `changes` says what a command can change: nothing, this computer, or the account. `data` is the JSON
-    schema of what stands under `data`; where a command was stopped, only ids may stand there.
+    schema of what is under `data`; where a command was stopped, it may hold ids only.
     """
     from capcli.render.results import CommandsFound
     from capcli.reply import Reply

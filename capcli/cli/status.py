@@ -12,8 +12,9 @@ app = new_app()
 def status(ctx: typer.Context) -> None:
     """The account at a glance: money, risk, limits left.
 
-    Equity, margin, the P&L of the day (UTC), what you lose if every stop is hit, open positions and working
-    orders, a halt, orders whose answer was lost, approvals that wait, and what is left of each limit.
+    Equity, margin, the P&L of the day (UTC), what you lose if every stop is hit, open positions and
+    working orders, a halt, orders whose answer was lost, waiting approvals, and what is left of each
+    limit.
     """
     from capcli.account.status import StatusFound
 

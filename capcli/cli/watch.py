@@ -89,9 +89,9 @@ def watch(
 ) -> None:
     """Prices or positions, live from the stream.
 
-    A table on a terminal, JSON lines elsewhere and with --json, rows with --csv. It goes on until Ctrl-C,
-    SIGTERM, the end of --for or a reader that leaves: all of these end with exit code 0. After a break it
-    connects again and says which ticks may be missing ("gap"). A market that stops ticking is told as
+    A table on a terminal, JSON lines elsewhere and with --json, rows with --csv. It runs until Ctrl-C,
+    SIGTERM, the end of --for, or until the reader goes away: all of these exit 0. After a break it
+    connects again and says which ticks may be missing ("gap"). A market that stops ticking is shown as
     closed, or as silent. Times: "at" is the broker's, "received_at" is this computer's.
     """
     call: Call = ctx.find_root().obj

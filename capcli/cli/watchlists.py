@@ -58,15 +58,15 @@ def create(
 ) -> None:
     """Make a watchlist.
 
-    No order is sent, so it works with trading off. A name that is taken is refused: after a lost answer the
-    same line again makes no second list.
+    No order is sent, so it works with trading off. A name that exists is refused: if an answer is lost,
+    the same line again makes no second list.
     """
     _change(ctx, lambda application: application.watchlists.create(name, listed(epics), confirmed=True))
 
 
 @command(app, "add", example="capcli watchlists add Metals PLATINUM")
 def add(ctx: typer.Context, watchlist: _List, epic: _Epic) -> None:
-    """Add a market to a watchlist; one that is in it already stays."""
+    """Add a market to a watchlist; it is not added twice."""
     _change(ctx, lambda application: application.watchlists.add(watchlist, epic, confirmed=True))
 
 
@@ -83,7 +83,7 @@ def delete(
     *,
     confirm: Annotated[bool, typer.Option("--confirm", "--yes", help="Delete without a question.")] = False,
 ) -> None:
-    """Delete a whole watchlist. The broker's own ones stay."""
+    """Delete a whole watchlist; not one of the broker's own."""
     call: Call = ctx.find_root().obj
 
     def use(application: "App") -> "Reply[WatchlistChange]":
@@ -109,8 +109,8 @@ def _change(ctx: typer.Context, use: "Callable[[App], Reply[WatchlistChange]]") 
             return use(application)
         except KeyboardInterrupt:
             raise ChangeUnproved(
-                "Interrupted: the watchlist may have been changed. No order was sent, and the same command "
-                "again looks first.",
+                "Interrupted: the watchlist may have been changed. No order was sent; the same command"
+                " checks first.",
                 next="capcli watchlists",
             ) from None
 

@@ -59,7 +59,7 @@ class AuditItem:
         self.save(Anchor(secrets.token_bytes(_KEY_BYTES)))
         kept = self.load()
         if kept is None:
-            raise ConfigError(f"The keychain took the item {self.item} and did not give it back.")
+            raise ConfigError(f"The keychain accepted the item {self.item} but does not return it.")
         return kept
 
     def save(self, anchor: Anchor) -> None:
@@ -72,8 +72,8 @@ class AuditItem:
             return Anchor(bytes.fromhex(document["key"]), int(document["count"]), str(document["head"]))
         except (ValueError, TypeError, KeyError) as error:
             raise ConfigError(
-                f"The keychain item {self.item} cannot be read ({type(error).__name__}), so nothing can vouch"
-                " for the journal any more.",
+                f"The keychain item {self.item} cannot be read ({type(error).__name__}), so the journal"
+                f" can no longer be verified.",
                 next="capcli history accept",
             ) from None
 

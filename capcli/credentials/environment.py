@@ -85,8 +85,8 @@ def _origins(environ: Mapping[str, str]) -> tuple[_Origin, ...]:
     if found and missing:
         there = " and ".join(origin.variable for origin in found.values())
         raise CredentialsMissing(
-            f"The environment has {there}, but not {' and '.join(missing)}. The keychain is not asked for the"
-            f" rest. Nothing was sent. Set what is missing, or unset the others.{_zsh(missing)}",
+            f"The environment has {there}, but not {' and '.join(missing)}. The keychain is not used for"
+            f" the rest. Nothing was sent. Set what is missing, or unset the others.{_zsh(missing)}",
             next="capcli help environment",
             missing=missing,
         )
@@ -162,7 +162,7 @@ def _read_file(origin: _Origin) -> str:
     except UnicodeDecodeError:
         text = ""
     if len(content) > _LARGEST_FILE or (content and not text):
-        raise _refused(origin, f"names {path}, which is no text of at most {_LARGEST_FILE} bytes")
+        raise _refused(origin, f"names {path}, which is not text of at most {_LARGEST_FILE} bytes")
     return text
 
 
@@ -178,7 +178,7 @@ if sys.platform == "win32":
 
     def _check_file(origin: _Origin, path: Path, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
-            raise _refused(origin, f"names {path}, which is no regular file")
+            raise _refused(origin, f"names {path}, which is not a regular file")
 
 else:
     import errno
@@ -192,7 +192,7 @@ else:
 
     def _check_file(origin: _Origin, path: Path, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
-            raise _refused(origin, f"names {path}, which is no regular file")
+            raise _refused(origin, f"names {path}, which is not a regular file")
         if origin.kind is _Kind.SYSTEMD:
             return  # The service manager guards these; they belong to root and carry an access list.
         if found.st_uid != os.getuid():

@@ -34,7 +34,7 @@ def _problem(name: str, value: str) -> str | None:
     if name == "CAP_API_KEY" and not _GRAPHIC.fullmatch(value.strip()):
         return slip(value) or "not an API key: it has spaces or characters outside ASCII inside"
     if value != value.strip():
-        return "surrounded by spaces; take them off"
+        return "surrounded by spaces; remove them"
     if not value.isprintable():
         return "more than one line, or has characters that cannot be typed"
     return slip(value)
@@ -119,6 +119,6 @@ def slips(credentials: Credentials) -> tuple[str, ...]:
         "the password equals the API key": credentials.password == credentials.api_key,
         "the password is the e-mail address": credentials.password == credentials.identifier,
         "the API key is an e-mail address; key and user may be exchanged": "@" in credentials.api_key,
-        "the user is no e-mail address": "@" not in credentials.identifier,
+        "the user is not an e-mail address": "@" not in credentials.identifier,
     }
     return tuple(text for text, applies in found.items() if applies)

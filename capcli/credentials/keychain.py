@@ -99,7 +99,7 @@ class Keychain:
 
         if not self._within(store):
             raise KeychainUnsafe(
-                "The keychain took the credentials and did not give them back. They are not stored.",
+                "The keychain accepted the credentials but does not return them. They are not stored.",
                 next="python -m keyring diagnose",
             )
 
@@ -180,7 +180,7 @@ def _not_loaded(error: Exception) -> KeychainMissing:
             next="unset PYTHON_KEYRING_BACKEND",
         )
     return KeychainMissing(
-        f"This machine offers no keychain to this process ({error}). {_INSTEAD}",
+        f"This computer offers no keychain to this process ({error}). {_INSTEAD}",
         next="capcli help environment",
     )
 
@@ -257,7 +257,7 @@ def _explained(error: BaseException) -> BaseException:
         )
     if kind in {"NoKeyringError", "InitError"}:
         return KeychainMissing(
-            f"This machine's keychain cannot be opened or set up by this process ({kind}). {_INSTEAD}",
+            f"This computer's keychain cannot be opened or set up by this process ({kind}). {_INSTEAD}",
             next="capcli help environment",
         )
     return ConfigError(

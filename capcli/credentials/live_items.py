@@ -44,7 +44,8 @@ class LiveItem:
 
         if not self._within(store):
             raise KeychainUnsafe(
-                f"The keychain took the item {self.item} and did not give it back. Nothing is stored there.",
+                f"The keychain accepted the item {self.item} but does not return it. Nothing is stored"
+                f" there.",
                 next="python -m keyring diagnose",
             )
 
@@ -60,8 +61,8 @@ class LiveItem:
     def garbled(self, error: Exception) -> ConfigError:
         """Return the error for a text that cannot be read; none of it is repeated."""
         return ConfigError(
-            f"The keychain item {self.item} cannot be read ({type(error).__name__}). Live stays locked. Begin"
-            " anew: forget the login of live, log in, and complete the checklist.",
+            f"The keychain item {self.item} cannot be read ({type(error).__name__}). Live stays locked."
+            f" Start over: forget the login of live, log in, and complete the checklist.",
             next="capcli logout --forget --env live",
         )
 

@@ -76,7 +76,7 @@ class FileSessionCache:
             usable = self.file is not None and _prepared(self.file.parent)
         except _FAILURES:
             usable = False
-        return f"file {self.file}" if usable else "not cached (no private folder on this machine)"
+        return f"file {self.file}" if usable else "not cached (no private folder on this computer)"
 
 
 def _hash(text: str) -> str:

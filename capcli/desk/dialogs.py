@@ -24,15 +24,15 @@ _LEAVE = "escape"
 _ENDS = {
     Exit.DONE: "Done.",
     Exit.REFUSED: "Refused here: nothing was sent.",
-    Exit.BROKER_REFUSED: "The broker said no.",
+    Exit.BROKER_REFUSED: "The broker refused the request.",
     Exit.UNREACHABLE: "Nothing was sent; it is safe to try again.",
-    Exit.MAY_BE_LIVE: "It MAY BE LIVE. Do not send it again: u looks for it.",
+    Exit.MAY_BE_LIVE: "It MAY BE LIVE. Do not send it again: u checks it.",
     Exit.NO_STOP: "The position is open WITHOUT ITS STOP.",
-    Exit.BUSY: "Another process is sending, or a lost order comes first: u looks for it.",
+    Exit.BUSY: "Another process is sending, or a lost order comes first: u checks it.",
     Exit.INTERRUPTED: "Interrupted before anything was sent.",
 }
 _WORKING = "Working ... Esc leaves; nothing was sent."
-_SENDING = "Sending ... it can no longer be taken back. What became of it comes here."
+_SENDING = "Sending ... it can no longer be stopped. The result appears here."
 
 
 class Front(ModalScreen[Result]):

@@ -131,7 +131,7 @@ class Frame(Struct, frozen=True):
             words = f"Prices stopped {ago} ago, reconnecting: {seen.stream.why}"
             found.append(self._text(words, Tone.BAD))
         if local.unresolved:
-            words = f"What became of {', '.join(local.unresolved)} is unknown. u looks for it."
+            words = f"What became of {', '.join(local.unresolved)} is unknown. u checks it."
             found.append(self._text(words, Tone.BAD))
         if local.waiting:
             more = f" ({len(local.waiting)} in all)" if len(local.waiting) > 1 else ""

@@ -20,7 +20,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "c": Key(("close",), "close", "Close the chosen position."),
         "e": Key(("positions amend", "orders amend"), "amend", "Change the stop, limit or level."),
         "x": Key(("orders cancel",), "cancel", "Cancel the chosen order."),
-        "a": Key(("approve",), "approve", "Decide what an assistant or a script asks for."),
+        "a": Key(("approve",), "approve", "Approve or refuse a request."),
         "h": Key(("halt",), "halt", "Stop all new risk at once, for every program. No question."),
         "r": Key(("resume",), "resume", "Let orders be sent again after a halt."),
         "F": Key(("flatten",), "flatten", "Halt, cancel and close everything; you type FLATTEN."),
@@ -35,7 +35,7 @@ MOVES: Mapping[str, str] = MappingProxyType(
         "up down": "Choose a row.",
         "tab": "Go to the next list.",
         "?": "This page.",
-        "q": "Leave. Orders and positions stay as they are.",
+        "q": "Quit. Orders and positions stay.",
     }
 )
 """Keys that only move about the screen: they run no command."""

@@ -273,7 +273,7 @@ class DeskScreen(TextualApp[None]):
         if order is not None:
             fields.insert(0, Field("level", "", f"now {plain(order.level)}"))
         base = ["positions" if position else "orders", "amend", row.deal_id]
-        hint = "Enter shows what it changes. What is left empty stays." + (
+        hint = "Enter shows what it changes. Empty fields do not change." + (
             " none removes it." if position else ""
         )
         title = f"Change {row.side.value} {plain(row.size)} {row.epic}"

@@ -76,7 +76,7 @@ class Leverage(Struct, frozen=True):
 
 
 class Preferences(Struct, frozen=True):
-    """What an account has chosen: whether opposite deals stand side by side, and a leverage per class.
+    """An account's choice: whether opposite positions stay open side by side, and a leverage a class.
 
     `observed` is the margin of markets, in percent of a deal's value, where a fill showed another one.
     """
@@ -185,7 +185,7 @@ class AffectedDeal(Struct, frozen=True):
 
 
 class Confirm(Struct, frozen=True):
-    """The broker's verdict on a request (API page 6.6). `order_id` is its dealId, not the position's.
+    """The broker's confirmation of a request (API page 6.6). `order_id` is its dealId, not the position's.
 
     `profit` is the realised P&L of a close in the currency that it names; None where the broker sent none.
     """

@@ -116,7 +116,7 @@ def _losses(before: Bracket, after: Bracket, side: Side) -> Iterator[str]:
     elif before.trail is not None and after.trail is not None and after.trail > before.trail:
         yield f"lets the stop trail by {short(after.trail)} instead of {short(before.trail)}"
     if before.guaranteed and after.has_stop and not after.guaranteed:
-        yield "gives up the guarantee of the stop"
+        yield "removes the guarantee of the stop"
     if before.limit is not None and after.limit is None:
         yield "removes the limit"
 

@@ -44,7 +44,7 @@ class Week:
 
     @property
     def known(self) -> bool:
-        """Say whether the broker sent hours in a time zone that this machine knows."""
+        """Say whether the broker sent hours in a time zone that this computer knows."""
         return self._zone is not None
 
     def is_open(self, at: datetime) -> bool:
@@ -79,7 +79,7 @@ def _zone(hours: OpeningHours | None) -> tzinfo | None:
 
 
 def zone_named(name: str) -> tzinfo | None:
-    """Return a time zone, or None where this machine does not know it."""
+    """Return a time zone, or None where this computer does not know it."""
     # Its import reads the system's paths, which only a download needs.
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 

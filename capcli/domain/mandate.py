@@ -286,11 +286,11 @@ def _faults(mandate: Mandate, opening: Opening, used: Usage) -> Iterator[str]:
     if used.orders >= mandate.orders:
         yield f"its {counted(mandate.orders, 'order')} {'is' if mandate.orders == 1 else 'are'} used up"
     if opening.loss is None:
-        yield "it carries no stop"
+        yield "it has no stop"
         return
     loss, currency = ceil_to(opening.loss, CENT), mandate.currency
     if loss > mandate.risk:
-        yield f"it may lose {_money(loss)} at its stop, of at most {_money(mandate.risk)} {currency} an order"
+        yield f"it may lose {_money(loss)} at its stop of at most {_money(mandate.risk)} {currency} an order"
     if used.charged + loss > mandate.total_risk:
         yield (
             f"{_money(used.charged)} is lost or at stake already, and {_money(loss)} more is above the total "

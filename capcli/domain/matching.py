@@ -237,7 +237,7 @@ def _is_made(lost: UnconfirmedOrder, row: Activity) -> bool:
 
 
 def _ended(lost: UnconfirmedOrder, seen: Seen, order_id: str, rows: list[Activity]) -> Candidate:
-    """Tell what a working order that no longer waits became: a position (API page 9.6), or nothing."""
+    """Tell what a working order that is no longer waiting became: a position (API page 9.6), or nothing."""
     complete, at = None not in {rows[0].size, rows[0].level, rows[0].side}, rows[0].at
     became = tuple(row for row in seen.positions if row.working_order_id == order_id)
     if became:

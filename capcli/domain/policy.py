@@ -86,7 +86,7 @@ class Policy(Struct, frozen=True):
 class Amends(Struct, frozen=True):
     """A deal that is there and is to be changed: no order, and new risk only by what it `adds`, in words.
 
-    `loss` is what it then loses at its stop, in account currency; None without one: that has no bound.
+    `loss` is what it then loses at its stop, in account currency; None without one: that is unlimited.
     `moves` and `ends` say whether a working order gets another level, and another expiry.
     """
 
@@ -202,9 +202,7 @@ def unresolved(case: CheckInput) -> Check | None:
         return None
     first, *more = attempts
     others = f" and {len(more)} more" if more else ""
-    return Check(
-        Rule.UNRESOLVED, False, f"{first}{others} may be live; capcli reconcile {first} looks for it"
-    )
+    return Check(Rule.UNRESOLVED, False, f"{first}{others} may be live; capcli reconcile {first} checks it")
 
 
 def hourly_orders(case: CheckInput) -> Check | None:
@@ -236,7 +234,7 @@ def market_open(case: CheckInput) -> Check:
     if (forbidden := _forbidden_by_mode(case)) is not None:
         return Check(Rule.MARKET_OPEN, False, forbidden)
     if case.request.kind is Kind.MARKET and case.market.rules.market_orders is False:
-        return Check(Rule.MARKET_OPEN, False, f"{case.request.epic} takes no market orders")
+        return Check(Rule.MARKET_OPEN, False, f"{case.request.epic} does not accept market orders")
     passed = status is MarketStatus.TRADEABLE or resting
     told = f"{case.request.epic} is {status.value}{_although_open(case)}"
     modes = [mode for mode in case.market.modes if mode != "REGULAR"]
@@ -256,13 +254,13 @@ def _forbidden_by_mode(case: CheckInput) -> str | None:
     if case.market.quote.status is not MarketStatus.TRADEABLE:
         return None
     if closed := [mode for mode in modes if mode in _NO_DEALS]:
-        return f"{epic} takes no orders now: {', '.join(closed)}"
+        return f"{epic} accepts no orders now: {', '.join(closed)}"
     if case.only_reduces:
         return None
     if _CLOSE_ONLY in modes:
-        return f"{epic} takes only orders that close a position: {_CLOSE_ONLY}"
+        return f"{epic} accepts only orders that close a position: {_CLOSE_ONLY}"
     if _LONG_ONLY in modes and case.request.side is Side.SELL:
-        return f"{epic} takes no order that opens a short position: {_LONG_ONLY}"
+        return f"{epic} accepts no order that opens a short position: {_LONG_ONLY}"
     return None
 
 
@@ -289,7 +287,7 @@ def size_range(case: CheckInput) -> Check:
 def size_step(case: CheckInput) -> Check:
     step, size = case.rules.size_step, case.request.size
     if on_grid(size, step):
-        return Check(Rule.SIZE_STEP, True, f"{short(size)} is in steps of {short(step)}")
+        return Check(Rule.SIZE_STEP, True, f"{short(size)} is a multiple of {short(step)}")
     down, up = floor_to(size, step), ceil_to(size, step)
     near = _either(down, up)
     return Check(Rule.SIZE_STEP, False, f"{short(size)} is off the step of {short(step)}; nearest: {near}")
@@ -318,7 +316,7 @@ def open_positions(case: CheckInput) -> Check | None:
     closed = case.effect.closed_deals if case.effect is not None and case.request.kind is Kind.MARKET else 0
     count = case.open_positions + case.waiting_orders - closed
     waiting = f", {case.waiting_orders} of them waiting orders" if case.waiting_orders else ""
-    reason = f"{count} open{waiting}, of at most {most}"
+    reason = f"{count} open{waiting} of at most {most}"
     return Check(Rule.OPEN_POSITIONS, count < most, reason, "CAP_MAX_OPEN_POSITIONS")
 
 
@@ -362,14 +360,14 @@ def risk(case: CheckInput) -> Check | None:
     bound = _share(case, percent)
     if own is None:
         return Check(
-            Rule.RISK, False, f"without a stop the loss has no bound; at most {bound.words}", setting
+            Rule.RISK, False, f"without a stop the loss is unlimited; at most {bound.words}", setting
         )
     if other.unprotected is not None:
-        reason = f"{other.unprotected} has no stop, so the loss there has no bound; at most {bound.words}"
+        reason = f"{other.unprotected} has no stop, so the loss there is unlimited; at most {bound.words}"
         return Check(Rule.RISK, False, reason, setting)
     there = f", {cents(other.risk):,f} of it there already" if other.risk else ""
     loss = cents(own + other.risk)
-    reason = f"loss at stop {loss:,f}{there}, of at most {bound.words}"
+    reason = f"loss at stop {loss:,f}{there} of at most {bound.words}"
     return Check(Rule.RISK, loss <= bound.amount, reason, setting)
 
 
@@ -382,11 +380,11 @@ def total_risk(case: CheckInput) -> Check | None:
     bound = _share(case, percent)
     bare = _subject(case) if own is None else other.total_unprotected
     if own is None or bare is not None:
-        reason = f"{bare} has no stop whose loss is known, so the total has no bound; at most {bound.words}"
+        reason = f"{bare} has no stop whose loss is known, so the total is unlimited; at most {bound.words}"
         return Check(Rule.TOTAL_RISK, False, reason, setting)
     there = f", {cents(other.total_risk):,f} of it there already" if other.total_risk else ""
     loss = cents(own + other.total_risk)
-    reason = f"loss at all stops {loss:,f}{there}, of at most {bound.words}"
+    reason = f"loss at all stops {loss:,f}{there} of at most {bound.words}"
     return Check(Rule.TOTAL_RISK, loss <= bound.amount, reason, setting)
 
 
@@ -433,7 +431,7 @@ def stop_required(case: CheckInput) -> Check | None:
     if not case.policy.require_stop:
         return None
     has = _at_stop(case) is not None
-    reason = "it carries a stop" if has else "it carries no stop, and every order must"
+    reason = "it has a stop" if has else "it has no stop, and every order must have one"
     return Check(Rule.STOP_REQUIRED, has, reason, "CAP_REQUIRE_STOP")
 
 
@@ -573,7 +571,7 @@ def guaranteed(case: CheckInput) -> Check | None:
         return None
     if case.hedging:
         # API page 6.4; the broker's word for it is HEDGING_MODE_GSL (section 18.6).
-        reason = "an account in hedging mode takes no guaranteed stops (capcli accounts preferences)"
+        reason = "guaranteed stops are not available in hedging mode (capcli accounts preferences)"
         return Check(Rule.GUARANTEED, False, reason)
     if not case.market.guaranteed_stops:
         return Check(Rule.GUARANTEED, False, f"{case.request.epic} offers no guaranteed stops")

@@ -70,11 +70,11 @@ def no_stop(look: CautionInput) -> str | None:
     if not look.opens or case.request.stop is not None:
         return None
     if look.day_range is None:
-        return "no stop, so the loss has no bound"
+        return "no stop, so the loss is unlimited"
     loss = look.day_range * case.request.size * case.opened_share * case.figures.conversion_rate
     moves = short(round(look.day_range, max(case.market.decimals, 2)))
     return (
-        f"no stop, so the loss has no bound; against you, an average day (ATR 14 of days) moves {moves}, "
+        f"no stop, so the loss is unlimited; against you, an average day (ATR 14 of days) moves {moves}, "
         f"which would lose about {look.money(loss)}, {look.of_equity(loss)}"
     )
 
@@ -86,8 +86,8 @@ def nothing_to_protect(look: CautionInput) -> str | None:
         return None
     named = " and ".join(legs)
     if case.request.kind is Kind.WORKING:
-        return f"if it fills against the open position, its {named} would apply to nothing"
-    return None if effect.opens else f"it opens nothing, so its {named} would apply to nothing"
+        return f"if it fills against the open position, its {named} would have no effect"
+    return None if effect.opens else f"it opens nothing, so its {named} would have no effect"
 
 
 def large_loss(look: CautionInput) -> str | None:

@@ -28,9 +28,7 @@ _MOST_STARTED = 2
 _PROTOCOL = "2025-11-25"
 _SHOWN = 300
 _LAST_LINES = 3
-_ONE_SERVER = (
-    "keep one of the two in the config: the limits, the halt and the journal of capcli hold for capcli only"
-)
+_ONE_SERVER = "keep one of the two in the config: capcli's limits, halt and journal apply to capcli only"
 
 
 def configs(app: "App") -> Finding:
@@ -39,7 +37,7 @@ def configs(app: "App") -> Finding:
     found = tuple(each for each in every if each.entries or each.broken)
     rivals = [f"{name} in {each.assistant.title}'s config" for each in every for name in each.rivals]
     if not found and not rivals:
-        return Finding("no assistant's config on this machine starts capcli")
+        return Finding("no assistant's config on this computer starts capcli")
     wrong = sorted(
         (doubt for each in found for doubt in lint(each, app.environ, app.clock())),
         key=lambda doubt: not doubt.stops,
@@ -65,7 +63,7 @@ def server(app: "App") -> Finding:
         if starts_capcli(entry) and shutil.which(entry.command or "", path=app.environ.get("PATH"))
     ]
     if not found:
-        return Finding("not started: no assistant's config names it as a program of this machine")
+        return Finding("not started: no assistant's config names it as a program of this computer")
     said: list[str] = []
     wrong: list[tuple[str, str]] = []
     for config, entry in found[:_MOST_STARTED]:

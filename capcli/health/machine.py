@@ -1,4 +1,4 @@
-"""Checks of this machine: settings, files, keychain, credentials, what may be sent, what is unresolved."""
+"""Checks of this computer: settings, files, keychain, credentials, what may be sent, what is unresolved."""
 
 import shutil
 import sys
@@ -31,7 +31,7 @@ def state_folder(app: "App") -> Finding:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise StateFolderUnusable(f"{folder} cannot be looked at: {error.strerror}") from error
+        raise StateFolderUnusable(f"{folder} cannot be read: {error.strerror}") from error
     if free < _LEAST_FREE_BYTES:
         return Finding(f"{folder} has {free // 1_000_000} MB left", "free some disk space", warning=True)
     return Finding(f"{folder} is private and writable")
@@ -66,7 +66,7 @@ def audit_trail(app: "App") -> Finding:
     if reply.problem is not None:
         raise JournalAltered(reply.problem.message, next="capcli history verify")
     keyed = f", {reply.data.keyed} of them sealed with a key" if reply.data.keyed else ""
-    return Finding(f"{reply.data.events} events, as they were written{keyed}")
+    return Finding(f"{reply.data.events} events, unchanged{keyed}")
 
 
 def keychain(app: "App") -> Finding:
@@ -74,7 +74,7 @@ def keychain(app: "App") -> Finding:
     if app.env == "paper":
         return Finding("not needed on paper")
     if not app.credentials.in_keychain:
-        return Finding("not asked: the environment has the credentials")
+        return Finding("not used: the environment has the credentials")
     return Finding(app.check_keychain())
 
 
@@ -86,6 +86,8 @@ def credentials(app: "App") -> Finding:
 def key_age(app: "App") -> Finding:
     """Warn in the last days of a key's year (API page 2.1)."""
     stored = app.credentials.describe().key_stored_at
+    if stored is None and app.env == "paper":
+        return Finding("no key needed on paper")
     if stored is None:
         return Finding("not known: the key was not stored by capcli login")
     days = (app.clock() - stored).days
@@ -127,7 +129,8 @@ def approval(app: "App") -> Finding:
         return Finding("confirm: whoever confirms an order approves it (CAP_APPROVAL)")
     if app.settings.approval != "human":
         return Finding(
-            f"human, although CAP_APPROVAL is {app.settings.approval}: on live that alone does not count",
+            f"human, although CAP_APPROVAL is {app.settings.approval}: on live that setting alone is not"
+            f" enough",
             "capcli help environment",
             warning=True,
         )
@@ -139,15 +142,15 @@ def notifications(app: "App") -> Finding:
     command = app.settings.notify_cmd
     if command is not None and find_program(command[0], app.environ) is None:
         return Finding(
-            f"CAP_NOTIFY_CMD names {command[0]}, and there is no such program: it is told nothing",
+            f"CAP_NOTIFY_CMD names {command[0]}, and there is no such program, so it is not run",
             "capcli help environment",
             warning=True,
         )
     shown = app.settings.notify and desktop_command(sys.platform, app.environ, "", "") is not None
     ways = ["the desktop"] * shown + [f"{part} (CAP_NOTIFY_CMD)" for part in (command or ())[:1]]
     if ways:
-        return Finding(f"what waits for a person is announced by {' and '.join(ways)}")
-    return Finding("nothing announces what waits for a person; capcli approve --watch shows it")
+        return Finding(f"approval requests are announced by {' and '.join(ways)}")
+    return Finding("approval requests are not announced; capcli approve --watch shows them")
 
 
 def mandates(app: "App") -> Finding:
@@ -155,14 +158,14 @@ def mandates(app: "App") -> Finding:
     now, file = app.clock(), app.settings.mandate_file
     active = [one for one in app.journal.mandates.active() if one.expires_at > now]
     told = [f"{one.name} on {one.env}, until {one.expires_at:%Y-%m-%d %H:%M}Z" for one in active]
-    said = f"in force: {'; '.join(told)}" if told else "none is in force"
+    said = f"in force: {'; '.join(told)}" if told else "none in force"
     if file is None:
         return Finding(said)
     if app.env == "live":
-        return Finding(f"{said}; CAP_MANDATE_FILE counts for nothing on live", "unset it", warning=True)
+        return Finding(f"{said}; CAP_MANDATE_FILE has no effect on live", "unset it", warning=True)
     if app.approval_mode != "human":
         return Finding(
-            f"{said}; CAP_MANDATE_FILE counts for nothing while CAP_APPROVAL is confirm: nobody is asked",
+            f"{said}; CAP_MANDATE_FILE has no effect while CAP_APPROVAL is confirm: nobody is asked",
             "capcli help environment",
             warning=True,
         )
@@ -207,7 +210,7 @@ def unresolved(app: "App") -> Finding:
         if attempt.host == host and attempt.state.unresolved
     ]
     if not found:
-        return Finding("no attempt is unresolved")
+        return Finding("no order is unresolved")
     found.reverse()
     ids = ", ".join(
         attempt.attempt_id + ("" if attempt.account_id == active else f" (account {attempt.account_id})")

@@ -11,7 +11,7 @@ from capcli.fanout import bounded
 from capcli.reply import Reply
 
 WITHIN_S = 60.0
-# Checks that look at this machine alone still get their chance when time is up.
+# Checks that look at this computer alone still get their chance when time is up.
 _LEAST_S = 0.5
 
 
@@ -124,7 +124,8 @@ def _check(
         finding = bounded(probe.run, wait_s=wait_s)
     except TimeoutError:
         late = ReadTimeout(
-            f"Server not responding: {probe.name} was not done {within_s:g} s after the first check began.",
+            f"Server not responding: {probe.name} did not finish within {within_s:g} s after the first"
+            f" check began.",
             next=f"capcli health --only {probe.name}",
         )
         return HealthCheck(probe.name, HealthStatus.FAILED, late.message, late.next, late.code), late

@@ -21,7 +21,7 @@ def broker_clock(app: "App") -> Finding:
     ahead = app.clock() - theirs
     seconds = f"{ahead.total_seconds():+.1f} s"
     if app.env != "paper" and abs(ahead) > _CLOCK_SLACK:
-        return Finding(f"this machine's clock is {seconds} from the broker's", "set the clock", warning=True)
+        return Finding(f"this computer's clock is {seconds} from the broker's", "set the clock", warning=True)
     proxy = app.broker.proxy
     way = f" through the proxy {proxy.shown}" if proxy else ""
     return Finding(f"{app.broker.host} answers{way}; clock {seconds}")
@@ -51,7 +51,7 @@ def _explained(app: "App", refusal: LoginRefused) -> CapcliError:
             )
         tried = f" Tried once on {other}: {verdict}."
     found = slips(app.credentials.load())
-    looks = f" Look again: {'; '.join(found)}." if found else ""
+    looks = f" Check these: {'; '.join(found)}." if found else ""
     since = app.credentials.describe().key_stored_at
     worked = f" These credentials worked when they were stored on {since:%Y-%m-%d}." if since else ""
     return LoginRefused(f"{refusal.message}{tried}{looks}{worked}", next=refusal.next, **refusal.details)

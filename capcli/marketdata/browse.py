@@ -119,7 +119,7 @@ def _matching(step: str, nodes: tuple[Node, ...]) -> Node:
     if found:
         both = ", ".join(f"{node.name} ({node.node_id})" for node in found)
         raise UsageError(
-            f"{ids.shown(step)} is the name of {len(found)} nodes: {both}. Take the id.", next=_NEXT
+            f"{ids.shown(step)} is the name of {len(found)} nodes: {both}. Use the id.", next=_NEXT
         )
     there = ", ".join(node.name for node in nodes) or "nothing"
     raise NodeUnknown(f"No node is called {ids.shown(step)}; there: {there}.", next=_NEXT)

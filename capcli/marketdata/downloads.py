@@ -43,7 +43,8 @@ _Page = tuple[Candle, ...] | BaseException
 class DownloadOrder(Struct, frozen=True):
     """What is wanted: the candles of a market from a time to a time (UTC, both included), in a file.
 
-    `target` is the file as typed, or `-` for stdout. Without an `end`, up to now.
+    `target` is the file as typed, or `-` for stdout. Without an `end`, up to now. `last` is a span as typed
+    (24h) that the start was counted from: the same line later goes on with the same download.
     """
 
     epic: str
@@ -51,12 +52,13 @@ class DownloadOrder(Struct, frozen=True):
     start: datetime
     end: datetime | None
     target: str
+    last: str | None = None
 
     @property
     def command(self) -> str:
         """Return the command line that goes on with it."""
         until = f" --to {_typed(self.end)}" if self.end else ""
-        window = f"--from {_typed(self.start)}{until}"
+        window = f"--last {quote(self.last)}" if self.last else f"--from {_typed(self.start)}{until}"
         return (
             f"capcli prices {quote(self.epic)} --resolution {self.resolution.value} {window}"
             f" --output {quote(self.target)}"
@@ -68,7 +70,8 @@ class DownloadOrder(Struct, frozen=True):
         return {
             "epic": self.epic,
             "resolution": self.resolution.value,
-            "from": _typed(self.start),
+            "last": self.last or "",
+            "from": "" if self.last else _typed(self.start),
             "to": _typed(self.end) if self.end else "",
         }
 
@@ -89,7 +92,8 @@ class Download(Struct, frozen=True):
     `asked_from` is the first instant asked for: the broker need not have candles that are as old.
     `requests` counts pages over all runs of a download that was interrupted. `gaps` are holes inside the
     sessions that the candles around them show; `days_unjudged` counts days that may be
-    holidays, end early beside one, or have nothing to compare with.
+    holidays, end early beside one, or have nothing to compare with. `forming_left_out`: the
+    window reaches past the last candle that had closed.
     """
 
     epic: str
@@ -104,6 +108,7 @@ class Download(Struct, frozen=True):
     missing: int
     longest_gap: Gap | None
     days_unjudged: int
+    forming_left_out: bool
     resumed: bool
     seconds: Decimal
 
@@ -135,7 +140,7 @@ class Downloads:
                 order,
                 target,
                 start=start,
-                kept=kept or Kept(end, price_places=max(market.decimals, 0)),
+                kept=kept or Kept(end, start=start, price_places=max(market.decimals, 0)),
                 told=told,
                 monotonic=self._monotonic,
             )
@@ -156,7 +161,7 @@ class Downloads:
     def _window(self, order: DownloadOrder, kept: Kept | None) -> tuple[datetime, datetime]:
         """Return the first and the last instant to ask for."""
         now = self._now()
-        start = _on_grid(order.start, order.resolution)
+        start = (kept and kept.start) or _on_grid(order.start, order.resolution)
         # The last candle that has closed and settled; the one that is still forming is left out.
         closed = now - _SETTLED - order.resolution.span
         end = kept.end if kept else min(order.end or closed, closed)
@@ -257,9 +262,9 @@ class _Run:
     @property
     def _where(self) -> str:
         if self._order.target == "-":
-            return f"{self._kept.rows} candles were written; stdout cannot be gone on with."
+            return f"{self._kept.rows} candles were written; stdout cannot be continued."
         total = len(self._windows)
-        return f"{self._saved} of {total} pages are kept; the same command goes on from there."
+        return f"{self._saved} of {total} pages are stored; the same command continues from there."
 
 
 class _Pages:
@@ -340,6 +345,7 @@ def _unread(row: UnreadableRow) -> UnreadableAnswer:
 def _with_page(kept: Kept, candles: tuple[Candle, ...], days: Days) -> Kept:
     return Kept(
         end=kept.end,
+        start=kept.start,
         pages=kept.pages + 1,
         rows=kept.rows + len(candles),
         requests=kept.requests + 1,
@@ -387,7 +393,7 @@ def _result(order: DownloadOrder, kept: Kept, judged: Judged, *, resumed: bool, 
         resolution=order.resolution,
         file=order.target,
         rows=kept.rows,
-        asked_from=order.start,
+        asked_from=kept.start or order.start,
         first=kept.first,
         last=kept.last,
         requests=kept.requests,
@@ -395,6 +401,7 @@ def _result(order: DownloadOrder, kept: Kept, judged: Judged, *, resumed: bool, 
         missing=judged.gaps.candles,
         longest_gap=judged.gaps.longest,
         days_unjudged=judged.days_unjudged,
+        forming_left_out=order.end is None or kept.end < order.end,
         resumed=resumed,
         seconds=took,
     )

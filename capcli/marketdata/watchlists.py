@@ -105,7 +105,7 @@ class Watchlists:
             raise _unproved(what, answer)
         epics_now = self._epics(what, answer, made[0])
         skipped = tuple(epic for epic in wanted if epic not in epics_now)
-        left = f" The broker left out {', '.join(skipped)}: unknown to it." if skipped else ""
+        left = f" The broker left out {', '.join(skipped)}: it does not know them." if skipped else ""
         held = f" with {len(epics_now)} markets" if len(epics_now) > 1 else ""
         return self._changed(made[0], epics_now, f"Made {name!r}{held}.{left}", skipped)
 
@@ -126,7 +126,7 @@ class Watchlists:
         return self._changed(found, now, f"Added {epic} to {found.name!r}.")
 
     def remove(self, text: str, epic: str, *, confirmed: bool) -> Reply[WatchlistChange]:
-        """Take a market out. Raises NotInWatchlist, WatchlistFixed and as `create`."""
+        """Remove a market. Raises NotInWatchlist, WatchlistFixed and as `create`."""
         epic = ids.epic(epic)
         ids.watchlist(text)
         self._confirm(f"remove {quote(text.strip())} {epic}", confirmed=confirmed)
@@ -173,7 +173,7 @@ class Watchlists:
         if len(found) > 1:
             named = ", ".join(row.watchlist_id for row in found)
             raise UsageError(
-                f"{len(found)} watchlists are called {wanted!r}: {named}. Take the id.", next=_NEXT
+                f"{len(found)} watchlists are called {wanted!r}: {named}. Use the id.", next=_NEXT
             )
         if not found:
             raise WatchlistUnknown(
@@ -255,12 +255,12 @@ def _refuse(what: str, answer: Answer) -> None:
         raise EpicUnknown(f"{what} was refused: the broker has no such market there.", next=_NEXT, **facts)
     if code in {"error.not-found.watchlist", "error.invalid.watchlist"}:
         raise WatchlistUnknown(f"{what} was refused: the list is gone.", next=_NEXT, **facts)
-    raise BrokerRefused(f"Broker said no: {what} was refused ({answer.detail}).", next=_NEXT, **facts)
+    raise BrokerRefused(f"The broker rejected it: {what} was refused ({answer.detail}).", next=_NEXT, **facts)
 
 
 def _unproved(what: str, answer: Answer) -> ChangeUnproved:
     return ChangeUnproved(
-        f"{what} was sent and not seen to be done ({answer.detail or 'no answer'}); it may still be. No "
-        "order depends on it, and the same command again looks first.",
+        f"{what} was sent, but is not confirmed ({answer.detail or 'no answer'}); it may still be. No"
+        f" order depends on it; the same command checks first.",
         next=_NEXT,
     )

@@ -37,7 +37,7 @@ class AccountTools:
 
 
 def _under_way(what: str, look: str) -> Reply[PreferencesSet | ToppedUp]:
-    raise UnderWay(f"The {what} is still under way and goes on. Look before you repeat it.", next=look)
+    raise UnderWay(f"The {what} is still running. Check before you repeat it.", next=look)
 
 
 def tools(face: ToolRunner) -> list[FunctionTool]:
@@ -72,8 +72,8 @@ def tools(face: ToolRunner) -> list[FunctionTool]:
         ),
         tool(
             do.cap_account_demo_topup,
-            "Top up play money",
-            "Play money, not on live. confirm=true after a yes. Same as: capcli accounts topup",
+            "Top up practice money",
+            "Add practice money, not on live. confirm=true after a yes. Same as: capcli accounts topup",
             ToppedUp,
             STORES,
             "account",

@@ -271,8 +271,8 @@ MaybeEpics = Annotated[list[str] | None, _epic_list("These markets, instead of a
 StreamEpics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD","EURUSD"]', 40)]
 FewEpics = Annotated[list[str], _epic_list('Markets, e.g. ["GOLD"]', 10)]
 Term = Annotated[str | None, _words("Name or part of it, e.g. bitcoin")]
-Found = Annotated[int, _count("Markets at most")]
-Candles = Annotated[int, _count("Candles at most")]
+Found = Annotated[int, _count("Most markets to return")]
+Candles = Annotated[int, _count("Most candles to return")]
 Width = Annotated[Resolution, _choice(Resolution, "Length of a candle")]
 NodeId = Annotated[
     str,
@@ -284,8 +284,8 @@ NodeId = Annotated[
 ]
 # Spans, ids, lists
 _TIME = "Time, UTC unless it has an offset, e.g. 2026-01-31T14:00:00Z"
-FromDate = Annotated[datetime | None, _argument(_instant, "string", f"Start; else the newest. {_TIME}")]
-ToDate = Annotated[datetime | None, _argument(_instant, "string", "End, as from_date; now unless given")]
+FromDate = Annotated[datetime | None, _argument(_instant, "string", f"Start (default: the newest). {_TIME}")]
+ToDate = Annotated[datetime | None, _argument(_instant, "string", "End, like from_date; default now")]
 Kind = Annotated[str | None, _words("Only this type, e.g. TRADE, SWAP, DEPOSIT")]
 Grouping = Annotated[
     str,
@@ -340,17 +340,17 @@ MaybeSize = Annotated[Decimal | None, _number("Units to close; all unless given"
 Level = Annotated[Decimal, _number("Price at which it fills")]
 MaybeLevel = Annotated[Decimal | None, _number("New price at which it fills")]
 StopLevel = Annotated[Decimal | None, _number("Stop at this price")]
-StopDistance = Annotated[Decimal | None, _number("Stop so far away, in price units")]
+StopDistance = Annotated[Decimal | None, _number("Stop distance, in price units")]
 StopAmount = Annotated[Decimal | None, _number("Loss at the stop, account currency")]
 ProfitLevel = Annotated[Decimal | None, _number("Take profit at this price")]
-ProfitDistance = Annotated[Decimal | None, _number("Take profit so far away, in price units")]
+ProfitDistance = Annotated[Decimal | None, _number("Limit distance, in price units")]
 ProfitAmount = Annotated[Decimal | None, _number("Gain at the limit, account currency")]
 Guaranteed = Annotated[bool, _switch("Stop fills at its level, for a fee")]
 Trailing = Annotated[bool, _switch("Stop follows the price; needs stop_distance")]
 MaybeGuaranteed = Annotated[bool | None, _switch("Make the stop guaranteed, or not")]
 MaybeTrailing = Annotated[bool | None, _switch("Make the stop trail, or not")]
-RemoveStop = Annotated[bool, _yes_or_no("Take the stop away")]
-RemoveProfit = Annotated[bool, _yes_or_no("Take the limit away")]
+RemoveStop = Annotated[bool, _yes_or_no("Remove the stop")]
+RemoveProfit = Annotated[bool, _yes_or_no("Remove the limit")]
 GoodTill = Annotated[
     datetime | None,
     _argument(_instant, "string", "When it expires, UTC unless it has an offset; never unless given"),
@@ -381,13 +381,13 @@ OrderTag = Annotated[str | None, _argument(_order_tag, "string", "A word to coun
 # Sending
 Confirm = Annotated[bool, _yes_or_no("true only after the user's yes to this")]
 Again = Annotated[bool, _yes_or_no("Send the same once more within a minute")]
-EnsureStop = Annotated[bool, _yes_or_no("Set the stop again if it is missing afterwards")]
+EnsureStop = Annotated[bool, _yes_or_no("If the stop is missing after the fill, set it")]
 All = Annotated[bool, _yes_or_no("Cancel every working order")]
-Force = Annotated[bool, _yes_or_no("A new session though one is alive")]
-WaitForConfirm = Annotated[bool, _switch("Wait for the broker's verdict")]
+Force = Annotated[bool, _yes_or_no("Log in even if a session is open")]
+WaitForConfirm = Annotated[bool, _switch("Wait for the broker's confirmation")]
 Timeout = Annotated[float, _argument(_seconds, "number", "Seconds to wait; 40 at most")]
-PollInterval = Annotated[int, _count("Milliseconds between looks", 60_000, 0)]
-Amount = Annotated[Decimal, _argument(_signed, "number", "Account currency; negative takes money away")]
+PollInterval = Annotated[int, _count("Milliseconds between checks", 60_000, 0)]
+Amount = Annotated[Decimal, _argument(_signed, "number", "Account currency; negative withdraws")]
 Hedging = Annotated[bool | None, _switch("true: opposite positions stay side by side")]
 Leverages = Annotated[
     dict[str, Decimal] | None,

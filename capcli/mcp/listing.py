@@ -15,6 +15,8 @@ _COMMAND = re.compile(r" *Same as: (capcli .+)$")
 def listed(offer: ToolFilter) -> list[dict[str, Any]]:
     """Return name, command, toolset and bytes on the wire of every tool that is offered.
 
+    `asks`: it needs confirm=true, and with CAP_APPROVAL=human a person instead.
+
     Raises UsageError for an unknown toolset.
     """
     return [_row(tool) for tool in offer.of(tools(ToolRunner(App.build)))]
@@ -28,6 +30,7 @@ def _row(tool: Any) -> dict[str, Any]:
         "name": tool.name,
         "toolset": toolset(tool),
         "changes": changes(tool),
+        "asks": "confirm" in tool.parameters.get("properties", {}),
         "command": command[1] if command else None,
         "bytes": _size(wire),
         "bytes_without_output": _size({key: part for key, part in wire.items() if key != "outputSchema"}),

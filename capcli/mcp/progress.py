@@ -17,7 +17,7 @@ _EVERY_S = 2.0
 class _Told:
     """What the call under way last said."""
 
-    text = "still at it"
+    text = "still working"
 
     def windows(self, done: int, of: int) -> None:
         self.text = f"{done} of {of} windows read"

@@ -65,7 +65,7 @@ def tools(face: ToolRunner) -> list[FunctionTool]:
         tool(
             do.cap_session_status,
             "Session status",
-            "Is there a session? Asks nobody. Same as: capcli login --status",
+            "Session state, without a request. Same as: capcli login --status",
             SessionShown,
             READS,
             _SET,
@@ -108,7 +108,7 @@ def tools(face: ToolRunner) -> list[FunctionTool]:
         tool(
             do.cap_approvals_list,
             "Waiting approvals",
-            "What waits for a person's approval. Same as: capcli approve",
+            "Requests waiting for a person's approval. Same as: capcli approve",
             ApprovalsFound,
             READS,
             _SET,
@@ -116,7 +116,7 @@ def tools(face: ToolRunner) -> list[FunctionTool]:
         tool(
             do.cap_mandates_list,
             "Mandates",
-            "What clients may send alone, and what of it is used. Same as: capcli mandate list",
+            "What clients may send unasked, and what is used of it. Same as: capcli mandate list",
             MandatesFound,
             READS,
             _SET,

@@ -375,8 +375,8 @@ _SLOW = Problem(
 )
 _IN_DOUBT = Problem(
     "MAY_BE_LIVE",
-    "There was no answer in time, and how far it got could not be read: it may be live. Do not send it "
-    "again before you looked at the positions and the working orders.",
+    "There was no answer in time, and its state could not be read: it may be live. Check the positions"
+    " and the working orders before you send it again.",
     exit_code=8,
     next="capcli positions",
     assistant_error=False,

@@ -115,7 +115,7 @@ def _one(deal_id: str | None, all_orders: bool, epic: str | None) -> str:
 
 def _under_way(what: str, deal_id: str, where: str) -> Reply[Amendment | Cancellation]:
     raise UnderWay(
-        f"The {what} of {deal_id} is still under way and goes on. The same call again is safe.",
+        f"The {what} of {deal_id} is still running. The same call again is safe.",
         next=f"capcli {where}{'' if deal_id.startswith('all ') else f' {deal_id}'}",
     )
 
@@ -135,7 +135,7 @@ def tools(face: ToolRunner) -> list[FunctionTool]:
         tool(
             do.cap_trade_positions_amend,
             "Amend position",
-            "Change a position's legs; others stay. confirm=true after a yes. "
+            "Change a position's stop or limit; the rest stays. confirm=true after a yes. "
             "Same as: capcli positions amend",
             Amendment,
             TRADES,

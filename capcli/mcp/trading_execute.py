@@ -140,7 +140,7 @@ def _so_far(app: App, preview_id: str, kind: Kind) -> Reply[Execution]:
         reply = app.executions.so_far(preview_id, replayed=False)
     except Busy as busy:
         raise UnderWay(
-            f"{preview_id} is still being worked on and may be sent any moment. Ask again with the same "
+            f"{preview_id} is still being worked on and may be sent at any moment. Ask again with the same "
             "preview_id: it is sent once.",
             next=f"capcli execute {preview_id}",
             kind=kind.value,
@@ -152,16 +152,15 @@ def _so_far(app: App, preview_id: str, kind: Kind) -> Reply[Execution]:
 
 def _closing(deal_id: str) -> Reply[Closing]:
     raise UnderWay(
-        f"The close of {deal_id} is still under way and goes on. Look at the position; closing it again "
-        "is safe.",
+        f"The close of {deal_id} is still running. Look at the position; closing it again is safe.",
         next=f"capcli positions {deal_id}",
     )
 
 
 def _updating(preview_id: str) -> Reply[OrderAmendment]:
     raise UnderWay(
-        f"The update of {preview_id} is still under way and goes on. The same call again tells what became "
-        "of it; it is sent once.",
+        f"The update of {preview_id} is still running. The same call again tells what happened to it; it"
+        f" is sent once.",
         next="capcli orders",
     )
 

@@ -159,7 +159,7 @@ def tools(face: ToolRunner) -> list[FunctionTool]:
         tool(
             do.cap_trade_confirm_get,
             "Deal confirmation",
-            "The broker's verdict on a request",
+            "The broker's confirmation of a request",
             ConfirmShown,
             READS,
             _SET,
@@ -167,7 +167,7 @@ def tools(face: ToolRunner) -> list[FunctionTool]:
         tool(
             do.cap_trade_confirm_wait,
             "Wait for confirmation",
-            "Wait for the broker's verdict, 45 s at most",
+            "Wait for the broker's confirmation, 45 s at most",
             ConfirmShown,
             READS,
             _SET,

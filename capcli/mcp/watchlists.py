@@ -76,7 +76,7 @@ def tools(face: ToolRunner) -> list[FunctionTool]:
         tool(
             do.cap_watchlists_remove_market,
             "Remove from watchlist",
-            "Take a market out. confirm=true after a yes. Same as: capcli watchlists remove",
+            "Remove a market. confirm=true after a yes. Same as: capcli watchlists remove",
             WatchlistChange,
             ARRANGES,
             _SET,

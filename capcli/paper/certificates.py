@@ -1,4 +1,4 @@
-"""A certificate for this machine alone, signed by an authority whose own key is thrown away at once."""
+"""A certificate for this computer alone, signed by an authority whose own key is thrown away at once."""
 
 import os
 from datetime import datetime, timedelta

@@ -158,7 +158,7 @@ def _where(spec: Spec, on: str | None) -> str:
 def _value(spec: Spec, text: str | None) -> str | None:
     if spec.value is None:
         if text is not None:
-            raise BadFault(f"{spec.name} takes no value.")
+            raise BadFault(f"{spec.name} has no value.")
         return None
     return spec.value.read(spec.value.default if text is None else text.strip())
 
@@ -293,10 +293,10 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
                 STOP_DEMANDED, "400 for an order or a bracket without a guaranteed stop", ALL, movable=False
             ),
             Spec(
-                BAND, "stop and limit must be within so much of the price", movable=False, value=_share("1")
+                BAND, "stop and limit must be within this much of the price", movable=False, value=_share("1")
             ),
-            Spec(SLIPPAGE, "a market order fills so much worse", movable=False, value=_share("0.1")),
-            Spec(PART_FILL, "of a market order only so much is filled", movable=False, value=_share("50")),
+            Spec(SLIPPAGE, "a market order fills this much worse", movable=False, value=_share("0.1")),
+            Spec(PART_FILL, "only this much of a market order is filled", movable=False, value=_share("50")),
             Spec(ROUND_SIZE, "a size off the step is rounded down, not refused", movable=False),
         ),
         "Forms of an answer": (
@@ -307,10 +307,10 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
                 value=_one_of("java", "exponent", "text", "nan", "ids", "far"),
             ),
             Spec(DEMO_CURRENCY, "the account's currency ends in d, as USDd", ALL, movable=False),
-            Spec(NEW_FIELDS, "every object has fields that nobody knows", READS),
+            Spec(NEW_FIELDS, "every object has unknown fields", READS),
             Spec(OLD_ROWS, "positions without profit, leverage and order id, as in 2022", READS),
             Spec(NO_QUOTE, "the first market has neither bid nor offer", READS),
-            Spec(UNKNOWN_WORD, "the first row has types and directions that nobody knows", READS),
+            Spec(UNKNOWN_WORD, "the first row has unknown types and directions", READS),
             Spec(THIN_DETAILS, "a market without range, hours, margin and most rules", READS),
         ),
         "Markets": (
@@ -349,7 +349,7 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
             ),
         ),
         "The session": (
-            Spec(EXPIRE_SESSION, "it dies at the next request", ALL, times=1),
+            Spec(EXPIRE_SESSION, "it ends at the next request", ALL, times=1),
             Spec(
                 UNAUTHORISED,
                 "a 401 whose body is that; the session lives on",
@@ -360,7 +360,7 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
             ),
             Spec(
                 SESSION_CAP,
-                "it dies so long after its login, however busy",
+                "it ends this long after its login, however busy",
                 ALL,
                 movable=False,
                 value=_late("3600"),
@@ -383,7 +383,7 @@ GROUPS: Mapping[str, tuple[Spec, ...]] = MappingProxyType(
             Spec(STREAM_CUT, "every stream is cut off", STREAM, movable=False, times=1),
             Spec(
                 IDLE_CUT,
-                "a stream without a frame for so long is cut",
+                "a stream without a frame for this long is cut",
                 STREAM,
                 movable=False,
                 value=_late("60"),

@@ -70,7 +70,7 @@ class _Refused(Exception):
 
 
 def read(text: str | bytes | None) -> Message:
-    """The message in a frame. Raises Unreadable for what is no JSON object, and for a binary frame."""
+    """The message in a frame. Raises Unreadable for what is not a JSON object, and for a binary frame."""
     if not isinstance(text, str):
         raise Unreadable
     try:

@@ -25,9 +25,9 @@ _OK, _GONE = 200, 404
 # Activity sources and statuses (API page 7) that say that nobody's close or cancellation did it.
 _CLOSED_BY = {"SL": "its stop", "TP": "its limit", "CLOSE_OUT": "the broker's margin close-out"}
 _ENDED = {
-    "EXECUTED": "the order was filled before it",
-    "EXPIRED": "the order expired before it",
-    "REJECTED": "the broker dropped the order when it came to be filled",
+    "EXECUTED": "the order was filled first",
+    "EXPIRED": "the order expired first",
+    "REJECTED": "the broker dropped the order instead of filling it",
 }
 _DID = {Kind.CLOSE: "closed", Kind.CANCEL: "cancelled"}
 

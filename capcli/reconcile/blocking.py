@@ -57,7 +57,7 @@ def refuse_while_order_unresolved(
             raise AttemptUnresolved(
                 f"Attempt {other.attempt_id} of {other.created_at:%H:%M:%S}Z is unresolved: that order in "
                 f"{epic} may be live, so what this order would reduce cannot be known. Nothing was sent. "
-                "Closing whole positions stays possible.",
+                "Closing whole positions is still possible.",
                 next=f"capcli reconcile {other.attempt_id}",
                 attempt_id=other.attempt_id,
             )
@@ -72,7 +72,7 @@ def _blocked(other: AttemptRecord, why: str = "") -> AttemptUnresolved:
         message = f"Attempt {other.attempt_id} of {since} is unresolved: that order may be live."
     because = f" {why[0].upper()}{why[1:]}, which is new risk." if why else ""
     return AttemptUnresolved(
-        f"{message}{because} Nothing new was sent. Closing positions stays possible.",
+        f"{message}{because} Nothing new was sent. Closing positions is still possible.",
         next=f"capcli reconcile {other.attempt_id}",
         attempt_id=other.attempt_id,
     )

@@ -1,4 +1,4 @@
-"""The broker's verdict on a request, by its deal reference. Sends nothing."""
+"""The broker's confirmation of a request, by its deal reference. Sends nothing."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -112,7 +112,7 @@ def _problem(shown: ConfirmShown) -> Problem | None:
     reason = shown.reason or "no reason given"
     return Problem(
         "REJECTED",
-        f"Broker said no: {in_words(reason)}. Nothing opened.",
+        f"The broker rejected it: {in_words(reason)}. Nothing was opened.",
         int(Exit.BROKER_REFUSED),
         "capcli positions",
     )

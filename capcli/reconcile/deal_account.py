@@ -53,7 +53,7 @@ def name_account(
     if home in {None, asked}:
         error.message = f"{error.message} Only account {asked} was searched."
         return
-    error.message = f"{deal_id} was opened on account {home}. Account {asked}, which was searched, lacks it."
+    error.message = f"{deal_id} was opened on account {home}. Only account {asked} was searched."
     error.details["opened_on"] = home
     error.next = f"{command} --account {home}"
 
@@ -65,11 +65,11 @@ def active_account(accounts: Rows[Account], account_id: str) -> Account:
             return account
     if unread := next((row for row in accounts.unreadable if row.name == account_id), None):
         raise UnreadableAnswer(
-            f"The figures of account {account_id}, the one that is active, cannot be read: {unread.why}.",
+            f"The figures of account {account_id}, the active one, cannot be read: {unread.why}.",
             next="capcli accounts",
         )
     raise UnreadableAnswer(
-        f"The broker's list of accounts lacks {account_id}, the one that is active.", next="capcli accounts"
+        f"The broker's list of accounts lacks {account_id}, the active one.", next="capcli accounts"
     )
 
 

@@ -75,10 +75,10 @@ class Execution(Struct, frozen=True):
 
 _NO_REASON = {Evidence.INFERRED: "its activity gives no reason"}
 _HOW = {
-    Evidence.INFERRED: " The answer was lost; this is the one new deal in the book that fits.",
+    Evidence.INFERRED: " The answer was lost; this is the only new deal that matches.",
     Evidence.HUMAN: " The answer was lost; a person named the deal.",
 }
-_BY_TRACES = " The answer was lost; what the account shows since then fits this order alone."
+_BY_TRACES = " The answer was lost; what the account shows since then matches only this order."
 _BECAME = {
     Ending.FILLED: "it was filled",
     Ending.REDUCED: "it was filled and reduced what was open",
@@ -86,12 +86,12 @@ _BECAME = {
     Ending.FILLED_AND_CLOSED: "it was filled and is closed already",
     Ending.CANCELLED: "it is cancelled already",
     Ending.EXPIRED: "it has expired already",
-    Ending.DROPPED: "the broker dropped it when it came to be filled",
+    Ending.DROPPED: "the broker dropped it instead of filling it",
 }
 _AS_SENT = frozenset({None, Ending.OPEN, Ending.WAITING})
 _THERE = _AS_SENT | {Ending.FILLED}
 _ENDED = {Ending.CLOSED: "closed", Ending.CANCELLED: "cancelled"}
-_LATE = " It had been presumed not placed and landed late."
+_LATE = " It was presumed not placed, and landed late."
 
 
 def execution_reply(attempt: AttemptRecord, order: StoredOrder, *, replayed: bool) -> Reply[Execution]:
@@ -143,7 +143,7 @@ def _told_again(attempt: AttemptRecord, sentence: str, command: str | None) -> s
         before = sentence.rfind(". ", 0, -len(command)) + 1
         told = f"{sentence[:before]} Nothing was sent now.{sentence[before:]}"
     if attempt.state is AttemptState.NOT_SENT or attempt.sent_at is None:
-        return f"Tried before: {told}"
+        return f"Already tried: {told}"
     return f"Already executed at {attempt.sent_at:%H:%M:%S}Z: {told}"
 
 
@@ -173,7 +173,7 @@ def _problem(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         return _not_sent(attempt, order)
     if attempt.state is AttemptState.REJECTED:
         reason = attempt.error_code or _NO_REASON.get(attempt.evidence, "no reason given")
-        message = _by_hand(attempt) or f"Broker said no: {in_words(reason)}. Nothing opened."
+        message = _by_hand(attempt) or f"The broker rejected it: {in_words(reason)}. Nothing was opened."
         return _settled("REJECTED", message, Exit.BROKER_REFUSED, order, reason)
     if attempt.state is AttemptState.REFUSED:
         return _refused(attempt, order)
@@ -194,7 +194,7 @@ def _may_be_live(attempt: AttemptRecord) -> Problem:
     message = f"The order may be live. Do not send it again.{strayed(attempt)} Run: {command}"
     if attempt.state is AttemptState.ABSENT:
         command = f"capcli resolve {attempt.attempt_id}"
-        known, told = f"{attempt.note[:1].upper()}{attempt.note[1:]}", "a late landing will be reported"
+        known, told = f"{attempt.note[:1].upper()}{attempt.note[1:]}", "you will be told if it appears"
         if attempt.candidates:
             known = f"{known}; {' or '.join(attempt.candidates)} may be a late landing of it"
             told = "a person has to say"
@@ -244,11 +244,11 @@ def _refused(attempt: AttemptRecord, order: StoredOrder) -> Problem:
     reason = attempt.error_code or attempt.note or "no reason given"
     again = preview_command(order.request, order.order_type)
     refused = unread(
-        attempt.http_status, reason, name="the order", unchanged="Nothing opened.", command=again
+        attempt.http_status, reason, name="the order", unchanged="Nothing was opened.", command=again
     )
     if refused is not None:
         return refused.problem()
-    message = f"Broker said no: {in_words(reason)}. Nothing opened."
+    message = f"The broker rejected it: {in_words(reason)}. Nothing was opened."
     return _settled("REFUSED", message, Exit.BROKER_REFUSED, order, reason)
 
 
@@ -265,7 +265,7 @@ def _unprotected(attempt: AttemptRecord, order: StoredOrder) -> Problem | None:
         gone = f"{landed} Its stop was missing, so it was {_ENDED[attempt.ending]}: nothing is left of it."
         return _no_stop("NO_STOP_CLOSED", gone, preview_command(order.request, order.order_type))
     if attempt.protected is Protection.UNCHECKED:
-        return _no_stop("STOP_UNVERIFIED", f"{landed} Its stop could not be read back. Look at it now.", look)
+        return _no_stop("STOP_UNVERIFIED", f"{landed} Its stop could not be verified. Check it now.", look)
     if attempt.stop_level is not None:
         message = f"{landed} Its stop is not as asked: the broker has {plain(attempt.stop_level)}, "
         return _no_stop("STOP_DIFFERS", f"{message}asked was {_asked_stop(order)}.", look)
@@ -290,8 +290,9 @@ def _second_deal(attempt: AttemptRecord, order: StoredOrder) -> Problem:
     command = f"capcli resolve {attempt.attempt_id}"
     deals = " and ".join(attempt.candidates)
     message = (
-        f"{_landed(attempt, order)} Another deal like it appeared since: {deals}. One of them may be "
-        f"somebody else's. To say which is this order's: {command}"
+        f"{_landed(attempt, order)} Another matching deal has appeared since: {deals}. One of them may be"
+        f" someone"
+        f" else's. To choose this order's: {command}"
     )
     return _undecided(attempt, message, command)
 
@@ -336,7 +337,7 @@ def _told(attempt: AttemptRecord, order: StoredOrder) -> str:
         became = (
             " is waiting"
             if waits
-            else f": {_BECAME.get(attempt.ending or Ending.FILLED, 'it no longer waits')}"
+            else f": {_BECAME.get(attempt.ending or Ending.FILLED, 'it is no longer waiting')}"
         )
         if waits and attempt.level and request.trigger and attempt.level != request.trigger.level:
             became = f" is waiting, now at {plain(attempt.level)}"

@@ -88,7 +88,7 @@ def require_account(broker: Broker, account_id: str | None, command: str) -> Non
 def went_away(active: str | None, account_id: str | None, command: str) -> UnreadableAnswer:
     """Return the error of a session that another program has moved to another account."""
     return UnreadableAnswer(
-        f"The session went to account {active} meanwhile; {account_id} was not read.",
+        f"The session was switched to account {active} in the meantime; {account_id} was not read.",
         next=f"{command} --account {account_id}",
     )
 

@@ -194,7 +194,7 @@ class Reconciliations:
         acked, maybe = attempt.state is AttemptState.ACKED, f"{_MAYBE}{strayed(attempt)}"
         if finding is None:
             why = (
-                "The broker has not confirmed it yet" if acked else "The account could not be read to the end"
+                "The broker has not confirmed it yet" if acked else "The account could not be read completely"
             )
             return f"{maybe} {why}.", wait
         if finding.deals:
@@ -207,11 +207,11 @@ class Reconciliations:
             return f"{maybe} Its activity shows {len(finding.rejected)} refusals that fit.", later
         nothing = f"{maybe} No trace yet in positions, working orders and activity."
         if acked or attempt.other_account_id is not None:
-            why = " The broker acknowledged it, so that proves nothing." if acked else ""
+            why = " The broker acknowledged it, so that is no proof." if acked else ""
             return f"{nothing}{why}", resolve
         patience = self._reconciler.patience
         when = f"from {patience.quiet_s:g} s after the send, in two looks {patience.gap_s:g} s apart"
-        return f"{nothing} Absence counts {when}.", wait
+        return f"{nothing} It counts as not placed {when}.", wait
 
     def _wanted(self, attempt_id: str | None) -> tuple[str, tuple[str, ...]]:
         if attempt_id is not None:
@@ -263,14 +263,14 @@ def _candidates(finding: ReconciliationReport) -> str:
     late = [f"{deal} at {trace.at:%H:%M:%S}Z" for trace in finding.late for deal in trace.deal_ids]
     if late:
         said.append(
-            f"Opened so late that it may be a trade by hand or of another computer: {', '.join(late)}."
+            f"Opened late, so it may be a manual trade or one from another computer: {', '.join(late)}."
         )
     if reduced := sorted({deal for trace in finding.traces for deal in trace.reduced}):
         said.append(f"An order like it reduced {', '.join(reduced)}, open before the send.")
     if bare := [order for trace in finding.traces if not trace.deal_ids for order in trace.ids]:
         said.append(f"The activity shows an order like it ({', '.join(bare)}) and no deal of it yet.")
     if finding.shared:
-        said.append(f"The same fits {', '.join(finding.shared)}.")
+        said.append(f"That also fits {', '.join(finding.shared)}.")
     return " ".join(said)
 
 
@@ -279,7 +279,7 @@ def _change_told(before: AttemptState, attempt: AttemptRecord) -> Settled:
     what = f"The {_NAMES[attempt.kind]} of {deal_id}"
     undecided = attempt.state.unresolved
     if undecided:
-        sentence = f"{what} was sent, and nothing shows yet what became of it."
+        sentence = f"{what} was sent, and it is not known yet what happened to it."
     elif attempt.state is AttemptState.LANDED:
         sentence = f"{what} is done."
     else:
@@ -346,7 +346,7 @@ def problem_of(row: Settled, *, others: int = 0) -> Problem | None:
     """Return the problem that an attempt is, if it is one."""
     if row.exit_code == Exit.DONE:
         return None
-    more = f" The same holds for {others} more." if others else ""
+    more = f" The same applies to {others} more." if others else ""
     code = "MAY_BE_LIVE" if row.exit_code == Exit.MAY_BE_LIVE else "NO_STOP"
     return Problem(
         code,

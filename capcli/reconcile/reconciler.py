@@ -206,7 +206,7 @@ class Reconciler:
             return attempt
         read_back, cancel = read_back_of(self.context.broker, attempt), attempt.kind is Kind.CANCEL
         if read_back is ReadBack.GONE and (not cancel or filled_as(self.context.broker, attempt.target)):
-            note = "the order was filled before it" if cancel else "the deal is gone"
+            note = "the order was filled first" if cancel else "the deal is gone"
             return self._move(attempt, AttemptState.REJECTED, note=note)
         if read_back is ReadBack.GONE:
             return self._end(attempt)

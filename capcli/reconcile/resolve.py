@@ -72,7 +72,7 @@ class Resolutions:
                 not_placed and now.state is AttemptState.LANDED
             ):
                 raise EvidenceAgainst(
-                    f"{attempt.attempt_id} is settled already, otherwise than you say: {shown.sentence}",
+                    f"{attempt.attempt_id} is settled already, but not as you say: {shown.sentence}",
                     next=shown.next,
                     state=now.state.value,
                 )
@@ -139,7 +139,7 @@ class Resolutions:
         trace = finding.naming(deal_id) if finding is not None else None
         if trace is None:
             raise EvidenceAgainst(
-                f"{deal_id} is no deal that {attempt.attempt_id} may have become."
+                f"{deal_id} cannot be the deal that {attempt.attempt_id} became."
                 + (" The account could not be read; try again." if finding is None else ""),
                 next=f"capcli resolve {attempt.attempt_id}",
                 candidates=list(finding.deals) if finding else [],
@@ -184,7 +184,7 @@ class Resolutions:
         to_state = (_NO_CHANGE if order is None else _NO).get(attempt.state)
         if to_state is None or early:
             raise EvidenceAgainst(
-                f"It is too early to say that {attempt.attempt_id} was not placed: its trace may be late.",
+                f"It is too early to say that {attempt.attempt_id} was not placed: it may still appear.",
                 next=f"capcli reconcile {attempt.attempt_id} --wait",
                 candidates=[],
             )
@@ -194,7 +194,7 @@ class Resolutions:
         """Presume an order absent whose only traces came so late that a person may call them his own."""
         if attempt.state is not AttemptState.UNKNOWN or finding is None or not finding.late:
             return attempt
-        note, journal = "what came after its window is somebody's own", self._context.journal
+        note, journal = "what came later belongs to someone else", self._context.journal
         journal.move(
             attempt.attempt_id, attempt.state, AttemptState.ABSENT, at=self._context.clock(), note=note
         )
@@ -203,8 +203,8 @@ class Resolutions:
     def _require_no_trace(self, attempt: AttemptRecord, finding: ReconciliationReport | None) -> None:
         if finding is None:
             raise EvidenceAgainst(
-                f"The account could not be read to the end, so nothing says that {attempt.attempt_id} "
-                "was not placed. Nothing was recorded.",
+                f"The account could not be read completely, so it is not certain that"
+                f" {attempt.attempt_id} was not placed. Nothing was recorded.",
                 next=f"capcli resolve {attempt.attempt_id}",
                 candidates=[],
             )

@@ -31,7 +31,11 @@ def _(data: PreferencesSet) -> list[Block]:
 
 
 def _preferences(rows: tuple[LeverageRow, ...], *, hedging: bool) -> list[Block]:
-    mode = "on: opposite deals stand side by side" if hedging else "off: opposite deals reduce each other"
+    mode = (
+        "on: opposite positions stay open side by side"
+        if hedging
+        else "off: opposite orders reduce each other"
+    )
     return [Pairs((("Hedging", Cell(mode)),)), Table(_COLUMNS, tuple(map(_row, rows)))]
 
 

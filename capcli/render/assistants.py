@@ -18,8 +18,15 @@ _TOOLS = (
     Column("Tool"),
     Column("Toolset"),
     Column("Does"),
+    Column("Asks you"),
     Column("Bytes", right=True),
     Column("Same as", prose=True),
+)
+
+
+_ASKS = (
+    "Asks you: with CAP_APPROVAL=human, the default on live, you are asked before these do anything (except "
+    "within a mandate). Without it the assistant's own confirm=true is enough."
 )
 
 
@@ -36,6 +43,7 @@ def _(data: ToolsFound) -> list[Block]:
     return [
         Table(_TOOLS, tuple(_tool(row) for row in data.tools)),
         Line(Cell(f"{data.count} tools, {changing} of them change something at the broker; {mean}.")),
+        Line(Cell(_ASKS)),
     ]
 
 
@@ -44,6 +52,7 @@ def _tool(row: ToolRow) -> tuple[Cell, ...]:
         Cell(row.name, Tone.STRONG),
         Cell(row.toolset),
         Cell("changes", Tone.WARN) if row.changes else Cell("reads"),
+        Cell("if human" if row.asks else "no"),
         Cell(str(row.bytes)),
         Cell(row.command or row.description),
     )
@@ -81,7 +90,7 @@ def _parameter(one: Parameter) -> tuple[Cell, ...]:
 _DONE = {
     ClientAction.ADDED: "Added capcli to {}'s config.",
     ClientAction.UPDATED: "Brought capcli's entry in {}'s config up to date.",
-    ClientAction.REMOVED: "Took capcli out of {}'s config.",
+    ClientAction.REMOVED: "Removed capcli from {}'s config.",
     ClientAction.UNCHANGED: "{}'s config starts this capcli already. Nothing was written.",
     ClientAction.ABSENT: "{}'s config has no server capcli. Nothing was written.",
 }

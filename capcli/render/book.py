@@ -112,7 +112,11 @@ def _market(row: PositionRow) -> Cell:
 
 def _totals(totals: Totals) -> Pairs:
     total = NOTHING if totals.pl is None else gain(totals.pl, totals.currency)
-    margin = NOTHING if totals.margin is None else Cell(money(totals.margin, totals.currency))
+    margin = (
+        NOTHING
+        if totals.margin is None
+        else Cell(f"{money(totals.margin, totals.currency)} at the opening prices")
+    )
     return Pairs((("Positions", Cell(str(totals.count))), ("Total P&L", total), ("Total margin", margin)))
 
 

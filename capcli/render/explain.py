@@ -34,7 +34,7 @@ def sentences(data: Preview) -> Iterator[tuple[str, str]]:
     if data.tag:
         yield "Tag", f"{data.tag}: never sent; `capcli history stats --by tag` counts trades by it."
     if data.note:
-        yield "Note", f"Kept here with the order, never sent: {data.note}"
+        yield "Note", f"Stored here with the order, never sent: {data.note}"
     yield "Checks", _checks(data)
 
 
@@ -134,9 +134,7 @@ def _share(data: Preview) -> str:
         return f"x {percent(data.margin_pct)}{less if own < market_pct else ''}"
     against = f"more than the market's own {percent(market_pct)}"
     if own < market_pct:
-        against = (
-            f"and the market's factor of {percent(market_pct)} is a fixed value that says nothing beside it"
-        )
+        against = f"and the market's factor of {percent(market_pct)} is a fixed value that does not apply"
     return (
         f"/ {short(leverage)}: your leverage for this class of markets (accounts preferences) asks for "
         f"{percent(own)}, {against}"
@@ -147,7 +145,7 @@ def _stop(data: Preview) -> str:
     if data.effect.only_reduces:
         return "None: nothing opens that a stop could close."
     if data.stop is None:
-        return "None: no level closes this position at a loss, until the margin is used up."
+        return "None: nothing closes this position at a loss until the margin is used up."
     verb = "rises" if data.side is Side.SELL else "falls"
     kind = "is guaranteed to fill there" if data.guaranteed else "may fill at a worse price in a fast market"
     trail = " It follows the price at that distance." if data.trailing else ""
@@ -156,7 +154,7 @@ def _stop(data: Preview) -> str:
 
 def _limit(data: Preview) -> str:
     if data.limit is None:
-        return "None: no level takes the profit by itself."
+        return "None: the position is not closed automatically in profit."
     verb = "falls" if data.side is Side.SELL else "rises"
     return _leg(data, data.limit, f"when the price {verb} to", 1)
 
@@ -212,7 +210,9 @@ def _overnight(data: Preview) -> str:
 def _checks(data: Preview) -> str:
     passed = len(data.checks) - len(data.failed)
     life = (
-        f"The preview can be executed once, within {data.ttl_s} s." if data.executable else "It stays here."
+        f"The preview can be executed once, within {data.ttl_s} s."
+        if data.executable
+        else "It cannot be executed."
     )
     return f"{passed} of {len(data.checks)} passed. {life}"
 

@@ -1,4 +1,4 @@
-"""What is at stake, by market, class and currency, with totals and what has no bound."""
+"""What is at stake, by market, class and currency, with totals and what is unlimited."""
 
 from decimal import Decimal
 from functools import singledispatch
@@ -66,7 +66,7 @@ def _stops(row: ExposureRow) -> Cell:
 
 def _total(data: ExposureFound) -> Pairs:
     total, currency = data.total, data.account_currency
-    mode = "on, opposite deals stand side by side" if data.hedging else "off"
+    mode = "on, opposite positions stay open side by side" if data.hedging else "off"
     if total.loss_at_stops is None or total.loss_pct is None:
         some = len(total.without_stop) < total.positions
         kept = f"; {money(total.loss_with_stop, currency)} from now on the positions that have a stop"

@@ -125,7 +125,7 @@ def _line(row: Booked) -> tuple[Cell, ...]:
         row.deposits,
     )
     return (
-        Cell(row.key or "no market", Tone.STRONG if row.key else Tone.DIM),
+        Cell(row.key or "(account)", Tone.STRONG if row.key else Tone.DIM),
         Cell(str(row.closes)) if row.closes else NOTHING,
         *(gain(amount) if amount else NOTHING for amount in amounts),
     )
@@ -141,7 +141,7 @@ def _closing(data: Report) -> list[tuple[str, Cell]]:
 
 def _balance(amount: Decimal | None, currency: str | None) -> Cell:
     if amount is None:
-        return Cell("not known: the cash moved meanwhile, or is in another currency", Tone.WARN)
+        return Cell("not known: the cash has moved since, or is in another currency", Tone.WARN)
     return Cell(money(amount, currency), Tone.STRONG)
 
 

@@ -55,14 +55,10 @@ def _(data: HaltShown) -> list[Block]:
 
 @view.register
 def _(data: ApprovalsFound) -> list[Block]:
-    who = (
-        "a person approves each order"
-        if data.mode == "human"
-        else "an order needs no more than its confirmation"
-    )
+    who = "a person approves each order" if data.mode == "human" else "confirming an order is enough"
     mode = Line(Cell(f"Approval is {data.mode}: {who}.", Tone.DIM))
     if not data.approvals:
-        return [Line(Cell("Nothing waits for a person.")), mode]
+        return [Line(Cell("No request is waiting.")), mode]
     columns = (Column("Asked"), Column("Until"), Column("State"), Column("What", prose=True))
     table = Table(columns, tuple(_approval(row) for row in data.approvals))
     how = (

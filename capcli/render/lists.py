@@ -27,7 +27,10 @@ def view(data: Any) -> list[Block]:
 def _(data: Browsed) -> list[Block]:
     title: list[Block] = [Line(Cell(data.node_id, Tone.DIM))] if data.node_id else []
     if not data.rows:
-        return [*title, Line(Cell("Nothing is here: the node is empty, or the broker has none of this id."))]
+        return [
+            *title,
+            Line(Cell("Nothing here: the node is empty, or the broker has no node with this id.")),
+        ]
     nodes = tuple((Cell(row.name, Tone.STRONG), Cell(row.node_id)) for row in data.rows if row.node_id)
     markets = tuple(_market(row) for row in data.rows if row.epic)
     tables: list[Block] = [Table(_NODES, nodes)] if nodes else []
@@ -65,7 +68,7 @@ def _sentiment(row: Sentiment) -> tuple[Cell, ...]:
 @view.register
 def _(data: WatchlistsFound) -> list[Block]:
     if not data.watchlists:
-        return [Line(Cell("There is no watchlist. Make one: capcli watchlists create NAME EPIC"))]
+        return [Line(Cell("There are no watchlists. Make one: capcli watchlists create NAME EPIC"))]
     return [Table(_LISTS, tuple(_watchlist(row) for row in data.watchlists))]
 
 

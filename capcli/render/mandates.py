@@ -31,7 +31,7 @@ def _(data: MandatesFound) -> list[Block]:
     )
     blocks: list[Block] = [Table(columns, tuple(_row(row) for row in data.mandates))]
     if data.approval != "human":
-        told = "Approval is confirm here, so nobody is asked and no mandate counts."
+        told = "Approval is confirm here, so nobody is asked and mandates have no effect."
         blocks.append(Line(Cell(told, Tone.DIM)))
     return blocks
 

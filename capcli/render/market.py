@@ -164,7 +164,9 @@ def _own(data: CandlesFound, marks: tuple[Mark, ...]) -> list[Block]:
 
 @view.register
 def _(data: Download) -> list[Block]:
-    found = f"{data.rows:,} candles of {data.epic} {data.resolution.value} in {data.file}."
+    forming = "; the one still forming was left out" if data.forming_left_out else ""
+    count = f"{data.rows:,} {'candle' if data.rows == 1 else 'candles'}"
+    found = f"{count} of {data.epic} {data.resolution.value} in {data.file}{forming}."
     rows = [
         ("From", Cell(_from(data))),
         ("To", Cell(_opening(data.last))),

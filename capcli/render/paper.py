@@ -83,7 +83,7 @@ def _replay(replay: PaperReplay) -> tuple[Cell, ...]:
 def _settled(attempts: tuple[str, ...]) -> list[Block]:
     if not attempts:
         return []
-    text = f"Settled in the journal, since the broker forgot what they were: {', '.join(attempts)}."
+    text = f"Settled in the journal, since the reset broker no longer has them: {', '.join(attempts)}."
     return [Line(Cell(text, Tone.STRONG))]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from capcli.account.executions import ExecutionRecord, ExecutionsFound
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
+from capcli.domain.order import Kind
 from capcli.reconcile.reconcile import Reconciliation, Settled
 from capcli.render.blocks import (
     KEPT_COLUMNS,
@@ -63,7 +64,7 @@ def _(data: Settled) -> list[Block]:
             ("Evidence", data.evidence if data.state is AttemptState.LANDED else None),
             ("Attempt", data.attempt_id),
             ("Preview", data.preview_id),
-            ("Next", data.next),
+            ("Next", data.next if data.next and data.next not in data.sentence else None),
         )
         if value
     ]
@@ -79,7 +80,7 @@ def _tone(state: AttemptState) -> Tone:
 @view.register
 def _(data: ExecutionsFound) -> list[Block]:
     if not data.executions:
-        return [Line(Cell("Nothing was sent from this machine yet."))]
+        return [Line(Cell("Nothing was sent from this computer yet."))]
     table = Table(_COLUMNS, tuple(map(_execution, data.executions)), ids_last=True)
     return [without_empty(table)]
 
@@ -98,6 +99,15 @@ def _execution(row: ExecutionRecord) -> tuple[Cell, ...]:
     )
 
 
+# What was done to a deal that was there; a new order has only its side.
+_DONE: dict[str, str] = {
+    Kind.CLOSE: "close ",
+    Kind.AMEND: "amend ",
+    Kind.CANCEL: "cancel ",
+    Kind.WORKING_UPDATE: "amend ",
+}
+
+
 def _what(row: ExecutionRecord) -> str:
     if row.side is None or row.size is None:
         return f"{row.kind.lower()} {row.deal_id}"
@@ -106,7 +116,7 @@ def _what(row: ExecutionRecord) -> str:
         if row.order_type is None or row.entry is None
         else f" {row.order_type.value} at {plain(row.entry)}"
     )
-    return f"{row.side.value} {short(row.size)} {row.epic}{waits}"
+    return f"{_DONE.get(row.kind, '')}{row.side.value} {short(row.size)} {row.epic}{waits}"
 
 
 def _stop(row: ExecutionRecord) -> Cell:
@@ -122,9 +132,9 @@ def _answer(row: ExecutionRecord) -> str:
 @view.register
 def _(data: Verified) -> list[Block]:
     verdict = (
-        Cell(f"The journal is as it was written: {data.events} events.", Tone.GOOD)
+        Cell(f"The journal is intact: {data.events} events.", Tone.GOOD)
         if data.intact
-        else Cell("The journal is not as it was written.", Tone.BAD)
+        else Cell("The journal has been altered.", Tone.BAD)
     )
     columns = (Column("Table"), Column("Row"), Column("What", prose=True))
     rows = tuple((Cell(row.table), Cell(row.row), Cell(row.fault, Tone.BAD)) for row in data.breaks)

@@ -98,11 +98,15 @@ class Served(Struct, frozen=True):
 
 
 class ToolRow(Struct, frozen=True):
-    """One tool of the MCP server. `bytes` is what it adds to `tools/list`, `changes` is about the broker."""
+    """One tool of the MCP server. `bytes` is what it adds to `tools/list`, `changes` is about the broker.
+
+    `asks`: with CAP_APPROVAL=human a person is asked before it does anything.
+    """
 
     name: str
     toolset: str
     changes: bool
+    asks: bool
     command: str | None
     bytes: int
     bytes_without_output: int

@@ -69,7 +69,7 @@ def _unresolved(rows: tuple[Unsettled, ...]) -> Cell:
     if not rows:
         return Cell("none")
     named = ", ".join(f"{row.attempt_id} ({row.state.value})" for row in rows)
-    return Cell(f"{named}; capcli reconcile looks for them", Tone.BAD)
+    return Cell(f"{named}; capcli reconcile checks them", Tone.BAD)
 
 
 def _approvals(count: int) -> Cell:
@@ -82,7 +82,7 @@ def _limit(row: LimitLeft) -> tuple[Cell, ...]:
 
     setting = Cell(f"{row.setting}: most in {row.where}" if row.where else row.setting)
     if row.used is None or row.left is None:
-        bare = Cell("no bound", Tone.WARN) if row.where else NOTHING
+        bare = Cell("unlimited", Tone.WARN) if row.where else NOTHING
         return setting, Cell(amount(row.limit)), bare, NOTHING
     tone = Tone.BAD if not row.left else Tone.WARN if row.left * _NEARLY < row.limit else Tone.PLAIN
     return setting, Cell(amount(row.limit)), Cell(amount(row.used)), Cell(amount(row.left), tone)

@@ -100,14 +100,18 @@ class Subject(Struct, frozen=True):
         return Line(Cell(f"{self.env}{account}", Tone.BAD if self.env == "live" else Tone.DIM))
 
 
-def text(data: Any, subject: Subject, look: Terminal, *, explain: bool = False) -> str:
-    """Return a result as it is shown to a person."""
+def text(data: Any, subject: Subject, look: Terminal, *, explain: bool = False, asked: bool = False) -> str:
+    """Return a result as it is shown to a person.
+
+    `asked`: a question follows, so the command at its end is left out.
+    """
     from importlib import import_module
 
     name = type(data).__name__
     module = import_module(f"capcli.render.{_VIEWS[name]}")
     view = getattr(module, "explained" if explain else "view")
-    return paint(_with_subject(view(data), subject), look)
+    blocks = view(data)
+    return paint(_with_subject(blocks[:-1] if asked else blocks, subject), look)
 
 
 def rows_text(rows: list[dict[str, Any]], names: tuple[str, ...], subject: Subject, look: Terminal) -> str:

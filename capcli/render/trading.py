@@ -220,7 +220,7 @@ def _(data: Execution) -> list[Block]:
             ("Reference", data.deal_reference),
             ("Attempt", data.attempt_id),
             ("Preview", data.preview_id),
-            ("Next", data.next),
+            ("Next", data.next if data.next and data.next not in data.sentence else None),
         )
         if value
     ]

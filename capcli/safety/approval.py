@@ -25,7 +25,7 @@ _REPEAT = timedelta(seconds=REPEAT_S)
 _LENGTH = 6
 _DRAWS = 20
 _LIST = "capcli approve"
-_MEANWHILE = "It was decided, expired or changed meanwhile. Nothing was changed."
+_MEANWHILE = "It has been decided or changed in the meantime, or expired. Nothing was changed."
 _OPEN = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
 _SAID = frozenset({ApprovalState.APPROVED, ApprovalState.DENIED})
 
@@ -339,7 +339,7 @@ class Approvals:
         if first.expires_at <= now:
             raise ApprovalUnknown(
                 f"This code expired at {first.expires_at:%H:%M:%S}Z. Nothing was approved. "
-                "Let it be asked for again.",
+                "Repeat the call to ask again.",
                 next=_LIST,
             )
         return rows
@@ -415,8 +415,9 @@ def _said(record: ApprovalRecord, *, approved: bool) -> str:
     if not approved:
         return "Denied. Nothing was sent."
     return (
-        f"Approved until {record.expires_at:%H:%M:%S}Z, for one send. Nothing was sent yet: the same call "
-        "does that, after a fresh look."
+        f"Approved until {record.expires_at:%H:%M:%S}Z, for one send. Nothing was sent yet: repeat the"
+        f" same call"
+        " to send it, after a new check."
     )
 
 

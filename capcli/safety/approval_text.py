@@ -101,7 +101,7 @@ def _kind_of_stop(case: CheckInput) -> str:
 
 def _stop(stop: ExitFigures | None, currency: str, kind: str) -> str:
     if stop is None:
-        return "NO STOP: the loss has no bound"
+        return "NO STOP: the loss is unlimited"
     return f"{kind} {plain(stop.level)}, loss there {money(abs(stop.amount), currency)}"
 
 
@@ -135,11 +135,11 @@ def _stop_change(before: ExitOrders, after: ExitOrders, currency: str) -> str:
     if not after.bracket.has_stop:
         gone = f" (until now: {_end(was, 'loss', currency)} there)" if was is not None else ""
         verb = "Removes the stop" if before.bracket.has_stop else "NO STOP"
-        return f"{verb}: the loss has no bound{gone}"
+        return f"{verb}: the loss is unlimited{gone}"
     if then is None:
         return "The loss at the stop is not known"
     if not before.bracket.has_stop:
-        return f"Sets a stop: {_end(then, 'loss', currency)} there; until now the loss had no bound"
+        return f"Sets a stop: {_end(then, 'loss', currency)} there; until now the loss was unlimited"
     if was is None:
         return f"Sets the stop anew: {_end(then, 'loss', currency)} there"
     if was == then:

@@ -12,8 +12,8 @@ from capcli.ports import Anchor, Inspection, Journal, JournalBreak
 from capcli.reply import Reply
 
 _PLAIN = (
-    "The chain has no key here, so whoever can write the file could write it anew as a whole; changes of"
-    " single rows are found."
+    "There is no key here, so someone who can write the file could rewrite all of it; changes to single rows "
+    "are found."
 )
 # What no yes mends: without it nothing that the journal says can be believed.
 _FOUNDATIONS = frozenset({"file", "schema", "events"})
@@ -50,7 +50,7 @@ class Verified(Struct, frozen=True):
 
 
 class Verification:
-    """Reads the journal of this machine. Asks the broker nothing."""
+    """Reads the journal of this computer. Asks the broker nothing."""
 
     def __init__(self, journal: Journal, vault: Vault, clock: Callable[[], datetime]) -> None:
         self._journal = journal
@@ -80,15 +80,15 @@ class Verification:
         chain, the schema or the file itself is not whole, and what the keychain does: nothing was changed.
         """
         if not reason.strip():
-            raise UsageError("Say why the journal is as it is.", next='capcli history accept --reason "..."')
+            raise UsageError("Give a reason.", next='capcli history accept --reason "..."')
         anchor = self._vault.load() if ask_keychain else None
         found = self._journal.inspect(anchor.key if anchor else None, (), progress)
         broken = [one for one in found.breaks if one.table in _FOUNDATIONS]
         if broken:
             raise JournalAltered(
                 f"The journal cannot be accepted: {broken[0].table} {broken[0].row}: {broken[0].fault}. "
-                "Nothing was changed. Restore a copy of it; or move it away, let a new one begin, and accept "
-                "that one.",
+                "Nothing was changed. Restore a copy; or move the file away, start a new one, and accept"
+                " that.",
                 next="capcli config path",
             )
         count, head = self._journal.accept(found.altered, at=self._clock(), reason=reason.strip())
@@ -112,11 +112,11 @@ def _note(found: Inspection, anchor: Anchor | None, trouble: str) -> str:
         return trouble + _PLAIN
     later = found.events - anchor.count
     plain = found.events - found.keyed
-    parts = [f"The keychain vouches for the first {anchor.count} events."]
+    parts = [f"The keychain confirms the first {anchor.count} events."]
     if later > 0:
-        parts.append(f"{later} came later; whether more were cut off behind them cannot be told.")
+        parts.append(f"{later} came later; it is not known whether more were cut off after them.")
     if plain:
-        parts.append(f"{plain} have a plain hash (paper, or written while the keychain was not there).")
+        parts.append(f"{plain} have a plain hash (paper, or written without a keychain).")
     return " ".join(parts)
 
 
@@ -127,7 +127,7 @@ def _reply(data: Verified) -> Reply[Verified]:
     if {one.table for one in data.breaks} <= _BEHIND:
         return Reply(data, problem=JournalBehind(first.fault, next="capcli history accept").problem())
     error = JournalAltered(
-        f"The journal is not as it was written: {first.table} {first.row}: {first.fault}."
+        f"The journal has been altered: {first.table} {first.row}: {first.fault}."
         + (f" {len(data.breaks) - 1} more." if len(data.breaks) > 1 else "")
         + " No new risk is sent. Keep the file, and compare it with the broker's own history; if you know"
         " why, accept it: capcli history accept",

@@ -95,7 +95,7 @@ def gate_of(keeper: UnlockKeeper, place: LivePlace) -> Gate:
     try:
         kept, here = keeper.load(), place.read()
     except CapcliError as error:
-        reason = f"its completion is stored in the keychain, which cannot be asked ({error.code})"
+        reason = f"its completion is stored in the keychain, which cannot be read ({error.code})"
         return Gate(unlocked=False, approval=Approval.HUMAN, reason=reason)
     if kept is None:
         return Gate(unlocked=False, approval=Approval.HUMAN, reason="it was not completed on this computer")
@@ -267,7 +267,7 @@ class GoingLive:
         if " ".join(phrase.split()) != PHRASES[approval]:
             raise NotConfirmed("That is not the phrase, so nothing was changed.", next=_COMMAND)
         if (altered := self._sources.verification().verify().problem) is not None:
-            raise JournalAltered(f"{altered.message} Live stays as it was.", next="capcli history verify")
+            raise JournalAltered(f"{altered.message} Live is unchanged.", next="capcli history verify")
         now = self._clock()
         done = {"profile": self._profile, "hosts": self._kind.value, "approval": approval.value}
         self._sources.journal().note(None, KIND, at=now, detail=done | {"step": "complete"})

@@ -16,7 +16,7 @@ from capcli.reply import Reply
 
 _RESUME = "capcli resume"
 _PLACES = "capcli config path"
-_STAYS = "Closing, cancelling and tightening a stop stay possible."
+_STAYS = "Closing, cancelling and tightening a stop are still possible."
 
 
 class HaltShown(Struct, frozen=True):
@@ -180,7 +180,7 @@ def _half(kept: HaltKept) -> str:
         return ""
     place, failed = kept.places[0], kept.failed[0]
     if kept.everywhere:
-        return f" It stands in {place}, where every process of yours looks; {failed} could not be written."
+        return f" It is stored in {place}, which all your processes check; {failed} could not be written."
     return f" {failed} could not be written: a program with another state folder than {place} is not halted."
 
 

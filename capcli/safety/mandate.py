@@ -188,7 +188,9 @@ class Mandates:
         ]
         if self._approval != "human":
             lines.insert(
-                5, "Approval is confirm here, so nobody is asked anyway: it counts with CAP_APPROVAL=human."
+                5,
+                "Approval is confirm here, so nobody is asked anyway: it has an effect only with"
+                " CAP_APPROVAL=human.",
             )
         return "\n".join(lines)
 
@@ -251,7 +253,7 @@ class Mandates:
             there = next((one.env for one in named), None)
             raise MandateUnknown(
                 f"No mandate {name[:40]!a} is in force on {self._env}"
-                + (f"; there is one on {there}. It was left as it is." if there else "."),
+                + (f"; there is one on {there}. It was not changed." if there else "."),
                 next=f"capcli mandate revoke {name} --env {there}" if there else _LIST,
             )
         mandate = mine[-1]
@@ -260,7 +262,8 @@ class Mandates:
         with suppress(CapcliError):
             self._tools.files.drop(mandate.env, mandate.name)
         told = _orders_told(cancelled, left)
-        said = f"Revoked: the mandate {name} counts no more. What it opened stays open, with its stops.{told}"
+        kept = "What it opened stays open, with its stops."
+        said = f"Revoked: the mandate {name} is no longer in force. {kept}{told}"
         return Reply(
             MandateRevoked(
                 mandate.mandate_id,

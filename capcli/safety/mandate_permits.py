@@ -131,14 +131,14 @@ class MandatePermits:
         try:
             known = secret_hash(self._secret())
         except ConfigError as error:
-            return Outside(None, f"No mandate counts here: {error.message.rstrip('.')}")
+            return Outside(None, f"No mandate applies here: {error.message.rstrip('.')}")
         try:
             mandate = self._journal().mandates.by_secret(known)
             if mandate is None:
                 return Outside(None, "No mandate was granted for the secret in CAP_MANDATE_FILE")
             return self._judged(mandate, asked, opening, tightening)
         except CapcliError as error:
-            return Outside(None, f"Its mandate could not be judged: {error.message.rstrip('.')}")
+            return Outside(None, f"Its mandate could not be checked: {error.message.rstrip('.')}")
 
     def _judged(
         self, mandate: Mandate, asked: Asked, opening: Opening | None, tightening: Tightening | None
@@ -161,7 +161,7 @@ class MandatePermits:
             fault = (
                 why_not_tightened(tightening, owner.stop or owner.asked)
                 if tightening
-                else "it is no change of a stop"
+                else "it is not a change of a stop"
             )
             if fault:
                 return Outside(mandate.name, fault)

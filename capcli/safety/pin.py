@@ -56,12 +56,12 @@ class Pin:
     def set(self, text: str) -> None:
         """Keep a PIN where there was none. Raises PinTooShort, UsageError, and the Keychain errors."""
         if not LENGTH <= len(text) <= _LONGEST:
-            raise PinTooShort(f"A PIN has {LENGTH} to {_LONGEST} characters. Nothing was kept.")
+            raise PinTooShort(f"A PIN has {LENGTH} to {_LONGEST} characters. Nothing was stored.")
         with self._turn():
             if self._keeper.load() is not None:
                 raise UsageError(
-                    "There is a PIN already. Nothing was changed. For another one forget the login of live; "
-                    "live is locked then until its checklist is completed again.",
+                    "A PIN is set already. Nothing was changed. To set another one, forget the login of"
+                    " live; live is then locked until its checklist is completed again.",
                     next="capcli logout --forget --env live",
                 )
             salt = secrets.token_bytes(_SALT)
@@ -95,8 +95,8 @@ class Pin:
         # A clock that was set back must not keep the person out.
         if kept.wrong_at <= now < until:
             raise PinWrong(
-                f"The PIN was wrong {kept.wrong} times in a row. Nothing was done, and it was not "
-                f"looked at: the next try is possible from {until:%H:%M:%S}Z.",
+                f"The PIN was wrong {kept.wrong} times in a row. Nothing was done, and this PIN was not"
+                f" checked: try again from {until:%H:%M:%S}Z.",
                 tries_left=0,
             )
 
@@ -108,7 +108,7 @@ class Pin:
         self._halting().halt(f"the PIN of live was wrong {times} times in a row", by=_BY)
         return PinWrong(
             f"Wrong PIN, {times} times in a row: halted. Nothing that adds risk is sent until a "
-            "person with the PIN resumes. Closing, cancelling and tightening a stop stay possible.",
+            "person with the PIN resumes. Closing, cancelling and tightening a stop are still possible.",
             next="capcli resume --env live",
             tries_left=0,
             halted=True,

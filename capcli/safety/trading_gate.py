@@ -94,6 +94,6 @@ def require_confirmation(policy: Policy, *, confirmed: bool, needed: bool, comma
     if confirmed or not needed:
         return
     raise OrderNotConfirmed(
-        f"Not confirmed, so nothing was sent to {policy.env}. Look at it once more, then confirm.",
+        f"Not confirmed, so nothing was sent to {policy.env}. Review it, then confirm.",
         next=f"{command} --confirm",
     )

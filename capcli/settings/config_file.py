@@ -127,7 +127,7 @@ def _checked(
         raise _broken(file, "profiles is not a table; write [profiles.main]")
     for name in (default, *profiles):
         if not isinstance(name, str) or not _PROFILE.fullmatch(name):
-            raise _broken(file, f"{shown(str(name))} is no profile name ({_PROFILE_FORM})")
+            raise _broken(file, f"{shown(str(name))} is not a profile name ({_PROFILE_FORM})")
     return {name: _texts(file, name, table, refuse) for name, table in profiles.items()}
 
 
@@ -165,13 +165,13 @@ def _text(file: Path, key: str, value: object) -> str:
 def _unknown_key(file: Path, key: str, place: str) -> ConfigError:
     if key.lower().removeprefix(PREFIX.lower()) in _SECRET_KEYS:
         return SettingInvalid(
-            f"{key} stands at {place} of {file}. Credentials are never read from there: take it out and"
-            " store them in the keychain. Nothing was sent.",
+            f"{key} is in {file}, at {place}. Credentials are never read from there: remove it and store"
+            f" them in the keychain. Nothing was sent.",
             next="capcli login",
             variable=key,
         )
     if place == "the top" and key in BY_KEY:
-        hint = f" It belongs into a profile: [profiles.{DEFAULT_PROFILE}]."
+        hint = f" It belongs in a profile: [profiles.{DEFAULT_PROFILE}]."
     else:
         hint = did_you_mean(key, (*BY_KEY, "default_profile", "profiles") if place == "the top" else BY_KEY)
     return SettingUnknown(
@@ -258,7 +258,7 @@ def _by_hand(file: Path, profile: str, key: str, value: str | None) -> ConfigErr
     place = f"[profiles.{profile}]"
     what = f"Take {key} out of {place}" if value is None else f"Write {key} = {_literal(value)} into {place}"
     return ConfigError(
-        f"{file} is laid out in a way that cannot be edited safely. It was left as it is. {what} by hand.",
+        f"{file} is laid out in a way that cannot be edited safely. It was not changed. {what} by hand.",
         next="capcli config path",
     )
 
@@ -299,7 +299,9 @@ def check_edit(profile: str, key: str, value: str) -> None:
 
 
 def _no_profile_name(profile: str) -> UsageError:
-    return UsageError(f"{shown(profile)} is no profile name. Allowed: {_PROFILE_FORM}. Nothing was written.")
+    return UsageError(
+        f"{shown(profile)} is not a profile name. Allowed: {_PROFILE_FORM}. Nothing was written."
+    )
 
 
 def _not_allowed(key: str, value: str) -> UsageError:
@@ -368,5 +370,5 @@ def _replace(file: Path, text: str) -> None:
         put_in_place(file.resolve(), text.encode(), durable=True)
     except OSError as error:
         raise ConfigError(
-            f"{file} cannot be written: {error.strerror}. It was left as it is.", next="capcli config path"
+            f"{file} cannot be written: {error.strerror}. It was not changed.", next="capcli config path"
         ) from error

@@ -246,7 +246,7 @@ def _parsed(setting: Setting, text: str, name: str, source: str) -> Any:
 
 def _invalid(setting: Setting, text: str, name: str, source: str, why: str) -> SettingInvalid:
     reason = slip(text) or (why if "epic" in why or "ALL" in why or setting.private else "")
-    said = "set to what cannot be used" if setting.private else shown(text)
+    said = "set to an unusable value" if setting.private else shown(text)
     return SettingInvalid(
         f"{name} is {said} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}."
         " Nothing was sent.",
@@ -347,9 +347,9 @@ def _credential_rows(environ: Mapping[str, str]) -> list[SettingRow]:
 
 def _credential_row(name: str, environ: Mapping[str, str]) -> SettingRow:
     about = {
-        "CAP_API_KEY": "API key",
+        "CAP_API_KEY": "API key; without these three the keychain is used",
         "CAP_IDENTIFIER": "E-mail address of the account",
         "CAP_API_PASSWORD": "The API key's own password",
     }[name]
     place = _credential_place(name, environ)
-    return SettingRow(name, "set (environment)" if place else "not set", place or "environment", about)
+    return SettingRow(name, "set (environment)" if place else "not set", place or "none", about)

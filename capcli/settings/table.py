@@ -64,13 +64,13 @@ _PERCENT = "a percentage above 0, at most 100 (1 or 1%)"
 _LARGEST = "1000000000000"
 
 TABLE = (
-    Setting("CAP_ENV", values.env, Env.PAPER, "paper, demo or live", "Which broker is talked to"),
+    Setting("CAP_ENV", values.env, Env.PAPER, "paper, demo or live", "Which broker to use"),
     Setting(
         "CAP_ALLOW_TRADING",
         values.boolean,
         False,
         _YES_NO,
-        "Orders, closes and amendments may be sent",
+        "Allow orders, closes and amendments",
         bound=True,
         paper_default=True,
         if_bad=False,
@@ -102,7 +102,7 @@ TABLE = (
         values.boolean,
         True,
         f"{_YES_NO}; false only on paper and demo",
-        "An order needs a confirmation of its own",
+        "Every order must be confirmed",
         bound=True,
         if_bad=True,
     ),
@@ -126,7 +126,7 @@ TABLE = (
         values.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
         "WARNING",
         "DEBUG, INFO, WARNING, ERROR or CRITICAL",
-        "How much is told on stderr",
+        "How much is logged on stderr",
     ),
     Setting(
         "CAP_WS_ENABLED",
@@ -161,22 +161,22 @@ TABLE = (
         values.decimal("0", _LARGEST),
         None,
         "an amount above 0 in account currency",
-        "Loss after which a UTC day ends",
+        "Loss after which no new risk is taken until the next UTC day",
     ),
-    Setting("CAP_REQUIRE_STOP", values.boolean, False, _YES_NO, "An order must carry a stop"),
+    Setting("CAP_REQUIRE_STOP", values.boolean, False, _YES_NO, "Every order must have a stop"),
     Setting(
         "CAP_ENSURE_STOP",
         values.boolean,
         False,
         _YES_NO,
-        "A stop that is missing after the fill is set at once, or the position is closed",
+        "If the stop is missing after the fill, set it at once or close the position",
     ),
     Setting(
         "CAP_MAX_DRIFT_PCT",
         values.percent,
         Decimal("0.5"),
         _PERCENT,
-        "Price move since the preview that stops an execution",
+        "Largest price move since the preview, in percent",
     ),
     Setting(
         "CAP_PREVIEW_TTL_S",
@@ -190,7 +190,7 @@ TABLE = (
         values.choice("confirm", "human"),
         "confirm",
         "confirm or human; on live the go-live checklist has to allow confirm",
-        "Who approves an order: whoever confirms it, or a person by form or terminal",
+        "Who approves an order: whoever confirms it, or a person",
         live_default="human",
         if_bad="human",
     ),
@@ -199,21 +199,21 @@ TABLE = (
         values.file,
         None,
         "the full path of a file that capcli mandate grant wrote",
-        "The mandate of this client: what it may send without a person on paper and demo",
+        "File of this client's mandate: what it may send unasked on paper and demo",
     ),
     Setting(
         "CAP_NOTIFY",
         values.boolean,
         True,
         _YES_NO,
-        "The desktop shows when something waits for a person, or was sent under a mandate",
+        "Desktop notifications of approval requests and of orders under a mandate",
     ),
     Setting(
         "CAP_NOTIFY_CMD",
         values.command,
         None,
         "a program with its arguments; no shell reads it, and a path is written in full",
-        "A program that is told the same: one JSON object on stdin, stopped after 10 s",
+        "A program to run for each notification: one JSON object on stdin, stopped after 10 s",
         write=values.program_only,
         private=True,
     ),
@@ -243,8 +243,8 @@ BY_KEY = {setting.key: setting for setting in TABLE}
 def not_enforced(name: str, text: str, source: str) -> NotEnforced:
     """Return the refusal of a setting whose rule is not built."""
     return NotEnforced(
-        f"{name} is {values.shown(text)} ({source}), and nothing enforces it yet. It is refused so that"
-        " nobody relies on it; unset it to go on. Nothing was sent.",
+        f"{name} is {values.shown(text)} ({source}), and that is not built yet. It is refused so that you"
+        f" do not rely on it; unset it to continue. Nothing was sent.",
         next="capcli help environment",
         variable=name,
         value=values.safe(text),

@@ -15,7 +15,7 @@ from capcli.domain.money import parse_decimal, plain
 
 
 class Env(StrEnum):
-    """Which broker is talked to."""
+    """Which broker to use."""
 
     PAPER = "paper"
     DEMO = "demo"
@@ -35,9 +35,9 @@ def slip(text: str) -> str | None:
     """Name the slip when a value is a placeholder or still wrapped in quotes; the text is not repeated."""
     stripped = text.strip()
     if len(stripped) > 1 and stripped[0] + stripped[-1] in _QUOTES:
-        return "still wrapped in quotes; take the outer pair off"
+        return "still wrapped in quotes; remove the outer pair"
     if _PLACEHOLDER.fullmatch(stripped):
-        return "a placeholder; put the real value there, or leave it out"
+        return "a placeholder; put in the real value, or remove it"
     return None
 
 
@@ -112,7 +112,7 @@ def epics(text: str) -> frozenset[str] | None:
         raise ValueError(f"{wrong[0][:_SHOWN]!r} is not an epic")
     if "ALL" in (name.upper() for name in names):
         if len(names) > 1:
-            raise ValueError("ALL stands beside other epics")
+            raise ValueError("ALL cannot be combined with epics")
         return None
     return frozenset(names) or None
 
@@ -162,7 +162,7 @@ def command(text: str) -> tuple[str, ...]:
         argv = []
     argv = [part.strip('"') for part in argv] if windows else argv
     if not argv:
-        raise ValueError("no command line: a quote is open")
+        raise ValueError("not a command line: a quote is not closed")
     if os.path.dirname(argv[0]) and not os.path.isabs(argv[0]):  # noqa: PTH117, PTH120
         raise ValueError("a command in the current directory; write its full path")
     return tuple(argv)

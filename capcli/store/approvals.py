@@ -67,8 +67,9 @@ def ask(
         waiting = {row["first"] for row in rows}
         if len(waiting) >= at_most and min(one.digest for one in approvals) not in waiting:
             raise ApprovalsFull(
-                f"{len(waiting)} requests of {first.client or 'this client'} already wait for a person, which"
-                " is the most. Nothing was sent, and nobody was asked about this one. Decide those first.",
+                f"{len(waiting)} requests of {first.client or 'this client'} are already waiting for a"
+                f" person, the maximum. Nothing was sent, and nobody was asked about this one. Decide"
+                f" those first.",
                 next=f"capcli approve --watch --env {first.env}",
                 waiting=len(waiting),
             )
@@ -125,7 +126,8 @@ def use(connection: sqlite3.Connection, append: Append, permit: str | None, now:
         or _has_run_out(connection, row["code_hash"], permit, row["expires_at"])
     ):
         raise ApprovalUnknown(
-            "Its approval was used, taken back or ran out meanwhile. Nothing was sent.", next="capcli approve"
+            "Its approval was used, withdrawn or has expired in the meantime. Nothing was sent.",
+            next="capcli approve",
         )
     connection.execute(_USE, (row["code_hash"], permit))
     append(_told(ApprovalState.USED, row["code_hash"], permit, now))

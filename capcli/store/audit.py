@@ -103,7 +103,7 @@ class _Walk:
             mark = self._marks.get(self.count)
             if mark is not None and mark.head != self.head:
                 other = f"it is not the event that {mark.keeper} remembers"
-                fault = f"{other}: the journal was written anew or replaced"
+                fault = f"{other}: the journal was rewritten or replaced"
                 yield JournalBreak("record", str(self.count), fault)
             self.keyed += self.head.startswith(KEYED)
             if not self._take(row["rows"]):
@@ -130,9 +130,7 @@ class _Walk:
             return f"its number should be {self.count}"
         mark = self._marks.get(self.count)
         if mark is not None and mark.head != sealed:
-            return (
-                f"it is not the event that {mark.keeper} remembers: the journal was written anew or replaced"
-            )
+            return f"it is not the event that {mark.keeper} remembers: the journal was rewritten or replaced"
         return None
 
     def _take(self, told: str) -> bool:
@@ -153,10 +151,10 @@ class _Walk:
                 "SELECT hash, marks FROM temp.told WHERE name = ? AND key = ?", place
             ).fetchone()
             if told is None or told["hash"] is None:
-                yield self._altered(table, key, "no event tells of it")
+                yield self._altered(table, key, "no event records it")
             elif told["hash"] != seals.row_hash(row):
                 columns = ", ".join(seals.altered(row, told["marks"])) or "it"
-                yield self._altered(table, key, f"{columns}: not what the events tell")
+                yield self._altered(table, key, f"{columns}: not what the events say")
             self._connection.execute("DELETE FROM temp.told WHERE name = ? AND key = ?", place)
         for left in self._connection.execute("SELECT name, key FROM temp.told WHERE hash IS NOT NULL"):
             yield self._altered(left["name"], tuple(json.loads(left["key"])), "it was removed")

@@ -22,8 +22,8 @@ from capcli.store.candle_rows import HEADER, csv_lines, json_lines, need_pyarrow
 from capcli.system import file_lock, open_private
 
 _FORMATS = (".csv", ".jsonl", ".parquet")
-_VERSION = 2
-_INSTANTS = ("end", "first", "last")
+_VERSION = 3
+_INSTANTS = ("end", "start", "first", "last")
 
 
 class FileTarget:
@@ -58,7 +58,8 @@ class FileTarget:
             self._enter_lock()
             if self._path.exists() and not self._force:
                 raise UsageError(
-                    f"{self._path} is there already and was left as it is. Nothing was fetched.",
+                    f"{self._path} exists already and was not changed. To replace it, add --force. Nothing"
+                    " was fetched.",
                     next=f"{command} --force",
                 )
             self._terms = {**self._place, **terms}
@@ -95,7 +96,7 @@ class FileTarget:
 
     def _other(self, what: str, command: str) -> UsageError:
         return UsageError(
-            f"{what}. Go on with the command that began it, take another file, or start anew with --force. "
+            f"{what}. Run the command that began it, choose another file, or start over with --force. "
             "Nothing was fetched.",
             next=f"{command} --force",
         )

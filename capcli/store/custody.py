@@ -214,7 +214,7 @@ def _seal(facts: dict[str, Any], key: bytes | None) -> str:
 def _unusable(error: CapcliError | OSError) -> JournalUnreadable:
     cause = error.message if isinstance(error, CapcliError) else str(error)
     return JournalUnreadable(
-        f"What is remembered of the journal outside its folder cannot be used: {cause} No new risk is sent.",
+        f"The record of the journal outside its folder cannot be used: {cause} No new risk is sent.",
         next="capcli health",
     )
 
@@ -223,8 +223,8 @@ def _forgotten(why: str) -> JournalBehind:
     return JournalBehind(
         f"capcli keeps a note of how far this journal has got, and cannot use it: {why} So the journal "
         "may be an older copy, and orders that it does not list may be live. No new order is sent; closing "
-        "and cancelling work. Compare 'capcli history executions' with the broker's own history; if nothing "
-        "is missing, accept the journal as it is.",
+        "and cancelling work. Compare 'capcli history executions' with the broker's own history; if"
+        " nothing is missing, accept the journal.",
         next=_ACCEPT,
     )
 
@@ -239,7 +239,7 @@ def _replaced(record: Record) -> JournalBehind:
 
 def _older(record: Record, count: int) -> JournalBehind:
     return JournalBehind(
-        f"The journal went back in time: it has {count} events and had {record.count}. Orders that it "
+        f"The journal is older than before: it has {count} events and had {record.count}. Orders that it "
         "does not know of may be live. No new risk is sent. Put the later one back, or accept this one.",
         next=_ACCEPT,
     )

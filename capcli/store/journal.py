@@ -240,8 +240,7 @@ class SqliteJournal:
         if found.breaks:
             first = found.breaks[0]
             raise JournalAltered(
-                f"The journal is not as it was written: {first.table} {first.row}: {first.fault}. "
-                "Nothing was sent.",
+                f"The journal has been altered: {first.table} {first.row}: {first.fault}. Nothing was sent.",
                 next="capcli history verify",
             )
 
@@ -517,7 +516,8 @@ class SqliteJournal:
             return reader(row)
         except (ValueError, TypeError, ArithmeticError) as error:
             raise JournalUnreadable(
-                f"The journal {self._db.path} holds an entry that makes no sense ({row['id']}: {error}). "
+                f"The journal {self._db.path} holds an entry that cannot be understood ({row['id']}:"
+                f" {error}). "
                 "Nothing was recorded. Keep the file: it may know of a live order.",
                 next="capcli health",
                 path=str(self._db.path),

@@ -35,7 +35,7 @@ class FileLivePlace:
             return self._digest(self._path.read_text("ascii", "replace"))
         except OSError as error:
             raise StateFolderUnusable(
-                f"{self._path} cannot be written ({error.strerror or error}). Live stays as it was.",
+                f"{self._path} cannot be written ({error.strerror or error}). Live is unchanged.",
                 next="capcli config path",
             ) from error
 

@@ -219,15 +219,17 @@ class Amendments:
             stop = None if after.trail is not None else after.stop
             fixed = replace(change, stop=_at(change.stop, stop), limit=_at(change.limit, after.limit))
             raise UsageError(
-                "A person has to approve exact levels, and a distance is another level at every price. "
-                "Nothing was sent. Name the levels.",
+                "A person has to approve exact levels, and a distance gives a different level at every"
+                " price. "
+                "Nothing was sent. Give levels instead.",
                 next=amend_command(plan.position.deal_id, fixed),
             )
 
     def _require_account(self, snapshot: AccountSnapshot, account_id: str, deal_id: str) -> None:
         if snapshot.account_id != account_id:
             raise DealUnknown(
-                f"The session went to account {snapshot.account_id} meanwhile; {deal_id} is on {account_id}. "
+                f"The session was switched to account {snapshot.account_id} in the meantime; {deal_id} is on"
+                f" {account_id}. "
                 "Nothing was sent.",
                 next=f"capcli positions {deal_id} --account {account_id}",
             )
@@ -260,7 +262,7 @@ class Amendments:
             baseline=write_asked(Target(plan.after)),
             name=f"The amendment of {deal_id}",
             command=plan.command,
-            unchanged="Its stop and limit are as before.",
+            unchanged="Its stop and limit are unchanged.",
             look=lambda: position_read_back(self._context.broker, deal_id, plan.account_id, plan.after),
             conclude=lambda attempt, answer, read_back: self._conclude(plan, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(plan, attempt, why),
@@ -310,7 +312,7 @@ class Amendments:
             return self._unknown(plan, attempt, error.message)
         if keeps_stop(of_position(row), plan.after):
             self._changer.record(attempt, AttemptState.UNKNOWN, answer)
-            return self._unknown(plan, attempt, "the broker took it, and the limit is not as asked", row)
+            return self._unknown(plan, attempt, "the broker accepted it, but the limit is different", row)
         self._record_landing(plan, attempt, answer, Protection.NO, row.stop_level)
         problem = _no_stop(plan, row)
         return self._reply(plan, attempt, AttemptState.LANDED, row, problem)
@@ -323,14 +325,15 @@ class Amendments:
         reason = confirm.reason or "no reason given"
         self._changer.record(attempt, AttemptState.REJECTED, answer, error_code=reason)
         raise BrokerRefused(
-            f"Broker said no: {in_words(reason)}. The amendment of {plan.position.deal_id} was not made.",
+            f"The broker rejected it: {in_words(reason)}. The amendment of {plan.position.deal_id} was"
+            f" not made.",
             next=f"capcli positions {plan.position.deal_id}",
             broker_code=reason,
             attempt_id=attempt.attempt_id,
         )
 
     def _closed_meanwhile(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
-        note = "the position was closed meanwhile"
+        note = "the position has been closed in the meantime"
         self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
         return DealUnknown(
             f"{plan.position.deal_id} ({plan.opened}) is no longer open: its stop, its limit or another "
@@ -346,8 +349,8 @@ class Amendments:
         deal_id = plan.position.deal_id
         problem = Problem(
             "AMEND_UNKNOWN",
-            f"The amendment of {deal_id} was sent and its stop and limit were not seen as asked "
-            f"({why.rstrip('.')}). Look at it; amending again is safe.",
+            f"The amendment of {deal_id} was sent, but its stop and limit are not confirmed"
+            f" ({why.rstrip('.')}). Check it; amending again is safe.",
             int(Exit.MAY_BE_LIVE),
             next=f"capcli positions {deal_id}",
             retry_safe=True,
@@ -437,10 +440,13 @@ def _no_stop(plan: _Plan, row: Position) -> Problem:
             if seen.trail is not None
             else f"is at {plain(seen.stop or Decimal(0))}"
         )
-        code, told = "STOP_DIFFERS", f"The stop of {plan.opened} is not as asked: it {has}. Look at it now."
+        code, told = (
+            "STOP_DIFFERS",
+            f"The stop of {plan.opened} is not what you asked for: it {has}. Check it now.",
+        )
     return Problem(
         code,
-        f"The broker took the amendment of {deal_id}, and the position does not show it. {told}",
+        f"The broker accepted the amendment of {deal_id}, but the position does not show it. {told}",
         int(Exit.NO_STOP),
         next=f"{plan.command} --confirm",
         retry_safe=True,

@@ -183,7 +183,8 @@ class OrderAmendments:
         snapshot = take_snapshot(self._context, request, with_orders=False, opening=False)
         if snapshot.account_id != account_id:
             raise DealUnknown(
-                f"The session went to account {snapshot.account_id} meanwhile; {deal_id} is on {account_id}. "
+                f"The session was switched to account {snapshot.account_id} in the meantime; {deal_id} is on"
+                f" {account_id}. "
                 "Nothing was sent.",
                 next=f"capcli orders {deal_id} --account {account_id}",
             )
@@ -199,7 +200,7 @@ class OrderAmendments:
     def _check(self, plan: Plan, snapshot: AccountSnapshot, request: OrderRequest) -> policy.CheckInput:
         legs, named = plan.target.bracket, plan.change.legs
         if named.guaranteed and legs.stop is None:
-            raise UsageError("There is no stop that could be guaranteed: name one.", next=_HELP)
+            raise UsageError("There is no stop to guarantee: name one.", next=_HELP)
         order, risks = plan.order, risks_of(plan)
         if risks:
             self._refuse_risk(plan, risks)
@@ -286,7 +287,7 @@ class OrderAmendments:
             return self._unknown(plan, attempt, error.message)
         if keeps_stop(of_order(row), plan.target.bracket):
             self._changer.record(attempt, AttemptState.UNKNOWN, answer)
-            return self._unknown(plan, attempt, "the broker took it, and the order does not show it", row)
+            return self._unknown(plan, attempt, "the broker accepted it, but the order does not show it", row)
         self._record_landing(plan, attempt, answer, Protection.NO)
         problem = _no_stop(plan, of_order(row))
         return _reply(plan, attempt, AttemptState.LANDED, row, problem)
@@ -300,7 +301,8 @@ class OrderAmendments:
         reason = confirm.reason or "no reason given"
         self._changer.record(attempt, AttemptState.REJECTED, answer, error_code=reason)
         raise BrokerRefused(
-            f"Broker said no: {in_words(reason)}. The amendment of {plan.order.deal_id} was not made.",
+            f"The broker rejected it: {in_words(reason)}. The amendment of {plan.order.deal_id} was not"
+            f" made.",
             next=f"capcli orders {plan.order.deal_id}",
             broker_code=reason,
             attempt_id=attempt.attempt_id,
@@ -309,12 +311,13 @@ class OrderAmendments:
     def _gone(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
         deal_id = plan.order.deal_id
         position = filled_as(self._context.broker, deal_id)
-        note = f"it was filled: {position.deal_id}" if position else "it no longer waits"
+        note = f"it was filled: {position.deal_id}" if position else "it is no longer waiting"
         self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
         if position:
             return was_filled(deal_id, position, attempt_id=attempt.attempt_id)
         return DealUnknown(
-            f"{deal_id} no longer waits: it was filled, cancelled, or it expired. Look at the positions.",
+            f"{deal_id} is no longer waiting: it was filled, cancelled, or it expired. Look at the"
+            f" positions.",
             next="capcli positions",
             deal_id=deal_id,
             attempt_id=attempt.attempt_id,
@@ -326,8 +329,8 @@ class OrderAmendments:
         deal_id = plan.order.deal_id
         problem = Problem(
             "AMEND_UNKNOWN",
-            f"The amendment of {deal_id} was sent and not seen as asked ({why.rstrip('.')}). "
-            "Look at it; amending again is safe.",
+            f"The amendment of {deal_id} was sent, but is not confirmed ({why.rstrip('.')}). "
+            "Check it; amending again is safe.",
             int(Exit.MAY_BE_LIVE),
             next=f"capcli orders {deal_id}",
             retry_safe=True,
@@ -359,7 +362,7 @@ def previewed_again(
     if attempt.state.unresolved:
         problem = Problem(
             "AMEND_UNKNOWN",
-            f"{said}, and what became of it is not known. Nothing was sent now.",
+            f"{said}, and what happened to it is not known. Nothing was sent now.",
             int(Exit.MAY_BE_LIVE),
             next=f"capcli reconcile {attempt.attempt_id}",
             details={"attempt_id": attempt.attempt_id, "state": attempt.state.value},
@@ -381,7 +384,7 @@ def _no_stop(plan: Plan, seen: Bracket) -> Problem:
     fault = "with another stop than asked" if seen.has_stop else "WITHOUT its stop"
     return Problem(
         code,
-        f"The broker took the amendment of {plan.order.deal_id}, and {waits} {fault}. Look at it now.",
+        f"The broker accepted the amendment of {plan.order.deal_id}, and {waits} {fault}. Look at it now.",
         int(Exit.NO_STOP),
         next=f"{plan.command} --confirm",
         retry_safe=True,

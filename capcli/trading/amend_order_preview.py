@@ -106,7 +106,7 @@ class OrderUpdates:
             _refuse_kept(plan, dropped)
             if plan.is_idle:
                 raise UsageError(
-                    f"Nothing to change: {order_told(plan.order)} is as you ask.",
+                    f"Nothing to change: {order_told(plan.order)} is already as you ask.",
                     next=f"capcli orders {deal_id}",
                 )
             record = self._store(plan)

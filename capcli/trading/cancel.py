@@ -139,7 +139,7 @@ class Cancellations:
             baseline=write_baseline((), (row,) if row else ()),
             name=f"The cancellation of {deal_id}",
             command=f"capcli orders cancel {deal_id}",
-            unchanged=f"{deal_id} still waits.",
+            unchanged=f"{deal_id} is still waiting.",
             look=lambda: order_read_back(broker, deal_id, account_id),
             conclude=lambda attempt, answer, read_back: self._conclude(target, attempt, answer, read_back),
             doubt=lambda attempt, why: self._unknown(target, attempt, why),
@@ -152,7 +152,7 @@ class Cancellations:
     ) -> Reply[Cancellation]:
         if read_back is not ReadBack.GONE:
             self._changer.record(attempt, AttemptState.UNKNOWN, answer)
-            return self._unknown(target, attempt, answer.detail or "it was not seen to be gone")
+            return self._unknown(target, attempt, answer.detail or "it is not confirmed that it is gone")
         for pause in _FILL_LOOKS_S:
             self._changer.sleep(pause)
             if self._is_confirmed(attempt, answer):
@@ -162,7 +162,9 @@ class Cancellations:
             if self._is_in_activity(attempt):
                 return self._landed(target, attempt, answer, Evidence.INFERRED)
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
-        return self._unknown(target, attempt, "it no longer waits, and nothing says whether it was filled")
+        return self._unknown(
+            target, attempt, "it is no longer waiting, and it is not known whether it was filled"
+        )
 
     def _is_confirmed(self, attempt: AttemptRecord, answer: Answer) -> bool:
         if answer.deal_reference is None:
@@ -200,8 +202,8 @@ class Cancellations:
     def _unknown(self, target: _Target, attempt: AttemptRecord, why: str) -> Reply[Cancellation]:
         problem = Problem(
             "CANCEL_UNKNOWN",
-            f"The cancellation of {target.deal_id} was sent and not proved ({why.rstrip('.')}). It may still "
-            "wait or have been filled; cancelling again is safe.",
+            f"The cancellation of {target.deal_id} was sent, but is not confirmed ({why.rstrip('.')}). It"
+            f" may still be waiting, or have been filled; cancelling again is safe.",
             int(Exit.MAY_BE_LIVE),
             next=f"capcli orders cancel {target.deal_id} --confirm",
             retry_safe=True,
@@ -248,7 +250,7 @@ def find_order(broker: Broker, deal_id: str) -> WorkingOrder:
 
 
 def no_order(deal_id: str) -> DealUnknown:
-    """Return the error of an order that no longer waits, and of which no position is left."""
+    """Return the error of an order that is no longer waiting, and of which no position is left."""
     return DealUnknown(
         f"No working order has the deal id {deal_id}, and no open position came from it: it was cancelled, "
         "it expired, or it was filled and is closed again.",
@@ -258,10 +260,11 @@ def no_order(deal_id: str) -> DealUnknown:
 
 
 def was_filled(deal_id: str, position: Position, **details: str) -> DealUnknown:
-    """Return the error of an order that no longer waits because it was filled."""
+    """Return the error of an order that is no longer waiting because it was filled."""
     opened = f"{position.side.value} {short(position.size)} {position.epic} at {plain(position.level)}"
     return DealUnknown(
-        f"{deal_id} no longer waits: it was filled. It is now the position {position.deal_id}, {opened}.",
+        f"{deal_id} is no longer waiting: it was filled. It is now the position {position.deal_id},"
+        f" {opened}.",
         next=f"capcli positions {position.deal_id}",
         deal_id=deal_id,
         position_deal_id=position.deal_id,

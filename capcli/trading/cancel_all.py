@@ -121,8 +121,8 @@ def _reply(run: Run[WorkingOrder, Cancellation], context: Context, command: str)
     results, failed = tuple(map(_result, run.done)), run.failed
     names = "; ".join(one.row.words for one in failed)
     left = (
-        f"{len(results) - len(failed)} of {len(results)} working orders wait no longer. Not proved cancelled:"
-        f" {names}. The same command goes on with what still waits."
+        f"{len(results) - len(failed)} of {len(results)} working orders are gone. Not confirmed:"
+        f" {names}. Run the same command again to continue with the rest."
     )
     problem = run.problem("CANCEL_INCOMPLETE", left, command)
     everything = AllCancellations(
@@ -138,12 +138,12 @@ def _reply(run: Run[WorkingOrder, Cancellation], context: Context, command: str)
 
 def _sentence(results: tuple[CancelResult, ...], where: str) -> str:
     if not results:
-        return f"No working order waits ({where}): there was nothing to cancel."
+        return f"There are no working orders ({where}): there was nothing to cancel."
     count = "the 1 working order" if len(results) == 1 else f"all {len(results)} working orders"
     before = [result for result in results if result.attempt_id is None]
     gone = (
-        f" {len(before)} of them waited no longer: {' '.join(one.sentence for one in before)}"
+        f" {len(before)} of them were gone already: {' '.join(one.sentence for one in before)}"
         if before
         else ""
     )
-    return f"Went through {count} ({where}): none waits any more.{gone}"
+    return f"Went through {count} ({where}): none is left.{gone}"

@@ -279,8 +279,8 @@ class Closings:
     def _unknown(self, target: _Target, attempt: AttemptRecord, why: str) -> Reply[Closing]:
         problem = Problem(
             "CLOSE_UNKNOWN",
-            f"The close of {target.deal_id} was sent and the position was not seen to be gone "
-            f"({why.rstrip('.')}). It may still be open; closing again is safe.",
+            f"The close of {target.deal_id} was sent, but it is not confirmed that the position is gone"
+            f" ({why.rstrip('.')}). It may still be open; closing again is safe.",
             int(Exit.MAY_BE_LIVE),
             next=f"capcli positions {target.deal_id}",
             retry_safe=True,
@@ -353,9 +353,9 @@ def _sentence(row: Closing, where: str) -> str:
     if row.side and row.size is not None:
         words = f"{row.side.value} {short(row.size)} {row.epic}"
     # A 404 after the position was read: its stop, its limit or somebody else was faster.
-    done = f"{words} was closed before this close arrived" if row.already_closed else f"Closed {words}"
+    done = f"{words} had been closed already" if row.already_closed else f"Closed {words}"
     done = f"{done[:1].upper()}{done[1:]}"
     if row.level is None:
-        return f"{done} ({where}); the broker confirmed no price yet. See: capcli accounts"
+        return f"{done} ({where}); the broker has not confirmed a price yet. See: capcli accounts"
     money = gained(row)
     return f"{done} at {plain(row.level)}{': ' if money else ''}{money} ({where})."

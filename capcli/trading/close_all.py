@@ -129,7 +129,7 @@ def _result(one: Swept[Position, Closing]) -> CloseResult:
     problem, known = one.problem, one.data or one.row.read
     closing = one.data if problem is None else None
     if one.gone is not None:
-        sentence = f"{one.row.words} was closed before its turn came."
+        sentence = f"{one.row.words} had been closed already."
     else:
         sentence = problem.message if problem else closing.sentence if closing else ""
     return CloseResult(
@@ -160,7 +160,7 @@ def _reply(run: Run[Position, Closing], context: Context, command: str) -> Reply
     names = ", ".join(one.row.words for one in failed)
     left = (
         f"{len(results) - len(failed)} of {len(results)} positions are closed{gained}. "
-        f"Not proved closed: {names}. The same command goes on with what is still open."
+        f"Not confirmed closed: {names}. Run the same command again to continue with the rest."
     )
     problem = run.problem("CLOSE_INCOMPLETE", left, command)
     where = context.where(run.account_id)

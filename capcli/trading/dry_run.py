@@ -38,7 +38,7 @@ def dry_reply(stop: WouldSend) -> Reply[DryRun]:
     first = f" {stop.first}" if stop.first else ""
     would = f"Every check passed, and {count} would have been sent."
     if not requests:
-        would = "There is nothing that would have been sent."
+        would = "Nothing would have been sent."
     sentence = f"Dry run ({stop.asked_by}): nothing was sent.{first} {would}{kept}"
     by_option = stop.asked_by.startswith("-")
     found = DryRun(

@@ -188,7 +188,7 @@ class Executions:
         if attempt is None:
             raise Interrupted(f"Interrupted. Nothing was sent for {preview.preview_id}.")
         if attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
-            note = "interrupted while the answer was awaited"
+            note = "interrupted while waiting for the answer"
             attempt = replace(attempt, state=AttemptState.UNKNOWN, note=note)
         return execution_reply(attempt, read_order(preview.document), replayed=False)
 

@@ -99,7 +99,7 @@ def exits_told(before: Bracket, after: Bracket) -> str:
     stop = _told("stop", _stop(before), _stop(after))
     if after.trail is not None and after.trail == before.trail and after.stop is not None:
         # A trailing stop that is sent again is armed anew (API page 9.5).
-        stop += f", armed anew at about {plain(after.stop)},"
+        stop += f", starting again at about {plain(after.stop)},"
     limit = _told("limit", _level(before.limit), _level(after.limit))
     return f"{stop} and {limit}"
 

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 def close_lines(position: Position, rate: Decimal | None, currency: str | None) -> tuple[str, ...]:
     """Say what closing a position now books; `rate`: units of the account's `currency` for one of its own."""
-    lines = [f"Books about {_booked(position, rate, currency)}"]
+    lines = [f"Realises about {_booked(position, rate, currency)}"]
     return (*lines, *_closed_markets((position,)))
 
 
@@ -52,7 +52,7 @@ def all_closes_lines(broker: Broker, positions: Sequence[Position], unread: Iter
     if known and len(positions) > 1:
         without = len(positions) - len(known)
         unknown = f", without {counted(without, 'position')} of unknown rate" if without else ""
-        yield f"Books about {result(sum(known, Decimal(0)), currency)} in all{unknown}"
+        yield f"Realises about {result(sum(known, Decimal(0)), currency)} in all{unknown}"
     yield from _closed_markets(positions)
 
 
@@ -68,7 +68,7 @@ def part_lines(case: CheckInput) -> Iterator[str]:
     """Say what closing part of a position books, and what stays open of it with which stop."""
     deals = case.effect.deals if case.effect else ()
     for deal in deals:
-        yield f"Books about {result(deal.realised, case.account.currency)}"
+        yield f"Realises about {result(deal.realised, case.account.currency)}"
         stop = "without a stop" if deal.stop_level is None else f"with its stop {plain(deal.stop_level)}"
         yield f"Leaves {short(deal.left)} open, {stop}"
 
@@ -111,7 +111,7 @@ def _would(margin: Decimal, losses: Sequence[Decimal | None], currency: str) -> 
     loss = (
         f"the loss at the stop is {money(sum(bounded, Decimal(0)), currency)}"
         if len(bounded) == len(losses)
-        else "the loss has no bound"
+        else "the loss is unlimited"
     )
     return f"If filled, the margin is {money(margin, currency)} and {loss}"
 

@@ -26,7 +26,7 @@ def sentences(record: PreviewRecord) -> tuple[tuple[str, str], ...]:
         ("Account", f"{record.account_id}: the account of {record.env} whose money is at stake."),
         ("Market", f"{request.epic}: the epic, the broker's own name of the market."),
         ("Side", _side(request.side)),
-        ("Size", f"{short(request.size)} contracts: each point that the price moves counts so many times."),
+        ("Size", f"{short(request.size)} units: your gain or loss for each point that the price moves."),
         ("Bid, offer", f"{bid} / {offer} at {at}: you sell at the bid and buy at the offer."),
         (
             "Spread",
@@ -40,7 +40,7 @@ def sentences(record: PreviewRecord) -> tuple[tuple[str, str], ...]:
         ("Reward : risk", "the gain at the limit over the loss at the stop, where there are both."),
         ("Overnight", "a fee or a credit for each night over which the deal stays open."),
         ("Good till", _good_till(order)),
-        ("Checks", "every rule of the broker and of your own limits; one that fails, and nothing is sent."),
+        ("Checks", "every rule of the broker and each of your limits; if one fails, nothing is sent."),
     )
 
 
@@ -67,7 +67,7 @@ def _entry(order: StoredOrder) -> str:
 
 def _stop(order: StoredOrder) -> str:
     if order.stop_level is None:
-        return "none: the loss has no bound."
+        return "none: the loss is unlimited."
     kind = "guaranteed" if order.request.guaranteed else "trailing" if order.request.trailing else "normal"
     slips = "" if order.request.guaranteed else "; it can fill at a worse price"
     return f"{plain(order.stop_level)}{_as_typed(order.request.stop)}: a {kind} stop closes there{slips}."
@@ -75,8 +75,8 @@ def _stop(order: StoredOrder) -> str:
 
 def _limit(order: StoredOrder) -> str:
     if order.limit_level is None:
-        return "none: nothing closes it in gain by itself."
-    return f"{plain(order.limit_level)}{_as_typed(order.request.limit)}: it closes there in gain."
+        return "none: it is not closed automatically in profit."
+    return f"{plain(order.limit_level)}{_as_typed(order.request.limit)}: it closes there in profit."
 
 
 def _as_typed(leg: ExitOrder | None) -> str:

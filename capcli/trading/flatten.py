@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 _AGAIN = "capcli flatten --confirm"
 _NOT_HALTED = "Not halted"
+_AGAIN_SAID = "Run the same command again to continue."
 STAYS = "The halt stays in force until capcli resume."
 # An order that fills while it is cancelled is a position in the next round.
 _ROUNDS = 3
@@ -399,17 +400,15 @@ class Flattenings:
         if new:
             said.append(f"Not tried: {', '.join(new)}.")
         if there.nameless:
-            said.append(f"Without a deal id, so nobody can close it by name: {there.nameless}.")
+            said.append(f"Without a deal id, so it cannot be closed from here: {there.nameless}.")
         if unresolved:
             said.append(f"Unresolved and possibly live: {', '.join(unresolved)}.")
         if doubt.why:
             said.append(_why_behind(doubt.why))
         code = _exit_code(rows, failed, bool(new or there.nameless), doubt)
         following = doubt.attempts[0][2] if doubt.attempts and not left else _AGAIN
-        sentence = (
-            f"NOT FLAT ({self._context.where(account_id)}): {run.counted}. {' '.join(said)} The same command "
-            f"goes on. {run.stays}"
-        )
+        gone_through = f"NOT FLAT ({self._context.where(account_id)}): {run.counted}."
+        sentence = f"{gone_through} {' '.join(said)} {_AGAIN_SAID} {run.stays}"
         reply = _not_flat(rows, unresolved, sentence, code, following, account_id, warnings)
         return replace(reply, data=run.with_total(reply.data))
 
@@ -420,7 +419,7 @@ class Flattenings:
         code = Exit.MAY_BE_LIVE if sent else error.exit_code
         sentence = (
             f"NOT PROVED FLAT: {run.counted}, and then the account could not be read: {error.message} "
-            f"The same command goes on. {run.stays}"
+            f"{_AGAIN_SAID} {run.stays}"
         )
         warnings = tuple(dict.fromkeys(run.warnings))
         reply = _not_flat(rows, (), sentence, int(code), error.next or _AGAIN, account_id, warnings)

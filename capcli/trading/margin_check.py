@@ -38,7 +38,7 @@ def compare_margin(
         context.broker.observe_margin(snapshot.account_id, snapshot.preferences, case.request.epic, seen)
         return (
             f"The broker set aside {percent(seen)} of its value, not {percent(expected)} as the preview said."
-            f" Previews of {case.request.epic} reckon with {percent(seen)} from now on."
+            f" Previews of {case.request.epic} use {percent(seen)} from now on."
         )
     return None
 

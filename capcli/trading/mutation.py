@@ -202,7 +202,7 @@ class Mutations:
                 said = f"Interrupted: nothing was sent. {change.unchanged}"
                 return Interrupted(said, next=change.command)
             case CalledOff():
-                said = f"{change.name} was called off by another process. Nothing was sent."
+                said = f"{change.name} was stopped by another process. Nothing was sent."
                 return Busy(said, next=change.command)
             case _:
                 return error
@@ -291,7 +291,7 @@ def refusal(change: Worded, answer: Answer, *, look: str | None = None) -> Capcl
     words = {"name": change.name, "unchanged": change.unchanged, "command": change.command}
     refused = unread(answer.status, reason, **words)
     return refused or BrokerRefused(
-        f"Broker said no: {in_words(reason)}. {change.unchanged}",
+        f"The broker rejected it: {in_words(reason)}. {change.unchanged}",
         next=change.command if look is None or is_passing(reason) else look,
         broker_code=answer.error_code,
     )

@@ -112,7 +112,7 @@ def open_risk(
 def total_at_stops(
     book: Book, market: Market | None, rates: Mapping[str, Decimal], effect: Effect | None, apart: str | None
 ) -> tuple[Decimal, str | None]:
-    """Return what all other deals lose at their stops, in account currency, and one whose loss has no bound.
+    """Return what all other deals lose at their stops, in account currency, and one whose loss is unlimited.
 
     What an order closes counts no more. The loss is unknown of a deal in a currency without a rate, and of an
     order that is on its way in another market than this one.

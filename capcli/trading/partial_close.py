@@ -175,13 +175,13 @@ class Reductions(Executions):
         preview = self._context.journal.preview(preview_id) if preview_id else None
         if attempt is None or preview is None:
             raise PartUnderWay(
-                f"The partial close of {deal_id} is still under way and may be sent any moment. {_ONCE}",
+                f"The partial close of {deal_id} is still running and may be sent at any moment. {_ONCE}",
                 next=f"capcli positions {deal_id}",
             ).about(self._context.broker.account_id, deal_id=deal_id)
         reply = execution_reply(attempt, read_order(preview.document), replayed=False)
         problem = reply.problem
         if problem is not None and attempt.state in {AttemptState.CLAIMED, AttemptState.SENDING}:
-            message = f"The partial close of {deal_id} is under way and goes on. {_ONCE}"
+            message = f"The partial close of {deal_id} is still running. {_ONCE}"
             problem = replace(problem, message=message, next=f"capcli positions {deal_id}")
         before = read_sizes(attempt.baseline).get(deal_id, size)
         told = _reduction(reply.data, deal_id, before, size, None, None, problem)
@@ -361,7 +361,7 @@ def _closing_all_stays(deal_id: str) -> Iterator[None]:
     try:
         yield
     except (JournalUnreadable, JournalAltered, StateFolderUnusable) as error:
-        error.message = f"{error.message} Nothing was sent. All of it can be closed without that."
+        error.message = f"{error.message} Nothing was sent. You can still close all of it."
         error.next = f"capcli close {deal_id}"
         raise
 
@@ -485,7 +485,8 @@ def _fault(
         command = _command(target.deal_id, size - filled)
     else:
         message = (
-            f"The order to close {short(size)} was executed, and {now}: the book changed meanwhile. Look at "
+            f"The order to close {short(size)} was executed, and {now}: the book changed in the meantime."
+            f" Look at "
             "it before anything else."
         )
         command = "capcli positions"

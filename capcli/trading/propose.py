@@ -29,7 +29,7 @@ TIMES = 2
 _BARS = 100
 # A size can be worked out wherever nothing may be sent.
 _OF_SENDING = frozenset({Rule.TRADING, Rule.LIVE})
-NOTE = "Arithmetic, not advice: nobody says that this is a good trade."
+NOTE = "Arithmetic, not advice: it does not say that this is a good trade."
 
 
 class ProposedSide(Struct, frozen=True):

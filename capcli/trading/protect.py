@@ -24,7 +24,7 @@ from capcli.trading.cancel import Cancellations
 from capcli.trading.close import Closings
 from capcli.trading.execute import Executions
 
-_NOT_CLOSED = "It was left open: it was not seen without a stop."
+_NOT_CLOSED = "It was left open: a missing stop is not confirmed."
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,4 +38,4 @@ class SendGate:
 
     def _refuse(self) -> None:
         if self._called_back:
-            raise Interrupted("Interrupted before it was sent. Nothing was sent for it.")
+            raise Interrupted("Interrupted. Nothing was sent for it.")

@@ -64,7 +64,7 @@ def life_fault(context: Context, preview: PreviewRecord) -> str | None:
     if preview.expires_at <= context.clock():
         return f"expired at {preview.expires_at:%H:%M:%S}Z."
     if preview.state is PreviewState.EXPIRED:
-        return "was made before the journal was accepted as it is: nobody knows whether it was sent."
+        return "was made before the journal was accepted, so it is not known whether it was sent."
     return None
 
 

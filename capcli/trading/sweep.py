@@ -175,7 +175,7 @@ class Sweep(Generic[R, D]):
             try:
                 rows = self.rows(sleep)
             except CapcliError as error:
-                run.warnings.append(f"The {self.noun}s could not be read once more: {error.message}")
+                run.warnings.append(f"The {self.noun}s could not be read again: {error.message}")
                 return
             if not {row.deal_id for row in rows} - run.tried:
                 return

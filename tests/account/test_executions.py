@@ -1,4 +1,4 @@
-"""History of executions: the journal of this machine, without a request."""
+"""History of executions: the journal of this computer, without a request."""
 
 from decimal import Decimal
 

@@ -42,7 +42,7 @@ def test_what_is_set_is_read_back_and_the_effect_on_margin_said(seat: Seat) -> N
     assert {row.market_class: row.current for row in reply.data.leverages}["SHARES"] == 2
     assert "SHARES leverage 5 -> 2" in reply.data.sentence
     assert "at least 50 % instead of 20 %" in reply.data.sentence
-    assert "stand side by side" in reply.data.sentence
+    assert "stay open side by side" in reply.data.sentence
     sent = [request.content for request in seat.tap.requests if request.method == "PUT"]
     assert sent == [b'{"leverages":{"SHARES":2},"hedgingMode":true}']
 
@@ -185,7 +185,7 @@ def test_a_top_up_that_the_broker_refuses_names_the_limits(seat: Seat) -> None:
 def test_money_can_be_taken_off(seat: Seat) -> None:
     reply = top_up(seat, "-500")
     assert (reply.exit_code, reply.data.cash) == (0, D("9500.00"))
-    assert reply.data.sentence.startswith("Done. Took 500 USD of play money off")
+    assert reply.data.sentence.startswith("Done. Took 500 USD of practice money off")
 
 
 def test_live_has_no_top_up_and_is_not_asked(seats: Seats) -> None:

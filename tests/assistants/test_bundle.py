@@ -1,4 +1,4 @@
-"""The bundle is a valid zip with capcli's code and a form, and no secret of this machine."""
+"""The bundle is a valid zip with capcli's code and a form, and no secret of this computer."""
 
 import json
 import tomllib

@@ -184,9 +184,9 @@ def test_the_diff_shows_our_lines_and_no_value_of_others(tmp_path, client):
 BROKEN = [
     ("cursor", '{"mcpServers": {\n "a": {} "b": {}}}', "line 2, column 10"),
     ("vscode", '{"servers": {', "line 1, column"),
-    ("claude-desktop", "[1]", "no JSON object"),
-    ("claude-desktop", '{"mcpServers": []}', "no table of servers"),
-    ("windsurf", '{"mcpServers": null}', "no table of servers"),
+    ("claude-desktop", "[1]", "not a JSON object"),
+    ("claude-desktop", '{"mcpServers": []}', "not a table of servers"),
+    ("windsurf", '{"mcpServers": null}', "not a table of servers"),
     ("gemini-cli", "[" * 200_000, "not valid JSON"),
     ("codex", '[mcp_servers.a]\nkey = "x\n', "line 2"),
     ("codex", 'mcp_servers = { a = { command = "x" } }\n', "by hand"),
@@ -199,7 +199,7 @@ def test_a_broken_config_is_left_alone_and_says_where(tmp_path, client, text, wh
     with pytest.raises(ClientConfigBroken) as stopped:
         install(tmp_path, client)
     assert where in stopped.value.message
-    assert "left as it is" in stopped.value.message
+    assert "was not changed" in stopped.value.message
     assert file.read_text() == text
     assert [each.name for each in file.parent.iterdir()] == [file.name]
 

@@ -102,7 +102,7 @@ def test_what_the_client_fills_in_is_no_placeholder():
 def test_a_secret_in_plain_text_is_told_and_not_repeated():
     rest = {"CAP_IDENTIFIER": "a@example.com", "CAP_API_PASSWORD_CMD": "pass show capital"}
     (said,) = found(entry(sys.executable, "-m", "capcli", *SERVE, CAP_API_KEY="k3yk3yk3y", **rest))
-    assert "CAP_API_KEY stands there in plain text" in said
+    assert "CAP_API_KEY is there in plain text" in said
     assert "k3yk3yk3y" not in said
 
 
@@ -139,7 +139,7 @@ def test_a_client_that_runs_since_before_its_config_was_saved(tmp_path):
     import shutil
 
     if shutil.which("ps") is None:
-        pytest.skip("this machine has no ps")
+        pytest.skip("this computer has no ps")
     client = Assistant("x", "X", "servers", r"(^|/)" + Path(sys.executable).resolve().name)
     file = tmp_path / "mcp.json"
     file.write_text("{}")

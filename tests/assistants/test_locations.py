@@ -74,7 +74,7 @@ def test_a_skill_is_written_brought_up_to_date_and_removed(tmp_path):
     assert [*tmp_path.rglob("*")] == [tmp_path / "skills"]
     file.parent.mkdir()
     file.write_text("# mine")
-    with pytest.raises(ConfigError, match="left as it is"):
+    with pytest.raises(ConfigError, match="was not changed"):
         planned(file, None)
     assert file.read_text() == "# mine"
 

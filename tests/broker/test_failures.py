@@ -173,8 +173,8 @@ def test_a_field_that_is_missing_is_named(venue: Venue) -> None:
     [
         (refusal("error.null.accountId", 401), LoginRefused, "Environment mismatch"),
         (refusal("error.unheard.of", 401), LoginRefused, "401 Unauthorized"),
-        (refusal("error.unheard.of", 403), BrokerRefused, "Broker said no"),
-        (answer({}, 400), BrokerRefused, "Broker said no"),
+        (refusal("error.unheard.of", 403), BrokerRefused, "The broker refused GET"),
+        (answer({}, 400), BrokerRefused, "The broker refused GET"),
     ],
 )
 def test_other_refusals_keep_their_kind(

@@ -1,4 +1,4 @@
-"""No proxy on the way to this machine, elsewhere the one of the environment, and no password shown."""
+"""No proxy on the way to this computer, elsewhere the one of the environment, and no password shown."""
 
 import socket
 from collections.abc import Iterator

@@ -6,14 +6,14 @@ import pytest
 
 from tests.cli.conftest import Cli, Result
 
-SEND_IT = "Send it? [y/N]"
+SEND_IT = "? [y/N]"
 
 
 def asked(result: Result) -> list[str]:
     """Return the question line by line, amounts as `#`."""
     before, found, _ = result.err.partition(SEND_IT)
     assert found, result
-    before = before.rpartition("capcli login).\n")[2]
+    before = before.rpartition("capcli login).\n")[2].rpartition("\n")[0]
     return [re.sub(r"[0-9][0-9.,]*[0-9]", "#", line) for line in before.splitlines() if line]
 
 
@@ -33,7 +33,7 @@ def resting(capcli: Cli, *words: str) -> str:
     [
         (("--stop", "25"), "Tightens the stop: loss there # → # USD"),
         (("--stop", "22"), "Loosens the stop: loss there # → # USD"),
-        (("--no-stop",), "Removes the stop: the loss has no bound (until now: loss # USD there)"),
+        (("--no-stop",), "Removes the stop: the loss is unlimited (until now: loss # USD there)"),
         (("--limit", "42"), "Moves the limit: gain there # → # USD"),
         (("--no-limit",), "Removes the limit (gain # USD there)"),
         (("--stop-distance", "1", "--trailing"), "Tightens the stop: loss there # → # USD"),
@@ -63,7 +63,7 @@ def test_the_money_is_the_distance_from_the_opening_level(capcli: Cli) -> None:
 def test_a_first_stop_says_that_the_loss_had_no_bound(capcli: Cli) -> None:
     deal = capcli.bought()
     said = asked(capcli("positions", "amend", deal, "--stop", "25", typed="n\n"))
-    assert "Sets a stop: loss # USD there; until now the loss had no bound" in said
+    assert "Sets a stop: loss # USD there; until now the loss was unlimited" in said
 
 
 def test_an_order_that_moves_says_its_margin_and_its_loss(capcli: Cli) -> None:

@@ -84,7 +84,7 @@ def test_a_denied_code_sends_nothing(human: Any) -> None:
 
 
 def test_alone_it_lists_what_waits_without_the_codes(human: Any) -> None:
-    assert "Nothing waits for a person." in human("approve").out
+    assert "No request is waiting." in human("approve").out
     code = a_code(human("execute", previewed(human), "--confirm", "--json"))
     listed = human("approve")
     assert "capcli approve --watch" in listed.out
@@ -113,7 +113,7 @@ def test_at_a_terminal_confirm_does_not_stand_for_the_person(human: Any) -> None
 def test_who_says_no_at_a_terminal_may_say_yes_later(human: Any) -> None:
     preview_id = previewed(human)
     assert human("execute", preview_id, typed="n\n").code == 5
-    assert "Nothing waits for a person." in human("approve").out
+    assert "No request is waiting." in human("approve").out
     assert human("execute", preview_id, typed="y\n").code == 0
 
 

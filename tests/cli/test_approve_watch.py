@@ -183,7 +183,7 @@ def test_one_decided_elsewhere_or_expired_leaves_the_screen(room: Room) -> None:
     screen = room.watch(
         (2.5, lambda: approvals.settle(request, approved=False, by="another terminal")), (9.0, "x")
     )
-    assert "It no longer waits" in screen
+    assert "It is no longer waiting" in screen
     room.asked("2")
     room.watch((700.0, "y"))
     assert room.states() == []

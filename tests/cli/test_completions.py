@@ -1,4 +1,4 @@
-"""Completion scripts and man page: completions/ is what the tree says, and values come from this machine.
+"""Completion scripts and man page: completions/ is what the tree says, and values come from this computer.
 
 Write the files anew with `SNAPSHOTS=write python -m pytest tests/cli/test_completions.py`.
 """

@@ -109,7 +109,7 @@ def test_a_bad_value_in_the_file_can_be_set_right(capcli, file):
 
 def test_a_value_that_the_environment_overrides_is_told(capcli, file):
     said = capcli("config", "set", "CAP_LOG_LEVEL", "INFO", env={"CAP_LOG_LEVEL": "ERROR"}).out
-    assert "The environment sets CAP_LOG_LEVEL too, and goes first." in said
+    assert "The environment sets CAP_LOG_LEVEL too, and takes precedence." in said
 
 
 @pytest.mark.parametrize(

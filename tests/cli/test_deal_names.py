@@ -9,7 +9,7 @@ from tests.cli.conftest import Cli
 from tests.support.seat import SECOND_ACCOUNT
 
 PLAIN = {"NO_COLOR": "1"}
-ASKED = "Send it? [y/N]"
+ASKED = "? [y/N]"
 
 
 def bought(capcli: Cli, epic: str = "SILVER", *words: str) -> str:
@@ -43,6 +43,8 @@ def test_a_number_is_never_given_to_another_deal(capcli: Cli) -> None:
     assert f"2  {second}" in capcli("positions", typed="").out
     gone = capcli("close", "1", typed="y\n")
     assert (gone.code, ASKED in gone.err, first in gone.err) == (6, False, True)
+    assert "1 is closed already: BUY " in gone.err
+    assert "closed at " in gone.err
     assert open_deals(capcli) == [second]
 
 
@@ -100,7 +102,7 @@ def test_where_nobody_is_asked_a_number_will_not_do(capcli: Cli, words: tuple[st
     capcli("positions", typed="")
     for typed in (None, "y\n"):
         done = capcli("close", "1", *words, typed=typed)
-        assert (done.code, "full id" in done.err + done.out) == (2, True)
+        assert (done.code, "full deal id" in done.err + done.out) == (2, True)
     assert capcli("close", "1", env={"CAP_REQUIRE_EXPLICIT_CONFIRM": "false"}, typed="y\n").code == 2
     assert open_deals(capcli) == [deal]
 
@@ -109,7 +111,7 @@ def test_where_nobody_is_asked_an_epic_will_not_do(capcli: Cli) -> None:
     deal = bought(capcli)
     done = capcli("close", "SILVER", "--confirm", "--json")
     assert (done.code, done.error["code"]) == (6, "DEAL_UNKNOWN")
-    assert "full id" in done.error["message"]
+    assert "full deal id" in done.error["message"]
     assert open_deals(capcli) == [deal]
 
 

@@ -34,9 +34,9 @@ def test_an_order_that_opens_says_its_loss_and_the_margin_afterwards(capcli: Cli
 
 def test_an_order_without_a_stop_and_a_large_one_say_so(capcli: Cli) -> None:
     said = asked(capcli("execute", previewed(capcli, "2500"), typed="n\n"))
-    assert "NO STOP: the loss has no bound" in said
+    assert "NO STOP: the loss is unlimited" in said
     assert any(line.startswith("Warning: it is worth # USD") for line in said), said
-    assert sum("no bound" in line for line in said) == 1
+    assert sum("unlimited" in line for line in said) == 1
 
 
 def test_an_order_that_closes_says_what_it_books_and_that_nothing_is_opened(capcli: Cli) -> None:

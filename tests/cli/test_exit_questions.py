@@ -12,14 +12,14 @@ from tests.cli.conftest import Cli, Result
 from tests.support.seat import SECOND_ACCOUNT
 from tests.support.tap import Tap
 
-SEND_IT = "Send it? [y/N]"
+SEND_IT = "? [y/N]"
 
 
 def asked(result: Result, question: str = SEND_IT) -> list[str]:
     """Return the question line by line, amounts and their signs as `#`."""
     before, found, _ = result.err.partition(question)
     assert found, result
-    before = before.rpartition("capcli login).\n")[2]
+    before = before.rpartition("capcli login).\n")[2].rpartition("\n")[0]
     return [re.sub(r"[-+]?[0-9][0-9.,]*[0-9]", "#", line) for line in before.splitlines() if line]
 
 
@@ -35,7 +35,7 @@ def test_a_close_says_what_it_books(capcli: Cli) -> None:
     said = asked(capcli("close", deal, typed="n\n"))
     assert said == [
         "Close BUY # SILVER (Silver) opened at #",
-        "Books about # USD",
+        "Realises about # USD",
         "On PAPER, account #",
     ]
 
@@ -44,12 +44,12 @@ def test_a_close_in_another_currency_says_it_in_the_account_s_first(capcli: Cli)
     euros = ("--account", SECOND_ACCOUNT)
     deal = bought(capcli, "SILVER", "1.5", *euros)
     bought(capcli, "SILVER", "2", *euros)
-    assert asked(capcli("close", deal, *euros, typed="n\n"))[1] == "Books about # EUR (# USD)"
+    assert asked(capcli("close", deal, *euros, typed="n\n"))[1] == "Realises about # EUR (# USD)"
     said = asked(capcli("close", "--all", *euros, typed="n\n"))
     assert said[1:] == [
         "  close BUY # SILVER opened at #, about # EUR (# USD)",
         "  close BUY 2 SILVER opened at #, about # EUR (# USD)",
-        "Books about # EUR in all",
+        "Realises about # EUR in all",
         "On PAPER, account #",
     ]
 
@@ -59,7 +59,7 @@ def test_a_partial_close_says_what_it_books_and_what_stays(capcli: Cli) -> None:
     said = asked(capcli("close", deal, "--size", "0.5", typed="n\n"))
     assert said == [
         "Close # of BUY # SILVER (Silver) opened at #",
-        "Books about # USD",
+        "Realises about # USD",
         "Leaves 1 open, with its stop #",
         "On PAPER, account #",
     ]
@@ -86,9 +86,9 @@ def test_closing_all_says_each_and_the_sum(capcli: Cli) -> None:
     said = asked(done)
     assert said[0] == "Close all 2 positions"
     assert "  close BUY # SILVER opened at #, about # USD" in said
-    assert said[-2:] == ["Books about # USD in all", "On PAPER, account #"]
+    assert said[-2:] == ["Realises about # USD in all", "On PAPER, account #"]
     rows = [float(line.split()[-2]) for line in done.err.splitlines() if line.startswith("  close")]
-    total = next(line for line in done.err.splitlines() if line.startswith("Books about"))
+    total = next(line for line in done.err.splitlines() if line.startswith("Realises about"))
     assert float(total.split()[2]) == pytest.approx(sum(rows), abs=0.011)
 
 
@@ -108,7 +108,7 @@ def test_a_cancellation_says_what_the_order_would_have_opened(capcli: Cli) -> No
     bought(capcli, "SILVER", "1", "--at", "25")
     said = capcli("orders", "cancel", "--all", typed="n\n").err
     assert "Cancel 2 working orders\n" in said
-    assert "If filled, the margin is 7.70 USD and the loss has no bound\n" in said
+    assert "If filled, the margin is 7.70 USD and the loss is unlimited\n" in said
     assert "On PAPER, account" in said
 
 
@@ -119,7 +119,7 @@ def test_a_flattening_says_what_it_cancels_and_books_and_what_it_does_not_touch(
     said = asked(capcli("flatten", typed="n\n"), "Halt and send it? [y/N]")
     assert said[0] == "Halt, cancel 1 working order and close 2 positions"
     assert "  cancel the LIMIT order to BUY 2 SILVER at #" in said
-    assert "Books about # USD in all" in said
+    assert "Realises about # USD in all" in said
     assert said[-2:] == ["Not touched: account #", "On PAPER, account #"]
 
 

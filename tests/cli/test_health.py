@@ -10,7 +10,7 @@ def test_the_report_names_versions_system_checks_and_error(capcli):
     assert done.code == 0
     for text in ("# capcli health report", "- capcli ", "Python 3.", "| login | ok |", "## Error\n\nnone"):
         assert text in done.out
-    assert "Read it once before you send it on." in done.err
+    assert "Read it before you forward it." in done.err
 
 
 def test_the_report_has_neither_account_nor_home_nor_credentials(capcli):

@@ -251,7 +251,7 @@ def test_a_code_of_live_is_approved_with_the_pin(live, complete, hidden, demo):
 def test_the_walk_names_every_field_with_its_own_numbers(completing):
     said = completing().err
 
-    assert "Size: 1.5 contracts" in said
+    assert "Size: 1.5 units" in said
     assert "asked for as distance 3" in said
     assert said.count("Understood?") == FIELDS
 
@@ -322,14 +322,14 @@ def test_an_edited_journal_ticks_nothing_off(live, practised, hidden, capcli, ke
     refused = live("live", "checklist", typed=yes(FIELDS + 2, PHRASE))
 
     assert (refused.code, UNLOCKED in keychain.items) == (3, False)
-    assert "not as it was written" in refused.err
+    assert "has been altered" in refused.err
 
 
 def test_credentials_of_the_environment_without_a_keychain_stay_locked(live, complete, keychain):
     keychain.locked = True
     keys = {f"CAP_{name}": "paper" for name in ("API_KEY", "IDENTIFIER", "API_PASSWORD")}
 
-    assert "cannot be asked (KEYCHAIN_LOCKED)" in locked_by(live, env=WANTED | keys)
+    assert "cannot be read (KEYCHAIN_LOCKED)" in locked_by(live, env=WANTED | keys)
 
 
 def test_a_locked_keychain_ends_the_walk_before_a_question(live, practised, keychain):

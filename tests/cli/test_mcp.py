@@ -35,7 +35,7 @@ def test_install_says_what_to_do_next_and_remove_restores_the_file(capcli, clien
     ):
         assert words in shown.out
     assert "Nothing was written" in again.out
-    assert "Took capcli out" in gone.out
+    assert "Removed capcli from" in gone.out
     assert file.read_bytes() == before
 
 

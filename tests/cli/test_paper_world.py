@@ -131,4 +131,4 @@ def test_a_serve_does_not_change_a_world_that_exists(capcli, words):
 @pytest.mark.parametrize("name", ["a b", "-a.example", "http://api.example", "x" * 64])
 def test_a_host_name_that_is_none_is_refused(capcli, name):
     refused = capcli("paper", "serve", "--port", "0", "--name", name)
-    assert (refused.code, "is no host name" in refused.err) == (2, True)
+    assert (refused.code, "is not a host name" in refused.err) == (2, True)

@@ -6,8 +6,20 @@ from decimal import Decimal
 import pytest
 
 KEYS = [
-    *("epic", "resolution", "file", "rows", "first", "last", "requests", "gaps", "missing", "longest_gap"),
-    *("days_unjudged", "resumed", "seconds"),
+    *(
+        "epic",
+        "resolution",
+        "file",
+        "rows",
+        "asked_from",
+        "first",
+        "last",
+        "requests",
+        "gaps",
+        "missing",
+        "longest_gap",
+    ),
+    *("days_unjudged", "forming_left_out", "resumed", "seconds"),
 ]
 SPAN = ("--resolution", "1m", "--from", "2026-11-20", "--to", "2026-11-20T20:00")
 
@@ -70,7 +82,7 @@ def test_a_finished_file_is_named_with_the_line_that_replaces_it(capcli, tmp_pat
     capcli(*words)
     again = capcli(*words)
     assert again.code == 2
-    assert "is there already" in again.err
+    assert "exists already" in again.err
     assert "--force" in again.err.splitlines()[-1]
     assert capcli(*words, "--force").code == 0
 
@@ -127,3 +139,14 @@ def test_a_chart_shows_the_traders_own_levels(capcli):
 def test_without_a_chart_nobody_reads_the_positions(capcli):
     capcli.bought("--stop", "24.50")
     assert capcli("prices", "SILVER", "--last", "4", "--json").data["levels"] == []
+
+
+def test_a_span_is_told_as_it_was_typed(capcli, tmp_path):
+    line = ("prices", "GOLD", "--resolution", "1m", "--last", "2h", "--output", str(tmp_path / "gold.csv"))
+    done = capcli(*line)
+    assert (done.code, "; the one still forming was left out." in done.out) == (0, True), done
+    again = capcli(*line)
+    following = (
+        f"next: capcli prices GOLD --resolution MINUTE --last 2h --output {tmp_path / 'gold.csv'} --force"
+    )
+    assert (again.code, again.err.splitlines()[-1]) == (2, following)

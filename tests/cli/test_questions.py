@@ -35,7 +35,7 @@ PLUMBING = {
     "live._answer", "io_streams.ask", "io_streams.agrees", "desk.agrees", "desk.ask", "run._main",
 }  # fmt: skip
 __all__ = ["keyboard"]
-_WORD = "Type CLOSE to send it all the same: "
+_WORD = "Type CLOSE to send it anyway: "
 OFF = {"CAP_ALLOW_TRADING": "false"}
 HUMAN = {"CAP_APPROVAL": "human"}
 
@@ -132,20 +132,22 @@ QUESTIONS = (
     Asked("execute.sent", "Send it?", lambda _: "buy SILVER 1 --stop 24.50"),
     Asked("execute._offered", "Set its stop now?", Home.unprotected, ("y",), code=9),
     Asked("execute._offered", "Close it now?", Home.unprotected, ("y", "n"), code=9),
-    Asked("close._close", "Send it?", lambda home: f"close {home.deal()}"),
-    Asked("close._reduce", "Send it?", lambda home: f"close {home.deal()} --size 1"),
-    Asked("close._close_all", "Send it?", lambda home: f"close --all {home.deal()}".rpartition(" ")[0]),
+    Asked("close._close", "Close it?", lambda home: f"close {home.deal()}"),
+    Asked("close._reduce", "Close this part?", lambda home: f"close {home.deal()} --size 1"),
+    Asked(
+        "close._close_all", "Close all of this?", lambda home: f"close --all {home.deal()}".rpartition(" ")[0]
+    ),
     Asked("flatten.flatten", "Halt and send it?", lambda home: f"flatten {home.deal()}".partition(" ")[0]),
-    Asked("positions._amend", "Send it?", lambda home: f"positions amend {home.deal()} --limit 40"),
-    Asked("orders.amend_order", "Send it?", lambda home: f"orders amend {home.order()} --limit 40"),
-    Asked("orders._cancel", "Send it?", lambda home: f"orders cancel {home.order()}"),
+    Asked("positions._amend", "Change it?", lambda home: f"positions amend {home.deal()} --limit 40"),
+    Asked("orders.amend_order", "Change it?", lambda home: f"orders amend {home.order()} --limit 40"),
+    Asked("orders._cancel", "Cancel it?", lambda home: f"orders cancel {home.order()}"),
     Asked(
         "orders._cancel_all",
-        "Send it?",
+        "Cancel all of these?",
         lambda home: f"orders cancel --all {home.order()}".rpartition(" ")[0],
     ),
-    Asked("accounts.preferences", "Send it?", lambda _: "accounts preferences --hedging on"),
-    Asked("history.accept", "Why is the journal as it is? ", Home.altered, code=130),
+    Asked("accounts.preferences", "Change it?", lambda _: "accounts preferences --hedging on"),
+    Asked("history.accept", "What happened to the journal? ", Home.altered, code=130),
     Asked("history.accept", "Accept it?", Home.altered, ("a reason",)),
     Asked("close._close", _WORD, lambda home: f"--env paper close {home.deal()}", env=OFF, typed="CLOSE"),
     Asked("reconcile.resolve", "Record it?", lambda home: f"resolve {home.unresolved()} --not-placed"),
@@ -234,7 +236,7 @@ def test_a_top_up_is_not_confirmed_by_what_was_typed_before(
         capcli, keyboard, "--env", "demo", "accounts", "topup", "100", transport=logged_in.tap, env=environ
     )
 
-    assert "Puts 100 USD of play money on 1" in said
+    assert "Puts 100 USD of practice money on 1" in said
     assert code == 5
     assert not [one for one in logged_in.tap.requests if one.url.path.endswith("/topUp")]
 

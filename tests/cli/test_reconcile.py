@@ -59,7 +59,7 @@ def test_reconcile_says_8_until_it_is_decided(capcli, tap, runtime):
     assert first.error["message"] == (
         "The order may be live. Do not send it again. "
         "No trace yet in positions, working orders and activity. "
-        "Absence counts from 120 s after the send, in two looks 30 s apart."
+        "It counts as not placed from 120 s after the send, in two looks 30 s apart."
     )
     assert first.error["next"] == f"capcli reconcile {attempt} --wait"
     asked = capcli("resolve", attempt, "--json", runtime=runtime)

@@ -43,7 +43,7 @@ def test_a_paper_journal_has_a_plain_hash_and_says_so(capcli):
     found = capcli("history", "verify", "--json").data
 
     assert (found["intact"], found["keyed"], found["anchored"]) == (True, 0, None)
-    assert "has no key here" in found["note"]
+    assert "There is no key here" in found["note"]
 
 
 def test_on_demo_the_chain_is_sealed_and_the_keychain_vouches_for_it(traded, keychain):
@@ -71,7 +71,7 @@ def test_a_journal_written_anew_without_the_key_is_told_by_the_keychain(traded, 
     result = traded("history", "verify")
 
     assert result.code == 3
-    assert any("written anew or replaced" in one["fault"] for one in result.data["breaks"])
+    assert any("rewritten or replaced" in one["fault"] for one in result.data["breaks"])
 
 
 def test_two_journals_have_a_key_each_and_a_link_to_one_has_the_same(traded, keychain, capcli, tmp_path):
@@ -171,6 +171,6 @@ def test_the_view_names_the_row(capcli):
 
     result = capcli("history", "verify")
 
-    assert "not as it was written" in result.out
-    assert "state: not what the events tell" in result.out
+    assert "has been altered" in result.out
+    assert "state: not what the events say" in result.out
     assert "next: capcli history executions" in result.err

@@ -9,7 +9,7 @@ from tests.support.tap import Tap
 
 
 def test_a_list_is_made_changed_shown_and_deleted(capcli):
-    assert "There is no watchlist" in capcli("watchlists").out
+    assert "There are no watchlists" in capcli("watchlists").out
     made = capcli("watchlists", "create", "My metals", "GOLD", "SILVER", "--json").data
     assert made["epics"] == ["GOLD", "SILVER"]
     assert "Added PLATINUM" in capcli("watchlists", "add", "my metals", "PLATINUM").out
@@ -72,7 +72,7 @@ def test_the_tree_is_walked_by_name(capcli):
     assert {"Metals", "Energies"} <= {row["name"] for row in rows}
     assert capcli("markets", "browse", "nothing").code == 6
     assert capcli("markets", "browse", "../positions").code == 2
-    assert "Nothing is here" in capcli("markets", "browse", "hierarchy_v1.none").out
+    assert "Nothing here" in capcli("markets", "browse", "hierarchy_v1.none").out
 
 
 def test_sentiment_is_shown_for_several(capcli):

@@ -133,8 +133,8 @@ def test_link_pipe_and_folder_are_refused_without_waiting(tmp_path):
     link.symlink_to(secret_file(tmp_path))
     os.mkfifo(pipe, 0o600)
     assert "symbolic link" in refusal(from_file(link)).message
-    assert "no regular file" in refusal(from_file(pipe)).message
-    assert "no regular file" in refusal(from_file(tmp_path)).message
+    assert "not a regular file" in refusal(from_file(pipe)).message
+    assert "not a regular file" in refusal(from_file(tmp_path)).message
 
 
 def test_file_with_too_much_or_no_text_is_refused(tmp_path):
@@ -201,7 +201,7 @@ def test_a_failing_command_repeats_nothing_that_it_wrote_on_stderr():
         ("/nonexistent/pass show capital", "cannot be started"),
         ("no-such-command-7f3 x", "cannot be started"),
         ("./get-secret", "current directory"),
-        ("pass 'show", "quote is open"),
+        ("pass 'show", "a quote is not closed"),
     ],
 )
 @posix

@@ -24,7 +24,7 @@ async def filled(hand: Hand, key: str, **fields: str) -> None:
 
 
 async def yes(hand: Hand, question: str, outcome: str, code: int = 0) -> None:
-    """Read a question, answer it with y, and see what became of it."""
+    """Read a question, answer it with y, and see what happened to it."""
     await hand.asked(question)
     await hand.press("y")
     await hand.ended(outcome, code)
@@ -44,18 +44,18 @@ def test_a_day_by_keys(place: Place, size: tuple[int, int]) -> None:
         assert "BUY 1.5" in hand.text
         # A tighter stop: shown in money, then sent.
         await filled(hand, "e", stop="29.9")
-        await yes(hand, "Send it?", "29.9")
+        await yes(hand, "Change it?", "29.9")
         assert "29.9" in hand.text
         # A working order, and its end.
         await filled(hand, "p", at="25.5", stop="", limit="")
         await yes(hand, "Send it?", "landed")
         assert "Working orders 1" in hand.text
         await hand.press("tab", "x")
-        await yes(hand, "Send it?", "ancelled")
+        await yes(hand, "Cancel it?", "ancelled")
         assert "No working orders" in hand.text
         # Out of the position, whose result is told.
         await hand.press("c")
-        await yes(hand, "Send it?", "P&L")
+        await yes(hand, "Close it?", "P&L")
         assert "No open positions" in hand.text
         await hand.press("h")
         await hand.ended("alted", 0)

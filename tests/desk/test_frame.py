@@ -188,7 +188,7 @@ def test_a_halt_a_lost_order_and_what_waits_come_first() -> None:
     local = LocalSeen(("BUY 1 GOLD",), 0, "halted since 12:00 by capcli halt", ("a_000000000001",))
     text = drawn(seen(local=local))
     assert "Halted since 12:00 by capcli halt. r resumes." in text
-    assert "What became of a_000000000001 is unknown. u looks for it." in text
+    assert "What became of a_000000000001 is unknown. u checks it." in text
     assert "a: waits for you: BUY 1 GOLD" in text
 
 

@@ -85,7 +85,7 @@ def test_a_position_is_opened_and_closed_by_keys(environ: dict[str, str]) -> Non
         # The last line of the desk: the dialogue is gone.
         screen.until("flatten")
         screen.press("c")
-        screen.until("Send it?")
+        screen.until("Close it?")
         _answered(screen, "Closed BUY 1.5 SILVER")
         screen.press("\r")
         screen.until("No open positions")

@@ -32,7 +32,7 @@ def test_a_broker_that_is_gone_is_told_and_the_last_figures_stay(place: Place) -
         assert "BUY 1.5" in hand.text
         # What is tried meanwhile is told as it is anywhere else.
         await hand.press("c")
-        await yes(hand, "Send it?", "it is safe to try again", 7)
+        await yes(hand, "Close it?", "it is safe to try again", 7)
         place.tap.mend()
         hand.look()
         assert "Account as of" not in hand.text
@@ -73,7 +73,7 @@ def test_an_order_whose_answer_is_lost_is_unknown_until_a_key_settles_it(place: 
         await yes(hand, "Send it?", "MAY BE LIVE", 8)
         place.tap.mend()
         hand.look()
-        assert re.search("What became of a_[0-9a-z]+ is unknown. u looks for it.", hand.text)
+        assert re.search("What became of a_[0-9a-z]+ is unknown. u checks it.", hand.text)
         await hand.press("u")
         await hand.ended("", 0)
         assert "is unknown" not in hand.text
@@ -254,7 +254,7 @@ def test_ctrl_c_leaves_an_order_on_its_way_at_the_second_time_only(place: Place)
         await hand.until(sent.is_set)
         for key in ("escape", "q", "ctrl+c"):
             await hand.press(key)
-            assert "it can no longer be taken back" in hand.dialog
+            assert "it can no longer be stopped" in hand.dialog
             assert not hand.screen.left_behind
         await hand.press("ctrl+c")
         assert hand.screen.left_behind

@@ -231,8 +231,8 @@ def test_a_trail_that_is_kept_or_shortened_loosens_nothing() -> None:
 def test_giving_up_a_guarantee_is_said_beside_what_else_is_lost() -> None:
     before = Bracket(D(28), D(40), guaranteed=True)
     assert loosened(before, Bracket(D(29), None), Side.BUY) == (
-        "gives up the guarantee of the stop",
+        "removes the guarantee of the stop",
         "removes the limit",
     )
     assert loosened(before, Bracket(None, D(40)), Side.BUY) == ("removes the stop",)
-    assert loosened(before, Bracket(D(28), D(40)), Side.SELL) == ("gives up the guarantee of the stop",)
+    assert loosened(before, Bracket(D(28), D(40)), Side.SELL) == ("removes the guarantee of the stop",)

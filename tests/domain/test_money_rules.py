@@ -30,7 +30,7 @@ def test_the_loss_at_stop_is_bounded_by_a_part_of_equity(size: str, ok: bool) ->
 
 def test_the_loss_at_stop_is_told_in_money_with_its_setting() -> None:
     found = risk("200")
-    assert found.reason == "loss at stop 200.00, of at most 100.00 USD (1 % of equity 10,000)"
+    assert found.reason == "loss at stop 200.00 of at most 100.00 USD (1 % of equity 10,000)"
     assert found.setting == "CAP_MAX_RISK_PCT"
     assert found.words.endswith("(CAP_MAX_RISK_PCT)")
 
@@ -38,7 +38,7 @@ def test_the_loss_at_stop_is_told_in_money_with_its_setting() -> None:
 def test_an_order_without_a_stop_has_no_bound() -> None:
     found = risk(stop=None)
     assert not found.passed
-    assert found.reason.startswith("without a stop the loss has no bound")
+    assert found.reason.startswith("without a stop the loss is unlimited")
 
 
 def test_what_is_there_in_the_market_counts_so_that_a_trade_cannot_be_split() -> None:

@@ -479,7 +479,7 @@ def test_a_required_stop_is_required_and_a_stop_in_gain_is_one() -> None:
     assert failed(a_case(policy=policy)) == {Rule.STOP_REQUIRED, Rule.RISK}
     bare = verdict(Rule.STOP_REQUIRED, a_case(policy=policy))
     assert bare
-    assert bare.reason == "it carries no stop, and every order must"
+    assert bare.reason == "it has no stop, and every order must have one"
     # A working order's stop above its level would be in gain: it loses nothing, so all of the 1 % is left.
     gain = an_order("10", stop=level("31"))
     risk = a_case(gain, policy=policy, standing=OpenRisk(risk=D(100)))

@@ -150,9 +150,9 @@ def test_the_margin_follows_the_broker_s_own_figure_where_it_reckons_otherwise()
 @pytest.mark.parametrize(
     ("bare", "stop", "told"),
     [
-        (None, None, "this order has no stop whose loss is known, so the total has no bound"),
-        ("D7", level("29"), "D7 has no stop whose loss is known, so the total has no bound"),
-        (None, level("29"), "loss at all stops 5.04, 3.00 of it there already, of at most 1,000.00 USD"),
+        (None, None, "this order has no stop whose loss is known, so the total is unlimited"),
+        ("D7", level("29"), "D7 has no stop whose loss is known, so the total is unlimited"),
+        (None, level("29"), "loss at all stops 5.04, 3.00 of it there already of at most 1,000.00 USD"),
     ],
 )
 def test_the_loss_at_all_stops_has_a_bound_or_none(
@@ -191,10 +191,10 @@ def test_what_is_opened_adds_to_the_broker_s_own_figure() -> None:
 def test_every_attempt_that_is_not_settled_is_counted() -> None:
     case = replace(case_of(OPENS), blocked=Blocked(unresolved=("a_1", "a_2", "a_3")))
     told = next(check.reason for check in evaluate(case) if check.rule is Rule.UNRESOLVED)
-    assert told == "a_1 and 2 more may be live; capcli reconcile a_1 looks for it"
+    assert told == "a_1 and 2 more may be live; capcli reconcile a_1 checks it"
     case = replace(case, blocked=Blocked(unresolved=("a_1",)))
     told = next(check.reason for check in evaluate(case) if check.rule is Rule.UNRESOLVED)
-    assert told == "a_1 may be live; capcli reconcile a_1 looks for it"
+    assert told == "a_1 may be live; capcli reconcile a_1 checks it"
 
 
 def test_a_working_order_is_not_held_to_the_effect_of_its_preview() -> None:
@@ -230,17 +230,17 @@ def test_a_guaranteed_stop_is_refused_on_a_hedging_account() -> None:
     check = next(check for check in evaluate(case) if check.rule is Rule.GUARANTEED)
     assert (check.passed, check.reason) == (
         False,
-        "an account in hedging mode takes no guaranteed stops (capcli accounts preferences)",
+        "guaranteed stops are not available in hedging mode (capcli accounts preferences)",
     )
 
 
 @pytest.mark.parametrize(
     ("order", "waiting", "told"),
     [
-        (OPENS, 0, "1 open, of at most 5"),
-        (OPENS, 2, "3 open, 2 of them waiting orders, of at most 5"),
-        (REVERSES, 0, "0 open, of at most 5"),
-        (WAITS, 0, "1 open, of at most 5"),
+        (OPENS, 0, "1 open of at most 5"),
+        (OPENS, 2, "3 open, 2 of them waiting orders of at most 5"),
+        (REVERSES, 0, "0 open of at most 5"),
+        (WAITS, 0, "1 open of at most 5"),
     ],
 )
 def test_what_is_open_is_counted_with_what_waits_and_without_what_closes(

@@ -68,10 +68,10 @@ def test_an_ordinary_order_is_not_unusual() -> None:
 def test_without_a_stop_it_says_what_an_average_day_costs(size: str, done: Effect | None, told: str) -> None:
     found = said(an_order(size), day_range="1.50", effect=done)
     assert found == {
-        U.NO_STOP: "no stop, so the loss has no bound; against you, an average day (ATR 14 of days) "
+        U.NO_STOP: "no stop, so the loss is unlimited; against you, an average day (ATR 14 of days) "
         f"moves 1.5, which {told}"
     }
-    assert said(an_order(size), effect=done) == {U.NO_STOP: "no stop, so the loss has no bound"}
+    assert said(an_order(size), effect=done) == {U.NO_STOP: "no stop, so the loss is unlimited"}
 
 
 def test_an_average_day_is_as_exact_as_the_markets_prices() -> None:
@@ -88,16 +88,16 @@ def test_what_only_closes_needs_no_stop() -> None:
 @pytest.mark.parametrize(
     ("legs", "done", "told"),
     [
-        ({"stop": level("29")}, effect("1", "0"), "it opens nothing, so its stop would apply to nothing"),
+        ({"stop": level("29")}, effect("1", "0"), "it opens nothing, so its stop would have no effect"),
         (
             {"stop": level("29"), "limit": level("31")},
             effect("1", "0"),
-            "it opens nothing, so its stop and limit would apply to nothing",
+            "it opens nothing, so its stop and limit would have no effect",
         ),
         (
             {"limit": level("31")},
             effect("1", "0"),
-            "it opens nothing, so its limit would apply to nothing",
+            "it opens nothing, so its limit would have no effect",
         ),
         ({"stop": level("29")}, effect("1", "1"), None),
         ({"stop": level("29")}, effect("0", "1"), None),
@@ -105,7 +105,7 @@ def test_what_only_closes_needs_no_stop() -> None:
         (
             {"stop": level("28"), "trigger": Trigger(D(29))},
             effect("1", "1"),
-            "if it fills against the open position, its stop would apply to nothing",
+            "if it fills against the open position, its stop would have no effect",
         ),
         ({"stop": level("28"), "trigger": Trigger(D(29))}, effect("0", "2"), None),
     ],

@@ -46,6 +46,19 @@ BANNED = {
     r"\bsuccessfully\b": "nothing: say what was done",
     r"\bunexpected error\b|\bsomething went wrong\b": "what happened",
     r"\binvalid\b(?![\w.])": "what is allowed",
+    r"\bmeanwhile\b": "in the meantime, since",
+    r"\bgoes? first\b|\bgoes? before\b": "takes precedence, overrides",
+    r"(?<![Tt]here )\bis no (?!longer|stop|such|setting)\w+": "is not a",
+    r"\bcounts? (?:for nothing|no more)\b": "has no effect, is no longer in force",
+    r"\b(?:left|stays?) as it (?:is|was)\b": "unchanged, intact",
+    r"\bto the end, so\b": "completely",
+    r"\bbecame of\b": "happened to",
+    r"\bthis machine\b": "this computer",
+    r"\bunread\b": "without being processed",
+    r"\bare awaited|is awaited|was awaited\b": "waiting for",
+    r"\bplay money\b": "practice money",
+    r"\b(?:goes|go) on (?:with|from|where)\b": "continues",
+    r"\bhas no bound\b|\bin no bound\b": "is unlimited",
 }
 
 
@@ -113,7 +126,10 @@ def test_the_list_can_find_something(pattern: str) -> None:
         "They exclude each other. To begin anew. It is sent by anybody. It waits no longer. "
         "So many candles. size is no setting. nobody can tell. is armed anew. whoever meets it. the stop "
         "leg. It stays here. meant well. a surplus word. Please wait. successfully. unexpected error. "
-        "invalid value. It goes so long back."
+        "invalid value. It goes so long back. It was closed meanwhile. The file goes first. It is no "
+        "epic. It counts for nothing. It was left as it is. read to the end, so. what became of it. this"
+        " machine. refused "
+        "unread. was awaited. play money. It goes on with the rest. The loss has no bound."
     )
     assert re.search(pattern, samples)
 

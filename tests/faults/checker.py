@@ -48,7 +48,7 @@ class Told:
     @property
     def verdict(self) -> str:
         """The sentence without what a replay puts in front of it."""
-        for opening in ("Already executed at ", "Tried before: "):
+        for opening in ("Already executed at ", "Already tried: "):
             if self.sentence.startswith(opening):
                 return self.sentence.partition(": ")[2]
         return self.sentence

@@ -1,4 +1,4 @@
-"""A bench for every case, in memory: thousands of commits, and none of them has to survive this machine."""
+"""A bench for every case, in memory: thousands of commits, and none of them has to survive this computer."""
 
 import os
 import tempfile

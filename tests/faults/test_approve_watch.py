@@ -159,7 +159,7 @@ async def test_two_watchers_and_one_yes_send_one_order(settings: dict[str, str],
             pause()
             one.press("y")
             one.until("Approved until")
-            two.until("It no longer waits")
+            two.until("It is no longer waiting")
             two.press("y")
             assert (await executed(client, preview_id))["state"] == "LANDED"
             assert await positions(client) == 1
@@ -181,7 +181,7 @@ async def test_the_code_still_works_beside_the_watch_and_a_request_taken_from_un
                 process.wait(20)
             await asked(client, size=2.5)
             shown = screen.until("BUY 2.5 SILVER")
-            assert "It no longer waits" in shown
+            assert "It is no longer waiting" in shown
             screen.press("y")
             pause(1)
             assert (await executed(client, preview_id))["state"] == "LANDED"

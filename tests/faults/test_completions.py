@@ -97,7 +97,7 @@ class Bash:
 
 
 class Fish:
-    """Puts the script where fish looks for it, and asks fish what it would offer."""
+    """Puts the script where fish checks it, and asks fish what it would offer."""
 
     name = "fish"
 

@@ -129,7 +129,7 @@ async def _newest(home: Path, cwd: Path) -> None:
         assert "GOLD" in found.values
         # Nobody ever gave this reference, so the wait lasts as long as it may.
         await asyncio.to_thread(ask, "cap_trade_confirm_wait", deal_reference="o_none", timeout_s=5)
-    assert "still at it" in told
+    assert "still working" in told
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the environment is passed by a Unix command")

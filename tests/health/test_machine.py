@@ -1,4 +1,4 @@
-"""The checks of this machine that need a keychain or a limit to look at."""
+"""The checks of this computer that need a keychain or a limit to look at."""
 
 from datetime import timedelta
 

@@ -134,11 +134,22 @@ def test_a_broken_network_is_gone_on_from_and_makes_the_same_file(desk: Desk, na
     before = desk.pages()
     done = desk.load(desk.order(name))
 
-    assert "2 of 3 pages are kept" in error.message
+    assert "2 of 3 pages are stored" in error.message
     assert error.next == desk.order(name).command
     assert done.resumed
     assert (done.requests, desk.pages() - before) == (PAGES, 1)
     assert (desk.folder / name).read_bytes() == Path(whole.target).read_bytes()
+
+
+def test_the_same_span_later_goes_on_with_the_download_that_it_began(desk: Desk) -> None:
+    desk.load(desk.order("whole.csv", last="4h"))
+    error = desk.stopped(order=desk.order(last="4h"))
+    later = desk.order(last="4h", start=START + timedelta(minutes=7))
+    done = desk.load(later)
+
+    assert error.next == later.command
+    assert done.resumed
+    assert (desk.folder / "gold.csv").read_bytes() == (desk.folder / "whole.csv").read_bytes()
 
 
 def test_half_a_line_behind_the_checkpoint_is_cut_off(desk: Desk) -> None:
@@ -218,7 +229,7 @@ def test_a_full_disk_is_said_and_gone_on_from(desk: Desk, monkeypatch: pytest.Mo
         patch.setattr("capcli.store.candle_files.os.fsync", full)
         error = refusal(desk.load)
     assert isinstance(error, OutputUnusable)
-    assert "the disk is full. 0 of 3 pages are kept; the same command goes on" in error.message
+    assert "the disk is full. 0 of 3 pages are stored; the same command continues" in error.message
     assert desk.load().rows == ROWS
 
 

@@ -115,12 +115,12 @@ async def another_market(stage: Stage) -> None:
 
 @attack
 async def an_order_without_a_stop(stage: Stage) -> None:
-    asks(await stage.order(stop_level=None), "it carries no stop")
+    asks(await stage.order(stop_level=None), "it has no stop")
 
 
 @attack
 async def a_size_that_risks_too_much(stage: Stage) -> None:
-    asks(await stage.order(size=12), "at its stop, of at most 20.00 USD an order")
+    asks(await stage.order(size=12), "at its stop of at most 20.00 USD an order")
 
 
 @attack

@@ -297,7 +297,7 @@ async def a_working_order_that_outlives_it(stage: Stage) -> None:
 @attack
 async def a_working_order_without_a_stop(stage: Stage) -> None:
     until = (stage.person.time.now() + timedelta(hours=1)).isoformat()
-    asks(await stage.rests(good_till_date=until, stop_level=None), "it carries no stop")
+    asks(await stage.rests(good_till_date=until, stop_level=None), "it has no stop")
 
 
 # Borrowing one.

@@ -89,6 +89,7 @@ def test_the_command_lists_tools_while_the_settings_are_broken(tmp_path: Path) -
     assert rows["cap_trade_execute_position"] | {"bytes": 0, "bytes_without_output": 0} == {
         "name": "cap_trade_execute_position",
         "toolset": "trading-execute",
+        "asks": True,
         "changes": True,
         "command": "capcli execute",
         "bytes": 0,

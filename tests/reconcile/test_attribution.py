@@ -96,7 +96,7 @@ def test_a_close_that_came_too_late_closed_nothing_itself(seat: Seat) -> None:
     first = lose_a_close(seat, deal)
     seat.tap.breaks("DELETE", "/positions", before=lambda _: gone(seat, deal))
     late = close(seat, deal).data
-    assert "was closed before this close arrived" in late.sentence
+    assert "had been closed already" in late.sentence
     (row,) = reconcile(seat).data.attempts
     assert (row.attempt_id, row.state) == (first.attempt_id, S.LANDED)
 
@@ -194,9 +194,9 @@ def test_a_cancellation_that_never_arrived_is_not_told_as_done_by_a_later_one(se
 @pytest.mark.parametrize(
     ("status", "why"),
     [
-        ("EXPIRED", "the order expired before it"),
-        ("EXECUTED", "the order was filled before it"),
-        ("REJECTED", "the broker dropped the order when it came to be filled"),
+        ("EXPIRED", "the order expired first"),
+        ("EXECUTED", "the order was filled first"),
+        ("REJECTED", "the broker dropped the order instead of filling it"),
     ],
 )
 def test_an_order_that_ended_by_itself_was_not_cancelled(seat: Seat, status: str, why: str) -> None:

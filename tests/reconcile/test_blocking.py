@@ -29,6 +29,7 @@ def test_what_is_not_settled_is_named(seat: Seat, kind: Kind, words: str) -> Non
     reconciler = seat.app.executions._reconciler
     error = refusal(lambda: refuse_while_unresolved(context, reconciler, FIRST_ACCOUNT, "the larger stop"))
     assert error.message == (
-        f"{words} The larger stop, which is new risk. Nothing new was sent. Closing positions stays possible."
+        f"{words} The larger stop, which is new risk. Nothing new was sent. Closing positions is still"
+        f" possible."
     )
     assert error.next == "capcli reconcile a_1"

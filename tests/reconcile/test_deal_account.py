@@ -40,7 +40,7 @@ def other(seats: Seats) -> Seat:
 def found_elsewhere(error: Any, command: str, deal: str) -> None:
     assert isinstance(error, DealUnknown)
     assert f"{deal} was opened on account {FIRST_ACCOUNT}" in error.message
-    assert f"Account {SECOND_ACCOUNT}, which was searched" in error.message
+    assert f"Only account {SECOND_ACCOUNT} was searched" in error.message
     assert error.next == f"{command.format(deal)} --account {FIRST_ACCOUNT}"
     assert error.details["opened_on"] == FIRST_ACCOUNT
 

@@ -119,7 +119,7 @@ def test_an_order_without_a_trace_is_absent_after_two_clean_looks_and_not_before
     assert (row.state, row.exit_code, row.next) == (S.ABSENT, 8, f"capcli resolve {attempt_id}")
     assert reply.problem.code == "MAY_BE_LIVE"
     assert row.sentence.startswith("No trace of it after 1")
-    assert "Presumed not placed; a late landing will be reported." in row.sentence
+    assert "Presumed not placed; you will be told if it appears." in row.sentence
 
 
 @pytest.mark.parametrize("path", ["/positions", "/workingorders", "/history/activity"])
@@ -170,7 +170,7 @@ def test_a_late_landing_is_an_alarm_of_reconcile(seat: Seat) -> None:  # E10
     attempt_id = make_late(seat)
     row = only(reconcile(seat))
     assert (row.state, row.exit_code, list(row.deal_ids)) == (S.LANDED, 0, seat.book())
-    assert row.sentence.endswith("It had been presumed not placed and landed late.")
+    assert row.sentence.endswith("It was presumed not placed, and landed late.")
     assert events(seat, "late_landing") == [attempt_id]
 
 
@@ -229,7 +229,7 @@ def test_a_hand_trade_after_the_quiet_period_leaves_an_open_attempt_to_a_person(
     reply = seat.app.reconciliations.wait()
     row = only(reply)
     assert (row.state, reply.exit_code, list(row.candidates)) == (S.UNKNOWN, 8, seat.book())
-    assert "Opened so late that it may be a trade by hand or of another computer: " in row.sentence
+    assert "Opened late, so it may be a manual trade or one from another computer: " in row.sentence
 
 
 def test_two_orders_alike_that_left_no_deal_end_the_waiting_and_take_a_person(seats: Seats) -> None:
@@ -290,7 +290,7 @@ def test_a_deal_that_two_lost_orders_sent_at_the_same_time_may_be_decides_nothin
         row = only(reconcile(seat, named))
         assert (row.deal_ids, list(row.candidates)) == ((), seat.book())
         assert row.state is held(seat, named).state is not S.LANDED
-        assert row.state is S.ABSENT or f"The same fits {other}." in row.sentence
+        assert row.state is S.ABSENT or f"That also fits {other}." in row.sentence
 
 
 def test_an_order_that_a_person_reduced_is_found_as_it_was_opened(seats: Seats) -> None:
@@ -454,7 +454,7 @@ def test_a_refusal_that_only_the_activity_tells_is_a_refusal(seat: Seat) -> None
     assert (reply.exit_code, found.state, found.sentence) == (
         0,
         S.REJECTED,
-        "Broker said no: its activity gives no reason. Nothing opened.",
+        "The broker rejected it: its activity gives no reason. Nothing was opened.",
     )
     assert seat.execute(held(seat, attempt_id).preview_id or "").exit_code == 6
 
@@ -713,7 +713,7 @@ def test_an_acknowledged_order_that_nothing_shows_is_not_called_absent(seat: Sea
     activity(seat, lambda _: [])
     seat.time.tick(QUIET_S)
     row = only(reconcile(seat))
-    assert row.sentence.endswith("The broker acknowledged it, so that proves nothing.")
+    assert row.sentence.endswith("The broker acknowledged it, so that is no proof.")
     assert row.next == f"capcli resolve {done.attempt_id}"
 
 

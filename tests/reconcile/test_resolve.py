@@ -324,7 +324,7 @@ def test_a_look_that_fails_says_so(seat: Seat) -> None:
     error = refusal(lambda: resolve(seat, attempt_id, landed="d1"))
     assert (error.details["candidates"], "could not be read; try again" in error.message) == ([], True)
     row = seat.app.reconciliations.reconcile(attempt_id).data.attempts[0]
-    assert row.sentence.endswith("The account could not be read to the end.")
+    assert row.sentence.endswith("The account could not be read completely.")
 
 
 def test_a_close_of_what_is_still_open_is_not_done_whatever_a_person_says(seat: Seat) -> None:

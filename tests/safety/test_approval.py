@@ -277,7 +277,7 @@ def test_a_cancellation_waits_for_a_person(human: Seat) -> None:
 
     error = waits(lambda: human.app.cancellations.cancel(order, confirmed=True))
     assert "Cancel the LIMIT order to BUY 1.5 SILVER at 20.5" in error.shown
-    assert "If filled, the margin is 3.08 USD and the loss has no bound" in error.shown
+    assert "If filled, the margin is 3.08 USD and the loss is unlimited" in error.shown
     assert sent(human) == []
     approve(human, error)
     human.tap.requests.clear()

@@ -28,13 +28,13 @@ def legs(stop: str | None, limit: str | None = None, *, guaranteed: bool = False
         (legs("12"), legs("5"), "Loosens the stop: gain there 12.00 → 5.00 EUR"),
         (legs("-40"), legs("0"), "Tightens the stop: loss there 40.00 → 0.00 EUR"),
         (legs("-40"), legs("-40"), "Keeps the stop: loss 40.00 EUR there"),
-        (legs(None), legs("-40"), "Sets a stop: loss 40.00 EUR there; until now the loss had no bound"),
+        (legs(None), legs("-40"), "Sets a stop: loss 40.00 EUR there; until now the loss was unlimited"),
         (
             legs("-1040"),
             legs(None),
-            "Removes the stop: the loss has no bound (until now: loss 1,040.00 EUR there)",
+            "Removes the stop: the loss is unlimited (until now: loss 1,040.00 EUR there)",
         ),
-        (legs(None), legs(None), "NO STOP: the loss has no bound"),
+        (legs(None), legs(None), "NO STOP: the loss is unlimited"),
     ],
 )
 def test_the_stop_of_an_amendment_is_told_in_money(before: ExitOrders, after: ExitOrders, said: str) -> None:

@@ -206,4 +206,4 @@ def test_a_halt_says_when_the_guard_folder_alone_keeps_it(
     read_only(monkeypatch, places.halt)
     said = halt(seat)
     assert said.places == (str(places.guarded_halt),)
-    assert "where every process of yours looks" in said.sentence
+    assert "which all your processes check" in said.sentence

@@ -87,7 +87,7 @@ def test_a_part_that_cannot_be_written_down_points_at_closing_all_of_it(seats: S
     error = refusal(lambda: later.app.reductions.reduce(deal, Decimal(2), confirmed=True))
 
     assert (error.code, error.next) == ("JOURNAL_ALTERED", f"capcli close {deal}")
-    assert error.message.endswith("Nothing was sent. All of it can be closed without that.")
+    assert error.message.endswith("Nothing was sent. You can still close all of it.")
 
 
 def test_a_preview_that_a_lost_part_of_the_journal_has_sent_is_not_sent_again(seats: Seats) -> None:
@@ -107,7 +107,7 @@ def test_a_preview_that_a_lost_part_of_the_journal_has_sent_is_not_sent_again(se
     error = refusal(lambda: later.execute(preview, again=True))
 
     assert (error.code, later.tap.orders()) == ("PREVIEW_EXPIRED", [])
-    assert "nobody knows whether it was sent" in error.message
+    assert "it is not known whether it was sent" in error.message
     assert later.open().state is AttemptState.LANDED
 
 

@@ -145,7 +145,7 @@ def test_empty_variable_does_not_lift_the_profile_s_limit(folders):
         ("CAP_ALLOW_TRADING", "maybe", "true or false"),
         ("CAP_ENV", "nowhere", "paper, demo or live"),
         ("CAP_ALLOWED_EPICS", "SILVER,EUR/USD", "'EUR/USD' is not an epic"),
-        ("CAP_ALLOWED_EPICS", "ALL,GOLD", "ALL stands beside other epics"),
+        ("CAP_ALLOWED_EPICS", "ALL,GOLD", "ALL cannot be combined with epics"),
         ("CAP_MAX_POSITION_SIZE", "-1", "above 0"),
         ("CAP_MAX_POSITION_SIZE", "1,5", "above 0"),
         ("CAP_MAX_POSITION_SIZE", "nan", "above 0"),
@@ -315,7 +315,7 @@ def test_credentials_are_shown_only_as_set(folders):
     settings = read(environ={"CAP_API_KEY": "s3cret-key-value", "CAP_IDENTIFIER_FILE": "/run/x"})
     assert row(settings, "CAP_API_KEY") == ("set (environment)", "CAP_API_KEY")
     assert row(settings, "CAP_IDENTIFIER") == ("set (environment)", "CAP_IDENTIFIER_FILE")
-    assert row(settings, "CAP_API_PASSWORD") == ("not set", "environment")
+    assert row(settings, "CAP_API_PASSWORD") == ("not set", "none")
     assert "s3cret" not in repr(settings)
 
 
@@ -335,7 +335,7 @@ def test_credentials_in_the_config_file_are_refused(folders, place, key):
         ("[profiles.main]\nallowed_epic = 1\n", "Did you mean allowed_epics?"),
         ("[profiles.other]\nalow_trading = true\n", "Did you mean allow_trading?"),
         ("[profile.main]\n", "Did you mean profiles?"),
-        ("allow_trading = true\n", r"belongs into a profile: \[profiles.main\]"),
+        ("allow_trading = true\n", r"belongs in a profile: \[profiles.main\]"),
     ],
 )
 def test_unknown_key_in_the_config_file_gets_a_hint(folders, text, said):
@@ -349,8 +349,8 @@ def test_unknown_key_in_the_config_file_gets_a_hint(folders, text, said):
         ('[profiles.main]\nenv = "demo\n', "line 2"),
         ("profiles = 1\n", "not a table"),
         ("[profiles]\nmain = 1\n", "not a table"),
-        ('[profiles."a b"]\n', "no profile name"),
-        ("default_profile = 3\n", "no profile name"),
+        ('[profiles."a b"]\n', "not a profile name"),
+        ("default_profile = 3\n", "not a profile name"),
         ('default_profile = "gone"\n[profiles.main]\n', "no profile gone .* main"),
         ("[profiles.main]\nallow_trading = 2026-01-01\n", "true or false"),
         ("[profiles.main]\nallowed_epics = [1]\n", "SILVER,GOLD"),

@@ -175,12 +175,12 @@ def test_a_column_changed_by_hand(
 @pytest.mark.parametrize(
     ("statement", "fault"),
     [
-        ("UPDATE attempts SET state = 'NOT_SENT'", "state: not what the events tell"),
+        ("UPDATE attempts SET state = 'NOT_SENT'", "state: not what the events say"),
         ("UPDATE previews SET expires_at = '2036-05-04T14:02:11.250000Z'", "expires_at: not what"),
         ("UPDATE previews SET state = 'READY', quote = 'x'", "quote, state: not what"),
         ("DELETE FROM attempts", "it was removed"),
         ("DELETE FROM approvals", "it was removed"),
-        (ANOTHER_PREVIEW, "no event tells of it"),
+        (ANOTHER_PREVIEW, "no event records it"),
         ("DELETE FROM events WHERE seq = 3", "it does not follow the row before it"),
     ],
 )
@@ -284,10 +284,10 @@ def test_an_older_journal_that_was_put_back(used: Path, key: bytes | None, tmp_p
     with closing(SqliteJournal(used, key=lambda: key)) as journal:
         error = risk(journal)
         assert isinstance(error, JournalBehind)
-        assert "went back in time" in error.message
+        assert "is older than before" in error.message
         assert error.next == "capcli history accept"
         assert (found := journal.remembered())
-        assert "went back in time" in found.fault
+        assert "is older than before" in found.fault
         (identity,) = journal._db.row("SELECT value FROM switches WHERE name = 'journal'", ())
         assert (found.table, found.row) == ("record", identity[:12])
         way_out(journal)
@@ -398,7 +398,7 @@ def test_a_forger_without_the_key_is_found(used: Path) -> None:
 def test_what_the_keychain_remembers_is_asked_where_the_files_were_touched(
     used: Path, key: bytes | None, tmp_path: Path
 ) -> None:
-    """The whole home went back in time, the guard folder with it."""
+    """The whole home is older than before, the guard folder with it."""
     with closing(SqliteJournal(used, key=lambda: KEY)) as journal:
         journal.note(None, "halt", at=NOW, detail={})
         found = journal.inspect(KEY)

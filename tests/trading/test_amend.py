@@ -304,7 +304,7 @@ def test_giving_up_a_guarantee_for_a_trailing_stop_is_new_risk(seat: Seat) -> No
     deal = seat.open(stop=stop_at("24.50"), guaranteed=True).deal_id
     lost_order(seat)
     assert (
-        "gives up the guarantee" in refusal(lambda: amend(seat, deal, stop=away("1"), trailing=True)).message
+        "removes the guarantee" in refusal(lambda: amend(seat, deal, stop=away("1"), trailing=True)).message
     )
 
 
@@ -380,7 +380,7 @@ def test_an_amendment_that_was_not_made_says_why(
     assert (error.data["deal_id"], error.data["state"], error.account_id) == (deal, state, FIRST_ACCOUNT)
     assert error.data["attempt_id"].startswith("a_")
     assert row(seat, deal).stop_level == D("24.50")
-    assert error.message.count("as before") == 1
+    assert error.message.count("are unchanged") == 1
 
 
 @pytest.mark.parametrize(
@@ -480,7 +480,7 @@ def test_a_limit_that_is_not_there_is_told_as_doubt(seat: Seat) -> None:
     taken_but_not_done(seat, deal)
     reply = amend(seat, deal, limit=stop_at("41"))
     assert (reply.exit_code, reply.data.limit_level, states(seat)) == (8, D(40), [S.UNKNOWN])
-    assert "the limit is not as asked" in reply.data.sentence
+    assert "the limit is different" in reply.data.sentence
 
 
 def test_a_position_that_is_gone_meanwhile_is_said_to_be_closed(seat: Seat) -> None:

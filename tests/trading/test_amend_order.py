@@ -347,7 +347,7 @@ def test_a_cancellation_that_was_not_made_says_that_it_still_waits(
     seat.tap.breaks("DELETE", "/workingorders", before=answer)
     error = refusal(lambda: cancel(seat, deal))
     assert (error.code, int(error.exit_code)) == (code, exit_code)
-    assert "still waits" in error.message
+    assert "is still waiting" in error.message
     assert len(waiting(seat)) == 1
 
 

@@ -132,7 +132,7 @@ def test_a_position_that_its_stop_closed_first_is_closed(seat: Seat) -> None:
     done = close(seat, deal).data
     assert other.positions() == ()
     assert done.state is AttemptState.LANDED
-    assert "was closed before this close arrived" in done.sentence
+    assert "had been closed already" in done.sentence
 
 
 def _close_elsewhere(seat: Seat, path: str) -> None:
@@ -189,7 +189,7 @@ def test_a_close_that_the_broker_rejects_afterwards_is_a_no(seat: Seat) -> None:
     error = refusal(lambda: close(seat, deal))
     assert (error.code, error.message) == (
         "BROKER_REFUSED",
-        f"Broker said no: the market is closed (MARKET_CLOSED). {deal} is still open.",
+        f"The broker rejected it: the market is closed (MARKET_CLOSED). {deal} is still open.",
     )
     assert closes(seat) == [AttemptState.REJECTED]
 

@@ -114,7 +114,7 @@ def test_a_close_in_doubt_says_what_was_heard(seat: Seat) -> None:
     seat.tap.breaks("DELETE", "/positions", before=LOST, times=9)
     said = doubt(seat, deal).message
     assert "no clear answer" not in said
-    assert "was not seen to be gone (" in said
+    assert "the position is gone (" in said
 
 
 def totals(found: Flattening) -> tuple[Any, ...]:

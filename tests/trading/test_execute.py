@@ -100,7 +100,7 @@ def test_a_replayed_sentence_ends_in_its_command_and_nothing_else(seat: Seat) ->
         told = seat.execute(shown.preview_id)
     assert told.data.state is S.ABSENT
     assert told.data.sentence.endswith(
-        f"a late landing will be reported. Nothing was sent now. To settle: {told.data.next}"
+        f"you will be told if it appears. Nothing was sent now. To settle: {told.data.next}"
     )
     assert told.problem.message == told.data.sentence
 
@@ -352,7 +352,7 @@ def test_replaying_what_was_not_sent_does_not_call_it_executed(seat: Seat) -> No
     seat.tap.breaks("POST", "/positions", before=httpx.ConnectError("refused"))
     first, again = seat.execute(shown.preview_id), seat.execute(shown.preview_id)
     assert first.problem.message.count("..") == 0
-    assert again.problem.message == f"Tried before: {first.problem.message} Nothing was sent now."
+    assert again.problem.message == f"Already tried: {first.problem.message} Nothing was sent now."
 
 
 def test_a_lost_answer_to_an_order_that_landed_says_only_what_is_known(seat: Seat) -> None:
@@ -409,8 +409,8 @@ def test_a_rejected_order_is_a_no_of_the_broker(seat: Seat) -> None:
     reply = seat.execute(seat.preview().preview_id)
     assert (reply.data.state, reply.exit_code) == (S.REJECTED, 6)
     assert reply.problem.message == (
-        "Broker said no: its risk check refused the order, as for too little margin (RISK_CHECK). "
-        "Nothing opened."
+        "The broker rejected it: its risk check refused the order, usually for lack of margin (RISK_CHECK). "
+        "Nothing was opened."
     )
     assert reply.problem.next == "capcli accounts"
     kept = seat.app.journal.attempt(reply.data.attempt_id)
@@ -573,7 +573,7 @@ def test_a_lost_order_is_found_by_the_second_execute_with_its_stop(seat: Seat) -
         "yes",
     )
     assert (reply.exit_code, [reply.data.deal_id]) == (0, seat.book())
-    assert "the one new deal in the book that fits" in reply.data.sentence
+    assert "the only new deal that matches" in reply.data.sentence
     assert len(seat.tap.orders()) == 1
 
 

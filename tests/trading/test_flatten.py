@@ -90,7 +90,7 @@ def test_a_dry_run_of_a_flat_account_says_that_nothing_would_be_sent(seat: Seat)
     with pytest.raises(WouldSend) as caught:
         flatten(seat, dry=True)
     shown = dry_reply(caught.value).data
-    assert "There is nothing that would have been sent." in shown.sentence
+    assert "Nothing would have been sent." in shown.sentence
     assert (shown.requests, shown.next) == ((), None)
 
 
@@ -186,8 +186,9 @@ def test_an_account_that_was_switched_meanwhile_is_not_called_flat(seat: Seat) -
     reply = flatten(seat)
     assert (reply.data.flat, reply.exit_code) == (False, 8)
     assert reply.data.sentence.startswith("NOT PROVED FLAT")
-    assert f"The session went to account {SECOND_ACCOUNT} meanwhile; {FIRST_ACCOUNT} was not read." in (
-        reply.data.sentence
+    assert (
+        f"The session was switched to account {SECOND_ACCOUNT} in the meantime; {FIRST_ACCOUNT} was not read."
+        in (reply.data.sentence)
     )
     assert reply.data.next == f"capcli flatten --confirm --account {FIRST_ACCOUNT}"
     assert other is not None
@@ -303,7 +304,7 @@ def test_a_deal_without_an_id_is_no_flat_account_and_is_counted(seat: Seat) -> N
         seat.tap.breaks("GET", path, before=says(200, answer), times=99)
     reply = flatten(seat)
     assert (reply.exit_code, reply.data.deals, seat.tap.seen("DELETE")) == (8, (), [])
-    assert "Without a deal id, so nobody can close it by name: 2." in reply.data.sentence
+    assert "Without a deal id, so it cannot be closed from here: 2." in reply.data.sentence
 
 
 def test_a_deal_that_cannot_be_read_is_closed_by_its_id(seat: Seat) -> None:

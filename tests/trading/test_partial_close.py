@@ -186,7 +186,7 @@ def test_an_unresolved_attempt_refuses_it_and_the_whole_close_stays_possible(sea
     assert seat.execute(seat.preview(size="3").preview_id).exit_code == 8
     error = refusal(lambda: reduce(seat, deal, "2"))
     assert (error.code, error.account_id) == ("BLOCKED", FIRST_ACCOUNT)
-    assert "Closing whole positions stays possible." in error.message
+    assert "Closing whole positions is still possible." in error.message
     assert seat.app.closings.close(deal, confirmed=True).exit_code == 0
 
 
@@ -405,7 +405,7 @@ def test_what_is_left_other_than_asked_is_told(seat: Seat) -> None:
     assert (reply.exit_code, reply.problem.code, reply.data.remaining) == (8, "REDUCED_OTHERWISE", D(2))
     assert not reply.problem.assistant_error
     assert reply.data.opened_deal_id is None
-    assert "the book changed meanwhile" in reply.data.sentence
+    assert "the book changed in the meantime" in reply.data.sentence
     assert reply.data.next == "capcli positions"
 
 
@@ -430,7 +430,7 @@ def test_a_part_that_the_broker_filled_only_in_part_is_told_as_that(seat: Seat, 
     assert reply.problem is not None
     assert (reply.exit_code, reply.problem.code) == (8, "REDUCED_OTHERWISE")
     if changed:
-        assert "now has 2.5 of 5: the book changed meanwhile" in reply.data.sentence
+        assert "now has 2.5 of 5: the book changed in the meantime" in reply.data.sentence
     else:
         assert reply.data.sentence == f"The broker filled 1.5 of the 2 to close: {deal} now has 3.5 of 5."
         assert reply.data.next == f"capcli close {deal} --size 0.5"
@@ -532,7 +532,7 @@ def test_a_part_that_is_being_sent_is_told_to_be_under_way(
         monkeypatch.setattr(seat.app.order_context.broker, "send", send)
     assert reduce(seat, deal, "2", begun=begun.append).exit_code == 0
     problem = told[0].problem
-    assert problem.message.startswith(f"The partial close of {deal} is under way and goes on.")
+    assert problem.message.startswith(f"The partial close of {deal} is still running.")
     assert (problem.next, told[0].data.state) == (
         f"capcli positions {deal}",
         S.SENDING if sent else S.CLAIMED,

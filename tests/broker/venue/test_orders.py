@@ -147,7 +147,11 @@ def rejected(reason: str) -> dict[str, Any]:
     [
         (rejected("RC_NOT_ENOUGH_MARGIN"), "not enough available for the margin", "capcli accounts"),
         ({**rejected(""), "reason": "REQUIRED_GSL"}, "demands a guaranteed stop", "--guaranteed"),
-        (rejected("A_WORD_OF_TOMORROW"), "Broker said no: A_WORD_OF_TOMORROW.", "capcli markets show GOLD"),
+        (
+            rejected("A_WORD_OF_TOMORROW"),
+            "The broker rejected it: A_WORD_OF_TOMORROW.",
+            "capcli markets show GOLD",
+        ),
         (rejected("CLOSED_MARKET"), "the market is closed", "capcli markets show GOLD"),
     ],
 )
@@ -173,7 +177,7 @@ def test_a_rejected_confirm_is_a_sentence_with_a_next_step(
         ("error.vallidation.guaranteed-stop-loss.required", "demands a guaranteed stop", "--guaranteed"),
         ("error.validation.limit.price", "off the market's price step", "capcli markets show GOLD"),
         ("error.invalid.from", "cannot read a date", "capcli health"),
-        ("error.brand.new: 7", "Broker said no: error.brand.new: 7.", "capcli markets show GOLD"),
+        ("error.brand.new: 7", "The broker rejected it: error.brand.new: 7.", "capcli markets show GOLD"),
     ],
 )
 def test_a_refused_order_is_a_sentence_with_a_command_that_would_work(

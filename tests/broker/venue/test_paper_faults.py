@@ -55,7 +55,7 @@ CASES = {
     ),
     "a_rejection": Case("reject", EXECUTE, {"state": "REJECTED"}, 6, "not enough available for the margin"),
     "a_rejection_for_an_unknown_reason": Case(
-        "reject --value OF_TOMORROW", EXECUTE, {}, 6, "Broker said no: OF_TOMORROW."
+        "reject --value OF_TOMORROW", EXECUTE, {}, 6, "The broker rejected it: OF_TOMORROW."
     ),
     **{
         f"a_refusal_{place}": Case(f"refuse --value '{code}'", EXECUTE, {"state": "REFUSED"}, 6)
