@@ -1186,7 +1186,8 @@ class App:
     @property
     def portfolio(self) -> "Portfolio":
         from capcli.account.portfolio import Portfolio
-        from capcli.reconcile.deal_account import account_of, orders_known
+        from capcli.reconcile.deal_account import account_of
+        from capcli.store.order_notes import order_notes
 
         def opened_on(deal_id: str) -> str | None:
             return account_of(self.journal, self.env, self.host, deal_id)
@@ -1197,7 +1198,7 @@ class App:
                 self.broker,
                 self._halt_switch,
                 opened_on,
-                lambda names: orders_known(lambda: self.journal, self.env, self.host, names),
+                lambda names: order_notes(self.folders.journal, self.env, self.host, names),
             ),
         )
 

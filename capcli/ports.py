@@ -644,10 +644,6 @@ class Journal(Protocol):
         """Return which attempt owns each of these references, orders and deals; the others are left out."""
         ...
 
-    def opening_previews(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, PreviewRecord]:
-        """Return the preview behind each of these orders and deals, of those that an order here owns."""
-        ...
-
     def changed_deals(self, env: str, host: str, deal_ids: Iterable[str]) -> frozenset[str]:
         """Return which of these deals or orders a change from here was sent for, unless it was refused."""
         ...

@@ -11,7 +11,7 @@ from capcli.domain.account import Account, Listed, OrderType, Position, Unreadab
 from capcli.domain.levels import OwnLevel, own_levels
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import EXACT, FINE, cents, percent_of
-from capcli.domain.order import OrderRequest
+from capcli.domain.notes import OrderNotes
 from capcli.errors import DealUnknown, UnreadableAnswer
 from capcli.fanout import together
 from capcli.marketdata.conversion import rates_for
@@ -125,13 +125,13 @@ class Portfolio:
         broker: Broker,
         halt: HaltSwitch,
         opened_on: Callable[[str], str | None],
-        orders_of: Callable[[Iterable[str]], Mapping[str, OrderRequest]],
+        notes_of: Callable[[Iterable[str]], Mapping[str, OrderNotes]],
     ) -> None:
-        """`orders_of` returns what was ordered here, by the deals and working orders that came of it."""
+        """`notes_of` returns what was kept with an order, by the deals and working orders that came of it."""
         self._broker = broker
         self._halt = halt
         self._opened_on = opened_on
-        self._orders_of = orders_of
+        self._notes_of = notes_of
 
     def positions(self, deal_id: str | None = None) -> Reply[PositionsFound]:
         """Return all positions, or the one with this deal id. Raises DealUnknown."""
@@ -140,7 +140,7 @@ class Portfolio:
         else:
             book = Listed((self._position(ids.deal_id(deal_id)),))
         rates = rates_for(self._broker, book.rows)
-        known = self._orders_of(name for row in book.rows for name in _names(row))
+        known = self._notes_of(name for row in book.rows for name in _names(row))
         rows = tuple(
             position_row(row, rates, next((known[name] for name in _names(row) if name in known), None))
             for row in book.rows
@@ -189,7 +189,7 @@ class Portfolio:
         wanted = None if deal_id is None else ids.deal_id(deal_id)
         found = self._broker.list_orders()
         shown = [order for order in found.rows if wanted is None or order.deal_id == wanted]
-        known = self._orders_of(order.deal_id for order in shown)
+        known = self._notes_of(order.deal_id for order in shown)
         rows = tuple(order_row(order, known.get(order.deal_id)) for order in shown)
         unreadable = tuple(row for row in found.unreadable if wanted in {None, row.deal_id})
         if wanted is not None and not (rows or unreadable):
@@ -211,7 +211,7 @@ def _names(position: Position) -> Iterator[str]:
 
 
 def position_row(
-    position: Position, rates: Mapping[str, Decimal], ordered: OrderRequest | None = None
+    position: Position, rates: Mapping[str, Decimal], kept: OrderNotes | None = None
 ) -> PositionRow:
     """Turn a position into the row that is shown, with its distances from the price it closes at."""
     price, rate = position.closing_price, rates.get(position.currency)
@@ -242,8 +242,8 @@ def position_row(
         market_status=position.market_status,
         opened_at=position.opened_at,
         working_order_id=position.working_order_id,
-        note=ordered.note if ordered else None,
-        tag=ordered.tag if ordered else None,
+        note=kept.note if kept else None,
+        tag=kept.tag if kept else None,
     )
 
 
@@ -264,7 +264,7 @@ def _percent(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
     return (part * 100 / whole).quantize(_PCT, ROUND_HALF_EVEN, EXACT)
 
 
-def order_row(order: WorkingOrder, ordered: OrderRequest | None = None) -> OrderRow:
+def order_row(order: WorkingOrder, kept: OrderNotes | None = None) -> OrderRow:
     """Turn a working order into the row that is shown."""
     price = order.offer if order.side is Side.BUY else order.bid
     return OrderRow(
@@ -286,6 +286,6 @@ def order_row(order: WorkingOrder, ordered: OrderRequest | None = None) -> Order
         good_till=order.good_till,
         market_status=order.market_status,
         created_at=order.created_at,
-        note=ordered.note if ordered else None,
-        tag=ordered.tag if ordered else None,
+        note=kept.note if kept else None,
+        tag=kept.tag if kept else None,
     )

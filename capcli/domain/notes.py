@@ -5,7 +5,18 @@ Both stay on this computer. They are data wherever they are shown: one line, no 
 
 import re
 
+from msgspec import Struct
+
 LONGEST_NOTE = 200
+
+
+class OrderNotes(Struct, frozen=True):
+    """What was kept with an order."""
+
+    note: str | None = None
+    tag: str | None = None
+
+
 _TAG = re.compile(r"[0-9a-z][0-9a-z_-]{0,31}")
 # What every shell takes as it stands between double quotes.
 _PLAIN = re.compile(r"[\w .,:+-]+")

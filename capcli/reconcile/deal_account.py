@@ -1,12 +1,11 @@
 """Where a deal is that the active account does not have: the journal knows the account of those it opened."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from capcli.domain.account import Account, Rows
-from capcli.domain.order import OrderRequest
 from capcli.errors import CapcliError, DealUnknown, UnreadableAnswer
 from capcli.ports import Broker, Journal
 
@@ -21,24 +20,6 @@ def account_of(journal: Journal, env: str, host: str, deal_id: str) -> str | Non
         attempt = journal.attempt(attempt_id) if attempt_id else None
         return attempt.account_id if attempt else None
     return None
-
-
-def orders_known(
-    journal: Callable[[], Journal], env: str, host: str, names: Iterable[str]
-) -> Mapping[str, OrderRequest]:
-    """Return the order that each of these deals and working orders came from, of those sent from here.
-
-    What the journal cannot tell is left out: a list of deals is shown without it.
-    """
-    wanted = tuple(names)
-    if not wanted:
-        return {}
-    from capcli.domain.stored_order import read_order
-
-    with suppress(CapcliError, ValueError):
-        found = journal().opening_previews(env, host, wanted)
-        return {name: read_order(preview.document).request for name, preview in found.items()}
-    return {}
 
 
 def name_account(

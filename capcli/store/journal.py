@@ -103,11 +103,6 @@ _OWNERS = "SELECT name, attempt_id FROM owned_deals WHERE env = ? AND host = ? A
 _CHANGED = """
     SELECT DISTINCT deal_id FROM attempts WHERE env = ? AND host = ? AND kind IN ('AMEND', 'WORKING_UPDATE')
     AND state NOT IN ('NOT_SENT', 'REFUSED', 'REJECTED', 'ABSENT') AND deal_id IN ({})"""
-_OPENING_PREVIEWS = """
-    SELECT owned.name, previews.* FROM owned_deals AS owned
-    JOIN attempts ON attempts.id = owned.attempt_id JOIN previews ON previews.id = attempts.preview_id
-    WHERE owned.env = ? AND owned.host = ? AND owned.name IN ({})"""
-
 # The states stand in the text, as in the index that holds no other rows.
 _FIND_UNRESOLVED = f"""
     SELECT * FROM attempts WHERE env = ? AND host = ? AND account_id = ?
@@ -424,10 +419,6 @@ class SqliteJournal:
     def owners(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, str]:
         rows = self._owning(_OWNERS, env, host, names)
         return {row["name"]: row["attempt_id"] for row in rows}
-
-    def opening_previews(self, env: str, host: str, names: Iterable[str]) -> Mapping[str, PreviewRecord]:
-        rows = self._owning(_OPENING_PREVIEWS, env, host, names)
-        return {row["name"]: preview_of(row) for row in rows}
 
     def changed_deals(self, env: str, host: str, deal_ids: Iterable[str]) -> frozenset[str]:
         return frozenset(row["deal_id"] for row in self._owning(_CHANGED, env, host, deal_ids))
