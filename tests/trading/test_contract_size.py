@@ -47,8 +47,8 @@ def test_exposure_counts_units(seat: Seat) -> None:
     found = seat.app.exposures.show().data
     silver = next(row for row in found.exposure if row.group is Grouping.MARKET)
     # The price may move between the two looks.
-    assert silver.notional == pytest.approx(20 * position.quote.bid, rel=D("0.01"))
-    assert silver.loss_at_stops == pytest.approx(20 * (position.quote.bid - D("24.50")), rel=D("0.01"))
+    assert silver.notional == pytest.approx(20 * position.bid, rel=D("0.01"))
+    assert silver.loss_at_stops == pytest.approx(20 * (position.bid - D("24.50")), rel=D("0.01"))
     assert position.leverage
     assert silver.margin == cents(20 * position.level / position.leverage)
 
