@@ -98,9 +98,9 @@ class DeskScreen(TextualApp[None]):
         if sys.platform != "win32":
             loop = asyncio.get_running_loop()
             with suppress(NotImplementedError, RuntimeError, ValueError):
-                # A signal would end the process with the terminal as it is.
-                for number in (signal.SIGTERM, signal.SIGHUP):
-                    loop.add_signal_handler(number, self.exit)
+                # It would end the process with the terminal as it is. SIGHUP does end it: the terminal is
+                # gone, and whoever still writes to it waits for ever.
+                loop.add_signal_handler(signal.SIGTERM, self.exit)
         self.set_interval(REDRAW_S, self.draw_if_changed)
         self.draw()
 

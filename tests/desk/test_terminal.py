@@ -58,12 +58,18 @@ def test_ctrl_c_and_ctrl_q_leave(environ: dict[str, str], key: str) -> None:
         assert process.wait(20) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_gives_the_screen_back(environ: dict[str, str], number: signal.Signals) -> None:
+def test_a_terminal_that_is_gone_ends_it(environ: dict[str, str]) -> None:
+    with terminal(environ, "desk") as (screen, process, _):
+        in_full(screen)
+        os.killpg(process.pid, signal.SIGHUP)
+        assert process.wait(20) == -signal.SIGHUP
+
+
+def test_sigterm_gives_the_screen_back(environ: dict[str, str]) -> None:
     with terminal(environ, "desk") as (screen, process, slave):
         before = termios.tcgetattr(slave)
         in_full(screen)
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGTERM)
         screen.until(BACK)
         process.wait(20)
         assert termios.tcgetattr(slave) == before
