@@ -133,7 +133,7 @@ def test_what_is_opened_alone_counts_for_the_stop_and_the_margin() -> None:
     whole = case_of(replace(REVERSES, stop=stop), max_risk_pct=D(1))
     risk = next(check for check in evaluate(whole) if check.rule is Rule.RISK)
     # 3 are sold at 30.00, 1 of them opens: 0.50 x 1.
-    assert risk.reason.startswith("loss at stop 0.50,")
+    assert risk.reason.startswith("loss at stop 0.50 of ")
     funds = next(check for check in evaluate(whole) if check.rule is Rule.FUNDS)
     # A tenth of 30.00 for the one that opens; two at the mid of 30.01 are set free.
     assert funds.reason == "margin 3.00 of 10,000.00 USD available, 6.00 of it freed by what it closes"

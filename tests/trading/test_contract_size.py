@@ -45,6 +45,7 @@ def test_exposure_counts_units(seat: Seat) -> None:
     with_contracts_of_ten(seat)
     (position,) = seat.app.broker.positions()
     found = seat.app.exposures.show().data
+    assert position.bid is not None
     silver = next(row for row in found.exposure if row.group is Grouping.MARKET)
     # The price may move between the two looks.
     assert silver.notional == pytest.approx(20 * position.bid, rel=D("0.01"))

@@ -73,7 +73,7 @@ CASES = {
         )
     },
     "an_error_without_a_code": Case(
-        "status --value 400", EXECUTE, {"state": "REFUSED"}, 6, "said no: status 400, no reason given."
+        "status --value 400", EXECUTE, {"state": "REFUSED"}, 6, "rejected it: status 400, no reason given."
     ),
     "a_java_class_as_code": Case("java-code --on reads --times 1", "positions", TWO),
     "long_only": Case("market-mode", PREVIEW, {"executable": True}),
