@@ -43,8 +43,8 @@ class Deadly(PaperTransport):
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
-around = Surroundings(transport=Deadly(home / "paper.db", utc_now))
-with closing(App.build(environ={"CAPCLI_HOME": str(home)}, around=around)) as app:
+runtime = Runtime(transport=Deadly(home / "paper.db", utc_now))
+with closing(App.build(environ={"CAPCLI_HOME": str(home)}, runtime=runtime)) as app:
     app.flattenings.flatten(confirmed=True, by="capcli flatten")
 """
 

@@ -132,7 +132,7 @@ class Slow(PaperTransport):
 build = App.build
 def slow(options, **more):
     app = build(options, **more)
-    app._around = Surroundings(transport=Slow(app.folders.paper, utc_now))
+    app._runtime = Runtime(transport=Slow(app.folders.paper, utc_now))
     return app
 App.build = slow
 raise SystemExit(main(Options()))
