@@ -158,7 +158,7 @@ def _where(spec: Spec, on: str | None) -> str:
 def _value(spec: Spec, text: str | None) -> str | None:
     if spec.value is None:
         if text is not None:
-            raise BadFault(f"{spec.name} has no value.")
+            raise BadFault(f"{spec.name} takes no value.")
         return None
     return spec.value.read(spec.value.default if text is None else text.strip())
 

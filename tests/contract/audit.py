@@ -36,7 +36,7 @@ def _orders(*names: str) -> tuple[str, ...]:
 
 
 def _dealing(*names: str) -> tuple[str, ...]:
-    return _tests("paper/test_dealing", *names)
+    return _tests("paper/test_matching", *names)
 
 
 def _channel(*names: str) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "confirm 404 then ACCEPTED": _faults("confirms_are_late"),
         "POST timeout with execution": _tests(
-            "paper/test_mishaps", "an_answer_takes_longer_than_the_client_waits"
+            "paper/test_fault_injection", "an_answer_takes_longer_than_the_client_waits"
         ),
         "stale `p_` confirm": _faults("after_a_close_the_opening_confirm_is_answered"),
         "activity delayed 60 s, level 0 then filled": _faults("activity_is_late_and_has_level_0_first"),

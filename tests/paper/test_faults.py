@@ -1,4 +1,4 @@
-"""Every fault that can be set, seen by a client on the same file; the wire is in test_mishaps."""
+"""Every fault that can be set, seen by a client on the same file; the wire is in test_fault_injection."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
