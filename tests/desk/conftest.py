@@ -140,8 +140,16 @@ class Place:
         self.call.close()
 
 
+async def turns(min_sleep: float = 0, max_sleep: float = 0) -> None:
+    """Let the event loop go round, in place of Textual's wait until the process looks idle: 20 ms, thrice a key."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
-def places(own_home: Path) -> Iterator[Callable[..., Place]]:
+def places(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Place]]:
+    monkeypatch.setattr("textual.app.wait_for_idle", turns)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", turns)
     opened: list[Place] = []
 
     def make(**environ: str) -> Place:
