@@ -1241,7 +1241,12 @@ class App:
     def status(self) -> "Status":
         from capcli.account.status import Status
 
-        return self._once("status", lambda: Status(self.context, lambda: self.approvals.queue().total))
+        def waiting() -> int:
+            return self.approvals.queue().total
+
+        return self._once(
+            "status", lambda: Status(self.context, waiting, lambda: self.mandates.list().data.mandates)
+        )
 
     @property
     def executions(self) -> "Executions":

@@ -1,6 +1,6 @@
 """One look at everything that matters now: money, risk, what is open, what waits, and what limits leave."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import TypeVar
@@ -13,6 +13,7 @@ from capcli.context import Context
 from capcli.domain.account import Account, Activity, Position, Transaction, UnreadableRow, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.bookings import realised
+from capcli.domain.mandate import MandateState
 from capcli.domain.money import EXACT, cents, percent_of
 from capcli.domain.order import Kind
 from capcli.errors import CapcliError
@@ -20,6 +21,7 @@ from capcli.fanout import together
 from capcli.marketdata.conversion import known_rates
 from capcli.reconcile.deal_account import active_account
 from capcli.reply import Reply
+from capcli.safety.mandate import MandateRow
 from capcli.trading.open_risk import Book, InFlightOrder, in_flight_orders, losses_in, total_at_stops
 from capcli.trading.snapshot import broker_midnight, orders_today
 
@@ -58,7 +60,8 @@ class StatusFound(Struct, frozen=True):
     read. `margin` is what is not available. `loss_at_stops` is what equity loses from now if every stop is
     hit, None (UNBOUNDED) while a position has no stop (`without_stop`) or cannot be read. `unreadable` are
     positions and orders that the broker sends in a form that cannot be read. `approvals` counts what waits
-    for a person, in every environment. `problems` say what else could not be read.
+    for a person, and `mandates` are those in force, in every environment. `problems` say what else could not
+    be read.
     """
 
     account_name: str
@@ -80,6 +83,7 @@ class StatusFound(Struct, frozen=True):
     halt: str | None
     unresolved: tuple[Unsettled, ...]
     approvals: int
+    mandates: tuple[MandateRow, ...]
     problems: tuple[str, ...] = ()
 
 
@@ -98,15 +102,19 @@ class _Seen(Struct, frozen=True):
 class Status:
     """Reads the account and the journal. Changes nothing."""
 
-    def __init__(self, context: Context, waiting: Callable[[], int]) -> None:
-        """`waiting` counts the requests that wait for a person."""
+    def __init__(
+        self, context: Context, waiting: Callable[[], int], mandates: Callable[[], Sequence[MandateRow]]
+    ) -> None:
+        """`waiting` counts the requests that wait for a person; `mandates` are those of this user."""
         self._context = context
         self._waiting = waiting
+        self._mandates = mandates
 
     def show(self) -> Reply[StatusFound]:
         """Return the status of the active account. Raises what reading accounts, positions or orders raises.
 
-        Four requests, one more for a limit on the orders of a day and for the rates of other currencies.
+        Four requests, one more for a limit on the orders of a day and for the rates of other currencies, and
+        two for what is used of a mandate that is in force here.
         """
         context, broker, problems = self._context, self._context.broker, list[str]()
         positions, orders, accounts, bookings, activity = together(
@@ -152,6 +160,7 @@ class Status:
             halt=None if halt is None else halt.words,
             unresolved=tuple(map(_unsettled, unresolved)),
             approvals=_tried(problems, self._waiting) or 0,
+            mandates=_tried(problems, self._in_force) or (),
             problems=tuple(dict.fromkeys(problems)),
         )
         return Reply(found, account.account_id)
@@ -163,6 +172,9 @@ class Status:
         if self._context.policy.max_orders_per_day is None:
             return ()
         return self._context.broker.activity(broker_midnight(self._now()), self._now())
+
+    def _in_force(self) -> tuple[MandateRow, ...]:
+        return tuple(row for row in self._mandates() if row.state is MandateState.ACTIVE)
 
     def _now(self) -> datetime:
         return self._context.broker.broker_time() or self._context.clock()

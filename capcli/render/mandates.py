@@ -1,5 +1,6 @@
 """Mandates: what is in force, how much of it is used, and what came of a grant or a revocation."""
 
+from collections.abc import Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -19,6 +20,15 @@ def view(data: Any) -> list[Block]:
 def _(data: MandatesFound) -> list[Block]:
     if not data.mandates:
         return [Line(Cell("No mandate is in force, and none ended in the last 24 hours."))]
+    blocks: list[Block] = [table(data.mandates)]
+    if data.approval != "human":
+        told = "Approval is confirm here, so nobody is asked and mandates have no effect."
+        blocks.append(Line(Cell(told, Tone.DIM)))
+    return blocks
+
+
+def table(rows: Sequence[MandateRow]) -> Table:
+    """Return a table of mandates: what they allow, and how much of it is used."""
     columns = (
         Column("Name"),
         Column("Where"),
@@ -29,11 +39,7 @@ def _(data: MandatesFound) -> list[Block]:
         Column("An order", right=True),
         Column("In all", right=True),
     )
-    blocks: list[Block] = [Table(columns, tuple(_row(row) for row in data.mandates))]
-    if data.approval != "human":
-        told = "Approval is confirm here, so nobody is asked and mandates have no effect."
-        blocks.append(Line(Cell(told, Tone.DIM)))
-    return blocks
+    return Table(columns, tuple(map(_row, rows)))
 
 
 def _row(row: MandateRow) -> tuple[Cell, ...]:

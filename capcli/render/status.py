@@ -5,6 +5,7 @@ from typing import Any
 
 from capcli.account.status import LimitLeft, StatusFound, Unsettled
 from capcli.domain.money import short
+from capcli.render import mandates
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
 from capcli.render.numbers import NOTHING, gain, money, percent
 
@@ -27,6 +28,8 @@ def _(data: StatusFound) -> list[Block]:
         blocks.append(Table(columns, tuple(map(_limit, data.limits))))
         if any(row.setting == "CAP_MAX_RISK_PCT" for row in data.limits):
             blocks.append(Line(Cell("CAP_MAX_RISK_PCT is per market and direction.", Tone.DIM)))
+    if data.mandates:
+        blocks.append(mandates.table(data.mandates))
     return [*blocks, *(Line(Cell(problem, Tone.WARN)) for problem in data.problems)]
 
 
@@ -46,7 +49,8 @@ def _account(data: StatusFound) -> tuple[tuple[str, Cell], ...]:
 
 def _at_stops(data: StatusFound) -> Cell:
     if data.loss_at_stops is not None and data.loss_pct is not None:
-        return Cell(f"-{money(data.loss_at_stops, data.currency)} ({percent(data.loss_pct)} of equity)")
+        lost = gain(-data.loss_at_stops, data.currency).text
+        return Cell(f"{lost} ({percent(data.loss_pct)} of equity)")
     if missing := len(data.without_stop):
         return Cell(f"UNBOUNDED: {missing} of {data.open_positions} positions without a stop", Tone.WARN)
     return Cell("UNBOUNDED: a position cannot be read", Tone.WARN)
@@ -62,6 +66,7 @@ def _waits(data: StatusFound) -> tuple[tuple[str, Cell], ...]:
         ("Halt", Cell("none") if data.halt is None else Cell(data.halt, Tone.BAD)),
         ("Unresolved orders", _unresolved(data.unresolved)),
         ("Approvals", _approvals(data.approvals)),
+        ("Mandates", Cell(f"{len(data.mandates)} in force" if data.mandates else "none in force")),
     )
 
 

@@ -7,6 +7,7 @@ from capcli.domain.account import OrderType
 from capcli.domain.order import Trigger
 from capcli.domain.policy import Rule
 from tests.support.fixtures import Seats
+from tests.support.mandate import HUMAN, grant
 from tests.support.seat import Seat, stop_at
 from tests.support.tap import says
 
@@ -111,3 +112,15 @@ def test_a_halt_and_a_lost_order_are_on_it(seat: Seat) -> None:
     assert [row.attempt_id for row in found.unresolved] == [attempt]
     assert found.halt is not None
     assert "lunch" in found.halt
+
+
+def test_a_mandate_is_on_it_while_it_is_in_force(seats: Seats) -> None:
+    person, assistant = seats(**HUMAN), seats(**HUMAN)
+    assert shown(assistant).mandates == ()
+    given = grant(person)
+    rows = shown(assistant).mandates
+    assert [(row.mandate_id, row.orders_used, row.charged) for row in rows] == [
+        (given.mandate.mandate_id, 0, D("0.00"))
+    ]
+    person.app.mandates.revoke(given.mandate.name, by="me")
+    assert shown(assistant).mandates == ()

@@ -141,7 +141,7 @@ class Place:
 
 
 async def turns(min_sleep: float = 0, max_sleep: float = 0) -> None:
-    """Let the event loop go round, in place of Textual's wait until the process looks idle: 20 ms, thrice a key."""
+    """Let the event loop go round, in place of Textual's wait for an idle process, 20 ms thrice for a key."""
     for _ in range(20):
         await asyncio.sleep(0)
 
