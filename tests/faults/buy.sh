@@ -1,5 +1,5 @@
 #!/bin/sh
-# Previews, looks at the figures, executes once, and ends with what became of it.
+# Previews, looks at the figures, executes once, and reports what happened to it.
 json() { printf '%s\n' "$answer" | jq -r "$1"; }
 
 answer=$(capcli --quiet preview SILVER --size 1 --stop 24.50 --json)

@@ -133,7 +133,7 @@ def test_no_pager_is_asked_for(environ, none):
 def test_a_pager_that_does_not_work_is_told_and_the_table_shown(environ, broken):
     code, shown = Terminal(environ | {"PAGER": broken}, LONG).end()
     assert code == 0
-    assert "did not show it (PAGER)" in shown
+    assert "failed (PAGER)" in shown
     assert "SOLUSD" in shown
     assert "Traceback" not in shown
 

@@ -185,7 +185,7 @@ def _edited(column: str, value: str) -> Attack:
         assert said.code in {"PREVIEW_NOT_EXECUTABLE", "CHECKS_FAILED"}, said.text
         # Closing is no new risk, but it does not happen by an edited mandate either.
         deal = stage.bot.book()[0]
-        asks(await stage.ask("cap_trade_positions_close", deal_id=deal, confirm=True), "could not be judged")
+        asks(await stage.ask("cap_trade_positions_close", deal_id=deal, confirm=True), "could not be checked")
 
     work.__name__ = f"the_{column}_edited_by_hand"
     return work
