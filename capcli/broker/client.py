@@ -465,7 +465,11 @@ class CapitalBroker:
         query |= {"dealId": deal_id} if deal_id else {}
         query |= {"filter": text} if (text := _fiql(only)) else {}
         rows = self._get(wire.Activities, "history", "activity", query=query).activities
-        return _since(start, end, translate.listed(rows, wire.ActivityRow, translate.activity))
+        found = translate.listed(rows, wire.ActivityRow, translate.activity)
+        if end is not None:
+            return found
+        older = partial(self.list_activity, deal_id=deal_id, only=only)
+        return self._from_start(start, query, found, older)
 
     def transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None
@@ -485,7 +489,12 @@ class CapitalBroker:
             return Listed(())
         query |= {"type": kind} if kind else {}
         rows = self._get(wire.Transactions, "history", "transactions", query=query).transactions
-        return _since(start, end, translate.listed(rows, wire.TransactionRow, translate.transaction))
+        found = translate.listed(rows, wire.TransactionRow, translate.transaction)
+        return (
+            found
+            if end
+            else self._from_start(start, query, found, partial(self.list_transactions, kind=kind))
+        )
 
     # The latest window has no end: a `to` of now may be the broker's future, which it refuses. Its seconds
     # are counted back by the broker's own clock, so some more are asked for and cut off again.
@@ -496,6 +505,22 @@ class CapitalBroker:
             return {"lastPeriod": str(min(ceil((now - start).total_seconds()) + _SLACK_S, _DAY_S))}
         until = self._not_future(end)
         return None if start > until else {"from": _wire_time(start), "to": _wire_time(until)}
+
+    def _from_start(
+        self,
+        start: datetime,
+        query: Mapping[str, str],
+        found: Listed[_Booked],
+        older: Callable[[datetime, datetime], Listed[_Booked]],
+    ) -> Listed[_Booked]:
+        """Cut off what was asked for besides; read what left the window while the request waited."""
+        began = (self.broker_time() or start) - timedelta(seconds=int(query["lastPeriod"]))
+        if began <= start:
+            return replace(found, rows=tuple(row for row in found.rows if row.at >= start))
+        missed = older(start, began + timedelta(seconds=1))
+        rows = tuple(row for row in missed.rows if row not in found.rows)
+        bad = tuple(row for row in missed.unreadable if row not in found.unreadable)
+        return replace(found, rows=found.rows + rows, unreadable=found.unreadable + bad)
 
     def navigation(
         self, node_id: str | None, *, limit: int = LONGEST_NODE
@@ -734,11 +759,6 @@ _LOOKS = {
     "GET /history/activity": "capcli history activity",
     "GET /history/transactions": "capcli history transactions",
 }
-
-
-def _since(start: datetime, end: datetime | None, found: Listed[_Booked]) -> Listed[_Booked]:
-    """Cut off what a window without an end was asked for besides."""
-    return replace(found, rows=tuple(row for row in found.rows if end is not None or row.at >= start))
 
 
 def _whole(found: Listed[_Row], endpoint: str) -> tuple[_Row, ...]:

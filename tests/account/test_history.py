@@ -1,6 +1,6 @@
 """History of any span: windows, bounds, filters, late rows, and a report that ties out with the cash."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import httpx
@@ -48,6 +48,28 @@ def test_what_just_happened_is_in_the_latest_window(seat: Seat) -> None:
     rows = seat.app.history.activity(Span(length=timedelta(minutes=5))).data.activities
     assert [row.type for row in rows if row.deal_id == deal] == ["POSITION", "POSITION"]
     assert [query.get("to") for query in asked(seat, "/history/activity")] == [None]
+
+
+@pytest.mark.parametrize("path", ["activity", "transactions"])
+def test_a_request_that_waits_brings_its_whole_window_all_the_same(seat: Seat, path: str) -> None:
+    """The broker counts the latest window back from its own now, which is later than when it was asked."""
+    traded(seat)
+    started = seat.time.now()
+    seat.time.sleep(10)
+    whole = shown(seat, path, started - timedelta(minutes=1))
+
+    def waits(_: httpx.Request) -> None:
+        seat.time.sleep(600)
+
+    seat.tap.breaks("GET", f"/history/{path}", before=waits)
+    assert whole
+    assert shown(seat, path, started - timedelta(minutes=1)) == whole
+
+
+def shown(seat: Seat, path: str, start: datetime) -> tuple[object, ...]:
+    if path == "activity":
+        return seat.app.history.activity(Span(start=start)).data.activities
+    return seat.app.history.transactions(Span(start=start)).data.transactions
 
 
 def swaps(rows: tuple[Activity, ...]) -> list[Activity]:
