@@ -48,6 +48,8 @@ allow trading | config set CAP_ALLOW_TRADING true
 trading on | config set CAP_ALLOW_TRADING true
 trading off | config set CAP_ALLOW_TRADING false
 disable trading | config set CAP_ALLOW_TRADING false
+stop/sl <w> entry/breakeven/break-even/be | positions breakeven {0}
+move/set stop/sl <w> entry/breakeven/break-even/be | positions breakeven {0}
 stop loss <w> <n> | positions amend {0} --stop {1}
 move sl/stop to <n> | positions amend DEAL --stop {0} | Name the position, by its number or its market.
 remove/cancel/delete stop/sl <w> | positions amend {0} --no-stop
@@ -91,8 +93,8 @@ history <date> | history activity --from {0}
 history --today | history activity --from today
 today | status
 daily/profit/loss/p&l pnl/p&l/today | status
-drawdown/winrate/win-rate | history report
-equity curve | history report
+drawdown/winrate/win-rate | history stats
+equity curve | history stats --chart
 export trades/history | history activity --csv
 export positions | positions --csv
 swap/overnight/funding/fee/commission/fees <e> | markets show {0}

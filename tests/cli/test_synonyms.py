@@ -427,9 +427,11 @@ today                                       status
 daily pnl                                   status
 pnl GOLD                                    positions GOLD
 profit today                                status
-drawdown                                    history report
-winrate                                     history report
-equity curve                                history report
+drawdown                                    history stats
+winrate                                     history stats
+equity curve                                history stats --chart
+stop 1 entry                                positions breakeven 1
+move stop 1 breakeven                       positions breakeven 1
 export trades                               history activity --csv
 trades --csv                                history activity --csv
 activity                                    history activity
