@@ -464,12 +464,14 @@ class CapitalBroker:
         query |= {"detailed": "true"}
         query |= {"dealId": deal_id} if deal_id else {}
         query |= {"filter": text} if (text := _fiql(only)) else {}
-        rows = self._get(wire.Activities, "history", "activity", query=query).activities
+        ask = Ask("GET", ("history", "activity"), query, lane=self.lane)
+        reply = self._sessions.read(ask)
+        rows = _decoded(reply, wire.Activities, ask.endpoint).activities
         found = translate.listed(rows, wire.ActivityRow, translate.activity)
         if end is not None:
             return found
         older = partial(self.list_activity, deal_id=deal_id, only=only)
-        return self._from_start(start, query, found, older)
+        return self._from_start(start, query, self._at(reply), found, older)
 
     def transactions(
         self, start: datetime, end: datetime | None, *, kind: str | None = None
@@ -488,13 +490,14 @@ class CapitalBroker:
         if query is None:
             return Listed(())
         query |= {"type": kind} if kind else {}
-        rows = self._get(wire.Transactions, "history", "transactions", query=query).transactions
+        ask = Ask("GET", ("history", "transactions"), query, lane=self.lane)
+        reply = self._sessions.read(ask)
+        rows = _decoded(reply, wire.Transactions, ask.endpoint).transactions
         found = translate.listed(rows, wire.TransactionRow, translate.transaction)
-        return (
-            found
-            if end
-            else self._from_start(start, query, found, partial(self.list_transactions, kind=kind))
-        )
+        if end is not None:
+            return found
+        older = partial(self.list_transactions, kind=kind)
+        return self._from_start(start, query, self._at(reply), found, older)
 
     # The latest window has no end: a `to` of now may be the broker's future, which it refuses. Its seconds
     # are counted back by the broker's own clock, so some more are asked for and cut off again.
@@ -510,11 +513,13 @@ class CapitalBroker:
         self,
         start: datetime,
         query: Mapping[str, str],
+        at: datetime,
         found: Listed[_Booked],
         older: Callable[[datetime, datetime], Listed[_Booked]],
     ) -> Listed[_Booked]:
         """Cut off what was asked for besides; read what left the window while the request waited."""
-        began = (self.broker_time() or start) - timedelta(seconds=int(query["lastPeriod"]))
+        # `at` is when it was answered, in whole seconds.
+        began = at + timedelta(seconds=1) - timedelta(seconds=int(query["lastPeriod"]))
         if began <= start:
             return replace(found, rows=tuple(row for row in found.rows if row.at >= start))
         missed = older(start, began + timedelta(seconds=1))
