@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from capcli.cli.pages import source
 
 ROOT = Path(__file__).parents[1] / "capcli"
@@ -157,7 +155,22 @@ def eager(node: ast.AST):
         yield from eager(child)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def each(paths):
+    """Hold a rule against every file, in one test: the message names the file."""
+
+    def held(rule):
+        def test():
+            assert paths
+            for path in paths:
+                rule(path)
+
+        test.__name__ = rule.__name__
+        return test
+
+    return held
+
+
+@each(FILES)
 def test_imports_follow_the_layout(path):
     package = package_of(path)
     if package in ROOTS:
@@ -171,7 +184,7 @@ def test_imports_follow_the_layout(path):
             )
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@each(FILES)
 def test_heavy_libraries_load_only_where_they_are_used(path):
     package = package_of(path)
     for name in imports(parsed(path), top_level=True):
@@ -180,14 +193,14 @@ def test_heavy_libraries_load_only_where_they_are_used(path):
             assert package in ADAPTERS.get(library, set()), f"{path.name} imports {library} at import time"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if package_of(p) in {"domain", *USE_CASES}], ids=str)
+@each([path for path in FILES if package_of(path) in {"domain", *USE_CASES}])
 def test_no_clock_is_read_inside(path):
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Call):
             assert ast.unparse(node.func) not in NO_CLOCKS, f"{path.name}:{node.lineno}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@each(FILES)
 def test_no_module_level_state_and_no_float_money(path):
     tree = parsed(path)
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Global)], path.name

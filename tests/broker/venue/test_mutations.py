@@ -23,7 +23,7 @@ from .answers import ORDER, POSITION, REFERENCE, SECOND, usual
 from .loopback import PREFIX, Says, Script
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-FEW, MANY, BLOCK = 200, 20_000, 2_000
+FEW, MANY, BLOCK = 100, 20_000, 2_000
 KEYS = {"CAP_API_KEY": "key-of-the-venue", "CAP_IDENTIFIER": "me@example.com", "CAP_API_PASSWORD": "pw-1"}
 # Which answers a command reads, beside those of the session.
 COMMANDS = {
