@@ -49,6 +49,15 @@ class Hand:
         page = found._page
         return f"{page.text}\n{page.question.text if page.question else ''}\n{found.hint}"
 
+    @property
+    def is_painted(self) -> bool:
+        """Say whether the page of the dialogue stands on the screen, from when on its keys are counted."""
+        found = self.screen.screen
+        if not isinstance(found, Dialog):
+            return False
+        talk = found._talk
+        return talk._painted is not None and talk._painted[0] == talk.page.digest
+
     async def until(self, true: Callable[[], object]) -> None:
         for _ in range(LOOKS):
             if true():
@@ -65,7 +74,7 @@ class Hand:
 
     async def asked(self, words: str) -> None:
         """Wait for a question, and until a person can have read it."""
-        await self.until(lambda: words in self.dialog)
+        await self.until(lambda: words in self.dialog and self.is_painted)
         await self.pilot.pause()
         self.place.time.sleep(2.1)
 
