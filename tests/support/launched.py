@@ -43,6 +43,9 @@ def main(home: str, kind: str, what: str, *words: str) -> None:
     replaced.RUNTIME_FOLDERS = Path(home, RUN)
     # A shell that starts the tests in the background lets them, and their children, ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # And one with nohup lets them ignore that their terminal is gone.
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     sys.argv = [kind, *words]
     if kind == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
