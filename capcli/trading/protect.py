@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from capcli.domain.account import Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState, Ending, Protection
 from capcli.domain.order import Kind
 from capcli.domain.stored_order import StoredOrder, read_order
-from capcli.errors import ApprovalRequired, CapcliError, DealUnknown
+from capcli.errors import ApprovalRequired, CapcliError, DealUnknown, Interrupted
 from capcli.reconcile.outcomes import Execution, StopStep, StopWork, execution_reply, missing_stop
 from capcli.reconcile.readback import filled_as
 from capcli.reconcile.reconciler import is_open
@@ -24,6 +25,9 @@ from capcli.trading.cancel import Cancellations
 from capcli.trading.close import Closings
 from capcli.trading.execute import Executions
 
+_DONE_BY = MappingProxyType(
+    {StopWork.SET: "given its stop", StopWork.CLOSE: "closed", StopWork.CANCEL: "cancelled"}
+)
 _NOT_CLOSED = "It was left open: a missing stop is not confirmed."
 
 
@@ -153,6 +157,10 @@ class ProtectedExecutions:
             reply = work(row)
         except ApprovalRequired:
             raise
+        except Interrupted:
+            # Of several steps, each says for itself what it did not send.
+            told = f"Interrupted before {deal_id} was {_DONE_BY[deed]}: that was not sent."
+            return StopStep(deal_id, deed, None, done=False, told=told)
         except CapcliError as error:
             sent = error.data.get("attempt_id") or error.details.get("attempt_id")
             return StopStep(deal_id, deed, sent, done=False, told=error.message)
