@@ -219,7 +219,7 @@ def _halting(
     return Halting(switch, journal, clock, pid=os.getpid())
 
 
-def _ask_for_env(error: EnvironmentUnknown, command: str, last: str | None) -> EnvironmentUnknown:
+def _ask_for_env(error: ConfigError, command: str, last: str | None) -> ConfigError:
     """Say which environment to name, and that nothing was sent to a guessed one."""
     used = f" ({last} was used last)" if last and last not in error.message else ""
     names = " or ".join(f"--env {env}" for env in ((last, Env.PAPER) if last else Env))

@@ -1,42 +1,27 @@
 """What can stop a command, drawn as one tree. Business outcomes (rejected, unknown) are results.
 
-CapcliError                          exit 1   a bug in capcli
-├── UsageError                       exit 2
-├── ConfigError                      exit 3
-│   ├── SettingInvalid  SettingUnknown  NotEnforced  EnvironmentUnknown  NothingToClose
-│   ├── CredentialsMissing  KeychainMissing  KeychainLocked  KeychainSilent  KeychainUnsafe
-│   ├── AccountUnknown  StateFolderUnusable  PaperFileUnusable
-│   ├── JournalUnreadable  JournalAltered  JournalBehind
-│   ├── ClientConfigBroken  ClientMissing  ServerSilent
-│   └── OutputUnusable  ExtraMissing
-├── LoginRefused                     exit 4
-│   └── EnvironmentMismatch
-├── Refused                          exit 5   (nothing was sent)
-│   ├── TradingOff  LiveLocked  Halted  NotConfirmed  ChecksFailed  DuplicateOrder
-│   ├── PinNeeded  PinMissing  PinTooShort  PinWrong
-│   ├── ApprovalRequired  ApprovalDenied  ApprovalUnknown  ApprovalElsewhere  ApprovalUnrecorded
-│   ├── ApprovalsFull
-│   ├── PreviewUnknown  PreviewExpired  PreviewNotExecutable  PreviewElsewhere
-│   ├── AttemptUnknown  AttemptElsewhere  EvidenceAgainst
-│   └── NameTaken  DemoOnly  RiskTooSmall  ReadOnly  MandateEnded  MandateUnknown
-├── BrokerRefused                    exit 6
-│   ├── EpicUnknown  DealUnknown  RulesMissing  TooFewCandles
-│   ├── UnreadableAnswer
-│   │   └── RowUnreadable
-│   └── NodeUnknown  WatchlistUnknown  WatchlistFixed  NotInWatchlist
-├── Unreachable                      exit 7
-│   └── ReadTimeout  NotTheBroker  NameUnknown  TlsFailed  ChangeUnproved  AlertNotReached
-├── MayBeLive                        exit 8
-│   └── ChangeUnseen
-├── Busy                             exit 10
-│   └── AttemptUnresolved  LateLanding  UnderWay  PartUnderWay
-├── RateLimited                      exit 11
-└── Interrupted                      exit 130
+CapcliError                exit 1    a bug in capcli
+├── UsageError             exit 2
+├── ConfigError            exit 3
+├── LoginRefused           exit 4
+├── Refused                exit 5    nothing was sent
+│   └── NotConfirmed, ApprovalRequired
+├── BrokerRefused          exit 6
+│   └── UnreadableAnswer
+├── Unreachable            exit 7
+├── MayBeLive              exit 8
+├── Busy                   exit 10
+│   └── UnderWay
+├── RateLimited            exit 11
+└── Interrupted            exit 130
+
+Below each of them are its kinds, a row for every code: what happened and what to do, as `capcli help error
+CODE` prints them. A signature names the parent, for a kind is a value to the type checker.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from msgspec import Struct, field
 
@@ -90,6 +75,13 @@ class CapcliError(Exception):
     retry_safe: ClassVar[bool] = False
     assistant_error: ClassVar[bool] = True
 
+    @classmethod
+    def kind(cls, code: str, happened: str, cure: str, **facts: bool) -> type[Self]:
+        """Make a kind of this error with a code and a page of its own; the rest it has from this one."""
+        name = code.title().replace("_", "")
+        texts = {"code": code, "__doc__": happened, "cure": cure, "__module__": cls.__module__}
+        return cast("type[Self]", type(name, (cls,), texts | facts))
+
     def __init__(self, message: str, *, next: str | None = None, **details: Any) -> None:  # noqa: A002
         super().__init__(message)
         self.message = message
@@ -137,174 +129,117 @@ class ConfigError(CapcliError):
     retry_safe = True
 
 
-class SettingInvalid(ConfigError):
-    """A setting has a value that is not allowed."""
-
-    code = "BAD_SETTING"
-    cure = (
-        "Correct the value where the message says it is set. `capcli help environment` lists what is allowed."
-    )
-
-
-class SettingUnknown(ConfigError):
-    """There is no setting of this name, in the environment or in config.toml."""
-
-    code = "UNKNOWN_SETTING"
-    cure = "Correct the name or remove it. `capcli help environment` lists every name."
-
-
-class EnvironmentUnknown(ConfigError):
-    """It is not clear which environment is meant, and a guess could act on the wrong one."""
-
-    code = "ENV_UNKNOWN"
-    cure = "Name the environment: --env paper, --env demo or --env live."
-
-
-class NothingToClose(ConfigError):
-    """The paper broker has no file here, so there are no positions."""
-
-    code = "NOTHING_TO_CLOSE"
-    cure = "On paper there is nothing to do. If the position is on demo or live, name it with --env."
-
-
-class NotEnforced(ConfigError):
-    """This setting has no effect in this version, so it is refused rather than ignored."""
-
-    code = "NOT_ENFORCED"
-    cure = "Remove the setting: capcli would ignore its rule, so it accepts no value for it."
-
-
-class CredentialsMissing(ConfigError):
-    """No credentials for this environment, or an incomplete set."""
-
-    code = "CREDENTIALS_MISSING"
-    cure = (
-        "`capcli login --env demo` stores a key. In a script set CAP_API_KEY, CAP_IDENTIFIER and "
-        "CAP_API_PASSWORD, all three."
-    )
-
-
-class KeychainMissing(ConfigError):
-    """This computer offers no protected keychain."""
-
-    code = "KEYCHAIN_MISSING"
-    cure = (
-        "On a desktop, unlock or install its keychain (GNOME Keyring, KWallet). On a server give the "
-        "credentials in the environment: `capcli help environment`."
-    )
-
-
-class KeychainLocked(ConfigError):
-    """The keychain is locked."""
-
-    code = "KEYCHAIN_LOCKED"
-    cure = "Unlock the keychain, most easily by logging in to the desktop, and run the command again."
-
-
-class KeychainSilent(ConfigError):
-    """The keychain did not answer before the deadline."""
-
-    code = "KEYCHAIN_SILENT"
-    cure = "Look for a keychain window that is waiting for an answer, then run the command again."
-
-
-class KeychainUnsafe(ConfigError):
-    """The configured keyring backend does not protect what it stores."""
-
-    code = "KEYCHAIN_UNSAFE"
-    cure = (
-        "Remove the keyring setting that chooses this backend (PYTHON_KEYRING_BACKEND or keyringrc.cfg), or "
-        "give the credentials in the environment."
-    )
-
-
-class AccountUnknown(ConfigError):
-    """The login has no account with this id."""
-
-    code = "ACCOUNT_UNKNOWN"
-    cure = "`capcli accounts` lists the accounts of this login; name one with --account."
-
-
-class JournalUnreadable(ConfigError):
-    """The journal cannot be read or written. It is never treated as empty: trading stops."""
-
-    code = "JOURNAL_UNREADABLE"
-    cure = (
-        "Keep the file. `capcli positions` shows what is open at the broker; closing works. `capcli config "
-        "path` shows where the file is."
-    )
-    retry_safe = False
-
-
-class JournalAltered(ConfigError):
-    """The journal has been altered: a row was changed, removed, moved or cut off."""
-
-    code = "JOURNAL_ALTERED"
-    cure = (
-        "`capcli history verify` names the rows. Compare them with the broker's own history, then `capcli "
-        "history accept`."
-    )
-    retry_safe = False
-
-
-class JournalBehind(ConfigError):
-    """The journal is an older copy, or not the file used last, so live orders may be missing in it."""
-
-    code = "JOURNAL_BEHIND"
-    cure = (
-        "Put the newer journal back, or compare with the broker's own history and run `capcli history "
-        "accept`."
-    )
-    retry_safe = False
-
-
-class PaperFileUnusable(ConfigError):
-    """The file of the simulated broker cannot be read or written."""
-
-    code = "PAPER_FILE"
-    cure = "Free the disk or correct the rights of the file; `capcli paper reset` begins a new paper account."
-
-
-class StateFolderUnusable(ConfigError):
-    """The state folder cannot be created or is readable by others."""
-
-    code = "STATE_FOLDER"
-    cure = "Correct the owner and rights of the folder (0700), or name another one with CAPCLI_HOME."
-
-
-class ClientConfigBroken(ConfigError):
-    """An assistant's config cannot start capcli as it is written."""
-
-    code = "CLIENT_CONFIG"
-    cure = "`capcli mcp install CLIENT` writes the entry again and keeps the others."
-
-
-class ClientMissing(ConfigError):
-    """This assistant is not installed here: neither its folder nor its command was found."""
-
-    code = "CLIENT_MISSING"
-    cure = "Install the assistant and start it once, then run `capcli mcp install` again."
-
-
-class ServerSilent(ConfigError):
-    """The MCP server does not start on this computer."""
-
-    code = "SERVER_SILENT"
-    cure = "Run `capcli mcp serve` on a terminal and read what it says; `capcli health` checks the rest."
-
-
-class OutputUnusable(ConfigError):
-    """A file cannot be written: a missing folder, no permission, or a full disk."""
-
-    code = "OUTPUT_FILE"
-    cure = "Name a file in an existing folder that you can write to, on a disk with free space."
-
-
-class ExtraMissing(ConfigError):
-    """An optional library is not installed."""
-
-    code = "EXTRA_MISSING"
-    cure = "Install the extra that the message names."
+SettingInvalid = ConfigError.kind(
+    "BAD_SETTING",
+    "A setting has a value that is not allowed.",
+    "Correct the value where the message says it is set. `capcli help environment` lists what is allowed.",
+)
+SettingUnknown = ConfigError.kind(
+    "UNKNOWN_SETTING",
+    "There is no setting of this name, in the environment or in config.toml.",
+    "Correct the name or remove it. `capcli help environment` lists every name.",
+)
+EnvironmentUnknown = ConfigError.kind(
+    "ENV_UNKNOWN",
+    "It is not clear which environment is meant, and a guess could act on the wrong one.",
+    "Name the environment: --env paper, --env demo or --env live.",
+)
+NothingToClose = ConfigError.kind(
+    "NOTHING_TO_CLOSE",
+    "The paper broker has no file here, so there are no positions.",
+    "On paper there is nothing to do. If the position is on demo or live, name it with --env.",
+)
+NotEnforced = ConfigError.kind(
+    "NOT_ENFORCED",
+    "This setting has no effect in this version, so it is refused rather than ignored.",
+    "Remove the setting: capcli would ignore its rule, so it accepts no value for it.",
+)
+CredentialsMissing = ConfigError.kind(
+    "CREDENTIALS_MISSING",
+    "No credentials for this environment, or an incomplete set.",
+    "`capcli login --env demo` stores a key. In a script set CAP_API_KEY, CAP_IDENTIFIER and "
+    "CAP_API_PASSWORD, all three.",
+)
+KeychainMissing = ConfigError.kind(
+    "KEYCHAIN_MISSING",
+    "This computer offers no protected keychain.",
+    "On a desktop, unlock or install its keychain (GNOME Keyring, KWallet). On a server give the "
+    "credentials in the environment: `capcli help environment`.",
+)
+KeychainLocked = ConfigError.kind(
+    "KEYCHAIN_LOCKED",
+    "The keychain is locked.",
+    "Unlock the keychain, most easily by logging in to the desktop, and run the command again.",
+)
+KeychainSilent = ConfigError.kind(
+    "KEYCHAIN_SILENT",
+    "The keychain did not answer before the deadline.",
+    "Look for a keychain window that is waiting for an answer, then run the command again.",
+)
+KeychainUnsafe = ConfigError.kind(
+    "KEYCHAIN_UNSAFE",
+    "The configured keyring backend does not protect what it stores.",
+    "Remove the keyring setting that chooses this backend (PYTHON_KEYRING_BACKEND or keyringrc.cfg), or "
+    "give the credentials in the environment.",
+)
+AccountUnknown = ConfigError.kind(
+    "ACCOUNT_UNKNOWN",
+    "The login has no account with this id.",
+    "`capcli accounts` lists the accounts of this login; name one with --account.",
+)
+JournalUnreadable = ConfigError.kind(
+    "JOURNAL_UNREADABLE",
+    "The journal cannot be read or written. It is never treated as empty: trading stops.",
+    "Keep the file. `capcli positions` shows what is open at the broker; closing works. `capcli config "
+    "path` shows where the file is.",
+    retry_safe=False,
+)
+JournalAltered = ConfigError.kind(
+    "JOURNAL_ALTERED",
+    "The journal has been altered: a row was changed, removed, moved or cut off.",
+    "`capcli history verify` names the rows. Compare them with the broker's own history, then `capcli "
+    "history accept`.",
+    retry_safe=False,
+)
+JournalBehind = ConfigError.kind(
+    "JOURNAL_BEHIND",
+    "The journal is an older copy, or not the file used last, so live orders may be missing in it.",
+    "Put the newer journal back, or compare with the broker's own history and run `capcli history accept`.",
+    retry_safe=False,
+)
+PaperFileUnusable = ConfigError.kind(
+    "PAPER_FILE",
+    "The file of the simulated broker cannot be read or written.",
+    "Free the disk or correct the rights of the file; `capcli paper reset` begins a new paper account.",
+)
+StateFolderUnusable = ConfigError.kind(
+    "STATE_FOLDER",
+    "The state folder cannot be created or is readable by others.",
+    "Correct the owner and rights of the folder (0700), or name another one with CAPCLI_HOME.",
+)
+ClientConfigBroken = ConfigError.kind(
+    "CLIENT_CONFIG",
+    "An assistant's config cannot start capcli as it is written.",
+    "`capcli mcp install CLIENT` writes the entry again and keeps the others.",
+)
+ClientMissing = ConfigError.kind(
+    "CLIENT_MISSING",
+    "This assistant is not installed here: neither its folder nor its command was found.",
+    "Install the assistant and start it once, then run `capcli mcp install` again.",
+)
+ServerSilent = ConfigError.kind(
+    "SERVER_SILENT",
+    "The MCP server does not start on this computer.",
+    "Run `capcli mcp serve` on a terminal and read what it says; `capcli health` checks the rest.",
+)
+OutputUnusable = ConfigError.kind(
+    "OUTPUT_FILE",
+    "A file cannot be written: a missing folder, no permission, or a full disk.",
+    "Name a file in an existing folder that you can write to, on a disk with free space.",
+)
+ExtraMissing = ConfigError.kind(
+    "EXTRA_MISSING", "An optional library is not installed.", "Install the extra that the message names."
+)
 
 
 class LoginRefused(CapcliError):
@@ -328,11 +263,11 @@ class SessionLost(CapcliError):
     retry_safe = True
 
 
-class EnvironmentMismatch(LoginRefused):
-    """The credentials belong to the other environment."""
-
-    code = "ENV_MISMATCH"
-    cure = "Use the environment that the key was made for, or make a key there: `capcli login --env demo`."
+EnvironmentMismatch = LoginRefused.kind(
+    "ENV_MISMATCH",
+    "The credentials belong to the other environment.",
+    "Use the environment that the key was made for, or make a key there: `capcli login --env demo`.",
+)
 
 
 class Refused(CapcliError):
@@ -348,31 +283,23 @@ class Refused(CapcliError):
     by_person: bool = False
 
 
-class TradingOff(Refused):
-    """The trading switch is off."""
-
-    code = "TRADING_OFF"
-    cure = (
-        "Set CAP_ALLOW_TRADING=true when you want orders to be sent. A person on a terminal may close "
-        "without it."
-    )
-
-
-class LiveLocked(Refused):
-    """The go-live checklist is not complete, so live accepts no change."""
-
-    code = "LIVE_LOCKED"
-    cure = "Complete `capcli live checklist` on a terminal. Prices, positions and previews work without it."
-
-
-class Halted(Refused):
-    """Trading is halted: nothing that adds risk is sent until a person resumes."""
-
-    code = "HALTED"
-    cure = (
-        "Find out why: `capcli positions` says who halted and when. `capcli resume` ends it. Closing and "
-        "cancelling still work."
-    )
+TradingOff = Refused.kind(
+    "TRADING_OFF",
+    "The trading switch is off.",
+    "Set CAP_ALLOW_TRADING=true when you want orders to be sent. A person on a terminal may close "
+    "without it.",
+)
+LiveLocked = Refused.kind(
+    "LIVE_LOCKED",
+    "The go-live checklist is not complete, so live accepts no change.",
+    "Complete `capcli live checklist` on a terminal. Prices, positions and previews work without it.",
+)
+Halted = Refused.kind(
+    "HALTED",
+    "Trading is halted: nothing that adds risk is sent until a person resumes.",
+    "Find out why: `capcli positions` says who halted and when. `capcli resume` ends it. Closing and "
+    "cancelling still work.",
+)
 
 
 class NotConfirmed(Refused):
@@ -382,36 +309,21 @@ class NotConfirmed(Refused):
     cure = "Review it, then run the next command, which confirms it."
 
 
-class PinNeeded(Refused):
-    """This needs the PIN for live, which a person types on a terminal."""
+PinNeeded = Refused.kind(
+    "PIN_NEEDED",
+    "This needs the PIN for live, which a person types on a terminal.",
+    "Run the command on a terminal, where a person can type the PIN.",
+)
+PinMissing = Refused.kind("PIN_MISSING", "No PIN is set yet.", "`capcli live checklist` sets the PIN.")
+PinTooShort = Refused.kind("PIN_TOO_SHORT", "The new PIN is too short.", "Choose a longer PIN.")
 
-    code = "PIN_NEEDED"
-    cure = "Run the command on a terminal, where a person can type the PIN."
-
-
-class PinMissing(Refused):
-    """No PIN is set yet."""
-
-    code = "PIN_MISSING"
-    cure = "`capcli live checklist` sets the PIN."
-
-
-class PinTooShort(Refused):
-    """The new PIN is too short."""
-
-    code = "PIN_TOO_SHORT"
-    cure = "Choose a longer PIN."
-
-
-class PinWrong(Refused):
-    """The PIN is wrong, or it was tried too soon after too many wrong ones."""
-
-    code = "PIN_WRONG"
-    cure = (
-        "Wait as long as the message says and try again. If it is forgotten: `capcli logout --forget --env "
-        "live`, log in, and complete the checklist again."
-    )
-    retry_safe = False
+PinWrong = Refused.kind(
+    "PIN_WRONG",
+    "The PIN is wrong, or it was tried too soon after too many wrong ones.",
+    "Wait as long as the message says and try again. If it is forgotten: `capcli logout --forget --env "
+    "live`, log in, and complete the checklist again.",
+    retry_safe=False,
+)
 
 
 class OrderNotConfirmed(NotConfirmed):
@@ -433,157 +345,110 @@ class ApprovalRequired(Refused):
         return str(self.details["approval_code"])
 
 
-class ApprovalDenied(Refused):
-    """A person was asked and said no."""
-
-    code = "APPROVAL_DENIED"
-    cure = "There is nothing to repeat. For another order, make another preview."
-    retry_safe = False
-
-
-class ApprovalUnknown(Refused):
-    """No request is waiting under this code: there was none, it expired, or it was decided."""
-
-    code = "APPROVAL_UNKNOWN"
-    cure = "`capcli approve` lists the waiting requests. If there are none, make a new preview."
-
-
-class ApprovalElsewhere(Refused):
-    """The request under this code belongs to another environment or host."""
-
-    code = "APPROVAL_ELSEWHERE"
-    cure = "Name the environment of the request with --env."
-
-
-class ApprovalsFull(Refused):
-    """Five requests of one client are already waiting for a person, the maximum."""
-
-    code = "APPROVALS_FULL"
-    cure = "A person decides those with `capcli approve --watch`; then the same call asks for this one."
-
-
-class ApprovalUnrecorded(Refused):
-    """A person has to approve it, but the journal cannot store an approval."""
-
-    code = "APPROVAL_UNRECORDED"
-    cure = (
-        "Run the command that the message names on a terminal. `capcli health` says what is wrong with the "
-        "journal."
-    )
-
-
-class ChecksFailed(Refused):
-    """A new check of the market or the account failed."""
-
-    code = "CHECKS_FAILED"
-    cure = (
-        "The message names each check that failed, with the bound. Change the order or the limit, and "
-        "preview again."
-    )
-
-
-class DuplicateOrder(Refused):
-    """The same order was sent less than a minute ago."""
-
-    code = "DUPLICATE"
-    cure = "If you mean a second one, add --again. If not, there is nothing to do."
-
-
-class NameTaken(Refused):
-    """A watchlist or a mandate of this name exists already."""
-
-    code = "NAME_TAKEN"
-    cure = "Choose another name, or add to the watchlist that is there."
-    retry_safe = True
-
-
-class PreviewUnknown(Refused):
-    """No preview has this id."""
-
-    code = "PREVIEW_UNKNOWN"
-    cure = (
-        "Check the id. If the preview was made on another computer or in another state folder, preview again "
-        "here."
-    )
-
-
-class PreviewExpired(Refused):
-    """The preview has expired."""
-
-    code = "PREVIEW_EXPIRED"
-    cure = "Preview again: the price may have moved. CAP_PREVIEW_TTL_S sets how long a preview is valid."
-
-
-class PreviewNotExecutable(Refused):
-    """The preview failed its checks when it was made."""
-
-    code = "PREVIEW_NOT_EXECUTABLE"
-    cure = "Make a new preview that passes its checks."
-
-
-class PreviewElsewhere(Refused):
-    """The preview belongs to another environment, host, account or kind."""
-
-    code = "PREVIEW_ELSEWHERE"
-    cure = "Run it with the environment and account it was made for; the message names them."
-
-
-class AttemptUnknown(Refused):
-    """No attempt has this id."""
-
-    code = "ATTEMPT_UNKNOWN"
-    cure = "`capcli history executions` lists the attempts of this computer."
-
-
-class AttemptElsewhere(Refused):
-    """The attempt belongs to another environment, host or account."""
-
-    code = "ATTEMPT_ELSEWHERE"
-    cure = "Name its environment and account; the message has them."
-
-
-class EvidenceAgainst(Refused):
-    """Your verdict on the order contradicts what the broker shows, or it is too early to say."""
-
-    code = "EVIDENCE_AGAINST"
-    cure = "Look at the positions and at the broker's own history. `capcli reconcile` looks again."
-    retry_safe = False
-
-
-class DemoOnly(Refused):
-    """This works with practice money only."""
-
-    code = "DEMO_ONLY"
-    cure = "Use --env demo or --env paper."
-    retry_safe = False
-
-
-class MandateEnded(Refused):
-    """The mandate that would have covered it ended, or its last order was used, a moment ago."""
-
-    code = "MANDATE_ENDED"
-    cure = "`capcli mandate list` shows what is in force. The same call again asks a person."
-
-
-class MandateUnknown(Refused):
-    """No mandate of this name is in force."""
-
-    code = "MANDATE_UNKNOWN"
-    cure = "`capcli mandate list` shows the names and environments of those that are."
-
-
-class ReadOnly(Refused):
-    """This MCP server was started with --read-only, and the request would change something."""
-
-    code = "READ_ONLY"
-    cure = "Start the server without --read-only if assistants may change this."
-
-
-class RiskTooSmall(Refused):
-    """The risk you gave is too small for the smallest size."""
-
-    code = "RISK_TOO_SMALL"
-    cure = "Risk more, put the stop nearer, or choose a market with a smaller minimum size."
+ApprovalDenied = Refused.kind(
+    "APPROVAL_DENIED",
+    "A person was asked and said no.",
+    "There is nothing to repeat. For another order, make another preview.",
+    retry_safe=False,
+)
+ApprovalUnknown = Refused.kind(
+    "APPROVAL_UNKNOWN",
+    "No request is waiting under this code: there was none, it expired, or it was decided.",
+    "`capcli approve` lists the waiting requests. If there are none, make a new preview.",
+)
+ApprovalElsewhere = Refused.kind(
+    "APPROVAL_ELSEWHERE",
+    "The request under this code belongs to another environment or host.",
+    "Name the environment of the request with --env.",
+)
+ApprovalsFull = Refused.kind(
+    "APPROVALS_FULL",
+    "Five requests of one client are already waiting for a person, the maximum.",
+    "A person decides those with `capcli approve --watch`; then the same call asks for this one.",
+)
+ApprovalUnrecorded = Refused.kind(
+    "APPROVAL_UNRECORDED",
+    "A person has to approve it, but the journal cannot store an approval.",
+    "Run the command that the message names on a terminal. `capcli health` says what is wrong with the "
+    "journal.",
+)
+ChecksFailed = Refused.kind(
+    "CHECKS_FAILED",
+    "A new check of the market or the account failed.",
+    "The message names each check that failed, with the bound. Change the order or the limit, and "
+    "preview again.",
+)
+DuplicateOrder = Refused.kind(
+    "DUPLICATE",
+    "The same order was sent less than a minute ago.",
+    "If you mean a second one, add --again. If not, there is nothing to do.",
+)
+NameTaken = Refused.kind(
+    "NAME_TAKEN",
+    "A watchlist or a mandate of this name exists already.",
+    "Choose another name, or add to the watchlist that is there.",
+    retry_safe=True,
+)
+PreviewUnknown = Refused.kind(
+    "PREVIEW_UNKNOWN",
+    "No preview has this id.",
+    "Check the id. If the preview was made on another computer or in another state folder, preview "
+    "again here.",
+)
+PreviewExpired = Refused.kind(
+    "PREVIEW_EXPIRED",
+    "The preview has expired.",
+    "Preview again: the price may have moved. CAP_PREVIEW_TTL_S sets how long a preview is valid.",
+)
+PreviewNotExecutable = Refused.kind(
+    "PREVIEW_NOT_EXECUTABLE",
+    "The preview failed its checks when it was made.",
+    "Make a new preview that passes its checks.",
+)
+PreviewElsewhere = Refused.kind(
+    "PREVIEW_ELSEWHERE",
+    "The preview belongs to another environment, host, account or kind.",
+    "Run it with the environment and account it was made for; the message names them.",
+)
+AttemptUnknown = Refused.kind(
+    "ATTEMPT_UNKNOWN",
+    "No attempt has this id.",
+    "`capcli history executions` lists the attempts of this computer.",
+)
+AttemptElsewhere = Refused.kind(
+    "ATTEMPT_ELSEWHERE",
+    "The attempt belongs to another environment, host or account.",
+    "Name its environment and account; the message has them.",
+)
+EvidenceAgainst = Refused.kind(
+    "EVIDENCE_AGAINST",
+    "Your verdict on the order contradicts what the broker shows, or it is too early to say.",
+    "Look at the positions and at the broker's own history. `capcli reconcile` looks again.",
+    retry_safe=False,
+)
+DemoOnly = Refused.kind(
+    "DEMO_ONLY", "This works with practice money only.", "Use --env demo or --env paper.", retry_safe=False
+)
+MandateEnded = Refused.kind(
+    "MANDATE_ENDED",
+    "The mandate that would have covered it ended, or its last order was used, a moment ago.",
+    "`capcli mandate list` shows what is in force. The same call again asks a person.",
+)
+MandateUnknown = Refused.kind(
+    "MANDATE_UNKNOWN",
+    "No mandate of this name is in force.",
+    "`capcli mandate list` shows the names and environments of those that are.",
+)
+ReadOnly = Refused.kind(
+    "READ_ONLY",
+    "This MCP server was started with --read-only, and the request would change something.",
+    "Start the server without --read-only if assistants may change this.",
+)
+RiskTooSmall = Refused.kind(
+    "RISK_TOO_SMALL",
+    "The risk you gave is too small for the smallest size.",
+    "Risk more, put the stop nearer, or choose a market with a smaller minimum size.",
+)
 
 
 class BrokerRefused(CapcliError):
@@ -594,84 +459,62 @@ class BrokerRefused(CapcliError):
     exit_code = Exit.BROKER_REFUSED
 
 
-class EpicUnknown(BrokerRefused):
-    """The broker has no market under this epic."""
-
-    code = "EPIC_UNKNOWN"
-    cure = "`capcli markets search` finds the epic. Epics are case-sensitive."
-    retry_safe = True
-
-
-class DealUnknown(BrokerRefused):
-    """The broker has no position or working order under this deal id."""
-
-    code = "DEAL_UNKNOWN"
-    cure = (
-        "`capcli positions` and `capcli orders` show what is open; the deal may be closed, or on another "
-        "account."
-    )
-    retry_safe = True
-
-
-class NodeUnknown(BrokerRefused):
-    """The tree of market categories has no node of this name."""
-
-    code = "NODE_UNKNOWN"
-    cure = "`capcli markets browse` shows the nodes."
-    retry_safe = True
-
-
-class WatchlistUnknown(BrokerRefused):
-    """The login has no watchlist with this id or name."""
-
-    code = "WATCHLIST_UNKNOWN"
-    cure = "`capcli watchlists` shows ids and names."
-    retry_safe = True
-
-
-class WatchlistFixed(BrokerRefused):
-    """The broker's own watchlists cannot be changed."""
-
-    code = "WATCHLIST_FIXED"
-    cure = "Create a watchlist of your own and add to that."
-    retry_safe = True
-
-
-class NotInWatchlist(BrokerRefused):
-    """The market is not in the watchlist."""
-
-    code = "NOT_IN_WATCHLIST"
-    cure = "`capcli watchlists show` lists its markets."
-    retry_safe = True
-
-
-class RulesMissing(BrokerRefused):
-    """The broker sent a market without the dealing rules that an order needs."""
-
-    code = "RULES_MISSING"
-    cure = (
-        "Try again later, or trade this market in the broker's own app. capcli never invents a dealing rule."
-    )
-    retry_safe = True
-
-
-class TooFewCandles(BrokerRefused):
-    """The broker has too few closed candles to measure how far a market moves."""
-
-    code = "TOO_FEW_CANDLES"
-    cure = "Name the stop yourself, with --stop or --stop-distance."
-    retry_safe = True
-
-
-class NoQuote(BrokerRefused):
-    """The broker sends no price for this market now, for example because it is suspended."""
-
-    code = "NO_QUOTE"
-    cure = (
-        "`capcli markets show` has its status, rules and hours. A position in it can still be closed by its "
-        "deal id."
-    )
-    retry_safe = True
+EpicUnknown = BrokerRefused.kind(
+    "EPIC_UNKNOWN",
+    "The broker has no market under this epic.",
+    "`capcli markets search` finds the epic. Epics are case-sensitive.",
+    retry_safe=True,
+)
+DealUnknown = BrokerRefused.kind(
+    "DEAL_UNKNOWN",
+    "The broker has no position or working order under this deal id.",
+    "`capcli positions` and `capcli orders` show what is open; the deal may be closed, or on another "
+    "account.",
+    retry_safe=True,
+)
+NodeUnknown = BrokerRefused.kind(
+    "NODE_UNKNOWN",
+    "The tree of market categories has no node of this name.",
+    "`capcli markets browse` shows the nodes.",
+    retry_safe=True,
+)
+WatchlistUnknown = BrokerRefused.kind(
+    "WATCHLIST_UNKNOWN",
+    "The login has no watchlist with this id or name.",
+    "`capcli watchlists` shows ids and names.",
+    retry_safe=True,
+)
+WatchlistFixed = BrokerRefused.kind(
+    "WATCHLIST_FIXED",
+    "The broker's own watchlists cannot be changed.",
+    "Create a watchlist of your own and add to that.",
+    retry_safe=True,
+)
+NotInWatchlist = BrokerRefused.kind(
+    "NOT_IN_WATCHLIST",
+    "The market is not in the watchlist.",
+    "`capcli watchlists show` lists its markets.",
+    retry_safe=True,
+)
+RulesMissing = BrokerRefused.kind(
+    "RULES_MISSING",
+    "The broker sent a market without the dealing rules that an order needs.",
+    "Try again later, or trade this market in the broker's own app. capcli never invents a dealing rule.",
+    retry_safe=True,
+)
+TooFewCandles = BrokerRefused.kind(
+    "TOO_FEW_CANDLES",
+    "The broker has too few closed candles to measure how far a market moves.",
+    "Name the stop yourself, with --stop or --stop-distance.",
+    retry_safe=True,
+)
+NoQuote = BrokerRefused.kind(
+    "NO_QUOTE",
+    "The broker sends no price for this market now, for example because it is suspended.",
+    "`capcli markets show` has its status, rules and hours. A position in it can still be closed by its "
+    "deal id.",
+    retry_safe=True,
+)
 
 
 class UnreadableAnswer(BrokerRefused):
@@ -682,11 +525,11 @@ class UnreadableAnswer(BrokerRefused):
     retry_safe = True
 
 
-class RowUnreadable(UnreadableAnswer):
-    """One position or working order cannot be read, and this needs all of them."""
-
-    code = "UNREADABLE_ROW"
-    cure = "Look at this deal in the broker's own app; it can be closed by its id."
+RowUnreadable = UnreadableAnswer.kind(
+    "UNREADABLE_ROW",
+    "One position or working order cannot be read, and this needs all of them.",
+    "Look at this deal in the broker's own app; it can be closed by its id.",
+)
 
 
 class Unreachable(CapcliError):
@@ -701,49 +544,35 @@ class Unreachable(CapcliError):
     retry_safe = True
 
 
-class ReadTimeout(Unreachable):
-    """A read took too long."""
-
-    code = "TIMEOUT"
-    cure = "Run the same command again; --timeout waits longer for reads."
-
-
-class AlertNotReached(Unreachable):
-    """The time of --for was over before the price was reached."""
-
-    code = "ALERT_NOT_REACHED"
-    cure = "Wait longer with --for, or without it until Ctrl-C."
-
-
-class ChangeUnproved(Unreachable):
-    """The answer to a change of a watchlist was lost."""
-
-    code = "CHANGE_UNPROVED"
-    cure = "Run the same command again: it looks first, so nothing is done twice."
-
-
-class NameUnknown(Unreachable):
-    """This computer cannot look up the broker's name (DNS)."""
-
-    code = "DNS"
-    cure = "Check the connection and the name server, then run the same command again."
-
-
-class TlsFailed(Unreachable):
-    """The broker's host could not prove who it is."""
-
-    code = "TLS"
-    cure = (
-        "Check the clock of this computer and any proxy that opens TLS; do not go on through a network that "
-        "fails this."
-    )
-
-
-class NotTheBroker(Unreachable):
-    """A proxy or the login page of a network answered in place of the broker."""
-
-    code = "NOT_THE_BROKER"
-    cure = "Log in to the network (hotel, café) or correct the proxy, then run the same command again."
+ReadTimeout = Unreachable.kind(
+    "TIMEOUT", "A read took too long.", "Run the same command again; --timeout waits longer for reads."
+)
+AlertNotReached = Unreachable.kind(
+    "ALERT_NOT_REACHED",
+    "The time of --for was over before the price was reached.",
+    "Wait longer with --for, or without it until Ctrl-C.",
+)
+ChangeUnproved = Unreachable.kind(
+    "CHANGE_UNPROVED",
+    "The answer to a change of a watchlist was lost.",
+    "Run the same command again: it looks first, so nothing is done twice.",
+)
+NameUnknown = Unreachable.kind(
+    "DNS",
+    "This computer cannot look up the broker's name (DNS).",
+    "Check the connection and the name server, then run the same command again.",
+)
+TlsFailed = Unreachable.kind(
+    "TLS",
+    "The broker's host could not prove who it is.",
+    "Check the clock of this computer and any proxy that opens TLS; do not go on through a network that "
+    "fails this.",
+)
+NotTheBroker = Unreachable.kind(
+    "NOT_THE_BROKER",
+    "A proxy or the login page of a network answered in place of the broker.",
+    "Log in to the network (hotel, café) or correct the proxy, then run the same command again.",
+)
 
 
 class MayBeLive(CapcliError):
@@ -756,12 +585,12 @@ class MayBeLive(CapcliError):
     exit_code = Exit.MAY_BE_LIVE
 
 
-class ChangeUnseen(MayBeLive):
-    """A change (not an order) was sent, and its result could not be read."""
-
-    code = "CHANGE_UNSEEN"
-    cure = "Check the current state with the next command before you change it again."
-    assistant_error = False
+ChangeUnseen = MayBeLive.kind(
+    "CHANGE_UNSEEN",
+    "A change (not an order) was sent, and its result could not be read.",
+    "Check the current state with the next command before you change it again.",
+    assistant_error=False,
+)
 
 
 class Busy(CapcliError):
@@ -773,21 +602,17 @@ class Busy(CapcliError):
     retry_safe = True
 
 
-class AttemptUnresolved(Busy):
-    """An earlier order on this account may be live. No new risk is sent until that is known."""
-
-    code = "BLOCKED"
-    cure = (
-        "`capcli reconcile` settles the earlier order; new orders are possible after that. Closing is "
-        "possible now."
-    )
-
-
-class LateLanding(Busy):
-    """An order that seemed not to be placed is there after all. Check it before new risk is sent."""
-
-    code = "LATE_LANDING"
-    cure = "Look at the position, then `capcli resolve`. New orders are possible after that."
+AttemptUnresolved = Busy.kind(
+    "BLOCKED",
+    "An earlier order on this account may be live. No new risk is sent until that is known.",
+    "`capcli reconcile` settles the earlier order; new orders are possible after that. Closing is "
+    "possible now.",
+)
+LateLanding = Busy.kind(
+    "LATE_LANDING",
+    "An order that seemed not to be placed is there after all. Check it before new risk is sent.",
+    "Look at the position, then `capcli resolve`. New orders are possible after that.",
+)
 
 
 class UnderWay(Busy):
@@ -923,11 +748,15 @@ OUTCOMES: Mapping[str, Outcome] = {
 }
 
 
+def kinds() -> Iterator[type[CapcliError]]:
+    """Yield every error that has a code of its own."""
+    found: list[type[CapcliError]] = [CapcliError]
+    for kind in found:
+        found += kind.__subclasses__()
+        if "code" in vars(kind) and kind is not CapcliError:
+            yield kind
+
+
 def kind_of(code: str | None) -> type[CapcliError] | None:
     """Return the error that has a code, as the journal keeps it; None when none has."""
-    kinds: list[type[CapcliError]] = [CapcliError]
-    for kind in kinds:
-        if kind.code == code and kind is not CapcliError:
-            return kind
-        kinds += kind.__subclasses__()
-    return None
+    return next((kind for kind in kinds() if kind.code == code), None)

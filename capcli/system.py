@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from capcli.errors import Busy, SettingInvalid, StateFolderUnusable
+from capcli.errors import Busy, ConfigError, SettingInvalid, StateFolderUnusable
 
 RUNTIME_FOLDERS = Path("/run/user")
 XDG = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
@@ -285,7 +285,7 @@ def read_guarded(file: Path) -> dict[str, Any] | None:
     return found
 
 
-def _unreadable(file: Path, why: str) -> StateFolderUnusable:
+def _unreadable(file: Path, why: str) -> ConfigError:
     return StateFolderUnusable(f"{file} cannot be read: {why}.", next="capcli config path")
 
 

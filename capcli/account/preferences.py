@@ -20,6 +20,7 @@ from capcli.errors import (
     ChecksFailed,
     DemoOnly,
     Exit,
+    MayBeLive,
     OrderNotConfirmed,
     Problem,
     UsageError,
@@ -437,7 +438,7 @@ def _topped(
     return Reply(data, now.account_id, None if done else problem)
 
 
-def _unseen(name: str, command: str, answer: Answer) -> ChangeUnseen:
+def _unseen(name: str, command: str, answer: Answer) -> MayBeLive:
     return ChangeUnseen(
         f"{name} was sent ({_detail(answer)}), and the result could not be read. Check before you repeat it.",
         next=command,

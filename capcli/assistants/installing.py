@@ -200,14 +200,14 @@ def _content(assistant: Assistant, file: Path, text: str) -> dict[str, Any]:
     return content
 
 
-def _broken(assistant: Assistant, file: Path, why: str) -> ClientConfigBroken:
+def _broken(assistant: Assistant, file: Path, why: str) -> ConfigError:
     return ClientConfigBroken(
         f"{assistant.title}'s config {file} {why}. It was not changed: fix it, then try again.",
         next=f"capcli mcp install {assistant.name}",
     )
 
 
-def _unsafe(assistant: Assistant, file: Path, what: str) -> ClientConfigBroken:
+def _unsafe(assistant: Assistant, file: Path, what: str) -> ConfigError:
     return ClientConfigBroken(
         f"{file} is laid out in a way in which {OURS} cannot be {what} safely. It was not changed: do it by"
         f" hand, under {assistant.key}.",

@@ -778,7 +778,7 @@ def _whole(found: Listed[_Row], endpoint: str) -> tuple[_Row, ...]:
     )
 
 
-def _epic_unknown(epic: str) -> EpicUnknown:
+def _epic_unknown(epic: str) -> BrokerRefused:
     shown = clean(epic, 64)
     return EpicUnknown(
         f"No market has the epic {shown}.", next=f"capcli markets search {shlex.quote(shown)}", epic=shown

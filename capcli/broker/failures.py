@@ -204,7 +204,7 @@ def login_refused(status: int, body: bytes) -> CapcliError:
     )
 
 
-def not_json(endpoint: str, status: int) -> NotTheBroker:
+def not_json(endpoint: str, status: int) -> Unreachable:
     """Return the error for an answer that does not look like the broker's."""
     what = "a redirect" if status // 100 == 3 else "no JSON"  # noqa: PLR2004
     likely = "A proxy or captive portal between this computer and the broker is a likely cause"

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from capcli.errors import CapcliError, Interrupted, LoginRefused, NotConfirmed, SettingInvalid, UsageError
+from capcli.errors import (
+    CapcliError,
+    ConfigError,
+    Interrupted,
+    LoginRefused,
+    NotConfirmed,
+    SettingInvalid,
+    UsageError,
+)
 from capcli.reply import Reply
 
 if TYPE_CHECKING:
@@ -246,11 +254,11 @@ class Login:
         )
 
 
-def _is_elsewhere(error: LoginRefused | SettingInvalid) -> bool:
+def _is_elsewhere(error: LoginRefused | ConfigError) -> bool:
     return error.details.get("broker_code") == _NO_ACCOUNT
 
 
-def _kept_out(error: LoginRefused | SettingInvalid) -> LoginRefused | SettingInvalid:
+def _kept_out(error: LoginRefused | ConfigError) -> LoginRefused | ConfigError:
     """Say with a refusal that ends the login what it means for the keychain."""
     if "Nothing was stored." in error.message:
         return error

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from capcli.credentials.form import checked
-from capcli.errors import CredentialsMissing, SettingInvalid
+from capcli.errors import ConfigError, CredentialsMissing, SettingInvalid
 from capcli.ports import Credentials
 from capcli.settings import CREDENTIAL_NAMES
 from capcli.settings.values import command
@@ -137,7 +137,7 @@ def _value(origin: _Origin, environ: Mapping[str, str], deadline_s: float) -> st
             return _read_file(origin)
 
 
-def _refused(origin: _Origin, why: str, *, next: str = "capcli help environment") -> SettingInvalid:  # noqa: A002
+def _refused(origin: _Origin, why: str, *, next: str = "capcli help environment") -> ConfigError:  # noqa: A002
     return SettingInvalid(f"{origin.variable} {why}. Nothing was sent.", next=next, variable=origin.variable)
 
 

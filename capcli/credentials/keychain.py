@@ -172,7 +172,7 @@ def _platform_store() -> str:
     return f"keyring.backends.{stores.get(sys.platform, 'SecretService.Keyring')}"
 
 
-def _not_loaded(error: Exception) -> KeychainMissing:
+def _not_loaded(error: Exception) -> ConfigError:
     chosen = os.environ.get("PYTHON_KEYRING_BACKEND")
     if chosen:
         return KeychainMissing(
@@ -236,7 +236,7 @@ def _awaited(answers: "queue.SimpleQueue[T]", deadline_s: float) -> T | None:
     return None
 
 
-def _silent(deadline_s: float) -> KeychainSilent:
+def _silent(deadline_s: float) -> ConfigError:
     return KeychainSilent(
         f"The keychain did not answer within {deadline_s:g} s; it may be asking for its password in a window."
         " Answer there, then try again. Nothing was sent.",

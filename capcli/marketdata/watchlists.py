@@ -233,7 +233,7 @@ def _name(text: str) -> str:
     return name
 
 
-def _fixed(found: Watchlist, verb: str) -> WatchlistFixed:
+def _fixed(found: Watchlist, verb: str) -> BrokerRefused:
     return WatchlistFixed(
         f"{found.name!r} is one of the broker's own watchlists and cannot be {verb}. Nothing was sent.",
         next=_NEXT,
@@ -258,7 +258,7 @@ def _refuse(what: str, answer: Answer) -> None:
     raise BrokerRefused(f"The broker rejected it: {what} was refused ({answer.detail}).", next=_NEXT, **facts)
 
 
-def _unproved(what: str, answer: Answer) -> ChangeUnproved:
+def _unproved(what: str, answer: Answer) -> Unreachable:
     return ChangeUnproved(
         f"{what} was sent, but is not confirmed ({answer.detail or 'no answer'}); it may still be. No"
         f" order depends on it; the same command checks first.",

@@ -3,7 +3,7 @@
 from capcli.context import Context
 from capcli.domain.attempt import AttemptRecord, AttemptState
 from capcli.domain.order import Kind
-from capcli.errors import AttemptUnresolved, LateLanding
+from capcli.errors import AttemptUnresolved, Busy, LateLanding
 from capcli.reconcile.reconciler import Reconciler
 
 _NAMES = {
@@ -63,7 +63,7 @@ def refuse_while_order_unresolved(
             )
 
 
-def _blocked(other: AttemptRecord, why: str = "") -> AttemptUnresolved:
+def _blocked(other: AttemptRecord, why: str = "") -> Busy:
     """Return the error that names the attempt in the way and the command that settles it."""
     since = f"{other.created_at:%H:%M:%S}Z"
     if other.kind in _NAMES:
@@ -78,7 +78,7 @@ def _blocked(other: AttemptRecord, why: str = "") -> AttemptUnresolved:
     )
 
 
-def _late(landed: AttemptRecord) -> LateLanding:
+def _late(landed: AttemptRecord) -> Busy:
     deals = ", ".join(landed.deal_ids)
     look = "orders" if landed.kind is Kind.WORKING else "positions"
     return LateLanding(
@@ -90,7 +90,7 @@ def _late(landed: AttemptRecord) -> LateLanding:
     )
 
 
-def _perhaps_late(attempt: AttemptRecord) -> LateLanding:
+def _perhaps_late(attempt: AttemptRecord) -> Busy:
     deals = " or ".join(attempt.candidates)
     found = f"was presumed not placed, and {deals} may be a late landing of it, or a trade by hand"
     if attempt.state is AttemptState.LANDED:

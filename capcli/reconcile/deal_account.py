@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from capcli.domain.account import Account, Rows
-from capcli.errors import CapcliError, DealUnknown, UnreadableAnswer
+from capcli.errors import BrokerRefused, CapcliError, DealUnknown, UnreadableAnswer
 from capcli.ports import Broker, Journal
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def account_of(journal: Journal, env: str, host: str, deal_id: str) -> str | Non
 
 
 def name_account(
-    error: DealUnknown, broker: Broker, opened_on: Callable[[str], str | None], deal_id: str, command: str
+    error: BrokerRefused, broker: Broker, opened_on: Callable[[str], str | None], deal_id: str, command: str
 ) -> None:
     """Say on which account a deal was looked for, and on which it is to be looked for by `command`."""
     asked = broker.account_id

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from textwrap import fill, wrap
 
-from capcli.errors import OUTCOMES, CapcliError, Exit, Outcome, UsageError
+from capcli.errors import OUTCOMES, CapcliError, Exit, Outcome, UsageError, kinds
 
 MEANINGS = {
     Exit.DONE: "done; for an order: it landed",
@@ -51,15 +51,6 @@ DO = {
     Exit.INTERRUPTED: "Run it again when you want to.",
 }
 _WIDTH = 80
-
-
-def kinds() -> Iterator[type[CapcliError]]:
-    """Yield every error that has a code of its own."""
-    found: list[type[CapcliError]] = [CapcliError]
-    for kind in found:
-        found += kind.__subclasses__()
-        if "code" in vars(kind) and kind is not CapcliError:
-            yield kind
 
 
 def outcomes() -> dict[str, Outcome]:

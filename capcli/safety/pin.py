@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from msgspec.structs import replace
 
-from capcli.errors import PinMissing, PinTooShort, PinWrong, UsageError
+from capcli.errors import PinMissing, PinTooShort, PinWrong, Refused, UsageError
 from capcli.ports import Clock, PinHash, PinKeeper
 from capcli.safety.halt import Halting
 
@@ -100,7 +100,7 @@ class Pin:
                 tries_left=0,
             )
 
-    def _wrong(self, times: int) -> PinWrong:
+    def _wrong(self, times: int) -> Refused:
         left = max(TRIES - times, 0)
         if left:
             tries = "1 try is left" if left == 1 else f"{left} tries are left"

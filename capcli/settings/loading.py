@@ -9,7 +9,14 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capcli.errors import CapcliError, EnvironmentUnknown, SettingInvalid, SettingUnknown, UsageError
+from capcli.errors import (
+    CapcliError,
+    ConfigError,
+    EnvironmentUnknown,
+    SettingInvalid,
+    SettingUnknown,
+    UsageError,
+)
 from capcli.settings.config_file import Profile, Refuse, read_profile, refuse_at_once
 from capcli.settings.table import (
     BY_NAME,
@@ -244,7 +251,7 @@ def _parsed(setting: Setting, text: str, name: str, source: str) -> Any:
     return value
 
 
-def _invalid(setting: Setting, text: str, name: str, source: str, why: str) -> SettingInvalid:
+def _invalid(setting: Setting, text: str, name: str, source: str, why: str) -> ConfigError:
     reason = slip(text) or (why if "epic" in why or "ALL" in why or setting.private else "")
     said = "set to an unusable value" if setting.private else shown(text)
     return SettingInvalid(
@@ -283,7 +290,7 @@ def _check_together(found: dict[str, _Found], refuse: Refuse) -> None:
         found[confirm] = _Found(True, found[confirm].source)
 
 
-def _clash(name: str, found: _Found, env: _Found, why: str, next_command: str) -> SettingInvalid:
+def _clash(name: str, found: _Found, env: _Found, why: str, next_command: str) -> ConfigError:
     return SettingInvalid(
         f"{name} is {written(found.value)} ({found.source}) while the environment is {env.value}"
         f" ({env.source}): {why}. Unset it or choose another environment. Nothing was sent.",

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from capcli.errors import NotEnforced
+from capcli.errors import ConfigError, NotEnforced
 from capcli.settings import values
 from capcli.settings.values import Env
 
@@ -240,7 +240,7 @@ BY_NAME = {setting.name: setting for setting in TABLE}
 BY_KEY = {setting.key: setting for setting in TABLE}
 
 
-def not_enforced(name: str, text: str, source: str) -> NotEnforced:
+def not_enforced(name: str, text: str, source: str) -> ConfigError:
     """Return the refusal of a setting whose rule is not built."""
     return NotEnforced(
         f"{name} is {values.shown(text)} ({source}), and that is not built yet. It is refused so that you"

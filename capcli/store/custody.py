@@ -20,7 +20,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from capcli.errors import CapcliError, JournalBehind, JournalUnreadable, StateFolderUnusable
+from capcli.errors import CapcliError, ConfigError, JournalBehind, JournalUnreadable, StateFolderUnusable
 from capcli.ports import Mark
 from capcli.store.events import KEYED
 from capcli.system import file_lock, private_folder, put_in_place, read_guarded
@@ -128,7 +128,7 @@ class Custody:
         row = ask("SELECT value FROM switches WHERE name = 'journal'", ())
         return None if row is None else str(row[0])
 
-    def behind(self, record: Record | None, identity: str, ask: Ask) -> JournalBehind | None:
+    def behind(self, record: Record | None, identity: str, ask: Ask) -> ConfigError | None:
         """Say what is wrong with a journal by what is remembered of it, here or of the same one elsewhere."""
         known = [record] if record is not None else self._elsewhere(identity)
         if not known:
@@ -211,7 +211,7 @@ def _seal(facts: dict[str, Any], key: bytes | None) -> str:
     return sha256(text).hexdigest() if key is None else KEYED + hmac.new(key, text, sha256).hexdigest()
 
 
-def _unusable(error: CapcliError | OSError) -> JournalUnreadable:
+def _unusable(error: CapcliError | OSError) -> ConfigError:
     cause = error.message if isinstance(error, CapcliError) else str(error)
     return JournalUnreadable(
         f"The record of the journal outside its folder cannot be used: {cause} No new risk is sent.",
@@ -219,7 +219,7 @@ def _unusable(error: CapcliError | OSError) -> JournalUnreadable:
     )
 
 
-def _forgotten(why: str) -> JournalBehind:
+def _forgotten(why: str) -> ConfigError:
     return JournalBehind(
         f"capcli keeps a note of how far this journal has got, and cannot use it: {why} So the journal "
         "may be an older copy, and orders that it does not list may be live. No new order is sent; closing "
@@ -229,7 +229,7 @@ def _forgotten(why: str) -> JournalBehind:
     )
 
 
-def _replaced(record: Record) -> JournalBehind:
+def _replaced(record: Record) -> ConfigError:
     return JournalBehind(
         f"{record.path} is not the journal that was there: that one had {record.count} events, and orders in "
         "it may be live. No new risk is sent. Put it back, or accept this one.",
@@ -237,7 +237,7 @@ def _replaced(record: Record) -> JournalBehind:
     )
 
 
-def _older(record: Record, count: int) -> JournalBehind:
+def _older(record: Record, count: int) -> ConfigError:
     return JournalBehind(
         f"The journal is older than before: it has {count} events and had {record.count}. Orders that it "
         "does not know of may be live. No new risk is sent. Put the later one back, or accept this one.",
@@ -245,7 +245,7 @@ def _older(record: Record, count: int) -> JournalBehind:
     )
 
 
-def _forked(record: Record) -> JournalBehind:
+def _forked(record: Record) -> ConfigError:
     return JournalBehind(
         f"The journal is not the one that was here: its event {record.count} is another one. No new risk is "
         "sent. Put the right one back, or accept this one.",

@@ -332,7 +332,7 @@ class Amendments:
             attempt_id=attempt.attempt_id,
         )
 
-    def _closed_meanwhile(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
+    def _closed_meanwhile(self, plan: _Plan, attempt: AttemptRecord, answer: Answer) -> BrokerRefused:
         note = "the position has been closed in the meantime"
         self._changer.record(attempt, AttemptState.REJECTED, answer, note=note)
         return DealUnknown(

@@ -308,7 +308,7 @@ class OrderAmendments:
             attempt_id=attempt.attempt_id,
         )
 
-    def _gone(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
+    def _gone(self, plan: Plan, attempt: AttemptRecord, answer: Answer) -> BrokerRefused:
         deal_id = plan.order.deal_id
         position = filled_as(self._context.broker, deal_id)
         note = f"it was filled: {position.deal_id}" if position else "it is no longer waiting"

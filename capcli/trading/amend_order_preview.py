@@ -19,7 +19,7 @@ from capcli.domain.bracket import Change
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import floor_to, plain
 from capcli.domain.order import ORDERS_PATH, ExitForm, ExitOrder, Kind
-from capcli.errors import ChecksFailed, PreviewElsewhere, PreviewExpired, PreviewUnknown, UsageError
+from capcli.errors import ChecksFailed, PreviewElsewhere, PreviewExpired, PreviewUnknown, Refused, UsageError
 from capcli.ports import AccountLock, Ids
 from capcli.reconcile.deal_account import placing
 from capcli.reconcile.reconciler import Reconciler
@@ -196,7 +196,7 @@ class OrderUpdates:
             raise self._elsewhere(record, f"account {record.account_id}")
         return record
 
-    def _elsewhere(self, record: PreviewRecord, whose: str) -> PreviewElsewhere:
+    def _elsewhere(self, record: PreviewRecord, whose: str) -> Refused:
         return PreviewElsewhere(
             f"{record.preview_id} is for {whose}, not for an update here. Nothing was sent now.",
             next="capcli orders",

@@ -121,7 +121,7 @@ class Cancellations:
         with placing(self._context, deal_id, f"capcli orders cancel {deal_id}"):
             raise self._not_waiting(deal_id)
 
-    def _not_waiting(self, deal_id: str) -> DealUnknown:
+    def _not_waiting(self, deal_id: str) -> BrokerRefused:
         position = filled_as(self._context.broker, deal_id)
         if position is not None:
             return was_filled(deal_id, position)
@@ -249,7 +249,7 @@ def find_order(broker: Broker, deal_id: str) -> WorkingOrder:
     raise no_order(deal_id)
 
 
-def no_order(deal_id: str) -> DealUnknown:
+def no_order(deal_id: str) -> BrokerRefused:
     """Return the error of an order that is no longer waiting, and of which no position is left."""
     return DealUnknown(
         f"No working order has the deal id {deal_id}, and no open position came from it: it was cancelled, "
@@ -259,7 +259,7 @@ def no_order(deal_id: str) -> DealUnknown:
     )
 
 
-def was_filled(deal_id: str, position: Position, **details: str) -> DealUnknown:
+def was_filled(deal_id: str, position: Position, **details: str) -> BrokerRefused:
     """Return the error of an order that is no longer waiting because it was filled."""
     opened = f"{position.side.value} {short(position.size)} {position.epic} at {plain(position.level)}"
     return DealUnknown(

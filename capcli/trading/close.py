@@ -228,7 +228,7 @@ class Closings:
         self._changer.record(attempt, AttemptState.UNKNOWN, answer)
         return self._unknown(target, attempt, answer.detail or "no clear answer")
 
-    def _not_here(self, target: _Target, attempt: AttemptRecord, answer: Answer) -> DealUnknown:
+    def _not_here(self, target: _Target, attempt: AttemptRecord, answer: Answer) -> BrokerRefused:
         self._changer.record(attempt, AttemptState.REFUSED, answer)
         unknown = DealUnknown(
             f"No open position has the deal id {target.deal_id}: it was closed before, or it is on another "

@@ -29,6 +29,7 @@ from capcli.errors import (
     PreviewNotExecutable,
     PreviewUnknown,
     RateLimited,
+    Refused,
 )
 from capcli.ports import AccountLock, DealTaken, Ids
 from capcli.reconcile.blocking import refuse_while_order_unresolved, refuse_while_unresolved
@@ -330,7 +331,7 @@ class Executions:
         if account_id != preview.account_id:
             raise self._other_account(preview, account_id or "no account")
 
-    def _other_account(self, preview: PreviewRecord, account_id: str) -> PreviewElsewhere:
+    def _other_account(self, preview: PreviewRecord, account_id: str) -> Refused:
         return PreviewElsewhere(
             f"{preview.preview_id} belongs to account {preview.account_id}, this is {account_id}. "
             "Nothing was sent now.",
@@ -484,7 +485,7 @@ class Executions:
         )
 
 
-def _expired(preview: PreviewRecord, why: str) -> PreviewExpired:
+def _expired(preview: PreviewRecord, why: str) -> Refused:
     return PreviewExpired(
         f"{preview.preview_id} {why} Nothing was sent. Make a new preview.", next=_preview_again(preview)
     )

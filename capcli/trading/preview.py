@@ -26,7 +26,7 @@ from capcli.domain.risk import Risk, Sizing, sized
 from capcli.domain.sizing import ExitFigures, Figures, Overnight, estimated_entry
 from capcli.domain.stored_order import StoredOrder, write_order
 from capcli.domain.unusual import Caution, CautionInput, Unusual, cautions
-from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, RiskTooSmall, UsageError
+from capcli.errors import CapcliError, ChecksFailed, Exit, Problem, Refused, RiskTooSmall, UsageError
 from capcli.fanout import together
 from capcli.ports import DayRangeBook, Ids
 from capcli.reconcile.reconcile import Reconciliation, settled_now
@@ -280,7 +280,7 @@ def sized_case(
     return check_input(context, snapshot, request, unit.order_type), found.sizing
 
 
-def _no_loss_limited(unit: CheckInput) -> ChecksFailed:
+def _no_loss_limited(unit: CheckInput) -> Refused:
     side, stop = unit.request.side, unit.figures.stop
     where = "below" if side is Side.BUY else "above"
     level = f", not at {plain(stop.level)}" if stop else ""
@@ -298,7 +298,7 @@ def _risk_too_small(
     sizing: Sizing,
     snapshot: AccountSnapshot,
     least_pct: Decimal,
-) -> RiskTooSmall:
+) -> Refused:
     least, equity = short(snapshot.rules.min_size), snapshot.account.equity
     enough = f" That takes a risk of {short(least_pct)} %, or a nearer stop." if least_pct else ""
     fits = Decimal(0) < least_pct <= _ALL

@@ -9,7 +9,17 @@ from msgspec import Struct
 from capcli.context import Context
 from capcli.domain.account import Listed, Position, WorkingOrder
 from capcli.domain.approval import Asked
-from capcli.errors import CapcliError, DealUnknown, Exit, Interrupted, Problem, RowUnreadable, WouldSend
+from capcli.errors import (
+    BrokerRefused,
+    CapcliError,
+    DealUnknown,
+    Exit,
+    Interrupted,
+    Problem,
+    RowUnreadable,
+    UnreadableAnswer,
+    WouldSend,
+)
 from capcli.ports import Broker
 from capcli.reconcile.readback import require_account
 from capcli.reply import Reply
@@ -52,7 +62,7 @@ class Swept(Struct, Generic[R, D], frozen=True):
     row: Row[R]
     data: D | None = None
     problem: Problem | None = None
-    gone: DealUnknown | None = None
+    gone: BrokerRefused | None = None
 
     @property
     def attempt_id(self) -> str | None:
@@ -214,7 +224,7 @@ class Sweep(Generic[R, D]):
         run.warnings += reply.data.warnings
         return Swept(row, reply.data, reply.problem)
 
-    def _nameless(self) -> RowUnreadable:
+    def _nameless(self) -> UnreadableAnswer:
         return RowUnreadable(
             f"The broker sends a {self.noun} without a deal id, so it cannot be named to {self.verb} it. "
             f"{self.verb.capitalize()} it in the broker's own app.",

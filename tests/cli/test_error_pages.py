@@ -37,6 +37,8 @@ def _codes(node: ast.AST) -> list[str]:
             and [getattr(name, "id", "") for name in one.targets] == ["code"]
             and isinstance(one.value, ast.Constant)
         ]
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "kind" and node.args:
+        return [one.value for one in node.args[:1] if isinstance(one, ast.Constant)]
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Problem", "_settled"} and node.args:
         return [one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant)]
     return []
