@@ -81,7 +81,7 @@ class PaperControl:
         What was lost among the forgotten orders is settled in the journal: it would block new ones for ever.
         Raises Busy while an order with an open end is being sent; then nothing was reset.
         """
-        from capcli.paper.openings import OPENINGS, openings
+        from capcli.paper.config import OPENINGS, openings
         from capcli.paper.state import reset
 
         with _readable("capcli paper reset --help"):
@@ -207,9 +207,9 @@ class PaperControl:
 def _readable(then: str = "capcli paper faults set --help") -> Iterator[None]:
     from capcli.errors import UsageError
     from capcli.paper.candle_files import BadReplay
+    from capcli.paper.config import BadAccounts
     from capcli.paper.faults import BadFault
     from capcli.paper.market_files import BadMarkets
-    from capcli.paper.openings import BadAccounts
     from capcli.settings.table import did_you_mean
 
     try:

@@ -1,4 +1,4 @@
-"""Accounts, positions with their sums, working orders and alarms as rows of paper.db."""
+"""Accounts, bookings, positions with their sums, working orders and alarms as rows of paper.db."""
 
 import sqlite3
 from decimal import Decimal
@@ -7,8 +7,11 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from capcli.paper.store import DEAL, FEE, MARGIN, OVERNIGHT
+from capcli.paper.times import SECOND_MS
 
 BUY, SELL = "BUY", "SELL"
+DEPOSIT, TRADE, SWAP = "DEPOSIT", "TRADE", "SWAP"
+PROCESSED = "PROCESSED"
 
 
 class Account(Struct, frozen=True):
@@ -95,6 +98,21 @@ class Holding(NamedTuple):
     cost: str
 
 
+class Entry(Struct, frozen=True):
+    """One booking, in the account's currency, rounded to 0.01 already.
+
+    `deal_id` is the position of a TRADE; fees and deposits carry none (API page 10.2).
+    """
+
+    account_id: str
+    at_ms: int
+    type: str
+    note: str
+    amount: Decimal
+    epic: str | None = None
+    deal_id: str | None = None
+
+
 class Alarm(NamedTuple):
     """What it stands under is a deal, an account or OVERNIGHT, as its rank says."""
 
@@ -125,6 +143,26 @@ def owner(db: sqlite3.Connection, account_id: str) -> Account:
 
 def book_cash(db: sqlite3.Connection, account_id: str, cash: Decimal) -> None:
     db.execute("UPDATE accounts SET cash = ? WHERE account_id = ?", (str(cash), account_id))
+
+
+def post(db: sqlite3.Connection, *entries: Entry) -> None:
+    """Bookings of one account and one instant, inside a write transaction."""
+    account = owner(db, entries[0].account_id)
+    book_cash(db, account.account_id, sum((entry.amount for entry in entries), account.cash))
+    watch_margin(db, account.account_id, entries[0].at_ms // SECOND_MS)
+    db.executemany(
+        "INSERT INTO transactions"
+        " (account_id, at_ms, epic, type, note, amount, deal_id, currency, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_row(entry, account.currency) for entry in entries],
+    )
+
+
+def _row(entry: Entry, currency: str) -> tuple[object, ...]:
+    return (
+        entry.account_id, entry.at_ms, entry.epic, entry.type, entry.note, str(entry.amount), entry.deal_id,
+        currency, PROCESSED,
+    )  # fmt: skip
 
 
 def prefer(db: sqlite3.Connection, account_id: str) -> None:

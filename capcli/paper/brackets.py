@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct
 
 from capcli.paper.book import ExitOrders
 from capcli.paper.catalogue import Market
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.wire import Bracket, Number, given, plain
 
 PERCENT = Decimal("0.01")

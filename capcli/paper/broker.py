@@ -26,14 +26,12 @@ from capcli.paper import (
     watchlists,
 )
 from capcli.paper.active_faults import armed, holding, strike, strike_stream
-from capcli.paper.answers import answer, refused, without_code
 from capcli.paper.catalogue import Markets
 from capcli.paper.config import Settings
-from capcli.paper.context import STREAM_URL, Call, Context, Reply, Session
+from capcli.paper.context import STREAM_URL, Call, Context, Reply, Session, answer, refused, without_code
 from capcli.paper.faults import STREAM, Fault
-from capcli.paper.messages import PREFIX, Request, Response
+from capcli.paper.messages import PREFIX, Refusal, Request, Response
 from capcli.paper.price_feed import PriceFeed
-from capcli.paper.refusal import Refusal
 from capcli.paper.settle import is_due, settle
 from capcli.paper.store import Store, reading, writing
 from capcli.paper.times import to_ms

@@ -253,3 +253,11 @@ def catalogue(
     others = {*replayed, *theirs}
     torn = {m.epic for m in found.values() if m.legs and {*m.legs} & others} - others
     return MappingProxyType({epic: market for epic, market in found.items() if epic not in torn})
+
+
+def is_rate(epic: str) -> bool:
+    """Whether the market is a currency's against the dollar, from which every conversion is made."""
+    return MARKETS[epic].kind is FOREX and DOLLAR in epic
+
+
+CURRENCIES = frozenset({DOLLAR, *(epic.replace(DOLLAR, "") for epic in MARKETS if is_rate(epic))})

@@ -6,21 +6,24 @@ A reader that is too slow is cut off once its frames fill a buffer: nothing here
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from capcli.paper import faults, strange, stream
 from capcli.paper.broker import Outlook, PaperBroker
-from capcli.paper.connection_faults import CONNECTION, Event, Receive, Send
 from capcli.paper.feed import Feed, Tick
 from capcli.paper.generator import SPANS
 from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.stream import BarLine, Conversation, Message, Unreadable
 from capcli.paper.times import SECOND_MS, to_ms
 
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+CONNECTION = "capcli.connection"  # a scope key of our own
 CONNECT = "/connect"
 LIFE_MS = 600_000  # from a message to the next (API page 12.4)
 MAX_FRAME = 1 << 16

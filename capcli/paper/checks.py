@@ -7,8 +7,8 @@ from capcli.paper.active_faults import peek, spend, strike
 from capcli.paper.book import Account
 from capcli.paper.catalogue import Market
 from capcli.paper.context import Call
+from capcli.paper.messages import Refusal
 from capcli.paper.preferences import hedges
-from capcli.paper.refusal import Refusal
 from capcli.paper.wire import Bracket, NewPosition, plain
 
 

@@ -12,9 +12,9 @@ from capcli.paper import book, money
 from capcli.paper.book import Account, Alarm, Position
 from capcli.paper.catalogue import Market
 from capcli.paper.context import Context
-from capcli.paper.exposure import Exposure, exposure_of
 from capcli.paper.generator import LEAF, index_of, start_of
 from capcli.paper.matching import close
+from capcli.paper.money import Exposure, exposure_of
 from capcli.paper.price_feed import Extent
 from capcli.paper.store import MARGIN
 

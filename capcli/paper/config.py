@@ -3,19 +3,53 @@
 import sqlite3
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from capcli.paper import ledger, market_files, recordings
-from capcli.paper.catalogue import catalogue
-from capcli.paper.openings import OPENINGS, Opening
+from capcli.paper import book, market_files, recordings
+from capcli.paper.catalogue import CURRENCIES, DOLLAR, catalogue
 from capcli.paper.price_feed import PriceFeed
 from capcli.paper.recordings import Bars
 from capcli.paper.store import TABLES, writing
 from capcli.paper.times import SECOND_MS
 
 DEFAULT_SEED = "capcli"
+_FIRST_ID, _MOST_ACCOUNTS, _MOST_CASH = 100482915730264817, 10, Decimal(10) ** 9
+
+
+class Opening(NamedTuple):
+    """An account as it is on the first day."""
+
+    account_id: str
+    name: str
+    currency: str
+    cash: Decimal
+
+
+class BadAccounts(ValueError):
+    """Accounts that cannot be opened as asked; the message says why."""
+
+
+def openings(*wanted: tuple[str, Decimal]) -> tuple[Opening, ...]:
+    """Accounts by currency and cash; the first is the preferred one. Raises BadAccounts."""
+    found: list[Opening] = []
+    for place, (currency, cash) in enumerate(wanted):
+        if currency not in CURRENCIES:
+            known = ", ".join(sorted(CURRENCIES))
+            raise BadAccounts(f"{currency[:20]!a} is no currency of the paper broker; there are: {known}.")
+        if not 0 < cash <= _MOST_CASH:
+            raise BadAccounts(f"An account begins with more than 0, at most {_MOST_CASH}.")
+        like = sum(other.currency == currency for other in found)
+        name = f"{currency} paper {like + 1}" if like else f"{currency} paper"
+        found.append(Opening(str(_FIRST_ID + 8 * place), name, currency, cash.quantize(Decimal("0.01"))))
+    if not 0 < len(found) <= _MOST_ACCOUNTS:
+        raise BadAccounts(f"A paper broker has 1 to {_MOST_ACCOUNTS} accounts.")
+    return tuple(found)
+
+
+OPENINGS = openings((DOLLAR, Decimal(10_000)), ("EUR", Decimal(5_000)))
 
 
 class Settings(Struct, frozen=True):
@@ -103,7 +137,7 @@ def create(db: sqlite3.Connection, settings: Settings, accounts: Sequence[Openin
             row,
         )
         began = settings.market_ms(settings.epoch_ms)
-        ledger.post(db, ledger.Entry(opening.account_id, began, ledger.DEPOSIT, "Deposit", opening.cash))
+        book.post(db, book.Entry(opening.account_id, began, book.DEPOSIT, "Deposit", opening.cash))
     return settings
 
 

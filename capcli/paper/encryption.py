@@ -5,7 +5,7 @@ from base64 import b64decode, b64encode
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

@@ -8,8 +8,7 @@ from msgspec.structs import replace
 
 from capcli.paper import book, faults, strange
 from capcli.paper.active_faults import peek, spend, strike
-from capcli.paper.answers import answer, refused, without_code
-from capcli.paper.context import Context
+from capcli.paper.context import Context, answer, refused, without_code
 from capcli.paper.faults import Fault
 from capcli.paper.messages import PREFIX, Cut, Mishap, Request, Response
 from capcli.paper.store import writing

@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
-from capcli.paper import checks, ledger, limits, money
+from capcli.paper import book, checks, limits, money
+from capcli.paper.book import Entry
 from capcli.paper.context import Call, Reply
-from capcli.paper.ledger import Entry
 from capcli.paper.limits import Limit
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.times import DAY_MS
 from capcli.paper.wire import TopUp, decode
 
@@ -29,8 +29,8 @@ def top_up(call: Call) -> Reply:
         raise Refusal(400, "error.account.limit.reached")
     if amount < 0 and figures.available + amount < 0:
         raise Refusal(400, "error.invalid.amount")
-    kind, note = (ledger.DEPOSIT, "Deposit") if amount > 0 else (WITHDRAWAL, "Withdrawal")
-    ledger.post(call.context.db, Entry(call.account_id, call.context.now, kind, note, amount))
+    kind, note = (book.DEPOSIT, "Deposit") if amount > 0 else (WITHDRAWAL, "Withdrawal")
+    book.post(call.context.db, Entry(call.account_id, call.context.now, kind, note, amount))
     return Reply({"successful": True})
 
 

@@ -12,8 +12,8 @@ from msgspec import Raw
 
 from capcli.paper import active_faults, faults
 from capcli.paper.context import Call, Context, Reply
+from capcli.paper.messages import Refusal
 from capcli.paper.records import find_confirm
-from capcli.paper.refusal import Refusal
 from capcli.paper.times import DAY_MS, SECOND_MS, account_local, stamp
 from capcli.paper.wire import queried, whole
 

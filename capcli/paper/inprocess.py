@@ -11,8 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from capcli.paper.broker import PaperBroker
-from capcli.paper.channel import CONNECT, Channel
-from capcli.paper.connection_faults import CONNECTION, Event
+from capcli.paper.channel import CONNECT, CONNECTION, Channel, Event
 
 _LEAVE_S = 3.0
 

@@ -4,7 +4,7 @@ import sqlite3
 
 from msgspec import Struct
 
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 
 
 class Limit(Struct, frozen=True):

@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from capcli.paper.catalogue import DOLLAR, FOREX, HOURS, KINDS, MARKETS, Kind, Market
-from capcli.paper.openings import CURRENCIES, is_rate
+from capcli.paper.catalogue import CURRENCIES, DOLLAR, FOREX, HOURS, KINDS, MARKETS, Kind, Market, is_rate
 
 D = Decimal
 _EPIC = re.compile(r"[A-Za-z0-9._-]{1,30}")

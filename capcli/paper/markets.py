@@ -5,7 +5,7 @@ from typing import Any
 
 from capcli.paper.catalogue import Market
 from capcli.paper.context import Call, Context, Quote, Reply
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.times import DAY_MS, SECOND_MS, market_local, next_overnight_charge, stamp
 
 MAX_EPICS = 50

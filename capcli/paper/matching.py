@@ -10,11 +10,10 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from capcli.paper import book, ledger, money, overnight, records
-from capcli.paper.book import ExitOrders, Position
+from capcli.paper import book, money, overnight, records
+from capcli.paper.book import TRADE, Entry, ExitOrders, Position
 from capcli.paper.catalogue import Market
 from capcli.paper.context import Context
-from capcli.paper.ledger import TRADE, Entry
 from capcli.paper.preferences import hedges, leverage_of
 from capcli.paper.records import Affected, Deal
 from capcli.paper.scheduler import arm
@@ -139,7 +138,7 @@ def _book_profit(context: Context, position: Position, size: Decimal, price: Dec
     entry = Entry(
         owner.account_id, context.now, TRADE, "Trade closed", amount, position.epic, position.deal_id
     )
-    ledger.post(context.db, entry)
+    book.post(context.db, entry)
     return amount, owner.currency
 
 

@@ -1,4 +1,4 @@
-"""The values that cross the paper broker's edge: one request in, one response out, and what becomes of it."""
+"""The values that cross the paper broker's edge: a request in; a response or a refusal out."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -43,3 +43,19 @@ class Response(Struct, frozen=True):
     headers: Mapping[str, str]
     body: bytes
     mishap: Mishap | None = None
+
+
+class Refusal(Exception):
+    """The one way a handler says no: a 4xx with the broker's error code.
+
+    `tokens`: whether the answer carries the session's tokens; two published ones do not (API page 2.2).
+
+    `bare`: what stands in place of its code (API pages 4.1, 18.14): a framework's JSON, nothing or a text.
+    """
+
+    def __init__(self, status: int, code: str, *, tokens: bool = True, bare: str | None = None) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.tokens = tokens
+        self.bare = bare

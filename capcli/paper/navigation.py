@@ -12,7 +12,7 @@ from typing import NamedTuple
 from capcli.paper import hours, markets
 from capcli.paper.catalogue import COMMODITIES, CRYPTO, FOREX, GOLD, INDICES, SHARES, Market
 from capcli.paper.context import Call, Reply
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.times import DAY_MS
 from capcli.paper.wire import whole
 

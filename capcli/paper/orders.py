@@ -13,11 +13,10 @@ from capcli.paper.book import ExitOrders, Order
 from capcli.paper.brackets import Anchor
 from capcli.paper.catalogue import Market
 from capcli.paper.context import Call, Context, Reply
+from capcli.paper.messages import Refusal
 from capcli.paper.preferences import leverage_of
 from capcli.paper.records import Affected
-from capcli.paper.refusal import Refusal
 from capcli.paper.scheduler import arm
-from capcli.paper.settle import order_deal
 from capcli.paper.times import account_local, parse, stamp
 from capcli.paper.wire import Bracket, NewOrder, OrderChange, decode, plain
 
@@ -150,7 +149,7 @@ def _level(body: NewOrder, market: Market) -> Decimal:
 
 
 def _reject(context: Context, order: Order, reference: str, reason: str) -> None:
-    deal = replace(order_deal(order, reference), level=None)
+    deal = replace(records.order_deal(order, reference), level=None)
     records.confirm_rejection(context, deal, reason)
     records.activity(context, deal, kind="WORKING_ORDER", source="SYSTEM", status="REJECTED")
 
@@ -162,7 +161,7 @@ def _keep(context: Context, order: Order, reference: str, mark: _Mark) -> None:
 
 
 def _record(context: Context, order: Order, reference: str, mark: _Mark) -> None:
-    deal = order_deal(order, reference)
+    deal = records.order_deal(order, reference)
     records.confirm(context, deal, mark.confirm, (Affected(order.deal_id, mark.affected),))
     records.activity(context, deal, kind="WORKING_ORDER", source="USER", status=mark.activity)
 

@@ -5,10 +5,9 @@ from functools import cache, partial
 
 from msgspec.structs import replace
 
-from capcli.paper import book, ledger, money, records
-from capcli.paper.book import Account, Alarm
+from capcli.paper import book, money, records
+from capcli.paper.book import SWAP, Account, Alarm, Entry
 from capcli.paper.context import Context
-from capcli.paper.ledger import SWAP, Entry
 from capcli.paper.money import PERCENT
 from capcli.paper.store import FEE, OVERNIGHT
 from capcli.paper.times import SECOND_MS, next_overnight_charge
@@ -50,7 +49,7 @@ def _charge(context: Context, owner: Account) -> None:
             deal = replace(records.deal_of(position), level=middle)
             records.activity(context, deal, kind="SWAP", source="SYSTEM", status="ACCEPTED")
     if entries:
-        ledger.post(context.db, *entries)
+        book.post(context.db, *entries)
 
 
 def _middle(context: Context, epic: str) -> Decimal:

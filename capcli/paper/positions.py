@@ -1,18 +1,21 @@
 """Positions on the wire: open, list, amend, close (API pages 6.4, 9)."""
 
 from decimal import Decimal
+from functools import cache
+from typing import Any
 
 from msgspec.structs import replace
 
-from capcli.paper import book, brackets, checks, faults, money, records, rows
+from capcli.paper import book, brackets, checks, faults, markets, money, records
 from capcli.paper.active_faults import farthest, kept, listed, strike
-from capcli.paper.book import ExitOrders, Position
+from capcli.paper.book import Account, ExitOrders, Position
 from capcli.paper.brackets import PERCENT, Anchor
 from capcli.paper.context import Call, Context, Reply
 from capcli.paper.matching import Rejected, Trade, attempt, close, confirm_status, execute, hidden_order
+from capcli.paper.messages import Refusal
 from capcli.paper.records import Affected
-from capcli.paper.refusal import Refusal
-from capcli.paper.scheduler import arm
+from capcli.paper.scheduler import arm, stop_level
+from capcli.paper.times import account_local, stamp
 from capcli.paper.wire import Bracket, NewPosition, decode, plain
 
 MARKET_CLOSED = "CLOSED_MARKET"
@@ -20,14 +23,68 @@ _UNKNOWN = "error.not-found.dealId"
 
 
 def listing(call: Call) -> Reply:
-    return Reply(rows.listing(call.context, checks.owner(call)))
+    return Reply(all_rows(call.context, checks.owner(call)))
 
 
 def show(call: Call) -> Reply:
     shown = listed(call.context, [_owned(call)])
     if not shown:
         raise Refusal(404, _UNKNOWN)
-    return Reply(rows.shown(call.context, shown[0]))
+    return Reply(one_row(call.context, shown[0]))
+
+
+def one_row(context: Context, position: Position) -> dict[str, Any]:
+    return _row(context, position, markets.summary(context, context.markets[position.epic]))
+
+
+def all_rows(context: Context, owner: Account) -> dict[str, Any]:
+    """All of an account's, oldest first; each as it is shown alone."""
+    market = cache(lambda epic: markets.summary(context, context.markets[epic]))
+    rows = listed(context, book.positions_of(context.db, owner.account_id))
+    return {"positions": [_row(context, position, market(position.epic)) for position in rows]}
+
+
+def _row(context: Context, position: Position, market: dict[str, Any]) -> dict[str, Any]:
+    row = {
+        **_head(position),
+        "upl": money.upl(context, position),
+        **_tail(context, position),
+        **_legs(position, stop_level(context, position)),
+    }
+    return {"position": row, "market": market}
+
+
+def _head(position: Position) -> dict[str, Any]:
+    return {
+        "contractSize": 1,
+        "createdDate": stamp(account_local(position.created_ms)),
+        "createdDateUTC": stamp(position.created_ms),
+        "dealId": position.deal_id,
+        "dealReference": position.reference,
+        "workingOrderId": position.order_id,
+        "size": position.size,
+        "leverage": position.leverage,
+    }
+
+
+def _tail(context: Context, position: Position) -> dict[str, Any]:
+    return {
+        "direction": position.direction,
+        "level": position.level,
+        "currency": context.markets[position.epic].currency,
+        "guaranteedStop": position.legs.guaranteed,
+    }
+
+
+def _legs(position: Position, stop: Decimal | None) -> dict[str, Any]:
+    legs: dict[str, Any] = {}
+    if stop is not None:
+        legs["stopLevel"] = stop
+    if position.legs.profit is not None:
+        legs["profitLevel"] = position.legs.profit
+    if position.legs.trail is not None:
+        legs |= {"trailingStop": True, "stopDistance": position.legs.trail}
+    return legs
 
 
 def create(call: Call) -> Reply:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from capcli.paper import book
 from capcli.paper.catalogue import COMMODITIES, CRYPTO, FOREX, INDICES, SHARES, Market
 from capcli.paper.context import Call, Reply
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.wire import NewPreferences, decode
 
 HEDGING = "hedgingMode"

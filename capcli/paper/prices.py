@@ -11,8 +11,8 @@ from capcli.paper.context import Call, Context, Reply
 from capcli.paper.generator import SPANS, index_of, start_of
 from capcli.paper.hours import DAY
 from capcli.paper.markets import known
+from capcli.paper.messages import Refusal
 from capcli.paper.price_feed import RESOLUTIONS, Candle
-from capcli.paper.refusal import Refusal
 from capcli.paper.times import SECOND_MS, market_local, stamp_seconds
 from capcli.paper.wire import queried, whole
 

@@ -56,6 +56,21 @@ def deal_of(position: Position) -> Deal:
     )
 
 
+def order_deal(order: Order, reference: str) -> Deal:
+    """A working order as confirms and activity show it."""
+    return Deal(
+        order.account_id,
+        order.epic,
+        order.deal_id,
+        reference,
+        order.direction,
+        order.size,
+        order.level,
+        order.guaranteed,
+        order.trail is not None,
+    )
+
+
 def new_deal_id(context: Context, account_id: str) -> str:
     """Those of one account are alike at both ends, and the middle counts upwards (API page 18.21)."""
     high, low = divmod(next_serial(context.db), 1 << 32)

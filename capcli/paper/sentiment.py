@@ -7,7 +7,7 @@ from typing import Any
 from capcli.paper.catalogue import Market
 from capcli.paper.context import Call, Context, Reply
 from capcli.paper.markets import known
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.times import DAY_MS
 
 _HUNDRED = Decimal("100.00")

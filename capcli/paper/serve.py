@@ -3,8 +3,10 @@
 import asyncio
 import signal
 import socket
+import struct
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,14 +19,15 @@ from capcli.domain.hosts import is_loopback
 from capcli.errors import PaperFileUnusable
 from capcli.paper.broker import SESSION, PaperBroker
 from capcli.paper.certificates import Certificate
-from capcli.paper.channel import MAX_FRAME, Channel, refuse
-from capcli.paper.connection_faults import Event, Receive, Send, lending, reply, spoil
-from capcli.paper.messages import Request, Response
+from capcli.paper.channel import CONNECTION, MAX_FRAME, Channel, Event, Receive, Send, refuse
+from capcli.paper.messages import Cut, Mishap, Request, Response
 
 if TYPE_CHECKING:
     from uvicorn import Config
 
 MAX_BODY = 1 << 20
+Application = Callable[[Event, Receive, Send], Awaitable[None]]
+_AT_ONCE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _FORBIDDEN = "403: the Host header names {}; only loopback names are served, and those of --name."
 _PLAIN = MappingProxyType({"Content-Type": "application/json"})
 
@@ -258,3 +261,46 @@ def _request(scope: Event, body: bytes, at: datetime) -> Request:
 
 def _headers(scope: Event) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def lending(application: Application, connection: asyncio.Transport) -> Application:
+    """The application, told which connection each of its requests came over."""
+
+    async def told(scope: Event, receive: Receive, send: Send) -> None:
+        await application({**scope, CONNECTION: connection}, receive, send)
+
+    return told
+
+
+async def reply(send: Send, response: Response) -> None:
+    await _begin(send, response)
+    await send({"type": "http.response.body", "body": response.body})
+
+
+async def spoil(scope: Event, receive: Receive, send: Send, response: Response, mishap: Mishap) -> None:
+    await asyncio.sleep(mishap.wait_s)
+    if mishap.cut is Cut.NOWHERE:
+        await reply(send, response)
+        return
+    if mishap.cut is Cut.IN_BODY:
+        await _begin(send, response)
+        half = response.body[: len(response.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        scope[CONNECTION].close()
+    else:
+        _reset(scope[CONNECTION])
+    await (
+        receive()
+    )  # returns when the connection is gone: an answer that is missing before is a 500 of uvicorn
+
+
+async def _begin(send: Send, response: Response) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+
+
+def _reset(connection: asyncio.Transport) -> None:
+    """RST in place of FIN: lingering for no time drops what is unsent."""
+    connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    connection.abort()

@@ -10,7 +10,7 @@ from capcli.paper.active_faults import strike
 from capcli.paper.book import Account
 from capcli.paper.config import Settings
 from capcli.paper.context import Call, Context, Reply, Session
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.times import ACCOUNT_OFFSET_HOURS
 from capcli.paper.wire import AccountChoice, Login, decode
 

@@ -7,7 +7,6 @@ from capcli.paper import book, closeout, overnight, records
 from capcli.paper.book import Alarm, Order, Position
 from capcli.paper.context import Context
 from capcli.paper.matching import Rejected, Trade, attempt, close, execute
-from capcli.paper.records import Deal
 from capcli.paper.scheduler import EXPIRED, Event, arm, next_event
 from capcli.paper.store import DEAL, FEE, MARGIN
 
@@ -69,25 +68,10 @@ def _fill(context: Context, order: Order, event: Event) -> None:
 
 def _tell(context: Context, order: Order, source: str, status: str) -> None:
     """No request did this, so the row names the reference of the one that made the order (API page 10.1)."""
-    deal = order_deal(order, records.creating_reference(context, order))
+    deal = records.order_deal(order, records.creating_reference(context, order))
     records.activity(context, deal, kind="WORKING_ORDER", source=source, status=status)
 
 
 _RINGS: Mapping[int, Callable[[Context, Alarm], None]] = MappingProxyType(
     {DEAL: _look, FEE: overnight.charge, MARGIN: closeout.look}
 )
-
-
-def order_deal(order: Order, reference: str) -> Deal:
-    """A working order as confirms and activity show it."""
-    return Deal(
-        order.account_id,
-        order.epic,
-        order.deal_id,
-        reference,
-        order.direction,
-        order.size,
-        order.level,
-        order.guaranteed,
-        order.trail is not None,
-    )

@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from capcli.paper import active_faults, book, candle_files, config, faults, market_files, recordings
 from capcli.paper.catalogue import catalogue
+from capcli.paper.config import OPENINGS, Opening
 from capcli.paper.context import Context
 from capcli.paper.faults import Fault
 from capcli.paper.generator import SPANS
-from capcli.paper.openings import OPENINGS, Opening
 from capcli.paper.price_feed import RESOLUTIONS
 from capcli.paper.recordings import Bars
 from capcli.paper.settle import settle

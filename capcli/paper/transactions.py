@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from capcli.paper.context import Call, Reply
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.times import SECOND_MS, account_local, stamp
 from capcli.paper.wire import queried, whole
 

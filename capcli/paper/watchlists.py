@@ -6,7 +6,7 @@ from typing import Any
 from capcli.paper.book import next_serial
 from capcli.paper.context import Call, Reply
 from capcli.paper.markets import known, row
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.wire import NewWatchlist, WatchlistEntry, decode
 
 LONGEST_NAME = 20

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from capcli.paper.refusal import Refusal
+from capcli.paper.messages import Refusal
 from capcli.paper.times import parse
 
 Number = Decimal | UnsetType | None

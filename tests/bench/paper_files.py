@@ -6,11 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from capcli.paper import book, config, ledger, overnight, records
-from capcli.paper.book import ExitOrders, Position
+from capcli.paper import book, config, overnight, records
+from capcli.paper.book import Entry, ExitOrders, Position
 from capcli.paper.catalogue import MARKETS
 from capcli.paper.context import Context
-from capcli.paper.ledger import Entry
 from capcli.paper.matching import close
 from capcli.paper.price_feed import PriceFeed
 from capcli.paper.scheduler import arm
@@ -30,7 +29,7 @@ def fill(path: Path, *, closed: int, opened: int, at: datetime) -> None:
         context = Context(db, PriceFeed(settings.seed), settings, to_ms(at), to_ms(at))
         with writing(db):
             account = book.accounts(db)[0].account_id
-            ledger.post(db, Entry(account, context.now, ledger.DEPOSIT, "Deposit", CASH))
+            book.post(db, Entry(account, context.now, book.DEPOSIT, "Deposit", CASH))
             for number in range(closed):
                 _round_trip(context.moved_to(context.second - 86_400 * 30 + number * 25), account, number)
             for number in range(opened):

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 from capcli.paper.broker import PaperBroker
-from capcli.paper.channel import MAX_SOCKETS, MAX_WAITING, Channel, Frames
-from capcli.paper.connection_faults import CONNECTION
+from capcli.paper.channel import CONNECTION, MAX_SOCKETS, MAX_WAITING, Channel, Frames
 from capcli.paper.state import reset, set_fault, switches
 from tests.paper.client import FRIDAY, Client
 from tests.paper.pulse import Pulse

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from capcli.paper.ledger import Entry, post
+from capcli.paper.book import Entry, post
 from capcli.paper.state import reset
 from capcli.paper.store import Store, writing
 from capcli.paper.times import to_ms

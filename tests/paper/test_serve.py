@@ -11,9 +11,8 @@ import pytest
 
 from capcli.app import utc_now
 from capcli.paper.broker import PaperBroker
-from capcli.paper.connection_faults import reply
 from capcli.paper.messages import Response
-from capcli.paper.serve import Manner, _App
+from capcli.paper.serve import Manner, _App, reply
 from tests.paper.test_crowd import client_of, served
 
 DELAYED_ACK_S = 0.04

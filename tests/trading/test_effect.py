@@ -27,7 +27,7 @@ from capcli.domain.order import ExitForm, ExitOrder, OrderRequest, order_body
 from capcli.domain.sizing import figures
 from capcli.marketdata.conversion import rates_of
 from capcli.paper import catalogue
-from capcli.paper.openings import openings
+from capcli.paper.config import openings
 from capcli.paper.state import reset, switches
 from capcli.paper.transport import PaperTransport
 from capcli.ports import Credentials

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from capcli.paper.openings import BadAccounts, openings
+from capcli.paper.config import BadAccounts, openings
 from capcli.paper.state import reset
 from tests.paper.client import FRIDAY, Client
 
