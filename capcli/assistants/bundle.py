@@ -5,6 +5,7 @@ The manifest follows version 0.4 of its public format. No credential of this com
 
 import json
 from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, requires
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -56,21 +57,26 @@ def bundle(tools: Iterable[tuple[str, str]]) -> Bundle:
     """Return the bundle of this installation; `tools` are names and descriptions, for the client to show."""
     import zipfile
 
-    held = BytesIO()
-    files = 0
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in _files(tuple(tools)):
+    stream, files = BytesIO(), tuple(_files(tools))
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files:
             entry = zipfile.ZipInfo(path, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)
-            files += 1
-    return Bundle(held.getvalue(), files)
+    return Bundle(stream.getvalue(), len(files))
 
 
 def write(file: Path, content: bytes) -> None:
     """Write a bundle in one step. Raises OutputUnusable, and then a file that was there is unchanged."""
-    if file.exists() and not _is_ours(file):
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            is_ours = json.loads(archive.read("manifest.json")).get("name") == OURS
+    except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
+        is_ours = not file.exists()
+    if not is_ours:
         raise OutputUnusable(
             f"{file} is there already and is not a capcli bundle. It was not changed.",
             next="capcli mcp bundle --output NAME.mcpb",
@@ -83,19 +89,25 @@ def write(file: Path, content: bytes) -> None:
         ) from error
 
 
-def _is_ours(file: Path) -> bool:
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return bool(json.loads(archive.read("manifest.json")).get("name") == OURS)
-    except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
-        return False
-
-
-def _files(tools: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, bytes]]:
+def _files(tools: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
     yield "manifest.json", json.dumps(_manifest(tools), indent=2).encode() + b"\n"
-    yield "pyproject.toml", _project().encode()
+    try:
+        every = requires(OURS) or []
+    except PackageNotFoundError:
+        raise OutputUnusable(
+            "This capcli was not installed as a package, so it does not know the libraries it needs. No"
+            " bundle was written.",
+            next="capcli health",
+        ) from None
+    # For `uv`: the libraries, without those of the extras. The code itself lies beside it.
+    needs = "".join(f"  {json.dumps(need)},\n" for need in every if "extra ==" not in need)
+    yield (
+        "pyproject.toml",
+        (
+            f'[project]\nname = "{OURS}"\nversion = "{capcli.__version__}"\nrequires-python = "{_PYTHON}"\n'
+            f"dependencies = [\n{needs}]\n\n[tool.uv]\npackage = false\n"
+        ).encode(),
+    )
     root = Path(capcli.__file__).parent
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root)
@@ -103,7 +115,7 @@ def _files(tools: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, bytes]]:
             yield f"{OURS}/{inside.as_posix()}", path.read_bytes()
 
 
-def _manifest(tools: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+def _manifest(tools: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return {
         "manifest_version": _FORMAT,
         "name": OURS,
@@ -131,27 +143,3 @@ def _manifest(tools: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         "compatibility": {"platforms": ["darwin", "win32", "linux"], "runtimes": {"python": _PYTHON}},
         "user_config": {each.key: each.form() for each in BUNDLE_FIELDS},
     }
-
-
-def _project() -> str:
-    """Return what `uv` reads: the libraries; the code itself lies beside it."""
-    needs = "".join(f"  {json.dumps(need)},\n" for need in _requirements())
-    return (
-        f'[project]\nname = "{OURS}"\nversion = "{capcli.__version__}"\nrequires-python = "{_PYTHON}"\n'
-        f"dependencies = [\n{needs}]\n\n[tool.uv]\npackage = false\n"
-    )
-
-
-def _requirements() -> list[str]:
-    """Return the libraries that this installation says it needs, without those of its extras."""
-    from importlib.metadata import PackageNotFoundError, requires
-
-    try:
-        found = requires(OURS) or []
-    except PackageNotFoundError:
-        raise OutputUnusable(
-            "This capcli was not installed as a package, so it does not know the libraries it needs. No"
-            " bundle was written.",
-            next="capcli health",
-        ) from None
-    return [need for need in found if "extra ==" not in need]

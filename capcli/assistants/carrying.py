@@ -47,7 +47,20 @@ def carried(environ: Mapping[str, str]) -> dict[str, str]:
         if _is_good(each.name, environ) and not each.private
     }
     files = {name: environ[name] for name in _FILES if Path(environ.get(name, "")).is_absolute()}
-    return _places(environ) | settings | files
+    here = folders(environ)
+    places: dict[str, str] = {}
+    if environ.get("CAPCLI_HOME"):
+        places = {"CAPCLI_HOME": str(here.state)}
+    elif sys.platform != "win32":
+        # A server with nothing but a home must find the folders of this shell.
+        try:
+            there = folders({})
+            bare = (there.config, there.state, there.cache)
+        except CapcliError:
+            bare = (Path(), Path(), Path())
+        mine = zip(XDG, (here.config, here.state, here.cache), bare, strict=True)
+        places = {name: str(own.parent) for name, own, other in mine if own != other}
+    return places | settings | files
 
 
 def settings_given(given: Iterable[str]) -> dict[str, str]:
@@ -126,22 +139,6 @@ def _is_good(name: str, environ: Mapping[str, str]) -> bool:
     except ValueError:
         return False
     return setting.enforced
-
-
-def _places(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what makes a server with nothing but a home find the folders of this shell."""
-    here = folders(environ)
-    if environ.get("CAPCLI_HOME"):
-        return {"CAPCLI_HOME": str(here.state)}
-    if sys.platform == "win32":
-        return {}
-    try:
-        there = folders({})
-        bare = (there.config, there.state, there.cache)
-    except CapcliError:
-        bare = (Path(), Path(), Path())
-    mine = (here.config, here.state, here.cache)
-    return {name: str(own.parent) for name, own, other in zip(XDG, mine, bare, strict=True) if own != other}
 
 
 def _left_out(name: str, environ: Mapping[str, str]) -> bool:

@@ -4,6 +4,7 @@ Backs the file up first and replaces it in one step. No secret is written, and n
 """
 
 import difflib
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from capcli.assistants import jsonc, toml_text
+from capcli.assistants import jsonc, toml_entry
 from capcli.assistants.carrying import CARRIED, carried, forwarded
 from capcli.assistants.locations import ASSISTANTS, Assistant, client_folder, config_file, own_command
 from capcli.assistants.reading import OURS, parse, read_config, where_broken
@@ -43,20 +44,19 @@ class Edit:
     def diff(self) -> str:
         """Return what changes, as a unified diff; what others wrote as a value is not shown."""
         old, new = ((each or b"").decode().splitlines(keepends=True) for each in (self.before, self.after))
-        lines = difflib.unified_diff(old, new, str(self.file), str(self.file), n=1)
-        return "".join(
-            line.rstrip("\r\n") + "\n" if number < _HEADER or line.startswith("@@") else self._masked(line)
-            for number, line in enumerate(lines)
-        )
-
-    def _masked(self, line: str) -> str:
-        """Show a line of ours whole, and of one of theirs its key: what stands behind it may be a secret."""
-        mark, text = line[:1], line[1:].rstrip("\r\n").expandtabs(2)
         ours = "|".join(re.escape(word) for word in sorted(self.words, key=len, reverse=True))
-        if not re.fullmatch(rf"(?:{ours}|[\s{{}}\[\],:=.])*", text):
-            key = _KEY.match(text)
-            text = f"{key[0]}…" if key else "…"
-        return f"{mark}{text}\n"
+        found = []
+        lines = difflib.unified_diff(old, new, str(self.file), str(self.file), n=1)
+        for number, line in enumerate(lines):
+            mark, text = line[:1], line[1:].rstrip("\r\n")
+            if number >= _HEADER and mark != "@":
+                text = text.expandtabs(2)
+                # A line of ours is whole; of one of theirs only the key: what stands behind may be a secret.
+                if not re.fullmatch(rf"(?:{ours}|[\s{{}}\[\],:=.])*", text):
+                    key = _KEY.match(text)
+                    text = f"{key[0]}…" if key else "…"
+            found.append(f"{mark}{text}\n")
+        return "".join(found)
 
 
 def assistant_named(name: str) -> Assistant:
@@ -83,21 +83,36 @@ def entry(
     `offer` are options of `mcp serve`. Raises SettingInvalid for a relative folder.
     """
     command, *rest = own_command()
-    kind = {"type": "stdio"} if assistant.name == "vscode" else {}
-    told, by_name = carried(environ), forwarded(assistant, environ)
-    env = {"env": told} if told else {}
-    env_vars = {"env_vars": list(by_name)} if by_name else {}
-    return {**kind, "command": command, "args": [*rest, *options, "mcp", "serve", *offer], **env, **env_vars}
+    found = {
+        "type": "stdio" if assistant.name == "vscode" else None,
+        "command": command,
+        "args": [*rest, *options, "mcp", "serve", *offer],
+        "env": carried(environ),
+        "env_vars": list(forwarded(assistant, environ)),
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def installation(assistant: Assistant, ours: Mapping[str, Any], environ: Mapping[str, str]) -> Edit:
     """Plan to add our entry, or to bring it up to date. Raises ClientMissing and ClientConfigBroken."""
     file = _place(assistant, environ)
-    _check_presence(assistant, file, environ)
-    before = _read(file)
-    text = "" if before is None else _text(assistant, file, before)
-    content = _content(assistant, file, text)
-    wanted = _with(content, assistant.key, ours)
+    folder = client_folder(assistant, environ)
+    there = file.exists() or (folder is not None and folder.is_dir())
+    if not there and not (assistant.starts and shutil.which(assistant.starts, path=environ.get("PATH", ""))):
+        raise ClientMissing(
+            f"{assistant.title} was not found: there is no folder {folder}"
+            + (f" and no command {assistant.starts}" if assistant.starts else "")
+            + ". Start it once, then try again. Nothing was written.",
+            next=f"capcli mcp install {assistant.name}",
+        )
+    before, text, content = _content(assistant, file)
+    servers = content.get(assistant.key, {})
+    old = servers.get(OURS)
+    # Of an entry that is there, all other fields stay.
+    new = {**(old if isinstance(old, dict) else {}), **ours}
+    if isinstance(old, dict) and isinstance(old.get("env"), dict) and "env" in ours:
+        new["env"] = old["env"] | ours["env"]
+    wanted = {**content, assistant.key: {**servers, OURS: new}}
     if content == wanted:
         return Edit(assistant, file, before, before, frozenset())
     try:
@@ -106,22 +121,29 @@ def installation(assistant: Assistant, ours: Mapping[str, Any], environ: Mapping
         after = text
     if not _says(assistant, after, wanted):
         raise _unsafe(assistant, file, "added")
-    there = OURS in content.get(assistant.key, {})
-    return Edit(assistant, file, before, after.encode(), _words(assistant, ours), there)
+    return Edit(assistant, file, before, after.encode(), _words(assistant, ours), OURS in servers)
 
 
 def removal(assistant: Assistant, environ: Mapping[str, str]) -> Edit:
     """Plan to take our entry out. Raises ClientConfigBroken."""
     file = _place(assistant, environ)
-    before = _read(file)
-    text = "" if before is None else _text(assistant, file, before)
-    content = _content(assistant, file, text)
-    servers = content.get(assistant.key)
-    if not isinstance(servers, dict) or OURS not in servers:
+    before, text, content = _content(assistant, file)
+    servers = content.get(assistant.key, {})
+    if OURS not in servers:
         return Edit(assistant, file, before, before, frozenset())
-    after = _shortened(assistant, text, content, _kept(file))
-    if after is None:
+    left = {name: each for name, each in servers.items() if name != OURS}
+    bare = {name: each for name, each in content.items() if name != assistant.key}
+    wanted = ({**content, assistant.key: left}, *(() if left else (bare,)))
+    try:
+        shorter = tuple(_format(assistant).without_entry(text, assistant.key, OURS))
+    except ValueError:
+        shorter = ()
+    found = [each for each in shorter if any(_says(assistant, each, one) for one in wanted)]
+    if not found:
         raise _unsafe(assistant, file, "taken out")
+    # As a backup has it, if that is all there is between them.
+    backups = [each.read_bytes() for each in file.parent.glob(f"{file.name}.bak-*") if each.is_file()]
+    after = next((each for each in found if each.encode() in backups), found[0])
     return Edit(assistant, file, before, after.encode(), _words(assistant, servers[OURS]))
 
 
@@ -135,7 +157,8 @@ def apply(edit: Edit, now: datetime) -> Path | None:
                 f"{edit.file} was changed by another program in the meantime. It was not changed. Try again."
             )
         backup = None if edit.before is None else _backed_up(edit.file, edit.before, now)
-        _replace(target, edit.after or b"")
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
+        put_in_place(target, edit.after or b"", mode=mode, durable=True)
     except OSError as error:
         raise ConfigError(
             f"{edit.file} cannot be written: {error.strerror or error}. It was not changed.",
@@ -157,19 +180,6 @@ def _place(assistant: Assistant, environ: Mapping[str, str]) -> Path:
     return file
 
 
-def _check_presence(assistant: Assistant, file: Path, environ: Mapping[str, str]) -> None:
-    folder = client_folder(assistant, environ)
-    there = file.exists() or (folder is not None and folder.is_dir())
-    by_name = assistant.starts and shutil.which(assistant.starts, path=environ.get("PATH", ""))
-    if not there and not by_name:
-        raise ClientMissing(
-            f"{assistant.title} was not found: there is no folder {folder}"
-            + (f" and no command {assistant.starts}" if assistant.starts else "")
-            + ". Start it once, then try again. Nothing was written.",
-            next=f"capcli mcp install {assistant.name}",
-        )
-
-
 def _read(file: Path) -> bytes | None:
     try:
         return file.read_bytes()
@@ -179,16 +189,15 @@ def _read(file: Path) -> bytes | None:
         raise ClientConfigBroken(f"{file} cannot be read: {error.strerror}. Nothing was changed.") from error
 
 
-def _text(assistant: Assistant, file: Path, content: bytes) -> str:
+def _content(assistant: Assistant, file: Path) -> tuple[bytes | None, str, dict[str, Any]]:
+    """Return the config as bytes, as text, and what it says. Raises ClientConfigBroken."""
+    before = _read(file)
     try:
-        return content.decode()
+        text = (before or b"").decode()
     except UnicodeDecodeError:
         raise _broken(assistant, file, "is not UTF-8 text") from None
-
-
-def _content(assistant: Assistant, file: Path, text: str) -> dict[str, Any]:
     if not text.strip("\ufeff \t\r\n"):
-        return {}
+        return before, text, {}
     try:
         content = parse(text, toml=assistant.toml)
     except ValueError as error:
@@ -197,7 +206,7 @@ def _content(assistant: Assistant, file: Path, text: str) -> dict[str, Any]:
         raise _broken(assistant, file, "is not a JSON object")
     if not isinstance(content.get(assistant.key, {}), dict):
         raise _broken(assistant, file, f"has a {assistant.key} that is not a table of servers")
-    return content
+    return before, text, content
 
 
 def _broken(assistant: Assistant, file: Path, why: str) -> ConfigError:
@@ -216,34 +225,7 @@ def _unsafe(assistant: Assistant, file: Path, what: str) -> ConfigError:
 
 
 def _format(assistant: Assistant) -> Any:
-    return toml_text if assistant.toml else jsonc
-
-
-def _with(content: Mapping[str, Any], key: str, ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the config must say afterwards: of an entry that is there, all other fields stay."""
-    servers = dict(content.get(key, {}))
-    old = servers.get(OURS)
-    old = old if isinstance(old, dict) else {}
-    new = {**old, **ours}
-    if isinstance(old.get("env"), dict) and "env" in ours:
-        new["env"] = old["env"] | ours["env"]
-    return {**content, key: {**servers, OURS: new}}
-
-
-def _shortened(
-    assistant: Assistant, text: str, content: Mapping[str, Any], kept: tuple[bytes, ...]
-) -> str | None:
-    """Return the text without our entry: as a backup has it, if that is all there is between them."""
-    servers = {name: each for name, each in content[assistant.key].items() if name != OURS}
-    without = {**content, assistant.key: servers}
-    bare = {name: each for name, each in content.items() if name != assistant.key}
-    wanted = (without,) if servers else (without, bare)
-    try:
-        shorter = tuple(_format(assistant).without_entry(text, assistant.key, OURS))
-    except ValueError:
-        return None
-    found = [each for each in shorter if any(_says(assistant, each, one) for one in wanted)]
-    return next((each for each in found if each.encode() in kept), found[0] if found else None)
+    return toml_entry if assistant.toml else jsonc
 
 
 def _says(assistant: Assistant, text: str, wanted: Mapping[str, Any]) -> bool:
@@ -258,27 +240,15 @@ def _words(assistant: Assistant, ours: Any) -> frozenset[str]:
     keys = [assistant.key, OURS, "command", "args", "type", "env", "env_vars", *CARRIED]
     forms = [form for key in keys for form in (key, f'"{key}"')]
     if isinstance(ours, Mapping):
-        env = ours.get("env")
-        values = [
-            ours.get("command"),
-            ours.get("type"),
-            *_list(ours.get("args")),
-            *_list(ours.get("env_vars")),
-        ]
+        env, lists = ours.get("env"), [ours.get("args"), ours.get("env_vars")]
+        values = [ours.get("command"), ours.get("type")]
+        values += [each for one in lists if isinstance(one, list) for each in one]
         values += [text for name, text in env.items() if name in CARRIED] if isinstance(env, Mapping) else []
         written = [each for each in values if isinstance(each, str)]
-        forms += [form for each in written for form in jsonc.literals(each)]
+        forms += [
+            form for each in written for form in (json.dumps(each), json.dumps(each, ensure_ascii=False))
+        ]
     return frozenset(forms)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _kept(file: Path) -> tuple[bytes, ...]:
-    """Return what the backups hold."""
-    backups = sorted(file.parent.glob(f"{file.name}.bak-*")) if file.parent.is_dir() else []
-    return tuple(each.read_bytes() for each in backups if each.is_file())
 
 
 def _backed_up(file: Path, content: bytes, now: datetime) -> Path:
@@ -296,9 +266,3 @@ def _backed_up(file: Path, content: bytes, now: datetime) -> Path:
             os.fsync(stream.fileno())
         return place
     raise ConfigError(f"There are too many backups of {file}. Nothing was changed.")
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Put the content in place in one step, with the rights that the file had."""
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
-    put_in_place(target, content, mode=mode, durable=True)

@@ -46,10 +46,9 @@ def with_entry(text: str, key: str, name: str, entry: Mapping[str, Any]) -> str:
         mark = text[:1] if text.startswith("\ufeff") else ""
         return f"{mark}{json.dumps({key: {name: dict(entry)}}, indent=2)}\n"
     style = _Style.of(text)
-    if _at(text, key) is None:
-        return _added(text, _root(text), key, {name: entry}, style)
-    there = _at(text, key, name)
-    if there is None:
+    if _opened(text).member(key) is None:
+        return _added(text, _opened(text), key, {name: entry}, style)
+    if _opened(text, key).member(name) is None:
         return _added(text, _opened(text, key), name, entry, style)
     for word, value in entry.items():
         text = _set(text, (key, name), word, value, style)
@@ -62,7 +61,7 @@ def without_entry(text: str, key: str, name: str) -> Iterator[str]:
         left = _readable(shorter, key)
         if left is not None:
             yield from _emptied(shorter, left)
-        for bare in _removed(shorter, _root(shorter), key) if left is not None and not left.members else ():
+        for bare in _removed(shorter, _opened(shorter), key) if left is not None and not left.members else ():
             root = _readable(bare)
             if root is not None:
                 yield from _emptied(bare, root)
@@ -71,7 +70,7 @@ def without_entry(text: str, key: str, name: str) -> Iterator[str]:
 def _readable(text: str, *path: str) -> _Object | None:
     """Return an object of a text that may have been cut in a wrong place: behind a comment, say."""
     try:
-        return _opened(text, *path) if path else _root(text)
+        return _opened(text, *path)
     except (ValueError, IndexError):
         return None
 
@@ -85,7 +84,7 @@ def _emptied(text: str, where: _Object) -> Iterator[str]:
 
 def _set(text: str, path: tuple[str, ...], key: str, value: Any, style: "_Style") -> str:
     """Give a field of an object a value; a table in it (`env`) keeps its other fields."""
-    old = _at(text, *path, key)
+    old = _opened(text, *path).member(key)
     if old is None:
         return _added(text, _opened(text, *path), key, value, style)
     if isinstance(value, Mapping) and text[old.value_at] == "{":
@@ -104,9 +103,9 @@ class _Style(Struct, frozen=True):
     @classmethod
     def of(cls, text: str) -> "_Style":
         newline = "\r\n" if "\r\n" in text else "\n"
-        root = _root(text)
-        own = _line_start(text, root.members[0].key_at) if root.members else ""
-        return cls(newline, own or _INDENT)
+        first = next((each.key_at for each in _opened(text).members), 0)
+        own = text[text.rfind("\n", 0, first) + 1 : first]
+        return cls(newline, _INDENT if own.strip(" \t") or not own else own)
 
     def written(self, value: Any, indent: str) -> str:
         """Write an object over several lines; what is not an object, and objects of plain fields, in one."""
@@ -160,32 +159,22 @@ def _removed(text: str, where: _Object, key: str) -> Iterator[str]:
         yield head + text[end:]
 
 
-def _at(text: str, *path: str) -> _Member | None:
-    member = None
-    where = _root(text)
-    for number, key in enumerate(path, 1):
-        member = where.member(key)
-        if member is None:
-            return None
-        if number < len(path):
-            where = _object(text, member.value_at)
-    return member
-
-
 def _opened(text: str, *path: str) -> _Object:
-    member = _at(text, *path)
-    if member is None:
-        raise ValueError(f"there is no {path[-1]}")
-    return _object(text, member.value_at)
-
-
-def _root(text: str) -> _Object:
+    """Return the object at a path, the outermost one without. Raises ValueError where there is none."""
     for token in _TOKEN.finditer(text):
         if token.group() == "{":
-            return _object(text, token.start())
-        if token.group()[:2] not in {"//", "/*"} and token.group() != "\ufeff":
             break
-    raise ValueError("its top is not an object")
+        if token.group()[:2] not in {"//", "/*"} and token.group() != "\ufeff":
+            raise ValueError("its top is not an object")
+    else:
+        raise ValueError("it is empty")
+    where = _object(text, token.start())
+    for key in path:
+        member = where.member(key)
+        if member is None:
+            raise ValueError(f"there is no {key}")
+        where = _object(text, member.value_at)
+    return where
 
 
 def _object(text: str, opened: int) -> _Object:
@@ -194,50 +183,29 @@ def _object(text: str, opened: int) -> _Object:
         raise ValueError("it is not an object")
     found, depth, is_key = _Object(opened, content_end=opened + 1), 0, True
     for token in _TOKEN.finditer(text, opened):
-        word = token.group()
-        if word in _CLOSE:
-            depth -= 1
-            if not depth:
-                found.closed = token.start()
-                return found
-        if word[:2] not in {"//", "/*"} and depth == 1:
-            is_key = _took(found, word, token, is_key=is_key)
-        if word in _OPEN:
-            depth += 1
-        if token.start() > opened:
+        word, at = token.group(), token.start()
+        depth -= word in _CLOSE
+        if not depth and at > opened:
+            found.closed = at
+            return found
+        is_own = depth == 1 and word[:2] not in {"//", "/*"}
+        if is_own and word in {",", ":"}:
+            is_key = word == ","
+            if is_key:
+                found.members[-1].comma = at
+        elif is_own and is_key:
+            found.members.append(_Member(json.loads(word), at))
+        elif is_own:
+            member = found.members[-1]
+            member.value_at = at if member.value_at < 0 else member.value_at
+            member.value_end = token.end()
+        depth += word in _OPEN
+        if at > opened:
             found.content_end = token.end()
     raise ValueError("it does not end")
-
-
-def _took(found: _Object, word: str, token: re.Match[str], *, is_key: bool) -> bool:
-    """Take a word that stands directly in an object; say whether a key comes next."""
-    if word == ",":
-        found.members[-1].comma = token.start()
-        return True
-    if word == ":":
-        return False
-    if is_key:
-        found.members.append(_Member(json.loads(word), token.start()))
-        return True
-    member = found.members[-1]
-    if member.value_at < 0:
-        member.value_at = token.start()
-    member.value_end = token.end()
-    return False
 
 
 def _indent(text: str, at: int) -> str:
     """Return the white space that the line of a place begins with."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def _line_start(text: str, at: int) -> str:
-    """Return what stands before a place on its line, if that is only white space."""
-    line = text[text.rfind("\n", 0, at) + 1 : at]
-    return line if not line.strip(" \t") else ""
-
-
-def literals(text: str) -> tuple[str, ...]:
-    """Return how a string can stand in a file."""
-    return json.dumps(text), json.dumps(text, ensure_ascii=False)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from capcli import __version__
 from capcli.assistants.carrying import handed_on
 from capcli.assistants.locations import Assistant, own_command
-from capcli.assistants.reading import OURS, Config, Entry
+from capcli.assistants.reading import OURS, Config, Entry, program_of
 from capcli.credentials.environment import variables
 from capcli.errors import CapcliError
 from capcli.settings import CREDENTIAL_NAMES, load, slip
@@ -27,6 +27,7 @@ _OPTIONS = frozenset(
     | {"--quiet", "-q", "--verbose", "-v", "-vv", "-vvv", "--read-only", "--toolsets"}
 )
 _SECRETS = ("CAP_API_KEY", "CAP_API_PASSWORD")
+_PYTHON = re.compile(r"python[0-9.w]*")
 _RESTART = "quit the client fully (not only its window) and open it again"
 
 
@@ -74,7 +75,7 @@ def _command(entry: Entry, environ: Mapping[str, str]) -> Iterator[LintFinding]:
     if place is None:
         yield LintFinding(
             f"Server not responding: its command {entry.command} is not there",
-            f"name the full path instead: {_named()}",
+            f"name the full path instead: {' '.join(own_command())}",
         )
         return
     if not os.path.isabs(entry.command):  # noqa: PTH117
@@ -85,42 +86,30 @@ def _command(entry: Entry, environ: Mapping[str, str]) -> Iterator[LintFinding]:
             stops=False,
         )
     yield from _program(entry, place)
-    if not _serves(entry.args):
+    words = [word for word in entry.args if not word.startswith("-")]
+    if ("mcp", "serve") not in pairwise(words):
         yield LintFinding("it does not start `mcp serve`", 'end its args with "mcp", "serve"')
-
-
-def _serves(args: tuple[str, ...]) -> bool:
-    words = [word for word in args if not word.startswith("-")]
-    return any(pair == ("mcp", "serve") for pair in pairwise(words))
 
 
 def _program(entry: Entry, place: str) -> Iterator[LintFinding]:
     """Ask the entry's own program for its version, where it is an interpreter or capcli itself."""
-    name = re.split(r"[/\\]", place)[-1].lower().removesuffix(".exe")
-    if re.fullmatch(r"python[0-9.w]*", name):
-        if "-m" not in entry.args or OURS not in entry.args:
-            return
-        question: tuple[str, ...] = (place, "-m", OURS, "--version")
-        what = f"its Python {place}"
-        missing = LintFinding(
-            f"Server not responding: {what} has no capcli: the wrong interpreter",
-            f"name this one instead: {_named()}",
-        )
+    name = program_of(place)
+    if _PYTHON.fullmatch(name) and "-m" in entry.args and OURS in entry.args:
+        version, what = _version((place, "-m", OURS, "--version")), f"its Python {place}"
+        missing = "has no capcli: the wrong interpreter"
     elif name == OURS:
-        question, what = (place, "--version"), f"its {place}"
-        missing = LintFinding(
-            f"Server not responding: {what} does not start; its Python may be gone",
-            f"name this one instead: {_named()}",
-        )
+        version, what = _version((place, "--version")), f"its {place}"
+        missing = "does not start; its Python may be gone"
     else:
         return
-    version = _version(question)
     if version is None:
-        yield missing
+        yield LintFinding(
+            f"Server not responding: {what} {missing}", f"name this one instead: {' '.join(own_command())}"
+        )
     elif version != __version__:
         yield LintFinding(
             f"{what} is capcli {version}, this is {__version__}",
-            f"upgrade it, or name this one instead: {_named()}",
+            f"upgrade it, or name this one instead: {' '.join(own_command())}",
             stops=False,
         )
 
@@ -145,19 +134,19 @@ def _version(question: tuple[str, ...]) -> str | None:
     return words[-1] if answer.returncode == 0 and words and words[0] == OURS else None
 
 
-def _named() -> str:
-    return " ".join(own_command())
-
-
 def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Iterator[LintFinding]:
     """Read the entry's settings as its server will."""
     mend = f"mend {config.file}"
-    unknown = [word for word in own_words(entry) if word.startswith("-") and _option(word) not in _OPTIONS]
-    for word in unknown:
-        yield LintFinding(f"`capcli mcp serve` has no option {_option(word)}", mend)
+    for option in (word.partition("=")[0] for word in own_words(entry) if word.startswith("-")):
+        if option not in _OPTIONS:
+            yield LintFinding(f"`capcli mcp serve` has no option {option}", mend)
+    # What the server will find, as if the client had filled in what it fills in.
+    theirs = handed_on(environ, entry.env_vars)
     for name, text in entry.env.items():
         if config.assistant.expands and "${" in text:
+            theirs |= {name: "filled in by the client"} if name in CREDENTIAL_NAMES else {}
             continue
+        theirs[name] = text
         if name in CREDENTIAL_NAMES and (problem := slip(text)):
             yield LintFinding(f"{name} is {problem}", mend)
         elif name in _SECRETS and text.strip():
@@ -167,33 +156,16 @@ def _settings(entry: Entry, config: Config, environ: Mapping[str, str]) -> Itera
                 stops=False,
             )
     try:
-        theirs = _environ(entry, config, environ)
         load(theirs, folders(theirs), env=_value(entry, "--env"), profile=_value(entry, "--profile"))
         variables(theirs)
     except CapcliError as error:
         yield LintFinding(error.message.replace(" Nothing was sent.", ""), mend)
 
 
-def _environ(entry: Entry, config: Config, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the server will find, as if the client had filled in what it fills in."""
-    kept = handed_on(environ, entry.env_vars)
-    for name, text in entry.env.items():
-        filled = config.assistant.expands and "${" in text
-        if not filled:
-            kept[name] = text
-        elif name in CREDENTIAL_NAMES:
-            kept[name] = "filled in by the client"
-    return kept
-
-
 def own_words(entry: Entry) -> tuple[str, ...]:
     """Return the arguments that reach capcli itself, behind an interpreter or a launcher."""
     places = [place for place, word in enumerate(entry.args) if word == OURS]
     return entry.args[places[-1] + 1 :] if places else entry.args
-
-
-def _option(word: str) -> str:
-    return word.partition("=")[0]
 
 
 def _value(entry: Entry, option: str) -> str | None:
@@ -208,9 +180,8 @@ def _value(entry: Entry, option: str) -> str | None:
 
 def starts_capcli(entry: Entry) -> bool:
     """Say whether an entry starts capcli itself, and not some launcher that may fetch it first."""
-    name = re.split(r"[/\\]", entry.command or "")[-1].lower().removesuffix(".exe")
-    interpreter = re.fullmatch(r"python[0-9.w]*", name) is not None and entry.args[:2] == ("-m", OURS)
-    return name == OURS or interpreter
+    name = program_of(entry.command or "")
+    return name == OURS or (_PYTHON.fullmatch(name) is not None and entry.args[:2] == ("-m", OURS))
 
 
 def started_before_saved(assistant: Assistant, file: Path, now: datetime) -> bool:
@@ -235,14 +206,11 @@ def _ages(program: str) -> list[int]:
         ).stdout
     except (OSError, ValueError, subprocess.SubprocessError):
         return []
-    rows = [line.strip().partition(" ") for line in listed.splitlines()]
-    return [_seconds(age) for age, _, command in rows if re.search(program, command.strip())]
-
-
-def _seconds(age: str) -> int:
-    """Read ps's `[[days-]hours:]minutes:seconds`."""
-    days, _, clock = age.rpartition("-")
-    seconds = 0
-    for part in clock.split(":"):
-        seconds = seconds * 60 + int(part)
-    return int(days or 0) * 86_400 + seconds
+    found = []
+    for age, _, command in (line.strip().partition(" ") for line in listed.splitlines()):
+        if re.search(program, command.strip()):
+            # ps writes [[days-]hours:]minutes:seconds.
+            days, _, clock = age.rpartition("-")
+            parts = enumerate(reversed(clock.split(":")))
+            found.append(int(days or 0) * 86_400 + sum(int(part) * 60**place for place, part in parts))
+    return found

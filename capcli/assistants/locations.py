@@ -111,7 +111,13 @@ def config_file(
         "claude-desktop": ("Claude", "claude_desktop_config.json"),
         "vscode": ("Code", "User", "mcp.json"),
     }[assistant.name]
-    return _programs_folder(Path(home), environ, platform).joinpath(*in_programs)
+    if platform == "darwin":
+        programs = Path(home) / "Library" / "Application Support"
+    elif platform == "win32":
+        programs = Path(environ.get("APPDATA") or Path(home) / "AppData" / "Roaming")
+    else:
+        programs = Path(environ.get("XDG_CONFIG_HOME") or Path(home) / ".config")
+    return programs.joinpath(*in_programs)
 
 
 def client_folder(
@@ -131,15 +137,6 @@ def own_command() -> tuple[str, ...]:
     """Return what starts this installation: its script, else its interpreter; both with their full path."""
     script = Path(sys.executable).with_name("capcli.exe" if sys.platform == "win32" else "capcli")
     return (str(script),) if script.exists() else (sys.executable, "-m", "capcli")
-
-
-def _programs_folder(home: Path, environ: Mapping[str, str], platform: str) -> Path:
-    """Return where desktop programs keep their settings."""
-    if platform == "darwin":
-        return home / "Library" / "Application Support"
-    if platform == "win32":
-        return Path(environ.get("APPDATA") or home / "AppData" / "Roaming")
-    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
 
 
 def _packaged(home: Path, environ: Mapping[str, str]) -> Path | None:

@@ -72,38 +72,30 @@ def read_config(assistant: Assistant, file: Path) -> Config | None:
     except ValueError as error:
         # A config that is broken for other reasons than ours is somebody else's finding.
         return Config(assistant, file, broken=where_broken(error)) if OURS in text else None
-    tables = tuple(_tables(content, assistant))
-    entries = tuple(entry for table in tables for entry in _entries(table))
-    rivals = tuple(entry.name for table in tables for entry in _all_entries(table) if _is_brokers(entry))
-    return Config(assistant, file, entries, rivals, None if entries else _misplaced(content, assistant))
-
-
-def _tables(content: Any, assistant: Assistant) -> Iterator[Any]:
-    """Yield the client's tables of servers: for Claude Code those of its projects, too."""
-    if not isinstance(content, dict):
-        return
-    yield content.get(assistant.key)
+    content = content if isinstance(content, dict) else {}
+    # Claude Code has tables of servers for its projects, too.
     projects = content.get("projects") if assistant.name == "claude-code" else None
-    for project in projects.values() if isinstance(projects, dict) else ():
-        if isinstance(project, dict):
-            yield project.get(assistant.key)
-
-
-def _misplaced(content: Any, assistant: Assistant) -> str | None:
-    """Say that capcli stands under a key that another client reads."""
-    for key in _KEYS - {assistant.key}:
-        if isinstance(content, dict) and _entries(content.get(key)):
-            return f"names capcli under {key}, and this client reads {assistant.key}"
-    return None
+    holders = [content, *(projects.values() if isinstance(projects, dict) else ())]
+    every = [
+        entry for one in holders if isinstance(one, dict) for entry in _all_entries(one.get(assistant.key))
+    ]
+    entries = tuple(entry for entry in every if _is_ours(entry))
+    broken = next(
+        (
+            f"names capcli under {key}, and this client reads {assistant.key}"
+            for key in _KEYS - {assistant.key}
+            if not entries and any(map(_is_ours, _all_entries(content.get(key))))
+        ),
+        None,
+    )
+    return Config(assistant, file, entries, tuple(one.name for one in every if _is_brokers(one)), broken)
 
 
 def parse(text: str, *, toml: bool) -> Any:
     """Return what a config says. Raises ValueError, which `where_broken` puts into words."""
     text = text.removeprefix("\ufeff")
-    return tomllib.loads(text) if toml else _json(text)
-
-
-def _json(text: str) -> Any:
+    if toml:
+        return tomllib.loads(text)
     try:
         return json.loads(text)
     except RecursionError:
@@ -131,14 +123,19 @@ def where_broken(error: ValueError) -> str:
     return "is not valid JSON"
 
 
-def _entries(servers: Any) -> tuple[Entry, ...]:
-    return tuple(entry for entry in _all_entries(servers) if _is_ours(entry))
-
-
-def _all_entries(servers: Any) -> tuple[Entry, ...]:
-    if not isinstance(servers, dict):
-        return ()
-    return tuple(_entry(name, each) for name, each in servers.items() if isinstance(each, dict))
+def _all_entries(servers: Any) -> Iterator[Entry]:
+    for name, each in servers.items() if isinstance(servers, dict) else ():
+        if isinstance(each, dict):
+            command, args, env = each.get("command"), each.get("args"), each.get("env")
+            forwarded = each.get("env_vars")
+            yield Entry(
+                name,
+                command if isinstance(command, str) else None,
+                tuple(str(word) for word in args) if isinstance(args, list) else (),
+                {str(key): str(value) for key, value in env.items()} if isinstance(env, dict) else {},
+                disabled=each.get("disabled") is True or each.get("enabled") is False,
+                env_vars=tuple(map(str, forwarded)) if isinstance(forwarded, list) else (),
+            )
 
 
 def _is_brokers(entry: Entry) -> bool:
@@ -148,25 +145,12 @@ def _is_brokers(entry: Entry) -> bool:
     return not entry.disabled and any(stem in {"capital_mcp", "capital-mcp"} for stem in stems)
 
 
-def _entry(name: str, fields: dict[str, Any]) -> Entry:
-    command, args, env = fields.get("command"), fields.get("args"), fields.get("env")
-    forwarded = fields.get("env_vars")
-    return Entry(
-        name,
-        command if isinstance(command, str) else None,
-        tuple(str(word) for word in args) if isinstance(args, list) else (),
-        {str(key): str(value) for key, value in env.items()} if isinstance(env, dict) else {},
-        disabled=fields.get("disabled") is True or fields.get("enabled") is False,
-        env_vars=tuple(map(str, forwarded)) if isinstance(forwarded, list) else (),
-    )
-
-
 def _is_ours(entry: Entry) -> bool:
-    words = (entry.command or "", *entry.args)
-    return entry.name == OURS or any(_stem(word) == OURS for word in words)
+    # Without version marks: a launcher is told `capcli@1.2` or `capcli[mcp]`.
+    stems = (re.split(r"[=<>@\[]", program_of(word))[0] for word in (entry.command or "", *entry.args))
+    return entry.name == OURS or OURS in stems
 
 
-def _stem(word: str) -> str:
-    """Return the last part of a path, Windows' included, without `.exe` and version marks."""
-    last = re.split(r"[/\\]", word)[-1].lower().removesuffix(".exe")
-    return re.split(r"[=<>@\[]", last)[0]
+def program_of(path: str) -> str:
+    """Return the last part of a path, Windows' included, without `.exe`."""
+    return re.split(r"[/\\]", path)[-1].lower().removesuffix(".exe")
