@@ -987,41 +987,22 @@ class App:
         return self._policy()
 
     def _policy(self) -> "Policy":
+        from capcli.domain.fields import with_fields_of
         from capcli.domain.policy import Policy
 
-        settings = self.settings
-        gate = self.live_gate
-        return Policy(
+        gate, allowed = self.live_gate, self.settings.allow_trading
+        return with_fields_of(
+            self.settings,
+            Policy,
             env=self.env,
-            trading_allowed=settings.allow_trading,
+            trading_allowed=allowed,
             live_unlocked=gate.unlocked,
             live_reason=gate.reason,
-            allowed_epics=settings.allowed_epics,
-            max_position_size=settings.max_position_size,
-            max_working_order_size=settings.max_working_order_size,
-            max_open_positions=settings.max_open_positions,
-            max_orders_per_day=settings.max_orders_per_day,
-            max_risk_pct=settings.max_risk_pct,
-            max_total_risk_pct=settings.max_total_risk_pct,
-            max_margin_pct=settings.max_margin_pct,
-            max_daily_loss=settings.max_daily_loss,
-            require_stop=settings.require_stop,
-            max_drift_pct=settings.max_drift_pct,
         )
 
     def is_first_without_limits(self) -> bool:
         """Say whether this is the first run of this user without any limit."""
-        settings = self.settings
-        if any((settings.max_position_size, settings.max_working_order_size)):
-            return False
-        if settings.max_open_positions or settings.max_orders_per_day or settings.require_stop:
-            return False
-        if (
-            settings.max_risk_pct
-            or settings.max_total_risk_pct
-            or settings.max_margin_pct
-            or settings.max_daily_loss
-        ):
+        if set(self.settings.limits_set) - {"CAP_ALLOWED_EPICS", "CAP_ENSURE_STOP"}:
             return False
         try:
             open_private(private_folder(self.folders.cache) / "told-no-limits", "xb").close()

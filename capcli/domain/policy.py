@@ -10,6 +10,7 @@ from msgspec import Struct
 from capcli.domain.account import Account, OrderType
 from capcli.domain.candle_gaps import Week
 from capcli.domain.effect import Effect
+from capcli.domain.limits import Limits
 from capcli.domain.market import Distance, Market, MarketStatus, OrderRules, Side
 from capcli.domain.money import EXACT, ceil_to, cents, floor_to, on_grid, percent_of, plain, short
 from capcli.domain.order import ExitForm, Kind, OrderRequest
@@ -63,24 +64,13 @@ class Check(Struct, frozen=True):
         return f"{self.rule.value}: {self.reason}{governed}"
 
 
-class Policy(Struct, frozen=True):
-    """The user's own limits. None means that no limit is set."""
+class Policy(Limits, frozen=True):
+    """What an order is held to: the user's own limits, and whether this environment may be traded on."""
 
     env: str
     trading_allowed: bool
     live_unlocked: bool = False
     live_reason: str = "it was not completed"
-    allowed_epics: frozenset[str] | None = None
-    max_position_size: Decimal | None = None
-    max_working_order_size: Decimal | None = None
-    max_open_positions: int | None = None
-    max_orders_per_day: int | None = None
-    max_risk_pct: Decimal | None = None
-    max_total_risk_pct: Decimal | None = None
-    max_margin_pct: Decimal | None = None
-    max_daily_loss: Decimal | None = None
-    require_stop: bool = False
-    max_drift_pct: Decimal = Decimal("0.5")
 
 
 class Amends(Struct, frozen=True):

@@ -180,22 +180,7 @@ def mandates(app: "App") -> Finding:
 
 def limits(app: "App") -> Finding:
     """Say which limits are set; on live, none is a warning."""
-    found = app.settings
-    values = {
-        "CAP_ALLOWED_EPICS": found.allowed_epics,
-        "CAP_MAX_POSITION_SIZE": found.max_position_size,
-        "CAP_MAX_WORKING_ORDER_SIZE": found.max_working_order_size,
-        "CAP_MAX_OPEN_POSITIONS": found.max_open_positions,
-        "CAP_MAX_ORDERS_PER_DAY": found.max_orders_per_day,
-        "CAP_MAX_RISK_PCT": found.max_risk_pct,
-        "CAP_MAX_TOTAL_RISK_PCT": found.max_total_risk_pct,
-        "CAP_MAX_MARGIN_PCT": found.max_margin_pct,
-        "CAP_MAX_DAILY_LOSS": found.max_daily_loss,
-        "CAP_REQUIRE_STOP": found.require_stop or None,
-        "CAP_ENSURE_STOP": found.ensure_stop or None,
-    }
-    there = [name for name, value in values.items() if value is not None]
-    if there:
+    if there := app.settings.limits_set:
         return Finding(f"set: {', '.join(there)}")
     if app.env == "paper":
         return Finding("none set")

@@ -6,6 +6,7 @@ from typing import Any
 from fastmcp import FastMCP
 
 from capcli.app import App
+from capcli.domain.limits import Limits
 from capcli.errors import CapcliError
 from capcli.mcp.setup import setup_of
 from capcli.mcp.tool_runner import ToolRunner
@@ -47,20 +48,12 @@ def _status(app: App) -> dict[str, Any]:
 
 
 def _risk_policy(app: App) -> dict[str, Any]:
-    settings = app.settings
+    settings, unlike = app.settings, {"allowed_epics", "max_drift_pct"}
     return {
         "trading_allowed": settings.allow_trading,
         "confirm_needed": settings.require_confirm,
         "approval": app.approval_mode,
-        "max_position_size": settings.max_position_size,
-        "max_working_order_size": settings.max_working_order_size,
-        "max_open_positions": settings.max_open_positions,
-        "max_orders_per_day": settings.max_orders_per_day,
-        "max_risk_pct": settings.max_risk_pct,
-        "max_total_risk_pct": settings.max_total_risk_pct,
-        "max_margin_pct": settings.max_margin_pct,
-        "max_daily_loss": settings.max_daily_loss,
-        "require_stop": settings.require_stop,
+        **{name: getattr(settings, name) for name in Limits.__struct_fields__ if name not in unlike},
         "ensure_stop": settings.ensure_stop,
         "dry_run": settings.dry_run,
         "max_drift_pct": settings.max_drift_pct,

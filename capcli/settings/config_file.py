@@ -71,19 +71,17 @@ def read_profile(
     fresh = name == DEFAULT_PROFILE and not profiles
     there = name in profiles or not (wanted or default) or new or fresh
     if not there:
-        refuse(_no_such_profile(file, name, profiles))
+        refuse(
+            ConfigError(
+                f"There is no profile {name} in {file} (there: {', '.join(sorted(profiles)) or 'none'}). "
+                "Nothing was sent.",
+                next=f"capcli login --profile {name} --env demo",
+                profile=name,
+            )
+        )
     texts = profiles.get(name, {})
     named = there and ("env" in texts or "env" not in data.get("profiles", {}).get(name, {}))
     return Profile(name, file, MappingProxyType(texts), names_env=named)
-
-
-def _no_such_profile(file: Path, name: str, profiles: Mapping[str, object]) -> ConfigError:
-    there = ", ".join(sorted(profiles)) or "none"
-    return ConfigError(
-        f"There is no profile {name} in {file} (there: {there}). Nothing was sent.",
-        next=f"capcli login --profile {name} --env demo",
-        profile=name,
-    )
 
 
 def _read(file: Path) -> str:
@@ -131,35 +129,28 @@ def _checked(
     return {name: _texts(file, name, table, refuse) for name, table in profiles.items()}
 
 
-def _texts(file: Path, name: str, table: object, refuse: Refuse = refuse_at_once) -> dict[str, str]:
+def _texts(file: Path, profile: str, table: object, refuse: Refuse) -> dict[str, str]:
     if not isinstance(table, dict):
-        raise _broken(file, f"profiles.{name} is not a table; write [profiles.{name}]")
-    for key in table:
-        if key not in BY_KEY:
-            refuse(_unknown_key(file, key, f"[profiles.{name}]"))
-    texts: dict[str, str] = {}
-    for key, value in table.items():
-        if key in BY_KEY:
-            try:
-                texts[key] = _text(file, key, value)
-            except SettingInvalid as error:
-                refuse(error)
-    return texts
+        raise _broken(file, f"profiles.{profile} is not a table; write [profiles.{profile}]")
+    found: dict[str, str] = {}
+    for key in (key for key in table if key not in BY_KEY):
+        refuse(_unknown_key(file, key, f"[profiles.{profile}]"))
+    for key, value in ((key, table[key]) for key in table if key in BY_KEY):
+        if isinstance(value, str | int) or (
+            isinstance(value, list) and {type(one) for one in value} <= {str}
+        ):
+            found[key] = _as_text(value)
+        else:
+            allowed = BY_KEY[key].allowed
+            said = f"{key} in {file} is a {type(value).__name__}. Allowed: {allowed}. Nothing was sent."
+            refuse(SettingInvalid(said, next="capcli config path", variable=key, allowed=allowed))
+    return found
 
 
-def _text(file: Path, key: str, value: object) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, (str, int)):
-        return str(value)
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ",".join(value)
-    raise SettingInvalid(
-        f"{key} in {file} is a {type(value).__name__}. Allowed: {BY_KEY[key].allowed}. Nothing was sent.",
-        next="capcli config path",
-        variable=key,
-        allowed=BY_KEY[key].allowed,
-    )
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _unknown_key(file: Path, key: str, place: str) -> ConfigError:
@@ -184,8 +175,7 @@ def _unknown_key(file: Path, key: str, place: str) -> ConfigError:
 def write_profile(folders: Folders, name: str, env: Env) -> None:
     """Write `[profiles.NAME] env = …`, and default_profile where there is none.
 
-    Comments and other content stay byte for byte. Raises ConfigError when the file's layout makes that
-    impossible; then it is unchanged.
+    All else stays byte for byte. Raises ConfigError for a layout that makes that impossible.
     """
     write_setting(folders, name, "env", str(env))
 
@@ -215,63 +205,40 @@ def remove_setting(folders: Folders, profile: str, key: str) -> str | None:
 
 def _edit(folders: Folders, profile: str, key: str, value: str | None) -> str | None:
     """Put a value in, or take it out (None), and prove that the file says just that now."""
+    import tomllib
+
     with file_lock(folders.locks / "config.lock", wait_s=5):
         file = folders.config_file
-        before = _read(file)
-        old = _parse(file, before)
-        table = _table(file, old, profile) if value is None else _checked_table(file, old, profile)
+        text = before = _read(file)
+        wanted = old = _parse(file, before)
+        if value is not None:
+            _checked(file, old)
+        profiles = old.get("profiles", {})
+        table = profiles.get(profile, {}) if isinstance(profiles, dict) else None
+        if not isinstance(table, dict):
+            raise _broken(file, f"[profiles.{profile}] is not a table")
         if value is None and key not in table:
             return None
-        after = _edited(
-            before if value is None or "default_profile" in old else _led(before, profile),
-            profile,
-            key,
-            value,
-        )
-        if value is None:
-            wanted, entries = dict(old), {name: held for name, held in table.items() if name != key}
-        else:
-            wanted, entries = {"default_profile": profile} | old, table | {key: _as_toml_reads(value)}
-        wanted["profiles"] = dict(old.get("profiles", {})) | {profile: entries}
-        if not _says(after, wanted):
-            raise _by_hand(file, profile, key, value)
+        entries = {name: each for name, each in table.items() if name != key}
+        if value is not None:
+            entries[key] = tomllib.loads(f"x = {_literal(value)}", parse_float=str)["x"]
+        if value is not None and "default_profile" not in old:
+            # A key that belongs to no table comes before all.
+            text = f'default_profile = "{profile}"{_newline(before)}{before}'
+            wanted = {"default_profile": profile} | old
+        after = _edited(text, profile, key, value)
+        if not _says(after, {**wanted, "profiles": {**profiles, profile: entries}}):
+            todo = f"Write {key} = {_literal(value)} into" if value is not None else f"Take {key} out of"
+            raise ConfigError(
+                f"{file} is laid out in a way that cannot be edited safely. It was not changed. {todo} "
+                f"[profiles.{profile}] by hand.",
+                next="capcli config path",
+            )
         if after != before:
             _replace(file, after)
-        return _shown_value(key, table.get(key))
-
-
-def _table(file: Path, data: Mapping[str, Any], profile: str) -> dict[str, Any]:
-    """Return a profile as the file has it, whatever else is wrong there."""
-    profiles = data.get("profiles", {})
-    table = profiles.get(profile, {}) if isinstance(profiles, dict) else None
-    if not isinstance(table, dict):
-        raise _broken(file, f"[profiles.{profile}] is not a table")
-    return table
-
-
-def _checked_table(file: Path, data: Mapping[str, Any], profile: str) -> dict[str, Any]:
-    _checked(file, data)
-    return _table(file, data, profile)
-
-
-def _by_hand(file: Path, profile: str, key: str, value: str | None) -> ConfigError:
-    place = f"[profiles.{profile}]"
-    what = f"Take {key} out of {place}" if value is None else f"Write {key} = {_literal(value)} into {place}"
-    return ConfigError(
-        f"{file} is laid out in a way that cannot be edited safely. It was not changed. {what} by hand.",
-        next="capcli config path",
-    )
-
-
-def _shown_value(key: str, value: Any) -> str | None:
-    """Write a value of the file for people; what may be a secret stays hidden."""
-    if value is None:
-        return None
-    if key.lower().removeprefix(PREFIX.lower()) in _SECRET_KEYS:
+    if key.lower().removeprefix(PREFIX.lower()) in _SECRET_KEYS and key in table:
         return "***"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return safe(",".join(map(str, value)) if isinstance(value, list) else str(value))
+    return safe(_as_text(table[key])) if key in table else None
 
 
 def check_edit(profile: str, key: str, value: str) -> None:
@@ -323,6 +290,17 @@ def _says(text: str, wanted: Mapping[str, Any]) -> bool:
         return False
 
 
+def _replace(file: Path, text: str) -> None:
+    """Put the new text in place in one step, readable by this user only. A symlinked file stays a symlink."""
+    private_folder(file.parent)
+    try:
+        put_in_place(file.resolve(), text.encode(), durable=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{file} cannot be written: {error.strerror}. It was not changed.", next="capcli config path"
+        ) from error
+
+
 def _literal(value: str) -> str:
     if _BARE.fullmatch(value):
         return value
@@ -330,18 +308,12 @@ def _literal(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _as_toml_reads(value: str) -> Any:
-    import tomllib
-
-    return tomllib.loads(f"x = {_literal(value)}", parse_float=str)["x"]
-
-
 def _edited(text: str, profile: str, key: str, value: str | None) -> str:
     """Return the text with a value put into a profile, or taken out (None); all the rest stays as it is."""
     import tomlkit
     from tomlkit.items import InlineTable
 
-    newline = "\r\n" if "\r\n" in text else "\n"
+    newline = _newline(text)
     document = tomlkit.parse(text.replace(newline, "\n"))
     if value is None:
         del document["profiles"][profile][key]
@@ -357,18 +329,5 @@ def _edited(text: str, profile: str, key: str, value: str | None) -> str:
     return tomlkit.dumps(document).replace("\n", newline)
 
 
-def _led(text: str, profile: str) -> str:
-    """Return the text with the default profile in front: a key that belongs to no table comes before all."""
-    newline = "\r\n" if "\r\n" in text else "\n"
-    return f'default_profile = "{profile}"{newline}{text}'
-
-
-def _replace(file: Path, text: str) -> None:
-    """Put the new text in place in one step, readable by this user only. A symlinked file stays a symlink."""
-    private_folder(file.parent)
-    try:
-        put_in_place(file.resolve(), text.encode(), durable=True)
-    except OSError as error:
-        raise ConfigError(
-            f"{file} cannot be written: {error.strerror}. It was not changed.", next="capcli config path"
-        ) from error
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from capcli.domain.limits import Limits
 from capcli.errors import (
     CapcliError,
     ConfigError,
@@ -41,7 +41,7 @@ class SettingRow(Struct, frozen=True):
     description: str
 
 
-class Settings(Struct, frozen=True):
+class Settings(Limits, frozen=True):
     """Everything the user decided. None stands for no limit, all markets, or the host's own address."""
 
     env: Env
@@ -49,22 +49,11 @@ class Settings(Struct, frozen=True):
     profile: str
     account: str | None
     allow_trading: bool
-    allowed_epics: frozenset[str] | None
-    max_position_size: Decimal | None
-    max_working_order_size: Decimal | None
-    max_open_positions: int | None
-    max_orders_per_day: int | None
-    max_risk_pct: Decimal | None
-    max_total_risk_pct: Decimal | None
-    max_margin_pct: Decimal | None
-    max_daily_loss: Decimal | None
-    require_stop: bool
     ensure_stop: bool
     dry_run: bool
     require_confirm: bool
     http_timeout_s: float
     log_level: str
-    max_drift_pct: Decimal
     preview_ttl_s: int
     approval: str
     mandate_file: str | None
@@ -75,6 +64,11 @@ class Settings(Struct, frozen=True):
     rows: tuple[SettingRow, ...]
     faults: tuple[CapcliError, ...] = ()
     """What is wrong with settings that the way out does not use; for everything else the first is raised."""
+
+    @property
+    def limits_set(self) -> tuple[str, ...]:
+        """Name the limits that are set."""
+        return tuple(row.name for row in TABLE if row.limit and getattr(self, row.key) != row.default)
 
 
 class _Found(Struct, frozen=True):
@@ -101,7 +95,13 @@ def load(
     """
     faults: list[CapcliError] = []
     refuse: Refuse = faults.append if way_out else refuse_at_once
-    _refuse_unknown_names(environ, refuse)
+    known = (*BY_NAME, *CREDENTIAL_NAMES)
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            said = (
+                f"{name} is set, and there is no such setting.{did_you_mean(name, known)} Nothing was sent."
+            )
+            refuse(SettingUnknown(said, next="capcli help environment", variable=name))
     chosen = read_profile(folders.config_file, profile, new=new_profile, refuse=refuse)
     found = _loaded(environ, chosen, env=env, account=account, timeout=timeout, refuse=refuse)
     return replace(found, faults=tuple(faults))
@@ -134,58 +134,49 @@ def _loaded(
 ) -> Settings:
     selected = _select_env(environ, chosen, env, refuse)
     typed = {"CAP_DEFAULT_ACCOUNT_ID"} if account is not None else set()
-    found = {
-        setting.name: _find_or_stand_in(
-            setting,
-            environ,
-            chosen,
-            selected.value,
-            refuse_at_once if setting.vital and setting.name not in typed else refuse,
-        )
-        for setting in TABLE
-    }
+    found = {}
+    for each in TABLE:
+        strict = each.vital and each.name not in typed
+        found[each.name] = _find(each, environ, chosen, selected.value, refuse_at_once if strict else refuse)
     found["CAP_ENV"] = selected
     if account is not None:
         found["CAP_DEFAULT_ACCOUNT_ID"] = _option(BY_NAME["CAP_DEFAULT_ACCOUNT_ID"], "--account", account)
     if timeout is not None:
         found["CAP_HTTP_TIMEOUT_S"] = _option(BY_NAME["CAP_HTTP_TIMEOUT_S"], "--timeout", timeout)
     _check_together(found, refuse)
-    return _settings(found, chosen, environ)
+    value = {setting.key: found[setting.name].value for setting in TABLE}
+    rows = [
+        SettingRow(each.name, each.write(found[each.name].value), found[each.name].source, each.about)
+        for each in TABLE
+    ]
+    for name, about in CREDENTIALS.items():
+        place = _credential_place(name, environ)
+        rows.append(SettingRow(name, "set (environment)" if place else "not set", place or "none", about))
+    return Settings(
+        **{name: value[name] for name in Settings.__struct_fields__ if name in value},
+        env_source=selected.source,
+        profile=chosen.name,
+        account=value["default_account_id"],
+        require_confirm=value["require_explicit_confirm"],
+        rows=tuple(rows),
+    )
 
 
-def _refuse_unknown_names(environ: Mapping[str, str], refuse: Refuse) -> None:
-    known = (*BY_NAME, *CREDENTIAL_NAMES)
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
-            unknown = SettingUnknown(
-                f"{name} is set, and there is no such setting.{did_you_mean(name, known)} Nothing was sent.",
-                next="capcli help environment",
-                variable=name,
-            )
-            refuse(unknown)
-
-
-def _select_env(
-    environ: Mapping[str, str], profile: Profile, option: str | None, refuse: Refuse = refuse_at_once
-) -> _Found:
+def _select_env(environ: Mapping[str, str], profile: Profile, option: str | None, refuse: Refuse) -> _Found:
+    setting = BY_NAME["CAP_ENV"]
     if option is not None:
-        return _option(BY_NAME["CAP_ENV"], "--env", option)
+        return _option(setting, "--env", option)
     try:
-        return _named_env(environ, profile)
+        if environ.get(setting.name, "").strip():
+            return _Found(_parsed(setting, environ[setting.name], setting.name, "environment"), setting.name)
+        for name in CREDENTIALS:
+            if place := _credential_place(name, environ):
+                return _Found(Env.DEMO, f"{place} is set")
+        if (own := _profile_env(profile)) is not None:
+            return _Found(own, profile.label)
     except SettingInvalid as error:
         refuse(error)
         raise EnvironmentUnknown(error.message.removesuffix(" Nothing was sent.")) from None
-
-
-def _named_env(environ: Mapping[str, str], profile: Profile) -> _Found:
-    setting = BY_NAME["CAP_ENV"]
-    if environ.get(setting.name, "").strip():
-        return _Found(_parsed(setting, environ[setting.name], setting.name, "environment"), setting.name)
-    for name in CREDENTIALS:
-        if place := _credential_place(name, environ):
-            return _Found(Env.DEMO, f"{place} is set")
-    if (own := _profile_env(profile)) is not None:
-        return _Found(own, profile.label)
     if not profile.names_env:
         raise EnvironmentUnknown(f"{profile.file} cannot be read, and it may name the environment.")
     return _Found(Env.PAPER, "default")
@@ -215,29 +206,23 @@ def _credential_place(name: str, environ: Mapping[str, str]) -> str | None:
     return None
 
 
-def _find_or_stand_in(
-    setting: Setting, environ: Mapping[str, str], profile: Profile, env: Env, refuse: Refuse
-) -> _Found:
+def _find(setting: Setting, environ: Mapping[str, str], profile: Profile, env: Env, refuse: Refuse) -> _Found:
+    """Look in the environment, then the profile. An empty value counts as not set."""
+    default = setting.default_in(env)
     try:
-        return _find(setting, environ, profile, env)
+        if (text := environ.get(setting.name, "")).strip():
+            return _Found(_parsed(setting, text, setting.name, "environment"), "environment")
+        if not (text := profile.texts.get(setting.key, "")).strip():
+            return _Found(default, "default")
+        value = _parsed(setting, text, setting.key, profile.label)
+        if setting.bound and (own := _profile_env(profile)) not in {None, env}:
+            return _Found(default, f"default ({profile.label} is for {own})")
     except CapcliError as error:
         refuse(error)
-        return _Found(setting.stand_in(env), "default (its value cannot be read)")
-
-
-def _find(setting: Setting, environ: Mapping[str, str], profile: Profile, env: Env) -> _Found:
-    """Look in the environment, then the profile. An empty value counts as not set."""
-    text = environ.get(setting.name, "")
-    if text.strip():
-        return _Found(_parsed(setting, text, setting.name, "environment"), "environment")
-    text = profile.texts.get(setting.key, "")
-    default = setting.default_in(env)
-    if not text.strip():
-        return _Found(default, "default")
-    value = _parsed(setting, text, setting.key, profile.label)
-    own = _profile_env(profile)
-    if setting.bound and own not in {None, env}:
-        return _Found(default, f"default ({profile.label} is for {own})")
+        # The way out goes on with the stricter one.
+        return _Found(
+            default if setting.if_bad is None else setting.if_bad, "default (its value cannot be read)"
+        )
     return _Found(value, profile.label)
 
 
@@ -245,23 +230,20 @@ def _parsed(setting: Setting, text: str, name: str, source: str) -> Any:
     try:
         value = setting.parse(text.strip())
     except ValueError as error:
-        raise _invalid(setting, text, name, source, str(error)) from None
+        why = str(error)
+        reason = slip(text) or (why if "epic" in why or "ALL" in why or setting.private else "")
+        said = "set to an unusable value" if setting.private else shown(text)
+        raise SettingInvalid(
+            f"{name} is {said} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}."
+            " Nothing was sent.",
+            next="capcli help environment" if source == "environment" else "capcli config path",
+            variable=name,
+            value="" if setting.private else safe(text),
+            allowed=setting.allowed,
+        ) from None
     if not setting.enforced and value != setting.default:
         raise not_enforced(name, text, source)
     return value
-
-
-def _invalid(setting: Setting, text: str, name: str, source: str, why: str) -> ConfigError:
-    reason = slip(text) or (why if "epic" in why or "ALL" in why or setting.private else "")
-    said = "set to an unusable value" if setting.private else shown(text)
-    return SettingInvalid(
-        f"{name} is {said} ({source}){', ' if reason else ''}{reason}. Allowed: {setting.allowed}."
-        " Nothing was sent.",
-        next="capcli help environment" if source == "environment" else "capcli config path",
-        variable=name,
-        value="" if setting.private else safe(text),
-        allowed=setting.allowed,
-    )
 
 
 def _option(setting: Setting, option: str, text: str) -> _Found:
@@ -299,64 +281,3 @@ def _clash(name: str, found: _Found, env: _Found, why: str, next_command: str) -
         value=written(found.value),
         allowed=BY_NAME[name].allowed,
     )
-
-
-def _settings(found: Mapping[str, _Found], profile: Profile, environ: Mapping[str, str]) -> Settings:
-    value = {BY_NAME[name].key: item.value for name, item in found.items()}
-    return Settings(
-        env=value["env"],
-        env_source=found["CAP_ENV"].source,
-        profile=profile.name,
-        account=value["default_account_id"],
-        allow_trading=value["allow_trading"],
-        allowed_epics=value["allowed_epics"],
-        max_position_size=value["max_position_size"],
-        max_working_order_size=value["max_working_order_size"],
-        max_open_positions=value["max_open_positions"],
-        max_orders_per_day=value["max_orders_per_day"],
-        max_risk_pct=value["max_risk_pct"],
-        max_total_risk_pct=value["max_total_risk_pct"],
-        max_margin_pct=value["max_margin_pct"],
-        max_daily_loss=value["max_daily_loss"],
-        require_stop=value["require_stop"],
-        ensure_stop=value["ensure_stop"],
-        dry_run=value["dry_run"],
-        require_confirm=value["require_explicit_confirm"],
-        http_timeout_s=value["http_timeout_s"],
-        log_level=value["log_level"],
-        max_drift_pct=value["max_drift_pct"],
-        preview_ttl_s=value["preview_ttl_s"],
-        approval=value["approval"],
-        mandate_file=value["mandate_file"],
-        notify=value["notify"],
-        notify_cmd=value["notify_cmd"],
-        api_url=value["api_url"],
-        stream_url=value["stream_url"],
-        rows=(*_rows(found), *_credential_rows(environ)),
-    )
-
-
-def _rows(found: Mapping[str, _Found]) -> list[SettingRow]:
-    return [
-        SettingRow(
-            setting.name,
-            setting.write(found[setting.name].value),
-            found[setting.name].source,
-            setting.about,
-        )
-        for setting in TABLE
-    ]
-
-
-def _credential_rows(environ: Mapping[str, str]) -> list[SettingRow]:
-    return [_credential_row(name, environ) for name in CREDENTIALS]
-
-
-def _credential_row(name: str, environ: Mapping[str, str]) -> SettingRow:
-    about = {
-        "CAP_API_KEY": "API key; without these three the keychain is used",
-        "CAP_IDENTIFIER": "E-mail address of the account",
-        "CAP_API_PASSWORD": "The API key's own password",
-    }[name]
-    place = _credential_place(name, environ)
-    return SettingRow(name, "set (environment)" if place else "not set", place or "none", about)

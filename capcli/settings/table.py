@@ -11,7 +11,11 @@ from capcli.settings import values
 from capcli.settings.values import Env
 
 PREFIX = "CAP_"
-CREDENTIALS = ("CAP_API_KEY", "CAP_IDENTIFIER", "CAP_API_PASSWORD")
+CREDENTIALS = {
+    "CAP_API_KEY": "API key; without these three the keychain is used",
+    "CAP_IDENTIFIER": "E-mail address of the account",
+    "CAP_API_PASSWORD": "The API key's own password",
+}
 CREDENTIAL_NAMES = tuple(name + ending for name in CREDENTIALS for ending in ("", "_FILE", "_CMD"))
 
 
@@ -23,6 +27,7 @@ class Setting(Struct, frozen=True):
     switch live trading on, nor send live credentials to another host.
     The way out (close, cancel, flatten) goes on beside a bad value: with `if_bad` where there is one, else
     with the default. A bad value of a `vital` setting stops it too: it says where it closes, or whether.
+    A `limit` holds back new risk.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Setting(Struct, frozen=True):
     live_default: Any = None
     if_bad: Any = None
     vital: bool = False
+    limit: bool = False
     write: Callable[[Any], str] = values.written
     private: bool = False
     """Its text may hold an address or a token: it is repeated nowhere."""
@@ -44,10 +50,6 @@ class Setting(Struct, frozen=True):
     def key(self) -> str:
         """Name the setting the way config.toml does."""
         return self.name.removeprefix(PREFIX).lower()
-
-    def stand_in(self, env: Env) -> Any:
-        """Return what the way out takes for a value that cannot be read: the stricter one."""
-        return self.default_in(env) if self.if_bad is None else self.if_bad
 
     def default_in(self, env: Env) -> Any:
         if env is Env.PAPER and self.paper_default is not None:
@@ -58,18 +60,25 @@ class Setting(Struct, frozen=True):
 
 
 _YES_NO = "true or false"
-_SIZE = "a number above 0; leave it unset for no limit"
-_COUNT = "a whole number from 1; leave it unset for no limit"
-_PERCENT = "a percentage above 0, at most 100 (1 or 1%)"
 _LARGEST = "1000000000000"
+_SIZE = values.decimal("0", _LARGEST), "a number above 0; leave it unset for no limit"
+_COUNT = values.whole(1, 999_999_999), "a whole number from 1; leave it unset for no limit"
+_PERCENT = values.percent, "a percentage above 0, at most 100 (1 or 1%)"
+_AMOUNT = values.decimal("0", _LARGEST), "an amount above 0 in account currency"
+
+
+def _switch(name: str, about: str, *, default: bool = False, **more: Any) -> Setting:
+    return Setting(name, values.boolean, default, about=about, **({"allowed": _YES_NO} | more))
+
+
+def _limit(name: str, form: tuple[Callable[[str], Any], str], about: str) -> Setting:
+    return Setting(name, form[0], None, form[1], about, limit=True)
+
 
 TABLE = (
     Setting("CAP_ENV", values.env, Env.PAPER, "paper, demo or live", "Which broker to use"),
-    Setting(
+    _switch(
         "CAP_ALLOW_TRADING",
-        values.boolean,
-        False,
-        _YES_NO,
         "Allow orders, closes and amendments",
         bound=True,
         paper_default=True,
@@ -82,33 +91,21 @@ TABLE = (
         "epics separated by commas such as SILVER,GOLD, or ALL",
         "Markets that may be traded",
         write=values.epics_written,
+        limit=True,
     ),
-    Setting(
-        "CAP_MAX_POSITION_SIZE", values.decimal("0", _LARGEST), None, _SIZE, "Largest size of a market order"
-    ),
-    Setting(
-        "CAP_MAX_WORKING_ORDER_SIZE",
-        values.decimal("0", _LARGEST),
-        None,
-        _SIZE,
-        "Largest size of a working order",
-    ),
-    Setting(
-        "CAP_MAX_OPEN_POSITIONS", values.whole(1, 999_999_999), None, _COUNT, "Most positions open at once"
-    ),
-    Setting("CAP_MAX_ORDERS_PER_DAY", values.whole(1, 999_999_999), None, _COUNT, "Most orders in a UTC day"),
-    Setting(
+    _limit("CAP_MAX_POSITION_SIZE", _SIZE, "Largest size of a market order"),
+    _limit("CAP_MAX_WORKING_ORDER_SIZE", _SIZE, "Largest size of a working order"),
+    _limit("CAP_MAX_OPEN_POSITIONS", _COUNT, "Most positions open at once"),
+    _limit("CAP_MAX_ORDERS_PER_DAY", _COUNT, "Most orders in a UTC day"),
+    _switch(
         "CAP_REQUIRE_EXPLICIT_CONFIRM",
-        values.boolean,
-        True,
-        f"{_YES_NO}; false only on paper and demo",
         "Every order must be confirmed",
+        default=True,
+        allowed=f"{_YES_NO}; false only on paper and demo",
         bound=True,
         if_bad=True,
     ),
-    Setting(
-        "CAP_DRY_RUN", values.boolean, False, _YES_NO, "Show what would be sent, send nothing", vital=True
-    ),
+    _switch("CAP_DRY_RUN", "Show what would be sent, send nothing", vital=True),
     Setting(
         "CAP_DEFAULT_ACCOUNT_ID",
         values.account,
@@ -128,54 +125,28 @@ TABLE = (
         "DEBUG, INFO, WARNING, ERROR or CRITICAL",
         "How much is logged on stderr",
     ),
-    Setting(
-        "CAP_WS_ENABLED",
-        values.boolean,
-        True,
-        _YES_NO,
-        "Accepted for compatibility; streams are always on",
+    _switch("CAP_WS_ENABLED", "Accepted for compatibility; streams are always on", default=True),
+    _limit(
+        "CAP_MAX_RISK_PCT", _PERCENT, "Largest loss at stop in one market and direction, percent of equity"
     ),
-    Setting(
-        "CAP_MAX_RISK_PCT",
-        values.percent,
-        None,
-        _PERCENT,
-        "Largest loss at stop in one market and direction, percent of equity",
-    ),
-    Setting(
+    _limit(
         "CAP_MAX_TOTAL_RISK_PCT",
-        values.percent,
-        None,
         _PERCENT,
         "Largest loss if every stop of the account is hit, percent of equity",
     ),
-    Setting(
-        "CAP_MAX_MARGIN_PCT",
-        values.percent,
-        None,
-        _PERCENT,
-        "Largest margin in use, percent of equity",
-    ),
-    Setting(
-        "CAP_MAX_DAILY_LOSS",
-        values.decimal("0", _LARGEST),
-        None,
-        "an amount above 0 in account currency",
-        "Loss after which no new risk is taken until the next UTC day",
-    ),
-    Setting("CAP_REQUIRE_STOP", values.boolean, False, _YES_NO, "Every order must have a stop"),
-    Setting(
+    _limit("CAP_MAX_MARGIN_PCT", _PERCENT, "Largest margin in use, percent of equity"),
+    _limit("CAP_MAX_DAILY_LOSS", _AMOUNT, "Loss after which no new risk is taken until the next UTC day"),
+    _switch("CAP_REQUIRE_STOP", "Every order must have a stop", limit=True),
+    _switch(
         "CAP_ENSURE_STOP",
-        values.boolean,
-        False,
-        _YES_NO,
         "If the stop is missing after the fill, set it at once or close the position",
+        limit=True,
     ),
     Setting(
         "CAP_MAX_DRIFT_PCT",
-        values.percent,
+        _PERCENT[0],
         Decimal("0.5"),
-        _PERCENT,
+        _PERCENT[1],
         "Largest price move since the preview, in percent",
     ),
     Setting(
@@ -201,12 +172,10 @@ TABLE = (
         "the full path of a file that capcli mandate grant wrote",
         "File of this client's mandate: what it may send unasked on paper and demo",
     ),
-    Setting(
+    _switch(
         "CAP_NOTIFY",
-        values.boolean,
-        True,
-        _YES_NO,
         "Desktop notifications of approval requests and of orders under a mandate",
+        default=True,
     ),
     Setting(
         "CAP_NOTIFY_CMD",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from capcli.domain.hosts import is_loopback
 from capcli.domain.market import is_epic
@@ -140,17 +140,12 @@ def address(secure: str, loopback: str) -> Callable[[str], str]:
             raise ValueError
         if parts.scheme != secure and not (parts.scheme == loopback and is_loopback(parts.hostname)):
             raise ValueError
-        return f"{parts.scheme}://{_host_and_port(parts)}"
+        if not re.fullmatch(r"[a-z0-9.\-]+|[0-9a-f:.]+", parts.hostname):
+            raise ValueError
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return f"{parts.scheme}://{host}{'' if parts.port is None else f':{parts.port}'}"
 
     return parse
-
-
-def _host_and_port(parts: SplitResult) -> str:
-    host = parts.hostname or ""
-    if not re.fullmatch(r"[a-z0-9.\-]+|[0-9a-f:.]+", host):
-        raise ValueError
-    bracketed = f"[{host}]" if ":" in host else host
-    return bracketed if parts.port is None else f"{bracketed}:{parts.port}"
 
 
 def command(text: str) -> tuple[str, ...]:

@@ -178,8 +178,8 @@ def test_a_book_counts_what_is_there_and_what_is_about_to_be() -> None:
     "limit", [{"max_open_positions": 1}, {"max_orders_per_day": 1}, {"max_margin_pct": D(1)}]
 )
 def test_orders_on_their_way_matter_while_a_limit_counts_them(limit: dict[str, Any]) -> None:
-    assert counts_in_flight(Policy("paper", True, **limit))
-    assert not counts_in_flight(Policy("paper", True, max_position_size=D(1)))
+    assert counts_in_flight(Policy(env="paper", trading_allowed=True, **limit))
+    assert not counts_in_flight(Policy(env="paper", trading_allowed=True, max_position_size=D(1)))
 
 
 def of_day(**facts: Any) -> bool:

@@ -1,0 +1,24 @@
+"""The limits that a user sets: what the settings hold and the rules of a policy read."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """The user's own limits. None means that no limit is set.
+
+    Sizes in units, `max_daily_loss` in account currency, percentages of equity, `max_drift_pct` of the price.
+    """
+
+    allowed_epics: frozenset[str] | None = None
+    max_position_size: Decimal | None = None
+    max_working_order_size: Decimal | None = None
+    max_open_positions: int | None = None
+    max_orders_per_day: int | None = None
+    max_risk_pct: Decimal | None = None
+    max_total_risk_pct: Decimal | None = None
+    max_margin_pct: Decimal | None = None
+    max_daily_loss: Decimal | None = None
+    require_stop: bool = False
+    max_drift_pct: Decimal = Decimal("0.5")
