@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from capcli.credentials.live_items import LiveItem, UnlockItem
     from capcli.credentials.session_item import FirstUsableCache
     from capcli.credentials.source import CredentialSource
-    from capcli.domain.account import Listed, WorkingOrder
+    from capcli.domain.account import Listed, Position, WorkingOrder
     from capcli.domain.approval import Asked
     from capcli.domain.going_live import Gate
     from capcli.domain.mandate import Opening, Outside, Spend, Tightening
@@ -82,8 +82,10 @@ if TYPE_CHECKING:
     from capcli.store.preferences import FilePreferences
     from capcli.store.seen import SeenValues
     from capcli.trading.amend import Amendments
-    from capcli.trading.amend_order import OrderAmendments
-    from capcli.trading.amend_order_preview import OrderUpdates
+    from capcli.trading.amend_order import OrderAmendment
+    from capcli.trading.amend_plan import A, Amendable, D
+    from capcli.trading.amend_position import Amendment
+    from capcli.trading.amend_preview import OrderUpdates
     from capcli.trading.cancel import Cancellations
     from capcli.trading.cancel_all import CancellationsOfAll
     from capcli.trading.close import Closings
@@ -1326,16 +1328,16 @@ class App:
         return Flattenings(self.exit_context, tools, confirmation_needed=self._confirmation_needed)
 
     @property
-    def amendments(self) -> "Amendments":
-        from capcli.trading.amend import Amendments
+    def amendments(self) -> "Amendments[Position, Amendment]":
+        from capcli.trading.amend_position import POSITIONS
 
-        return self._once("amendments", lambda: self._amending(Amendments))
+        return self._once("amendments", lambda: self._amending(POSITIONS))
 
     @property
-    def order_amendments(self) -> "OrderAmendments":
-        from capcli.trading.amend_order import OrderAmendments
+    def order_amendments(self) -> "Amendments[WorkingOrder, OrderAmendment]":
+        from capcli.trading.amend_order import ORDERS
 
-        return self._once("order_amendments", lambda: self._amending(OrderAmendments))
+        return self._once("order_amendments", lambda: self._amending(ORDERS))
 
     @property
     def order_updates(self) -> "OrderUpdates":
@@ -1343,7 +1345,7 @@ class App:
 
     def _order_updates(self) -> "OrderUpdates":
         from capcli.store.lock import FileAccountLock
-        from capcli.trading.amend_order_preview import OrderUpdates, Setting
+        from capcli.trading.amend_preview import OrderUpdates, Setting
 
         runtime = self._runtime
         setting = Setting(
@@ -1355,14 +1357,16 @@ class App:
         )
         return OrderUpdates(self.order_context, self.order_amendments, self._reconciler(), setting)
 
-    def _amending(self, service: Callable[..., T]) -> T:
+    def _amending(self, deals: "Amendable[D, A]") -> "Amendments[D, A]":
         from capcli.store.lock import FileAccountLock
+        from capcli.trading.amend import Amendments
 
         runtime = self._runtime
-        return service(
+        return Amendments(
             self._changer(),
             self._reconciler(),
             FileAccountLock(self.folders.locks, wait_s=runtime.lock_wait_s),
+            deals,
             confirmation_needed=self._confirmation_needed,
         )
 

@@ -86,17 +86,17 @@ def amend_order(
     is checked afterwards. Its size and side cannot change: cancel it and place another.
     """
     from capcli.trading.amend_order import OrderAmendment
-    from capcli.trading.amend_order_plan import OrderChange
 
     call: Call = ctx.find_root().obj
-    legs = Change(
+    change = Change(
         stop=exit_order("stop", stop, stop_distance, None),
         limit=exit_order("limit", limit, limit_distance, None),
         trailing=trailing,
         guaranteed=guaranteed,
+        level=None if at is None else above_zero("--at", at),
+        good_till=instant("--good-till", good_till),
+        no_expiry=no_expiry,
     )
-    level = None if at is None else above_zero("--at", at)
-    change = OrderChange(level, legs, instant("--good-till", good_till), no_expiry)
 
     def use(app: "App") -> "Reply[OrderAmendment]":
         meant = order_id(call, app, deal, confirm=confirm)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from capcli.app import App
     from capcli.reply import Reply
-    from capcli.trading.amend import Amendment
+    from capcli.trading.amend_position import Amendment
 
 positions_app = deal_group("Open positions: P&L, margin, distance to the stop.")
 
@@ -101,13 +101,15 @@ def breakeven(ctx: typer.Context, deal: Deal, *, confirm: Confirm = False) -> No
     Closing at that price gains and loses nothing, spread included. The limit is kept. The price must have
     moved in your favour by at least the market's minimum stop distance.
     """
-    _amend(ctx, deal, lambda app, meant: app.amendments.breakeven(meant), confirm=confirm)
+    from capcli.trading.amend_position import breakeven as breakeven_of
+
+    _amend(ctx, deal, lambda app, meant: breakeven_of(app.order_context, meant), confirm=confirm)
 
 
 def _amend(
     ctx: typer.Context, deal: str, change_of: "Callable[[App, str], Change]", *, confirm: bool
 ) -> None:
-    from capcli.trading.amend import Amendment
+    from capcli.trading.amend_position import Amendment
 
     call: Call = ctx.find_root().obj
 

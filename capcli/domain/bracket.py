@@ -26,7 +26,7 @@ class Bracket(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """What somebody wants to be different. A leg that is not named is kept."""
+    """What somebody wants to be different; the rest is kept. The last three are for working orders only."""
 
     stop: ExitOrder | None = None
     limit: ExitOrder | None = None
@@ -34,10 +34,9 @@ class Change(Struct, frozen=True):
     no_limit: bool = False
     trailing: bool = False
     guaranteed: bool = False
-
-    @property
-    def empty(self) -> bool:
-        return self == Change()
+    level: Decimal | None = None
+    good_till: datetime | None = None
+    no_expiry: bool = False
 
 
 class Target(Struct, frozen=True):
@@ -64,19 +63,23 @@ class Ground(Struct, frozen=True):
         return ceil_to(self.price + leg.value, self.step)
 
 
-def of_position(position: Position) -> Bracket:
-    """Return the legs that a position has."""
-    trail = position.stop_distance if position.trailing else None
-    return Bracket(position.stop_level, position.limit_level, trail, position.guaranteed)
+def exits_of(deal: Position | WorkingOrder, level: Decimal | None = None) -> Bracket:
+    """Return the stop and limit of a deal. Those of an order keep their distance when it moves to `level`."""
+    if isinstance(deal, Position):
+        trail = deal.stop_distance if deal.trailing else None
+        return Bracket(deal.stop_level, deal.limit_level, trail, deal.guaranteed)
+    moved = Decimal(0) if level is None else level - deal.level
+    stop = None if deal.stop_level is None else deal.stop_level + moved
+    limit = None if deal.limit_level is None else deal.limit_level + moved
+    trail = abs(deal.level - deal.stop_level) if deal.trailing and deal.stop_level is not None else None
+    return Bracket(stop, limit, trail, deal.guaranteed)
 
 
-def of_order(order: WorkingOrder, level: Decimal | None = None) -> Bracket:
-    """Return the legs of a working order. They keep their distance when it moves to another level."""
-    moved = Decimal(0) if level is None else level - order.level
-    stop = None if order.stop_level is None else order.stop_level + moved
-    limit = None if order.limit_level is None else order.limit_level + moved
-    trail = abs(order.level - order.stop_level) if order.trailing and order.stop_level is not None else None
-    return Bracket(stop, limit, trail, order.guaranteed)
+def target_of(deal: Position | WorkingOrder) -> Target:
+    """Return how a deal is now."""
+    if isinstance(deal, Position):
+        return Target(exits_of(deal))
+    return Target(exits_of(deal), deal.level, deal.good_till)
 
 
 def amended(before: Bracket, change: Change, ground: Ground) -> Bracket:
@@ -125,27 +128,25 @@ def _farther(before: Decimal, after: Decimal, side: Side) -> bool:
     return after < before if side is Side.BUY else after > before
 
 
-def position_body(after: Bracket) -> bytes:
-    """Write the PUT of a position, every leg in it.
+def amend_body(target: Target, *, endless: bool) -> bytes:
+    """Write the PUT of a deal: all of it is sent again, for the flags fall back to false (API page 6.5).
 
-    It replaces the whole bracket, and an empty body changes nothing (API page 9.5): what is to be gone is
-    written as null.
+    That of a position replaces both exits, and an empty body changes nothing (API page 9.5): what is to be
+    gone is written as null. `endless` takes the expiry off an order.
     """
-    return _object([*_flags(after), _stop(after), ("profitLevel", _number(after.limit))])
-
-
-def order_body(target: Target, *, endless: bool) -> bytes:
-    """Write the PUT of a working order. All is sent again: the flags fall back to false (API page 6.5)."""
-    fields = [("level", _number(target.level))]
+    exits = target.bracket
+    if target.level is None:
+        return _object([*_flags(exits), _stop(exits), ("profitLevel", _number(exits.limit))])
+    fields = [("level", plain(target.level))]
     if target.good_till is not None:
         fields.append(("goodTillDate", f'"{wire_time(target.good_till)}"'))
     elif endless:
         fields.append(("timeInForce", '"GOOD_TILL_CANCELLED"'))
-    fields += _flags(target.bracket)
-    if target.bracket.has_stop:
-        fields.append(_stop(target.bracket))
-    if target.bracket.limit is not None:
-        fields.append(("profitLevel", plain(target.bracket.limit)))
+    fields += _flags(exits)
+    if exits.has_stop:
+        fields.append(_stop(exits))
+    if exits.limit is not None:
+        fields.append(("profitLevel", plain(exits.limit)))
     return _object(fields)
 
 
@@ -177,19 +178,9 @@ def keeps_stop(seen: Bracket, asked: Bracket) -> bool:
     return seen.trail is None and seen.stop == asked.stop
 
 
-def position_shows(position: Position, asked: Bracket) -> bool:
-    """Say whether a position has the legs that were asked for."""
-    seen = of_position(position)
-    return keeps_stop(seen, asked) and seen.limit == asked.limit
-
-
-def order_shows(order: WorkingOrder, target: Target) -> bool:
-    """Say whether a working order is as asked. The broker keeps an expiry in whole seconds."""
-    seen = of_order(order)
-    same_end = _second(order.good_till) == _second(target.good_till)
-    legs = keeps_stop(seen, target.bracket) and seen.limit == target.bracket.limit
-    return order.level == target.level and same_end and legs
-
-
-def _second(at: datetime | None) -> str | None:
-    return None if at is None else wire_time(at)
+def shows(deal: Position | WorkingOrder, asked: Target) -> bool:
+    """Say whether a deal is as asked. The broker keeps an expiry in whole seconds."""
+    seen = target_of(deal)
+    ends = [None if one.good_till is None else wire_time(one.good_till) for one in (seen, asked)]
+    exits = keeps_stop(seen.bracket, asked.bracket) and seen.bracket.limit == asked.bracket.limit
+    return exits and seen.level == asked.level and ends[0] == ends[1]

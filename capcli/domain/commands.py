@@ -3,9 +3,9 @@
 from capcli.domain.account import OrderType
 from capcli.domain.bracket import Change
 from capcli.domain.market import Side
-from capcli.domain.money import short
+from capcli.domain.money import plain, short
 from capcli.domain.notes import as_options
-from capcli.domain.order import ExitOrder, OrderRequest, wire_time
+from capcli.domain.order import OrderRequest, wire_time
 from capcli.domain.risk import Risk
 
 SOME_TIME = "YYYY-MM-DDTHH:MM"
@@ -41,14 +41,14 @@ def preview_command(
 
 def change_words(change: Change) -> list[str]:
     """Return the options that ask for this change."""
-    words = [
-        *_leg_words("stop", change.stop, change.no_stop),
-        *_leg_words("limit", change.limit, change.no_limit),
-    ]
-    return words + ["--trailing"] * change.trailing + ["--guaranteed"] * change.guaranteed
-
-
-def _leg_words(name: str, leg: ExitOrder | None, removed: bool) -> list[str]:
-    if removed:
-        return [f"--no-{name}"]
-    return [leg.words(name)] if leg else []
+    words = [] if change.level is None else [f"--at {plain(change.level)}"]
+    for name, exit_order, removed in (
+        ("stop", change.stop, change.no_stop),
+        ("limit", change.limit, change.no_limit),
+    ):
+        if removed or exit_order:
+            words.append(exit_order.words(name) if exit_order and not removed else f"--no-{name}")
+    words += ["--trailing"] * change.trailing + ["--guaranteed"] * change.guaranteed
+    if change.good_till is not None:
+        words.append(f"--good-till {wire_time(change.good_till)}Z")
+    return words + ["--no-expiry"] * change.no_expiry

@@ -29,7 +29,7 @@ from capcli.mcp.arguments import (
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import TRADES, tool
 from capcli.reply import Reply
-from capcli.trading.amend import Amendment
+from capcli.trading.amend_position import Amendment
 from capcli.trading.cancel import Cancellation
 from capcli.trading.cancel_all import AllCancellations
 from capcli.trading.flatten import Flattened, Flattening

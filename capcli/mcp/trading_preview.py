@@ -38,8 +38,7 @@ from capcli.mcp.arguments import (
 from capcli.mcp.tool_runner import ToolRunner
 from capcli.mcp.toolset import STORES, tool
 from capcli.reply import Reply
-from capcli.trading.amend_order_plan import OrderChange
-from capcli.trading.amend_order_preview import Dropped, OrderUpdate
+from capcli.trading.amend_preview import Dropped, OrderUpdate
 from capcli.trading.preview import Preview
 from capcli.trading.propose import Proposal
 
@@ -134,13 +133,15 @@ class TradingPreviewTools:
         trailing_stop: MaybeTrailing = None,
     ) -> ToolResult:
         def preview(app: App) -> Reply[OrderUpdate]:
-            legs = Change(
+            change = Change(
                 stop=exit_order("stop", stop_level, stop_distance, stop_amount),
                 limit=exit_order("profit", profit_level, profit_distance, profit_amount),
                 trailing=bool(trailing_stop),
                 guaranteed=bool(guaranteed_stop),
+                level=level,
+                good_till=good_till_date,
+                no_expiry=until_cancelled(time_in_force, good_till_date),
             )
-            change = OrderChange(level, legs, good_till_date, until_cancelled(time_in_force, good_till_date))
             dropped = Dropped(trailing=trailing_stop is False, guaranteed=guaranteed_stop is False)
             return app.order_updates.preview(deal_id, change, dropped)
 

@@ -6,11 +6,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-from capcli.domain.account import Confirm, Position
+from capcli.domain.account import Confirm, Position, WorkingOrder
 from capcli.domain.attempt import AttemptRecord, AttemptState
-from capcli.domain.bracket import Bracket, Target, order_shows, position_shows
+from capcli.domain.bracket import Bracket, Target, shows
 from capcli.domain.identity import Asked, misfit
-from capcli.domain.order import POSITIONS_PATH, Kind
+from capcli.domain.order import Kind
 from capcli.domain.stored_order import write_baseline
 from capcli.errors import CapcliError, DealUnknown, UnreadableAnswer
 from capcli.ports import Broker
@@ -33,10 +33,7 @@ def read_back_of(broker: Broker, attempt: AttemptRecord) -> ReadBack:
     deal_id, account_id = attempt.target, attempt.account_id
     if attempt.kind is Kind.CANCEL:
         return order_read_back(broker, deal_id, account_id)
-    asked = read_asked(attempt)
-    if attempt.path.startswith(POSITIONS_PATH):
-        return position_read_back(broker, deal_id, account_id, asked.bracket)
-    return amended_order_read_back(broker, deal_id, account_id, asked)
+    return amended_read_back(broker, deal_id, account_id, read_asked(attempt))
 
 
 def asked_of(attempt: AttemptRecord) -> Asked:
@@ -53,18 +50,24 @@ def confirmed(broker: Broker, reference: str, asked: Asked) -> Confirm | None:
     return confirm if confirm is not None and misfit(asked, confirm) is None else None
 
 
-def position_read_back(broker: Broker, deal_id: str, account_id: str, asked: Bracket) -> ReadBack:
-    """Read a position and say whether it has the legs that were asked for."""
+def amended_read_back(broker: Broker, deal_id: str, account_id: str, asked: Target) -> ReadBack:
+    """Read a deal and say whether it is as it was asked to be; only a working order has a level there."""
+    row: Position | WorkingOrder | None
     try:
-        row = broker.position(deal_id)
+        if asked.level is not None:
+            row = next((row for row in broker.orders() if row.deal_id == deal_id), None)
+        else:
+            row = broker.position(deal_id)
     except DealUnknown:
-        # Every deal is unknown on another account, and another process may have switched ours.
-        return ReadBack.GONE if on_account(broker, account_id) else ReadBack.UNREADABLE
+        row = None
     except CapcliError:
         return ReadBack.UNREADABLE
+    if row is None:
+        # Every deal is unknown on another account, and another process may have switched ours.
+        return ReadBack.GONE if on_account(broker, account_id) else ReadBack.UNREADABLE
     if misfit(Asked(Kind.AMEND, deal_id=deal_id), row) is not None:
         return ReadBack.UNREADABLE
-    return ReadBack.DONE if position_shows(row, asked) else ReadBack.NOT_YET
+    return ReadBack.DONE if shows(row, asked) else ReadBack.NOT_YET
 
 
 def on_account(broker: Broker, account_id: str) -> bool:
@@ -91,17 +94,6 @@ def went_away(active: str | None, account_id: str | None, command: str) -> Unrea
         f"The session was switched to account {active} in the meantime; {account_id} was not read.",
         next=f"{command} --account {account_id}",
     )
-
-
-def amended_order_read_back(broker: Broker, deal_id: str, account_id: str, target: Target) -> ReadBack:
-    """Read the waiting orders and say whether one is as it was asked to be."""
-    try:
-        row = next((row for row in broker.orders() if row.deal_id == deal_id), None)
-    except CapcliError:
-        return ReadBack.UNREADABLE
-    if row is not None:
-        return ReadBack.DONE if order_shows(row, target) else ReadBack.NOT_YET
-    return ReadBack.GONE if on_account(broker, account_id) else ReadBack.UNREADABLE
 
 
 def order_read_back(broker: Broker, deal_id: str, account_id: str) -> ReadBack:

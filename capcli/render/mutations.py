@@ -7,8 +7,8 @@ from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
 from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
 from capcli.render.numbers import NOTHING, gained
-from capcli.trading.amend import Amendment
 from capcli.trading.amend_order import OrderAmendment
+from capcli.trading.amend_position import Amendment
 from capcli.trading.cancel import Cancellation
 from capcli.trading.cancel_all import AllCancellations
 from capcli.trading.close_all import AllClosings, CloseResult

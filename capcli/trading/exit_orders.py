@@ -5,16 +5,14 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from capcli.domain.account import Position
 from capcli.domain.bracket import Bracket, Change
-from capcli.domain.market import Market, Side
-from capcli.domain.money import ceil_to, floor_to, plain, short
+from capcli.domain.commands import SOME_TIME
+from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
 from capcli.domain.order import ExitForm, ExitOrder, OrderRequest
-from capcli.domain.policy import Check, CheckInput, evaluate
+from capcli.domain.policy import Check, CheckInput, Rule, evaluate
 from capcli.domain.sizing import ExitFigures
 from capcli.errors import ChecksFailed, UsageError
-from capcli.trading.snapshot import order_rules
 
 
 def check_change(change: Change, command: str) -> None:
@@ -73,9 +71,14 @@ def _leg(
     return replace(figures, level=level, distance=distance)
 
 
-def require_all(case: CheckInput) -> None:
-    """Raise ChecksFailed unless every rule that applies to an amendment holds."""
-    _require(case, evaluate(case))
+def require_all(case: CheckInput, command: str) -> None:
+    """Raise ChecksFailed unless every rule that applies to an amendment holds; `command` lacks its expiry."""
+    try:
+        _require(case, evaluate(case))
+    except ChecksFailed as error:
+        if error.details["failed"] == [Rule.GOOD_TILL]:
+            error.next = f"{command} --good-till {SOME_TIME}"
+        raise
 
 
 def require(case: CheckInput, *rules: Callable[[CheckInput], Check | None]) -> None:
@@ -121,27 +124,3 @@ def _stop(bracket: Bracket) -> str | None:
 
 def _level(level: Decimal | None) -> str | None:
     return None if level is None else plain(level)
-
-
-def require_gain(position: Position, market: Market) -> None:
-    """Raise ChecksFailed unless a stop may stand at the entry of a position now."""
-    rules, buys, entry = order_rules(market), position.side is Side.BUY, position.level
-    nearest, guaranteed = rules.min_stop_distance, market.rules.min_guaranteed_stop_distance
-    if position.guaranteed and guaranteed is not None:
-        nearest = guaranteed
-    price, sign = market.quote.exit(position.side), 1 if buys else -1
-    away = (price - entry) * sign
-    if away > 0 and away >= nearest.at(price):
-        return
-    # A percentage is of the price then, which is hardly another one than this.
-    least = entry + sign * nearest.at(max(price, entry))
-    level = (ceil_to if buys else floor_to)(least, rules.price_step)
-    # An alert watches the bid.
-    alert = level if buys else level - market.quote.spread
-    where, name = ("above", "bid") if buys else ("below", "offer")
-    raise ChecksFailed(
-        f"Break-even is possible once the {name} is {where} {plain(level)}; it is {plain(price)} now. "
-        "Nothing was sent.",
-        next=f"capcli alert {position.epic} --{where} {plain(alert)}",
-        failed=["stop"],
-    )

@@ -20,7 +20,7 @@ from capcli.marketdata.conversion import known_rates, rates_for
 from capcli.ports import Broker
 from capcli.reconcile.deal_account import active_account
 from capcli.safety.approval_text import order_told
-from capcli.trading.open_risk import lost, order_at
+from capcli.trading.open_risk import lost, result_at
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ def cancel_lines(broker: Broker, orders: Sequence[WorkingOrder]) -> tuple[str, .
             continue
         request = OrderRequest(order.epic, order.side, order.size, trigger=Trigger(order.level, order.type))
         margin = figures(request, market, account, rate, preferences).margin
-        losses.append(lost(order_at(order, order.level, order.stop_level, rate)))
+        losses.append(lost(result_at(order, order.stop_level, rate)))
         margins += [] if margin is None else [margin]
     if len(margins) < len(orders):
         return ()

@@ -174,17 +174,19 @@ def _margins(book: Book, epic: str, figures: Figures, apart: str | None) -> tupl
     return sum(sizes, Decimal(0)) * factor, None
 
 
-def position_at(position: Position, level: Decimal | None, rate: Decimal) -> Decimal | None:
-    """Return what a position gains or loses at a level, in account currency (`rate` of one of its own)."""
-    return None if level is None else gain(position, level, position.size) * rate
+def result_at(
+    deal: Deal, level: Decimal | None, rate: Decimal, entry: Decimal | None = None
+) -> Decimal | None:
+    """Return what a deal gains or loses at a level, in account currency (`rate`: for one of its own).
 
-
-def order_at(order: WorkingOrder, entry: Decimal, level: Decimal | None, rate: Decimal) -> Decimal | None:
-    """Return what an order that is filled at `entry` gains or loses at a level, in account currency."""
+    An order is taken as filled at `entry`, or at its level.
+    """
     if level is None:
         return None
-    moved = level - entry if order.side is Side.BUY else entry - level
-    return moved * order.size * rate
+    if isinstance(deal, Position):
+        return gain(deal, level, deal.size) * rate
+    moved = level - (deal.level if entry is None else entry)
+    return (moved if deal.side is Side.BUY else -moved) * deal.size * rate
 
 
 def lost(result: Decimal | None) -> Decimal | None:

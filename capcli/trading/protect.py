@@ -19,8 +19,8 @@ from capcli.reconcile.readback import filled_as
 from capcli.reconcile.reconciler import is_open
 from capcli.reply import Reply
 from capcli.trading.amend import Amendments
-from capcli.trading.amend_order import OrderAmendments
-from capcli.trading.amend_order_plan import OrderChange
+from capcli.trading.amend_order import OrderAmendment
+from capcli.trading.amend_position import Amendment
 from capcli.trading.cancel import Cancellations
 from capcli.trading.close import Closings
 from capcli.trading.execute import Executions
@@ -35,8 +35,8 @@ _NOT_CLOSED = "It was left open: a missing stop is not confirmed."
 class Remedies:
     """The use cases that set a stop or end a deal, each with an attempt of its own in the journal."""
 
-    amendments: Amendments
-    order_amendments: OrderAmendments
+    amendments: Amendments[Position, Amendment]
+    order_amendments: Amendments[WorkingOrder, OrderAmendment]
     closings: Closings
     cancellations: Cancellations
 
@@ -118,8 +118,7 @@ class ProtectedExecutions:
         def work(row: Position | WorkingOrder) -> Reply[Any]:
             change = missing_stop(order)
             if isinstance(row, WorkingOrder):
-                wanted = OrderChange(legs=change)
-                return self._remedies.order_amendments.amend(row.deal_id, wanted, confirmed=True)
+                return self._remedies.order_amendments.amend(row.deal_id, change, confirmed=True)
             return self._remedies.amendments.amend(row.deal_id, change, confirmed=True)
 
         return self._step(attempt, deal_id, StopWork.SET, work)

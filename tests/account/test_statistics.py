@@ -20,7 +20,6 @@ from capcli.domain.performance import KEYS
 from capcli.render.envelope import plain
 from capcli.render.fields import field_names
 from capcli.render.text import csv_text
-from capcli.trading.amend_order_plan import OrderChange
 from tests.support.histories import lived
 from tests.support.recount import recount
 from tests.support.seat import Seat, stop_at
@@ -111,7 +110,7 @@ def test_the_risk_of_a_working_order_whose_stop_was_moved_is_not_known(seat: Sea
     stop = ExitOrder(ExitForm.PERCENT, Decimal(20))
     seat.open(size="10", trigger=Trigger(level, OrderType.LIMIT), stop=stop, tag="dip")
     (order,) = seat.app.portfolio.orders().data.orders
-    change = OrderChange(order.level, Change(stop=ExitOrder(ExitForm.PERCENT, Decimal(10))), None, False)
+    change = Change(stop=ExitOrder(ExitForm.PERCENT, Decimal(10)), level=order.level)
     assert seat.app.order_amendments.amend(order.deal_id, change, confirmed=True).exit_code == 0
     seat.time.sleep(20 * 86_400)
     for deal in seat.book():

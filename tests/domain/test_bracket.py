@@ -15,13 +15,12 @@ from capcli.domain.bracket import (
     Change,
     Ground,
     Target,
+    amend_body,
     amended,
+    exits_of,
     keeps_stop,
     loosened,
-    of_order,
-    order_body,
-    order_shows,
-    position_body,
+    shows,
 )
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import on_grid
@@ -76,7 +75,7 @@ def test_a_change_that_does_not_name_the_limit_keeps_it(before: Bracket, change:
 @given(brackets, changes, sides)
 def test_every_leg_is_in_the_body_with_its_digits(before: Bracket, change: Change, side: Side) -> None:
     after = amended(before, change, ground(side))
-    body = json.loads(position_body(after), parse_float=Decimal, parse_int=Decimal)
+    body = json.loads(amend_body(Target(after), endless=False), parse_float=Decimal, parse_int=Decimal)
     assert body["profitLevel"] == after.limit
     assert body.get("stopDistance") == after.trail
     assert body.get("stopLevel") == (None if after.trail is not None else after.stop)
@@ -129,12 +128,12 @@ def test_a_wider_trail_is_loosened_even_where_the_level_is_not_told() -> None:
 def test_an_order_is_sent_whole() -> None:
     until = datetime(2026, 12, 31, tzinfo=UTC)
     target = Target(Bracket(D("23.50"), D("26"), None, guaranteed=True), D("24.20"), until)
-    assert order_body(target, endless=False) == (
+    assert amend_body(target, endless=False) == (
         b'{"level":24.20,"goodTillDate":"2026-12-31T00:00:00","guaranteedStop":true,"stopLevel":23.50,'
         b'"profitLevel":26}'
     )
     endless = Target(Bracket(D("23.5"), None, D("0.7")), D("24.20"))
-    assert order_body(endless, endless=True) == (
+    assert amend_body(endless, endless=True) == (
         b'{"level":24.20,"timeInForce":"GOOD_TILL_CANCELLED","trailingStop":true,"stopDistance":0.7}'
     )
 
@@ -173,29 +172,29 @@ def a_waiting_order(**changes: Any) -> WorkingOrder:
 
 
 def test_the_legs_of_an_order_move_along_with_its_level() -> None:
-    assert of_order(a_waiting_order()) == Bracket(D("27.5"), D("30"))
-    assert of_order(a_waiting_order(), D("28.4")) == Bracket(D("27.9"), D("30.4"))
-    assert of_order(a_waiting_order(), D("27.7")) == Bracket(D("27.2"), D("29.7"))
-    assert of_order(a_waiting_order(stop_level=None, limit_level=None), D("29")) == Bracket(None, None)
+    assert exits_of(a_waiting_order()) == Bracket(D("27.5"), D("30"))
+    assert exits_of(a_waiting_order(), D("28.4")) == Bracket(D("27.9"), D("30.4"))
+    assert exits_of(a_waiting_order(), D("27.7")) == Bracket(D("27.2"), D("29.7"))
+    assert exits_of(a_waiting_order(stop_level=None, limit_level=None), D("29")) == Bracket(None, None)
 
 
 def test_a_trailing_stop_of_an_order_trails_by_its_distance_on_either_side() -> None:
-    assert of_order(a_waiting_order(trailing=True)).trail == D("0.5")
-    assert of_order(a_waiting_order(trailing=True, stop_level=D("28.75"))).trail == D("0.75")
-    assert of_order(a_waiting_order(trailing=True, stop_level=None)).trail is None
+    assert exits_of(a_waiting_order(trailing=True)).trail == D("0.5")
+    assert exits_of(a_waiting_order(trailing=True, stop_level=D("28.75"))).trail == D("0.75")
+    assert exits_of(a_waiting_order(trailing=True, stop_level=None)).trail is None
 
 
 def test_an_order_is_as_asked_only_with_its_level_its_end_and_both_legs() -> None:
     end = datetime(2026, 3, 9, 12, 0, 0, 250_000, tzinfo=UTC)
     order = a_waiting_order(good_till=end.replace(microsecond=0))
     asked = Target(Bracket(D("27.5"), D("30")), D("28"), end)
-    assert order_shows(order, asked)
-    assert not order_shows(replace(order, level=D("28.1")), asked)
-    assert not order_shows(replace(order, limit_level=D("30.1")), asked)
-    assert not order_shows(replace(order, limit_level=None), asked)
-    assert not order_shows(replace(order, stop_level=D("27.4")), asked)
-    assert not order_shows(replace(order, good_till=None), asked)
-    assert not order_shows(replace(order, good_till=end + timedelta(seconds=1)), asked)
+    assert shows(order, asked)
+    assert not shows(replace(order, level=D("28.1")), asked)
+    assert not shows(replace(order, limit_level=D("30.1")), asked)
+    assert not shows(replace(order, limit_level=None), asked)
+    assert not shows(replace(order, stop_level=D("27.4")), asked)
+    assert not shows(replace(order, good_till=None), asked)
+    assert not shows(replace(order, good_till=end + timedelta(seconds=1)), asked)
 
 
 def test_a_distance_trails_where_it_is_asked_for_or_where_the_stop_trailed_before() -> None:
@@ -213,8 +212,6 @@ def test_a_distance_trails_where_it_is_asked_for_or_where_the_stop_trailed_befor
 def test_a_guarantee_comes_only_where_it_is_asked_for_and_goes_with_the_stop() -> None:
     assert not Change().guaranteed
     assert not Change().trailing
-    assert Change().empty
-    assert not Change(guaranteed=True).empty
     held = Bracket(D(28), None, guaranteed=True)
     assert amended(held, Change(limit=ExitOrder(ExitForm.LEVEL, D(40))), ground(Side.BUY)).guaranteed
     assert amended(Bracket(D(28), None), Change(guaranteed=True), ground(Side.BUY)).guaranteed

@@ -28,8 +28,7 @@ from capcli.mcp.tool_runner import ToolRunner
 from capcli.paper.state import reset, switches
 from capcli.render import envelope
 from capcli.reply import Reply
-from capcli.trading.amend_order_plan import OrderChange
-from capcli.trading.amend_order_preview import Dropped
+from capcli.trading.amend_preview import Dropped
 from tests.support.clock import START, Time
 from tests.support.seat import Seat
 
@@ -313,7 +312,7 @@ STEPS = (
     Step(
         "update_preview",
         lambda app, seen: app.order_updates.preview(
-            seen["resting"]["deal_id"], OrderChange(Decimal("20.25")), Dropped()
+            seen["resting"]["deal_id"], Change(level=Decimal("20.25")), Dropped()
         ),
         "cap_trade_preview_working_order_update",
         lambda seen: {"deal_id": seen["resting"]["deal_id"], "level": "20.25"},

@@ -10,7 +10,6 @@ from capcli.app import Options
 from capcli.domain.bracket import Change
 from capcli.domain.order import ExitForm, ExitOrder, Trigger
 from capcli.errors import DealUnknown
-from capcli.trading.amend_order_plan import OrderChange
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, refusal
 
@@ -28,7 +27,7 @@ ON_ORDERS: dict[str, Act] = {
     "capcli orders cancel {}": lambda seat, deal: seat.app.cancellations.cancel(deal, confirmed=True),
 }
 AMENDS_ORDER: Act = lambda seat, deal: seat.app.order_amendments.amend(  # noqa: E731
-    deal, OrderChange(level=D("26")), confirmed=True
+    deal, Change(level=D("26")), confirmed=True
 )
 
 

@@ -1,22 +1,25 @@
 """What a deal shows after a change: what cannot be read is no sight of anything."""
 
+from decimal import Decimal
+
 import httpx
 import pytest
 
 from capcli.domain.bracket import Bracket, Target
 from capcli.reconcile.readback import (
     ReadBack,
-    amended_order_read_back,
+    amended_read_back,
     filled_as,
     on_account,
     order_read_back,
-    position_read_back,
 )
 from tests.reconcile.test_reconcile import RESTING
 from tests.support.seat import FIRST_ACCOUNT, SECOND_ACCOUNT, Seat, stop_at
 from tests.support.tap import says
 
+D = Decimal
 NO_LEGS = Bracket(None, None)
+BARE = Target(NO_LEGS)
 BROKEN = [httpx.ReadTimeout("no answer"), says(500, text=""), says(200, text='{"posi')]
 
 
@@ -33,9 +36,9 @@ def test_what_cannot_be_read_is_no_sight(seat: Seat, broken: httpx.Response) -> 
     seat.tap.breaks("GET", f"/positions/{deal}", before=broken, times=9)
     seat.tap.breaks("GET", "/positions", before=broken, times=9)
     seat.tap.breaks("GET", "/workingorders", before=broken, times=9)
-    assert position_read_back(broker, deal, FIRST_ACCOUNT, NO_LEGS) is ReadBack.UNREADABLE
+    assert amended_read_back(broker, deal, FIRST_ACCOUNT, BARE) is ReadBack.UNREADABLE
     assert order_read_back(broker, order, FIRST_ACCOUNT) is ReadBack.UNREADABLE
-    assert amended_order_read_back(broker, order, FIRST_ACCOUNT, Target(NO_LEGS)) is ReadBack.UNREADABLE
+    assert amended_read_back(broker, order, FIRST_ACCOUNT, Target(NO_LEGS, D(24))) is ReadBack.UNREADABLE
     assert filled_as(broker, order) is None
 
 
@@ -45,24 +48,24 @@ def test_a_deal_is_seen_as_it_is(seat: Seat) -> None:
     (row,) = broker.orders()
     (position,) = broker.positions()
     asked = Bracket(position.stop_level, None)
-    assert position_read_back(broker, deal, FIRST_ACCOUNT, asked) is ReadBack.DONE
-    assert position_read_back(broker, deal, FIRST_ACCOUNT, NO_LEGS) is ReadBack.NOT_YET
-    assert position_read_back(broker, "D0", FIRST_ACCOUNT, NO_LEGS) is ReadBack.GONE
+    assert amended_read_back(broker, deal, FIRST_ACCOUNT, Target(asked)) is ReadBack.DONE
+    assert amended_read_back(broker, deal, FIRST_ACCOUNT, BARE) is ReadBack.NOT_YET
+    assert amended_read_back(broker, "D0", FIRST_ACCOUNT, BARE) is ReadBack.GONE
     assert order_read_back(broker, order, FIRST_ACCOUNT) is ReadBack.NOT_YET
     assert order_read_back(broker, "D0", FIRST_ACCOUNT) is ReadBack.GONE
     now = Target(NO_LEGS, row.level, row.good_till)
-    assert amended_order_read_back(broker, order, FIRST_ACCOUNT, now) is ReadBack.DONE
-    assert amended_order_read_back(broker, order, FIRST_ACCOUNT, Target(asked, row.level)) is ReadBack.NOT_YET
-    assert amended_order_read_back(broker, "D0", FIRST_ACCOUNT, now) is ReadBack.GONE
+    assert amended_read_back(broker, order, FIRST_ACCOUNT, now) is ReadBack.DONE
+    assert amended_read_back(broker, order, FIRST_ACCOUNT, Target(asked, row.level)) is ReadBack.NOT_YET
+    assert amended_read_back(broker, "D0", FIRST_ACCOUNT, now) is ReadBack.GONE
 
 
 def test_what_is_not_on_another_account_is_not_gone(seat: Seat) -> None:
     broker = seat.app.order_context.broker
     assert on_account(broker, FIRST_ACCOUNT)
     assert not on_account(broker, SECOND_ACCOUNT)
-    assert position_read_back(broker, "D0", SECOND_ACCOUNT, NO_LEGS) is ReadBack.UNREADABLE
+    assert amended_read_back(broker, "D0", SECOND_ACCOUNT, BARE) is ReadBack.UNREADABLE
     assert order_read_back(broker, "D0", SECOND_ACCOUNT) is ReadBack.UNREADABLE
-    assert amended_order_read_back(broker, "D0", SECOND_ACCOUNT, Target(NO_LEGS)) is ReadBack.UNREADABLE
+    assert amended_read_back(broker, "D0", SECOND_ACCOUNT, Target(NO_LEGS, D(24))) is ReadBack.UNREADABLE
 
 
 def test_an_order_that_may_be_the_unreadable_one_is_not_gone(seat: Seat) -> None:

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from capcli.domain.attempt import AttemptState, Evidence, Protection
+from capcli.domain.bracket import Change
 from capcli.domain.order import Kind, Trigger
-from capcli.trading.amend_order import OrderChange
 from tests.reconcile.test_reconcile import (
     GAP_S,
     LOST,
@@ -341,7 +341,7 @@ def lost_change(seat: Seat, kind: Kind) -> tuple[str, str]:
     if kind is Kind.CANCEL:
         seat.app.cancellations.cancel(order, confirmed=True)
     else:
-        seat.app.order_amendments.amend(order, OrderChange(D(27)), confirmed=True)
+        seat.app.order_amendments.amend(order, Change(level=D(27)), confirmed=True)
     (attempt,) = seat.app.journal.unresolved("paper", "paper", seat.app.broker.account_id or "")
     return attempt.attempt_id, order
 

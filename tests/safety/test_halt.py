@@ -12,7 +12,6 @@ from capcli.domain.attempt import AttemptState, PreviewState
 from capcli.domain.bracket import Change
 from capcli.domain.order import Trigger
 from capcli.errors import CapcliError, Halted, NotConfirmed
-from capcli.trading.amend_order_plan import OrderChange
 from tests.support.fixtures import Seats
 from tests.support.seat import Seat, refusal, stop_at
 
@@ -124,7 +123,7 @@ def test_a_halt_keeps_nobody_from_getting_out(seat: Seat) -> None:
     halt(seat)
     app = seat.app
     assert app.amendments.amend(first, Change(stop=stop_at("25")), confirmed=True).exit_code == 0
-    tighter = OrderChange(legs=Change(stop=stop_at("19.5")))
+    tighter = Change(stop=stop_at("19.5"))
     assert app.order_amendments.amend(waiting, tighter, confirmed=True).exit_code == 0
     assert app.reductions.reduce(first, D("0.5"), confirmed=True).exit_code == 0
     assert app.cancellations.cancel(waiting, confirmed=True).exit_code == 0
@@ -140,7 +139,7 @@ def test_loosening_is_halted(seat: Seat) -> None:
     errors: list[CapcliError] = [
         refusal(lambda: amend(deal, Change(no_stop=True), confirmed=True)),
         refusal(lambda: amend(deal, Change(stop=stop_at("24")), confirmed=True)),
-        refusal(lambda: move(waiting, OrderChange(level=D("20.6")), confirmed=True)),
+        refusal(lambda: move(waiting, Change(level=D("20.6")), confirmed=True)),
     ]
     assert [error.code for error in errors] == ["HALTED"] * 3
     assert "The amendment was not sent" in errors[0].message

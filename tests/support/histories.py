@@ -13,7 +13,6 @@ from capcli.domain.market import Side
 from capcli.domain.order import ExitForm, ExitOrder, Trigger
 from capcli.errors import CapcliError
 from capcli.paper.state import reset, switches
-from capcli.trading.amend_order_plan import OrderChange
 from tests.support.clock import Time
 from tests.support.seat import SECOND_ACCOUNT, Seat
 
@@ -77,8 +76,7 @@ class Trader:
     def change_order(self, seat: Seat) -> None:
         if rows := seat.app.portfolio.orders().data.orders:
             row = self.random.choice(rows)
-            legs = Change(stop=ExitOrder(ExitForm.PERCENT, Decimal(4)))
-            change = OrderChange(row.level, legs, None, False)
+            change = Change(stop=ExitOrder(ExitForm.PERCENT, Decimal(4)), level=row.level)
             seat.app.order_amendments.amend(row.deal_id, change, confirmed=True)
 
     def deposit(self, seat: Seat) -> None:

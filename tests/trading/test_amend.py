@@ -15,7 +15,7 @@ from capcli.domain.market import Side
 from capcli.domain.order import ExitForm, ExitOrder, Kind
 from capcli.errors import JournalUnreadable, LoginRefused
 from capcli.reply import Reply
-from capcli.trading.amend import Amendment
+from capcli.trading.amend_position import Amendment
 from tests.support.clock import Time
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, Seat, refusal, refuse_logins, stop_at
@@ -594,7 +594,7 @@ def test_a_close_that_is_settled_is_looked_at_no_more(seat: Seat, time: Time) ->
 
 def test_a_bug_after_the_send_leaves_doubt(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
     deal = seat.open(**HELD).deal_id
-    monkeypatch.setattr("capcli.trading.amend.position_read_back", lambda *_: 1 / 0)
+    monkeypatch.setattr("capcli.trading.amend.amended_read_back", lambda *_: 1 / 0)
     reply = amend(seat, deal, stop=stop_at("25"))
     assert (reply.exit_code, reply.data.state) == (8, S.UNKNOWN)
     assert "ZeroDivisionError after the send" in reply.data.sentence

@@ -15,7 +15,6 @@ from capcli.domain.market import Side
 from capcli.domain.order import ExitForm, ExitOrder, Kind, Trigger
 from capcli.reply import Reply
 from capcli.trading.amend_order import OrderAmendment
-from capcli.trading.amend_order_plan import OrderChange
 from capcli.trading.cancel import Cancellation
 from tests.support.clock import Time
 from tests.support.fixtures import Seats
@@ -33,7 +32,7 @@ def place(seat: Seat, level: str = "26", **changes: Any) -> str:
 
 
 def amend(seat: Seat, deal: str, level: str | None = None, **changes: Any) -> Reply[OrderAmendment]:
-    change = OrderChange(D(level) if level else None, **changes)
+    change = Change(level=D(level) if level else None, **changes)
     return seat.app.order_amendments.amend(deal, change, confirmed=True)
 
 
@@ -101,7 +100,7 @@ def test_what_is_not_named_stays_and_the_legs_keep_their_distance(seat: Seat) ->
 
 def test_a_named_leg_is_set_and_the_other_stays(seat: Seat) -> None:
     deal = place(seat, stop=stop_at("25"))
-    done = amend(seat, deal, legs=Change(limit=ExitOrder(ExitForm.DISTANCE, D("3"))))
+    done = amend(seat, deal, limit=ExitOrder(ExitForm.DISTANCE, D("3")))
     assert (done.data.stop_level, done.data.limit_level) == (D(25), D(29))
     assert done.data.sentence == (
         "Amended: the LIMIT order to BUY 1.5 SILVER at 26 has stop 25 as before and limit 29; "
@@ -136,7 +135,7 @@ def test_an_amendment_is_recorded(seat: Seat) -> None:
 
 def test_nothing_to_change_sends_nothing(seat: Seat) -> None:
     deal = place(seat, stop=stop_at("25"))
-    done = amend(seat, deal, "26.0", legs=Change(stop=stop_at("25.00")))
+    done = amend(seat, deal, "26.0", stop=stop_at("25.00"))
     assert (done.data.attempt_id, done.data.sentence.endswith("Nothing was sent.")) == (None, True)
     assert puts(seat) == []
 
@@ -147,9 +146,9 @@ def test_nothing_to_change_sends_nothing(seat: Seat) -> None:
         {},
         {"level": "0"},
         {"no_expiry": True, "good_till": Time().now()},
-        {"legs": Change(no_stop=True)},
-        {"legs": Change(no_limit=True)},
-        {"legs": Change(guaranteed=True)},
+        {"no_stop": True},
+        {"no_limit": True},
+        {"guaranteed": True},
     ],
 )
 def test_what_cannot_be_done_is_a_usage_error(seat: Seat, change: dict[str, Any]) -> None:
@@ -163,8 +162,8 @@ def test_what_cannot_be_done_is_a_usage_error(seat: Seat, change: dict[str, Any]
     [
         ({"level": "45"}, "entry_level"),
         ({"level": "26.00001"}, "entry_level"),
-        ({"legs": Change(stop=stop_at("27"))}, "stop"),
-        ({"legs": Change(limit=stop_at("20"))}, "limit"),
+        ({"stop": stop_at("27")}, "stop"),
+        ({"limit": stop_at("20")}, "limit"),
         ({"good_till": Time().now() - timedelta(days=1)}, "good_till"),
     ],
 )
@@ -176,7 +175,7 @@ def test_a_change_that_does_not_fit_is_refused(seat: Seat, change: dict[str, Any
 
 def test_confirmation_names_the_whole_command(seat: Seat, time: Time) -> None:
     deal = place(seat)
-    change = OrderChange(D("27"), Change(stop=stop_at("25")), no_expiry=True)
+    change = Change(level=D("27"), stop=stop_at("25"), no_expiry=True)
     error = refusal(lambda: seat.app.order_amendments.amend(deal, change, confirmed=False))
     assert error.next == f"capcli orders amend {deal} --at 27 --stop 25 --no-expiry --confirm"
     error = refusal(lambda: seat.app.cancellations.cancel(deal, confirmed=False))
@@ -186,9 +185,9 @@ def test_confirmation_names_the_whole_command(seat: Seat, time: Time) -> None:
 def test_only_what_tightens_is_possible_while_something_is_unresolved(seat: Seat) -> None:
     deal = place(seat, stop=stop_at("24"))
     lost_order(seat)
-    assert amend(seat, deal, legs=Change(stop=stop_at("25"))).exit_code == 0
+    assert amend(seat, deal, stop=stop_at("25")).exit_code == 0
     assert refusal(lambda: amend(seat, deal, "25.5")).code == "BLOCKED"
-    assert refusal(lambda: amend(seat, deal, legs=Change(stop=stop_at("23")))).code == "BLOCKED"
+    assert refusal(lambda: amend(seat, deal, stop=stop_at("23"))).code == "BLOCKED"
     assert cancel(seat, deal).exit_code == 0
 
 
@@ -215,7 +214,7 @@ def test_two_lost_answers_are_doubt_that_ends(seat: Seat, time: Time) -> None:
 def test_an_order_without_the_stop_that_was_asked_for_is_exit_9(seat: Seat) -> None:
     deal = place(seat)
     seat.tap.breaks("PUT", "/workingorders", before=says(200, {"dealReference": "o_1"}))
-    reply = amend(seat, deal, legs=Change(stop=stop_at("25")))
+    reply = amend(seat, deal, stop=stop_at("25"))
     assert reply.problem is not None
     assert (reply.exit_code, reply.problem.code) == (9, "NO_STOP")
     assert reply.data.next == f"capcli orders amend {deal} --stop 25 --confirm"

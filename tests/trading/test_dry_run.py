@@ -10,7 +10,6 @@ from capcli.domain.attempt import PreviewState
 from capcli.domain.bracket import Change
 from capcli.domain.order import Trigger
 from capcli.errors import WouldSend
-from capcli.trading.amend_order_plan import OrderChange
 from capcli.trading.dry_run import DryRun, dry_reply
 from tests.support.fixtures import Seats
 from tests.support.seat import FIRST_ACCOUNT, Seat, refusal, stop_at
@@ -66,9 +65,7 @@ def test_changes_are_shown_as_they_would_be_sent(dry: Seat, seats: Seats) -> Non
     close = rehearsed(lambda: app.closings.close(deal, confirmed=False))
     part = rehearsed(lambda: app.reductions.reduce(deal, D("0.5"), confirmed=False))
     amend = rehearsed(lambda: app.amendments.amend(deal, Change(stop=stop_at("24")), confirmed=False))
-    move = rehearsed(
-        lambda: app.order_amendments.amend(waiting, OrderChange(level=D("20.6")), confirmed=False)
-    )
+    move = rehearsed(lambda: app.order_amendments.amend(waiting, Change(level=D("20.6")), confirmed=False))
     cancel = rehearsed(lambda: app.cancellations.cancel(waiting, confirmed=False))
     told = [(each.requests[0].method, each.requests[0].path) for each in (close, part, amend, move, cancel)]
     assert told == [

@@ -22,7 +22,6 @@ from capcli.domain.policy import CheckInput
 from capcli.domain.sizing import figures
 from capcli.errors import CapcliError
 from capcli.paper.state import reset
-from capcli.trading.amend_order_plan import OrderChange
 from capcli.trading.snapshot import check_input, take_snapshot
 from tests.domain.builders import a_case
 from tests.support.clock import START, Time
@@ -136,12 +135,12 @@ def test_an_amended_order_is_measured_by_the_live_quote_too(seat: Seat) -> None:
     # Far enough for the order's own level, which is a third below the quote, and not for the quote.
     between = ceil_to(rules.min_stop_distance.at(D(20)), rules.price_step)
     assert between < least * NEAR
-    change = OrderChange(legs=Change(ExitOrder(ExitForm.DISTANCE, between)))
+    change = Change(ExitOrder(ExitForm.DISTANCE, between))
     error = refusal(lambda: seat.app.order_amendments.amend(deal, change, confirmed=True))
     assert isinstance(error, CapcliError)
     assert (error.code, error.details["failed"]) == ("CHECKS_FAILED", ["stop"])
     assert seat.tap.seen("PUT") == []
-    enough = OrderChange(legs=Change(ExitOrder(ExitForm.DISTANCE, ceil_to(least * FAR, rules.price_step))))
+    enough = Change(ExitOrder(ExitForm.DISTANCE, ceil_to(least * FAR, rules.price_step)))
     assert seat.app.order_amendments.amend(deal, enough, confirmed=True).exit_code == 0
 
 

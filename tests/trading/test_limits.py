@@ -14,7 +14,6 @@ from capcli.domain.order import Trigger
 from capcli.domain.policy import Rule
 from capcli.errors import ChecksFailed
 from capcli.paper.state import set_fault
-from capcli.trading.amend_order_plan import OrderChange
 from tests.support.fixtures import Seats
 from tests.support.seat import Seat, refusal, stop_at
 
@@ -84,9 +83,7 @@ def test_an_amendment_of_an_order_takes_no_deal_for_closed_that_it_would_meet(
 
     def loosen() -> int:
         stop = stop_at(str(level + 1))
-        return seat.app.order_amendments.amend(
-            order, OrderChange(legs=Change(stop=stop)), confirmed=True
-        ).exit_code
+        return seat.app.order_amendments.amend(order, Change(stop=stop), confirmed=True).exit_code
 
     if refused:
         assert refusal(loosen).details["failed"] == ["total_risk"]
@@ -229,7 +226,7 @@ def test_a_stop_that_is_moved_away_within_the_limit_may_go(seats: Seats) -> None
 def test_an_order_that_is_moved_is_held_to_the_limits(seats: Seats) -> None:
     deal = seats().open(size="3", trigger=Trigger(D("20.5"))).deal_id
     bound = seats(CAP_REQUIRE_STOP="true")
-    change = OrderChange(level=D("20.6"))
+    change = Change(level=D("20.6"))
     error = refusal(lambda: bound.app.order_amendments.amend(deal, change, confirmed=True))
     assert error.details["failed"] == ["stop_required"]
 

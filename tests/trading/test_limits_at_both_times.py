@@ -15,7 +15,6 @@ from capcli.domain.bracket import Change
 from capcli.domain.market import Side
 from capcli.domain.order import Trigger
 from capcli.errors import CapcliError, WouldSend
-from capcli.trading.amend_order_plan import OrderChange
 from capcli.trading.preview import Preview
 from tests.support.fixtures import Seats
 from tests.support.seat import Seat, stop_at
@@ -73,7 +72,7 @@ class Book:
     def amendments(self, seat: Seat) -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
         """Return the question and the send of each amendment."""
         tighter, looser = Change(stop=stop_at("25")), Change(no_stop=True)
-        moved = OrderChange(D("26.5"))
+        moved = Change(level=D("26.5"))
         positions, orders = seat.app.amendments, seat.app.order_amendments
         return {
             "amends tighter": (

@@ -28,9 +28,8 @@ from capcli.trading.open_risk import (
     loss_at,
     lost,
     open_risk,
-    order_at,
     orders_on,
-    position_at,
+    result_at,
     total_at_stops,
 )
 from tests.domain.builders import ACCOUNT, MARKET, an_order, level
@@ -162,11 +161,11 @@ def test_a_stop_in_gain_loses_nothing(stop: str, side: Side, loss: str) -> None:
 
 
 def test_a_deal_at_its_stop_is_told_in_the_accounts_currency() -> None:
-    assert lost(position_at(POSITION, D(29), D("0.5"))) == D("7.50")
-    assert lost(position_at(POSITION, None, D("0.5"))) is None
-    assert lost(order_at(ORDER, D(28), D(27), D("0.5"))) == D("0.75")
-    assert lost(order_at(ORDER, D(28), D(29), D("0.5"))) == 0
-    assert lost(order_at(ORDER, D(28), None, D("0.5"))) is None
+    assert lost(result_at(POSITION, D(29), D("0.5"))) == D("7.50")
+    assert lost(result_at(POSITION, None, D("0.5"))) is None
+    assert lost(result_at(ORDER, D(27), D("0.5"), D(28))) == D("0.75")
+    assert lost(result_at(ORDER, D(29), D("0.5"), D(28))) == 0
+    assert lost(result_at(ORDER, None, D("0.5"), D(28))) is None
 
 
 def test_a_book_counts_what_is_there_and_what_is_about_to_be() -> None:

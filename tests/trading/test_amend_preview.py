@@ -14,8 +14,7 @@ from capcli.domain.order import ExitForm, ExitOrder, Kind, Trigger
 from capcli.errors import WouldSend
 from capcli.reply import Reply
 from capcli.trading.amend_order import OrderAmendment
-from capcli.trading.amend_order_plan import OrderChange
-from capcli.trading.amend_order_preview import Dropped, OrderUpdate
+from capcli.trading.amend_preview import Dropped, OrderUpdate
 from capcli.trading.dry_run import dry_reply
 from tests.support.fixtures import Seats
 from tests.support.seat import SECOND_ACCOUNT, Seat, refusal, stop_at
@@ -30,7 +29,7 @@ def place(seat: Seat, **changes: Any) -> str:
 
 
 def preview(seat: Seat, deal: str, level: str | None = "20.25", **changes: Any) -> OrderUpdate:
-    change = OrderChange(D(level) if level else None, **changes)
+    change = Change(level=D(level) if level else None, **changes)
     return seat.app.order_updates.preview(deal, change, Dropped()).data
 
 
@@ -57,11 +56,11 @@ def test_an_amount_becomes_the_distance_that_loses_no_more(seat: Seat) -> None:
     deal = place(seat)
     amounts = Change(stop=ExitOrder(ExitForm.AMOUNT, D("3.0019")), limit=ExitOrder(ExitForm.AMOUNT, D(5)))
 
-    shown = preview(seat, deal, legs=amounts)
+    shown = preview(seat, deal, stop=amounts.stop, limit=amounts.limit)
 
     assert (shown.stop_level, shown.limit_level) == (D("18.750"), D("22.750"))
     assert execute(seat, shown).data.stop_level == D("18.75")
-    tiny = OrderChange(legs=Change(stop=ExitOrder(ExitForm.AMOUNT, D("0.0001"))))
+    tiny = Change(stop=ExitOrder(ExitForm.AMOUNT, D("0.0001")))
     refused = refusal(lambda: seat.app.order_updates.preview(deal, tiny, Dropped()))
     assert "less than one price step" in refused.message
 
@@ -69,7 +68,7 @@ def test_an_amount_becomes_the_distance_that_loses_no_more(seat: Seat) -> None:
 def test_an_amount_in_another_currency_is_not_guessed(seat: Seat) -> None:
     seat.app.accounts.use(SECOND_ACCOUNT)
     deal = place(seat)
-    asked = OrderChange(legs=Change(stop=ExitOrder(ExitForm.AMOUNT, D(3))))
+    asked = Change(stop=ExitOrder(ExitForm.AMOUNT, D(3)))
 
     refused = refusal(lambda: seat.app.order_updates.preview(deal, asked, Dropped()))
 
@@ -89,7 +88,7 @@ def test_it_is_sent_once_whatever_is_asked_again(seat: Seat) -> None:
 def test_an_order_that_changed_since_is_not_updated(seat: Seat) -> None:
     deal = place(seat, stop=stop_at("19"))
     shown = preview(seat, deal)
-    other = OrderChange(legs=Change(limit=ExitOrder(ExitForm.LEVEL, D(35))))
+    other = Change(limit=ExitOrder(ExitForm.LEVEL, D(35)))
     assert seat.app.order_amendments.amend(deal, other, confirmed=True).exit_code == 0
     error = refusal(lambda: execute(seat, shown))
     assert (error.code, len(puts(seat)), "changed since" in error.message) == ("CHECKS_FAILED", 1, True)
@@ -123,7 +122,7 @@ def test_it_needs_a_yes(seat: Seat) -> None:
 def test_moving_is_risk_which_a_halt_keeps_and_tightening_is_not(seat: Seat) -> None:
     deal = place(seat, stop=stop_at("19"))
     moved = preview(seat, deal)
-    tight = preview(seat, deal, None, legs=Change(stop=stop_at("19.5")))
+    tight = preview(seat, deal, None, stop=stop_at("19.5"))
     assert (moved.risks, tight.risks) == (("moves the order to 20.25",), ())
     assert moved.consequences == (
         "Margin once it is filled 4.10 → 4.05 USD",
@@ -213,7 +212,7 @@ def test_a_dry_run_keeps_the_preview(seat: Seat, seats: Seats) -> None:
 
 def test_what_would_stay_on_the_stop_is_not_promised_away(seat: Seat) -> None:
     deal = place(seat, stop=ExitOrder(ExitForm.DISTANCE, D(1)), trailing=True)
-    change = OrderChange(D("20.25"))
+    change = Change(level=D("20.25"))
     error = refusal(lambda: seat.app.order_updates.preview(deal, change, Dropped(trailing=True)))
     assert (error.code, "would stay trailing" in error.message) == ("USAGE", True)
 
