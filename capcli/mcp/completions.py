@@ -29,8 +29,8 @@ _WORDS = {
 class Completions:
     """Answers from the market search and the user's watchlists; on any trouble with nothing."""
 
-    def __init__(self, face: ToolRunner, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._face = face
+    def __init__(self, runner: ToolRunner, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._runner = runner
         self._monotonic = monotonic
         self._kept: dict[str, tuple[float, tuple[str, ...]]] = {}
 
@@ -75,7 +75,7 @@ class Completions:
     def _looked(self, look: Callable[[App], Iterable[str]]) -> tuple[str, ...] | None:
         try:
             with suppress(CapcliError):
-                return tuple(look(self._face.app()))
+                return tuple(look(self._runner.app()))
         except Exception as error:  # noqa: BLE001 - a completion is a courtesy
             log_bug(error)
         return None

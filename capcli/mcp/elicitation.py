@@ -1,9 +1,9 @@
 """Asks the person at the client by a form, in both protocol eras. What is shown is what capcli wrote down."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastmcp.tools.base import InputRequiredToolResult
@@ -34,7 +34,7 @@ class Answer(Enum):
 
     YES = "yes"
     NO = "no"
-    SILENCE = "silence"
+    SILENCE = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,53 +71,45 @@ class Elicitation:
         """Return the code whose question this call answers."""
         return self.context.request_state if self.in_rounds and self.context.input_responses else None
 
-    def word(self, elapsed_s: float | None, reading_s: float) -> Answer:
-        """Return what this call says to the question; `elapsed_s` after it was put, None where unknown."""
+    def answer(self, elapsed_s: float | None, reading_s: float) -> Answer:
+        """Return what this call answers; `elapsed_s` after the question was put, None where unknown."""
         answers = self.context.input_responses
-        return _word(answers.get(_KEY) if isinstance(answers, dict) else None, elapsed_s, reading_s)
+        return _weighed(answers.get(_KEY) if isinstance(answers, dict) else None, elapsed_s, reading_s)
 
     def question(self, text: str, code: str) -> InputRequiredToolResult:
         """Return the result that puts a question in rounds."""
-        from mcp_types import ElicitRequest, InputRequiredResult
+        from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
 
-        asked = ElicitRequest(params=_params(text))
-        return InputRequiredToolResult(InputRequiredResult(input_requests={_KEY: asked}, request_state=code))
+        form = ElicitRequest(params=ElicitRequestFormParams(message=text, requested_schema=_SCHEMA))
+        return InputRequiredToolResult(InputRequiredResult(input_requests={_KEY: form}, request_state=code))
 
     def ask(self, text: str, wait_s: float, reading_s: float) -> Answer:
         """Put the question now and wait for the answer, so long at most."""
+        from anyio import move_on_after
         from anyio.from_thread import run
 
+        async def put() -> Any:
+            context = self.context
+            with move_on_after(wait_s), suppress(Exception):
+                # Where the client refuses the form, or sends what is no answer, nobody answered.
+                return await context.session.elicit_form(text, _SCHEMA, related_request_id=context.request_id)
+
         began = time.monotonic()
-        answer = run(partial(_asked, self.context, text, wait_s))
-        return _word(answer, time.monotonic() - began, reading_s)
+        answer = run(put)
+        return _weighed(answer, time.monotonic() - began, reading_s)
 
 
-def _params(text: str) -> Any:
-    from mcp_types import ElicitRequestFormParams
-
-    return ElicitRequestFormParams(message=text, requested_schema=_SCHEMA)
-
-
-async def _asked(context: "Context", text: str, wait_s: float) -> Any:
-    import anyio
-
-    with anyio.move_on_after(wait_s):
-        try:
-            return await context.session.elicit_form(text, _SCHEMA, related_request_id=context.request_id)
-        except Exception:  # noqa: BLE001  it refuses the form, or its answer is none: nobody said anything
-            return None
-    return None
-
-
-def _word(answer: Any, elapsed_s: float | None, reading_s: float) -> Answer:
+def _weighed(answer: Any, elapsed_s: float | None, reading_s: float) -> Answer:
     """Weigh yes and no alike: with the box ticked, and not before anybody can have read it."""
     content = getattr(answer, "content", None)
     if getattr(answer, "action", None) != "accept" or not isinstance(content, dict):
         return Answer.SILENCE
     if elapsed_s is None or elapsed_s < reading_s or content.get("read") is not True:
         return Answer.SILENCE
-    decision = content.get("decision")
-    return Answer.YES if decision == "yes" else Answer.NO if decision == "no" else Answer.SILENCE
+    try:
+        return Answer(content.get("decision"))
+    except ValueError:
+        return Answer.SILENCE
 
 
 def client_name() -> str | None:

@@ -1,8 +1,7 @@
 """Market tools: search, details, quotes, candles and the broker's clock."""
 
-from fastmcp.tools import FunctionTool, ToolResult
+from fastmcp.tools import ToolResult
 
-from capcli.app import App
 from capcli.domain.market import Resolution
 from capcli.marketdata.browse import Browsed, SentimentsFound
 from capcli.marketdata.markets import CandlesFound, MarketsFound, MarketShown, QuotesFound, ServerTime
@@ -22,10 +21,9 @@ from capcli.mcp.arguments import (
 )
 from capcli.mcp.compact import Listing
 from capcli.mcp.tool_runner import ToolRunner
-from capcli.mcp.toolset import READS, tool
-from capcli.reply import Reply
+from capcli.mcp.toolset import READS, Toolset
 
-_SET = "market"
+toolset = Toolset("market")
 _MARKETS = Listing(
     MarketsFound, ("epic", "name", "type", "status", "bid", "offer", "change_pct"), identity=("epic",)
 )
@@ -36,128 +34,84 @@ _CANDLES = Listing(
     identity=("time",),
 )
 _QUOTES = Listing(QuotesFound, identity=("epic",))
-_ROWS = Listing(Browsed)
+_NODES = Listing(Browsed)
 
 
-class MarketTools:
-    def __init__(self, face: ToolRunner) -> None:
-        self._face = face
-
-    def cap_market_search(
-        self,
-        search_term: Term = None,
-        epics: MaybeEpics = None,
-        limit: Found = 50,
-        fields: Fields = (),
-        cursor: Cursor = None,
-    ) -> ToolResult:
-        rows = _MARKETS.asked(fields, None, cursor)
-        return self._face.answer(lambda app: _search(app, search_term, epics, limit), rows)
-
-    def cap_market_get(self, epic: Epic) -> ToolResult:
-        return self._face.answer(lambda app: app.markets.show(epic))
-
-    def cap_market_quote(self, epics: Epics) -> ToolResult:
-        return self._face.answer(lambda app: app.markets.quote(tuple(epics)), _QUOTES.asked())
-
-    def cap_market_prices(  # noqa: PLR0917 - ours come after the official ones
-        self,
-        epic: Epic,
-        resolution: Width = Resolution.MINUTE_15,
-        max: Candles = 200,  # noqa: A002 - the official server's name
-        from_date: FromDate = None,
-        to_date: ToDate = None,
-        fields: Fields = (),
-    ) -> ToolResult:
-        return self._face.answer(
-            lambda app: app.markets.prices(epic, resolution, last=max, start=from_date, end=to_date),
-            _CANDLES.asked(fields, max),
-        )
-
-    def cap_market_navigation_root(self) -> ToolResult:
-        return self._face.answer(lambda app: app.browsing.browse(), _ROWS.asked())
-
-    def cap_market_navigation_node(self, node_id: NodeId, cursor: Cursor = None) -> ToolResult:
-        rows = _ROWS.asked(cursor=cursor)
-        return self._face.answer(lambda app: app.browsing.browse(node_id), rows)
-
-    def cap_market_sentiment(self, market_id: Epic) -> ToolResult:
-        return self._face.answer(lambda app: app.browsing.sentiment((market_id,)))
-
-    def cap_market_time(self) -> ToolResult:
-        return self._face.answer(lambda app: app.markets.time())
-
-
-def _search(app: App, term: str | None, epics: list[str] | None, limit: int) -> Reply[MarketsFound]:
-    if epics:
-        return app.markets.several(tuple(epics))
-    return app.markets.search(term, limit=limit)
-
-
-def tools(face: ToolRunner) -> list[FunctionTool]:
-    """Return the market tools."""
-    do = MarketTools(face)
-    return [
-        tool(
-            do.cap_market_search,
-            "Search markets",
-            "Find markets by name or by epics. Same as: capcli markets search",
-            MarketsFound,
-            READS,
-            _SET,
-            rows=_MARKETS,
+@toolset.tool(
+    "Search markets",
+    "Find markets by name or by epics.",
+    MarketsFound,
+    READS,
+    "markets search",
+    rows=_MARKETS,
+)
+def cap_market_search(  # noqa: PLR0917 - ours come after the official ones
+    runner: ToolRunner,
+    search_term: Term = None,
+    epics: MaybeEpics = None,
+    limit: Found = 50,
+    fields: Fields = (),
+    cursor: Cursor = None,
+) -> ToolResult:
+    return runner.answer(
+        lambda app: (
+            app.markets.several(tuple(epics)) if epics else app.markets.search(search_term, limit=limit)
         ),
-        tool(
-            do.cap_market_get,
-            "Market details",
-            "A market's rules, hours, fees and quote. Same as: capcli markets show",
-            MarketShown,
-            READS,
-            _SET,
-        ),
-        tool(
-            do.cap_market_quote,
-            "Quotes",
-            "Live prices. Same as: capcli quote",
-            QuotesFound,
-            READS,
-            _SET,
-            rows=_QUOTES,
-        ),
-        tool(
-            do.cap_market_prices,
-            "Candles",
-            "Candles, oldest first, in UTC. Same as: capcli prices",
-            CandlesFound,
-            READS,
-            _SET,
-            rows=_CANDLES,
-        ),
-        tool(
-            do.cap_market_navigation_root,
-            "Market tree",
-            "Top of the tree of markets. Same as: capcli markets browse",
-            Browsed,
-            READS,
-            _SET,
-            rows=_ROWS,
-        ),
-        tool(
-            do.cap_market_navigation_node,
-            "Market tree node",
-            "Nodes and markets under a node. Same as: capcli markets browse",
-            Browsed,
-            READS,
-            _SET,
-            rows=_ROWS,
-        ),
-        tool(
-            do.cap_market_sentiment,
-            "Client sentiment",
-            "Percent of clients long and short. Same as: capcli markets sentiment",
-            SentimentsFound,
-            READS,
-            _SET,
-        ),
-        tool(do.cap_market_time, "Broker time", "The broker's clock", ServerTime, READS, _SET),
-    ]
+        _MARKETS.asked(fields, None, cursor),
+    )
+
+
+@toolset.tool(
+    "Market details", "A market's rules, hours, fees and quote.", MarketShown, READS, "markets show"
+)
+def cap_market_get(runner: ToolRunner, epic: Epic) -> ToolResult:
+    return runner.answer(lambda app: app.markets.show(epic))
+
+
+@toolset.tool("Quotes", "Live prices.", QuotesFound, READS, "quote", rows=_QUOTES)
+def cap_market_quote(runner: ToolRunner, epics: Epics) -> ToolResult:
+    return runner.answer(lambda app: app.markets.quote(tuple(epics)), _QUOTES)
+
+
+@toolset.tool("Candles", "Candles, oldest first, in UTC.", CandlesFound, READS, "prices", rows=_CANDLES)
+def cap_market_prices(  # noqa: PLR0917 - ours come after the official ones
+    runner: ToolRunner,
+    epic: Epic,
+    resolution: Width = Resolution.MINUTE_15,
+    max: Candles = 200,  # noqa: A002 - the official server's name
+    from_date: FromDate = None,
+    to_date: ToDate = None,
+    fields: Fields = (),
+) -> ToolResult:
+    return runner.answer(
+        lambda app: app.markets.prices(epic, resolution, last=max, start=from_date, end=to_date),
+        _CANDLES.asked(fields, max),
+    )
+
+
+@toolset.tool("Market tree", "Top of the tree of markets.", Browsed, READS, "markets browse", rows=_NODES)
+def cap_market_navigation_root(runner: ToolRunner) -> ToolResult:
+    return runner.answer(lambda app: app.browsing.browse(), _NODES)
+
+
+@toolset.tool(
+    "Market tree node", "Nodes and markets under a node.", Browsed, READS, "markets browse", rows=_NODES
+)
+def cap_market_navigation_node(runner: ToolRunner, node_id: NodeId, cursor: Cursor = None) -> ToolResult:
+    return runner.answer(lambda app: app.browsing.browse(node_id), _NODES.asked(cursor=cursor))
+
+
+@toolset.tool(
+    "Client sentiment",
+    "Percent of clients long and short.",
+    SentimentsFound,
+    READS,
+    "markets sentiment",
+)
+def cap_market_sentiment(runner: ToolRunner, market_id: Epic) -> ToolResult:
+    return runner.answer(lambda app: app.browsing.sentiment((market_id,)))
+
+
+@toolset.tool("Broker time", "The broker's clock", ServerTime, READS)
+def cap_market_time(runner: ToolRunner) -> ToolResult:
+    return runner.answer(lambda app: app.markets.time())

@@ -22,8 +22,8 @@ class ShortRefusals(Middleware):
     `withheld` are tools that exist, but not on this server.
     """
 
-    def __init__(self, face: ToolRunner, withheld: frozenset[str] = frozenset()) -> None:
-        self._face = face
+    def __init__(self, runner: ToolRunner, withheld: frozenset[str] = frozenset()) -> None:
+        self._runner = runner
         self._withheld = withheld
 
     async def on_call_tool(
@@ -44,10 +44,12 @@ class ShortRefusals(Middleware):
             return self._refusal("; ".join(faults[:_SHOWN]))
         except Exception as error:  # noqa: BLE001  the last place where a call still gets a result
             log_bug(error.__cause__ or error)
-            return self._face.failed(BUG)
+            return self._runner.failed(BUG)
 
     def _refusal(self, why: str, code: str = "USAGE") -> ToolResult:
-        return self._face.failed(Problem(code, f"{why}. Nothing was sent.", int(Exit.USAGE), retry_safe=True))
+        return self._runner.failed(
+            Problem(code, f"{why}. Nothing was sent.", int(Exit.USAGE), retry_safe=True)
+        )
 
 
 def _faults(error: PydanticError) -> list[str]:

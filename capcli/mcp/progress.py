@@ -14,7 +14,7 @@ from mcp_types import CallToolRequestParams
 _EVERY_S = 2.0
 
 
-class _Told:
+class _State:
     """What the call under way last said."""
 
     text = "still working"
@@ -23,13 +23,13 @@ class _Told:
         self.text = f"{done} of {of} windows read"
 
 
-_UNDER_WAY: ContextVar[_Told | None] = ContextVar("capcli_call", default=None)
+_UNDER_WAY: ContextVar[_State | None] = ContextVar("capcli_call", default=None)
 
 
-def teller() -> Callable[[int, int], None]:
+def windows_reporter() -> Callable[[int, int], None]:
     """Return what tells the client of the call under way how many of how many windows are read."""
-    told = _UNDER_WAY.get()
-    return (lambda _done, _of: None) if told is None else told.windows
+    state = _UNDER_WAY.get()
+    return (lambda _done, _of: None) if state is None else state.windows
 
 
 class Progress(Middleware):
@@ -43,19 +43,19 @@ class Progress(Middleware):
         context: MiddlewareContext[CallToolRequestParams],
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
-        told = _Told()
-        before = _UNDER_WAY.set(told)
-        beat = asyncio.create_task(self._beat(context.fastmcp_context, told))
+        state = _State()
+        before = _UNDER_WAY.set(state)
+        beat = asyncio.create_task(self._beat(context.fastmcp_context, state))
         try:
             return await call_next(context)
         finally:
             beat.cancel()
             _UNDER_WAY.reset(before)
 
-    async def _beat(self, client: Any, told: _Told) -> None:
+    async def _beat(self, client: Any, state: _State) -> None:
         started = time.monotonic()
         # A client that is gone needs no progress.
         with suppress(Exception):
             while client is not None:
                 await asyncio.sleep(self._every_s)
-                await client.report_progress(round(time.monotonic() - started, 1), message=told.text)
+                await client.report_progress(round(time.monotonic() - started, 1), message=state.text)

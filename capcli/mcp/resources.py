@@ -16,8 +16,8 @@ _JSON = "application/json"
 
 
 class Resources:
-    def __init__(self, face: ToolRunner) -> None:
-        self._face = face
+    def __init__(self, runner: ToolRunner) -> None:
+        self._runner = runner
 
     def status(self) -> str:
         return self._read(_status)
@@ -29,14 +29,14 @@ class Resources:
         return self._read(_allowed_epics)
 
     def setup(self) -> str:
-        return self._read(lambda app: {**setup_of(app), "tools_in_all": self._face.tools_in_all})
+        return self._read(lambda app: {**setup_of(app), "tools_in_all": self._runner.tools_in_all})
 
     def market(self, epic: str) -> str:
         return self._read(lambda app: plain(app.markets.show(epic).data))
 
     def _read(self, look: Callable[[App], dict[str, Any]]) -> str:
         try:
-            app = self._face.app()
+            app = self._runner.app()
             document = {"env": app.env, **look(app)}
         except CapcliError as error:
             document = {"env": None, "error": error_document(error.problem())}
@@ -66,9 +66,9 @@ def _allowed_epics(app: App) -> dict[str, Any]:
     return {"all": allowed is None, "epics": sorted(allowed or ())}
 
 
-def add_resources(server: FastMCP[Any], face: ToolRunner) -> None:
+def add_resources(server: FastMCP[Any], runner: ToolRunner) -> None:
     """Offer the resources of the broker's own server, and the set-up of this one."""
-    look = Resources(face)
+    look = Resources(runner)
     for name, read, about in (
         ("status", look.status, "Environment, session and account"),
         ("risk-policy", look.risk_policy, "Limits that every order is held to; null means no limit"),

@@ -18,10 +18,10 @@ from capcli.settings import filled_in
 
 if TYPE_CHECKING:
     from fastmcp import FastMCP
-    from fastmcp.tools import FunctionTool
 
     from capcli.mcp.tool_filter import ToolFilter
     from capcli.mcp.tool_runner import ToolRunner
+    from capcli.mcp.toolset import Tool
 
 _LAST_CALL_S = 10.0
 _REPLY_S = 0.3
@@ -61,7 +61,7 @@ def instructions(names: "frozenset[str]") -> str:
     return f"{_NOTICE}\n\n{_TO_TRADE if trades else _NO_TRADE}\n{_ALWAYS}"
 
 
-def tools(face: "ToolRunner") -> "tuple[FunctionTool, ...]":
+def tools(runner: "ToolRunner") -> "tuple[Tool, ...]":
     """Return every tool there is."""
     from capcli.mcp import (
         account,
@@ -69,29 +69,21 @@ def tools(face: "ToolRunner") -> "tuple[FunctionTool, ...]":
         market,
         session,
         stream,
-        trading_change,
+        trading_amend,
+        trading_close,
         trading_execute,
         trading_preview,
         trading_read,
         watchlists,
     )
 
-    toolsets = (
-        session,
-        market,
-        account,
-        history,
-        watchlists,
-        trading_read,
-        trading_preview,
-        trading_execute,
-        trading_change,
-        stream,
+    files = (session, market, account, history, watchlists, trading_read, trading_preview, trading_execute)
+    return tuple(
+        tool for file in (*files, trading_close, trading_amend, stream) for tool in file.toolset.tools(runner)
     )
-    return tuple(tool for toolset in toolsets for tool in toolset.tools(face))
 
 
-def build_server(face: "ToolRunner", offer: "ToolFilter | None" = None) -> "FastMCP[Any]":
+def build_server(runner: "ToolRunner", offer: "ToolFilter | None" = None) -> "FastMCP[Any]":
     """Make the server with the tools that are offered. Settings are looked at only when one is called.
 
     Raises UsageError for a toolset that does not exist.
@@ -105,25 +97,25 @@ def build_server(face: "ToolRunner", offer: "ToolFilter | None" = None) -> "Fast
     from capcli.mcp.resources import add_resources
     from capcli.mcp.tool_filter import EVERYTHING
 
-    everything = tools(face)
+    everything = tools(runner)
     offered = (offer or EVERYTHING).of(everything)
     names = frozenset(tool.name for tool in offered)
-    face.offered, face.tools_in_all = names, len(everything)
+    runner.offered, runner.tools_in_all = names, len(everything)
     withheld = frozenset(tool.name for tool in everything) - names
     server: FastMCP[Any] = FastMCP(
         "capcli",
         version=__version__,
         instructions=instructions(names),
         lifespan=_warmed,
-        middleware=[ShortRefusals(face, withheld), Progress()],
+        middleware=[ShortRefusals(runner, withheld), Progress()],
         mask_error_details=True,
         dereference_schemas=False,
     )
     for tool in offered:
         server.add_tool(tool)
-    add_resources(server, face)
+    add_resources(server, runner)
     add_prompts(server, names)
-    server.add_completion_handler(Completions(face).__call__)
+    server.add_completion_handler(Completions(runner).__call__)
     return server
 
 
@@ -144,12 +136,12 @@ def main(options: Options, verbose: int = 0, *, toolsets: str | None = None, rea
 
     Raises UsageError for a toolset that does not exist.
     """
-    server, face = _loaded(options, verbose, toolsets, read_only=read_only)
+    server, runner = _loaded(options, verbose, toolsets, read_only=read_only)
     threading.excepthook = _tell_of_crash
-    _leave_cleanly_on_signals(face)
-    _leave_when_unread(face)
+    _leave_cleanly_on_signals(runner)
+    _leave_when_unread(runner)
     if sys.stdin is not None and sys.stdin.isatty():
-        sys.stderr.write(_introduction(server, face))
+        sys.stderr.write(_introduction(server, runner))
     import anyio
 
     try:
@@ -157,8 +149,8 @@ def main(options: Options, verbose: int = 0, *, toolsets: str | None = None, rea
     except* BrokenPipeError:
         # The client died without closing its end first.
         _point_stdout_nowhere()
-    face.flights.finish(face.flights.patience_s)
-    face.close()
+    runner.flights.finish(runner.flights.patience_s)
+    runner.close()
     return 0
 
 
@@ -173,19 +165,19 @@ def _loaded(
         from capcli.mcp.tool_runner import ToolRunner
 
         redaction = Redaction(os.environ)
-        face: ToolRunner
-        caller = Caller(on_secret=redaction.learn, reads_only=read_only, client=lambda: face.client)
+        runner: ToolRunner
+        caller = Caller(on_secret=redaction.learn, reads_only=read_only, client=lambda: runner.client)
 
         def build(way_out: str | None = None) -> App:
             return _built(options, verbose, redaction, caller, way_out)
 
-        face = ToolRunner(build, build_way_out=build)
-        server = build_server(face, read_tool_filter(toolsets, read_only=read_only))
+        runner = ToolRunner(build, build_way_out=build)
+        server = build_server(runner, read_tool_filter(toolsets, read_only=read_only))
         listen(sys.stderr, louder("WARNING", verbose), redaction)
     finally:
         gc.freeze()
         gc.enable()
-    return server, face
+    return server, runner
 
 
 def _tell_of_crash(crash: threading.ExceptHookArgs) -> None:
@@ -214,14 +206,14 @@ def _point_stdout_nowhere() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _leave_cleanly_on_signals(face: "ToolRunner") -> None:
+def _leave_cleanly_on_signals(runner: "ToolRunner") -> None:
     """Let an order under way finish and its reply go out; a second signal leaves at once."""
-    leave = _Leaving(face.flights.finish, face.close)
+    leave = _Leaving(runner.flights.finish, runner.close)
     for name in ("SIGINT", "SIGTERM"):
         signal.signal(getattr(signal, name), leave)
 
 
-def _leave_when_unread(face: "ToolRunner") -> None:
+def _leave_when_unread(runner: "ToolRunner") -> None:
     """End the process some time after its client left, also where an answer that nobody reads holds it."""
     if sys.platform == "win32" or sys.stdin is None:  # there nothing tells that a pipe has no reader
         return
@@ -233,7 +225,7 @@ def _leave_when_unread(face: "ToolRunner") -> None:
         while not any(event & (select.POLLHUP | select.POLLERR) for _, event in client.poll()):
             time.sleep(1)
         time.sleep(_UNREAD_S)
-        face.flights.finish(face.flights.patience_s)
+        runner.flights.finish(runner.flights.patience_s)
         os._exit(0)
 
     threading.Thread(target=leave, daemon=True).start()
@@ -262,12 +254,12 @@ class _Leaving:
             os._exit(0)
 
 
-def _introduction(server: "FastMCP[Any]", face: "ToolRunner") -> str:
+def _introduction(server: "FastMCP[Any]", runner: "ToolRunner") -> str:
     import anyio
 
     tools = anyio.run(server.list_tools)
     return (
-        f"capcli MCP server, env {face.env or 'unknown (settings are wrong; cap_health says why)'}, "
+        f"capcli MCP server, env {runner.env or 'unknown (settings are wrong; cap_health says why)'}, "
         f"{len(tools)} tools. It speaks MCP over stdin and stdout: an AI client starts it, you need not. "
         "Stop it with Ctrl-C.\n"
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from shlex import quote
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, NoReturn
 
 from fastmcp.tools import ToolResult
 from msgspec.structs import replace
@@ -29,7 +29,7 @@ from capcli.errors import (
 )
 from capcli.mcp.compact import Listing, without_absent
 from capcli.mcp.elicitation import READING_S, Answer, Elicitation, client_name
-from capcli.mcp.in_flight_calls import InFlightCalls
+from capcli.mcp.in_flight_calls import PATIENCE_S, InFlightCalls
 from capcli.mcp.next_step import ask_user, next_step, translated
 from capcli.mcp.schema import numbers
 from capcli.render.envelope import encode, error_document, plain
@@ -40,7 +40,7 @@ Ask = Callable[[App], Reply[Any]]
 
 
 class ToolRunner:
-    """Holds the App of the process. While settings are wrong every call tries again and tells why."""
+    """Holds the App of the process. While settings are wrong every call tries again and says why."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class ToolRunner:
         """Name the environment, or None while the settings are wrong."""
         try:
             return self.app().env
-        except Exception:  # noqa: BLE001  asked while another failure is told; it must not be lost for this one
+        except Exception:  # noqa: BLE001  called while another failure is reported, which must not be lost
             return None
 
     @property
@@ -101,9 +101,17 @@ class ToolRunner:
     def answer(self, ask: Ask, rows: Listing | None = None, *, notes_paper: bool = False) -> ToolResult:
         """Call a service that sends nothing and return its reply or its error. Never raises.
 
-        `rows`: which of them, and how they are told. `notes_paper`: on paper it begins by saying so.
+        `rows`: which of them, and in what form. `notes_paper`: on paper it begins by saying so.
         """
-        return self._looked(lambda: self._called(ask, rows=rows, notes_paper=notes_paper))
+
+        def work() -> ToolResult:
+            if rows is not None:
+                rows.check()
+            app = self.app()
+            noted = notes_paper and app.env == "paper"
+            return self._answered(ask(app), app.env, rows, PAPER if noted else None)
+
+        return self._read(work)
 
     async def listen(
         self, ask: "Callable[[App, Callable[[], bool]], Reply[Any]]", rows: Listing | None = None
@@ -120,44 +128,17 @@ class ToolRunner:
 
     def report(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
         """Answer about the state of things: a problem is part of the report, not the failure of the call."""
-        return self._looked(lambda: self._guarded(lambda: self._reported(ask, broken)))
 
-    def _looked(self, work: Callable[[], ToolResult]) -> ToolResult:
-        try:
-            return self.flights.look(work) or self.failed(_SLOW)
-        except BaseException as error:  # noqa: BLE001  what a thread raised is told to whoever waits for it
-            return self._died(error)
-
-    def _died(self, error: BaseException) -> ToolResult:
-        log_bug(error)
-        return self.failed(BUG)
-
-    @contextmanager
-    def _lent(
-        self, way_out: str | None, refused: Callable[[ConfigError], None] = lambda _: None
-    ) -> Iterator[App]:
-        """Lend the App; for a way out one of its own, where settings of other things stop the usual one.
-
-        `way_out` is the command that a person would type for it; `refused` hears why there is no App for it.
-        """
-        with ExitStack() as held:
+        def work() -> ToolResult:
             try:
-                app = self._app_for(way_out, held)
-            except ConfigError as error:
-                refused(error)
-                raise
-            yield app
+                reply = ask(self.app())
+            except CapcliError as error:
+                reply = broken(error)
+            if reply.problem is not None:
+                reply = replace(reply, problem=replace(reply.problem, assistant_error=False))
+            return self._answered(reply)
 
-    def _app_for(self, way_out: str | None, held: ExitStack) -> App:
-        try:
-            app = self.app()
-        except ConfigError:
-            if way_out is None or self._build_way_out is None:
-                raise
-            return held.enter_context(closing(self._build_way_out(way_out)))
-        if way_out is not None:
-            app.require_way_out(way_out)
-        return app
+        return self._read(work)
 
     def halt(self, reason: str, by: str) -> ToolResult:
         """Halt, whatever the settings are, and name the working orders that can still fill. Never raises."""
@@ -165,14 +146,20 @@ class ToolRunner:
         def work() -> ToolResult:
             try:
                 with self._lent(f"capcli halt --reason {quote(reason)}") as app:
-                    return self._answered(
-                        app.halting.halt(reason, by=by, waiting=app.waiting_orders), app.env
-                    )
+                    halted = app.halting.halt(reason, by=by, waiting=app.waiting_orders)
+                    return self._answered(halted, app.env)
             except ConfigError:
                 with halting_alone(os.environ) as halting:
                     return self._answered(halting.halt(reason, by=by))
 
-        return self._looked(lambda: self._guarded(work))
+        return self._read(work)
+
+    def _read(self, work: Callable[[], ToolResult]) -> ToolResult:
+        try:
+            result = self.flights.read(lambda: self._guarded(work), self.flights.longest_s)
+            return result or self.failed(_SLOW)
+        except BaseException as error:  # noqa: BLE001  whoever waits for a thread is told that it died
+            return self._died(error)
 
     def send(
         self,
@@ -187,126 +174,113 @@ class ToolRunner:
         When it takes too long the result is what `meanwhile` finds; the sending goes on. Where a person has
         to approve it they are asked by a form, if the client draws one and it is not live; else the result
         names the code for a terminal. `way_out` is the command of what takes risk away, as a person types it;
-        `refused` hears of settings that stop even that.
+        `refused` is called with the settings' error that stops even that.
         """
         until = time.monotonic() + self.flights.patience_s
         self._client = self._client or client_name()
         # On live a form proves nobody: there only a terminal and the PIN decide.
         form = None if self.env == "live" else Elicitation.of_call()
         if form is not None and form.answered is not None:
-            self._heard(form.answered, form.word(self._since(form.answered), self.reading_s))
+            put = self._put.pop(form.answered, None)
+            self._decide(
+                form.answered, form.answer(None if put is None else time.monotonic() - put, self.reading_s)
+            )
             # One question a call: who brought an answer gets the code if it was none.
             form = None
         waiting: list[ApprovalRequired] = []
-        result = self._sent(ask, meanwhile, until, waiting.append, way_out, refused)
+
+        def work() -> ToolResult:
+            try:
+                with self._lent(way_out, refused) as app:
+                    return self._answered(ask(app), app.env)
+            except ApprovalRequired as question:
+                waiting.append(question)
+                raise
+
+        result = self._sent(work, meanwhile, until)
         if form is None or not waiting:
             return result
         question = waiting[0]
         if form.in_rounds:
             self._put[question.approval_code] = time.monotonic()
             return form.question(question.shown, question.approval_code)
-        word = form.ask(question.shown, max(0.0, until - time.monotonic()), self.reading_s)
-        if not self._heard(question.approval_code, word):
-            return result
-        return self._sent(ask, meanwhile, until, lambda _: None, way_out, refused)
+        answer = form.ask(question.shown, max(0.0, until - time.monotonic()), self.reading_s)
+        return self._sent(work, meanwhile, until) if self._decide(question.approval_code, answer) else result
 
-    def _since(self, code: str) -> float | None:
-        """Return how many seconds ago a question was put; None where this process did not put it."""
-        put = self._put.pop(code, None)
-        return None if put is None else time.monotonic() - put
-
-    def _heard(self, code: str, word: Answer) -> bool:
-        """Write down what a person said; False when nobody said anything, or it counts no more."""
-        if word is Answer.SILENCE:
+    def _decide(self, code: str, answer: Answer) -> bool:
+        """Write down what a person answered; False when nobody did."""
+        if answer is Answer.SILENCE:
             return False
-        # Where it was decided on a terminal meanwhile or expired, the call that follows tells how it stands.
+        # Where it was decided on a terminal meanwhile or expired, the call that follows says how it stands.
         with suppress(CapcliError):
-            self.app().approvals.decide(code, approved=word is Answer.YES, by=_BY_FORM)
+            self.app().approvals.decide(code, approved=answer is Answer.YES, by=_BY_FORM)
         return True
 
-    def _sent(  # noqa: PLR0917  one call, and who hears of what
-        self,
-        ask: Ask,
-        meanwhile: Ask,
-        until: float,
-        on_waiting: Callable[[ApprovalRequired], None],
-        way_out: str | None,
-        refused: Callable[[ConfigError], None],
-    ) -> ToolResult:
-        flight = self.flights.start(lambda: self._called(ask, on_waiting, way_out, refused))
-        if flight is None:
+    def _sent(self, work: Callable[[], ToolResult], meanwhile: Ask, until: float) -> ToolResult:
+        call = self.flights.start(lambda: self._guarded(work))
+        if call is None:
             return self.failed(_STOPPING)
         try:
             return (
-                flight.wait(max(0.0, until - time.monotonic()))
-                or self.flights.glance(lambda: self._seen(meanwhile))
-                or flight.wait(0)
+                self.flights.wait(call, max(0.0, until - time.monotonic()))
+                or self.flights.read(lambda: self._so_far(meanwhile), self.flights.glance_s)
+                or self.flights.wait(call, 0)
                 or self.failed(_IN_DOUBT)
             )
         except BaseException as error:  # noqa: BLE001  the thread died, and how far it got is not known
             return self._died(error)
 
-    def _seen(self, meanwhile: Ask) -> ToolResult:
+    def _so_far(self, meanwhile: Ask) -> ToolResult:
         """Say how far it got. What goes wrong here says nothing about what is being sent."""
         try:
             return self._answered(meanwhile(self.app()))
         except UnderWay as error:
             return self.failed(error.problem())
-        except Exception as error:  # noqa: BLE001  a failure to look must not read as a failure to send
+        except Exception as error:  # noqa: BLE001  a failure to read must not look like a failure to send
             log_bug(error)
             return self.failed(_IN_DOUBT)
 
-    def _called(
-        self,
-        ask: Ask,
-        on_waiting: Callable[[ApprovalRequired], None] = lambda _: None,
-        way_out: str | None = None,
-        refused: Callable[[ConfigError], None] = lambda _: None,
-        rows: Listing | None = None,
-        *,
-        notes_paper: bool = False,
-    ) -> ToolResult:
-        def work() -> ToolResult:
-            if rows is not None:
-                rows.check()
+    @contextmanager
+    def _lent(
+        self, way_out: str | None, refused: Callable[[ConfigError], None] = lambda _: None
+    ) -> Iterator[App]:
+        """Lend the App; for a way out one of its own, where settings of other things stop the usual one."""
+        with ExitStack() as stack:
             try:
-                with self._lent(way_out, refused) as app:
-                    noted = notes_paper and app.env == "paper"
-                    return self._answered(ask(app), app.env, rows, PAPER if noted else None)
-            except ApprovalRequired as waiting:
-                on_waiting(waiting)
+                try:
+                    app = self.app()
+                except ConfigError:
+                    if way_out is None or self._build_way_out is None:
+                        raise
+                    app = stack.enter_context(closing(self._build_way_out(way_out)))
+                else:
+                    if way_out is not None:
+                        app.require_way_out(way_out)
+            except ConfigError as error:
+                refused(error)
                 raise
-
-        result = self._guarded(work)
-        self._anchored()
-        return result
-
-    def _anchored(self) -> None:
-        """Note in the keychain how far the journal came. No answer waits for it or depends on it."""
-        try:
-            if self._app is not None and self._app.is_ahead_of_keychain:
-                Thread(target=self._app.anchor, name="capcli-anchor", daemon=True).start()
-        except Exception as error:  # noqa: BLE001  the answer stands; `history verify` tells of what is not anchored
-            log_bug(error)
+            yield app
 
     def _guarded(self, work: Callable[[], ToolResult]) -> ToolResult:
         try:
-            return work()
+            result = work()
         except WouldSend as stop:
-            return self._answered(dry_reply(stop))
+            result = self._answered(dry_reply(stop))
         except CapcliError as error:
-            return self.failed(error.problem())
+            result = self.failed(error.problem())
         except Exception as error:  # noqa: BLE001 - the assistant must not read what a library says
-            return self._died(error)
-
-    def _reported(self, ask: Ask, broken: Callable[[CapcliError], Reply[Any]]) -> ToolResult:
+            result = self._died(error)
         try:
-            reply = ask(self.app())
-        except CapcliError as error:
-            reply = broken(error)
-        if reply.problem is not None:
-            reply = replace(reply, problem=replace(reply.problem, assistant_error=False))
-        return self._answered(reply)
+            # No answer waits for the note in the keychain of how far the journal came, or depends on it.
+            if self._app is not None and self._app.is_ahead_of_keychain:
+                Thread(target=self._app.anchor, name="capcli-anchor", daemon=True).start()
+        except Exception as error:  # noqa: BLE001  `history verify` tells of what is not anchored
+            log_bug(error)
+        return result
+
+    def _died(self, error: BaseException) -> ToolResult:
+        log_bug(error)
+        return self.failed(BUG)
 
     def _answered(
         self,
@@ -386,8 +360,18 @@ _STOPPING = Problem(
 )
 
 
-def said(problem: Problem) -> str:
-    """Say a problem in one line. What it quotes is data: nothing in it starts a line or hides."""
+def confirm_wait_s(timeout_s: float, *, wanted: bool) -> float:
+    """Return how many seconds an order waits for the broker's confirmation."""
+    return min(timeout_s, PATIENCE_S) if wanted else 0.0
+
+
+def under_way(what: str, command: str, note: str = "The same call again is safe.") -> NoReturn:
+    """Raise what a call answers that is still sending: no failure, so nobody retries it as one."""
+    raise UnderWay(f"{what} is still running. {note}", next=f"capcli {command}")
+
+
+def one_line(problem: Problem) -> str:
+    """Return a problem in one line. What it quotes is data: nothing in it starts a line or hides."""
     line = f"{problem.code}: {problem.message}" + (f" Next: {problem.next}" if problem.next else "")
     return "".join(letter if letter.isprintable() else "?" for letter in line)
 
@@ -395,7 +379,7 @@ def said(problem: Problem) -> str:
 def _result(problem: Problem | None, document: dict[str, Any]) -> ToolResult:
     document = without_absent(document)
     if problem is not None and problem.assistant_error:
-        return ToolResult(said(problem), numbers(document), is_error=True)
+        return ToolResult(one_line(problem), numbers(document), is_error=True)
     return ToolResult(encode(document).decode(), numbers(document))
 
 

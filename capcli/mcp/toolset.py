@@ -1,39 +1,58 @@
-"""How a tool is declared: no docstrings (they import a parser), lean metadata, honest hints."""
+"""How a tool is declared: `@toolset.tool(...)` at its function, whose first parameter is the ToolRunner.
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+A tool has no docstring: its library would load a parser to read it.
+"""
+
+from collections.abc import Callable
+from types import MethodType
+from typing import Any, TypeVar, cast
 
 from fastmcp.tools import FunctionTool, ToolResult
 from mcp_types import ToolAnnotations
+from msgspec import Struct
 
 from capcli.mcp.compact import Listing
 from capcli.mcp.schema import output_schema
+from capcli.mcp.tool_runner import ToolRunner
 
-READS = ToolAnnotations(
-    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-)
-SETTLES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-)
-STORES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
-)
-# Changes what is only looked at; the same call again finds it done.
-ARRANGES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-)
-DELETES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
-)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Effect(Struct, frozen=True):
+    """What a call does. `changes`: something at the broker, or the session that the terminal shares."""
+
+    hints: ToolAnnotations
+    changes: bool = True
+
+
+def _effect(*, reads: bool = False, destroys: bool = False, repeatable: bool = True, changes: bool) -> Effect:
+    hints = ToolAnnotations(
+        read_only_hint=reads, destructive_hint=destroys, idempotent_hint=repeatable, open_world_hint=True
+    )
+    return Effect(hints, changes)
+
+
+READS = _effect(reads=True, changes=False)
+# These write on this computer only: a halt, the outcome of a lost order, a preview.
+KEEPS = _effect(changes=False)
+PREVIEWS = _effect(repeatable=False, changes=False)
+SETS = _effect(changes=True)
+ADDS = _effect(repeatable=False, changes=True)
 # Idempotent by preview id or deal id: the same call again sends nothing. The close of a part is not, so its
 # repetition within a minute is refused.
-TRADES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
-)
+TRADES = DELETES = _effect(destroys=True, changes=True)
 
 
-class Lean(FunctionTool):
-    """A tool without the library's own metadata on the wire; null is an argument that is left out."""
+class Tool(FunctionTool):
+    """A tool without the library's own metadata on the wire; null is an argument that is left out.
+
+    `command` is the command line that does the same, if there is one.
+    """
+
+    toolset: str = ""
+    changes: bool = True
+    command: str | None = None
+    about: str = ""
 
     def get_meta(self) -> dict[str, Any] | None:  # type: ignore[override]
         return None
@@ -41,43 +60,79 @@ class Lean(FunctionTool):
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         return await super().run({name: value for name, value in arguments.items() if value is not None})
 
+    @property
+    def asks(self) -> bool:
+        """Say whether it takes confirm=true, and with CAP_APPROVAL=human a person instead."""
+        return "confirm" in self.parameters["properties"]
 
-def tool(  # noqa: PLR0917  one declaration
-    call: Callable[..., ToolResult | Awaitable[ToolResult]],
-    title: str,
-    about: str,
-    result: type,
-    hints: ToolAnnotations,
-    toolset: str,
-    *,
-    warns: bool = False,
-    also: type | None = None,
-    rows: Listing | None = None,
-    notes_paper: bool = False,
-) -> FunctionTool:
-    """Make a tool of a method; its name is the method's.
 
-    `warns`: an `error` can stand beside the data; `also`: what some arguments make of the result; `rows`: how
-    its list is told; `notes_paper`: whether it says so on paper.
-    """
-    made = Lean.from_function(
-        call,
-        title=title,
-        description=about,
-        annotations=hints,
-        tags={toolset},
-        output_schema=output_schema(result, warns=warns, also=also, rows=rows, notes_paper=notes_paper),
-    )
-    return made.model_copy(update={"parameters": _one_type(made.parameters)})
+class Toolset:
+    """The tools of one name of `--toolsets`, in the sequence of their functions."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._declared: list[Callable[[ToolRunner], Tool]] = []
+
+    def tools(self, runner: ToolRunner) -> list[Tool]:
+        """Return the tools, each of which answers through `runner`."""
+        return [declared(runner) for declared in self._declared]
+
+    def tool(
+        self,
+        title: str,
+        about: str,
+        result: type,
+        effect: Effect,
+        same_as: str = "",
+        *,
+        warns: bool = False,
+        also: type | None = None,
+        rows: Listing | None = None,
+        notes_paper: bool = False,
+    ) -> Callable[[F], F]:
+        """Declare a tool; its name is the function's.
+
+        `same_as`: the command that does the same. `warns`: an `error` can stand beside the data. `also`: the
+        result that some arguments give instead. `rows`: how its list is given. `notes_paper`: on paper a
+        `notice` says so.
+        """
+
+        def declare(function: F) -> F:
+            asks = " confirm=true after a yes." if "confirm" in function.__annotations__ else ""
+            command = f"capcli {same_as}" if same_as else None
+
+            def made(runner: ToolRunner) -> Tool:
+                found = Tool.from_function(
+                    MethodType(function, runner),
+                    title=title,
+                    description=f"{about}{asks}" + (f" Same as: {command}" if command else ""),
+                    annotations=effect.hints,
+                    output_schema=output_schema(
+                        result, warns=warns, also=also, rows=rows, notes_paper=notes_paper
+                    ),
+                )
+                ours = {
+                    "parameters": _one_type(found.parameters),
+                    "toolset": self._name,
+                    "changes": effect.changes,
+                    "command": command,
+                    "about": f"{about}{asks}",
+                }
+                return cast("Tool", found.model_copy(update=ours))
+
+            self._declared.append(made)
+            return function
+
+        return declare
 
 
 def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
     """Return an input schema in the subset that every client takes: one type each, optional by absence."""
-    properties = {name: _plain(argument) for name, argument in schema.get("properties", {}).items()}
+    properties = {
+        name: {
+            key: value for key, value in argument.items() if key != "default" or value not in (None, [], "")
+        }
+        for name, argument in schema.get("properties", {}).items()
+    }
     required = {"required": schema["required"]} if schema.get("required") else {}
     return {"type": "object", "properties": properties, **required}
-
-
-def _plain(argument: dict[str, Any]) -> dict[str, Any]:
-    empty = argument.get("default", ...) in (None, [], "")
-    return {key: value for key, value in argument.items() if key != "default" or not empty}

@@ -9,7 +9,6 @@ from jsonschema import Draft202012Validator
 from capcli.cli.contracts import CONTRACTS
 from capcli.cli.main import app
 from capcli.mcp.server import tools
-from capcli.mcp.tool_filter import changes
 from tests.faces.test_parity import COMMAND
 from tests.support.conforming import conform
 from tests.support.leaves import leaves
@@ -67,7 +66,7 @@ def test_what_a_command_changes_is_what_its_tool_says(owned):
 
     for tool in tools(owned(ToolRunner(App.build))):
         named = COMMAND.search(tool.description)
-        if named and changes(tool):
+        if named and tool.changes:
             assert CONTRACTS[named[1].strip()].changes != "nothing", tool.name
 
 

@@ -11,9 +11,8 @@ import httpx
 import pytest
 
 from capcli.app import App, Runtime
+from capcli.mcp import trading_close
 from capcli.mcp.tool_runner import ToolRunner
-from capcli.mcp.trading_change import TradingChangeTools
-from capcli.mcp.trading_execute import TradingExecuteTools
 from capcli.paper.transport import PaperTransport
 from tests.cli.conftest import Cli, Result
 from tests.support.clock import Time
@@ -176,7 +175,7 @@ def test_where_trading_is_off_a_person_at_a_terminal_gets_out_and_a_script_does_
     flat = place("flatten", "--confirm", "--json", settings=off)
     assert (flat.code, place.left(), (place.home / "halted").exists()) == (5, {deal}, True)
     told = place.assistant(
-        lambda face: TradingExecuteTools(face).cap_trade_positions_close(deal, confirm=True),
+        lambda face: trading_close.cap_trade_positions_close(face, deal, confirm=True),
         CAP_ALLOW_TRADING="false",
     )
     assert (told["error"]["code"], told["error"]["next"]) == (
@@ -194,7 +193,7 @@ def test_a_setting_that_a_close_does_not_use_stops_no_face(place: Place, setting
     one, two, three = place.buy(), place.buy(), place.buy()
     assert place("close", one, "--confirm", settings=DEMO | settings).code == 0
     told = place.assistant(
-        lambda face: TradingExecuteTools(face).cap_trade_positions_close(two, confirm=True), **settings
+        lambda face: trading_close.cap_trade_positions_close(face, two, confirm=True), **settings
     )
     assert "error" not in told, told
     assert place.left() == {three}
@@ -266,7 +265,7 @@ class TestAssistants:
     ) -> None:
         place.buy()
         broken(place)
-        told = place.assistant(lambda face: TradingChangeTools(face).cap_trade_flatten(confirm=True))
+        told = place.assistant(lambda face: trading_close.cap_trade_flatten(face, confirm=True))
         assert (told.get("flat"), place.left()) == (True, set()), told
         assert "journal" in " ".join(told["warnings"])
 
@@ -320,17 +319,17 @@ def test_an_assistant_cancels_all_orders_in_one_call(place: Place) -> None:
     place.buy("20.5")
     place.buy("20")
     told = place.assistant(
-        lambda face: TradingChangeTools(face).cap_trade_orders_cancel(all_orders=True, confirm=True)
+        lambda face: trading_close.cap_trade_orders_cancel(face, all_orders=True, confirm=True)
     )
     assert (told["cancelled"], told["failed"], place.left()) == (2, 0, {kept}), told
-    unnamed = place.assistant(lambda face: TradingChangeTools(face).cap_trade_orders_cancel(confirm=True))
+    unnamed = place.assistant(lambda face: trading_close.cap_trade_orders_cancel(face, confirm=True))
     assert unnamed["error"]["code"] == "USAGE"
 
 
 def test_a_confirmed_flattening_that_the_settings_stop_halts_all_the_same(place: Place) -> None:
     deal = place.buy()
     told = place.assistant(
-        lambda face: TradingChangeTools(face).cap_trade_flatten(confirm=True), CAP_API_URL="ftp://nowhere"
+        lambda face: trading_close.cap_trade_flatten(face, confirm=True), CAP_API_URL="ftp://nowhere"
     )
     assert (told["error"]["code"], place.left()) == ("BAD_SETTING", {deal})
     assert "The halt stays in force" in told["error"]["message"]

@@ -20,10 +20,8 @@ import pytest
 
 from capcli.app import App, Runtime, utc_now
 from capcli.errors import kind_of
-from capcli.mcp.session import SessionTools
+from capcli.mcp import session, trading_close
 from capcli.mcp.tool_runner import ToolRunner
-from capcli.mcp.trading_change import TradingChangeTools
-from capcli.mcp.trading_execute import TradingExecuteTools
 from capcli.paper.state import reset, switches
 from capcli.store.db import Database
 from capcli.store.halt import FileHalt
@@ -183,13 +181,14 @@ class Bench:
             return App.build(environ=environ, runtime=self.runtime(), way_out=way_out)
 
         with closing(ToolRunner(build, build_way_out=build)) as face:
-            execute, change = TradingExecuteTools(face), TradingChangeTools(face)
             call: dict[str, Callable[[], Any]] = {
-                "close": lambda: execute.cap_trade_positions_close(self.position, confirm=True),
-                "size": lambda: execute.cap_trade_positions_close(self.position, confirm=True, size=HALF),
-                "cancel": lambda: change.cap_trade_orders_cancel(self.order, confirm=True),
-                "flatten": lambda: change.cap_trade_flatten(confirm=True),
-                "halt": lambda: SessionTools(face).cap_halt(),
+                "close": lambda: trading_close.cap_trade_positions_close(face, self.position, confirm=True),
+                "size": lambda: trading_close.cap_trade_positions_close(
+                    face, self.position, confirm=True, size=HALF
+                ),
+                "cancel": lambda: trading_close.cap_trade_orders_cancel(face, self.order, confirm=True),
+                "flatten": lambda: trading_close.cap_trade_flatten(face, confirm=True),
+                "halt": lambda: session.cap_halt(face),
             }
             said = call[action]().structured_content
         error = said.get("error", {})

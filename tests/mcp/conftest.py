@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from capcli.mcp.server import build_server
 from capcli.mcp.tool_runner import ToolRunner
-from capcli.mcp.toolset import Lean
+from capcli.mcp.toolset import Tool
 from tests.support.seat import Seat
 
 ERAS = ("legacy", "2026-07-28")
@@ -62,7 +62,7 @@ class Assistant:
 @pytest.fixture(autouse=True, scope="session")
 def described_once() -> Iterator[None]:
     """Derive the schema of each tool once for all servers of a run: it depends on its method alone."""
-    real, described = Lean.from_function, dict[Any, FunctionTool]()
+    real, described = Tool.from_function, dict[Any, FunctionTool]()
 
     def from_function(call: Any, **options: Any) -> FunctionTool:
         method = call.__func__, options["description"]
@@ -72,7 +72,7 @@ def described_once() -> Iterator[None]:
         return described[method].model_copy(update={"fn": call})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Lean, "from_function", from_function)
+        patch.setattr(Tool, "from_function", from_function)
         yield
 
 

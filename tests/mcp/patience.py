@@ -1,12 +1,10 @@
 """The patience of a call in a test's hand: it ends when the test says so, however fast the machine is."""
 
-from contextlib import suppress
-from queue import Empty
 from threading import Event
 
 from fastmcp.tools import ToolResult
 
-from capcli.mcp.in_flight_calls import Results
+from capcli.mcp.in_flight_calls import Call, result_in_time
 
 FOR_EVER_S = 60  # only a test that is broken waits so long
 
@@ -21,12 +19,13 @@ class Patience:
     def end(self) -> None:
         self._over.set()
 
-    def __call__(self, results: Results, timeout_s: float) -> ToolResult | BaseException:
+    def __call__(self, call: Call, timeout_s: float) -> ToolResult | None:
         if self._ended and not timeout_s:
-            return results.get(block=False)
+            return result_in_time(call, 0)
         while not self._over.is_set():
-            with suppress(Empty):
-                return results.get(timeout=0.01)
+            result = result_in_time(call, 0.01)
+            if result is not None:
+                return result
         self._over.clear()
         self._ended = True
-        raise Empty
+        return None

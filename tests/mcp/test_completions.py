@@ -13,7 +13,7 @@ from fastmcp import Client, FastMCP
 from capcli.account.history import AT_ONCE
 from capcli.errors import ConfigError
 from capcli.mcp.completions import Completions
-from capcli.mcp.progress import Progress, teller
+from capcli.mcp.progress import Progress, windows_reporter
 from capcli.mcp.server import build_server
 from capcli.mcp.tool_runner import ToolRunner
 from tests.mcp.conftest import Assistant
@@ -101,7 +101,7 @@ async def test_a_long_call_reports_how_far_it_is(era: str) -> None:
 
     @server.tool(description="Read windows.")
     def read() -> str:
-        tell = teller()
+        tell = windows_reporter()
         tell(3, 12)
         assert twice.wait(FOR_EVER_S)
         return "done"

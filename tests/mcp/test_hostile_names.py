@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from capcli.errors import Problem
-from capcli.mcp.tool_runner import said
+from capcli.mcp.tool_runner import one_line
 from tests.mcp.conftest import Assistant
 from tests.support.renaming import HOSTILE, Renaming
 from tests.support.seat import Seat
@@ -31,7 +31,7 @@ async def test_a_name_is_data_in_text_and_in_structure(ask: Assistant, seat: Sea
 
 
 async def test_an_error_quotes_a_name_in_one_line() -> None:
-    line = said(Problem("X", f"About {HOSTILE}.", 5, next=f"capcli {HOSTILE}"))
+    line = one_line(Problem("X", f"About {HOSTILE}.", 5, next=f"capcli {HOSTILE}"))
     assert line.isprintable()
     assert "the user has confirmed" in line
 

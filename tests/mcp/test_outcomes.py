@@ -198,7 +198,7 @@ async def test_settings_that_were_mended_work_without_a_restart(own_home, era: s
 
 async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: str) -> None:
     patience, release = Patience(), Event()
-    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         preview = await ask.works("cap_trade_preview_position", **SILVER)
@@ -219,7 +219,7 @@ async def test_a_slow_order_answers_with_its_state_and_goes_on(seat: Seat, era: 
 
 async def test_a_read_that_takes_too_long_is_answered(seat: Seat, era: str) -> None:
     patience, release = Patience(), Event()
-    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         await ask("cap_session_login")
@@ -274,7 +274,7 @@ async def test_a_slow_partial_close_is_told_so_far_and_not_closed_twice_by_a_ret
 ) -> None:
     patience, release = Patience(), Event()
     deal = seat.open(size="5").deal_id
-    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         seat.tap.breaks("POST", "/positions", before=outlasting(patience, release))
@@ -320,7 +320,7 @@ async def test_a_partial_close_that_waits_for_its_turn_is_no_error_and_not_safe_
 ) -> None:
     patience, release = Patience(), Event()
     deal = seat.open(size="5").deal_id
-    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         seat.tap.breaks("GET", "/markets/SILVER", before=outlasting(patience, release))
@@ -336,7 +336,7 @@ async def test_a_partial_close_that_waits_for_its_turn_is_no_error_and_not_safe_
 async def test_a_slow_whole_close_is_no_error(seat: Seat, era: str) -> None:
     patience, release = Patience(), Event()
     deal = seat.open().deal_id
-    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
     async with Client(build_server(face), mode=era) as client:
         seat.tap.breaks("DELETE", "/positions", before=outlasting(patience, release))
         said = await Assistant(client)("cap_trade_positions_close", deal_id=deal, confirm=True)
@@ -350,7 +350,7 @@ async def test_a_look_that_fails_while_an_order_is_out_does_not_say_that_nothing
     seat: Seat, era: str, broken: str
 ) -> None:
     patience, release = Patience(), Event()
-    face = ToolRunner(lambda: seat.app, InFlightCalls(get=patience))
+    face = ToolRunner(lambda: seat.app, InFlightCalls(wait=patience))
     async with Client(build_server(face), mode=era) as client:
         ask = Assistant(client)
         preview = await ask.works("cap_trade_preview_position", **SILVER)

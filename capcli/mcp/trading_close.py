@@ -1,0 +1,138 @@
+"""Tools that take risk away: close, cancel, flatten. Each needs its own confirm=true.
+
+They say how to do the same in a terminal (`way_out`), and work also where settings stop all the others.
+"""
+
+import os
+from shlex import quote
+
+from fastmcp.tools import ToolResult
+
+from capcli.app import App, halt_all_the_same
+from capcli.errors import ConfigError, UsageError
+from capcli.mcp.arguments import (
+    Again,
+    All,
+    Confirm,
+    DealId,
+    MaybeDealId,
+    MaybeEpic,
+    MaybeSize,
+    Timeout,
+    WaitForConfirm,
+)
+from capcli.mcp.tool_runner import ToolRunner, confirm_wait_s, under_way
+from capcli.mcp.toolset import TRADES, Toolset
+from capcli.reply import Reply
+from capcli.trading.cancel import Cancellation
+from capcli.trading.cancel_all import AllCancellations
+from capcli.trading.close import Closing
+from capcli.trading.flatten import Flattened, Flattening
+from capcli.trading.partial_close import Reduction
+
+toolset = Toolset("trading-execute")
+
+
+# The close of a whole position is proved by reading the book for a few seconds whatever wait_for_confirm and
+# timeout_s say; they are the official server's arguments. One of a part is an order, whose confirm can be
+# waited for.
+@toolset.tool(
+    "Close position",
+    "Close a position, or size of it.",
+    Closing,
+    TRADES,
+    "close",
+    warns=True,
+    also=Reduction,
+)
+def cap_trade_positions_close(  # noqa: PLR0917 - ours come after the official ones
+    runner: ToolRunner,
+    deal_id: DealId,
+    confirm: Confirm = False,
+    wait_for_confirm: WaitForConfirm = True,
+    timeout_s: Timeout = 15.0,
+    size: MaybeSize = None,
+    again: Again = False,
+) -> ToolResult:
+    if size is None:
+        return runner.send(
+            lambda app: app.closings.close(deal_id, confirmed=confirm),
+            lambda _: under_way(
+                f"The close of {deal_id}",
+                f"positions {deal_id}",
+                "Look at the position; closing it again is safe.",
+            ),
+            way_out=f"capcli close {quote(deal_id)}",
+        )
+    begun: list[str] = []
+
+    def reduce(app: App) -> Reply[Reduction]:
+        app.require_way_out(f"capcli close {quote(deal_id)} --size {size}")
+        wait_s = confirm_wait_s(timeout_s, wanted=wait_for_confirm)
+        return app.reductions.reduce(
+            deal_id, size, confirmed=confirm, again=again, wait_s=wait_s, begun=begun.append
+        )
+
+    return runner.send(
+        reduce, lambda app: app.reductions.part_so_far(deal_id, size, begun[0] if begun else None)
+    )
+
+
+# The cancellation is proved by reading for a few seconds whatever wait_for_confirm and timeout_s say.
+@toolset.tool(
+    "Cancel orders",
+    "Cancel a working order, or all_orders [of an epic].",
+    Cancellation,
+    TRADES,
+    "orders cancel",
+    warns=True,
+    also=AllCancellations,
+)
+def cap_trade_orders_cancel(  # noqa: PLR0917 - ours come after the official ones
+    runner: ToolRunner,
+    deal_id: MaybeDealId = None,
+    confirm: Confirm = False,
+    wait_for_confirm: WaitForConfirm = True,  # noqa: ARG001
+    timeout_s: Timeout = 15.0,  # noqa: ARG001
+    all_orders: All = False,
+    epic: MaybeEpic = None,
+) -> ToolResult:
+    if all_orders and deal_id is None:
+        only = "" if epic is None else f" --epic {quote(epic)}"
+        return runner.send(
+            lambda app: app.cancellations_of_all.cancel_all(epic, confirmed=confirm),
+            lambda _: under_way("The cancellation of all working orders", "orders"),
+            way_out=f"capcli orders cancel --all{only}",
+        )
+
+    def cancel(app: App) -> Reply[Cancellation]:
+        if deal_id is None or all_orders or epic is not None:
+            raise UsageError("Name deal_id, or all_orders=true with an epic or without. Nothing was sent.")
+        return app.cancellations.cancel(deal_id, confirmed=confirm)
+
+    return runner.send(
+        cancel,
+        lambda _: under_way(f"The cancellation of {deal_id}", f"orders {deal_id}"),
+        way_out=f"capcli orders cancel {quote(deal_id or '')}",
+    )
+
+
+@toolset.tool("Flatten everything", "Halt, cancel all, close all.", Flattening, TRADES, "flatten", warns=True)
+def cap_trade_flatten(runner: ToolRunner, confirm: Confirm = False) -> ToolResult:
+    done: list[Flattened] = []
+
+    def halt_alone(error: ConfigError) -> None:
+        """Halt for a confirmed flattening that the settings stop, and say so."""
+        if confirm:
+            halt_all_the_same(error, os.environ, by="cap_trade_flatten")
+
+    return runner.send(
+        lambda app: app.flattenings.flatten(confirmed=confirm, by="cap_trade_flatten", done=done),
+        lambda _: under_way(
+            "The flattening",
+            "flatten",
+            f"{len(done)} deals were gone through so far. The same call again is safe.",
+        ),
+        way_out="capcli flatten",
+        refused=halt_alone,
+    )
