@@ -129,12 +129,12 @@ class _Teller:
         self._last: tuple[str, ...] = ()
 
     def tell(self, row: "EventRow") -> None:
-        from capcli.render.events import csv_lines, line
+        from capcli.render.events import csv_lines, event_line
 
         if self._argv:
             self._run(row)
         if self._plan.on_screen:
-            self._call.streams.result(line(row, self._plan.look))
+            self._call.streams.result(event_line(row, self._plan.look))
         elif self._call.options.csv:
             only = self._call.options.fields
             self._call.streams.lines(csv_lines([row], only).partition("\r\n")[2])

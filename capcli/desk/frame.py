@@ -11,9 +11,9 @@ from capcli.domain.levels import own_levels
 from capcli.domain.market import Side
 from capcli.domain.money import cents, percent_of, short
 from capcli.render import chart
-from capcli.render.blocks import Cell, Terminal, Tone, shown
+from capcli.render.blocks import NOTHING, Cell, Terminal, Tone, shown
 from capcli.render.events import said
-from capcli.render.numbers import NOTHING, gain, money, percent, places, price, price_cell
+from capcli.render.numbers import gain, money, percent, places, price, price_cell
 
 Row = list[Cell]
 WIDE = 120

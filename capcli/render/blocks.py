@@ -1,18 +1,19 @@
 """What a result looks like before anybody paints it: lines, pairs and tables of toned cells."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from capcli.domain.market import Candle
 
 if TYPE_CHECKING:
     from capcli.domain.performance import CurvePoint
     from capcli.render.chart import Mark
+
+T = TypeVar("T")
 
 
 class Tone(StrEnum):
@@ -40,51 +41,76 @@ class Cell(Struct, frozen=True):
     form: str = ""
 
 
+def strong(text: str) -> Cell:
+    return Cell(text, Tone.STRONG)
+
+
+def deal(deal_id: str | None) -> Cell | None:
+    """Return a deal id as a cell; None stays None."""
+    return None if deal_id is None else Cell(deal_id, deal=True)
+
+
+def passed(good: bool) -> Cell:
+    """Return the mark of what was done or passed, or of what was not."""
+    return Cell("✓", Tone.GOOD) if good else Cell("✗", Tone.BAD)
+
+
 def moment(at: datetime, form: str = "%Y-%m-%d %H:%M:%S", mark: str = "Z") -> Cell:
     """Return a time as a cell: UTC, with `mark` behind it."""
     return Cell(f"{at:{form}}{mark}", at=at, form=form)
 
 
-class Column(Struct, frozen=True):
-    """A column's heading; numbers stand to the right, prose wraps where the terminal is narrow.
+NOTHING = Cell("-", Tone.DIM)
+# Text is a plain cell; None is a value that there is not.
+Content = Cell | str | None
+
+
+def cell_of(content: Content) -> Cell:
+    return NOTHING if content is None else content if isinstance(content, Cell) else Cell(content)
+
+
+class Column(Struct, Generic[T], frozen=True):
+    """A column: its heading, and what it shows of a row; numbers stand to the right, prose wraps.
 
     `spare`: where a list of deals does not fit, columns are left out, the largest first; 0 is always shown.
     `if_any`: it is shown only where some row has something in it.
     """
 
     title: str
+    content: Callable[[T], Content] = str
     right: bool = False
     prose: bool = False
     spare: int = 0
     if_any: bool = False
 
 
+# What a person kept with an order.
+KEPT: tuple[Column[Any], ...] = (
+    Column("Tag", lambda row: row.tag or "", spare=6, if_any=True),
+    Column("Note", lambda row: row.note or "", prose=True, spare=7, if_any=True),
+)
+
+
 class Table(Struct, frozen=True):
     """Rows under headings. On a narrow terminal long ids move below the table, or rows become pairs."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[Column[Any], ...]
     rows: tuple[tuple[Cell, ...], ...]
     ids_last: bool = False
 
 
-KEPT_COLUMNS = (Column("Tag", spare=6, if_any=True), Column("Note", prose=True, spare=7, if_any=True))
-
-
-def kept_cells(tag: str | None, note: str | None) -> tuple[Cell, Cell]:
-    """Return the cells of what a person kept with an order, for `KEPT_COLUMNS`."""
-    return Cell(tag or ""), Cell(note or "")
-
-
-def without_empty(table: Table) -> Table:
-    """Leave out the columns that are shown only where some row has something in them, and none has."""
+def table(columns: Sequence[Column[T]], rows: Iterable[T], *, ids_last: bool = False) -> Table:
+    """Return a table of rows; a column that is shown only if any row has something in it may be missing."""
+    cells = [tuple(cell_of(column.content(row)) for column in columns) for row in rows]
     kept = [
         place
-        for place, column in enumerate(table.columns)
-        if not column.if_any or any(row[place].text for row in table.rows)
+        for place, column in enumerate(columns)
+        if not column.if_any or any(row[place].text for row in cells)
     ]
-    columns = tuple(table.columns[place] for place in kept)
-    return replace(
-        table, columns=columns, rows=tuple(tuple(row[place] for place in kept) for row in table.rows)
+    return Table(
+        tuple(columns[place] for place in kept),
+        tuple(tuple(row[place] for place in kept) for row in cells),
+        ids_last,
     )
 
 
@@ -97,10 +123,22 @@ class Pairs(Struct, frozen=True):
     framed: bool = False
 
 
+def pairs(
+    *rows: tuple[str, Content], title: str = "", tone: Tone = Tone.STRONG, framed: bool = False
+) -> Pairs:
+    """Return names and values; a name whose value is None is left out."""
+    known = tuple((name, cell_of(content)) for name, content in rows if content is not None)
+    return Pairs(known, title, tone, framed)
+
+
 class Line(Struct, frozen=True):
     """One line of text."""
 
     cell: Cell
+
+
+def line(text: str, tone: Tone = Tone.PLAIN) -> Line:
+    return Line(Cell(text, tone))
 
 
 class Page(Struct, frozen=True):

@@ -1,75 +1,81 @@
 """Open positions with their P&L and stops, and working orders."""
 
-from functools import singledispatch
-from typing import Any
+from decimal import Decimal
 
-from capcli.account.portfolio import OrderRow, OrdersFound, PositionRow, PositionsFound, Totals
+from capcli.account.portfolio import OrderRow, OrdersFound, PositionRow, PositionsFound
 from capcli.domain.account import UnreadableRow
 from capcli.domain.market import MarketStatus, Side
 from capcli.domain.money import short
-from capcli.render.blocks import (
-    KEPT_COLUMNS,
-    Block,
-    Cell,
-    Column,
-    Line,
-    Pairs,
-    Table,
-    Tone,
-    kept_cells,
-    moment,
-    without_empty,
-)
-from capcli.render.numbers import NOTHING, change, gain, money, percent, places, price, price_cell
-
-_OWN = "In its currency"
-_POSITION_COLUMNS = (
-    Column("Market"),
-    Column("Size", right=True),
-    Column("Opened", right=True, spare=2),
-    Column("Now", right=True),
-    Column("P&L", right=True),
-    Column("P&L %", right=True, spare=5),
-    Column(_OWN, right=True),
-    Column("Margin", right=True, spare=3),
-    Column("Stop", right=True),
-    Column("To stop", right=True, spare=4),
-    Column("Limit", right=True, spare=1),
-    *KEPT_COLUMNS,
-    Column("Deal"),
-)
-_ORDER_COLUMNS = (
-    Column("Market"),
-    Column("Order"),
-    Column("Size", right=True),
-    Column("Level", right=True),
-    Column("Bid", right=True, spare=5),
-    Column("Offer", right=True, spare=4),
-    Column("Away", right=True, spare=2),
-    Column("Stop", right=True),
-    Column("Limit", right=True, spare=1),
-    Column("Good till", spare=3),
-    *KEPT_COLUMNS,
-    Column("Deal"),
-)
+from capcli.render.blocks import KEPT, NOTHING, Cell, Column, Tone, deal, line, moment, pairs, strong, table
+from capcli.render.numbers import change, gain, known, money, percent, places, price, price_cell
+from capcli.render.views import View, view
 
 
-@singledispatch
-def view(data: Any) -> list[Block]:
-    """Return the blocks of a result."""
-    raise TypeError(type(data).__name__)
+def _digits(row: PositionRow | OrderRow) -> int:
+    return places(row.bid, row.offer, row.level)
+
+
+def _stop(row: PositionRow | OrderRow) -> Cell:
+    kind = "guaranteed" if row.guaranteed else "trailing" if row.trailing else ""
+    if row.stop_level is None:
+        # The distance of a trailing stop has no level while its order waits.
+        return Cell("trailing") if row.trailing else Cell("NO STOP", Tone.WARN)
+    return Cell(f"{price(row.stop_level, _digits(row))} {kind}".strip())
+
+
+def _market(row: PositionRow) -> Cell:
+    if row.market_status is MarketStatus.TRADEABLE:
+        return strong(row.epic)
+    return Cell(f"{row.epic} {row.market_status.value}", Tone.WARN)
+
+
+def _position_columns(currency: str | None, *, mixed: bool) -> tuple[Column[PositionRow], ...]:
+    """Return the columns; `mixed`: the positions are not all in the account's currency."""
+
+    def pl(row: PositionRow) -> Cell:
+        if row.pl_account is None:
+            return NOTHING if mixed else gain(row.pl, row.currency)
+        return gain(row.pl_account, currency)
+
+    def margin(row: PositionRow) -> str | None:
+        return None if row.margin is None else money(row.margin, row.currency if mixed else None)
+
+    own: Column[PositionRow] = Column(
+        "In its currency", lambda row: gain(row.pl, row.currency) if mixed else "", right=True, if_any=True
+    )
+    return (
+        Column("Market", _market),
+        Column("Size", lambda row: f"{row.side.value} {short(row.size)}", right=True),
+        Column("Opened", lambda row: price(row.level, _digits(row)), right=True, spare=2),
+        Column("Now", lambda row: price_cell(_closes_at(row), _digits(row)), right=True),
+        Column("P&L", pl, right=True),
+        Column("P&L %", lambda row: change(row.pl_pct), right=True, spare=5),
+        own,
+        Column("Margin", margin, right=True, spare=3),
+        Column("Stop", _stop, right=True),
+        Column("To stop", lambda row: known(row.stop_distance_pct, percent), right=True, spare=4),
+        Column("Limit", lambda row: price_cell(row.limit_level, _digits(row)), right=True, spare=1),
+        *KEPT,
+        Column("Deal", lambda row: deal(row.deal_id)),
+    )
 
 
 @view.register
-def _(data: PositionsFound) -> list[Block]:
-    halt = [Line(Cell(f"{data.halt}. Resume with: capcli resume", Tone.BAD))] if data.halt else []
+def _(data: PositionsFound) -> View:
+    halt = line(f"{data.halt}. Resume with: capcli resume", Tone.BAD) if data.halt else None
     if not data.positions:
-        return [*halt, Line(Cell(none_of("open positions", data.unreadable)))]
-    mixed = any(row.currency != data.totals.currency for row in data.positions)
-    rows = tuple(_position(row, data.totals.currency, mixed=mixed) for row in data.positions)
-    columns = tuple(one for one in _POSITION_COLUMNS if mixed or one.title != _OWN)
-    table = without_empty(Table(columns, rows, ids_last=True))
-    return [*halt, table, _totals(data.totals)]
+        return [halt, line(none_of("open positions", data.unreadable))]
+    totals, currency = data.totals, data.totals.currency
+    mixed = any(row.currency != currency for row in data.positions)
+    margin = NOTHING
+    if totals.margin is not None:
+        margin = Cell(f"{money(totals.margin, currency)} at the opening prices")
+    sums = pairs(
+        ("Positions", str(totals.count)),
+        ("Total P&L", NOTHING if totals.pl is None else gain(totals.pl, currency)),
+        ("Total margin", margin),
+    )
+    return [halt, table(_position_columns(currency, mixed=mixed), data.positions, ids_last=True), sums]
 
 
 def none_of(what: str, unreadable: tuple[UnreadableRow, ...]) -> str:
@@ -77,70 +83,32 @@ def none_of(what: str, unreadable: tuple[UnreadableRow, ...]) -> str:
     return f"None of the {len(unreadable)} {what} can be read." if unreadable else f"No {what}."
 
 
-def _position(row: PositionRow, currency: str | None, *, mixed: bool) -> tuple[Cell, ...]:
-    digits, own = places(row.bid, row.offer, row.level), gain(row.pl, row.currency)
-    return (
-        _market(row),
-        Cell(f"{row.side.value} {short(row.size)}"),
-        Cell(price(row.level, digits)),
-        price_cell(row.bid if row.side is Side.BUY else row.offer, digits),
-        (NOTHING if mixed else own) if row.pl_account is None else gain(row.pl_account, currency),
-        change(row.pl_pct),
-        *([own] if mixed else []),
-        NOTHING if row.margin is None else Cell(money(row.margin, row.currency if mixed else None)),
-        _stop(row, digits),
-        NOTHING if row.stop_distance_pct is None else Cell(percent(row.stop_distance_pct)),
-        price_cell(row.limit_level, digits),
-        *kept_cells(row.tag, row.note),
-        Cell(row.deal_id, deal=True),
-    )
+def _closes_at(row: PositionRow) -> Decimal | None:
+    return row.bid if row.side is Side.BUY else row.offer
 
 
-def _stop(row: PositionRow | OrderRow, digits: int) -> Cell:
-    kind = "guaranteed" if row.guaranteed else "trailing" if row.trailing else ""
-    if row.stop_level is None:
-        # The distance of a trailing stop has no level while its order waits.
-        return Cell("trailing") if row.trailing else Cell("NO STOP", Tone.WARN)
-    return Cell(f"{price(row.stop_level, digits)} {kind}".strip())
-
-
-def _market(row: PositionRow) -> Cell:
-    if row.market_status is MarketStatus.TRADEABLE:
-        return Cell(row.epic, Tone.STRONG)
-    return Cell(f"{row.epic} {row.market_status.value}", Tone.WARN)
-
-
-def _totals(totals: Totals) -> Pairs:
-    total = NOTHING if totals.pl is None else gain(totals.pl, totals.currency)
-    margin = (
-        NOTHING
-        if totals.margin is None
-        else Cell(f"{money(totals.margin, totals.currency)} at the opening prices")
-    )
-    return Pairs((("Positions", Cell(str(totals.count))), ("Total P&L", total), ("Total margin", margin)))
+_ORDERS: tuple[Column[OrderRow], ...] = (
+    Column("Market", lambda row: strong(row.epic)),
+    Column("Order", lambda row: f"{row.side.value} {row.type.value}"),
+    Column("Size", lambda row: short(row.size), right=True),
+    Column("Level", lambda row: price(row.level, _digits(row)), right=True),
+    Column("Bid", lambda row: price_cell(row.bid, _digits(row)), right=True, spare=5),
+    Column("Offer", lambda row: price_cell(row.offer, _digits(row)), right=True, spare=4),
+    Column("Away", lambda row: price_cell(row.distance, _digits(row)), right=True, spare=2),
+    Column("Stop", _stop, right=True),
+    Column("Limit", lambda row: price_cell(row.limit_level, _digits(row)), right=True, spare=1),
+    Column(
+        "Good till",
+        lambda row: moment(row.good_till, "%Y-%m-%d %H:%M") if row.good_till else "until cancelled",
+        spare=3,
+    ),
+    *KEPT,
+    Column("Deal", lambda row: deal(row.deal_id)),
+)
 
 
 @view.register
-def _(data: OrdersFound) -> list[Block]:
+def _(data: OrdersFound) -> View:
     if not data.orders:
-        return [Line(Cell(none_of("working orders", data.unreadable)))]
-    table = Table(_ORDER_COLUMNS, tuple(_order(row) for row in data.orders), ids_last=True)
-    return [without_empty(table)]
-
-
-def _order(row: OrderRow) -> tuple[Cell, ...]:
-    digits = places(row.bid, row.offer, row.level)
-    return (
-        Cell(row.epic, Tone.STRONG),
-        Cell(f"{row.side.value} {row.type.value}"),
-        Cell(short(row.size)),
-        Cell(price(row.level, digits)),
-        price_cell(row.bid, digits),
-        price_cell(row.offer, digits),
-        price_cell(row.distance, digits),
-        _stop(row, digits),
-        price_cell(row.limit_level, digits),
-        moment(row.good_till, "%Y-%m-%d %H:%M") if row.good_till else Cell("until cancelled"),
-        *kept_cells(row.tag, row.note),
-        Cell(row.deal_id, deal=True),
-    )
+        return [line(none_of("working orders", data.unreadable))]
+    return [table(_ORDERS, data.orders, ids_last=True)]

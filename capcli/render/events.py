@@ -1,15 +1,14 @@
 """What happened on the account: as a table, or a line each as it comes."""
 
 from collections.abc import Iterable
-from functools import singledispatch
-from typing import Any
 
 from capcli.account.events import EventRow, EventsFound
 from capcli.account.stored_alerts import AlertRow, AlertsChanged, AlertsFound
 from capcli.domain.account_events import EventKind
-from capcli.render.blocks import Block, Cell, Column, Line, Table, Terminal, Tone, moment, shown, written
+from capcli.render.blocks import Cell, Column, Terminal, Tone, line, moment, shown, strong, table, written
 from capcli.render.envelope import SCHEMA, encode, plain
 from capcli.render.fields import field_names, narrowed
+from capcli.render.views import View, view
 
 _TONES = {
     EventKind.STOP_HIT: Tone.WARN,
@@ -20,45 +19,6 @@ _TONES = {
     EventKind.UNRESOLVED: Tone.BAD,
     EventKind.ALERT: Tone.STRONG,
 }
-_COLUMNS = (Column("Time (UTC)"), Column("Event", prose=True), Column("Cursor"))
-
-
-@singledispatch
-def view(data: Any) -> list[Block]:
-    """Return the blocks of a result."""
-    raise TypeError(type(data).__name__)
-
-
-@view.register
-def _(data: EventsFound) -> list[Block]:
-    rows = tuple((moment(row.at, mark=""), said(row), Cell(row.cursor, Tone.DIM)) for row in data.events)
-    blocks: list[Block] = [Table(_COLUMNS, rows)] if rows else [Line(Cell("Nothing happened."))]
-    if data.more:
-        go_on = f"There are more: capcli events --since {data.cursor}"
-        blocks.append(Line(Cell(go_on, Tone.DIM)))
-    return [*blocks, *(Line(Cell(problem, Tone.WARN)) for problem in data.problems)]
-
-
-_ALERTS = (Column("No.", right=True), Column("Waits for", prose=True), Column("Added (UTC)"), Column("State"))
-
-
-@view.register
-def _(data: AlertsFound) -> list[Block]:
-    if not data.alerts:
-        return [Line(Cell("No alerts are stored.")), Line(Cell("capcli alert add stores one.", Tone.DIM))]
-    return [Table(_ALERTS, tuple(map(_alert, data.alerts)))]
-
-
-@view.register
-def _(data: AlertsChanged) -> list[Block]:
-    sentence = Line(Cell(data.sentence, Tone.STRONG))
-    return [Table(_ALERTS, tuple(map(_alert, data.alerts))), sentence] if data.alerts else [sentence]
-
-
-def _alert(row: AlertRow) -> tuple[Cell, ...]:
-    fired = "" if row.fired_at is None else f"fired {row.fired_at:%Y-%m-%d %H:%M:%S}Z"
-    number = Cell(str(row.alert_id), Tone.STRONG)
-    return number, Cell(row.waits_for), moment(row.created_at, mark=""), Cell(fired or "waits")
 
 
 def said(row: EventRow) -> Cell:
@@ -67,7 +27,48 @@ def said(row: EventRow) -> Cell:
     return Cell(f"{row.text}{again}", _TONES.get(row.kind, Tone.PLAIN))
 
 
-def line(row: EventRow, look: Terminal) -> str:
+_EVENTS: tuple[Column[EventRow], ...] = (
+    Column("Time (UTC)", lambda row: moment(row.at, mark="")),
+    Column("Event", said, prose=True),
+    Column("Cursor", lambda row: Cell(row.cursor, Tone.DIM)),
+)
+
+
+@view.register
+def _(data: EventsFound) -> View:
+    return [
+        table(_EVENTS, data.events) if data.events else line("Nothing happened."),
+        line(f"There are more: capcli events --since {data.cursor}", Tone.DIM) if data.more else None,
+        *(line(problem, Tone.WARN) for problem in data.problems),
+    ]
+
+
+def _alert_state(row: AlertRow) -> str:
+    return "waits" if row.fired_at is None else f"fired {row.fired_at:%Y-%m-%d %H:%M:%S}Z"
+
+
+_ALERTS: tuple[Column[AlertRow], ...] = (
+    Column("No.", lambda row: strong(str(row.alert_id)), right=True),
+    Column("Waits for", lambda row: row.waits_for, prose=True),
+    Column("Added (UTC)", lambda row: moment(row.created_at, mark="")),
+    Column("State", _alert_state),
+)
+
+
+@view.register
+def _(data: AlertsFound) -> View:
+    if not data.alerts:
+        return [line("No alerts are stored."), line("capcli alert add stores one.", Tone.DIM)]
+    return [table(_ALERTS, data.alerts)]
+
+
+@view.register
+def _(data: AlertsChanged) -> View:
+    alerts = table(_ALERTS, data.alerts) if data.alerts else None
+    return [alerts, line(data.sentence, Tone.STRONG)]
+
+
+def event_line(row: EventRow, look: Terminal) -> str:
     """Return an event as one line for a terminal."""
     return f"{written(moment(row.at), look)}  {shown(said(row).text, look)}\n"
 

@@ -1,98 +1,82 @@
 """The tree of markets, client sentiment, watchlists."""
 
-from functools import singledispatch
-from typing import Any
-
 from capcli.domain.account import Watchlist
 from capcli.domain.market import Sentiment
 from capcli.marketdata.browse import Browsed, BrowseRow, SentimentsFound
 from capcli.marketdata.watchlists import WatchlistChange, WatchlistsFound, WatchlistShown
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
-from capcli.render.market import SEARCH_COLUMNS, found_table, status_cell
-from capcli.render.numbers import NOTHING, change, percent, places, price_cell
+from capcli.render.blocks import Cell, Column, Tone, line, pairs, strong, table
+from capcli.render.market import MARKETS
+from capcli.render.numbers import percent
+from capcli.render.views import View, view
 
-_NODES = (Column("Name"), Column("Node"))
-_SENTIMENTS = (Column("Market"), Column("Long", right=True), Column("Short", right=True), Column(""))
-_LISTS = (Column("Id"), Column("Name"), Column("Whose"), Column("Can be"))
 _BAR = 20
-
-
-@singledispatch
-def view(data: Any) -> list[Block]:
-    """Return the blocks of a result."""
-    raise TypeError(type(data).__name__)
+_NODES: tuple[Column[BrowseRow], ...] = (
+    Column("Name", lambda row: strong(row.name)),
+    Column("Node", lambda row: row.node_id),
+)
 
 
 @view.register
-def _(data: Browsed) -> list[Block]:
-    title: list[Block] = [Line(Cell(data.node_id, Tone.DIM))] if data.node_id else []
+def _(data: Browsed) -> View:
+    title = line(data.node_id, Tone.DIM) if data.node_id else None
     if not data.rows:
-        return [
-            *title,
-            Line(Cell("Nothing here: the node is empty, or the broker has no node with this id.")),
-        ]
-    nodes = tuple((Cell(row.name, Tone.STRONG), Cell(row.node_id)) for row in data.rows if row.node_id)
-    markets = tuple(_market(row) for row in data.rows if row.epic)
-    tables: list[Block] = [Table(_NODES, nodes)] if nodes else []
-    return [*title, *tables, *([Table(SEARCH_COLUMNS, markets)] if markets else [])]
+        return [title, line("Nothing here: the node is empty, or the broker has no node with this id.")]
+    nodes = [row for row in data.rows if row.node_id]
+    markets = [row for row in data.rows if row.epic]
+    return [
+        title,
+        table(_NODES, nodes) if nodes else None,
+        table(MARKETS, markets) if markets else None,
+    ]
 
 
-def _market(row: BrowseRow) -> tuple[Cell, ...]:
-    digits = places(row.bid, row.offer)
-    return (
-        Cell(row.epic or "", Tone.STRONG),
-        Cell(row.name),
-        Cell((row.type or "").lower()),
-        price_cell(row.bid, digits),
-        price_cell(row.offer, digits),
-        change(row.change_pct),
-        NOTHING if row.status is None else status_cell(row.status),
-    )
-
-
-@view.register
-def _(data: SentimentsFound) -> list[Block]:
-    return [Table(_SENTIMENTS, tuple(_sentiment(row) for row in data.sentiments))]
-
-
-def _sentiment(row: Sentiment) -> tuple[Cell, ...]:
+def _bar(row: Sentiment) -> Cell:
     filled = min(max(round(row.long_pct * _BAR / 100), 0), _BAR)
-    return (
-        Cell(row.market_id, Tone.STRONG),
-        Cell(percent(row.long_pct), Tone.GOOD),
-        Cell(percent(row.short_pct), Tone.BAD),
-        Cell("#" * filled + "." * (_BAR - filled), Tone.DIM),
-    )
+    return Cell("#" * filled + "." * (_BAR - filled), Tone.DIM)
+
+
+_SENTIMENTS: tuple[Column[Sentiment], ...] = (
+    Column("Market", lambda row: strong(row.market_id)),
+    Column("Long", lambda row: Cell(percent(row.long_pct), Tone.GOOD), right=True),
+    Column("Short", lambda row: Cell(percent(row.short_pct), Tone.BAD), right=True),
+    Column("", _bar),
+)
 
 
 @view.register
-def _(data: WatchlistsFound) -> list[Block]:
-    if not data.watchlists:
-        return [Line(Cell("There are no watchlists. Make one: capcli watchlists create NAME EPIC"))]
-    return [Table(_LISTS, tuple(_watchlist(row) for row in data.watchlists))]
+def _(data: SentimentsFound) -> View:
+    return [table(_SENTIMENTS, data.sentiments)]
 
 
-def _watchlist(row: Watchlist) -> tuple[Cell, ...]:
+def _can_be(row: Watchlist) -> Cell:
     can = [word for word, allowed in (("changed", row.editable), ("deleted", row.deletable)) if allowed]
-    return (
-        Cell(row.watchlist_id),
-        Cell(row.name, Tone.STRONG),
-        Cell("the broker's" if row.system else "yours"),
-        Cell(", ".join(can) or "read only", Tone.PLAIN if can else Tone.DIM),
-    )
+    return Cell(", ".join(can) or "read only", Tone.PLAIN if can else Tone.DIM)
+
+
+_LISTS: tuple[Column[Watchlist], ...] = (
+    Column("Id", lambda row: row.watchlist_id),
+    Column("Name", lambda row: strong(row.name)),
+    Column("Whose", lambda row: "the broker's" if row.system else "yours"),
+    Column("Can be", _can_be),
+)
 
 
 @view.register
-def _(data: WatchlistShown) -> list[Block]:
-    title = Line(Cell(f"{data.name} · {data.watchlist_id}", Tone.STRONG))
-    if not data.markets:
-        return [title, Line(Cell(f"No markets. Add one: capcli watchlists add {data.watchlist_id} EPIC"))]
-    return [title, found_table(data.markets)]
+def _(data: WatchlistsFound) -> View:
+    if not data.watchlists:
+        return [line("There are no watchlists. Make one: capcli watchlists create NAME EPIC")]
+    return [table(_LISTS, data.watchlists)]
 
 
 @view.register
-def _(data: WatchlistChange) -> list[Block]:
-    rows = [("Watchlist", Cell(data.watchlist_id)), ("Markets", Cell(", ".join(data.epics) or "none"))]
-    if data.skipped:
-        rows.append(("Left out", Cell(", ".join(data.skipped), Tone.WARN)))
-    return [Line(Cell(data.sentence, Tone.STRONG)), Pairs(tuple(rows))]
+def _(data: WatchlistShown) -> View:
+    none = f"No markets. Add one: capcli watchlists add {data.watchlist_id} EPIC"
+    markets = table(MARKETS, data.markets) if data.markets else line(none)
+    return [line(f"{data.name} · {data.watchlist_id}", Tone.STRONG), markets]
+
+
+@view.register
+def _(data: WatchlistChange) -> View:
+    skipped = Cell(", ".join(data.skipped), Tone.WARN) if data.skipped else None
+    facts = (("Watchlist", data.watchlist_id), ("Markets", ", ".join(data.epics) or "none"))
+    return [line(data.sentence, Tone.STRONG), pairs(*facts, ("Left out", skipped))]

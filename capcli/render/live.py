@@ -13,8 +13,8 @@ from capcli.domain.money import short
 from capcli.domain.stream import Quiet, Tick, Told
 from capcli.marketdata.live_book import LiveBook
 from capcli.marketdata.streams import Watch
-from capcli.render.blocks import Block, Cell, Column, Line, Table, Terminal, Tone
-from capcli.render.numbers import NOTHING, gain, places, price
+from capcli.render.blocks import NOTHING, Block, Cell, Column, Line, Table, Terminal, Tone
+from capcli.render.numbers import gain, places, price
 from capcli.render.stream import Clockface, sentence
 from capcli.render.text import Subject, paint
 

@@ -1,10 +1,10 @@
 """Markets, their rules and hours, quotes and candles."""
 
 from datetime import datetime, timedelta
-from functools import singledispatch
-from typing import Any
+from decimal import Decimal
 
 from capcli.domain.market import (
+    Candle,
     DayHours,
     Distance,
     MarketDetails,
@@ -16,75 +16,26 @@ from capcli.domain.market import (
 )
 from capcli.domain.money import plain, short
 from capcli.domain.numbers import counted
+from capcli.marketdata.browse import BrowseRow
 from capcli.marketdata.downloads import Download
 from capcli.marketdata.markets import CandlesFound, MarketsFound, MarketShown, QuoteRow, QuotesFound
-from capcli.render.blocks import Block, Cell, Chart, Column, Line, Pairs, Table, Tone, moment
+from capcli.render.blocks import (
+    Cell,
+    Chart,
+    Column,
+    Content,
+    Line,
+    Pairs,
+    Tone,
+    line,
+    moment,
+    pairs,
+    strong,
+    table,
+)
 from capcli.render.chart import Mark, beyond
-from capcli.render.numbers import change, percent, places, price, price_cell
-
-SEARCH_COLUMNS = (
-    Column("Epic"),
-    Column("Name"),
-    Column("Type"),
-    Column("Bid", right=True),
-    Column("Offer", right=True),
-    Column("Change", right=True),
-    Column("Status"),
-)
-_QUOTE_COLUMNS = (
-    Column("Epic"),
-    Column("Bid", right=True),
-    Column("Offer", right=True),
-    Column("Spread", right=True),
-    Column("High", right=True),
-    Column("Low", right=True),
-    Column("Change", right=True),
-    Column("Currency"),
-    Column("Status"),
-    Column("At"),
-)
-_CANDLE_COLUMNS = (
-    Column("Time (UTC)"),
-    Column("Open", right=True),
-    Column("High", right=True),
-    Column("Low", right=True),
-    Column("Close", right=True),
-    Column("Ask close", right=True),
-    Column("Volume", right=True),
-)
-
-
-@singledispatch
-def view(data: Any) -> list[Block]:
-    """Return the blocks of a result."""
-    raise TypeError(type(data).__name__)
-
-
-@view.register
-def _(data: MarketsFound) -> list[Block]:
-    if not data.markets:
-        return [Line(Cell("No market matches."))]
-    more = data.total - len(data.markets)
-    note = [Line(Cell(f"{more} more; --limit {data.total} shows them.", Tone.DIM))] if more > 0 else []
-    return [found_table(data.markets), *note]
-
-
-def found_table(rows: tuple[MarketRow, ...]) -> Table:
-    """Return markets as a table with their prices."""
-    return Table(SEARCH_COLUMNS, tuple(_found(row) for row in rows))
-
-
-def _found(row: MarketRow) -> tuple[Cell, ...]:
-    digits = places(row.bid, row.offer)
-    return (
-        Cell(row.epic, Tone.STRONG),
-        Cell(row.name),
-        Cell(row.type.lower()),
-        price_cell(row.bid, digits),
-        price_cell(row.offer, digits),
-        change(row.change_pct),
-        status_cell(row.status),
-    )
+from capcli.render.numbers import change, known, percent, places, price, price_cell
+from capcli.render.views import View, explained, view
 
 
 def status_cell(status: MarketStatus) -> Cell:
@@ -93,54 +44,80 @@ def status_cell(status: MarketStatus) -> Cell:
     return Cell("open" if open_now else status.value, Tone.GOOD if open_now else Tone.WARN)
 
 
+def _digits(row: MarketRow | BrowseRow | QuoteRow) -> int:
+    return places(row.bid, row.offer)
+
+
+MARKETS: tuple[Column[MarketRow | BrowseRow], ...] = (
+    Column("Epic", lambda row: strong(row.epic or "")),
+    Column("Name", lambda row: row.name),
+    Column("Type", lambda row: (row.type or "").lower()),
+    Column("Bid", lambda row: price_cell(row.bid, _digits(row)), right=True),
+    Column("Offer", lambda row: price_cell(row.offer, _digits(row)), right=True),
+    Column("Change", lambda row: change(row.change_pct), right=True),
+    Column("Status", lambda row: known(row.status, status_cell)),
+)
+
+
 @view.register
-def _(data: QuotesFound) -> list[Block]:
-    return [Table(_QUOTE_COLUMNS, tuple(_quote(row) for row in data.quotes))]
+def _(data: MarketsFound) -> View:
+    if not data.markets:
+        return [line("No market matches.")]
+    more = data.total - len(data.markets)
+    note = line(f"{more} more; --limit {data.total} shows them.", Tone.DIM) if more > 0 else None
+    return [table(MARKETS, data.markets), note]
 
 
-def _quote(row: QuoteRow) -> tuple[Cell, ...]:
-    digits = places(row.bid, row.offer)
+_QUOTES: tuple[Column[QuoteRow], ...] = (
+    Column("Epic", lambda row: strong(row.epic)),
+    Column("Bid", lambda row: price(row.bid, _digits(row)), right=True),
+    Column("Offer", lambda row: price(row.offer, _digits(row)), right=True),
+    Column("Spread", lambda row: price(row.spread, _digits(row)), right=True),
+    Column("High", lambda row: price_cell(row.high, _digits(row)), right=True),
+    Column("Low", lambda row: price_cell(row.low, _digits(row)), right=True),
+    Column("Change", lambda row: change(row.change_pct), right=True),
+    Column("Currency", lambda row: row.currency),
+    Column("Status", lambda row: status_cell(row.market_status)),
+    Column("At", lambda row: moment(row.at)),
+)
+
+
+@view.register
+def _(data: QuotesFound) -> View:
+    return [table(_QUOTES, data.quotes)]
+
+
+def _candle_columns(digits: int) -> tuple[Column[Candle], ...]:
+    def close(row: Candle) -> Cell:
+        rises = row.bid_close >= row.bid_open
+        return Cell(price(row.bid_close, digits), Tone.GOOD if rises else Tone.BAD)
+
     return (
-        Cell(row.epic, Tone.STRONG),
-        Cell(price(row.bid, digits)),
-        Cell(price(row.offer, digits)),
-        Cell(price(row.spread, digits)),
-        price_cell(row.high, digits),
-        price_cell(row.low, digits),
-        change(row.change_pct),
-        Cell(row.currency),
-        status_cell(row.market_status),
-        moment(row.at),
+        Column("Time (UTC)", lambda row: moment(row.time, "%Y-%m-%d %H:%M", "")),
+        Column("Open", lambda row: price(row.bid_open, digits), right=True),
+        Column("High", lambda row: price(row.bid_high, digits), right=True),
+        Column("Low", lambda row: price(row.bid_low, digits), right=True),
+        Column("Close", close, right=True),
+        Column("Ask close", lambda row: price(row.ask_close, digits), right=True),
+        Column("Volume", lambda row: price_cell(row.volume, 0), right=True),
     )
+
+
+def _forming(data: CandlesFound) -> Line | None:
+    return line("The last candle is still forming.", Tone.DIM) if data.forming else None
 
 
 @view.register
-def _(data: CandlesFound) -> list[Block]:
-    title = Line(Cell(f"{data.epic} {data.resolution.value}, bid prices", Tone.STRONG))
+def _(data: CandlesFound) -> View:
+    title = line(f"{data.epic} {data.resolution.value}, bid prices", Tone.STRONG)
     if not data.candles:
-        return [title, Line(Cell("No candles: the market was closed."))]
+        return [title, line("No candles: the market was closed.")]
     digits = places(*(candle.bid_close for candle in data.candles))
-    rows = tuple(
-        (
-            moment(candle.time, "%Y-%m-%d %H:%M", ""),
-            Cell(price(candle.bid_open, digits)),
-            Cell(price(candle.bid_high, digits)),
-            Cell(price(candle.bid_low, digits)),
-            Cell(
-                price(candle.bid_close, digits),
-                Tone.GOOD if candle.bid_close >= candle.bid_open else Tone.BAD,
-            ),
-            Cell(price(candle.ask_close, digits)),
-            price_cell(candle.volume, 0),
-        )
-        for candle in data.candles
-    )
-    forming = [Line(Cell("The last candle is still forming.", Tone.DIM))] if data.forming else []
-    return [title, Table(_CANDLE_COLUMNS, rows), *forming]
+    return [title, table(_candle_columns(digits), data.candles), _forming(data)]
 
 
-def explained(data: CandlesFound) -> list[Block]:
-    """Return candles as a chart."""
+@explained.register
+def _(data: CandlesFound) -> View:
     if not data.candles:
         return view(data)
     title, first, last = f"{data.epic} {data.resolution.value}, bid", data.candles[0], data.candles[-1]
@@ -148,32 +125,30 @@ def explained(data: CandlesFound) -> list[Block]:
     moved = (last.bid_close / first.bid_open - 1) * 100
     span = f"{_opening(first.time)} to {_opening(last.time)}"
     words = f"{title} {price(last.bid_close, digits)} ({moved:+.2f} %), {span}"
-    forming = [Line(Cell("The last candle is still forming.", Tone.DIM))] if data.forming else []
     marks = tuple(Mark(own.name, own.level) for own in data.levels)
-    return [Line(Cell(words, Tone.STRONG)), Chart(data.candles, marks), *_own(data, marks), *forming]
-
-
-def _own(data: CandlesFound, marks: tuple[Mark, ...]) -> list[Block]:
-    """Name one's own levels, and those that are too far away to be drawn."""
-    digits = places(*(candle.bid_close for candle in data.candles))
     named = ", ".join(f"{own.name} {price(own.level, digits)}" for own in data.levels)
     far = ",".join(cell.text.replace("  ", " ") for cell in beyond(data.candles, marks))
-    texts = ((f"Yours: {named}.", Tone.PLAIN), (f"Too far away to be drawn:{far}.", Tone.WARN))
-    return [Line(Cell(text, tone)) for text, tone in texts[: bool(named) + bool(far)]]
+    return [
+        line(words, Tone.STRONG),
+        Chart(data.candles, marks),
+        line(f"Yours: {named}.") if named else None,
+        line(f"Too far away to be drawn:{far}.", Tone.WARN) if far else None,
+        _forming(data),
+    ]
 
 
 @view.register
-def _(data: Download) -> list[Block]:
+def _(data: Download) -> View:
     forming = "; the one still forming was left out" if data.forming_left_out else ""
     count = f"{data.rows:,} {'candle' if data.rows == 1 else 'candles'}"
     found = f"{count} of {data.epic} {data.resolution.value} in {data.file}{forming}."
-    rows = [
-        ("From", Cell(_from(data))),
-        ("To", Cell(_opening(data.last))),
-        ("Requests", Cell(f"{data.requests:,}")),
+    facts = pairs(
+        ("From", _from(data)),
+        ("To", _opening(data.last)),
+        ("Requests", f"{data.requests:,}"),
         ("Gaps", Cell(gaps_text(data), Tone.WARN if data.gaps else Tone.PLAIN)),
-    ]
-    return [Line(Cell(found, Tone.STRONG)), Pairs(tuple(rows))]
+    )
+    return [line(found, Tone.STRONG), facts]
 
 
 def _from(data: Download) -> str:
@@ -206,57 +181,51 @@ def gaps_text(data: Download) -> str:
 
 
 @view.register
-def _(data: MarketShown) -> list[Block]:
+def _(data: MarketShown) -> View:
     market = data.market
     title = f"{market.epic} · {market.name}"
-    blocks: list[Block] = [
-        Pairs((*_prices(market), *_rules(market), *_fees(market)), title=title, framed=True)
-    ]
-    return [*blocks, *_hours(market)]
+    facts = pairs(*_prices(market), *_rules(market), _overnight(market), title=title, framed=True)
+    return [facts, _hours(market)]
 
 
-def _prices(market: MarketDetails) -> list[tuple[str, Cell]]:
-    quote, digits = market.quote, market.decimals
+def _prices(market: MarketDetails) -> list[tuple[str, Content]]:
+    digits = market.decimals
+    high, low = (known(one, lambda level: price(level, digits)) or "-" for one in (market.high, market.low))
     return [
-        ("Type", Cell(market.type.lower())),
-        ("Status", status_cell(quote.status)),
-        *_quoted(quote, market.currency, digits),
+        ("Type", market.type.lower()),
+        ("Status", status_cell(market.quote.status)),
+        *_quoted(market.quote, market.currency, digits),
         ("Change today", change(market.change_pct)),
-        ("High / low", Cell(f"{_or_dash(market.high, digits)} / {_or_dash(market.low, digits)}")),
+        ("High / low", f"{high} / {low}"),
     ]
 
 
-def _quoted(quote: MarketSnapshot, currency: str, digits: int) -> list[tuple[str, Cell]]:
+def _quoted(quote: MarketSnapshot, currency: str, digits: int) -> list[tuple[str, Content]]:
     at = f"at {quote.at:%H:%M:%S}Z"
     if not isinstance(quote, Quote):
         sent = ((word, level) for word, level in (("bid", quote.bid), ("offer", quote.offer)) if level)
         only = "".join(f"; only {word} {price(level, digits)} {currency}" for word, level in sent)
         return [("Bid / offer", Cell(f"no price {at}{only}", Tone.WARN))]
     both = f"{price(quote.bid, digits)} / {price(quote.offer, digits)} {currency}"
-    return [("Bid / offer", Cell(f"{both}, {at}")), ("Spread", Cell(price(quote.spread, digits)))]
+    return [("Bid / offer", f"{both}, {at}"), ("Spread", price(quote.spread, digits))]
 
 
-def _or_dash(number: Any, digits: int) -> str:
-    return "-" if number is None else price(number, digits)
-
-
-def _rules(market: MarketDetails) -> list[tuple[str, Cell]]:
+def _rules(market: MarketDetails) -> list[tuple[str, Content]]:
     rules = market.rules
     sizes = f"{_number(rules.min_size)} to {_number(rules.max_size)}, in steps of {_number(rules.size_step)}"
-    factor = "not sent" if market.margin_factor is None else percent(market.margin_factor)
     guaranteed = f"from {_distance(rules.min_guaranteed_stop_distance)}" if market.guaranteed_stops else "no"
     far = f"{_distance(rules.min_stop_distance)} to {_distance(rules.max_stop_distance)} of the price"
     return [
-        ("Size", Cell(sizes)),
-        ("Price step", Cell(_number(rules.price_step))),
-        ("Margin", Cell(factor)),
-        ("Stop distance", Cell(far)),
-        ("Guaranteed stops", Cell(guaranteed)),
-        ("Trailing stops", Cell({True: "yes", False: "no", None: "not sent"}[rules.trailing_stops])),
+        ("Size", sizes),
+        ("Price step", _number(rules.price_step)),
+        ("Margin", "not sent" if market.margin_factor is None else percent(market.margin_factor)),
+        ("Stop distance", far),
+        ("Guaranteed stops", guaranteed),
+        ("Trailing stops", {True: "yes", False: "no", None: "not sent"}[rules.trailing_stops]),
     ]
 
 
-def _number(number: Any) -> str:
+def _number(number: Decimal | None) -> str:
     return "not sent" if number is None else short(number)
 
 
@@ -266,22 +235,22 @@ def _distance(distance: Distance | None) -> str:
     return percent(distance.value) if distance.unit is RuleUnit.PERCENTAGE else plain(distance.value)
 
 
-def _fees(market: MarketDetails) -> list[tuple[str, Cell]]:
+def _overnight(market: MarketDetails) -> tuple[str, Content]:
     fee = market.overnight
     if fee is None:
-        return [("Overnight", Cell("not sent"))]
+        return "Overnight", "not sent"
     due = f", next at {fee.next_charge:%Y-%m-%d %H:%M}Z" if fee.next_charge else ""
-    return [("Overnight", Cell(f"BUY {percent(fee.long_rate)}, SELL {percent(fee.short_rate)} a night{due}"))]
+    return "Overnight", f"BUY {percent(fee.long_rate)}, SELL {percent(fee.short_rate)} a night{due}"
+
+
+def _hours(market: MarketDetails) -> Pairs | None:
+    if market.hours is None:
+        return None
+    days = ((day.day, _sessions(day)) for day in market.hours.days)
+    return pairs(*days, title=f"Opening hours ({market.hours.zone})")
 
 
 def _sessions(day: DayHours) -> str:
     if day.sessions == ("00:00-00:00",):
         return "all day"
     return ", ".join(day.sessions) or "closed"
-
-
-def _hours(market: MarketDetails) -> list[Block]:
-    if market.hours is None:
-        return []
-    rows = tuple((day.day, Cell(_sessions(day))) for day in market.hours.days)
-    return [Pairs(rows, title=f"Opening hours ({market.hours.zone})")]

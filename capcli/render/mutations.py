@@ -1,147 +1,84 @@
-"""What became of an amendment, a cancellation, a partial close and a close of everything."""
+"""What became of an order, a close, an amendment, a cancellation, and of a close of everything."""
 
-from functools import singledispatch
-from typing import Any
+from typing import Protocol
 
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone, moment
-from capcli.render.numbers import NOTHING, gained
+from capcli.reconcile.outcomes import Execution
+from capcli.render.blocks import Block, Cell, Column, Content, Tone, deal, line, moment, pairs, passed, table
+from capcli.render.numbers import gained, known, places, price
+from capcli.render.views import View, view
 from capcli.trading.amend_order import OrderAmendment
 from capcli.trading.amend_position import Amendment
 from capcli.trading.cancel import Cancellation
-from capcli.trading.cancel_all import AllCancellations
+from capcli.trading.cancel_all import AllCancellations, CancelResult
+from capcli.trading.close import Closing
 from capcli.trading.close_all import AllClosings, CloseResult
 from capcli.trading.dry_run import DryRun
-from capcli.trading.flatten import Flattening
+from capcli.trading.flatten import Flattened, Flattening
 from capcli.trading.partial_close import Reduction
 
-Rows = list[tuple[str, Cell]]
-_COLUMNS = (
-    Column(""),
-    Column("Market"),
-    Column("Size", right=True),
-    Column("Closed at", right=True),
-    Column("P&L", right=True),
-    Column("Finding", prose=True),
-    Column("Deal"),
-)
-
-_FLAT_COLUMNS = (Column(""), Column("What"), Column("Finding", prose=True), Column("Deal"))
+_NEVER_OPEN = (AttemptState.REJECTED, AttemptState.REFUSED, AttemptState.NOT_SENT)
+_STOP = {
+    Protection.YES: Cell("seen on the position", Tone.GOOD),
+    Protection.NO: Cell("MISSING", Tone.BAD),
+    Protection.UNCHECKED: Cell("not seen yet", Tone.BAD),
+}
 
 
-@singledispatch
-def view(data: Any) -> list[Block]:
-    """Return the blocks of a result."""
-    raise TypeError(type(data).__name__)
-
-
-@view.register
-def _(data: Amendment) -> list[Block]:
-    rows: Rows = [*_state(data.state, data.protected), ("Stop", _stop(data)), ("Limit", _limit(data))]
-    return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
-
-
-@view.register
-def _(data: OrderAmendment) -> list[Block]:
-    until = moment(data.good_till) if data.good_till else Cell("until cancelled")
-    rows: Rows = [
-        *_state(data.state, data.protected),
-        ("Level", Cell(plain(data.level))),
-        ("Stop", _stop(data)),
-        ("Limit", _limit(data)),
-        ("Good till", until),
-    ]
-    return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
-
-
-@view.register
-def _(data: Cancellation) -> list[Block]:
-    rows = _state(data.state, Protection.NOT_ASKED)
-    return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
-
-
-@view.register
-def _(data: Reduction) -> list[Block]:
-    rows = _state(data.state, Protection.NOT_ASKED)
-    left = "not seen" if data.remaining is None else short(data.remaining)
-    rows.append(("Still open", Cell(f"{left} of {short(data.size_before)}")))
-    if data.pl is not None:
-        rows.append(("P&L", gained(data)))
-    if data.opened_deal_id:
-        rows.append(("Opened", Cell(data.opened_deal_id, Tone.BAD, deal=True)))
-    return _told(data.sentence, [*rows, *_ids(data.deal_id, data.attempt_id, data.next)])
-
-
-@view.register
-def _(data: DryRun) -> list[Block]:
-    asked = [Line(Cell(f"{row.method} {row.path} {row.body or ''}".rstrip())) for row in data.requests]
-    return [Line(Cell(data.sentence, Tone.STRONG)), *asked]
-
-
-@view.register
-def _(data: AllClosings) -> list[Block]:
-    if not data.closings:
-        return [Line(Cell(data.sentence))]
-    table = Table(_COLUMNS, tuple(_closing(row) for row in data.closings), ids_last=True)
-    return [Line(Cell(data.sentence, Tone.STRONG)), table]
-
-
-@view.register
-def _(data: AllCancellations) -> list[Block]:
-    said = Line(Cell(data.sentence, Tone.BAD if data.failed else Tone.STRONG))
-    if not data.cancellations:
-        return [said]
-    rows = tuple(
-        (
-            Cell("✓", Tone.GOOD) if row.done else Cell("✗", Tone.BAD),
-            Cell(row.order),
-            Cell(row.sentence, Tone.PLAIN if row.done else Tone.BAD),
-            Cell(row.deal_id, deal=True) if row.deal_id else NOTHING,
-        )
-        for row in data.cancellations
-    )
-    return [said, Table(_FLAT_COLUMNS, rows, ids_last=True)]
-
-
-@view.register
-def _(data: Flattening) -> list[Block]:
-    said = Line(Cell(data.sentence, Tone.STRONG if data.flat else Tone.BAD))
-    if not data.deals:
-        return [said]
-    rows = tuple(
-        (
-            Cell("✓", Tone.GOOD) if row.done else Cell("✗", Tone.BAD),
-            Cell(row.deal),
-            Cell(row.sentence, Tone.PLAIN if row.done else Tone.BAD),
-            Cell(row.deal_id, deal=True),
-        )
-        for row in data.deals
-    )
-    return [said, Table(_FLAT_COLUMNS, rows, ids_last=True)]
-
-
-def _closing(row: CloseResult) -> tuple[Cell, ...]:
-    return (
-        Cell("✓", Tone.GOOD) if row.closed else Cell("✗", Tone.BAD),
-        Cell(row.epic) if row.epic else NOTHING,
-        Cell(f"{row.side.value} {short(row.size)}") if row.side and row.size else NOTHING,
-        NOTHING if row.level is None else Cell(plain(row.level)),
-        gained(row),
-        Cell(row.sentence, Tone.PLAIN if row.closed else Tone.BAD),
-        Cell(row.deal_id, deal=True) if row.deal_id else NOTHING,
-    )
-
-
-def _told(sentence: str, rows: Rows) -> list[Block]:
-    return [Line(Cell(sentence, Tone.STRONG)), Pairs(tuple(rows))]
-
-
-def _state(state: AttemptState | None, protected: Protection) -> Rows:
-    if state is None:
-        return []
+def _state(state: AttemptState, protected: Protection = Protection.NOT_ASKED) -> Cell:
     good = state is AttemptState.LANDED and protected is not Protection.NO
-    return [("State", Cell(state.value.lower(), Tone.GOOD if good else Tone.BAD))]
+    return Cell(state.value.lower(), Tone.GOOD if good else Tone.BAD)
+
+
+@view.register
+def _(data: Execution) -> View:
+    facts = pairs(
+        ("State", _state(data.state, data.protected)),
+        ("Stop", None if data.state in _NEVER_OPEN else _STOP.get(data.protected)),
+        ("Deal", deal(", ".join(data.deal_ids) or None)),
+        ("Reference", data.deal_reference or None),
+        ("Attempt", data.attempt_id or None),
+        ("Preview", data.preview_id or None),
+        ("Next", data.next if data.next and data.next not in data.sentence else None),
+    )
+    return [line(data.sentence, Tone.STRONG), facts]
+
+
+@view.register
+def _(data: Closing) -> View:
+    rows: list[tuple[str, Content]] = [("Deal", Cell(data.deal_id, deal=True))]
+    if data.level is not None and data.open_level is not None and data.pl is not None:
+        digits = places(data.level, data.open_level)
+        rows += [
+            ("Opened at", price(data.open_level, digits)),
+            ("Closed at", price(data.level, digits)),
+            ("P&L", gained(data)),
+        ]
+    state = None if data.state is AttemptState.LANDED else Cell(data.state.value.lower(), Tone.BAD)
+    return [line(data.sentence, Tone.STRONG), pairs(("State", state), *rows, ("Attempt", data.attempt_id))]
+
+
+class _Changed(Protocol):
+    """A deal that was changed."""
+
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def deal_id(self) -> str: ...
+    @property
+    def attempt_id(self) -> str | None: ...
+    @property
+    def next(self) -> str | None: ...
+
+
+def _changed(data: _Changed, *facts: tuple[str, Content]) -> list[Block]:
+    ids = (
+        ("Deal", deal(data.deal_id or None)),
+        ("Attempt", data.attempt_id or None),
+        ("Next", data.next or None),
+    )
+    return [line(data.sentence, Tone.STRONG), pairs(*facts, *ids)]
 
 
 def _stop(data: Amendment | OrderAmendment) -> Cell:
@@ -157,6 +94,95 @@ def _limit(data: Amendment | OrderAmendment) -> Cell:
     return Cell("none", Tone.DIM) if data.limit_level is None else Cell(plain(data.limit_level))
 
 
-def _ids(deal_id: str, attempt_id: str | None, following: str | None) -> Rows:
-    named = (("Deal", deal_id), ("Attempt", attempt_id), ("Next", following))
-    return [(name, Cell(value, deal=name == "Deal")) for name, value in named if value]
+@view.register
+def _(data: Amendment) -> View:
+    state = None if data.state is None else _state(data.state, data.protected)
+    return _changed(data, ("State", state), ("Stop", _stop(data)), ("Limit", _limit(data)))
+
+
+@view.register
+def _(data: OrderAmendment) -> View:
+    return _changed(
+        data,
+        ("State", None if data.state is None else _state(data.state, data.protected)),
+        ("Level", plain(data.level)),
+        ("Stop", _stop(data)),
+        ("Limit", _limit(data)),
+        ("Good till", moment(data.good_till) if data.good_till else "until cancelled"),
+    )
+
+
+@view.register
+def _(data: Cancellation) -> View:
+    return _changed(data, ("State", known(data.state, _state)))
+
+
+@view.register
+def _(data: Reduction) -> View:
+    left = "not seen" if data.remaining is None else short(data.remaining)
+    opened = Cell(data.opened_deal_id, Tone.BAD, deal=True) if data.opened_deal_id else None
+    return _changed(
+        data,
+        ("State", known(data.state, _state)),
+        ("Still open", f"{left} of {short(data.size_before)}"),
+        ("P&L", None if data.pl is None else gained(data)),
+        ("Opened", opened),
+    )
+
+
+@view.register
+def _(data: DryRun) -> View:
+    requests = (line(f"{row.method} {row.path} {row.body or ''}".rstrip()) for row in data.requests)
+    return [line(data.sentence, Tone.STRONG), *requests]
+
+
+def _sentence(text: str, *, done: bool) -> Cell:
+    return Cell(text, Tone.PLAIN if done else Tone.BAD)
+
+
+def _size(row: CloseResult) -> str | None:
+    return f"{row.side.value} {short(row.size)}" if row.side and row.size else None
+
+
+_CLOSED: tuple[Column[CloseResult], ...] = (
+    Column("", lambda row: passed(row.closed)),
+    Column("Market", lambda row: row.epic or None),
+    Column("Size", _size, right=True),
+    Column("Closed at", lambda row: known(row.level, plain), right=True),
+    Column("P&L", gained, right=True),
+    Column("Finding", lambda row: _sentence(row.sentence, done=row.closed), prose=True),
+    Column("Deal", lambda row: deal(row.deal_id or None)),
+)
+
+
+@view.register
+def _(data: AllClosings) -> View:
+    if not data.closings:
+        return [line(data.sentence)]
+    return [line(data.sentence, Tone.STRONG), table(_CLOSED, data.closings, ids_last=True)]
+
+
+_CANCELLED: tuple[Column[CancelResult], ...] = (
+    Column("", lambda row: passed(row.done)),
+    Column("What", lambda row: row.order),
+    Column("Finding", lambda row: _sentence(row.sentence, done=row.done), prose=True),
+    Column("Deal", lambda row: deal(row.deal_id or None)),
+)
+_FLATTENED: tuple[Column[Flattened], ...] = (
+    Column("", lambda row: passed(row.done)),
+    Column("What", lambda row: row.deal),
+    Column("Finding", lambda row: _sentence(row.sentence, done=row.done), prose=True),
+    Column("Deal", lambda row: Cell(row.deal_id, deal=True)),
+)
+
+
+@view.register
+def _(data: AllCancellations) -> View:
+    rows = table(_CANCELLED, data.cancellations, ids_last=True) if data.cancellations else None
+    return [line(data.sentence, Tone.BAD if data.failed else Tone.STRONG), rows]
+
+
+@view.register
+def _(data: Flattening) -> View:
+    rows = table(_FLATTENED, data.deals, ids_last=True) if data.deals else None
+    return [line(data.sentence, Tone.STRONG if data.flat else Tone.BAD), rows]

@@ -1,14 +1,21 @@
 """Numbers as cells of a table: their words come from the domain, their colour from here."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import TypeVar
 
 from capcli.domain import numbers
 from capcli.domain.numbers import money, percent, places, price, result
-from capcli.render.blocks import Cell, Tone
+from capcli.render.blocks import NOTHING, Cell, Content, Tone
 
-NOTHING = Cell("-", Tone.DIM)
+T = TypeVar("T")
 
-__all__ = ["NOTHING", "change", "gain", "gained", "money", "percent", "places", "price", "price_cell"]
+__all__ = ["change", "gain", "gained", "known", "money", "percent", "places", "price", "price_cell"]
+
+
+def known(value: T | None, written: Callable[[T], Content]) -> Content:
+    """Write a value that may be missing; None stays None."""
+    return None if value is None else written(value)
 
 
 def gain(amount: Decimal, currency: str | None = None) -> Cell:

@@ -65,7 +65,7 @@ def _figures(data: StatsFound) -> str:
     cells = (
         f"<div><dt>{name}</dt><dd{f' class={cell.tone.value}' if cell.tone.value in {'good', 'bad'} else ''}>"
         f"{_text(cell.text)}</dd></div>"
-        for name, cell in summary(data)
+        for name, cell in summary(data).rows
     )
     return f"<dl>{''.join(cells)}</dl>"
 

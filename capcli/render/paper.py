@@ -1,110 +1,71 @@
-"""The paper broker's state, and recordings of the real one."""
-
-from functools import singledispatch
-from typing import Any
+"""The paper broker's state and its faults."""
 
 from capcli.domain.money import short
-from capcli.health.recording import Recorded, RecordingChecked
-from capcli.paper.state import PaperFault, PaperFaults, PaperReplay, PaperStatus
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
+from capcli.paper.state import PaperAccount, PaperFault, PaperFaults, PaperReplay, PaperStatus
+from capcli.render.blocks import Cell, Column, Tone, line, pairs, table
 from capcli.render.numbers import money
+from capcli.render.views import View, view
 
-
-@singledispatch
-def view(data: Any) -> list[Block]:
-    """Return the blocks of a result."""
-    raise NotImplementedError(type(data).__name__)
-
-
-@view.register
-def _(data: Recorded) -> list[Block]:
-    columns = (Column("Request"), Column("Status", right=True))
-    rows = tuple((Cell(one.request), Cell(str(one.status))) for one in data.requests)
-    return [Line(Cell(f"Written: {data.file}", Tone.STRONG)), Table(columns, rows)]
-
-
-@view.register
-def _(data: RecordingChecked) -> list[Block]:
-    said = Line(Cell(data.sentence, Tone.STRONG))
-    if not data.differences:
-        return [said]
-    columns = (
-        Column("Request"),
-        Column("Field"),
-        Column("Recorded", prose=True),
-        Column("Expected", prose=True),
-    )
-    rows = tuple(
-        tuple(map(Cell, (one.request, one.field or "all of it", one.recorded, one.expected)))
-        for one in data.differences
-    )
-    return [said, Table(columns, rows)]
+_TIME = "%Y-%m-%d %H:%M:%SZ"
+_ACCOUNTS: tuple[Column[PaperAccount], ...] = (
+    Column("Account", lambda row: row.account_id),
+    Column("Name", lambda row: row.name),
+    Column("Cash", lambda row: money(row.cash, row.currency), right=True),
+)
+_REPLAYS: tuple[Column[PaperReplay], ...] = (
+    Column("Replay", lambda row: row.epic),
+    Column("File", lambda row: row.source),
+    Column("Resolution", lambda row: row.resolution),
+    Column("First", lambda row: f"{row.first:{_TIME}}"),
+    Column("Until", lambda row: f"{row.until:{_TIME}}"),
+    Column("Bars", lambda row: str(row.bars), right=True),
+    Column("Rounded", lambda row: str(row.rounded), right=True),
+)
 
 
 @view.register
-def _(data: PaperStatus) -> list[Block]:
-    rows = [
-        ("Market time", Cell(f"{data.market_time:%Y-%m-%d %H:%M:%S}Z")),
-        ("Seed", Cell(data.seed)),
-        ("Started", Cell(f"{data.started:%Y-%m-%d %H:%M:%S}Z")),
-        ("Speed", Cell(f"{short(data.speed)}x")),
-        ("Ticks", Cell("as traded" if data.ticks is None else f"{data.ticks} a second")),
-        ("Request limits", Cell("on" if data.limits else "off")),
-        ("Hours", Cell("real" if data.real_hours else "SILVER, GOLD and EURUSD around the clock")),
-        *[("Own markets", Cell(", ".join(data.own_markets)))] * bool(data.own_markets),
-        ("Open positions", Cell(str(data.open_positions))),
-        ("Working orders", Cell(str(data.working_orders))),
-        ("Deals closed", Cell(str(data.deals_closed))),
-        ("Faults set", Cell(str(data.faults), Tone.WARN if data.faults else Tone.PLAIN)),
-        ("File", Cell(str(data.path))),
+def _(data: PaperStatus) -> View:
+    settled = f"Settled in the journal, since the reset broker no longer has them: {', '.join(data.settled)}."
+    return [
+        line(settled, Tone.STRONG) if data.settled else None,
+        pairs(
+            ("Market time", f"{data.market_time:{_TIME}}"),
+            ("Seed", data.seed),
+            ("Started", f"{data.started:{_TIME}}"),
+            ("Speed", f"{short(data.speed)}x"),
+            ("Ticks", "as traded" if data.ticks is None else f"{data.ticks} a second"),
+            ("Request limits", "on" if data.limits else "off"),
+            ("Hours", "real" if data.real_hours else "SILVER, GOLD and EURUSD around the clock"),
+            ("Own markets", ", ".join(data.own_markets) if data.own_markets else None),
+            ("Open positions", str(data.open_positions)),
+            ("Working orders", str(data.working_orders)),
+            ("Deals closed", str(data.deals_closed)),
+            ("Faults set", Cell(str(data.faults), Tone.WARN if data.faults else Tone.PLAIN)),
+            ("File", str(data.path)),
+        ),
+        table(_ACCOUNTS, data.accounts),
+        table(_REPLAYS, data.replays) if data.replays else None,
     ]
-    columns = (Column("Account"), Column("Name"), Column("Cash", right=True))
-    accounts = tuple(
-        (Cell(account.account_id), Cell(account.name), Cell(money(account.cash, account.currency)))
-        for account in data.accounts
-    )
-    return [*_settled(data.settled), Pairs(tuple(rows)), Table(columns, accounts), *_replays(data.replays)]
-
-
-def _replays(replays: tuple[PaperReplay, ...]) -> list[Block]:
-    if not replays:
-        return []
-    names = ("Replay", "File", "Resolution", "First", "Until", "Bars", "Rounded")
-    columns = tuple(Column(name, right=name in {"Bars", "Rounded"}) for name in names)
-    return [Table(columns, tuple(map(_replay, replays)))]
-
-
-def _replay(replay: PaperReplay) -> tuple[Cell, ...]:
-    first, until = (f"{instant:%Y-%m-%d %H:%M:%S}Z" for instant in (replay.first, replay.until))
-    numbers = (str(replay.bars), str(replay.rounded))
-    return tuple(map(Cell, (replay.epic, replay.source, replay.resolution, first, until, *numbers)))
-
-
-def _settled(attempts: tuple[str, ...]) -> list[Block]:
-    if not attempts:
-        return []
-    text = f"Settled in the journal, since the reset broker no longer has them: {', '.join(attempts)}."
-    return [Line(Cell(text, Tone.STRONG))]
-
-
-@view.register
-def _(data: PaperFaults) -> list[Block]:
-    if not data.faults:
-        return [Line(Cell("No faults are set. capcli paper faults set --help lists them."))]
-    columns = (Column("Fault"), Column("On"), Column("Value"), Column("Until"), Column("Effect", prose=True))
-    return [Table(columns, tuple(map(_fault, data.faults)))]
-
-
-def _fault(fault: PaperFault) -> tuple[Cell, ...]:
-    words = (fault.name, fault.on, fault.value or "", _until(fault), fault.effect)
-    return tuple(map(Cell, words))
 
 
 def _until(fault: PaperFault) -> str:
     """Write what ends a fault; whatever comes first does."""
-    ends = []
-    if fault.times is not None:
-        ends.append("1 more request" if fault.times == 1 else f"{fault.times} more requests")
-    if fault.until is not None:
-        ends.append(f"{fault.until:%Y-%m-%d %H:%M:%S}Z")
-    return " or ".join(ends) or "cleared"
+    requests = fault.times is not None and f"{fault.times} more request{'s' * (fault.times != 1)}"
+    time = fault.until is not None and f"{fault.until:{_TIME}}"
+    return " or ".join(end for end in (requests, time) if end) or "cleared"
+
+
+_FAULTS: tuple[Column[PaperFault], ...] = (
+    Column("Fault", lambda row: row.name),
+    Column("On", lambda row: row.on),
+    Column("Value", lambda row: row.value or ""),
+    Column("Until", _until),
+    Column("Effect", lambda row: row.effect, prose=True),
+)
+
+
+@view.register
+def _(data: PaperFaults) -> View:
+    if not data.faults:
+        return [line("No faults are set. capcli paper faults set --help lists them.")]
+    return [table(_FAULTS, data.faults)]

@@ -1,102 +1,44 @@
 """What became of lost orders, and the history of executions."""
 
-from functools import singledispatch
-from typing import Any
-
 from capcli.account.executions import ExecutionRecord, ExecutionsFound
 from capcli.domain.attempt import AttemptState, Protection
 from capcli.domain.money import plain, short
 from capcli.domain.order import Kind
+from capcli.ports import JournalBreak
 from capcli.reconcile.reconcile import Reconciliation, Settled
-from capcli.render.blocks import (
-    KEPT_COLUMNS,
-    Block,
-    Cell,
-    Column,
-    Line,
-    Pairs,
-    Table,
-    Tone,
-    kept_cells,
-    moment,
-    without_empty,
-)
+from capcli.render.blocks import KEPT, Block, Cell, Column, Tone, line, moment, pairs, table
+from capcli.render.views import View, view
 from capcli.safety.audit import Verified
 
-_COLUMNS = (
-    Column("Sent"),
-    Column("What"),
-    *KEPT_COLUMNS,
-    Column("Became"),
-    Column("At", right=True),
-    Column("Stop"),
-    Column("Answer"),
-    Column("Attempt"),
-)
-_NO_STOP = {Protection.NO, Protection.UNCHECKED}
-
-
-@singledispatch
-def view(data: Any) -> list[Block]:
-    """Return the blocks of a result."""
-    raise TypeError(type(data).__name__)
-
 
 @view.register
-def _(data: Reconciliation) -> list[Block]:
+def _(data: Reconciliation) -> View:
+    lately = [line(words) for words in data.lately]
     if not data.attempts:
-        nothing = Line(Cell("Nothing to settle: no order of this account is unresolved."))
-        return [nothing, *(Line(Cell(words)) for words in data.lately)]
-    rows = [block for row in data.attempts for block in view(row)]
-    return [*rows, *(Line(Cell(words)) for words in data.lately)]
+        return [line("Nothing to settle: no order of this account is unresolved."), *lately]
+    return [*(block for row in data.attempts for block in _settled(row)), *lately]
 
 
 @view.register
-def _(data: Settled) -> list[Block]:
+def _settled(data: Settled) -> list[Block]:
     before, after = data.state_before.lower(), data.state.value.lower()
     state = after if before == after else f"{before}, now {after}"
-    rows: list[tuple[str, Cell]] = [("State", Cell(state, _tone(data.state)))]
-    rows += [
-        (name, Cell(value))
-        for name, value in (
-            ("Deal", ", ".join(data.deal_ids)),
-            ("May be", ", ".join(data.candidates)),
-            ("Evidence", data.evidence if data.state is AttemptState.LANDED else None),
-            ("Attempt", data.attempt_id),
-            ("Preview", data.preview_id),
-            ("Next", data.next if data.next and data.next not in data.sentence else None),
-        )
-        if value
-    ]
-    return [Line(Cell(data.sentence, Tone.STRONG)), Pairs(tuple(rows))]
+    facts = pairs(
+        ("State", Cell(state, _tone(data.state))),
+        ("Deal", ", ".join(data.deal_ids) or None),
+        ("May be", ", ".join(data.candidates) or None),
+        ("Evidence", data.evidence if data.evidence and data.state is AttemptState.LANDED else None),
+        ("Attempt", data.attempt_id or None),
+        ("Preview", data.preview_id or None),
+        ("Next", data.next if data.next and data.next not in data.sentence else None),
+    )
+    return [line(data.sentence, Tone.STRONG), facts]
 
 
 def _tone(state: AttemptState) -> Tone:
     if state is AttemptState.LANDED:
         return Tone.GOOD
     return Tone.BAD if state.unresolved or state is AttemptState.ABSENT else Tone.PLAIN
-
-
-@view.register
-def _(data: ExecutionsFound) -> list[Block]:
-    if not data.executions:
-        return [Line(Cell("Nothing was sent from this computer yet."))]
-    table = Table(_COLUMNS, tuple(map(_execution, data.executions)), ids_last=True)
-    return [without_empty(table)]
-
-
-def _execution(row: ExecutionRecord) -> tuple[Cell, ...]:
-    at = row.sent_at or row.created_at
-    return (
-        moment(at),
-        Cell(_what(row) + (f" (mandate {row.mandate})" if row.mandate else "")),
-        *kept_cells(row.tag, row.note),
-        Cell(row.state.value.lower(), _tone(row.state)),
-        Cell("" if row.level is None else plain(row.level)),
-        _stop(row),
-        Cell(_answer(row)),
-        Cell(row.attempt_id),
-    )
 
 
 # What was done to a deal that was there; a new order has only its side.
@@ -109,34 +51,55 @@ _DONE: dict[str, str] = {
 
 
 def _what(row: ExecutionRecord) -> str:
+    mandate = f" (mandate {row.mandate})" if row.mandate else ""
     if row.side is None or row.size is None:
-        return f"{row.kind.lower()} {row.deal_id}"
-    waits = (
-        ""
-        if row.order_type is None or row.entry is None
-        else f" {row.order_type.value} at {plain(row.entry)}"
-    )
-    return f"{_DONE.get(row.kind, '')}{row.side.value} {short(row.size)} {row.epic}{waits}"
+        return f"{row.kind.lower()} {row.deal_id}{mandate}"
+    at = f" {row.order_type.value} at {plain(row.entry)}" if row.order_type and row.entry is not None else ""
+    return f"{_DONE.get(row.kind, '')}{row.side.value} {short(row.size)} {row.epic}{at}{mandate}"
 
 
 def _stop(row: ExecutionRecord) -> Cell:
     if row.state is not AttemptState.LANDED or row.protected is Protection.NOT_ASKED:
         return Cell("")
-    return Cell(row.protected, Tone.BAD if row.protected in _NO_STOP else Tone.GOOD)
+    missing = row.protected in {Protection.NO, Protection.UNCHECKED}
+    return Cell(row.protected, Tone.BAD if missing else Tone.GOOD)
 
 
 def _answer(row: ExecutionRecord) -> str:
     return row.error_code or ("" if row.http_status is None else str(row.http_status))
 
 
+_EXECUTIONS: tuple[Column[ExecutionRecord], ...] = (
+    Column("Sent", lambda row: moment(row.sent_at or row.created_at)),
+    Column("What", _what),
+    *KEPT,
+    Column("Became", lambda row: Cell(row.state.value.lower(), _tone(row.state))),
+    Column("At", lambda row: "" if row.level is None else plain(row.level), right=True),
+    Column("Stop", _stop),
+    Column("Answer", _answer),
+    Column("Attempt", lambda row: row.attempt_id),
+)
+
+
 @view.register
-def _(data: Verified) -> list[Block]:
-    verdict = (
-        Cell(f"The journal is intact: {data.events} events.", Tone.GOOD)
-        if data.intact
-        else Cell("The journal has been altered.", Tone.BAD)
-    )
-    columns = (Column("Table"), Column("Row"), Column("What", prose=True))
-    rows = tuple((Cell(row.table), Cell(row.row), Cell(row.fault, Tone.BAD)) for row in data.breaks)
-    found: list[Block] = [Table(columns, rows)] if rows else []
-    return [Line(verdict), *found, Line(Cell(data.note, Tone.DIM))]
+def _(data: ExecutionsFound) -> View:
+    if not data.executions:
+        return [line("Nothing was sent from this computer yet.")]
+    return [table(_EXECUTIONS, data.executions, ids_last=True)]
+
+
+_BREAKS: tuple[Column[JournalBreak], ...] = (
+    Column("Table", lambda row: row.table),
+    Column("Row", lambda row: row.row),
+    Column("What", lambda row: Cell(row.fault, Tone.BAD), prose=True),
+)
+
+
+@view.register
+def _(data: Verified) -> View:
+    intact = line(f"The journal is intact: {data.events} events.", Tone.GOOD)
+    return [
+        intact if data.intact else line("The journal has been altered.", Tone.BAD),
+        table(_BREAKS, data.breaks) if data.breaks else None,
+        line(data.note, Tone.DIM),
+    ]

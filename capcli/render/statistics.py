@@ -1,30 +1,15 @@
 """Statistics of closed trades: figures, a line for each market or tag, and the curve of what was booked."""
 
-from functools import singledispatch
-from typing import Any
+from decimal import Decimal
 
 from capcli.account.statistics import StatsFound
 from capcli.domain.money import short
 from capcli.domain.numbers import counted
 from capcli.domain.performance import Performance
-from capcli.render.blocks import Block, Cell, Column, Curve, Line, Pairs, Table, Tone
-from capcli.render.numbers import NOTHING, gain, money, percent
+from capcli.render.blocks import Cell, Column, Content, Curve, Pairs, Tone, line, pairs, table
+from capcli.render.numbers import gain, known, money, percent
+from capcli.render.views import View, explained, view
 
-_COLUMNS = (
-    Column(""),
-    Column("Trades", right=True),
-    Column("Won", right=True),
-    Column("P&L", right=True, spare=4),
-    Column("Costs", right=True, spare=3),
-    Column("Net", right=True),
-    Column("Average win", right=True, spare=5),
-    Column("Average loss", right=True, spare=6),
-    Column("Expectancy", right=True),
-    Column("Profit factor", right=True, spare=7),
-    Column("R", right=True),
-    Column("Losing run", right=True, spare=8),
-    Column("Drawdown", right=True, spare=2),
-)
 _UNKNOWN = {
     "market": "no market",
     "tag": "no tag",
@@ -32,34 +17,7 @@ _UNKNOWN = {
     "hour": "hour not known",
     "client": "sent elsewhere",
 }
-# Each field's name, for people and for the page.
 UNNAMED = "names no deal"
-
-
-@singledispatch
-def view(data: Any) -> list[Block]:
-    """Return the blocks of a result."""
-    raise TypeError(type(data).__name__)
-
-
-@view.register
-def _(data: StatsFound) -> list[Block]:
-    return _blocks(data, chart=False)
-
-
-def explained(data: StatsFound) -> list[Block]:
-    """Return the statistics with their curve."""
-    return _blocks(data, chart=True)
-
-
-def _blocks(data: StatsFound, *, chart: bool) -> list[Block]:
-    title = Line(Cell(f"{data.start:%Y-%m-%d %H:%M}Z to {data.end:%Y-%m-%d %H:%M}Z", Tone.DIM))
-    if not data.total.trades:
-        costs = [Pairs((("Costs", gain(data.total.costs, data.currency)),))] if data.total.costs else []
-        return [title, Line(Cell("No trade was closed.")), *costs]
-    curve: list[Block] = [Curve(data.curve, data.start, data.end)] if chart else []
-    table = Table(_COLUMNS, tuple(_line(row, data.by) for row in data.lines))
-    return [title, *curve, table, Pairs(tuple((name, cell) for name, cell in summary(data)))]
 
 
 def named(key: str | None, by: str) -> str:
@@ -69,53 +27,80 @@ def named(key: str | None, by: str) -> str:
     return key or _UNKNOWN[by]
 
 
-def _line(row: Performance, by: str) -> tuple[Cell, ...]:
-    def amount(number: Any) -> Cell:
-        return NOTHING if number is None else gain(number)
+def _columns(by: str) -> tuple[Column[Performance], ...]:
+    def some(number: Decimal) -> Content:
+        return gain(number) if number else None
+
+    def name(row: Performance) -> Cell:
+        return Cell(named(row.key, by), Tone.STRONG if row.key else Tone.DIM)
 
     return (
-        Cell(named(row.key, by), Tone.STRONG if row.key else Tone.DIM),
-        Cell(str(row.trades)) if row.trades else NOTHING,
-        NOTHING if row.win_rate_pct is None else Cell(percent(row.win_rate_pct)),
-        gain(row.pl),
-        gain(row.costs) if row.costs else NOTHING,
-        gain(row.net),
-        amount(row.average_win),
-        amount(row.average_loss),
-        amount(row.expectancy),
-        NOTHING if row.profit_factor is None else Cell(short(row.profit_factor)),
-        NOTHING if row.average_r is None else gain(row.average_r),
-        Cell(str(row.longest_losing_run)) if row.longest_losing_run else NOTHING,
-        Cell(money(-row.max_drawdown)) if row.max_drawdown else NOTHING,
+        Column("", name),
+        Column("Trades", lambda row: str(row.trades) if row.trades else None, right=True),
+        Column("Won", lambda row: known(row.win_rate_pct, percent), right=True),
+        Column("P&L", lambda row: gain(row.pl), right=True, spare=4),
+        Column("Costs", lambda row: some(row.costs), right=True, spare=3),
+        Column("Net", lambda row: gain(row.net), right=True),
+        Column("Average win", lambda row: known(row.average_win, gain), right=True, spare=5),
+        Column("Average loss", lambda row: known(row.average_loss, gain), right=True, spare=6),
+        Column("Expectancy", lambda row: known(row.expectancy, gain), right=True),
+        Column("Profit factor", lambda row: known(row.profit_factor, short), right=True, spare=7),
+        Column("R", lambda row: known(row.average_r, gain), right=True),
+        Column(
+            "Losing run",
+            lambda row: str(row.longest_losing_run) if row.longest_losing_run else None,
+            right=True,
+            spare=8,
+        ),
+        Column(
+            "Drawdown",
+            lambda row: money(-row.max_drawdown) if row.max_drawdown else None,
+            right=True,
+            spare=2,
+        ),
     )
 
 
-def summary(data: StatsFound) -> list[tuple[str, Cell]]:
+@view.register
+def _(data: StatsFound) -> View:
+    title = line(f"{data.start:%Y-%m-%d %H:%M}Z to {data.end:%Y-%m-%d %H:%M}Z", Tone.DIM)
+    if not data.total.trades:
+        costs = pairs(("Costs", gain(data.total.costs, data.currency))) if data.total.costs else None
+        return [title, line("No trade was closed."), costs]
+    return [title, table(_columns(data.by), data.lines), summary(data)]
+
+
+@explained.register
+def _(data: StatsFound) -> View:
+    title, *rest = view(data)
+    curve = Curve(data.curve, data.start, data.end) if data.total.trades else None
+    return [title, curve, *rest]
+
+
+def summary(data: StatsFound) -> Pairs:
     """Return the figures of all trades with their names."""
     total, currency = data.total, data.currency
     even = total.trades - total.wins - total.losses
     rate = "" if total.win_rate_pct is None else f" ({percent(total.win_rate_pct)})"
     drawn = f", {even} neither" if even else ""
-    rows = [
-        ("Trades", Cell(f"{total.trades}: {total.wins} won{rate}, {total.losses} lost{drawn}")),
+
+    def amount(number: Decimal | None) -> Cell | None:
+        return None if number is None else gain(number, currency)
+
+    expected = amount(total.expectancy)
+    return pairs(
+        ("Trades", f"{total.trades}: {total.wins} won{rate}, {total.losses} lost{drawn}"),
         ("P&L", gain(total.pl, currency)),
         ("Costs", gain(total.costs, currency)),
         ("Net result", gain(total.net, currency)),
-    ]
-    if total.expectancy is not None:
-        expected = gain(total.expectancy, currency)
-        rows.append(("Expectancy", Cell(f"{expected.text} a trade, all costs included", expected.tone)))
-    for name, amount in (("Average win", total.average_win), ("Average loss", total.average_loss)):
-        if amount is not None:
-            rows.append((name, gain(amount, currency)))
-    factor = "none: nothing was lost" if total.profit_factor is None else short(total.profit_factor)
-    rows += [
-        ("Profit factor", Cell(factor)),
+        ("Expectancy", expected and Cell(f"{expected.text} a trade, all costs included", expected.tone)),
+        ("Average win", amount(total.average_win)),
+        ("Average loss", amount(total.average_loss)),
+        ("Profit factor", known(total.profit_factor, short) or "none: nothing was lost"),
         ("R", _r(total)),
-        ("Longest losing run", Cell(counted(total.longest_losing_run, "trade"))),
-        ("Largest drawdown", Cell(drawdown_text(data))),
-    ]
-    return rows
+        ("Longest losing run", counted(total.longest_losing_run, "trade")),
+        ("Largest drawdown", drawdown_text(data)),
+    )
 
 
 def _r(total: Performance) -> Cell:

@@ -1,50 +1,78 @@
 """The account on one screen."""
 
-from functools import singledispatch
-from typing import Any
+from decimal import Decimal
 
-from capcli.account.status import LimitLeft, StatusFound, Unsettled
+from capcli.account.status import LimitLeft, StatusFound
 from capcli.domain.money import short
 from capcli.render import mandates
-from capcli.render.blocks import Block, Cell, Column, Line, Pairs, Table, Tone
-from capcli.render.numbers import NOTHING, gain, money, percent
+from capcli.render.blocks import NOTHING, Cell, Column, Content, Tone, line, pairs, strong, table
+from capcli.render.numbers import gain, known, money, percent
+from capcli.render.views import View, view
 
 _COUNTED = {"orders", "positions", "size"}
 # From here on a limit is nearly used up.
 _NEARLY = 5
 
 
-@singledispatch
-def view(data: Any) -> list[Block]:
-    """Return the blocks of a result."""
-    raise TypeError(type(data).__name__)
+def _amount(row: LimitLeft, number: Decimal) -> str:
+    return short(number) if row.unit in _COUNTED else money(number, row.unit)
+
+
+def _used(row: LimitLeft) -> Content:
+    if row.used is None or row.left is None:
+        return Cell("unlimited", Tone.WARN) if row.where else None
+    return _amount(row, row.used)
+
+
+def _left(row: LimitLeft) -> Content:
+    if row.used is None or row.left is None:
+        return None
+    tone = Tone.BAD if not row.left else Tone.WARN if row.left * _NEARLY < row.limit else Tone.PLAIN
+    return Cell(_amount(row, row.left), tone)
+
+
+_LIMITS: tuple[Column[LimitLeft], ...] = (
+    Column("Limit", lambda row: f"{row.setting}: most in {row.where}" if row.where else row.setting),
+    Column("At most", lambda row: _amount(row, row.limit), right=True),
+    Column("Used", _used, right=True),
+    Column("Left", _left, right=True),
+)
 
 
 @view.register
-def _(data: StatusFound) -> list[Block]:
-    blocks: list[Block] = [Pairs(_account(data)), Pairs(_waits(data))]
-    if data.limits:
-        columns = (Column("Limit"), *(Column(name, right=True) for name in ("At most", "Used", "Left")))
-        blocks.append(Table(columns, tuple(map(_limit, data.limits))))
-        if any(row.setting == "CAP_MAX_RISK_PCT" for row in data.limits):
-            blocks.append(Line(Cell("CAP_MAX_RISK_PCT is per market and direction.", Tone.DIM)))
-    if data.mandates:
-        blocks.append(mandates.table(data.mandates))
-    return [*blocks, *(Line(Cell(problem, Tone.WARN)) for problem in data.problems)]
-
-
-def _account(data: StatusFound) -> tuple[tuple[str, Cell], ...]:
+def _(data: StatusFound) -> View:
     currency = data.currency
-    booked = NOTHING if data.realised_today is None else gain(data.realised_today, currency)
-    return (
-        ("Account", Cell(data.account_name, Tone.STRONG)),
-        ("Equity", Cell(money(data.equity, currency), Tone.STRONG)),
-        ("Open P&L", gain(data.open_pl, currency)),
-        ("Booked today (UTC)", booked),
-        ("Margin in use", Cell(f"{money(data.margin, currency)} ({percent(data.margin_pct)} of equity)")),
-        ("Available", Cell(money(data.available, currency))),
-        ("If every stop is hit", _at_stops(data)),
-    )
+    unread = f" and {len(data.unreadable)} deals that cannot be read" if data.unreadable else ""
+    unresolved = ", ".join(f"{row.attempt_id} ({row.state.value})" for row in data.unresolved)
+    waiting = f"{data.approvals} waiting; capcli approve --watch"
+    per_market = any(row.setting == "CAP_MAX_RISK_PCT" for row in data.limits)
+    return [
+        pairs(
+            ("Account", strong(data.account_name)),
+            ("Equity", strong(money(data.equity, currency))),
+            ("Open P&L", gain(data.open_pl, currency)),
+            ("Booked today (UTC)", known(data.realised_today, lambda sum_: gain(sum_, currency)) or NOTHING),
+            ("Margin in use", f"{money(data.margin, currency)} ({percent(data.margin_pct)} of equity)"),
+            ("Available", money(data.available, currency)),
+            ("If every stop is hit", _at_stops(data)),
+        ),
+        pairs(
+            ("Positions", f"{data.open_positions} open{unread}"),
+            ("Working orders", str(data.working_orders)),
+            ("Trading", "on" if data.trading_allowed else Cell("off (CAP_ALLOW_TRADING)", Tone.WARN)),
+            ("Halt", "none" if data.halt is None else Cell(data.halt, Tone.BAD)),
+            (
+                "Unresolved orders",
+                Cell(f"{unresolved}; capcli reconcile checks them", Tone.BAD) if unresolved else "none",
+            ),
+            ("Approvals", Cell(waiting, Tone.WARN) if data.approvals else "none waiting"),
+            ("Mandates", f"{len(data.mandates)} in force" if data.mandates else "none in force"),
+        ),
+        table(_LIMITS, data.limits) if data.limits else None,
+        line("CAP_MAX_RISK_PCT is per market and direction.", Tone.DIM) if per_market else None,
+        table(mandates.COLUMNS, data.mandates) if data.mandates else None,
+        *(line(problem, Tone.WARN) for problem in data.problems),
+    ]
 
 
 def _at_stops(data: StatusFound) -> Cell:
@@ -54,40 +82,3 @@ def _at_stops(data: StatusFound) -> Cell:
     if missing := len(data.without_stop):
         return Cell(f"UNBOUNDED: {missing} of {data.open_positions} positions without a stop", Tone.WARN)
     return Cell("UNBOUNDED: a position cannot be read", Tone.WARN)
-
-
-def _waits(data: StatusFound) -> tuple[tuple[str, Cell], ...]:
-    unread = f" and {len(data.unreadable)} deals that cannot be read" if data.unreadable else ""
-    trading = Cell("on") if data.trading_allowed else Cell("off (CAP_ALLOW_TRADING)", Tone.WARN)
-    return (
-        ("Positions", Cell(f"{data.open_positions} open{unread}")),
-        ("Working orders", Cell(str(data.working_orders))),
-        ("Trading", trading),
-        ("Halt", Cell("none") if data.halt is None else Cell(data.halt, Tone.BAD)),
-        ("Unresolved orders", _unresolved(data.unresolved)),
-        ("Approvals", _approvals(data.approvals)),
-        ("Mandates", Cell(f"{len(data.mandates)} in force" if data.mandates else "none in force")),
-    )
-
-
-def _unresolved(rows: tuple[Unsettled, ...]) -> Cell:
-    if not rows:
-        return Cell("none")
-    named = ", ".join(f"{row.attempt_id} ({row.state.value})" for row in rows)
-    return Cell(f"{named}; capcli reconcile checks them", Tone.BAD)
-
-
-def _approvals(count: int) -> Cell:
-    return Cell(f"{count} waiting; capcli approve --watch", Tone.WARN) if count else Cell("none waiting")
-
-
-def _limit(row: LimitLeft) -> tuple[Cell, ...]:
-    def amount(number: Any) -> str:
-        return short(number) if row.unit in _COUNTED else money(number, row.unit)
-
-    setting = Cell(f"{row.setting}: most in {row.where}" if row.where else row.setting)
-    if row.used is None or row.left is None:
-        bare = Cell("unlimited", Tone.WARN) if row.where else NOTHING
-        return setting, Cell(amount(row.limit)), bare, NOTHING
-    tone = Tone.BAD if not row.left else Tone.WARN if row.left * _NEARLY < row.limit else Tone.PLAIN
-    return setting, Cell(amount(row.limit)), Cell(amount(row.used)), Cell(amount(row.left), tone)

@@ -12,75 +12,6 @@ from capcli.render.blocks import Block, Cell, Column, Line, Table, Terminal, Ton
 from capcli.render.envelope import instant
 from capcli.render.fields import value_at
 
-_VIEWS = {
-    "Preview": "trading",
-    "Proposal": "proposal",
-    "ExposureFound": "exposure",
-    "StatusFound": "status",
-    "EventsFound": "events",
-    "AlertsFound": "events",
-    "AlertsChanged": "events",
-    "Execution": "trading",
-    "Closing": "trading",
-    "Amendment": "mutations",
-    "OrderAmendment": "mutations",
-    "Cancellation": "mutations",
-    "Reduction": "mutations",
-    "DryRun": "mutations",
-    "AllClosings": "mutations",
-    "AllCancellations": "mutations",
-    "Flattening": "mutations",
-    "Reconciliation": "reconcile",
-    "Settled": "reconcile",
-    "ExecutionsFound": "reconcile",
-    "Verified": "reconcile",
-    "PositionsFound": "book",
-    "OrdersFound": "book",
-    "MarketsFound": "market",
-    "MarketShown": "market",
-    "QuotesFound": "market",
-    "CandlesFound": "market",
-    "Browsed": "lists",
-    "SentimentsFound": "lists",
-    "WatchlistsFound": "lists",
-    "WatchlistShown": "lists",
-    "WatchlistChange": "lists",
-    "ActivityFound": "history",
-    "TransactionsFound": "history",
-    "Report": "history",
-    "StatsFound": "statistics",
-    "Download": "market",
-    "AccountsFound": "session",
-    "PreferencesShown": "accounts",
-    "PreferencesSet": "accounts",
-    "ToppedUp": "accounts",
-    "SessionShown": "session",
-    "LoginDone": "session",
-    "LoginStatus": "session",
-    "LogoutDone": "session",
-    "HaltShown": "housekeeping",
-    "Checklist": "going_live",
-    "HealthReport": "housekeeping",
-    "ApprovalsFound": "housekeeping",
-    "MandatesFound": "mandates",
-    "MandateGranted": "mandates",
-    "MandateRevoked": "mandates",
-    "Decision": "housekeeping",
-    "SupportReport": "housekeeping",
-    "PaperStatus": "paper",
-    "PaperFaults": "paper",
-    "Recorded": "paper",
-    "RecordingChecked": "paper",
-    "SettingsFound": "housekeeping",
-    "SettingShown": "housekeeping",
-    "SettingChanged": "housekeeping",
-    "Places": "housekeeping",
-    "Topic": "housekeeping",
-    "ToolsFound": "assistants",
-    "ClientChanged": "assistants",
-    "BundleWritten": "assistants",
-    "CommandsFound": "assistants",
-}
 # How a spreadsheet's formula begins, in wide letters too.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -105,12 +36,9 @@ def text(data: Any, subject: Subject, look: Terminal, *, explain: bool = False, 
 
     `asked`: a question follows, so the command at its end is left out.
     """
-    from importlib import import_module
+    from capcli.render.views import blocks_of
 
-    name = type(data).__name__
-    module = import_module(f"capcli.render.{_VIEWS[name]}")
-    view = getattr(module, "explained" if explain else "view")
-    blocks = view(data)
+    blocks = blocks_of(data, explain=explain)
     return paint(_with_subject(blocks[:-1] if asked else blocks, subject), look)
 
 

@@ -1,0 +1,68 @@
+"""Which module shows a result, found by where the type of the result is defined and loaded only then."""
+
+from collections.abc import Sequence
+from functools import singledispatch
+from importlib import import_module
+from typing import Any
+
+from capcli.render.blocks import Block
+
+# None: a block that is left out of this result.
+View = Sequence[Block | None]
+
+_VIEWS = {
+    "capcli.account.accounts": "accounts",
+    "capcli.account.events": "events",
+    "capcli.account.executions": "reconcile",
+    "capcli.account.exposure": "exposure",
+    "capcli.account.history": "history",
+    "capcli.account.portfolio": "book",
+    "capcli.account.preferences": "accounts",
+    "capcli.account.statistics": "statistics",
+    "capcli.account.status": "status",
+    "capcli.account.stored_alerts": "events",
+    "capcli.health.recording": "health",
+    "capcli.health.service": "health",
+    "capcli.marketdata.browse": "lists",
+    "capcli.marketdata.downloads": "market",
+    "capcli.marketdata.markets": "market",
+    "capcli.marketdata.watchlists": "lists",
+    "capcli.paper.state": "paper",
+    "capcli.reconcile.outcomes": "mutations",
+    "capcli.reconcile.reconcile": "reconcile",
+    "capcli.render.results": "setup",
+    "capcli.safety.approval": "approvals",
+    "capcli.safety.audit": "reconcile",
+    "capcli.safety.going_live": "going_live",
+    "capcli.safety.halt": "approvals",
+    "capcli.safety.mandate": "mandates",
+    "capcli.trading.amend_position": "mutations",
+    "capcli.trading.amend_order": "mutations",
+    "capcli.trading.cancel": "mutations",
+    "capcli.trading.cancel_all": "mutations",
+    "capcli.trading.close": "mutations",
+    "capcli.trading.close_all": "mutations",
+    "capcli.trading.dry_run": "mutations",
+    "capcli.trading.flatten": "mutations",
+    "capcli.trading.partial_close": "mutations",
+    "capcli.trading.preview": "preview",
+    "capcli.trading.propose": "preview",
+}
+
+
+@singledispatch
+def view(data: Any) -> View:
+    """Return the blocks of a result."""
+    raise TypeError(f"nothing shows {type(data)}")
+
+
+@singledispatch
+def explained(data: Any) -> View:
+    """Return the blocks of a result with its arithmetic or its picture, where it has one."""
+    return view(data)
+
+
+def blocks_of(data: Any, *, explain: bool = False) -> list[Block]:
+    """Return a result as blocks, in the order that they are shown."""
+    import_module(f"capcli.render.{_VIEWS[type(data).__module__]}")
+    return [block for block in (explained if explain else view)(data) if block is not None]
